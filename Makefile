@@ -1,0 +1,38 @@
+# make demo    install what the main job needs into .venv, then run it on a generated cohort
+# make test    install everything the tests need into .venv, then run them
+# make lint    the style checks alone
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m radiofuse.run pipelines/demo.toml --out out/demo --jobs 2
+
+test: $(VENV)/.test lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# pyradiomics 3.0.1 compiles only beside an installed numpy and, from Python 3.12 on, with the shim.
+$(VENV)/.pyradiomics: constraints.txt build_shims/sitecustomize.py
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "radiofuse needs Python 3.11, 3.12 or 3.13; this is %d.%d. Pass another: make PYTHON=python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) numpy setuptools wheel
+	PYTHONPATH=build_shims $(PIP) --no-build-isolation pyradiomics==3.0.1
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.pyradiomics pyproject.toml
+	$(PIP) -e ".[radiomics,report]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) -e ".[radiomics,report,boost,dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) out build

@@ -1,0 +1,43 @@
+"""``python -m radiofuse``: list the commands, or run one."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+from radiofuse import __version__
+
+COMMANDS = {
+    "run": "recipe in; report, scores and a model bundle out",
+    "predict": "apply a bundle to new patients",
+    "extract": "radiomic features of a cohort's images, into the feature store",
+    "select": "which features of a table carry the label, and how stably",
+    "report": "write a bundle's HTML report again",
+    "store": "list, verify, clean or export a feature store",
+    "datasets": "generate the synthetic phantom cohort",
+}
+
+
+def main() -> None:
+    """Run ``radiofuse COMMAND …``, or print the list of commands."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_listing())
+        return
+    if arguments[0] == "--version":
+        print(f"radiofuse {__version__}")
+        return
+    if arguments[0] not in COMMANDS:
+        print(f"radiofuse has no command {arguments[0]!r}.\n\n{_listing()}", file=sys.stderr)
+        raise SystemExit(2)
+    sys.argv = [f"radiofuse {arguments[0]}", *arguments[1:]]
+    runpy.run_module(f"radiofuse.{arguments[0]}", run_name="__main__", alter_sys=False)
+
+
+def _listing() -> str:
+    lines = [f"  {name:<10}{what}" for name, what in COMMANDS.items()]
+    return "\n".join(["Usage: radiofuse COMMAND …    (or python -m radiofuse.COMMAND)", "", *lines])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What the commands share: exit codes, one-sentence errors, logging and progress."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+
+from radiofuse.errors import RadiofuseError
+
+DONE, FAULT, REQUEST, INPUT, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+Progress = Callable[[int, int], None]
+
+QUIET_S = 2.0  # shorter work shows no progress
+LINE_EVERY_S = 30.0  # how often a line is printed where there is no terminal
+
+
+def command_app(help_text: str) -> typer.Typer:
+    """Return a Typer application with the settings all commands share."""
+    return typer.Typer(help=help_text, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+def answers(command: Callable) -> Callable:
+    """Turn radiofuse's errors into one sentence on stderr and an exit code; no traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        _configure_logging()
+        try:
+            return command(*args, **kwargs)
+        except RadiofuseError as error:
+            say(f"Error: {error}")
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            say("Interrupted. What was finished is stored; run the same command again to go on.")
+            raise typer.Exit(INTERRUPTED) from None
+
+    return wrapped
+
+
+def say(text: str) -> None:
+    """Print words for the person at the terminal: to stderr, results alone go to stdout."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _configure_logging() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("radiofuse").setLevel(logging.INFO)
+    logging.getLogger().setLevel(logging.WARNING)
+
+
+@contextmanager
+def progress(label: str, unit: str = "") -> Iterator[Progress]:
+    """Yield a callable ``(done, total)`` that shows done / total, rate and time left."""
+    meter = _TerminalMeter(label, unit) if sys.stderr.isatty() else _LineMeter(label, unit)
+    try:
+        yield meter.update
+    finally:
+        meter.close()
+
+
+class _LineMeter:
+    """One line every ``LINE_EVERY_S`` seconds, for log files and pipes."""
+
+    def __init__(self, label: str, unit: str):
+        self.label, self.unit = label, unit
+        self.started = self.said = time.monotonic()
+        self.done = self.total = self.skipped = 0
+        self.first = True
+
+    def update(self, done: int, total: int) -> None:
+        if self.first:  # what an earlier run had finished is no measure of this one's pace
+            self.skipped, self.first = done, False
+        self.done, self.total = done, total
+        if time.monotonic() - self.said >= LINE_EVERY_S:
+            self._print()
+
+    def close(self) -> None:
+        if time.monotonic() - self.started >= QUIET_S and self.total:
+            self._print()
+
+    def _print(self) -> None:
+        self.said = time.monotonic()
+        say(describe_pace(self.label, self.unit, self.done, self.total, self.skipped, self.said - self.started))
+
+
+def describe_pace(label: str, unit: str, done: int, total: int, skipped: int, elapsed_s: float) -> str:
+    """Return ``label: done/total, rate, time left`` as one line.
+
+    >>> describe_pace("Extracting", "vectors", 30, 90, 0, 60.0)
+    'Extracting: 30/90 vectors, 0.50/s, 2 min 00 s left'
+    """
+    rate = (done - skipped) / elapsed_s if elapsed_s > 0 else 0.0
+    text = f"{label}: {done}/{total}{' ' + unit if unit else ''}"
+    if not rate:
+        return text
+    left = f"{describe_seconds((total - done) / rate)} left" if done < total else f"took {describe_seconds(elapsed_s)}"
+    return f"{text}, {rate:.2f}/s, {left}"
+
+
+def describe_seconds(seconds: float) -> str:
+    """Return a duration as ``12 s``, ``3 min 05 s`` or ``2 h 10 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+class _TerminalMeter:
+    """A rich progress bar that appears once the work has lasted ``QUIET_S`` seconds."""
+
+    def __init__(self, label: str, unit: str):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
+        columns += (TextColumn("{task.fields[pace]}"), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=Console(stderr=True))
+        self.task = self.bar.add_task(label, total=None, pace="")
+        self.started, self.skipped, self.shown = time.monotonic(), None, False
+
+    def update(self, done: int, total: int) -> None:
+        elapsed = time.monotonic() - self.started
+        if not self.shown and elapsed >= QUIET_S:
+            self.bar.start()
+            self.shown = True
+        self.skipped = done if self.skipped is None else self.skipped
+        pace = f"{(done - self.skipped) / elapsed:.2f}/s" if elapsed > 0 else ""
+        self.bar.update(self.task, completed=done, total=total, pace=pace)
+
+    def close(self) -> None:
+        if self.shown:
+            self.bar.stop()

@@ -1,0 +1,43 @@
+"""Names to objects: a built-in table first, then ``package.module:Class``. No scanning."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from radiofuse.errors import RequestError
+
+
+def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
+    """Return ``table[name]``, or the object that ``package.module:Class`` names.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``table`` or a dotted path with a colon before the object.
+    table : mapping
+        The built-in choices.
+    kind : str
+        What is looked up, for the message: "classifier", "selector", ….
+
+    Raises
+    ------
+    RequestError
+        If the name is in neither; the message lists the choices.
+    """
+    if name in table:
+        return table[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        close = difflib.get_close_matches(name, table, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        choices = ", ".join(sorted(table))
+        raise RequestError(f"No {kind} is called {name!r}.{hint} Choose from {choices}, or pass package.module:Class.")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise RequestError(
+            f"The {kind} {name!r} could not be imported ({error}). Check the path package.module:Class."
+        ) from error
