@@ -30,7 +30,7 @@ _HOME = {
     "run_recipe": "run",
     "save_bundle": "bundle",
     "load_bundle": "bundle",
-    "predict": "predict",
+    "predict_cohort": "predict",
     "write_report": "report",
 }
 __all__ = sorted(_HOME)
