@@ -1,0 +1,695 @@
+"""``read_cohort``: the one door for cohort tables; every later stage trusts what came through it.
+
+A cohort table has one row per sample and these columns:
+
+=====================================  ====================================================
+``sample_id``                          file-name safe text, unique
+``patient_id``                         the same for all samples of a patient; default: the sample
+``site``                               optional text
+labels                                 0, 1 or empty (unknown)
+``<modality>__image``                  a path, relative to the table; empty: modality absent
+``<modality>__mask`` or one ``mask``   a path; ``mask`` serves every modality without its own
+``<modality>__mask_label``             optional: the label of the mask to use, per sample
+``<modality>__<anything else>``        a ready feature, a number
+``clinical__<anything>``               a clinical number; ``clinical__sex`` also takes F and M
+=====================================  ====================================================
+
+pyradiomics' batch tables and BIDS ``participants.tsv`` are translated into this form first.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import logging
+import os
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.columns import CLINICAL, SEPARATOR, by_modality, is_modality, join, split
+from radiofuse.errors import CohortError, RequestError
+
+logger = logging.getLogger(__name__)
+
+SAMPLE, PATIENT, SITE, MASK = "sample_id", "patient_id", "site", "mask"
+PARTICIPANT = "participant_id"  # BIDS
+FILES = ("image", "mask")
+NOT_FEATURES = (*FILES, "mask_label")
+MISSING = ("", "na", "nan", "n/a")
+SEX = {"f": "0", "female": "0", "m": "1", "male": "1"}
+LONGEST_ID = 128
+LONGEST_SHOWN = 60
+SHOWN = 10  # cells named in a sentence; Problem.items keeps them all
+
+_Names = str | Sequence[str] | None
+
+_SAFE_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]+")
+_RESERVED_ID = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # device names on Windows
+_NEAR_MISS = re.compile(r"([A-Za-z0-9]+)[_ .-]+(image|mask)", re.IGNORECASE)
+
+
+def read_cohort(
+    path: str | os.PathLike,
+    *,
+    labels: str | Sequence[str] | None = None,
+    modalities: str | Sequence[str] | None = None,
+    ignore: str | Sequence[str] = (),
+    participants: str | os.PathLike | None = None,
+    n_folds: int | None = None,
+    missing_files: str = "raise",
+) -> pd.DataFrame:
+    """Read a cohort table and check all of it once, listing every problem together.
+
+    Parameters
+    ----------
+    path : path
+        CSV or TSV (comma, semicolon or tab, whichever splits the header), UTF-8. A pyradiomics
+        batch table (headers ``Image`` and ``Mask``; optional ``Label``, ``ID``, ``Modality``)
+        and a BIDS ``participants.tsv`` are read as they are.
+    labels : str or list of str, optional
+        Label columns. With labels, a column outside the grammar is a problem unless it is
+        named in `ignore`; without, such columns are carried along as text.
+    modalities : str or list of str, optional
+        The modalities to keep; each must have a column. Default: all. ``clinical`` is not a
+        modality, its columns are always kept.
+    ignore : str or list of str
+        Columns to leave out.
+    participants : path, optional
+        A BIDS ``participants.tsv`` (or any table with ``participant_id`` or ``patient_id``)
+        whose columns are joined by patient, with or without the prefix ``sub-``. Its ``age``,
+        ``sex`` and other numeric columns become clinical columns.
+    n_folds : int, optional
+        Each class of each label must have at least this many patients.
+    missing_files : {"raise", "keep"}
+        Whether a path that names no file is a problem here, or is left for the loop over
+        samples to report.
+
+    Returns
+    -------
+    DataFrame of shape (n_samples, n_columns)
+        ``sample_id``, ``patient_id``, ``site`` if given, labels (0.0, 1.0, NaN = unknown); per
+        modality ``<m>__image`` and ``<m>__mask`` (absolute paths, "" = absent),
+        ``<m>__mask_label`` if given (NaN = not said), ready features; clinical numbers; text
+        carried along.
+
+    Raises
+    ------
+    CohortError
+        If anything is wrong; ``problems`` lists all of it, and ``items`` of a problem every
+        cell concerned where the sentence names ten.
+
+    Notes
+    -----
+    A modality whose ready features are all empty in a row is absent there. Single empty cells
+    beside filled ones are allowed, counted in the log, and imputed within each fold.
+    ``clinical__sex`` is 0 for F or female and 1 for M or male.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     table = Path(folder, "cohort.csv")
+    ...     _ = table.write_text("sample_id,idh,t1__mean,clinical__sex\\n007,1,0.5,F\\nNA,,,M\\n")
+    ...     cohort = read_cohort(table, labels="idh")
+    >>> cohort[["sample_id", "idh", "t1__mean", "clinical__sex"]].to_dict("list")
+    {'sample_id': ['007', 'NA'], 'idh': [1.0, nan], 't1__mean': [0.5, nan], 'clinical__sex': [0.0, 1.0]}
+    """
+    if missing_files not in ("raise", "keep"):
+        raise RequestError(f'missing_files must be "raise" or "keep", not {missing_files!r}.')
+    wanted = _Wanted.of(labels, modalities, ignore)
+    text, problems = _read_translated(path, wanted)
+    if participants is not None:
+        text, found = _join_participants(text, participants, wanted)
+        problems += found
+    problems += _column_problems(list(text.columns), wanted)
+    text = _completed(text)
+    cohort = _typed(text, wanted, Path(path).absolute().parent)
+    problems += _id_problems(cohort)
+    problems += _number_problems(text, cohort, wanted)
+    problems += _label_problems(cohort, wanted.labels_in(text), n_folds)
+    problems += _image_problems(cohort, must_exist=missing_files == "raise")
+    if problems:
+        raise CohortError(f"Cohort table {path}", problems)
+    _log_empty_features(cohort)
+    return cohort
+
+
+class Problem(str):
+    """One sentence about the table; ``items`` keeps every cell it is about."""
+
+    items: tuple[str, ...]
+
+    def __new__(cls, what: str, items: Iterable[str] = (), advice: str = "") -> Problem:
+        items = tuple(items)
+        named = f": {_listed(items)}" if items else ""
+        problem = super().__new__(cls, f"{what}{named}.{' ' + advice if advice else ''}")
+        problem.items = items
+        return problem
+
+
+def _listed(items: Sequence[str]) -> str:
+    """Return the first items, and how many more there are.
+
+    >>> _listed([str(number) for number in range(33)])
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 23 more'
+    """
+    rest = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + rest
+
+
+def _shown(text: str) -> str:
+    """Return ``text`` as a sentence can hold it: quoted unless plain, shortened if long."""
+    if _SAFE_ID.fullmatch(text) and len(text) <= LONGEST_SHOWN:
+        return text
+    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")
+
+
+def _problems(what: str, items: Iterable[str], advice: str = "") -> list[Problem]:
+    """Return one problem about ``items``, or none where there are no items."""
+    items = tuple(items)
+    return [Problem(what, items, advice)] if items else []
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the caller asked of the table; ``labels`` None: carry unknown columns along."""
+
+    labels: tuple[str, ...] | None
+    modalities: tuple[str, ...] | None
+    ignore: frozenset[str]
+
+    @classmethod
+    def of(cls, labels: _Names, modalities: _Names, ignore: _Names) -> _Wanted:
+        labels, modalities = _names(labels), _names(modalities)
+        return cls(labels, modalities, frozenset(_names(ignore) or ()) - frozenset(labels or ()))
+
+    def labels_in(self, columns: Iterable[str]) -> list[str]:
+        return [column for column in columns if column in (self.labels or ())]
+
+    def groups(self, columns: Iterable[str]) -> dict[str, list[str]]:
+        """Group the columns to keep by modality, ``clinical`` last."""
+        groups = by_modality(column for column in columns if column not in (self.labels or ()))
+        clinical = groups.pop(CLINICAL, [])
+        kept = {name: groups[name] for name in groups if self.modalities is None or name in self.modalities}
+        return kept | ({CLINICAL: clinical} if clinical else {})
+
+    def outside(self, columns: Iterable[str]) -> list[str]:
+        """Return the columns that the grammar does not know."""
+        plain = {SAMPLE, PATIENT, SITE, MASK, *(self.labels or ())}
+        return [column for column in columns if column not in plain and split(column) is None]
+
+
+def _names(given: _Names) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+# ---------------------------------------------------------------- the file
+
+
+def _read_translated(path: str | os.PathLike, wanted: _Wanted) -> tuple[pd.DataFrame, list[Problem]]:
+    """Read a table as text; bring pyradiomics' and BIDS' headers into the grammar."""
+    text, problems = _read_text(path, f"Cohort table {path}", wanted.ignore)
+    if {"Image", "Mask"} <= set(text.columns):
+        text, found = _from_batch(text)
+        problems += found
+    elif PARTICIPANT in text and SAMPLE not in text:
+        text = _clinical_names(text, wanted).rename(columns={PARTICIPANT: SAMPLE})
+    return text, problems
+
+
+def _read_text(
+    path: str | os.PathLike, source: str, ignore: frozenset[str]
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return every cell as the text it is, without the ignored columns, and problems of the header."""
+    content = _decoded(Path(path), source)
+    delimiter = _delimiter(content)
+    _check_shape(content, delimiter, source)
+    cells = pd.read_csv(
+        io.StringIO(content, newline=""), sep=delimiter, header=None, dtype=str, keep_default_na=False
+    )
+    header = cells.iloc[0].str.strip()
+    table = cells.iloc[1:]
+    table = table[(table != "").any(axis=1)].reset_index(drop=True)  # spreadsheets leave rows of bare commas
+    text, problems = _with_header(table, list(header))
+    return text.drop(columns=[column for column in text if column in ignore]), problems
+
+
+def _decoded(path: Path, source: str) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise CohortError(source, [f"It cannot be read: {error.strerror}. Check the path."]) from None
+    advice = "Save it as CSV, encoded in UTF-8."
+    if raw.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+        raise CohortError(source, [f"It is a workbook or an archive, not text. {advice}"])
+    if b"\0" in raw:
+        raise CohortError(source, [f"It holds NUL bytes: UTF-16, or not text at all. {advice}"])
+    try:
+        content = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise CohortError(
+            source, [f"It is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line}). {advice}"]
+        ) from None
+    if not content.strip():
+        raise CohortError(source, ["It is empty; a header line and one row per sample were expected."])
+    return content.lstrip("\r\n")
+
+
+def _delimiter(content: str) -> str:
+    """Return whichever of comma, tab and semicolon splits the header into most fields."""
+    header = next(iter(io.StringIO(content)))
+    return max(",\t;", key=lambda sign: len(next(csv.reader([header], delimiter=sign))))
+
+
+def _check_shape(content: str, delimiter: str, source: str) -> None:
+    """Raise where a row has more or fewer fields than the header; pandas fills short rows silently."""
+    rows = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    try:
+        expected = len(next(rows))
+        ragged = [f"line {rows.line_num} has {len(row)}" for row in rows if row and len(row) != expected]
+    except csv.Error as error:
+        raise CohortError(
+            source, [f"Line {rows.line_num} cannot be read: {error}. Check its quotes."]
+        ) from None
+    if ragged:
+        what = f"The header has {expected} fields, other lines do not"
+        raise CohortError(
+            source, [Problem(what, ragged, "Check for missing or extra separators and quotes.")]
+        )
+
+
+def _with_header(table: pd.DataFrame, header: list[str]) -> tuple[pd.DataFrame, list[Problem]]:
+    """Name the columns; the first of equal names stays, a nameless column goes."""
+    unnamed = [at for at, name in enumerate(header) if not name]
+    filled = [f"column {at + 1}" for at in unnamed if (table.iloc[:, at] != "").any()]
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    firsts = [at for at, name in enumerate(header) if name and header.index(name) == at]
+    named = table.iloc[:, firsts].set_axis([header[at] for at in firsts], axis=1)
+    problems = _problems("Columns without a name", filled, "Name or delete them.")
+    problems += _problems("Column names that occur more than once", twice, "Each column needs its own name.")
+    if not len(table):
+        problems.append(
+            Problem("There are no rows", advice="One row per sample was expected below the header.")
+        )
+    return named, problems
+
+
+# ---------------------------------------------------------------- other people's tables
+
+
+def _from_batch(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Translate pyradiomics' batch table: one row per image, or per sample and ``Modality``."""
+    given = next((name for name in (SAMPLE, "ID", "case") if name in text), None)
+    if given is None and "Modality" in text:
+        advice = "Add a column ID that is the same for all images of a sample."
+        return text.iloc[:0], [Problem("A batch table with Modality needs an ID", advice=advice)]
+    ids = text["Image"].map(_stem) if given is None else text[given]
+    text = text.drop(columns=[given] if given else []).assign(**{SAMPLE: ids})
+    if "Modality" in text:
+        return _from_long_batch(text)
+    return text.rename(columns=_batch_names("image")), []
+
+
+def _stem(image: str) -> str:
+    """Return the name of an image file without folders and without ``.nii.gz`` and the like."""
+    return Path(image.strip().removesuffix(".gz")).stem
+
+
+def _batch_names(modality: str) -> dict[str, str]:
+    return {header: join(modality, header.lower()) for header in ("Image", "Mask")} | {
+        "Label": join(modality, "mask_label")
+    }
+
+
+def _from_long_batch(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    modality = text["Modality"].str.lower().str.replace(r"[^a-z0-9]", "", regex=True)
+    good = modality.map(is_modality).astype(bool)
+    repeated = good & pd.DataFrame({"id": text[SAMPLE], "modality": modality}).duplicated()
+    own = [name for name in ("Image", "Mask", "Label") if name in text]
+    shared = text.drop(columns=[*own, "Modality"])
+    wide = shared.drop_duplicates(SAMPLE).set_index(SAMPLE)
+    for name in modality[good].unique():
+        rows = text[(modality == name) & ~repeated].set_index(SAMPLE)
+        wide = wide.join(rows[own].rename(columns=_batch_names(name)))
+    problems = _problems(
+        "Modality must hold a letter first", map(_shown, text["Modality"][~good]), "Use names such as t1."
+    )
+    named = (f"{_shown(text[SAMPLE][row])} {modality[row]}" for row in np.flatnonzero(repeated))
+    problems += _problems("Rows that repeat a sample and modality", named, "Keep one row of each.")
+    return wide.fillna("").reset_index(), problems + _disagreements(shared)
+
+
+def _disagreements(shared: pd.DataFrame) -> list[Problem]:
+    """List what differs between the rows of one sample and should not."""
+    counts = shared.groupby(SAMPLE, sort=False).nunique()
+    cells = [
+        f"{column} of {_shown(sample)}" for column in counts for sample in counts.index[counts[column] > 1]
+    ]
+    return _problems(
+        "Values that differ between rows of one sample", cells, "Each sample has one value per column."
+    )
+
+
+def _clinical_names(text: pd.DataFrame, wanted: _Wanted) -> pd.DataFrame:
+    """Move ``age``, ``sex`` and other numeric columns of a BIDS table into the grammar."""
+    outside = [column for column in wanted.outside(text.columns) if column != PARTICIPANT]
+    chosen = [column for column in outside if column in ("age", "sex") or _is_numeric(text[column])]
+    if chosen:
+        logger.info("Taken as clinical columns: %s.", ", ".join(chosen))
+    return text.rename(columns={column: join(CLINICAL, column) for column in chosen})
+
+
+def _is_numeric(cells: pd.Series) -> bool:
+    missing = _is_missing(cells)
+    return not missing.all() and bool(np.isfinite(_numbers(cells[~missing])).all())
+
+
+def _join_participants(
+    text: pd.DataFrame, path: str | os.PathLike, wanted: _Wanted
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Add the columns of a participants table by patient."""
+    people, problems = _read_text(path, f"Participants table {path}", wanted.ignore)
+    key = next((name for name in (PARTICIPANT, PATIENT) if name in people), None)
+    own = next((name for name in (PATIENT, SAMPLE) if name in text), None)
+    if key is None or own is None:
+        return text, [
+            *problems,
+            Problem(f"{path} cannot be joined", advice=f"It needs a column {PARTICIPANT}."),
+        ]
+    people = _clinical_names(people.assign(**{key: people[key].str.removeprefix("sub-")}), wanted)
+    patients = text[own].str.removeprefix("sub-")
+    problems += _join_problems(text, patients, people, key)
+    added = [column for column in people.columns if column != key and column not in text]
+    rows = people.drop_duplicates(key).set_index(key)[added].reindex(patients).fillna("")
+    return pd.concat([text, rows.set_axis(text.index)], axis=1), problems
+
+
+def _join_problems(text: pd.DataFrame, patients: pd.Series, people: pd.DataFrame, key: str) -> list[Problem]:
+    ids = people[key]
+    extra = ids[~ids.isin(patients)]
+    if len(extra):
+        logger.info("Participants without a row in the cohort: %s.", _listed([_shown(one) for one in extra]))
+    absent = patients[~patients.isin(ids)].unique()
+    twice = ids[ids.duplicated()].unique()
+    both = [column for column in people.columns if column != key and column in text]
+    return [
+        *_problems(
+            "Patients that the participants table lacks",
+            map(_shown, absent),
+            "Add a row for each; cells may be empty.",
+        ),
+        *_problems("Participants listed more than once", map(_shown, twice), "Keep one row of each."),
+        *_problems("Columns in both the cohort and the participants table", both, "Keep one of each."),
+    ]
+
+
+# ---------------------------------------------------------------- text to values
+
+
+def _completed(text: pd.DataFrame) -> pd.DataFrame:
+    """Give every row its ids, and numbers for the words of ``clinical__sex``."""
+    text = text.copy(deep=False)
+    if SAMPLE not in text:  # a problem by now; the rows still need names for the others
+        text[SAMPLE] = [f"row-{row + 1}" for row in range(len(text))]
+    if PATIENT not in text:
+        text[PATIENT] = text[SAMPLE]
+    sex = join(CLINICAL, "sex")
+    if sex in text:
+        text[sex] = text[sex].map(lambda cell: SEX.get(cell.strip().lower(), cell))
+    return text
+
+
+def _typed(text: pd.DataFrame, wanted: _Wanted, folder: Path) -> pd.DataFrame:
+    """Return the table that stages work on; what cannot be a number is NaN."""
+    columns = {SAMPLE: text[SAMPLE], PATIENT: text[PATIENT]}
+    if SITE in text:
+        columns[SITE] = text[SITE].str.strip()
+    columns |= {label: _numbers(text[label]) for label in wanted.labels_in(text)}
+    for modality, names in wanted.groups(text).items():
+        if modality != CLINICAL and join(modality, "image") in names:
+            columns |= _paths(text, modality, folder)
+        columns |= {name: _numbers(text[name]) for name in names if not _is_path(name)}
+    if wanted.labels is None:
+        columns |= {name: text[name] for name in wanted.outside(text)}
+    return pd.DataFrame(columns, index=text.index)
+
+
+def _is_path(column: str) -> bool:
+    modality, thing = split(column)
+    return modality != CLINICAL and thing in FILES
+
+
+def _paths(text: pd.DataFrame, modality: str, folder: Path) -> dict[str, pd.Series]:
+    """Return a modality's absolute image and mask paths; an absent image has no mask."""
+    image, mask = (join(modality, kind) for kind in FILES)
+    images = _absolute(text[image], folder)
+    source = next((name for name in (mask, MASK) if name in text), None)
+    masks = _absolute(text[source], folder).where(images != "", "") if source else images.map(lambda _: "")
+    return {image: images, mask: masks}
+
+
+def _absolute(cells: pd.Series, folder: Path) -> pd.Series:
+    paths = cells.str.strip().mask(_is_missing(cells), "")
+    return paths.map(lambda path: os.path.join(folder, path) if path else "")  # noqa: PTH118 - Path is 10 times slower
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    """Return the nearest double to each cell; NaN where it is missing or not a number."""
+    return pd.to_numeric(cells, errors="coerce").astype(float)
+
+
+def _is_missing(cells: pd.Series) -> pd.Series:
+    return cells.str.strip().str.lower().isin(MISSING)
+
+
+# ---------------------------------------------------------------- checks
+
+
+def _column_problems(columns: list[str], wanted: _Wanted) -> list[Problem]:
+    """List what is wrong with the set of columns, before any cell is looked at."""
+    groups = wanted.groups(columns)
+    known = [SAMPLE, PATIENT, SITE, MASK, *(wanted.labels or ())]
+    known += [join(modality, kind) for modality in groups for kind in FILES]
+    outside = wanted.outside(columns)
+    malformed = [column for column in outside if SEPARATOR in column or _NEAR_MISS.fullmatch(column)]
+    unknown = [] if wanted.labels is None else [column for column in outside if column not in malformed]
+    absent = [column for column in (SAMPLE, *(wanted.labels or ())) if column not in columns]
+    no_column = [name for name in wanted.modalities or () if name not in groups or name == CLINICAL]
+    orphans = [
+        column
+        for names in groups.values()
+        for column in names
+        if _needs_image(column) and _image_of(column) not in names
+    ]
+    return [
+        *_problems("Columns that the table lacks", _with_suggestions(absent, columns), "Add or rename them."),
+        *_problems(
+            "Modalities without a column",
+            _with_suggestions(no_column, list(groups)),
+            "Each modality asked for needs <modality>__image or <modality>__<number> columns.",
+        ),
+        *_problems(
+            "Malformed columns",
+            _with_suggestions(malformed, known),
+            "A modality is a small letter, then small letters or digits, then two underscores.",
+        ),
+        *_problems(
+            "Unknown columns", _with_suggestions(unknown, known), "Rename them, or list them under ignore."
+        ),
+        *_problems(
+            "Mask columns without an image column", orphans, "Name the image column <modality>__image."
+        ),
+    ]
+
+
+def _needs_image(column: str) -> bool:
+    modality, thing = split(column)
+    return modality != CLINICAL and thing in NOT_FEATURES
+
+
+def _image_of(column: str) -> str:
+    return join(split(column)[0], "image")
+
+
+def _with_suggestions(names: list[str], known: list[str]) -> list[str]:
+    found = [(name, _suggestion(name, known)) for name in names]
+    return [
+        f"{_shown(name)} (did you mean {_shown(close)}?)" if close else _shown(name) for name, close in found
+    ]
+
+
+def _suggestion(name: str, known: list[str]) -> str | None:
+    """Return what ``name`` was probably meant to be: ``T1__image`` and ``t1_image`` are ``t1__image``."""
+    parts = _NEAR_MISS.fullmatch(name)
+    modality, thing = parts.groups() if parts else name.partition(SEPARATOR)[::2]
+    modality = re.sub(r"[^a-z0-9]", "", modality.lower())
+    if thing and is_modality(modality):
+        return join(modality, thing)
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
+def _id_problems(cohort: pd.DataFrame) -> list[Problem]:
+    problems = _unsafe_ids(cohort, SAMPLE) + _twins(cohort, SAMPLE)
+    if not cohort[PATIENT].equals(cohort[SAMPLE]):
+        problems += _unsafe_ids(cohort, PATIENT) + _twins(cohort, PATIENT)
+    counts = cohort[SAMPLE].value_counts(sort=False)
+    repeated = [f"{_shown(sample)} ({rows} rows)" for sample, rows in counts[counts > 1].items()]
+    advice = f"Number the samples and put the patient into {PATIENT}."
+    return problems + _problems(f"Values of {SAMPLE} that occur more than once", repeated, advice)
+
+
+def _unsafe_ids(cohort: pd.DataFrame, column: str) -> list[Problem]:
+    unsafe = {text for text in cohort[column].unique() if not _is_safe(text)}
+    rows = np.flatnonzero(cohort[column].isin(unsafe))
+    named = [f"{_shown(cohort[column].iat[row])} in row {row + 1}" for row in rows]
+    advice = f"Use up to {LONGEST_ID} of A-Z a-z 0-9 . _ - with no dot first, and no device name such as CON."
+    return _problems(f"Values of {column} that cannot be file names", named, advice)
+
+
+def _is_safe(text: str) -> bool:
+    return bool(_SAFE_ID.fullmatch(text)) and len(text) <= LONGEST_ID and not _RESERVED_ID.fullmatch(text)
+
+
+def _twins(cohort: pd.DataFrame, column: str) -> list[Problem]:
+    """Find ids that differ only in case, outer spaces or Unicode form: one patient typed twice."""
+    spellings = defaultdict(list)
+    for text in cohort[column].unique():
+        spellings[unicodedata.normalize("NFC", text.strip()).casefold()].append(text)
+    twins = [" = ".join(map(repr, found)) for found in spellings.values() if len(found) > 1]
+    return _problems(f"Values of {column} that differ in spelling only", twins, "Write each id in one way.")
+
+
+def _number_problems(text: pd.DataFrame, cohort: pd.DataFrame, wanted: _Wanted) -> list[Problem]:
+    groups = wanted.groups(text)
+    numbers = [name for names in groups.values() for name in names if name in cohort and not _is_path(name)]
+    mask_labels = [name for name in numbers if split(name)[1] == "mask_label"]
+    return [
+        *_problems(
+            "Cells that are not finite numbers",
+            _cells(text, cohort, [name for name in numbers if name not in mask_labels], np.isfinite),
+            "Write numbers with a decimal point; leave unknown ones empty.",
+        ),
+        *_problems(
+            "Labels that are not 0 or 1",
+            _cells(text, cohort, wanted.labels_in(text), lambda values: np.isin(values, (0, 1))),
+            "Write the two classes as 0 and 1; leave unknown ones empty.",
+        ),
+        *_problems(
+            "Mask labels that are not whole numbers above 0",
+            _cells(text, cohort, mask_labels, lambda values: (values >= 1) & (values % 1 == 0)),
+        ),
+    ]
+
+
+def _cells(
+    text: pd.DataFrame, cohort: pd.DataFrame, columns: list[str], allowed: Callable[[np.ndarray], np.ndarray]
+) -> list[str]:
+    """Name the cells that hold something not allowed; the first of each column come first."""
+    found = []
+    for column in columns:
+        suspect = np.flatnonzero(~allowed(cohort[column].to_numpy()))
+        suspect = suspect[~_is_missing(text[column].iloc[suspect])]
+        found.append(
+            [f"{column} of {_shown(text[SAMPLE].iat[row])}: {text[column].iat[row]!r}" for row in suspect]
+        )
+    return [cell for wave in zip_longest(*found) for cell in wave if cell]
+
+
+def _label_problems(cohort: pd.DataFrame, labels: list[str], n_folds: int | None) -> list[Problem]:
+    problems = []
+    for label in labels if len(cohort) else ():
+        known = cohort[cohort[label].isin((0, 1))]
+        if known.empty:
+            problems.append(
+                Problem(f"No patient has a known {label}", advice="At least some rows need 0 or 1.")
+            )
+            continue
+        classes = known.groupby(PATIENT, sort=False)[label].nunique()
+        both = map(_shown, classes.index[classes > 1])
+        problems += _problems(f"Patients with both classes of {label}", both, "A patient has one label.")
+        problems += _small_classes(known, label, n_folds or 0)
+    return problems
+
+
+def _small_classes(known: pd.DataFrame, label: str, n_folds: int) -> list[Problem]:
+    patients = {value: known.loc[known[label] == value, PATIENT].nunique() for value in (0, 1)}
+    small = [f"{value} ({count} patients)" for value, count in patients.items() if count < n_folds]
+    return _problems(
+        f"Classes of {label} with fewer patients than the {n_folds} folds", small, "Use fewer folds."
+    )
+
+
+def _image_problems(cohort: pd.DataFrame, *, must_exist: bool) -> list[Problem]:
+    """List images without a mask, images in two places at once, and missing files."""
+    images = _images(cohort)
+    once = images.drop_duplicates(["image", PATIENT])
+    two_patients = images["image"].isin(once.loc[once["image"].duplicated(), "image"])
+    problems = [
+        *_problems(
+            "Images without a mask",
+            _described(images[images["mask"] == ""]),
+            "Fill <modality>__mask, or one column mask for all modalities.",
+        ),
+        *_problems("Images that are their own mask", _described(images[images["mask"] == images["image"]])),
+        *_problems(
+            "Images that two patients share", _described(images[two_patients]), "Correct path or patient."
+        ),
+    ]
+    return problems + (_missing_files(images) if must_exist else [])
+
+
+def _images(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per image that is there: sample, patient, modality, image, mask."""
+    blocks = [cohort.iloc[:0][[SAMPLE, PATIENT]].assign(modality="", image="", mask="")]
+    for modality in by_modality(cohort):
+        image, mask = (join(modality, kind) for kind in FILES)
+        if modality != CLINICAL and image in cohort:
+            block = cohort.loc[cohort[image] != "", [SAMPLE, PATIENT, image, mask]]
+            blocks.append(block.rename(columns={image: "image", mask: "mask"}).assign(modality=modality))
+    return pd.concat(blocks, ignore_index=True)
+
+
+def _described(images: pd.DataFrame) -> list[str]:
+    return [
+        f"{modality} of {_shown(sample)}"
+        for sample, modality in zip(images[SAMPLE], images["modality"], strict=True)
+    ]
+
+
+def _missing_files(images: pd.DataFrame) -> list[Problem]:
+    """Name each path that is no file once, with the first sample that uses it."""
+    missing = []
+    for kind in FILES:
+        once = images[images[kind] != ""].drop_duplicates(kind)
+        is_file = once[kind].map(os.path.isfile).astype(bool)  # noqa: PTH113 - Path is 5 times slower
+        absent = once[~is_file]
+        named = zip(absent[SAMPLE], absent["modality"], absent[kind], strict=True)
+        missing += [f"{modality} {kind} of {_shown(sample)}: {path}" for sample, modality, path in named]
+    return _problems(
+        "Missing files", missing, "Paths are relative to the table; correct them or empty the cell."
+    )
+
+
+def _log_empty_features(cohort: pd.DataFrame) -> None:
+    """Say how many cells are empty in rows where the modality's other features are there."""
+    for modality, names in by_modality(cohort).items():
+        features = [name for name in names if split(name)[1] not in NOT_FEATURES]
+        empty = cohort[features].isna().to_numpy(dtype=bool)
+        count = int(empty[~empty.all(axis=1)].sum())
+        if count and modality != CLINICAL:
+            logger.info(
+                "%s: %d empty cells among ready features; they are imputed within each fold.", modality, count
+            )
