@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 import typer
 
-from radiofuse.errors import RadiofuseError
+from radiofuse.errors import RadiofuseError, RequestError
 
 DONE, FAULT, REQUEST, INPUT, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -49,6 +52,27 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@contextmanager
+def warnings_as_sentences() -> Iterator[None]:
+    """Print Python warnings as plain sentences, once each, without file and line."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: say(f"Warning: {message}")
+        yield
+
+
+def write_aside(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file beside ``path`` and move it there: never half a file."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(aside)
+        aside.replace(path)
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
 def _configure_logging() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("radiofuse").setLevel(logging.INFO)
@@ -63,6 +87,11 @@ def progress(label: str, unit: str = "") -> Iterator[Progress]:
         yield meter.update
     finally:
         meter.close()
+
+
+def silent(*_: str) -> AbstractContextManager[Progress]:
+    """Stand in for ``progress`` where nobody watches: a library call."""
+    return nullcontext(lambda done, total: None)
 
 
 class _LineMeter:

@@ -1,0 +1,252 @@
+"""A model bundle: one folder with fixed file names, whole or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.errors import BundleError
+
+SCHEMA = 1
+MODEL = "model.joblib"
+CHECKSUMS = "checksums.json"
+TABLES = ("cohort_flow", "predictions", "scores", "selected_features", "fusion_weights", "failures")
+FILES = (
+    "recipe.toml",
+    "card.md",
+    "environment.json",
+    "bundle.json",
+    MODEL,
+    *(f"{table}.csv" for table in TABLES),
+)
+PACKAGES = (
+    "radiofuse numpy scipy pandas scikit-learn joblib pyradiomics SimpleITK PyWavelets nibabel pyarrow "
+    "xgboost-cpu xgboost"
+).split()
+TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
+
+
+class BundleVersionWarning(UserWarning):
+    """A bundle was made with other versions of a package than the ones installed."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle.
+
+    Attributes
+    ----------
+    folder : Path
+    model : LateFusion
+        Fitted on every labeled row of the cohort.
+    description : dict
+        ``bundle.json``: label, modalities, settings, protocol, warnings.
+    """
+
+    folder: Path
+    model: Any
+    description: dict[str, Any]
+
+
+def read_table(folder: str | Path, name: str) -> pd.DataFrame:
+    """Return one of a bundle's tables (a name in ``TABLES``); ids stay text."""
+    ids = {"sample_id": str, "patient_id": str}
+    return pd.read_csv(Path(folder) / f"{name}.csv", dtype=ids, converters={"note": str, "message": str})
+
+
+def save_bundle(
+    folder: str | Path,
+    *,
+    model: Any,
+    recipe: str,
+    description: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+) -> Path:
+    """Write a bundle beside its final place, then move it there in one step.
+
+    Parameters
+    ----------
+    folder : path
+        An earlier bundle there is replaced; any other folder is refused.
+    model : estimator
+        Fitted; written with joblib.
+    recipe : str
+        The recipe's text.
+    description : mapping
+        Goes into ``bundle.json``.
+    tables : mapping
+        One DataFrame for each name in ``TABLES``.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    BundleError
+        If the folder holds something else, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / CHECKSUMS).is_file():
+        raise BundleError(f"{folder} exists and is no bundle; name another output folder.")
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        _write_files(aside, model, recipe, description, tables)
+        _swap(aside, folder)
+    except OSError as error:
+        raise BundleError(
+            f"The bundle could not be written to {folder}: {error.strerror}. Free space or choose --out."
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def _write_files(folder: Path, model, recipe, description, tables) -> None:
+    import joblib
+
+    folder.mkdir(parents=True)
+    environment = read_environment()
+    (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
+    (folder / "card.md").write_text(_card(description, environment), encoding="utf-8")
+    _write_json(folder / "environment.json", environment)
+    _write_json(folder / "bundle.json", {"schema": SCHEMA, **description})
+    for name in TABLES:
+        tables[name].to_csv(folder / f"{name}.csv", index=False)
+    joblib.dump(model, folder / MODEL)
+    _write_json(folder / CHECKSUMS, {name: _sha256(folder / name) for name in FILES})
+
+
+def _swap(aside: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        folder.rename(old)
+    aside.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_bundle(folder: str | Path) -> Bundle:
+    """Load a bundle whose checksums all match.
+
+    Loading runs the Python code pickled in ``model.joblib``. The checksums prove that a bundle is
+    whole, not who made it: load bundles only from people you trust.
+
+    Parameters
+    ----------
+    folder : path
+        A bundle folder, or the output folder of a run that holds one.
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    BundleError
+        If a file is missing, damaged or unknown; nothing is unpickled then.
+
+    Warns
+    -----
+    BundleVersionWarning
+        If scikit-learn, numpy or an extraction library differs in its major or minor version.
+    """
+    import joblib
+
+    folder = Path(folder)
+    if (folder / "bundle" / CHECKSUMS).is_file():
+        folder = folder / "bundle"
+    verify_bundle(folder)
+    environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    for sentence in version_differences(environment, read_environment()):
+        warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
+    description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    return Bundle(folder, joblib.load(folder / MODEL), description)
+
+
+def verify_bundle(folder: Path) -> None:
+    """Raise a BundleError unless every file of the bundle is there and matches its checksum."""
+    try:
+        expected = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(
+            f"{folder} is not a bundle: it has no {CHECKSUMS}. Pass the folder that `run` wrote."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise BundleError(
+            f"{folder / CHECKSUMS} cannot be read ({error}); get the bundle again from its maker."
+        ) from error
+    problems = [f"{name} is missing" for name in FILES if not (folder / name).is_file()]
+    problems += [f"{name} has no checksum" for name in FILES if name not in expected]
+    problems += [
+        f"{p.name} does not belong there" for p in sorted(folder.iterdir()) if p.name not in {*FILES, CHECKSUMS}
+    ]
+    if not problems:
+        problems = [f"{name} has changed" for name in FILES if _sha256(folder / name) != expected[name]]
+    if problems:
+        raise BundleError(f"The bundle {folder} is refused: {'; '.join(problems)}. Get it again from its maker.")
+
+
+def read_environment() -> dict[str, Any]:
+    """Return Python, platform and the versions of the packages that can move a number."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {"python": platform.python_version(), "platform": platform.platform(), "packages": found}
+
+
+def version_differences(made: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each package whose major or minor version differs."""
+    sentences = []
+    for name, version in made["packages"].items():
+        installed = here["packages"].get(name)
+        if installed is None or _minor(installed) != _minor(version):
+            now = f"{installed} is installed" if installed else "it is not installed"
+            sentences.append(f"The bundle was made with {name} {version}; here {now}. Numbers may differ.")
+    return sentences
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _card(description: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
+    protocol = description["protocol"]
+    synthetic = "\n**Trained on synthetic data. Not for any patient.**\n" if description["synthetic"] else ""
+    notes = [*description["as_published"], *description["warnings"]] or ["none"]
+    return f"""# {description["title"]}
+{synthetic}
+For research. Not a medical device.
+
+- Predicts: `{description["label"]}` = {description["positive"]}
+- Modalities: {", ".join(description["modalities"])}
+- Selector: {protocol["selector"]}; classifier: {protocol["classifier"]}; answer: fusion `{protocol["primary"]}`
+- Evaluated by: {protocol["n_repeats"]} x {protocol["n_splits"]}-fold cross-validation, patients kept whole,
+  everything fitted inside the folds; see `scores.csv`
+- Made with: Python {environment["python"]}, radiofuse {description["radiofuse_version"]}
+- Deviations and warnings: {"; ".join(notes)}
+
+{TRUST}
+"""

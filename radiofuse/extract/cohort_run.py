@@ -1,0 +1,250 @@
+"""A whole cohort through one extractor, into the store: only what is missing, in parallel."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from radiofuse import columns
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.imaging import RoiPair, file_sha256, read_pair
+from radiofuse.store import Block, FeatureStore, Record, content_key
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+FAILURE_COLUMNS = ["sample_id", "modality", "code", "message"]
+
+
+class Extractor(Protocol):
+    """What a cohort can be run through: ``RadiomicsExtractor`` and what works like it."""
+
+    label: object
+
+    def block(self) -> Block: ...
+    def compute(self, pair: RoiPair) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """One image and mask of one sample."""
+
+    sample_id: str
+    modality: str
+    image: str
+    mask: str
+    label: object
+
+    @property
+    def name(self) -> str:
+        return f"{self.sample_id} ({self.modality})"
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What a run over a cohort left.
+
+    Attributes
+    ----------
+    block : Block
+        The extractor's block in the store.
+    keys : dict
+        ``(sample_id, modality)`` to content key, for every readable pair of files.
+    failures : DataFrame
+        Columns sample_id, modality, code, message: every pair without a feature vector.
+    n_computed, n_stored : int
+        Vectors computed now, and found ready in the store.
+    """
+
+    block: Block
+    keys: dict[tuple[str, str], str]
+    failures: pd.DataFrame
+    n_computed: int
+    n_stored: int
+
+
+def extract_cohort(
+    cohort: pd.DataFrame,
+    extractor: Extractor,
+    store: FeatureStore,
+    *,
+    jobs: int = 1,
+    retry_failed: bool = False,
+    on_hashed: Progress | None = None,
+    on_done: Progress | None = None,
+) -> Extraction:
+    """Extract every image of a cohort that the store does not hold yet.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        As ``read_cohort`` returns it.
+    extractor : RadiomicsExtractor
+        Or anything with ``block``, ``label`` and ``compute``.
+    store : FeatureStore
+        Each finished vector goes there at once; failures too, so that they are not tried again.
+    jobs : int, default=1
+        Child processes.
+    retry_failed : bool, default=False
+        Try again what failed in an earlier run.
+    on_hashed, on_done : callable, optional
+        Called with (done, total) while files are fingerprinted and vectors computed.
+
+    Returns
+    -------
+    Extraction
+
+    Raises
+    ------
+    RequestError
+        If the cohort has no image column.
+    StoreError
+        If the store cannot be written.
+    """
+    tasks = list_tasks(cohort, extractor.label)
+    store.check_writable()
+    block = extractor.block()
+    store.register(block)
+    digests = store.fingerprints.of(_paths(tasks), file_sha256, on_done=on_hashed)
+    keys = {(t.sample_id, t.modality): _key(block, t, digests) for t in tasks if _is_readable(t, digests)}
+    todo = _missing_tasks(store, block, tasks, keys, retry_failed)
+    _compute(todo, keys, extractor, store, block, jobs, on_done, n_ready=len(set(keys.values())) - len(todo))
+    failures = _failures(store, block, tasks, keys, digests)
+    return Extraction(block, keys, failures, len(todo), len(keys) - len(todo))
+
+
+def list_tasks(cohort: pd.DataFrame, label: object) -> list[Task]:
+    """Return one task per image that is present, in the order of the table."""
+    modalities = [name for name in columns.by_modality(cohort.columns) if columns.join(name, "image") in cohort]
+    if not modalities:
+        raise RequestError("The cohort has no <modality>__image column, so there is nothing to extract.")
+    tasks = []
+    for row in cohort.to_dict("records"):
+        tasks += [_task(row, name, label) for name in modalities if row[columns.join(name, "image")]]
+    return tasks
+
+
+def _task(row: dict, modality: str, label: object) -> Task:
+    own = row.get(columns.join(modality, "mask_label"))
+    label = label if own is None or pd.isna(own) else int(own)
+    image, mask = (row.get(columns.join(modality, part), "") for part in ("image", "mask"))
+    return Task(row["sample_id"], modality, image, mask, label)
+
+
+def _paths(tasks: Iterable[Task]) -> list[str]:
+    return list(dict.fromkeys(path for task in tasks for path in (task.image, task.mask) if path))
+
+
+def _is_readable(task: Task, digests: dict) -> bool:
+    return bool(digests.get(task.image)) and bool(digests.get(task.mask))
+
+
+def _key(block: Block, task: Task, digests: dict) -> str:
+    return content_key(block, digests[task.image], digests[task.mask], task.label)
+
+
+def _missing_tasks(store, block, tasks, keys, retry_failed) -> list[Task]:
+    """Return one task per missing key: the same files under two names are computed once."""
+    missing = set(store.missing(block, set(keys.values()), retry_failed=retry_failed))
+    chosen: dict[str, Task] = {}
+    for task in tasks:
+        key = keys.get((task.sample_id, task.modality))
+        if key in missing:
+            chosen.setdefault(key, task)
+    return list(chosen.values())
+
+
+def _compute(todo, keys, extractor, store, block, jobs, on_done, n_ready) -> None:
+    total = n_ready + len(todo)
+    with store.writer(block) as writer:
+        for n_new, (task, result) in enumerate(run_in_children(extract_task, extractor, todo, jobs=jobs), start=1):
+            outcome = _DIED if result is WORKER_DIED else result
+            record = _record(task, _key_of(outcome, block, task, keys), outcome)
+            for note in record.notes:
+                log.info("%s: %s", task.name, note)
+            writer.add(record)
+            if on_done:
+                on_done(n_ready + n_new, total)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a child sends back: values and the bytes they came from, or a code and a sentence."""
+
+    seconds: float
+    values: np.ndarray | None = None
+    image_sha256: str | None = None
+    mask_sha256: str | None = None
+    code: str | None = None
+    message: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+_DIED = Outcome(
+    0.0,
+    code="worker_died",
+    message="The process that worked on it died twice: out of memory, or a crash in compiled code. "
+    "Look at image and mask, then run again with --retry-failed.",
+)
+
+
+def extract_task(extractor: Extractor, task: Task) -> Outcome:
+    """Read, check and extract one pair of files; runs in a child process."""
+    started = time.perf_counter()
+    try:
+        pair = read_pair(task.image, task.mask, label=task.label)
+        values = extractor.compute(pair)
+    except ImageError as error:
+        return Outcome(time.perf_counter() - started, code=error.code, message=str(error))
+    return Outcome(time.perf_counter() - started, values, pair.image_sha256, pair.mask_sha256, notes=pair.notes)
+
+
+def _key_of(outcome: Outcome, block: Block, task: Task, keys: dict) -> str:
+    """Return the key of the bytes that were read, should the files have changed since they were hashed."""
+    if outcome.code is None:
+        keys[task.sample_id, task.modality] = content_key(block, outcome.image_sha256, outcome.mask_sha256, task.label)
+    return keys[task.sample_id, task.modality]
+
+
+def _record(task: Task, key: str, outcome: Outcome) -> Record:
+    return Record(
+        key=key,
+        sample_id=task.sample_id,
+        modality=task.modality,
+        image_sha256=outcome.image_sha256,
+        mask_sha256=outcome.mask_sha256,
+        status="ok" if outcome.code is None else "failed",
+        error_code=outcome.code,
+        message=outcome.message,
+        seconds=outcome.seconds,
+        values=outcome.values,
+        notes=outcome.notes,
+    )
+
+
+def _failures(store, block, tasks, keys, digests) -> pd.DataFrame:
+    stored = store.failures(block).set_index("key")
+    rows = []
+    for task in tasks:
+        key = keys.get((task.sample_id, task.modality))
+        if key is None:
+            rows.append((task.sample_id, task.modality, "file_missing", _unreadable(task, digests)))
+        elif key in stored.index:
+            rows.append((task.sample_id, task.modality, stored.at[key, "code"], stored.at[key, "message"]))
+    return pd.DataFrame(rows, columns=FAILURE_COLUMNS)
+
+
+def _unreadable(task: Task, digests: dict) -> str:
+    if not task.mask:
+        return "No mask is named for this image; fill its mask cell, or empty the image cell."
+    role, path = ("image", task.image) if not digests.get(task.image) else ("mask", task.mask)
+    return (
+        f"The {role} file {path.rsplit('/', 1)[-1]} is missing or cannot be read; correct its path in the cohort table."
+    )

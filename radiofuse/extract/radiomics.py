@@ -1,0 +1,108 @@
+"""RadiomicsExtractor: one image and one mask in, one vector of radiomic features out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radiofuse.errors import ImageError
+from radiofuse.imaging import RoiPair, check_pair, read_pair
+from radiofuse.radiomics import Settings, make_backend, read_settings
+from radiofuse.store import Block
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+MaskLabel = str | int | Sequence[int]
+
+
+class RadiomicsExtractor:
+    """Radiomic features of one region in one image.
+
+    Parameters
+    ----------
+    settings : str, Path or mapping, default="default"
+        Preset (``default``: 107 features, ``shi2023``: 873), pyradiomics parameter file, or mapping.
+    label : "any", int or list of int, optional
+        Which mask values are the region: every non-zero one, one value, or the union of several.
+        Left out, the parameter file's own ``label`` holds, else ``"any"``.
+    backend : str, default="pyradiomics"
+        The engine: a key of ``radiofuse.radiomics.BACKENDS`` or ``package.module:Class``.
+
+    Examples
+    --------
+    >>> extractor = RadiomicsExtractor("default")
+    >>> len(extractor.feature_names())
+    107
+    """
+
+    def __init__(
+        self,
+        settings: str | Path | Mapping[str, Any] | Settings = "default",
+        *,
+        label: MaskLabel | None = None,
+        backend: str = "pyradiomics",
+    ):
+        self.settings = read_settings(settings)
+        named = self.settings.label if self.settings.label is not None else "any"
+        self.label = named if label is None else label
+        self.backend = backend
+        self._engine = make_backend(backend, self.settings)
+        self._names = tuple(self._engine.feature_names())
+
+    def __reduce__(self):  # rebuilt in each worker process: engines need not be picklable
+        return partial(type(self), label=self.label, backend=self.backend), (self.settings,)
+
+    def feature_names(self) -> list[str]:
+        """Return the feature names, in the order of the vector."""
+        return list(self._names)
+
+    def block(self) -> Block:
+        """Return what identifies these features in a store: settings, engine and library versions."""
+        identity = {"settings": self.settings.identity(), "versions": self._engine.versions()}
+        return Block.create(self.settings.name, self._names, identity)
+
+    def extract(self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image) -> np.ndarray:
+        """Return the feature vector of one image and mask.
+
+        Parameters
+        ----------
+        image, mask : path or SimpleITK.Image
+            Either two files or two images in memory, 3-D, on one grid.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_features,)
+
+        Raises
+        ------
+        ImageError
+            If file, mask, region or a feature is unusable; ``code`` says why.
+        """
+        read = read_pair if isinstance(image, (str, Path)) else check_pair
+        return self.compute(read(image, mask, label=self.label))
+
+    def compute(self, pair: RoiPair) -> np.ndarray:
+        """Return the feature vector, shape (n_features,), of a pair that passed the gate."""
+        features = self._engine.compute(pair.image, pair.roi)
+        missing = [name for name in self._names if name not in features]
+        if missing:
+            raise ImageError(
+                "extraction_failed", f"{len(missing)} features were not computed, among them {missing[0]}."
+            )
+        values = np.array([features[name] for name in self._names], dtype=np.float64)
+        self._refuse_non_finite(values)
+        return values
+
+    def _refuse_non_finite(self, values: np.ndarray) -> None:
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            raise ImageError(
+                "feature_not_finite",
+                f"{len(bad)} of {len(values)} features are not finite numbers, the first is {self._names[bad[0]]}. "
+                "The region is too small, flat or scattered for these settings: look at the mask.",
+            )

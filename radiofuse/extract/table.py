@@ -1,0 +1,69 @@
+"""From a cohort to the wide feature table: extracted, ready-made and clinical columns side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from radiofuse import columns
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, extract_cohort
+
+_FILES = {"image", "mask", "mask_label"}
+
+
+@dataclass(frozen=True)
+class Features:
+    """A wide table and what is missing from it.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per sample, index ``sample_id``, columns ``<modality>__<feature>``; an all-NaN
+        block means that the modality is absent.
+    failures : DataFrame
+        Columns sample_id, modality, code, message.
+    extraction : Extraction or None
+        None where the cohort names no images.
+    """
+
+    table: pd.DataFrame
+    failures: pd.DataFrame
+    extraction: Extraction | None
+
+
+def has_images(cohort: pd.DataFrame) -> bool:
+    """Say whether the cohort names images to extract from."""
+    return any((columns.split(column) or ("", ""))[1] == "image" for column in cohort.columns)
+
+
+def collect_features(cohort: pd.DataFrame, extractor, store, **options) -> Features:
+    """Return all features of a cohort, extracting what the store does not hold yet.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        As ``read_cohort`` returns it.
+    extractor, store
+        As for ``extract_cohort``; not used where the cohort names no images.
+    **options
+        Passed on to ``extract_cohort``.
+
+    Returns
+    -------
+    Features
+    """
+    ready = _ready_columns(cohort)
+    if not has_images(cohort):
+        return Features(ready, pd.DataFrame(columns=FAILURE_COLUMNS), None)
+    extraction = extract_cohort(cohort, extractor, store, **options)
+    sample_ids = list(cohort["sample_id"])
+    extracted = store.read([extraction.block.name], sample_ids, keys=extraction.keys)
+    table = pd.concat([extracted, ready], axis=1)
+    return Features(table, extraction.failures, extraction)
+
+
+def _ready_columns(cohort: pd.DataFrame) -> pd.DataFrame:
+    chosen = [column for column in cohort.columns if (columns.split(column) or ("", "image"))[1] not in _FILES]
+    table = cohort.set_index("sample_id")[chosen]
+    return table.astype(float)

@@ -1,0 +1,90 @@
+"""Tasks in child processes, where a dying child costs its own task and nothing else."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+
+WORKER_DIED = object()
+
+
+def run_in_children(
+    function: Callable[[Any, Task], Any], shared: Any, tasks: Iterable[Task], *, jobs: int
+) -> Iterator[tuple[Task, Any]]:
+    """Yield ``(task, function(shared, task))`` as the tasks finish, in any order.
+
+    A killed or crashed child breaks the whole pool of the standard library, and nobody can tell
+    which of the tasks in flight did it. They are run again one by one, each alone in a fresh
+    child; the one that dies again comes back as ``WORKER_DIED``, its neighbors with their results.
+
+    Parameters
+    ----------
+    function : callable
+        Importable; called in the child as ``function(shared, task)``.
+    shared : object
+        Sent to each child once.
+    tasks : iterable
+        Picklable.
+    jobs : int
+        Number of children at a time.
+    """
+    waiting, suspects = deque(tasks), []
+    while waiting:
+        in_flight: dict[Future, Task] = {}
+        try:
+            yield from _run_pool(function, shared, waiting, in_flight, jobs)
+        except BrokenProcessPool:
+            suspects.extend(in_flight.values())
+    for task in suspects:
+        yield task, _run_alone(function, shared, task)
+
+
+def _run_pool(function, shared, waiting: deque, in_flight: dict, jobs: int) -> Iterator[tuple[Any, Any]]:
+    """Keep at most ``jobs`` tasks in flight, so that a broken pool puts few under suspicion."""
+    with _pool(shared, jobs) as pool:
+        while waiting or in_flight:
+            while waiting and len(in_flight) < jobs:
+                task = waiting.popleft()
+                in_flight[_submit(pool, function, task, waiting)] = task
+            finished, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+            for future in finished:
+                result = future.result()  # raises BrokenProcessPool while the task still counts as in flight
+                yield in_flight.pop(future), result
+
+
+def _submit(pool: ProcessPoolExecutor, function, task, waiting: deque) -> Future:
+    try:
+        return pool.submit(_call, function, task)
+    except BrokenProcessPool:  # broke before this task was sent: it is under no suspicion
+        waiting.appendleft(task)
+        raise
+
+
+def _run_alone(function, shared, task) -> Any:
+    with _pool(shared, 1) as pool:
+        try:
+            return pool.submit(_call, function, task).result()
+        except BrokenProcessPool:
+            return WORKER_DIED
+
+
+def _pool(shared: Any, jobs: int) -> ProcessPoolExecutor:
+    # Forking a process that holds ITK or BLAS threads can hang; a server forks clean children.
+    return ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_remember, initargs=(shared,))
+
+
+_SHARED: list[Any] = []
+
+
+def _remember(shared: Any) -> None:
+    _SHARED[:] = [shared]
+
+
+def _call(function, task) -> Any:
+    return function(_SHARED[0], task)

@@ -1,0 +1,121 @@
+"""What the folds found, as tables: selected features, fusion weights, warnings, the scoreboard."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse import columns
+from radiofuse.evaluate import held_out_importance
+
+MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain
+SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")
+
+
+def inspect_fold(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] | None:
+    """Return what a fitted fusion selected and how it weighs its members; None for any other model.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted on a training fold.
+    X, y : DataFrame, ndarray
+        The held-out rows of that fold.
+    """
+    if not hasattr(model, "members_"):
+        return None
+    blocks = columns.by_modality(X.columns)
+    selected, fallbacks = [], []
+    for modality, chain in model.members_.items():
+        block = X[blocks[modality]]
+        present = block.notna().any(axis=1).to_numpy()
+        selected.append(held_out_importance(chain, block[present], y[present]))
+        if getattr(chain.named_steps["select"], "fallback_", False):
+            fallbacks.append(modality)
+    return {
+        "selected": pd.concat(selected, ignore_index=True),
+        "weights": model.weights_,
+        "fallbacks": fallbacks,
+    }
+
+
+def summarize_selection(model: Any, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return one row per feature that any outer fold or the final model selected.
+
+    Columns: modality, feature, frequency (share of outer folds), importance (mean over the outer
+    folds of the held-out AUC drop, 0 where the feature was not selected), mean_coefficient (over
+    the folds that selected it), in_final_model.
+    """
+    folds = pd.concat([found["selected"] for found in findings], ignore_index=True)
+    final = {name for chain in model.members_.values() for name in chain[:-1].get_feature_names_out()}
+    grouped = folds.groupby("feature")
+    table = pd.DataFrame(
+        {
+            "frequency": grouped.size() / len(findings),
+            "importance": grouped["importance"].sum() / len(findings),
+            "mean_coefficient": grouped["coefficient"].mean(),
+        }
+    )
+    table = table.reindex(table.index.union(sorted(final))).fillna({"frequency": 0.0, "importance": 0.0})
+    table["in_final_model"] = table.index.isin(final)
+    split = [columns.split(name) for name in table.index]
+    table.insert(0, "modality", [modality for modality, _ in split])
+    table.insert(1, "feature", [feature for _, feature in split])
+    order = {modality: rank for rank, modality in enumerate(model.members_)}
+    return table.sort_values(
+        ["modality", "frequency", "importance", "feature"],
+        ascending=[True, False, False, True],
+        key=lambda column: column.map(order) if column.name == "modality" else column,
+    ).reset_index(drop=True)
+
+
+def summarize_weights(model: Any, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return the fusion weights of the final model beside their spread over the outer folds.
+
+    Columns: fusion, member, weight, mean, low, high (2.5 and 97.5 percentiles over the folds).
+    """
+    folds = pd.concat([found["weights"] for found in findings], ignore_index=True)
+    grouped = folds.groupby(["fusion", "member"])["weight"]
+    spread = pd.DataFrame({"mean": grouped.mean(), "low": grouped.quantile(0.025), "high": grouped.quantile(0.975)})
+    return model.weights_.merge(spread, left_on=["fusion", "member"], right_index=True, how="left")
+
+
+def list_warnings(
+    y: np.ndarray, groups: np.ndarray, failures: pd.DataFrame, findings: Sequence[dict[str, Any]]
+) -> list[str]:
+    """Return the sentences a reader must see beside the scores."""
+    sentences = []
+    patients = pd.Series(y).groupby(np.asarray(groups)).max()
+    smaller = int(min((patients == 0).sum(), (patients == 1).sum()))
+    if smaller < MIN_EVENTS:
+        sentences.append(f"The smaller class has {smaller} patients only: the intervals are wide, read them.")
+    if len(failures):
+        sentences.append(f"{len(failures)} image(s) failed and count as absent; the failures table says why.")
+    lost = Counter(modality for found in findings for modality in found["fallbacks"])
+    for modality, n_folds in lost.items():
+        sentences.append(
+            f"In {n_folds} of {len(findings)} outer folds no {modality} feature survived the selection; "
+            "the single best one was kept there."
+        )
+    return sentences
+
+
+def list_failures(failures: pd.DataFrame) -> str:
+    """Return the failures as lines for the terminal; one reassuring line if there are none."""
+    if failures.empty:
+        return "Every image was usable."
+    lines = [f"  {row.sample_id} ({row.modality}) {row.code}: {row.message}" for row in failures.itertuples()]
+    return "\n".join([f"{len(lines)} image(s) could not be used and count as absent:", *lines])
+
+
+def scoreboard(scores: pd.DataFrame) -> str:
+    """Return the scores as a text table: one line per model, each value with its interval."""
+    cells = scores[scores["metric"].isin(SHOWN_METRICS)].copy()
+    cells["cell"] = [f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for row in cells.itertuples()]
+    table = cells.pivot(index="model", columns="metric", values="cell")
+    table = table.loc[scores["model"].drop_duplicates(), list(SHOWN_METRICS)]
+    return table.rename_axis(index=None, columns=None).to_string()

@@ -1,0 +1,88 @@
+"""One modality's chain: impute, scale, select, classify. It is fitted inside the fold as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from radiofuse import columns
+from radiofuse.classify import CLASSIFIERS
+from radiofuse.errors import RequestError
+from radiofuse.plugins import lookup
+from radiofuse.select import SELECTORS
+
+
+def modality_classifier(
+    classifier: str = "logistic",
+    *,
+    select: str | None = "three_step",
+    random_state: int | None = None,
+    select_options: Mapping[str, Any] | None = None,
+    classify_options: Mapping[str, Any] | None = None,
+) -> Pipeline:
+    """Return the unfitted chain of one modality: impute, scale, select, classify.
+
+    Parameters
+    ----------
+    classifier : str, default="logistic"
+        A key of ``radiofuse.classify.CLASSIFIERS`` or ``package.module:Class``.
+    select : str or None, default="three_step"
+        A key of ``radiofuse.select.SELECTORS`` or ``package.module:Class``; None keeps every column.
+    random_state : int, optional
+        Handed to every step that has one.
+    select_options, classify_options : mapping, optional
+        Parameters of the selector and the classifier, by name.
+
+    Returns
+    -------
+    Pipeline
+        Steps ``impute`` (median), ``scale`` (mean 0, variance 1), ``select``, ``classify``.
+
+    Raises
+    ------
+    RequestError
+        If a name or an option is unknown.
+
+    Examples
+    --------
+    >>> list(modality_classifier("logistic").named_steps)
+    ['impute', 'scale', 'select', 'classify']
+    """
+    steps = {
+        "impute": SimpleImputer(strategy="median", keep_empty_features=True),
+        "scale": StandardScaler(),
+        "select": "passthrough" if select is None else lookup(select, SELECTORS, "selector")(),
+        "classify": _classifier(classifier, random_state),
+    }
+    chain = Pipeline(list(steps.items()))
+    _set_options(chain, "select", select_options or {})
+    _set_options(chain, "classify", classify_options or {})
+    seeds = {name: random_state for name in chain.get_params() if name.endswith("__random_state")}
+    return chain.set_params(**seeds)
+
+
+def clinical_classifier(*, random_state: int | None = None) -> Pipeline:
+    """Return the clinical-only arm: the ``clinical__`` columns, imputed and scaled, into logistic regression."""
+    pattern = f"^{columns.CLINICAL}{columns.SEPARATOR}"
+    chosen = make_column_transformer(("passthrough", make_column_selector(pattern)), verbose_feature_names_out=False)
+    chain = modality_classifier("logistic", select=None, random_state=random_state)
+    return Pipeline([("columns", chosen), *chain.steps])
+
+
+def _classifier(name: str, random_state: int | None) -> Any:
+    found = lookup(name, CLASSIFIERS, "classifier")
+    return found(random_state) if name in CLASSIFIERS else found()
+
+
+def _set_options(chain: Pipeline, step: str, options: Mapping[str, Any]) -> None:
+    part = chain.named_steps[step]
+    known = part.get_params() if hasattr(part, "get_params") else {}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise RequestError(f"Step {step!r} ({part}) has no option {unknown[0]!r}; its options are {sorted(known)}.")
+    chain.set_params(**{f"{step}__{name}": value for name, value in options.items()})

@@ -1,0 +1,168 @@
+"""``python -m radiofuse.predict``: a bundle and new patients in, probabilities out."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radiofuse import _cli
+from radiofuse.errors import BundleError
+
+app = _cli.command_app(__doc__)
+log = logging.getLogger(__name__)
+
+
+def predict_cohort(
+    bundle: Any,
+    cohort: str | Path,
+    *,
+    store: str | Path = "feature_store",
+    n_jobs: int = 1,
+    progress: Any = _cli.silent,
+) -> tuple[Any, Any]:
+    """Apply a loaded bundle to a cohort table, extracting what the store does not hold.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        As ``load_bundle`` returns it.
+    cohort : path
+        A cohort table; labels are not needed and not read.
+    store : path, default="feature_store"
+        Where extracted vectors are kept.
+    n_jobs : int, default=1
+        Processes for the extraction.
+    progress : callable, optional
+        As for ``run_recipe``.
+
+    Returns
+    -------
+    predictions : DataFrame
+        Columns sample_id, patient_id, probability (the bundle's answer), one column per member
+        and fusion, and note (which modalities were absent). A sample without any modality has
+        empty probabilities.
+    failures : DataFrame
+        Columns sample_id, modality, code, message.
+
+    Raises
+    ------
+    CohortError
+        If the table cannot be used.
+    BundleError
+        If the table lacks columns the model was trained on.
+    """
+    from radiofuse.cohort import read_cohort
+    from radiofuse.extract import collect_features, has_images
+    from radiofuse.store import FeatureStore
+
+    table = _modalities_of_model(read_cohort(cohort, missing_files="keep"), bundle)
+    extractor = _extractor(bundle) if has_images(table) else None
+    with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
+        features = collect_features(
+            table, extractor, FeatureStore(store), jobs=n_jobs, on_hashed=on_hashed, on_done=on_done
+        )
+    _warn_of_other_engine(bundle, features.extraction)
+    X = _columns_of_model(features.table, bundle)
+    return _predictions(bundle, X, table.set_index("sample_id")["patient_id"]), features.failures
+
+
+def _modalities_of_model(table: Any, bundle: Any) -> Any:
+    """Leave out the modalities that the model does not know, before anything is extracted."""
+    from radiofuse import columns
+
+    grouped = columns.by_modality(table.columns)
+    known = [name for name in grouped if name in bundle.description["modalities"]]
+    if not known:
+        wanted, found = ", ".join(bundle.description["modalities"]), ", ".join(grouped) or "none"
+        raise BundleError(f"The model needs at least one of the modalities {wanted}; the cohort table names {found}.")
+    return table[["sample_id", "patient_id", *(column for name in known for column in grouped[name])]]
+
+
+def _extractor(bundle: Any) -> Any:
+    from radiofuse.extract import RadiomicsExtractor
+    from radiofuse.radiomics import Settings
+
+    named = bundle.description["settings"]
+    if named["radiomics"] is None:
+        raise BundleError(
+            "The model was trained on ready-made features; give <modality>__<feature> columns, not images."
+        )
+    radiomics = named["radiomics"]
+    subbands = radiomics["wavelet_subbands"]
+    settings = Settings(radiomics["name"], radiomics["parameters"], tuple(subbands) if subbands else None)
+    return RadiomicsExtractor(settings, label=named["mask_label"], backend=radiomics["backend"])
+
+
+def _warn_of_other_engine(bundle: Any, extraction: Any) -> None:
+    trained = bundle.description["settings"]["block"]
+    if extraction is not None and extraction.block.name != trained:
+        log.warning(
+            "The features come from other library versions (%s) than the model was trained on (%s); "
+            "probabilities may differ. environment.json in the bundle names the versions.",
+            extraction.block.name,
+            trained,
+        )
+
+
+def _columns_of_model(table: Any, bundle: Any) -> Any:
+    """Return the model's columns in its order; a modality that no sample has is all NaN."""
+    from radiofuse import columns
+
+    grouped = columns.by_modality(bundle.description["columns"])
+    here = columns.by_modality(table.columns)
+    missing = [name for modality, names in grouped.items() if modality in here for name in names if name not in table]
+    if missing:
+        raise BundleError(
+            f"The cohort lacks {len(missing)} of the model's {len(bundle.description['columns'])} feature columns, "
+            f"the first is {missing[0]}. Extract with the bundle's own settings."
+        )
+    return table.reindex(columns=bundle.description["columns"])
+
+
+def _predictions(bundle: Any, X: Any, patients: Any) -> Any:
+    import pandas as pd
+
+    from radiofuse import columns
+
+    usable = X.notna().any(axis=1)
+    each = bundle.model.predict_proba_each(X[usable]) if usable.any() else pd.DataFrame()
+    result = pd.DataFrame({"patient_id": patients.loc[X.index]}).join(each)
+    result.insert(1, "probability", each.get(bundle.description["protocol"]["primary"]))
+    present = {name: X[block].notna().any(axis=1) for name, block in columns.by_modality(X.columns).items()}
+    absent = [[name for name, there in present.items() if not there[sample]] for sample in X.index]
+    result["note"] = [f"absent: {', '.join(names)}" if names else "" for names in absent]
+    return result.rename_axis("sample_id").reset_index()
+
+
+@app.command()
+@_cli.answers
+def main(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
+    cohort: Annotated[Path, typer.Argument(help="The table of new patients.")],
+    out: Annotated[Path, typer.Option(help="Where the probabilities go, a CSV file.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
+    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+) -> None:
+    """Apply a bundle to new patients: images in, probabilities out."""
+    from radiofuse.bundle import TRUST, load_bundle
+    from radiofuse.findings import list_failures
+
+    _cli.say(TRUST)
+    with _cli.warnings_as_sentences():
+        predictions, failures = predict_cohort(
+            load_bundle(bundle), cohort, store=store, n_jobs=jobs, progress=_cli.progress
+        )
+    _cli.write_aside(out, lambda path: predictions.to_csv(path, index=False))
+    _cli.say(list_failures(failures))
+    unusable = predictions["probability"].isna().sum()
+    if unusable:
+        _cli.say(f"{unusable} sample(s) have no usable modality and so no probability.")
+    print(f"Probabilities of {len(predictions)} samples: {out}")
+    raise typer.Exit(_cli.INPUT if len(failures) or unusable else _cli.DONE)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,149 @@
+"""pyradiomics as a back end: guarded, silent, and with every failure named."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import pykwalify.errors
+import pywt
+import radiomics
+import SimpleITK as sitk
+from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.radiomics.settings import Settings
+
+# 13 co-occurrence matrices of 2,048 x 2,048 doubles take 0.4 GB; pyradiomics asks for several such.
+MAX_GREY_LEVELS = 2048
+PYRADIOMICS_BIN_WIDTH = 25  # what pyradiomics takes when nothing is said
+
+_PROBE_SIZE_VOX = 12
+
+
+class PyradiomicsBackend:
+    """Features of one image and region, by pyradiomics.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to compute; any pyradiomics parameter set.
+
+    Raises
+    ------
+    RequestError
+        If pyradiomics refuses the settings.
+    """
+
+    def __init__(self, settings: Settings):
+        _silence()
+        self.settings = settings
+        self._extractor = _GuardedExtractor(settings)
+
+    def feature_names(self) -> list[str]:
+        """Return the names of the features in the order ``compute`` gives them."""
+        return list(_probe(self._extractor))
+
+    def compute(self, image: sitk.Image, roi: sitk.Image) -> dict[str, float]:
+        """Return the features of the voxels where ``roi`` is 1.
+
+        Parameters
+        ----------
+        image, roi : SimpleITK.Image
+            A checked pair on one grid; ``roi`` holds 0 and 1.
+
+        Raises
+        ------
+        ImageError
+            ``too_many_grey_levels`` or ``extraction_failed``.
+        """
+        try:
+            features = self._extractor.execute(image, roi, label=1)
+        except ImageError:
+            raise
+        except (ValueError, RuntimeError, MemoryError, ArithmeticError, IndexError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ImageError("extraction_failed", f"pyradiomics could not compute the features: {reason}") from error
+        return {name: float(value) for name, value in features.items()}
+
+    def versions(self) -> dict[str, str]:
+        """Return the engine and the libraries whose version can move a number."""
+        return {
+            "engine": f"pyradiomics {radiomics.__version__.lstrip('v')}",
+            "SimpleITK": sitk.Version_VersionString(),
+            "numpy": np.__version__,
+            "PyWavelets": pywt.__version__,
+        }
+
+
+class _GuardedExtractor(RadiomicsFeatureExtractor):
+    """pyradiomics' extractor, with a bound on grey levels and a choice of wavelet sub-bands."""
+
+    def __init__(self, settings: Settings):
+        # The provenance that additionalInfo adds costs 7 % of the time and is dropped anyway.
+        parameters = {**settings.parameters}
+        parameters["setting"] = {**(parameters.get("setting") or {}), "additionalInfo": False}
+        try:
+            super().__init__(parameters)
+        except (pykwalify.errors.PyKwalifyException, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise RequestError(f"pyradiomics refuses the settings {settings.name!r}: {reason}") from error
+        kept = settings.wavelet_subbands
+        self.kept_wavelets = {f"wavelet-{band}" for band in kept} if kept else None
+
+    def computeFeatures(self, image, mask, imageTypeName, **kwargs):  # noqa: N802 (pyradiomics' name)
+        if self._is_left_out(imageTypeName):
+            return OrderedDict()
+        _check_grey_levels(image, mask, imageTypeName, kwargs)
+        return super().computeFeatures(image, mask, imageTypeName, **kwargs)
+
+    def _is_left_out(self, image_type: str) -> bool:
+        return bool(self.kept_wavelets) and image_type.startswith("wavelet") and image_type not in self.kept_wavelets
+
+
+def _check_grey_levels(image, mask, image_type: str, setting: dict[str, Any]) -> None:
+    """Refuse a histogram that would not fit; ``setting`` is that of this image type."""
+    if setting.get("binCount") is not None:
+        return
+    values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(mask) > 0]
+    bin_width = setting.get("binWidth", PYRADIOMICS_BIN_WIDTH)
+    n_levels = float(np.ptp(values.astype(float))) / bin_width + 1
+    if not n_levels <= MAX_GREY_LEVELS:
+        raise ImageError(
+            "too_many_grey_levels",
+            f"The {image_type} image spans {n_levels:,.0f} grey levels at binWidth {bin_width:g}; "
+            f"at most {MAX_GREY_LEVELS:,} are computed. Raise binWidth, set binCount, or set normalize.",
+        )
+
+
+def _silence() -> None:
+    radiomics.setVerbosity(logging.CRITICAL)
+    logging.getLogger("radiomics").propagate = False
+    # One process works on one image; several processes share the cores.
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+
+
+def _probe(extractor: _GuardedExtractor) -> dict[str, Any]:
+    """Return what the extractor computes on a small random cube: the surest list of its names."""
+    spacing_mm = [float(size) or 1.0 for size in extractor.settings.get("resampledPixelSpacing") or (1.0, 1.0, 1.0)]
+    size, margin = _PROBE_SIZE_VOX, 2
+    noise = np.random.default_rng(0).normal(size=(size, size, size))
+    region = np.zeros(noise.shape, np.uint8)
+    region[margin:-margin, margin:-margin, margin:-margin] = 1
+    image, roi = sitk.GetImageFromArray(noise), sitk.GetImageFromArray(region)
+    for volume in (image, roi):
+        volume.SetSpacing(spacing_mm)
+    try:
+        return _features_of(extractor, image, roi)
+    except (ValueError, RuntimeError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise RequestError(f"pyradiomics cannot work with these settings even on a test image: {reason}") from error
+
+
+def _features_of(extractor: _GuardedExtractor, image: sitk.Image, roi: sitk.Image) -> dict[str, Any]:
+    features = extractor.execute(image, roi, label=1)
+    if not features:
+        raise RequestError("The radiomics settings enable no feature; name at least one imageType and featureClass.")
+    return features

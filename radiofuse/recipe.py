@@ -1,0 +1,192 @@
+"""A recipe: text in, a frozen description of the whole run out, and the models it describes."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from radiofuse.errors import RequestError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Phantom(_Part):
+    """A synthetic cohort that the package generates, for want of patient data."""
+
+    n_patients: Annotated[int, Field(ge=20, le=1000)] = 60
+    seed: int = 0
+
+
+class Cohort(_Part):
+    """Which patients, which column is predicted, which modalities take part."""
+
+    table: str | None = None
+    phantom: Phantom | None = None
+    participants: str | None = None
+    label: str
+    ignore: tuple[str, ...] = ()
+    modalities: tuple[str, ...] | None = None
+    mask_label: str | int | tuple[int, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Cohort:
+        if (self.table is None) == (self.phantom is None):
+            raise ValueError("give either table (a file) or phantom (a generated cohort)")
+        return self
+
+
+class Radiomics(_Part):
+    """How images become features."""
+
+    settings: str = "default"
+    backend: str = "pyradiomics"
+
+
+class Step(_Part):
+    """A selector or classifier by name, with its options."""
+
+    method: str
+    options: dict[str, Any] = {}
+
+
+class Fusion(_Part):
+    """How the modalities' probabilities become one; the first of ``combine`` is the model's answer."""
+
+    combine: Annotated[tuple[str, ...], Field(min_length=1)] = ("mean", "vote", "regression", "nonnegative")
+    inner_folds: Annotated[int, Field(ge=2)] = 5
+
+
+class Evaluation(_Part):
+    """Repeated, stratified, patient-grouped cross-validation and its intervals."""
+
+    folds: Annotated[int, Field(ge=2)] = 5
+    repeats: Annotated[int, Field(ge=1)] = 5
+    resamples: Annotated[int, Field(ge=100)] = 2000
+
+
+class Recipe(_Part):
+    """Everything one run needs, as written in a TOML file.
+
+    Attributes
+    ----------
+    name : str
+        The file's stem; names the output folder.
+    folder : Path
+        Where the file lies; its paths are relative to it.
+    text : str
+        The file as it is, kept in the bundle.
+    """
+
+    name: str
+    folder: Path
+    text: str
+    title: str
+    seed: int = 0
+    cohort: Cohort
+    radiomics: Radiomics = Radiomics()
+    select: Step = Step(method="three_step")
+    classify: Step = Step(method="logistic")
+    fusion: Fusion = Fusion()
+    evaluation: Evaluation = Evaluation()
+
+    def path(self, text: str) -> Path:
+        """Return a path named in the recipe: ``${VARIABLE}`` filled in, relative to the recipe's folder."""
+        return self.folder / _fill_variables(text)
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file.
+
+    Returns
+    -------
+    Recipe
+        Frozen.
+
+    Raises
+    ------
+    RequestError
+        If the file is missing, is not TOML, or says something unknown; every problem is listed.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except FileNotFoundError:
+        raise RequestError(f"There is no recipe {str(path)!r}. The ones that come along lie in pipelines/.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RequestError(f"{path.name} is not a readable TOML file: {error}.") from error
+    try:
+        return Recipe(**{"title": path.stem, **content}, name=path.stem, folder=path.resolve().parent, text=text)
+    except (ValidationError, TypeError) as error:
+        raise RequestError(_explain(path.name, error)) from error
+
+
+def build_model(recipe: Recipe, modalities: list[str]) -> Any:
+    """Return the unfitted late fusion that a recipe describes, one member per modality.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    modalities : list of str
+        The members, in order: the modalities that have columns in the feature table.
+
+    Returns
+    -------
+    LateFusion
+    """
+    from radiofuse.fuse import LateFusion
+    from radiofuse.pipeline import modality_classifier
+
+    members = [
+        (
+            modality,
+            modality_classifier(
+                recipe.classify.method,
+                select=None if recipe.select.method == "none" else recipe.select.method,
+                random_state=recipe.seed,
+                select_options=recipe.select.options,
+                classify_options=recipe.classify.options,
+            ),
+        )
+        for modality in modalities
+    ]
+    combine = list(recipe.fusion.combine)
+    return LateFusion(members, combine=combine, cv=recipe.fusion.inner_folds, random_state=recipe.seed)
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def _fill_variables(text: str) -> str:
+    missing = [name for name in _VARIABLE.findall(text) if name not in os.environ]
+    if missing:
+        raise RequestError(
+            f"The recipe's path {text!r} needs the environment variable {missing[0]}, which is not set. "
+            f"Set it, for instance: {missing[0]}=/folder/of/data python -m radiofuse.run …"
+        )
+    return _VARIABLE.sub(lambda match: os.environ[match[1]], text)
+
+
+def _explain(name: str, error: ValidationError | TypeError) -> str:
+    if isinstance(error, TypeError):  # a key of ours (name, folder, text) given in the file
+        return f"{name} cannot be used: {error}."
+    lines = [f"{'.'.join(map(str, item['loc'])) or 'recipe'}: {_sentence(item)}" for item in error.errors()]
+    return "\n  - ".join([f"The recipe {name} has {len(lines)} problem{'s' if len(lines) > 1 else ''}:", *lines])
+
+
+def _sentence(item: dict) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown entry; check its spelling and its table"
+    return f"{item['msg']}, got {item['input']!r}" if item["type"] != "missing" else "is missing"
