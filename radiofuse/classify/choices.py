@@ -1,0 +1,67 @@
+"""The built-in classifiers, set for what selection leaves: a few scaled columns, tens to hundreds of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+
+from radiofuse.classify.brnn import BayesianRegularizedNetwork
+from radiofuse.errors import RequestError
+
+
+def logistic(random_state: int | None = None) -> LogisticRegression:
+    """Return logistic regression with the customary ridge penalty, C = 1."""
+    return LogisticRegression(max_iter=1000, random_state=random_state)
+
+
+def svm(random_state: int | None = None) -> CalibratedClassifierCV:
+    """Return a radial-basis support vector machine with Platt's probabilities.
+
+    The sigmoid is fitted on 5-fold scores inside the training rows (so each class needs five), the
+    machine itself on all of them. These five folds know rows, not patients: a patient with several
+    rows makes the probabilities somewhat too sure, and leaves the ranking as it is.
+    """
+    folds = StratifiedKFold(5, shuffle=True, random_state=random_state)
+    return CalibratedClassifierCV(SVC(random_state=random_state), cv=folds, ensemble=False)
+
+
+def random_forest(random_state: int | None = None) -> RandomForestClassifier:
+    """Return 300 trees; leaves of at least three rows keep probabilities off 0 and 1."""
+    return RandomForestClassifier(300, min_samples_leaf=3, n_jobs=1, random_state=random_state)
+
+
+def xgboost(random_state: int | None = None) -> Any:
+    """Return 200 shallow boosted trees, learnt slowly on subsamples of rows and columns.
+
+    Raises
+    ------
+    RequestError
+        If xgboost is not installed.
+    """
+    try:
+        from xgboost import XGBClassifier
+    except ImportError:
+        raise RequestError(
+            "The classifier 'xgboost' needs the package xgboost, which is not installed. "
+            "Install it with: pip install 'radiofuse[boost]'"
+        ) from None
+    sampling = {"subsample": 0.8, "colsample_bytree": 0.8}
+    return XGBClassifier(
+        n_estimators=200, max_depth=3, learning_rate=0.05, n_jobs=1, random_state=random_state, **sampling
+    )
+
+
+def mlp(random_state: int | None = None) -> MLPClassifier:
+    """Return a perceptron of 8 hidden neurons, trained in full batches with a firm ridge penalty."""
+    return MLPClassifier((8,), solver="lbfgs", alpha=1.0, max_iter=1000, random_state=random_state)
+
+
+def brnn(random_state: int | None = None) -> BayesianRegularizedNetwork:
+    """Return the Bayesian regularized network with two neurons."""
+    return BayesianRegularizedNetwork(random_state=random_state)

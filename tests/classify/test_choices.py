@@ -1,0 +1,54 @@
+"""The table of classifiers: each learns, repeats under its seed and beats the trivial rule."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from radiofuse.classify import CLASSIFIERS
+from radiofuse.errors import RequestError
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X[::3, :7]), y[::3]
+
+
+@pytest.fixture(params=sorted(CLASSIFIERS))
+def name(request):
+    if request.param == "xgboost":
+        pytest.importorskip("xgboost", reason="the extra `boost` is not installed")
+    return request.param
+
+
+def test_separates_breast_cancer_out_of_fold(name, cancer):
+    X, y = cancer
+    model = make_pipeline(StandardScaler(), CLASSIFIERS[name](0))
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    assert roc_auc_score(y, cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]) > 0.95
+
+
+def test_same_seed_same_probabilities(name, cancer):
+    X, y = cancer
+    first, second = (clone(CLASSIFIERS[name](7)).fit(X, y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.filterwarnings("error::FutureWarning", "error::DeprecationWarning")
+def test_settings_are_not_deprecated(name, cancer):
+    assert CLASSIFIERS[name](0).fit(*cancer).classes_.tolist() == [0, 1]
+
+
+def test_missing_xgboost_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(RequestError, match=r"radiofuse\[boost\]"):
+        CLASSIFIERS["xgboost"](0)
