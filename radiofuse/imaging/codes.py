@@ -1,0 +1,33 @@
+"""Every reason for which an image or a mask is refused: a stable code and what it means."""
+
+from __future__ import annotations
+
+IMAGE_ERROR_CODES: dict[str, str] = {
+    # the file
+    "file_missing": "There is no file at this path.",
+    "file_unreadable": "The path is a folder or a device, or the system refuses to read it.",
+    "file_empty": "The file has zero bytes.",
+    "file_too_large": "The file is larger than the gate reads.",
+    "wrong_extension": "The name says compressed and the content is not, or the reverse.",
+    "not_an_image": "The content is none of NIfTI-1, NRRD and MetaImage.",
+    "detached_data": "The voxels lie in another file than the header, so one hash cannot stand for both.",
+    "file_truncated": "The file ends before the voxels that its header announces.",
+    "file_corrupted": "The compressed stream is damaged or its checksum is wrong.",
+    # the header
+    "header_invalid": "The header contradicts itself, the data, or what a volume in millimeters can be.",
+    "too_many_voxels": "The volume exceeds the voxel limit or the free memory; nothing was allocated.",
+    "not_scalar": "A voxel holds more than one number (RGB, complex, vector).",
+    "wrong_dimensions": "The file is not one 3-D volume.",
+    # the voxels
+    "not_finite": "Voxels are NaN or infinite.",
+    "degenerate_intensity": "The image is constant, or nearly so, within the region of interest.",
+    # the mask
+    "mask_is_image": "Image and mask are the same file.",
+    "mask_not_integer": "The mask holds fractions, as a probability map does.",
+    "geometry_mismatch": "Image and mask do not lie on the same grid.",
+    "empty_roi": "The mask is zero everywhere.",
+    "label_not_found": "The mask has no voxel with the wanted label.",
+    "roi_is_whole_image": "The mask selects every voxel of the image.",
+    "roi_too_small": "The region of interest has too few voxels, or is a single line of them.",
+    "roi_fragmented": "The region of interest has no connected piece of a usable size.",
+}

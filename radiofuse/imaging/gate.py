@@ -1,0 +1,206 @@
+"""The gate for files: one pass over the bytes, every check, then a SimpleITK image.
+
+Voxels are taken from the bytes that were hashed and checked; the place in space is ITK's own
+reading of the header, so that an image that passes equals what SimpleITK would have read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radiofuse.errors import ImageError
+from radiofuse.imaging.header import Header, check_size, invalid, truncated
+from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
+from radiofuse.imaging.roi import Label, RoiPair, check_finite, check_integer, check_pair
+from radiofuse.imaging.stream import ByteStream, HashedFile, open_file
+from radiofuse.imaging.textual import meta_header, nrrd_header
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+TEXT_HEADER_BYTES = 1 << 20  # segmentations by 3D Slicer describe every segment in the header
+GZIP_MAGIC = b"\x1f\x8b"
+AXES_TOLERANCE = 1e-3
+READERS = {  # suffix: header reader, bytes it needs, whether the whole file is compressed
+    ".nii.gz": (nifti_header, HEADER_BYTES, True),
+    ".nii": (nifti_header, HEADER_BYTES, False),
+    ".nrrd": (nrrd_header, TEXT_HEADER_BYTES, False),
+    ".mha": (meta_header, TEXT_HEADER_BYTES, False),
+}
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A checked 3-D image, the SHA-256 of its file's raw bytes, and what is worth knowing of it."""
+
+    image: sitk.Image
+    sha256: str
+    notes: tuple[str, ...]
+
+
+def read_image(path: str | PathLike[str]) -> Volume:
+    """Read a 3-D scalar image of which every byte and every voxel has been checked.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.mha`` file.
+
+    Raises
+    ------
+    ImageError
+        With one of the codes in ``IMAGE_ERROR_CODES``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from radiofuse.imaging import write_volume
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t1.nii.gz")
+    ...     write_volume(path, np.ones((4, 5, 6), dtype=np.int16), spacing_mm=(1, 1, 3))
+    ...     read_image(path).image.GetSpacing()
+    (1.0, 1.0, 3.0)
+    """
+    volume = _read(Path(path))
+    check_finite(volume.image, Path(path).name)
+    return volume
+
+
+def read_mask(path: str | PathLike[str]) -> Volume:
+    """Read a 3-D mask of whole numbers; labels are chosen later, by ``check_pair``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As for ``read_image``.
+
+    Raises
+    ------
+    ImageError
+        As for ``read_image``, and ``mask_not_integer``.
+    """
+    volume = _read(Path(path))
+    check_integer(volume.image, Path(path).name)
+    return volume
+
+
+def read_pair(image_path: str | PathLike[str], mask_path: str | PathLike[str], *, label: Label = "any") -> RoiPair:
+    """Read an image and its mask and check that they make a usable region of interest.
+
+    Parameters
+    ----------
+    image_path, mask_path : str or path-like
+        Two files of one grid.
+    label : "any", int or list of int, default="any"
+        Which mask values make the region: every non-zero one, one, or the union of several.
+
+    Returns
+    -------
+    RoiPair
+        Image, 0/1 region on the image's grid, both files' SHA-256, and notes.
+
+    Raises
+    ------
+    ImageError
+        With one of the codes in ``IMAGE_ERROR_CODES``; the sentence names the file, never its
+        folder, which may hold a patient's name.
+    """
+    image = _read(Path(image_path))
+    mask = _read(Path(mask_path))
+    if image.sha256 == mask.sha256:
+        raise ImageError(
+            "mask_is_image", f"{Path(mask_path).name} is the image itself. Name the mask in the cohort table."
+        )
+    pair = check_pair(image.image, mask.image, label=label)
+    notes = image.notes + mask.notes + pair.notes
+    return RoiPair(pair.image, pair.roi, image.sha256, mask.sha256, notes)
+
+
+def _read(path: Path) -> Volume:
+    with open_file(path) as file:
+        source = HashedFile(path.name, file)
+        header, voxels = _read_voxels(source, path.stat().st_size)
+    return Volume(_placed(path, voxels), source.sha256(), header.notes)
+
+
+def _read_voxels(source: HashedFile, file_bytes: int) -> tuple[Header, np.ndarray]:
+    read_header, head_bytes, compressed = _reader(source)
+    stream = source.unpacked() if compressed else source
+    header = read_header(source.name, stream.peek(head_bytes))
+    check_size(source.name, header, file_bytes, compressed or header.packed)
+    stream.skip(header.offset)
+    return header, _scaled(header, _filled(stream.unpacked() if header.packed else stream, header))
+
+
+def _reader(source: HashedFile) -> tuple:
+    """Choose by name; a content that is compressed where the name says otherwise is refused."""
+    name = source.name.lower()
+    suffix = next((suffix for suffix in READERS if name.endswith(suffix)), None)
+    if suffix is None:
+        raise ImageError(
+            "not_an_image",
+            f"{source.name} does not end in {', '.join(READERS)}. Convert it to .nii.gz, or correct its name.",
+        )
+    is_gzip = source.peek(2) == GZIP_MAGIC
+    if is_gzip != READERS[suffix][2]:
+        raise ImageError(
+            "wrong_extension",
+            f"{source.name} is {'' if is_gzip else 'not '}gzip-compressed, its name says otherwise. "
+            "Correct its ending (.nii or .nii.gz).",
+        )
+    return READERS[suffix]
+
+
+def _filled(stream: ByteStream, header: Header) -> np.ndarray:
+    """Return the voxels as stored, (z, y, x), once the stream has been seen to its end."""
+    raw = np.empty(header.n_bytes, dtype=np.uint8)
+    found = stream.readinto(memoryview(raw))
+    if found < header.n_bytes:
+        raise truncated(stream.name, header, at_most=found)
+    if stream.peek(1):  # also what makes a compressed stream compare its checksum
+        raise invalid(stream.name, f"announces {header.n_bytes:,} bytes of voxels and the file holds more")
+    return raw.view(header.dtype).reshape(header.shape[::-1])
+
+
+def _scaled(header: Header, stored: np.ndarray) -> np.ndarray:
+    """Return intensities in the machine's byte order, scaled as ITK does: to float32, but float64 stays."""
+    native = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    if header.slope == 1.0 and header.intercept == 0.0:
+        return native
+    precision = np.float64 if native.dtype == np.float64 else np.float32
+    scaled = native.astype(precision).astype(np.float64, copy=False)
+    return (scaled * header.slope + header.intercept).astype(precision, copy=False)
+
+
+def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
+    """Return voxels (z, y, x) as an image with the size, spacing, origin and axes that ITK reads."""
+    import SimpleITK as sitk
+
+    place = sitk.ImageFileReader()
+    place.SetFileName(str(path))
+    try:
+        place.ReadImageInformation()
+    except RuntimeError:  # its text carries the full path, which may hold a patient's name
+        raise invalid(path.name, "is not accepted by SimpleITK") from None
+    if place.GetSize() != voxels.shape[::-1]:
+        raise invalid(path.name, f"means {place.GetSize()} voxels to SimpleITK, {voxels.shape[::-1]} to radiofuse")
+    _check_place(path.name, np.array(place.GetSpacing()), np.reshape(place.GetDirection(), (3, 3)))
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing(place.GetSpacing())
+    image.SetOrigin(place.GetOrigin())
+    image.SetDirection(place.GetDirection())
+    return image
+
+
+def _check_place(name: str, spacing: np.ndarray, axes: np.ndarray) -> None:
+    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise invalid(name, f"gives a voxel size of {tuple(spacing.tolist())}")
+    if not np.allclose(axes.T @ axes, np.eye(3), atol=AXES_TOLERANCE):
+        raise invalid(name, "describes axes that are not at right angles")

@@ -1,0 +1,118 @@
+"""Whether a mask lies on its image's grid, judged in voxels, the unit that matters.
+
+Programs write origins and axes with a handful of digits, so exact comparison refuses good
+masks, and a tolerance in millimeters accepts bad ones at small voxel sizes.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radiofuse.errors import ImageError
+from radiofuse.imaging.header import in_words
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+TOLERANCE_VOX = 1e-3  # of a voxel, at the worst corner: float32 affines of 512-voxel scans stay below
+
+
+def mask_on_grid(mask: np.ndarray, mask_image: sitk.Image, image: sitk.Image) -> tuple[np.ndarray, tuple]:
+    """Return mask values as voxels of the image's grid, without resampling.
+
+    A mask whose voxels are the image's, stored along other or reversed axes, is turned exactly.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (z, y, x)
+        Values of ``mask_image``.
+    mask_image, image : SimpleITK.Image
+        Two 3-D images, of which the geometry is used.
+
+    Returns
+    -------
+    values : ndarray of shape (z, y, x)
+        On the image's grid; a view where possible.
+    notes : tuple of str
+        What was reconciled.
+
+    Raises
+    ------
+    ImageError
+        ``geometry_mismatch``; the message says both sides.
+    """
+    to_image = np.linalg.solve(_affine(image), _affine(mask_image))
+    turn = _signed_permutation(to_image[:3, :3])
+    if tuple(np.abs(turn) @ mask_image.GetSize()) != image.GetSize():
+        raise _mismatch(f"has {in_words(mask_image.GetSize())} voxels, the image has {in_words(image.GetSize())}")
+    shift_vox = _largest_shift(to_image, turn, mask_image.GetSize())
+    if not shift_vox <= TOLERANCE_VOX:
+        raise _mismatch(f"lies up to {shift_vox:.3g} voxels off the image: {_differences(mask_image, image)}")
+    return _turned(mask, turn), _notes(turn, shift_vox)
+
+
+def _affine(image: sitk.Image) -> np.ndarray:
+    """Return the matrix from voxel index (x, y, z, 1) to millimeters."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return affine
+
+
+def _signed_permutation(matrix: np.ndarray) -> np.ndarray:
+    """Return which mask axis runs along which image axis, and its sign; the identity if none does."""
+    rounded = np.rint(matrix).astype(int)
+    is_permutation = np.array_equal(np.abs(rounded) @ np.abs(rounded).T, np.eye(3))
+    return rounded if is_permutation else np.eye(3, dtype=int)
+
+
+def _largest_shift(to_image: np.ndarray, turn: np.ndarray, size: tuple[int, ...]) -> float:
+    """Return the largest distance, in image voxels along one axis, of a corner from its grid point."""
+    corners = np.array(list(product(*[(0, length - 1) for length in size]))).T
+    expected = turn @ corners
+    expected = expected - expected.min(axis=1, keepdims=True)
+    return float(np.abs(to_image[:3, :3] @ corners + to_image[:3, 3:] - expected).max())
+
+
+def _turned(mask: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    along = np.abs(turn).argmax(axis=1)  # image axis a is mask axis along[a]
+    turned = mask.transpose(2, 1, 0).transpose(along)  # (x, y, z) of the image
+    reversed_axes = tuple(axis for axis in range(3) if turn[axis, along[axis]] < 0)
+    return np.flip(turned, reversed_axes).transpose(2, 1, 0)
+
+
+def _notes(turn: np.ndarray, shift_vox: float) -> tuple[str, ...]:
+    notes = []
+    if not np.array_equal(turn, np.eye(3)):
+        notes.append("The mask is stored along other axes than the image; it was turned, voxel for voxel.")
+    if shift_vox > 0:
+        notes.append(f"The mask's grid is {shift_vox:.1e} voxels off the image's; the image's was used.")
+    return tuple(notes)
+
+
+def _differences(mask: sitk.Image, image: sitk.Image) -> str:
+    """Say both sides of whatever differs."""
+    sides = {
+        "spacing": (mask.GetSpacing(), image.GetSpacing()),
+        "origin": (mask.GetOrigin(), image.GetOrigin()),
+        "direction": (mask.GetDirection(), image.GetDirection()),
+    }
+    return "; ".join(
+        f"{name} ({_numbers(ours)}) against ({_numbers(theirs)})"
+        for name, (ours, theirs) in sides.items()
+        if not np.allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+    )
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.6g}" for value in values)
+
+
+def _mismatch(what: str) -> ImageError:
+    return ImageError(
+        "geometry_mismatch",
+        f"The mask {what}. Resample the mask onto the image (nearest neighbor), or name the mask drawn on it.",
+    )

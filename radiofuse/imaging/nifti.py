@@ -1,0 +1,175 @@
+"""The NIfTI-1 header: what it announces, and whether its two orientations agree."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radiofuse.errors import ImageError
+from radiofuse.imaging.header import Header, detached, in_words, invalid, not_3d, not_scalar
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Header
+
+HEADER_BYTES = 348
+NIFTI2_HEADER_BYTES = 540
+FIRST_VOXEL_BYTE = 352  # header and the four bytes that announce extensions
+MULTICHANNEL = {32: "complex", 128: "RGB", 1792: "complex", 2048: "complex", 2304: "RGBA"}
+SPACING_TOLERANCE = 1e-3  # relative; larger than float32 noise in a stored affine
+SHEAR_TOLERANCE = 1e-3  # cosine between two axes
+UNIT_MM = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
+
+
+def nifti_header(name: str, head: bytes) -> Header:
+    """Read and check the header of a NIfTI-1 file.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the file.
+    head : bytes
+        At least the first 348 bytes, unpacked; fewer if the file has no more.
+
+    Raises
+    ------
+    ImageError
+        ``not_an_image``, ``detached_data``, ``header_invalid``, ``wrong_dimensions`` or
+        ``not_scalar``.
+    """
+    header = _parse(name, head)
+    shape, notes = _shape(name, header)
+    slope, intercept = _scaling(name, header)
+    return Header(
+        shape=shape,
+        dtype=_dtype(name, header),
+        offset=_offset(name, header),
+        slope=slope,
+        intercept=intercept,
+        notes=notes + _orientation(name, header),
+    )
+
+
+def _parse(name: str, head: bytes) -> Nifti1Header:
+    from nibabel import Nifti1Header
+
+    declared = {struct.unpack(order + "i", head[:4])[0] for order in "<>"} if len(head) >= 4 else set()
+    if NIFTI2_HEADER_BYTES in declared:
+        raise invalid(name, "is NIfTI-2, which SimpleITK does not read; NIfTI-1 was expected")
+    if HEADER_BYTES not in declared:
+        raise ImageError("not_an_image", f"{name} does not begin with a NIfTI header. Name a NIfTI image.")
+    if len(head) < HEADER_BYTES:
+        raise ImageError("file_truncated", f"{name} ends within its header. Copy or download it again.")
+    if head[344:348] == b"ni1\0":
+        raise detached(name)
+    if head[344:348] != b"n+1\0":
+        raise ImageError("not_an_image", f"{name} has no NIfTI signature. Convert it to NIfTI-1.")
+    return Nifti1Header(head[:HEADER_BYTES], check=False)
+
+
+def _shape(name: str, header: Nifti1Header) -> tuple[tuple[int, int, int], tuple[str, ...]]:
+    n_dimensions = int(header["dim"][0])
+    if not 1 <= n_dimensions <= 7:
+        raise invalid(name, f"announces {n_dimensions} dimensions")
+    sizes = tuple(int(size) for size in header["dim"][1 : n_dimensions + 1])
+    if min(sizes) < 1:
+        raise invalid(name, f"announces a size of {in_words(sizes)} voxels")
+    if n_dimensions < 3:
+        raise not_3d(name, f"a {n_dimensions}-D image ({in_words(sizes)})")
+    if max(sizes[3:], default=1) > 1:
+        raise not_3d(name, f"a {n_dimensions}-D image ({in_words(sizes)})")
+    if n_dimensions > 3:
+        return sizes[:3], (f"{name} is {n_dimensions}-D with a single volume, which was taken.",)
+    return sizes, ()
+
+
+def _dtype(name: str, header: Nifti1Header) -> np.dtype:
+    from nibabel.spatialimages import HeaderDataError
+
+    code = int(header["datatype"])
+    if code in MULTICHANNEL:
+        raise not_scalar(name, MULTICHANNEL[code])
+    try:
+        dtype = header.get_data_dtype()
+    except HeaderDataError:
+        raise invalid(name, f"names no known data type ({code})") from None
+    if dtype.kind not in "iuf" or dtype.itemsize > 8 or 8 * dtype.itemsize != header["bitpix"]:
+        raise invalid(name, f"names data type {code} with {header['bitpix']} bits, which is not readable")
+    return dtype
+
+
+def _offset(name: str, header: Nifti1Header) -> int:
+    offset = float(header["vox_offset"])
+    if not (np.isfinite(offset) and offset >= FIRST_VOXEL_BYTE and offset.is_integer()):
+        raise invalid(name, f"puts the first voxel at byte {offset:g}, {FIRST_VOXEL_BYTE} or later was expected")
+    return int(offset)
+
+
+def _scaling(name: str, header: Nifti1Header) -> tuple[float, float]:
+    """Return slope and intercept; a slope of 0 or NaN means none, by the standard and ITK."""
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        slope, intercept = header.get_slope_inter()
+    except HeaderDataError:
+        raise invalid(name, f"scales by {header['scl_slope']} and {header['scl_inter']}") from None
+    if slope is None or abs(slope) <= np.finfo(float).eps:
+        return 1.0, 0.0
+    return float(slope), float(intercept)
+
+
+def _orientation(name: str, header: Nifti1Header) -> tuple[str, ...]:
+    """Check voxel size and axes; return a note where the file leaves a choice to its reader."""
+    spacing = header["pixdim"][1:4].astype(float)
+    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise invalid(name, f"gives a voxel size of {in_words(tuple(spacing))}, positive numbers were expected")
+    qform, sform = _affines(name, header)
+    if sform is not None:
+        _check_sform(name, sform, spacing)
+    if qform is None and sform is None:
+        return (f"{name} says nothing of its orientation; its voxel size was taken as it is.",)
+    if qform is not None and sform is not None:
+        return _agreement(name, header, qform, sform)
+    return ()
+
+
+def _affines(name: str, header: Nifti1Header) -> tuple[np.ndarray | None, np.ndarray | None]:
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
+    except (HeaderDataError, ValueError):
+        raise invalid(name, "holds a rotation that is none") from None
+    given = [affine for affine in (qform, sform) if affine is not None]
+    if not all(np.isfinite(affine).all() for affine in given):
+        raise invalid(name, "holds NaN in its orientation")
+    return qform, sform
+
+
+def _check_sform(name: str, sform: np.ndarray, spacing: np.ndarray) -> None:
+    columns = np.linalg.norm(sform[:3, :3], axis=0)
+    if not np.allclose(columns, spacing, rtol=SPACING_TOLERANCE, atol=0.0):
+        raise invalid(
+            name,
+            f"gives two voxel sizes, {in_words(tuple(spacing))} (pixdim) and {in_words(tuple(columns))} (sform), "
+            "so two programs would measure two volumes",
+        )
+    cosines = sform[:3, :3] / columns
+    if np.abs(cosines.T @ cosines - np.eye(3)).max() > SHEAR_TOLERANCE:
+        raise invalid(name, "describes sheared axes; resample the image onto a rectangular grid")
+
+
+def _agreement(name: str, header: Nifti1Header, qform: np.ndarray, sform: np.ndarray) -> tuple[str, ...]:
+    """Compare the two orientations over the volume's corners, in voxels.
+
+    A file may rightly hold two (scanner and atlas space). Features depend on voxel size, which
+    is equal here, and on where the mask lies, which is checked against the same choice.
+    """
+    if np.linalg.det(qform[:3, :3]) * np.linalg.det(sform[:3, :3]) < 0:
+        raise invalid(name, "is mirrored in one of its two orientations (qform, sform) and not in the other")
+    corners = np.array(np.meshgrid(*[(0, size - 1) for size in header["dim"][1:4]], [1])).reshape(4, -1)
+    apart = np.abs(np.linalg.solve(qform, (sform - qform) @ corners)).max()
+    if apart <= 0.01:
+        return ()
+    return (f"The two orientations of {name} (qform, sform) lie {apart:.2g} voxels apart; ITK chose one.",)

@@ -1,0 +1,125 @@
+"""The NRRD and MetaImage headers: lines of text before the voxels."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from radiofuse.errors import ImageError
+from radiofuse.imaging.header import Header, detached, in_words, invalid, not_3d, not_scalar
+
+_C_TYPES = {"char": "i1", "short": "i2", "int": "i4", "longlong": "i8", "float": "f4", "double": "f8"}
+_META_TYPES = {**_C_TYPES, "long_long": "i8"}
+
+
+def nrrd_header(name: str, head: bytes) -> Header:
+    """Read and check the header of an NRRD file with its voxels attached, raw or gzip.
+
+    Raises
+    ------
+    ImageError
+        ``not_an_image``, ``detached_data``, ``header_invalid``, ``wrong_dimensions`` or
+        ``not_scalar``.
+
+    References
+    ----------
+    Definition of NRRD file format, teem.sourceforge.net/nrrd/format.html.
+    """
+    end = re.search(rb"\r?\n\r?\n", head)
+    if not head.startswith(b"NRRD000") or not end:
+        raise ImageError("not_an_image", f"{name} does not begin with an NRRD header. Name an NRRD image.")
+    fields = _fields(head[: end.start()], rb":(?!=)")
+    if "data file" in fields or "datafile" in fields:
+        raise detached(name)
+    if "vector" in fields.get("kinds", "") or "list" in fields.get("kinds", ""):
+        raise not_scalar(name, "vector")
+    encoding = fields.get("encoding", "")
+    if encoding not in ("raw", "gzip", "gz") or {"line skip", "byte skip"} & fields.keys():
+        raise invalid(name, f"announces the encoding {encoding!r}, possibly with skips; raw or gzip was expected")
+    return Header(
+        shape=_shape(name, fields.get("sizes", "")),
+        dtype=_nrrd_dtype(name, fields),
+        offset=end.end(),
+        packed=encoding != "raw",
+        notes=_nrrd_notes(name, fields),
+    )
+
+
+def meta_header(name: str, head: bytes) -> Header:
+    """Read and check the header of a MetaImage file (.mha), raw or compressed.
+
+    Raises
+    ------
+    ImageError
+        ``not_an_image``, ``detached_data``, ``header_invalid``, ``wrong_dimensions`` or
+        ``not_scalar``.
+    """
+    end = re.search(rb"ElementDataFile *= *([^\r\n]*)\r?\n", head)
+    if not head.startswith((b"ObjectType", b"NDims")) or not end:
+        raise ImageError("not_an_image", f"{name} does not begin with a MetaImage header. Name an image.")
+    if end.group(1).strip() != b"LOCAL":
+        raise detached(name)
+    fields = _fields(head[: end.start()], rb"=")
+    if fields.get("elementnumberofchannels", "1") != "1" or "_array" in fields.get("elementtype", ""):
+        raise not_scalar(name, "multi-channel")
+    if fields.get("binarydata", "true") != "true" or fields.get("headersize", "0") != "0":
+        raise invalid(name, "announces text voxels or a second header, binary voxels were expected")
+    return Header(
+        shape=_shape(name, fields.get("dimsize", "")),
+        dtype=_meta_dtype(name, fields),
+        offset=end.end(),
+        packed=fields.get("compresseddata") == "true",
+    )
+
+
+def _fields(text: bytes, separator: bytes) -> dict[str, str]:
+    pairs = (re.split(separator, line, maxsplit=1) for line in text.splitlines() if not line.startswith(b"#"))
+    return {
+        pair[0].decode("latin-1").strip().lower(): pair[1].decode("latin-1").strip().lower()
+        for pair in pairs
+        if len(pair) == 2
+    }
+
+
+def _shape(name: str, sizes: str) -> tuple[int, int, int]:
+    if not re.fullmatch(r"\d{1,12}( +\d{1,12})*", sizes):
+        raise invalid(name, f"announces the size {sizes!r}, whole numbers of voxels were expected")
+    shape = tuple(int(size) for size in sizes.split())
+    if min(shape) < 1:
+        raise invalid(name, f"announces a size of {in_words(shape)} voxels")
+    if len(shape) != 3:
+        raise not_3d(name, f"a {len(shape)}-D image ({in_words(shape)})")
+    return shape
+
+
+def _nrrd_dtype(name: str, fields: dict[str, str]) -> np.dtype:
+    """Return NumPy's name for the NRRD type, of which ``short`` alone has six spellings."""
+    kind = fields.get("type", "")
+    if sized := re.fullmatch(r"(u?)int(8|16|32|64)(_t)?", kind):
+        return _ordered(f"{sized[1] or 'i'}{int(sized[2]) // 8}", fields.get("endian", "") == "big")
+    words = re.sub(r"^(signed|unsigned|u) *", "", kind).replace("long long", "longlong")
+    code = _C_TYPES.get(words.removesuffix(" int"))
+    if code is None:
+        raise invalid(name, f"names the data type {kind!r}, which is not readable")
+    code = code.replace("i", "u") if kind.startswith("u") else code
+    return _ordered(code, fields.get("endian", "") == "big")
+
+
+def _meta_dtype(name: str, fields: dict[str, str]) -> np.dtype:
+    kind = fields.get("elementtype", "").removeprefix("met_")
+    code = _META_TYPES.get(kind.removeprefix("u"))
+    if code is None:
+        raise invalid(name, f"names the data type {kind!r}, which is not readable")
+    big = "true" in (fields.get("binarydatabyteordermsb"), fields.get("elementbyteordermsb"))
+    return _ordered(code.replace("i", "u") if kind.startswith("u") else code, big)
+
+
+def _ordered(code: str, big_endian: bool) -> np.dtype:
+    return np.dtype((">" if big_endian else "<") + code)
+
+
+def _nrrd_notes(name: str, fields: dict[str, str]) -> tuple[str, ...]:
+    if {"space directions", "spacings"} & fields.keys():
+        return ()
+    return (f"{name} gives no voxel size; 1 x 1 x 1 mm was taken.",)

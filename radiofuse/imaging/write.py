@@ -1,0 +1,42 @@
+"""Writing volumes: NIfTI-1, compressed, the same bytes for the same voxels."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+
+def write_volume(
+    path: str | PathLike[str],
+    voxels: np.ndarray,
+    *,
+    spacing_mm: tuple[float, float, float],
+    description: str = "",
+) -> None:
+    """Write a volume as ``.nii.gz``, aside first and then renamed, so never half a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Ends in ``.nii.gz``.
+    voxels : ndarray of shape (x, y, z)
+        Any real data type that NIfTI-1 knows.
+    spacing_mm : tuple of three floats
+        Size of a voxel along x, y and z, in mm.
+    description : str, default=""
+        What the header says of the file; 79 characters at most.
+    """
+    from nibabel import Nifti1Image
+
+    image = Nifti1Image(voxels, np.diag([*spacing_mm, 1.0]))
+    image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description.encode("ascii")
+    path = Path(path)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with aside.open("wb") as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
+        packed.write(image.to_bytes())
+    aside.replace(path)
