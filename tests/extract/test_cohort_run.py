@@ -1,0 +1,187 @@
+"""A cohort through the extractor: bad files are named, the rest goes on, reruns do only what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+from radiofuse.cohort import read_cohort
+from radiofuse.errors import ImageError, StoreError
+from radiofuse.extract import RadiomicsExtractor, extract_cohort
+from radiofuse.store import FeatureStore
+
+SIZE = (14, 14, 14)
+QUICK = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean", "Energy"], "glcm": ["Contrast"]}}
+
+
+def volume(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(100, 20, SIZE).astype(np.float32)
+
+
+def region() -> np.ndarray:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[4:10, 4:10, 4:10] = 1
+    return mask
+
+
+def write(path: Path, values: np.ndarray, origin=(0.0, 0.0, 0.0)) -> Path:
+    image = sitk.GetImageFromArray(values)
+    image.SetOrigin(origin)
+    sitk.WriteImage(image, str(path))
+    return path
+
+
+def truncated(folder: Path) -> None:
+    file = write(folder / "image.nii.gz", volume())
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def with_value(value: float):
+    def plant(folder: Path) -> None:
+        values = volume()
+        values[6, 6, 6] = value
+        write(folder / "image.nii.gz", values)
+
+    return plant
+
+
+def four_dimensional(folder: Path) -> None:
+    write_4d = sitk.JoinSeries([sitk.GetImageFromArray(volume(seed)) for seed in (0, 1)])
+    sitk.WriteImage(write_4d, str(folder / "image.nii.gz"))
+
+
+def mask_of(values: np.ndarray, **options):
+    return lambda folder: write(folder / "mask.nii.gz", values, **options)
+
+
+def one_voxel() -> np.ndarray:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[5, 5, 5] = 1
+    return mask
+
+
+BAD = {
+    "truncated": (truncated, {"file_truncated", "file_corrupted"}),
+    "four_d": (four_dimensional, {"wrong_dimensions"}),
+    "nan": (with_value(np.nan), {"not_finite"}),
+    "infinite": (with_value(np.inf), {"not_finite"}),
+    "other_grid": (mask_of(region()[:-2]), {"geometry_mismatch"}),
+    "wrong_affine": (mask_of(region(), origin=(5.0, 0.0, 0.0)), {"geometry_mismatch"}),
+    "empty_mask": (mask_of(np.zeros(SIZE, np.uint8)), {"empty_roi"}),
+    "other_label": (mask_of(region() * 2), {"label_not_found"}),
+    "one_voxel": (mask_of(one_voxel()), {"roi_too_small"}),
+    "flat": (lambda folder: write(folder / "image.nii.gz", np.full(SIZE, 7, np.float32)), {"degenerate_intensity"}),
+    "text": (lambda folder: (folder / "image.nii.gz").write_text("not an image"), {"not_an_image"}),
+    "missing": (lambda folder: (folder / "image.nii.gz").unlink(), {"file_missing"}),
+}
+
+
+@pytest.fixture
+def bad_cohort(tmp_path) -> Path:
+    """Two good samples, and one for each way to be bad."""
+    rows = []
+    for seed, name in enumerate(["good_1", *BAD, "good_2"]):
+        folder = tmp_path / name
+        folder.mkdir()
+        write(folder / "image.nii.gz", volume(seed))
+        write(folder / "mask.nii.gz", region())
+        if name in BAD:
+            BAD[name][0](folder)
+        rows.append((name, f"{name}/image.nii.gz", f"{name}/mask.nii.gz"))
+    table = pd.DataFrame(rows, columns=["sample_id", "t1__image", "t1__mask"])
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    return tmp_path / "cohort.csv"
+
+
+@pytest.fixture
+def extractor():
+    return RadiomicsExtractor(QUICK, label=1)
+
+
+def test_every_bad_input_is_named_and_the_rest_goes_on(bad_cohort, extractor, tmp_path):
+    store = FeatureStore(tmp_path / "store")
+    result = extract_cohort(read_cohort(bad_cohort, missing_files="keep"), extractor, store, jobs=2)
+    failures = result.failures.set_index("sample_id")
+    for name, (_, codes) in BAD.items():
+        assert failures.at[name, "code"] in codes, (name, failures.at[name, "message"])
+        assert failures.at[name, "modality"] == "t1"
+    assert sorted(failures.index) == sorted(BAD)
+    table = store.read([result.block.name], ["good_1", "good_2"], keys=result.keys)
+    assert table.notna().all(axis=None)
+
+
+def test_messages_name_no_folder(bad_cohort, extractor, tmp_path):
+    """Folder names often hold patients' names."""
+    store = FeatureStore(tmp_path / "store")
+    result = extract_cohort(read_cohort(bad_cohort, missing_files="keep"), extractor, store, jobs=2)
+    assert not result.failures["message"].str.contains(str(tmp_path), regex=False).any()
+
+
+def test_a_second_run_computes_nothing(bad_cohort, extractor, tmp_path):
+    cohort, store = read_cohort(bad_cohort, missing_files="keep"), FeatureStore(tmp_path / "store")
+    first = extract_cohort(cohort, extractor, store, jobs=2)
+    again = extract_cohort(cohort, extractor, FeatureStore(tmp_path / "store"), jobs=2)
+    assert (first.n_computed, again.n_computed) == (len(BAD) + 1, 0)
+    pd.testing.assert_frame_equal(first.failures, again.failures)
+
+
+def test_failed_ones_are_tried_again_on_request_only(bad_cohort, extractor, tmp_path):
+    cohort, store = read_cohort(bad_cohort, missing_files="keep"), FeatureStore(tmp_path / "store")
+    extract_cohort(cohort, extractor, store, jobs=2)
+    again = extract_cohort(cohort, extractor, store, jobs=2, retry_failed=True)
+    assert again.n_computed == len(BAD) - 1  # all but the missing file, which has no content
+
+
+def test_a_changed_file_is_extracted_again_and_a_changed_setting_is_a_new_block(bad_cohort, extractor, tmp_path):
+    store = FeatureStore(tmp_path / "store")
+    cohort = read_cohort(bad_cohort, missing_files="keep")
+    first = extract_cohort(cohort, extractor, store, jobs=2)
+    before = store.read([first.block.name], ["good_1", "good_2"], keys=first.keys)
+    write(bad_cohort.parent / "good_1" / "image.nii.gz", volume(99))
+    second = extract_cohort(cohort, extractor, store, jobs=2)
+    assert second.n_computed == 1
+    after = store.read([second.block.name], ["good_1", "good_2"], keys=second.keys)
+    assert (before.loc["good_1"] != after.loc["good_1"]).all()
+    assert (before.loc["good_2"] == after.loc["good_2"]).all()
+    other = RadiomicsExtractor({**QUICK, "setting": {"binWidth": 10}}, label=1)
+    assert extract_cohort(cohort, other, store, jobs=2).block.name != first.block.name
+
+
+def test_the_vector_does_not_depend_on_jobs(bad_cohort, extractor, tmp_path):
+    cohort = read_cohort(bad_cohort, missing_files="keep")
+    tables = []
+    for jobs in (1, 2):
+        store = FeatureStore(tmp_path / f"store{jobs}")
+        result = extract_cohort(cohort, extractor, store, jobs=jobs)
+        tables.append(store.read([result.block.name], ["good_1", "good_2"], keys=result.keys))
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_the_same_files_under_two_names_are_computed_once(tmp_path, extractor):
+    write(tmp_path / "image.nii.gz", volume())
+    write(tmp_path / "mask.nii.gz", region())
+    rows = [(name, "image.nii.gz", "mask.nii.gz") for name in ("a", "b")]
+    pd.DataFrame(rows, columns=["sample_id", "t1__image", "mask"]).to_csv(tmp_path / "c.csv", index=False)
+    store = FeatureStore(tmp_path / "store")
+    result = extract_cohort(read_cohort(tmp_path / "c.csv"), extractor, store)
+    assert result.n_computed == 1
+    table = store.read([result.block.name], ["a", "b"], keys=result.keys)
+    assert (table.loc["a"] == table.loc["b"]).all()
+
+
+def test_an_unwritable_store_stops_before_any_work(bad_cohort, extractor, tmp_path):
+    (tmp_path / "store").write_text("a file, not a folder")
+    with pytest.raises(StoreError):
+        extract_cohort(read_cohort(bad_cohort, missing_files="keep"), extractor, FeatureStore(tmp_path / "store"))
+
+
+def test_a_feature_that_is_not_finite_is_refused_by_name(extractor, monkeypatch):
+    image, mask = sitk.GetImageFromArray(volume()), sitk.GetImageFromArray(region())
+    features = dict.fromkeys(extractor.feature_names(), 1.0) | {"original_glcm_Contrast": np.nan}
+    monkeypatch.setattr(extractor._engine, "compute", lambda *_: features)
+    with pytest.raises(ImageError, match="1 of 3 features are not finite numbers, the first is original_glcm_Contrast"):
+        extractor.extract(image, mask)

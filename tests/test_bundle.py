@@ -1,0 +1,123 @@
+"""Bundles: whole or refused, replaced in one step, and never unpickled when damaged."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from radiofuse.bundle import (
+    CHECKSUMS,
+    FILES,
+    TABLES,
+    BundleVersionWarning,
+    load_bundle,
+    read_environment,
+    read_table,
+    save_bundle,
+    version_differences,
+)
+from radiofuse.errors import BundleError
+
+DESCRIPTION = {
+    "title": "A test",
+    "label": "idh",
+    "positive": "1",
+    "modalities": ["t1"],
+    "synthetic": True,
+    "radiofuse_version": "0",
+    "as_published": [],
+    "warnings": ["small"],
+    "protocol": {"selector": "none", "classifier": "logistic", "primary": "mean", "n_repeats": 1, "n_splits": 5},
+}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    tables = {name: pd.DataFrame({"sample_id": ["007", "NA"], "value": [0.1, 1 / 3]}) for name in TABLES}
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    return save_bundle(tmp_path / "bundle", model=model, recipe="x = 1\n", description=DESCRIPTION, tables=tables)
+
+
+def test_a_bundle_comes_back_as_it_was(saved):
+    bundle = load_bundle(saved)
+    assert bundle.model.predict_proba([[0.3]]).shape == (1, 2)
+    assert bundle.description["title"] == "A test"
+    assert sorted(path.name for path in saved.iterdir()) == sorted([*FILES, CHECKSUMS])
+    assert "synthetic data" in (saved / "card.md").read_text()
+
+
+def test_tables_keep_ids_as_text_and_numbers_to_the_last_bit(saved):
+    table = read_table(saved, "predictions")
+    assert list(table["sample_id"]) == ["007", "NA"]
+    assert table["value"].iloc[1] == 1 / 3
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_changed_byte_is_refused(saved, name):
+    path = saved / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name} has changed"):
+        load_bundle(saved)
+
+
+def test_missing_extra_and_foreign_folders_are_refused(saved, tmp_path):
+    (saved / "notes.txt").write_text("hello")
+    with pytest.raises(BundleError, match="notes.txt does not belong there"):
+        load_bundle(saved)
+    (saved / "notes.txt").unlink()
+    (saved / "scores.csv").unlink()
+    with pytest.raises(BundleError, match=r"scores.csv is missing"):
+        load_bundle(saved)
+    with pytest.raises(BundleError, match="is not a bundle"):
+        load_bundle(tmp_path)
+
+
+def test_a_planted_pickle_never_runs(saved, tmp_path):
+    import joblib
+
+    class Planted:
+        def __reduce__(self):
+            return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
+
+    joblib.dump(Planted(), saved / "model.joblib")
+    with pytest.raises(BundleError):
+        load_bundle(saved)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_another_version_is_said_by_name(saved):
+    here = read_environment()
+    made = {**here, "packages": {**here["packages"], "scikit-learn": "0.1.0"}}
+    assert version_differences(made, here)[0].startswith("The bundle was made with scikit-learn 0.1.0; here ")
+    assert version_differences(here, here) == []
+
+
+def test_loading_warns_of_other_versions(saved):
+    path = saved / "environment.json"
+    content = json.loads(path.read_text())
+    content["packages"]["numpy"] = "1.26.4"
+    path.write_text(json.dumps(content))
+    checksums = json.loads((saved / CHECKSUMS).read_text())
+    import hashlib
+
+    checksums["environment.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (saved / CHECKSUMS).write_text(json.dumps(checksums))
+    with pytest.warns(BundleVersionWarning, match=r"numpy 1\.26\.4"):
+        load_bundle(saved)
+
+
+def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(saved, tmp_path):
+    tables = {name: pd.DataFrame({"a": []}) for name in TABLES}
+    save_bundle(saved, model=None, recipe="x = 2\n", description=DESCRIPTION, tables=tables)
+    assert (saved / "recipe.toml").read_text() == "x = 2\n"
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter1.tex").write_text("important")
+    with pytest.raises(BundleError, match="is no bundle"):
+        save_bundle(other, model=None, recipe="", description=DESCRIPTION, tables=tables)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

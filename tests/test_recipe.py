@@ -1,0 +1,92 @@
+"""Recipes: what is read, what is refused, and that those shipped can be built."""
+
+from __future__ import annotations
+
+import pytest
+
+from radiofuse.errors import RequestError
+from radiofuse.recipe import build_model, read_recipe
+
+MINIMAL = """
+[cohort]
+table = "cohort.csv"
+label = "idh"
+"""
+
+
+def write(folder, text):
+    path = folder / "my_study.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_minimal_recipe_has_defaults(tmp_path):
+    recipe = read_recipe(write(tmp_path, MINIMAL))
+    assert (recipe.name, recipe.title) == ("my_study", "my_study")
+    assert recipe.path(recipe.cohort.table) == tmp_path / "cohort.csv"
+    assert recipe.select.method == "three_step"
+    assert recipe.fusion.combine[0] == "mean"
+    assert recipe.text == MINIMAL
+
+
+def test_every_problem_is_listed(tmp_path):
+    wrong = MINIMAL + "tabel = 'x'\n[evaluation]\nfolds = 1\n[fusoin]\n"
+    with pytest.raises(RequestError) as caught:
+        read_recipe(write(tmp_path, wrong))
+    message = str(caught.value)
+    assert "3 problems" in message
+    for part in ("cohort.tabel: unknown entry", "evaluation.folds", "fusoin: unknown entry"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[cohort]\nlabel = 'idh'", "either table"),
+        ("[cohort]\nlabel = 'idh'\ntable = 'a.csv'\nphantom = {}", "either table"),
+        ("[cohort]\ntable = 'a.csv'", "cohort.label: is missing"),
+        ("[cohort", "not a readable TOML"),
+        ("name = 'x'" + MINIMAL, "cannot be used"),
+    ],
+)
+def test_wrong_recipes_get_a_sentence(tmp_path, text, expected):
+    with pytest.raises(RequestError, match=expected):
+        read_recipe(write(tmp_path, text))
+
+
+def test_a_missing_recipe_says_where_to_look(tmp_path):
+    with pytest.raises(RequestError, match="pipelines/"):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_variables_are_filled_in_or_asked_for(tmp_path, monkeypatch):
+    recipe = read_recipe(write(tmp_path, MINIMAL.replace("cohort.csv", "${SOME_FOLDER}/c.csv")))
+    monkeypatch.setenv("SOME_FOLDER", "/data")
+    assert str(recipe.path(recipe.cohort.table)) == "/data/c.csv"
+    monkeypatch.delenv("SOME_FOLDER")
+    with pytest.raises(RequestError, match="SOME_FOLDER, which is not set"):
+        recipe.path(recipe.cohort.table)
+
+
+@pytest.mark.parametrize("name", ["demo", "idh_tcga"])
+def test_shipped_recipes_build_their_model(name):
+    from tests.conftest import REPOSITORY
+
+    recipe = read_recipe(REPOSITORY / "pipelines" / f"{name}.toml")
+    model = build_model(recipe, ["t1", "t2"])
+    assert [member for member, _ in model.estimators] == ["t1", "t2"]
+    assert model.get_params()["t1__classify__random_state"] == recipe.seed
+
+
+def test_options_reach_the_steps_and_unknown_ones_are_refused(tmp_path):
+    text = MINIMAL + "[select]\nmethod = 'three_step'\noptions = {alpha = 0.01}\n[classify]\nmethod = 'svm'\n"
+    model = build_model(read_recipe(write(tmp_path, text)), ["t1"])
+    assert model.get_params()["t1__select__alpha"] == 0.01
+    with pytest.raises(RequestError, match="has no option 'alhpa'"):
+        build_model(read_recipe(write(tmp_path, text.replace("alpha", "alhpa"))), ["t1"])
+
+
+def test_unknown_names_are_refused_with_the_choices(tmp_path):
+    text = MINIMAL + "[classify]\nmethod = 'random_forst'\n"
+    with pytest.raises(RequestError, match="Did you mean 'random_forest'"):
+        build_model(read_recipe(write(tmp_path, text)), ["t1"])
