@@ -133,7 +133,7 @@ def read_cohort(
         problems += found
     problems += _column_problems(list(text.columns), wanted)
     text = _completed(text)
-    cohort = _typed(text, wanted, Path(path).absolute().parent)
+    cohort = _typed(text, wanted, str(Path(path).absolute().parent))
     problems += _id_problems(cohort)
     problems += _number_problems(text, cohort, wanted)
     problems += _label_problems(cohort, wanted.labels_in(text), n_folds)
@@ -229,16 +229,12 @@ def _read_translated(path: str | os.PathLike, wanted: _Wanted) -> tuple[pd.DataF
     return text, problems
 
 
-def _read_text(
-    path: str | os.PathLike, source: str, ignore: frozenset[str]
-) -> tuple[pd.DataFrame, list[Problem]]:
+def _read_text(path: str | os.PathLike, source: str, ignore: frozenset[str]) -> tuple[pd.DataFrame, list[Problem]]:
     """Return every cell as the text it is, without the ignored columns, and problems of the header."""
     content = _decoded(Path(path), source)
     delimiter = _delimiter(content)
     _check_shape(content, delimiter, source)
-    cells = pd.read_csv(
-        io.StringIO(content, newline=""), sep=delimiter, header=None, dtype=str, keep_default_na=False
-    )
+    cells = pd.read_csv(io.StringIO(content, newline=""), sep=delimiter, header=None, dtype=str, keep_default_na=False)
     header = cells.iloc[0].str.strip()
     table = cells.iloc[1:]
     table = table[(table != "").any(axis=1)].reset_index(drop=True)  # spreadsheets leave rows of bare commas
@@ -281,14 +277,10 @@ def _check_shape(content: str, delimiter: str, source: str) -> None:
         expected = len(next(rows))
         ragged = [f"line {rows.line_num} has {len(row)}" for row in rows if row and len(row) != expected]
     except csv.Error as error:
-        raise CohortError(
-            source, [f"Line {rows.line_num} cannot be read: {error}. Check its quotes."]
-        ) from None
+        raise CohortError(source, [f"Line {rows.line_num} cannot be read: {error}. Check its quotes."]) from None
     if ragged:
         what = f"The header has {expected} fields, other lines do not"
-        raise CohortError(
-            source, [Problem(what, ragged, "Check for missing or extra separators and quotes.")]
-        )
+        raise CohortError(source, [Problem(what, ragged, "Check for missing or extra separators and quotes.")])
 
 
 def _with_header(table: pd.DataFrame, header: list[str]) -> tuple[pd.DataFrame, list[Problem]]:
@@ -301,9 +293,7 @@ def _with_header(table: pd.DataFrame, header: list[str]) -> tuple[pd.DataFrame, 
     problems = _problems("Columns without a name", filled, "Name or delete them.")
     problems += _problems("Column names that occur more than once", twice, "Each column needs its own name.")
     if not len(table):
-        problems.append(
-            Problem("There are no rows", advice="One row per sample was expected below the header.")
-        )
+        problems.append(Problem("There are no rows", advice="One row per sample was expected below the header."))
     return named, problems
 
 
@@ -355,12 +345,8 @@ def _from_long_batch(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
 def _disagreements(shared: pd.DataFrame) -> list[Problem]:
     """List what differs between the rows of one sample and should not."""
     counts = shared.groupby(SAMPLE, sort=False).nunique()
-    cells = [
-        f"{column} of {_shown(sample)}" for column in counts for sample in counts.index[counts[column] > 1]
-    ]
-    return _problems(
-        "Values that differ between rows of one sample", cells, "Each sample has one value per column."
-    )
+    cells = [f"{column} of {_shown(sample)}" for column in counts for sample in counts.index[counts[column] > 1]]
+    return _problems("Values that differ between rows of one sample", cells, "Each sample has one value per column.")
 
 
 def _clinical_names(text: pd.DataFrame, wanted: _Wanted) -> pd.DataFrame:
@@ -384,11 +370,10 @@ def _join_participants(
     people, problems = _read_text(path, f"Participants table {path}", wanted.ignore)
     key = next((name for name in (PARTICIPANT, PATIENT) if name in people), None)
     own = next((name for name in (PATIENT, SAMPLE) if name in text), None)
-    if key is None or own is None:
-        return text, [
-            *problems,
-            Problem(f"{path} cannot be joined", advice=f"It needs a column {PARTICIPANT}."),
-        ]
+    if key is None:
+        return text, [*problems, Problem(f"{path} cannot be joined", advice=f"It needs a column {PARTICIPANT}.")]
+    if own is None:  # a problem of the cohort table, named among its columns
+        return text, problems
     people = _clinical_names(people.assign(**{key: people[key].str.removeprefix("sub-")}), wanted)
     patients = text[own].str.removeprefix("sub-")
     problems += _join_problems(text, patients, people, key)
@@ -432,7 +417,7 @@ def _completed(text: pd.DataFrame) -> pd.DataFrame:
     return text
 
 
-def _typed(text: pd.DataFrame, wanted: _Wanted, folder: Path) -> pd.DataFrame:
+def _typed(text: pd.DataFrame, wanted: _Wanted, folder: str) -> pd.DataFrame:
     """Return the table that stages work on; what cannot be a number is NaN."""
     columns = {SAMPLE: text[SAMPLE], PATIENT: text[PATIENT]}
     if SITE in text:
@@ -452,7 +437,7 @@ def _is_path(column: str) -> bool:
     return modality != CLINICAL and thing in FILES
 
 
-def _paths(text: pd.DataFrame, modality: str, folder: Path) -> dict[str, pd.Series]:
+def _paths(text: pd.DataFrame, modality: str, folder: str) -> dict[str, pd.Series]:
     """Return a modality's absolute image and mask paths; an absent image has no mask."""
     image, mask = (join(modality, kind) for kind in FILES)
     images = _absolute(text[image], folder)
@@ -461,7 +446,7 @@ def _paths(text: pd.DataFrame, modality: str, folder: Path) -> dict[str, pd.Seri
     return {image: images, mask: masks}
 
 
-def _absolute(cells: pd.Series, folder: Path) -> pd.Series:
+def _absolute(cells: pd.Series, folder: str) -> pd.Series:
     paths = cells.str.strip().mask(_is_missing(cells), "")
     return paths.map(lambda path: os.path.join(folder, path) if path else "")  # noqa: PTH118 - Path is 10 times slower
 
@@ -506,12 +491,8 @@ def _column_problems(columns: list[str], wanted: _Wanted) -> list[Problem]:
             _with_suggestions(malformed, known),
             "A modality is a small letter, then small letters or digits, then two underscores.",
         ),
-        *_problems(
-            "Unknown columns", _with_suggestions(unknown, known), "Rename them, or list them under ignore."
-        ),
-        *_problems(
-            "Mask columns without an image column", orphans, "Name the image column <modality>__image."
-        ),
+        *_problems("Unknown columns", _with_suggestions(unknown, known), "Rename them, or list them under ignore."),
+        *_problems("Mask columns without an image column", orphans, "Name the image column <modality>__image."),
     ]
 
 
@@ -526,19 +507,19 @@ def _image_of(column: str) -> str:
 
 def _with_suggestions(names: list[str], known: list[str]) -> list[str]:
     found = [(name, _suggestion(name, known)) for name in names]
-    return [
-        f"{_shown(name)} (did you mean {_shown(close)}?)" if close else _shown(name) for name, close in found
-    ]
+    return [f"{_shown(name)} (did you mean {_shown(close)}?)" if close else _shown(name) for name, close in found]
 
 
 def _suggestion(name: str, known: list[str]) -> str | None:
     """Return what ``name`` was probably meant to be: ``T1__image`` and ``t1_image`` are ``t1__image``."""
     parts = _NEAR_MISS.fullmatch(name)
     modality, thing = parts.groups() if parts else name.partition(SEPARATOR)[::2]
-    modality = re.sub(r"[^a-z0-9]", "", modality.lower())
-    if thing and is_modality(modality):
-        return join(modality, thing)
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    cleaned = re.sub(r"[^a-z0-9]", "", modality.lower())
+    if thing and is_modality(cleaned) and (parts or cleaned != modality):
+        return join(cleaned, thing)
+    spellings = {column.lower(): column for column in known}
+    close = difflib.get_close_matches(name.lower(), spellings, n=1)
+    return spellings[close[0]] if close else None
 
 
 def _id_problems(cohort: pd.DataFrame) -> list[Problem]:
@@ -602,9 +583,7 @@ def _cells(
     for column in columns:
         suspect = np.flatnonzero(~allowed(cohort[column].to_numpy()))
         suspect = suspect[~_is_missing(text[column].iloc[suspect])]
-        found.append(
-            [f"{column} of {_shown(text[SAMPLE].iat[row])}: {text[column].iat[row]!r}" for row in suspect]
-        )
+        found.append([f"{column} of {_shown(text[SAMPLE].iat[row])}: {text[column].iat[row]!r}" for row in suspect])
     return [cell for wave in zip_longest(*found) for cell in wave if cell]
 
 
@@ -613,9 +592,7 @@ def _label_problems(cohort: pd.DataFrame, labels: list[str], n_folds: int | None
     for label in labels if len(cohort) else ():
         known = cohort[cohort[label].isin((0, 1))]
         if known.empty:
-            problems.append(
-                Problem(f"No patient has a known {label}", advice="At least some rows need 0 or 1.")
-            )
+            problems.append(Problem(f"No patient has a known {label}", advice="At least some rows need 0 or 1."))
             continue
         classes = known.groupby(PATIENT, sort=False)[label].nunique()
         both = map(_shown, classes.index[classes > 1])
@@ -627,9 +604,7 @@ def _label_problems(cohort: pd.DataFrame, labels: list[str], n_folds: int | None
 def _small_classes(known: pd.DataFrame, label: str, n_folds: int) -> list[Problem]:
     patients = {value: known.loc[known[label] == value, PATIENT].nunique() for value in (0, 1)}
     small = [f"{value} ({count} patients)" for value, count in patients.items() if count < n_folds]
-    return _problems(
-        f"Classes of {label} with fewer patients than the {n_folds} folds", small, "Use fewer folds."
-    )
+    return _problems(f"Classes of {label} with fewer patients than the {n_folds} folds", small, "Use fewer folds.")
 
 
 def _image_problems(cohort: pd.DataFrame, *, must_exist: bool) -> list[Problem]:
@@ -644,9 +619,7 @@ def _image_problems(cohort: pd.DataFrame, *, must_exist: bool) -> list[Problem]:
             "Fill <modality>__mask, or one column mask for all modalities.",
         ),
         *_problems("Images that are their own mask", _described(images[images["mask"] == images["image"]])),
-        *_problems(
-            "Images that two patients share", _described(images[two_patients]), "Correct path or patient."
-        ),
+        *_problems("Images that two patients share", _described(images[two_patients]), "Correct path or patient."),
     ]
     return problems + (_missing_files(images) if must_exist else [])
 
@@ -664,8 +637,7 @@ def _images(cohort: pd.DataFrame) -> pd.DataFrame:
 
 def _described(images: pd.DataFrame) -> list[str]:
     return [
-        f"{modality} of {_shown(sample)}"
-        for sample, modality in zip(images[SAMPLE], images["modality"], strict=True)
+        f"{modality} of {_shown(sample)}" for sample, modality in zip(images[SAMPLE], images["modality"], strict=True)
     ]
 
 
@@ -678,9 +650,7 @@ def _missing_files(images: pd.DataFrame) -> list[Problem]:
         absent = once[~is_file]
         named = zip(absent[SAMPLE], absent["modality"], absent[kind], strict=True)
         missing += [f"{modality} {kind} of {_shown(sample)}: {path}" for sample, modality, path in named]
-    return _problems(
-        "Missing files", missing, "Paths are relative to the table; correct them or empty the cell."
-    )
+    return _problems("Missing files", missing, "Paths are relative to the table; correct them or empty the cell.")
 
 
 def _log_empty_features(cohort: pd.DataFrame) -> None:
@@ -690,6 +660,4 @@ def _log_empty_features(cohort: pd.DataFrame) -> None:
         empty = cohort[features].isna().to_numpy(dtype=bool)
         count = int(empty[~empty.all(axis=1)].sum())
         if count and modality != CLINICAL:
-            logger.info(
-                "%s: %d empty cells among ready features; they are imputed within each fold.", modality, count
-            )
+            logger.info("%s: %d empty cells among ready features; they are imputed within each fold.", modality, count)
