@@ -34,6 +34,7 @@ PACKAGES = (
     "radiofuse numpy scipy pandas scikit-learn joblib pyradiomics SimpleITK PyWavelets nibabel pyarrow "
     "xgboost-cpu xgboost"
 ).split()
+_TEXT_COLUMNS = "sample_id patient_id modality feature model metric fusion member step note code message".split()
 TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
 
 
@@ -61,8 +62,10 @@ class Bundle:
 
 def read_table(folder: str | Path, name: str) -> pd.DataFrame:
     """Return one of a bundle's tables (a name in ``TABLES``); ids stay text."""
-    ids = {"sample_id": str, "patient_id": str}
-    return pd.read_csv(Path(folder) / f"{name}.csv", dtype=ids, converters={"note": str, "message": str})
+    path = Path(folder) / f"{name}.csv"
+    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
+    text = [column for column in table.columns if column in _TEXT_COLUMNS]
+    return table.fillna(dict.fromkeys(text, ""))
 
 
 def save_bundle(

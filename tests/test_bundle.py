@@ -73,8 +73,9 @@ def test_missing_extra_and_foreign_folders_are_refused(saved, tmp_path):
     (saved / "scores.csv").unlink()
     with pytest.raises(BundleError, match=r"scores.csv is missing"):
         load_bundle(saved)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(BundleError, match="is not a bundle"):
-        load_bundle(tmp_path)
+        load_bundle(tmp_path / "empty")
 
 
 def test_a_planted_pickle_never_runs(saved, tmp_path):

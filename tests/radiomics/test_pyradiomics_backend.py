@@ -12,7 +12,6 @@ import SimpleITK as sitk
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.radiomics import make_backend, read_settings
 
-
 # The baseline was made by a commit after 3.0.1 that mends the surface mesh.
 MESH_FEATURES = {"MeshVolume", "SurfaceArea", "Sphericity", "SurfaceVolumeRatio"}
 
