@@ -1,0 +1,105 @@
+"""``python -m radiofuse.store``: list, verify, clean or export a feature store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radiofuse import _cli
+from radiofuse.errors import RequestError
+
+if TYPE_CHECKING:
+    from radiofuse.store.feature_store import FeatureStore
+
+app = _cli.command_app(__doc__)
+
+Store = Annotated[Path, typer.Option("--store", help="The store's folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+HERE = Path("feature_store")
+
+
+@app.command("ls")
+@_cli.answers
+def list_blocks(store: Store = HERE, as_json: AsJson = False) -> None:
+    """List the blocks: how many features, vectors and failures each holds."""
+    opened = _open(store)
+    lines = [_summarize(opened, block) for block in opened.blocks()]
+    if as_json:
+        print(json.dumps(lines, indent=1))
+        return
+    width = max([len(line["block"]) for line in lines], default=5)
+    print(f"{'block':<{width}}  features       ok   failed")
+    for line in lines:
+        print(f"{line['block']:<{width}}  {line['features']:>8} {line['ok']:>8} {line['failed']:>8}")
+
+
+def _summarize(store: FeatureStore, block: Any) -> dict[str, Any]:
+    status = list(store.status_of(block).values())
+    return {
+        "block": block.name,
+        "features": len(block.feature_names),
+        "ok": status.count("ok"),
+        "failed": status.count("failed"),
+        "identity": block.identity,
+    }
+
+
+@app.command()
+@_cli.answers
+def verify(store: Store = HERE, as_json: AsJson = False) -> None:
+    """Read every byte and compare all checksums; exit with 3 if anything is bad."""
+    from dataclasses import asdict
+
+    with _cli.progress("Verifying", "shards") as on_done:
+        report = _open(store).verify(on_done)
+    if as_json:
+        print(json.dumps(asdict(report), indent=1))
+    else:
+        print(f"{report.shards} shards of {report.blocks} blocks: {report.ok} vectors, {report.failed} failures good")
+        for problem in report.problems:
+            _cli.say(problem)
+    raise typer.Exit(_cli.INPUT if report.problems else _cli.DONE)
+
+
+@app.command()
+@_cli.answers
+def gc(
+    store: Store = HERE,
+    empty_quarantine: Annotated[bool, typer.Option("--empty-quarantine", help="Delete damaged shards too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what crashes left, and merge small files."""
+    done = _open(store).gc(empty_quarantine=empty_quarantine)
+    print(json.dumps(done) if as_json else ", ".join(f"{what.replace('_', ' ')}: {n}" for what, n in done.items()))
+
+
+@app.command()
+@_cli.answers
+def export(
+    out: Annotated[Path, typer.Argument(help="A .csv or .parquet file.")],
+    store: Store = HERE,
+    block: Annotated[list[str] | None, typer.Option(help="Which block; repeat for several side by side.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one wide table: a row per sample, columns <modality>__<feature>."""
+    opened = _open(store)
+    names = block or [one.name for one in opened.blocks()]
+    if not block and len(names) != 1:
+        raise RequestError(f"{store} has {len(names)} blocks; choose with --block: {', '.join(names) or 'none'}.")
+    path = opened.export(out, names)
+    print(json.dumps({"path": str(path), "blocks": names}) if as_json else path)
+
+
+def _open(root: Path) -> FeatureStore:
+    from radiofuse.store.feature_store import FeatureStore
+
+    if not root.exists():
+        raise RequestError(f"There is no feature store at {root}. Name it with --store.")
+    return FeatureStore(root)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,387 @@
+"""FeatureStore: the one object that reads and writes a store's folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from radiofuse.errors import RequestError, StoreError
+from radiofuse.store import rows, shard, wide
+from radiofuse.store.aside import write_aside
+from radiofuse.store.audit import StoreReport, audit_block
+from radiofuse.store.export import write_table
+from radiofuse.store.fingerprints import Fingerprints
+from radiofuse.store.record import Block
+from radiofuse.store.writer import Writer
+
+ORPHAN_AFTER_S = 3600.0  # no write lasts that long, so a temporary file of that age has no owner
+FAILURE_COLUMNS = ["sample_id", "modality", "code", "message", "block", "key"]
+
+Progress = Callable[[int, int], None]
+
+
+class FeatureStore:
+    """Extracted vectors in a folder: embedded, without server or lock, for many processes at once.
+
+    Rows go in by content key, in immutable files that are written aside and renamed; a reader
+    verifies checksums, moves a damaged file to ``quarantine/`` and treats what it held as missing.
+    The format is described in ``feature_store/README.md``.
+
+    Parameters
+    ----------
+    root : path, default="feature_store"
+        The folder; made when something is first written.
+
+    Raises
+    ------
+    StoreError
+        If ``root`` is a file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from radiofuse.store import Block, FeatureStore, Record, content_key
+    >>> block = Block.create("toy", ["mean", "energy"], {"bin_width": 25})
+    >>> key = content_key(block, "sha256 of the image", "sha256 of the mask", "any")
+    >>> with TemporaryDirectory() as folder:
+    ...     store = FeatureStore(folder)
+    ...     with store.writer(block) as writer:
+    ...         writer.add(Record(key, "case-1", "t1ce", values=[1.5, 2.0]))
+    ...     print(store.missing(block, [key]))
+    ...     print(store.read(block).loc["case-1"].to_dict())
+    []
+    {'t1ce__mean': 1.5, 't1ce__energy': 2.0}
+    """
+
+    def __init__(self, root: str | Path = "feature_store"):
+        self.root = Path(root)
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{self.root} is a file; a feature store is a folder. Name another one.")
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What files' bytes hash to, remembered while the files are not touched."""
+        return Fingerprints(self.root / "fingerprints", self._quarantine)
+
+    # Blocks
+
+    def register(self, block: Block) -> None:
+        """Put a block's description on disk, once.
+
+        Raises
+        ------
+        StoreError
+            If another one is there under that name, or the disk refuses.
+        """
+        path = self._folder(block) / "block.json"
+        if path.exists():
+            if self.block(block.name) != block:
+                raise StoreError(f"{path} describes another block. Move that folder away and extract again.")
+            return
+        with _plainly(f"The block {block.name} could not be registered in {self.root}"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with write_aside(path) as file:
+                file.write(block.to_json().encode())
+
+    def blocks(self) -> list[Block]:
+        """Return every registered block, sorted by name."""
+        return [self.block(name) for name in self._block_names()]
+
+    def block(self, name: str) -> Block:
+        """Return a registered block.
+
+        Raises
+        ------
+        RequestError
+            If there is none of that name.
+        StoreError
+            If its description is damaged or was edited.
+        """
+        if name not in self._block_names():
+            have = ", ".join(self._block_names()) or "none"
+            raise RequestError(f"{self.root} has no block {name!r}; it has {have}.")
+        path = self.root / "blocks" / name / "block.json"
+        with _plainly(f"{path} cannot be read"):
+            text = path.read_bytes().decode(errors="replace")
+        try:
+            return Block.from_json(text)
+        except StoreError as error:
+            raise StoreError(
+                f"{path} is damaged or was edited: {error} Restore it, or move the folder away."
+            ) from error
+
+    def _block_names(self) -> list[str]:
+        return sorted(path.parent.name for path in self.root.glob("blocks/*/block.json"))
+
+    def _folder(self, block: Block) -> Path:
+        return self.root / "blocks" / block.name
+
+    # What is there, what is missing
+
+    def status_of(self, block: Block) -> dict[str, str]:
+        """Return content key to "ok" or "failed"; where both were stored, ok wins."""
+        table = self._glance(block, ["key", "status"])
+        pairs = list(zip(table["key"].to_pylist(), table["status"].to_pylist(), strict=True))
+        return dict(pairs) | {key: "ok" for key, status in pairs if status == "ok"}
+
+    def missing(self, block: Block, keys: Iterable[str], *, retry_failed: bool = False) -> list[str]:
+        """Return the keys that are not stored, each once, in the given order.
+
+        Parameters
+        ----------
+        block : Block
+        keys : iterable of str
+        retry_failed : bool, default=False
+            Count those as missing whose extraction failed.
+        """
+        status = self.status_of(block)
+        done = {"ok"} if retry_failed else {"ok", "failed"}
+        return [key for key in dict.fromkeys(keys) if status.get(key) not in done]
+
+    def failures(self, block: Block | None = None) -> pd.DataFrame:
+        """Return the failed extractions, one row per content key, the latest attempt.
+
+        Parameters
+        ----------
+        block : Block, optional
+            Left out, of all blocks.
+
+        Returns
+        -------
+        DataFrame
+            Columns sample_id, modality, code, message, block, key.
+        """
+        blocks = self.blocks() if block is None else [block]
+        tables = [self._failures_of(one) for one in blocks]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=FAILURE_COLUMNS)
+
+    def _failures_of(self, block: Block) -> pd.DataFrame:
+        fields = ["key", "sample_id", "modality", "status", "error_code", "message", "stored_at"]
+        table = self._glance(block, fields).to_pandas()
+        done = set(table.loc[table["status"] == "ok", "key"])
+        latest = table[~table["key"].isin(done)].sort_values("stored_at").drop_duplicates("key", keep="last")
+        latest = latest.rename(columns={"error_code": "code"}).assign(block=block.name)
+        return latest.sort_values(["sample_id", "modality", "key"])[FAILURE_COLUMNS].reset_index(drop=True)
+
+    def _glance(self, block: Block, fields: Sequence[str]) -> pa.Table:
+        """Return some columns of all rows of a block, and the name of the shard each lies in."""
+        empty = rows.schema(1).empty_table().select(fields).append_column("shard", pa.array([], pa.string()))
+        found = shard.scan(self._folder(block), partial(shard.glance, columns=fields), self._set_aside)
+        named = [table.append_column("shard", pa.array([path.name] * table.num_rows)) for path, table in found]
+        return pa.concat_tables([empty, *named])
+
+    # Writing
+
+    def check_writable(self) -> None:
+        """Write and remove a small file, so that a long run does not end at its first vector.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses.
+        """
+        probe = self.root / "writable"
+        with _plainly(f"The feature store {self.root} cannot be written"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            with write_aside(probe) as file:
+                file.write(b"x")
+            probe.unlink(missing_ok=True)
+
+    def writer(self, block: Block, *, batch: int = 64, flush_after_s: float = 2.0) -> Writer:
+        """Return a context manager whose ``add`` stores records; the block is registered.
+
+        Parameters
+        ----------
+        block : Block
+        batch : int, default=64
+            Records per write.
+        flush_after_s : float, default=2.0
+            How long a record may wait for others, in seconds.
+        """
+        self.register(block)
+        return Writer(block, self._folder(block), batch=batch, flush_after_s=flush_after_s)
+
+    # Reading
+
+    def read(
+        self,
+        blocks: Block | str | Sequence[Block | str],
+        sample_ids: Iterable[str] | None = None,
+        *,
+        keys: Mapping | None = None,
+    ) -> pd.DataFrame:
+        """Return vectors as one wide table; an all-NaN block in a row means that there is none.
+
+        Parameters
+        ----------
+        blocks : Block, name, or sequence of them
+            Several stand side by side.
+        sample_ids : iterable of str, optional
+            The rows, in this order. Left out, all samples.
+        keys : mapping, optional
+            ``(sample_id, modality)`` to content key: exactly these contents, under whatever name
+            they were stored. For several blocks a mapping from block name to such a mapping.
+            Left out, what is stored under each (sample, modality).
+
+        Returns
+        -------
+        DataFrame
+            Index ``sample_id``, columns ``<modality>__<feature>``, float64.
+
+        Raises
+        ------
+        StoreConflictError
+            If a key came with two vectors.
+        StoreError
+            If a sample has two contents and ``keys`` does not say which, or if a shard turns out
+            to be damaged; it is then in quarantine and the next run computes what it held.
+        """
+        chosen = [blocks] if isinstance(blocks, Block | str) else blocks
+        chosen = [block if isinstance(block, Block) else self.block(block) for block in chosen]
+        sample_ids = None if sample_ids is None else list(sample_ids)
+        wanted = wide.keys_by_block(chosen, keys)
+        choices = [self._choose(block, wanted[block.name], sample_ids) for block in chosen]
+        ids, names = wide.labels(choices, sample_ids)
+        row_of = {sample_id: row for row, sample_id in enumerate(ids)}
+        values, first_column = np.full((len(ids), len(names)), np.nan), 0
+        for choice in choices:
+            self._fill(values, choice, wide.cells_of(choice, row_of, first_column))
+            first_column += len(choice.columns)
+        return pd.DataFrame(values, pd.Index(ids, name="sample_id", dtype="str"), names, copy=False)
+
+    def _choose(self, block: Block, keys: wide.Contents | None, sample_ids: Collection[str] | None) -> wide.Choice:
+        index = self._glance(block, wide.INDEX_COLUMNS).to_pandas()
+        wide.refuse_conflicts(block, index)
+        if keys is None:
+            keys = wide.only_contents(block, index, sample_ids)
+        return wide.Choice(block, keys, index)
+
+    def _fill(self, values: np.ndarray, choice: wide.Choice, cells: dict[str, list[tuple[int, int]]]) -> None:
+        """Copy vectors to their cells, one shard in memory at a time."""
+        index, width = choice.index, len(choice.block.feature_names)
+        idle = set(index["shard"]) - set(index.loc[index["key"].isin(list(cells)), "shard"])
+        filled = set()
+        load = partial(shard.load, columns=["key", "status", "values"])
+        for _, table in shard.scan(self._folder(choice.block), load, self._set_aside, skip=frozenset(idle)):
+            ok, vectors = rows.to_matrix(table, width)
+            for key, vector in zip(ok["key"].to_pylist(), vectors, strict=True):
+                for row, column in cells.get(key, ()):
+                    values[row, column : column + width] = vector
+                filled.add(key)
+        if lost := cells.keys() - filled:
+            raise StoreError(
+                f"A shard of {choice.block.name} was damaged; {len(lost)} of the wanted vectors are gone with it, the "
+                "rest is safe. Run the same command again: it computes just these."
+            )
+
+    # Upkeep
+
+    def verify(self, on_done: Progress | None = None) -> StoreReport:
+        """Read every byte of every block and compare all checksums; change nothing.
+
+        Parameters
+        ----------
+        on_done : callable, optional
+            Called with (done, total) shards.
+        """
+        report = StoreReport()
+        names = self._block_names()
+        total = sum(len(shard.list_shards(self.root / "blocks" / name)) for name in names)
+        for name in names:
+            try:
+                block = self.block(name)
+            except StoreError as error:
+                report.problems.append(str(error))
+                continue
+            for _ in audit_block(block, self._folder(block), report):
+                if on_done:
+                    on_done(report.shards, max(total, report.shards))
+        return report
+
+    def gc(self, *, empty_quarantine: bool = False) -> dict[str, int]:
+        """Remove temporary files that a crash left, and merge small shards.
+
+        Parameters
+        ----------
+        empty_quarantine : bool, default=False
+            Delete the damaged shards as well.
+
+        Returns
+        -------
+        dict
+            How many: temporary_files, merged_shards, quarantined_shards.
+        """
+        with _plainly(f"The feature store {self.root} could not be cleaned"):
+            n_temporary = self._remove_orphans()
+            n_quarantined = self._empty_quarantine() if empty_quarantine else 0
+            merged = [
+                shard.compact(
+                    self.root / "blocks" / name,
+                    rows=rows.ROWS_PER_SHARD,
+                    same=rows.SAME_RECORD,
+                    on_damage=self._set_aside,
+                )
+                for name in self._block_names()
+            ]
+            n_merged = sum(merged) + self.fingerprints.compact()
+        return {"temporary_files": n_temporary, "merged_shards": n_merged, "quarantined_shards": n_quarantined}
+
+    def _remove_orphans(self) -> int:
+        places = [self.root, self.root / "fingerprints", *self.root.glob("blocks/*")]
+        old = [
+            path
+            for place in places
+            for path in place.glob(".*.tmp")
+            if time.time() - path.stat().st_mtime > ORPHAN_AFTER_S
+        ]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    def _empty_quarantine(self) -> int:
+        damaged = list(self._quarantine.glob("*.parquet"))
+        for path in damaged:
+            path.unlink(missing_ok=True)
+        return len(damaged)
+
+    def export(self, path: str | Path, blocks: Block | str | Sequence[Block | str]) -> Path:
+        """Write blocks as one wide table with the column ``sample_id`` first; return the path.
+
+        Parameters
+        ----------
+        path : path
+            ``.csv`` or ``.parquet``. In CSV, text that a spreadsheet would take for a formula gets
+            a leading apostrophe.
+        blocks : Block, name, or sequence of them
+            As for :meth:`read`.
+
+        Raises
+        ------
+        RequestError
+            If the suffix is another one.
+        """
+        with _plainly(f"{path} could not be written"):
+            return write_table(Path(path), lambda: self.read(blocks))
+
+    @property
+    def _quarantine(self) -> Path:
+        return self.root / "quarantine"
+
+    def _set_aside(self, path: Path, damage: shard.DamagedShardError) -> None:
+        shard.put_in_quarantine(path, damage, self._quarantine)
+
+
+@contextmanager
+def _plainly(what: str) -> Iterator[None]:
+    """Turn what the operating system refuses into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{what} ({error.strerror}). Make room, check the rights, or name another folder.") from error
