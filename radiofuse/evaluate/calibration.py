@@ -1,0 +1,180 @@
+"""Do the probabilities mean what they say? Calibration points and the calibration line."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit, ndtri
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from radiofuse.evaluate.predictions import Repeat, check_predictions, repeats_of, rows_of_model
+
+
+@validate_params(
+    {
+        "predictions": [pd.DataFrame],
+        "model": [str],
+        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "strategy": [StrOptions({"uniform", "quantile"})],
+        "confidence": [Interval(Real, 0, 1, closed="neither")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def calibration_points(
+    predictions: pd.DataFrame,
+    model: str,
+    *,
+    n_bins: int = 10,
+    strategy: str = "uniform",
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Return the share of positives among rows of similar probability.
+
+    Rows of all repeats share the bins; a count is the mean count of a repeat, and so is the count behind the
+    interval, because repeats bring no new patients. Intervals take rows as independent: too narrow where
+    patients have several.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in `score_predictions`.
+    model : str
+        Name in the column ``model``.
+    n_bins : int, default=10
+        Bins asked for; empty ones are left out.
+    strategy : {"uniform", "quantile"}, default="uniform"
+        Bins of equal width, or of about equal count. Bins hold their upper edge.
+    confidence : float, default=0.95
+        Coverage of the Wilson intervals.
+
+    Returns
+    -------
+    DataFrame
+        Columns from_probability, to_probability, mean_probability, share_positive, low, high, n (float).
+
+    References
+    ----------
+    Wilson 1927, J Am Stat Assoc 22:209-212.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"sample_id": list("abcd"), "patient_id": list("abcd"), "repeat": 0, "fold": 0,
+    ...     "model": "t1", "label": [0, 1, 1, 1], "probability": [0.2, 0.4, 0.8, 0.9]})
+    >>> calibration_points(table, "t1", n_bins=2)[["mean_probability", "share_positive", "n"]].round(2)
+       mean_probability  share_positive    n
+    0              0.30             0.5  2.0
+    1              0.85             1.0  2.0
+    """
+    check_predictions(predictions)
+    rows = rows_of_model(predictions, model)
+    label, probability = rows["label"].to_numpy(dtype=float), rows["probability"].to_numpy()
+    steps = np.linspace(0, 1, n_bins + 1)
+    edges = steps if strategy == "uniform" else np.quantile(probability, steps)
+    bin_of_row = np.searchsorted(edges[1:-1], probability)
+    n_rows = np.bincount(bin_of_row, minlength=len(edges) - 1)
+    used = np.flatnonzero(n_rows)
+    share = np.bincount(bin_of_row, label)[used] / n_rows[used]
+    n = n_rows[used] / rows["repeat"].nunique()
+    low, high = wilson_interval(share, n, confidence)
+    return pd.DataFrame(
+        {
+            "from_probability": edges[:-1][used],
+            "to_probability": edges[1:][used],
+            "mean_probability": np.bincount(bin_of_row, probability)[used] / n_rows[used],
+            "share_positive": share,
+            "low": low,
+            "high": high,
+            "n": n,
+        }
+    )
+
+
+def wilson_interval(share: np.ndarray, n: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return Wilson's score interval of a share out of n (1927, J Am Stat Assoc 22:209-212)."""
+    z2 = ndtri((1 + confidence) / 2) ** 2
+    center = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    return np.clip(center - half, 0, 1), np.clip(center + half, 0, 1)
+
+
+class CalibrationLine(NamedTuple):
+    """Log-odds of label 1 as a line over the predicted log-odds; 0 and 1 would be perfect."""
+
+    intercept: float
+    slope: float
+    n_left_out: int  # rows of probability 0 or 1, which have no log-odds
+
+
+def calibration_line(predictions: pd.DataFrame, model: str) -> CalibrationLine:
+    """Fit the calibration line of a model, averaged over the repeats.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in `score_predictions`.
+    model : str
+        Name in the column ``model``.
+
+    Returns
+    -------
+    CalibrationLine
+        A slope below 1 means overconfident. Rows of probability 0 or 1 are left out, as in ``val.prob`` of R's
+        rms, and counted. Where the probabilities separate the labels the slope is infinite and the intercept
+        NaN; both are NaN where the probabilities are constant or the labels are.
+
+    References
+    ----------
+    Cox 1958, Biometrika 45:562-565. Harrell 2015, Regression Modeling Strategies, section 10.9.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"sample_id": list("abcdef"), "patient_id": list("abcdef"), "repeat": 0, "fold": 0,
+    ...     "model": "t1", "label": [0, 0, 1, 0, 1, 1], "probability": [0.2, 0.2, 0.2, 0.8, 0.8, 0.8]})
+    >>> line = calibration_line(table, "t1")
+    >>> round(line.slope, 6)
+    0.5
+    """
+    check_predictions(predictions)
+    repeats = repeats_of(rows_of_model(predictions, model))
+    lines = [_logistic_line(repeat) for repeat in repeats]
+    intercept, slope = np.mean(lines, axis=0)
+    n_left_out = sum(int(np.isin(repeat.probability, (0.0, 1.0)).sum()) for repeat in repeats)
+    return CalibrationLine(float(intercept), float(slope), n_left_out)
+
+
+def _logistic_line(repeat: Repeat) -> tuple[float, float]:
+    inside = (repeat.probability > 0) & (repeat.probability < 1)
+    label, odds = repeat.label[inside], logit(repeat.probability[inside])
+    positive, negative = odds[label == 1], odds[label == 0]
+    if not (positive.size and negative.size) or np.ptp(odds) == 0:
+        return np.nan, np.nan
+    if positive.min() >= negative.max():
+        return np.nan, np.inf
+    if positive.max() <= negative.min():
+        return np.nan, -np.inf
+    return _newton(label, np.column_stack([np.ones(len(odds)), odds]))
+
+
+def _newton(label: np.ndarray, design: np.ndarray) -> tuple[float, float]:
+    """Maximize the Bernoulli likelihood; a step is halved until it does not lose."""
+    beta, loss = np.zeros(2), np.inf
+    step = np.zeros(2)
+    for _ in range(100):
+        while (new_loss := _deviance(label, design @ (beta + step))) > loss + 1e-12 * abs(loss):
+            step /= 2
+        beta, loss = beta + step, new_loss
+        fitted = expit(design @ beta)
+        hessian = (design * (fitted * (1 - fitted))[:, None]).T @ design
+        step = np.linalg.solve(hessian, design.T @ (label - fitted))
+        if np.abs(step).max() <= 1e-10 * (1 + np.abs(beta).max()):
+            break
+    return tuple(beta + step)
+
+
+def _deviance(label: np.ndarray, odds: np.ndarray) -> float:
+    return float(np.logaddexp(0, odds).sum() - odds @ label)

@@ -1,0 +1,120 @@
+"""Comparisons equal R's pROC, are paired, and say where their p-value is from."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.errors import RequestError
+from radiofuse.evaluate import compare_models, score_predictions
+from radiofuse.evaluate.delong import delong, delong_test
+
+
+def test_delong_equals_proc(golden):
+    """pROC 1.18 on LGG-1p19q: AUCs, variance, covariance, paired Z and p."""
+    values, predicted = golden
+    found = delong(predicted["y"].to_numpy(), predicted[["p_lr", "p_rf"]].to_numpy())
+    z, p_value = delong_test(predicted["y"], predicted["p_lr"], predicted["p_rf"])
+    got = [*found.auc, found.covariance[0, 0], found.covariance[0, 1], z, p_value]
+    names = ["auc_lr", "auc_rf", "auc_lr_var_delong", "auc_cov_delong", "delong_paired_Z", "delong_paired_p"]
+    np.testing.assert_allclose(got, values[names].to_numpy(dtype=float), rtol=0, atol=1e-12)
+
+
+def test_delong_equals_its_definition_over_all_pairs():
+    """DeLong 1988 eq. 3 to 6 written as loops, with ties."""
+    rng = np.random.default_rng(0)
+    label, scores = rng.integers(0, 2, 40), rng.integers(0, 6, (40, 3)).astype(float)
+    positive, negative = scores[label == 1], scores[label == 0]
+    psi = np.array(
+        [[(p > n) + 0.5 * (p == n) for n in negative] for p in positive]
+    )  # (n_positive, n_negative, n_scores)
+    v10, v01 = psi.mean(axis=1), psi.mean(axis=0)
+    found = delong(label, scores)
+    np.testing.assert_allclose(found.auc, psi.mean(axis=(0, 1)), atol=1e-14)
+    expected = np.cov(v10.T) / len(positive) + np.cov(v01.T) / len(negative)
+    np.testing.assert_allclose(found.covariance, expected, atol=1e-14)
+
+
+def test_comparison_carries_delongs_p_value_of_the_golden_table(golden):
+    values, predicted = golden
+    ids = [f"s{row:03d}" for row in range(len(predicted))]
+    rows = pd.DataFrame({"sample_id": ids, "patient_id": ids, "repeat": 0, "fold": predicted["foldid"]})
+    rows["label"] = predicted["y"]
+    table = pd.concat([rows.assign(model=name, probability=predicted[f"p_{name}"]) for name in ("lr", "rf")])
+    found = compare_models(table, "lr", "rf")
+    assert found.difference == pytest.approx(values["auc_lr"] - values["auc_rf"], abs=1e-14)
+    assert found.p_value == pytest.approx(values["delong_paired_p"], abs=1e-12)
+    assert found.test == "DeLong"
+    assert found.low < 0 < found.high
+
+
+@pytest.mark.parametrize("metric", ["auc", "mcc", "brier"])
+def test_difference_is_the_difference_of_the_scores_and_swapping_mirrors_it(make_predictions, metric):
+    table = make_predictions(rows_per_patient=(1, 2))
+    found = compare_models(table, "fused", "t1", metric=metric, n_resamples=200)
+    mirrored = compare_models(table, "t1", "fused", metric=metric, n_resamples=200)
+    value = score_predictions(table, n_resamples=1).set_index(["model", "metric"])["value"]
+    assert found.difference == pytest.approx(value["fused", metric] - value["t1", metric], abs=1e-12)
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low), abs=1e-12)
+    assert mirrored.p_value == found.p_value
+    assert found.test == "bootstrap"
+
+
+def test_pairing_narrows_the_interval_of_two_models_that_agree(make_predictions):
+    table = make_predictions(n_patients=80, models=("t1",))
+    twin = table.assign(model="twin", probability=(table["probability"] + 0.01).clip(0, 1))
+    found = compare_models(pd.concat([table, twin]), "t1", "twin")
+    alone = score_predictions(table).set_index("metric").loc["auc"]
+    assert found.high - found.low < (alone.high - alone.low) / 10
+
+
+def test_a_model_compared_with_itself_differs_by_nothing(make_predictions):
+    for metric in ("auc", "f1"):
+        found = compare_models(make_predictions(), "t1", "t1", metric=metric, n_resamples=50)
+        assert (found.difference, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+
+
+def test_only_patients_of_both_models_are_compared(make_predictions):
+    table = make_predictions()
+    some = table[(table["model"] == "t1") | (table["patient_id"] < "p025")]
+    both = table[table["patient_id"] < "p025"]
+    found = compare_models(some, "t1", "fused", n_resamples=100)
+    assert found.n_patients == 25
+    assert astuple(found) == astuple(compare_models(both, "t1", "fused", n_resamples=100))
+
+
+def test_order_of_rows_changes_no_bit(make_predictions):
+    table = make_predictions()
+    shuffled = table.sample(frac=1, random_state=1)
+    assert compare_models(table, "t1", "fused", n_resamples=99) == compare_models(
+        shuffled, "t1", "fused", n_resamples=99
+    )
+
+
+@pytest.mark.parametrize("rows_per_patient", [(1,), (2,)])
+def test_p_values_of_equal_models_are_rarely_small(make_predictions, rows_per_patient):
+    """Two models of the same strength, 60 cohorts: about 5 % below .05, for both tests."""
+    small = 0
+    for seed in range(60):
+        table = make_predictions(rows_per_patient=rows_per_patient, n_repeats=1, models=("t1",), seed=seed)
+        other = make_predictions(rows_per_patient=rows_per_patient, n_repeats=1, models=("t1",), seed=seed + 1000)
+        both = pd.concat([table, other.assign(model="other")])
+        small += compare_models(both, "t1", "other", n_resamples=200).p_value < 0.05
+    assert small <= 8  # binomial(60, .05) exceeds this once in 500
+
+
+def test_perfect_against_reversed_is_certain():
+    label = np.array([0, 0, 0, 1, 1, 1])
+    assert delong_test(label, label, 1 - label) == (np.inf, 0.0)
+
+
+def test_unknown_model_and_disjoint_models_are_refused(make_predictions):
+    table = make_predictions()
+    with pytest.raises(RequestError, match="no model 'flair'; they hold t1, fused"):
+        compare_models(table, "t1", "flair")
+    apart = table[(table["model"] == "t1") == (table["patient_id"] < "p020")]
+    with pytest.raises(RequestError, match="Models t1 and fused have 0 samples in common"):
+        compare_models(apart, "t1", "fused")
