@@ -51,7 +51,7 @@ def mask_on_grid(mask: np.ndarray, mask_image: sitk.Image, image: sitk.Image) ->
     shift_vox = _largest_shift(to_image, turn, mask_image.GetSize())
     if not shift_vox <= TOLERANCE_VOX:
         raise _mismatch(f"lies up to {shift_vox:.3g} voxels off the image: {_differences(mask_image, image)}")
-    return _turned(mask, turn), _notes(turn, shift_vox)
+    return _turned(mask, turn), _notes(turn, shift_vox, mask_image, image)
 
 
 def _affine(image: sitk.Image) -> np.ndarray:
@@ -84,25 +84,24 @@ def _turned(mask: np.ndarray, turn: np.ndarray) -> np.ndarray:
     return np.flip(turned, reversed_axes).transpose(2, 1, 0)
 
 
-def _notes(turn: np.ndarray, shift_vox: float) -> tuple[str, ...]:
-    notes = []
+def _notes(turn: np.ndarray, shift_vox: float, mask: sitk.Image, image: sitk.Image) -> tuple[str, ...]:
     if not np.array_equal(turn, np.eye(3)):
-        notes.append("The mask is stored along other axes than the image; it was turned, voxel for voxel.")
-    if shift_vox > 0:
-        notes.append(f"The mask's grid is {shift_vox:.1e} voxels off the image's; the image's was used.")
-    return tuple(notes)
+        return ("The mask is stored along other axes than the image; it was turned, voxel for voxel.",)
+    if _geometry(mask) != _geometry(image):
+        return (f"The mask's grid is {shift_vox:.1e} voxels off the image's; the image's was used.",)
+    return ()
+
+
+def _geometry(image: sitk.Image) -> tuple[tuple[float, ...], ...]:
+    return image.GetSpacing(), image.GetOrigin(), image.GetDirection()
 
 
 def _differences(mask: sitk.Image, image: sitk.Image) -> str:
     """Say both sides of whatever differs."""
-    sides = {
-        "spacing": (mask.GetSpacing(), image.GetSpacing()),
-        "origin": (mask.GetOrigin(), image.GetOrigin()),
-        "direction": (mask.GetDirection(), image.GetDirection()),
-    }
+    sides = zip(("spacing", "origin", "direction"), _geometry(mask), _geometry(image), strict=True)
     return "; ".join(
         f"{name} ({_numbers(ours)}) against ({_numbers(theirs)})"
-        for name, (ours, theirs) in sides.items()
+        for name, ours, theirs in sides
         if not np.allclose(ours, theirs, rtol=1e-6, atol=1e-6)
     )
 

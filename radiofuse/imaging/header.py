@@ -92,7 +92,7 @@ def invalid(name: str, what: str) -> ImageError:
 
 def not_3d(name: str, what: str) -> ImageError:
     """Return the error for a file that holds ``what`` instead of one 3-D volume."""
-    return ImageError("wrong_dimensions", f"{name} holds {what}, one 3-D volume was expected. Extract one.")
+    return ImageError("wrong_dimensions", f"{name} holds {what}, one 3-D volume was expected. Name a file of one.")
 
 
 def not_scalar(name: str, what: str) -> ImageError:

@@ -54,7 +54,7 @@ def nifti_header(name: str, head: bytes) -> Header:
 def _parse(name: str, head: bytes) -> Nifti1Header:
     from nibabel import Nifti1Header
 
-    declared = {struct.unpack(order + "i", head[:4])[0] for order in "<>"} if len(head) >= 4 else set()
+    declared = {struct.unpack(order + "i", head[:4])[0]: order for order in "<>" if len(head) >= 4}
     if NIFTI2_HEADER_BYTES in declared:
         raise invalid(name, "is NIfTI-2, which SimpleITK does not read; NIfTI-1 was expected")
     if HEADER_BYTES not in declared:
@@ -65,7 +65,7 @@ def _parse(name: str, head: bytes) -> Nifti1Header:
         raise detached(name)
     if head[344:348] != b"n+1\0":
         raise ImageError("not_an_image", f"{name} has no NIfTI signature. Convert it to NIfTI-1.")
-    return Nifti1Header(head[:HEADER_BYTES], check=False)
+    return Nifti1Header(head[:HEADER_BYTES], declared[HEADER_BYTES], check=False)
 
 
 def _shape(name: str, header: Nifti1Header) -> tuple[tuple[int, int, int], tuple[str, ...]]:
@@ -85,14 +85,12 @@ def _shape(name: str, header: Nifti1Header) -> tuple[tuple[int, int, int], tuple
 
 
 def _dtype(name: str, header: Nifti1Header) -> np.dtype:
-    from nibabel.spatialimages import HeaderDataError
-
     code = int(header["datatype"])
     if code in MULTICHANNEL:
         raise not_scalar(name, MULTICHANNEL[code])
     try:
         dtype = header.get_data_dtype()
-    except HeaderDataError:
+    except KeyError:
         raise invalid(name, f"names no known data type ({code})") from None
     if dtype.kind not in "iuf" or dtype.itemsize > 8 or 8 * dtype.itemsize != header["bitpix"]:
         raise invalid(name, f"names data type {code} with {header['bitpix']} bits, which is not readable")
@@ -107,16 +105,17 @@ def _offset(name: str, header: Nifti1Header) -> int:
 
 
 def _scaling(name: str, header: Nifti1Header) -> tuple[float, float]:
-    """Return slope and intercept; a slope of 0 or NaN means none, by the standard and ITK."""
-    from nibabel.spatialimages import HeaderDataError
+    """Return slope and intercept; a slope of 0 or NaN means none, by the standard.
 
-    try:
-        slope, intercept = header.get_slope_inter()
-    except HeaderDataError:
-        raise invalid(name, f"scales by {header['scl_slope']} and {header['scl_inter']}") from None
-    if slope is None or abs(slope) <= np.finfo(float).eps:
+    What the standard leaves open is refused: ITK adds an intercept that comes without a slope
+    and takes a tiny slope for 1, nibabel does neither.
+    """
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if np.isfinite([slope, intercept]).all() and abs(slope) > np.finfo(float).eps:
+        return slope, intercept
+    if (slope == 0 or np.isnan(slope)) and (intercept == 0 or np.isnan(intercept)):
         return 1.0, 0.0
-    return float(slope), float(intercept)
+    raise invalid(name, f"scales intensities by {slope:g} plus {intercept:g}, which programs read differently")
 
 
 def _orientation(name: str, header: Nifti1Header) -> tuple[str, ...]:
