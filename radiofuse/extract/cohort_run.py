@@ -162,16 +162,23 @@ def _missing_tasks(store, block, tasks, keys, retry_failed) -> list[Task]:
 
 
 def _compute(todo, keys, extractor, store, block, jobs, on_done, n_ready) -> None:
-    total = n_ready + len(todo)
+    total, noted = n_ready + len(todo), []
     with store.writer(block) as writer:
         for n_new, (task, result) in enumerate(run_in_children(extract_task, extractor, todo, jobs=jobs), start=1):
             outcome = _DIED if result is WORKER_DIED else result
-            record = _record(task, _key_of(outcome, block, task, keys), outcome)
-            for note in record.notes:
-                log.info("%s: %s", task.name, note)
-            writer.add(record)
+            writer.add(_record(task, _key_of(outcome, block, task, keys), outcome))
+            noted += [f"{task.name}: {note}" for note in outcome.notes]
             if on_done:
                 on_done(n_ready + n_new, total)
+    _log_notes(noted)
+
+
+def _log_notes(noted: list[str]) -> None:
+    """Say how much was noted, and one example: a line per image would bury what matters."""
+    for line in noted:
+        log.debug(line)
+    if noted:
+        log.info("%d notes on the images are kept in the store, for instance %s", len(noted), sorted(noted)[0])
 
 
 @dataclass(frozen=True)

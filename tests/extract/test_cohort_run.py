@@ -75,7 +75,7 @@ BAD = {
     "other_label": (mask_of(region() * 2), {"label_not_found"}),
     "one_voxel": (mask_of(one_voxel()), {"roi_too_small"}),
     "flat": (lambda folder: write(folder / "image.nii.gz", np.full(SIZE, 7, np.float32)), {"degenerate_intensity"}),
-    "text": (lambda folder: (folder / "image.nii.gz").write_text("not an image"), {"not_an_image"}),
+    "text": (lambda folder: (folder / "image.nii.gz").write_text("not an image"), {"not_an_image", "wrong_extension"}),
     "missing": (lambda folder: (folder / "image.nii.gz").unlink(), {"file_missing"}),
 }
 
@@ -164,8 +164,8 @@ def test_the_vector_does_not_depend_on_jobs(bad_cohort, extractor, tmp_path):
 def test_the_same_files_under_two_names_are_computed_once(tmp_path, extractor):
     write(tmp_path / "image.nii.gz", volume())
     write(tmp_path / "mask.nii.gz", region())
-    rows = [(name, "image.nii.gz", "mask.nii.gz") for name in ("a", "b")]
-    pd.DataFrame(rows, columns=["sample_id", "t1__image", "mask"]).to_csv(tmp_path / "c.csv", index=False)
+    rows = [(name, "p", "image.nii.gz", "mask.nii.gz") for name in ("a", "b")]
+    pd.DataFrame(rows, columns=["sample_id", "patient_id", "t1__image", "mask"]).to_csv(tmp_path / "c.csv", index=False)
     store = FeatureStore(tmp_path / "store")
     result = extract_cohort(read_cohort(tmp_path / "c.csv"), extractor, store)
     assert result.n_computed == 1
