@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import typer
@@ -70,7 +70,8 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         raise RequestError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # what could not be written is not there to remove
+            aside.unlink()
 
 
 def _configure_logging() -> None:

@@ -581,9 +581,10 @@ def _cells(
     """Name the cells that hold something not allowed; the first of each column come first."""
     found = []
     for column in columns:
-        suspect = np.flatnonzero(~allowed(cohort[column].to_numpy()))
-        suspect = suspect[~_is_missing(text[column].iloc[suspect])]
-        found.append([f"{column} of {_shown(text[SAMPLE].iat[row])}: {text[column].iat[row]!r}" for row in suspect])
+        rows = np.flatnonzero(~allowed(cohort[column].to_numpy()))
+        if rows.size:
+            rows = rows[~_is_missing(text[column].iloc[rows])]
+            found.append([f"{column} of {_shown(text[SAMPLE].iat[row])}: {text[column].iat[row]!r}" for row in rows])
     return [cell for wave in zip_longest(*found) for cell in wave if cell]
 
 

@@ -1,0 +1,240 @@
+"""What the commands share: exit codes, sentences instead of tracebacks, progress, files written whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from radiofuse import _cli
+from radiofuse.errors import BundleError, CohortError, ImageError, RequestError, StoreError
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands configure logging; the other tests must not notice."""
+    loggers = (logging.getLogger(), logging.getLogger("radiofuse"))
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+def run_command(body) -> Result:
+    app = _cli.command_app("A command of the tests.")
+
+    @app.command()
+    @_cli.answers
+    def command(words: str = "") -> None:
+        body()
+
+    return CliRunner().invoke(app, ["--words", "x"])
+
+
+def raising(error: BaseException):
+    def body() -> None:
+        raise error
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RequestError("No such preset."), _cli.REQUEST),
+        (CohortError("Cohort table x.csv", ["One.", "Two."]), _cli.INPUT),
+        (ImageError("empty_roi", "The mask is empty."), _cli.INPUT),
+        (StoreError("The store is read-only."), _cli.INPUT),
+        (BundleError("A checksum differs."), _cli.INPUT),
+    ],
+)
+def test_errors_of_ours_are_a_sentence_and_a_code(error, code):
+    result = run_command(raising(error))
+    assert result.exit_code == code
+    assert result.stderr == f"Error: {error}\n"
+    assert result.stdout == ""
+
+
+def test_a_fault_of_ours_exits_with_one_and_keeps_its_traceback():
+    result = run_command(raising(ZeroDivisionError()))
+    assert result.exit_code == _cli.FAULT
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_a_wrong_option_exits_with_two():
+    app = _cli.command_app("A command of the tests.")
+    app.command()(_cli.answers(lambda: None))
+    assert CliRunner().invoke(app, ["--no-such-option"]).exit_code == _cli.REQUEST
+
+
+def test_a_command_may_choose_its_code():
+    assert run_command(raising(typer.Exit(_cli.NOTHING_SELECTED))).exit_code == _cli.NOTHING_SELECTED
+    assert run_command(lambda: None).exit_code == _cli.DONE
+
+
+INTERRUPTIBLE = """
+import signal
+from radiofuse import _cli
+app = _cli.command_app("Waits.")
+
+@app.command()
+@_cli.answers
+def wait(words: str = ""):
+    _cli.say("ready")
+    signal.pause()
+
+app(["--words", "x"])
+"""
+
+
+def test_ctrl_c_exits_with_130_and_says_what_is_kept():
+    child = subprocess.Popen([sys.executable, "-c", INTERRUPTIBLE], stderr=subprocess.PIPE, text=True)
+    assert child.stderr.readline() == "ready\n"
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == _cli.INTERRUPTED
+    assert said == "Interrupted. What was finished is stored; run the same command again to go on.\n"
+
+
+LOGGING = """
+import logging
+import radiofuse._cli as _cli
+library, other = logging.getLogger("radiofuse.extract"), logging.getLogger("another.library")
+library.info("before")
+app = _cli.command_app("Logs.")
+
+@app.command()
+@_cli.answers
+def log(words: str = ""):
+    library.info("ours")
+    other.info("theirs")
+    other.warning("their warning")
+
+app(["--words", "x"])
+"""
+
+
+def test_only_a_command_makes_the_library_speak():
+    done = subprocess.run([sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True)
+    assert done.stderr == "ours\ntheir warning\n"
+    assert done.stdout == ""
+
+
+# ---------------------------------------------------------------- progress
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (12.4, "12 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (7800, "2 h 10 min"),
+        (360000, "100 h 00 min"),
+    ],
+)
+def test_durations_are_written_for_people(seconds, said):
+    assert _cli.describe_seconds(seconds) == said
+
+
+def test_pace_counts_this_run_only():
+    line = _cli.describe_pace("Extracting", "vectors", 60, 90, skipped=40, elapsed_s=10.0)
+    assert line == "Extracting: 60/90 vectors, 2.00/s, 15 s left"
+
+
+def test_pace_of_finished_and_of_unstarted_work():
+    assert _cli.describe_pace("Reading", "", 90, 90, 0, 45.0) == "Reading: 90/90, 2.00/s, took 45 s"
+    assert _cli.describe_pace("Reading", "", 0, 90, 0, 45.0) == "Reading: 0/90"
+    assert _cli.describe_pace("Reading", "", 5, 90, 0, 0.0) == "Reading: 5/90"
+
+
+def test_without_a_terminal_progress_is_lines(monkeypatch, capsys):
+    monkeypatch.setattr(_cli, "LINE_EVERY_S", 0.0)
+    with _cli.progress("Extracting", "vectors") as update:
+        update(0, 2)
+        update(1, 2)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Extracting: 0/2 vectors"
+    assert lines[1].startswith("Extracting: 1/2 vectors, ")
+    assert lines[1].endswith(" s left")
+    assert len(lines) == 2
+
+
+def test_short_work_is_silent(capsys):
+    with _cli.progress("Extracting") as update:
+        update(1, 1)
+    with _cli.silent("Extracting") as update:
+        update(1, 1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_last_line_comes_even_when_the_work_is_cut_off(monkeypatch, capsys):
+    monkeypatch.setattr(_cli, "QUIET_S", 0.0)
+    with pytest.raises(KeyboardInterrupt), _cli.progress("Extracting") as update:
+        update(0, 4)
+        update(3, 4)
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err.startswith("Extracting: 3/4, ")
+
+
+BAR = """
+from radiofuse import _cli
+_cli.QUIET_S = 0.0
+with _cli.progress("Extracting", "vectors") as update:
+    for done in range(3):
+        update(done, 2)
+"""
+
+
+def test_on_a_terminal_progress_is_a_bar():
+    terminal, its_other_end = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", BAR], stderr=its_other_end, env={**os.environ, "COLUMNS": "120", "TERM": "xterm"}
+    )
+    os.close(its_other_end)
+    shown = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert done.returncode == 0
+    assert "Extracting" in shown
+    assert "2/2" in shown
+    assert "vectors" in shown
+
+
+# ---------------------------------------------------------------- files and warnings
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "new" / "table.csv"
+    _cli.write_aside(path, lambda aside: aside.write_text("old"))
+
+    def fail_halfway(aside) -> None:
+        aside.write_text("half")
+        raise RequestError("stop")
+
+    with pytest.raises(RequestError, match="stop"):
+        _cli.write_aside(path, fail_halfway)
+    assert path.read_text() == "old"
+    assert [file.name for file in path.parent.iterdir()] == ["table.csv"]
+
+
+def test_a_place_that_cannot_be_written_is_a_wrong_request(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="cannot be written"):
+        _cli.write_aside(tmp_path / "file" / "table.csv", lambda aside: aside.write_text(""))
+
+
+def test_warnings_become_sentences(capsys):
+    with _cli.warnings_as_sentences():
+        warnings.warn("Nothing was selected.", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "Warning: Nothing was selected.\n"
