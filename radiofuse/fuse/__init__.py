@@ -1,0 +1,11 @@
+"""Late fusion: one classifier per modality, their probabilities combined.
+
+``COMBINERS`` maps a name to a class without arguments. ``combine(P)`` turns the members'
+probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into one per sample. A
+combiner that also has ``fit(P, y)`` learns, and is shown out-of-fold probabilities only.
+"""
+
+from radiofuse.fuse.combiners import COMBINERS
+from radiofuse.fuse.late_fusion import LateFusion
+
+__all__ = ["COMBINERS", "LateFusion"]

@@ -1,0 +1,70 @@
+"""The folds inside the training rows, of which learned combiners get their probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from radiofuse.errors import CohortError, RequestError
+
+
+def inner_folds(cv: Any, y: np.ndarray, patients: np.ndarray, random_state: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return ``(train, test)`` row numbers per fold; every row is in one test part.
+
+    Parameters
+    ----------
+    cv : int or splitter
+        An int means stratified folds of whole patients. Their make-up depends on the patients'
+        identifiers and labels, not on the order of the rows.
+    y : ndarray of shape (n_samples,)
+        Labels 0 and 1.
+    patients : ndarray of shape (n_samples,)
+        Who each row belongs to.
+    random_state : int, RandomState instance or None
+        Shuffles the folds that an int means.
+
+    Raises
+    ------
+    CohortError
+        If a class has fewer patients than there are folds.
+    RequestError
+        If a splitter leaves a row without a test part, or tests it twice.
+
+    Examples
+    --------
+    >>> folds = inner_folds(2, np.array([0, 0, 1, 1]), np.array(["a", "b", "c", "d"]), 0)
+    >>> sorted(int(row) for _, test in folds for row in test)
+    [0, 1, 2, 3]
+    """
+    rows = np.zeros((len(y), 1))
+    if not isinstance(cv, int | np.integer):
+        folds = list(cv.split(rows, y, patients))
+        _check_partition(folds, len(y))
+        return folds
+    _check_class_sizes(cv, y, patients)
+    splitter = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
+    return list(splitter.split(rows, y, patients))
+
+
+def _check_class_sizes(cv: int, y: np.ndarray, patients: np.ndarray) -> None:
+    fewest = min(len(np.unique(patients[y == label])) for label in (0, 1))
+    if fewest < cv:
+        raise CohortError(
+            "The training table",
+            [
+                f"A combiner that learns needs at least cv={cv} patients of each class, one per inner fold, and the "
+                f"smaller class has {fewest}. Lower cv, or combine by mean or vote, which learn nothing."
+            ],
+        )
+
+
+def _check_partition(folds: list[tuple[np.ndarray, np.ndarray]], n_samples: int) -> None:
+    tested = np.bincount(np.concatenate([test for _, test in folds]), minlength=n_samples)
+    if (tested != 1).any():
+        row = int(np.flatnonzero(tested != 1)[0])
+        raise RequestError(
+            f"cv must test every row exactly once, and tests row {row} {tested[row]} times. "
+            f"Pass an int or a splitter that partitions, such as StratifiedGroupKFold."
+        )

@@ -1,0 +1,308 @@
+"""Late fusion as a scikit-learn classifier: members per modality, combiners on their probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin, _fit_context, clone
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.fuse.combiners import COMBINERS
+from radiofuse.fuse.inner_folds import inner_folds
+from radiofuse.fuse.member import Member
+from radiofuse.fuse.member_columns import check_columns, find_columns
+from radiofuse.plugins import lookup
+
+
+class LateFusion(ClassifierMixin, _BaseComposition):
+    """One classifier per modality, and rules that make one probability of theirs.
+
+    A row in which all columns of a member are NaN lacks that modality: the member is fitted on the
+    other rows, and the row is fused from the members it has, their weights renormalized. Combiners
+    that learn are shown out-of-fold probabilities only, of models that saw no row of the same patient.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator)
+        Members: a name and a classifier with ``predict_proba``. In a table the member owns the columns
+        that begin with its name and two underscores. A Pipeline's step ``select`` is handed ``groups``
+        if its ``fit`` takes them, so that patients stay whole in the selector's own folds too.
+    combine : str, object or list of these, default="mean"
+        Keys of ``COMBINERS`` (mean, vote, regression, linear_regression, nonnegative), paths
+        ``package.module:Class``, or objects with ``combine``. The first answers ``predict_proba``;
+        all are fitted on the same out-of-fold probabilities.
+    columns : dict of str to list or slice, optional
+        Columns by member where the name does not tell, by label or position; arrays need it.
+    cv : int or splitter, default=5
+        Inner folds for combiners that learn; an int means stratified folds of whole patients.
+    n_jobs : int, optional
+        Members and folds fitted at once; the numbers do not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Shuffles the inner folds. Members bring their own.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The second is the positive class.
+    members_ : dict of str to estimator
+        Fitted on all rows that have the modality, on labels 0 and 1.
+    combiners_ : dict of str to object
+    weights_ : DataFrame
+        Columns fusion, member, weight; the intercept as member "(intercept)".
+    columns_ : dict of str to list
+        Columns by member.
+    out_of_fold_ : DataFrame of shape (n_samples, n_members) or None
+        What the combiners learned from; None if none of them learns.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Notes
+    -----
+    Combiners that learned from in-sample probabilities would trust the member that overfits most.
+
+    References
+    ----------
+    Wolpert (1992). Stacked generalization. Neural Networks 5(2), 241-259.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1], 30)
+    >>> table = pd.DataFrame({"t1__a": rng.normal(size=60) + y, "t2__a": rng.normal(size=60) + 2 * y})
+    >>> table.loc[3, "t1__a"] = np.nan
+    >>> members = [("t1", LogisticRegression()), ("t2", LogisticRegression())]
+    >>> fusion = LateFusion(members, combine=["mean", "nonnegative"], random_state=0).fit(table, y)
+    >>> fusion.predict_proba_each(table).columns.to_list()
+    ['t1', 't2', 'mean', 'nonnegative']
+    >>> fusion.weights_.round(2).to_string(index=False).splitlines()[:3]
+    ['     fusion member  weight', '       mean     t1    0.50', '       mean     t2    0.50']
+    """
+
+    _parameter_constraints: dict = {
+        "estimators": [list],
+        "combine": [str, list, HasMethods("combine")],
+        "columns": [dict, None],
+        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split", "get_n_splits"])],
+        "n_jobs": [None, Integral],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, estimators, *, combine="mean", columns=None, cv=5, n_jobs=None, random_state=None):
+        self.estimators = estimators
+        self.combine = combine
+        self.columns = columns
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def get_params(self, deep=True):
+        """Return the parameters, with ``deep`` those of the members as ``<member>__<parameter>`` too."""
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters of the fusion or, as ``<member>__<parameter>``, of its members."""
+        return self._set_params("estimators", **params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, groups=None):
+        """Fit the members, and the combiners that learn.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            A block of NaN in a row means that the modality is absent.
+        y : array-like of shape (n_samples,)
+            Two classes.
+        groups : array-like of shape (n_samples,), optional
+            The patient of each row; rows of one patient stay in one inner fold. Default: one row each.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        RequestError
+            If members, columns or combiners do not fit together.
+        CohortError
+            If a row has no modality at all, or a member too few rows to be fitted.
+        """
+        target = self._encode(validate_data(self, y=y))
+        table = self._table(X, reset=True)
+        check_consistent_length(table, target, groups)
+        self._check_members()
+        self.columns_ = find_columns(table, [name for name, _ in self.estimators], self.columns)
+        self.combiners_ = _build_combiners(self.combine, taken=self.columns_)
+        groups = None if groups is None else np.asarray(groups)
+        members = self._members(table, dict(self.estimators))
+        fitted = Parallel(self.n_jobs)(delayed(member.fit)(target, groups) for member in members)
+        self.members_ = dict(zip(self.columns_, fitted, strict=True))
+        self._fit_combiners(members, target, groups)
+        self.weights_ = _weights_table(self.combiners_, list(self.columns_))
+        return self
+
+    def _encode(self, y: np.ndarray) -> np.ndarray:
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        if kind != "binary":
+            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
+        self.classes_, encoded = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            found = self.classes_.tolist()
+            raise ValueError(f"A fusion needs labels of two classes; y holds {found}: one class or none.")
+        return encoded
+
+    def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
+        """Return ``X`` as a table; one with names may have its columns in any order and more of them."""
+        named = isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns)
+        if named and reset:
+            validate_data(self, X, skip_check_array=True)
+        if named and hasattr(self, "feature_names_in_"):
+            return X
+        values = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(values, index=index, columns=getattr(self, "feature_names_in_", None))
+
+    def _check_members(self) -> None:
+        names = [name for name, _ in self.estimators]
+        if not names:
+            raise RequestError("A fusion needs at least one member; estimators is empty.")
+        self._validate_names(names)
+        for name, estimator in self.estimators:
+            if not hasattr(estimator, "predict_proba"):
+                raise RequestError(
+                    f"Member {name!r} ({type(estimator).__name__}) has no predict_proba, which a fusion needs. "
+                    f"Choose another classifier or wrap it in CalibratedClassifierCV."
+                )
+
+    def _members(self, table: pd.DataFrame, estimators: dict[str, Any]) -> list[Member]:
+        """Pair each member's estimator with its block, once every row is known to have a modality."""
+        members = [Member(name, estimators[name], table[columns]) for name, columns in self.columns_.items()]
+        orphans = table.index[~np.any([member.present for member in members], axis=0)]
+        if len(orphans):
+            names = ", ".join(self.columns_)
+            raise CohortError(
+                "The feature table",
+                [f"Sample {label} has none of the modalities {names}. Leave it out or add one." for label in orphans],
+            )
+        return members
+
+    def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
+        learners = [combiner for combiner in self.combiners_.values() if hasattr(combiner, "fit")]
+        self.out_of_fold_ = self._out_of_fold(members, y, groups) if learners else None
+        for combiner in learners:
+            combiner.fit(self.out_of_fold_.to_numpy(), y)
+
+    def _out_of_fold(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
+        patients = np.arange(len(y)) if groups is None else groups
+        folds = inner_folds(self.cv, y, patients, self.random_state)
+        tasks = [(member, train, test) for member in members for train, test in folds]
+        parts = Parallel(self.n_jobs)(
+            delayed(member.out_of_fold)(train, test, y, groups) for member, train, test in tasks
+        )
+        names = [member.name for member in members]
+        table = pd.DataFrame(np.nan, index=members[0].block.index, columns=names)
+        for (member, _, test), part in zip(tasks, parts, strict=True):
+            table.iloc[test, names.index(member.name)] = part
+        return table
+
+    def predict_proba_each(self, X) -> pd.DataFrame:
+        """Return the positive class's probability by every member and every combiner.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            A table may have its columns in any order, and others besides.
+
+        Returns
+        -------
+        DataFrame of shape (n_samples, n_members + n_combiners)
+            Indexed as ``X``; NaN where a member's modality is absent.
+
+        Raises
+        ------
+        RequestError
+            If the table lacks columns; the message shows the difference.
+        CohortError
+            If a row has no modality at all.
+        """
+        check_is_fitted(self)
+        table = self._table(X, reset=False)
+        check_columns(table, self.columns_)
+        members = self._members(table, self.members_)
+        each = pd.DataFrame({member.name: member.probability() for member in members}, index=table.index)
+        P = each.to_numpy()
+        return each.assign(**{name: combiner.combine(P) for name, combiner in self.combiners_.items()})
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return the probability of both classes by the first combiner.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Columns in the order of ``classes_``.
+        """
+        each = self.predict_proba_each(X)
+        probability = each[next(iter(self.combiners_))].to_numpy()
+        return np.column_stack([1 - probability, probability])
+
+    def predict(self, X) -> np.ndarray:
+        """Return the positive class where its probability is above 0.5.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        positive = self.predict_proba(X)[:, 1] > 0.5
+        return self.classes_[positive.astype(int)]
+
+
+def _build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:
+    """Return unfitted combiners by the name they have in tables: the key, or the class's name."""
+    combiners: dict[str, Any] = {}
+    for entry in combine if isinstance(combine, list) else [combine]:
+        if isinstance(entry, str):
+            name, combiner = entry.rpartition(":")[2], lookup(entry, COMBINERS, "combiner")()
+        else:
+            name, combiner = type(entry).__name__, clone(entry, safe=False)
+        if name in combiners or name in taken:
+            raise RequestError(f"Two columns of the answer would be called {name!r}: rename the member or combiner.")
+        combiners[name] = combiner
+    if not combiners:
+        raise RequestError(f"combine is empty; choose from {', '.join(COMBINERS)}.")
+    return combiners
+
+
+def _weights_table(combiners: dict[str, Any], members: list[str]) -> pd.DataFrame:
+    """Return the weights of the combiners that have some; a rule that learns nothing treats members alike."""
+    rows = []
+    for fusion, combiner in combiners.items():
+        equal = [] if hasattr(combiner, "fit") else np.full(len(members), 1 / len(members))
+        rows += zip([fusion] * len(members), members, getattr(combiner, "weights_", equal), strict=False)
+        if hasattr(combiner, "intercept_"):
+            rows.append((fusion, "(intercept)", combiner.intercept_))
+    return pd.DataFrame(rows, columns=["fusion", "member", "weight"])

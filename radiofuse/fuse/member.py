@@ -1,0 +1,95 @@
+"""One member of a fusion: an estimator, its columns, and the rows that have its modality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
+
+from radiofuse.errors import CohortError
+
+
+@dataclass(frozen=True)
+class Member:
+    """An estimator with its block of a table.
+
+    Parameters
+    ----------
+    name : str
+    estimator : estimator
+        Unfitted for ``fit`` and ``out_of_fold``, which clone it; fitted for ``probability``.
+    block : DataFrame of shape (n_samples, n_columns)
+        Its columns; a row of NaN lacks the modality.
+    """
+
+    name: str
+    estimator: Any
+    block: pd.DataFrame
+
+    @property
+    def present(self) -> np.ndarray:
+        """Whether each row has the modality, shape (n_samples,)."""
+        return self.block.notna().any(axis=1).to_numpy()
+
+    def probability(self) -> np.ndarray:
+        """Return the positive class's probability per row, NaN where the modality is absent."""
+        present = self.present
+        result = np.full(len(self.block), np.nan)
+        if present.any():
+            result[present] = self.estimator.predict_proba(self.block[present])[:, 1]
+        return result
+
+    def fit(self, y: np.ndarray, groups: np.ndarray | None) -> Any:
+        """Return a clone of the estimator fitted on the rows that have the modality.
+
+        Raises
+        ------
+        CohortError
+            If those rows do not hold both classes.
+        """
+        present = self.present
+        self._check_classes(y[present])
+        estimator, groups = clone(self.estimator), groups if groups is None else groups[present]
+        try:
+            return estimator.fit(self.block[present], y[present], **_selector_groups(estimator, groups))
+        except ValueError as error:
+            error.add_note(f"Raised while fitting member {self.name!r} on {present.sum()} rows.")
+            raise
+
+    def out_of_fold(self, train, test, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+        """Return the probabilities of the rows ``test`` by a clone fitted on the rows ``train``."""
+        learner = Member(self.name, self.estimator, self.block.iloc[train])
+        fitted = learner.fit(y[train], groups if groups is None else groups[train])
+        return Member(self.name, fitted, self.block.iloc[test]).probability()
+
+    def _check_classes(self, y: np.ndarray) -> None:
+        found = len(np.unique(y))
+        if found < 2:
+            rows = f"only in {len(y)} rows of one class" if found else "in none"
+            raise CohortError(
+                "The training table",
+                [
+                    f"Modality {self.name} must be present in rows of both classes, and is present {rows} of the "
+                    f"{len(self.block)} that its classifier is fitted on. Leave the modality out, add patients "
+                    f"that have it, or lower the number of folds."
+                ],
+            )
+
+
+def _selector_groups(estimator: Any, groups: np.ndarray | None) -> dict[str, Any]:
+    """Return what hands ``groups`` to a Pipeline's step ``select``, if that step's ``fit`` takes them.
+
+    Under scikit-learn's metadata routing the step must ask for them, otherwise the prefix addresses it.
+    """
+    selector = getattr(estimator, "named_steps", {}).get("select")
+    if groups is None or not hasattr(selector, "fit") or not has_fit_parameter(selector, "groups"):
+        return {}
+    if get_config()["enable_metadata_routing"]:
+        selector.set_fit_request(groups=True)
+        return {"groups": groups}
+    return {"select__groups": groups}
