@@ -1,0 +1,16 @@
+"""The datasets room: cohorts that the package generates itself, labeled synthetic.
+
+Examples
+--------
+>>> from tempfile import TemporaryDirectory
+>>> from radiofuse.datasets import make_phantom_cohort
+>>> with TemporaryDirectory() as folder:
+...     make_phantom_cohort(folder, n_patients=8).name
+'cohort.csv'
+"""
+
+from __future__ import annotations
+
+from radiofuse.datasets.phantom import make_phantom_cohort
+
+__all__ = ["make_phantom_cohort"]
