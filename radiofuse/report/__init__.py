@@ -1,0 +1,73 @@
+"""The report: one HTML file, made from the files of a bundle folder and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from radiofuse.errors import RequestError
+
+__all__ = ["write_report"]
+
+
+def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
+    """Write a bundle's report: one HTML file that needs no network and no script.
+
+    Parameters
+    ----------
+    bundle : str or Path
+        The bundle folder. Its tables and descriptions are read; the model is never opened.
+    path : str or Path, optional
+        Where to write; by default ``report.html`` beside the bundle folder. The file is
+        written aside and renamed, so that a reader never sees half of it.
+
+    Returns
+    -------
+    Path
+        The file written. Equal bundles give equal bytes.
+
+    Raises
+    ------
+    BundleError
+        If the folder lacks a file, a column or an entry that the report needs.
+    RequestError
+        If the extra ``report`` is not installed, or the file cannot be written.
+
+    Examples
+    --------
+    >>> write_report("no/such/bundle")
+    Traceback (most recent call last):
+    radiofuse.errors.BundleError: There is no bundle folder at no/such/bundle. ...
+    """
+    try:
+        from radiofuse.report.contents import read_contents
+        from radiofuse.report.page import render_page
+    except ModuleNotFoundError as missing:
+        raise RequestError(
+            f"The report needs the package {missing.name}; install the extra: pip install 'radiofuse[report]'."
+        ) from missing
+    bundle = Path(bundle)
+    target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
+    _refuse_inside(bundle, target)
+    _replace(target, render_page(read_contents(bundle)))
+    return target
+
+
+def _refuse_inside(bundle: Path, target: Path) -> None:
+    if bundle.resolve() == target.resolve().parent:
+        raise RequestError(
+            f"The report cannot lie inside the bundle {bundle}: a bundle with a file that is not its own is "
+            "refused by predict. Name a file elsewhere."
+        )
+
+
+def _replace(target: Path, text: str) -> None:
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        aside.write_text(text, encoding="utf-8", errors="replace")
+        aside.replace(target)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise RequestError(
+            f"The report cannot be written to {target} ({error.strerror}). Name another file with --out."
+        ) from error

@@ -1,0 +1,27 @@
+"""``python -m radiofuse.report``: write a bundle's report again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radiofuse._cli import answers, command_app
+from radiofuse.report import write_report
+
+app = command_app("Write the HTML report of a bundle: scores, curves, features and weights in one file.")
+
+
+@app.command()
+@answers
+def report(
+    bundle: Annotated[Path, typer.Argument(help="The bundle folder that a run has written.")],
+    out: Annotated[Path | None, typer.Option(help="The file to write. Default: report.html beside the bundle.")] = None,
+) -> None:
+    """Write the HTML report of a bundle and print its path."""
+    print(write_report(bundle, out))
+
+
+if __name__ == "__main__":
+    app()

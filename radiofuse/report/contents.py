@@ -1,0 +1,173 @@
+"""What a bundle folder says: its descriptions and tables, read and checked once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.columns import CLINICAL
+from radiofuse.errors import BundleError
+
+SCHEMA = 1
+TRIVIAL = "trivial"
+FUSION, MODALITY, REFERENCE = "fusion", "modality", "reference"
+
+# file -> (columns of text, columns of numbers)
+TABLES = {
+    "cohort_flow.csv": (("step", "note"), ("n_samples", "n_patients")),
+    "predictions.csv": (
+        ("sample_id", "patient_id", "model"),
+        ("repeat", "fold", "label", "probability"),
+    ),
+    "scores.csv": (("model", "metric"), ("value", "low", "high", "n_samples", "n_patients")),
+    "selected_features.csv": (
+        ("modality", "feature", "in_final_model"),
+        ("frequency", "importance", "mean_coefficient"),
+    ),
+    "fusion_weights.csv": (("fusion", "member"), ("weight", "mean", "low", "high")),
+    "failures.csv": (("sample_id", "modality", "code", "message"), ()),
+}
+ABOUT = {
+    "name": str,
+    "title": str,
+    "radiofuse_version": str,
+    "label": str,
+    "positive": str,
+    "modalities": list,
+    "clinical": list,
+    "settings": dict,
+    "protocol": dict,
+    "n_features": dict,
+    "synthetic": bool,
+    "as_published": list,
+    "warnings": list,
+}
+PROTOCOL = ("n_splits", "n_repeats", "inner_cv", "selector", "classifier", "fusions", "primary", "seed")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A bundle's descriptions and tables; see ``TABLES`` for the columns."""
+
+    about: dict[str, Any]
+    environment: dict[str, Any]
+    recipe: str
+    flow: pd.DataFrame
+    predictions: pd.DataFrame
+    scores: pd.DataFrame
+    features: pd.DataFrame
+    weights: pd.DataFrame
+    failures: pd.DataFrame
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        return self.about["protocol"]
+
+    @property
+    def primary(self) -> str:
+        """The fusion that answers."""
+        return self.protocol["primary"]
+
+    def kind_of(self, model: str) -> str:
+        """Say what a model is: a fusion, a single modality, or an arm to compare with."""
+        if model in self.protocol["fusions"]:
+            return FUSION
+        return REFERENCE if model in (CLINICAL, TRIVIAL) else MODALITY
+
+    @property
+    def models(self) -> list[str]:
+        """All models: the primary fusion, the others, the modalities, the arms to compare with."""
+        about = self.about
+        order = [self.primary, *self.protocol["fusions"], *about["modalities"], CLINICAL, TRIVIAL]
+        scored = list(dict.fromkeys(self.scores["model"]))
+        known = [model for model in dict.fromkeys(order) if model in scored]
+        other = [model for model in scored if model not in known]
+        kinds = (FUSION, MODALITY, REFERENCE)
+        return sorted(known + other, key=lambda model: kinds.index(self.kind_of(model)))
+
+    @property
+    def members(self) -> list[str]:
+        """The modalities that features were selected in, in the bundle's order."""
+        found = dict.fromkeys(self.features["modality"])
+        return [*self.about["modalities"], *(name for name in found if name not in self.about["modalities"])]
+
+    @cached_property
+    def score_of(self) -> dict[tuple[str, str], Any]:
+        """The rows of ``scores.csv`` by model and metric."""
+        return {(row.model, row.metric): row for row in self.scores.itertuples()}
+
+
+def read_contents(bundle: Path) -> Contents:
+    """Read a bundle folder's descriptions and tables.
+
+    Raises
+    ------
+    BundleError
+        If the folder, a file, a column or an entry is missing, or a file cannot be parsed.
+    """
+    _require_files(bundle)
+    tables = {name: _read_table(bundle / name, *columns) for name, columns in TABLES.items()}
+    return Contents(
+        about=_read_about(bundle / "bundle.json"),
+        environment=_read_json(bundle / "environment.json"),
+        recipe=(bundle / "recipe.toml").read_text(encoding="utf-8"),
+        flow=tables["cohort_flow.csv"],
+        predictions=tables["predictions.csv"],
+        scores=tables["scores.csv"],
+        features=tables["selected_features.csv"],
+        weights=tables["fusion_weights.csv"],
+        failures=tables["failures.csv"],
+    )
+
+
+def _require_files(bundle: Path) -> None:
+    if not bundle.is_dir():
+        raise BundleError(f"There is no bundle folder at {bundle}. Pass the folder that a run has written.")
+    needed = ("bundle.json", "environment.json", "recipe.toml", *TABLES)
+    _require(bundle.name, "file", [name for name in needed if not (bundle / name).is_file()])
+
+
+def _require(where: str, what: str, missing: Iterable[str]) -> None:
+    missing = list(missing)
+    if missing:
+        raise BundleError(f"{where} lacks the {what} {', '.join(missing)}. Write the bundle again with a run.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BundleError(f"{path.name} is not JSON ({error}). Write the bundle again with a run.") from error
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    about = _read_json(path)
+    if about.get("schema") != SCHEMA:
+        raise BundleError(
+            f"{path.name} has schema {about.get('schema')!r}; this version of radiofuse reads schema {SCHEMA}. "
+            "Use the version that wrote the bundle."
+        )
+    _require(path.name, "entry", [key for key, kind in ABOUT.items() if not isinstance(about.get(key), kind)])
+    _require(f"protocol in {path.name}", "entry", [key for key in PROTOCOL if key not in about["protocol"]])
+    return about
+
+
+def _read_table(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
+    """Read one table: text stays text (007 stays 007, NA stays NA), only numbers can be missing."""
+    try:
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values=dict.fromkeys(numbers, ["", "nan", "NaN", "NA"]),
+        )
+        _require(path.name, "column", [column for column in (*text, *numbers) if column not in table])
+        return table.astype(dict.fromkeys(numbers, float))
+    except (ValueError, pd.errors.ParserError) as error:
+        raise BundleError(f"{path.name} cannot be read ({error}). Write the bundle again with a run.") from error

@@ -1,0 +1,224 @@
+"""The report's figures as SVG: equal input gives equal bytes, and no text is read as markup."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import wraps
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from radiofuse.report.contents import FUSION, MODALITY, REFERENCE
+from radiofuse.report.wording import number, percent, shortened
+
+INK, GREY, PALE = "#1c2733", "#66717d", "#c9d1d9"
+PRIMARY, OTHER, BAND = "#0b3c5d", "#7aa6c9", "#e3edf4"  # dark to light: they stay apart in grey print
+KIND_STYLE = {
+    FUSION: {"marker": "o", "color": "#2f6690", "markerfacecolor": "#2f6690"},
+    MODALITY: {"marker": "s", "color": "#a4501f", "markerfacecolor": "white"},
+    REFERENCE: {"marker": "^", "color": GREY, "markerfacecolor": PALE},
+}
+CURVE_COLORS = ("#b3541e", "#3f7f6a", "#8a6bab", "#c08a1e", "#5b6670")
+DASHES = ((0, (6, 1.6)), (0, (1.2, 1.2)), (0, (7, 1.6, 1.2, 1.6)), (0, (3, 1.4)), (0, (7, 1.4, 1, 1.4, 1, 1.4)))
+MARKERS = ("s", "^", "D", "v", "P", "X", "o")
+
+WIDTH_IN = 5.0  # narrow on purpose: at phone width 11 pt are still some 11 px
+FONT_PT, SMALL_PT = 11, 10.5
+LABEL_CHARACTERS, FEATURE_CHARACTERS = 16, 50
+
+
+def _style() -> AbstractContextManager:
+    """Our own settings, whatever the user's matplotlibrc says."""
+    settings = {
+        **{key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")},
+        "text.parse_math": False,  # a name such as $\frac{a$ is a name
+        "svg.hashsalt": "radiofuse",
+        "font.size": FONT_PT,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": GREY,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "legend.frameon": False,
+        "legend.fontsize": SMALL_PT,
+        "figure.constrained_layout.use": True,
+    }
+    return mpl.rc_context(settings)
+
+
+def _as_data_uri(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
+    """Let a function draw in our style and return the figure as a ``data:`` address."""
+
+    @wraps(draw)
+    def drawn(*args, **kwargs) -> str:
+        with _style():
+            return _as_data_uri(draw(*args, **kwargs))
+
+    return drawn
+
+
+@_drawn
+def draw_auc(scores: pd.DataFrame, primary: str) -> Figure:
+    """Draw a dot with its interval for every model.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        ``model``, ``kind``, ``value``, ``low``, ``high``; the first row is drawn on top.
+    primary : str
+        The model to set in bold.
+    """
+    figure = Figure(figsize=(WIDTH_IN, 0.9 + 0.36 * len(scores)))
+    axes = figure.add_subplot()
+    axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
+    for place, row in enumerate(scores.itertuples()):
+        _draw_interval(axes, place, row, KIND_STYLE[row.kind], bold=row.model == primary)
+        axes.text(1.02, place, number(row.value), transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_PT)
+    _name_rows(axes, list(scores["model"]), bold=primary)
+    axes.set_xlabel("AUC (0.5 = chance)")
+    axes.set_xlim(min(0.45, np.nanmin([0.45, *scores["low"] - 0.02])), 1.005)
+    return figure
+
+
+def _draw_interval(axes: Axes, place: int, row: tuple, style: dict, *, bold: bool) -> None:
+    width = 3 if bold else 1.6
+    axes.plot([row.low, row.high], [place, place], color=style["color"], linewidth=width, solid_capstyle="butt")
+    marker = {**style, "marker": "D"} if bold else style
+    axes.plot([row.value], [place], linestyle="none", markersize=9 if bold else 7, **marker)
+
+
+def _name_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
+    labels = [shortened(name, LABEL_CHARACTERS) for name in names]
+    axes.set_yticks(range(len(names)), labels, parse_math=False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    for name, text in zip(names, axes.get_yticklabels(), strict=True):
+        text.set_fontweight("bold" if name == bold else "normal")
+
+
+@_drawn
+def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.DataFrame]) -> Figure:
+    """Draw ROC curves, the primary model's solid and heavy with its band, each other with its own dash and marker.
+
+    Parameters
+    ----------
+    primary : DataFrame
+        ``false_positive_rate``, ``true_positive_rate``, ``low``, ``high``.
+    primary_label : str
+        Its name in the legend.
+    others : dict of str to DataFrame
+        Legend label to curve; ``low`` and ``high`` are not drawn.
+    """
+    figure = Figure(figsize=(WIDTH_IN, 5.15 + 0.25 * math.ceil((1 + len(others)) / 2)))
+    axes = figure.add_subplot(aspect="equal")
+    axes.plot([0, 1], [0, 1], color=PALE, linewidth=1.2)
+    axes.fill_between(primary.false_positive_rate, primary.low, primary.high, color=BAND, linewidth=0)
+    for place, (label, curve) in enumerate(others.items()):
+        style = _curve_style(place, len(others))
+        axes.plot(curve.false_positive_rate, curve.true_positive_rate, label=shortened(label, 24), **style)
+    heavy = {"color": PRIMARY, "linewidth": 3, "label": shortened(primary_label, 24)}
+    axes.plot(primary.false_positive_rate, primary.true_positive_rate, **heavy)
+    _frame_unit_square(axes, "1 − specificity", "Sensitivity")
+    figure.legend(loc="outside lower center", ncols=2, handlelength=3.4, columnspacing=1.2)
+    return figure
+
+
+def _curve_style(place: int, n_curves: int) -> dict:
+    return {
+        "color": CURVE_COLORS[place % len(CURVE_COLORS)],
+        "linestyle": DASHES[place % len(DASHES)],
+        "linewidth": 1.6,
+        "marker": MARKERS[place % len(MARKERS)],
+        "markersize": 5.5,
+        "markerfacecolor": "white",
+        "markevery": (0.05 + 0.2 * place / n_curves, 0.25),  # by length, and not on top of one another
+    }
+
+
+def _frame_unit_square(axes: Axes, x: str, y: str) -> None:
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
+    ticks = np.linspace(0, 1, 6)
+    axes.set_xticks(ticks)
+    axes.set_yticks(ticks)
+
+
+@_drawn
+def draw_calibration(points: pd.DataFrame) -> Figure:
+    """Draw observed against predicted shares.
+
+    Parameters
+    ----------
+    points : DataFrame
+        ``mean_probability``, ``share_positive``, ``low``, ``high`` and ``n``, one row per group.
+    """
+    figure = Figure(figsize=(WIDTH_IN, 4.9))
+    axes = figure.add_subplot(aspect="equal")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=":")
+    predicted, observed = points["mean_probability"], points["share_positive"]
+    axes.vlines(predicted, points["low"], points["high"], color=OTHER, linewidth=2)
+    axes.plot(predicted, observed, color=PRIMARY, marker="o", markersize=8, linewidth=1.2)
+    for x, y, n in zip(predicted, observed, points["n"], strict=True):
+        away = (8, -13) if y > 0.1 else (6, 6)  # points, clear of marker and axis
+        axes.annotate(number(n, 0), (x, y), away, textcoords="offset points", fontsize=SMALL_PT)
+    _frame_unit_square(axes, "Predicted probability", "Observed share")
+    return figure
+
+
+@_drawn
+def draw_frequencies(features: pd.DataFrame) -> Figure:
+    """Draw one bar per feature, its name above it.
+
+    Parameters
+    ----------
+    features : DataFrame
+        ``feature``, ``frequency`` (0 to 1), ``in_final_model`` (bool); the first is on top.
+    """
+    figure = Figure(figsize=(WIDTH_IN, 0.75 + 0.44 * len(features)))
+    axes = figure.add_subplot()
+    for place, row in enumerate(features.itertuples()):
+        final = {"facecolor": PRIMARY} if row.in_final_model else {"facecolor": "white", "hatch": "////"}
+        axes.barh(place, row.frequency, height=0.34, edgecolor=PRIMARY, linewidth=0.8, **final)
+        name = shortened(row.feature, FEATURE_CHARACTERS)
+        axes.text(0, place - 0.27, name, va="bottom", fontsize=SMALL_PT)
+        axes.text(row.frequency + 0.01, place, percent(row.frequency), va="center", fontsize=SMALL_PT)
+    axes.set(xlim=(0, 1.1), ylim=(len(features) - 0.6, -0.9), yticks=[], xlabel="Share of outer folds that chose it")
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+@_drawn
+def draw_weights(weights: pd.DataFrame) -> Figure:
+    """Draw one fusion's weights: the final model's, and mean and interval over the outer folds.
+
+    Parameters
+    ----------
+    weights : DataFrame
+        ``member``, ``weight``, ``mean``, ``low``, ``high``; the first is on top.
+    """
+    figure = Figure(figsize=(WIDTH_IN, 1.35 + 0.36 * len(weights)))
+    axes = figure.add_subplot()
+    axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
+    places = np.arange(len(weights))
+    axes.hlines(places, weights["low"], weights["high"], color=OTHER, linewidth=4, label="middle 95% of folds")
+    axes.plot(weights["mean"], places, "|", color=PRIMARY, markersize=13, markeredgewidth=2, label="mean of folds")
+    axes.plot(weights["weight"], places, "D", color=INK, markerfacecolor="white", markersize=6, label="final model")
+    _name_rows(axes, list(weights["member"]))
+    axes.set_xlabel("Weight")
+    figure.legend(loc="outside lower center", ncols=3, handlelength=1.4, columnspacing=1)
+    return figure

@@ -1,0 +1,139 @@
+"""The report's figures with their captions and the words for those who cannot see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.columns import CLINICAL
+from radiofuse.evaluate import calibration_line, calibration_points, roc_points
+from radiofuse.report.contents import FUSION, TRIVIAL, Contents
+from radiofuse.report.figures import draw_auc, draw_calibration, draw_frequencies, draw_roc, draw_weights
+from radiofuse.report.sentences import best_modality
+from radiofuse.report.tables import TOP_FEATURES, score_cell
+from radiofuse.report.wording import number, percent
+
+PER_BIN, MAX_BINS = 15, 10  # samples wanted behind each point of the calibration figure
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a ``data:`` address, the text that replaces it, and what it shows."""
+
+    uri: str
+    alt: str
+    caption: str
+
+
+def auc_picture(contents: Contents) -> Picture | None:
+    """The AUC of every model with its interval."""
+    scores = contents.scores[contents.scores["metric"] == "auc"].set_index("model")
+    models = [model for model in contents.models if model in scores.index]
+    scores = scores.loc[models].reset_index().assign(kind=[contents.kind_of(model) for model in models])
+    if not np.isfinite(scores["value"]).any():
+        return None
+    alt = "; ".join(f"{model} {score_cell(contents, model, 'auc')}" for model in models)
+    return Picture(draw_auc(scores, contents.primary), f"AUC with interval: {alt}.", _auc_caption(contents))
+
+
+def _auc_caption(contents: Contents) -> str:
+    best = best_modality(contents)
+    beside = f", the best single modality ({best}) {score_cell(contents, best, 'auc')}" if best else ""
+    return (
+        f"The fusion “{contents.primary}” has an AUC of {score_cell(contents, contents.primary, 'auc')}{beside}. "
+        "Circles: fusions, the diamond the primary one; squares: single modalities; triangles: arms to compare with."
+    )
+
+
+def roc_pictures(contents: Contents) -> list[Picture]:
+    """Two ROC figures, the primary fusion in both: with the single modalities, and with the other fusions."""
+    predicted = set(contents.predictions["model"])
+    others = [model for model in contents.models if model in predicted - {contents.primary, TRIVIAL}]
+    fusions = [model for model in others if contents.kind_of(model) == FUSION]
+    single = [model for model in others if model not in fusions]
+    beside_single = "the single modalities" + (" and clinical data" if CLINICAL in single else "")
+    if contents.primary not in predicted or _has_one_label(contents.predictions):
+        return []
+    panels = [(beside_single, single), ("the other fusions", fusions)]
+    return [_roc_picture(contents, what, models) for what, models in panels if models]
+
+
+def _has_one_label(predictions: pd.DataFrame) -> bool:
+    return predictions["label"].nunique() < 2
+
+
+def _roc_picture(contents: Contents, what: str, models: Sequence[str]) -> Picture:
+    names = {model: f"{model} {score_cell(contents, model, 'auc').value}" for model in (contents.primary, *models)}
+    curves = {names[model]: roc_points(contents.predictions, model, n_resamples=1) for model in models}
+    primary = roc_points(contents.predictions, contents.primary)
+    alt = f"ROC curves with AUC: {'; '.join(names.values())}."
+    caption = (
+        f"ROC curve of the primary fusion (heavy line, with a pointwise 95% band over resampled patients) beside "
+        f"{what}. The legend gives the AUC."
+    )
+    return Picture(draw_roc(primary, names[contents.primary], curves), alt, caption)
+
+
+def calibration_picture(contents: Contents) -> Picture | None:
+    """Observed against predicted shares of the primary fusion."""
+    rows = contents.predictions[contents.predictions["model"] == contents.primary]
+    if rows.empty:
+        return None
+    n_bins = int(np.clip(rows["sample_id"].nunique() // PER_BIN, 2, MAX_BINS))
+    points = calibration_points(rows, contents.primary, n_bins=n_bins, strategy="quantile")
+    alt = "; ".join(
+        f"{number(point.mean_probability)} predicted, {number(point.share_positive)} observed, n {number(point.n, 0)}"
+        for point in points.itertuples()
+    )
+    alt = f"Calibration of the fusion {contents.primary}: {alt}."
+    return Picture(draw_calibration(points), alt, _calibration_caption(contents))
+
+
+def _calibration_caption(contents: Contents) -> str:
+    line = calibration_line(contents.predictions, contents.primary)
+    drawn = (
+        "Each point is a group of samples of like probability, with its number of samples and the 95% Wilson "
+        "interval of the observed share; on the dotted line, predicted and observed agree."
+    )
+    if not np.isfinite(line.slope):
+        return f"{drawn} Slope and intercept do not exist for these predictions."
+    reading = "too extreme" if line.slope < 1 else "not extreme enough"
+    left_out = f" Left out of the line: {line.n_left_out:,} predictions of 0 or 1." if line.n_left_out else ""
+    return (
+        f"Calibration slope {number(line.slope)}, intercept {number(line.intercept)} (1 and 0 would be ideal): "
+        f"the probabilities are {reading}.{left_out} {drawn}"
+    )
+
+
+def frequency_picture(features: pd.DataFrame, modality: str) -> Picture | None:
+    """How often the top features of a modality were chosen."""
+    top = features.head(TOP_FEATURES)
+    if top.empty:
+        return None
+    alt = "; ".join(f"{row.feature} {percent(row.frequency)}" for row in top.itertuples())
+    always = int((features["frequency"] >= 0.8).sum())
+    caption = (
+        f"{modality}: {always} of {len(features)} features were chosen in at least 80% of the outer folds. "
+        "Filled bars: in the final model; hatched: not."
+    )
+    return Picture(draw_frequencies(top), f"Selection frequency in {modality}: {alt}.", caption)
+
+
+def weight_pictures(contents: Contents) -> list[Picture]:
+    """The weights of every fusion that learned some; equal ones need no figure."""
+    fusions = contents.weights.groupby("fusion", sort=False)
+    return [_weight_picture(fusion, rows) for fusion, rows in fusions if _are_learned(rows)]
+
+
+def _are_learned(rows: pd.DataFrame) -> bool:
+    return rows["weight"].nunique() > 1 or bool((rows["low"] < rows["high"]).any())
+
+
+def _weight_picture(fusion: str, rows: pd.DataFrame) -> Picture:
+    alt = "; ".join(f"{row.member} {number(row.weight)}" for row in rows.itertuples())
+    heaviest = rows.loc[~rows["member"].str.startswith("(")].sort_values("weight", ascending=False)["member"].iloc[0]
+    caption = f"{fusion}: {heaviest} has the largest weight in the final model."
+    return Picture(draw_weights(rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption)

@@ -1,0 +1,180 @@
+"""A realistic bundle folder made from random numbers: what a run writes, without the run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.evaluate import score_predictions
+
+MODALITIES = ("t1", "t1ce", "t2", "flair")
+STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}
+FUSIONS = ("mean", "vote", "regression", "nonnegative")
+FILTERS = ("original", "log-sigma-1-0-mm-3D", "wavelet-HHL", "squareroot")
+CLASSES = (
+    "firstorder_Kurtosis",
+    "glcm_Idmn",
+    "glrlm_RunVariance",
+    "glszm_SmallAreaHighGrayLevelEmphasis",
+    "shape_Sphericity",
+)
+
+
+def make_bundle(
+    folder: Path,
+    *,
+    n_patients: int = 98,
+    n_repeats: int = 5,
+    modalities: tuple[str, ...] = MODALITIES,
+    fusions: tuple[str, ...] = FUSIONS,
+) -> Path:
+    """Write a bundle folder with these modalities and fusions, the clinical arm and the trivial rule."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    predictions = _predictions(rng, n_patients, n_repeats)
+    predictions = predictions[predictions["model"].isin([*modalities, *fusions, "clinical", "trivial"])]
+    tables = {
+        "predictions": predictions,
+        "scores": score_predictions(predictions, n_resamples=60),
+        "cohort_flow": _cohort_flow(n_patients),
+        "selected_features": _selected_features(rng, modalities),
+        "fusion_weights": _fusion_weights(rng, modalities, fusions),
+        "failures": _failures(),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    _write_json(folder / "bundle.json", _about(n_repeats, modalities, fusions))
+    _write_json(folder / "environment.json", _environment())
+    (folder / "recipe.toml").write_text('title = "IDH from four MRI sequences"\n[cohort]\nlabel = "idh"\n')
+    return folder
+
+
+def edit_about(folder: Path, **changes) -> None:
+    """Replace entries of a bundle's ``bundle.json``."""
+    path = folder / "bundle.json"
+    _write_json(path, {**json.loads(path.read_text()), **changes})
+
+
+def _write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=2))
+
+
+def _predictions(rng: np.random.Generator, n_patients: int, n_repeats: int) -> pd.DataFrame:
+    label = (rng.random(n_patients) < 0.42).astype(int)
+    signal = {m: s * (label - 0.5) + rng.normal(size=n_patients) for m, s in STRENGTH.items()}
+    absent = rng.random(n_patients) < 0.05
+    parts = []
+    for repeat in range(n_repeats):
+        fold = rng.permutation(np.arange(n_patients) % 5)
+        single = {m: 1 / (1 + np.exp(-1.6 * (x + 0.4 * rng.normal(size=n_patients)))) for m, x in signal.items()}
+        single["t2"][absent] = np.nan
+        for model, probability in {**single, **_fused(single), "trivial": 0.4 + 0.01 * fold}.items():
+            parts.append(_block(repeat, fold, model, label, probability))
+    return pd.concat(parts, ignore_index=True).dropna(subset="probability")
+
+
+def _fused(single: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    stack = np.column_stack([single[m] for m in MODALITIES])
+    filled = np.where(np.isnan(stack), 0.5, stack)
+    return {
+        "mean": np.nanmean(stack, axis=1),
+        "vote": np.nanmean(np.where(np.isnan(stack), np.nan, stack >= 0.5), axis=1),
+        "regression": 1 / (1 + np.exp(-(filled @ [0.3, 2.4, 0.9, 1.9] - 2.7))),
+        "nonnegative": filled @ [0.05, 0.5, 0.15, 0.3],
+    }
+
+
+def _block(repeat: int, fold: np.ndarray, model: str, label: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
+    ids = [f"P{i:03d}" for i in range(len(label))]
+    return pd.DataFrame(
+        {
+            "sample_id": [f"{i}-S1" for i in ids],
+            "patient_id": ids,
+            "repeat": repeat,
+            "fold": fold,
+            "model": model,
+            "label": label,
+            "probability": probability,
+        }
+    )
+
+
+def _cohort_flow(n_patients: int) -> pd.DataFrame:
+    rows = [
+        ("rows in the cohort table", n_patients + 13, n_patients + 13, ""),
+        ("label unknown", 13, 13, "extracted, never trained or scored on"),
+        ("t2 absent", 5, 5, "fused from the modalities that are there"),
+        ("trained and scored on", n_patients, n_patients, ""),
+    ]
+    return pd.DataFrame(rows, columns=["step", "n_samples", "n_patients", "note"])
+
+
+def _selected_features(rng: np.random.Generator, modalities: tuple[str, ...]) -> pd.DataFrame:
+    rows = []
+    for modality in modalities:
+        names = [f"{f}_{c}" for f in FILTERS for c in CLASSES]
+        for rank, name in enumerate(rng.permutation(names)[: rng.integers(6, 19)]):
+            frequency = float(np.clip(rng.normal(0.95 - 0.07 * rank, 0.05), 0.04, 1))
+            importance = rng.normal(0.03 * frequency, 0.008)
+            rows.append((modality, name, round(frequency, 2), importance, rng.normal(0, 0.4), frequency > 0.5))
+    columns = ["modality", "feature", "frequency", "importance", "mean_coefficient", "in_final_model"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _fusion_weights(rng: np.random.Generator, modalities: tuple[str, ...], fusions: tuple[str, ...]) -> pd.DataFrame:
+    rows = []
+    for fusion in fusions:
+        equal = fusion in ("mean", "vote")
+        for member in ("(intercept)", *modalities) if fusion == "regression" else modalities:
+            weight = 1 / len(modalities) if equal else STRENGTH.get(member, -2.7) / 4
+            half = 0 if equal else abs(weight) * 0.3 + 0.05
+            mean = weight + half * rng.uniform(-0.2, 0.2)
+            rows.append((fusion, member, weight, mean, mean - half, mean + half))
+    return pd.DataFrame(rows, columns=["fusion", "member", "weight", "mean", "low", "high"])
+
+
+def _failures() -> pd.DataFrame:
+    rows = [
+        ("P101-S1", "t1ce", "file_truncated", "The image file ends early; copy it again from its source."),
+        ("P104-S1", "flair", "empty_roi", "The mask has no voxel with label 1; it holds label 0. Correct the mask."),
+    ]
+    return pd.DataFrame(rows, columns=["sample_id", "modality", "code", "message"])
+
+
+def _about(n_repeats: int, modalities: tuple[str, ...], fusions: tuple[str, ...]) -> dict:
+    return {
+        "schema": 1,
+        "name": "idh",
+        "title": "IDH mutation from four MRI sequences",
+        "radiofuse_version": "0.1.0",
+        "label": "idh",
+        "positive": "1",
+        "modalities": list(modalities),
+        "clinical": ["age", "sex"],
+        "settings": {
+            "radiomics": {"preset": "shi2023", "binWidth": 25, "resampledPixelSpacing": [1, 1, 1]},
+            "mask_label": "any",
+        },
+        "protocol": {
+            "n_splits": 5,
+            "n_repeats": n_repeats,
+            "inner_cv": 5,
+            "selector": "three_step",
+            "classifier": "logistic",
+            "fusions": list(fusions),
+            "primary": "mean",
+            "seed": 7,
+        },
+        "n_features": dict.fromkeys(modalities, 873),
+        "synthetic": False,
+        "as_published": [],
+        "warnings": [],
+    }
+
+
+def _environment() -> dict:
+    packages = {"radiofuse": "0.1.0", "numpy": "2.4.0", "scikit-learn": "1.9.0", "pyradiomics": "3.0.1"}
+    return {"python": "3.11.9", "platform": "Linux-x86_64", "packages": packages}

@@ -1,0 +1,195 @@
+"""Bundles that are odd, hostile or broken: the report stays whole, or one sentence says why there is none."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+
+import pandas as pd
+import pytest
+from bundle_fixture import edit_about, make_bundle
+from page_parser import Page
+
+from radiofuse.errors import BundleError, RequestError
+from radiofuse.report import write_report
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    r"$\frac{a$",
+    "=cmd|' /C calc'!A0",
+    "--><img src=x onerror=alert(2)>",
+    "a\nb\tc",
+]
+
+
+@pytest.fixture(scope="module")
+def small_bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "bundle"
+    return make_bundle(folder, n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean", "regression"))
+
+
+@pytest.fixture
+def bundle(small_bundle, tmp_path):
+    """A copy that a test may spoil."""
+    return shutil.copytree(small_bundle, tmp_path / "bundle")
+
+
+def report_on(folder) -> Page:
+    return Page(write_report(folder).read_text(encoding="utf-8"))
+
+
+def edit_table(folder, name, change):
+    path = folder / f"{name}.csv"
+    change(pd.read_csv(path)).to_csv(path, index=False)
+
+
+def test_only_failures_name_samples_and_banners_stand_only_where_needed(bundle):
+    edit_table(bundle, "failures", lambda table: table.iloc[:0])
+    plain = report_on(bundle).text
+    assert re.search(r"P\d{3}", plain) is None
+    assert "Synthetic data" not in plain
+    assert "as published" not in plain
+    edit_about(bundle, synthetic=True, as_published=["scaled on all patients"], warnings=["Few events."])
+    text = report_on(bundle).text
+    assert text.index("Synthetic data") < text.index("scaled on all patients") < text.index("Few events.")
+    assert text.index("Few events.") < text.index("From the cohort table")
+
+
+def plant_everywhere(bundle):
+    """Put every hostile text into every column and entry that can hold a user's words."""
+    for name, columns in {
+        "selected_features": ["feature"],
+        "failures": ["sample_id", "modality", "code", "message"],
+        "cohort_flow": ["step", "note"],
+        "fusion_weights": ["member"],
+    }.items():
+        rows = pd.concat([pd.read_csv(bundle / f"{name}.csv")] * 5).head(len(HOSTILE))
+        rows.assign(**dict.fromkeys(columns, HOSTILE)).to_csv(bundle / f"{name}.csv", index=False)
+    models = {"t1": HOSTILE[0], "clinical": HOSTILE[1], "regression": HOSTILE[3]}
+    edit_table(bundle, "scores", lambda table: table.replace({"model": models}))
+    edit_table(bundle, "predictions", lambda table: table.replace({"model": models}))
+    words = "|".join(HOSTILE)
+    (bundle / "recipe.toml").write_text(words, encoding="utf-8")
+    edit_about(
+        bundle, title=f"{words} caf\ud800", label=words, warnings=HOSTILE, as_published=HOSTILE, settings={words: words}
+    )
+
+
+def test_hostile_text_neither_injects_nor_crashes(bundle):
+    plant_everywhere(bundle)
+    page = report_on(bundle)
+    assert not {"script", "iframe"} & {tag for tag, _ in page.tags}
+    assert all(attributes["src"].startswith("data:") for tag, attributes in page.tags if tag == "img")
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert "caf?" in page.text  # a lone surrogate has no UTF-8
+    for text in HOSTILE:
+        assert page.text.count(" ".join(text.split())) >= 15
+    for svg in page.pictures():
+        elements = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(svg).iter()}
+        assert not {"script", "img", "image"} & elements
+
+
+def test_empty_tables_are_said_in_words(bundle):
+    for name in ("failures", "selected_features", "fusion_weights", "cohort_flow"):
+        edit_table(bundle, name, lambda table: table.iloc[:0])
+    page = report_on(bundle)
+    assert "No sample failed." in page.text
+    assert "0 of 873 features were chosen" in page.text
+    assert "There are no fusion weights." in page.text
+    assert len(page.pictures()) == 1 + 2 + 1  # AUC, two ROC panels, calibration
+
+
+def test_bundle_without_any_score_or_prediction_still_gives_a_page(bundle):
+    for name in ("scores", "predictions"):
+        edit_table(bundle, name, lambda table: table.iloc[:0])
+    text = report_on(bundle).text
+    assert "0 patients (0 samples) had a known label" in text
+    assert "There are no predictions of the primary fusion." in text
+
+
+def test_missing_numbers_are_dashes_with_a_note(bundle):
+    def blank(table):
+        return table.assign(value=table["value"].where(table["metric"] != "auc"))
+
+    edit_table(bundle, "scores", blank)
+    edit_table(bundle, "selected_features", lambda table: table.assign(mean_coefficient=float("nan")))
+    edit_table(bundle, "fusion_weights", lambda table: table.assign(mean=float("nan"), low=float("nan")))
+    page = report_on(bundle)
+    aucs = [row[1] for row in page.tables["Scores with intervals, out of fold"][1:] if len(row) > 1]
+    assert set(aucs) == {"—"}
+    assert "— means that the number does not exist" in page.text
+    assert re.search(r"\b(nan|none|inf|nat)\b", page.text, re.IGNORECASE) is None
+
+
+def test_a_class_that_never_occurs_leaves_no_curve_but_a_page(bundle):
+    edit_table(bundle, "predictions", lambda table: table.assign(label=0))
+    text = report_on(bundle).text
+    assert "No curve can be drawn" in text
+    assert "0 of them (0%) had the event" in text
+
+
+def test_one_fusion_without_clinical_data(bundle):
+    keep = ["t1", "mean", "trivial"]
+    protocol = {"n_splits": 2, "n_repeats": 1, "inner_cv": 2, "selector": "own.module:Best", "classifier": "svm"}
+    protocol |= {"selector_options": {"alpha": 0.01}, "fusions": ["mean"], "primary": "mean", "seed": 0}
+    edit_about(bundle, clinical=[], settings={"radiomics": None}, protocol=protocol)
+    for name in ("scores", "predictions"):
+        edit_table(bundle, name, lambda table: table[table["model"].isin(keep)])
+    edit_table(bundle, "fusion_weights", lambda table: table[table["fusion"] == "mean"])
+    page = report_on(bundle)
+    assert "from features of 1 modality (t1)" in page.text
+    assert "Clinical data alone" not in page.text
+    assert "own.module:Best; alpha = 0.01" in page.text
+    assert len(page.pictures()) == 1 + 1 + 1 + 1  # AUC, one ROC panel, calibration, features
+
+
+def test_many_failures_are_cut_with_a_word_and_ids_stay_as_written(bundle):
+    def many(table):
+        return pd.concat([table.assign(sample_id=["007", "NA"])] * 150)
+
+    edit_table(bundle, "failures", many)
+    page = report_on(bundle)
+    rows = page.tables["Samples that failed"][1:]
+    assert len(rows) == 200
+    assert {row[0] for row in rows} == {"007", "NA"}
+    assert "100 failures more: all are in failures.csv." in page.text
+
+
+def test_says_which_file_column_or_entry_is_missing(bundle):
+    edit_table(bundle, "scores", lambda table: table.drop(columns=["low", "high"]))
+    with pytest.raises(BundleError, match=r"scores\.csv lacks the column low, high\."):
+        write_report(bundle)
+    (bundle / "scores.csv").unlink()
+    with pytest.raises(BundleError, match=r"bundle lacks the file scores\.csv\."):
+        write_report(bundle)
+
+
+def test_says_when_a_number_is_no_number(bundle):
+    edit_table(bundle, "scores", lambda table: table.assign(value="high"))
+    with pytest.raises(BundleError, match=r"scores\.csv cannot be read .*high"):
+        write_report(bundle)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": 2}, "has schema 2; this version of radiofuse reads schema 1"),
+        ({"label": None}, r"bundle\.json lacks the entry label"),
+        ({"protocol": {"seed": 0}}, r"protocol in bundle\.json lacks the entry n_splits"),
+    ],
+)
+def test_says_what_is_wrong_with_the_description(bundle, changes, message):
+    edit_about(bundle, **changes)
+    with pytest.raises(BundleError, match=message):
+        write_report(bundle)
+
+
+def test_refuses_to_lie_inside_the_bundle(bundle):
+    with pytest.raises(RequestError, match="cannot lie inside the bundle"):
+        write_report(bundle, bundle / "report.html")
+
+
+def test_says_when_the_file_cannot_be_written(bundle):
+    with pytest.raises(RequestError, match="cannot be written to .*No such file or directory"):
+        write_report(bundle, bundle.parent / "absent" / "report.html")

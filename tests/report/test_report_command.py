@@ -1,0 +1,42 @@
+"""``python -m radiofuse.report`` from a shell's side."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from bundle_fixture import make_bundle
+from typer.testing import CliRunner
+
+from radiofuse.report.__main__ import app
+
+
+def test_writes_where_asked_and_prints_the_path(tmp_path):
+    bundle = make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean",))
+    result = CliRunner().invoke(app, [str(bundle), "--out", str(tmp_path / "own.html")])
+    assert (result.exit_code, result.stdout.strip()) == (0, str(tmp_path / "own.html"))
+    assert (tmp_path / "own.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_answers_a_missing_bundle_in_one_sentence(tmp_path):
+    result = CliRunner().invoke(app, [str(tmp_path / "absent")])
+    assert result.exit_code == 3
+    assert "There is no bundle folder at" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_names_the_extra_when_a_package_is_missing(tmp_path, package):
+    script = f"import sys; sys.modules[{package!r}] = None; from radiofuse.report.__main__ import app; app()"
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 2
+    expected = f"needs the package {package}; install the extra: pip install 'radiofuse[report]'."
+    assert done.stderr.strip() == f"Error: The report {expected}"
+
+
+def test_help_loads_nothing_heavy():
+    heavy = "{'matplotlib', 'jinja2', 'pandas', 'sklearn', 'scipy', 'numpy'}"
+    script = f"import sys, radiofuse.report.__main__; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

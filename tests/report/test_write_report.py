@@ -1,0 +1,147 @@
+"""The whole report: it says what the bundle's files say, to anyone, whatever the files hold."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from bundle_fixture import MODALITIES, make_bundle
+from page_parser import Page
+
+from radiofuse.report import write_report
+from radiofuse.report.wording import DIGITS, METRICS
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("run") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def html(bundle):
+    return write_report(bundle).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def read_cell(cell: str) -> list[float]:
+    return [float(found) for found in re.findall(r"-?\d+\.\d+", cell)]
+
+
+def test_lies_beside_the_bundle(bundle, html):
+    assert (bundle.parent / "report.html").read_text(encoding="utf-8") == html
+    assert sorted(p.name for p in bundle.parent.iterdir()) == ["bundle", "report.html"]
+
+
+def test_scores_table_equals_the_csv(bundle, page):
+    scores = pd.read_csv(bundle / "scores.csv").set_index(["model", "metric"])
+    header, *rows = page.tables["Scores with intervals, out of fold"]
+    seen = set()
+    for model, *cells in (row for row in rows if len(row) > 1):
+        model = model.removesuffix(" primary")
+        for title, cell in zip(header[1:-1], cells[:-1], strict=True):
+            metric = next(key for key, name in METRICS.items() if name == title)
+            score = scores.loc[(model, metric)]
+            seen.add((model, metric))
+            if pd.isna(score["value"]):
+                assert cell == "—"
+                continue
+            rounding = 0.5 * 10 ** -DIGITS.get(metric, 2) + 1e-12
+            assert read_cell(cell) == pytest.approx(list(score[["value", "low", "high"]]), abs=rounding)
+        assert cells[-1] == f"{score['n_samples']:.0f} ({score['n_patients']:.0f})"
+    assert seen == set(scores.index)
+
+
+def test_primary_fusion_stands_first_and_is_marked(page):
+    rows = page.tables["Scores with intervals, out of fold"]
+    assert rows[1] == ["Fusions"]
+    assert rows[2][0] == "mean primary"
+    assert [row[0] for row in rows if len(row) == 1] == ["Fusions", "Single modalities", "For comparison"]
+    assert [row[0] for row in rows[-2:]] == ["clinical", "trivial"]
+
+
+def test_features_tables_equal_the_csv_and_say_what_is_left_out(bundle, page):
+    features = pd.read_csv(bundle / "selected_features.csv")
+    for modality in MODALITIES:
+        rows = features[features["modality"] == modality].set_index("feature")
+        shown = page.tables[f"Selected features of {modality}"][1:]
+        assert len(shown) == min(10, len(rows))
+        for name, frequency, importance, coefficient, final in shown:
+            assert int(frequency.rstrip("%")) == pytest.approx(100 * rows.loc[name, "frequency"], abs=0.5)
+            assert float(importance) == pytest.approx(rows.loc[name, "importance"], abs=0.0005)
+            assert float(coefficient) == pytest.approx(rows.loc[name, "mean_coefficient"], abs=0.0005)
+            assert final == ("yes" if rows.loc[name, "in_final_model"] else "no")
+        if len(rows) > 10:
+            assert f"{len(rows) - 10} features chosen less often not shown" in page.text
+
+
+def test_weights_table_equals_the_csv(bundle, page):
+    weights = pd.read_csv(bundle / "fusion_weights.csv")
+    rows = [row for row in page.tables["Weights of the members in each fusion"][1:] if len(row) > 1]
+    shown = [[float(row[1]), *read_cell(row[2])] for row in rows]
+    assert [row[0] for row in rows] == list(weights["member"])
+    for numbers, expected in zip(shown, weights[["weight", "mean", "low", "high"]].to_numpy(), strict=True):
+        assert numbers == pytest.approx(expected, abs=0.005 + 1e-12)
+
+
+def test_flow_and_failures_equal_the_csv(bundle, page):
+    flow = pd.read_csv(bundle / "cohort_flow.csv", keep_default_na=False).astype(str)
+    assert page.tables["From the cohort table to what was scored"][1:] == flow.to_numpy().tolist()
+    failures = pd.read_csv(bundle / "failures.csv")
+    assert page.tables["Samples that failed"][1:] == failures.to_numpy().tolist()
+
+
+def test_summary_counts_patients_and_events_and_names_the_comparisons(bundle, page):
+    rows = pd.read_csv(bundle / "predictions.csv").query("model == 'mean' and repeat == 0")
+    events = int(rows["label"].sum())
+    assert f"98 patients (98 samples) had a known label and were scored; {events} of them" in page.text
+    value, low, high = pd.read_csv(bundle / "scores.csv").query("model == 'mean' and metric == 'auc'").iloc[0, 2:5]
+    assert f"the fusion “mean” reached an AUC of {value:.2f} ({low:.2f} to {high:.2f})." in page.text
+    assert "The best single modality was t1ce" in page.text
+    assert "Clinical data alone (age and sex) reached" in page.text
+    assert "The trivial rule" in page.text
+
+
+def test_needs_no_network_and_no_script(html, page):
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert ("meta", {"http-equiv": "Content-Security-Policy", "content": policy}) in page.tags
+    assert not {"script", "link", "iframe", "object", "embed", "form"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert attributes.get("href", "#").startswith("#")
+        assert attributes.get("src", "data:image/svg+xml;base64,").startswith("data:image/svg+xml;base64,")
+    assert not re.search(r"https?:|@import|url\(", html)
+    for svg in page.pictures():
+        assert not re.search(r'href="(?!#)|<script|\son\w+=', svg)
+
+
+def test_reads_well_aloud(page):
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h\d", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(len(attributes["alt"]) > 40 for tag, attributes in page.tags if tag == "img")
+    assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
+    assert dict(page.tags)["html"] == {"lang": "en"}
+
+
+def test_figures_are_there_and_well_formed(page):
+    svgs = page.pictures()
+    assert len(svgs) == 1 + 2 + 1 + len(MODALITIES) + 2  # AUC, ROC, calibration, features, learned weights
+    for svg in svgs:
+        ElementTree.fromstring(svg)
+
+
+def test_equal_bundles_give_equal_bytes_whatever_the_users_style(tmp_path, bundle, html):
+    again = make_bundle(tmp_path / "elsewhere")
+    with mpl.rc_context({"font.size": 30, "svg.fonttype": "none", "text.usetex": False, "axes.grid": True}):
+        before = dict(mpl.rcParams)
+        path = write_report(again, tmp_path / "other.html")
+        assert dict(mpl.rcParams) == before
+    assert path.read_text(encoding="utf-8") == html
