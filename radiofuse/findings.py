@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse import columns
-from radiofuse.evaluate import held_out_importance
+from radiofuse.evaluate.importance import held_out_importance
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain
 SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")

@@ -197,9 +197,7 @@ def _describe_settings(recipe: Any, extractor: Any, extraction: Any) -> dict[str
 
 def evaluate(recipe: Any, data: Data, *, n_jobs: int, progress: Meter) -> Trial:
     """Return out-of-fold predictions, their scores, and what each fold selected."""
-    import pandas as pd
-
-    from radiofuse.evaluate import patient_splits, run_folds, score_predictions
+    from radiofuse.evaluate import gather_predictions, patient_splits, run_folds, score_predictions
     from radiofuse.findings import inspect_fold
 
     plan = recipe.evaluation
@@ -215,13 +213,14 @@ def evaluate(recipe: Any, data: Data, *, n_jobs: int, progress: Meter) -> Trial:
             inspect=inspect_fold,
             on_done=on_done,
         )
-    predictions = pd.concat([fold.predictions for fold in folds], ignore_index=True)
+    predictions = gather_predictions(folds)
     scores = score_predictions(predictions, n_resamples=plan.resamples, random_state=recipe.seed)
     return Trial(predictions, scores, [fold.findings["fusion"] for fold in folds])
 
 
 def _models(recipe: Any, data: Data) -> dict[str, Any]:
     from sklearn.dummy import DummyClassifier
+    from sklearn.frozen import FrozenEstimator
 
     from radiofuse import columns
     from radiofuse.pipeline import clinical_classifier
@@ -230,7 +229,10 @@ def _models(recipe: Any, data: Data) -> dict[str, Any]:
     models = {"fusion": build_model(recipe, data.modalities)}
     if columns.CLINICAL in columns.by_modality(data.X.columns):
         models[CLINICAL_ARM] = clinical_classifier(random_state=recipe.seed)
-    return {**models, TRIVIAL_RULE: DummyClassifier(strategy="prior")}
+    # The whole cohort's share of positives for everyone. Shares of the training folds would differ a little,
+    # fall where the test fold holds more positives, and so rank below chance.
+    models[TRIVIAL_RULE] = FrozenEstimator(DummyClassifier(strategy="prior").fit(data.X, data.y))
+    return models
 
 
 def conclude(recipe: Any, data: Data, trial: Trial, folder: Path, *, n_jobs: int) -> Path:

@@ -1,0 +1,53 @@
+"""Held-out permutation importance: what carries the label is worth something, what does not is worth nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from radiofuse.evaluate.importance import held_out_importance
+
+
+@pytest.fixture
+def fitted():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 100)
+    X = pd.DataFrame(rng.normal(size=(200, 3)), columns=["t1__signal", "t1__weak", "t1__noise"])
+    X["t1__signal"] += 2 * y
+    X["t1__weak"] += 0.5 * y
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y), X, y
+
+
+def test_it_agrees_with_scikit_learn(fitted):
+    chain, X, y = fitted
+    ours = held_out_importance(chain, X, y, n_permutations=200).set_index("feature")["importance"]
+    theirs = permutation_importance(chain, X, y, scoring="roc_auc", n_repeats=200, random_state=1).importances_mean
+    np.testing.assert_allclose(ours[X.columns], theirs, atol=0.01)
+
+
+def test_noise_is_worth_nothing_and_signal_most(fitted):
+    table = held_out_importance(*fitted).set_index("feature")
+    assert table["importance"].idxmax() == "t1__signal"
+    assert abs(table.loc["t1__noise", "importance"]) < 0.02
+
+
+def test_coefficients_are_those_of_the_classifier(fitted):
+    chain, X, y = fitted
+    np.testing.assert_array_equal(held_out_importance(chain, X, y)["coefficient"], chain[-1].coef_[0])
+
+
+def test_rows_of_one_class_have_no_importance(fitted):
+    chain, X, y = fitted
+    assert held_out_importance(chain, X[y == 1], y[y == 1])["importance"].isna().all()
+
+
+def test_a_single_selected_feature_works(fitted):
+    _, X, y = fitted
+    X = X[["t1__signal"]]
+    chain = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    assert len(held_out_importance(chain, X, y)) == 1

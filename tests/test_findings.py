@@ -1,0 +1,90 @@
+"""Summaries over folds: frequencies, weights, warnings and what the terminal shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.findings import (
+    inspect_fold,
+    list_failures,
+    list_warnings,
+    scoreboard,
+    summarize_selection,
+    summarize_weights,
+)
+from radiofuse.fuse import LateFusion
+from radiofuse.pipeline import modality_classifier
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 40)
+    X = pd.DataFrame(rng.normal(size=(80, 16)), columns=[f"{m}__f{j}" for m in ("t1", "t2") for j in range(8)])
+    X["t1__f0"] += 2 * y
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def fitted(table):
+    X, y = table
+    members = [(name, modality_classifier("logistic", random_state=0)) for name in ("t1", "t2")]
+    return LateFusion(members, combine=["mean", "regression"], cv=3, random_state=0).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def findings(fitted, table):
+    found = inspect_fold(fitted, *table)
+    weaker = {**found, "selected": found["selected"][found["selected"]["feature"] != "t1__f0"], "fallbacks": ["t2"]}
+    return [found, found, weaker, weaker]
+
+
+def test_frequencies_are_shares_of_the_folds(fitted, findings):
+    summary = summarize_selection(fitted, findings)
+    signal = summary[(summary["modality"] == "t1") & (summary["feature"] == "f0")].iloc[0]
+    assert signal["frequency"] == 0.5
+    assert signal["in_final_model"]
+    assert list(summary["modality"].drop_duplicates()) == ["t1", "t2"]
+
+
+def test_importance_counts_folds_that_did_not_select_as_zero(fitted, findings):
+    whole = findings[0]["selected"].set_index("feature").loc["t1__f0", "importance"]
+    summary = summarize_selection(fitted, findings).set_index(["modality", "feature"])
+    assert summary.loc[("t1", "f0"), "importance"] == pytest.approx(whole / 2)
+
+
+def test_weights_carry_the_spread_over_folds(fitted, findings):
+    summary = summarize_weights(fitted, findings)
+    assert list(summary.columns) == ["fusion", "member", "weight", "mean", "low", "high"]
+    np.testing.assert_allclose(summary["weight"], summary["mean"])  # the folds here are the final model itself
+
+
+def test_models_without_members_are_not_inspected(table):
+    X, y = table
+    assert inspect_fold(modality_classifier("logistic", select=None).fit(X, y), X, y) is None
+
+
+def test_warnings_name_small_classes_failures_and_fallbacks(findings, table):
+    _, y = table
+    failures = pd.DataFrame({"sample_id": ["a"], "modality": ["t1"], "code": ["empty_roi"], "message": ["Empty."]})
+    sentences = " ".join(list_warnings(y, np.arange(80), failures, findings))
+    assert "smaller class has 40 patients" in sentences
+    assert "1 image(s) failed" in sentences
+    assert "In 2 of 4 outer folds no t2 feature" in sentences
+
+
+def test_failures_are_lines_with_sample_and_modality():
+    failures = pd.DataFrame({"sample_id": ["007"], "modality": ["t1"], "code": ["empty_roi"], "message": ["Empty."]})
+    assert "007 (t1) empty_roi: Empty." in list_failures(failures)
+    assert list_failures(failures.head(0)) == "Every image was usable."
+
+
+def test_the_scoreboard_keeps_the_order_of_the_models():
+    metrics = ("auc", "balanced_accuracy", "recall", "specificity", "brier", "f1")
+    rows = [(model, metric, 0.5, 0.4, 0.6) for model in ("t2", "mean", "a") for metric in metrics]
+    scores = pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])
+    lines = scoreboard(scores).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["t2", "mean", "a"]
+    assert "0.50 (0.40 to 0.60)" in lines[1]

@@ -1,0 +1,190 @@
+"""The main job end to end on a small phantom: the same numbers everywhere, and nothing peeked at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from radiofuse.bundle import load_bundle, read_table, verify_bundle
+from radiofuse.cohort import read_cohort
+from radiofuse.datasets import make_phantom_cohort
+from radiofuse.evaluate import score_predictions
+from radiofuse.predict import app as predict_app
+from radiofuse.predict import predict_cohort
+from radiofuse.run import app as run_app
+from radiofuse.run import run_recipe
+from radiofuse.store import FeatureStore
+
+RECIPE = """
+title = "A small phantom <script>alert(1)</script>"
+seed = 3
+[cohort]
+table = "phantom/cohort.csv"
+label = "idh"
+[radiomics]
+settings = "quick.json"
+[classify]
+method = "{classifier}"
+[fusion]
+combine = ["mean", "vote", "regression", "nonnegative", "linear_regression"]
+inner_folds = 3
+[evaluation]
+folds = 3
+repeats = 2
+resamples = 200
+"""
+
+QUICK = {
+    "imageType": {"Original": {}},
+    "featureClass": {"firstorder": [], "glcm": ["Contrast", "Idm", "Correlation"], "glrlm": ["RunEntropy"]},
+    "setting": {"normalize": True, "normalizeScale": 100, "binWidth": 5},
+}
+
+
+def write_study(folder: Path, classifier: str = "logistic") -> Path:
+    (folder / "quick.json").write_text(json.dumps(QUICK))
+    recipe = folder / "study.toml"
+    recipe.write_text(RECIPE.format(classifier=classifier))
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """A folder with a phantom cohort of 36 patients, a recipe, a filled store, and one finished run in out/."""
+    folder = tmp_path_factory.mktemp("study")
+    make_phantom_cohort(folder / "phantom", n_patients=36, seed=1)
+    run_recipe(write_study(folder), out=folder / "out", store=folder / "store", n_jobs=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictions(study) -> pd.DataFrame:
+    return read_table(study / "out" / "bundle", "predictions")
+
+
+def test_everything_is_written(study):
+    verify_bundle(study / "out" / "bundle")
+    page = (study / "out" / "report.html").read_text()
+    assert "<script>alert" not in page
+    assert "synthetic" not in json.loads((study / "out" / "bundle" / "bundle.json").read_text())["warnings"]
+
+
+def test_no_patient_is_in_two_folds_of_a_repeat(predictions):
+    folds = predictions.groupby(["repeat", "patient_id"])["fold"].nunique()
+    assert (folds == 1).all()
+
+
+def test_every_labeled_sample_is_predicted_once_per_repeat(study, predictions):
+    cohort = read_cohort(study / "phantom" / "cohort.csv")
+    known = set(cohort.loc[cohort["idh"] != "", "sample_id"])
+    for _, rows in predictions[predictions["model"] == "mean"].groupby("repeat"):
+        assert sorted(rows["sample_id"]) == sorted(known)
+
+
+def test_the_models_are_the_modalities_the_fusions_and_the_two_arms(predictions):
+    expected = "t1 t1ce t2 flair mean vote regression nonnegative linear_regression clinical trivial".split()
+    assert list(dict.fromkeys(predictions["model"])) == expected
+
+
+def test_scores_are_a_function_of_the_predictions(study, predictions):
+    scores = read_table(study / "out" / "bundle", "scores")
+    again = score_predictions(predictions, n_resamples=200, random_state=3)
+    pd.testing.assert_frame_equal(scores, again, rtol=1e-12)
+
+
+def test_the_trivial_rule_has_chance_auc(study):
+    scores = read_table(study / "out" / "bundle", "scores").set_index(["model", "metric"])
+    assert scores.loc[("trivial", "auc"), "value"] == 0.5
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_jobs(study, tmp_path):
+    again = run_recipe(study / "study.toml", out=tmp_path / "again", store=study / "store", n_jobs=1)
+    for table in ("predictions", "scores", "selected_features", "fusion_weights", "cohort_flow"):
+        name = f"{table}.csv"
+        assert (again / "bundle" / name).read_bytes() == (study / "out" / "bundle" / name).read_bytes(), name
+
+
+def test_row_and_column_order_do_not_matter(study, tmp_path, predictions):
+    table = pd.read_csv(study / "phantom" / "cohort.csv", dtype=str, keep_default_na=False)
+    for column in table.columns[table.columns.str.endswith(("__image", "mask"))]:
+        table[column] = [str(study / "phantom" / cell) if cell else "" for cell in table[column]]
+    shuffled = table.sample(frac=1, random_state=5)
+    (tmp_path / "phantom").mkdir()
+    shuffled.to_csv(tmp_path / "phantom" / "cohort.csv", index=False)
+    out = run_recipe(write_study(tmp_path), out=tmp_path / "out", store=study / "store", n_jobs=2)
+    key = ["model", "repeat", "sample_id"]
+    again = read_table(out / "bundle", "predictions").sort_values(key, ignore_index=True)
+    before = predictions.sort_values(key, ignore_index=True)
+    pd.testing.assert_frame_equal(before, again[before.columns], rtol=1e-7)
+
+
+def test_saved_loaded_and_predicted_numbers_are_equal(study, tmp_path):
+    bundle = load_bundle(study / "out")
+    predicted, failures = predict_cohort(bundle, study / "phantom" / "cohort.csv", store=tmp_path / "fresh", n_jobs=2)
+    assert failures.empty
+    store = FeatureStore(study / "store")
+    features = store.read([store.blocks()[0].name])[bundle.description["columns"]]
+    in_process = bundle.model.predict_proba_each(features)
+    predicted = predicted.set_index("sample_id")
+    np.testing.assert_array_equal(predicted["probability"], in_process.loc[predicted.index, "mean"])
+    np.testing.assert_array_equal(predicted["t1ce"], in_process.loc[predicted.index, "t1ce"])
+
+
+def test_absent_modalities_are_predicted_from_the_rest_and_noted(study, tmp_path):
+    table = pd.read_csv(study / "phantom" / "cohort.csv", dtype=str, keep_default_na=False).head(4)
+    table = table.drop(columns="flair__image")
+    for column in ("t1__image", "t1ce__image", "t2__image", "mask"):
+        table[column] = [str(study / "phantom" / cell) if cell else "" for cell in table[column]]
+    table.to_csv(tmp_path / "new.csv", index=False)
+    predicted, _ = predict_cohort(load_bundle(study / "out"), tmp_path / "new.csv", store=study / "store")
+    assert predicted["probability"].between(0, 1).all()
+    assert predicted["note"].str.contains("flair").all()
+    assert predicted["flair"].isna().all()
+
+
+def test_a_tampered_bundle_is_refused_before_it_runs(study, tmp_path):
+    copy = tmp_path / "bundle"
+    shutil.copytree(study / "out" / "bundle", copy)
+    with (copy / "model.joblib").open("ab") as file:
+        file.write(b"x")
+    arguments = [str(copy), str(study / "phantom" / "cohort.csv"), "--out", str(tmp_path / "p.csv")]
+    result = CliRunner().invoke(predict_app, arguments)
+    assert result.exit_code == 3
+    assert "model.joblib has changed" in result.stderr
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_a_damaged_image_costs_itself_only(study, tmp_path):
+    shutil.copytree(study / "phantom", tmp_path / "phantom")
+    victim = sorted((tmp_path / "phantom").rglob("*t1ce*.nii.gz"))[0]
+    victim.write_bytes(victim.read_bytes()[:-200])
+    options = ["--out", str(tmp_path / "out"), "--store", str(tmp_path / "store"), "--jobs", "2"]
+    shutil.copytree(study / "store", tmp_path / "store")
+    result = CliRunner().invoke(run_app, [str(write_study(tmp_path)), *options])
+    assert result.exit_code == 3, result.output
+    failures = read_table(tmp_path / "out" / "bundle", "failures")
+    assert list(failures["modality"]) == ["t1ce"]
+    assert failures.loc[0, "code"] in ("file_truncated", "file_corrupted")
+    assert failures.loc[0, "sample_id"] in result.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_finished_run_prints_the_scores_and_ends_with_the_report(study, tmp_path):
+    options = ["--out", str(tmp_path / "out"), "--store", str(study / "store")]
+    result = CliRunner().invoke(run_app, [str(study / "study.toml"), *options])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip().splitlines()[-1] == f"Report: {tmp_path / 'out' / 'report.html'}"
+    assert "regression" in result.stdout
+
+
+def test_a_missing_recipe_is_one_sentence(tmp_path):
+    result = CliRunner().invoke(run_app, [str(tmp_path / "none.toml")])
+    assert result.exit_code == 2
+    assert "There is no recipe" in result.stderr
+    assert "Traceback" not in result.output
