@@ -221,12 +221,13 @@ def _names(given: _Names) -> tuple[str, ...] | None:
 def _read_translated(path: str | os.PathLike, wanted: _Wanted) -> tuple[pd.DataFrame, list[Problem]]:
     """Read a table as text; bring pyradiomics' and BIDS' headers into the grammar."""
     text, problems = _read_text(path, f"Cohort table {path}", wanted.ignore)
+    translated, found = text, []
     if {"Image", "Mask"} <= set(text.columns):
-        text, found = _from_batch(text)
-        problems += found
+        translated, found = _from_batch(text)
     elif PARTICIPANT in text and SAMPLE not in text:
-        text = _clinical_names(text, wanted).rename(columns={PARTICIPANT: SAMPLE})
-    return text, problems
+        translated = _clinical_names(text, wanted).rename(columns={PARTICIPANT: SAMPLE})
+    translated, twice = _unique_columns(translated)
+    return translated, problems + found + twice
 
 
 def _read_text(path: str | os.PathLike, source: str, ignore: frozenset[str]) -> tuple[pd.DataFrame, list[Problem]]:
@@ -235,10 +236,11 @@ def _read_text(path: str | os.PathLike, source: str, ignore: frozenset[str]) -> 
     delimiter = _delimiter(content)
     _check_shape(content, delimiter, source)
     cells = pd.read_csv(io.StringIO(content, newline=""), sep=delimiter, header=None, dtype=str, keep_default_na=False)
-    header = cells.iloc[0].str.strip()
-    table = cells.iloc[1:]
-    table = table[(table != "").any(axis=1)].reset_index(drop=True)  # spreadsheets leave rows of bare commas
-    text, problems = _with_header(table, list(header))
+    rows = cells.iloc[1:]
+    rows = rows[(rows != "").any(axis=1)].reset_index(drop=True)  # spreadsheets leave rows of bare commas
+    text, problems = _named_columns(rows.set_axis(cells.iloc[0].str.strip(), axis=1))
+    if not len(text):
+        problems.append(Problem("There are no rows", advice="One row per sample was expected below the header."))
     return text.drop(columns=[column for column in text if column in ignore]), problems
 
 
@@ -246,27 +248,30 @@ def _decoded(path: Path, source: str) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise CohortError(source, [f"It cannot be read: {error.strerror}. Check the path."]) from None
+        raise _refusal(source, f"It cannot be read: {error.strerror}", "Check the path.") from None
     advice = "Save it as CSV, encoded in UTF-8."
     if raw.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-        raise CohortError(source, [f"It is a workbook or an archive, not text. {advice}"])
+        raise _refusal(source, "It is a workbook or an archive, not text", advice)
     if b"\0" in raw:
-        raise CohortError(source, [f"It holds NUL bytes: UTF-16, or not text at all. {advice}"])
+        raise _refusal(source, "It holds NUL bytes: UTF-16, or not text at all", advice)
     try:
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise CohortError(
-            source, [f"It is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line}). {advice}"]
-        ) from None
+        raise _refusal(source, f"It is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line})", advice) from None
     if not content.strip():
-        raise CohortError(source, ["It is empty; a header line and one row per sample were expected."])
+        raise _refusal(source, "It is empty", "A header line and one row per sample were expected.")
     return content.lstrip("\r\n")
+
+
+def _refusal(source: str, what: str, advice: str, items: Iterable[str] = ()) -> CohortError:
+    """Return the error about a file that is no table, where looking further is in vain."""
+    return CohortError(source, [Problem(what, items, advice)])
 
 
 def _delimiter(content: str) -> str:
     """Return whichever of comma, tab and semicolon splits the header into most fields."""
-    header = next(iter(io.StringIO(content)))
+    header = next(iter(io.StringIO(content, newline="")))
     return max(",\t;", key=lambda sign: len(next(csv.reader([header], delimiter=sign))))
 
 
@@ -277,24 +282,26 @@ def _check_shape(content: str, delimiter: str, source: str) -> None:
         expected = len(next(rows))
         ragged = [f"line {rows.line_num} has {len(row)}" for row in rows if row and len(row) != expected]
     except csv.Error as error:
-        raise CohortError(source, [f"Line {rows.line_num} cannot be read: {error}. Check its quotes."]) from None
+        raise _refusal(source, f"Line {rows.line_num} cannot be read: {error}", "Check its quotes.") from None
     if ragged:
         what = f"The header has {expected} fields, other lines do not"
-        raise CohortError(source, [Problem(what, ragged, "Check for missing or extra separators and quotes.")])
+        raise _refusal(source, what, "Check for missing or extra separators and quotes.", ragged)
 
 
-def _with_header(table: pd.DataFrame, header: list[str]) -> tuple[pd.DataFrame, list[Problem]]:
-    """Name the columns; the first of equal names stays, a nameless column goes."""
-    unnamed = [at for at, name in enumerate(header) if not name]
-    filled = [f"column {at + 1}" for at in unnamed if (table.iloc[:, at] != "").any()]
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    firsts = [at for at, name in enumerate(header) if name and header.index(name) == at]
-    named = table.iloc[:, firsts].set_axis([header[at] for at in firsts], axis=1)
+def _named_columns(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Drop columns without a name, which is a problem if they hold anything."""
+    nameless = np.flatnonzero(text.columns == "")
+    filled = [f"column {at + 1}" for at in nameless if (text.iloc[:, at] != "").any()]
     problems = _problems("Columns without a name", filled, "Name or delete them.")
-    problems += _problems("Column names that occur more than once", twice, "Each column needs its own name.")
-    if not len(table):
-        problems.append(Problem("There are no rows", advice="One row per sample was expected below the header."))
-    return named, problems
+    text, twice = _unique_columns(text.loc[:, text.columns != ""])
+    return text, problems + twice
+
+
+def _unique_columns(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Keep the first of the columns that share a name."""
+    again = text.columns.duplicated()
+    twice = map(_shown, text.columns[again].unique())
+    return text.loc[:, ~again], _problems("Columns that occur more than once", twice, "Keep one of each name.")
 
 
 # ---------------------------------------------------------------- other people's tables
@@ -319,27 +326,28 @@ def _stem(image: str) -> str:
 
 
 def _batch_names(modality: str) -> dict[str, str]:
-    return {header: join(modality, header.lower()) for header in ("Image", "Mask")} | {
-        "Label": join(modality, "mask_label")
-    }
+    things = {"Image": "image", "Mask": "mask", "Label": "mask_label"}
+    return {header: join(modality, thing) for header, thing in things.items()}
 
 
 def _from_long_batch(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Put the rows of a sample beside each other, each under its modality."""
     modality = text["Modality"].str.lower().str.replace(r"[^a-z0-9]", "", regex=True)
     good = modality.map(is_modality).astype(bool)
     repeated = good & pd.DataFrame({"id": text[SAMPLE], "modality": modality}).duplicated()
     own = [name for name in ("Image", "Mask", "Label") if name in text]
     shared = text.drop(columns=[*own, "Modality"])
-    wide = shared.drop_duplicates(SAMPLE).set_index(SAMPLE)
+    blocks = [shared.drop_duplicates(SAMPLE).set_index(SAMPLE)]
     for name in modality[good].unique():
         rows = text[(modality == name) & ~repeated].set_index(SAMPLE)
-        wide = wide.join(rows[own].rename(columns=_batch_names(name)))
-    problems = _problems(
-        "Modality must hold a letter first", map(_shown, text["Modality"][~good]), "Use names such as t1."
-    )
+        blocks.append(rows[own].rename(columns=_batch_names(name)))
+    wide = pd.concat(blocks, axis=1).fillna("").rename_axis(SAMPLE).reset_index()
     named = (f"{_shown(text[SAMPLE][row])} {modality[row]}" for row in np.flatnonzero(repeated))
-    problems += _problems("Rows that repeat a sample and modality", named, "Keep one row of each.")
-    return wide.fillna("").reset_index(), problems + _disagreements(shared)
+    return wide, [
+        *_problems("Modality must begin with a letter", map(_shown, text["Modality"][~good]), "Use names such as t1."),
+        *_problems("Rows that repeat a sample and modality", named, "Keep one row of each."),
+        *_disagreements(shared),
+    ]
 
 
 def _disagreements(shared: pd.DataFrame) -> list[Problem]:
@@ -375,6 +383,8 @@ def _join_participants(
     if own is None:  # a problem of the cohort table, named among its columns
         return text, problems
     people = _clinical_names(people.assign(**{key: people[key].str.removeprefix("sub-")}), wanted)
+    people, found = _unique_columns(people)
+    problems += found
     patients = text[own].str.removeprefix("sub-")
     problems += _join_problems(text, patients, people, key)
     added = [column for column in people.columns if column != key and column not in text]
@@ -465,34 +475,42 @@ def _is_missing(cells: pd.Series) -> pd.Series:
 
 def _column_problems(columns: list[str], wanted: _Wanted) -> list[Problem]:
     """List what is wrong with the set of columns, before any cell is looked at."""
-    groups = wanted.groups(columns)
-    known = [SAMPLE, PATIENT, SITE, MASK, *(wanted.labels or ())]
-    known += [join(modality, kind) for modality in groups for kind in FILES]
-    outside = wanted.outside(columns)
-    malformed = [column for column in outside if SEPARATOR in column or _NEAR_MISS.fullmatch(column)]
-    unknown = [] if wanted.labels is None else [column for column in outside if column not in malformed]
-    absent = [column for column in (SAMPLE, *(wanted.labels or ())) if column not in columns]
-    no_column = [name for name in wanted.modalities or () if name not in groups or name == CLINICAL]
     orphans = [
         column
-        for names in groups.values()
+        for names in wanted.groups(columns).values()
         for column in names
         if _needs_image(column) and _image_of(column) not in names
     ]
     return [
-        *_problems("Columns that the table lacks", _with_suggestions(absent, columns), "Add or rename them."),
-        *_problems(
-            "Modalities without a column",
-            _with_suggestions(no_column, list(groups)),
-            "Each modality asked for needs <modality>__image or <modality>__<number> columns.",
-        ),
-        *_problems(
-            "Malformed columns",
-            _with_suggestions(malformed, known),
-            "A modality is a small letter, then small letters or digits, then two underscores.",
-        ),
-        *_problems("Unknown columns", _with_suggestions(unknown, known), "Rename them, or list them under ignore."),
+        *_absent_columns(columns, wanted),
+        *_columns_outside(columns, wanted),
         *_problems("Mask columns without an image column", orphans, "Name the image column <modality>__image."),
+    ]
+
+
+def _absent_columns(columns: list[str], wanted: _Wanted) -> list[Problem]:
+    modalities = [name for name in wanted.groups(columns) if name != CLINICAL]
+    absent = [column for column in (SAMPLE, *(wanted.labels or ())) if column not in columns]
+    no_column = [name for name in wanted.modalities or () if name not in modalities]
+    advice = "Each modality asked for needs <modality>__image or <modality>__<number> columns."
+    known = [name for name in by_modality(columns) if name != CLINICAL]
+    return [
+        *_problems("Columns that the table lacks", _with_suggestions(absent, columns), "Add or rename them."),
+        *_problems("Modalities without a column", _with_suggestions(no_column, known), advice),
+    ]
+
+
+def _columns_outside(columns: list[str], wanted: _Wanted) -> list[Problem]:
+    """List columns that look like a slip in the grammar and, where labels are asked for, unknown ones."""
+    known = [SAMPLE, PATIENT, SITE, MASK, *(wanted.labels or ())]
+    known += [join(modality, kind) for modality in wanted.groups(columns) for kind in FILES]
+    outside = wanted.outside(columns)
+    malformed = [column for column in outside if SEPARATOR in column or _NEAR_MISS.fullmatch(column)]
+    unknown = [] if wanted.labels is None else [column for column in outside if column not in malformed]
+    advice = "A modality is a small letter, then small letters or digits, then two underscores."
+    return [
+        *_problems("Malformed columns", _with_suggestions(malformed, known), advice),
+        *_problems("Unknown columns", _with_suggestions(unknown, known), "Rename them, or list them under ignore."),
     ]
 
 
@@ -570,9 +588,13 @@ def _number_problems(text: pd.DataFrame, cohort: pd.DataFrame, wanted: _Wanted) 
         ),
         *_problems(
             "Mask labels that are not whole numbers above 0",
-            _cells(text, cohort, mask_labels, lambda values: (values >= 1) & (values % 1 == 0)),
+            _cells(text, cohort, mask_labels, _is_mask_label),
         ),
     ]
+
+
+def _is_mask_label(values: np.ndarray) -> np.ndarray:
+    return np.isfinite(values) & (values >= 1) & (values == np.floor(values))
 
 
 def _cells(

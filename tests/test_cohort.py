@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofuse.cohort import Problem, read_cohort
@@ -91,7 +91,7 @@ def test_ids_stay_text(table):
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_separators_newlines_and_byte_order_marks_change_nothing(table, separator, newline, mark):
     expected = read_cohort(table(GOOD_ROWS), labels="idh")
@@ -110,6 +110,7 @@ def test_blank_lines_and_rows_of_bare_commas_are_no_rows(table):
     assert len(read_cohort(table(GOOD_ROWS + "\n,,,\n\n"), labels="idh")) == 8
 
 
+@settings(deadline=None)
 @given(number=st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_keep_every_bit(number, tmp_path_factory):
     path = tmp_path_factory.mktemp("exact") / "cohort.csv"
@@ -220,7 +221,7 @@ def test_a_missing_table_or_a_folder_is_one_sentence(tmp_path):
         ("sample_id,idh,t1__", "Malformed columns: t1__."),
         ("sample_id,idh,sitee", "Unknown columns: sitee (did you mean site?). Rename them, or list them under ignore."),
         ("sample_id,idh,", "Columns without a name: column 3"),
-        ("sample_id,idh,idh", "Column names that occur more than once: idh"),
+        ("sample_id,idh,idh", "Columns that occur more than once: idh"),
         ("Sample_ID,idh,site", "Columns that the table lacks: sample_id (did you mean Sample_ID?)"),
         ("sample_id,IDH1,site", "Columns that the table lacks: idh (did you mean IDH1?)"),
         ("sample_id,idh,t1__mask", "Mask columns without an image column: t1__mask"),
@@ -496,6 +497,48 @@ def test_what_does_not_join_is_listed(table, caplog):
     assert "Participants without a row in the cohort: 9." in caplog.messages
 
 
+def test_a_clinical_column_in_two_spellings_is_a_problem(table):
+    path = table("participant_id,age,clinical__age\nsub-1,50,51\n", "participants.csv")
+    assert the_problem(path).items == ("clinical__age",)
+    assert the_problem(table("sample_id,t1__mean\n1,1\n"), participants=path).items == ("clinical__age",)
+
+
 def test_a_participants_table_needs_its_key(table):
     people = table("name,age\nx,1\n", "participants.csv")
     assert "participant_id" in the_problem(table(GOOD_ROWS), labels="idh", participants=people)
+
+
+# ---------------------------------------------------------------- whatever else there is
+
+HEADERS = [
+    "sample_id",
+    "patient_id",
+    "participant_id",
+    "site",
+    "idh",
+    "mask",
+    "t1__image",
+    "t1__mask",
+    "t1__mask_label",
+]
+HEADERS += ["t1__mean", "T1__mean", "t1_image", "t1__", "__x", "clinical__age", "clinical__sex", "clinical__image"]
+HEADERS += ["clinical__mask", "Image", "Mask", "Label", "Modality", "ID", "case", "age", "sex", "grade"]
+CELLS = ["", "a", "A", "a ", "007", "NA", "n/a", "0", "1", "2", "1.5", "inf", "1e999", "../x", "CON", "F", "1,5", '"']
+CELLS += ["é", "e\u0301", "\u2028", "=cmd", "a" * 300, "/", "seg.nii", "t1"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_table_is_read_or_refused_with_sentences(data, tmp_path_factory):
+    header = data.draw(st.lists(st.sampled_from(HEADERS), min_size=1, max_size=7))
+    rows = data.draw(st.lists(st.lists(st.sampled_from(CELLS), min_size=len(header), max_size=len(header)), max_size=4))
+    path = tmp_path_factory.mktemp("any") / "cohort.csv"
+    pd.DataFrame(rows, columns=header).to_csv(path, index=False)
+    labels = data.draw(st.sampled_from([None, "idh", ["idh", "grade"]]))
+    participants = data.draw(st.sampled_from([None, path]))
+    try:
+        cohort = read_cohort(path, labels=labels, participants=participants, n_folds=2, missing_files="keep")
+    except CohortError as error:
+        assert all(isinstance(problem, Problem) and problem.endswith(".") for problem in error.problems)
+    else:
+        assert cohort["sample_id"].is_unique
