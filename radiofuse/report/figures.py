@@ -102,9 +102,13 @@ def _draw_interval(axes: Axes, place: int, row: tuple, style: dict, *, bold: boo
     axes.plot([row.value], [place], linestyle="none", markersize=9 if bold else 7, **marker)
 
 
+def _entitle(axes: Axes, title: str) -> None:
+    axes.set_title(shortened(title, FEATURE_CHARACTERS), loc="left", fontsize=FONT_PT, fontweight="bold")
+
+
 def _name_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
     labels = [shortened(name, LABEL_CHARACTERS) for name in names]
-    axes.set_yticks(range(len(names)), labels, parse_math=False)
+    axes.set_yticks(range(len(names)), labels)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     for name, text in zip(names, axes.get_yticklabels(), strict=True):
@@ -180,16 +184,19 @@ def draw_calibration(points: pd.DataFrame) -> Figure:
 
 
 @_drawn
-def draw_frequencies(features: pd.DataFrame) -> Figure:
+def draw_frequencies(modality: str, features: pd.DataFrame) -> Figure:
     """Draw one bar per feature, its name above it.
 
     Parameters
     ----------
+    modality : str
+        The figure's title.
     features : DataFrame
         ``feature``, ``frequency`` (0 to 1), ``in_final_model`` (bool); the first is on top.
     """
-    figure = Figure(figsize=(WIDTH_IN, 0.75 + 0.44 * len(features)))
+    figure = Figure(figsize=(WIDTH_IN, 1.0 + 0.44 * len(features)))
     axes = figure.add_subplot()
+    _entitle(axes, modality)
     for place, row in enumerate(features.itertuples()):
         final = {"facecolor": PRIMARY} if row.in_final_model else {"facecolor": "white", "hatch": "////"}
         axes.barh(place, row.frequency, height=0.34, edgecolor=PRIMARY, linewidth=0.8, **final)
@@ -203,16 +210,19 @@ def draw_frequencies(features: pd.DataFrame) -> Figure:
 
 
 @_drawn
-def draw_weights(weights: pd.DataFrame) -> Figure:
+def draw_weights(fusion: str, weights: pd.DataFrame) -> Figure:
     """Draw one fusion's weights: the final model's, and mean and interval over the outer folds.
 
     Parameters
     ----------
+    fusion : str
+        The figure's title.
     weights : DataFrame
         ``member``, ``weight``, ``mean``, ``low``, ``high``; the first is on top.
     """
-    figure = Figure(figsize=(WIDTH_IN, 1.35 + 0.36 * len(weights)))
+    figure = Figure(figsize=(WIDTH_IN, 1.6 + 0.36 * len(weights)))
     axes = figure.add_subplot()
+    _entitle(axes, fusion)
     axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
     places = np.arange(len(weights))
     axes.hlines(places, weights["low"], weights["high"], color=OTHER, linewidth=4, label="middle 95% of folds")

@@ -119,7 +119,7 @@ def frequency_picture(features: pd.DataFrame, modality: str) -> Picture | None:
         f"{modality}: {always} of {len(features)} features were chosen in at least 80% of the outer folds. "
         "Filled bars: in the final model; hatched: not."
     )
-    return Picture(draw_frequencies(top), f"Selection frequency in {modality}: {alt}.", caption)
+    return Picture(draw_frequencies(modality, top), f"Selection frequency in {modality}: {alt}.", caption)
 
 
 def weight_pictures(contents: Contents) -> list[Picture]:
@@ -136,4 +136,4 @@ def _weight_picture(fusion: str, rows: pd.DataFrame) -> Picture:
     alt = "; ".join(f"{row.member} {number(row.weight)}" for row in rows.itertuples())
     heaviest = rows.loc[~rows["member"].str.startswith("(")].sort_values("weight", ascending=False)["member"].iloc[0]
     caption = f"{fusion}: {heaviest} has the largest weight in the final model."
-    return Picture(draw_weights(rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption)
+    return Picture(draw_weights(fusion, rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption)

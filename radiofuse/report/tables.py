@@ -146,5 +146,10 @@ def _flattened(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
         if isinstance(value, Mapping):
             yield from _flattened(value, f"{above}{name} · ")
         else:
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield f"{above}{name}", text
+            yield f"{above}{name}", _written(value)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_written, value))
+    return "none" if value is None else str(value)

@@ -54,6 +54,7 @@ def test_only_failures_name_samples_and_banners_stand_only_where_needed(bundle):
     text = report_on(bundle).text
     assert text.index("Synthetic data") < text.index("scaled on all patients") < text.index("Few events.")
     assert text.index("Few events.") < text.index("From the cohort table")
+    assert "Exceptions are the deviations listed at the top." in text
 
 
 def plant_everywhere(bundle):
