@@ -100,24 +100,26 @@ class _LineMeter:
 
     def __init__(self, label: str, unit: str):
         self.label, self.unit = label, unit
-        self.started = self.said = time.monotonic()
-        self.done = self.total = self.skipped = 0
-        self.first = True
+        self.opened = self.said = self.started = time.monotonic()
+        self.done = self.total = self.said_done = 0
+        self.skipped: int | None = None
 
     def update(self, done: int, total: int) -> None:
-        if self.first:  # what an earlier run had finished is no measure of this one's pace
-            self.skipped, self.first = done, False
+        if self.skipped is None:  # what was done before the first news is no measure of the pace
+            self.skipped, self.started = done, time.monotonic()
         self.done, self.total = done, total
-        if time.monotonic() - self.said >= LINE_EVERY_S:
+        quiet_s = QUIET_S if done == total else LINE_EVERY_S
+        if time.monotonic() - (self.opened if done == total else self.said) >= quiet_s:
             self._print()
 
     def close(self) -> None:
-        if time.monotonic() - self.started >= QUIET_S and self.total:
+        if time.monotonic() - self.opened >= QUIET_S and self.done > self.said_done:
             self._print()
 
     def _print(self) -> None:
-        self.said = time.monotonic()
-        say(describe_pace(self.label, self.unit, self.done, self.total, self.skipped, self.said - self.started))
+        self.said, self.said_done = time.monotonic(), self.done
+        elapsed = self.said - (self.opened if self.done == self.total else self.started)
+        say(describe_pace(self.label, self.unit, self.done, self.total, self.skipped or 0, elapsed))
 
 
 def describe_pace(label: str, unit: str, done: int, total: int, skipped: int, elapsed_s: float) -> str:
