@@ -11,6 +11,13 @@ Examples
 
 from __future__ import annotations
 
-from radiofuse.datasets.phantom import make_phantom_cohort
+from importlib import import_module
+from typing import Any
 
 __all__ = ["make_phantom_cohort"]
+
+
+def __getattr__(name: str) -> Any:  # pandas and scipy load with the generator, not with --help
+    if name not in __all__:
+        raise AttributeError(f"module 'radiofuse.datasets' has no attribute {name!r}")
+    return import_module("radiofuse.datasets.phantom").make_phantom_cohort

@@ -6,6 +6,7 @@ reading of the header, so that an image that passes equals what SimpleITK would 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -111,6 +112,20 @@ def read_pair(image_path: str | PathLike[str], mask_path: str | PathLike[str], *
     ImageError
         With one of the codes in ``IMAGE_ERROR_CODES``; the sentence names the file, never its
         folder, which may hold a patient's name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempfile import TemporaryDirectory
+    >>> from radiofuse.imaging import write_volume
+    >>> with TemporaryDirectory() as folder:
+    ...     image, mask = f"{folder}/t1.nii.gz", f"{folder}/mask.nii.gz"
+    ...     voxels = np.arange(1000, dtype=np.int16).reshape(10, 10, 10)
+    ...     write_volume(image, voxels, spacing_mm=(1, 1, 1))
+    ...     write_volume(mask, (voxels > 499).astype(np.uint8), spacing_mm=(1, 1, 2))
+    ...     read_pair(image, mask, label=1)
+    Traceback (most recent call last):
+    radiofuse.errors.ImageError: The mask lies up to 9 voxels off the image: spacing (1, 1, 2) against (1, 1, 1). ...
     """
     image = _read(Path(image_path))
     mask = _read(Path(mask_path))
@@ -126,7 +141,7 @@ def read_pair(image_path: str | PathLike[str], mask_path: str | PathLike[str], *
 def _read(path: Path) -> Volume:
     with open_file(path) as file:
         source = HashedFile(path.name, file)
-        header, voxels = _read_voxels(source, path.stat().st_size)
+        header, voxels = _read_voxels(source, os.fstat(file.fileno()).st_size)
     return Volume(_placed(path, voxels), source.sha256(), header.notes)
 
 
@@ -176,7 +191,8 @@ def _scaled(header: Header, stored: np.ndarray) -> np.ndarray:
         return native
     precision = np.float64 if native.dtype == np.float64 else np.float32
     scaled = native.astype(precision).astype(np.float64, copy=False)
-    return (scaled * header.slope + header.intercept).astype(precision, copy=False)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as that
+        return (scaled * header.slope + header.intercept).astype(precision, copy=False)
 
 
 def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:

@@ -7,6 +7,7 @@ file that is too long; only a reader that goes to the end does.
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 import zlib
 from collections.abc import Iterator
@@ -51,30 +52,32 @@ def file_sha256(path: str | PathLike[str]) -> str:
 def open_file(path: Path) -> BinaryIO:
     """Open a regular file of a sane size, or say in one sentence why not."""
     try:
-        _check_status(path)
-        return path.open("rb")
-    except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("file_missing", f"{path.name} does not exist. Correct its path in the cohort table.") from None
+        refused = _refusal(path.name, path.stat())  # before opening: a named pipe would block there
+        if not refused:
+            return path.open("rb")
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte in the path
+        refused = ImageError("file_missing", f"{path.name} does not exist. Correct its path in the cohort table.")
     except OSError as error:
-        raise _unreadable(path.name, error) from None
+        refused = _unreadable(path.name, error)
+    raise refused
 
 
-def _check_status(path: Path) -> None:
-    status = path.stat()  # before opening: a named pipe would block there
+def _refusal(name: str, status: os.stat_result) -> ImageError | None:
     if stat.S_ISDIR(status.st_mode):
-        raise ImageError(
+        return ImageError(
             "file_unreadable",
-            f"{path.name} is a folder, one image file was expected. Convert a DICOM folder to .nii.gz first.",
+            f"{name} is a folder, one image file was expected. Convert a DICOM folder to .nii.gz first.",
         )
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError("file_unreadable", f"{path.name} is not a regular file. Name an image file.")
+        return ImageError("file_unreadable", f"{name} is not a regular file. Name an image file.")
     if status.st_size == 0:
-        raise ImageError("file_empty", f"{path.name} has zero bytes. Copy or export it again.")
+        return ImageError("file_empty", f"{name} has zero bytes. Copy or export it again.")
     if status.st_size > MAX_FILE_BYTES:
-        raise ImageError(
+        return ImageError(
             "file_too_large",
-            f"{path.name} has {status.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}. Crop or resample it.",
+            f"{name} has {status.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}. Crop or resample it.",
         )
+    return None
 
 
 def _unreadable(name: str, error: OSError) -> ImageError:

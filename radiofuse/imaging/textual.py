@@ -10,7 +10,12 @@ from radiofuse.errors import ImageError
 from radiofuse.imaging.header import Header, detached, in_words, invalid, not_3d, not_scalar
 
 _C_TYPES = {"char": "i1", "short": "i2", "int": "i4", "longlong": "i8", "float": "f4", "double": "f8"}
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 _META_TYPES = {**_C_TYPES, "long_long": "i8"}
+_META_NUMBERS = {  # how many numbers each place in space takes, under all its names
+    **dict.fromkeys(("elementspacing", "elementsize", "offset", "position", "origin", "centerofrotation"), 3),
+    **dict.fromkeys(("transformmatrix", "rotation", "orientation"), 9),
+}
 
 
 def nrrd_header(name: str, head: bytes) -> Header:
@@ -32,6 +37,8 @@ def nrrd_header(name: str, head: bytes) -> Header:
     fields = _fields(head[: end.start()], rb":(?!=)")
     if "data file" in fields or "datafile" in fields:
         raise detached(name)
+    if fields.get("dimension") != str(len(fields.get("sizes", "").split())):
+        raise invalid(name, f"announces {fields.get('dimension')} dimensions of sizes {fields.get('sizes')!r}")
     if "vector" in fields.get("kinds", "") or "list" in fields.get("kinds", ""):
         raise not_scalar(name, "vector")
     encoding = fields.get("encoding", "")
@@ -65,12 +72,24 @@ def meta_header(name: str, head: bytes) -> Header:
         raise not_scalar(name, "multi-channel")
     if fields.get("binarydata", "true") != "true" or fields.get("headersize", "0") != "0":
         raise invalid(name, "announces text voxels or a second header, binary voxels were expected")
+    _check_meta_place(name, fields)
     return Header(
         shape=_shape(name, fields.get("dimsize", "")),
         dtype=_meta_dtype(name, fields),
         offset=end.end(),
         packed=fields.get("compresseddata") == "true",
+        notes=() if "elementspacing" in fields else (_no_voxel_size(name),),
     )
+
+
+def _check_meta_place(name: str, fields: dict[str, str]) -> None:
+    """Refuse what makes ITK's own parser write beyond its memory and take the process with it."""
+    if fields.get("ndims") != "3":
+        raise not_3d(name, f"an image of {fields.get('ndims', 'no')} dimensions")
+    for field, count in _META_NUMBERS.items():
+        numbers = fields.get(field, "0 " * count).split()
+        if len(numbers) != count or not all(_NUMBER.fullmatch(number) for number in numbers):
+            raise invalid(name, f"gives {field} as {fields[field]!r}, {count} numbers were expected")
 
 
 def _fields(text: bytes, separator: bytes) -> dict[str, str]:
@@ -122,4 +141,8 @@ def _ordered(code: str, big_endian: bool) -> np.dtype:
 def _nrrd_notes(name: str, fields: dict[str, str]) -> tuple[str, ...]:
     if {"space directions", "spacings"} & fields.keys():
         return ()
-    return (f"{name} gives no voxel size; 1 x 1 x 1 mm was taken.",)
+    return (_no_voxel_size(name),)
+
+
+def _no_voxel_size(name: str) -> str:
+    return f"{name} gives no voxel size; 1 x 1 x 1 mm was taken."

@@ -28,7 +28,16 @@ def write_volume(
     spacing_mm : tuple of three floats
         Size of a voxel along x, y and z, in mm.
     description : str, default=""
-        What the header says of the file; 79 characters at most.
+        What the header says of the file; 79 ASCII characters at most.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from radiofuse.imaging import read_image
+    >>> with TemporaryDirectory() as folder:
+    ...     write_volume(f"{folder}/a.nii.gz", np.zeros((4, 5, 6), np.int16), spacing_mm=(1, 1, 3))
+    ...     read_image(f"{folder}/a.nii.gz").image.GetSize()
+    (4, 5, 6)
     """
     from nibabel import Nifti1Image
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import os
@@ -155,6 +156,9 @@ class TestDamage:
 
 
 class TestNoImage:
+    def test_zero_byte_in_the_path(self, refusal):
+        refusal("file_missing", lambda: read_image("a\0b.nii.gz"))
+
     def test_text(self, tmp_path, refusal):
         (tmp_path / "a.nii").write_text("not an image, whatever its name" * 20)
         refusal("not_an_image", lambda: read_image(tmp_path / "a.nii"))
@@ -414,6 +418,10 @@ class TestNrrdAndMetaImage:
             (b"ElementType = MET_FLOAT", b"ElementType = MET_STRING", "header_invalid"),
             (b"BinaryData = True", b"BinaryData = False", "header_invalid"),
             (b"= LOCAL", b"= other.raw", "detached_data"),
+            (b"NDims = 3", b"NDims = 93", "wrong_dimensions"),  # ITK itself corrupts its memory here
+            (b"NDims = 3", b"NDims = three", "wrong_dimensions"),
+            (b"Offset = 0 0 0", b"Offset = 0 0", "header_invalid"),
+            (b"ElementSpacing = 1 1 1", b"ElementSpacing = 1 0 1", "header_invalid"),
         ],
     )
     def test_metaimage_headers_refused(self, tmp_path, voxels, refusal, old, new, code):
@@ -422,6 +430,27 @@ class TestNrrdAndMetaImage:
         assert old in content
         (tmp_path / "a.mha").write_bytes(content.replace(old, new))
         refusal(code, lambda: read_image(tmp_path / "a.mha"))
+
+    def test_missing_voxel_size_is_noted(self, tmp_path, voxels):
+        raw = voxels.T.tobytes()
+        nrrd = b"NRRD0004\ntype: float\ndimension: 3\nsizes: 20 16 12\nendian: little\nencoding: raw\n\n"
+        meta = b"NDims = 3\nDimSize = 20 16 12\nElementType = MET_FLOAT\nElementDataFile = LOCAL\n"
+        for name, head in (("a.nrrd", nrrd), ("a.mha", b"ObjectType = Image\n" + meta)):
+            (tmp_path / name).write_bytes(head + raw)
+            volume = read_image(tmp_path / name)
+            assert volume.notes == (f"{name} gives no voxel size; 1 x 1 x 1 mm was taken.",)
+            assert_equal_images(volume.image, sitk.ReadImage(str(tmp_path / name)))
+
+    def test_random_damage_to_the_header_is_refused_or_harmless(self, path):
+        """Any other exception fails the test, and a crash of ITK ends it."""
+        content, rng = path.read_bytes(), np.random.default_rng(0)
+        for _ in range(150):
+            damaged = bytearray(content)
+            for place in rng.integers(0, 400, size=3):
+                damaged[place] = rng.integers(256)
+            path.write_bytes(damaged)
+            with contextlib.suppress(ImageError):
+                read_image(path)
 
 
 class TestValues:
