@@ -179,7 +179,8 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``; rows sum to 1.
         """
-        probability = LIKELIHOODS[self.likelihood]().probability(self.decision_function(X))
+        scores = self.decision_function(X)
+        probability = self.networks_[0].likelihood.probability(scores)
         if probability.ndim == 1:
             return np.column_stack([1 - probability, probability])
         total = probability.sum(axis=1, keepdims=True)

@@ -128,7 +128,15 @@ class Posterior:
         return self.likelihood.score(output(self.theta, X), self.variance(X))
 
 
-def train(X, y, likelihood, theta, *, max_iter: int, tol: float) -> Posterior:
+def train(
+    X: np.ndarray,
+    y: np.ndarray,
+    likelihood: Gaussian | Bernoulli,
+    theta: np.ndarray,
+    *,
+    max_iter: int,
+    tol: float,
+) -> Posterior:
     """Find the most probable weights and precisions.
 
     Parameters
@@ -182,7 +190,7 @@ def train(X, y, likelihood, theta, *, max_iter: int, tol: float) -> Posterior:
 class _Search:
     """Where training stands: weights, precisions, and the curvature of E_D around the weights."""
 
-    def __init__(self, X, y, likelihood, theta):
+    def __init__(self, X: np.ndarray, y: np.ndarray, likelihood: Gaussian | Bernoulli, theta: np.ndarray):
         self.X, self.y, self.likelihood = X, y, likelihood
         self.damping = _FIRST_DAMPING
         self._move_to(theta)

@@ -29,7 +29,7 @@ class Mean:
 
 
 class Vote:
-    """The share of the members present that vote for the positive class, each by its probability > 0.5.
+    """The share of the members present that vote for the positive class, each from 0.5 on.
 
     A tie is settled by the mean probability, so that it never falls silently to either class. Call
     ``ties(P).mean()`` for how often that happened. The share takes few values: read the AUC of a vote
@@ -53,14 +53,15 @@ class Vote:
         return self._share(P) == 0.5
 
     def _share(self, P: np.ndarray) -> np.ndarray:
-        return (P > 0.5).sum(axis=1) / (~np.isnan(P)).sum(axis=1)
+        return (P >= 0.5).sum(axis=1) / (~np.isnan(P)).sum(axis=1)
 
 
 class Regression:
     """Logistic regression of the label on the members' logits.
 
-    A ridge penalty of C = 1 on the weights (a prior standard deviation of 1) keeps them finite when a
-    member separates the classes, and is weak beside fifty or more samples.
+    The ridge penalty (C = 0.1) keeps weights finite when a member separates the classes, and near
+    zero when it knows nothing: the logits of such a member hardly differ from sample to sample, so that
+    without a penalty its weight is the least certain of all.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class Regression:
     def fit(self, P: np.ndarray, y: np.ndarray) -> Regression:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1."""
         inputs = fill_absent(_logits(P), np.ones(P.shape[1]))
-        model = LogisticRegression(C=1.0).fit(inputs, y)
+        model = LogisticRegression(C=0.1).fit(inputs, y)
         self.weights_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
         return self
 

@@ -10,7 +10,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from radiofuse.errors import CohortError, RequestError
 
 
-def inner_folds(cv: Any, y: np.ndarray, patients: np.ndarray, random_state: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+def inner_folds(
+    cv: Any, y: np.ndarray, groups: np.ndarray | None, random_state: Any
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return ``(train, test)`` row numbers per fold; every row is in one test part.
 
     Parameters
@@ -20,8 +22,8 @@ def inner_folds(cv: Any, y: np.ndarray, patients: np.ndarray, random_state: Any)
         identifiers and labels, not on the order of the rows.
     y : ndarray of shape (n_samples,)
         Labels 0 and 1.
-    patients : ndarray of shape (n_samples,)
-        Who each row belongs to.
+    groups : ndarray of shape (n_samples,) or None
+        The patient of each row; None makes each row a patient.
     random_state : int, RandomState instance or None
         Shuffles the folds that an int means.
 
@@ -40,9 +42,10 @@ def inner_folds(cv: Any, y: np.ndarray, patients: np.ndarray, random_state: Any)
     """
     rows = np.zeros((len(y), 1))
     if not isinstance(cv, int | np.integer):
-        folds = list(cv.split(rows, y, patients))
+        folds = list(cv.split(rows, y, groups))
         _check_partition(folds, len(y))
         return folds
+    patients = np.arange(len(y)) if groups is None else groups
     _check_class_sizes(cv, y, patients)
     splitter = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
     return list(splitter.split(rows, y, patients))

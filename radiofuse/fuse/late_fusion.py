@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from numbers import Integral
 from typing import Any
 
@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse.combiners import COMBINERS
@@ -151,7 +152,7 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         self.combiners_ = _build_combiners(self.combine, taken=self.columns_)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
-        fitted = Parallel(self.n_jobs)(delayed(member.fit)(target, groups) for member in members)
+        fitted = Parallel(self.n_jobs)(delayed(_in_one_thread)(member.fit, target, groups) for member in members)
         self.members_ = dict(zip(self.columns_, fitted, strict=True))
         self._fit_combiners(members, target, groups)
         self.weights_ = _weights_table(self.combiners_, list(self.columns_))
@@ -210,11 +211,10 @@ class LateFusion(ClassifierMixin, _BaseComposition):
             combiner.fit(self.out_of_fold_.to_numpy(), y)
 
     def _out_of_fold(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
-        patients = np.arange(len(y)) if groups is None else groups
-        folds = inner_folds(self.cv, y, patients, self.random_state)
+        folds = inner_folds(self.cv, y, groups, self.random_state)
         tasks = [(member, train, test) for member in members for train, test in folds]
         parts = Parallel(self.n_jobs)(
-            delayed(member.out_of_fold)(train, test, y, groups) for member, train, test in tasks
+            delayed(_in_one_thread)(member.out_of_fold, train, test, y, groups) for member, train, test in tasks
         )
         names = [member.name for member in members]
         table = pd.DataFrame(np.nan, index=members[0].block.index, columns=names)
@@ -246,7 +246,8 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         table = self._table(X, reset=False)
         check_columns(table, self.columns_)
         members = self._members(table, self.members_)
-        each = pd.DataFrame({member.name: member.probability() for member in members}, index=table.index)
+        answers = {member.name: _in_one_thread(member.probability) for member in members}
+        each = pd.DataFrame(answers, index=table.index)
         P = each.to_numpy()
         return each.assign(**{name: combiner.combine(P) for name, combiner in self.combiners_.items()})
 
@@ -267,7 +268,7 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         return np.column_stack([1 - probability, probability])
 
     def predict(self, X) -> np.ndarray:
-        """Return the positive class where its probability is above 0.5.
+        """Return the positive class where its probability is 0.5 or more.
 
         Parameters
         ----------
@@ -277,8 +278,14 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         -------
         ndarray of shape (n_samples,)
         """
-        positive = self.predict_proba(X)[:, 1] > 0.5
+        positive = self.predict_proba(X)[:, 1] >= 0.5
         return self.classes_[positive.astype(int)]
+
+
+def _in_one_thread(task: Callable[..., Any], *arguments: Any) -> Any:
+    """Run ``task``; sums by several threads round otherwise than those of a worker that has one."""
+    with threadpool_limits(1):
+        return task(*arguments)
 
 
 def _build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:

@@ -83,13 +83,11 @@ def check_columns(table: pd.DataFrame, columns: Mapping[str, list]) -> None:
 def _difference(name: str, wanted: list, missing: pd.Index, table: pd.DataFrame) -> str:
     same_prefix = by_modality(column for column in table.columns if isinstance(column, str)).get(name, [])
     unknown = pd.Index(same_prefix).difference(wanted, sort=False)
-    lines = [
-        f"The table lacks {len(missing)} of the {len(wanted)} columns of modality {name}:",
-        *_listed("-", missing),
-        *_listed("+", unknown),
-        "Compute the features with the settings that the model was fitted with.",
-    ]
-    return "\n".join(lines)
+    advice = "Compute the features with the settings that the model was fitted with."
+    if not same_prefix:
+        advice = "Add them; leave them empty in rows that lack the modality."
+    head = f"The table lacks {len(missing)} of the {len(wanted)} columns of modality {name}:"
+    return "\n".join([head, *_listed("-", missing), *_listed("+", unknown), advice])
 
 
 def _listed(sign: str, labels: pd.Index) -> list[str]:
