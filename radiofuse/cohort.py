@@ -458,7 +458,8 @@ def _paths(text: pd.DataFrame, modality: str, folder: str) -> dict[str, pd.Serie
 
 def _absolute(cells: pd.Series, folder: str) -> pd.Series:
     paths = cells.str.strip().mask(_is_missing(cells), "")
-    return paths.map(lambda path: os.path.join(folder, path) if path else "")  # noqa: PTH118 - Path is 10 times slower
+    rooted = paths.map(os.path.isabs).astype(bool)  # noqa: PTH117 - a million Path objects take their time
+    return paths.where(rooted | (paths == ""), folder + os.sep + paths)
 
 
 def _numbers(cells: pd.Series) -> pd.Series:
