@@ -7,7 +7,6 @@ import pandas as pd
 from sklearn.utils._param_validation import validate_params
 
 from radiofuse.evaluate.intervals import RESAMPLING_RULES, draw_seed, multiplicities
-from radiofuse.evaluate.metrics import weights_by_score
 from radiofuse.evaluate.predictions import Repeat, check_predictions, repeats_of, rows_of_model
 
 FALSE_POSITIVE_RATES = np.linspace(0, 1, 201)
@@ -72,8 +71,13 @@ def roc_points(
 
 def _curves(repeat: Repeat, counts: np.ndarray) -> np.ndarray:
     """Return one curve per column of ``counts``, on the common rates; NaN where a label is absent."""
-    by_score = weights_by_score(repeat.label, repeat.probability, counts[repeat.patient])
-    true, false = (np.vstack([np.zeros(counts.shape[1]), weights.cumsum(axis=0)]) for weights in by_score)
+    order = np.argsort(-repeat.probability, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(repeat.probability[order])), len(order) - 1)
+    is_positive, weights = repeat.label[order, None] == 1, counts[repeat.patient[order]]
+    true, false = (
+        np.vstack([np.zeros(counts.shape[1]), np.cumsum(weights * rows, axis=0)[ends]])
+        for rows in (is_positive, ~is_positive)
+    )
     curves = np.full((counts.shape[1], len(FALSE_POSITIVE_RATES)), np.nan)
     for column in np.flatnonzero((true[-1] > 0) & (false[-1] > 0)):
         rates = false[:, column] / false[-1, column]

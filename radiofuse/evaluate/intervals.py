@@ -114,8 +114,10 @@ def multiplicities(n_patients: int, n_resamples: int, seed: int) -> np.ndarray:
 
     Column 0 is the cohort itself, every patient once; each other column is a draw with replacement.
     """
-    draws = np.random.default_rng(seed).multinomial(n_patients, np.full(n_patients, 1 / n_patients), n_resamples)
-    return np.vstack([np.ones(n_patients), draws]).T.copy()
+    drawn = np.random.default_rng(seed).integers(n_patients, size=(n_patients, n_resamples))
+    cell = drawn * n_resamples + np.arange(n_resamples)
+    counts = np.bincount(cell.ravel(), minlength=n_patients * n_resamples).reshape(n_patients, n_resamples)
+    return np.column_stack([np.ones(n_patients), counts])
 
 
 def resampled_scores(

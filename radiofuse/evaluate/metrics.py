@@ -145,23 +145,16 @@ def auc(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None =
     >>> float(auc([0, 0, 1, 1], [0.1, 0.6, 0.6, 0.9]))
     0.875
     """
-    positive, negative = weights_by_score(label, probability, weights)
-    above = np.cumsum(positive, axis=0) - positive / 2
-    pairs = positive.sum(axis=0) * negative.sum(axis=0)
-    return _ratio((negative * above).sum(axis=0), pairs, undefined=np.nan)
-
-
-def weights_by_score(
-    label: np.ndarray, score: np.ndarray, weights: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of positives and of negatives at each distinct score, the highest score first."""
-    label, score = np.asarray(label), np.asarray(score, dtype=float)
+    label, score = np.asarray(label), np.asarray(probability, dtype=float)
     weights = np.ones(len(label)) if weights is None else weights
     order = np.argsort(-score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))
-    both, is_positive = weights[order], label[order] == 1
-    positive = np.add.reduceat(both * (is_positive if both.ndim == 1 else is_positive[:, None]), starts, axis=0)
-    return positive, np.add.reduceat(both, starts, axis=0) - positive
+    positive, negative = order[label[order] == 1], order[label[order] == 0]
+    nothing = np.zeros((1, *weights.shape[1:]))
+    above = np.concatenate([nothing, np.cumsum(weights[positive], axis=0)])  # weight of the best k positives
+    wins, ties_too = (np.searchsorted(-score[positive], -score[negative], side) for side in ("left", "right"))
+    won = weights[negative] * (above[wins] + above[ties_too])
+    pairs = above[-1] * weights[negative].sum(axis=0)
+    return _ratio(won.sum(axis=0) / 2, pairs, undefined=np.nan)
 
 
 CALL_METRICS = {

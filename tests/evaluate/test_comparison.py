@@ -7,6 +7,7 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import compare_models, score_predictions
@@ -104,6 +105,18 @@ def test_p_values_of_equal_models_are_rarely_small(make_predictions, rows_per_pa
         both = pd.concat([table, other.assign(model="other")])
         small += compare_models(both, "t1", "other", n_resamples=200).p_value < 0.05
     assert small <= 8  # binomial(60, .05) exceeds this once in 500
+
+
+def test_bootstrap_p_value_is_two_sided_and_agrees_with_the_paired_z_test(make_predictions):
+    """The Brier difference is a mean of independent differences, so its p-value is known without a bootstrap."""
+    one, other = (make_predictions(n_patients=200, n_repeats=1, models=("t1",), seed=seed) for seed in (0, 1))
+    squared = [(table["probability"] - table["label"]) ** 2 for table in (one, other)]
+    difference = squared[0] - squared[1]
+    expected = 2 * norm.sf(abs(difference.mean()) / (difference.std() / np.sqrt(200)))
+    both = pd.concat([one, other.assign(model="other")])
+    found = compare_models(both, "t1", "other", metric="brier", n_resamples=4000)
+    assert 0.1 < expected < 0.9
+    assert found.p_value == pytest.approx(expected, abs=0.03)
 
 
 def test_perfect_against_reversed_is_certain():

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_info
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import (
@@ -115,6 +116,20 @@ def test_serial_equals_parallel_bit_for_bit(cohort, layout):
         for n_jobs in (1, 2)
     )
     pd.testing.assert_frame_equal(serial, parallel, check_exact=True)
+
+
+def test_numeric_libraries_have_one_thread_while_a_model_is_fitted_and_asked(cohort):
+    X, y, groups = cohort
+    results = run_folds(
+        {"logistic": models()["logistic"]},
+        X,
+        y,
+        groups=groups,
+        splits=patient_splits(y, groups, n_splits=2, random_state=0),
+        inspect=lambda *_: [pool["num_threads"] for pool in threadpool_info()],
+    )
+    for result in results:
+        assert set(result.findings["logistic"]) == {1}
 
 
 def test_members_become_models_groups_reach_fit_and_absent_modalities_are_left_out(cohort):
