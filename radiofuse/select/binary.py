@@ -1,0 +1,41 @@
+"""The target of every selector: one label per row, two classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils import ClassifierTags, Tags
+from sklearn.utils.multiclass import check_classification_targets
+
+
+def require_binary_target(y: np.ndarray) -> np.ndarray:
+    """Return the two classes of ``y``, sorted; the second is the positive one.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is not a class label, or holds one class, or more than two.
+
+    Examples
+    --------
+    >>> require_binary_target(np.array(["wildtype", "mutant", "mutant"])).tolist()
+    ['mutant', 'wildtype']
+    """
+    check_classification_targets(y)
+    classes = np.unique(y)
+    if len(classes) != 2:
+        found = "1 class" if len(classes) == 1 else f"{len(classes)} classes"
+        raise ValueError(f"Selection compares two classes, but y holds {found}. Pass a binary label.")
+    return classes
+
+
+def positive_rows(y) -> np.ndarray:
+    """Return which rows hold the larger of the two labels."""
+    y = np.asarray(y)
+    return y == require_binary_target(y)[1]
+
+
+def binary_target_tags(tags: Tags) -> Tags:
+    """Return scikit-learn's tags of a selector that cannot do without a binary target."""
+    tags.target_tags.required = True
+    tags.classifier_tags = ClassifierTags(multi_class=False)
+    return tags
