@@ -23,7 +23,7 @@ $(VENV)/.pyradiomics: constraints.txt build_shims/sitecustomize.py
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "radiofuse needs Python 3.11, 3.12 or 3.13; this is %d.%d. Pass another: make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) numpy setuptools wheel
-	PYTHONPATH=build_shims $(PIP) --no-build-isolation pyradiomics==3.0.1
+	PYTHONPATH=$(CURDIR)/build_shims $(PIP) --no-build-isolation pyradiomics==3.0.1
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.pyradiomics pyproject.toml

@@ -61,6 +61,7 @@ def summarize_selection(model: Any, findings: Sequence[dict[str, Any]]) -> pd.Da
         }
     )
     table = table.reindex(table.index.union(sorted(final))).fillna({"frequency": 0.0, "importance": 0.0})
+    table = table.rename_axis(index=None)
     table["in_final_model"] = table.index.isin(final)
     split = [columns.split(name) for name in table.index]
     table.insert(0, "modality", [modality for modality, _ in split])

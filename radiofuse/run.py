@@ -156,7 +156,7 @@ def _labeled_rows(recipe: Any, cohort: Any, features: Any, extractor: Any) -> Da
         raise CohortError("The cohort", ["no modality has a feature: every image failed or none is named."])
     imaged = features.table[[c for name in modalities for c in grouped[name]]].notna().any(axis=1)
     known = rows[label].notna()
-    used = rows.index[known & imaged]
+    used = rows.index[known & imaged].sort_values()  # the fitted model must not depend on the order of the table
     return Data(
         cohort=cohort,
         X=features.table.loc[used],
