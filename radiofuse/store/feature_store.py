@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +126,7 @@ class FeatureStore:
 
     def status_of(self, block: Block) -> dict[str, str]:
         """Return content key to "ok" or "failed"; where both were stored, ok wins."""
-        table = self._glance(block, ["key", "status"])
+        table = self._collect(block, ["key", "status"])
         pairs = list(zip(table["key"].to_pylist(), table["status"].to_pylist(), strict=True))
         return dict(pairs) | {key: "ok" for key, status in pairs if status == "ok"}
 
@@ -164,16 +163,16 @@ class FeatureStore:
 
     def _failures_of(self, block: Block) -> pd.DataFrame:
         fields = ["key", "sample_id", "modality", "status", "error_code", "message", "stored_at"]
-        table = self._glance(block, fields).to_pandas()
+        table = self._collect(block, fields).to_pandas()
         done = set(table.loc[table["status"] == "ok", "key"])
         latest = table[~table["key"].isin(done)].sort_values("stored_at").drop_duplicates("key", keep="last")
         latest = latest.rename(columns={"error_code": "code"}).assign(block=block.name)
         return latest.sort_values(["sample_id", "modality", "key"])[FAILURE_COLUMNS].reset_index(drop=True)
 
-    def _glance(self, block: Block, fields: Sequence[str]) -> pa.Table:
+    def _collect(self, block: Block, fields: Sequence[str], on_damage: shard.OnDamage | None = None) -> pa.Table:
         """Return some columns of all rows of a block, and the name of the shard each lies in."""
         empty = rows.schema(1).empty_table().select(fields).append_column("shard", pa.array([], pa.string()))
-        found = shard.scan(self._folder(block), partial(shard.glance, columns=fields), self._set_aside)
+        found = shard.scan(self._folder(block), fields, on_damage or self._set_aside)
         named = [table.append_column("shard", pa.array([path.name] * table.num_rows)) for path, table in found]
         return pa.concat_tables([empty, *named])
 
@@ -240,46 +239,45 @@ class FeatureStore:
         StoreConflictError
             If a key came with two vectors.
         StoreError
-            If a sample has two contents and ``keys`` does not say which, or if a shard turns out
-            to be damaged; it is then in quarantine and the next run computes what it held.
+            If a sample has two contents and ``keys`` does not say which, or if a shard was damaged
+            since :meth:`missing` was asked; the next run computes what it held.
         """
         chosen = [blocks] if isinstance(blocks, Block | str) else blocks
         chosen = [block if isinstance(block, Block) else self.block(block) for block in chosen]
         sample_ids = None if sample_ids is None else list(sample_ids)
         wanted = wide.keys_by_block(chosen, keys)
-        choices = [self._choose(block, wanted[block.name], sample_ids) for block in chosen]
+        losses = _Losses(self._set_aside)
+        choices = [self._choose(block, wanted[block.name], sample_ids, losses) for block in chosen]
         ids, names = wide.labels(choices, sample_ids)
         row_of = {sample_id: row for row, sample_id in enumerate(ids)}
         values, first_column = np.full((len(ids), len(names)), np.nan), 0
         for choice in choices:
-            self._fill(values, choice, wide.cells_of(choice, row_of, first_column))
+            self._fill(values, choice, wide.cells_of(choice, row_of, first_column), losses)
             first_column += len(choice.columns)
+        losses.refuse()
         return pd.DataFrame(values, pd.Index(ids, name="sample_id", dtype="str"), names, copy=False)
 
-    def _choose(self, block: Block, keys: wide.Contents | None, sample_ids: Collection[str] | None) -> wide.Choice:
-        index = self._glance(block, wide.INDEX_COLUMNS).to_pandas()
+    def _choose(
+        self, block: Block, keys: wide.Contents | None, sample_ids: Collection[str] | None, losses: _Losses
+    ) -> wide.Choice:
+        index = self._collect(block, wide.INDEX_COLUMNS, losses.add).to_pandas()
         wide.refuse_conflicts(block, index)
         if keys is None:
             keys = wide.only_contents(block, index, sample_ids)
         return wide.Choice(block, keys, index)
 
-    def _fill(self, values: np.ndarray, choice: wide.Choice, cells: dict[str, list[tuple[int, int]]]) -> None:
+    def _fill(self, values: np.ndarray, choice: wide.Choice, cells: wide.Cells, losses: _Losses) -> None:
         """Copy vectors to their cells, one shard in memory at a time."""
         index, width = choice.index, len(choice.block.feature_names)
         idle = set(index["shard"]) - set(index.loc[index["key"].isin(list(cells)), "shard"])
-        filled = set()
-        load = partial(shard.load, columns=["key", "status", "values"])
-        for _, table in shard.scan(self._folder(choice.block), load, self._set_aside, skip=frozenset(idle)):
+        fields, left = ["key", "status", "values"], set(cells)
+        for _, table in shard.scan(self._folder(choice.block), fields, losses.add, skip=frozenset(idle)):
             ok, vectors = rows.to_matrix(table, width)
             for key, vector in zip(ok["key"].to_pylist(), vectors, strict=True):
                 for row, column in cells.get(key, ()):
                     values[row, column : column + width] = vector
-                filled.add(key)
-        if lost := cells.keys() - filled:
-            raise StoreError(
-                f"A shard of {choice.block.name} was damaged; {len(lost)} of the wanted vectors are gone with it, the "
-                "rest is safe. Run the same command again: it computes just these."
-            )
+                left.discard(key)
+        losses.any |= bool(left)  # another process set their shard aside meanwhile
 
     # Upkeep
 
@@ -376,6 +374,25 @@ class FeatureStore:
 
     def _set_aside(self, path: Path, damage: shard.DamagedShardError) -> None:
         shard.put_in_quarantine(path, damage, self._quarantine)
+
+
+class _Losses:
+    """Whether a reading met damage; NaN in its place would pass for an absent modality."""
+
+    def __init__(self, set_aside: shard.OnDamage):
+        self._set_aside = set_aside
+        self.any = False
+
+    def add(self, path: Path, damage: shard.DamagedShardError) -> None:
+        self._set_aside(path, damage)
+        self.any = True
+
+    def refuse(self) -> None:
+        if self.any:
+            raise StoreError(
+                "A part of the feature store was found damaged and was set aside; its vectors count as missing, the "
+                "others are safe. Run the same command again: it computes just what is missing."
+            )
 
 
 @contextmanager

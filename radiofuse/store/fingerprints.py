@@ -42,12 +42,6 @@ class Fingerprints:
     def __init__(self, folder: Path, quarantine: Path):
         self._folder, self._quarantine = folder, quarantine
 
-    def known(self, paths: Iterable[str | Path]) -> dict[str, str]:
-        """Return path to SHA-256 for the files that were hashed before and not touched since."""
-        remembered = self._load()
-        states = ((str(path), _state(str(path), _stat(str(path)))) for path in paths)
-        return {path: remembered[state] for path, state in states if state in remembered}
-
     def of(
         self,
         paths: Iterable[str | Path],
@@ -80,7 +74,8 @@ class Fingerprints:
         """
         started = time.time()
         status = {path: _stat(path) for path in map(str, paths)}  # before any hashing: see _is_racy
-        states = {path: _state(path, stat) for path, stat in status.items()}
+        here = str(Path.cwd())
+        states = {path: _state(path, stat, here) for path, stat in status.items()}
         remembered = self._load()
         digests = {path: remembered.get(state) for path, state in states.items()}
         todo = [path for path, stat in status.items() if stat and digests[path] is None]
@@ -125,7 +120,7 @@ class Fingerprints:
 
     def _load(self) -> dict[str, str]:
         remembered: dict[str, str] = {}
-        for _, table in shard.scan(self._folder, shard.load, self.set_aside):
+        for _, table in shard.scan(self._folder, None, self.set_aside):
             remembered.update(zip(table["state"].to_pylist(), table["sha256"].to_pylist(), strict=True))
         return remembered
 
@@ -145,10 +140,10 @@ def _stat(path: str) -> os.stat_result | None:
         return None
 
 
-def _state(path: str, stat: os.stat_result | None) -> str | None:
+def _state(path: str, stat: os.stat_result | None, here: str) -> str | None:
     if stat is None:
         return None
-    absolute = os.path.abspath(path)  # noqa: PTH100
+    absolute = os.path.join(here, path)  # noqa: PTH118
     parts = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino} {absolute}"
     return hashlib.sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()
 

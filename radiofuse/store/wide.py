@@ -13,7 +13,8 @@ from radiofuse.store.record import Block
 
 INDEX_COLUMNS = ["key", "sample_id", "modality", "status", "values_sha256"]
 
-Contents = Mapping[tuple[str, str], str | None]
+Contents = Mapping[tuple[str, str], str | None]  # (sample_id, modality) to key
+Cells = dict[str, list[tuple[int, int]]]  # key to (row, first column) of each place its vector goes to
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,12 @@ def labels(choices: Sequence[Choice], sample_ids: Iterable[str] | None) -> tuple
     return ids, names
 
 
-def cells_of(choice: Choice, row_of: Mapping[str, int], first_column: int) -> dict[str, list[tuple[int, int]]]:
-    """Return where each stored key goes: key to [(row, first column)]."""
+def cells_of(choice: Choice, row_of: Mapping[str, int], first_column: int) -> Cells:
+    """Return where the vector of each stored key goes."""
     stored = set(choice.index.loc[choice.index["status"] == "ok", "key"])
     width = len(choice.block.feature_names)
     start = {modality: first_column + n * width for n, modality in enumerate(choice.modalities)}
-    cells: dict[str, list[tuple[int, int]]] = {}
+    cells: Cells = {}
     for (sample_id, modality), key in choice.keys.items():
         if key in stored and sample_id in row_of:
             cells.setdefault(key, []).append((row_of[sample_id], start[modality]))

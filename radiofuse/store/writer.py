@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from radiofuse.errors import StoreError
 from radiofuse.store import rows, shard
@@ -39,7 +40,7 @@ class Writer:
         self._batch, self._flush_after_s = batch, flush_after_s
         self._buffer: list[Record] = []
         self._oldest = 0.0
-        self._small: dict[Path, object] = {}  # this writer's own small shards, with their tables
+        self._small: dict[Path, pa.Table] = {}  # this writer's own small shards, with their tables
 
     def __enter__(self) -> Writer:
         return self
@@ -83,11 +84,10 @@ class Writer:
             self._merge_small()
 
     def _merge_small(self) -> None:
-        if len(self._small) > 1:
-            try:
-                shard.merge(self._folder, list(self._small.values()), list(self._small), rows.SAME_RECORD)
-            except OSError as error:  # the records are stored all the same, in more files
-                log.info("The small shards of %s were not merged (%s).", self._block.name, error.strerror)
+        try:
+            shard.merge(self._folder, self._small, rows.SAME_RECORD)
+        except OSError as error:  # the records are stored all the same, in more files
+            log.info("The small shards of %s were not merged (%s).", self._block.name, error.strerror)
         self._small.clear()
 
     def _refusal(self, error: OSError) -> StoreError:
