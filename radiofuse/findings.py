@@ -28,19 +28,19 @@ def inspect_fold(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] |
     """
     if not hasattr(model, "members_"):
         return None
-    blocks = columns.by_modality(X.columns)
-    selected, fallbacks = [], []
+    blocks, selected = columns.by_modality(X.columns), []
     for modality, chain in model.members_.items():
         block = X[blocks[modality]]
         present = block.notna().any(axis=1).to_numpy()
         selected.append(held_out_importance(chain, block[present], y[present]))
-        if getattr(chain.named_steps["select"], "fallback_", False):
-            fallbacks.append(modality)
-    return {
-        "selected": pd.concat(selected, ignore_index=True),
-        "weights": model.weights_,
-        "fallbacks": fallbacks,
-    }
+    selected = pd.concat(selected, ignore_index=True)
+    return {"selected": selected, "weights": model.weights_, "fallbacks": list_fallbacks(model)}
+
+
+def list_fallbacks(model: Any) -> list[str]:
+    """Return the members in which no feature survived the selection, so that the best one was kept."""
+    chains = model.members_.items()
+    return [modality for modality, chain in chains if getattr(chain.named_steps["select"], "fallback_", False)]
 
 
 def summarize_selection(model: Any, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -86,7 +86,7 @@ def summarize_weights(model: Any, findings: Sequence[dict[str, Any]]) -> pd.Data
 
 
 def list_warnings(
-    y: np.ndarray, groups: np.ndarray, failures: pd.DataFrame, findings: Sequence[dict[str, Any]]
+    model: Any, y: np.ndarray, groups: np.ndarray, failures: pd.DataFrame, findings: Sequence[dict[str, Any]]
 ) -> list[str]:
     """Return the sentences a reader must see beside the scores."""
     sentences = []
@@ -102,6 +102,8 @@ def list_warnings(
             f"In {n_folds} of {len(findings)} outer folds no {modality} feature survived the selection; "
             "the single best one was kept there."
         )
+    for modality in list_fallbacks(model):
+        sentences.append(f"In the final model no {modality} feature survived the selection; the best one was kept.")
     return sentences
 
 

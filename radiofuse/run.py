@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -240,9 +241,12 @@ def conclude(recipe: Any, data: Data, trial: Trial, folder: Path, *, n_jobs: int
     from radiofuse.bundle import save_bundle
     from radiofuse.findings import summarize_selection, summarize_weights
     from radiofuse.recipe import build_model
+    from radiofuse.select import NothingSelectedWarning
 
     model = build_model(recipe, data.modalities).set_params(n_jobs=n_jobs)
-    model.fit(data.X, data.y, groups=data.groups)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NothingSelectedWarning)  # said in the bundle's warnings
+        model.fit(data.X, data.y, groups=data.groups)
     tables = {
         "cohort_flow": data.flow,
         "predictions": trial.predictions,
@@ -251,11 +255,11 @@ def conclude(recipe: Any, data: Data, trial: Trial, folder: Path, *, n_jobs: int
         "fusion_weights": summarize_weights(model, trial.findings),
         "failures": data.failures,
     }
-    description = describe_run(recipe, data, trial)
+    description = describe_run(recipe, data, trial, model)
     return save_bundle(folder, model=model, recipe=recipe.text, description=description, tables=tables)
 
 
-def describe_run(recipe: Any, data: Data, trial: Trial) -> dict[str, Any]:
+def describe_run(recipe: Any, data: Data, trial: Trial, model: Any) -> dict[str, Any]:
     """Return what goes into ``bundle.json``: everything that reading the tables does not tell."""
     from radiofuse import columns
     from radiofuse.findings import list_warnings
@@ -275,7 +279,7 @@ def describe_run(recipe: Any, data: Data, trial: Trial) -> dict[str, Any]:
         "columns": [column for name in data.modalities for column in grouped[name]],
         "synthetic": recipe.cohort.phantom is not None,
         "as_published": [],
-        "warnings": list_warnings(data.y, data.groups, data.failures, trial.findings),
+        "warnings": list_warnings(model, data.y, data.groups, data.failures, trial.findings),
     }
 
 

@@ -66,10 +66,13 @@ def test_models_without_members_are_not_inspected(table):
     assert inspect_fold(modality_classifier("logistic", select=None).fit(X, y), X, y) is None
 
 
-def test_warnings_name_small_classes_failures_and_fallbacks(findings, table):
+def test_warnings_name_small_classes_failures_and_fallbacks(fitted, findings, table):
     _, y = table
+    findings = [
+        {**found, "fallbacks": fallbacks} for found, fallbacks in zip(findings, [[], [], ["t2"], ["t2"]], strict=True)
+    ]
     failures = pd.DataFrame({"sample_id": ["a"], "modality": ["t1"], "code": ["empty_roi"], "message": ["Empty."]})
-    sentences = " ".join(list_warnings(y, np.arange(80), failures, findings))
+    sentences = " ".join(list_warnings(fitted, y, np.arange(80), failures, findings))
     assert "smaller class has 40 patients" in sentences
     assert "1 image(s) failed" in sentences
     assert "In 2 of 4 outer folds no t2 feature" in sentences

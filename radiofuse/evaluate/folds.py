@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,18 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
 
+logger = logging.getLogger(__name__)
+
 Inspect = Callable[[BaseEstimator, Any, np.ndarray], Any]
+
+
+class Outcome(NamedTuple):
+    """What one model of one split sends back from its process."""
+
+    job: tuple[int, str]
+    predictions: pd.DataFrame
+    finding: Any
+    warned: Counter[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,14 +214,17 @@ def _run_job(
     rows: pd.DataFrame,
     split: Split,
     inspect: Inspect | None,
-) -> tuple[tuple[int, str], pd.DataFrame, Any]:
+) -> Outcome:
     train, test = _by_id(rows.iloc[split.train]), _by_id(rows.iloc[split.test])
     X_test, y_test = _take(X, test.index), test["label"].to_numpy()
-    with threadpool_limits(1):  # several threads sum in another order: results would depend on n_jobs
+    # several threads sum in another order: results would depend on n_jobs
+    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         fitted = _fit(clone(model), _take(X, train.index), train)
         answers = _answers(fitted, job[1], X_test)
         finding = None if inspect is None else inspect(fitted, X_test, y_test)
-    return job, _tidy(answers, test.assign(repeat=split.repeat, fold=split.fold)), finding
+    table = _tidy(answers, test.assign(repeat=split.repeat, fold=split.fold))
+    return Outcome(job, table, finding, Counter(str(warning.message) for warning in caught))
 
 
 def _by_id(rows: pd.DataFrame) -> pd.DataFrame:
@@ -242,27 +259,34 @@ def _tidy(answers: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _collect(
-    finished: Iterable[tuple[tuple[int, str], pd.DataFrame, Any]],
-    total: int,
-    on_done: Callable[[int, int], None] | None,
-) -> dict[tuple[int, str], tuple[pd.DataFrame, Any]]:
-    outcomes: dict[tuple[int, str], tuple[pd.DataFrame, Any]] = {}
+    finished: Iterable[Outcome], total: int, on_done: Callable[[int, int], None] | None
+) -> dict[tuple[int, str], Outcome]:
+    outcomes: dict[tuple[int, str], Outcome] = {}
     owners: dict[str, str] = {}
-    for job, table, finding in finished:
-        for answered in table["model"].unique():
-            if owners.setdefault(answered, job[1]) != job[1]:
+    for outcome in finished:
+        name = outcome.job[1]
+        for answered in outcome.predictions["model"].unique():
+            if owners.setdefault(answered, name) != name:
                 raise RequestError(
-                    f"Models {owners[answered]} and {job[1]} both answer as {answered}; rename one of them."
+                    f"Models {owners[answered]} and {name} both answer as {answered}; rename one of them."
                 )
-        outcomes[job] = (table, finding)
+        outcomes[outcome.job] = outcome
         if on_done is not None:
             on_done(len(outcomes), total)
+    _log_warnings(outcomes.values())
     return outcomes
 
 
+def _log_warnings(outcomes: Iterable[Outcome]) -> None:
+    """Say each warning of the fits once, with its count: a thousand fits may warn alike."""
+    warned = sum((outcome.warned for outcome in outcomes), Counter())
+    for message, times in sorted(warned.items()):
+        logger.warning("%d times while fitting: %s", times, message)
+
+
 def _fold_result(
-    split: Split, place: int, models: Iterable[str], outcomes: Mapping[tuple[int, str], tuple[pd.DataFrame, Any]]
+    split: Split, place: int, models: Iterable[str], outcomes: Mapping[tuple[int, str], Outcome]
 ) -> FoldResult:
-    tables = [outcomes[place, name][0] for name in models]
-    findings = {name: outcomes[place, name][1] for name in models}
+    tables = [outcomes[place, name].predictions for name in models]
+    findings = {name: outcomes[place, name].finding for name in models}
     return FoldResult(split.repeat, split.fold, pd.concat(tables, ignore_index=True), findings)

@@ -110,6 +110,12 @@ def _check_grey_levels(image, mask, image_type: str, setting: dict[str, Any]) ->
     values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(mask) > 0]
     bin_width = setting.get("binWidth", PYRADIOMICS_BIN_WIDTH)
     n_levels = float(np.ptp(values.astype(float))) / bin_width + 1
+    if image_type == "original" and n_levels < 2:
+        raise ImageError(
+            "too_few_grey_levels",
+            f"The region's intensities differ by less than one bin of {bin_width:g}, so every texture is flat. "
+            "Lower binWidth (z-scored images need about 0.2), set binCount, or set normalize.",
+        )
     if not n_levels <= MAX_GREY_LEVELS:
         raise ImageError(
             "too_many_grey_levels",

@@ -89,6 +89,13 @@ def test_too_many_grey_levels_are_refused_before_memory_is(noise):
     assert caught.value.code == "too_many_grey_levels"
 
 
+def test_an_image_that_falls_into_one_bin_is_refused(noise):
+    engine = backend({"imageType": {"Original": {}}, "featureClass": {"glcm": []}, "setting": {"binWidth": 25}})
+    with pytest.raises(ImageError, match="less than one bin of 25") as caught:
+        engine.compute(*cube(noise))
+    assert caught.value.code == "too_few_grey_levels"
+
+
 def test_a_bin_count_bounds_the_levels_itself(noise):
     engine = backend({"imageType": {"Original": {}}, "featureClass": {"glcm": []}, "setting": {"binCount": 16}})
     assert np.isfinite(list(engine.compute(*cube(noise * 1e6)).values())).all()
