@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
 
+_NUMBER = re.compile(r"\d+")
 logger = logging.getLogger(__name__)
 
 Inspect = Callable[[BaseEstimator, Any, np.ndarray], Any]
@@ -278,10 +280,14 @@ def _collect(
 
 
 def _log_warnings(outcomes: Iterable[Outcome]) -> None:
-    """Say each warning of the fits once, with its count: a thousand fits may warn alike."""
+    """Say each kind of warning once, with its count: a thousand fits may warn alike but for a number."""
     warned = sum((outcome.warned for outcome in outcomes), Counter())
-    for message, times in sorted(warned.items()):
-        logger.warning("%d times while fitting: %s", times, message)
+    kinds: dict[str, list[str]] = {}
+    for message in sorted(warned):
+        kinds.setdefault(_NUMBER.sub("#", message), []).append(message)
+    for alike in kinds.values():
+        times = sum(warned[message] for message in alike)
+        logger.warning("Warned %d times while fitting, for instance: %s", times, alike[0])
 
 
 def _fold_result(
