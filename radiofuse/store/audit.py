@@ -53,6 +53,11 @@ def audit_block(block: Block, folder: Path, report: StoreReport) -> Iterator[Pat
     report.problems += [wide.describe_conflict(block, row) for _, row in conflicts.iterrows()]
 
 
+def audit_fingerprints(folder: Path, report: StoreReport) -> None:
+    """Add the fingerprints to a report."""
+    report.shards += sum(1 for _ in shard.scan(folder, None, partial(_note_damage, report)))
+
+
 def _note_damage(report: StoreReport, path: Path, damage: shard.DamagedShardError) -> None:
     report.shards += 1
     report.problems.append(

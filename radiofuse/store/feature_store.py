@@ -14,7 +14,7 @@ import pyarrow as pa
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.store import rows, shard, wide
 from radiofuse.store.aside import write_aside
-from radiofuse.store.audit import StoreReport, audit_block
+from radiofuse.store.audit import StoreReport, audit_block, audit_fingerprints
 from radiofuse.store.export import write_table
 from radiofuse.store.fingerprints import Fingerprints
 from radiofuse.store.record import Block
@@ -282,7 +282,7 @@ class FeatureStore:
     # Upkeep
 
     def verify(self, on_done: Progress | None = None) -> StoreReport:
-        """Read every byte of every block and compare all checksums; change nothing.
+        """Read every byte of every shard and compare all checksums; change nothing.
 
         Parameters
         ----------
@@ -301,6 +301,7 @@ class FeatureStore:
             for _ in audit_block(block, self._folder(block), report):
                 if on_done:
                     on_done(report.shards, max(total, report.shards))
+        audit_fingerprints(self.root / "fingerprints", report)
         return report
 
     def gc(self, *, empty_quarantine: bool = False) -> dict[str, int]:
@@ -333,12 +334,7 @@ class FeatureStore:
 
     def _remove_orphans(self) -> int:
         places = [self.root, self.root / "fingerprints", *self.root.glob("blocks/*")]
-        old = [
-            path
-            for place in places
-            for path in place.glob(".*.tmp")
-            if time.time() - path.stat().st_mtime > ORPHAN_AFTER_S
-        ]
+        old = [path for place in places for path in place.glob(".*.tmp") if _age_s(path) > ORPHAN_AFTER_S]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
@@ -395,10 +391,18 @@ class _Losses:
             )
 
 
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # a write that has just been finished
+        return 0.0
+
+
 @contextmanager
 def _plainly(what: str) -> Iterator[None]:
     """Turn what the operating system refuses into one sentence."""
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{what} ({error.strerror}). Make room, check the rights, or name another folder.") from error
+        reason = error.strerror or error
+        raise StoreError(f"{what} ({reason}). Make room, check the rights, or name another folder.") from error

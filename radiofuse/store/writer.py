@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ class Writer:
         refuse_misfit(self._block, record)
         if not self._buffer:
             self._oldest = time.monotonic()
-        self._buffer.append(record)
+        self._buffer.append(_with_own_values(record))
         if len(self._buffer) >= self._batch or time.monotonic() - self._oldest >= self._flush_after_s:
             self._flush()
 
@@ -98,6 +99,11 @@ class Writer:
             f"in {root} ({error.strerror}). What was stored before is kept: make room or name another store, then "
             "run the same command again."
         )
+
+
+def _with_own_values(record: Record) -> Record:
+    """Return a record that does not change if the caller uses the array for the next vector."""
+    return record if record.values is None else replace(record, values=np.array(record.values, np.float64))
 
 
 def refuse_misfit(block: Block, record: Record) -> None:

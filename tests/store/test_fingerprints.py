@@ -145,6 +145,7 @@ def test_a_damaged_shard_costs_a_second_hashing_only(store, old_files, hasher, c
     first = store.fingerprints.of(old_files, hasher)
     (path,) = shard.list_shards(store.root / "fingerprints")
     path.write_bytes(path.read_bytes()[:-9])
+    assert path.name in store.verify().problems[0]
     assert store.fingerprints.of(old_files, hasher) == first
     assert len(hasher.hashed) == 10
     assert "moved to quarantine/" in caplog.text

@@ -96,6 +96,15 @@ def test_values_that_do_not_fit_are_refused_and_the_rest_is_stored(store, block,
     assert list(store.read(block).index) == ["case-1"]
 
 
+def test_an_array_may_be_used_again_for_the_next_vector(store, block, make_record):
+    values = np.zeros(3)
+    with store.writer(block) as writer:
+        for number in range(3):
+            values[:] = number
+            writer.add(make_record(number, values=values))
+    assert store.read(block).to_numpy().tolist() == [[0.0] * 3, [1.0] * 3, [2.0] * 3]
+
+
 def test_no_file_name_holds_an_id(store, block, make_record, fill):
     fill([make_record(0, sample_id="DOE^JANE")])
     assert not [path for path in store.root.rglob("*") if "DOE" in path.name]
