@@ -190,7 +190,7 @@ class MannWhitneySelector(SelectorMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "alpha": [Interval(Real, 0, 1, closed="right")],
+        "alpha": [Interval(Real, 0, 1, closed="both")],
         "adjust": [StrOptions({"none", "bh"})],
         "method": [StrOptions({"asymptotic", "exact", "auto"})],
         "min_features": [Interval(Integral, 0, None, closed="left")],
