@@ -176,7 +176,11 @@ def _flow(rows: Any, known: Any, imaged: Any, failures: Any) -> Any:
     steps = [
         ("in the cohort table", rows.index == rows.index, ""),
         ("label unknown", ~known, "extracted, never trained or scored on"),
-        ("no usable modality", known & ~imaged, f"{len(failures)} image(s) failed, see failures"),
+        (
+            "no usable modality",
+            known & ~imaged,
+            f"{len(failures)} image(s) failed, see failures" if len(failures) else "",
+        ),
         ("evaluated", known & imaged, ""),
     ]
     return pd.DataFrame(

@@ -56,7 +56,7 @@ class Extraction:
     block : Block
         The extractor's block in the store.
     keys : dict
-        ``(sample_id, modality)`` to content key, for every readable pair of files.
+        ``(sample_id, modality)`` to content key; None where the image is absent or unreadable.
     failures : DataFrame
         Columns sample_id, modality, code, message: every pair without a feature vector.
     n_computed, n_stored : int
@@ -64,7 +64,7 @@ class Extraction:
     """
 
     block: Block
-    keys: dict[tuple[str, str], str]
+    keys: dict[tuple[str, str], str | None]
     failures: pd.DataFrame
     n_computed: int
     n_stored: int
@@ -112,23 +112,28 @@ def extract_cohort(
     store.check_writable()
     block = extractor.block()
     store.register(block)
-    digests = store.fingerprints.of(_paths(tasks), file_sha256, on_done=on_hashed)
-    keys = {(t.sample_id, t.modality): _key(block, t, digests) for t in tasks if _is_readable(t, digests)}
-    todo = _missing_tasks(store, block, tasks, keys, retry_failed)
-    _compute(todo, keys, extractor, store, block, jobs, on_done, n_ready=len(set(keys.values())) - len(todo))
-    failures = _failures(store, block, tasks, keys, digests)
-    return Extraction(block, keys, failures, len(todo), len(keys) - len(todo))
+    digests = store.fingerprints.of(_paths(tasks), file_sha256, n_jobs=jobs, on_done=on_hashed)
+    keys = _content_keys(cohort, tasks, block, digests)
+    present = [key for key in keys.values() if key]
+    missing = set(store.missing(block, present, retry_failed=retry_failed))
+    todo = _first_with_each_key(tasks, keys, missing)
+    _compute(todo, keys, extractor, store.writer(block), jobs, on_done)
+    return Extraction(block, keys, _failures(store, block, tasks, keys, digests), len(todo), len(present) - len(todo))
 
 
 def list_tasks(cohort: pd.DataFrame, label: object) -> list[Task]:
     """Return one task per image that is present, in the order of the table."""
-    modalities = [name for name in columns.by_modality(cohort.columns) if columns.join(name, "image") in cohort]
+    modalities = _imaged_modalities(cohort)
     if not modalities:
         raise RequestError("The cohort has no <modality>__image column, so there is nothing to extract.")
     tasks = []
     for row in cohort.to_dict("records"):
         tasks += [_task(row, name, label) for name in modalities if row[columns.join(name, "image")]]
     return tasks
+
+
+def _imaged_modalities(cohort: pd.DataFrame) -> list[str]:
+    return [name for name in columns.by_modality(cohort.columns) if columns.join(name, "image") in cohort]
 
 
 def _task(row: dict, modality: str, label: object) -> Task:
@@ -142,34 +147,36 @@ def _paths(tasks: Iterable[Task]) -> list[str]:
     return list(dict.fromkeys(path for task in tasks for path in (task.image, task.mask) if path))
 
 
-def _is_readable(task: Task, digests: dict) -> bool:
-    return bool(digests.get(task.image)) and bool(digests.get(task.mask))
+def _content_keys(cohort: pd.DataFrame, tasks: list[Task], block: Block, digests: dict) -> dict:
+    modalities = _imaged_modalities(cohort)
+    keys = dict.fromkeys((sample_id, name) for sample_id in cohort["sample_id"] for name in modalities)
+    for task in tasks:
+        image, mask = digests.get(task.image), digests.get(task.mask)
+        if image and mask:
+            keys[task.sample_id, task.modality] = content_key(block, image, mask, task.label)
+    return keys
 
 
-def _key(block: Block, task: Task, digests: dict) -> str:
-    return content_key(block, digests[task.image], digests[task.mask], task.label)
-
-
-def _missing_tasks(store, block, tasks, keys, retry_failed) -> list[Task]:
+def _first_with_each_key(tasks: list[Task], keys: dict, missing: set[str]) -> list[Task]:
     """Return one task per missing key: the same files under two names are computed once."""
-    missing = set(store.missing(block, set(keys.values()), retry_failed=retry_failed))
     chosen: dict[str, Task] = {}
     for task in tasks:
-        key = keys.get((task.sample_id, task.modality))
+        key = keys[task.sample_id, task.modality]
         if key in missing:
             chosen.setdefault(key, task)
     return list(chosen.values())
 
 
-def _compute(todo, keys, extractor, store, block, jobs, on_done, n_ready) -> None:
-    total, noted = n_ready + len(todo), []
-    with store.writer(block) as writer:
-        for n_new, (task, result) in enumerate(run_in_children(extract_task, extractor, todo, jobs=jobs), start=1):
+def _compute(todo: list[Task], keys: dict, extractor: Extractor, writer, jobs: int, on_done: Progress | None) -> None:
+    noted: list[str] = []
+    with writer:
+        for done, (task, result) in enumerate(run_in_children(extract_task, extractor, todo, jobs=jobs), start=1):
             outcome = _DIED if result is WORKER_DIED else result
-            writer.add(_record(task, _key_of(outcome, block, task, keys), outcome))
+            keys[task.sample_id, task.modality] = outcome.key or keys[task.sample_id, task.modality]
+            writer.add(_record(task, keys[task.sample_id, task.modality], outcome))
             noted += [f"{task.name}: {note}" for note in outcome.notes]
             if on_done:
-                on_done(n_ready + n_new, total)
+                on_done(done, len(todo))
     _log_notes(noted)
 
 
@@ -187,6 +194,7 @@ class Outcome:
 
     seconds: float
     values: np.ndarray | None = None
+    key: str | None = None  # of the bytes that were read, should the files have changed since they were hashed
     image_sha256: str | None = None
     mask_sha256: str | None = None
     code: str | None = None
@@ -210,14 +218,9 @@ def extract_task(extractor: Extractor, task: Task) -> Outcome:
         values = extractor.compute(pair)
     except ImageError as error:
         return Outcome(time.perf_counter() - started, code=error.code, message=str(error))
-    return Outcome(time.perf_counter() - started, values, pair.image_sha256, pair.mask_sha256, notes=pair.notes)
-
-
-def _key_of(outcome: Outcome, block: Block, task: Task, keys: dict) -> str:
-    """Return the key of the bytes that were read, should the files have changed since they were hashed."""
-    if outcome.code is None:
-        keys[task.sample_id, task.modality] = content_key(block, outcome.image_sha256, outcome.mask_sha256, task.label)
-    return keys[task.sample_id, task.modality]
+    key = content_key(extractor.block(), pair.image_sha256, pair.mask_sha256, task.label)
+    seconds = time.perf_counter() - started
+    return Outcome(seconds, values, key, pair.image_sha256, pair.mask_sha256, notes=pair.notes)
 
 
 def _record(task: Task, key: str, outcome: Outcome) -> Record:
@@ -240,7 +243,7 @@ def _failures(store, block, tasks, keys, digests) -> pd.DataFrame:
     stored = store.failures(block).set_index("key")
     rows = []
     for task in tasks:
-        key = keys.get((task.sample_id, task.modality))
+        key = keys[task.sample_id, task.modality]
         if key is None:
             rows.append((task.sample_id, task.modality, "file_missing", _unreadable(task, digests)))
         elif key in stored.index:

@@ -135,7 +135,8 @@ def _probe(extractor: _GuardedExtractor) -> dict[str, Any]:
     """Return what the extractor computes on a small random cube: the surest list of its names."""
     spacing_mm = [float(size) or 1.0 for size in extractor.settings.get("resampledPixelSpacing") or (1.0, 1.0, 1.0)]
     size, margin = _PROBE_SIZE_VOX, 2
-    noise = np.random.default_rng(0).normal(size=(size, size, size))
+    bin_width = extractor.settings.get("binWidth") or PYRADIOMICS_BIN_WIDTH
+    noise = np.random.default_rng(0).normal(scale=5 * bin_width, size=(size, size, size))  # some 30 grey levels
     region = np.zeros(noise.shape, np.uint8)
     region[margin:-margin, margin:-margin, margin:-margin] = 1
     image, roi = sitk.GetImageFromArray(noise), sitk.GetImageFromArray(region)

@@ -94,7 +94,7 @@ def _comparisons(contents: Contents) -> Iterator[str]:
     if (CLINICAL, "auc") in contents.score_of:
         yield f"Clinical data alone{_clinical_columns(contents)} reached {score_cell(contents, CLINICAL, 'auc')}."
     if (TRIVIAL, "auc") in contents.score_of:
-        yield "The trivial rule, which gives every patient the share of events among the training patients,"
+        yield "The trivial rule, which gives every patient the share of events in the cohort,"
         yield f"reached {score_cell(contents, TRIVIAL, 'auc')}."
 
 

@@ -151,6 +151,16 @@ def test_a_changed_file_is_extracted_again_and_a_changed_setting_is_a_new_block(
     assert extract_cohort(cohort, other, store, jobs=2).block.name != first.block.name
 
 
+def test_a_modality_that_nobody_has_is_a_block_of_nan(bad_cohort, extractor, tmp_path):
+    store = FeatureStore(tmp_path / "store")
+    cohort = read_cohort(bad_cohort, missing_files="keep").head(1).assign(t2__image="", t2__mask="")
+    result = extract_cohort(cohort, extractor, store)
+    table = store.read([result.block.name], ["good_1"], keys=result.keys)
+    assert table.filter(like="t2__").shape == (1, 3)
+    assert table.filter(like="t2__").isna().all(axis=None)
+    assert table.filter(like="t1__").notna().all(axis=None)
+
+
 def test_the_vector_does_not_depend_on_jobs(bad_cohort, extractor, tmp_path):
     cohort = read_cohort(bad_cohort, missing_files="keep")
     tables = []
