@@ -18,6 +18,7 @@ from radiofuse.cohort import NOT_FEATURES, PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 
 DIAGNOSTICS = "diagnostics_"  # pyradiomics' record of how it was run: no features
+EMPTY = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None")
 SHOWN = 5  # names told in a sentence
 
 
@@ -138,7 +139,8 @@ def check_table(
         classes,
         tuple(notes),
     )
-    problems += _patient_problems(table)
+    if PATIENT in raw:
+        problems += _patient_problems(table)
     if not problems:
         problems += _class_problems(table, n_folds)
     if problems:
@@ -168,8 +170,9 @@ def _read_text(path: Path) -> pd.DataFrame:
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         raise CohortError(str(path), [f"Column names occur more than once: {_some(repeated)}."])
-    as_text = {name: str.strip for name in (SAMPLE, PATIENT) if name in header}  # 007 and NA stay as they are
-    return pd.read_csv(path, sep=delimiter, converters=as_text)
+    ids = [name for name in (SAMPLE, PATIENT) if name in header]  # text as it stands: 007, NA
+    empty = {name: EMPTY for name in header if name not in ids}
+    return pd.read_csv(path, sep=delimiter, dtype=dict.fromkeys(ids, "str"), keep_default_na=False, na_values=empty)
 
 
 def _header(path: Path) -> tuple[str, list[str]]:
@@ -187,7 +190,7 @@ def _ids(raw: pd.DataFrame, problems: list[str]) -> tuple[np.ndarray, np.ndarray
     samples = raw[SAMPLE].astype("str").fillna("").to_numpy(str) if SAMPLE in raw else np.array(numbers)
     patients = raw[PATIENT].astype("str").fillna("").to_numpy(str) if PATIENT in raw else samples
     for name, ids in ((SAMPLE, samples), (PATIENT, patients)):
-        if (ids == "").any():
+        if name in raw and (ids == "").any():
             problems.append(f"{(ids == '').sum()} rows have no {name}.")
     ids, counts = np.unique(samples[samples != ""], return_counts=True)
     if (counts > 1).any():
