@@ -21,7 +21,7 @@ from radiofuse.errors import BundleError
 SCHEMA = 1
 MODEL = "model.joblib"
 CHECKSUMS = "checksums.json"
-TABLES = ("cohort_flow", "predictions", "scores", "selected_features", "fusion_weights", "failures")
+TABLES = ("cohort_flow", "predictions", "scores", "comparisons", "selected_features", "fusion_weights", "failures")
 FILES = (
     "recipe.toml",
     "card.md",
@@ -34,7 +34,9 @@ PACKAGES = (
     "radiofuse numpy scipy pandas scikit-learn joblib pyradiomics SimpleITK PyWavelets nibabel pyarrow "
     "xgboost-cpu xgboost"
 ).split()
-_TEXT_COLUMNS = "sample_id patient_id modality feature model metric fusion member step note code message".split()
+_TEXT_COLUMNS = (
+    "sample_id patient_id modality feature model metric fusion member step note code message a b test"
+).split()
 TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
 
 

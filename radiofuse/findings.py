@@ -115,6 +115,16 @@ def list_failures(failures: pd.DataFrame) -> str:
     return "\n".join([f"{len(lines)} image(s) could not be used and count as absent:", *lines])
 
 
+def describe_comparisons(comparisons: pd.DataFrame) -> str:
+    """Return one line per comparison of the answer with another model."""
+    lines = [
+        f"AUC of {row.a} minus {row.b}: {row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f}), "
+        f"p = {row.p_value:.2g} ({row.test})"
+        for row in comparisons.itertuples()
+    ]
+    return "\n".join(lines)
+
+
 def scoreboard(scores: pd.DataFrame) -> str:
     """Return the scores as a text table: one line per model, each value with its interval."""
     cells = scores[scores["metric"].isin(SHOWN_METRICS)].copy()

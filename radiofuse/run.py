@@ -87,6 +87,7 @@ class Trial:
 
     predictions: Any
     scores: Any
+    comparisons: Any
     findings: list[dict[str, Any]]
 
 
@@ -202,7 +203,13 @@ def _describe_settings(recipe: Any, extractor: Any, extraction: Any) -> dict[str
 
 def evaluate(recipe: Any, data: Data, *, n_jobs: int, progress: Meter) -> Trial:
     """Return out-of-fold predictions, their scores, and what each fold selected."""
-    from radiofuse.evaluate import gather_predictions, patient_splits, run_folds, score_predictions
+    from radiofuse.evaluate import (
+        compare_with_others,
+        gather_predictions,
+        patient_splits,
+        run_folds,
+        score_predictions,
+    )
     from radiofuse.findings import inspect_fold
 
     plan = recipe.evaluation
@@ -220,7 +227,10 @@ def evaluate(recipe: Any, data: Data, *, n_jobs: int, progress: Meter) -> Trial:
         )
     predictions = gather_predictions(folds)
     scores = score_predictions(predictions, n_resamples=plan.resamples, random_state=recipe.seed)
-    return Trial(predictions, scores, [fold.findings["fusion"] for fold in folds])
+    comparisons = compare_with_others(
+        predictions, recipe.fusion.combine[0], n_resamples=plan.resamples, random_state=recipe.seed
+    )
+    return Trial(predictions, scores, comparisons, [fold.findings["fusion"] for fold in folds])
 
 
 def _models(recipe: Any, data: Data) -> dict[str, Any]:
@@ -255,6 +265,7 @@ def conclude(recipe: Any, data: Data, trial: Trial, folder: Path, *, n_jobs: int
         "cohort_flow": data.flow,
         "predictions": trial.predictions,
         "scores": trial.scores,
+        "comparisons": trial.comparisons,
         "selected_features": summarize_selection(model, trial.findings),
         "fusion_weights": summarize_weights(model, trial.findings),
         "failures": data.failures,
@@ -323,10 +334,11 @@ def main(
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
     from radiofuse.bundle import read_table
-    from radiofuse.findings import list_failures, scoreboard
+    from radiofuse.findings import describe_comparisons, list_failures, scoreboard
 
     folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress)
     print(scoreboard(read_table(folder / "bundle", "scores")))
+    print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
     failures = read_table(folder / "bundle", "failures")
     _cli.say(list_failures(failures))
     print(f"Bundle: {folder / 'bundle'}\nReport: {folder / 'report.html'}")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from radiofuse.findings import (
+    describe_comparisons,
     inspect_fold,
     list_failures,
     list_warnings,
@@ -82,6 +83,12 @@ def test_failures_are_lines_with_sample_and_modality():
     failures = pd.DataFrame({"sample_id": ["007"], "modality": ["t1"], "code": ["empty_roi"], "message": ["Empty."]})
     assert "007 (t1) empty_roi: Empty." in list_failures(failures)
     assert list_failures(failures.head(0)) == "Every image was usable."
+
+
+def test_comparisons_are_lines_with_interval_and_p():
+    row = ("mean", "t1ce", "auc", 0.0213, -0.036, 0.0826, 0.4029, "DeLong", 98)
+    table = pd.DataFrame([row], columns="a b metric difference low high p_value test n_patients".split())
+    assert describe_comparisons(table) == "AUC of mean minus t1ce: +0.02 (-0.04 to +0.08), p = 0.4 (DeLong)"
 
 
 def test_the_scoreboard_keeps_the_order_of_the_models():

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from radiofuse.bundle import load_bundle, read_table, verify_bundle
 from radiofuse.cohort import read_cohort
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.evaluate import score_predictions
+from radiofuse.evaluate import compare_models, score_predictions
 from radiofuse.predict import app as predict_app
 from radiofuse.predict import predict_cohort
 from radiofuse.run import app as run_app
@@ -96,6 +96,13 @@ def test_scores_are_a_function_of_the_predictions(study, predictions):
     scores = read_table(study / "out" / "bundle", "scores")
     again = score_predictions(predictions, n_resamples=200, random_state=3)
     pd.testing.assert_frame_equal(scores, again, rtol=1e-12)
+
+
+def test_comparisons_set_the_answer_beside_every_other_model(study, predictions):
+    comparisons = read_table(study / "out" / "bundle", "comparisons").set_index("b")
+    assert set(comparisons.index) == set(predictions["model"]) - {"mean"}
+    one = compare_models(predictions, "mean", "t1ce", n_resamples=200, random_state=3)
+    assert comparisons.loc["t1ce", "difference"] == pytest.approx(one.difference, rel=1e-12)
 
 
 def test_the_trivial_rule_has_chance_auc(study):

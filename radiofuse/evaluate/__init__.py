@@ -4,7 +4,7 @@ and each number comes with an interval over patients."""
 from __future__ import annotations
 
 from radiofuse.evaluate.calibration import CalibrationLine, calibration_line, calibration_points
-from radiofuse.evaluate.comparison import Comparison, compare_models
+from radiofuse.evaluate.comparison import Comparison, compare_models, compare_with_others
 from radiofuse.evaluate.curves import roc_points
 from radiofuse.evaluate.folds import FoldResult, cross_validated_predictions, gather_predictions, run_folds
 from radiofuse.evaluate.intervals import score_predictions
@@ -24,6 +24,7 @@ __all__ = [
     "calibration_line",
     "calibration_points",
     "compare_models",
+    "compare_with_others",
     "cross_validated_predictions",
     "gather_predictions",
     "patient_splits",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -120,6 +120,33 @@ def compare_models(
     difference, low, high = value_and_interval(draws_a - draws_b, confidence)
     p_value, test = _p_value(metric, rows_a, rows_b, draws_a - draws_b)
     return Comparison(a, b, metric, difference, low, high, p_value, test, n_patients)
+
+
+def compare_with_others(predictions: pd.DataFrame, a: str, **options) -> pd.DataFrame:
+    """Compare one model with every other one.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in `score_predictions`.
+    a : str
+        The model.
+    **options
+        Passed to `compare_models`.
+
+    Returns
+    -------
+    DataFrame
+        One row per other model, in the order of the table, with the attributes of a `Comparison` as columns.
+        A model without samples of both labels in common with ``a`` has no row.
+    """
+    found = []
+    for b in predictions["model"].unique():
+        common = predictions.loc[predictions["model"] == b, ["sample_id", "label"]]
+        common = common[common["sample_id"].isin(predictions.loc[predictions["model"] == a, "sample_id"])]
+        if b != a and common["label"].nunique() == 2:
+            found.append(asdict(compare_models(predictions, a, b, **options)))
+    return pd.DataFrame(found, columns=[field.name for field in fields(Comparison)])
 
 
 def _paired(rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

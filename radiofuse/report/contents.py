@@ -26,6 +26,7 @@ TABLES = {
         ("repeat", "fold", "label", "probability"),
     ),
     "scores.csv": (("model", "metric"), ("value", "low", "high", "n_samples", "n_patients")),
+    "comparisons.csv": (("a", "b", "metric", "test"), ("difference", "low", "high", "p_value", "n_patients")),
     "selected_features.csv": (
         ("modality", "feature", "in_final_model"),
         ("frequency", "importance", "mean_coefficient"),
@@ -61,6 +62,7 @@ class Contents:
     flow: pd.DataFrame
     predictions: pd.DataFrame
     scores: pd.DataFrame
+    comparisons: pd.DataFrame
     features: pd.DataFrame
     weights: pd.DataFrame
     failures: pd.DataFrame
@@ -120,6 +122,7 @@ def read_contents(bundle: Path) -> Contents:
         flow=tables["cohort_flow.csv"],
         predictions=tables["predictions.csv"],
         scores=tables["scores.csv"],
+        comparisons=tables["comparisons.csv"],
         features=tables["selected_features.csv"],
         weights=tables["fusion_weights.csv"],
         failures=tables["failures.csv"],

@@ -51,6 +51,7 @@ def _results(contents: Contents) -> dict[str, Any]:
     return {
         "flow": tables.flow_table(contents),
         "scores": tables.scores_table(contents),
+        "comparisons": tables.comparisons_table(contents),
         "auc": pictures.auc_picture(contents),
         "roc": pictures.roc_pictures(contents),
         "calibration": pictures.calibration_picture(contents),

@@ -80,6 +80,22 @@ def score_cell(contents: Contents, model: str, metric: str) -> Estimate:
     return estimate(score.value, score.low, score.high, DIGITS.get(metric, 2))
 
 
+def comparisons_table(contents: Contents) -> Table:
+    """What the primary fusion adds to each other model."""
+    rows = tuple(
+        (
+            row.b,
+            estimate(row.difference, row.low, row.high),
+            f"{row.p_value:.2g}",
+            f"{count(row.n_patients)}",
+            row.test,
+        )
+        for row in contents.comparisons.itertuples()
+    )
+    caption = f"AUC of {contents.primary} minus that of each other model"
+    return Table(caption, ("Model", "Difference", "p", "Patients", "Test"), (("", rows),), n_numbers=3)
+
+
 def selected_features(contents: Contents, modality: str) -> pd.DataFrame:
     """Return what was ever selected in a modality, the most often selected first."""
     rows = contents.features[contents.features["modality"] == modality]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate import compare_models, score_predictions
+from radiofuse.evaluate import compare_models, compare_with_others, score_predictions
 from radiofuse.evaluate.delong import delong, delong_test
 
 
@@ -131,3 +131,16 @@ def test_unknown_model_and_disjoint_models_are_refused(make_predictions):
     apart = table[(table["model"] == "t1") == (table["patient_id"] < "p020")]
     with pytest.raises(RequestError, match="Models t1 and fused have 0 samples in common"):
         compare_models(apart, "t1", "fused")
+
+
+def test_one_model_beside_all_others_is_each_comparison_alone():
+    rng = np.random.default_rng(0)
+    ids = [f"p{i}" for i in range(30)]
+    rows = pd.DataFrame({"sample_id": ids, "patient_id": ids, "repeat": 0, "fold": 0, "label": np.arange(30) % 2})
+    parts = [rows.assign(model=name, probability=rng.uniform(size=30)) for name in ("a", "b", "c")]
+    one_label = rows[rows["label"] == 1].assign(model="d", probability=0.5)
+    table = pd.concat([*parts, one_label], ignore_index=True)
+    found = compare_with_others(table, "b", n_resamples=100)
+    assert list(found["b"]) == ["a", "c"]  # d shares one label only
+    alone = compare_models(table, "b", "c", n_resamples=100)
+    assert found.loc[1].to_dict() == pytest.approx(asdict(alone))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.evaluate import score_predictions
+from radiofuse.evaluate import compare_with_others, score_predictions
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}
@@ -39,6 +39,7 @@ def make_bundle(
     tables = {
         "predictions": predictions,
         "scores": score_predictions(predictions, n_resamples=60),
+        "comparisons": compare_with_others(predictions, fusions[0], n_resamples=60),
         "cohort_flow": _cohort_flow(n_patients),
         "selected_features": _selected_features(rng, modalities),
         "fusion_weights": _fusion_weights(rng, modalities, fusions),
