@@ -111,8 +111,8 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
 
     References
     ----------
-    J. Shi et al., "Intra- and inter-modality fusion with invariant- and specific-constraints using MR
-    images for prediction of glioma isocitrate dehydrogenase mutation status", 2023, section II-D.
+    X. Shi et al., "An intra- and inter-modality fusion model with invariant- and specific-constraints
+    using MR images for prediction of glioma isocitrate dehydrogenase mutation status", 2023, section II-D.
 
     Examples
     --------

@@ -127,18 +127,18 @@ def check_table(
     notes: list[str] = []
     samples, patients = _ids(raw, problems)
     y, classes = _binary_label(raw[label], problems, notes)
+    n_patients = len(np.unique(patients))
+    if n_patients < len(raw):
+        notes.append(
+            f"{len(raw)} samples of {n_patients} patients: p-values take samples as independent, read with care."
+        )
     features = _numeric(_feature_columns(raw, label, modality, ignore, notes), samples, problems)
     if not len(features.columns):
         problems.append("No feature column is left.")
-    known = ~np.isnan(y)
-    order = np.flatnonzero(known)[np.argsort(samples[known], kind="stable")]
-    table = FeatureTable(
-        features.set_axis(pd.Index(samples, name=SAMPLE)).iloc[order],
-        y[order].astype(int),
-        patients[order],
-        classes,
-        tuple(notes),
-    )
+    known = np.flatnonzero(~np.isnan(y))
+    order = known[np.argsort(samples[known], kind="stable")]
+    features = features.set_axis(pd.Index(samples, name=SAMPLE)).iloc[order]
+    table = FeatureTable(features, y[order].astype(int), patients[order], classes, tuple(notes))
     if PATIENT in raw:
         problems += _patient_problems(table)
     if not problems:

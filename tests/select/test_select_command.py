@@ -90,7 +90,8 @@ def test_byte_identical_for_any_jobs_and_any_row_order(table, tmp_path):
 
 def test_patients_are_kept_whole(table, tmp_path):
     table["patient_id"] = [f"p{label}{number // 4}" for number, label in enumerate(table["idh"])]
-    run(table, tmp_path / "out")
+    result = run(table, tmp_path / "out")
+    assert "60 samples of 30 patients: p-values take samples as independent" in result.stderr
     folds = pd.read_csv(tmp_path / "out" / "folds.csv")
     assert (folds.groupby(["modality", "repeat", "patient_id"])["fold"].nunique() == 1).all()
 
