@@ -41,11 +41,14 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
             f"Cross-validating the LASSO needs at least 2 {'rows' if groups is None else 'groups'} of each class; "
             f"the smaller one has {min(members)}. Pass more training data."
         )
-    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-    splitter = splitter(min(n_folds, *members), shuffle=True, random_state=random_state)
+    order = np.arange(len(y)) if groups is None else np.argsort(groups, kind="stable")
+    whole = groups is None or len(np.unique(groups)) == len(groups)  # then rows may be dealt alone, ten times faster
+    splitter = (StratifiedKFold if whole else StratifiedGroupKFold)(
+        min(n_folds, *members), shuffle=True, random_state=random_state
+    )
     folds = np.empty(len(y), dtype=int)
-    for fold, (_, held_out) in enumerate(splitter.split(y, y, groups)):
-        folds[held_out] = fold
+    for fold, (_, held_out) in enumerate(splitter.split(y, y[order], None if whole else groups[order])):
+        folds[order[held_out]] = fold
     return folds
 
 

@@ -107,7 +107,10 @@ def read_store_table(store: Path, cohort: Path, label: str, *, block: str | None
     names = [one.name for one in opened.blocks()]
     if block is None and len(names) != 1:
         raise RequestError(f"{store} has {len(names)} blocks; choose with --block: {', '.join(names) or 'none'}.")
-    samples = read_cohort(cohort, labels=label, missing_files="keep")[[SAMPLE, PATIENT, label]]
+    samples = read_cohort(cohort, missing_files="keep")
+    if label not in samples:
+        raise RequestError(f"{cohort} has no column {label!r} for --label; it has {', '.join(samples.columns)}.")
+    samples = samples[[SAMPLE, PATIENT, label]]
     features = opened.read(block or names[0], samples[SAMPLE])
     raw = pd.concat([samples, features.reset_index(drop=True)], axis=1)
     return check_table(raw, label, f"{store} with {cohort}", n_folds=n_folds)

@@ -92,6 +92,16 @@ def test_inner_folds_hold_both_classes_and_keep_groups_whole():
     assert all(set(y[folds == fold]) == {0, 1} for fold in range(5))
 
 
+@pytest.mark.parametrize("rows_each", [1, 3], ids=["one row a patient", "three rows a patient"])
+def test_a_patient_has_one_fold_whatever_the_order_of_the_rows(rows_each):
+    patients = np.repeat([f"p{i:02}" for i in range(30)], rows_each)
+    y = np.repeat(np.arange(30) % 2, rows_each)
+    folds = dict(zip(patients, stratified_folds(y, patients, 5, 0), strict=True))
+    order = np.random.default_rng(1).permutation(len(y))
+    shuffled = stratified_folds(y[order], patients[order], 5, 0)
+    assert dict(zip(patients[order], shuffled, strict=True)) == folds
+
+
 def test_a_small_class_gets_as_many_folds_as_members():
     y = np.repeat([0, 1], [30, 4])
     folds = stratified_folds(y, None, 10, 0)

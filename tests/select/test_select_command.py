@@ -147,14 +147,17 @@ def test_reads_a_store_with_the_labels_of_a_cohort(table, tmp_path):
             key = content_key(block, sample_id, None, None)
             writer.add(Record(key, sample_id, "t1", status="ok", values=values))
     cohort = tmp_path / "cohort.csv"
-    table[["sample_id", "idh"]].assign(t1__image=table["sample_id"] + ".nii", mask=table["sample_id"] + "m.nii").to_csv(
-        cohort, index=False
-    )
+    images = {"t1__image": table["sample_id"] + ".nii", "mask": table["sample_id"] + "m.nii", "another_label": "x"}
+    table[["sample_id", "idh"]].assign(**images).to_csv(cohort, index=False)
     arguments = [str(tmp_path / "store"), "--label", "idh", *FAST]
     refused = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "none")])
     assert refused.exit_code == 2
     assert "Name the cohort table with --cohort" in refused.stderr
-    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "a"), "--cohort", str(cohort)])
+    arguments += ["--cohort", str(cohort)]
+    misnamed = CliRunner().invoke(app, [*arguments, "--label", "IDH", "--out", str(tmp_path / "none")])
+    assert misnamed.exit_code == 2
+    assert "has no column 'IDH' for --label; it has" in misnamed.stderr
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "a")])
     assert result.exit_code == 0, result.output
     run(table[["sample_id", "idh", *names]], tmp_path / "b")
     assert (tmp_path / "a" / "selection.csv").read_bytes() == (tmp_path / "b" / "selection.csv").read_bytes()
