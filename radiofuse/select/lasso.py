@@ -42,7 +42,7 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
             f"the smaller one has {min(members)}. Pass more training data."
         )
     order = np.arange(len(y)) if groups is None else np.argsort(groups, kind="stable")
-    whole = groups is None or len(np.unique(groups)) == len(groups)  # then rows may be dealt alone, ten times faster
+    whole = groups is None or len(np.unique(groups)) == len(groups)  # then rows may be dealt alone, which is far faster
     splitter = (StratifiedKFold if whole else StratifiedGroupKFold)(
         min(n_folds, *members), shuffle=True, random_state=random_state
     )
