@@ -113,7 +113,8 @@ class _LineMeter:
             self._print()
 
     def close(self) -> None:
-        if time.monotonic() - self.opened >= QUIET_S and self.done > self.said_done:
+        cut_off = self.said_done < self.done < self.total
+        if cut_off and time.monotonic() - self.opened >= QUIET_S:
             self._print()
 
     def _print(self) -> None:

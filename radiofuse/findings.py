@@ -13,6 +13,7 @@ from radiofuse import columns
 from radiofuse.evaluate.importance import held_out_importance
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain
+MAX_SHOWN_FAILURES = 20
 SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")
 
 
@@ -108,11 +109,14 @@ def list_warnings(
 
 
 def list_failures(failures: pd.DataFrame) -> str:
-    """Return the failures as lines for the terminal; one reassuring line if there are none."""
+    """Return the first failures as lines for the terminal; one reassuring line if there are none."""
     if failures.empty:
         return "Every image was usable."
-    lines = [f"  {row.sample_id} ({row.modality}) {row.code}: {row.message}" for row in failures.itertuples()]
-    return "\n".join([f"{len(lines)} image(s) could not be used and count as absent:", *lines])
+    shown = failures.head(MAX_SHOWN_FAILURES)
+    lines = [f"  {row.sample_id} ({row.modality}) {row.code}: {row.message}" for row in shown.itertuples()]
+    left_out = len(failures) - len(shown)
+    more = [f"  and {left_out} more in the table of failures"] if left_out else []
+    return "\n".join([f"{len(failures)} image(s) could not be used and count as absent:", *lines, *more])
 
 
 def describe_comparisons(comparisons: pd.DataFrame) -> str:

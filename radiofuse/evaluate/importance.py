@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
+
+from radiofuse.evaluate.metrics import auc
+
+CELLS = 4_000_000  # numbers in one question to the classifier; all copies at once would fill the memory
 
 
 def held_out_importance(
@@ -29,34 +32,41 @@ def held_out_importance(
     Returns
     -------
     DataFrame
-        Columns feature, importance (NaN where the rows hold one class only) and coefficient
+        Columns feature, importance (NaN unless the rows hold both classes) and coefficient
         (of the standardized feature; NaN where the classifier has none).
 
     References
     ----------
     Breiman L. Random forests. Machine Learning 45 (2001), section 10.
     """
-    values = np.asarray(chain[:-1].transform(X), dtype=float)
     classifier, names = chain[-1], chain[:-1].get_feature_names_out()
     drops = np.full(len(names), np.nan)
     if len(np.unique(y)) == 2:
+        values = np.asarray(chain[:-1].transform(X), dtype=float)
         drops = _drops(classifier, values, y, n_permutations, np.random.default_rng(random_state))
     coefficients = np.ravel(getattr(classifier, "coef_", np.full(len(names), np.nan)))
     return pd.DataFrame({"feature": names, "importance": drops, "coefficient": coefficients})
 
 
 def _drops(classifier, values: np.ndarray, y: np.ndarray, n_permutations: int, rng) -> np.ndarray:
-    """Predict all permuted copies in one call: (feature, permutation, row) in C order."""
-    n_rows, n_features = values.shape
-    copies = np.tile(values, (n_features, n_permutations, 1, 1))
-    for j in range(n_features):
+    whole = auc(y, _predict(classifier, values))
+    n_at_once = max(1, CELLS // (n_permutations * values.size))
+    drops = []
+    for start in range(0, values.shape[1], n_at_once):
+        features = range(start, min(start + n_at_once, values.shape[1]))
+        probability = _predict(classifier, _permuted_copies(values, features, n_permutations, rng))
+        for rows in probability.reshape(len(features), n_permutations, len(values)):
+            drops.append(whole - np.mean([auc(y, row) for row in rows]))
+    return np.array(drops)
+
+
+def _permuted_copies(values: np.ndarray, features: range, n_permutations: int, rng) -> np.ndarray:
+    """Return the rows again and again, one feature permuted at a time: (feature, permutation, row) in C order."""
+    copies = np.tile(values, (len(features), n_permutations, 1, 1))
+    for place, feature in enumerate(features):
         for k in range(n_permutations):
-            copies[j, k, :, j] = rng.permutation(values[:, j])
-    frames = np.concatenate([values, copies.reshape(-1, n_features)])
-    probability = _predict(classifier, frames)
-    whole = roc_auc_score(y, probability[:n_rows])
-    permuted = probability[n_rows:].reshape(n_features, n_permutations, n_rows)
-    return np.array([whole - np.mean([roc_auc_score(y, row) for row in rows]) for rows in permuted])
+            copies[place, k, :, feature] = rng.permutation(values[:, feature])
+    return copies.reshape(-1, values.shape[1])
 
 
 def _predict(classifier, values: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from radiofuse.radiomics.settings import Settings
 MAX_GREY_LEVELS = 2048
 PYRADIOMICS_BIN_WIDTH = 25  # what pyradiomics takes when nothing is said
 
-_PROBE_SIZE_VOX = 12
+PROBE_SIZE_VOX = 12
 
 
 class PyradiomicsBackend:
@@ -133,20 +133,27 @@ def _silence() -> None:
 
 def _probe(extractor: _GuardedExtractor) -> dict[str, Any]:
     """Return what the extractor computes on a small random cube: the surest list of its names."""
-    spacing_mm = [float(size) or 1.0 for size in extractor.settings.get("resampledPixelSpacing") or (1.0, 1.0, 1.0)]
-    size, margin = _PROBE_SIZE_VOX, 2
-    bin_width = extractor.settings.get("binWidth") or PYRADIOMICS_BIN_WIDTH
-    noise = np.random.default_rng(0).normal(scale=5 * bin_width, size=(size, size, size))  # some 30 grey levels
-    region = np.zeros(noise.shape, np.uint8)
-    region[margin:-margin, margin:-margin, margin:-margin] = 1
-    image, roi = sitk.GetImageFromArray(noise), sitk.GetImageFromArray(region)
-    for volume in (image, roi):
-        volume.SetSpacing(spacing_mm)
+    image, roi = _random_pair(extractor.settings, one_slice="shape2D" in extractor.enabledFeatures)
     try:
         return _features_of(extractor, image, roi)
     except (ValueError, RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise RequestError(f"pyradiomics cannot work with these settings even on a test image: {reason}") from error
+
+
+def _random_pair(setting: dict[str, Any], *, one_slice: bool) -> tuple[sitk.Image, sitk.Image]:
+    """Return noise of some 30 grey levels and a region in it; 2-D shape needs a region of one slice."""
+    bin_width = setting.get("binWidth") or PYRADIOMICS_BIN_WIDTH
+    noise = np.random.default_rng(0).normal(scale=5 * bin_width, size=(PROBE_SIZE_VOX,) * 3)
+    region = np.zeros(noise.shape, np.uint8)
+    region[2:-2, 2:-2, 2:-2] = 1
+    if one_slice:
+        across = setting.get("force2Ddimension") or 0
+        region *= (np.indices(region.shape)[across] == PROBE_SIZE_VOX // 2).astype(np.uint8)
+    image, roi = sitk.GetImageFromArray(noise), sitk.GetImageFromArray(region)
+    for volume in (image, roi):  # the grid that is resampled to, so that the region survives
+        volume.SetSpacing([float(size) or 1.0 for size in setting.get("resampledPixelSpacing") or (1.0, 1.0, 1.0)])
+    return image, roi
 
 
 def _features_of(extractor: _GuardedExtractor, image: sitk.Image, roi: sitk.Image) -> dict[str, Any]:

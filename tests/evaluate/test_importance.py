@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from radiofuse.evaluate import importance
 from radiofuse.evaluate.importance import held_out_importance
 
 
@@ -44,6 +47,29 @@ def test_coefficients_are_those_of_the_classifier(fitted):
 def test_rows_of_one_class_have_no_importance(fitted):
     chain, X, y = fitted
     assert held_out_importance(chain, X[y == 1], y[y == 1])["importance"].isna().all()
+
+
+def test_no_row_at_all_has_no_importance(fitted):
+    chain, X, y = fitted
+    assert held_out_importance(chain, X.head(0), y[:0])["importance"].isna().all()
+
+
+def test_many_features_are_asked_about_in_parts_and_answered_alike(fitted, monkeypatch):
+    chain, X, y = fitted
+    at_once = held_out_importance(chain, X, y)
+    monkeypatch.setattr(importance, "CELLS", 1)
+    pd.testing.assert_frame_equal(held_out_importance(chain, X, y), at_once)
+
+
+def test_memory_does_not_grow_with_the_square_of_the_features():
+    rng = np.random.default_rng(0)
+    X, y = pd.DataFrame(rng.normal(size=(30, 300))).add_prefix("t1__f"), np.arange(30) % 2
+    chain = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    tracemalloc.start()
+    held_out_importance(chain, X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6  # all copies at once are 300 x 10 x 30 x 300 numbers: 216 MB, and twice that while asked
 
 
 def test_a_single_selected_feature_works(fitted):

@@ -106,6 +106,20 @@ def test_what_pyradiomics_refuses_becomes_a_sentence():
         backend({"imageType": {"Original": {}}, "setting": {"binWidth": -1}})
 
 
+def test_two_dimensional_settings_are_taken():
+    shapes = {"imageType": {"Original": {}}, "featureClass": {"shape2D": [], "firstorder": ["Mean"]}}
+    names = backend({**shapes, "setting": {"force2D": True}}).feature_names()
+    assert "original_shape2D_PixelSurface" in names
+    assert "original_firstorder_Mean" in names
+
+
+def test_resampling_settings_are_taken(noise):
+    setting = {"binWidth": 5, "resampledPixelSpacing": [3, 3, 3], "interpolator": "sitkBSpline", "padDistance": 10}
+    engine = backend({"imageType": {"LoG": {"sigma": [2.0]}}, "featureClass": {"glcm": ["Idm"]}, "setting": setting})
+    assert engine.feature_names() == ["log-sigma-2-0-mm-3D_glcm_Idm"]
+    assert np.isfinite(list(engine.compute(*cube(100 * noise)).values())).all()
+
+
 def test_settings_that_enable_nothing_are_refused():
     nothing = {"imageType": {"Wavelet": {}}, "featureClass": {"firstorder": []}}
     with pytest.raises(RequestError, match="enable no feature"):
