@@ -6,8 +6,7 @@ scikit-learn nor SimpleITK nor torch.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from radiofuse.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -34,15 +33,4 @@ _HOME = {
     "write_report": "report",
 }
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'radiofuse' has no attribute {name!r}")
-    value = getattr(import_module(f"radiofuse.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

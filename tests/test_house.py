@@ -23,7 +23,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
 LAYERS = (
-    {"errors", "columns", "plugins"},
+    {"errors", "columns", "plugins", "lazy"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "select", "classify", "fuse", "evaluate"},

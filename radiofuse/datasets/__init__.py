@@ -11,13 +11,8 @@ Examples
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from radiofuse.lazy import lazy_names
 
-__all__ = ["make_phantom_cohort"]
-
-
-def __getattr__(name: str) -> Any:  # pandas and scipy load with the generator, not with --help
-    if name not in __all__:
-        raise AttributeError(f"module 'radiofuse.datasets' has no attribute {name!r}")
-    return import_module("radiofuse.datasets.phantom").make_phantom_cohort
+_HOME = {"make_phantom_cohort": "phantom"}
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from radiofuse.lazy import lazy_names
 
 _HOME = {
     "Extraction": "cohort_run",
@@ -13,10 +12,5 @@ _HOME = {
     "extract_cohort": "cohort_run",
     "has_images": "table",
 }
-__all__ = ["Extraction", "Features", "RadiomicsExtractor", "collect_features", "extract_cohort", "has_images"]
-
-
-def __getattr__(name: str) -> Any:  # numpy, pandas and the gate load with first use, not with --help
-    if name not in _HOME:
-        raise AttributeError(f"module 'radiofuse.extract' has no attribute {name!r}")
-    return getattr(import_module(f"radiofuse.extract.{_HOME[name]}"), name)
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -7,8 +7,7 @@ cross-validated, never in front of it. Names are imported on first use, so that
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from radiofuse.lazy import lazy_names
 
 _HOME = {
     "MannWhitneySelector": "mann_whitney",
@@ -19,13 +18,4 @@ _HOME = {
     "NothingSelectedWarning": "shortfall",
 }
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'radiofuse.select' has no attribute {name!r}")
-    return getattr(import_module(f"radiofuse.select.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
