@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from radiofuse import columns
 from radiofuse.evaluate.importance import held_out_importance
 
-MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain
+MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
 MAX_SHOWN_FAILURES = 20
 SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")
 
@@ -39,7 +39,7 @@ def inspect_fold(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] |
 
 
 def list_fallbacks(model: Any) -> list[str]:
-    """Return the members in which no feature survived the selection, so that the best one was kept."""
+    """Return the members in which too few features survived the selection, so that others filled up."""
     chains = model.members_.items()
     return [modality for modality, chain in chains if getattr(chain.named_steps["select"], "fallback_", False)]
 
@@ -47,32 +47,39 @@ def list_fallbacks(model: Any) -> list[str]:
 def summarize_selection(model: Any, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return one row per feature that any outer fold or the final model selected.
 
-    Columns: modality, feature, frequency (share of outer folds), importance (mean over the outer
-    folds of the held-out AUC drop, 0 where the feature was not selected), mean_coefficient (over
-    the folds that selected it), in_final_model.
+    Columns: modality, feature, frequency (share of outer folds), importance (mean held-out AUC
+    drop, 0 where the feature was not selected, over the outer folds whose held-out rows with the
+    modality hold both classes; NaN without such a fold), mean_coefficient (over the folds that
+    selected it), in_final_model.
     """
-    folds = pd.concat([found["selected"] for found in findings], ignore_index=True)
+    folds = pd.concat([found["selected"].assign(fold=fold) for fold, found in enumerate(findings)], ignore_index=True)
+    folds["modality"] = _modalities(folds["feature"])
+    n_unjudged = folds[folds["importance"].isna()].groupby("modality")["fold"].nunique()
     final = {name for chain in model.members_.values() for name in chain[:-1].get_feature_names_out()}
     grouped = folds.groupby("feature")
     table = pd.DataFrame(
         {
             "frequency": grouped.size() / len(findings),
-            "importance": grouped["importance"].sum() / len(findings),
+            "importance": grouped["importance"].sum(),
             "mean_coefficient": grouped["coefficient"].mean(),
         }
     )
     table = table.reindex(table.index.union(sorted(final))).fillna({"frequency": 0.0, "importance": 0.0})
     table = table.rename_axis(index=None)
     table["in_final_model"] = table.index.isin(final)
-    split = [columns.split(name) for name in table.index]
-    table.insert(0, "modality", [modality for modality, _ in split])
-    table.insert(1, "feature", [feature for _, feature in split])
+    table.insert(0, "modality", _modalities(table.index))
+    table.insert(1, "feature", [columns.split(name)[1] for name in table.index])
+    table["importance"] /= len(findings) - table["modality"].map(n_unjudged).fillna(0)
     order = {modality: rank for rank, modality in enumerate(model.members_)}
     return table.sort_values(
         ["modality", "frequency", "importance", "feature"],
         ascending=[True, False, False, True],
         key=lambda column: column.map(order) if column.name == "modality" else column,
     ).reset_index(drop=True)
+
+
+def _modalities(names: Iterable[str]) -> list[str]:
+    return [columns.split(name)[0] for name in names]
 
 
 def summarize_weights(model: Any, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -94,17 +101,23 @@ def list_warnings(
     patients = pd.Series(y).groupby(np.asarray(groups)).max()
     smaller = int(min((patients == 0).sum(), (patients == 1).sum()))
     if smaller < MIN_EVENTS:
-        sentences.append(f"The smaller class has {smaller} patients only: the intervals are wide, read them.")
+        sentences.append(
+            f"The smaller class has {smaller} patients only: every score is uncertain, "
+            "and intervals from few patients tend to be too narrow."
+        )
     if len(failures):
         sentences.append(f"{len(failures)} image(s) failed and count as absent; the failures table says why.")
     lost = Counter(modality for found in findings for modality in found["fallbacks"])
     for modality, n_folds in lost.items():
         sentences.append(
-            f"In {n_folds} of {len(findings)} outer folds no {modality} feature survived the selection; "
-            "the single best one was kept there."
+            f"In {n_folds} of {len(findings)} outer folds too few {modality} features survived the selection; "
+            "those of largest effect filled up."
         )
     for modality in list_fallbacks(model):
-        sentences.append(f"In the final model no {modality} feature survived the selection; the best one was kept.")
+        sentences.append(
+            f"For the final model too few {modality} features survived the selection; "
+            "those of largest effect filled up."
+        )
     return sentences
 
 
@@ -130,9 +143,16 @@ def describe_comparisons(comparisons: pd.DataFrame) -> str:
 
 
 def scoreboard(scores: pd.DataFrame) -> str:
-    """Return the scores as a text table: one line per model, each value with its interval."""
+    """Return the scores as a text table: one line per model, each value with its interval.
+
+    Where models were scored on different patients, because some lack a modality, a column says on how
+    many: such scores are no like for like.
+    """
     cells = scores[scores["metric"].isin(SHOWN_METRICS)].copy()
     cells["cell"] = [f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for row in cells.itertuples()]
     table = cells.pivot(index="model", columns="metric", values="cell")
     table = table.loc[scores["model"].drop_duplicates(), list(SHOWN_METRICS)]
+    n_patients = scores.groupby("model")["n_patients"].first()
+    if n_patients.nunique() > 1:
+        table["patients"] = n_patients
     return table.rename_axis(index=None, columns=None).to_string()

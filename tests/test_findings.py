@@ -56,6 +56,23 @@ def test_importance_counts_folds_that_did_not_select_as_zero(fitted, findings):
     assert summary.loc[("t1", "f0"), "importance"] == pytest.approx(whole / 2)
 
 
+def test_importance_leaves_out_folds_that_could_not_be_judged(fitted, findings):
+    """Held-out rows of one class have no AUC, so that such a fold says nothing, not zero."""
+    unjudged = {**findings[0], "selected": findings[0]["selected"].assign(importance=np.nan)}
+    whole = findings[0]["selected"].set_index("feature").loc["t1__f0", "importance"]
+    summary = summarize_selection(fitted, [findings[0], unjudged]).set_index(["modality", "feature"])
+    assert summary.loc[("t1", "f0"), "importance"] == pytest.approx(whole)
+    assert summary.loc[("t1", "f0"), "frequency"] == 1
+    assert summarize_selection(fitted, [unjudged, unjudged])["importance"].isna().all()
+
+
+def test_a_fold_without_a_row_of_a_modality_is_inspected(fitted, table):
+    X, y = table
+    found = inspect_fold(fitted, X.assign(**dict.fromkeys(X.filter(like="t2__"), np.nan)), y)["selected"]
+    judged = found["importance"].notna().groupby(found["feature"].str[:2]).any()
+    assert judged.to_dict() == {"t1": True, "t2": False}
+
+
 def test_weights_carry_the_spread_over_folds(fitted, findings):
     summary = summarize_weights(fitted, findings)
     assert list(summary.columns) == ["fusion", "member", "weight", "mean", "low", "high"]
@@ -76,7 +93,7 @@ def test_warnings_name_small_classes_failures_and_fallbacks(fitted, findings, ta
     sentences = " ".join(list_warnings(fitted, y, np.arange(80), failures, findings))
     assert "smaller class has 40 patients" in sentences
     assert "1 image(s) failed" in sentences
-    assert "In 2 of 4 outer folds no t2 feature" in sentences
+    assert "In 2 of 4 outer folds too few t2 features" in sentences
 
 
 def test_failures_are_lines_with_sample_and_modality():
@@ -96,8 +113,11 @@ def test_comparisons_are_lines_with_interval_and_p():
 
 def test_the_scoreboard_keeps_the_order_of_the_models():
     metrics = ("auc", "balanced_accuracy", "recall", "specificity", "brier", "f1")
-    rows = [(model, metric, 0.5, 0.4, 0.6) for model in ("t2", "mean", "a") for metric in metrics]
-    scores = pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])
+    rows = [(model, metric, 0.5, 0.4, 0.6, 30) for model in ("t2", "mean", "a") for metric in metrics]
+    scores = pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n_patients"])
     lines = scoreboard(scores).splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["t2", "mean", "a"]
     assert "0.50 (0.40 to 0.60)" in lines[1]
+    assert "patients" not in lines[0]
+    scores.loc[scores["model"] == "t2", "n_patients"] = 12
+    assert [line.split()[-1] for line in scoreboard(scores).splitlines()] == ["patients", "12", "30", "30"]
