@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse import columns
 from radiofuse.classify import CLASSIFIERS
@@ -41,7 +44,8 @@ def modality_classifier(
     Returns
     -------
     Pipeline
-        Steps ``impute`` (median), ``scale`` (mean 0, variance 1), ``select``, ``classify``.
+        Steps ``impute`` (median), ``scale`` (mean 0, variance 1; 0 for what is constant in the
+        training rows), ``select``, ``classify``.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def modality_classifier(
     """
     steps = {
         "impute": SimpleImputer(strategy="median", keep_empty_features=True),
-        "scale": StandardScaler(),
+        "scale": TrainingScaler(),
         "select": "passthrough" if select is None else lookup(select, SELECTORS, "selector")(),
         "classify": _classifier(classifier, random_state),
     }
@@ -72,6 +76,53 @@ def clinical_classifier(*, random_state: int | None = None) -> Pipeline:
     chosen = make_column_transformer(("passthrough", make_column_selector(pattern)), verbose_feature_names_out=False)
     chain = modality_classifier("logistic", select=None, random_state=random_state)
     return Pipeline([("columns", chosen), *chain.steps])
+
+
+class TrainingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Mean 0 and variance 1 in the training rows; a column that is constant there is 0 in all rows.
+
+    scikit-learn's scaler only centers such a column. A row in which it differs would then bring its raw
+    value, thousands perhaps, next to columns of spread 1, and a classifier that learned nothing of that
+    column would be thrown off by it: a support vector machine answers nothing but the prevalence.
+
+    Attributes
+    ----------
+    scaler_ : StandardScaler
+    constant_ : ndarray of bool, shape (n_features_in_,)
+
+    Examples
+    --------
+    >>> scaler = TrainingScaler().fit([[1.0, 5.0], [3.0, 5.0]])
+    >>> scaler.transform([[2.0, 9000.0]])
+    array([[0., 0.]])
+    """
+
+    _parameter_constraints: dict = {}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn means and spreads.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Complete features: no NaN.
+        """
+        X = validate_data(self, X, dtype=np.float64)
+        self.scaler_ = StandardScaler().fit(X)
+        self.constant_ = self.scaler_.scale_ != np.sqrt(self.scaler_.var_)  # where scikit-learn divides by 1 instead
+        return self
+
+    def transform(self, X):
+        """Return the scaled columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return np.where(self.constant_, 0.0, self.scaler_.transform(X))
 
 
 def _classifier(name: str, random_state: int | None) -> Any:

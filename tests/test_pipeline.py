@@ -1,0 +1,52 @@
+"""The chain of one modality: what is constant in the training rows decides nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from radiofuse.classify import CLASSIFIERS
+from radiofuse.pipeline import TrainingScaler, modality_classifier
+
+
+@parametrize_with_checks([TrainingScaler()])
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+def test_columns_that_vary_are_scaled_as_by_scikit_learn():
+    X = np.random.default_rng(0).normal(3, 5, size=(40, 4))
+    np.testing.assert_array_equal(TrainingScaler().fit_transform(X), StandardScaler().fit_transform(X))
+
+
+def test_constant_up_to_rounding_is_constant():
+    X = np.column_stack([np.full(30, 0.1) + 1e-17 * np.arange(30), np.arange(30.0)])
+    assert TrainingScaler().fit(X).constant_.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("classifier", sorted(CLASSIFIERS))
+def test_what_the_training_rows_never_showed_changes_no_answer(classifier):
+    """A column all NaN in training and one constant there, both far off in a new row."""
+    if classifier == "xgboost":
+        pytest.importorskip("xgboost", reason="the extra `boost` is not installed")
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    X = pd.DataFrame(rng.normal(size=(60, 4)) + y[:, None], columns=[f"t1__f{j}" for j in range(4)])
+    X = X.assign(t1__empty=np.nan, t1__constant=0.0)
+    chain = modality_classifier(classifier, select=None, random_state=0).fit(X, y)
+    strange = X.assign(t1__empty=2000.0, t1__constant=3e4)
+    np.testing.assert_array_equal(chain.predict_proba(strange), chain.predict_proba(X))
+
+
+@pytest.mark.parametrize("classifier", ["logistic", "svm", "brnn", "random_forest"])
+@pytest.mark.parametrize("selector", [None, "three_step", "correlation"])
+@pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
+def test_a_modality_that_is_constant_answers_the_same_for_everyone(classifier, selector):
+    y = np.arange(40) % 2
+    X = pd.DataFrame({"t1__only": np.ones(40)})
+    probability = modality_classifier(classifier, select=selector, random_state=0).fit(X, y).predict_proba(X)[:, 1]
+    assert np.ptp(probability) == 0
+    assert probability[0] == pytest.approx(0.5, abs=0.05)
