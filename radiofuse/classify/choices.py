@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
-from sklearn.svm import SVC
 
 from radiofuse.classify.brnn import BayesianRegularizedNetwork
+from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.errors import RequestError
 
 
@@ -20,15 +18,9 @@ def logistic(random_state: int | None = None) -> LogisticRegression:
     return LogisticRegression(max_iter=1000, random_state=random_state)
 
 
-def svm(random_state: int | None = None) -> CalibratedClassifierCV:
-    """Return a radial-basis support vector machine with Platt's probabilities.
-
-    The sigmoid is fitted on 5-fold scores inside the training rows (so each class needs five), the
-    machine itself on all of them. These five folds know rows, not patients: a patient with several
-    rows makes the probabilities somewhat too sure, and leaves the ranking as it is.
-    """
-    folds = StratifiedKFold(5, shuffle=True, random_state=random_state)
-    return CalibratedClassifierCV(SVC(random_state=random_state), cv=folds, ensemble=False)
+def svm(random_state: int | None = None) -> CalibratedSVC:
+    """Return a radial-basis support vector machine with Platt's probabilities."""
+    return CalibratedSVC(random_state=random_state)
 
 
 def random_forest(random_state: int | None = None) -> RandomForestClassifier:

@@ -35,8 +35,8 @@ class LateFusion(ClassifierMixin, _BaseComposition):
     ----------
     estimators : list of (str, estimator)
         Members: a name and a classifier with ``predict_proba``. In a table the member owns the columns
-        that begin with its name and two underscores. A Pipeline's step ``select`` is handed ``groups``
-        if its ``fit`` takes them, so that patients stay whole in the selector's own folds too.
+        that begin with its name and two underscores. A member, or a step of a Pipeline, is handed
+        ``groups`` if its ``fit`` takes them, so that patients stay whole in its own folds too.
     combine : str, object or list of these, default="mean"
         Keys of ``COMBINERS`` (mean, vote, regression, linear_regression, nonnegative), paths
         ``package.module:Class``, or objects with ``combine``. The first answers ``predict_proba``;

@@ -56,7 +56,7 @@ class Member:
         self._check_classes(y[present])
         estimator, groups = clone(self.estimator), groups if groups is None else groups[present]
         try:
-            return estimator.fit(self.block[present], y[present], **_selector_groups(estimator, groups))
+            return estimator.fit(self.block[present], y[present], **_routed_groups(estimator, groups))
         except ValueError as error:
             error.add_note(f"Raised while fitting member {self.name!r} on {present.sum()} rows.")
             raise
@@ -81,15 +81,19 @@ class Member:
             )
 
 
-def _selector_groups(estimator: Any, groups: np.ndarray | None) -> dict[str, Any]:
-    """Return what hands ``groups`` to a Pipeline's step ``select``, if that step's ``fit`` takes them.
+def _routed_groups(estimator: Any, groups: np.ndarray | None) -> dict[str, Any]:
+    """Return what hands ``groups`` to the estimator, or to each step of a Pipeline, whose ``fit`` takes them.
 
-    Under scikit-learn's metadata routing the step must ask for them, otherwise the prefix addresses it.
+    Under scikit-learn's metadata routing a step must ask for them, otherwise its name addresses it.
     """
-    selector = getattr(estimator, "named_steps", {}).get("select")
-    if groups is None or not hasattr(selector, "fit") or not has_fit_parameter(selector, "groups"):
+    if groups is None:
         return {}
-    if get_config()["enable_metadata_routing"]:
-        selector.set_fit_request(groups=True)
+    if has_fit_parameter(estimator, "groups"):
         return {"groups": groups}
-    return {"select__groups": groups}
+    steps = getattr(estimator, "named_steps", {})
+    takers = {name: step for name, step in steps.items() if hasattr(step, "fit") and has_fit_parameter(step, "groups")}
+    if takers and get_config()["enable_metadata_routing"]:
+        for step in takers.values():
+            step.set_fit_request(groups=True)
+        return {"groups": groups}
+    return {f"{name}__groups": groups for name in takers}

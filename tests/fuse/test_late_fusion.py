@@ -278,6 +278,19 @@ def test_a_selector_that_takes_groups_is_handed_its_rows(cohort, routing):
     np.testing.assert_array_equal(fitted.members_["t2"]["select"].groups_, groups)
 
 
+def test_a_classifier_that_takes_groups_is_handed_them_in_a_pipeline_and_alone(cohort):
+    class Spy(LogisticRegression):
+        def fit(self, X, y, groups=None):
+            self.groups_ = groups
+            return super().fit(X, y)
+
+    table, y, groups = cohort
+    members = [("t1", Pipeline([("scale", StandardScaler()), ("classify", Spy())])), ("t2", Spy())]
+    fitted = LateFusion(members).fit(table, y, groups=groups)
+    np.testing.assert_array_equal(fitted.members_["t1"]["classify"].groups_, groups)
+    np.testing.assert_array_equal(fitted.members_["t2"].groups_, groups)
+
+
 def test_a_selector_without_groups_and_none_at_all_work(cohort):
     table, y, groups = cohort
     plain = Pipeline([("select", SelectKBest(k=2)), ("classify", LogisticRegression())])

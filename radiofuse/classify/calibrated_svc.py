@@ -1,0 +1,139 @@
+"""A support vector machine whose probabilities come from patients that it had not seen."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.svm import SVC
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from radiofuse.errors import CohortError
+
+FOLDS = 5  # fewer where the smallest class has fewer patients
+
+
+class CalibratedSVC(ClassifierMixin, BaseEstimator):
+    """Support vector machine with Platt's probabilities.
+
+    The sigmoid is fitted on out-of-fold scores inside the training rows, the machine itself on all of
+    them. All rows of a patient are in one of these folds: a machine scores rows whose neighbors it
+    learned by heart far from 0, and a sigmoid fitted on such scores is much too sure about strangers.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Price of a row on the wrong side; smaller means smoother.
+    kernel : {"rbf", "linear", "poly", "sigmoid"}, default="rbf"
+        As in scikit-learn's SVC.
+    gamma : float or {"scale", "auto"}, default="scale"
+        Width of the kernel, as in scikit-learn's SVC.
+    random_state : int, RandomState instance or None, default=None
+        Deals the patients to the folds.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    calibrated_ : CalibratedClassifierCV
+
+    References
+    ----------
+    Platt (1999). Probabilistic outputs for support vector machines and comparisons to regularized
+    likelihood methods. Advances in Large Margin Classifiers, 61-74.
+
+    Examples
+    --------
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0], [7.0], [8.0], [9.0], [10.0]], [0, 0, 0, 0, 1, 1, 1, 1]
+    >>> CalibratedSVC(random_state=0).fit(X, y).predict([[1.5], [8.5]])
+    array([0, 1])
+    """
+
+    _parameter_constraints: dict = {
+        "C": [Interval(Real, 0, None, closed="neither")],
+        "kernel": [StrOptions({"rbf", "linear", "poly", "sigmoid"})],
+        "gamma": [StrOptions({"scale", "auto"}), Interval(Real, 0, None, closed="neither")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, C=1.0, *, kernel="rbf", gamma="scale", random_state=None):
+        self.C = C
+        self.kernel = kernel
+        self.gamma = gamma
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, groups=None):
+        """Fit the machine and its sigmoid.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite numbers.
+        y : array-like of shape (n_samples,)
+        groups : array-like of shape (n_samples,), optional
+            The patient of each row; without it each row is a patient.
+
+        Raises
+        ------
+        CohortError
+            If a class has fewer than two patients.
+        ValueError
+            If ``y`` holds one class only.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise ValueError(f"A classifier needs two classes or more; y holds one class only, {self.classes_[0]!r}.")
+        patients = np.arange(len(y)) if groups is None else np.asarray(groups)
+        check_consistent_length(X, patients)
+        machine = SVC(C=self.C, kernel=self.kernel, gamma=self.gamma)
+        self.calibrated_ = CalibratedClassifierCV(machine, cv=self._folds(X, y, patients), ensemble=False).fit(X, y)
+        return self
+
+    def _folds(self, X: np.ndarray, y: np.ndarray, patients: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        fewest = min(len(np.unique(patients[y == label])) for label in self.classes_)
+        if fewest < 2:
+            raise CohortError(
+                "The training table",
+                [
+                    "A support vector machine needs at least two patients of each class to calibrate its "
+                    f"probabilities, and the smallest class has {fewest}. Choose another classifier or add patients."
+                ],
+            )
+        splitter = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=self.random_state)
+        return list(splitter.split(X, y, patients))
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self.calibrated_.predict_proba(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def predict(self, X):
+        """Return the class with the highest probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        probability = self.predict_proba(X)
+        return self.classes_[probability.argmax(axis=1)]
