@@ -18,7 +18,7 @@ from radiofuse.evaluate.intervals import (
     value_and_interval,
 )
 from radiofuse.evaluate.metrics import METRICS
-from radiofuse.evaluate.predictions import check_predictions, mean_over_repeats, repeats_of, rows_of_model
+from radiofuse.evaluate.predictions import by_repeat, check_predictions, repeats_of, rows_of_model
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def compare_models(
     """Compare two models on the patients that both predict.
 
     Difference and interval are those of `score_predictions`: pooled within a repeat, averaged over repeats,
-    patients resampled, the same resamples for both. The p-value of an AUC is DeLong's, on probabilities
-    averaged over the repeats, where each patient has one row and each label two patients or more; of anything
-    else, twice the smaller share of resamples on either side of zero. Both hold the fitted models fixed.
+    patients resampled, the same resamples for both. The p-value of an AUC is DeLong's, of that same mean over
+    the repeats, where each patient has one row and each label two patients or more; of anything else, twice
+    the smaller share of resamples on either side of zero. Both hold the fitted models fixed.
 
     Parameters
     ----------
@@ -161,10 +161,11 @@ def _paired(rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[pd.DataFrame, p
 
 
 def _p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame, draws: np.ndarray) -> tuple[float, str]:
-    mean_a, mean_b = mean_over_repeats(rows_a), mean_over_repeats(rows_b)
-    independent = mean_a["patient_id"].is_unique and mean_a["label"].value_counts().min() >= 2
-    if metric == "auc" and independent:
-        _, p_value = delong_test(mean_a["label"], mean_a["probability"], mean_b["probability"])
+    samples = rows_a.drop_duplicates("sample_id").sort_values("sample_id")
+    scores_a, scores_b = by_repeat(rows_a), by_repeat(rows_b)
+    independent = samples["patient_id"].is_unique and samples["label"].value_counts().min() >= 2
+    if metric == "auc" and independent and not np.isnan(scores_a).any():
+        _, p_value = delong_test(samples["label"], scores_a, scores_b)
         return p_value, "DeLong"
     resampled = draws[1:][~np.isnan(draws[1:])]
     smaller = 1 + min((resampled <= 0).sum(), (resampled >= 0).sum())

@@ -62,7 +62,6 @@ def repeats_of(rows: pd.DataFrame) -> list[Repeat]:
     return [Repeat(*part) for part in zip(*parts, strict=True)]
 
 
-def mean_over_repeats(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per sample of one model: patient, label and probability averaged over the repeats."""
-    by_sample = rows.sort_values(["repeat", "sample_id"]).groupby("sample_id", sort=True)
-    return by_sample.agg({"patient_id": "first", "label": "first", "probability": "mean"}).reset_index()
+def by_repeat(rows: pd.DataFrame) -> np.ndarray:
+    """Return one model's probabilities, shape (n_samples, n_repeats), by sample id; NaN where there is none."""
+    return rows.pivot(index="sample_id", columns="repeat", values="probability").to_numpy()

@@ -39,6 +39,31 @@ def test_delong_equals_its_definition_over_all_pairs():
     np.testing.assert_allclose(found.covariance, expected, atol=1e-14)
 
 
+def test_delong_of_repeats_equals_its_definition_over_all_pairs():
+    """The kernel of a mean AUC is the mean kernel."""
+    rng = np.random.default_rng(0)
+    label, scores = rng.integers(0, 2, 30), rng.integers(0, 6, (30, 2, 4)).astype(float)
+    positive, negative = scores[label == 1], scores[label == 0]
+    psi = np.array([[((p > n) + 0.5 * (p == n)).mean(axis=1) for n in negative] for p in positive])
+    found = delong(label, scores)
+    np.testing.assert_allclose(found.auc, psi.mean(axis=(0, 1)), atol=1e-14)
+    expected = np.cov(psi.mean(axis=1).T) / len(positive) + np.cov(psi.mean(axis=0).T) / len(negative)
+    np.testing.assert_allclose(found.covariance, expected, atol=1e-14)
+
+
+def test_the_p_value_of_repeats_is_of_the_difference_that_is_shown(make_predictions):
+    """One model answers the same in every repeat, the other jumps: their mean answers would rank alike."""
+    rng = np.random.default_rng(0)
+    table = make_predictions(n_patients=100, n_repeats=10, models=("steady",))
+    by_sample = table.groupby("sample_id")["probability"].transform("first")
+    steady = table.assign(probability=by_sample)
+    jumpy = table.assign(model="jumpy", probability=np.clip(by_sample + rng.normal(0, 0.25, len(table)), 0, 1))
+    found = compare_models(pd.concat([steady, jumpy]), "steady", "jumpy")
+    assert found.low > 0
+    assert found.p_value < 0.05
+    assert found.test == "DeLong"
+
+
 def test_comparison_carries_delongs_p_value_of_the_golden_table(golden):
     values, predicted = golden
     ids = [f"s{row:03d}" for row in range(len(predicted))]
