@@ -14,6 +14,7 @@ from radiofuse.evaluate.importance import held_out_importance
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
 MAX_SHOWN_FAILURES = 20
+SMALLEST_P = 0.001  # smaller ones are the normal curve's far tail, which no cohort of hundreds can vouch for
 SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")
 
 
@@ -136,10 +137,14 @@ def describe_comparisons(comparisons: pd.DataFrame) -> str:
     """Return one line per comparison of the answer with another model."""
     lines = [
         f"AUC of {row.a} minus {row.b}: {row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f}), "
-        f"p = {row.p_value:.2g} ({row.test})"
+        f"{_p_value(row.p_value)} ({row.test})"
         for row in comparisons.itertuples()
     ]
     return "\n".join(lines)
+
+
+def _p_value(p: float) -> str:
+    return f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P}"
 
 
 def scoreboard(scores: pd.DataFrame) -> str:

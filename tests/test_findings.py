@@ -109,6 +109,7 @@ def test_comparisons_are_lines_with_interval_and_p():
     row = ("mean", "t1ce", "auc", 0.0213, -0.036, 0.0826, 0.4029, "DeLong", 98)
     table = pd.DataFrame([row], columns="a b metric difference low high p_value test n_patients".split())
     assert describe_comparisons(table) == "AUC of mean minus t1ce: +0.02 (-0.04 to +0.08), p = 0.4 (DeLong)"
+    assert describe_comparisons(table.assign(p_value=7.9e-227)).endswith("p < 0.001 (DeLong)")
 
 
 def test_the_scoreboard_keeps_the_order_of_the_models():

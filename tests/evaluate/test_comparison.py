@@ -7,6 +7,7 @@ from dataclasses import asdict, astuple
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from scipy.stats import norm
 
 from radiofuse.errors import RequestError
@@ -51,17 +52,20 @@ def test_delong_of_repeats_equals_its_definition_over_all_pairs():
     np.testing.assert_allclose(found.covariance, expected, atol=1e-14)
 
 
-def test_the_p_value_of_repeats_is_of_the_difference_that_is_shown(make_predictions):
-    """One model answers the same in every repeat, the other jumps: their mean answers would rank alike."""
+def test_the_p_value_of_repeats_is_of_the_difference_that_is_shown():
+    """One model answers the same in every repeat, the other jumps; their mean answers rank nearly alike."""
     rng = np.random.default_rng(0)
-    table = make_predictions(n_patients=100, n_repeats=10, models=("steady",))
-    by_sample = table.groupby("sample_id")["probability"].transform("first")
-    steady = table.assign(probability=by_sample)
-    jumpy = table.assign(model="jumpy", probability=np.clip(by_sample + rng.normal(0, 0.25, len(table)), 0, 1))
-    found = compare_models(pd.concat([steady, jumpy]), "steady", "jumpy")
-    assert found.low > 0
-    assert found.p_value < 0.05
+    ids, label = [f"s{row:03d}" for row in range(100)], np.arange(100) % 2
+    odds = rng.normal(size=100) + 1.2 * label
+    tables = []
+    for repeat in range(10):
+        rows = pd.DataFrame({"sample_id": ids, "patient_id": ids, "repeat": repeat, "fold": 0, "label": label})
+        tables.append(rows.assign(model="steady", probability=expit(odds)))
+        tables.append(rows.assign(model="jumpy", probability=expit(odds + rng.normal(0, 1.5, 100))))
+    found = compare_models(pd.concat(tables), "steady", "jumpy")
+    spread = (found.high - found.low) / (2 * norm.ppf(0.975))
     assert found.test == "DeLong"
+    assert norm.isf(found.p_value / 2) == pytest.approx(found.difference / spread, rel=0.1)
 
 
 def test_comparison_carries_delongs_p_value_of_the_golden_table(golden):
