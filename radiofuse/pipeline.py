@@ -11,6 +11,7 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse import columns
@@ -50,7 +51,7 @@ def modality_classifier(
     Raises
     ------
     RequestError
-        If a name or an option is unknown.
+        If a name or an option is unknown, or an option has a value that its step refuses.
 
     Examples
     --------
@@ -137,3 +138,15 @@ def _set_options(chain: Pipeline, step: str, options: Mapping[str, Any]) -> None
     if unknown:
         raise RequestError(f"Step {step!r} ({part}) has no option {unknown[0]!r}; its options are {sorted(known)}.")
     chain.set_params(**{f"{step}__{name}": value for name, value in options.items()})
+    if options and hasattr(part, "_parameter_constraints"):
+        _check_values(part)
+    if options.get("min_features") == 0:
+        raise RequestError(f"Step {step!r}: min_features = 0 may leave the classifier no feature; set it to 1 or more.")
+
+
+def _check_values(part: BaseEstimator) -> None:
+    """Refuse wrong values now; scikit-learn does so when the first fold is fitted."""
+    try:
+        part._validate_params()
+    except InvalidParameterError as error:
+        raise RequestError(f"{error}") from None

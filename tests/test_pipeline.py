@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radiofuse.classify import CLASSIFIERS
+from radiofuse.errors import RequestError
 from radiofuse.pipeline import TrainingScaler, modality_classifier
 
 
@@ -50,3 +51,21 @@ def test_a_modality_that_is_constant_answers_the_same_for_everyone(classifier, s
     probability = modality_classifier(classifier, select=selector, random_state=0).fit(X, y).predict_proba(X)[:, 1]
     assert np.ptp(probability) == 0
     assert probability[0] == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threshold": 2}, "'threshold' parameter of ThreeStepSelector must be a float in the range"),
+        ({"min_features": 0}, "min_features = 0 may leave the classifier no feature"),
+        ({"alfa": 0.1}, "has no option 'alfa'"),
+    ],
+)
+def test_options_are_refused_before_anything_is_fitted(options, message):
+    with pytest.raises(RequestError, match=message):
+        modality_classifier("logistic", select_options=options)
+
+
+def test_a_wrong_value_of_a_classifier_is_refused_too():
+    with pytest.raises(RequestError, match="'C' parameter of LogisticRegression"):
+        modality_classifier("logistic", classify_options={"C": -1})

@@ -50,13 +50,16 @@ class Member:
         Raises
         ------
         CohortError
-            If those rows do not hold both classes.
+            If those rows do not hold both classes, or too few patients for the estimator.
         """
         present = self.present
         self._check_classes(y[present])
         estimator, groups = clone(self.estimator), groups if groups is None else groups[present]
         try:
             return estimator.fit(self.block[present], y[present], **_routed_groups(estimator, groups))
+        except CohortError as error:
+            where = f"Modality {self.name}, in the {present.sum()} rows that its classifier is fitted on,"
+            raise CohortError(where, error.problems) from error
         except ValueError as error:
             error.add_note(f"Raised while fitting member {self.name!r} on {present.sum()} rows.")
             raise

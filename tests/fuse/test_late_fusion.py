@@ -264,6 +264,16 @@ def test_fixed_rules_spend_no_fits_on_inner_folds(cohort):
         fusion(["mean", "regression"], cv=50).fit(table[:20], y[:20])
 
 
+def test_an_estimator_that_needs_more_patients_is_named(cohort):
+    class Demanding(LogisticRegression):
+        def fit(self, X, y):
+            raise CohortError("The training table", ["It needs more patients."])
+
+    table, y, _ = cohort
+    with pytest.raises(CohortError, match="Modality t1, in the 120 rows .*\n.*needs more patients"):
+        LateFusion([("t1", Demanding())]).fit(table, y)
+
+
 # ---- groups reach the selector
 
 
