@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from types import ModuleType
 from typing import Any, TypeVar
 
 Task = TypeVar("Task")
@@ -26,7 +32,8 @@ def run_in_children(
     Parameters
     ----------
     function : callable
-        Importable; called in the child as ``function(shared, task)``.
+        Importable; called in the child as ``function(shared, task)``. The program's own script is
+        run again in the children only if function or shared object are defined in it.
     shared : object
         Sent to each child once.
     tasks : iterable
@@ -51,16 +58,17 @@ def _run_pool(function, shared, waiting: deque, in_flight: dict, jobs: int) -> I
         while waiting or in_flight:
             while waiting and len(in_flight) < jobs:
                 task = waiting.popleft()
-                in_flight[_submit(pool, function, task, waiting)] = task
+                in_flight[_submit(pool, function, shared, task, waiting)] = task
             finished, _ = wait(in_flight, return_when=FIRST_COMPLETED)
             for future in finished:
                 result = future.result()  # raises BrokenProcessPool while the task still counts as in flight
                 yield in_flight.pop(future), result
 
 
-def _submit(pool: ProcessPoolExecutor, function, task, waiting: deque) -> Future:
+def _submit(pool: ProcessPoolExecutor, function, shared, task, waiting: deque) -> Future:
     try:
-        return pool.submit(_call, function, task)
+        with _script_hidden_unless_needed(function, shared):  # submitting is what starts a child
+            return pool.submit(_call, function, task)
     except BrokenProcessPool:  # broke before this task was sent: it is under no suspicion
         waiting.appendleft(task)
         raise
@@ -69,7 +77,7 @@ def _submit(pool: ProcessPoolExecutor, function, task, waiting: deque) -> Future
 def _run_alone(function, shared, task) -> Any:
     with _pool(shared, 1) as pool:
         try:
-            return pool.submit(_call, function, task).result()
+            return _submit(pool, function, shared, task, deque()).result()
         except BrokenProcessPool:
             return WORKER_DIED
 
@@ -79,11 +87,30 @@ def _pool(shared: Any, jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_remember, initargs=(shared,))
 
 
+@contextmanager
+def _script_hidden_unless_needed(function: Callable, shared: Any) -> Iterator[None]:
+    """Keep children from running the user's script again: without a ``__main__`` guard they would never end."""
+    script = sys.modules["__main__"]
+    if b"__main__" not in pickle.dumps((function, shared)):
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
 _SHARED: list[Any] = []
 
 
 def _remember(shared: Any) -> None:
     _SHARED[:] = [shared]
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this child when the parent was killed: nobody else would, and it would wait for work forever."""
+    parent_process().join()
+    os._exit(1)
 
 
 def _call(function, task) -> Any:

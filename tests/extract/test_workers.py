@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
@@ -40,3 +42,38 @@ def test_a_worker_killed_once_costs_nothing(tmp_path):
 
 def test_no_tasks_start_no_process():
     assert list(run_in_children(double_or_die, 2, [], jobs=2)) == []
+
+
+UNGUARDED = """
+import operator
+from radiofuse.extract.workers import run_in_children
+print(sorted(result for _, result in run_in_children(operator.mul, 2, range(3), jobs=2)))
+"""
+
+
+def test_a_script_without_a_main_guard_is_not_run_again_in_the_children(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("[0, 2, 4]\n", "")
+
+
+KILLED = """
+import os, signal
+from radiofuse.extract.workers import run_in_children
+
+def itself(shared, task):
+    return task
+
+if __name__ == "__main__":
+    for _ in run_in_children(itself, None, range(100), jobs=1):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_children_of_a_killed_parent_end(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    # The pipe closes when the last process that holds it is gone: a child that stays on would run into the timeout.
+    done = subprocess.run([sys.executable, script], capture_output=True, timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
