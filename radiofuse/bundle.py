@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pandas as pd
@@ -104,8 +105,7 @@ def save_bundle(
         If the folder holds something else, or cannot be written.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / CHECKSUMS).is_file():
-        raise BundleError(f"{folder} exists and is no bundle; name another output folder.")
+    check_target(folder)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         _write_files(aside, model, recipe, description, tables)
@@ -117,6 +117,18 @@ def save_bundle(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
+
+
+def check_target(folder: Path) -> None:
+    """Raise a BundleError unless a bundle can be written to ``folder``: a run asks before it begins."""
+    if folder.exists() and not (folder / CHECKSUMS).is_file():
+        raise BundleError(f"{folder} exists and is no bundle; name another output folder.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise BundleError(f"{folder.parent} is no folder that can be written to ({error}). Choose --out.") from error
 
 
 def _write_files(folder: Path, model, recipe, description, tables) -> None:

@@ -627,6 +627,8 @@ def _label_problems(cohort: pd.DataFrame, labels: list[str], n_folds: int | None
 
 def _small_classes(known: pd.DataFrame, label: str, n_folds: int) -> list[Problem]:
     patients = {value: known.loc[known[label] == value, PATIENT].nunique() for value in (0, 1)}
+    if n_folds and not all(patients.values()):
+        return [Problem(f"Every known {label} is {max(patients, key=patients.get)}", advice="Both 0 and 1 are needed.")]
     small = [f"{value} ({count} patients)" for value, count in patients.items() if count < n_folds]
     return _problems(f"Classes of {label} with fewer patients than the {n_folds} folds", small, "Use fewer folds.")
 

@@ -157,11 +157,15 @@ def main(
         )
     _cli.write_aside(out, lambda path: predictions.to_csv(path, index=False))
     _cli.say(list_failures(failures))
-    unusable = predictions["probability"].isna().sum()
-    if unusable:
-        _cli.say(f"{unusable} sample(s) have no usable modality and so no probability.")
+    if len(failures):
+        table = out.with_name(f"{out.stem}_failures.csv")
+        _cli.write_aside(table, lambda path: failures.to_csv(path, index=False))
+        _cli.say(f"Table of failures: {table}")
+    unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
+    if len(unusable):
+        _cli.say(f"Without a usable modality, and so without a probability: {', '.join(unusable)}.")
     print(f"Probabilities of {len(predictions)} samples: {out}")
-    raise typer.Exit(_cli.INPUT if len(failures) or unusable else _cli.DONE)
+    raise typer.Exit(_cli.INPUT if len(failures) or len(unusable) else _cli.DONE)
 
 
 if __name__ == "__main__":

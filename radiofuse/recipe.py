@@ -32,7 +32,7 @@ class Cohort(_Part):
     participants: str | None = None
     label: str
     ignore: tuple[str, ...] = ()
-    modalities: tuple[str, ...] | None = None
+    modalities: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     mask_label: str | int | tuple[int, ...] | None = None
 
     @model_validator(mode="after")
@@ -88,7 +88,7 @@ class Recipe(_Part):
     folder: Path
     text: str
     title: str
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     cohort: Cohort
     radiomics: Radiomics = Radiomics()
     select: Step = Step(method="three_step")
@@ -187,6 +187,15 @@ def _explain(name: str, error: ValidationError | TypeError) -> str:
 
 
 def _sentence(item: dict) -> str:
-    if item["type"] == "extra_forbidden":
-        return "unknown entry; check its spelling and its table"
-    return f"{item['msg']}, got {item['input']!r}" if item["type"] != "missing" else "is missing"
+    if item["type"] in _SENTENCES:
+        return _SENTENCES[item["type"]].format(got=item["input"])
+    return f"{item['msg'].removeprefix('Value error, ')}, got {item['input']!r}"
+
+
+_SENTENCES = {  # where pydantic speaks of Python, not of TOML
+    "missing": "is missing",
+    "extra_forbidden": "unknown entry; check its spelling and its table",
+    "tuple_type": 'should be a list, as ["a", "b"], got {got!r}',
+    "too_short": "is an empty list; name at least one, or leave the entry out",
+    "model_type": "should be a table of entries, got {got!r}",
+}

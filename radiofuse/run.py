@@ -58,8 +58,8 @@ def run_recipe(
     from radiofuse.report import write_report
 
     recipe = read_recipe(path)
-    _require_report_extra()
     out = Path(out) if out else Path("out") / recipe.name
+    _refuse_early(recipe, out)
     data = prepare(recipe, out, store=store, n_jobs=n_jobs, progress=progress)
     trial = evaluate(recipe, data, n_jobs=n_jobs, progress=progress)
     bundle = conclude(recipe, data, trial, out / "bundle", n_jobs=n_jobs)
@@ -158,6 +158,7 @@ def _labeled_rows(recipe: Any, cohort: Any, features: Any, extractor: Any) -> Da
         raise CohortError("The cohort", ["no modality has a feature: every image failed or none is named."])
     imaged = features.table[[c for name in modalities for c in grouped[name]]].notna().any(axis=1)
     known = rows[label].notna()
+    _require_both_classes(rows[known & imaged], recipe, features.failures)
     used = rows.index[known & imaged].sort_values()  # the fitted model must not depend on the order of the table
     return Data(
         cohort=cohort,
@@ -169,6 +170,20 @@ def _labeled_rows(recipe: Any, cohort: Any, features: Any, extractor: Any) -> Da
         failures=features.failures,
         settings=_describe_settings(recipe, extractor, features.extraction),
     )
+
+
+def _require_both_classes(rows: Any, recipe: Any, failures: Any) -> None:
+    """Say which images failed where too few patients are left for the folds because of them."""
+    from radiofuse.findings import list_failures
+
+    label, folds = recipe.cohort.label, recipe.evaluation.folds
+    patients = {value: rows.loc[rows[label] == value, "patient_id"].nunique() for value in (0, 1)}
+    if min(patients.values()) < folds:
+        left = (
+            f"{patients[0]} patients with {label} = 0 and {patients[1]} with {label} = 1 have a usable modality; "
+            f"{folds} folds need {folds} of each."
+        )
+        raise CohortError("The cohort", [left, *([list_failures(failures)] if len(failures) else [])])
 
 
 def _flow(rows: Any, known: Any, imaged: Any, failures: Any) -> Any:
@@ -312,6 +327,20 @@ def _describe_protocol(recipe: Any) -> dict[str, Any]:
         "primary": recipe.fusion.combine[0],
         "seed": recipe.seed,
     }
+
+
+def _refuse_early(recipe: Any, out: Path) -> None:
+    """Find what would end the run at its last step, or after hours of extraction, before it begins."""
+    from radiofuse.bundle import check_target
+    from radiofuse.fuse import COMBINERS
+    from radiofuse.plugins import lookup
+    from radiofuse.recipe import build_model
+
+    _require_report_extra()
+    check_target(out / "bundle")
+    build_model(recipe, ["any"])
+    for name in recipe.fusion.combine:
+        lookup(name, COMBINERS, "combiner")
 
 
 def _require_report_extra() -> None:

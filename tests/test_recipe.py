@@ -47,6 +47,11 @@ def test_every_problem_is_listed(tmp_path):
         ("[cohort]\ntable = 'a.csv'", "cohort.label: is missing"),
         ("[cohort", "not a readable TOML"),
         ("name = 'x'" + MINIMAL, "cannot be used"),
+        ("seed = -1" + MINIMAL, "seed: Input should be greater than or equal to 0"),
+        ("seed = 4294967296" + MINIMAL, "seed: Input should be less than 4294967296"),
+        (MINIMAL + "modalities = []", "cohort.modalities: is an empty list"),
+        (MINIMAL + "[fusion]\ncombine = 'mean'", "fusion.combine: should be a list"),
+        (MINIMAL + "[[select]]", "select: should be a table"),
     ],
 )
 def test_wrong_recipes_get_a_sentence(tmp_path, text, expected):

@@ -195,3 +195,52 @@ def test_a_missing_recipe_is_one_sentence(tmp_path):
     assert result.exit_code == 2
     assert "There is no recipe" in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"mean", ', '"maen", ', "No combiner is called 'maen'"),
+        ('"logistic"', '"logistik"', "No classifier is called 'logistik'"),
+    ],
+)
+def test_a_misspelt_name_is_refused_before_anything_is_extracted(tmp_path, old, new, said):
+    recipe = write_study(tmp_path)
+    recipe.write_text(recipe.read_text().replace(old, new))
+    result = CliRunner().invoke(run_app, [str(recipe), "--out", str(tmp_path / "out"), "--store", str(tmp_path / "s")])
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("out", ["file", "file/below", "other"])
+def test_a_useless_output_folder_is_refused_before_anything_is_extracted(tmp_path, out):
+    (tmp_path / "file").touch()
+    (tmp_path / "other" / "bundle").mkdir(parents=True)
+    options = ["--out", str(tmp_path / out), "--store", str(tmp_path / "s")]
+    result = CliRunner().invoke(run_app, [str(write_study(tmp_path)), *options])
+    assert result.exit_code == 3
+    assert str(tmp_path / out) in result.stderr
+    assert not (tmp_path / "s").exists()
+
+
+def test_when_every_image_fails_the_images_are_named(study, tmp_path):
+    shutil.copytree(study / "phantom", tmp_path / "phantom")
+    for mask in (tmp_path / "phantom").rglob("*mask*.nii.gz"):
+        mask.unlink()
+    options = ["--out", str(tmp_path / "out"), "--store", str(tmp_path / "s")]
+    result = CliRunner().invoke(run_app, [str(write_study(tmp_path)), *options])
+    assert result.exit_code == 3
+    assert "0 patients with idh = 0" in result.stderr
+    assert "phantom-001 (t1) file_missing" in result.stderr
+
+
+def test_prediction_names_what_failed_on_the_terminal_and_in_a_table(study, tmp_path):
+    shutil.copytree(study / "phantom", tmp_path / "phantom")
+    (tmp_path / "phantom" / "images" / "phantom-001" / "phantom-001_mask.nii.gz").unlink()
+    options = ["--out", str(tmp_path / "p.csv"), "--store", str(study / "store")]
+    cohort = str(tmp_path / "phantom" / "cohort.csv")
+    result = CliRunner().invoke(predict_app, [str(study / "out"), cohort, *options])
+    assert result.exit_code == 3
+    assert "without a probability: phantom-001." in result.stderr
+    assert set(pd.read_csv(tmp_path / "p_failures.csv")["sample_id"]) == {"phantom-001"}
