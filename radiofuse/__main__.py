@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from contextlib import suppress
 
 from radiofuse import __version__
 
@@ -22,7 +23,8 @@ def main() -> None:
     """Run ``radiofuse COMMAND …``, or print the list of commands."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_listing())
+        with suppress(BrokenPipeError):  # `| head` has read enough
+            print(_listing(), flush=True)
         return
     if arguments[0] == "--version":
         print(f"radiofuse {__version__}")

@@ -36,15 +36,28 @@ def answers(command: Callable) -> Callable:
     def wrapped(*args, **kwargs):
         _configure_logging()
         try:
-            return command(*args, **kwargs)
+            try:
+                return command(*args, **kwargs)
+            finally:
+                sys.stdout.flush()  # here, where a closed pipe can still be answered
         except RadiofuseError as error:
             say(f"Error: {error}")
             raise typer.Exit(error.exit_code) from None
+        except BrokenPipeError:  # `| head` has read enough: nothing is wrong
+            _write_no_more()
+            raise typer.Exit(DONE) from None
+        except OSError as error:  # a full disk, a network folder that is gone
+            say(f"Error: The operating system refuses: {error}. Make room or check the path, then run it again.")
+            raise typer.Exit(INPUT) from None
         except KeyboardInterrupt:
             say("Interrupted. What was finished is stored; run the same command again to go on.")
             raise typer.Exit(INTERRUPTED) from None
 
     return wrapped
+
+
+def _write_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(text: str) -> None:
@@ -68,7 +81,8 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
         write(aside)
         aside.replace(path)
     except OSError as error:
-        raise RequestError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
+        reason = f"{path.parent} is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise RequestError(f"{path} cannot be written: {reason}. Choose another place.") from error
     finally:
         with suppress(OSError):  # what could not be written is not there to remove
             aside.unlink()

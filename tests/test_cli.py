@@ -70,6 +70,32 @@ def test_a_fault_of_ours_exits_with_one_and_keeps_its_traceback():
     assert isinstance(result.exception, ZeroDivisionError)
 
 
+def test_what_the_operating_system_refuses_is_a_sentence():
+    result = run_command(raising(OSError(28, "No space left on device", "x.nii.gz")))
+    assert result.exit_code == _cli.INPUT
+    assert result.stderr.startswith("Error: The operating system refuses: [Errno 28] No space left on device")
+
+
+MUCH_TO_SAY = """
+from radiofuse import _cli
+app = _cli.command_app("A command of the tests.")
+@app.command()
+@_cli.answers
+def talk(words: str = ""):
+    print("word " * 100000)
+app()
+"""
+
+
+@pytest.mark.parametrize("program", [["-c", MUCH_TO_SAY, "--words", "x"], ["-m", "radiofuse"]])
+def test_a_reader_who_has_had_enough_is_no_fault(program):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, *program], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_wrong_option_exits_with_two():
     app = _cli.command_app("A command of the tests.")
     app.command()(_cli.answers(lambda: None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from radiofuse.errors import RequestError
@@ -16,7 +17,8 @@ def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
     Parameters
     ----------
     bundle : str or Path
-        The bundle folder. Its tables and descriptions are read; the model is never opened.
+        The bundle folder, or the output folder of a run that holds one. Its tables and
+        descriptions are read; the model is never opened.
     path : str or Path, optional
         Where to write; by default ``report.html`` beside the bundle folder. The file is
         written aside and renamed, so that a reader never sees half of it.
@@ -47,6 +49,8 @@ def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
             f"The report needs the package {missing.name}; install the extra: pip install 'radiofuse[report]'."
         ) from missing
     bundle = Path(bundle)
+    if (bundle / "bundle" / "bundle.json").is_file():
+        bundle = bundle / "bundle"
     target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
     _refuse_inside(bundle, target)
     _replace(target, render_page(read_contents(bundle)))
@@ -67,7 +71,8 @@ def _replace(target: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8", errors="replace")
         aside.replace(target)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # what could not be written is not there to remove
+            aside.unlink()
         raise RequestError(
             f"The report cannot be written to {target} ({error.strerror}). Name another file with --out."
         ) from error

@@ -16,7 +16,7 @@ app = command_app("Write the HTML report of a bundle: scores, curves, features a
 @app.command()
 @answers
 def report(
-    bundle: Annotated[Path, typer.Argument(help="The bundle folder that a run has written.")],
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: report.html beside the bundle.")] = None,
 ) -> None:
     """Write the HTML report of a bundle and print its path."""

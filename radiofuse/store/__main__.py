@@ -98,7 +98,10 @@ def _open(root: Path) -> FeatureStore:
 
     if not root.exists():
         raise RequestError(f"There is no feature store at {root}. Name it with --store.")
-    return FeatureStore(root)
+    store = FeatureStore(root)
+    if not (root / "blocks").is_dir() and any(root.iterdir()):  # gc must not clean somebody's folder
+        raise RequestError(f"{root} is a folder, but no feature store. Name one with --store.")
+    return store
 
 
 if __name__ == "__main__":

@@ -40,3 +40,17 @@ def test_help_loads_nothing_heavy():
     script = f"import sys, radiofuse.report.__main__; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_takes_the_folder_of_a_run_as_predict_does(tmp_path):
+    make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean",))
+    result = CliRunner().invoke(app, [str(tmp_path)])
+    assert (result.exit_code, result.stdout.strip()) == (0, str(tmp_path / "report.html"))
+
+
+def test_a_place_below_a_file_is_one_sentence(tmp_path):
+    bundle = make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean",))
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(app, [str(bundle), "--out", str(tmp_path / "file" / "report.html")])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: The report cannot be written to")

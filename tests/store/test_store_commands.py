@@ -66,3 +66,13 @@ def test_a_store_that_is_not_there_is_a_wrong_request(command, store, name):
     assert answer.exit_code == 2
     assert answer.stderr == f"Error: There is no feature store at {store.root}. Name it with --store.\n"
     assert not store.root.exists()
+
+
+@pytest.mark.parametrize("name", ["ls", "verify", "gc"])
+def test_a_folder_of_other_things_is_no_store(command, store, name):
+    store.root.mkdir()
+    (store.root / ".mine.tmp").touch()
+    answer = command(name)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "but no feature store" in answer.stderr
+    assert (store.root / ".mine.tmp").exists()
