@@ -23,7 +23,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
 LAYERS = (
-    {"errors", "columns", "plugins", "lazy"},
+    {"errors", "columns", "plugins", "lazy", "routing"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "select", "classify", "fuse", "evaluate"},

@@ -16,12 +16,12 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
+from radiofuse.routing import routed_groups
 
 _NUMBER = re.compile(r"\d+")
 logger = logging.getLogger(__name__)
@@ -84,7 +84,8 @@ def cross_validated_predictions(
     y : array-like of shape (n_samples,)
         Labels, 0 or 1.
     groups : array-like of shape (n_samples,), optional
-        Patient of each row; without it each sample is a patient. Also passed to a ``fit`` that names it.
+        Patient of each row; without it each sample is a patient. Also handed to the model, or to each step of a
+        Pipeline, whose ``fit`` takes ``groups``.
     cv : int, default=5
         Folds per repeat.
     n_repeats : int, default=1
@@ -239,8 +240,7 @@ def _take(X: ArrayLike | pd.DataFrame, positions: pd.Index) -> ArrayLike | pd.Da
 
 
 def _fit(model: BaseEstimator, X: ArrayLike | pd.DataFrame, rows: pd.DataFrame) -> BaseEstimator:
-    groups = {"groups": rows["patient_id"].to_numpy()} if has_fit_parameter(model, "groups") else {}
-    return model.fit(X, rows["label"].to_numpy(), **groups)
+    return model.fit(X, rows["label"].to_numpy(), **routed_groups(model, rows["patient_id"].to_numpy()))
 
 
 def _answers(fitted: BaseEstimator, name: str, X: ArrayLike | pd.DataFrame) -> pd.DataFrame:

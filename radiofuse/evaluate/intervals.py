@@ -90,16 +90,17 @@ def score_predictions(
     """
     check_predictions(predictions)
     seed = draw_seed(random_state)
-    scores = []
+    scores, left_out = [], {}
     for model in predictions["model"].unique():
         rows = rows_of_model(predictions, model)
         n_patients = rows["patient_id"].nunique()
         counts = multiplicities(n_patients, n_resamples, seed)
         draws = resampled_scores(repeats_of(rows), METRICS, counts, threshold)
-        _say_what_was_left_out(model, draws["auc"])
+        left_out[model] = np.isnan(draws["auc"])
         for metric in METRICS:
             value, low, high = value_and_interval(draws[metric], confidence)
             scores.append((model, metric, value, low, high, rows["sample_id"].nunique(), n_patients))
+    _say_what_was_left_out(left_out)
     columns = ["model", "metric", "value", "low", "high", "n_samples", "n_patients"]
     return pd.DataFrame(scores, columns=columns)
 
@@ -142,14 +143,19 @@ def value_and_interval(draws: np.ndarray, confidence: float) -> tuple[float, flo
     return float(value), float(low), float(high)
 
 
-def _say_what_was_left_out(model: str, draws: np.ndarray) -> None:
-    left_out = int(np.isnan(draws[1:]).sum())
-    if np.isnan(draws[0]):
-        logger.warning("All rows of model %s have one label: AUC and what else needs both does not exist.", model)
-    elif left_out:
+def _say_what_was_left_out(left_out: dict[str, np.ndarray]) -> None:
+    """Say once which models have rows of one label only, and how many resamples had."""
+    one_label = [model for model, missing in left_out.items() if missing[0]]
+    if one_label:
         logger.warning(
-            "Model %s: %d of %d resamples have one label only and are left out of the intervals that need both.",
-            model,
-            left_out,
-            draws.size - 1,
+            "All rows of %s have one label: AUC and what else needs both does not exist.", ", ".join(one_label)
+        )
+    counts = {model: int(missing[1:].sum()) for model, missing in left_out.items() if not missing[0]}
+    worst = max(counts, key=counts.get, default=None)
+    if worst is not None and counts[worst]:
+        logger.warning(
+            "Up to %d of %d resamples (%s) have one label only and are left out of the intervals that need both.",
+            counts[worst],
+            left_out[worst].size - 1,
+            worst,
         )

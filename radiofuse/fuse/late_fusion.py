@@ -208,7 +208,9 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         learners = [combiner for combiner in self.combiners_.values() if hasattr(combiner, "fit")]
         self.out_of_fold_ = self._out_of_fold(members, y, groups) if learners else None
         for combiner in learners:
-            combiner.fit(self.out_of_fold_.to_numpy(), y)
+            P = self.out_of_fold_.to_numpy()
+            known = ~np.isnan(P).all(axis=1)  # a row's only member may have gone without its inner fold
+            combiner.fit(P[known], y[known])
 
     def _out_of_fold(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
         folds = inner_folds(self.cv, y, groups, self.random_state)

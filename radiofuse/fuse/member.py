@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import get_config
 from sklearn.base import clone
-from sklearn.utils.validation import has_fit_parameter
 
 from radiofuse.errors import CohortError
+from radiofuse.routing import routed_groups
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Member:
         self._check_classes(y[present])
         estimator, groups = clone(self.estimator), groups if groups is None else groups[present]
         try:
-            return estimator.fit(self.block[present], y[present], **_routed_groups(estimator, groups))
+            return estimator.fit(self.block[present], y[present], **routed_groups(estimator, groups))
         except CohortError as error:
             where = f"Modality {self.name}, in the {present.sum()} rows that its classifier is fitted on,"
             raise CohortError(where, error.problems) from error
@@ -65,9 +65,17 @@ class Member:
             raise
 
     def out_of_fold(self, train, test, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-        """Return the probabilities of the rows ``test`` by a clone fitted on the rows ``train``."""
+        """Return the probabilities of the rows ``test`` by a clone fitted on the rows ``train``.
+
+        All NaN, with a warning, where too few rows of an inner fold have the modality to fit anything:
+        the combiners then learn from the members there are, as they do in rows that lack it.
+        """
         learner = Member(self.name, self.estimator, self.block.iloc[train])
-        fitted = learner.fit(y[train], groups if groups is None else groups[train])
+        try:
+            fitted = learner.fit(y[train], groups if groups is None else groups[train])
+        except CohortError as error:
+            warnings.warn(f"An inner fold goes without {self.name}. {error}", stacklevel=2)
+            return np.full(len(test), np.nan)
         return Member(self.name, fitted, self.block.iloc[test]).probability()
 
     def _check_classes(self, y: np.ndarray) -> None:
@@ -82,21 +90,3 @@ class Member:
                     f"that have it, or lower the number of folds."
                 ],
             )
-
-
-def _routed_groups(estimator: Any, groups: np.ndarray | None) -> dict[str, Any]:
-    """Return what hands ``groups`` to the estimator, or to each step of a Pipeline, whose ``fit`` takes them.
-
-    Under scikit-learn's metadata routing a step must ask for them, otherwise its name addresses it.
-    """
-    if groups is None:
-        return {}
-    if has_fit_parameter(estimator, "groups"):
-        return {"groups": groups}
-    steps = getattr(estimator, "named_steps", {})
-    takers = {name: step for name, step in steps.items() if hasattr(step, "fit") and has_fit_parameter(step, "groups")}
-    if takers and get_config()["enable_metadata_routing"]:
-        for step in takers.values():
-            step.set_fit_request(groups=True)
-        return {"groups": groups}
-    return {f"{name}__groups": groups for name in takers}

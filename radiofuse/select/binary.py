@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.multiclass import check_classification_targets
 
+from radiofuse.errors import CohortError
+
 
 def require_binary_target(y: np.ndarray) -> np.ndarray:
     """Return the two classes of ``y``, sorted; the second is the positive one.
@@ -13,7 +15,7 @@ def require_binary_target(y: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If ``y`` is not a class label, or holds one class, or more than two.
+        If ``y`` is not a class label; a CohortError, which is one too, if it holds one class, or more than two.
 
     Examples
     --------
@@ -24,7 +26,9 @@ def require_binary_target(y: np.ndarray) -> np.ndarray:
     classes = np.unique(y)
     if len(classes) != 2:
         found = "1 class" if len(classes) == 1 else f"{len(classes)} classes"
-        raise ValueError(f"Selection compares two classes, but y holds {found}. Pass a binary label.")
+        raise CohortError(
+            "The training table", [f"Selection compares two classes, but y holds {found}. Pass a binary label."]
+        )
     return classes
 
 

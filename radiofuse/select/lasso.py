@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from radiofuse.errors import CohortError
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.lasso_path import LassoPath, lasso_path_cv
 from radiofuse.select.shortfall import fill_up
@@ -27,7 +28,7 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
 
     Raises
     ------
-    ValueError
+    CohortError
         If a class has fewer than two members.
 
     Examples
@@ -37,9 +38,10 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
     """
     members = [len(np.unique(groups[y == label])) if groups is not None else np.sum(y == label) for label in (0, 1)]
     if min(members) < 2:
-        raise ValueError(
-            f"Cross-validating the LASSO needs at least 2 {'rows' if groups is None else 'groups'} of each class; "
-            f"the smaller one has {min(members)}. Pass more training data."
+        unit = "rows" if groups is None else "patients"
+        raise CohortError(
+            "The training table",
+            [f"The LASSO's folds need at least 2 {unit} of each class; the smaller one has {min(members)}. Add some."],
         )
     order = np.arange(len(y)) if groups is None else np.argsort(groups, kind="stable")
     whole = groups is None or len(np.unique(groups)) == len(groups)  # then rows may be dealt alone, which is far faster

@@ -109,7 +109,7 @@ def test_a_small_class_gets_as_many_folds_as_members():
 
 
 @pytest.mark.parametrize(
-    ("groups", "unit"), [(None, "rows"), (np.r_[np.arange(10), [99] * 10], "groups")], ids=["rows", "groups"]
+    ("groups", "unit"), [(None, "rows"), (np.r_[np.arange(10), [99] * 10], "patients")], ids=["rows", "groups"]
 )
 def test_a_class_of_one_is_refused(groups, unit):
     y = np.repeat([0, 1], [19, 1]) if groups is None else np.repeat([0, 1], 10)
