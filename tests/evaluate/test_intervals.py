@@ -113,7 +113,7 @@ def test_resamples_of_one_label_are_left_out_and_counted(make_predictions, caplo
     counts = multiplicities(6, 300, draw_seed(0))[:, 1:]
     expected = int(((counts[0] == 0) | (counts[0] == 6)).sum())
     assert expected > 50
-    assert f"{expected} of 300 resamples have one label only" in caplog.text
+    assert f"{expected} of 300 resamples (t1) have one label only" in caplog.text
 
 
 def test_model_whose_rows_have_one_label_has_no_auc_but_an_accuracy(make_predictions, caplog):
