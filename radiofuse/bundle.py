@@ -172,7 +172,8 @@ def load_bundle(folder: str | Path) -> Bundle:
     Raises
     ------
     BundleError
-        If a file is missing, damaged or unknown; nothing is unpickled then.
+        If a file is missing, damaged or unknown, when nothing is unpickled; or if the model needs
+        a module that cannot be imported.
 
     Warns
     -----
@@ -189,7 +190,14 @@ def load_bundle(folder: str | Path) -> Bundle:
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    return Bundle(folder, joblib.load(folder / MODEL), description)
+    try:
+        model = joblib.load(folder / MODEL)
+    except (ImportError, AttributeError) as error:
+        raise BundleError(
+            f"The model of {folder} was built with code that is not here ({error}). "
+            "Put the module of its own selector or classifier on the path (PYTHONPATH)."
+        ) from error
+    return Bundle(folder, model, description)
 
 
 def verify_bundle(folder: Path) -> None:

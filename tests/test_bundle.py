@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 
 import pandas as pd
 import pytest
@@ -122,3 +124,17 @@ def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(saved, tmp_path)
     with pytest.raises(BundleError, match="is no bundle"):
         save_bundle(other, model=None, recipe="", description=DESCRIPTION, tables=tables)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
+    (tmp_path / "own_classifier.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\nclass Own(LogisticRegression): pass\n"
+    )
+    with monkeypatch.context() as path:
+        path.syspath_prepend(tmp_path)
+        model = importlib.import_module("own_classifier").Own()
+        tables = {name: pd.DataFrame({"sample_id": []}) for name in TABLES}
+        folder = save_bundle(tmp_path / "b", model=model, recipe="", description=DESCRIPTION, tables=tables)
+    monkeypatch.delitem(sys.modules, "own_classifier")
+    with pytest.raises(BundleError, match=r"No module named 'own_classifier'.*PYTHONPATH"):
+        load_bundle(folder)
