@@ -182,9 +182,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     """
     import joblib
 
-    folder = Path(folder)
-    if (folder / "bundle" / CHECKSUMS).is_file():
-        folder = folder / "bundle"
+    folder = find_bundle(folder)
     verify_bundle(folder)
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     for sentence in version_differences(environment, read_environment()):
@@ -198,6 +196,12 @@ def load_bundle(folder: str | Path) -> Bundle:
             "Put the module of its own selector or classifier on the path (PYTHONPATH)."
         ) from error
     return Bundle(folder, model, description)
+
+
+def find_bundle(folder: str | Path) -> Path:
+    """Return the bundle folder: the one given, or the one inside the output folder of a run."""
+    inside = Path(folder) / "bundle"
+    return inside if (inside / CHECKSUMS).is_file() else Path(folder)
 
 
 def verify_bundle(folder: Path) -> None:

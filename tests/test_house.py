@@ -23,13 +23,13 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
 LAYERS = (
-    {"errors", "columns", "plugins", "lazy", "routing"},
+    {"errors", "columns", "plugins", "lazy", "routing", "aside"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "select", "classify", "fuse", "evaluate"},
     {"bundle", "report", "datasets", "pipeline", "findings"},
     {"recipe"},
-    {"run", "predict", "_cli", "__main__"},
+    {"run", "study", "trial", "predict", "_cli", "__main__"},
 )
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 MEET_WITHIN = (0, len(LAYERS) - 1)  # rooms of these layers may import each other

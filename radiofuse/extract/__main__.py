@@ -47,10 +47,11 @@ def _from_options(cohort: Path, settings: str, label: str | None, backend: str) 
 
 def _from_recipe(path: Path) -> tuple[Any, Any]:
     from radiofuse.recipe import read_recipe
-    from radiofuse.run import make_extractor, read_recipe_cohort
+    from radiofuse.study import cohort_table, make_extractor, read_recipe_cohort
 
     recipe = read_recipe(path)
-    return read_recipe_cohort(recipe, Path("out") / recipe.name), make_extractor(recipe)
+    table = cohort_table(recipe, Path("out") / recipe.name)
+    return read_recipe_cohort(recipe, table), make_extractor(recipe)
 
 
 def parse_label(text: str | None) -> str | int | list[int] | None:
@@ -96,7 +97,7 @@ def _report(extraction: Any, path: Path) -> None:
     print(f"Block: {extraction.block.name} ({len(extraction.block.feature_names)} features)")
     if len(extraction.failures):
         _cli.say(list_failures(extraction.failures))
-        _cli.write_aside(path, lambda aside: extraction.failures.to_csv(aside, index=False))
+        _cli.write_aside(path, lambda file: extraction.failures.to_csv(file, index=False))
         _cli.say(f"Table of failures: {path}")
 
 

@@ -17,8 +17,7 @@ def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
     Parameters
     ----------
     bundle : str or Path
-        The bundle folder, or the output folder of a run that holds one. Its tables and
-        descriptions are read; the model is never opened.
+        The bundle folder. Its tables and descriptions are read; the model is never opened.
     path : str or Path, optional
         Where to write; by default ``report.html`` beside the bundle folder. The file is
         written aside and renamed, so that a reader never sees half of it.
@@ -49,8 +48,6 @@ def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
             f"The report needs the package {missing.name}; install the extra: pip install 'radiofuse[report]'."
         ) from missing
     bundle = Path(bundle)
-    if (bundle / "bundle" / "bundle.json").is_file():
-        bundle = bundle / "bundle"
     target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
     _refuse_inside(bundle, target)
     _replace(target, render_page(read_contents(bundle)))

@@ -19,8 +19,12 @@ def report(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: report.html beside the bundle.")] = None,
 ) -> None:
-    """Write the HTML report of a bundle and print its path."""
-    print(write_report(bundle, out))
+    """Write the HTML report of a bundle whose files are as they were written, and print its path."""
+    from radiofuse.bundle import find_bundle, verify_bundle
+
+    folder = find_bundle(bundle)
+    verify_bundle(folder)
+    print(write_report(folder, out))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pandas as pd
 
 from radiofuse.columns import join
 from radiofuse.report.contents import FUSION, MODALITY, REFERENCE, Contents
-from radiofuse.report.wording import DIGITS, METRICS, MISSING, Estimate, count, estimate, number, percent
+from radiofuse.report.wording import DIGITS, METRICS, MISSING, Estimate, count, estimate, number, p_value, percent
 
 Row = tuple[str | Estimate, ...]
 TOP_FEATURES = 10
@@ -86,7 +86,7 @@ def comparisons_table(contents: Contents) -> Table:
         (
             row.b,
             estimate(row.difference, row.low, row.high),
-            f"{row.p_value:.2g}",
+            p_value(row.p_value),
             f"{count(row.n_patients)}",
             row.test,
         )

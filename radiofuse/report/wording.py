@@ -54,6 +54,17 @@ def estimate(value: float, low: float, high: float, digits: int = 2) -> Estimate
     return Estimate(number(value, digits), f"({number(low, digits)} to {number(high, digits)})" if known else "")
 
 
+def p_value(p: float) -> str:
+    """Return a p-value with two digits; below .001 only that it is, since the far tail is an approximation.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(7e-12)
+    ('0.031', '< 0.001')
+    """
+    return f"{p:.2g}" if p >= 0.001 else "< 0.001"
+
+
 def count(value: float) -> str:
     """Return a count with thousands apart, a dash if it is unknown.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -50,6 +51,10 @@ def make_bundle(
     _write_json(folder / "bundle.json", _about(n_repeats, modalities, fusions))
     _write_json(folder / "environment.json", _environment())
     (folder / "recipe.toml").write_text('title = "IDH from four MRI sequences"\n[cohort]\nlabel = "idh"\n')
+    (folder / "card.md").write_text("A card.\n")
+    (folder / "model.joblib").write_bytes(b"no model: a report never opens it")
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    _write_json(folder / "checksums.json", digests)
     return folder
 
 

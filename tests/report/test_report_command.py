@@ -22,12 +22,13 @@ def test_writes_where_asked_and_prints_the_path(tmp_path):
 def test_answers_a_missing_bundle_in_one_sentence(tmp_path):
     result = CliRunner().invoke(app, [str(tmp_path / "absent")])
     assert result.exit_code == 3
-    assert "There is no bundle folder at" in result.stderr
+    assert "absent is not a bundle" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
 def test_names_the_extra_when_a_package_is_missing(tmp_path, package):
+    make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean",))
     script = f"import sys; sys.modules[{package!r}] = None; from radiofuse.report.__main__ import app; app()"
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 2
@@ -54,3 +55,13 @@ def test_a_place_below_a_file_is_one_sentence(tmp_path):
     result = CliRunner().invoke(app, [str(bundle), "--out", str(tmp_path / "file" / "report.html")])
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: The report cannot be written to")
+
+
+def test_a_changed_number_is_refused(tmp_path):
+    bundle = make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean",))
+    scores = bundle / "scores.csv"
+    scores.write_text(scores.read_text().replace("auc,0.", "auc,0.9", 1))
+    result = CliRunner().invoke(app, [str(bundle)])
+    assert result.exit_code == 3
+    assert "scores.csv has changed" in result.stderr
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,76 @@
+"""The evaluation of a study: every model out of fold, scored, compared, and looked into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
+
+from radiofuse import columns
+from radiofuse.evaluate import compare_with_others, gather_predictions, patient_splits, run_folds, score_predictions
+from radiofuse.findings import inspect_fold
+from radiofuse.pipeline import clinical_classifier
+from radiofuse.recipe import Recipe, build_model
+from radiofuse.study import CLINICAL_ARM, TRIVIAL_RULE, Study
+
+FUSION = "fusion"
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What cross-validation found.
+
+    Attributes
+    ----------
+    predictions, scores, comparisons : DataFrame
+        As ``gather_predictions``, ``score_predictions`` and ``compare_with_others`` return them.
+    findings : list of dict
+        For each outer fold, what ``inspect_fold`` saw in the fitted fusion.
+    """
+
+    predictions: pd.DataFrame
+    scores: pd.DataFrame
+    comparisons: pd.DataFrame
+    findings: list[dict[str, Any]]
+
+
+def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any) -> Trial:
+    """Cross-validate a recipe's models on a study, everything fitted inside the folds.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    study : Study
+    n_jobs : int
+        Processes; the numbers do not depend on it.
+    progress : callable
+        As for ``run_recipe``.
+    """
+    plan, seed = recipe.evaluation, recipe.seed
+    splits = patient_splits(study.y, study.groups, n_splits=plan.folds, n_repeats=plan.repeats, random_state=seed)
+    options = {"groups": study.groups, "splits": splits, "n_jobs": n_jobs, "inspect": inspect_fold}
+    with progress("Cross-validating", "fits") as on_done:
+        folds = run_folds(list_models(recipe, study), study.X, study.y, **options, on_done=on_done)
+    predictions = gather_predictions(folds)
+    resampling = {"n_resamples": plan.resamples, "random_state": seed}
+    return Trial(
+        predictions,
+        score_predictions(predictions, **resampling),
+        compare_with_others(predictions, recipe.fusion.combine[0], **resampling),
+        [fold.findings[FUSION] for fold in folds],
+    )
+
+
+def list_models(recipe: Recipe, study: Study) -> dict[str, BaseEstimator]:
+    """Return the fusion with its members, the clinical-only arm if there are clinical columns, and the trivial rule."""
+    models: dict[str, BaseEstimator] = {FUSION: build_model(recipe, study.modalities)}
+    if columns.CLINICAL in columns.by_modality(study.X.columns):
+        models[CLINICAL_ARM] = clinical_classifier(random_state=recipe.seed)
+    # The whole cohort's share of positives for everyone. Shares of the training folds would differ a little,
+    # fall where the test fold holds more positives, and so rank below chance.
+    models[TRIVIAL_RULE] = FrozenEstimator(DummyClassifier(strategy="prior").fit(study.X, study.y))
+    return models

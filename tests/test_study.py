@@ -1,0 +1,99 @@
+"""A recipe and its cohort: what does not fit together is said before anything is extracted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse import _cli
+from radiofuse.bundle import load_bundle, read_table
+from radiofuse.errors import CohortError
+from radiofuse.recipe import read_recipe
+from radiofuse.run import run_recipe
+from radiofuse.study import prepare_study
+
+RECIPE = """
+[cohort]
+table = "cohort.csv"
+label = "idh"
+[classify]
+method = "{classifier}"
+[fusion]
+combine = ["mean", "regression"]
+inner_folds = {inner}
+[evaluation]
+folds = 3
+repeats = 1
+resamples = 100
+"""
+
+
+def ready_features(n_positive: int = 12, n_negative: int = 18) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [n_negative, n_positive])
+    table = pd.DataFrame({"sample_id": [f"s{i:02}" for i in range(len(y))], "idh": y})
+    for modality in ("t1", "t2"):
+        for j in range(6):
+            table[f"{modality}__f{j}"] = rng.normal(size=len(y)) + y * (j < 2)
+    return table.assign(clinical__age=rng.normal(50, 10, len(y)))
+
+
+def write(folder: Path, table: pd.DataFrame, *, inner: int = 3, classifier: str = "logistic") -> Path:
+    folder.mkdir(exist_ok=True)
+    table.to_csv(folder / "cohort.csv", index=False)
+    (folder / "study.toml").write_text(RECIPE.format(inner=inner, classifier=classifier))
+    return folder / "study.toml"
+
+
+def prepare(path: Path):
+    return prepare_study(read_recipe(path), path.parent / "out", store="unused", n_jobs=1, progress=_cli.silent)
+
+
+def test_a_study_is_the_labeled_rows_in_the_order_of_their_ids(tmp_path):
+    table = ready_features()
+    table.loc[[2, 20], "idh"] = np.nan
+    study = prepare(write(tmp_path, table.sample(frac=1, random_state=0)))
+    assert list(study.X.index) == sorted(set(table["sample_id"]) - {"s02", "s20"})
+    assert study.modalities == ["t1", "t2"]
+    assert list(study.flow["n_samples"]) == [30, 2, 0, 28]
+    assert not study.synthetic
+
+
+def test_a_modality_too_rare_for_the_folds_is_named(tmp_path):
+    table = ready_features()
+    table.loc[table["idh"] == 1, table.columns.str.startswith("t2__")] = np.nan
+    table.loc[29, table.columns.str.startswith("t2__")] = 0.5
+    with pytest.raises(CohortError, match="t2 is present in 18 patients with idh = 0 and 1 with 1, fewer than the 3"):
+        prepare(write(tmp_path, table))
+
+
+def test_too_many_inner_folds_are_refused_at_once(tmp_path):
+    with pytest.raises(CohortError, match=r"5 patients, 3 are left to train on .* inner_folds = 4"):
+        prepare(write(tmp_path, ready_features(n_positive=5), inner=4))
+
+
+def test_a_modality_called_like_a_model_is_refused(tmp_path):
+    table = ready_features().rename(columns=lambda name: name.replace("t2__", "mean__"))
+    with pytest.raises(CohortError, match="a modality is called 'mean', which is the name of a model"):
+        prepare(write(tmp_path, table))
+
+
+def test_the_order_of_columns_moves_no_number_even_of_a_network(tmp_path):
+    table = ready_features()
+    shuffled = table.sample(frac=1, axis=1, random_state=1)
+    first = run_recipe(write(tmp_path / "a", table, classifier="brnn"), out=tmp_path / "a" / "out")
+    second = run_recipe(write(tmp_path / "b", shuffled, classifier="brnn"), out=tmp_path / "b" / "out")
+    key = ["model", "sample_id"]
+    tables = [read_table(out / "bundle", "predictions").sort_values(key, ignore_index=True) for out in (first, second)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_the_model_does_not_depend_on_the_number_of_processes(tmp_path):
+    path = write(tmp_path, ready_features())
+    bundles = [load_bundle(run_recipe(path, out=tmp_path / f"out{n_jobs}", n_jobs=n_jobs)) for n_jobs in (1, 2)]
+    X = pd.read_csv(tmp_path / "cohort.csv", index_col="sample_id")
+    pd.testing.assert_frame_equal(*[bundle.model.predict_proba_each(X) for bundle in bundles], check_exact=True)
+    assert {bundle.model.n_jobs for bundle in bundles} == {None}
