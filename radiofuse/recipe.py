@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from radiofuse.errors import RequestError
 
@@ -24,6 +24,13 @@ class Phantom(_Part):
     seed: int = 0
 
 
+def _check_mask_label(value: Any) -> str | int | tuple[int, ...]:
+    values = value if isinstance(value, list) and value else [value]
+    if value != "any" and not all(type(one) is int for one in values):
+        raise ValueError('should be "any", a whole number, or a list of whole numbers')
+    return tuple(value) if isinstance(value, list) else value
+
+
 class Cohort(_Part):
     """Which patients, which column is predicted, which modalities take part."""
 
@@ -33,7 +40,7 @@ class Cohort(_Part):
     label: str
     ignore: tuple[str, ...] = ()
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    mask_label: str | int | tuple[int, ...] | None = None
+    mask_label: Annotated[Any, AfterValidator(_check_mask_label)] = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Cohort:

@@ -47,6 +47,8 @@ def test_every_problem_is_listed(tmp_path):
         ("[cohort]\ntable = 'a.csv'", "cohort.label: is missing"),
         ("[cohort", "not a readable TOML"),
         ("name = 'x'" + MINIMAL, "cannot be used"),
+        (MINIMAL + "mask_label = 1.5", 'cohort.mask_label: should be "any", a whole number, or a list .* got 1.5'),
+        (MINIMAL + "mask_label = []", "cohort.mask_label: should be"),
         ("seed = -1" + MINIMAL, "seed: Input should be greater than or equal to 0"),
         ("seed = 4294967296" + MINIMAL, "seed: Input should be less than 4294967296"),
         (MINIMAL + "modalities = []", "cohort.modalities: is an empty list"),
@@ -57,6 +59,11 @@ def test_every_problem_is_listed(tmp_path):
 def test_wrong_recipes_get_a_sentence(tmp_path, text, expected):
     with pytest.raises(RequestError, match=expected):
         read_recipe(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(("text", "label"), [("'any'", "any"), ("2", 2), ("[1, 4]", (1, 4))])
+def test_mask_labels_are_any_one_or_several(tmp_path, text, label):
+    assert read_recipe(write(tmp_path, MINIMAL + f"mask_label = {text}")).cohort.mask_label == label
 
 
 def test_a_missing_recipe_says_where_to_look(tmp_path):
