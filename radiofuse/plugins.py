@@ -25,19 +25,25 @@ def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
     Raises
     ------
     RequestError
-        If the name is in neither; the message lists the choices.
+        If the name is in neither, or names what cannot be called; the message lists the choices.
     """
     if name in table:
         return table[name]
     module, colon, attribute = name.partition(":")
-    if not colon:
+    if not colon or not module or module.startswith("."):
         close = difflib.get_close_matches(name, table, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         choices = ", ".join(sorted(table))
         raise RequestError(f"No {kind} is called {name!r}.{hint} Choose from {choices}, or pass package.module:Class.")
     try:
-        return getattr(import_module(module), attribute)
+        found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise RequestError(
             f"The {kind} {name!r} could not be imported ({error}). Check the path package.module:Class."
         ) from error
+    if not callable(found):
+        raise RequestError(
+            f"The {kind} {name!r} is a {type(found).__name__}, a class or a function was expected. "
+            "Check the path package.module:Class."
+        )
+    return found

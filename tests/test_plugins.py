@@ -37,3 +37,15 @@ def test_an_unknown_name_lists_the_choices_and_the_nearest():
 def test_a_path_that_leads_nowhere_is_a_wrong_request(path):
     with pytest.raises(RequestError, match="could not be imported"):
         lookup(path, TABLE, "selector")
+
+
+@pytest.mark.parametrize(("path", "kind"), [("os:path", "module"), ("math:pi", "float"), ("os:environ", "_Environ")])
+def test_what_cannot_be_called_is_a_wrong_request(path, kind):
+    with pytest.raises(RequestError, match=f"The selector '{path}' is a {kind}, a class or a function was expected"):
+        lookup(path, TABLE, "selector")
+
+
+@pytest.mark.parametrize("path", [":Class", ".relative:Class"])
+def test_a_path_without_a_package_is_an_unknown_name(path):
+    with pytest.raises(RequestError, match="No selector is called"):
+        lookup(path, TABLE, "selector")

@@ -25,8 +25,30 @@ def _pyradiomics(settings: Settings) -> Any:
 
 
 BACKENDS = {"pyradiomics": _pyradiomics}
+METHODS = ("feature_names", "compute", "versions")
 
 
 def make_backend(name: str, settings: Settings) -> Any:
-    """Return the back end called ``name``, a key of ``BACKENDS`` or ``package.module:Class``, for ``settings``."""
-    return lookup(name, BACKENDS, "radiomics back end")(settings)
+    """Return the back end called ``name``, a key of ``BACKENDS`` or ``package.module:Class``, for ``settings``.
+
+    Raises
+    ------
+    RequestError
+        If there is none of that name, or the name leads to something else than a back end.
+    """
+    build = lookup(name, BACKENDS, "radiomics back end")
+    try:
+        backend = build(settings)
+    except TypeError as error:
+        raise _no_backend(name, f"cannot be built from settings ({error})") from error
+    absent = [method for method in METHODS if not callable(getattr(backend, method, None))]
+    if absent:
+        raise _no_backend(name, f"has no method {absent[0]!r}")
+    return backend
+
+
+def _no_backend(name: str, what: str) -> RequestError:
+    return RequestError(
+        f"The radiomics back end {name!r} {what}. Name a class that takes the settings and has the methods "
+        f"{', '.join(METHODS)}."
+    )

@@ -127,6 +127,7 @@ def _check_grey_levels(image, mask, image_type: str, setting: dict[str, Any]) ->
 def _silence() -> None:
     radiomics.setVerbosity(logging.CRITICAL)
     logging.getLogger("radiomics").propagate = False
+    logging.getLogger("pykwalify").setLevel(logging.CRITICAL)  # what it logs of a bad parameter file, it raises too
     # One process works on one image; several processes share the cores.
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 

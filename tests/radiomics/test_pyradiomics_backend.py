@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -136,3 +138,27 @@ def test_an_error_inside_pyradiomics_has_a_code(noise):
 def test_an_unknown_back_end_lists_the_choices():
     with pytest.raises(RequestError, match="Choose from pyradiomics"):
         make_backend("mirp", read_settings("default"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("os:getcwd", "cannot be built from settings"),
+        ("builtins:int", "cannot be built from settings"),
+        ("builtins:str", "has no method 'feature_names'"),
+        ("os:path", "is a module"),
+    ],
+)
+def test_an_object_that_is_no_back_end_is_a_wrong_request(name, expected):
+    with pytest.raises(RequestError, match=f"radiomics back end '{name}' {expected}"):
+        make_backend(name, read_settings("default"))
+
+
+def test_a_command_says_one_sentence_of_a_bad_parameter_file(tmp_path):
+    (tmp_path / "cohort.csv").write_text("sample_id,t1__image,t1__mask\na,a.nii.gz,b.nii.gz\n")
+    (tmp_path / "bad.yaml").write_text("setting: {binWidth: -1}\n")
+    command = [sys.executable, "-m", "radiofuse.extract", "cohort.csv", "--settings", "bad.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: pyradiomics refuses the settings 'bad': ")
+    assert done.stderr.count("\n") == 1
