@@ -245,16 +245,19 @@ def _failures(store, block, tasks, keys, digests) -> pd.DataFrame:
     for task in tasks:
         key = keys[task.sample_id, task.modality]
         if key is None:
-            rows.append((task.sample_id, task.modality, "file_missing", _unreadable(task, digests)))
+            rows.append((task.sample_id, task.modality, *_unreadable(task, digests)))
         elif key in stored.index:
             rows.append((task.sample_id, task.modality, stored.at[key, "code"], stored.at[key, "message"]))
     return pd.DataFrame(rows, columns=FAILURE_COLUMNS)
 
 
-def _unreadable(task: Task, digests: dict) -> str:
+def _unreadable(task: Task, digests: dict) -> tuple[str, str]:
+    """Return code and sentence for a pair without fingerprints; fingerprinting itself keeps no reasons."""
     if not task.mask:
-        return "No mask is named for this image; fill its mask cell, or empty the image cell."
-    role, path = ("image", task.image) if not digests.get(task.image) else ("mask", task.mask)
-    return (
-        f"The {role} file {path.rsplit('/', 1)[-1]} is missing or cannot be read; correct its path in the cohort table."
-    )
+        return "file_missing", "No mask is named for this image; fill its mask cell, or empty the image cell."
+    role, path = ("Image", task.image) if not digests.get(task.image) else ("Mask", task.mask)
+    try:
+        file_sha256(path)
+    except ImageError as error:
+        return error.code, f"{role}: {error}"
+    return "file_unreadable", f"{role}: the file could not be read at first and now can. Run the same command again."

@@ -92,7 +92,8 @@ class RadiomicsExtractor:
         missing = [name for name in self._names if name not in features]
         if missing:
             raise ImageError(
-                "extraction_failed", f"{len(missing)} features were not computed, among them {missing[0]}."
+                "extraction_failed",
+                f"The back end left out {len(missing)} of {len(self._names)} features, the first is {missing[0]}.",
             )
         values = np.array([features[name] for name in self._names], dtype=np.float64)
         self._refuse_non_finite(values)
@@ -103,6 +104,6 @@ class RadiomicsExtractor:
         if len(bad):
             raise ImageError(
                 "feature_not_finite",
-                f"{len(bad)} of {len(values)} features are not finite numbers, the first is {self._names[bad[0]]}. "
+                f"{len(bad)} of {len(values)} features came out NaN or infinite, the first is {self._names[bad[0]]}. "
                 "The region is too small, flat or scattered for these settings: look at the mask.",
             )

@@ -57,8 +57,9 @@ def _check_class_sizes(cv: int, y: np.ndarray, patients: np.ndarray) -> None:
         raise CohortError(
             "The training table",
             [
-                f"A combiner that learns needs at least cv={cv} patients of each class, one per inner fold, and the "
-                f"smaller class has {fewest}. Lower cv, or combine by mean or vote, which learn nothing."
+                f"A combiner that learns needs at least {cv} patients of each class, one per inner fold, and the "
+                f"smaller class has {fewest}. Lower inner_folds in the recipe (cv in Python), or combine by mean or "
+                "vote, which learn nothing."
             ],
         )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.header import Header, check_size, invalid, truncated
+from radiofuse.imaging.header import Header, check_size, in_words, invalid, truncated
 from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
 from radiofuse.imaging.roi import Label, RoiPair, check_finite, check_integer, check_pair
 from radiofuse.imaging.stream import ByteStream, HashedFile, open_file
@@ -206,7 +206,8 @@ def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
     except RuntimeError:  # its text carries the full path, which may hold a patient's name
         raise invalid(path.name, "is not accepted by SimpleITK") from None
     if place.GetSize() != voxels.shape[::-1]:
-        raise invalid(path.name, f"means {place.GetSize()} voxels to SimpleITK, {voxels.shape[::-1]} to radiofuse")
+        sizes = f"{in_words(place.GetSize())} voxels to SimpleITK, {in_words(voxels.shape[::-1])} to radiofuse"
+        raise invalid(path.name, f"means {sizes}")
     _check_place(path.name, np.array(place.GetSpacing()), np.reshape(place.GetDirection(), (3, 3)))
     image = sitk.GetImageFromArray(voxels)
     image.SetSpacing(place.GetSpacing())
@@ -217,6 +218,6 @@ def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
 
 def _check_place(name: str, spacing: np.ndarray, axes: np.ndarray) -> None:
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        raise invalid(name, f"gives a voxel size of {tuple(spacing.tolist())}")
+        raise invalid(name, f"gives a voxel size of {in_words(tuple(spacing))}, positive numbers were expected")
     if not np.allclose(axes.T @ axes, np.eye(3), atol=AXES_TOLERANCE):
         raise invalid(name, "describes axes that are not at right angles")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.header import in_words
+from radiofuse.imaging.header import counted, in_words
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -50,7 +50,8 @@ def mask_on_grid(mask: np.ndarray, mask_image: sitk.Image, image: sitk.Image) ->
         raise _mismatch(f"has {in_words(mask_image.GetSize())} voxels, the image has {in_words(image.GetSize())}")
     shift_vox = _largest_shift(to_image, turn, mask_image.GetSize())
     if not shift_vox <= TOLERANCE_VOX:
-        raise _mismatch(f"lies up to {shift_vox:.3g} voxels off the image: {_differences(mask_image, image)}")
+        shift = counted(f"{shift_vox:.3g}", "voxel")
+        raise _mismatch(f"lies up to {shift} off the image: {_differences(mask_image, image)}")
     return _turned(mask, turn), _notes(turn, shift_vox, mask_image, image)
 
 

@@ -109,6 +109,15 @@ def detached(name: str) -> ImageError:
     )
 
 
+def counted(number: int | str, noun: str) -> str:
+    """Return a number and its noun, one or several.
+
+    >>> counted(1, "voxel"), counted("0.5", "voxel")
+    ('1 voxel', '0.5 voxels')
+    """
+    return f"{number} {noun}{'' if str(number) == '1' else 's'}"
+
+
 def in_words(numbers: tuple[float, ...]) -> str:
     """Return numbers as people write a grid.
 

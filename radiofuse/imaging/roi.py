@@ -11,7 +11,7 @@ import numpy as np
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.geometry import mask_on_grid
-from radiofuse.imaging.header import in_words, not_3d, not_scalar
+from radiofuse.imaging.header import counted, in_words, not_3d, not_scalar
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -103,11 +103,11 @@ def check_finite(image: sitk.Image, name: str, region: np.ndarray | None = None)
     n_bad = int(bad.sum())
     if not n_bad:
         return
-    where = "" if region is None else f", {int((bad & region).sum())} of them in the region of interest"
+    where = "" if region is None else f", {int((bad & region).sum())} in the region of interest"
     raise ImageError(
         "not_finite",
-        f"{name} has {n_bad} NaN or infinite voxels{where}. Repair or export it again; "
-        "readers would silently turn them into 0.",
+        f"{name} has {counted(n_bad, 'NaN or infinite voxel')}{where}. Repair or export it again; "
+        "readers would silently turn such voxels into 0.",
     )
 
 
@@ -143,12 +143,13 @@ def _labeled(values: np.ndarray, label: Label) -> np.ndarray:
         return region
     present = [int(value) for value in np.unique(values) if value != 0]
     if not present:
-        raise ImageError("empty_roi", "The mask is zero everywhere. Draw the region, or leave the cell empty.")
+        raise ImageError("empty_roi", "The mask is zero everywhere. Draw the region, or empty the image cell.")
     named = f"label {wanted[0]}" if len(wanted) == 1 else f"any of the labels {wanted}"
     raise ImageError(
         "label_not_found",
         f"The mask has no voxel with {named}; it holds the labels {present}. "
-        f"Pass label={present[0]} or correct the mask.",
+        f"Choose label {present[0]} (--label {present[0]}, mask_label = {present[0]} in the recipe, "
+        f"label={present[0]} in Python), or correct the mask.",
     )
 
 
@@ -170,15 +171,16 @@ def _check_region(region: np.ndarray) -> tuple[str, ...]:
     if n_voxels == region.size:
         raise ImageError(
             "roi_is_whole_image",
-            "The mask selects every voxel of the image. Name the tumor's label, or pass the uncropped image.",
+            "The mask selects every voxel of the image. Name the tumor's label, or the uncropped image.",
         )
     box = find_objects(region.view(np.uint8))[0]
     extent = region[box].shape[::-1]
     if n_voxels < MIN_ROI_VOXELS or extent.count(1) > 1:
         raise ImageError(
             "roi_too_small",
-            f"The region of interest has {n_voxels} voxels within {in_words(extent)}; at least {MIN_ROI_VOXELS} "
-            "voxels that extend along two axes were expected. Correct the mask or leave the cell empty.",
+            f"The region of interest has {counted(n_voxels, 'voxel')} within {in_words(extent)}; at least "
+            f"{MIN_ROI_VOXELS} voxels that extend along two axes were expected. "
+            "Correct the mask, or empty the image cell.",
         )
     pieces = np.bincount(label(region[box], EVERY_NEIGHBOR)[0].ravel())[1:]
     return _check_pieces(pieces) + _check_thickness(extent)
@@ -189,8 +191,8 @@ def _check_pieces(pieces: np.ndarray) -> tuple[str, ...]:
     if pieces.max() < MIN_ROI_VOXELS:
         raise ImageError(
             "roi_fragmented",
-            f"The region of interest falls into {len(pieces)} pieces of at most {pieces.max()} voxels; one of "
-            f"{MIN_ROI_VOXELS} or more was expected. The mask may have been resampled badly.",
+            f"The region of interest falls into {len(pieces)} pieces of at most {counted(pieces.max(), 'voxel')}; "
+            f"one of {MIN_ROI_VOXELS} or more was expected. The mask may have been resampled badly.",
         )
     if len(pieces) == 1:
         return ()

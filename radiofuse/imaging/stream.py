@@ -45,8 +45,11 @@ def file_sha256(path: str | PathLike[str]) -> str:
     ...     file_sha256(Path(folder, "abc.nii"))[:16]
     'ba7816bf8f01cfea'
     """
-    with open_file(Path(path)) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open_file(Path(path)) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:  # the disk gives up halfway
+        raise _unreadable(Path(path).name, error) from None
 
 
 def open_file(path: Path) -> BinaryIO:

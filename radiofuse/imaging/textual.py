@@ -38,7 +38,8 @@ def nrrd_header(name: str, head: bytes) -> Header:
     if "data file" in fields or "datafile" in fields:
         raise detached(name)
     if fields.get("dimension") != str(len(fields.get("sizes", "").split())):
-        raise invalid(name, f"announces {fields.get('dimension')} dimensions of sizes {fields.get('sizes')!r}")
+        given = f"dimension {fields.get('dimension', '')!r} and sizes {fields.get('sizes', '')!r}"
+        raise invalid(name, f"announces {given}, as many sizes as dimensions were expected")
     if "vector" in fields.get("kinds", "") or "list" in fields.get("kinds", ""):
         raise not_scalar(name, "vector")
     encoding = fields.get("encoding", "")
@@ -85,7 +86,7 @@ def meta_header(name: str, head: bytes) -> Header:
 def _check_meta_place(name: str, fields: dict[str, str]) -> None:
     """Refuse what makes ITK's own parser write beyond its memory and take the process with it."""
     if fields.get("ndims") != "3":
-        raise not_3d(name, f"an image of {fields.get('ndims', 'no')} dimensions")
+        raise not_3d(name, f"an image of dimension {fields.get('ndims', 'unknown')}")
     for field, count in _META_NUMBERS.items():
         numbers = fields.get(field, "0 " * count).split()
         if len(numbers) != count or not all(_NUMBER.fullmatch(number) for number in numbers):

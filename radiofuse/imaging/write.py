@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import os
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
+
+from radiofuse.aside import write_aside
 
 
 def write_volume(
@@ -44,8 +45,5 @@ def write_volume(
     image = Nifti1Image(voxels, np.diag([*spacing_mm, 1.0]))
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = description.encode("ascii")
-    path = Path(path)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with aside.open("wb") as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
+    with write_aside(Path(path)) as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
         packed.write(image.to_bytes())
-    aside.replace(path)

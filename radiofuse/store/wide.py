@@ -70,7 +70,8 @@ def only_contents(block: Block, index: pd.DataFrame, sample_ids: Iterable[str] |
         sample_id, modality = twice.iloc[0][["sample_id", "modality"]]
         raise StoreError(
             f"Block {block.name} holds different contents of {sample_id} ({modality}): image, mask or mask label "
-            "changed between runs. Say which with keys=, or use another store for the other data."
+            "changed between runs. Extract the data you mean into a store of its own (another --store) and use that; "
+            "in Python, say which with keys=."
         )
     pairs = index[["sample_id", "modality"]].drop_duplicates().sort_values(["modality", "sample_id"])
     stored = dict(zip(zip(ok["sample_id"], ok["modality"], strict=True), ok["key"], strict=True))

@@ -114,6 +114,35 @@ def test_every_bad_input_is_named_and_the_rest_goes_on(bad_cohort, extractor, tm
     assert table.notna().all(axis=None)
 
 
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def folder_instead(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "sentence"),
+    [
+        (empty, "file_empty", "{}.nii.gz has zero bytes."),
+        (folder_instead, "file_unreadable", "{}.nii.gz is a folder, one image file was expected."),
+        (Path.unlink, "file_missing", "{}.nii.gz does not exist."),
+    ],
+)
+@pytest.mark.parametrize("part", ["image", "mask"])
+def test_what_cannot_be_fingerprinted_has_its_own_code(tmp_path, extractor, spoil, code, sentence, part):
+    write(tmp_path / "image.nii.gz", volume())
+    write(tmp_path / "mask.nii.gz", region())
+    spoil(tmp_path / f"{part}.nii.gz")
+    (tmp_path / "cohort.csv").write_text("sample_id,t1__image,t1__mask\na,image.nii.gz,mask.nii.gz\n")
+    cohort = read_cohort(tmp_path / "cohort.csv", missing_files="keep")
+    (failure,) = extract_cohort(cohort, extractor, FeatureStore(tmp_path / "store")).failures.to_dict("records")
+    assert failure["code"] == code
+    assert failure["message"].startswith(f"{part.capitalize()}: {sentence.format(part)}")
+
+
 def test_messages_name_no_folder(bad_cohort, extractor, tmp_path):
     """Folder names often hold patients' names."""
     store = FeatureStore(tmp_path / "store")
@@ -193,5 +222,5 @@ def test_a_feature_that_is_not_finite_is_refused_by_name(extractor, monkeypatch)
     image, mask = sitk.GetImageFromArray(volume()), sitk.GetImageFromArray(region())
     features = dict.fromkeys(extractor.feature_names(), 1.0) | {"original_glcm_Contrast": np.nan}
     monkeypatch.setattr(extractor._engine, "compute", lambda *_: features)
-    with pytest.raises(ImageError, match="1 of 3 features are not finite numbers, the first is original_glcm_Contrast"):
+    with pytest.raises(ImageError, match="1 of 3 features came out NaN or infinite, the first is original_glcm"):
         extractor.extract(image, mask)

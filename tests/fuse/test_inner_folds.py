@@ -42,7 +42,7 @@ def test_make_up_does_not_depend_on_row_order():
 def test_too_few_patients_of_a_class_is_said():
     y = np.repeat([0, 1], [50, 10])
     patients = np.append(np.arange(50), np.repeat([90, 91], 5))  # ten positive rows of two patients
-    with pytest.raises(CohortError, match=r"at least cv=3 patients of each class.*smaller class has 2"):
+    with pytest.raises(CohortError, match=r"at least 3 patients of each class.*has 2\. Lower inner_folds in"):
         inner_folds(3, y, patients, 0)
 
 

@@ -265,7 +265,7 @@ def test_permuted_labels_leave_nothing_to_weigh(cohort):
 def test_fixed_rules_spend_no_fits_on_inner_folds(cohort):
     table, y, _ = cohort
     assert fusion(["mean", "vote"], cv=50).fit(table[:20], y[:20]).out_of_fold_ is None
-    with pytest.raises(CohortError, match="at least cv=50 patients of each class"):
+    with pytest.raises(CohortError, match="at least 50 patients of each class"):
         fusion(["mean", "regression"], cv=50).fit(table[:20], y[:20])
 
 

@@ -197,6 +197,13 @@ class TestNoImage:
     def test_name_too_long_for_the_system(self, tmp_path, refusal):
         refusal("file_unreadable", lambda: read_image(tmp_path / f"{'a' * 300}.nii.gz"))
 
+    def test_disk_that_gives_up_halfway(self, image_path, refusal, monkeypatch):
+        def give_up(*_):
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(stream.hashlib, "file_digest", give_up)
+        assert "(Input/output error)" in refusal("file_unreadable", lambda: file_sha256(image_path))
+
     @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
     def test_no_permission(self, image_path, refusal):
         image_path.chmod(0)
@@ -459,7 +466,7 @@ class TestValues:
         voxels[8, 7, 5] = voxels[0, 0, 0] = value
         path = save_nifti(tmp_path / "a.nii.gz", voxels)
         text = refusal("not_finite", lambda: read_pair(path, mask_path))
-        assert "2 NaN or infinite voxels, 1 of them in the region" in text
+        assert "2 NaN or infinite voxels, 1 in the region" in text
         refusal("not_finite", lambda: read_image(path))
 
     def test_all_nan(self, tmp_path, voxels, mask_path, refusal):

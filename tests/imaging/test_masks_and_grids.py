@@ -43,6 +43,7 @@ class TestLabels:
     def test_absent_label_lists_those_present(self, image, region, refusal):
         text = refusal("label_not_found", lambda: check_pair(image, as_image(region), label=2))
         assert "label 2;" in text and "[1, 4]" in text
+        assert "Choose label 1 (--label 1, mask_label = 1 in the recipe, label=1 in Python)" in text
         assert "[2, 3]" in refusal("label_not_found", lambda: check_pair(image, as_image(region), label=[2, 3]))
 
     @pytest.mark.parametrize("label", ["any", 1, [1, 4]])
@@ -69,12 +70,13 @@ class TestRegion:
     @pytest.mark.parametrize(
         "box",
         [np.s_[5:6, 5:6, 5:6], np.s_[5:7, 5:6, 5:6], np.s_[3:13, 5:6, 5:6], np.s_[5:7, 5:8, 5:6]],
-        ids=["one voxel", "two voxels", "a line", "six voxels"],
+        ids=["1 voxel", "2 voxels", "10 voxels", "6 voxels"],
     )
-    def test_too_small(self, image, region, refusal, box):
+    def test_too_small(self, image, region, refusal, box, request):
         region[:] = 0
         region[box] = 1
-        self.refuse(refusal, "roi_too_small", image, region)
+        text = self.refuse(refusal, "roi_too_small", image, region)
+        assert f"has {request.node.callspec.id} within" in text
 
     def test_smallest_solid_passes(self, image, region):
         region[:] = 0
@@ -84,7 +86,7 @@ class TestRegion:
     def test_single_voxels_without_neighbors(self, image, region, refusal):
         region[:] = 0
         region[::2, ::2, ::2] = 1
-        assert "480 pieces" in self.refuse(refusal, "roi_fragmented", image, region)
+        assert "480 pieces of at most 1 voxel;" in self.refuse(refusal, "roi_fragmented", image, region)
 
     def test_checkerboard_touches_at_edges_and_passes(self, image, region):
         board = (np.indices(region.shape).sum(axis=0) % 2).astype(np.uint8)

@@ -191,7 +191,7 @@ def test_requests_that_cannot_be_meant_are_refused(store, block, make_record, fi
 def test_two_contents_of_one_sample_need_keys(store, block, make_record, fill):
     masks = [content_key(block, "image", mask, "any") for mask in ("first mask", "corrected mask")]
     fill([make_record(0, key=masks[0]), make_record(0, key=masks[1], values=np.ones(3)), make_record(1)])
-    with pytest.raises(StoreError, match=r"different contents of case-0 \(t1\).*Say which with keys="):
+    with pytest.raises(StoreError, match=r"different contents of case-0 \(t1\).*another --store.*say which with keys="):
         store.read(block)
     assert store.read(block, ["case-1"]).shape == (1, 3)
     assert store.read(block, keys={("case-0", "t1"): masks[1]}).loc["case-0"].tolist() == [1.0, 1.0, 1.0]
