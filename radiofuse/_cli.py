@@ -9,11 +9,13 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import typer
 
+from radiofuse import aside
 from radiofuse.errors import RadiofuseError, RequestError
 
 DONE, FAULT, REQUEST, INPUT, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -73,19 +75,15 @@ def warnings_as_sentences() -> Iterator[None]:
         yield
 
 
-def write_aside(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path`` and move it there: never half a file."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let ``write`` fill a file that then takes the name ``path``, in folders made for it: never half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(aside)
-        aside.replace(path)
+        with aside.write_aside(path) as file:
+            write(file)
     except OSError as error:
         reason = f"{path.parent} is no folder" if isinstance(error, FileExistsError) else error.strerror
         raise RequestError(f"{path} cannot be written: {reason}. Choose another place.") from error
-    finally:
-        with suppress(OSError):  # what could not be written is not there to remove
-            aside.unlink()
 
 
 def _configure_logging() -> None:
@@ -181,7 +179,9 @@ class _TerminalMeter:
         self.skipped = done if self.skipped is None else self.skipped
         pace = f"{(done - self.skipped) / elapsed:.2f}/s" if elapsed > 0 else ""
         self.bar.update(self.task, completed=done, total=total, pace=pace)
+        if done == total:  # its context may stay open while the next bar runs, and two would overwrite each other
+            self.close()
 
     def close(self) -> None:
-        if self.shown:
+        if self.bar.live.is_started:
             self.bar.stop()

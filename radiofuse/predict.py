@@ -155,11 +155,11 @@ def main(
         predictions, failures = predict_cohort(
             load_bundle(bundle), cohort, store=store, n_jobs=jobs, progress=_cli.progress
         )
-    _cli.write_aside(out, lambda path: predictions.to_csv(path, index=False))
+    _cli.write_aside(out, lambda file: predictions.to_csv(file, index=False))
     _cli.say(list_failures(failures))
     if len(failures):
         table = out.with_name(f"{out.stem}_failures.csv")
-        _cli.write_aside(table, lambda path: failures.to_csv(path, index=False))
+        _cli.write_aside(table, lambda file: failures.to_csv(file, index=False))
         _cli.say(f"Table of failures: {table}")
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
     if len(unusable):

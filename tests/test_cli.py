@@ -223,18 +223,37 @@ with _cli.progress("Extracting", "vectors") as update:
 """
 
 
-def test_on_a_terminal_progress_is_a_bar():
+def shown_on_a_terminal(script: str) -> str:
     terminal, its_other_end = os.openpty()
-    done = subprocess.run(
-        [sys.executable, "-c", BAR], stderr=its_other_end, env={**os.environ, "COLUMNS": "120", "TERM": "xterm"}
-    )
+    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
+    subprocess.run([sys.executable, "-c", script], stderr=its_other_end, env=environment, check=True)
     os.close(its_other_end)
     shown = os.read(terminal, 65536).decode()
     os.close(terminal)
-    assert done.returncode == 0
+    return shown
+
+
+def test_on_a_terminal_progress_is_a_bar():
+    shown = shown_on_a_terminal(BAR)
     assert "Extracting" in shown
     assert "2/2" in shown
     assert "vectors" in shown
+
+
+TWO_BARS = """
+from radiofuse import _cli
+_cli.QUIET_S = 0.0
+with _cli.progress("First") as first, _cli.progress("Second") as second:
+    for update in (first, second):
+        for done in range(3):
+            update(done, 2)
+"""
+
+
+def test_a_bar_whose_work_is_done_stays_and_makes_room_for_the_next():
+    shown = shown_on_a_terminal(TWO_BARS)
+    assert shown.rindex("First") < shown.index("Second")
+    assert "2/2" in shown[: shown.index("Second")]
 
 
 # ---------------------------------------------------------------- files and warnings
@@ -242,10 +261,10 @@ def test_on_a_terminal_progress_is_a_bar():
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
     path = tmp_path / "new" / "table.csv"
-    _cli.write_aside(path, lambda aside: aside.write_text("old"))
+    _cli.write_aside(path, lambda file: file.write(b"old"))
 
-    def fail_halfway(aside) -> None:
-        aside.write_text("half")
+    def fail_halfway(file) -> None:
+        file.write(b"half")
         raise RequestError("stop")
 
     with pytest.raises(RequestError, match="stop"):
@@ -257,7 +276,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 def test_a_place_that_cannot_be_written_is_a_wrong_request(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="cannot be written"):
-        _cli.write_aside(tmp_path / "file" / "table.csv", lambda aside: aside.write_text(""))
+        _cli.write_aside(tmp_path / "file" / "table.csv", lambda file: file.write(b""))
 
 
 def test_warnings_become_sentences(capsys):

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
-from radiofuse.store.aside import write_aside
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.store import rows, shard, wide
-from radiofuse.store.aside import write_aside
 from radiofuse.store.audit import StoreReport, audit_block, audit_fingerprints
 from radiofuse.store.export import write_table
 from radiofuse.store.fingerprints import Fingerprints

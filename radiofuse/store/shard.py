@@ -17,8 +17,8 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from radiofuse.aside import write_aside
 from radiofuse.errors import StoreError
-from radiofuse.store.aside import write_aside
 
 log = logging.getLogger(__name__)
 

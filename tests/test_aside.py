@@ -1,0 +1,29 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from radiofuse.aside import write_aside
+
+
+def test_a_file_takes_its_name_at_the_end(tmp_path):
+    with write_aside(tmp_path / "a.csv") as file:
+        file.write(b"whole")
+        assert not (tmp_path / "a.csv").exists()
+    assert (tmp_path / "a.csv").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_fails_halfway_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    (tmp_path / "a.csv").write_bytes(b"old")
+    with pytest.raises(error), write_aside(tmp_path / "a.csv") as file:
+        file.write(b"half")
+        raise error
+    assert (tmp_path / "a.csv").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_the_folder_must_be_there(tmp_path):
+    with pytest.raises(FileNotFoundError), write_aside(tmp_path / "none" / "a.csv") as file:
+        file.write(b"x")
