@@ -169,15 +169,17 @@ class _TerminalMeter:
         columns += (TextColumn("{task.fields[pace]}"), TimeRemainingColumn())
         self.bar = Progress(*columns, console=Console(stderr=True))
         self.task = self.bar.add_task(label, total=None, pace="")
-        self.started, self.skipped, self.shown = time.monotonic(), None, False
+        self.opened, self.shown = time.monotonic(), False
+        self.started, self.skipped = 0.0, None
 
     def update(self, done: int, total: int) -> None:
-        elapsed = time.monotonic() - self.started
-        if not self.shown and elapsed >= QUIET_S:
+        now = time.monotonic()
+        if not self.shown and now - self.opened >= QUIET_S:
             self.bar.start()
             self.shown = True
-        self.skipped = done if self.skipped is None else self.skipped
-        pace = f"{(done - self.skipped) / elapsed:.2f}/s" if elapsed > 0 else ""
+        if self.skipped is None:  # what was done before the first news is no measure of the pace
+            self.skipped, self.started = done, now
+        pace = f"{(done - self.skipped) / (now - self.started):.2f}/s" if now > self.started else ""
         self.bar.update(self.task, completed=done, total=total, pace=pace)
         if done == total:  # its context may stay open while the next bar runs, and two would overwrite each other
             self.close()

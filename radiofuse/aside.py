@@ -34,6 +34,7 @@ def write_aside(path: Path) -> Iterator[BinaryIO]:
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with suppress(OSError):  # some network folders refuse; the file itself is synced and in its place
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

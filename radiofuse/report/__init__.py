@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
+from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
 
 __all__ = ["write_report"]
@@ -63,13 +62,10 @@ def _refuse_inside(bundle: Path, target: Path) -> None:
 
 
 def _replace(target: Path, text: str) -> None:
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        aside.write_text(text, encoding="utf-8", errors="replace")
-        aside.replace(target)
+        with write_aside(target) as file:
+            file.write(text.encode("utf-8", errors="replace"))
     except OSError as error:
-        with suppress(OSError):  # what could not be written is not there to remove
-            aside.unlink()
         raise RequestError(
             f"The report cannot be written to {target} ({error.strerror}). Name another file with --out."
         ) from error
