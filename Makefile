@@ -1,6 +1,7 @@
 # make demo    install what the main job needs into .venv, then run it on a generated cohort
 # make test    install everything the tests need into .venv, then run them
 # make lint    the style checks alone
+# torch comes as the build that pip finds first; install another one into .venv beforehand to keep it.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -31,7 +32,7 @@ $(VENV)/.demo: $(VENV)/.pyradiomics pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) -e ".[radiomics,report,boost,dev]"
+	$(PIP) -e ".[radiomics,report,boost,deep,dev]"
 	@touch $@
 
 clean:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 SEPARATOR = "__"
 CLINICAL = "clinical"
+CROP = "crop"  # <modality>__crop points at a row of a crop file; it is no feature
 _MODALITY = re.compile(r"[a-z][a-z0-9]*")
 
 

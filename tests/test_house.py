@@ -23,7 +23,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
 LAYERS = (
-    {"errors", "columns", "plugins", "lazy", "routing", "aside"},
+    {"errors", "columns", "plugins", "lazy", "routing", "aside", "inner_folds"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "select", "classify", "fuse", "evaluate"},
@@ -39,6 +39,7 @@ HEAVY_ROOMS = {
     "nibabel": {"imaging"},
     "radiomics": {"radiomics"},
     "torch": {"deep"},
+    "safetensors": {"deep"},
     "xgboost": {"classify"},
     "pyarrow": {"store"},
     "matplotlib": {"report"},

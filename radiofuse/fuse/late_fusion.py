@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse.combiners import COMBINERS
-from radiofuse.fuse.inner_folds import inner_folds
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
+from radiofuse.inner_folds import inner_folds
 from radiofuse.plugins import lookup
 
 

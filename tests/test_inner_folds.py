@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import GroupKFold, ShuffleSplit
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.fuse.inner_folds import inner_folds
+from radiofuse.inner_folds import inner_folds
 
 PATIENTS = np.repeat([f"p{number:02d}" for number in range(30)], 2)
 Y = (np.arange(60) // 2 % 3 == 0).astype(int)
