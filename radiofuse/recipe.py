@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -52,7 +52,7 @@ class Cohort(_Part):
 class Radiomics(_Part):
     """How images become features."""
 
-    settings: str = "default"
+    settings: str = "default"  # "none": no radiomics
     backend: str = "pyradiomics"
 
 
@@ -63,19 +63,75 @@ class Step(_Part):
     options: dict[str, Any] = {}
 
 
+class Deep(_Part):
+    """One encoder per modality, trained on tumor crops of the training patients; its output joins the radiomics.
+
+    ``join`` puts the output beside the radiomic columns before selection, or makes the encoder a member
+    of the late fusion of its own. ``folds`` are those that give training rows outputs of encoders that
+    never saw them.
+    """
+
+    encoder: str = "san10_small"
+    join: Literal["columns", "members"] = "columns"
+    output: Literal["embedding", "logit"] = "embedding"
+    protocol: Literal["crossfit", "as_published"] = "crossfit"
+    folds: Annotated[int, Field(ge=2)] = 5
+    size: Annotated[int, Field(ge=8, le=512)] = 72
+    slices: Annotated[int, Field(ge=1)] | Literal["all"] = 1
+    training: dict[str, Any] = {}
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
 class Fusion(_Part):
-    """How the modalities' probabilities become one; the first of ``combine`` is the model's answer."""
+    """How the modalities' probabilities become one; the first of ``combine`` is the model's answer.
+
+    ``constrained`` names input methods of the constraint fusion, each evaluated as a model of its own.
+    """
 
     combine: Annotated[tuple[str, ...], Field(min_length=1)] = ("mean", "vote", "regression", "nonnegative")
     inner_folds: Annotated[int, Field(ge=2)] = 5
+    constrained: tuple[str, ...] = ()
+    constrained_options: dict[str, Any] = {}
 
 
 class Evaluation(_Part):
-    """Repeated, stratified, patient-grouped cross-validation and its intervals."""
+    """Repeated, stratified, patient-grouped cross-validation and its intervals.
+
+    ``arms`` evaluates the same fusion on one kind of features alone, for comparison.
+    """
 
     folds: Annotated[int, Field(ge=2)] = 5
     repeats: Annotated[int, Field(ge=1)] = 5
     resamples: Annotated[int, Field(ge=100)] = 2000
+    arms: tuple[Literal["deep", "radiomics"], ...] = ()
+
+
+class PublishedRow(_Part):
+    """One row of a published table: the model that stands for it here, and the published values."""
+
+    name: str
+    model: str
+    published: tuple[float | None, ...]
+
+
+class PublishedTable(_Part):
+    """A published table to print with this run's values beside it: scores by row, or a fusion's weights."""
+
+    title: str
+    source: str
+    metrics: tuple[str, ...] = ()
+    rows: tuple[PublishedRow, ...] = ()
+    fusion: str | None = None
+    published: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> PublishedTable:
+        if bool(self.rows) == (self.fusion is not None):
+            raise ValueError("give either rows (scores) or fusion (its weights)")
+        uneven = [row.name for row in self.rows if len(row.published) != len(self.metrics)]
+        if uneven:
+            raise ValueError(f"row {uneven[0]!r} needs one published value per metric, {len(self.metrics)} in all")
+        return self
 
 
 class Recipe(_Part):
@@ -98,10 +154,12 @@ class Recipe(_Part):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     cohort: Cohort
     radiomics: Radiomics = Radiomics()
+    deep: Deep | None = None
     select: Step = Step(method="three_step")
     classify: Step = Step(method="logistic")
     fusion: Fusion = Fusion()
     evaluation: Evaluation = Evaluation()
+    tables: tuple[PublishedTable, ...] = ()
 
     def path(self, text: str) -> Path:
         """Return a path named in the recipe: ``${VARIABLE}`` filled in, relative to the recipe's folder."""
