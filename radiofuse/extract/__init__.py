@@ -5,9 +5,12 @@ from __future__ import annotations
 from radiofuse.lazy import lazy_names
 
 _HOME = {
+    "CropExtractor": "crops",
+    "CroppedCohort": "crops",
     "Extraction": "cohort_run",
     "Features": "table",
     "RadiomicsExtractor": "radiomics",
+    "collect_crops": "crops",
     "collect_features": "table",
     "extract_cohort": "cohort_run",
     "has_images": "table",

@@ -13,6 +13,8 @@ Examples
 from __future__ import annotations
 
 from radiofuse.imaging.codes import IMAGE_ERROR_CODES
+from radiofuse.imaging.crop import Cropping, SliceCrops, tumor_crops
+from radiofuse.imaging.crop_file import CropIndex, Crops, row_type, write_crops
 from radiofuse.imaging.gate import Volume, read_image, read_mask, read_pair
 from radiofuse.imaging.roi import RoiPair, check_pair
 from radiofuse.imaging.stream import file_sha256
@@ -20,12 +22,19 @@ from radiofuse.imaging.write import write_volume
 
 __all__ = [
     "IMAGE_ERROR_CODES",
+    "CropIndex",
+    "Cropping",
+    "Crops",
     "RoiPair",
+    "SliceCrops",
     "Volume",
     "check_pair",
     "file_sha256",
     "read_image",
     "read_mask",
     "read_pair",
+    "row_type",
+    "tumor_crops",
+    "write_crops",
     "write_volume",
 ]

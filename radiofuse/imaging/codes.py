@@ -30,4 +30,7 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "roi_is_whole_image": "The mask selects every voxel of the image.",
     "roi_too_small": "The region of interest has too few voxels, or is a single line of them.",
     "roi_fragmented": "The region of interest has no connected piece of a usable size.",
+    # the crop
+    "roi_lost_in_crop": "The tumor is too thin to leave a pixel in a crop of the wanted size.",
+    "intensity_out_of_range": "Voxels are too large for 32-bit floats.",
 }

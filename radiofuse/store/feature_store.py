@@ -257,6 +257,26 @@ class FeatureStore:
         losses.refuse()
         return pd.DataFrame(values, pd.Index(ids, name="sample_id", dtype="str"), names, copy=False)
 
+    def vectors(self, block: Block, keys: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield ``(key, vector)``, one shard in memory at a time, where a table of all would not fit.
+
+        Parameters
+        ----------
+        block : Block
+        keys : collection of str
+            Of vectors that are stored. They come in no particular order, and one may come twice.
+
+        Raises
+        ------
+        StoreConflictError, StoreError
+            As for :meth:`read`; some vectors may have been yielded before.
+        """
+        losses = _Losses(self._set_aside)
+        index = self._collect(block, wide.INDEX_COLUMNS, losses.add).to_pandas()
+        wide.refuse_conflicts(block, index)
+        yield from self._scan_vectors(block, index, keys, losses)
+        losses.refuse()
+
     def _choose(
         self, block: Block, keys: wide.Contents | None, sample_ids: Collection[str] | None, losses: _Losses
     ) -> wide.Choice:
@@ -267,16 +287,24 @@ class FeatureStore:
         return wide.Choice(block, keys, index)
 
     def _fill(self, values: np.ndarray, choice: wide.Choice, cells: wide.Cells, losses: _Losses) -> None:
-        """Copy vectors to their cells, one shard in memory at a time."""
-        index, width = choice.index, len(choice.block.feature_names)
-        idle = set(index["shard"]) - set(index.loc[index["key"].isin(list(cells)), "shard"])
-        fields, left = ["key", "status", "values"], set(cells)
-        for _, table in shard.scan(self._folder(choice.block), fields, losses.add, skip=frozenset(idle)):
-            ok, vectors = rows.to_matrix(table, width)
+        """Copy vectors to their cells."""
+        width = len(choice.block.feature_names)
+        for key, vector in self._scan_vectors(choice.block, choice.index, cells, losses):
+            for row, column in cells[key]:
+                values[row, column : column + width] = vector
+
+    def _scan_vectors(
+        self, block: Block, index: pd.DataFrame, keys: Collection[str], losses: _Losses
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield key and vector, one shard in memory at a time."""
+        idle = set(index["shard"]) - set(index.loc[index["key"].isin(list(keys)), "shard"])
+        fields, wanted, left = ["key", "status", "values"], set(keys), set(keys)
+        for _, table in shard.scan(self._folder(block), fields, losses.add, skip=frozenset(idle)):
+            ok, vectors = rows.to_matrix(table, len(block.feature_names))
             for key, vector in zip(ok["key"].to_pylist(), vectors, strict=True):
-                for row, column in cells.get(key, ()):
-                    values[row, column : column + width] = vector
-                left.discard(key)
+                if key in wanted:
+                    left.discard(key)
+                    yield key, vector
         losses.any |= bool(left)  # another process set their shard aside meanwhile
 
     # Upkeep
