@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from radiofuse import columns
+from radiofuse.errors import CohortError
 from radiofuse.evaluate.importance import held_out_importance
+from radiofuse.routing import routed_groups
+from radiofuse.select import NothingSelectedWarning
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
 MAX_SHOWN_FAILURES = 20
@@ -21,6 +28,8 @@ SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")
 def inspect_fold(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] | None:
     """Return what a fitted fusion selected and how it weighs its members; None for any other model.
 
+    A member that is no chain of steps, as an encoder that classifies, selects nothing.
+
     Parameters
     ----------
     model : estimator
@@ -28,20 +37,24 @@ def inspect_fold(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] |
     X, y : DataFrame, ndarray
         The held-out rows of that fold.
     """
-    if not hasattr(model, "members_"):
+    if not hasattr(model, "combiners_"):
         return None
-    blocks, selected = columns.by_modality(X.columns), []
-    for modality, chain in model.members_.items():
-        block = X[blocks[modality]]
+    selected = []
+    for name, chain in _chains(model).items():
+        block = X[model.columns_[name]]
         present = block.notna().any(axis=1).to_numpy()
         selected.append(held_out_importance(chain, block[present], y[present]))
     selected = pd.concat(selected, ignore_index=True)
     return {"selected": selected, "weights": model.weights_, "fallbacks": list_fallbacks(model)}
 
 
+def _chains(model: Any) -> dict[str, Pipeline]:
+    return {name: member for name, member in model.members_.items() if isinstance(member, Pipeline)}
+
+
 def list_fallbacks(model: Any) -> list[str]:
     """Return the members in which too few features survived the selection, so that others filled up."""
-    chains = model.members_.items()
+    chains = _chains(model).items()
     return [modality for modality, chain in chains if getattr(chain.named_steps["select"], "fallback_", False)]
 
 
@@ -56,7 +69,7 @@ def summarize_selection(model: Any, findings: Sequence[dict[str, Any]]) -> pd.Da
     folds = pd.concat([found["selected"].assign(fold=fold) for fold, found in enumerate(findings)], ignore_index=True)
     folds["modality"] = _modalities(folds["feature"])
     n_unjudged = folds[folds["importance"].isna()].groupby("modality")["fold"].nunique()
-    final = {name for chain in model.members_.values() for name in chain[:-1].get_feature_names_out()}
+    final = {name for chain in _chains(model).values() for name in chain[:-1].get_feature_names_out()}
     grouped = folds.groupby("feature")
     table = pd.DataFrame(
         {
@@ -83,15 +96,92 @@ def _modalities(names: Iterable[str]) -> list[str]:
     return [columns.split(name)[0] for name in names]
 
 
-def summarize_weights(model: Any, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def summarize_weights(
+    model: Any, findings: Sequence[dict[str, Any]], in_sample: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the fusion weights of the final model beside their spread over the outer folds.
 
-    Columns: fusion, member, weight, mean, low, high (2.5 and 97.5 percentiles over the folds).
+    Parameters
+    ----------
+    model : LateFusion
+        Fitted on all rows.
+    findings : sequence of dict
+        What ``inspect_fold`` saw in each outer fold.
+    in_sample : DataFrame, optional
+        As ``in_sample_weights`` returns them.
+
+    Returns
+    -------
+    DataFrame
+        Columns: fusion, member, weight, mean, low, high (2.5 and 97.5 percentiles over the folds), in_sample
+        (NaN where there is none).
     """
     folds = pd.concat([found["weights"] for found in findings], ignore_index=True)
     grouped = folds.groupby(["fusion", "member"])["weight"]
     spread = pd.DataFrame({"mean": grouped.mean(), "low": grouped.quantile(0.025), "high": grouped.quantile(0.975)})
-    return model.weights_.merge(spread, left_on=["fusion", "member"], right_index=True, how="left")
+    table = model.weights_.merge(spread, left_on=["fusion", "member"], right_index=True, how="left")
+    if in_sample is None:
+        return table.assign(in_sample=np.nan)
+    return table.merge(in_sample.rename(columns={"weight": "in_sample"}), on=["fusion", "member"], how="left")
+
+
+def in_sample_weights(model: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
+    """Return the weights that learned combiners would have if they were shown in-sample probabilities.
+
+    A combiner must learn from out-of-fold probabilities. Shown the answers for the very rows that the members
+    were fitted on, it finds every member to be right: members of pure noise then get weights that sum to far
+    more than 1 and a large negative intercept, and the one that overfits most gets the largest. So these
+    weights stand beside the out-of-fold ones only, for comparison with a publication whose weights may have
+    been learned in that way; no model answers by them.
+
+    Parameters
+    ----------
+    model : LateFusion
+        Fitted on these rows.
+    X : DataFrame of shape (n_samples, n_columns)
+    y : ndarray of shape (n_samples,)
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row.
+
+    Returns
+    -------
+    DataFrame
+        Columns fusion, member, weight; the intercept as member "(intercept)". Without rows if a member, as an
+        encoder that classifies, refuses the rows it was fitted on.
+
+    References
+    ----------
+    Wolpert (1992). Stacked generalization. Neural Networks 5(2), 241-259.
+    """
+    positive = (np.asarray(y) == model.classes_[1]).astype(int)
+    learners = {name: combiner for name, combiner in model.combiners_.items() if hasattr(combiner, "fit")}
+    try:
+        with threadpool_limits(1), warnings.catch_warnings():  # one thread, as in the fusion's own fit: same sums
+            warnings.simplefilter("ignore", NothingSelectedWarning)  # said of the fusion itself
+            P = np.column_stack([_in_sample(model, name, X, positive, groups) for name in model.members_])
+    except CohortError:
+        learners = {}
+    rows = []
+    for fusion, learner in learners.items():
+        fitted = clone(learner, safe=False).fit(P, positive)
+        rows += [(fusion, *pair) for pair in zip(model.members_, getattr(fitted, "weights_", []), strict=False)]
+        if hasattr(fitted, "intercept_"):
+            rows.append((fusion, "(intercept)", fitted.intercept_))
+    return pd.DataFrame(rows, columns=["fusion", "member", "weight"])
+
+
+def _in_sample(model: Any, name: str, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return a member's probabilities of the rows it is fitted on, shape (n_samples,); NaN in rows that lack it."""
+    block = X[model.columns_[name]]
+    present = block.notna().any(axis=1).to_numpy()
+    classifier, Z, y = clone(model.members_[name]), block[present], y[present]
+    groups = None if groups is None else np.asarray(groups)[present]
+    if isinstance(classifier, Pipeline) and len(classifier) > 1:
+        before, classifier = classifier[:-1], classifier[-1]
+        Z = before.fit_transform(Z, y, **routed_groups(before, groups))  # an encoder refuses to transform these rows
+    probability = np.full(len(block), np.nan)
+    probability[present] = classifier.fit(Z, y, **routed_groups(classifier, groups)).predict_proba(Z)[:, 1]
+    return probability
 
 
 def list_warnings(

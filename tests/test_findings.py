@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
+from radiofuse.errors import CohortError
 from radiofuse.findings import (
     describe_comparisons,
+    in_sample_weights,
     inspect_fold,
     list_failures,
     list_warnings,
@@ -16,6 +21,7 @@ from radiofuse.findings import (
     summarize_weights,
 )
 from radiofuse.fuse import LateFusion
+from radiofuse.fuse.combiners import LinearRegression
 from radiofuse.pipeline import modality_classifier
 
 
@@ -75,8 +81,96 @@ def test_a_fold_without_a_row_of_a_modality_is_inspected(fitted, table):
 
 def test_weights_carry_the_spread_over_folds(fitted, findings):
     summary = summarize_weights(fitted, findings)
-    assert list(summary.columns) == ["fusion", "member", "weight", "mean", "low", "high"]
+    assert list(summary.columns) == ["fusion", "member", "weight", "mean", "low", "high", "in_sample"]
+    assert summary["in_sample"].isna().all()
     np.testing.assert_allclose(summary["weight"], summary["mean"])  # the folds here are the final model itself
+
+
+def noise(n_rows=120):
+    rng = np.random.default_rng(1)
+    names = [f"{m}__f{j}" for m in ("t1", "t2", "flair") for j in range(6)]
+    return pd.DataFrame(rng.normal(size=(n_rows, 18)), columns=names), rng.permutation(np.repeat([0, 1], n_rows // 2))
+
+
+def test_in_sample_weights_of_noise_are_far_larger_than_out_of_fold_ones():
+    """The signature of weights learned on the training rows: they sum to far more than those learned out of fold."""
+    X, y = noise()
+    members = [(name, modality_classifier("logistic", select=None)) for name in ("t1", "t2", "flair")]
+    fusion = LateFusion(members, combine=["linear_regression", "mean"], cv=5, random_state=0).fit(X, y)
+    table = summarize_weights(fusion, [{"weights": fusion.weights_}], in_sample_weights(fusion, X, y, None))
+    learned = table[table["fusion"] == "linear_regression"].set_index("member")
+    sums = learned.drop(index="(intercept)")[["weight", "in_sample"]].sum()
+    assert abs(sums["weight"]) < 1
+    assert sums["in_sample"] > 1.5
+    assert learned.loc["(intercept)", "in_sample"] < 0 < learned.loc["(intercept)", "weight"]
+    assert table.loc[table["fusion"] == "mean", "in_sample"].isna().all()
+
+
+def test_in_sample_weights_are_those_of_a_regression_on_the_members_own_answers():
+    X, y = noise()
+    X.loc[[2, 7], X.filter(like="t2__").columns] = np.nan
+    fusion = LateFusion([(name, LogisticRegression()) for name in ("t1", "t2")], combine="linear_regression").fit(X, y)
+    each = fusion.predict_proba_each(X)[["t1", "t2"]]  # members are fitted on these rows: their answers are in sample
+    expected = LinearRegression().fit(each.to_numpy(), y)
+    found = in_sample_weights(fusion, X, y, None).set_index("member")["weight"]
+    np.testing.assert_allclose(found[["t1", "t2"]], expected.weights_)
+    assert found["(intercept)"] == pytest.approx(expected.intercept_)
+
+
+class KeepsPatients(TransformerMixin, BaseEstimator):
+    """A first step that takes groups, gives other values to rows it is fitted on, and refuses them as new ones."""
+
+    def fit(self, X, y=None, groups=None):
+        self.groups_ = np.asarray(groups)
+        self.rows_ = frozenset(X.index)
+        return self
+
+    def fit_transform(self, X, y=None, groups=None):
+        self.fit(X, y, groups)
+        return X.to_numpy() + (self.groups_ % 2)[:, None]
+
+    def transform(self, X):
+        if not self.rows_.isdisjoint(X.index):
+            raise CohortError("The rows", ["some were learned from."])
+        return X.to_numpy()
+
+
+class Refuses(LogisticRegression):
+    """Answers for new rows only."""
+
+    def fit(self, X, y):
+        self.rows_ = frozenset(X.index)
+        return super().fit(X, y)
+
+    def predict_proba(self, X):
+        KeepsPatients.transform(self, X)
+        return super().predict_proba(X)
+
+
+def test_a_first_step_that_gives_training_rows_other_values_is_asked_for_those():
+    X, y = noise()
+    groups = np.arange(len(y)) // 2
+    chain = make_pipeline(KeepsPatients(), LogisticRegression())
+    fusion = LateFusion([("t1", chain), ("t2", LogisticRegression())], combine="linear_regression")
+    fusion.fit(X, y, groups=groups)
+    t1, t2 = X.filter(like="t1__"), X.filter(like="t2__")
+    Z = t1.to_numpy() + (groups % 2)[:, None]
+    P = [LogisticRegression().fit(block, y).predict_proba(block)[:, 1] for block in (Z, t2)]
+    expected = LinearRegression().fit(np.column_stack(P), y)
+    found = in_sample_weights(fusion, X, y, groups).set_index("member")["weight"]
+    np.testing.assert_allclose(found[["t1", "t2"]], expected.weights_)
+
+
+def test_a_member_that_refuses_its_training_rows_leaves_no_in_sample_weights_and_selects_nothing():
+    X, y = noise()
+    members = [("t1", modality_classifier("logistic", select=None)), ("t2", Refuses())]
+    fusion = LateFusion(members, combine="linear_regression").fit(X.head(90), y[:90])
+    in_sample = in_sample_weights(fusion, X.head(90), y[:90], None)
+    assert in_sample.empty
+    found = inspect_fold(fusion, X.tail(30), y[90:])
+    assert set(found["selected"]["feature"].str[:4]) == {"t1__"}
+    assert summarize_weights(fusion, [found], in_sample)["in_sample"].isna().all()
+    assert set(summarize_selection(fusion, [found])["modality"]) == {"t1"}
 
 
 def test_models_without_members_are_not_inspected(table):
