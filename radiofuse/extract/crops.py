@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from radiofuse.store import Block, FeatureStore
 
 log = logging.getLogger(__name__)
 
+N_SLICES, N_TUMOR_SLICES, FIRST_SLICE = range(3)  # where in a vector; pixels follow the slice numbers
 NO_SLICE = -1
 
 
@@ -149,7 +150,7 @@ def _whole(path: Path) -> Crops | None:
 def _written(folder: Path, index: CropIndex, block: Block, cropping: Cropping, store: FeatureStore) -> Crops:
     kind = row_type(cropping.n_slices, cropping.size)
     try:
-        path = write_crops(folder, index, kind, _rows(index, block, kind, store))
+        path = write_crops(folder, index, kind, _rows(index, store.vectors(block, set(index.keys)), cropping))
     except OSError as error:
         raise StoreError(
             f"The crops could not be written to {folder} ({error.strerror or error}). Make room or name another "
@@ -158,20 +159,27 @@ def _written(folder: Path, index: CropIndex, block: Block, cropping: Cropping, s
     return Crops.open(path)
 
 
-def _rows(index: CropIndex, block: Block, kind: np.dtype, store: FeatureStore) -> Iterator[tuple[int, np.ndarray]]:
+def _rows(
+    index: CropIndex, vectors: Iterable[tuple[str, np.ndarray]], cropping: Cropping
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield row number and record of every vector; the same files under two names are two rows."""
     numbers: dict[str, list[int]] = {}
     for number, key in enumerate(index.keys):
         numbers.setdefault(key, []).append(number)
-    for key, vector in store.vectors(block, numbers):
-        row = _record(vector, kind)
-        yield from ((number, row) for number in numbers[key])
+    larger = set()
+    for key, vector in vectors:
+        if vector[N_TUMOR_SLICES] > cropping.n_slices:
+            larger.add(key)
+        record = _record(vector, cropping)
+        yield from ((number, record) for number in numbers[key])
+    if larger and cropping.slices == "all":
+        log.info("%d tumors lie in more than %d slices; the largest were taken.", len(larger), cropping.max_slices)
 
 
-def _record(vector: np.ndarray, kind: np.dtype) -> np.ndarray:
+def _record(vector: np.ndarray, cropping: Cropping) -> np.ndarray:
     """Return a vector as a row of the crop file; every pixel keeps its bits."""
-    shape = kind["image"].shape
-    row = np.zeros((), kind)
-    row["count"] = vector[0]
-    row["image"], row["mask"] = vector[2 + shape[0] :].reshape(2, *shape)
-    return row
+    record = np.zeros((), row_type(cropping.n_slices, cropping.size))
+    record["count"] = vector[N_SLICES]
+    pixels = vector[FIRST_SLICE + cropping.n_slices :]
+    record["image"], record["mask"] = pixels.reshape(2, *record["image"].shape)
+    return record

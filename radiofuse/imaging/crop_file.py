@@ -207,7 +207,7 @@ class Crops:
         try:
             return np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise self._damaged(f"it cannot be opened ({error})") from error
+            raise self._damaged("it is absent, cut short or unreadable") from error
 
     @cached_property
     def _content(self) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class Crops:
             index = CropIndex(*(content[name] for name in ("identity", "sample_ids", "modalities", "keys")))
             known = content["format"] == FORMAT and isinstance(content["sha256"], str)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise self._damaged(f"its index cannot be read ({error})") from error
+            raise self._damaged("its index is absent or damaged") from error
         if not known or index.digest() != self.path.stem:
             raise self._damaged("its index is that of another file")
         return content

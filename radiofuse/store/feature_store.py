@@ -361,8 +361,7 @@ class FeatureStore:
         return {"temporary_files": n_temporary, "merged_shards": n_merged, "quarantined_shards": n_quarantined}
 
     def _remove_orphans(self) -> int:
-        places = [self.root, self.root / "fingerprints", *self.root.glob("blocks/*")]
-        old = [path for place in places for path in place.glob(".*.tmp") if _age_s(path) > ORPHAN_AFTER_S]
+        old = [path for path in self.root.rglob(".*.tmp") if _age_s(path) > ORPHAN_AFTER_S]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)

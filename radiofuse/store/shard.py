@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,6 +22,7 @@ from radiofuse.errors import StoreError
 
 log = logging.getLogger(__name__)
 
+FULL_BYTES = 1 << 25  # in memory; crops of a tumor are a thousand times wider than radiomics
 _NAME = re.compile(r"[0-9a-f]{32}-([0-9a-f]{32})\.parquet")
 _REPETITIVE = ["sample_id", "modality", "status", "error_code", "message"]
 _VALUES = "values.list.element"
@@ -184,13 +185,19 @@ def merge(folder: Path, tables: Mapping[Path, pa.Table], same: Sequence[str]) ->
     return len(tables)
 
 
+def is_full(tables: Iterable[pa.Table], rows: int) -> bool:
+    """Say whether tables together make a shard of full size: ``rows`` rows, or fewer wide ones."""
+    sizes = [(table.num_rows, table.nbytes) for table in tables]
+    return sum(n for n, _ in sizes) >= rows or sum(n_bytes for _, n_bytes in sizes) >= FULL_BYTES
+
+
 def compact(folder: Path, *, rows: int, same: Sequence[str], on_damage: OnDamage) -> int:
-    """Merge the shards that hold fewer than ``rows`` rows; return how many went into larger ones."""
+    """Merge the shards that are not full; return how many went into larger ones."""
     n_merged, small = 0, {}
     for path, table in scan(folder, None, on_damage):
-        if table.num_rows < rows:
+        if not is_full([table], rows):
             small[path] = table
-        if sum(table.num_rows for table in small.values()) >= rows:
+        if is_full(small.values(), rows):
             n_merged += merge(folder, small, same)
             small = {}
     return n_merged + merge(folder, small, same)

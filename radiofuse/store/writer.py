@@ -31,14 +31,15 @@ class Writer:
     folder : Path
         Of the block.
     batch : int
-        Write when so many records wait.
+        Write when so many records wait, or when fewer wide ones fill a shard.
     flush_after_s : float
         Write when, at the next ``add``, a record has waited for so many seconds.
     """
 
     def __init__(self, block: Block, folder: Path, *, batch: int, flush_after_s: float):
         self._block, self._folder = block, folder
-        self._batch, self._flush_after_s = batch, flush_after_s
+        rows_of_a_shard = max(1, shard.FULL_BYTES // (8 * len(block.feature_names)))
+        self._batch, self._flush_after_s = min(batch, rows_of_a_shard), flush_after_s
         self._buffer: list[Record] = []
         self._oldest = 0.0
         self._small: dict[Path, pa.Table] = {}  # this writer's own small shards, with their tables
@@ -81,7 +82,7 @@ class Writer:
             raise self._refusal(error) from error
         self._buffer.clear()
         self._small[path] = table
-        if sum(table.num_rows for table in self._small.values()) >= rows.ROWS_PER_SHARD:
+        if shard.is_full(self._small.values(), rows.ROWS_PER_SHARD):
             self._merge_small()
 
     def _merge_small(self) -> None:

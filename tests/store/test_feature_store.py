@@ -300,6 +300,30 @@ def test_gc_removes_old_temporary_files_and_merges(store, block, make_record, fi
     assert len(store.read(block)) == 4
 
 
+def test_gc_finds_what_a_crash_left_in_any_folder(store, monkeypatch):
+    (store.root / "crops").mkdir(parents=True)
+    (store.root / "crops" / ".0123.tmp").write_bytes(b"half a crop file")
+    monkeypatch.setattr("radiofuse.store.feature_store.ORPHAN_AFTER_S", -1.0)
+    assert store.gc()["temporary_files"] == 1
+
+
+def test_vectors_stream_those_asked_for(store, block, make_record, fill):
+    records = [make_record(number) for number in range(6)]
+    fill([*records, make_record(9, status="failed", error_code="empty_roi")], batch=2)
+    found = dict(store.vectors(block, {record.key for record in records[1:4]}))
+    assert found.keys() == {record.key for record in records[1:4]}
+    assert all(np.array_equal(found[record.key], record.values) for record in records[1:4])
+
+
+def test_vectors_refuse_to_leave_one_out(store, block, make_record, fill):
+    fill([make_record(0), make_record(1)], batch=1)
+    keys = [make_record(number).key for number in (0, 1)]
+    path = shard.list_shards(store.root / "blocks" / block.name)[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(StoreError, match="found damaged and was set aside"):
+        list(store.vectors(block, keys))
+
+
 def test_gc_empties_the_quarantine_on_request_only(store, block, make_record, fill):
     fill([make_record(0)])
     damage_shards(store, block)

@@ -179,3 +179,17 @@ def test_a_folder_without_write_permission_is_told_before_the_work(store):
 def test_checking_leaves_nothing_behind(store):
     store.check_writable()
     assert list(store.root.iterdir()) == []
+
+
+def test_wide_vectors_fill_a_shard_before_many_are_held(store, block, make_record, monkeypatch):
+    """Crops have a hundred thousand numbers each; by rows alone, gigabytes would wait in memory."""
+    monkeypatch.setattr(shard, "FULL_BYTES", 2 * 8 * len(block.feature_names))
+    folder = store.root / "blocks" / block.name
+    with store.writer(block, flush_after_s=3600) as writer:
+        for number in range(4):
+            writer.add(make_record(number))
+        assert n_stored(store, block) == 4
+        assert [shard.load(path).num_rows for path in shard.list_shards(folder)] == [2, 2]
+        writer.add(make_record(4))
+    assert store.gc()["merged_shards"] == 0
+    assert len(store.read(block)) == 5
