@@ -144,7 +144,7 @@ def _score_cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _score_cell(row: Any) -> str:
-    theirs = f"[{_number(row.published)}]" if np.isfinite(row.published) else ""
+    theirs = f"[{_number(row.published)}]" if np.isfinite(row.published) else " " * len("[0.00]")
     return " ".join(part for part in (_number(row.value), _interval(row), theirs) if part)
 
 

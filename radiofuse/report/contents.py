@@ -16,7 +16,8 @@ from radiofuse.errors import BundleError
 
 SCHEMA = 1
 TRIVIAL = "trivial"
-FUSION, MODALITY, REFERENCE = "fusion", "modality", "reference"
+FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER = "fusion", "modality", "arm", "reference", "arm member"
+KINDS = (FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER)  # in the order of every table and figure
 
 # file -> (columns of text, columns of numbers)
 TABLES = {
@@ -31,7 +32,8 @@ TABLES = {
         ("modality", "feature", "in_final_model"),
         ("frequency", "importance", "mean_coefficient"),
     ),
-    "fusion_weights.csv": (("fusion", "member"), ("weight", "mean", "low", "high")),
+    "fusion_weights.csv": (("fusion", "member"), ("weight", "mean", "low", "high", "in_sample")),
+    "published.csv": (("table", "source", "row", "model", "metric"), ("value", "low", "high", "published")),
     "failures.csv": (("sample_id", "modality", "code", "message"), ()),
 }
 ABOUT = {
@@ -65,6 +67,7 @@ class Contents:
     comparisons: pd.DataFrame
     features: pd.DataFrame
     weights: pd.DataFrame
+    published: pd.DataFrame
     failures: pd.DataFrame
 
     @property
@@ -76,22 +79,49 @@ class Contents:
         """The fusion that answers."""
         return self.protocol["primary"]
 
+    @property
+    def fusions(self) -> list[str]:
+        """All fusions on all features, the primary one first, the constraint fusions last."""
+        names = [self.primary, *self.protocol["fusions"], *self.protocol.get("constrained", ())]
+        return list(dict.fromkeys(names))
+
+    @property
+    def arms(self) -> list[str]:
+        """The kinds of features that the fusions were also evaluated on alone: ``deep``, ``radiomics``."""
+        return self.protocol.get("arms", [])
+
+    @property
+    def encoder(self) -> dict[str, Any] | None:
+        """The encoder of deep features and how it was trained, None if there was none."""
+        return self.protocol.get("deep")
+
     def kind_of(self, model: str) -> str:
-        """Say what a model is: a fusion, a single modality, or an arm to compare with."""
-        if model in self.protocol["fusions"]:
+        """Say what a model is: a fusion, a single modality, either on one kind of features, or a reference."""
+        if model in self.fusions:
             return FUSION
+        if model in self._arm_models:
+            return ARM if self._arm_models[model] in self.fusions else ARM_MEMBER
         return REFERENCE if model in (CLINICAL, TRIVIAL) else MODALITY
+
+    @cached_property
+    def _arm_models(self) -> dict[str, str]:
+        """What each model of an arm is called outside the arm."""
+        names = [*self.fusions, *self.about["modalities"]]
+        return {f"{arm}_{name}": name for arm in self.arms for name in names}
 
     @property
     def models(self) -> list[str]:
-        """All models: the primary fusion, the others, the modalities, the arms to compare with."""
-        about = self.about
-        order = [self.primary, *self.protocol["fusions"], *about["modalities"], CLINICAL, TRIVIAL]
+        """All models: the primary fusion, the others, the modalities, other features, references."""
+        order = [*self.fusions, *self.about["modalities"], *self._arm_models, CLINICAL, TRIVIAL]
         scored = list(dict.fromkeys(self.scores["model"]))
         known = [model for model in dict.fromkeys(order) if model in scored]
         other = [model for model in scored if model not in known]
-        kinds = (FUSION, MODALITY, REFERENCE)
-        return sorted(known + other, key=lambda model: kinds.index(self.kind_of(model)))
+        return sorted(known + other, key=lambda model: KINDS.index(self.kind_of(model)))
+
+    @property
+    def main_models(self) -> list[str]:
+        """The models that stand in the main tables and figures: all but the single modalities of an arm."""
+        return [model for model in self.models if self.kind_of(model) != ARM_MEMBER]
 
     @property
     def members(self) -> list[str]:
@@ -125,6 +155,7 @@ def read_contents(bundle: Path) -> Contents:
         comparisons=tables["comparisons.csv"],
         features=tables["selected_features.csv"],
         weights=tables["fusion_weights.csv"],
+        published=tables["published.csv"],
         failures=tables["failures.csv"],
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from radiofuse.report.contents import FUSION, MODALITY, REFERENCE
+from radiofuse.report.contents import ARM, FUSION, MODALITY, REFERENCE
 from radiofuse.report.wording import number, percent, shortened
 
 INK, GREY, PALE = "#1c2733", "#66717d", "#c9d1d9"
@@ -23,6 +24,7 @@ PRIMARY, OTHER, BAND = "#0b3c5d", "#7aa6c9", "#e3edf4"  # dark to light: they st
 KIND_STYLE = {
     FUSION: {"marker": "o", "color": "#2f6690", "markerfacecolor": "#2f6690"},
     MODALITY: {"marker": "s", "color": "#a4501f", "markerfacecolor": "white"},
+    ARM: {"marker": "p", "color": "#3f7f6a", "markerfacecolor": "white"},
     REFERENCE: {"marker": "^", "color": GREY, "markerfacecolor": PALE},
 }
 CURVE_COLORS = ("#b3541e", "#3f7f6a", "#8a6bab", "#c08a1e", "#5b6670")
@@ -31,7 +33,8 @@ MARKERS = ("s", "^", "D", "v", "P", "X", "o")
 
 WIDTH_IN = 5.0  # narrow on purpose: at phone width 11 pt are still some 11 px
 FONT_PT, SMALL_PT = 11, 10.5
-LABEL_CHARACTERS, FEATURE_CHARACTERS = 16, 50
+LABEL_CHARACTERS, FEATURE_CHARACTERS = 27, 50
+LEGEND_CHARACTERS, HALF_LEGEND_CHARACTERS = 33, 18  # of an entry that has the line for itself, or half of it
 
 
 def _style() -> AbstractContextManager:
@@ -74,25 +77,38 @@ def _drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
 
 @_drawn
 def draw_auc(scores: pd.DataFrame, primary: str) -> Figure:
-    """Draw a dot with its interval for every model.
+    """Draw a dot with its interval for every model, under the heading of its kind.
 
     Parameters
     ----------
     scores : DataFrame
-        ``model``, ``kind``, ``value``, ``low``, ``high``; the first row is drawn on top.
+        ``model``, ``kind``, ``heading``, ``value``, ``low``, ``high``; the first row is drawn on top, and
+        models of one kind stand together.
     primary : str
         The model to set in bold.
     """
-    figure = Figure(figsize=(WIDTH_IN, 0.9 + 0.36 * len(scores)))
+    lines = list(_under_headings(scores))
+    figure = Figure(figsize=(WIDTH_IN, 0.9 + 0.34 * len(lines)))
     axes = figure.add_subplot()
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
-    for place, row in enumerate(scores.itertuples()):
+    _name_rows(axes, [name for name, _ in lines], bold=primary)
+    for place, (_, row) in enumerate(lines):
+        if row is None:
+            axes.get_yticklabels()[place].set(color=GREY, fontsize=SMALL_PT, fontweight="bold")
+            continue
         _draw_interval(axes, place, row, KIND_STYLE[row.kind], bold=row.model == primary)
         axes.text(1.02, place, number(row.value), transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_PT)
-    _name_rows(axes, list(scores["model"]), bold=primary)
     axes.set_xlabel("AUC (0.5 = chance)")
     axes.set_xlim(min(0.45, np.nanmin([0.45, *scores["low"] - 0.02])), 1.005)
     return figure
+
+
+def _under_headings(scores: pd.DataFrame) -> Iterator[tuple[str, Any]]:
+    """Yield the lines from the top: heading and None, then model and row for each of its models."""
+    for heading, rows in scores.groupby("heading", sort=False):
+        yield heading, None
+        for row in rows.itertuples():
+            yield row.model, row
 
 
 def _draw_interval(axes: Axes, place: int, row: tuple, style: dict, *, bold: bool) -> None:
@@ -128,17 +144,20 @@ def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.Dat
     others : dict of str to DataFrame
         Legend label to curve; ``low`` and ``high`` are not drawn.
     """
-    figure = Figure(figsize=(WIDTH_IN, 5.15 + 0.25 * math.ceil((1 + len(others)) / 2)))
+    n_columns = 2 if max(map(len, [primary_label, *others])) <= HALF_LEGEND_CHARACTERS else 1
+    figure = Figure(figsize=(WIDTH_IN, 5.15 + 0.25 * math.ceil((1 + len(others)) / n_columns)))
     axes = figure.add_subplot(aspect="equal")
     axes.plot([0, 1], [0, 1], color=PALE, linewidth=1.2)
     axes.fill_between(primary.false_positive_rate, primary.low, primary.high, color=BAND, linewidth=0)
     for place, (label, curve) in enumerate(others.items()):
         style = _curve_style(place, len(others))
-        axes.plot(curve.false_positive_rate, curve.true_positive_rate, label=shortened(label, 24), **style)
-    heavy = {"color": PRIMARY, "linewidth": 3, "label": shortened(primary_label, 24)}
+        axes.plot(
+            curve.false_positive_rate, curve.true_positive_rate, label=shortened(label, LEGEND_CHARACTERS), **style
+        )
+    heavy = {"color": PRIMARY, "linewidth": 3, "label": shortened(primary_label, LEGEND_CHARACTERS)}
     axes.plot(primary.false_positive_rate, primary.true_positive_rate, **heavy)
     _frame_unit_square(axes, "1 − specificity", "Sensitivity")
-    figure.legend(loc="outside lower center", ncols=2, handlelength=3.4, columnspacing=1.2)
+    figure.legend(loc="outside lower center", ncols=n_columns, handlelength=3.4, columnspacing=1.2)
     return figure
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from radiofuse.report import pictures, sentences, tables
 from radiofuse.report.contents import Contents
 from radiofuse.report.tables import MAX_FAILURES, TOP_FEATURES
-from radiofuse.report.wording import MISSING, counted
+from radiofuse.report.wording import MISSING, counted, listed
 
 
 def render_page(contents: Contents) -> str:
@@ -41,6 +41,10 @@ def _words(contents: Contents) -> dict[str, Any]:
         "summary": sentences.summary(contents),
         "outcome": sentences.outcome(contents),
         "design": sentences.design(contents),
+        "encoder": sentences.encoder(contents),
+        "encoder_fitting": sentences.encoder_fitting(contents),
+        "before_the_folds": sentences.before_the_folds(contents),
+        "fusions": sentences.fusions(contents),
         "selector": sentences.selector(contents),
         "classifier": sentences.classifier(contents),
         "resampling": sentences.resampling(contents),
@@ -52,6 +56,11 @@ def _results(contents: Contents) -> dict[str, Any]:
         "flow": tables.flow_table(contents),
         "scores": tables.scores_table(contents),
         "comparisons": tables.comparisons_table(contents),
+        "arms": listed(contents.arms),
+        "arm_members": tables.arm_members_table(contents),
+        "arm_comparisons": tables.arm_comparisons_table(contents),
+        "published": tables.published_tables(contents),
+        "published_weights": tables.WEIGHT in set(contents.published["metric"]),
         "auc": pictures.auc_picture(contents),
         "roc": pictures.roc_pictures(contents),
         "calibration": pictures.calibration_picture(contents),

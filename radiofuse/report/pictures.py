@@ -10,11 +10,11 @@ import pandas as pd
 
 from radiofuse.columns import CLINICAL
 from radiofuse.evaluate import calibration_line, calibration_points, roc_points
-from radiofuse.report.contents import FUSION, TRIVIAL, Contents
+from radiofuse.report.contents import ARM, FUSION, KINDS, MODALITY, REFERENCE, TRIVIAL, Contents
 from radiofuse.report.figures import draw_auc, draw_calibration, draw_frequencies, draw_roc, draw_weights
 from radiofuse.report.sentences import best_modality
-from radiofuse.report.tables import TOP_FEATURES, score_cell
-from radiofuse.report.wording import number, percent
+from radiofuse.report.tables import HEADINGS, TOP_FEATURES, score_cell
+from radiofuse.report.wording import listed, number, percent
 
 PER_BIN, MAX_BINS = 15, 10  # samples wanted behind each point of the calibration figure
 
@@ -29,10 +29,11 @@ class Picture:
 
 
 def auc_picture(contents: Contents) -> Picture | None:
-    """The AUC of every model with its interval."""
+    """The AUC of every main model with its interval."""
     scores = contents.scores[contents.scores["metric"] == "auc"].set_index("model")
-    models = [model for model in contents.models if model in scores.index]
-    scores = scores.loc[models].reset_index().assign(kind=[contents.kind_of(model) for model in models])
+    models = [model for model in contents.main_models if model in scores.index]
+    kinds = [contents.kind_of(model) for model in models]
+    scores = scores.loc[models].reset_index().assign(kind=kinds, heading=[HEADINGS[kind] for kind in kinds])
     if not np.isfinite(scores["value"]).any():
         return None
     alt = "; ".join(f"{model} {score_cell(contents, model, 'auc')}" for model in models)
@@ -44,20 +45,27 @@ def _auc_caption(contents: Contents) -> str:
     beside = f", the best single modality ({best}) {score_cell(contents, best, 'auc')}" if best else ""
     return (
         f"The fusion “{contents.primary}” has an AUC of {score_cell(contents, contents.primary, 'auc')}{beside}. "
-        "Circles: fusions, the diamond the primary one; squares: single modalities; triangles: arms to compare with."
+        f"Circles: fusions, the diamond the primary one; squares: single modalities;{_arms_caption(contents)} "
+        "triangles: for comparison."
     )
 
 
+def _arms_caption(contents: Contents) -> str:
+    return f" pentagons: the same fusions on {listed(contents.arms)} features alone;" if contents.arms else ""
+
+
 def roc_pictures(contents: Contents) -> list[Picture]:
-    """Two ROC figures, the primary fusion in both: with the single modalities, and with the other fusions."""
+    """ROC figures, the primary fusion in all: with single modalities, with other fusions, with other features."""
     predicted = set(contents.predictions["model"])
     others = [model for model in contents.models if model in predicted - {contents.primary, TRIVIAL}]
-    fusions = [model for model in others if contents.kind_of(model) == FUSION]
-    single = [model for model in others if model not in fusions]
+    of_kind = {kind: [model for model in others if contents.kind_of(model) == kind] for kind in KINDS}
+    single = of_kind[MODALITY] + of_kind[REFERENCE]
     beside_single = "the single modalities" + (" and clinical data" if CLINICAL in single else "")
     if contents.primary not in predicted or _has_one_label(contents.predictions):
         return []
-    panels = [(beside_single, single), ("the other fusions", fusions)]
+    same = [model for model in of_kind[ARM] if model.endswith(f"_{contents.primary}")]
+    beside_same = f"the same fusion on {listed(contents.arms)} features alone"
+    panels = [(beside_single, single), ("the other fusions", of_kind[FUSION]), (beside_same, same)]
     return [_roc_picture(contents, what, models) for what, models in panels if models]
 
 

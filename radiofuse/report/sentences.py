@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.columns import CLINICAL, join
+from radiofuse.columns import CLINICAL, CROP, join, split
 from radiofuse.report.contents import MODALITY, TRIVIAL, Contents
 from radiofuse.report.tables import score_cell
 from radiofuse.report.wording import counted, listed, percent
@@ -55,8 +55,76 @@ def summary(contents: Contents) -> str:
 def _task(contents: Contents) -> str:
     modalities = contents.about["modalities"]
     names = f"{counted(len(modalities), 'modality', 'modalities')} ({listed(modalities)})"
-    features = "radiomic features" if contents.about["settings"].get("radiomics") else "features"
-    return f"The models predict {outcome(contents)} from {features} of {names}."
+    return f"The models predict {outcome(contents)} from {_features(contents)} of {names}."
+
+
+def _features(contents: Contents) -> str:
+    kinds = ["radiomic"] if contents.about["settings"].get("radiomics") else ["ready-made"] * _has_ready_made(contents)
+    if contents.encoder is None:
+        return "radiomic features" if "radiomic" in kinds else "features"
+    return f"{listed([*kinds, 'deep'])} features ({contents.encoder['encoder']})"
+
+
+def _has_ready_made(contents: Contents) -> bool:
+    """Whether the cohort table brought columns of its own, beside those that point at crops."""
+    named = [split(column) for column in contents.about.get("columns", [])]
+    return any(thing != CROP for _, thing in filter(None, named))
+
+
+def encoder(contents: Contents) -> str:
+    """Return the encoder in words, and how its output is used; empty if there was none."""
+    deep = contents.encoder
+    if deep is None:
+        return ""
+    output = {"embedding": "its embedding", "logit": "its logit"}[deep["output"]]
+    used = f"{output} stands beside the other features, before selection"
+    if deep["join"] == "members":
+        used = "as a classifier it is a member of the fusion of its own"
+    return f"{deep['encoder']} for each modality, trained on tumor crops; {used}" + _options(deep["training"])
+
+
+def encoder_fitting(contents: Contents) -> str:
+    """Return where the encoders were trained, and which rows saw which encoder; empty if there was none."""
+    deep = contents.encoder
+    if deep is None:
+        return ""
+    trained = "Inside each outer fold, on its training patients only: the encoder of every modality. "
+    if deep["join"] == "members":
+        return trained + "It answers only for patients whom it was not trained on."
+    if deep["protocol"] == "crossfit":
+        aligned = ", aligned to the axes of the one for new patients" if deep["output"] == "embedding" else ""
+        unseen = f"Training patients carry the output of encoders that never saw them ({deep['folds']}-fold)"
+        return f"{trained}{unseen}{aligned}."
+    return trained + (
+        "As published, training patients carry the output of the very encoder that was trained on them; "
+        "new patients do not."
+    )
+
+
+def before_the_folds(contents: Contents) -> str:
+    """Return what happened before the folds, and what can be known of it."""
+    if contents.about["settings"].get("radiomics"):
+        return (
+            "Before the folds: nothing. A radiomic feature depends on one image and its mask, not on other samples "
+            "or on labels."
+        )
+    if contents.encoder is not None and not _has_ready_made(contents):
+        return "Before the folds: nothing. A tumor crop depends on one image and its mask."
+    return (
+        "Before the folds: unknown. The features came ready-made; whether they looked at other samples or labels "
+        "cannot be told from here."
+    )
+
+
+def fusions(contents: Contents) -> str:
+    """Return the names of the fusions, and what sets some of them apart."""
+    protocol = contents.protocol
+    text = f"{', '.join(protocol['fusions'])}; the primary one, fixed beforehand, is {contents.primary}"
+    if protocol.get("constrained"):
+        text += f"; constraint fusions of the selected features: {', '.join(protocol['constrained'])}"
+    if contents.arms:
+        text += f"; all but these also on {listed(contents.arms)} features alone"
+    return text
 
 
 def _patients(contents: Contents) -> str:

@@ -6,23 +6,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from radiofuse.columns import join
-from radiofuse.report.contents import FUSION, MODALITY, REFERENCE, Contents
+from radiofuse.report.contents import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE, Contents
 from radiofuse.report.wording import DIGITS, METRICS, MISSING, Estimate, count, estimate, number, p_value, percent
 
 Row = tuple[str | Estimate, ...]
 TOP_FEATURES = 10
 MAX_FAILURES = 200
-HEADINGS = {FUSION: "Fusions", MODALITY: "Single modalities", REFERENCE: "For comparison"}
+HEADINGS = {
+    FUSION: "Fusions",
+    MODALITY: "Single modalities",
+    ARM: "Fusions on other features",
+    REFERENCE: "For comparison",
+    ARM_MEMBER: "Single modalities on other features",
+}
+WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights; all others are scores
 
 
 @dataclass(frozen=True)
 class Table:
     """A caption, a header, and groups of rows.
 
-    The first cell of a row is its heading, the next ``n_numbers`` are numbers, the rest is text.
+    The first cell of a row is its heading, the next ``n_numbers`` are numbers, the rest is text. ``muted`` are
+    the places of cells that are not this run's own.
     """
 
     caption: str
@@ -30,6 +39,7 @@ class Table:
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
     n_numbers: int = 0
     emphasized: str = ""
+    muted: tuple[int, ...] = ()
 
     @property
     def has_missing(self) -> bool:
@@ -48,22 +58,30 @@ def flow_table(contents: Contents) -> Table:
 
 
 def scores_table(contents: Contents) -> Table:
-    """All models by all metrics, with intervals."""
+    """The main models by all metrics, with intervals."""
+    return _scores_table(contents, contents.main_models, "Scores with intervals, out of fold")
+
+
+def arm_members_table(contents: Contents) -> Table:
+    """As ``scores_table``, the single modalities of the arms."""
+    members = [model for model in contents.models if contents.kind_of(model) == ARM_MEMBER]
+    return _scores_table(contents, members, "Scores of single modalities on other features, out of fold")
+
+
+def _scores_table(contents: Contents, models: Sequence[str], caption: str) -> Table:
     present = dict.fromkeys(contents.scores["metric"])
     metrics = [*(m for m in METRICS if m in present), *(m for m in present if m not in METRICS)]
-    groups = []
-    for kind, heading in HEADINGS.items():
-        models = [model for model in contents.models if contents.kind_of(model) == kind]
-        if models:
-            groups.append((heading, tuple(_score_row(contents, model, metrics) for model in models)))
+    groups = _grouped(contents, {model: [_score_row(contents, model, metrics)] for model in models})
     header = ("Model", *(METRICS.get(metric, metric) for metric in metrics), "Samples (patients)")
-    return Table(
-        "Scores with intervals, out of fold",
-        header,
-        tuple(groups),
-        n_numbers=len(header) - 1,
-        emphasized=contents.primary,
-    )
+    return Table(caption, header, groups, n_numbers=len(header) - 1, emphasized=contents.primary)
+
+
+def _grouped(contents: Contents, rows: Mapping[str, Sequence[Row]]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """Gather the rows of each model under the heading of its kind."""
+    groups: dict[str, list[Row]] = {}
+    for model in rows:
+        groups.setdefault(HEADINGS[contents.kind_of(model)], []).extend(rows[model])
+    return tuple((heading, tuple(found)) for heading, found in groups.items())
 
 
 def _score_row(contents: Contents, model: str, metrics: Sequence[str]) -> Row:
@@ -81,19 +99,70 @@ def score_cell(contents: Contents, model: str, metric: str) -> Estimate:
 
 
 def comparisons_table(contents: Contents) -> Table:
-    """What the primary fusion adds to each other model."""
-    rows = tuple(
-        (
-            row.b,
-            estimate(row.difference, row.low, row.high),
-            p_value(row.p_value),
-            f"{count(row.n_patients)}",
-            row.test,
-        )
-        for row in contents.comparisons.itertuples()
+    """What the primary fusion adds to each other main model."""
+    return _comparisons_table(contents, contents.main_models, "")
+
+
+def arm_comparisons_table(contents: Contents) -> Table:
+    """As ``comparisons_table``, to each single modality of the arms."""
+    members = [model for model in contents.models if contents.kind_of(model) == ARM_MEMBER]
+    return _comparisons_table(contents, members, ", on other features")
+
+
+def _comparisons_table(contents: Contents, models: Sequence[str], where: str) -> Table:
+    rows = {row.b: _comparison_row(row) for row in contents.comparisons.itertuples()}
+    groups = _grouped(contents, {model: [rows[model]] for model in models if model in rows})
+    caption = f"AUC of {contents.primary} minus that of each other model{where}"
+    return Table(caption, ("Model", "Difference", "p", "Patients", "Test"), groups, n_numbers=3)
+
+
+def _comparison_row(row: Any) -> Row:
+    difference = estimate(row.difference, row.low, row.high)
+    return row.b, difference, p_value(row.p_value), count(row.n_patients), row.test
+
+
+def published_tables(contents: Contents) -> list[Table]:
+    """Every published table with this run's values beside its own."""
+    tables = contents.published.groupby("table", sort=False)
+    return [
+        _published_weights(rows) if WEIGHT in set(rows["metric"]) else _published_scores(rows) for _, rows in tables
+    ]
+
+
+def _published_caption(rows: pd.DataFrame) -> str:
+    return f"{rows['table'].iloc[0]} ({rows['source'].iloc[0]})"
+
+
+def _published_scores(rows: pd.DataFrame) -> Table:
+    metrics = list(rows["metric"].drop_duplicates())
+    found = []
+    for (name, _), cells in rows.groupby(["row", "model"], sort=False):
+        by_metric = {cell.metric: cell for cell in cells.itertuples()}
+        found.append((name, *(part for metric in metrics for part in _beside(by_metric[metric]))))
+    header = ("", *(part for metric in metrics for part in (METRICS.get(metric, metric), "published")))
+    muted = tuple(range(2, len(header), 2))
+    groups = (("", tuple(found)),)
+    return Table(_published_caption(rows), header, groups, n_numbers=len(header) - 1, muted=muted)
+
+
+def _beside(cell: Any) -> tuple[Estimate, str]:
+    digits = DIGITS.get(cell.metric, 2)
+    return estimate(cell.value, cell.low, cell.high, digits), _theirs(cell.published, digits)
+
+
+def _theirs(value: float, digits: int = 2) -> str:
+    """Return a published value; nothing where there is none, since no number of this run is missing there."""
+    return number(value, digits) if np.isfinite(value) else ""
+
+
+def _published_weights(rows: pd.DataFrame) -> Table:
+    in_sample = rows[rows["metric"] == IN_SAMPLE].set_index("row")["value"]
+    found = tuple(
+        (row.row, estimate(row.value, row.low, row.high), number(in_sample[row.row]), _theirs(row.published))
+        for row in rows[rows["metric"] == WEIGHT].itertuples()
     )
-    caption = f"AUC of {contents.primary} minus that of each other model"
-    return Table(caption, ("Model", "Difference", "p", "Patients", "Test"), (("", rows),), n_numbers=3)
+    header = ("Member", "Out of fold", "In sample", "published")
+    return Table(_published_caption(rows), header, (("", found),), n_numbers=3, muted=(3,))
 
 
 def selected_features(contents: Contents, modality: str) -> pd.DataFrame:
@@ -122,17 +191,19 @@ def features_table(features: pd.DataFrame, modality: str) -> Table:
 
 
 def weights_table(contents: Contents) -> Table:
-    """Every fusion's weight for every member."""
+    """Every fusion's weight for every member; in-sample ones beside them where they are known."""
+    header = ("Member", "Final model", "Mean over folds (middle 95%)", "In sample")
+    n_columns = len(header) if contents.weights["in_sample"].notna().any() else len(header) - 1
     groups = tuple(
-        (fusion, tuple(_weight_row(row) for row in rows.itertuples()))
+        (fusion, tuple(_weight_row(row)[:n_columns] for row in rows.itertuples()))
         for fusion, rows in contents.weights.groupby("fusion", sort=False)
     )
-    header = ("Member", "Final model", "Mean over folds (middle 95%)")
-    return Table("Weights of the members in each fusion", header, groups, n_numbers=2)
+    return Table("Weights of the members in each fusion", header[:n_columns], groups, n_numbers=n_columns - 1)
 
 
 def _weight_row(row: Any) -> Row:
-    return row.member, number(row.weight), estimate(row.mean, row.low, row.high)
+    in_sample = number(row.in_sample) if np.isfinite(row.in_sample) else ""  # a rule that learns nothing has none
+    return row.member, number(row.weight), estimate(row.mean, row.low, row.high), in_sample
 
 
 def failures_table(contents: Contents) -> Table:

@@ -10,10 +10,25 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.evaluate import compare_with_others, score_predictions
+from radiofuse.published import published_rows
+from radiofuse.recipe import PublishedTable
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}
 FUSIONS = ("mean", "vote", "regression", "nonnegative")
+CONSTRAINED = ("constrained_method1", "constrained_method2", "constrained_method3")
+ARMS = ("deep", "radiomics")
+DEEP = {
+    "encoder": "san10_small",
+    "join": "columns",
+    "output": "embedding",
+    "protocol": "crossfit",
+    "folds": 3,
+    "size": 72,
+    "slices": 1,
+    "training": {"epochs": 15, "learning_rate": 0.001},
+    "device": "auto",
+}
 FILTERS = ("original", "log-sigma-1-0-mm-3D", "wavelet-HHL", "squareroot")
 CLASSES = (
     "firstorder_Kurtosis",
@@ -31,24 +46,36 @@ def make_bundle(
     n_repeats: int = 5,
     modalities: tuple[str, ...] = MODALITIES,
     fusions: tuple[str, ...] = FUSIONS,
+    deep: bool = False,
 ) -> Path:
-    """Write a bundle folder with these modalities and fusions, the clinical arm and the trivial rule."""
+    """Write a bundle folder with these modalities and fusions, the clinical arm and the trivial rule.
+
+    With ``deep`` also constraint fusions, the same fusions on deep and radiomic features alone, and published tables.
+    """
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True)
     predictions = _predictions(rng, n_patients, n_repeats)
     predictions = predictions[predictions["model"].isin([*modalities, *fusions, "clinical", "trivial"])]
+    if deep:
+        predictions = _with_other_features(rng, predictions, modalities, fusions)
+    scores = score_predictions(predictions, n_resamples=60)
+    features = _selected_features(rng, modalities)
+    weights = _fusion_weights(rng, modalities, fusions, in_sample=deep)
     tables = {
         "predictions": predictions,
-        "scores": score_predictions(predictions, n_resamples=60),
+        "scores": scores,
         "comparisons": compare_with_others(predictions, fusions[0], n_resamples=60),
         "cohort_flow": _cohort_flow(n_patients),
-        "selected_features": _selected_features(rng, modalities),
-        "fusion_weights": _fusion_weights(rng, modalities, fusions),
+        "selected_features": features,
+        "fusion_weights": weights,
+        "published": published_rows(_published_tables(modalities) if deep else [], scores, weights),
         "failures": _failures(),
     }
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     _write_json(folder / "bundle.json", _about(n_repeats, modalities, fusions))
+    if deep:
+        edit_protocol(folder, constrained=list(CONSTRAINED), arms=list(ARMS), deep=DEEP)
     _write_json(folder / "environment.json", _environment())
     (folder / "recipe.toml").write_text('title = "IDH from four MRI sequences"\n[cohort]\nlabel = "idh"\n')
     (folder / "card.md").write_text("A card.\n")
@@ -62,6 +89,12 @@ def edit_about(folder: Path, **changes) -> None:
     """Replace entries of a bundle's ``bundle.json``."""
     path = folder / "bundle.json"
     _write_json(path, {**json.loads(path.read_text()), **changes})
+
+
+def edit_protocol(folder: Path, **changes) -> None:
+    """Replace entries of the protocol in a bundle's ``bundle.json``."""
+    protocol = json.loads((folder / "bundle.json").read_text())["protocol"]
+    edit_about(folder, protocol={**protocol, **changes})
 
 
 def _write_json(path: Path, value: dict) -> None:
@@ -91,6 +124,36 @@ def _fused(single: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         "regression": 1 / (1 + np.exp(-(filled @ [0.3, 2.4, 0.9, 1.9] - 2.7))),
         "nonnegative": filled @ [0.05, 0.5, 0.15, 0.3],
     }
+
+
+def _with_other_features(
+    rng: np.random.Generator, predictions: pd.DataFrame, modalities: tuple[str, ...], fusions: tuple[str, ...]
+) -> pd.DataFrame:
+    """Add models that answer as another one does, with noise."""
+    like = dict.fromkeys(CONSTRAINED, fusions[0])
+    like |= {f"{arm}_{name}": name for arm in ARMS for name in (*modalities, *fusions)}
+    parts = [predictions]
+    for model, name in like.items():
+        rows = predictions[predictions["model"] == name]
+        noisy = np.clip(rows["probability"] + rng.normal(0, 0.12, len(rows)), 0, 1)
+        parts.append(rows.assign(model=model, probability=noisy))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _published_tables(modalities: tuple[str, ...]) -> list[PublishedTable]:
+    metrics = ["auc", "accuracy", "precision", "recall", "f1"]
+    models = {
+        "CNN only": ("deep_regression", [0.77, 0.70, 0.69, 0.70, 0.69]),
+        "Radiomics only": ("radiomics_regression", [0.77, 0.71, 0.74, 0.62, 0.67]),
+        "Both, regression": ("regression", [0.82, 0.77, 0.77, 0.77, 0.77]),
+        "Both, constraints": ("constrained_method3", [0.81, 0.79, 0.80, None, 0.77]),
+    }
+    rows = [{"name": name, "model": model, "published": values} for name, (model, values) in models.items()]
+    weights = {**dict.fromkeys(modalities, 0.49), "(intercept)": -0.28}
+    return [
+        PublishedTable(title="What each part adds", source="Shi et al. 2023, Table I", metrics=metrics, rows=rows),
+        PublishedTable(title="Weights", source="Shi et al. 2023, Table IV", fusion="regression", published=weights),
+    ]
 
 
 def _block(repeat: int, fold: np.ndarray, model: str, label: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
@@ -130,7 +193,9 @@ def _selected_features(rng: np.random.Generator, modalities: tuple[str, ...]) ->
     return pd.DataFrame(rows, columns=columns)
 
 
-def _fusion_weights(rng: np.random.Generator, modalities: tuple[str, ...], fusions: tuple[str, ...]) -> pd.DataFrame:
+def _fusion_weights(
+    rng: np.random.Generator, modalities: tuple[str, ...], fusions: tuple[str, ...], *, in_sample: bool
+) -> pd.DataFrame:
     rows = []
     for fusion in fusions:
         equal = fusion in ("mean", "vote")
@@ -138,8 +203,9 @@ def _fusion_weights(rng: np.random.Generator, modalities: tuple[str, ...], fusio
             weight = 1 / len(modalities) if equal else STRENGTH.get(member, -2.7) / 4
             half = 0 if equal else abs(weight) * 0.3 + 0.05
             mean = weight + half * rng.uniform(-0.2, 0.2)
-            rows.append((fusion, member, weight, mean, mean - half, mean + half))
-    return pd.DataFrame(rows, columns=["fusion", "member", "weight", "mean", "low", "high"])
+            trusting = 2 * weight if in_sample and not equal else np.nan
+            rows.append((fusion, member, weight, mean, mean - half, mean + half, trusting))
+    return pd.DataFrame(rows, columns=["fusion", "member", "weight", "mean", "low", "high", "in_sample"])
 
 
 def _failures() -> pd.DataFrame:
