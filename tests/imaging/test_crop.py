@@ -157,6 +157,12 @@ class TestSlices:
         assert crops.images.shape == crops.masks.shape == (len(slices), 72, 72)
         assert crops.n_tumor_slices == 4
 
+    def test_many_equal_slices_keep_their_order(self):
+        voxels = np.random.default_rng(0).normal(size=(60, 12, 12))
+        region = np.zeros(voxels.shape, np.uint8)
+        region[4:54, 3:9, 3:9] = 1
+        assert tumor_crops(as_pair(voxels, region), Cropping(slices=40)).slices == tuple(range(4, 44))
+
     def test_a_slice_whose_tumor_is_too_thin_is_left_out(self, texture, tumor):
         tumor[6, 3:36, 1:2] = tumor[6, 3:36, 40:41] = 1  # two lines of a pixel's width within a wide square
         pair = as_pair(texture, tumor)
