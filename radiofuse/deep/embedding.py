@@ -1,0 +1,195 @@
+"""From crops to numbers: intensities scaled by the training tumors, embeddings as the mean over a row's slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread
+from radiofuse.errors import ImageError, RequestError
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Intensities to numbers around 0: (intensity - mean) / sd.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Of the tumor pixels of the training crops.
+    """
+
+    mean: float
+    sd: float
+
+    @classmethod
+    def fit(cls, images: np.ndarray, masks: np.ndarray, counts: np.ndarray) -> Scaling:
+        """Measure the tumor pixels of crops.
+
+        Parameters
+        ----------
+        images : ndarray of float32, shape (n, s, h, w)
+        masks : ndarray of uint8, shape (n, s, h, w)
+            1 where the tumor is.
+        counts : ndarray of int, shape (n,)
+            How many of the s slices of each row are real.
+
+        Raises
+        ------
+        ImageError
+            ``not_finite`` if a tumor pixel is NaN or infinite.
+
+        Examples
+        --------
+        >>> images = np.array([[[[1, 3], [5, 99]]]], dtype=np.float32)
+        >>> Scaling.fit(images, images < 50, np.array([1]))
+        Scaling(mean=3.0, sd=1.632993161855452)
+        """
+        real = real_slices(counts, images.shape[1])
+        tumor = images[real][masks[real] == 1].astype(np.float64)
+        if not np.isfinite(tumor).all():
+            refuse_not_finite(images, counts)
+        return cls(float(tumor.mean()), float(tumor.std()) or 1.0)  # equal intensities: nothing to divide by
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        """Return scaled images, float32, of the same shape."""
+        scaled = np.subtract(images, np.float32(self.mean), dtype=np.float32)
+        scaled /= np.float32(self.sd)
+        return scaled
+
+
+def real_slices(counts: np.ndarray, n_slices: int) -> np.ndarray:
+    """Return which slices of each row are no padding, bool of shape (n, n_slices).
+
+    Examples
+    --------
+    >>> real_slices(np.array([1, 2]), 2)
+    array([[ True, False],
+           [ True,  True]])
+    """
+    return np.arange(n_slices) < np.asarray(counts)[:, None]
+
+
+def refuse_not_finite(images: np.ndarray, counts: np.ndarray) -> None:
+    """Raise ``ImageError`` (``not_finite``) if a real slice of a row holds NaN or infinity."""
+    usable = np.isfinite(images).all(axis=(2, 3)) | ~real_slices(counts, images.shape[1])  # (n, s)
+    if not usable.all():
+        row, number = np.argwhere(~usable)[0]
+        raise ImageError(
+            "not_finite",
+            f"The crop in row {row}, slice {number}, holds NaN or infinite pixels; finite numbers were expected. "
+            "Cut the crops again, or leave the row out.",
+        )
+
+
+def embed(
+    module: nn.Module, images: np.ndarray, counts: np.ndarray, *, device: str = "auto", batch_size: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what an encoder says of each row: the mean over its real slices.
+
+    The module is left in eval mode, on the device it ran on.
+
+    Parameters
+    ----------
+    module : nn.Module
+        With ``embed``, ``forward`` and ``embedding_dim``, as ``make_encoder`` returns it.
+    images : ndarray of float32, shape (n, s, h, w)
+        Scaled.
+    counts : ndarray of int, shape (n,)
+        How many of the s slices of each row are real, at least 1.
+    device : str, default="auto"
+        See ``choose_device``.
+    batch_size : int, default=64
+        Crops in one pass; changes the result by no more than rounding.
+
+    Returns
+    -------
+    embedding : ndarray of float32, shape (n, module.embedding_dim)
+    logit : ndarray of float32, shape (n,)
+        Of class 1 against class 0.
+
+    Raises
+    ------
+    RequestError
+        If the module's outputs do not have these shapes.
+    ImageError
+        ``embedding_not_finite`` if a row's numbers are NaN or infinite.
+
+    Examples
+    --------
+    >>> class Mean(nn.Module):
+    ...     embedding_dim = 1
+    ...     def embed(self, x):
+    ...         return x.mean(dim=(1, 2, 3))[:, None]
+    ...     def forward(self, x):
+    ...         return self.embed(x) * torch.tensor([0.0, 2.0])
+    >>> two_slices = np.stack([np.full((4, 4), 1), np.full((4, 4), 3)])[None].astype(np.float32)
+    >>> embed(Mean(), two_slices, np.array([2]), device="cpu")
+    (array([[2.]], dtype=float32), array([4.], dtype=float32))
+    """
+    chosen = choose_device(device)
+    counts = np.asarray(counts)
+    crops = torch.from_numpy(images[real_slices(counts, images.shape[1])])[:, None]  # (n_crops, 1, h, w)
+    module.to(chosen).eval()
+    with one_thread(), torch.inference_mode():
+        outputs = in_batches_that_fit(lambda size: _forward(module, crops.split(size), chosen), batch_size)
+    # float64 sums, so that the mean of a row's slices does not depend on the other rows
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    means = np.add.reduceat(outputs.astype(np.float64), starts, axis=0) / counts[:, None]  # (n, d + 2)
+    embedding, logit = means[:, :-2], means[:, -1] - means[:, -2]
+    _refuse_broken(embedding, logit)
+    return embedding.astype(np.float32), logit.astype(np.float32)
+
+
+def _forward(module: nn.Module, batches: tuple[Tensor, ...], device: torch.device) -> np.ndarray:
+    """Return embedding and both logits of each crop, shape (n_crops, d + 2)."""
+    with _embedding_kept(module) as kept:
+        outputs = []
+        for batch in batches:
+            x = batch.to(device)  # (b, 1, h, w)
+            logits = module(x)  # (b, 2)
+            embedding = kept.pop() if kept else module.embed(x)  # (b, d)
+            _check_widths(module, embedding, logits, len(x))
+            outputs.append(torch.cat([embedding, logits], dim=1).float().cpu())  # (b, d + 2)
+    return torch.cat(outputs).numpy()
+
+
+@contextmanager
+def _embedding_kept(module: nn.Module) -> Iterator[list[Tensor]]:
+    """Keep what ``module.embed`` returns inside ``forward``, so that embedding and logits cost one pass."""
+    kept: list[Tensor] = []
+    plain = module.embed
+
+    def embed_and_keep(x: Tensor) -> Tensor:
+        kept[:] = [plain(x)]
+        return kept[0]
+
+    module.embed = embed_and_keep
+    try:
+        yield kept
+    finally:
+        del module.embed
+
+
+def _check_widths(module: nn.Module, embedding: Tensor, logits: Tensor, n: int) -> None:
+    for what, got, wanted in (("embed", embedding, (n, module.embedding_dim)), ("forward", logits, (n, 2))):
+        if tuple(got.shape) != wanted:
+            raise RequestError(
+                f"{type(module).__name__}.{what} returned a tensor of shape {tuple(got.shape)} for {n} crops; "
+                f"{wanted} was expected. Correct the encoder, or its embedding_dim."
+            )
+
+
+def _refuse_broken(embedding: np.ndarray, logit: np.ndarray) -> None:
+    broken = np.flatnonzero(~(np.isfinite(embedding).all(axis=1) & np.isfinite(logit)))
+    if len(broken):
+        raise ImageError(
+            "embedding_not_finite",
+            f"The encoder's answer to the crop in row {broken[0]} holds NaN or infinity. Look at that crop's "
+            "intensities; if they are as the others', train again with a lower learning_rate.",
+        )
