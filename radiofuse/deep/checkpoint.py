@@ -44,7 +44,7 @@ class Checkpoint:
         """Return the state, or None if there is none of this training."""
         try:
             content = self.path.read_bytes()
-        except FileNotFoundError:
+        except OSError:
             return None
         digest, state = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
         if digest != self._digest(state):
@@ -53,13 +53,16 @@ class Checkpoint:
         return torch.load(io.BytesIO(state), weights_only=True)
 
     def keep(self, state: Callable[[], dict[str, Any]]) -> None:
-        """Write the state aside and rename it, if the last write is long enough ago."""
+        """Write the state aside and rename it, if the last write is long enough ago; training goes on without."""
         if time.monotonic() - self.written_s < self.every_s:
             return
         buffer = io.BytesIO()
         torch.save(state(), buffer)
-        with write_aside(self.path) as file:
-            file.write(self._digest(buffer.getvalue()) + buffer.getvalue())
+        try:
+            with write_aside(self.path) as file:
+                file.write(self._digest(buffer.getvalue()) + buffer.getvalue())
+        except OSError as error:
+            log.warning("%s could not be written (%s); training goes on without it.", self.path, error.strerror)
         self.written_s = time.monotonic()
 
     def remove(self) -> None:

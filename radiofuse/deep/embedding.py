@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread
-from radiofuse.errors import ImageError, RequestError
+from radiofuse.errors import CohortError, ImageError, RequestError
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ class Scaling:
         Raises
         ------
         ImageError
-            ``not_finite`` if a tumor pixel is NaN or infinite.
+            ``not_finite`` if a real slice holds NaN or infinity.
+        CohortError
+            If no pixel is tumor.
 
         Examples
         --------
@@ -50,10 +52,11 @@ class Scaling:
         >>> Scaling.fit(images, images < 50, np.array([1]))
         Scaling(mean=3.0, sd=1.632993161855452)
         """
+        check_crops(images, counts)
         real = real_slices(counts, images.shape[1])
         tumor = images[real][masks[real] == 1].astype(np.float64)
-        if not np.isfinite(tumor).all():
-            refuse_not_finite(images, counts)
+        if not tumor.size:
+            raise CohortError("The table of crops to train on", ["No pixel is tumor. Look at the masks."])
         return cls(float(tumor.mean()), float(tumor.std()) or 1.0)  # equal intensities: nothing to divide by
 
     def apply(self, images: np.ndarray) -> np.ndarray:
@@ -75,11 +78,30 @@ def real_slices(counts: np.ndarray, n_slices: int) -> np.ndarray:
     return np.arange(n_slices) < np.asarray(counts)[:, None]
 
 
-def refuse_not_finite(images: np.ndarray, counts: np.ndarray) -> None:
-    """Raise ``ImageError`` (``not_finite``) if a real slice of a row holds NaN or infinity."""
-    usable = np.isfinite(images).all(axis=(2, 3)) | ~real_slices(counts, images.shape[1])  # (n, s)
-    if not usable.all():
-        row, number = np.argwhere(~usable)[0]
+def check_crops(images: np.ndarray, counts: np.ndarray) -> None:
+    """Raise if crops are no finite images (n, s, h, w) of which each row has 1 to s real slices.
+
+    Raises
+    ------
+    RequestError
+        If shapes or counts do not fit.
+    ImageError
+        ``not_finite`` if a real slice holds NaN or infinity.
+    """
+    if images.ndim != 4 or np.shape(counts) != images.shape[:1]:
+        raise RequestError(
+            "Crops of shape (n, slices, h, w) and n counts were expected; the shapes are "
+            f"{images.shape} and {np.shape(counts)}. Pass images and counts of the same rows of a crop file."
+        )
+    real = real_slices(counts, images.shape[1])  # (n, s)
+    if (real.sum(axis=1) != counts).any() or not real.any(axis=1).all():
+        raise RequestError(
+            f"Each row has 1 to {images.shape[1]} real slices, and counts lie between {np.min(counts)} and "
+            f"{np.max(counts)}. Pass images and counts of the same rows of a crop file."
+        )
+    broken = real & ~np.isfinite(images).all(axis=(2, 3))
+    if broken.any():
+        row, number = np.argwhere(broken)[0]
         raise ImageError(
             "not_finite",
             f"The crop in row {row}, slice {number}, holds NaN or infinite pixels; finite numbers were expected. "
@@ -116,9 +138,9 @@ def embed(
     Raises
     ------
     RequestError
-        If the module's outputs do not have these shapes.
+        If arguments or the module's outputs do not have these shapes.
     ImageError
-        ``embedding_not_finite`` if a row's numbers are NaN or infinite.
+        ``not_finite`` if a crop, ``embedding_not_finite`` if the encoder's answer holds NaN or infinity.
 
     Examples
     --------
@@ -132,11 +154,12 @@ def embed(
     >>> embed(Mean(), two_slices, np.array([2]), device="cpu")
     (array([[2.]], dtype=float32), array([4.], dtype=float32))
     """
+    check_crops(images, counts)
     chosen = choose_device(device)
     counts = np.asarray(counts)
     crops = torch.from_numpy(images[real_slices(counts, images.shape[1])])[:, None]  # (n_crops, 1, h, w)
     module.to(chosen).eval()
-    with one_thread(), torch.inference_mode():
+    with one_thread(), torch.no_grad():
         outputs = in_batches_that_fit(lambda size: _forward(module, crops.split(size), chosen), batch_size)
     # float64 sums, so that the mean of a row's slices does not depend on the other rows
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -163,17 +186,18 @@ def _forward(module: nn.Module, batches: tuple[Tensor, ...], device: torch.devic
 def _embedding_kept(module: nn.Module) -> Iterator[list[Tensor]]:
     """Keep what ``module.embed`` returns inside ``forward``, so that embedding and logits cost one pass."""
     kept: list[Tensor] = []
-    plain = module.embed
+    plain, before = module.embed, dict(vars(module))
 
     def embed_and_keep(x: Tensor) -> Tensor:
         kept[:] = [plain(x)]
         return kept[0]
 
-    module.embed = embed_and_keep
+    vars(module)["embed"] = embed_and_keep  # found before methods and submodules of that name
     try:
         yield kept
     finally:
-        del module.embed
+        del vars(module)["embed"]
+        vars(module).update(before)
 
 
 def _check_widths(module: nn.Module, embedding: Tensor, logits: Tensor, n: int) -> None:

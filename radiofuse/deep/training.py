@@ -22,7 +22,7 @@ from torch.nn import functional
 from radiofuse.deep import augment
 from radiofuse.deep.checkpoint import Checkpoint
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread, own_chance
-from radiofuse.deep.embedding import real_slices, refuse_not_finite
+from radiofuse.deep.embedding import check_crops, real_slices
 from radiofuse.errors import CohortError, RequestError
 
 SCHEDULES = ("none", "cosine")
@@ -406,7 +406,7 @@ def _logits(module: nn.Module, x: Tensor) -> Tensor:
     return logits
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: what a module keeps for later steps must stay usable there
 def _loss(module: nn.Module, held: _Examples, weights: Tensor | None, batch_size: int) -> float:
     module.eval()
     logits = torch.cat([module(x) for x in held.images.split(batch_size)])  # (n, 2)
@@ -414,14 +414,13 @@ def _loss(module: nn.Module, held: _Examples, weights: Tensor | None, batch_size
 
 
 def _check_rows(images: np.ndarray, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray) -> None:
+    check_crops(images, counts)
     n = len(images)
-    if images.ndim != 4 or not n == len(counts) == len(labels) == len(patients):
+    if labels.shape != (n,) or patients.shape != (n,):
         raise RequestError(
-            "Crops of shape (n, slices, h, w) with n counts, labels and groups were expected; the shapes are "
-            f"{images.shape}, {np.shape(counts)}, {labels.shape} and {patients.shape}."
+            f"One label and one group per row were expected; for {n} rows the shapes are {labels.shape} and "
+            f"{patients.shape}. Pass arrays of the same rows."
         )
-    if n and not (np.min(counts) >= 1 and np.max(counts) <= images.shape[1]):
-        raise RequestError(f"Each row has 1 to {images.shape[1]} real slices; counts holds {set(np.unique(counts))}.")
     found = set(np.unique(labels).tolist())
     if not found <= {0, 1}:
         raise RequestError(f"Labels 0 and 1 were expected, and the labels are {sorted(found)}.")
@@ -431,7 +430,6 @@ def _check_rows(images: np.ndarray, counts: np.ndarray, labels: np.ndarray, pati
             "The table of crops to train on",
             [f"Rows of both classes were expected, and of {n} rows {only}. Add patients of the other class."],
         )
-    refuse_not_finite(images, counts)
 
 
 def _held_out_rows(labels: np.ndarray, patients: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -459,5 +457,7 @@ def _digest(settings: dict[str, Any], arrays: list[np.ndarray], start: dict[str,
     for array in map(np.asarray, arrays):
         digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
     for name, tensor in start.items():
-        digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().numpy().tobytes())
+        digest.update(
+            f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().flatten().view(torch.uint8).numpy().tobytes()
+        )
     return digest.digest()
