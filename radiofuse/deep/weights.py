@@ -152,8 +152,9 @@ def load_encoder(folder: str | Path, key: str) -> TrainedEncoder | None:
 
 
 def _check_card(path: Path, key: str, card: Any) -> None:
-    absent = [name for name in (*EXPECTED, "key", "sha256", "schema") if name not in card]
-    if not isinstance(card, dict) or absent:
+    said = card if isinstance(card, dict) else {}
+    absent = [name for name in (*EXPECTED, "key", "sha256", "schema") if name not in said]
+    if absent:
         raise BundleError(f"{path} is no card of an encoder: it lacks {', '.join(absent)}. Copy both files again.")
     if card["schema"] != SCHEMA:
         raise BundleError(
