@@ -218,7 +218,7 @@ class _Progress:
 
     def state(self) -> dict[str, Any]:
         chance = {"generator": self.generator.get_state(), "layers": torch.get_rng_state()}
-        if torch.cuda.is_initialized():
+        if next(self.module.parameters()).is_cuda:
             chance["layers_cuda"] = torch.cuda.get_rng_state()
         parts = {"module": self.module.state_dict(), "optimizer": self.optimizer.state_dict()}
         return {**parts, **chance, "epochs": (self.losses, self.validation_losses, self.best)}
@@ -314,11 +314,11 @@ def train_encoder(
     train, held = (_Examples.of(images[n], counts[n], labels[n], chosen) for n in (~held_out, held_out))
     start = copy.deepcopy(module.to(chosen).state_dict())
 
+    settings = {"training": training.as_dict(), "seed": seed, "device": str(chosen)}
+    identity = _digest(settings, [images, counts, labels, patients], start) if checkpoint else b""
+
     def run(batch_size: int) -> History:
-        identity = {"training": training.as_dict(), "seed": seed, "batch_size": batch_size, "device": str(chosen)}
-        saved = checkpoint and Checkpoint(
-            checkpoint, _digest(identity, [images, counts, labels, patients], start), checkpoint_every_s
-        )
+        saved = checkpoint and Checkpoint(checkpoint, identity + b"%d" % batch_size, checkpoint_every_s)
         with own_chance(layer_seed, chosen):
             progress = _Progress.begin(module, start, training, order_seed)
             _run(progress, train, held, training, batch_size, saved, on_epoch)
