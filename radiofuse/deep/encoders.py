@@ -1,0 +1,95 @@
+"""Encoders by name: the published self-attention networks, their variants for tumor crops, and a small one."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from radiofuse.deep.sanet import SANet
+from radiofuse.errors import RequestError
+from radiofuse.plugins import lookup
+
+LAYERS = {"san10": (2, 1, 2, 4, 1), "san15": (3, 2, 3, 5, 2), "san19": (3, 3, 4, 6, 3)}
+STOCK = (3, 7, 7, 7, 7)  # windows as published: images of 128 x 128 pixels or more
+ROI72 = (3, 7, 7, 7, 3)  # 72 pixels end at 2 x 2 in the last stage, where a mirrored border of 3 does not exist
+
+ENCODERS: dict[str, Callable[..., nn.Module]] = {
+    **{name: partial(SANet, layers, STOCK) for name, layers in LAYERS.items()},
+    **{f"{name}_patchwise": partial(SANet, layers, STOCK, sa_type="patchwise") for name, layers in LAYERS.items()},
+    **{f"{name}_roi72": partial(SANet, layers, ROI72) for name, layers in LAYERS.items()},
+    **{
+        f"{name}_patchwise_roi72": partial(SANet, layers, ROI72, sa_type="patchwise") for name, layers in LAYERS.items()
+    },
+    "san10_small": partial(SANet, LAYERS["san10"], ROI72, widths=(32, 64, 128, 256, 512)),
+}
+
+
+def make_encoder(name: str, seed: int) -> nn.Module:
+    """Return an encoder with fresh weights, which depend on the seed alone.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``ENCODERS`` or ``package.module:Class``.
+    seed : int
+        Of the initial weights; torch's own generator is left as it is.
+
+    Raises
+    ------
+    RequestError
+        If there is no such encoder, or it lacks ``embed``, ``forward`` or ``embedding_dim``.
+
+    Examples
+    --------
+    >>> make_encoder("san10_small", seed=0).embedding_dim
+    128
+    """
+    build = lookup(name, ENCODERS, "encoder")
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(seed)
+        module = build()
+    missing = [part for part in ("embed", "forward", "embedding_dim") if not hasattr(module, part)]
+    if not isinstance(module, nn.Module) or missing:
+        lacks = f" without {', '.join(missing)}" if missing else ""
+        raise RequestError(
+            f"The encoder {name!r} is a {type(module).__name__}{lacks}; a torch module with embed(x), forward(x) and "
+            "embedding_dim was expected. See SANet in radiofuse/deep/sanet.py for one."
+        )
+    return module
+
+
+def encoder_version(name: str) -> str:
+    """Return a digest of the source code that defines an encoder, and of the options it is made with.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``ENCODERS`` or ``package.module:Class``.
+
+    Raises
+    ------
+    RequestError
+        If there is no such encoder, or its source cannot be read.
+
+    Examples
+    --------
+    >>> encoder_version("san10") == encoder_version("san10_roi72")
+    False
+    """
+    build, options = lookup(name, ENCODERS, "encoder"), []
+    while isinstance(build, partial):
+        options.append((build.args, sorted(build.keywords.items())))
+        build = build.func
+    try:
+        source = inspect.getsource(inspect.getmodule(build))
+    except (OSError, TypeError) as error:
+        raise RequestError(
+            f"The source code of the encoder {name!r} cannot be read ({error}), and trained weights are kept under "
+            "its digest. Define it in a Python file that can be imported."
+        ) from error
+    return hashlib.sha256(repr((build.__qualname__, options, source)).encode()).hexdigest()[:16]
