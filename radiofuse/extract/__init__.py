@@ -7,10 +7,12 @@ from radiofuse.lazy import lazy_names
 _HOME = {
     "CropExtractor": "crops",
     "CroppedCohort": "crops",
+    "EmbeddingExtractor": "embeddings",
     "Extraction": "cohort_run",
     "Features": "table",
     "RadiomicsExtractor": "radiomics",
     "collect_crops": "crops",
+    "add_crops": "table",
     "collect_features": "table",
     "extract_cohort": "cohort_run",
     "has_images": "table",

@@ -1,0 +1,148 @@
+"""EmbeddingExtractor: one image and one mask in, the embedding of its tumor by a trained encoder out."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radiofuse.errors import BundleError, ImageError, RequestError
+from radiofuse.extract.radiomics import MaskLabel
+from radiofuse.imaging import Cropping, RoiPair, check_pair, read_pair, tumor_crops
+from radiofuse.store import Block
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from radiofuse.deep.weights import TrainedEncoder
+
+
+class EmbeddingExtractor:
+    """The embedding of one region in one image, by an encoder whose weights are fixed.
+
+    For encoders that were trained on other patients: tumors the encoder was trained on are refused, by
+    the pixels of their crops, since their embeddings are fitted to their labels.
+
+    Parameters
+    ----------
+    encoder : str
+        What the weights belong to: a key of ``ENCODERS`` or ``package.module:Class``.
+    weights : path
+        A folder with one trained encoder, or its ``.safetensors`` file; the card lies beside it.
+    label : "any", int or list of int, default="any"
+        Which mask values are the tumor.
+    cropping : Cropping, optional
+        Left out, that of the crops the encoder was trained on.
+    device : str, default="auto"
+        "auto", "cpu", "cuda" or "mps".
+
+    Raises
+    ------
+    RequestError
+        If there is no trained encoder, more than one, or another one than ``encoder``.
+    BundleError
+        If weights or card are damaged.
+
+    Examples
+    --------
+    >>> EmbeddingExtractor("san10_small", weights="nowhere")
+    Traceback (most recent call last):
+    radiofuse.errors.RequestError: nowhere holds 0 trained encoders; one was expected. ...
+    """
+
+    def __init__(
+        self,
+        encoder: str,
+        *,
+        weights: str | Path,
+        label: MaskLabel = "any",
+        cropping: Cropping | None = None,
+        device: str = "auto",
+    ):
+        self.encoder = encoder
+        self.weights = weights
+        self.label = label
+        self.device = device
+        self._trained = _load(encoder, Path(weights))
+        self.cropping = Cropping(**self._trained.card["inputs"]["crops"]["cropping"]) if cropping is None else cropping
+
+    def __reduce__(self):  # each worker process loads the weights itself
+        options = {"weights": self.weights, "label": self.label, "cropping": self.cropping, "device": self.device}
+        return partial(type(self), **options), (self.encoder,)
+
+    def feature_names(self) -> list[str]:
+        """Return the feature names, ``<encoder>_0001`` and so on, in the order of the vector."""
+        from radiofuse.deep.encoder_cache import feature_names
+
+        return feature_names(self.encoder, self._trained.card["embedding_dim"])
+
+    def block(self) -> Block:
+        """Return what identifies these features in a store: the weights and the cropping."""
+        from radiofuse.deep.encoder_cache import short_name
+
+        weights = {"encoder": self._trained.key, "weights_sha256": self._trained.card["sha256"]}
+        return Block.create(short_name(self.encoder), self.feature_names(), {**weights, **self.cropping.identity()})
+
+    def extract(self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image) -> np.ndarray:
+        """Return the embedding of one image and mask.
+
+        Parameters
+        ----------
+        image, mask : path or SimpleITK.Image
+            Either two files or two images in memory, 3-D, on one grid.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_features,)
+
+        Raises
+        ------
+        ImageError
+            If file, mask or region is unusable, or the encoder was trained on it; ``code`` says why.
+        """
+        read = read_pair if isinstance(image, (str, Path)) else check_pair
+        return self.compute(read(image, mask, label=self.label))
+
+    def compute(self, pair: RoiPair) -> np.ndarray:
+        """Return the embedding, shape (n_features,), of a pair that passed the gate."""
+        from radiofuse.deep.embedding import embed
+        from radiofuse.deep.encoder_cache import pixels_digest
+
+        crops = tumor_crops(pair, self.cropping)
+        if pixels_digest(crops.images, crops.masks) in self._trained.card["training_pixels"]:
+            raise ImageError(
+                "encoder_saw_it",
+                f"The encoder {self.encoder} was trained on this very tumor, so its features would be fitted to its "
+                "label. Take an encoder trained on other patients, or CropEncoder, which trains one per fold.",
+            )
+        images, counts = self._scaling.apply(crops.images[None]), np.array([len(crops.images)])
+        embedding, _ = embed(self._module, images, counts, device=self.device)
+        return embedding[0].astype(np.float64)
+
+    @cached_property
+    def _module(self) -> Any:
+        return self._trained.module()
+
+    @cached_property
+    def _scaling(self) -> Any:
+        from radiofuse.deep.embedding import Scaling
+
+        return Scaling(*self._trained.scaling)
+
+
+def _load(encoder: str, weights: Path) -> TrainedEncoder:
+    from radiofuse.deep.weights import load_encoder
+
+    found = [weights] if weights.is_file() else sorted(weights.glob("*.safetensors"))
+    if len(found) != 1:
+        raise RequestError(
+            f"{weights} holds {len(found)} trained encoders; one was expected. Name the .safetensors file of one."
+        )
+    trained = load_encoder(found[0].parent, found[0].stem)
+    if trained is None:
+        raise BundleError(f"{found[0]} has no card beside it ({found[0].stem}.json). Copy both files.")
+    if trained.card["encoder"] != encoder:
+        raise RequestError(f"{found[0]} holds weights of {trained.card['encoder']}, not of {encoder}. Name that one.")
+    return trained
