@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules import batchnorm, dropout
 
 from radiofuse.deep import augment
 from radiofuse.deep.checkpoint import Checkpoint
@@ -251,7 +252,8 @@ def train_encoder(
 
     Each real slice is an example with its row's label. On the CPU the same arguments give the same bits,
     on one thread in whatever process; no global generator is touched. Where the memory of a GPU does not
-    suffice, training starts again with batches of half the size.
+    suffice, training starts again with batches of half the size. What batch normalization knows of its inputs
+    is measured with the weights that are kept, on crops as they are, in place of averages over the training.
 
     Parameters
     ----------
@@ -293,6 +295,7 @@ def train_encoder(
     References
     ----------
     Kingma, Ba (2015). Adam: a method for stochastic optimization. ICLR.
+    Wu, Johnson (2021). Rethinking "batch" in BatchNorm. arXiv 2105.07576, section 3 (moments measured anew).
 
     Examples
     --------
@@ -346,13 +349,15 @@ def _run(
     weights = train.class_weights() if training.balance != "none" else None  # (2,)
     while not progress.is_over(training):
         loss = _epoch(progress, train, training, batch_size)
-        progress.add(loss, _loss(progress.module, held, weights, batch_size) if len(held.labels) else None)
+        progress.add(loss, _validation_loss(progress.module, train, held, weights, batch_size))
         if saved:
             saved.keep(progress.state)
         if on_epoch:
             on_epoch(len(progress.losses), training.epochs)
     if progress.best:
         progress.module.load_state_dict(progress.best)
+    else:
+        _measure_moments(progress.module, train, batch_size)
     if saved:
         saved.remove()
 
@@ -407,10 +412,34 @@ def _logits(module: nn.Module, x: Tensor) -> Tensor:
 
 
 @torch.no_grad()  # not inference_mode: what a module keeps for later steps must stay usable there
-def _loss(module: nn.Module, held: _Examples, weights: Tensor | None, batch_size: int) -> float:
-    module.eval()
-    logits = torch.cat([module(x) for x in held.images.split(batch_size)])  # (n, 2)
+def _validation_loss(
+    module: nn.Module, train: _Examples, held: _Examples, weights: Tensor | None, batch_size: int
+) -> float | None:
+    if not len(held.labels):
+        return None
+    _measure_moments(module, train, batch_size)
+    logits = torch.cat([module.eval()(x) for x in held.images.split(batch_size)])  # (n, 2)
     return functional.cross_entropy(logits, held.labels, weights).item()
+
+
+@torch.no_grad()
+def _measure_moments(module: nn.Module, train: _Examples, batch_size: int) -> None:
+    """Give batch normalization the moments of the training crops under the present weights.
+
+    Its running averages are those of weights that have moved on, and a small cohort's training has few steps.
+    """
+    layers = list(module.train().modules())
+    norms = {layer: layer.momentum for layer in layers if isinstance(layer, batchnorm._BatchNorm)}
+    for layer in layers:
+        if isinstance(layer, dropout._DropoutNd):
+            layer.eval()
+    batches = train.images.tensor_split(math.ceil(len(train.images) / batch_size)) if norms else ()
+    for number, x in enumerate(batches, start=1):  # (b, 1, h, w)
+        for norm in norms:
+            norm.momentum = 1 / number  # the mean over the batches so far
+        module(x)
+    for norm, momentum in norms.items():
+        norm.momentum = momentum
 
 
 def _check_rows(images: np.ndarray, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray) -> None:

@@ -187,14 +187,17 @@ def test_a_checkpoint_that_cannot_be_written_stops_nothing(tmp_path, caplog):
 
 
 class Watching(Small):
-    """Keeps what it is shown: the batches of training and of validation."""
+    """Keeps what it is shown: the batches it learns from, and those of validation."""
 
     def __init__(self):
         super().__init__()
-        self.seen = {True: [], False: []}
+        self.learned, self.validated = [], []
 
     def forward(self, x):
-        self.seen[self.training].append(x.detach().clone())
+        if torch.is_grad_enabled():
+            self.learned.append(x.detach().clone())
+        elif not self.training:
+            self.validated.append(x.detach().clone())
         return super().forward(x)
 
 
@@ -220,7 +223,7 @@ def test_each_real_slice_is_shown_once_per_epoch_and_padding_never():
         crops["images"][row, count:] = np.nan
     train(module, crops, Training(epochs=2, batch_size=4, **PLAIN))
     real = [100 * row + number for row in range(10) for number in range(crops["counts"][row])]
-    numbers = shown(module.seen[True])
+    numbers = shown(module.learned)
     assert sorted(numbers[: len(real)]) == sorted(numbers[len(real) :]) == real
     assert numbers[: len(real)] != numbers[len(real) :]  # in another order
 
@@ -229,7 +232,7 @@ def test_steps_of_an_epoch_are_of_equal_size():
     """A last batch of one crop would be normalized by itself."""
     module = Watching()
     train(module, numbered(17), Training(epochs=1, batch_size=8, **PLAIN))
-    assert [len(batch) for batch in module.seen[True]] == [6, 6, 5]
+    assert [len(batch) for batch in module.learned] == [6, 6, 5]
 
 
 def test_all_slices_of_a_row_have_its_label():
@@ -245,7 +248,7 @@ def test_all_slices_of_a_row_have_its_label():
 def test_validation_takes_whole_patients_of_both_classes(validation):
     crops, module = numbered(40), Watching()
     train(module, crops, Training(epochs=1, batch_size=8, validation=validation, **PLAIN))
-    trained, held = ({n // 100 for n in shown(module.seen[training])} for training in (True, False))
+    trained, held = ({n // 100 for n in shown(batches)} for batches in (module.learned, module.validated))
     assert not trained & held
     assert trained | held == set(range(40))
     patients = [{crops["groups"][row] for row in rows} for rows in (trained, held)]
@@ -259,7 +262,7 @@ def test_who_is_held_out_depends_on_the_seed():
     for seed in (0, 0, 1):
         module = Watching()
         train(module, numbered(40), Training(epochs=1, validation=0.3, **PLAIN), seed=seed)
-        held.append(sorted(shown(module.seen[False])))
+        held.append(sorted(shown(module.validated)))
     assert held[0] == held[1] != held[2]
 
 
@@ -275,11 +278,26 @@ def test_the_epoch_with_the_lowest_validation_loss_is_kept_and_waiting_ends():
 def test_without_validation_the_last_epoch_is_kept():
     module, saved = small_net(), {}
     history = train(
-        module, noise_crops(16), on_epoch=lambda done, total: saved.update({(done, total): weights_of(module)})
+        module, noise_crops(16), on_epoch=lambda done, total: saved.update({(done, total): module.axes.weight.tolist()})
     )
     assert history.validation_losses == []
     assert list(saved) == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert weights_of(module) == saved[4, 4]
+    assert module.axes.weight.tolist() == saved[4, 4] != saved[3, 4]
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.3])
+def test_batch_normalization_knows_the_moments_of_the_kept_weights(validation):
+    crops, module = noise_crops(40), Watching()
+    options = Training(epochs=3, batch_size=50, learning_rate=0.1, validation=validation, patience=1)
+    train(module, crops, options)
+    learned = torch.from_numpy(crops["images"])
+    if validation:
+        held = {x.numpy().tobytes() for batch in module.validated for x in batch}
+        learned = torch.stack([x for x in learned if x.numpy().tobytes() not in held])
+    maps = module.conv(learned)  # (n, 8, 5, 5)
+    torch.testing.assert_close(module.norm.running_mean, maps.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(module.norm.running_var, maps.var(dim=(0, 2, 3)))
+    assert module.norm.momentum == 0.1
 
 
 # ---------------------------------------------------------------- balance
@@ -294,7 +312,7 @@ def unbalanced(n: int) -> dict[str, np.ndarray]:
 def test_the_sampler_shows_both_classes_equally_often():
     module = Watching()
     train(module, unbalanced(100), Training(epochs=10, batch_size=50, balance="sampler", **PLAIN))
-    numbers = np.array(shown(module.seen[True])) // 100
+    numbers = np.array(shown(module.learned)) // 100
     assert len(numbers) == 1000
     assert np.mean(numbers % 10 == 0) == pytest.approx(0.5, abs=0.05)  # 3 standard errors
     assert len(set(numbers)) > 90
