@@ -25,7 +25,7 @@ _HOME = {
     "score_predictions": "evaluate",
     "compare_models": "evaluate",
     "read_recipe": "recipe",
-    "build_model": "recipe",
+    "build_model": "models",
     "run_recipe": "run",
     "save_bundle": "bundle",
     "load_bundle": "bundle",

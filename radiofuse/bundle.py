@@ -7,10 +7,12 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -21,8 +23,9 @@ from radiofuse.errors import BundleError
 
 SCHEMA = 1
 MODEL = "model.joblib"
+ENCODERS = "encoders"
 CHECKSUMS = "checksums.json"
-TABLES = ("cohort_flow", "predictions", "scores", "comparisons", "selected_features", "fusion_weights", "failures")
+TABLES = tuple("cohort_flow predictions scores comparisons selected_features fusion_weights published failures".split())
 FILES = (
     "recipe.toml",
     "card.md",
@@ -33,10 +36,10 @@ FILES = (
 )
 PACKAGES = (
     "radiofuse numpy scipy pandas scikit-learn joblib pyradiomics SimpleITK PyWavelets nibabel pyarrow "
-    "xgboost-cpu xgboost"
+    "xgboost-cpu xgboost torch"
 ).split()
 _TEXT_COLUMNS = (
-    "sample_id patient_id modality feature model metric fusion member step note code message a b test"
+    "sample_id patient_id modality feature model metric fusion member step note code message a b test table source row"
 ).split()
 TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
 
@@ -54,13 +57,26 @@ class Bundle:
     folder : Path
     model : LateFusion
         Fitted on every labeled row of the cohort.
+    others : dict
+        Further fitted models with ``predict_proba_each``, by name: the constraint fusions.
     description : dict
         ``bundle.json``: label, modalities, settings, protocol, warnings.
     """
 
     folder: Path
     model: Any
+    others: dict[str, Any]
     description: dict[str, Any]
+
+
+def encoding_steps(model: Any) -> Iterator[Any]:
+    """Yield every fitted encoder inside a fitted model: what has ``encoder_``, ``crops`` and ``cache``."""
+    if hasattr(model, "encoder_"):
+        yield model
+    inside = [*getattr(model, "members_", {}).values(), *dict(getattr(model, "steps", [])).values()]
+    for part in [getattr(model, "fusion_", None), *inside]:
+        if part is not None:
+            yield from encoding_steps(part)
 
 
 def read_table(folder: str | Path, name: str) -> pd.DataFrame:
@@ -78,6 +94,7 @@ def save_bundle(
     recipe: str,
     description: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
+    others: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a bundle beside its final place, then move it there in one step.
 
@@ -86,13 +103,15 @@ def save_bundle(
     folder : path
         An earlier bundle there is replaced; any other folder is refused.
     model : estimator
-        Fitted; written with joblib.
+        Fitted; written with joblib. The weights of encoders inside it are copied to ``encoders/``.
     recipe : str
         The recipe's text.
     description : mapping
         Goes into ``bundle.json``.
     tables : mapping
         One DataFrame for each name in ``TABLES``.
+    others : mapping, optional
+        Further fitted models by name.
 
     Returns
     -------
@@ -108,7 +127,7 @@ def save_bundle(
     check_target(folder)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        _write_files(aside, model, recipe, description, tables)
+        _write_files(aside, {"model": model, "others": dict(others or {})}, recipe, description, tables)
         _swap(aside, folder)
     except OSError as error:
         raise BundleError(
@@ -131,7 +150,7 @@ def check_target(folder: Path) -> None:
         raise BundleError(f"{folder.parent} is no folder that can be written to ({error}). Choose --out.") from error
 
 
-def _write_files(folder: Path, model, recipe, description, tables) -> None:
+def _write_files(folder: Path, models: dict[str, Any], recipe, description, tables) -> None:
     import joblib
 
     folder.mkdir(parents=True)
@@ -142,8 +161,29 @@ def _write_files(folder: Path, model, recipe, description, tables) -> None:
     _write_json(folder / "bundle.json", {"schema": SCHEMA, **description})
     for name in TABLES:
         tables[name].to_csv(folder / f"{name}.csv", index=False)
-    joblib.dump(model, folder / MODEL)
-    _write_json(folder / CHECKSUMS, {name: _sha256(folder / name) for name in FILES})
+    with _encoders_inside(models, folder / ENCODERS):
+        joblib.dump(models, folder / MODEL)
+    _write_json(folder / CHECKSUMS, {name: _sha256(folder / name) for name in _files_in(folder)})
+
+
+@contextmanager
+def _encoders_inside(models: dict[str, Any], folder: Path) -> Iterator[None]:
+    """Copy the encoders' weights into ``folder``; for the while, let no model name a path of this machine."""
+    steps = [step for model in (models["model"], *models["others"].values()) for step in encoding_steps(model)]
+    before = [(step, dict(vars(step))) for step in steps]
+    for step in steps:
+        step.encoder_ = replace(step.encoder_.copied_to(folder), folder=Path(ENCODERS))
+        step.set_params(crops=None, cache=None)
+        step.inner_encoders_ = []  # of use to the training rows alone
+    try:
+        yield
+    finally:
+        for step, attributes in before:
+            vars(step).update(attributes)
+
+
+def _files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def _swap(aside: Path, folder: Path) -> None:
@@ -187,15 +227,23 @@ def load_bundle(folder: str | Path) -> Bundle:
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
-    description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    description = read_description(folder)
     try:
-        model = joblib.load(folder / MODEL)
+        models = joblib.load(folder / MODEL)
     except (ImportError, AttributeError) as error:
         raise BundleError(
             f"The model of {folder} was built with code that is not here ({error}). "
             "Put the module of its own selector or classifier on the path (PYTHONPATH)."
         ) from error
-    return Bundle(folder, model, description)
+    for model in (models["model"], *models["others"].values()):
+        for step in encoding_steps(model):
+            step.encoder_ = replace(step.encoder_, folder=folder / ENCODERS)
+    return Bundle(folder, models["model"], models["others"], description)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return ``bundle.json``: label, modalities, settings, protocol, deviations, warnings."""
+    return json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
 
 
 def find_bundle(folder: str | Path) -> Path:
@@ -216,15 +264,19 @@ def verify_bundle(folder: Path) -> None:
         raise BundleError(
             f"{folder / CHECKSUMS} cannot be read ({error}); get the bundle again from its maker."
         ) from error
-    problems = [f"{name} is missing" for name in FILES if not (folder / name).is_file()]
+    found = [name for name in _files_in(folder) if name != CHECKSUMS]
+    problems = [f"{name} is missing" for name in dict.fromkeys([*FILES, *expected]) if name not in found]
     problems += [f"{name} has no checksum" for name in FILES if name not in expected]
-    problems += [
-        f"{p.name} does not belong there" for p in sorted(folder.iterdir()) if p.name not in {*FILES, CHECKSUMS}
-    ]
+    problems += [f"{name} does not belong there" for name in found if name not in FILES and not _is_encoder(name)]
+    problems += [f"{name} has no checksum" for name in found if _is_encoder(name) and name not in expected]
     if not problems:
-        problems = [f"{name} has changed" for name in FILES if _sha256(folder / name) != expected[name]]
+        problems = [f"{name} has changed" for name in found if _sha256(folder / name) != expected[name]]
     if problems:
         raise BundleError(f"The bundle {folder} is refused: {'; '.join(problems)}. Get it again from its maker.")
+
+
+def _is_encoder(name: str) -> bool:
+    return re.fullmatch(rf"{ENCODERS}/[0-9a-f]+\.(json|safetensors)", name) is not None
 
 
 def read_environment() -> dict[str, Any]:

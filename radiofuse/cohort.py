@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.columns import CLINICAL, SEPARATOR, by_modality, is_modality, join, split
+from radiofuse.columns import CLINICAL, CROP, SEPARATOR, by_modality, is_modality, join, split
 from radiofuse.errors import CohortError, RequestError
 
 logger = logging.getLogger(__name__)
@@ -482,10 +482,12 @@ def _column_problems(columns: list[str], wanted: _Wanted) -> list[Problem]:
         for column in names
         if _needs_image(column) and _image_of(column) not in names
     ]
+    reserved = [column for column in columns if (split(column) or ("", ""))[1] == CROP]
     return [
         *_absent_columns(columns, wanted),
         *_columns_outside(columns, wanted),
         *_problems("Mask columns without an image column", orphans, "Name the image column <modality>__image."),
+        *_problems("Columns with a reserved name", reserved, "radiofuse numbers its own crops so; rename them."),
     ]
 
 

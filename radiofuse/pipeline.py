@@ -28,6 +28,7 @@ def modality_classifier(
     random_state: int | None = None,
     select_options: Mapping[str, Any] | None = None,
     classify_options: Mapping[str, Any] | None = None,
+    encoder: BaseEstimator | None = None,
 ) -> Pipeline:
     """Return the unfitted chain of one modality: impute, scale, select, classify.
 
@@ -41,6 +42,8 @@ def modality_classifier(
         Handed to every step that has one.
     select_options, classify_options : mapping, optional
         Parameters of the selector and the classifier, by name.
+    encoder : transformer, optional
+        Put in front as step ``encode``: a ``CropEncoder`` turns the modality's crop into features.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def modality_classifier(
         "select": "passthrough" if select is None else lookup(select, SELECTORS, "selector")(),
         "classify": _classifier(classifier, random_state),
     }
-    chain = Pipeline(list(steps.items()))
+    chain = Pipeline([*([("encode", encoder)] if encoder is not None else []), *steps.items()])
     _set_options(chain, "select", select_options or {})
     _set_options(chain, "classify", classify_options or {})
     seeds = {name: random_state for name in chain.get_params() if name.endswith("__random_state")}

@@ -45,7 +45,8 @@ def predict_cohort(
         and fusion, and note (which modalities were absent). A sample without any modality has
         empty probabilities.
     failures : DataFrame
-        Columns sample_id, modality, code, message.
+        Columns sample_id, modality, code, message; samples that an encoder was trained on are among
+        them, without a probability.
 
     Raises
     ------
@@ -65,8 +66,46 @@ def predict_cohort(
             table, extractor, FeatureStore(store), jobs=n_jobs, on_hashed=on_hashed, on_done=on_done
         )
     _warn_of_other_engine(bundle, features.extraction)
+    if bundle.description["settings"]["crops"] is not None:
+        features = _with_crops(bundle, table, features, store, n_jobs=n_jobs, progress=progress)
     X = _columns_of_model(features.table, bundle)
     return _predictions(bundle, X, table.set_index("sample_id")["patient_id"]), features.failures
+
+
+def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, n_jobs: int, progress: Any) -> Any:
+    """Add the columns that point at the new patients' crops, and let the bundle's encoders read those."""
+    from radiofuse.bundle import encoding_steps
+    from radiofuse.extract import add_crops
+    from radiofuse.imaging import Cropping
+    from radiofuse.store import FeatureStore
+
+    named = bundle.description["settings"]
+    cropping = Cropping(**named["crops"])
+    with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
+        options = {"label": named["mask_label"], "jobs": n_jobs, "on_hashed": on_hashed, "on_done": on_done}
+        features, crops = add_crops(features, cohort, cropping, FeatureStore(store), **options)
+    steps = [step for model in (bundle.model, *bundle.others.values()) for step in encoding_steps(model)]
+    for step in steps:
+        step.set_params(crops=crops, cache=str(store))
+    return _without_training_samples(features, crops, steps)
+
+
+def _without_training_samples(features: Any, crops: Any, steps: list[Any]) -> Any:
+    """Empty the rows of samples that an encoder was trained on, and list them as failures; the others go on."""
+    import pandas as pd
+
+    from radiofuse.deep import rows_seen
+    from radiofuse.extract import Features
+
+    seen: dict[int, str] = {}
+    for step in steps:
+        own = [row for row, modality in enumerate(crops.modalities) if modality == step.modality]
+        seen |= rows_seen(step.encoder_, crops, own)
+    found = [(crops.sample_ids[row], crops.modalities[row], "encoder_saw_it", seen[row]) for row in sorted(seen)]
+    table = features.table.copy()
+    table.loc[[sample_id for sample_id, *_ in found]] = float("nan")
+    failures = pd.concat([features.failures, pd.DataFrame(found, columns=features.failures.columns)])
+    return Features(table, failures.reset_index(drop=True), features.extraction)
 
 
 def _modalities_of_model(table: Any, bundle: Any) -> Any:
@@ -86,6 +125,8 @@ def _extractor(bundle: Any) -> Any:
     from radiofuse.radiomics import Settings
 
     named = bundle.description["settings"]
+    if named["radiomics"] is None and named["crops"] is not None:
+        return None
     if named["radiomics"] is None:
         raise BundleError(
             "The model was trained on ready-made features; give <modality>__<feature> columns, not images."
@@ -128,7 +169,9 @@ def _predictions(bundle: Any, X: Any, patients: Any) -> Any:
     from radiofuse import columns
 
     usable = X.notna().any(axis=1)
-    each = bundle.model.predict_proba_each(X[usable]) if usable.any() else pd.DataFrame()
+    models = (bundle.model, *bundle.others.values())
+    tables = [model.predict_proba_each(X[usable]) for model in models] if usable.any() else [pd.DataFrame()]
+    each = pd.concat(tables, axis=1)
     result = pd.DataFrame({"patient_id": patients.loc[X.index]}).join(each)
     result.insert(1, "probability", each.get(bundle.description["protocol"]["primary"]))
     present = {name: X[block].notna().any(axis=1) for name, block in columns.by_modality(X.columns).items()}

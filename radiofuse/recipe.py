@@ -1,4 +1,4 @@
-"""A recipe: text in, a frozen description of the whole run out, and the models it describes."""
+"""A recipe: text in, a frozen description of the whole run out."""
 
 from __future__ import annotations
 
@@ -196,39 +196,6 @@ def read_recipe(path: str | Path) -> Recipe:
         return Recipe(**{"title": path.stem, **content}, name=path.stem, folder=path.resolve().parent, text=text)
     except (ValidationError, TypeError) as error:
         raise RequestError(_explain(path.name, error)) from error
-
-
-def build_model(recipe: Recipe, modalities: list[str]) -> Any:
-    """Return the unfitted late fusion that a recipe describes, one member per modality.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    modalities : list of str
-        The members, in order: the modalities that have columns in the feature table.
-
-    Returns
-    -------
-    LateFusion
-    """
-    from radiofuse.fuse import LateFusion
-    from radiofuse.pipeline import modality_classifier
-
-    members = [
-        (
-            modality,
-            modality_classifier(
-                recipe.classify.method,
-                select=None if recipe.select.method == "none" else recipe.select.method,
-                random_state=recipe.seed,
-                select_options=recipe.select.options,
-                classify_options=recipe.classify.options,
-            ),
-        )
-        for modality in modalities
-    ]
-    combine = list(recipe.fusion.combine)
-    return LateFusion(members, combine=combine, cv=recipe.fusion.inner_folds, random_state=recipe.seed)
 
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")

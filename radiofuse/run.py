@@ -13,7 +13,6 @@ import typer
 from radiofuse import __version__, _cli
 
 if TYPE_CHECKING:
-    from radiofuse.fuse import LateFusion
     from radiofuse.recipe import Recipe
     from radiofuse.study import Study
     from radiofuse.trial import Trial
@@ -65,41 +64,51 @@ def run_recipe(
     out = Path(out) if out else Path("out") / recipe.name
     study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress)
     trial = run_trial(recipe, study, n_jobs=n_jobs, progress=progress)
-    model = fit_model(recipe, study, n_jobs=n_jobs)
-    write_report(_save(recipe, study, trial, model, out / "bundle"), out / "report.html")
+    models = fit_models(recipe, study, n_jobs=n_jobs)
+    write_report(_save(recipe, study, trial, models, out / "bundle"), out / "report.html")
     return out
 
 
-def fit_model(recipe: Recipe, study: Study, *, n_jobs: int) -> LateFusion:
-    """Fit the model of the bundle: on every labeled row, once, after the evaluation."""
-    from radiofuse.recipe import build_model
+def fit_models(recipe: Recipe, study: Study, *, n_jobs: int) -> dict[str, Any]:
+    """Fit the models of the bundle: on every labeled row, once, after the evaluation."""
+    from radiofuse.models import FUSION, list_answering
     from radiofuse.select import NothingSelectedWarning
 
-    model = build_model(recipe, study.modalities).set_params(n_jobs=n_jobs)
+    models = list_answering(recipe, study.modalities, study.blocks, study.source)
+    models[FUSION].set_params(n_jobs=n_jobs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NothingSelectedWarning)  # said in the bundle's warnings
-        model.fit(study.X, study.y, groups=study.groups)
-    return model.set_params(n_jobs=None)  # how many processes fitted it is no property of a model
+        for model in models.values():
+            model.fit(study.X, study.y, groups=study.groups)
+    models[FUSION].set_params(n_jobs=None)  # how many processes fitted it is no property of a model
+    return models
 
 
-def _save(recipe: Recipe, study: Study, trial: Trial, model: LateFusion, folder: Path) -> Path:
+def _save(recipe: Recipe, study: Study, trial: Trial, models: dict[str, Any], folder: Path) -> Path:
     from radiofuse.bundle import save_bundle
-    from radiofuse.findings import summarize_selection, summarize_weights
+    from radiofuse.findings import in_sample_weights, summarize_selection, summarize_weights
+    from radiofuse.models import FUSION
+    from radiofuse.published import published_rows
 
+    model = models[FUSION]
+    in_sample = in_sample_weights(model, study.X, study.y, study.groups) if recipe.tables else None
+    weights = summarize_weights(model, trial.findings, in_sample=in_sample)
     tables = {
         "cohort_flow": study.flow,
         "predictions": trial.predictions,
         "scores": trial.scores,
         "comparisons": trial.comparisons,
         "selected_features": summarize_selection(model, trial.findings),
-        "fusion_weights": summarize_weights(model, trial.findings),
+        "fusion_weights": weights,
+        "published": published_rows(recipe.tables, trial.scores, weights),
         "failures": study.failures,
     }
+    others = {name: other for name, other in models.items() if name != FUSION}
     description = describe_run(recipe, study, trial, model)
-    return save_bundle(folder, model=model, recipe=recipe.text, description=description, tables=tables)
+    return save_bundle(folder, model=model, others=others, recipe=recipe.text, description=description, tables=tables)
 
 
-def describe_run(recipe: Recipe, study: Study, trial: Trial, model: LateFusion) -> dict[str, Any]:
+def describe_run(recipe: Recipe, study: Study, trial: Trial, model: Any) -> dict[str, Any]:
     """Return what goes into ``bundle.json``: everything that reading the tables does not tell."""
     from radiofuse import columns
     from radiofuse.findings import list_warnings
@@ -115,15 +124,35 @@ def describe_run(recipe: Recipe, study: Study, trial: Trial, model: LateFusion) 
         "clinical": grouped.get(columns.CLINICAL, []),
         "settings": study.settings,
         "protocol": _describe_protocol(recipe),
-        "n_features": {name: len(grouped[name]) for name in study.modalities},
+        "n_features": {name: len(block) + _n_deep_features(recipe) for name, block in study.blocks.items()},
         "columns": [column for name in study.modalities for column in grouped[name]],
         "synthetic": study.synthetic,
-        "as_published": [],
+        "as_published": _deviations(recipe),
         "warnings": list_warnings(model, study.y, study.groups, study.failures, trial.findings),
     }
 
 
+def _n_deep_features(recipe: Recipe) -> int:
+    """Return how many columns an encoder adds to those that are selected from."""
+    if recipe.deep is None or recipe.deep.join == "members":
+        return 0
+    from radiofuse.deep import make_encoder
+
+    return 1 if recipe.deep.output == "logit" else make_encoder(recipe.deep.encoder, recipe.seed).embedding_dim
+
+
+def _deviations(recipe: Recipe) -> list[str]:
+    if recipe.deep is None or recipe.deep.protocol != "as_published":
+        return []
+    return [
+        "Training rows carry embeddings by the encoder that was trained on them (as_published): selection and "
+        "classifiers see features fitted to the labels. Use protocol = crossfit for figures to rely on."
+    ]
+
+
 def _describe_protocol(recipe: Recipe) -> dict[str, Any]:
+    from radiofuse.models import constrained_name
+
     return {
         "n_splits": recipe.evaluation.folds,
         "n_repeats": recipe.evaluation.repeats,
@@ -136,6 +165,9 @@ def _describe_protocol(recipe: Recipe) -> dict[str, Any]:
         "fusions": list(recipe.fusion.combine),
         "primary": recipe.fusion.combine[0],
         "seed": recipe.seed,
+        "constrained": [constrained_name(method) for method in recipe.fusion.constrained],
+        "arms": list(recipe.evaluation.arms),
+        "deep": recipe.deep and recipe.deep.model_dump(),
     }
 
 
@@ -150,12 +182,18 @@ def main(
     ),
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
-    from radiofuse.bundle import read_table
+    from radiofuse.bundle import read_description, read_table
     from radiofuse.findings import describe_comparisons, list_failures, scoreboard
+    from radiofuse.published import describe_published
 
     folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress)
     print(scoreboard(read_table(folder / "bundle", "scores")))
     print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
+    for sentence in read_description(folder / "bundle")["as_published"]:
+        print(f"AS PUBLISHED, against our own rules: {sentence}")
+    published = read_table(folder / "bundle", "published")
+    if len(published):
+        print(describe_published(published))
     failures = read_table(folder / "bundle", "failures")
     _cli.say(list_failures(failures))
     print(f"Bundle: {folder / 'bundle'}\nReport: {folder / 'report.html'}")

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
 from radiofuse import columns
-from radiofuse.evaluate import compare_with_others, gather_predictions, patient_splits, run_folds, score_predictions
+from radiofuse.evaluate import (
+    Split,
+    compare_with_others,
+    gather_predictions,
+    patient_splits,
+    run_folds,
+    score_predictions,
+)
 from radiofuse.findings import inspect_fold
+from radiofuse.models import CLINICAL_ARM, FUSION, TRIVIAL_RULE, combiners_learn, encoder_spec, list_models
 from radiofuse.pipeline import clinical_classifier
-from radiofuse.recipe import Recipe, build_model
-from radiofuse.study import CLINICAL_ARM, TRIVIAL_RULE, Study
-
-FUSION = "fusion"
+from radiofuse.recipe import Recipe
+from radiofuse.study import Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +61,10 @@ def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any) -> Tr
     plan, seed = recipe.evaluation, recipe.seed
     splits = patient_splits(study.y, study.groups, n_splits=plan.folds, n_repeats=plan.repeats, random_state=seed)
     options = {"groups": study.groups, "splits": splits, "n_jobs": n_jobs, "inspect": inspect_fold}
+    if recipe.deep is not None:
+        train_all_encoders(recipe, study, splits, n_jobs=n_jobs, progress=progress)
     with progress("Cross-validating", "fits") as on_done:
-        folds = run_folds(list_models(recipe, study), study.X, study.y, **options, on_done=on_done)
+        folds = run_folds(list_all_models(recipe, study), study.X, study.y, **options, on_done=on_done)
     predictions = gather_predictions(folds)
     resampling = {"n_resamples": plan.resamples, "random_state": seed}
     return Trial(
@@ -65,9 +75,35 @@ def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any) -> Tr
     )
 
 
-def list_models(recipe: Recipe, study: Study) -> dict[str, BaseEstimator]:
-    """Return the fusion with its members, the clinical-only arm if there are clinical columns, and the trivial rule."""
-    models: dict[str, BaseEstimator] = {FUSION: build_model(recipe, study.modalities)}
+def train_all_encoders(recipe: Recipe, study: Study, splits: Sequence[Split], *, n_jobs: int, progress: Any) -> None:
+    """Train what the folds and the final model will ask for, ahead of them: in parallel, with the time left.
+
+    A fit that asks for an encoder that is not there trains it; so this moves work, never a number.
+    """
+    from radiofuse.deep import EncoderCache, train_encoders, training_sets
+
+    pointers = study.X[[columns.join(name, columns.CROP) for name in study.modalities]]
+    side_by_side = recipe.deep.join == "columns" or recipe.fusion.constrained
+    crossfit = recipe.deep.protocol == "crossfit" and side_by_side
+    sets = training_sets(
+        pointers,
+        study.y,
+        study.groups,
+        splits=[*(split.train for split in splits), np.arange(len(study.y))],
+        fusion_cv=recipe.fusion.inner_folds if combiners_learn(recipe) else None,
+        cv=recipe.deep.folds if crossfit else None,
+        random_state=recipe.seed,
+    )
+    with progress("Training encoders", "encoders") as on_done:
+        cache = EncoderCache(study.source.cache)
+        train_encoders(
+            cache, encoder_spec(recipe), study.source.crops, sets, seed=recipe.seed, n_jobs=n_jobs, on_done=on_done
+        )
+
+
+def list_all_models(recipe: Recipe, study: Study) -> dict[str, BaseEstimator]:
+    """Return the recipe's models, the clinical-only arm if there are clinical columns, and the trivial rule."""
+    models = list_models(recipe, study.modalities, study.blocks, study.source)
     if columns.CLINICAL in columns.by_modality(study.X.columns):
         models[CLINICAL_ARM] = clinical_classifier(random_state=recipe.seed)
     # The whole cohort's share of positives for everyone. Shares of the training folds would differ a little,

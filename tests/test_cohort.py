@@ -547,3 +547,8 @@ def test_any_table_is_read_or_refused_with_sentences(data, tmp_path_factory):
 def test_a_label_with_one_class_says_so(table):
     path = table("sample_id,idh,t1__mean\na,1,1\nb,1,2\nc,,3\n")
     assert the_problem(path, labels="idh", n_folds=2) == "Every known idh is 1. Both 0 and 1 are needed."
+
+
+def test_the_name_of_our_own_crop_pointers_is_reserved(table):
+    found = the_problem(table(GOOD_ROWS.replace("t1__mean", "t1__crop")), labels="idh")
+    assert "reserved" in found and "t1__crop" in found

@@ -27,9 +27,9 @@ LAYERS = (
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "select", "classify", "fuse", "evaluate"},
-    {"bundle", "report", "datasets", "pipeline", "findings"},
+    {"bundle", "report", "datasets", "pipeline", "findings", "published"},
     {"recipe"},
-    {"run", "study", "trial", "predict", "_cli", "__main__"},
+    {"run", "models", "study", "trial", "predict", "_cli", "__main__"},
 )
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 MEET_WITHIN = (0, len(LAYERS) - 1)  # rooms of these layers may import each other

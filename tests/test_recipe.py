@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from radiofuse.errors import RequestError
-from radiofuse.recipe import build_model, read_recipe
+from radiofuse.models import build_model
+from radiofuse.recipe import read_recipe
 
 MINIMAL = """
 [cohort]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from os import PathLike
@@ -36,7 +36,16 @@ _SHARED_CONSTRAINTS: dict = {
 }
 
 
-class CropEncoder(TransformerMixin, BaseEstimator):
+class _OfOneModality:
+    """What is known from the columns that a fit has seen."""
+
+    @property
+    def modality(self) -> str:
+        """The modality whose crops were learned from."""
+        return columns.split(_crop_column(self.feature_names_in_))[0]
+
+
+class CropEncoder(_OfOneModality, TransformerMixin, BaseEstimator):
     """Features of tumor crops by an encoder that is trained on the training rows.
 
     An encoder has seen the labels of the rows it was trained on, so what it says of them is better than what
@@ -248,15 +257,14 @@ class CropEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "encoder_")
         crop = _crop_column(self.feature_names_in_)
-        modality, _ = columns.split(crop)
         deep = [f"{short_name(self.encoder)}_{LOGIT}"]
         if self.output == "embedding":
             deep = feature_names(self.encoder, self.encoder_.card["embedding_dim"])
         others = [name for name in self.feature_names_in_ if name != crop]
-        return np.array([*others, *(columns.join(modality, name) for name in deep)], dtype=object)
+        return np.array([*others, *(columns.join(self.modality, name) for name in deep)], dtype=object)
 
 
-class CropClassifier(ClassifierMixin, BaseEstimator):
+class CropClassifier(_OfOneModality, ClassifierMixin, BaseEstimator):
     """An encoder of tumor crops as a classifier by itself: the network's own answer.
 
     Parameters
@@ -474,23 +482,32 @@ def _labeled_rows(bench: _Workbench, X: pd.DataFrame, y: Any, groups: Any) -> _R
 
 
 def _refuse_seen(trained: TrainedEncoder, crops: Crops, pointers: np.ndarray) -> None:
-    """Raise if the encoder was trained on one of the rows: by that sample, or by that crop under another name."""
-    problems = list(_seen(trained, crops, pointers))
-    if problems:
-        raise CohortError("The table to encode", problems)
+    seen = rows_seen(trained, crops, pointers)
+    if seen:
+        raise CohortError("The table to encode", list(seen.values()))
 
 
-def _seen(trained: TrainedEncoder, crops: Crops, pointers: np.ndarray) -> Iterator[str]:
-    ids, keys = trained.training_ids, trained.training_keys
-    for row in pointers:
+def rows_seen(trained: TrainedEncoder, crops: Crops, rows: Iterable[int]) -> dict[int, str]:
+    """Return the rows that an encoder was trained on, by their sample or by their crop, with a sentence each.
+
+    Parameters
+    ----------
+    trained : TrainedEncoder
+    crops : Crops
+    rows : iterable of int
+        Rows of ``crops``.
+    """
+    ids, keys, found = trained.training_ids, trained.training_keys, {}
+    for row in rows:
         name = f"Sample {crops.sample_ids[row]} ({crops.modalities[row]})"
         if crops.sample_ids[row] in ids:
-            yield (
+            found[row] = (
                 f"{name} is one that the encoder was trained on, so its features would be fitted to its label. "
-                "Ask about other samples; training rows get their features from fit_transform."
+                "Ask about other samples; another patient of that name needs another sample_id."
             )
         elif crops.keys[row] in keys:
-            yield (
+            found[row] = (
                 f"{name} has the image and mask of another sample, which the encoder was trained on. Give both "
                 "samples one patient_id, or leave one of them out."
             )
+    return found

@@ -8,6 +8,9 @@ import pandas as pd
 
 from radiofuse import columns
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, extract_cohort
+from radiofuse.extract.crops import collect_crops
+from radiofuse.imaging import Cropping, Crops
+from radiofuse.store import FeatureStore
 
 _FILES = {"image", "mask", "mask_label"}
 
@@ -45,7 +48,8 @@ def collect_features(cohort: pd.DataFrame, extractor, store, **options) -> Featu
     cohort : DataFrame
         As ``read_cohort`` returns it.
     extractor, store
-        As for ``extract_cohort``; not used where the cohort names no images.
+        As for ``extract_cohort``; not used where the cohort names no images. Without an extractor (None)
+        the table holds the ready-made columns alone.
     **options
         Passed on to ``extract_cohort``.
 
@@ -54,13 +58,39 @@ def collect_features(cohort: pd.DataFrame, extractor, store, **options) -> Featu
     Features
     """
     ready = _ready_columns(cohort)
-    if not has_images(cohort):
+    if extractor is None or not has_images(cohort):
         return Features(ready, pd.DataFrame(columns=FAILURE_COLUMNS), None)
     extraction = extract_cohort(cohort, extractor, store, **options)
     sample_ids = list(cohort["sample_id"])
     extracted = store.read([extraction.block.name], sample_ids, keys=extraction.keys)
     table = pd.concat([extracted, ready], axis=1)
     return Features(table, extraction.failures, extraction)
+
+
+def add_crops(
+    features: Features, cohort: pd.DataFrame, cropping: Cropping, store: FeatureStore, **options
+) -> tuple[Features, Crops]:
+    """Return the features with columns that point at each modality's tumor crop, and the crops.
+
+    Parameters
+    ----------
+    features : Features
+        Of the same cohort.
+    cohort : DataFrame
+        As ``read_cohort`` returns it.
+    cropping, store, **options
+        As for ``collect_crops``.
+
+    Returns
+    -------
+    features : Features
+        With columns ``<modality>__crop`` and the failures of both.
+    crops : Crops
+    """
+    cropped = collect_crops(cohort, cropping, store, **options)
+    failures = pd.concat([features.failures, cropped.failures]).drop_duplicates(ignore_index=True)
+    table = features.table.join(cropped.crops.pointer_table())
+    return Features(table, failures, features.extraction), cropped.crops
 
 
 def _ready_columns(cohort: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,235 @@
+"""A recipe's models: the fusion that answers, the same on one kind of features, and the constraint fusions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.pipeline import Pipeline
+
+from radiofuse import columns
+from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion
+from radiofuse.fuse.branches import find_branches, listed
+from radiofuse.pipeline import modality_classifier
+from radiofuse.plugins import lookup
+from radiofuse.recipe import Recipe
+
+FUSION, CLINICAL_ARM, TRIVIAL_RULE = "fusion", columns.CLINICAL, "trivial"
+DEEP, RADIOMICS = "deep", "radiomics"
+
+
+@dataclass(frozen=True)
+class CropSource:
+    """Where tumor crops lie, and where encoders trained on them and their embeddings are kept.
+
+    Attributes
+    ----------
+    crops : radiofuse.imaging.Crops
+    cache : str
+        Root of the feature store.
+    """
+
+    crops: Any
+    cache: str
+
+
+class Arm(ClassifierMixin, BaseEstimator):
+    """A fusion whose answers carry a prefix, so that it stands beside another one in the same table.
+
+    Parameters
+    ----------
+    fusion : LateFusion
+    prefix : str
+    """
+
+    def __init__(self, fusion, prefix):
+        self.fusion = fusion
+        self.prefix = prefix
+
+    def fit(self, X, y, groups=None):
+        """Fit the fusion; parameters as there."""
+        self.fusion_ = clone(self.fusion).fit(X, y, groups=groups)
+        return self
+
+    def predict_proba_each(self, X) -> pd.DataFrame:
+        """Return the fusion's probabilities, its names prefixed."""
+        return self.fusion_.predict_proba_each(X).add_prefix(f"{self.prefix}_")
+
+
+class Constrained(ClassifierMixin, BaseEstimator):
+    """A constraint fusion that answers for the rows that have one of its modalities, under a name in tables.
+
+    Parameters
+    ----------
+    fusion : ConstraintFusion
+    name : str
+    """
+
+    def __init__(self, fusion, name):
+        self.fusion = fusion
+        self.name = name
+
+    def fit(self, X, y, groups=None):
+        """Fit the fusion on the rows that have one of its modalities."""
+        rows = self._usable(X)
+        groups = None if groups is None else np.asarray(groups)[rows]
+        self.fusion_ = clone(self.fusion).fit(X[rows], np.asarray(y)[rows], groups=groups)
+        return self
+
+    def predict_proba_each(self, X) -> pd.DataFrame:
+        """Return the probability of label 1 as a table of one column; NaN in rows without any of its modalities."""
+        rows = self._usable(X)
+        probability = pd.Series(np.nan, index=X.index, name=self.name)
+        if rows.any():
+            probability[rows] = self.fusion_.predict_proba(X[rows])[:, 1]
+        return probability.to_frame()
+
+    def _usable(self, X: pd.DataFrame) -> np.ndarray:
+        members = listed(find_branches(self.fusion.method, [name for name, _ in self.fusion.estimators]))
+        grouped = columns.by_modality(X.columns)
+        return X[[column for name in members for column in grouped.get(name, [])]].notna().any(axis=1).to_numpy()
+
+
+def build_model(
+    recipe: Recipe,
+    modalities: Sequence[str],
+    *,
+    blocks: Mapping[str, Sequence[str]] | None = None,
+    source: CropSource | None = None,
+) -> LateFusion:
+    """Return the unfitted late fusion that a recipe describes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    modalities : sequence of str
+        In order: those that have columns in the feature table.
+    blocks : mapping, optional
+        Columns of each modality without its crop; needed where encoders are members of their own.
+    source : CropSource, optional
+        Needed to fit a recipe that names an encoder.
+
+    Returns
+    -------
+    LateFusion
+        One member per modality; with ``join = "members"`` a second one, ``<modality>deep``, for its encoder.
+
+    Examples
+    --------
+    >>> from radiofuse.recipe import read_recipe
+    >>> [name for name, _ in build_model(read_recipe("pipelines/demo.toml"), ["t1", "t1ce"]).estimators]
+    ['t1', 't1ce']
+    """
+    if recipe.deep is None or recipe.deep.join == "columns":
+        return _late_fusion(recipe, {name: _chain(recipe, source) for name in modalities})
+    estimators: dict[str, Any] = {name: _radiomics_chain(recipe) for name in modalities}
+    estimators |= {name + DEEP: _crop_classifier(recipe, source) for name in modalities}
+    crops = {name + DEEP: [columns.join(name, columns.CROP)] for name in modalities}
+    return _late_fusion(recipe, estimators, {**(blocks or {}), **crops})
+
+
+def list_models(
+    recipe: Recipe, modalities: Sequence[str], blocks: Mapping[str, Sequence[str]], source: CropSource | None
+) -> dict[str, BaseEstimator]:
+    """Return the models that answer and the arms to compare them with, unfitted, by name; as ``build_model``."""
+    models = list_answering(recipe, modalities, blocks, source)
+    if RADIOMICS in recipe.evaluation.arms:
+        estimators = {name: _radiomics_chain(recipe) for name in modalities}
+        models[RADIOMICS] = Arm(_late_fusion(recipe, estimators, blocks), RADIOMICS)
+    if DEEP in recipe.evaluation.arms:
+        crops = {name: [columns.join(name, columns.CROP)] for name in modalities}
+        estimators = {name: _crop_classifier(recipe, source) for name in modalities}
+        models[DEEP] = Arm(_late_fusion(recipe, estimators, crops), DEEP)
+    return models
+
+
+def list_answering(
+    recipe: Recipe, modalities: Sequence[str], blocks: Mapping[str, Sequence[str]], source: CropSource | None
+) -> dict[str, BaseEstimator]:
+    """Return the models that a bundle keeps: the fusion that answers and the constraint fusions."""
+    models: dict[str, BaseEstimator] = {FUSION: build_model(recipe, modalities, blocks=blocks, source=source)}
+    for method in recipe.fusion.constrained:
+        name = constrained_name(method)
+        models[name] = Constrained(_constraint_fusion(recipe, modalities, method, source), name)
+    return models
+
+
+def constrained_name(method: str) -> str:
+    """Return the model name of a constraint fusion with an input method."""
+    return f"constrained_{method}"
+
+
+def answered_names(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
+    """Return every name that a recipe's models answer by in the table of predictions."""
+    members = [name for name, _ in build_model(recipe, modalities).estimators]
+    combined = list(recipe.fusion.combine)
+    names = [*members, *combined, *(constrained_name(method) for method in recipe.fusion.constrained)]
+    names += [f"{arm}_{name}" for arm in recipe.evaluation.arms for name in (*modalities, *combined)]
+    return [*names, CLINICAL_ARM, TRIVIAL_RULE]
+
+
+def combiners_learn(recipe: Recipe) -> bool:
+    """Say whether a combiner needs out-of-fold probabilities."""
+    return any(hasattr(lookup(name, COMBINERS, "combiner"), "fit") for name in recipe.fusion.combine)
+
+
+def encoder_spec(recipe: Recipe) -> Any:
+    """Return what identifies a recipe's encoders but for the rows they are trained on."""
+    from radiofuse.deep import EncoderSpec, Training
+
+    deep = recipe.deep
+    return EncoderSpec(deep.encoder, Training.from_options(deep.training), deep.device)
+
+
+def _late_fusion(recipe: Recipe, estimators: Mapping[str, Any], blocks: Mapping | None = None) -> LateFusion:
+    combine = list(recipe.fusion.combine)
+    return LateFusion(
+        list(estimators.items()),
+        combine=combine,
+        columns=blocks,
+        cv=recipe.fusion.inner_folds,
+        random_state=recipe.seed,
+    )
+
+
+def _constraint_fusion(recipe: Recipe, modalities: Sequence[str], method: str, source: CropSource | None) -> Any:
+    chains = [(name, _chain(recipe, source)) for name in modalities]
+    return ConstraintFusion(chains, method=method, random_state=recipe.seed, **recipe.fusion.constrained_options)
+
+
+def _chain(recipe: Recipe, source: CropSource | None) -> Pipeline:
+    return _radiomics_chain(recipe, encoder=_crop_encoder(recipe, source) if recipe.deep else None)
+
+
+def _radiomics_chain(recipe: Recipe, encoder: BaseEstimator | None = None) -> Pipeline:
+    return modality_classifier(
+        recipe.classify.method,
+        select=None if recipe.select.method == "none" else recipe.select.method,
+        random_state=recipe.seed,
+        select_options=recipe.select.options,
+        classify_options=recipe.classify.options,
+        encoder=encoder,
+    )
+
+
+def _crop_encoder(recipe: Recipe, source: CropSource | None) -> BaseEstimator:
+    from radiofuse.deep import CropEncoder
+
+    deep = recipe.deep
+    return CropEncoder(protocol=deep.protocol, output=deep.output, cv=deep.folds, **_encoder_options(recipe, source))
+
+
+def _crop_classifier(recipe: Recipe, source: CropSource | None) -> BaseEstimator:
+    from radiofuse.deep import CropClassifier
+
+    return CropClassifier(**_encoder_options(recipe, source))
+
+
+def _encoder_options(recipe: Recipe, source: CropSource | None) -> dict[str, Any]:
+    deep = recipe.deep
+    options = {"encoder": deep.encoder, "training": deep.training, "device": deep.device, "random_state": recipe.seed}
+    return options if source is None else {**options, "crops": source.crops, "cache": source.cache}
