@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -363,7 +364,10 @@ class FeatureStore:
     def _remove_orphans(self) -> int:
         old = [path for path in self.root.rglob(".*.tmp") if _age_s(path) > ORPHAN_AFTER_S]
         for path in old:
-            path.unlink(missing_ok=True)
+            if path.is_dir():  # of an encoder whose saving was cut off
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         return len(old)
 
     def _empty_quarantine(self) -> int:

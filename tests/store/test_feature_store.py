@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import subprocess
 import sys
@@ -357,3 +358,18 @@ def test_an_export_that_fails_leaves_what_was_there(store, block, make_record, f
     with pytest.raises(StoreError, match="could not be written"):
         store.export(tmp_path / "no folder" / "features.csv", block)
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_gc_removes_what_a_crash_left_of_a_shard_or_an_encoder_once_it_is_old(store, block, make_record, fill):
+    fill([make_record(0)])
+    shard_file, encoder = store.root / "blocks" / block.name / ".a.tmp", store.root / "encoders" / ".b.tmp"
+    fresh = store.root / "encoders" / ".c.tmp"
+    for folder in (encoder, fresh):
+        folder.mkdir(parents=True)
+        (folder / "weights.safetensors").write_bytes(b"half")
+    shard_file.write_bytes(b"half")
+    for path in (shard_file, encoder):
+        os.utime(path, (0, 0))
+    assert store.gc()["temporary_files"] == 2
+    assert not shard_file.exists() and not encoder.exists() and fresh.exists()
+    assert len(store.read(block)) == 1
