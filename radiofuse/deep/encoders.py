@@ -25,7 +25,7 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     **{
         f"{name}_patchwise_roi72": partial(SANet, layers, ROI72, sa_type="patchwise") for name, layers in LAYERS.items()
     },
-    "san10_small": partial(SANet, LAYERS["san10"], ROI72, widths=(32, 64, 128, 256, 512)),
+    "san10_small": partial(SANet, LAYERS["san10"], (3, 5, 5, 5, 3), widths=(32, 32, 64, 128, 256)),
 }
 
 

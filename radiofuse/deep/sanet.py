@@ -17,6 +17,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from radiofuse.errors import RequestError
@@ -33,11 +34,89 @@ class Pointwise(nn.Linear):
         return flat.view(-1, *x.shape[1:])  # (out, h, w, n)
 
 
-class Norm(nn.BatchNorm1d):
-    """Batch normalization of maps (c, ...)."""
+class NormRelu(nn.BatchNorm1d):
+    """Batch normalization of maps (c, ...) and the rectifier that follows it everywhere in this net."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.flatten(1)[None])[0].view(x.shape)
+        flat = x.flatten(1)  # (c, size)
+        if self.training:
+            flat, mean, variance = NormalizeRectify.apply(flat, self.weight, self.bias, self.eps)
+            self.remember(mean, variance, flat.shape[1])
+        else:
+            scale, shift = self.scale_and_shift(self.running_mean, self.running_var)
+            flat = (flat * scale[:, None]).add_(shift[:, None]).relu_()
+        return flat.view(x.shape)
+
+    def scale_and_shift(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scale and shift (c,) that normalization by these moments amounts to."""
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return scale, self.bias - scale * mean
+
+    @torch.no_grad()
+    def remember(self, mean: Tensor, variance: Tensor, size: int) -> None:
+        """Move the running moments towards those of a batch."""
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * (size / max(size - 1, 1)), self.momentum)
+
+
+class NormalizeRectify(torch.autograd.Function):
+    """relu(weight * (x - mean) / sd + bias) in few passes over the memory: torch's own takes five times as long."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        mean = x.mean(dim=1)
+        out = x - mean[:, None]  # (c, size)
+        variance = torch.linalg.vector_norm(out, dim=1) ** 2 / x.shape[1]
+        scale = torch.rsqrt(variance + eps)
+        out.mul_((scale * weight)[:, None]).add_(bias[:, None]).relu_()
+        ctx.save_for_backward(x, out, weight, mean, scale)
+        ctx.mark_non_differentiable(mean, variance)
+        return out, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor, *_) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, out, weight, mean, scale = ctx.saved_tensors
+        gradient = torch.ops.aten.threshold_backward(gradient, out, 0)
+        to_bias = gradient.sum(dim=1)
+        to_weight = (torch.linalg.vecdot(gradient, x) - mean * to_bias) * scale
+        slope = -weight * scale * scale * to_weight / x.shape[1]
+        offset = -weight * scale * to_bias / x.shape[1] - slope * mean
+        to_x = (x * slope[:, None]).add_(offset[:, None]).add_(gradient.mul_((weight * scale)[:, None]))
+        return to_x, to_weight, to_bias, None
+
+
+class Stem(nn.Module):
+    """A 1x1 convolution, normalized, rectified, and pooled to half the size."""
+
+    def __init__(self, in_channels: int, width: int):
+        super().__init__()
+        self.widen, self.norm = Pointwise(in_channels, width, bias=False), NormRelu(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[0] > 1:
+            return halved(self.norm(self.widen(x)))  # (width, h / 2, w / 2, n)
+        return self.pooled_first(x)
+
+    def pooled_first(self, x: Tensor) -> Tensor:
+        """Return the same of one channel: what a * x + b is at most depends on the largest and smallest x alone."""
+        slope = self.widen.weight[:, 0]  # (width,)
+        mean = x.mean()
+        mean, variance = slope * mean, slope**2 * (x - mean).square().mean()
+        if self.training:
+            self.norm.remember(mean, variance, x.numel())
+        else:
+            mean, variance = self.norm.running_mean, self.norm.running_var
+        scale, shift = self.norm.scale_and_shift(mean, variance)
+        slopes = torch.stack([(scale * slope).clamp(min=0), -(scale * slope).clamp(max=0)], dim=1)  # (width, 2)
+        extremes = torch.cat([halved(x), halved(-x)])  # (2, h / 2, w / 2, n): the largest, and the smallest negated
+        flat = torch.addmm(shift[:, None], slopes, extremes.flatten(1)).relu_()
+        return flat.view(-1, *extremes.shape[1:])  # (width, h / 2, w / 2, n)
+
+
+def halved(x: Tensor) -> Tensor:
+    """Return the largest of each 2 x 2 pixels of maps (c, h, w, n)."""
+    return functional.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)  # (c, h / 2, w / 2, n)
 
 
 def mirrored(x: Tensor, border: int) -> Tensor:
@@ -51,86 +130,191 @@ def windows(x: Tensor, k: int) -> Tensor:
     return x.unfold(1, k, 1).unfold(2, k, 1).permute(0, 4, 5, 1, 2, 3)
 
 
-def add_windows(total: Tensor, parts: Tensor) -> None:
-    """Add parts (c, k, k, h, w, n) to where ``windows`` took them from in ``total``, in place."""
-    k, _, h, w = parts.shape[1:5]
+def add_windows(parts: Tensor) -> Tensor:
+    """Add parts (c, k, k, h, w, n) to where ``windows`` would have taken them from, (c, h + k - 1, w + k - 1, n)."""
+    c, k, _, h, w, n = parts.shape
+    rows = parts.new_zeros(c, k, h, w + k - 1, n)
+    for column in range(k):
+        rows[..., column : column + w, :] += parts[:, :, column]
+    return add_rows(rows)
+
+
+def add_rows(parts: Tensor) -> Tensor:
+    """Add parts (c, k, h, w, n), each a row further down than the one before, to (c, h + k - 1, w, n)."""
+    c, k, h, w, n = parts.shape
+    total = parts.new_zeros(c, h + k - 1, w, n)
     for row in range(k):
-        for column in range(k):
-            total[:, row : row + h, column : column + w] += parts[:, row, column]
+        total[:, row : row + h] += parts[:, row]
+    return total
 
 
-class Differences(torch.autograd.Function):
-    """Each pixel's vector less those of its neighbors: delta(x_i, x_j) = phi(x_i) - psi(x_j)."""
+class RelationNormRelu(NormRelu):
+    """Batch normalization and rectifier of the relation of each pixel to its k x k neighbors, delta = x_i - x_j."""
+
+    def __init__(self, width: int, k: int):
+        super().__init__(width)
+        self.k = k
+
+    def forward(self, center: Tensor, padded: Tensor) -> Tensor:
+        if self.training:
+            out, mean, variance = RelateNormalizeRectify.apply(center, padded, self.weight, self.bias, self.k, self.eps)
+            self.remember(mean, variance, center[0].numel() * self.k**2)
+            return out  # (c, k, k, h, w, n)
+        scale, shift = map(spread, self.scale_and_shift(self.running_mean, self.running_var))
+        return RectifiedDifferences.apply(center * scale + shift, padded * scale, self.k)
+
+
+class RectifiedDifferences(torch.autograd.Function):
+    """relu(x_i - x_j) of each pixel and its neighbors."""
 
     @staticmethod
     def forward(ctx, center: Tensor, padded: Tensor, k: int) -> Tensor:
-        ctx.shape = padded.shape
-        return center[:, None, None] - windows(padded, k)  # (c, k, k, h, w, n)
+        ctx.save_for_backward(out := rectified_differences(center, padded, k))
+        return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        to_padded = gradient.new_zeros(ctx.shape)
-        add_windows(to_padded, gradient)
-        return gradient.sum(dim=(1, 2)), to_padded.neg_(), None
+        gradient = torch.ops.aten.threshold_backward(gradient, ctx.saved_tensors[0], 0)
+        return gradient.sum(dim=(1, 2)), -add_windows(gradient), None
+
+
+class RelateNormalizeRectify(torch.autograd.Function):
+    """relu(weight * (delta - mean) / sd + bias) for delta_ij = x_i - x_j, with the pairs written once only.
+
+    Sums over all pairs follow from sums over the windows: of x_j, the mean over each window; of x_i, the share of the
+    windows that each neighbor stands in. For N pixels with k * k neighbors, and both maps centered,
+    Var(delta) = Var(x_i) + Var(x_j) - 2 Cov(x_i, mean of x_j over the window of i).
+    """
+
+    @staticmethod
+    def forward(ctx, center: Tensor, padded: Tensor, weight: Tensor, bias: Tensor, k: int, eps: float):
+        share = window_share(center, k)  # (1, h + k - 1, w + k - 1, 1)
+        size = center[0].numel()
+        of_center, of_neighbors = center.mean(dim=(1, 2, 3)), (padded * share).sum(dim=(1, 2, 3)) / size
+        center, padded = center - spread(of_center), padded - spread(of_neighbors)
+        around = window_means(padded, k)  # (c, h, w, n)
+        variance = (center * (center - 2 * around)).sum(dim=(1, 2, 3)) + (padded.square() * share).sum(dim=(1, 2, 3))
+        variance = (variance / size).clamp(min=0)
+        scale = torch.rsqrt(variance + eps)
+        factor = spread(weight * scale)
+        out = rectified_differences(center * factor + spread(bias), padded * factor, k)
+        ctx.save_for_backward(center, padded, around, share, out, weight, scale)
+        ctx.mark_non_differentiable(mean := of_center - of_neighbors, variance)
+        return out, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor, *_):
+        center, padded, around, share, out, weight, scale = ctx.saved_tensors
+        k, size = out.shape[1], center[0].numel()
+        gradient = torch.ops.aten.threshold_backward(gradient, out, 0)
+        to_center, to_padded = gradient.sum(dim=(1, 2)), add_windows(gradient)
+        to_bias = to_center.sum(dim=(1, 2, 3))
+        to_weight = ((center * to_center).sum(dim=(1, 2, 3)) - (padded * to_padded).sum(dim=(1, 2, 3))) * scale
+        slope, offset = spread(scale * to_weight / size), spread(to_bias / size)
+        to_center -= slope * (center - around) + offset
+        to_padded -= slope * (window_means(framed(center, k - 1), k) - share * padded) + offset * share
+        factor = spread(weight * scale)
+        return to_center * factor, to_padded * -factor, to_weight, to_bias, None, None
+
+
+def rectified_differences(center: Tensor, padded: Tensor, k: int) -> Tensor:
+    """Return relu(x_i - x_j) of each pixel and its neighbors, (c, k, k, h, w, n)."""
+    out = center.new_empty(len(center), k, k, *center.shape[1:])  # given, as torch would take over the view's order
+    return torch.sub(center[:, None, None], windows(padded, k), out=out).relu_()
+
+
+def spread(x: Tensor) -> Tensor:
+    """Return a number for each channel (c,) as maps (c, 1, 1, 1)."""
+    return x[:, None, None, None]
+
+
+def window_means(padded: Tensor, k: int) -> Tensor:
+    """Return the mean of each k x k window (c, h, w, n) of maps (c, h + k - 1, w + k - 1, n)."""
+    return padded.unfold(1, k, 1).mean(dim=-1).unfold(2, k, 1).mean(dim=-1)
+
+
+def framed(x: Tensor, border: int) -> Tensor:
+    """Return maps (c, h, w, n) with a border of 0."""
+    return functional.pad(x, (0, 0, border, border, border, border))
+
+
+def window_share(x: Tensor, k: int) -> Tensor:
+    """Return how many of k * k windows each pixel of the padded maps stands in, (1, h + k - 1, w + k - 1, 1)."""
+    return window_means(framed(torch.ones_like(x[:1, ..., :1]), k - 1), k)
 
 
 class Aggregation(torch.autograd.Function):
-    """The neighbors' values, weighed and summed: y_i = sum over j of w_ij * beta(x_j)."""
+    """The neighbors, weighed and summed: y_i = sum over j of w_ij * beta(x_j). One column of the windows at a time."""
 
     @staticmethod
     def forward(ctx, weights: Tensor, padded: Tensor) -> Tensor:
         ctx.save_for_backward(weights, padded)
         maps, k, _, h, w, n = weights.shape
-        values = padded.unflatten(0, (SHARE, maps))  # (share, maps, h', w', n)
-        total = weights.new_zeros(SHARE, maps, h, w, n)
-        for row in range(k):
-            for column in range(k):
-                total.addcmul_(weights[:, row, column], values[:, :, row : row + h, column : column + w])
-        return total.flatten(0, 1)  # (share * maps, h, w, n)
+        values = window_rows(padded, k)  # (share, maps, k, h, w', n)
+        total = weights.new_zeros(SHARE, maps, k, h, w, n)
+        for column in range(k):
+            total.addcmul_(weights[:, :, column], values[..., column : column + w, :])
+        return total.sum(dim=2).flatten(0, 1)  # (share * maps, h, w, n)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
         weights, padded = ctx.saved_tensors
-        maps, k, _, h, w, _ = weights.shape
-        gradient = gradient.unflatten(0, (SHARE, maps))
-        values = padded.unflatten(0, (SHARE, maps))
-        to_weights, to_values = torch.empty_like(weights), torch.zeros_like(values)
-        for row in range(k):
-            for column in range(k):
-                here = (slice(None), slice(None), slice(row, row + h), slice(column, column + w))
-                torch.sum(gradient * values[here], dim=0, out=to_weights[:, row, column])
-                to_values[here].addcmul_(gradient, weights[:, row, column])
-        return to_weights, to_values.flatten(0, 1)
+        maps, k, _, h, w, n = weights.shape
+        gradient = gradient.reshape(SHARE, maps, 1, h, w, n)
+        values, to_values = window_rows(padded, k), padded.new_zeros(SHARE, maps, k, h, padded.shape[2], n)
+        to_weights, product = torch.empty_like(weights), padded.new_empty(SHARE, maps, k, h, w, n)
+        for column in range(k):
+            torch.mul(gradient, values[..., column : column + w, :], out=product)
+            torch.sum(product, dim=0, out=to_weights[:, :, column])
+            to_values[..., column : column + w, :].addcmul_(gradient, weights[:, :, column])
+        return to_weights, add_rows(to_values.flatten(0, 1))
 
 
-class PairwiseAttention(nn.Module):
-    """Weights from the pixel and one neighbor at a time: softmax over j of gamma(phi(x_i) - psi(x_j), p_i - p_j)."""
+def window_rows(padded: Tensor, k: int) -> Tensor:
+    """Return the k rows that each row's windows reach, (share, maps, k, h, w', n), as a view of (c, h', w', n)."""
+    return padded.unfold(1, k, 1).permute(0, 4, 1, 2, 3).unflatten(0, (SHARE, -1))
+
+
+class Attention(nn.Module):
+    """y_i = sum over j of weights(phi(x), psi(x))_ij * beta(x_j); the three 1x1 convolutions are one matrix product."""
 
     def __init__(self, width: int, kernel: int):
         super().__init__()
-        relation, value = width // 16, width // 4
-        self.kernel = kernel
-        self.phi, self.psi, self.beta = Pointwise(width, relation), Pointwise(width, relation), Pointwise(width, value)
+        self.kernel, self.sizes = kernel, (width // 16, width // 16, width // 4)
+        self.phi_psi_beta = Pointwise(width, sum(self.sizes))
+
+    def weights(self, phi: Tensor, psi: Tensor) -> Tensor:
+        """Return the attention (maps, k, k, h, w, n) of maps (width / 16, h, w, n)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        phi, psi, beta = self.phi_psi_beta(x).split(self.sizes)
+        return Aggregation.apply(self.weights(phi, psi), mirrored(beta, self.kernel // 2))  # (width / 4, h, w, n)
+
+
+class PairwiseAttention(Attention):
+    """Weights from the pixel and one neighbor at a time: softmax over j of gamma(phi(x_i) - psi(x_j), p_i - p_j)."""
+
+    def __init__(self, width: int, kernel: int):
+        super().__init__(width, kernel)
+        relation, _, value = self.sizes
         self.position = Pointwise(2, 2)
+        self.relate = RelationNormRelu(relation + 2, kernel)
         self.gamma = nn.Sequential(
-            Norm(relation + 2),
-            nn.ReLU(),
             Pointwise(relation + 2, relation, bias=False),
-            Norm(relation),
-            nn.ReLU(),
+            NormRelu(relation),
             Pointwise(relation, value // SHARE),
         )
 
-    def weights(self, x: Tensor) -> Tensor:
-        """Return the attention of maps (c, h, w, n), (maps, k, k, h, w, n); its sum over a window is 1."""
-        position = self.position(grid_like(x)).expand(-1, -1, -1, x.shape[3])  # (2, h, w, n)
-        center = torch.cat([self.phi(x), position])  # (relation + 2, h, w, n)
-        neighbor = mirrored(torch.cat([self.psi(x), position]), self.kernel // 2)
-        scores = self.gamma(Differences.apply(center, neighbor, self.kernel))  # (maps, k, k, h, w, n)
+    def weights(self, phi: Tensor, psi: Tensor) -> Tensor:
+        """Return the attention (maps, k, k, h, w, n) that maps (c, h, w, n) pay; its sum over a window is 1."""
+        position = self.position(grid_like(phi)).expand(-1, -1, -1, phi.shape[3])  # (2, h, w, n)
+        neighbor = mirrored(torch.cat([psi, position]), self.kernel // 2)  # (relation + 2, h', w', n)
+        scores = self.gamma(self.relate(torch.cat([phi, position]), neighbor))  # (maps, k, k, h, w, n)
         return scores.flatten(1, 2).softmax(dim=1).view(scores.shape)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return Aggregation.apply(self.weights(x), mirrored(self.beta(x), self.kernel // 2))  # (width / 4, h, w, n)
 
 
 def grid_like(x: Tensor) -> Tensor:
@@ -139,32 +323,25 @@ def grid_like(x: Tensor) -> Tensor:
     return torch.stack(torch.meshgrid(axes, indexing="ij"))[..., None]
 
 
-class PatchwiseAttention(nn.Module):
+class PatchwiseAttention(Attention):
     """Weights from the pixel and its whole window at once: gamma([phi(x_i), psi(x_j) for every j]), no softmax."""
 
     def __init__(self, width: int, kernel: int):
-        super().__init__()
-        relation, value = width // 16, width // 4
+        super().__init__(width, kernel)
+        relation, _, value = self.sizes
         patch, maps = relation * (kernel**2 + 1), value // SHARE
-        self.kernel = kernel
-        self.phi, self.psi, self.beta = Pointwise(width, relation), Pointwise(width, relation), Pointwise(width, value)
         self.gamma = nn.Sequential(
-            Norm(patch),
-            nn.ReLU(),
+            NormRelu(patch),
             Pointwise(patch, maps, bias=False),
-            Norm(maps),
-            nn.ReLU(),
+            NormRelu(maps),
             Pointwise(maps, kernel**2 * maps),
         )
 
-    def weights(self, x: Tensor) -> Tensor:
-        """Return the attention of maps (c, h, w, n), (maps, k, k, h, w, n)."""
-        neighbors = windows(mirrored(self.psi(x), self.kernel // 2), self.kernel)  # (relation, k, k, h, w, n)
-        patch = torch.cat([self.phi(x), neighbors.flatten(0, 2)])  # (relation * (k*k + 1), h, w, n)
+    def weights(self, phi: Tensor, psi: Tensor) -> Tensor:
+        """Return the attention (maps, k, k, h, w, n) that maps (c, h, w, n) pay."""
+        neighbors = windows(mirrored(psi, self.kernel // 2), self.kernel)  # (relation, k, k, h, w, n)
+        patch = torch.cat([phi, neighbors.flatten(0, 2)])  # (relation * (k*k + 1), h, w, n)
         return self.gamma(patch).unflatten(0, (-1, self.kernel, self.kernel))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return Aggregation.apply(self.weights(x), mirrored(self.beta(x), self.kernel // 2))  # (width / 4, h, w, n)
 
 
 ATTENTION = {"pairwise": PairwiseAttention, "patchwise": PatchwiseAttention}
@@ -175,27 +352,26 @@ class Block(nn.Module):
 
     def __init__(self, width: int, kernel: int, sa_type: str):
         super().__init__()
-        self.norm_in, self.norm_out = Norm(width), Norm(width // 4)
+        self.norm_in, self.norm_out = NormRelu(width), NormRelu(width // 4)
         self.attention = ATTENTION[sa_type](width, kernel)
         self.expand = Pointwise(width // 4, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        narrow = self.attention(self.norm_in(x).relu_())  # (width / 4, h, w, n)
-        return self.expand(self.norm_out(narrow).relu_()) + x  # (width, h, w, n)
+        narrow = self.attention(self.norm_in(x))  # (width / 4, h, w, n)
+        return self.expand(self.norm_out(narrow)) + x  # (width, h, w, n)
 
 
 class Stage(nn.Module):
-    """Half the size, another width, blocks of attention."""
+    """Another width, then blocks of attention."""
 
     def __init__(self, width_in: int, width: int, blocks: int, kernel: int, sa_type: str):
         super().__init__()
         self.widen = Pointwise(width_in, width, bias=False)
         self.blocks = nn.Sequential(*(Block(width, kernel, sa_type) for _ in range(blocks)))
-        self.norm = Norm(width)
+        self.norm = NormRelu(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        smaller = functional.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)  # (c, h / 2, w / 2, n)
-        return self.norm(self.blocks(self.widen(smaller))).relu_()
+        return self.norm(self.blocks(self.widen(x)))  # (width, h, w, n)
 
 
 class SANet(nn.Module):
@@ -248,7 +424,7 @@ class SANet(nn.Module):
         self.in_channels = in_channels
         self.embedding_dim = embedding_dim or widths[-1]
         self.smallest = max((kernel // 2 + 1) * 2**depth for depth, kernel in enumerate(kernels, start=1))
-        self.stem = nn.Sequential(Pointwise(in_channels, widths[0], bias=False), Norm(widths[0]), nn.ReLU())
+        self.stem = Stem(in_channels, widths[0])
         self.stages = nn.Sequential(
             *(
                 Stage(width_in, width, blocks, kernel, sa_type)
@@ -269,7 +445,10 @@ class SANet(nn.Module):
             If the images have another number of channels, or are smaller than the windows allow.
         """
         self._check(x)
-        maps = self.stages(self.stem(x.permute(1, 2, 3, 0)))  # (widths[-1], h / 2^stages, w / 2^stages, n)
+        with torch.autocast(x.device.type, enabled=False):  # sums over all pairs of pixels overflow half precision
+            maps = self.stages[0](self.stem(x.permute(1, 2, 3, 0)))  # (width, h / 2, w / 2, n)
+            for stage in self.stages[1:]:
+                maps = stage(halved(maps))  # (width, h / 4, w / 4, n), …
         return self.axes(maps.mean(dim=(1, 2)).T)  # (n, embedding_dim)
 
     def forward(self, x: Tensor) -> Tensor:
