@@ -2,9 +2,10 @@
 
     python benchmarks/encoders.py [--encoder san10_small] [--device cuda] [--crops 80] [--epochs 15]
 
-Crops are noise of 72 x 72 pixels. On a CPU one thread computes, and its own seconds are counted. The plain versions use the same weights: one gathers
-windows with torch's unfold and normalizes with torch's batch normalization, the other walks over the pixels. Their
-answers are asserted to be equal. The last lines train an encoder through the cache, and again.
+Crops are noise of 72 x 72 pixels. On a CPU one thread computes, and its own seconds are counted. The plain versions use
+the same weights: one gathers windows with torch's unfold and normalizes with torch's batch normalization, the other
+walks over the pixels. Their answers are asserted to be equal. The last lines train an encoder through the cache, and
+again.
 """
 
 from __future__ import annotations
