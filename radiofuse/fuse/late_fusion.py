@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin, _fit_context, clone
+from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from radiofuse.errors import CohortError, RequestError
+from radiofuse.errors import RequestError
 from radiofuse.fuse.combiners import COMBINERS
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
+from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.inner_folds import inner_folds
 from radiofuse.plugins import lookup
 
 
-class LateFusion(ClassifierMixin, _BaseComposition):
+class LateFusion(MemberFusion):
     """One classifier per modality, and rules that make one probability of theirs.
 
     A row in which all columns of a member are NaN lacks that modality: the member is fitted on the
@@ -106,20 +104,6 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def get_params(self, deep=True):
-        """Return the parameters, with ``deep`` those of the members as ``<member>__<parameter>`` too."""
-        return self._get_params("estimators", deep=deep)
-
-    def set_params(self, **params):
-        """Set parameters of the fusion or, as ``<member>__<parameter>``, of its members."""
-        return self._set_params("estimators", **params)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.classifier_tags.multi_class = False
-        return tags
-
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, groups=None):
         """Fit the members, and the combiners that learn.
@@ -144,7 +128,7 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         CohortError
             If a row has no modality at all, or a member too few rows to be fitted.
         """
-        target = self._encode(validate_data(self, y=y))
+        target = self._encode(y)
         table = self._table(X, reset=True)
         check_consistent_length(table, target, groups)
         self._check_members()
@@ -152,57 +136,20 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         self.combiners_ = _build_combiners(self.combine, taken=self.columns_)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
-        fitted = Parallel(self.n_jobs)(delayed(_in_one_thread)(member.fit, target, groups) for member in members)
+        fitted = Parallel(self.n_jobs)(delayed(in_one_thread)(member.fit, target, groups) for member in members)
         self.members_ = dict(zip(self.columns_, fitted, strict=True))
         self._fit_combiners(members, target, groups)
         self.weights_ = _weights_table(self.combiners_, list(self.columns_))
         return self
 
-    def _encode(self, y: np.ndarray) -> np.ndarray:
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
-        if kind != "binary":
-            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
-        self.classes_, encoded = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            found = self.classes_.tolist()
-            raise ValueError(f"A fusion needs labels of two classes; y holds {found}: one class or none.")
-        return encoded
-
-    def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
-        """Return ``X`` as a table; one with names may have its columns in any order and more of them."""
-        named = isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns)
-        if named and reset:
-            validate_data(self, X, skip_check_array=True)
-        if named and hasattr(self, "feature_names_in_"):
-            return X
-        values = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
-        index = X.index if isinstance(X, pd.DataFrame) else None
-        return pd.DataFrame(values, index=index, columns=getattr(self, "feature_names_in_", None))
-
     def _check_members(self) -> None:
-        names = [name for name, _ in self.estimators]
-        if not names:
-            raise RequestError("A fusion needs at least one member; estimators is empty.")
-        self._validate_names(names)
+        self._check_names()
         for name, estimator in self.estimators:
             if not hasattr(estimator, "predict_proba"):
                 raise RequestError(
                     f"Member {name!r} ({type(estimator).__name__}) has no predict_proba, which a fusion needs. "
                     f"Choose another classifier or wrap it in CalibratedClassifierCV."
                 )
-
-    def _members(self, table: pd.DataFrame, estimators: dict[str, Any]) -> list[Member]:
-        """Pair each member's estimator with its block, once every row is known to have a modality."""
-        members = [Member(name, estimators[name], table[columns]) for name, columns in self.columns_.items()]
-        orphans = table.index[~np.any([member.present for member in members], axis=0)]
-        if len(orphans):
-            names = ", ".join(self.columns_)
-            raise CohortError(
-                "The feature table",
-                [f"Sample {label} has none of the modalities {names}. Leave it out or add one." for label in orphans],
-            )
-        return members
 
     def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
         learners = [combiner for combiner in self.combiners_.values() if hasattr(combiner, "fit")]
@@ -216,7 +163,7 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         folds = inner_folds(self.cv, y, groups, self.random_state)
         tasks = [(member, train, test) for member in members for train, test in folds]
         parts = Parallel(self.n_jobs)(
-            delayed(_in_one_thread)(member.out_of_fold, train, test, y, groups) for member, train, test in tasks
+            delayed(in_one_thread)(member.out_of_fold, train, test, y, groups) for member, train, test in tasks
         )
         names = [member.name for member in members]
         table = pd.DataFrame(np.nan, index=members[0].block.index, columns=names)
@@ -248,7 +195,7 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         table = self._table(X, reset=False)
         check_columns(table, self.columns_)
         members = self._members(table, self.members_)
-        answers = {member.name: _in_one_thread(member.probability) for member in members}
+        answers = {member.name: in_one_thread(member.probability) for member in members}
         each = pd.DataFrame(answers, index=table.index)
         P = each.to_numpy()
         return each.assign(**{name: combiner.combine(P) for name, combiner in self.combiners_.items()})
@@ -268,26 +215,6 @@ class LateFusion(ClassifierMixin, _BaseComposition):
         each = self.predict_proba_each(X)
         probability = each[next(iter(self.combiners_))].to_numpy()
         return np.column_stack([1 - probability, probability])
-
-    def predict(self, X) -> np.ndarray:
-        """Return the positive class where its probability is 0.5 or more.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        positive = self.predict_proba(X)[:, 1] >= 0.5
-        return self.classes_[positive.astype(int)]
-
-
-def _in_one_thread(task: Callable[..., Any], *arguments: Any) -> Any:
-    """Run ``task``; sums by several threads round otherwise than those of a worker that has one."""
-    with threadpool_limits(1):
-        return task(*arguments)
 
 
 def _build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:

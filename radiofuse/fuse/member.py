@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +24,7 @@ class Member:
     ----------
     name : str
     estimator : estimator
-        Unfitted for ``fit`` and ``out_of_fold``, which clone it; fitted for ``probability``.
+        Unfitted for ``fit``, ``fit_transform`` and ``out_of_fold``, which clone it; fitted for ``probability``.
     block : DataFrame of shape (n_samples, n_columns)
         Its columns; a row of NaN lacks the modality.
     """
@@ -52,16 +54,37 @@ class Member:
         CohortError
             If those rows do not hold both classes, or too few patients for the estimator.
         """
+        estimator, rows, arguments = self._training(y, groups)
+        with self._saying_where():
+            return estimator.fit(*rows, **arguments)
+
+    def fit_transform(self, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, np.ndarray]:
+        """Return a clone fitted as by ``fit``, and what it makes of those rows.
+
+        A transformer may answer for the rows it is fitted on otherwise than for new ones: an encoder gives
+        them what it learned without their patients.
+        """
+        estimator, rows, arguments = self._training(y, groups)
+        with self._saying_where():
+            return estimator, estimator.fit_transform(*rows, **arguments)
+
+    def _training(self, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, tuple[Any, Any], dict[str, Any]]:
+        """Return a clone, the rows and labels that have the modality, and further arguments of its fit."""
         present = self.present
         self._check_classes(y[present])
         estimator, groups = clone(self.estimator), groups if groups is None else groups[present]
+        return estimator, (self.block[present], y[present]), routed_groups(estimator, groups)
+
+    @contextmanager
+    def _saying_where(self) -> Iterator[None]:
+        n_rows = self.present.sum()
         try:
-            return estimator.fit(self.block[present], y[present], **routed_groups(estimator, groups))
+            yield
         except CohortError as error:
-            where = f"Modality {self.name}, in the {present.sum()} rows that its classifier is fitted on,"
+            where = f"Modality {self.name}, in the {n_rows} rows that its classifier is fitted on,"
             raise CohortError(where, error.problems) from error
         except ValueError as error:
-            error.add_note(f"Raised while fitting member {self.name!r} on {present.sum()} rows.")
+            error.add_note(f"Raised while fitting member {self.name!r} on {n_rows} rows.")
             raise
 
     def out_of_fold(self, train, test, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:

@@ -1,0 +1,101 @@
+"""What all fusions of members share: parameters by member, the door for tables and labels, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import validate_data
+from threadpoolctl import threadpool_limits
+
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.fuse.member import Member
+
+
+class MemberFusion(ClassifierMixin, _BaseComposition):
+    """A classifier of two classes made of named members, each with its own columns of the table.
+
+    A subclass has the parameter ``estimators``, a list of (name, estimator), and sets ``columns_``, columns
+    by member, before it asks for members.
+    """
+
+    def get_params(self, deep=True):
+        """Return the parameters, with ``deep`` those of the members as ``<member>__<parameter>`` too."""
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters of the fusion or, as ``<member>__<parameter>``, of its members."""
+        return self._set_params("estimators", **params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def predict(self, X) -> np.ndarray:
+        """Return the positive class where its probability is 0.5 or more.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        positive = self.predict_proba(X)[:, 1] >= 0.5
+        return self.classes_[positive.astype(int)]
+
+    def _encode(self, y: Any) -> np.ndarray:
+        """Return labels 0 and 1, shape (n_samples,), once ``y`` is known to hold two classes."""
+        y = validate_data(self, y=y)
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        if kind != "binary":
+            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
+        self.classes_, encoded = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            found = self.classes_.tolist()
+            raise ValueError(f"A fusion needs labels of two classes; y holds {found}: one class or none.")
+        return encoded
+
+    def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
+        """Return ``X`` as a table; one with names may have its columns in any order and more of them."""
+        named = isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns)
+        if named and reset:
+            validate_data(self, X, skip_check_array=True)
+        if named and hasattr(self, "feature_names_in_"):
+            return X
+        values = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(values, index=index, columns=getattr(self, "feature_names_in_", None))
+
+    def _check_names(self) -> None:
+        names = [name for name, _ in self.estimators]
+        if not names:
+            raise RequestError("A fusion needs at least one member; estimators is empty.")
+        self._validate_names(names)
+
+    def _members(self, table: pd.DataFrame, estimators: Mapping[str, Any]) -> list[Member]:
+        """Pair each member's estimator with its block, once every row is known to have a modality."""
+        members = [Member(name, estimators[name], table[columns]) for name, columns in self.columns_.items()]
+        orphans = table.index[~np.any([member.present for member in members], axis=0)]
+        if len(orphans):
+            names = ", ".join(self.columns_)
+            raise CohortError(
+                "The feature table",
+                [f"Sample {label} has none of the modalities {names}. Leave it out or add one." for label in orphans],
+            )
+        return members
+
+
+def in_one_thread(task: Callable[..., Any], *arguments: Any) -> Any:
+    """Run ``task``; sums by several threads round otherwise than those of a worker that has one."""
+    with threadpool_limits(1):
+        return task(*arguments)
