@@ -1,4 +1,4 @@
-"""Late fusion: one classifier per modality, their probabilities combined.
+"""Fusion: one classifier per modality, their probabilities combined, or one network on what they select.
 
 ``COMBINERS`` maps a name to a class without arguments. ``combine(P)`` turns the members'
 probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into one per sample. A
@@ -6,6 +6,7 @@ combiner that also has ``fit(P, y)`` learns, and is shown out-of-fold probabilit
 """
 
 from radiofuse.fuse.combiners import COMBINERS
+from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.late_fusion import LateFusion
 
-__all__ = ["COMBINERS", "LateFusion"]
+__all__ = ["COMBINERS", "ConstraintFusion", "LateFusion"]

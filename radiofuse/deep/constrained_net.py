@@ -1,0 +1,287 @@
+"""The network of the constraint fusion: what branches share and what each has alone, learned apart.
+
+Every branch, one or more modalities, is brought to 8 numbers. One encoder that all branches share makes an
+invariant code of them, an encoder of the branch's own a specific code; the label is read off all codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from radiofuse.deep.device import one_thread
+
+WIDTH, CODE = 8, 2  # numbers per branch, and per code, as published
+TERMS = ("task", "similarity", "difference", "reconstruction")
+_TINY = 1e-6  # keeps the direction of a code of length 0 finite
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimized, and how.
+
+    Parameters
+    ----------
+    difference : str
+        A key of ``DIFFERENCES``.
+    alpha, beta, gamma : float
+        Weights of similarity, difference and reconstruction.
+    epochs : int
+        Steps of Adam, each on all rows.
+    learning_rate, weight_decay : float
+        Of Adam. The rate falls to 0 along half a cosine; ``weight_decay`` times the parameters is added to the
+        gradient.
+    """
+
+    difference: str
+    alpha: float
+    beta: float
+    gamma: float
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+
+
+class Passed(NamedTuple):
+    """What the network makes of n rows; B branches."""
+
+    projected: Tensor  # (B, n, 8)
+    invariant: Tensor  # (B, n, 2)
+    specific: Tensor  # (B, n, 2)
+    rebuilt: Tensor  # (B, n, 8)
+    logits: Tensor  # (n, 2)
+
+
+class ConstraintNet(nn.Module):
+    """Projections, encoders and decoders per branch, one shared encoder, one linear layer on all codes.
+
+    The layers are linear, as published; the layer normalization has no gain and no shift of its own, because a
+    gain near 0 would please the reconstruction and the layers that follow make up for it. The paper does not say
+    whether the branches share their decoder: as in MISA they do not.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Features per branch.
+    generator : torch.Generator
+        Draws the initial weights (Glorot); biases begin at 0.
+
+    References
+    ----------
+    Shi, Li, Chen, Cheng, Bai, Zhao (2023). An intra- and inter-modality fusion model with invariant- and
+    specific-constraints using MR images for prediction of glioma isocitrate dehydrogenase mutation status:
+    section II.E.
+    Hazarika, Zimmermann, Poria (2020). MISA: modality-invariant and -specific representations for multimodal
+    sentiment analysis. ACM Multimedia.
+
+    Examples
+    --------
+    >>> net = ConstraintNet([3, 5], torch.Generator().manual_seed(0))
+    >>> inputs = [torch.ones(4, 3, dtype=torch.float64), torch.ones(4, 5, dtype=torch.float64)]
+    >>> net(inputs, torch.ones(4, 2)).logits.shape
+    torch.Size([4, 2])
+    """
+
+    def __init__(self, widths: Sequence[int], generator: torch.Generator):
+        super().__init__()
+        self.project = nn.ModuleList(_linear(width, WIDTH, generator) for width in widths)
+        self.invariant = _linear(WIDTH, CODE, generator)
+        self.specific = nn.ModuleList(_linear(WIDTH, CODE, generator) for _ in widths)
+        self.decode = nn.ModuleList(_linear(2 * CODE, WIDTH, generator) for _ in widths)
+        self.classify = _linear(2 * CODE * len(widths), 2, generator)
+
+    def forward(self, inputs: Sequence[Tensor], present: Tensor) -> Passed:
+        """Pass rows through; the codes of a branch that a row lacks are 0.
+
+        Parameters
+        ----------
+        inputs : sequence of Tensor
+            Standardized features per branch, shape (n, width).
+        present : Tensor of shape (n, n_branches)
+            1 where a row has the branch, else 0.
+        """
+        has = present.T.unsqueeze(2)  # (B, n, 1)
+        projected = torch.stack([layer(x) for layer, x in zip(self.project, inputs, strict=True)])  # (B, n, 8)
+        projected = functional.layer_norm(projected, (WIDTH,))
+        invariant = self.invariant(projected) * has  # (B, n, 2)
+        specific = torch.stack([layer(u) for layer, u in zip(self.specific, projected, strict=True)]) * has  # (B, n, 2)
+        codes = torch.cat([invariant, specific], dim=2)  # (B, n, 4)
+        rebuilt = torch.stack([layer(code) for layer, code in zip(self.decode, codes, strict=True)])  # (B, n, 8)
+        logits = self.classify(torch.cat(list(codes), dim=1))  # (n, 2)
+        return Passed(projected, invariant, specific, rebuilt, logits)
+
+
+def _linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
+    layer = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float64)  # draws nothing from the global generator
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def kl_similarity(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
+    """Return how far two invariant codes are from each other as distributions, meaned over the rows.
+
+    p is the softmax of a code, the natural reading of "the probability distribution of h". The printed
+    divergence treats the first branch otherwise than the second; here it is the mean of both directions, so
+    that the order of the branches does not matter.
+
+    Parameters
+    ----------
+    a, b : Tensor of shape (..., n, d)
+        Codes; dimensions in front hold one pair each.
+    both : Tensor of shape (..., n)
+        1 where the row has both codes, else 0.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        0 if no row has both.
+
+    References
+    ----------
+    Shi et al. (2023), equation 3.
+
+    Examples
+    --------
+    >>> code = torch.tensor([[1.0, 2.0]])
+    >>> kl_similarity(code, code, torch.ones(1)).item()
+    0.0
+    """
+    log_p, log_q = functional.log_softmax(a, dim=-1), functional.log_softmax(b, dim=-1)  # (..., n, d)
+    both_ways = ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=-1)  # KL(p, q) + KL(q, p), (..., n)
+    return _mean(both_ways, both) / 2
+
+
+def orthogonality(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
+    """Return the mean square of the entries of A'B / n, rows centered and of length 1; 0 if nothing is shared.
+
+    MISA does not divide by n; its loss then grows with the square of the batch. Here the batch is the whole
+    training set, and the weight of the term must not depend on its size.
+
+    Parameters
+    ----------
+    a, b, both : Tensor
+        As in ``kl_similarity``.
+
+    References
+    ----------
+    Hazarika, Zimmermann, Poria (2020), MISA's difference loss. Bousmalis et al. (2016). Domain separation
+    networks. NeurIPS 29.
+
+    Examples
+    --------
+    >>> a = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
+    >>> b = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
+    >>> orthogonality(a, b, torch.ones(4)).item(), round(orthogonality(a, a, torch.ones(4)).item(), 2)
+    (0.0, 0.25)
+    """
+    product = _directions(a, both).transpose(-2, -1) @ _directions(b, both)  # (..., d, d)
+    n_rows = both.sum(dim=-1).clamp(min=1)
+    return (product / n_rows[..., None, None]).square().mean(dim=(-2, -1))
+
+
+def literal_norm(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
+    """Return the Euclidean distance of two codes, meaned over the rows: the difference loss as it is printed.
+
+    Minimizing it pulls the specific code onto the invariant one, against what the text says that the loss is
+    for. It is here to show what the printed equation does.
+
+    Parameters
+    ----------
+    a, b, both : Tensor
+        As in ``kl_similarity``.
+
+    References
+    ----------
+    Shi et al. (2023), equation 4.
+
+    Examples
+    --------
+    >>> literal_norm(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2), torch.ones(1)).item()
+    5.0
+    """
+    return _mean(torch.linalg.vector_norm(a - b, dim=-1), both)
+
+
+def _mean(values: Tensor, both: Tensor) -> Tensor:
+    return (values * both).sum(dim=-1) / both.sum(dim=-1).clamp(min=1)
+
+
+def _directions(code: Tensor, both: Tensor) -> Tensor:
+    """Return the code about its mean, each row of length 1, or 0 where it does not count."""
+    has = both.unsqueeze(-1)  # (..., n, 1)
+    n_rows = both.sum(dim=-1).clamp(min=1)[..., None, None]
+    centered = (code - (code * has).sum(dim=-2, keepdim=True) / n_rows) * has  # (..., n, d)
+    return centered / (torch.linalg.vector_norm(centered, dim=-1, keepdim=True) + _TINY)
+
+
+DIFFERENCES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "orthogonality": orthogonality,
+    "literal_norm": literal_norm,
+}
+
+
+def fit_constraint_net(
+    inputs: Sequence[np.ndarray], present: np.ndarray, y: np.ndarray, objective: Objective, seed: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Train the network; the same inputs and seed give the same bits.
+
+    A row takes part in a branch's terms if it has the branch, in a pair's if it has both. Terms are summed over
+    branches and pairs, as printed in equation 4.
+
+    Parameters
+    ----------
+    inputs : sequence of ndarray
+        Standardized features per branch, shape (n, width).
+    present : ndarray of bool, shape (n, n_branches)
+    y : ndarray of shape (n,)
+        Labels 0 and 1.
+    objective : Objective
+    seed : int
+        Of the initial weights; nothing else is drawn.
+
+    Returns
+    -------
+    weights : dict of str to ndarray
+        The network's ``state_dict``.
+    losses : ndarray of shape (epochs, 4)
+        Per epoch, before its step, the terms named in ``TERMS``, unweighted.
+
+    References
+    ----------
+    Shi et al. (2023), equation 6.
+    """
+    with one_thread():
+        net = ConstraintNet([x.shape[1] for x in inputs], torch.Generator().manual_seed(seed))
+        tensors = [torch.as_tensor(x, dtype=torch.float64) for x in inputs]
+        has, labels = torch.as_tensor(present, dtype=torch.float64), torch.as_tensor(y)
+        weights = torch.tensor([1.0, objective.alpha, objective.beta, objective.gamma], dtype=torch.float64)
+        optimizer = torch.optim.Adam(net.parameters(), lr=objective.learning_rate, weight_decay=objective.weight_decay)
+        # norms have a kink at 0: steps that do not get smaller jump about it
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=objective.epochs)
+        losses = np.empty((objective.epochs, len(TERMS)))
+        for epoch in range(objective.epochs):
+            terms = _terms(net(tensors, has), labels, has.T, DIFFERENCES[objective.difference])  # (4,)
+            optimizer.zero_grad()
+            (weights @ terms).backward()
+            optimizer.step()
+            schedule.step()
+            losses[epoch] = terms.detach().numpy()
+    return {name: value.numpy().copy() for name, value in net.state_dict().items()}, losses
+
+
+def _terms(passed: Passed, y: Tensor, has: Tensor, difference: Callable) -> Tensor:
+    """Return the terms of the loss, shape (4,); ``has`` (B, n) says which rows have which branch."""
+    a, b = torch.triu_indices(len(has), len(has), offset=1)  # (n_pairs,) each
+    both = has[a] * has[b]  # (n_pairs, n)
+    similarity = kl_similarity(passed.invariant[a], passed.invariant[b], both).sum()
+    within = difference(passed.invariant, passed.specific, has).sum()
+    between = difference(passed.specific[a], passed.specific[b], both).sum()
+    reconstruction = literal_norm(passed.rebuilt, passed.projected, has).sum()
+    return torch.stack([functional.cross_entropy(passed.logits, y), similarity, within + between, reconstruction])
