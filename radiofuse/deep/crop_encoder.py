@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from radiofuse import columns
 from radiofuse.deep.alignment import fit_alignment
-from radiofuse.deep.encoder_cache import LOGIT, EncoderCache, EncoderSpec, feature_names, short_name
+from radiofuse.deep.encoder_cache import LOGIT, EncoderCache, EncoderSpec, feature_names, pixels_digest, short_name
 from radiofuse.deep.training import Training
 from radiofuse.deep.training_plan import crossfit_folds
 from radiofuse.deep.weights import TrainedEncoder
@@ -465,7 +465,20 @@ def _pointers(crops: Crops, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
             f"Column {column} holds {wrong[0]:g}; row numbers of {crops.path.name} from 0 to {len(crops.keys) - 1} "
             "were expected. Take pointer_table() of this crop file, and let no scaler or imputer come before."
         )
+    _refuse_foreign(crops, X.index[places], column, known.astype(int))
     return known.astype(int), places
+
+
+def _refuse_foreign(crops: Crops, labels: pd.Index, column: str, rows: np.ndarray) -> None:
+    """Raise if pointers lead to another modality, or to another sample than the label that the file knows."""
+    modality, known = columns.split(column)[0], set(crops.sample_ids)
+    for label, row in zip(labels, rows, strict=True):
+        if crops.modalities[row] != modality or (label in known and crops.sample_ids[row] != label):
+            raise RequestError(
+                f"Row {label} of column {column} points at the crop of sample {crops.sample_ids[row]} "
+                f"({crops.modalities[row]}) in {crops.path.name}. The pointers belong to another crop file: take "
+                "pointer_table() of this one."
+            )
 
 
 def _labeled_rows(bench: _Workbench, X: pd.DataFrame, y: Any, groups: Any) -> _Rows:
@@ -488,7 +501,9 @@ def _refuse_seen(trained: TrainedEncoder, crops: Crops, pointers: np.ndarray) ->
 
 
 def rows_seen(trained: TrainedEncoder, crops: Crops, rows: Iterable[int]) -> dict[int, str]:
-    """Return the rows that an encoder was trained on, by their sample or by their crop, with a sentence each.
+    """Return the rows that an encoder was trained on, by their sample, files or pixels, with a sentence each.
+
+    A file that was compressed anew has other bytes and the same pixels.
 
     Parameters
     ----------
@@ -505,9 +520,14 @@ def rows_seen(trained: TrainedEncoder, crops: Crops, rows: Iterable[int]) -> dic
                 f"{name} is one that the encoder was trained on, so its features would be fitted to its label. "
                 "Ask about other samples; another patient of that name needs another sample_id."
             )
-        elif crops.keys[row] in keys:
+        elif crops.keys[row] in keys or _row_digest(crops, row) in trained.training_pixels:
             found[row] = (
                 f"{name} has the image and mask of another sample, which the encoder was trained on. Give both "
                 "samples one patient_id, or leave one of them out."
             )
     return found
+
+
+def _row_digest(crops: Crops, row: int) -> str:
+    count = int(crops.counts([row])[0])
+    return pixels_digest(crops.images([row])[0, :count], crops.masks([row])[0, :count])

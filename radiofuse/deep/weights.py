@@ -63,6 +63,11 @@ class TrainedEncoder:
         """The content keys of the crops it was trained on."""
         return frozenset(self.card["training_keys"])
 
+    @cached_property
+    def training_pixels(self) -> frozenset[str]:
+        """The digests of the pixels it was trained on, where its card names them."""
+        return frozenset(self.card.get("training_pixels", ()))
+
     def module(self) -> nn.Module:
         """Return the encoder with its weights, in eval mode on the CPU.
 

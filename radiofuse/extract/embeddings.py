@@ -23,7 +23,7 @@ class EmbeddingExtractor:
     """The embedding of one region in one image, by an encoder whose weights are fixed.
 
     For encoders that were trained on other patients: tumors the encoder was trained on are refused, by
-    the pixels of their crops, since their embeddings are fitted to their labels.
+    the pixels of their crops as they were in training, since their embeddings are fitted to their labels.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ class EmbeddingExtractor:
         self.label = label
         self.device = device
         self._trained = _load(encoder, Path(weights))
-        self.cropping = Cropping(**self._trained.card["inputs"]["crops"]["cropping"]) if cropping is None else cropping
+        self._trained_cropping = Cropping(**self._trained.card["inputs"]["crops"]["cropping"])
+        self.cropping = self._trained_cropping if cropping is None else cropping
 
     def __reduce__(self):  # each worker process loads the weights itself
         options = {"weights": self.weights, "label": self.label, "cropping": self.cropping, "device": self.device}
@@ -111,7 +112,8 @@ class EmbeddingExtractor:
         from radiofuse.deep.encoder_cache import pixels_digest
 
         crops = tumor_crops(pair, self.cropping)
-        if pixels_digest(crops.images, crops.masks) in self._trained.card["training_pixels"]:
+        as_trained = crops if self.cropping == self._trained_cropping else tumor_crops(pair, self._trained_cropping)
+        if pixels_digest(as_trained.images, as_trained.masks) in self._trained.training_pixels:
             raise ImageError(
                 "encoder_saw_it",
                 f"The encoder {self.encoder} was trained on this very tumor, so its features would be fitted to its "

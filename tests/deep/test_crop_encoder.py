@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from sklearn.utils._param_validation import InvalidParameterError  # noqa: E402
 from test_encoder_cache import forward_passes  # noqa: E402
 from tiny_crops import TINY, TRAINING, labels, make_crops, patients  # noqa: E402
 
-from radiofuse.deep.crop_encoder import CropClassifier, CropEncoder  # noqa: E402
+from radiofuse.deep.crop_encoder import CropClassifier, CropEncoder, rows_seen  # noqa: E402
 from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
 from radiofuse.evaluate import cross_validated_predictions, permuted  # noqa: E402
@@ -163,6 +164,30 @@ def test_transform_refuses_the_same_crop_under_another_name(tmp_path):
         model.transform(X.iloc[20:])
     with pytest.raises(CohortError, match="Give both samples one patient_id"):
         encoder(twins, tmp_path, cv=5, random_state=1).fit_transform(X, np.arange(24) % 2)
+
+
+def test_transform_refuses_the_same_pixels_from_another_file(tmp_path):
+    crops = make_crops(tmp_path / "a", n=24, signal=1.0)
+    copies = make_crops(tmp_path / "b", n=24, signal=1.0, keys=[f"compressed anew {number}" for number in range(24)])
+    X = crops.pointer_table()
+    model = encoder(crops, tmp_path).fit(X.iloc[:20], labels(X)[:20]).set_params(crops=copies)
+    assert model.transform(X.iloc[20:]).notna().all(axis=None)
+    renamed = rows_seen(replace(model.encoder_, card={**model.encoder_.card, "training_ids": []}), copies, range(24))
+    assert sorted(renamed) == list(range(20))
+    assert "has the image and mask of another sample" in renamed[0]
+
+
+def test_pointers_of_another_crop_file_are_refused(tmp_path):
+    crops = make_crops(tmp_path, n=24, modalities=("t1", "t2"))
+    X = crops.pointer_table()
+    shifted = X[["t1__crop"]].shift(1).rename_axis("sample_id")
+    with pytest.raises(RequestError, match=r"Row s01 of column t1__crop points at the crop of sample s00 \(t1\)"):
+        encoder(crops, tmp_path).fit(shifted, labels(shifted))
+    swapped = X[["t2__crop"]].set_axis(["t1__crop"], axis=1)
+    with pytest.raises(RequestError, match=r"sample s00 \(t2\) in .* belong to another crop file"):
+        encoder(crops, tmp_path).fit(swapped, labels(swapped))
+    unnamed = X[["t1__crop"]].reset_index(drop=True)
+    assert encoder(crops, tmp_path).fit(unnamed, labels(X)).encoder_.training_ids == set(X.index)
 
 
 def test_five_patients_are_a_sentence(crops, cache, table):

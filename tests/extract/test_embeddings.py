@@ -98,6 +98,13 @@ def test_a_copy_under_another_name_and_format_is_refused_too(cohort, trained, tm
         make(trained).extract(*images)
 
 
+def test_training_tumors_are_refused_however_new_ones_are_cropped(cohort, trained):
+    extractor = make(trained, cropping=Cropping(size=16, slices=1))
+    with pytest.raises(ImageError, match="trained on this very tumor"):
+        extractor.extract(*cohort.loc[2, ["t1__image", "t1__mask"]])
+    assert extractor.extract(*cohort.loc[8, ["t1__image", "t1__mask"]]).shape == (3,)
+
+
 def test_block_follows_weights_and_cropping(trained):
     same, other = make(trained), make(trained, cropping=Cropping(size=16, slices=1))
     assert same.cropping == Cropping(size=16, slices=2)
