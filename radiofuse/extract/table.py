@@ -84,12 +84,15 @@ def add_crops(
     Returns
     -------
     features : Features
-        With columns ``<modality>__crop`` and the failures of both.
+        With a column ``<modality>__crop`` for each modality that has images, all NaN if none could be cropped,
+        and the failures of both.
     crops : Crops
     """
     cropped = collect_crops(cohort, cropping, store, **options)
     failures = pd.concat([features.failures, cropped.failures]).drop_duplicates(ignore_index=True)
-    table = features.table.join(cropped.crops.pointer_table())
+    imaged = [name for name in columns.by_modality(cohort.columns) if columns.join(name, "image") in cohort]
+    pointers = [columns.join(name, columns.CROP) for name in imaged]
+    table = features.table.join(cropped.crops.pointer_table().reindex(columns=pointers))
     return Features(table, failures, features.extraction), cropped.crops
 
 

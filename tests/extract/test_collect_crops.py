@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from radiofuse.cohort import read_cohort
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RequestError, StoreError
-from radiofuse.extract import CropExtractor, collect_crops
+from radiofuse.extract import CropExtractor, add_crops, collect_crops, collect_features
 from radiofuse.imaging import Cropping, Crops, read_pair, tumor_crops
 from radiofuse.store import FeatureStore
 
@@ -193,6 +193,14 @@ class TestBadInput:
         result = collect_crops(cohort, TWO_SLICES, FeatureStore(tmp_path / "store"))
         assert len(result.failures) == 1
         assert result.crops.pointer_table().empty
+
+    def test_a_modality_without_a_crop_has_its_column(self, phantom, tmp_path):
+        cohort, store = hollow(phantom), FeatureStore(tmp_path / "store")
+        features, crops = add_crops(collect_features(cohort, None, store), cohort, TWO_SLICES, store)
+        pointers = [f"{name}__crop" for name in ("t1", "t1ce", "t2", "flair")]
+        assert features.table.columns[-4:].to_list() == pointers
+        assert features.table.notna()[pointers].all().to_list() == [True, False, False, False]
+        assert len(crops.keys) == 2
 
     def test_a_cohort_without_images(self, tmp_path):
         with pytest.raises(RequestError, match="no <modality>__image column"):
