@@ -40,9 +40,12 @@ class CropSource:
 class Arm(ClassifierMixin, BaseEstimator):
     """A fusion whose answers carry a prefix, so that it stands beside another one in the same table.
 
+    It answers for the rows that have its kind of features: an image may be fit for crops and not for radiomics.
+
     Parameters
     ----------
     fusion : LateFusion
+        With ``columns`` for each member.
     prefix : str
     """
 
@@ -51,13 +54,18 @@ class Arm(ClassifierMixin, BaseEstimator):
         self.prefix = prefix
 
     def fit(self, X, y, groups=None):
-        """Fit the fusion; parameters as there."""
-        self.fusion_ = clone(self.fusion).fit(X, y, groups=groups)
+        """Fit the fusion on the rows that have one of its columns."""
+        self.fusion_ = _fit_usable(self.fusion, self._usable(X), X, y, groups)
         return self
 
     def predict_proba_each(self, X) -> pd.DataFrame:
-        """Return the fusion's probabilities, its names prefixed."""
-        return self.fusion_.predict_proba_each(X).add_prefix(f"{self.prefix}_")
+        """Return the fusion's probabilities, its names prefixed; NaN in rows without any of its columns."""
+        each = self.fusion_.predict_proba_each(X[self._usable(X)])
+        return each.reindex(X.index).add_prefix(f"{self.prefix}_")
+
+    def _usable(self, X: pd.DataFrame) -> np.ndarray:
+        blocks = self.fusion.columns.values()
+        return X[[column for block in blocks for column in block]].notna().any(axis=1).to_numpy()
 
 
 class Constrained(ClassifierMixin, BaseEstimator):
@@ -75,9 +83,7 @@ class Constrained(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y, groups=None):
         """Fit the fusion on the rows that have one of its modalities."""
-        rows = self._usable(X)
-        groups = None if groups is None else np.asarray(groups)[rows]
-        self.fusion_ = clone(self.fusion).fit(X[rows], np.asarray(y)[rows], groups=groups)
+        self.fusion_ = _fit_usable(self.fusion, self._usable(X), X, y, groups)
         return self
 
     def predict_proba_each(self, X) -> pd.DataFrame:
@@ -92,6 +98,11 @@ class Constrained(ClassifierMixin, BaseEstimator):
         members = listed(find_branches(self.fusion.method, [name for name, _ in self.fusion.estimators]))
         grouped = columns.by_modality(X.columns)
         return X[[column for name in members for column in grouped.get(name, [])]].notna().any(axis=1).to_numpy()
+
+
+def _fit_usable(fusion: BaseEstimator, rows: np.ndarray, X: pd.DataFrame, y, groups) -> BaseEstimator:
+    groups = None if groups is None else np.asarray(groups)[rows]
+    return clone(fusion).fit(X[rows], np.asarray(y)[rows], groups=groups)
 
 
 def build_model(
