@@ -169,17 +169,28 @@ def _write_files(folder: Path, models: dict[str, Any], recipe, description, tabl
 @contextmanager
 def _encoders_inside(models: dict[str, Any], folder: Path) -> Iterator[None]:
     """Copy the encoders' weights into ``folder``; for the while, let no model name a path of this machine."""
-    steps = [step for model in (models["model"], *models["others"].values()) for step in encoding_steps(model)]
+    every = [models["model"], *models["others"].values()]
+    fitted = [step for model in every for step in encoding_steps(model)]
+    steps = [*fitted, *(step for model in every for step in _unfitted_encoders(model))]
     before = [(step, dict(vars(step))) for step in steps]
-    for step in steps:
+    for step in fitted:
         step.encoder_ = replace(step.encoder_.copied_to(folder), folder=Path(ENCODERS))
-        step.set_params(crops=None, cache=None)
         step.inner_encoders_ = []  # of use to the training rows alone
+    for step in steps:
+        step.set_params(crops=None, cache=None)
     try:
         yield
     finally:
         for step, attributes in before:
+            vars(step).clear()
             vars(step).update(attributes)
+
+
+def _unfitted_encoders(model: Any) -> list[Any]:
+    """Return the encoders among a model's parameters, from which its fitted ones were cloned."""
+    fitted = [model, *([model.fusion_] if hasattr(model, "fusion_") else [])]
+    parts = [part for one in fitted if hasattr(one, "get_params") for part in one.get_params().values()]
+    return list({id(part): part for part in parts if hasattr(part, "crops") and hasattr(part, "cache")}.values())
 
 
 def _files_in(folder: Path) -> list[str]:
