@@ -87,20 +87,44 @@ def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, n_jobs: 
     steps = [step for model in (bundle.model, *bundle.others.values()) for step in encoding_steps(model)]
     for step in steps:
         step.set_params(crops=crops, cache=str(store))
-    return _without_training_samples(features, crops, steps)
+    _warn_of_other_code(steps)
+    seen = _rows_of_training_patients(bundle, cohort, crops, steps)
+    return _without_training_samples(features, crops, steps, seen)
 
 
-def _without_training_samples(features: Any, crops: Any, steps: list[Any]) -> Any:
-    """Empty the rows of samples that an encoder was trained on, and list them as failures; the others go on."""
+def _warn_of_other_code(steps: list[Any]) -> None:
+    from radiofuse.deep.encoders import encoder_version
+
+    trained = {(step.encoder_.card["encoder"], step.encoder_.card["inputs"]["version"]) for step in steps}
+    for name in sorted(name for name, version in trained if encoder_version(name) != version):
+        log.warning("The encoder %s has other code than when it was trained; probabilities may differ.", name)
+
+
+def _rows_of_training_patients(bundle: Any, cohort: Any, crops: Any, steps: list[Any]) -> dict[int, str]:
+    """Return the crops of patients an encoder was trained on, whatever the sample is called, with a sentence each."""
+    from radiofuse.bundle import read_table
+
+    known = read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+    trained = set(known[known.index.isin({name for step in steps for name in step.encoder_.training_ids})])
+    patients = cohort.set_index("sample_id")["patient_id"]
+    return {
+        row: f"Sample {sample_id} ({crops.modalities[row]}) is of patient {patients[sample_id]}, whom the encoder was "
+        "trained on. Ask about other patients; another one of that name needs another patient_id."
+        for row, sample_id in enumerate(crops.sample_ids)
+        if patients[sample_id] in trained
+    }
+
+
+def _without_training_samples(features: Any, crops: Any, steps: list[Any], seen: dict[int, str]) -> Any:
+    """Empty the rows of samples that an encoder has seen, and list them as failures; the others go on."""
     import pandas as pd
 
     from radiofuse.deep import rows_seen
     from radiofuse.extract import Features
 
-    seen: dict[int, str] = {}
     for step in steps:
         own = [row for row, modality in enumerate(crops.modalities) if modality == step.modality]
-        seen |= rows_seen(step.encoder_, crops, own)
+        seen = seen | rows_seen(step.encoder_, crops, own)
     found = [(crops.sample_ids[row], crops.modalities[row], "encoder_saw_it", seen[row]) for row in sorted(seen)]
     table = features.table.copy()
     table.loc[[sample_id for sample_id, *_ in found]] = float("nan")

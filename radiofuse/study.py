@@ -23,7 +23,7 @@ from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_f
 from radiofuse.findings import list_failures
 from radiofuse.fuse import COMBINERS
 from radiofuse.fuse.branches import find_branches
-from radiofuse.imaging import Cropping
+from radiofuse.imaging import Cropping, Crops
 from radiofuse.models import CropSource, answered_names, build_model, combiners_learn, encoder_spec
 from radiofuse.plugins import lookup
 from radiofuse.published import check_models
@@ -185,10 +185,12 @@ def refuse_early(recipe: Recipe, out: Path) -> None:
 
 
 def _try_encoder(recipe: Recipe) -> None:
-    """Raise if options, encoder and size of the crops do not go together: embed one blank crop."""
+    """Raise if options, device, encoder and size of the crops do not go together: embed one blank crop."""
     from radiofuse.deep import embed, make_encoder
+    from radiofuse.deep.device import choose_device
 
     encoder_spec(recipe)
+    choose_device(recipe.deep.device)
     blank = np.zeros((1, 1, recipe.deep.size, recipe.deep.size), dtype=np.float32)
     embed(make_encoder(recipe.deep.encoder, recipe.seed), blank, np.array([1]), device="cpu")
 
@@ -259,7 +261,7 @@ def _left_to_train(n_patients: int, folds: int) -> int:
 
 
 def _require_presence(recipe: Recipe, present: pd.DataFrame, y: pd.Series, patients: pd.Series) -> None:
-    """Raise if a modality is too rare to be trained in every fold."""
+    """Raise if a modality, or its crops, are too rare to be trained in every fold."""
     problems = []
     for modality in present:
         counts = [patients[present[modality] & (y == value)].nunique() for value in (0, 1)]
@@ -267,6 +269,21 @@ def _require_presence(recipe: Recipe, present: pd.DataFrame, y: pd.Series, patie
             problems.append(
                 f"{modality} is present in {counts[0]} patients with {recipe.cohort.label} = 0 and {counts[1]} with 1, "
                 f"fewer than the {recipe.evaluation.folds} folds. Leave it out of modalities, or lower folds."
+            )
+    if problems:
+        raise CohortError("The cohort", problems)
+
+
+def _refuse_shared_crops(crops: Crops, patients: pd.Series) -> None:
+    """Raise if two patients have one tumor: what learned from the one would be asked about the other."""
+    first: dict[tuple[str, str], str] = {}
+    problems = []
+    for sample_id, modality, key in zip(crops.sample_ids, crops.modalities, crops.keys, strict=True):
+        other = first.setdefault((modality, key), sample_id) if sample_id in patients else sample_id
+        if other != sample_id and patients[other] != patients[sample_id]:
+            problems.append(
+                f"{modality} of {other} and {sample_id} is one image and one mask, and the two name different "
+                "patients. Give both samples one patient_id, or leave one of them out."
             )
     if problems:
         raise CohortError("The cohort", problems)
@@ -297,6 +314,10 @@ def _labeled_rows(
     # Neither the order of the table's rows nor that of its columns may move a number.
     used = rows.index[known & imaged].sort_values()
     labels, patients = rows.loc[used, recipe.cohort.label], rows.loc[used, "patient_id"]
+    if source is not None:
+        pointers = features.table[[columns.join(name, columns.CROP) for name in modalities]]
+        present = present.join(pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1))
+        _refuse_shared_crops(source.crops, patients)
     _require_presence(recipe, present.loc[used], labels, patients)
     return Study(
         X=features.table.loc[used, sorted(features.table.columns)],
