@@ -25,9 +25,12 @@ class CohortError(RadiofuseError, ValueError):
     """The cohort table cannot be used; ``problems`` lists every reason found, not the first only."""
 
     def __init__(self, source: str, problems: Sequence[str]):
-        self.problems = list(problems)
+        self.source, self.problems = source, list(problems)
         count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
         super().__init__("\n  - ".join([f"{source} has {count}:", *self.problems]))
+
+    def __reduce__(self):  # the message alone does not make one again on the way back from a worker process
+        return type(self), (self.source, self.problems)
 
 
 class ImageError(RadiofuseError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,6 +182,9 @@ def train_encoders(
 ) -> None:
     """Train the encoders that a cache does not hold yet; a fit that asks for one finds it there.
 
+    A set whose rows do not suffice, as for the patients that validation holds out, is passed over: where a fit
+    needs it, the fit says so, and an inner fold goes on without it.
+
     Parameters
     ----------
     cache : EncoderCache
@@ -201,5 +205,6 @@ def train_encoders(
             on_done(done, len(sets))
 
 
-def _train_one(cache: EncoderCache, spec: EncoderSpec, crops: Crops, one: TrainingSet, seed: int) -> str:
-    return cache.encoder(spec, crops, one.rows, one.labels, one.groups, seed).key
+def _train_one(cache: EncoderCache, spec: EncoderSpec, crops: Crops, one: TrainingSet, seed: int) -> None:
+    with suppress(CohortError):
+        cache.encoder(spec, crops, one.rows, one.labels, one.groups, seed)

@@ -14,7 +14,7 @@ from tiny_crops import TINY, TRAINING, labels, make_crops, patients  # noqa: E40
 from radiofuse.deep.crop_encoder import CropClassifier, CropEncoder  # noqa: E402
 from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec  # noqa: E402
 from radiofuse.deep.training import Training  # noqa: E402
-from radiofuse.deep.training_plan import crossfit_folds, train_encoders, training_sets  # noqa: E402
+from radiofuse.deep.training_plan import TrainingSet, crossfit_folds, train_encoders, training_sets  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
 from radiofuse.evaluate import patient_splits, run_folds  # noqa: E402
 from radiofuse.fuse import LateFusion  # noqa: E402
@@ -148,3 +148,16 @@ def test_the_folds_of_patients_follow_neither_the_order_of_rows_nor_other_rows_p
     pointers = X[["t1__crop", "t2__crop"]]
     same = training_sets(pointers.iloc[order], y[order], groups[order], splits=moved, fusion_cv=2, cv=2, random_state=5)
     assert set(same) == set(plan(study, splits, fusion_cv=2, cv=2))
+
+
+def test_a_set_too_small_for_validation_is_passed_over(tmp_path):
+    crops, training = make_crops(tmp_path, n=8), Training.from_options({"epochs": 1, "validation": 0.3})
+    fine = TrainingSet(tuple(range(8)), (0, 1) * 4, tuple("abcdefgh"))
+    one_of_a_class = TrainingSet((0, 1, 2), (0, 1, 0), tuple("abc"))
+    cache, news = EncoderCache(tmp_path), []
+    spec = EncoderSpec(TINY, training, "cpu")
+    train_encoders(cache, spec, crops, [one_of_a_class, fine], seed=5, on_done=lambda *pair: news.append(pair))
+    assert len(keys_in(tmp_path)) == 1
+    assert news == [(1, 2), (2, 2)]
+    with pytest.raises(CohortError, match="Validation holds out patients of both classes"):
+        cache.encoder(spec, crops, *vars(one_of_a_class).values(), seed=5)
