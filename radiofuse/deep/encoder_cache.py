@@ -9,13 +9,14 @@ time one is first and both use its work. Embeddings are a block of the feature s
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ from uuid import uuid4
 import numpy as np
 import torch
 
+from radiofuse.deep import augment, embedding, training
 from radiofuse.deep.device import choose_device
 from radiofuse.deep.embedding import Scaling, embed
 from radiofuse.deep.encoders import encoder_version, make_encoder
@@ -286,6 +288,7 @@ class _Task:
             "patients": _digest(self.groups.tolist()),
             "encoder": self.spec.encoder,
             "version": encoder_version(self.spec.encoder),
+            "code": _training_code(),
             "training": self.spec.training.as_dict(),
             "seed": self.seed,
             "torch": ".".join(torch.__version__.split(".")[:2]),
@@ -319,6 +322,13 @@ class _Task:
             "training_pixels": pixels,
             "history": history,
         }
+
+
+@cache
+def _training_code() -> str:
+    """Return a digest of the source that trains, augments, scales and embeds: other code, other numbers."""
+    sources = [inspect.getsource(module) for module in (training, augment, embedding)]
+    return _digest(sources)[:16]
 
 
 def _digest(content: Any) -> str:
