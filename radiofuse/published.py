@@ -18,8 +18,8 @@ TRIVIAL_ROW, TRIVIAL_MODEL = "Trivial rule", "trivial"
 OTHER_COHORT = "The published values are of another cohort: a difference is no verdict on either."
 
 
-def check_models(tables: Sequence[Any], names: Sequence[str]) -> None:
-    """Refuse tables that name a model or a metric there is not, or a table, row or metric twice.
+def check_models(tables: Sequence[Any], names: Sequence[str], fusions: Sequence[str]) -> None:
+    """Refuse tables that name a model, fusion or metric there is not, or a table, row or metric twice.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ def check_models(tables: Sequence[Any], names: Sequence[str]) -> None:
         As for ``published_rows``.
     names : sequence of str
         Every model that will be scored.
+    fusions : sequence of str
+        Those that have weights.
 
     Raises
     ------
@@ -36,14 +38,15 @@ def check_models(tables: Sequence[Any], names: Sequence[str]) -> None:
     Examples
     --------
     >>> from types import SimpleNamespace as Table
-    >>> check_models([Table(title="Weights", fusion="maen", rows=(), metrics=())], ["t1", "mean"])
+    >>> check_models([Table(title="Weights", fusion="maen", rows=(), metrics=())], ["t1", "mean"], ["mean"])
     Traceback (most recent call last):
-    radiofuse.errors.RequestError: The published table 'Weights' names the model 'maen', ... known are t1, mean. ...
+    radiofuse.errors.RequestError: The published table 'Weights' names the fusion 'maen', ... known are mean. ...
     """
     _refuse_repeated("The recipe", "published table", [table.title for table in tables])
     for table in tables:
-        models = [row.model for row in table.rows] if table.fusion is None else [table.fusion]
-        _refuse_unknown(table.title, "model", models, names)
+        if table.fusion is not None:
+            _refuse_unknown(table.title, "fusion", [table.fusion], fusions)
+        _refuse_unknown(table.title, "model", [row.model for row in table.rows], names)
         _refuse_unknown(table.title, "metric", table.metrics, METRICS)
         _refuse_repeated(f"The published table {table.title!r}", "row", [row.name for row in table.rows])
         _refuse_repeated(f"The published table {table.title!r}", "metric", table.metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,22 @@ def _check_mask_label(value: Any) -> str | int | tuple[int, ...]:
     if value != "any" and not all(type(one) is int for one in values):
         raise ValueError('should be "any", a whole number, or a list of whole numbers')
     return tuple(value) if isinstance(value, list) else value
+
+
+def _check_slices(value: Any) -> Any:
+    if value != "all" and not (type(value) is int and value >= 1):
+        raise ValueError('should be 1 or more, or "all"')
+    return value
+
+
+def _check_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise ValueError(f"names {twice[0]!r} more than once")
+    return names
+
+
+_Names = Annotated[tuple[str, ...], AfterValidator(_check_once)]
 
 
 class Cohort(_Part):
@@ -77,7 +94,7 @@ class Deep(_Part):
     protocol: Literal["crossfit", "as_published"] = "crossfit"
     folds: Annotated[int, Field(ge=2)] = 5
     size: Annotated[int, Field(ge=8, le=512)] = 72
-    slices: Annotated[int, Field(ge=1)] | Literal["all"] = 1
+    slices: Annotated[Any, AfterValidator(_check_slices)] = 1
     training: dict[str, Any] = {}
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
@@ -88,9 +105,9 @@ class Fusion(_Part):
     ``constrained`` names input methods of the constraint fusion, each evaluated as a model of its own.
     """
 
-    combine: Annotated[tuple[str, ...], Field(min_length=1)] = ("mean", "vote", "regression", "nonnegative")
+    combine: Annotated[_Names, Field(min_length=1)] = ("mean", "vote", "regression", "nonnegative")
     inner_folds: Annotated[int, Field(ge=2)] = 5
-    constrained: tuple[str, ...] = ()
+    constrained: _Names = ()
     constrained_options: dict[str, Any] = {}
 
 
@@ -103,7 +120,7 @@ class Evaluation(_Part):
     folds: Annotated[int, Field(ge=2)] = 5
     repeats: Annotated[int, Field(ge=1)] = 5
     resamples: Annotated[int, Field(ge=100)] = 2000
-    arms: tuple[Literal["deep", "radiomics"], ...] = ()
+    arms: Annotated[tuple[Literal["deep", "radiomics"], ...], AfterValidator(_check_once)] = ()
 
 
 class PublishedRow(_Part):
@@ -160,6 +177,11 @@ class Recipe(_Part):
     fusion: Fusion = Fusion()
     evaluation: Evaluation = Evaluation()
     tables: tuple[PublishedTable, ...] = ()
+
+    @property
+    def selects_deep_features(self) -> bool:
+        """Whether a model learns from an encoder's output as columns: where ``output`` and ``protocol`` matter."""
+        return self.deep is not None and (self.deep.join == "columns" or bool(self.fusion.constrained))
 
     def path(self, text: str) -> Path:
         """Return a path named in the recipe: ``${VARIABLE}`` filled in, relative to the recipe's folder."""
@@ -221,7 +243,8 @@ def _explain(name: str, error: ValidationError | TypeError) -> str:
 def _sentence(item: dict) -> str:
     if item["type"] in _SENTENCES:
         return _SENTENCES[item["type"]].format(got=item["input"])
-    return f"{item['msg'].removeprefix('Value error, ')}, got {item['input']!r}"
+    sentence = item["msg"].removeprefix("Value error, ")
+    return sentence if isinstance(item["input"], dict) else f"{sentence}, got {item['input']!r}"  # no whole tables
 
 
 _SENTENCES = {  # where pydantic speaks of Python, not of TOML

@@ -142,7 +142,7 @@ def _n_deep_features(recipe: Recipe) -> int:
 
 
 def _deviations(recipe: Recipe) -> list[str]:
-    if recipe.deep is None or recipe.deep.protocol != "as_published":
+    if not recipe.selects_deep_features or recipe.deep.protocol != "as_published":
         return []
     return [
         "Training rows carry embeddings by the encoder that was trained on them (as_published): selection and "

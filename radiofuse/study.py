@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from math import ceil
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse import columns
 from radiofuse.bundle import check_target
@@ -21,10 +22,10 @@ from radiofuse.datasets.phantom import NOTICE_FILE
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images
 from radiofuse.findings import list_failures
-from radiofuse.fuse import COMBINERS
-from radiofuse.fuse.branches import find_branches
+from radiofuse.fuse import COMBINERS, ConstraintFusion
+from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.imaging import Cropping, Crops
-from radiofuse.models import CropSource, answered_names, build_model, combiners_learn, encoder_spec
+from radiofuse.models import RADIOMICS, CropSource, answered_names, build_model, combiners_learn, encoder_spec
 from radiofuse.plugins import lookup
 from radiofuse.published import check_models
 from radiofuse.radiomics import PRESETS
@@ -100,6 +101,7 @@ def prepare_study(recipe: Recipe, out: Path, *, store: str | Path, n_jobs: int, 
     refuse_early(recipe, out)
     table = cohort_table(recipe, out)
     cohort = read_recipe_cohort(recipe, table)
+    refuse_featureless(recipe, columns.by_modality(cohort.columns))
     refuse_names(recipe, columns.by_modality(cohort.columns))
     require_patients(recipe, cohort)
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
@@ -180,6 +182,7 @@ def refuse_early(recipe: Recipe, out: Path) -> None:
     build_model(recipe, ["any"])
     for name in recipe.fusion.combine:
         lookup(name, COMBINERS, "combiner")
+    _try_constraint_options(recipe)
     if recipe.deep is not None:
         _try_encoder(recipe)
 
@@ -191,8 +194,28 @@ def _try_encoder(recipe: Recipe) -> None:
 
     encoder_spec(recipe)
     choose_device(recipe.deep.device)
-    blank = np.zeros((1, 1, recipe.deep.size, recipe.deep.size), dtype=np.float32)
-    embed(make_encoder(recipe.deep.encoder, recipe.seed), blank, np.array([1]), device="cpu")
+    name, size = recipe.deep.encoder, recipe.deep.size
+    blank = np.zeros((1, 1, size, size), dtype=np.float32)
+    try:
+        embed(make_encoder(name, recipe.seed), blank, np.array([1]), device="cpu")
+    except (TypeError, RuntimeError) as error:  # of an encoder of the user's own
+        raise RequestError(
+            f"The encoder {name!r} cannot be made without arguments, or cannot embed one crop of {size} x {size} "
+            f"pixels: {error}. Correct the encoder, or size under [deep]."
+        ) from error
+
+
+def _try_constraint_options(recipe: Recipe) -> None:
+    """Raise if the constraint fusion has no such option or does not take its value."""
+    options, own = recipe.fusion.constrained_options, {"estimators", "method", "columns", "random_state"}
+    known = sorted(set(ConstraintFusion([]).get_params(deep=False)) - own)
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise RequestError(f"constrained_options has no option {unknown[0]!r}; choose from {', '.join(known)}.")
+    try:
+        ConstraintFusion([], **options)._validate_params()  # else scikit-learn does so in the first fold
+    except InvalidParameterError as error:
+        raise RequestError(f"constrained_options: {error}") from None
 
 
 def _refuse_without_torch(recipe: Recipe) -> None:
@@ -216,9 +239,38 @@ def refuse_names(recipe: Recipe, modalities: Sequence[str]) -> None:
         raise CohortError(
             "The cohort", [f"a modality is called {taken[0]!r}, which is the name of a model. Rename its columns."]
         )
-    check_models(recipe.tables, names)
-    for method in recipe.fusion.constrained:
-        find_branches(method, modalities)
+    _refuse_methods(recipe.fusion.constrained, modalities)
+    check_models(recipe.tables, names, recipe.fusion.combine)
+
+
+def _refuse_methods(methods: Sequence[str], modalities: Sequence[str]) -> None:
+    for method in methods:
+        if method not in METHODS:
+            raise RequestError(f"No input method is called {method!r}; choose from {', '.join(METHODS)}.")
+        absent = [name for name in listed(METHODS[method]) if name not in modalities]
+        if absent:
+            raise RequestError(
+                f"The input method {method!r} needs the modality {absent[0]}, and the modalities are "
+                f"{', '.join(modalities)}. Drop it from constrained under [fusion], or add the modality."
+            )
+
+
+def refuse_featureless(recipe: Recipe, grouped: Mapping[str, Sequence[str]]) -> None:
+    """Raise if an encoder has no image to look at, or what learns from other features has none of a modality."""
+    needs_others = recipe.deep is None or recipe.deep.join == "members" or RADIOMICS in recipe.evaluation.arms
+    for name in (name for name in grouped if name != columns.CLINICAL):
+        things = {columns.split(column)[1] for column in grouped[name]}
+        if recipe.deep is not None and "image" not in things:
+            raise RequestError(
+                f"[deep] needs images of every modality, and {name} has no column {columns.join(name, 'image')}. "
+                "Add it, or leave the modality out of modalities under [cohort]."
+            )
+        if needs_others and recipe.radiomics.settings == NO_RADIOMICS and things <= {"image", "mask", "mask_label"}:
+            raise RequestError(
+                f'Modality {name} has no radiomic features with settings = "none", and the recipe learns from them. '
+                'Name settings under [radiomics], or take encoders alone: [deep] with join = "columns" and no arm '
+                '"radiomics".'
+            )
 
 
 def require_patients(recipe: Recipe, rows: pd.DataFrame, failures: pd.DataFrame | None = None) -> None:
@@ -251,7 +303,7 @@ def _too_few_inside(recipe: Recipe, n_patients: int) -> list[str]:
                 "which learn nothing."
             ]
         left = _left_to_train(left, inner)
-    if recipe.deep is not None and recipe.deep.protocol == "crossfit" and left < recipe.deep.folds:
+    if recipe.selects_deep_features and recipe.deep.protocol == "crossfit" and left < recipe.deep.folds:
         return [f"{head} to train encoders in folds = {recipe.deep.folds} inside every fold. Lower folds under [deep]."]
     return []
 

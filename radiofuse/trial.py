@@ -83,8 +83,7 @@ def train_all_encoders(recipe: Recipe, study: Study, splits: Sequence[Split], *,
     from radiofuse.deep import EncoderCache, train_encoders, training_sets
 
     pointers = study.X[[columns.join(name, columns.CROP) for name in study.modalities]]
-    side_by_side = recipe.deep.join == "columns" or recipe.fusion.constrained
-    crossfit = recipe.deep.protocol == "crossfit" and side_by_side
+    crossfit = recipe.deep.protocol == "crossfit" and recipe.selects_deep_features
     sets = training_sets(
         pointers,
         study.y,

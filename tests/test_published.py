@@ -12,6 +12,7 @@ from radiofuse.published import COLUMNS, check_models, describe_published, publi
 from radiofuse.recipe import PublishedTable
 
 MODELS = ("t1", "mean", "linear_regression", "trivial")
+FUSIONS = ("mean", "linear_regression")
 
 
 def score_table(**changes) -> PublishedTable:
@@ -120,14 +121,15 @@ def test_text_survives_the_way_through_a_file(tmp_path, scores, weights):
 
 
 def test_names_that_exist_pass():
-    check_models([score_table(), weight_table()], MODELS)
-    check_models([], MODELS)
+    check_models([score_table(), weight_table()], MODELS, FUSIONS)
+    check_models([], MODELS, FUSIONS)
 
 
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ([weight_table(fusion="maen")], r"'Weights' names the model 'maen'.*known are t1, mean, linear_regression"),
+        ([weight_table(fusion="maen")], r"'Weights' names the fusion 'maen'.*known are mean, linear_regression"),
+        ([weight_table(fusion="t1")], r"'Weights' names the fusion 't1'.*known are mean, linear_regression"),
         ([score_table(metrics=["auc", "acc"])], r"'Fusion' names the metric 'acc'.*known are auc, accuracy"),
         (
             [score_table(rows=[{"name": "T2", "model": "t2", "published": [1, 1]}])],
@@ -143,4 +145,4 @@ def test_names_that_exist_pass():
 )
 def test_names_that_do_not_exist_or_stand_twice_are_refused(tables, message):
     with pytest.raises(RequestError, match=message):
-        check_models(tables, MODELS)
+        check_models(tables, MODELS, FUSIONS)

@@ -54,6 +54,10 @@ def test_every_problem_is_listed(tmp_path):
         ("seed = 4294967296" + MINIMAL, "seed: Input should be less than 4294967296"),
         (MINIMAL + "modalities = []", "cohort.modalities: is an empty list"),
         (MINIMAL + "[fusion]\ncombine = 'mean'", "fusion.combine: should be a list"),
+        (MINIMAL + "[fusion]\ncombine = ['mean', 'mean']", "fusion.combine: names 'mean' more than once"),
+        (MINIMAL + "[evaluation]\narms = ['deep', 'deep']", "evaluation.arms: names 'deep' more than once"),
+        (MINIMAL + "[deep]\nslices = 'al'", "has 1 problem:\n  - deep.slices: should be 1 or more, .* got 'al'"),
+        (MINIMAL + "[[tables]]\ntitle = 'T'\nsource = 'S'", r"tables.0: give either rows .*weights\)$"),
         (MINIMAL + "[[select]]", "select: should be a table"),
     ],
 )
