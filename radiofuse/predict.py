@@ -14,6 +14,8 @@ from radiofuse.errors import BundleError
 app = _cli.command_app(__doc__)
 log = logging.getLogger(__name__)
 
+SEEN = "encoder_saw_it"
+
 
 def predict_cohort(
     bundle: Any,
@@ -42,8 +44,8 @@ def predict_cohort(
     -------
     predictions : DataFrame
         Columns sample_id, patient_id, probability (the bundle's answer), one column per member
-        and fusion, and note (which modalities were absent). A sample without any modality has
-        empty probabilities.
+        and fusion, and note (which modalities were absent, or that an encoder was trained on the
+        sample). A sample without any modality has empty probabilities.
     failures : DataFrame
         Columns sample_id, modality, code, message; samples that an encoder was trained on are among
         them, without a probability.
@@ -69,7 +71,8 @@ def predict_cohort(
     if bundle.description["settings"]["crops"] is not None:
         features = _with_crops(bundle, table, features, store, n_jobs=n_jobs, progress=progress)
     X = _columns_of_model(features.table, bundle)
-    return _predictions(bundle, X, table.set_index("sample_id")["patient_id"]), features.failures
+    seen = features.failures.loc[features.failures["code"] == SEEN, "sample_id"]
+    return _predictions(bundle, X, table.set_index("sample_id")["patient_id"], set(seen)), features.failures
 
 
 def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, n_jobs: int, progress: Any) -> Any:
@@ -125,7 +128,7 @@ def _without_training_samples(features: Any, crops: Any, steps: list[Any], seen:
     for step in steps:
         own = [row for row, modality in enumerate(crops.modalities) if modality == step.modality]
         seen = seen | rows_seen(step.encoder_, crops, own)
-    found = [(crops.sample_ids[row], crops.modalities[row], "encoder_saw_it", seen[row]) for row in sorted(seen)]
+    found = [(crops.sample_ids[row], crops.modalities[row], SEEN, seen[row]) for row in sorted(seen)]
     table = features.table.copy()
     table.loc[[sample_id for sample_id, *_ in found]] = float("nan")
     failures = pd.concat([features.failures, pd.DataFrame(found, columns=features.failures.columns)])
@@ -187,7 +190,7 @@ def _columns_of_model(table: Any, bundle: Any) -> Any:
     return table.reindex(columns=bundle.description["columns"])
 
 
-def _predictions(bundle: Any, X: Any, patients: Any) -> Any:
+def _predictions(bundle: Any, X: Any, patients: Any, seen: set[str]) -> Any:
     import pandas as pd
 
     from radiofuse import columns
@@ -200,7 +203,9 @@ def _predictions(bundle: Any, X: Any, patients: Any) -> Any:
     result.insert(1, "probability", each.get(bundle.description["protocol"]["primary"]))
     present = {name: X[block].notna().any(axis=1) for name, block in columns.by_modality(X.columns).items()}
     absent = [[name for name, there in present.items() if not there[sample]] for sample in X.index]
-    result["note"] = [f"absent: {', '.join(names)}" if names else "" for names in absent]
+    notes = [f"absent: {', '.join(names)}" if names else "" for names in absent]
+    refused = "refused: an encoder was trained on it"
+    result["note"] = [refused if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
     return result.rename_axis("sample_id").reset_index()
 
 
@@ -230,7 +235,7 @@ def main(
         _cli.say(f"Table of failures: {table}")
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
     if len(unusable):
-        _cli.say(f"Without a usable modality, and so without a probability: {', '.join(unusable)}.")
+        _cli.say(f"Without a probability, for the reason in the column note: {', '.join(unusable)}.")
     print(f"Probabilities of {len(predictions)} samples: {out}")
     raise typer.Exit(_cli.INPUT if len(failures) or len(unusable) else _cli.DONE)
 

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from radiofuse.bundle import encoding_steps, load_bundle, read_description, read_table, verify_bundle  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
-from radiofuse.errors import BundleError, RequestError  # noqa: E402
+from radiofuse.errors import BundleError, CohortError, RequestError  # noqa: E402
 from radiofuse.predict import predict_cohort  # noqa: E402
 from radiofuse.run import app, run_recipe  # noqa: E402
 
@@ -154,7 +154,9 @@ def test_patients_the_encoders_were_trained_on_are_refused_and_the_others_answer
     answers, failures = predict_cohort(load_bundle(study / "out"), table, store=tmp_path / "store")
     refused = set(failures.loc[failures["code"] == "encoder_saw_it", "sample_id"])
     assert refused >= {"renamed", *labeled["sample_id"][1:]}
-    assert answers.set_index("sample_id").loc[sorted(refused), "probability"].isna().all()
+    rows_refused = answers.set_index("sample_id").loc[sorted(refused)]
+    assert rows_refused["probability"].isna().all()
+    assert set(rows_refused["note"]) == {"refused: an encoder was trained on it"}
     unknown = rows.loc[rows["idh"].isna(), "sample_id"]
     assert answers.set_index("sample_id").loc[unknown, "probability"].notna().any()
 
@@ -182,10 +184,11 @@ def test_as_published_is_said_in_every_output(study):
 
 
 def test_an_encoder_can_be_a_member_of_its_own(study):
-    recipe = write_recipe(study, join="members", constrained=(), arms=())
+    recipe = write_recipe(study, join="members", protocol="as_published", constrained=(), arms=())
     out = run_recipe(recipe, out=study / "members", store=study / "store")
     scores = read_table(out / "bundle", "scores")
     assert {"t1ce", "t1cedeep", "flair", "flairdeep", "mean"} <= set(scores["model"])
+    assert read_description(out / "bundle")["as_published"] == []  # no model learned from an encoder's output
     weights = read_table(out / "bundle", "fusion_weights")
     assert set(weights["member"]) == {"t1ce", "flair", "t1cedeep", "flairdeep", "(intercept)"}
 
@@ -218,12 +221,17 @@ def test_the_order_of_the_table_does_not_move_a_number(study, tmp_path):
         (('constrained = ["method1"]', 'constrained = ["method9"]'), "method1"),
         (("folds = 2\nsize", "folds = 9\nsize"), "folds = 9"),
         (("tiny_encoder:Tiny", "san10"), "san10_roi72"),
+        (("tiny_encoder:Tiny", "torch.nn:Linear"), "cannot be made without arguments"),
+        (("{ epochs = 20 }", "{ epoch = 20 }"), "no option 'epoch'.*epochs"),
+        (("{ epochs = 20 }", '{ epochs = "20" }'), "'epochs' parameter"),
+        (('constrained = ["method1"]', 'constrained = ["method3"]'), "needs the modality t1,"),
+        (('"quick.json"', '"none"'), "t1ce has no radiomic features"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_computed(study, tmp_path, change, expected):
-    recipe = write_recipe(tmp_path)
+    recipe = write_recipe(tmp_path, arms=("deep", "radiomics"))
     shutil.copytree(study / "phantom", tmp_path / "phantom")
     recipe.write_text(recipe.read_text().replace(*change))
-    with pytest.raises((RequestError, ValueError), match=expected):
+    with pytest.raises((RequestError, CohortError), match=expected):
         run_recipe(recipe, out=tmp_path / "out", store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
