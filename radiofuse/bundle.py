@@ -242,6 +242,11 @@ def load_bundle(folder: str | Path) -> Bundle:
     try:
         models = joblib.load(folder / MODEL)
     except (ImportError, AttributeError) as error:
+        if getattr(error, "name", None) in ("torch", "safetensors"):
+            raise BundleError(
+                f"The model of {folder} holds encoders, which need {error.name}; install the build of torch that "
+                "suits your machine, then: pip install 'radiofuse[deep]'."
+            ) from error
         raise BundleError(
             f"The model of {folder} was built with code that is not here ({error}). "
             "Put the module of its own selector or classifier on the path (PYTHONPATH)."
