@@ -157,7 +157,12 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     recipe = read_recipe(options.recipe)
-    recipe = recipe.model_copy(update={"radiomics": recipe.radiomics.model_copy(update={"settings": "none"})})
+    without_radiomics = {
+        "radiomics": recipe.radiomics.model_copy(update={"settings": "none"}),
+        "evaluation": recipe.evaluation.model_copy(update={"arms": ()}),
+        "tables": (),
+    }
+    recipe = recipe.model_copy(update=without_radiomics)
     study = prepare_study(
         recipe, Path("out/encoder_honesty"), store=options.store, n_jobs=options.jobs, progress=_cli.progress
     )

@@ -136,9 +136,9 @@ def build_model(
     ['t1', 't1ce']
     """
     if recipe.deep is None or recipe.deep.join == "columns":
-        return _late_fusion(recipe, {name: _chain(recipe, source) for name in modalities})
-    estimators: dict[str, Any] = {name: _radiomics_chain(recipe) for name in modalities}
-    estimators |= {name + DEEP: _crop_classifier(recipe, source) for name in modalities}
+        return _late_fusion(recipe, [(name, _chain(recipe, source)) for name in modalities])
+    estimators = [(name, _radiomics_chain(recipe)) for name in modalities]
+    estimators += [(name + DEEP, _crop_classifier(recipe, source)) for name in modalities]
     crops = {name + DEEP: [columns.join(name, columns.CROP)] for name in modalities}
     return _late_fusion(recipe, estimators, {**(blocks or {}), **crops})
 
@@ -149,11 +149,11 @@ def list_models(
     """Return the models that answer and the arms to compare them with, unfitted, by name; as ``build_model``."""
     models = list_answering(recipe, modalities, blocks, source)
     if RADIOMICS in recipe.evaluation.arms:
-        estimators = {name: _radiomics_chain(recipe) for name in modalities}
+        estimators = [(name, _radiomics_chain(recipe)) for name in modalities]
         models[RADIOMICS] = Arm(_late_fusion(recipe, estimators, blocks), RADIOMICS)
     if DEEP in recipe.evaluation.arms:
         crops = {name: [columns.join(name, columns.CROP)] for name in modalities}
-        estimators = {name: _crop_classifier(recipe, source) for name in modalities}
+        estimators = [(name, _crop_classifier(recipe, source)) for name in modalities]
         models[DEEP] = Arm(_late_fusion(recipe, estimators, crops), DEEP)
     return models
 
@@ -196,10 +196,10 @@ def encoder_spec(recipe: Recipe) -> Any:
     return EncoderSpec(deep.encoder, Training.from_options(deep.training), deep.device)
 
 
-def _late_fusion(recipe: Recipe, estimators: Mapping[str, Any], blocks: Mapping | None = None) -> LateFusion:
+def _late_fusion(recipe: Recipe, estimators: list[tuple[str, Any]], blocks: Mapping | None = None) -> LateFusion:
     combine = list(recipe.fusion.combine)
     return LateFusion(
-        list(estimators.items()),
+        estimators,
         combine=combine,
         columns=blocks,
         cv=recipe.fusion.inner_folds,

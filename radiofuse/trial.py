@@ -83,16 +83,14 @@ def train_all_encoders(recipe: Recipe, study: Study, splits: Sequence[Split], *,
     from radiofuse.deep import EncoderCache, train_encoders, training_sets
 
     pointers = study.X[[columns.join(name, columns.CROP) for name in study.modalities]]
-    crossfit = recipe.deep.protocol == "crossfit" and recipe.selects_deep_features
-    sets = training_sets(
-        pointers,
-        study.y,
-        study.groups,
-        splits=[*(split.train for split in splits), np.arange(len(study.y))],
-        fusion_cv=recipe.fusion.inner_folds if combiners_learn(recipe) else None,
-        cv=recipe.deep.folds if crossfit else None,
-        random_state=recipe.seed,
-    )
+    every_fit = [*(split.train for split in splits), np.arange(len(study.y))]
+    rows = {"splits": every_fit, "random_state": recipe.seed}
+    crossfit = recipe.deep.folds if recipe.deep.protocol == "crossfit" else None
+    fusion_cv = recipe.fusion.inner_folds if combiners_learn(recipe) else None
+    late = {"fusion_cv": fusion_cv, "cv": crossfit if recipe.deep.join == "columns" else None}
+    constrained = [{"cv": crossfit}] if recipe.fusion.constrained else []
+    plans = [training_sets(pointers, study.y, study.groups, **rows, **plan) for plan in (late, *constrained)]
+    sets = list(dict.fromkeys(one for plan in plans for one in plan))
     with progress("Training encoders", "encoders") as on_done:
         cache = EncoderCache(study.source.cache)
         train_encoders(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from radiofuse.errors import RequestError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.models import build_model
 from radiofuse.recipe import read_recipe
+from radiofuse.study import refuse_names
 
 MINIMAL = """
 [cohort]
@@ -107,3 +108,10 @@ def test_unknown_names_are_refused_with_the_choices(tmp_path):
     text = MINIMAL + "[classify]\nmethod = 'random_forst'\n"
     with pytest.raises(RequestError, match="Did you mean 'random_forest'"):
         build_model(read_recipe(write(tmp_path, text)), ["t1"])
+
+
+def test_an_encoder_s_member_may_not_be_called_like_a_modality(tmp_path):
+    pytest.importorskip("torch")
+    recipe = read_recipe(write(tmp_path, MINIMAL + "[deep]\njoin = 'members'\n"))
+    with pytest.raises(CohortError, match="'t1deep'"):
+        refuse_names(recipe, ["t1", "t1deep"])
