@@ -122,8 +122,15 @@ app(["--words", "x"])
 """
 
 
+def heed_interrupts():
+    """Undo what a shell does to jobs in the background: they are started deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_exits_with_130_and_says_what_is_kept():
-    child = subprocess.Popen([sys.executable, "-c", INTERRUPTIBLE], stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE], stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     assert child.stderr.readline() == "ready\n"
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=30)

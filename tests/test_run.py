@@ -242,5 +242,5 @@ def test_prediction_names_what_failed_on_the_terminal_and_in_a_table(study, tmp_
     cohort = str(tmp_path / "phantom" / "cohort.csv")
     result = CliRunner().invoke(predict_app, [str(study / "out"), cohort, *options])
     assert result.exit_code == 3
-    assert "without a probability: phantom-001." in result.stderr
+    assert "Without a probability, for the reason in the column note: phantom-001." in result.stderr
     assert set(pd.read_csv(tmp_path / "p_failures.csv")["sample_id"]) == {"phantom-001"}
