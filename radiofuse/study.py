@@ -303,9 +303,17 @@ def _too_few_inside(recipe: Recipe, n_patients: int) -> list[str]:
                 "which learn nothing."
             ]
         left = _left_to_train(left, inner)
-    if recipe.selects_deep_features and recipe.deep.protocol == "crossfit" and left < recipe.deep.folds:
+    if _cross_fits(recipe) and left < recipe.deep.folds:
         return [f"{head} to train encoders in folds = {recipe.deep.folds} inside every fold. Lower folds under [deep]."]
     return []
+
+
+def _cross_fits(recipe: Recipe) -> bool:
+    return recipe.selects_deep_features and recipe.deep.protocol == "crossfit"
+
+
+def _too_few_to_cross_fit(recipe: Recipe, n_patients: int) -> bool:
+    return _cross_fits(recipe) and _left_to_train(n_patients, recipe.evaluation.folds) < recipe.deep.folds
 
 
 def _left_to_train(n_patients: int, folds: int) -> int:
@@ -321,6 +329,11 @@ def _require_presence(recipe: Recipe, present: pd.DataFrame, y: pd.Series, patie
             problems.append(
                 f"{modality} is present in {counts[0]} patients with {recipe.cohort.label} = 0 and {counts[1]} with 1, "
                 f"fewer than the {recipe.evaluation.folds} folds. Leave it out of modalities, or lower folds."
+            )
+        elif not columns.is_modality(modality) and _too_few_to_cross_fit(recipe, min(counts)):  # crops of one
+            problems.append(
+                f"{modality} is present in {min(counts)} patients of the smaller class. When a fold is held out, too few "
+                f"are left to train encoders in folds = {recipe.deep.folds}. Lower folds under [deep], or leave it out."
             )
     if problems:
         raise CohortError("The cohort", problems)

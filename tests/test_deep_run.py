@@ -235,3 +235,16 @@ def test_what_cannot_work_is_refused_before_anything_is_computed(study, tmp_path
     with pytest.raises((RequestError, CohortError), match=expected):
         run_recipe(recipe, out=tmp_path / "out", store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
+
+
+def test_a_modality_too_rare_to_cross_fit_is_refused_before_encoders_are_trained(study, tmp_path):
+    shutil.copytree(study / "phantom", tmp_path / "phantom")
+    table = tmp_path / "phantom" / "cohort.csv"
+    rows = pd.read_csv(table, dtype=str)
+    positive = rows.index[(rows["idh"] == "1") & rows["flair__image"].notna()]
+    rows.loc[positive[4:], "flair__image"] = None
+    rows.to_csv(table, index=False)
+    recipe = write_recipe(tmp_path, constrained=(), arms=())
+    recipe.write_text(recipe.read_text().replace("folds = 2\nsize", "folds = 3\nsize"))
+    with pytest.raises(CohortError, match="A tumor crop of flair is present in 3 patients of the smaller"):
+        run_recipe(recipe, out=tmp_path / "out", store=study / "store")
