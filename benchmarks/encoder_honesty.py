@@ -130,17 +130,20 @@ def draw(table: pd.DataFrame, path: Path, title: str) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.2, 3.4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
     rng = np.random.default_rng(0)
-    styles = {"inside": ("#b35806", "^", 0.14), "held out": ("#2166ac", "o", -0.14)}
-    for place, (color, marker, shift) in styles.items():
+    styles = {
+        "inside": ("#b35806", "^", 0.14, "cross-validated among the training patients"),
+        "held out": ("#2166ac", "o", -0.14, "held out from the classifier"),
+    }
+    for place, (color, marker, shift, words) in styles.items():
         for height, protocol in enumerate([ONCE, AS_PUBLISHED, CROSSFIT]):
             values = table.loc[table["protocol"] == protocol, place].dropna()
             jitter = height + shift + rng.uniform(-0.06, 0.06, len(values))
-            axes.plot(values, jitter, marker, color=color, ms=4.5, alpha=0.8, label=place if height == 2 else None)
+            axes.plot(values, jitter, marker, color=color, ms=4.5, alpha=0.8, label=words if height == 2 else None)
     axes.axvline(0.5, color="0.3", lw=1, ls="--")
     axes.set(yticks=range(3), yticklabels=[ONCE, AS_PUBLISHED, CROSSFIT], xlim=(0.2, 1.02), xlabel="AUC", title=title)
-    axes.legend(loc="lower left", frameon=False, title="AUC among training patients, and")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
 

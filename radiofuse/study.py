@@ -333,7 +333,7 @@ def _require_presence(recipe: Recipe, present: pd.DataFrame, y: pd.Series, patie
         elif not columns.is_modality(modality) and _too_few_to_cross_fit(recipe, min(counts)):  # crops of one
             problems.append(
                 f"{modality} is present in {min(counts)} patients of the smaller class. When a fold is held out, too "
-                f"few are left to train encoders in folds = {recipe.deep.folds}. Lower folds under [deep], or leave it out."
+                f"few are left to train encoders in folds = {recipe.deep.folds}. Lower folds under [deep]."
             )
     if problems:
         raise CohortError("The cohort", problems)
