@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radiofuse.deep import EncoderCache, EncoderSpec, Training, make_encoder
-from radiofuse.deep.sanet import SHARE, Pointwise, SANet
+from radiofuse.deep.sanet import Pointwise, SANet
+from radiofuse.deep.window_kernels import SHARE
 from radiofuse.imaging import CropIndex, Crops, row_type, write_crops
 
 SIZE = 72

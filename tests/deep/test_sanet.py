@@ -11,14 +11,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from radiofuse.deep.sanet import (  # noqa: E402
+from radiofuse.deep.sanet import PairwiseAttention, PatchwiseAttention, SANet, Stem  # noqa: E402
+from radiofuse.deep.window_kernels import (  # noqa: E402
     SHARE,
     NormRelu,
-    PairwiseAttention,
-    PatchwiseAttention,
     RelationNormRelu,
-    SANet,
-    Stem,
     mirrored,
     rectified_differences,
 )
