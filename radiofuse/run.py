@@ -64,22 +64,23 @@ def run_recipe(
     out = Path(out) if out else Path("out") / recipe.name
     study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress)
     trial = run_trial(recipe, study, n_jobs=n_jobs, progress=progress)
-    models = fit_models(recipe, study, n_jobs=n_jobs)
+    models = fit_models(recipe, study, n_jobs=n_jobs, progress=progress)
     write_report(_save(recipe, study, trial, models, out / "bundle"), out / "report.html")
     return out
 
 
-def fit_models(recipe: Recipe, study: Study, *, n_jobs: int) -> dict[str, Any]:
+def fit_models(recipe: Recipe, study: Study, *, n_jobs: int, progress: Meter) -> dict[str, Any]:
     """Fit the models of the bundle: on every labeled row, once, after the evaluation."""
     from radiofuse.models import FUSION, list_answering
     from radiofuse.select import NothingSelectedWarning
 
     models = list_answering(recipe, study.modalities, study.blocks, study.source)
     models[FUSION].set_params(n_jobs=n_jobs)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), progress("Fitting the final models", "models") as on_done:
         warnings.simplefilter("ignore", NothingSelectedWarning)  # said in the bundle's warnings
-        for model in models.values():
+        for done, model in enumerate(models.values(), start=1):
             model.fit(study.X, study.y, groups=study.groups)
+            on_done(done, len(models))
     models[FUSION].set_params(n_jobs=None)  # how many processes fitted it is no property of a model
     return models
 

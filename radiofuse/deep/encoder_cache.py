@@ -24,7 +24,7 @@ from uuid import uuid4
 import numpy as np
 import torch
 
-from radiofuse.deep import augment, embedding, training, window_kernels
+from radiofuse.deep import augment, device, embedding, training, window_kernels
 from radiofuse.deep.device import choose_device
 from radiofuse.deep.embedding import Scaling, embed
 from radiofuse.deep.encoders import encoder_version, make_encoder
@@ -327,7 +327,7 @@ class _Task:
 @cache
 def _training_code() -> str:
     """Return a digest of the source that computes, trains, augments, scales and embeds: other code, other numbers."""
-    sources = [inspect.getsource(module) for module in (window_kernels, training, augment, embedding)]
+    sources = [inspect.getsource(module) for module in (window_kernels, training, augment, embedding, device)]
     return _digest(sources)[:16]
 
 
