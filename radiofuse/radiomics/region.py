@@ -1,0 +1,68 @@
+"""Region: the voxels that features describe, inside the smallest box round them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radiofuse.errors import ImageError
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The voxels of interest, cut to their bounding box.
+
+    Attributes
+    ----------
+    mask : ndarray of uint8, shape (z, y, x)
+        1 inside the region, 0 outside; C-contiguous, touched by the region on all six sides.
+    start : tuple of int
+        Index (z, y, x) of the box's first voxel in the volume.
+    volume_shape : tuple of int
+        Shape (z, y, x) of the volume.
+    spacing_mm : tuple of float
+        Distance between voxel centers along z, y, x.
+    """
+
+    mask: np.ndarray
+    start: tuple[int, int, int]
+    volume_shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, volume_mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> Region:
+        """Return the region of the voxels that are not 0 in a mask of the whole volume.
+
+        Examples
+        --------
+        >>> Region.of(np.pad(np.ones((2, 3, 4)), 5), (1.0, 1.0, 1.0)).box
+        (slice(5, 7, None), slice(5, 8, None), slice(5, 9, None))
+        """
+        inside = volume_mask if volume_mask.dtype == bool else volume_mask != 0
+        box = tuple(_extent(inside, axis) for axis in range(3))
+        mask = np.ascontiguousarray(inside[box]).view(np.uint8)
+        return cls(mask, tuple(side.start for side in box), inside.shape, tuple(map(float, spacing_mm)))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape (z, y, x) of the box."""
+        return self.mask.shape
+
+    @property
+    def box(self) -> tuple[slice, slice, slice]:
+        """The box as an index into the volume."""
+        return tuple(slice(first, first + size) for first, size in zip(self.start, self.shape, strict=True))
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of voxels in the region."""
+        return int(np.count_nonzero(self.mask))
+
+
+def _extent(inside: np.ndarray, axis: int) -> slice:
+    others = tuple(other for other in range(3) if other != axis)
+    hit = np.flatnonzero(inside.any(axis=others))
+    if not len(hit):
+        raise ImageError("empty_roi", "The region of interest has no voxel. Draw it, or empty the image cell.")
+    return slice(int(hit[0]), int(hit[-1]) + 1)
