@@ -1,7 +1,7 @@
 /* Grey levels: how many of the rising bin edges are at or below each value. */
 #include "_arrays.h"
 
-/* The bins are equally wide but for rounding, so a division finds the bin and a comparison with its edges settles it. */
+/* The bins are equally wide but for rounding: a division finds the bin, and a comparison with its edges settles it. */
 FOR_EACH_PROCESSOR
 static void count_edges(const double *values, Py_ssize_t n_values, const double *edges, Py_ssize_t n_edges,
                         int32_t *levels)

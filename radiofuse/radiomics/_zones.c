@@ -180,6 +180,14 @@ static unsigned neighbours_along(int axis)
     return along;
 }
 
+/* views: levels, joins, levels of the zones, sizes of the zones */
+static int fit_together(const Py_buffer *views)
+{
+    const Py_ssize_t *shape = views[0].shape;
+    return shape[0] > 2 && shape[1] > 2 && shape[2] > 2 && views[0].len / 2 <= INT32_MAX &&
+           views[1].len == N_PATTERNS * N_JOINS && views[2].len == views[3].len;
+}
+
 /* zones(levels, joins, flat_axis, zone_levels, zone_sizes) -> number of zones: the levels and sizes of all zones of
    levels (z, y, x) of uint16 with a zero border, in arrays of int32 with room for them; joins is what joins() filled;
    flat_axis -1 looks for zones in three dimensions, else in the slices across that axis. */
@@ -197,9 +205,7 @@ static PyObject *zones(PyObject *module, PyObject *arguments)
         take_array(objects[2], &views[2], 'i', 4, 1, WRITE, "zone_levels") < 0 ||
         take_array(objects[3], &views[3], 'i', 4, 1, WRITE, "zone_sizes") < 0)
         goto release;
-    Py_ssize_t *shape = views[0].shape;
-    if (shape[0] < 3 || shape[1] < 3 || shape[2] < 3 || views[1].len != N_PATTERNS * N_JOINS ||
-        views[2].len != views[3].len || views[0].len / 2 > INT32_MAX) {
+    if (!fit_together(views)) {
         PyErr_SetString(PyExc_ValueError, "zones: levels, joins and zones do not fit together");
         goto release;
     }

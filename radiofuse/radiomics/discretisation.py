@@ -103,9 +103,10 @@ def _check_range(low: float, high: float, bin_width: float, bin_count: int | Non
 
 def _edges_of_width(low: np.number | int, high: np.number | int, bin_width: float) -> np.ndarray:
     """Return edges at multiples of the width, from at or below the minimum to above the maximum."""
-    edges = np.arange(low - low % bin_width, high + 2 * bin_width, bin_width)
-    # Where the width is below the intensities' rounding, one bin holds everything.
-    return edges if len(edges) > 1 else np.array([low - 0.5, low + 0.5])
+    start = low - low % bin_width
+    edges = np.arange(start, high + 2 * bin_width, bin_width)
+    # Where two widths are lost in the rounding of the intensities, one bin holds everything.
+    return edges if len(edges) > 1 else np.array([float(start) - 0.5, float(start) + 0.5])
 
 
 def _edges_of_count(values: np.ndarray, bin_count: int) -> np.ndarray:

@@ -101,6 +101,8 @@ class Intensities:
         first = np.searchsorted(self._sorted, self.percentile(10), "left")
         last = np.searchsorted(self._sorted, self.percentile(90), "right")
         kept = self._sorted[first:last]
+        if not len(kept):  # two voxels: both are outside
+            return float("nan")
         return np.abs(kept - kept.sum() / len(kept)).sum() / len(kept)
 
     @cached_property
@@ -171,7 +173,8 @@ def features(
     Notes
     -----
     A flat region has variance, skewness and kurtosis 0. Where the sum of equal intensities is rounded, their mean
-    differs from them by the rounding, and skewness and kurtosis are 1 or -1 as in pyradiomics.
+    differs from them by the rounding, and skewness and kurtosis are 1 or -1 as in pyradiomics. Two voxels of different
+    intensity have none from the 10th to the 90th percentile: their RobustMeanAbsoluteDeviation is NaN, as there.
 
     References
     ----------

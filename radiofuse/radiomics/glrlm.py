@@ -66,7 +66,8 @@ def features(
 
     Notes
     -----
-    Directions without runs are left out of the means. Where no direction has any, the features are NaN.
+    Directions without runs are left out of the means. Where no direction has any, the features are NaN; run entropy
+    and run variance of a single matrix are 0 then, as in pyradiomics.
     Run percentage of a weighted sum counts a voxel once per direction, with the direction's weight.
     A flat region (one level) has no variance of levels, and emphases that are those of the lengths alone.
 
@@ -82,9 +83,10 @@ def features(
     """
     if weighting is not None:
         runs = np.tensordot(_weights(weighting, offsets, spacing_mm), runs, axes=1)[None]
-    runs = runs[runs.any(axis=(1, 2))]
-    if not len(runs):
-        return dict.fromkeys(names, float("nan"))
+    met = runs.any(axis=(1, 2))
+    if not met.any():
+        return {name: _without_runs(name, len(runs)) for name in names}
+    runs = runs[met]
     longest = int(np.flatnonzero(runs.any(axis=(0, 1)))[-1]) + 1
     runs, lengths = runs[:, :, :longest], np.arange(1, longest + 1)
     n_voxels = runs[0].sum(axis=0) @ lengths  # every direction holds all voxels
@@ -97,3 +99,8 @@ def _weights(weighting: str, offsets: np.ndarray, spacing_mm: tuple[float, float
     if weighting not in NORMS:
         raise RequestError(f"Unknown weightingNorm {weighting!r}. Choose from {', '.join(sorted(NORMS))}.")
     return NORMS[weighting](np.abs(offsets) * np.array(spacing_mm))
+
+
+def _without_runs(name: str, n_matrices: int) -> float:
+    """Return the value of a region no line of which holds two voxels: a mean over no direction, or a sum of nothing."""
+    return 0.0 if n_matrices == 1 and name in ("RunEntropy", "RunVariance") else float("nan")
