@@ -6,7 +6,8 @@ FOR_EACH_PROCESSOR
 static void count_edges(const double *values, Py_ssize_t n_values, const double *edges, Py_ssize_t n_edges,
                         int32_t *levels)
 {
-    double first = edges[0], per_width = (double)(n_edges - 1) / (edges[n_edges - 1] - first);
+    /* without the last bin, which is wider where the number of bins is fixed */
+    double first = edges[0], per_width = n_edges > 2 ? (double)(n_edges - 2) / (edges[n_edges - 2] - first) : 0.0;
     for (Py_ssize_t k = 0; k < n_values; k++) {
         double guess = (values[k] - first) * per_width;
         Py_ssize_t level = guess >= (double)n_edges ? n_edges : guess > 0.0 ? (Py_ssize_t)guess + 1 : 0;

@@ -74,7 +74,7 @@ def features(
     References
     ----------
     Galloway 1975, doi:10.1016/S0146-664X(75)80008-6; Chu et al. 1990, doi:10.1016/0167-8655(90)90112-F;
-    Dasarathy and Holder 1991, doi:10.1016/0167-8655(91)90310-D; IBSI section 3.7 (TP0I).
+    Dasarathy and Holder 1991, Pattern Recognition Letters 12: 497-502; IBSI section 3.7 (TP0I).
 
     Examples
     --------
