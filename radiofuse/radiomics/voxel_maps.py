@@ -1,0 +1,327 @@
+"""Voxel-wise features: an image of every feature, each voxel described by the small window round it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radiofuse.errors import RequestError
+from radiofuse.radiomics import _voxel_maps
+from radiofuse.radiomics.discretisation import grey_levels
+from radiofuse.radiomics.glrlm import NORMS
+from radiofuse.radiomics.neighbours import offsets
+from radiofuse.radiomics.region import Region
+
+if TYPE_CHECKING:
+    from radiofuse.radiomics.parameters import TextureSetting
+
+Box = tuple[slice, slice, slice]
+
+
+def padded_box(region: Region, kernel_radius: int = 1) -> Box:
+    """Return the region's box with a margin of ``kernel_radius`` voxels where the volume has them.
+
+    Examples
+    --------
+    >>> padded_box(Region.of(np.pad(np.ones((2, 3, 4)), ((0, 5), (5, 5), (5, 0))), (1.0, 1.0, 1.0)))
+    (slice(0, 3, None), slice(4, 9, None), slice(4, 9, None))
+    """
+    return tuple(
+        slice(max(side.start - kernel_radius, 0), min(side.stop + kernel_radius, size))
+        for side, size in zip(region.box, region.volume_shape, strict=True)
+    )
+
+
+def voxel_maps(
+    values: np.ndarray,
+    region: Region,
+    classes: Mapping[str, Sequence[str]],
+    *,
+    setting: TextureSetting,
+    kernel_radius: int = 1,
+    masked: bool = True,
+    init_value: float = 0.0,
+    image_type: str = "original",
+) -> dict[str, np.ndarray]:
+    """Return maps of features: at every voxel of the region, the feature of the window round it.
+
+    Parameters
+    ----------
+    values : ndarray, shape (z, y, x)
+        One filtered image in ``padded_box(region, kernel_radius)``.
+    region : Region
+        The voxels to describe.
+    classes : mapping of str to sequence of str
+        Names of features by class; shape has no maps, nor have features that pyradiomics has withdrawn.
+    setting : TextureSetting
+        Bins, distances, weighting.
+    kernel_radius : int
+        A window is a cube of 2 ``kernel_radius`` + 1 voxels, flat along ``setting.flat_axis``, cut where ``values`` end.
+    masked : bool
+        Whether a window holds voxels of the region only, which then alone decide the bins.
+    init_value : float
+        Value outside the region.
+    image_type : str
+        Name of the image, for messages.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape of ``values``
+        By ``<class>_<feature>``.
+
+    Raises
+    ------
+    RequestError
+        If the radius is below 1 or ``values`` do not fill the padded box.
+    ImageError
+        ``too_many_grey_levels``.
+
+    Notes
+    -----
+    Equal to pyradiomics' voxel-based extraction of all voxels in one batch, with its conventions:
+
+    - A direction without pairs or runs in a window is left out of that voxel's mean. Only GLCM's JointAverage is NaN
+      there, unless the direction is empty in every window; SumAverage / 2 is the value meant.
+    - All GLCM features are NaN at a voxel that has no neighbour in its window.
+    - A window of one level has MCC 0, Imc1 0, Imc2 0 and Correlation 1. A region of one level has MCC 1.
+
+    Two features differ from pyradiomics in windows it decides by rounding:
+
+    - Where a direction's levels are independent, MCC and Imc2 are 0. pyradiomics takes the root of a rounding
+      error: up to 2e-8 where that is positive; else NaN, which is left out of the mean over directions.
+    - pyradiomics gives no MCC at all (``init_value`` everywhere) where a direction is empty in some window but not in
+      all; here the other directions' mean stands.
+
+    References
+    ----------
+    van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339.
+    """
+    windows = Windows.of(values, region, setting, kernel_radius, masked, image_type)
+    maps = {}
+    for feature_class in (name for name in classes if name in ROWS):
+        rows, names = ROWS[feature_class], classes[feature_class]
+        described = np.empty((len(rows), len(windows.centres)))
+        DESCRIBE[feature_class](windows, names, described)
+        for name in (name for name in names if name in rows):
+            maps[f"{feature_class}_{name}"] = windows.placed(described[rows.index(name)], init_value)
+    return maps
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows round the voxels of a region, in a box of values.
+
+    Attributes
+    ----------
+    values : ndarray, shape (z, y, x)
+        Intensities.
+    inside, present : ndarray of bool, shape (z, y, x)
+        The voxels to describe; those that windows may hold.
+    radii : tuple of int
+        Reach of a window along z, y, x.
+    spacing_mm : tuple of float
+        Along z, y, x.
+    setting : TextureSetting
+    image_type : str
+    """
+
+    values: np.ndarray
+    inside: np.ndarray
+    present: np.ndarray
+    radii: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    setting: TextureSetting
+    image_type: str
+
+    @classmethod
+    def of(
+        cls,
+        values: np.ndarray,
+        region: Region,
+        setting: TextureSetting,
+        kernel_radius: int,
+        masked: bool,
+        image_type: str,
+    ) -> Windows:
+        box = padded_box(region, kernel_radius)
+        shape = tuple(side.stop - side.start for side in box)
+        if kernel_radius < 1 or values.shape != shape:
+            raise RequestError(
+                f"Voxel maps need a kernelRadius of 1 or more, got {kernel_radius}, and values of the padded box, "
+                f"shape {shape}, got {values.shape}. Pass volume[padded_box(region, kernel_radius)]."
+            )
+        inside = np.zeros(shape, bool)
+        first = (own.start - side.start for own, side in zip(region.box, box, strict=True))
+        inside[tuple(slice(k, k + n) for k, n in zip(first, region.shape, strict=True))] = region.mask
+        present = inside if masked else np.ones(shape, bool)
+        radii = tuple(0 if axis == setting.flat_axis else kernel_radius for axis in range(3))
+        return cls(values, inside, present, radii, region.spacing_mm, setting, image_type)
+
+    def placed(self, described: np.ndarray, init_value: float) -> np.ndarray:
+        """Return the values of the described voxels, shape (n_voxels,), as an image."""
+        image = np.full(self.values.shape, init_value, float)
+        image[self.inside] = described
+        return image
+
+    def levels(self, values: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return grey levels with a margin of the radii, 0 where absent, and the highest level."""
+        bins = {"bin_width": self.setting.bin_width, "bin_count": self.setting.bin_count}
+        levels = np.zeros(values.shape, np.int32)
+        levels[self.present], n_levels = grey_levels(values[self.present], **bins, image_type=self.image_type)
+        return self.with_margin(levels), n_levels
+
+    def with_margin(self, image: np.ndarray) -> np.ndarray:
+        return np.pad(image, [(radius, radius) for radius in self.radii])
+
+    @cached_property
+    def strides(self) -> np.ndarray:
+        """Steps along z, y, x in a flat image with margin."""
+        _, n_y, n_x = np.add(self.values.shape, np.multiply(self.radii, 2))
+        return np.array([n_y * n_x, n_x, 1])
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """The described voxels in a flat image with margin, int64, shape (n_voxels,)."""
+        return (np.argwhere(self.inside) + self.radii) @ self.strides
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """From the centre to every position of a window, in the order of voxels; shape (n_positions, 3)."""
+        return np.array(list(product(*(range(-radius, radius + 1) for radius in self.radii))))
+
+    @cached_property
+    def textured(self) -> tuple[np.ndarray, int]:
+        return self.levels(self.values)
+
+    def shared(self, out: np.ndarray) -> tuple:
+        """Return what the texture kernels take first: grid, centres, positions, the array to fill, n_levels."""
+        grid, n_levels = self.textured
+        return grid.ravel(), self.centres, self.steps @ self.strides, out, n_levels
+
+    def offsets(self, distances: Sequence[int]) -> np.ndarray:
+        return offsets(self.values.shape, distances, flat_axis=self.setting.flat_axis)
+
+    def pairs(self, distances: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return pairs of positions, int32 (n_pairs, 2), and where those of each offset begin, int64."""
+        pairs = [self._pairs_at(offset) for offset in self.offsets(distances)]
+        first = np.cumsum([0, *(len(at_offset) for at_offset in pairs)])
+        return np.concatenate([np.empty((0, 2), np.int32), *pairs]), first
+
+    def _pairs_at(self, offset: np.ndarray) -> np.ndarray:
+        ends = self.steps + offset
+        one = np.flatnonzero((np.abs(ends) <= self.radii).all(axis=1))
+        return np.column_stack([one, self._position(ends[one])]).astype(np.int32)
+
+    def _position(self, steps: np.ndarray) -> np.ndarray:
+        return np.ravel_multi_index((steps + self.radii).T, np.multiply(self.radii, 2) + 1)
+
+    def lines(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return lines of positions along every direction, where each line begins, and each direction's first line."""
+        along = [self._lines_along(direction) for direction in self.offsets((1,))]
+        lines = [line for of_direction in along for line in of_direction]
+        first = np.cumsum([0, *map(len, lines)])
+        return np.concatenate([np.empty(0, np.int32), *lines]), first, np.cumsum([0, *map(len, along)])
+
+    def _lines_along(self, direction: np.ndarray) -> list[np.ndarray]:
+        starts = self.steps[(np.abs(self.steps - direction) > self.radii).any(axis=1)]
+        reach = np.arange(2 * max(self.radii) + 1)[:, None] * direction
+        lines = (start + reach for start in starts)
+        return [self._position(line[(np.abs(line) <= self.radii).all(axis=1)]).astype(np.int32) for line in lines]
+
+    def norms(self, distances: Sequence[int]) -> np.ndarray | None:
+        """Return the norm in mm of every offset, or None where directions are not weighted."""
+        if self.setting.weighting is None:
+            return None
+        return NORMS[self.setting.weighting](np.abs(self.offsets(distances)) * np.array(self.spacing_mm))
+
+
+def _firstorder(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
+    """Describe intensities; pyradiomics bins them as 64-bit numbers here, and in the image's type for textures."""
+    values = windows.values.astype(float)
+    grid, n_levels = windows.levels(values)
+    # pyradiomics' order of positions, on which the last bit of a mean depends: backwards, then the centre.
+    extent = windows.values.shape if windows.present.all() else np.ptp(np.argwhere(windows.inside), axis=0) + 1
+    around = windows.steps[::-1]
+    around = around[(np.abs(around) < extent).all(axis=1) & around.any(axis=1)]
+    positions = np.append(around @ windows.strides, 0)
+    shift, voxel_volume_mm3 = windows.setting.voxel_array_shift, float(np.multiply.reduce(windows.spacing_mm[::-1]))
+    shared = grid.ravel(), windows.centres, positions, out, n_levels
+    _voxel_maps.firstorder(*shared, windows.with_margin(values).ravel(), shift, voxel_volume_mm3)
+
+
+def _glcm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
+    distances = windows.setting.distances
+    norms_mm = windows.norms(distances)
+    weights = None if norms_mm is None else np.exp(-(norms_mm**2))
+    wants_entropies, wants_mcc = not ENTROPIES.isdisjoint(names), "MCC" in names
+    shared, pairs = windows.shared(out), windows.pairs(distances)
+    _voxel_maps.glcm(*shared, *pairs, weights, windows.setting.symmetrical, wants_entropies, wants_mcc)
+    levels, _ = windows.textured
+    if len(np.unique(levels[levels > 0])) < 2:
+        out[ROWS["glcm"].index("MCC")] = 1
+
+
+def _gldm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
+    pairs = windows.pairs(windows.setting.distances)
+    _voxel_maps.gldm(*windows.shared(out), *pairs, windows.setting.gldm_a)
+
+
+def _glrlm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
+    _voxel_maps.glrlm(*windows.shared(out), *windows.lines(), windows.norms((1,)))
+
+
+def _glszm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
+    _voxel_maps.glszm(*windows.shared(out), *windows.pairs((1,)))
+
+
+def _ngtdm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
+    _voxel_maps.ngtdm(*windows.shared(out), *windows.pairs(windows.setting.distances))
+
+
+DESCRIBE = {
+    "firstorder": _firstorder,
+    "glcm": _glcm,
+    "gldm": _gldm,
+    "glrlm": _glrlm,
+    "glszm": _glszm,
+    "ngtdm": _ngtdm,
+}
+ENTROPIES = frozenset({"JointEntropy", "Imc1", "Imc2"})
+
+# What the kernels fill, row by row; "-" is a statistic that pyradiomics has withdrawn from the class.
+ROWS = {
+    "firstorder": (
+        "10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum MeanAbsoluteDeviation Mean Median "
+        "Minimum Range RobustMeanAbsoluteDeviation RootMeanSquared Skewness StandardDeviation TotalEnergy Uniformity "
+        "Variance"
+    ).split(),
+    "glcm": (
+        "Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation DifferenceAverage "
+        "DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2 InverseVariance JointAverage JointEnergy "
+        "JointEntropy MCC MaximumProbability SumAverage SumEntropy SumSquares"
+    ).split(),
+    "gldm": (
+        "SmallDependenceEmphasis LargeDependenceEmphasis GrayLevelNonUniformity - DependenceNonUniformity "
+        "DependenceNonUniformityNormalized - GrayLevelVariance DependenceVariance DependenceEntropy "
+        "LowGrayLevelEmphasis HighGrayLevelEmphasis SmallDependenceLowGrayLevelEmphasis "
+        "SmallDependenceHighGrayLevelEmphasis LargeDependenceLowGrayLevelEmphasis LargeDependenceHighGrayLevelEmphasis"
+    ).split(),
+    "glrlm": (
+        "ShortRunEmphasis LongRunEmphasis GrayLevelNonUniformity GrayLevelNonUniformityNormalized "
+        "RunLengthNonUniformity RunLengthNonUniformityNormalized RunPercentage GrayLevelVariance RunVariance RunEntropy "
+        "LowGrayLevelRunEmphasis HighGrayLevelRunEmphasis ShortRunLowGrayLevelEmphasis ShortRunHighGrayLevelEmphasis "
+        "LongRunLowGrayLevelEmphasis LongRunHighGrayLevelEmphasis"
+    ).split(),
+    "glszm": (
+        "SmallAreaEmphasis LargeAreaEmphasis GrayLevelNonUniformity GrayLevelNonUniformityNormalized "
+        "SizeZoneNonUniformity SizeZoneNonUniformityNormalized ZonePercentage GrayLevelVariance ZoneVariance "
+        "ZoneEntropy LowGrayLevelZoneEmphasis HighGrayLevelZoneEmphasis SmallAreaLowGrayLevelEmphasis "
+        "SmallAreaHighGrayLevelEmphasis LargeAreaLowGrayLevelEmphasis LargeAreaHighGrayLevelEmphasis"
+    ).split(),
+    "ngtdm": "Busyness Coarseness Complexity Contrast Strength".split(),
+}
