@@ -1,0 +1,109 @@
+"""Which voxels are neighbors, and the texture matrices counted over them in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from radiofuse.radiomics import _neighbours
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourMatrices:
+    """Texture matrices of one region; None where one was not wanted.
+
+    Attributes
+    ----------
+    glcm : ndarray of int32, shape (n_offsets, n_levels, n_levels)
+        Co-occurrence: voxels of level i + 1 whose neighbor at the offset has level j + 1. Not symmetrized.
+    gldm : ndarray of int32, shape (n_levels, 2 * n_offsets + 1)
+        Dependence: voxels of level i + 1 with j dependent neighbors, on both sides.
+    ngtdm : ndarray of float64, shape (n_levels, 4)
+        Gray tone difference: number of voxels, sum of distances from the neighbors' mean level, the level, and the
+        number of voxels without neighbors (whose distance is 0).
+    """
+
+    glcm: np.ndarray | None
+    gldm: np.ndarray | None
+    ngtdm: np.ndarray | None
+
+
+def offsets(shape: Sequence[int], distances: Sequence[int] = (1,), *, flat_axis: int | None = None) -> np.ndarray:
+    """Return one of each pair of opposite steps to a neighbor, in pyradiomics' order of angles.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape (z, y, x) of the region's box; steps longer than the box lead nowhere and are left out.
+    distances : sequence of int
+        Chebyshev distances in voxels at which neighbors are looked for.
+    flat_axis : int or None
+        The axis across which there are no neighbors (texture within slices), or None.
+
+    Returns
+    -------
+    ndarray of int32, shape (n_offsets, 3)
+        Steps (z, y, x), from the far corner downwards.
+
+    Examples
+    --------
+    >>> offsets((1, 5, 5)).tolist()
+    [[0, 1, 1], [0, 1, 0], [0, 1, -1], [0, 0, 1]]
+    >>> [len(offsets((9, 9, 9), (distance,))) for distance in (1, 2, 3)]
+    [13, 49, 109]
+    """
+    reach = max(distances)
+    steps = reach - np.indices((2 * reach + 1,) * 3).reshape(3, -1).T
+    farthest = np.minimum(reach, np.array(shape) - 1)
+    if flat_axis is not None:
+        farthest[flat_axis] = 0
+    steps = steps[(np.abs(steps) <= farthest).all(axis=1)]
+    wanted = np.isin(np.abs(steps).max(axis=1), distances)
+    return np.ascontiguousarray(steps[wanted][: np.count_nonzero(wanted) // 2], np.int32)
+
+
+def neighbour_matrices(
+    levels: np.ndarray,
+    n_levels: int,
+    offsets: np.ndarray,
+    *,
+    alpha: int = 0,
+    want: Sequence[str] = ("glcm", "gldm", "ngtdm"),
+) -> NeighbourMatrices:
+    """Count the matrices of neighboring voxels in one pass over a region.
+
+    Parameters
+    ----------
+    levels : ndarray of int32, shape (z, y, x)
+        Grey levels 1..n_levels within the region, 0 outside.
+    n_levels : int
+        The highest grey level.
+    offsets : ndarray of int32, shape (n_offsets, 3)
+        From `offsets`; the opposite of each is looked at as well, except for co-occurrence.
+    alpha : int
+        A neighbor is dependent if its level differs by at most this much.
+    want : sequence of str
+        Which of ``glcm``, ``gldm`` and ``ngtdm`` to count.
+
+    References
+    ----------
+    Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314; Sun and Wee 1983, doi:10.1016/0734-189X(83)90032-4;
+    Amadasun and King 1989, doi:10.1109/21.44046; IBSI sections 3.6 (LFYI), 3.11 (REK0) and 3.10 (IPET).
+
+    Examples
+    --------
+    >>> row = np.array([[[1, 1, 2]]], np.int32)
+    >>> matrices = neighbour_matrices(row, 2, offsets(row.shape))
+    >>> matrices.glcm.tolist(), matrices.gldm.tolist()
+    ([[[1, 1], [0, 0]]], [[0, 2, 0], [1, 0, 0]])
+    """
+    n_offsets = len(offsets)
+    glcm = np.zeros((n_offsets, n_levels, n_levels), np.int32) if "glcm" in want else None
+    gldm = np.zeros((n_levels, 2 * n_offsets + 1), np.int32) if "gldm" in want else None
+    ngtdm = np.zeros((n_levels, 4)) if "ngtdm" in want else None
+    if ngtdm is not None:
+        ngtdm[:, 2] = np.arange(1, n_levels + 1)
+    _neighbours.count(levels, offsets, n_levels, alpha, glcm, gldm, ngtdm)
+    return NeighbourMatrices(glcm, gldm, ngtdm)
