@@ -608,6 +608,8 @@ static void deflate(double *a, int n, const double *v, double *w)
             a[(i - 1) * (n - 1) + j - 1] = a[i * n + j] - v[i] * w[j] - w[i] * v[j];
 }
 
+#define ROUNDING 1e-14 /* squared singular values of matrices of small counts are 0 or far above */
+
 /* Maximal correlation coefficient: the second singular value of P / sqrt(px py) (Haralick et al. 1973, f14). */
 static double maximal_correlation(const Window *window, const Cooccurrence *matrix, int symmetrical)
 {
@@ -621,7 +623,7 @@ static double maximal_correlation(const Window *window, const Cooccurrence *matr
     }
     deflate(a, n, v, v + n);
     double second = spectral_radius(a, n - 1, v, v + n, v + 2 * n, v + 3 * n);
-    return symmetrical ? second : sqrt(second);
+    return symmetrical ? second : second < ROUNDING ? 0 : sqrt(second);
 }
 
 static void describe_cooccurrence(const Windows *windows, const Window *window, Cooccurrence *matrix,
@@ -816,17 +818,21 @@ static void describe_sizes(const Window *window, Sizes *sizes, double *f)
 
 /* ------------------------------------------------------------------ dependence: neighbours of like level */
 
+#define FAR (-(1 << 30)) /* the level of absent voxels: like none that is there */
+
+/* levels, n_alike: room for each position. */
 static void count_dependences(const Windows *windows, const Window *window, const Pairs *pairs, int alpha,
-                              int32_t *n_alike, Sizes *sizes)
+                              int32_t *levels, int32_t *n_alike, Sizes *sizes)
 {
-    memset(n_alike, 0, (size_t)windows->n_positions * sizeof(int32_t));
+    for (Py_ssize_t k = 0; k < windows->n_positions; k++) {
+        levels[k] = window->ranks[k] == ABSENT ? FAR : window->levels[window->ranks[k]];
+        n_alike[k] = 0;
+    }
     for (int64_t k = 0; k < pairs->first[pairs->n_offsets]; k++) {
         int32_t a = pairs->positions[2 * k], b = pairs->positions[2 * k + 1];
-        int32_t i = window->ranks[a], j = window->ranks[b];
-        if (i == ABSENT || j == ABSENT || abs(window->levels[i] - window->levels[j]) > alpha)
-            continue;
-        n_alike[a]++;
-        n_alike[b]++;
+        int alike = abs(levels[a] - levels[b]) <= alpha;
+        n_alike[a] += alike;
+        n_alike[b] += alike;
     }
     for (Py_ssize_t k = 0; k < windows->n_positions; k++)
         if (window->ranks[k] != ABSENT)
@@ -851,7 +857,7 @@ static void count_zones(const Windows *windows, const Window *window, const Pair
     }
     for (int64_t k = 0; k < pairs->first[pairs->n_offsets]; k++) {
         int32_t a = pairs->positions[2 * k], b = pairs->positions[2 * k + 1];
-        if (window->ranks[a] != ABSENT && window->ranks[a] == window->ranks[b])
+        if (window->ranks[a] == window->ranks[b] && parents[a] != parents[b])
             parents[root(parents, b)] = root(parents, a);
     }
     for (Py_ssize_t k = 0; k < windows->n_positions; k++)
@@ -866,17 +872,19 @@ static int map_gldm(const Windows *windows, const Pairs *pairs, int alpha, doubl
     double f[N_SIZE];
     Window window = {0};
     Sizes *sizes = calloc(1, sizeof *sizes);
+    int32_t *levels = malloc((size_t)windows->n_positions * sizeof(int32_t));
     int32_t *n_alike = malloc((size_t)windows->n_positions * sizeof(int32_t));
-    int done = new_window(windows, &window) && sizes && n_alike &&
+    int done = new_window(windows, &window) && sizes && levels && n_alike &&
                new_sizes(sizes, most_levels(windows), 2 * (size_t)pairs->n_offsets + 1);
     for (Py_ssize_t v = 0; done && v < windows->n_centres; v++) {
         read_window(windows, v, &window);
-        count_dependences(windows, &window, pairs, alpha, n_alike, sizes);
+        count_dependences(windows, &window, pairs, alpha, levels, n_alike, sizes);
         describe_sizes(&window, sizes, f);
         write_features(f, N_SIZE, v, windows->n_centres, out);
     }
     free_window(&window);
     free_sizes(sizes);
+    free(levels);
     free(n_alike);
     return done;
 }

@@ -61,7 +61,8 @@ def voxel_maps(
     setting : TextureSetting
         Bins, distances, weighting.
     kernel_radius : int
-        A window is a cube of 2 ``kernel_radius`` + 1 voxels, flat along ``setting.flat_axis``, cut where ``values`` end.
+        A window is a cube of 2 ``kernel_radius`` + 1 voxels, flat along ``setting.flat_axis``, cut where ``values``
+        end.
     masked : bool
         Whether a window holds voxels of the region only, which then alone decide the bins.
     init_value : float
@@ -86,16 +87,20 @@ def voxel_maps(
     Equal to pyradiomics' voxel-based extraction of all voxels in one batch, with its conventions:
 
     - A direction without pairs or runs in a window is left out of that voxel's mean. Only GLCM's JointAverage is NaN
-      there, unless the direction is empty in every window; SumAverage / 2 is the value meant.
-    - All GLCM features are NaN at a voxel that has no neighbour in its window.
+      there, unless the direction is empty in every window; half of SumAverage is the value meant.
+    - Co-occurrence and run features are NaN at a voxel that has no neighbor in its window.
     - A window of one level has MCC 0, Imc1 0, Imc2 0 and Correlation 1. A region of one level has MCC 1.
 
-    Two features differ from pyradiomics in windows it decides by rounding:
+    What differs:
 
-    - Where a direction's levels are independent, MCC and Imc2 are 0. pyradiomics takes the root of a rounding
-      error: up to 2e-8 where that is positive; else NaN, which is left out of the mean over directions.
     - pyradiomics gives no MCC at all (``init_value`` everywhere) where a direction is empty in some window but not in
-      all; here the other directions' mean stands.
+      all. Here the other directions' mean stands.
+    - Where the levels of a direction are independent, MCC is 0. pyradiomics takes the root of a rounding error there:
+      2e-8 or less. Imc2 is such a root in both, or NaN where the error is negative and left out of the mean.
+    - With a weighting whose weights are all tiny (voxels of several mm), pyradiomics' guard of 2e-16 against division
+      by 0 outweighs the probabilities in MCC, and rounding decides whether Correlation is 1 in a matrix of one row.
+    - In a region of one level, or with a weighting and no two voxels in line, pyradiomics gives 0 instead of NaN for
+      InverseVariance, and for RunVariance and RunEntropy, at voxels without a neighbor.
 
     References
     ----------
@@ -296,26 +301,27 @@ ENTROPIES = frozenset({"JointEntropy", "Imc1", "Imc2"})
 # What the kernels fill, row by row; "-" is a statistic that pyradiomics has withdrawn from the class.
 ROWS = {
     "firstorder": (
-        "10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum MeanAbsoluteDeviation Mean Median "
-        "Minimum Range RobustMeanAbsoluteDeviation RootMeanSquared Skewness StandardDeviation TotalEnergy Uniformity "
-        "Variance"
+        "10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum MeanAbsoluteDeviation "
+        "Mean Median Minimum Range RobustMeanAbsoluteDeviation RootMeanSquared Skewness StandardDeviation "
+        "TotalEnergy Uniformity Variance"
     ).split(),
     "glcm": (
-        "Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation DifferenceAverage "
-        "DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2 InverseVariance JointAverage JointEnergy "
-        "JointEntropy MCC MaximumProbability SumAverage SumEntropy SumSquares"
+        "Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation "
+        "DifferenceAverage DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2 InverseVariance "
+        "JointAverage JointEnergy JointEntropy MCC MaximumProbability SumAverage SumEntropy SumSquares"
     ).split(),
     "gldm": (
         "SmallDependenceEmphasis LargeDependenceEmphasis GrayLevelNonUniformity - DependenceNonUniformity "
         "DependenceNonUniformityNormalized - GrayLevelVariance DependenceVariance DependenceEntropy "
         "LowGrayLevelEmphasis HighGrayLevelEmphasis SmallDependenceLowGrayLevelEmphasis "
-        "SmallDependenceHighGrayLevelEmphasis LargeDependenceLowGrayLevelEmphasis LargeDependenceHighGrayLevelEmphasis"
+        "SmallDependenceHighGrayLevelEmphasis LargeDependenceLowGrayLevelEmphasis "
+        "LargeDependenceHighGrayLevelEmphasis"
     ).split(),
     "glrlm": (
         "ShortRunEmphasis LongRunEmphasis GrayLevelNonUniformity GrayLevelNonUniformityNormalized "
-        "RunLengthNonUniformity RunLengthNonUniformityNormalized RunPercentage GrayLevelVariance RunVariance RunEntropy "
-        "LowGrayLevelRunEmphasis HighGrayLevelRunEmphasis ShortRunLowGrayLevelEmphasis ShortRunHighGrayLevelEmphasis "
-        "LongRunLowGrayLevelEmphasis LongRunHighGrayLevelEmphasis"
+        "RunLengthNonUniformity RunLengthNonUniformityNormalized RunPercentage GrayLevelVariance RunVariance "
+        "RunEntropy LowGrayLevelRunEmphasis HighGrayLevelRunEmphasis ShortRunLowGrayLevelEmphasis "
+        "ShortRunHighGrayLevelEmphasis LongRunLowGrayLevelEmphasis LongRunHighGrayLevelEmphasis"
     ).split(),
     "glszm": (
         "SmallAreaEmphasis LargeAreaEmphasis GrayLevelNonUniformity GrayLevelNonUniformityNormalized "
