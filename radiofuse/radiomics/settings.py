@@ -83,6 +83,7 @@ class Settings:
     name: str
     parameters: dict[str, Any] = field(hash=False)
     wavelet_subbands: tuple[str, ...] | None = None
+    ibsi: bool = False
 
     @property
     def label(self) -> int | None:
