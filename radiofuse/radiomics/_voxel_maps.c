@@ -318,10 +318,10 @@ static void tridiagonalise(double *a, int n, double *d, double *e, double *v, do
 static void qr_step(double *d, double *e, int first, int last)
 {
     double half = (d[last - 1] - d[last]) / 2, off = e[last - 1];
-    double shift = d[last] - off * off / (half + (half >= 0 ? hypot(half, off) : -hypot(half, off)));
+    double shift = d[last] - off * off / (half + (half >= 0 ? sqrt(half * half + off * off) : -sqrt(half * half + off * off)));
     double x = d[first] - shift, z = e[first];
     for (int k = first; k < last; k++) {
-        double r = hypot(x, z), c = r > 0 ? x / r : 1, s = r > 0 ? z / r : 0;
+        double r = sqrt(x * x + z * z), scale = r > 0 ? 1 / r : 0, c = r > 0 ? x * scale : 1, s = z * scale;
         if (k > first)
             e[k - 1] = r;
         double above = d[k], below = d[k + 1], beside = e[k];
@@ -337,6 +337,7 @@ static void qr_step(double *d, double *e, int first, int last)
 }
 
 #define MAX_STEPS_PER_EIGENVALUE 60 /* two or three are usual */
+#define NEGLIGIBLE 1e-16            /* beside off a diagonal, in a matrix of norm 1 */
 
 /* Largest absolute eigenvalue of symmetric a (n, n), of norm 1 at most; a is overwritten. d, e, v, w: n each. */
 static double spectral_radius(double *a, int n, double *d, double *e, double *v, double *w)
@@ -344,12 +345,12 @@ static double spectral_radius(double *a, int n, double *d, double *e, double *v,
     if (n == 1)
         return fabs(a[0]);
     if (n == 2)
-        return fabs(a[0] + a[3]) / 2 + hypot((a[0] - a[3]) / 2, a[1]);
+        return fabs(a[0] + a[3]) / 2 + sqrt((a[0] - a[3]) * (a[0] - a[3]) / 4 + a[1] * a[1]);
     tridiagonalise(a, n, d, e, v, w);
     int last = n - 1;
     for (int step = 0; last > 0 && step < MAX_STEPS_PER_EIGENVALUE * n; step++) {
         int first = last;
-        while (first > 0 && fabs(e[first - 1]) > 1e-17 + EPSILON / 2 * (fabs(d[first]) + fabs(d[first - 1])))
+        while (first > 0 && fabs(e[first - 1]) > NEGLIGIBLE)
             first--;
         if (first == last)
             last--;
@@ -818,14 +819,14 @@ static void describe_sizes(const Window *window, Sizes *sizes, double *f)
 
 /* ------------------------------------------------------------------ dependence: neighbours of like level */
 
-#define FAR (-(1 << 30)) /* the level of absent voxels: like none that is there */
+#define UNLIKE_ALL (-(1 << 30)) /* the level of absent voxels: like none that is there */
 
 /* levels, n_alike: room for each position. */
 static void count_dependences(const Windows *windows, const Window *window, const Pairs *pairs, int alpha,
                               int32_t *levels, int32_t *n_alike, Sizes *sizes)
 {
     for (Py_ssize_t k = 0; k < windows->n_positions; k++) {
-        levels[k] = window->ranks[k] == ABSENT ? FAR : window->levels[window->ranks[k]];
+        levels[k] = window->ranks[k] == ABSENT ? UNLIKE_ALL : window->levels[window->ranks[k]];
         n_alike[k] = 0;
     }
     for (int64_t k = 0; k < pairs->first[pairs->n_offsets]; k++) {
@@ -848,16 +849,22 @@ static int32_t root(int32_t *parents, int32_t k)
     return k;
 }
 
+/* parents, n_voxels: room for each position; alike: for each pair. */
 static void count_zones(const Windows *windows, const Window *window, const Pairs *pairs, int32_t *parents,
-                        int32_t *n_voxels, Sizes *sizes)
+                        int32_t *n_voxels, int32_t *alike, Sizes *sizes)
 {
+    int64_t n_pairs = pairs->first[pairs->n_offsets], n_alike = 0;
     for (Py_ssize_t k = 0; k < windows->n_positions; k++) {
         parents[k] = (int32_t)k;
         n_voxels[k] = 0;
     }
-    for (int64_t k = 0; k < pairs->first[pairs->n_offsets]; k++) {
-        int32_t a = pairs->positions[2 * k], b = pairs->positions[2 * k + 1];
-        if (window->ranks[a] == window->ranks[b] && parents[a] != parents[b])
+    for (int64_t k = 0; k < n_pairs; k++) { /* without a branch, which could not be predicted */
+        alike[n_alike] = (int32_t)k;
+        n_alike += window->ranks[pairs->positions[2 * k]] == window->ranks[pairs->positions[2 * k + 1]];
+    }
+    for (int64_t k = 0; k < n_alike; k++) {
+        int32_t a = pairs->positions[2 * alike[k]], b = pairs->positions[2 * alike[k] + 1];
+        if (parents[a] != parents[b])
             parents[root(parents, b)] = root(parents, a);
     }
     for (Py_ssize_t k = 0; k < windows->n_positions; k++)
@@ -896,10 +903,12 @@ static int map_glszm(const Windows *windows, const Pairs *pairs, double *out)
     size_t n = (size_t)windows->n_positions;
     Sizes *sizes = calloc(1, sizeof *sizes);
     int32_t *parents = malloc(n * sizeof(int32_t)), *n_voxels = malloc(n * sizeof(int32_t));
-    int done = new_window(windows, &window) && sizes && parents && n_voxels && new_sizes(sizes, most_levels(windows), n);
+    int32_t *alike = malloc(((size_t)pairs->first[pairs->n_offsets] + 1) * sizeof(int32_t));
+    int done = new_window(windows, &window) && sizes && parents && n_voxels && alike &&
+               new_sizes(sizes, most_levels(windows), n);
     for (Py_ssize_t v = 0; done && v < windows->n_centres; v++) {
         read_window(windows, v, &window);
-        count_zones(windows, &window, pairs, parents, n_voxels, sizes);
+        count_zones(windows, &window, pairs, parents, n_voxels, alike, sizes);
         describe_sizes(&window, sizes, f);
         write_features(f, N_SIZE, v, windows->n_centres, out);
     }
@@ -907,6 +916,7 @@ static int map_glszm(const Windows *windows, const Pairs *pairs, double *out)
     free_sizes(sizes);
     free(parents);
     free(n_voxels);
+    free(alike);
     return done;
 }
 
