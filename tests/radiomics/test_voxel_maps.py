@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
+from radiofuse.radiomics.parameters import TextureSetting as Setting
 from radiofuse.radiomics.region import Region
 from radiofuse.radiomics.voxel_maps import ROWS, padded_box, voxel_maps
 
 CLASSES = {name: tuple(row for row in rows if row != "-") for name, rows in ROWS.items()}
 
 
-@dataclass(frozen=True)
-class Setting:
-    bin_width: float = 25
-    bin_count: int | None = None
-    distances: tuple[int, ...] = (1,)
-    symmetrical: bool = True
-    weighting: str | None = None
-    gldm_a: int = 0
-    voxel_array_shift: float = 0
-    flat_axis: int | None = None
-
-    def as_pyradiomics(self) -> dict:
-        flat = {} if self.flat_axis is None else {"force2D": True, "force2Ddimension": self.flat_axis}
-        return flat | {
-            "binWidth": self.bin_width,
-            "binCount": self.bin_count,
-            "distances": list(self.distances),
-            "symmetricalGLCM": self.symmetrical,
-            "weightingNorm": self.weighting,
-            "gldm_a": self.gldm_a,
-            "voxelArrayShift": self.voxel_array_shift,
-        }
+def as_pyradiomics(setting: Setting) -> dict:
+    flat = {} if setting.flat_axis is None else {"force2D": True, "force2Ddimension": setting.flat_axis}
+    return flat | {
+        "binWidth": setting.bin_width,
+        "binCount": setting.bin_count,
+        "distances": list(setting.distances),
+        "symmetricalGLCM": setting.symmetrical,
+        "weightingNorm": setting.weighting,
+        "gldm_a": setting.gldm_a,
+        "voxelArrayShift": setting.voxel_array_shift,
+    }
 
 
 def ours(image, mask, setting, classes=CLASSES, *, kernel_radius=1, masked=True, init_value=0.0):
@@ -53,7 +42,7 @@ def theirs(image, mask, setting, classes=CLASSES, *, kernel_radius=1, masked=Tru
     logging.getLogger("radiomics").setLevel(logging.CRITICAL)
     windows = {"kernelRadius": kernel_radius, "maskedKernel": masked, "initValue": init_value}
     checks = {"additionalInfo": False, "minimumROIDimensions": 1}
-    oracle = extractor.RadiomicsFeatureExtractor(**setting.as_pyradiomics(), **windows, **checks)
+    oracle = extractor.RadiomicsFeatureExtractor(**as_pyradiomics(setting), **windows, **checks)
     oracle.enabledFeatures = {name: list(names) for name, names in classes.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # means over no direction
