@@ -15,7 +15,8 @@ EDGE_BETWEEN = {frozenset(corners): edge for edge, corners in enumerate(EDGES)}
 MIDPOINTS = np.array([np.mean([CORNERS[corner] for corner in edge], axis=0) for edge in EDGES])  # (12, 3)
 
 # Loops of five edges and more are not flat, so that area and volume depend on how they are cut into triangles. A loop's
-# hubs are the edges that most triangles meet. The cube's 24 rotations carry these seven loops to all others.
+# hubs are the edges that most triangles meet. The cube's 24 rotations carry these seven loops to all others; where
+# several end at one loop, their cuts have the same area and volume for every spacing, so that any of them will do.
 HUBS = {
     (0, 1, 10, 6, 4): (0,),
     (0, 4, 6, 10, 1): (0,),
@@ -25,19 +26,6 @@ HUBS = {
     (0, 1, 10, 2, 3, 8): (8,),
     (0, 4, 5, 1, 2, 11, 3): (11,),
 }
-# Where several rotations end at one loop the hubs with the lowest edges are taken, but pyradiomics 3.0.1 takes these
-# (a difference only where the spacing is unequal), and it cuts the pentagon of pattern 58 unlike all other pentagons.
-OTHER_HUBS = {
-    (0, 1, 10, 6, 7, 8): (1, 7),
-    (0, 2, 10, 5, 7, 8): (2, 5, 8),
-    (0, 4, 7, 11, 10, 1): (1, 4, 11),
-    (0, 9, 5, 7, 11, 2): (2, 7, 9),
-    (1, 3, 11, 6, 4, 9): (3, 6, 9),
-    (1, 5, 4, 8, 11, 2): (2, 5, 8),
-    (1, 9, 4, 7, 11, 2): (9, 11),
-    (2, 10, 5, 4, 8, 3): (3, 5),
-}
-HUB_OF_PENTAGON = {58: (1,)}
 
 
 def loops(pattern: int) -> list[tuple[int, ...]]:
@@ -96,9 +84,8 @@ def _hubs() -> dict[tuple[int, ...], tuple[int, ...]]:
     for edges in _edge_rotations():
         for loop, of_loop in HUBS.items():
             turned = _lowest_first([edges[edge] for edge in loop])
-            turned_hubs = tuple(sorted(edges[edge] for edge in of_loop))
-            hubs[turned] = min(hubs.get(turned, turned_hubs), turned_hubs)
-    return hubs | OTHER_HUBS
+            hubs[turned] = tuple(edges[edge] for edge in of_loop)
+    return hubs
 
 
 def _cut(loop: tuple[int, ...], hubs: tuple[int, ...]) -> list[tuple[int, int, int]]:
@@ -117,39 +104,37 @@ def _fan(loop: tuple[int, ...]) -> list[tuple[int, int, int]]:
     return [(loop[0], loop[k], loop[k + 1]) for k in range(1, len(loop) - 1)]
 
 
-def triangles(pattern: int) -> list[tuple[int, int, int]]:
-    """Return the triangles of a corner pattern in pyradiomics 3.0.1, as triples of cube edges.
+def triangles(pattern: int, *, closed: bool = False) -> list[tuple[int, int, int]]:
+    """Return the triangles of a corner pattern as triples of cube edges.
 
-    A pattern with corner 7 inside is the complement's, turned inside out. So diagonal inside corners are joined there
-    and kept apart elsewhere, and where such cubes meet the mesh has holes.
+    Parameters
+    ----------
+    pattern : int
+        Bit k says whether corner k is inside, 0 to 255.
+    closed : bool
+        One rule for all patterns, which makes every mesh closed. Without it pyradiomics 3.0.1's triangles: where corner
+        7 is inside, those of the complement turned inside out. That joins diagonal inside corners there and keeps them
+        apart elsewhere, and where such cubes meet the mesh has holes.
 
     Examples
     --------
-    >>> triangles(1), triangles(254)
-    ([(0, 8, 3)], [(3, 8, 0)])
+    >>> triangles(1), triangles(254), triangles(254, closed=True)
+    ([(0, 8, 3)], [(3, 8, 0)], [(0, 3, 8)])
     """
-    if pattern > 127:
+    if pattern > 127 and not closed:
         return [triangle[::-1] for triangle in triangles(255 - pattern)]
     found = []
     for loop in loops(pattern):
-        hubs = loop[:1] if len(loop) < 5 else _hubs()[loop]
-        found += _cut(loop, HUB_OF_PENTAGON.get(pattern, hubs) if len(loop) == 5 else hubs)
+        found += _cut(loop, loop[:1] if len(loop) < 5 else _hubs()[loop])
     return found
-
-
-def _closed_triangles(pattern: int) -> list[np.ndarray]:
-    """Triangles (3, 3) round the center of each loop: closed, and the same for mirrored and turned regions."""
-    corners = [MIDPOINTS[list(loop)] for loop in loops(pattern)]
-    return [np.array([points.mean(axis=0), points[k - 1], points[k]]) for points in corners for k in range(len(points))]
 
 
 @lru_cache(maxsize=2)
 def _table(closed: bool) -> tuple[np.ndarray, np.ndarray]:
     """Triangles of all patterns: pattern of each (n,), vertices (n, 3, 3) in voxels from the cube's corner 0."""
-    cut = _closed_triangles if closed else lambda pattern: [MIDPOINTS[list(three)] for three in triangles(pattern)]
-    each = [cut(pattern) for pattern in range(256)]
+    each = [triangles(pattern, closed=closed) for pattern in range(256)]
     patterns = np.repeat(np.arange(256), [len(found) for found in each])
-    return patterns, np.concatenate([np.stack(found) for found in each if found])
+    return patterns, MIDPOINTS[[triangle for found in each for triangle in found]]
 
 
 def mesh_area_and_volume(
@@ -175,8 +160,8 @@ def mesh_area_and_volume(
     -----
     With cube position p and triangle (a, b, c) six times the volume under a triangle is
     det(p + a, p + b, p + c) = det(a, b, c) + p . (a x b + b x c + c x a), so that counting cubes and adding their
-    positions per pattern suffices (IBSI 3.1.1, RNU0, and 3.1.3, C0JK). With holes the volume depends on the origin:
-    pyradiomics' is one voxel before the box.
+    positions per pattern suffices (IBSI 3.1.1, RNU0, and 3.1.3, C0JK). In voxels these are sums of eighths, so that the
+    volume is exact. With holes it depends on the origin, pyradiomics' being one voxel before the box, and can be 0.
 
     References
     ----------
@@ -193,9 +178,10 @@ def mesh_area_and_volume(
     counts = np.zeros((256, 4), np.int64)
     _mesh.cube_counts(mask, counts)
     patterns, vertices = _table(closed)
-    a, b, c = np.moveaxis(vertices * spacing_mm, 1, 0)
-    cubes, places = counts[patterns, 0], counts[patterns, 1:] * spacing_mm
-    vector_area = np.cross(a, b) + np.cross(b, c) + np.cross(c, a)
-    area = cubes @ np.linalg.norm(vector_area, axis=1) / 2
-    volume = (cubes @ np.einsum("ij,ij->i", np.cross(a, b), c) + np.sum(places * vector_area)) / 6
-    return float(area), float(volume)
+    a, b, c = vertices.transpose(1, 0, 2)
+    cubes, places = counts[patterns, 0], counts[patterns, 1:]
+    doubled_areas = np.cross(b - a, c - a)  # vectors, in voxels
+    volume = np.sum(cubes * np.sum(np.cross(a, b) * c, axis=1)) + np.sum(places * doubled_areas)
+    z, y, x = spacing_mm
+    area = cubes @ np.linalg.norm(doubled_areas * (y * x, z * x, z * y), axis=1) / 2
+    return float(area), float(volume / 6 * (z * y * x))

@@ -58,7 +58,8 @@ def principal_variances(mask: np.ndarray, spacing_mm: tuple[float, float, float]
     Notes
     -----
     The variances of flat and of straight regions are 0 but for rounding, and axis lengths are their roots, where 1e-17
-    becomes 3e-9. So the arithmetic is pyradiomics', step by step, down to the order of the sums.
+    becomes 3e-9. So the arithmetic is pyradiomics', step by step, down to the order of the sums. The one exception:
+    where rounding leaves two variances with imaginary parts, which pyradiomics passes on, the real parts are taken.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def principal_variances(mask: np.ndarray, spacing_mm: tuple[float, float, float]
     places = places[3 - n_axes :]
     places -= places.mean(axis=1, keepdims=True)
     places /= np.sqrt(places.shape[1])
-    variances = np.linalg.eigvals(np.dot(places.copy(), places.T))
+    variances = np.linalg.eigvals(np.dot(places.copy(), places.T)).real
     variances[(variances < 0) & (variances > -1e-10)] = 0
     return np.sort(variances)
 
@@ -117,7 +118,7 @@ class Body:
     ----------
     region : Region
     ibsi : bool
-        A closed mesh.
+        A closed mesh, and axes from sample variances.
     """
 
     def __init__(self, region: Region, *, ibsi: bool):
@@ -145,8 +146,10 @@ class Body:
 
     @cached_property
     def variances(self) -> np.ndarray:
-        """Principal variances in mm^2, ascending."""
-        return principal_variances(self.region.mask, self.region.spacing_mm)
+        """Principal variances in mm^2, ascending; IBSI's reference values are those of a sample (n - 1)."""
+        variances = principal_variances(self.region.mask, self.region.spacing_mm)
+        n_voxels = self.region.n_voxels
+        return variances * (n_voxels / (n_voxels - 1)) if self._ibsi and n_voxels > 1 else variances
 
     def voxel_volume(self) -> float:
         """Voxels counted, in mm^3 (IBSI YEKZ)."""
@@ -193,8 +196,8 @@ def features(region: Region, names: Sequence[str], *, ibsi: bool = False) -> dic
     names : sequence of str
         Of ``FEATURES`` and ``DEPRECATED``.
     ibsi : bool
-        Area, volume and what follows from them from a closed mesh; pyradiomics 3.0.1's has holes where voxels touch
-        diagonally, and depends on the direction in which the volume is stored.
+        Area, volume and what follows from them of a closed mesh (pyradiomics 3.0.1's has holes where voxels touch
+        diagonally, and depends on the direction in which the volume is stored), and axis lengths of sample variances.
 
     Notes
     -----
