@@ -1,0 +1,111 @@
+"""Voxel-wise feature maps of one image and mask, as files that lie over the image in any viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radiofuse.errors import RequestError
+from radiofuse.imaging import read_pair
+from radiofuse.imaging.write_like import write_like
+from radiofuse.radiomics.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from radiofuse.extract.radiomics import MaskLabel
+    from radiofuse.radiomics.parameters import Plan
+    from radiofuse.radiomics.preprocessing import Prepared
+
+
+def write_voxel_maps(
+    image: str | Path,
+    mask: str | Path,
+    settings: str | Path | Mapping[str, Any] | Settings,
+    out: str | Path,
+    *,
+    label: MaskLabel = "any",
+) -> list[Path]:
+    """Write one map per image type and feature: at every voxel of the region, the feature of the window round it.
+
+    Parameters
+    ----------
+    image, mask : path
+        Two files of one grid.
+    settings : str, Path, mapping or Settings
+        As for ``RadiomicsExtractor``. ``kernelRadius``, ``maskedKernel`` and ``initValue`` of a parameter file's
+        ``voxelSetting`` hold; shape has no maps.
+    out : path
+        Folder of the maps; made if it is not there.
+    label : "any", int or list of int, default="any"
+        Which mask values are the region.
+
+    Returns
+    -------
+    list of Path
+        Files named as pyradiomics names the maps, ``original_glcm_Idm.nii.gz``, in pyradiomics' order.
+
+    Raises
+    ------
+    ImageError
+        If image, mask or region is unusable; ``code`` says why.
+    RequestError
+        If the settings are wrong, resample or crop the image, or ask for IBSI's conventions.
+
+    Notes
+    -----
+    Maps have the whole grid of the image, ``initValue`` outside the region, so that they lie over it in a viewer;
+    pyradiomics' own end ``kernelRadius`` voxels round the region. Values are those of
+    `radiofuse.radiomics.voxel_maps.voxel_maps`, whose notes tell where pyradiomics' differ.
+    """
+    from radiofuse.radiomics.parameters import resolve
+    from radiofuse.radiomics.preprocessing import prepare
+
+    settings = read_settings(settings)
+    plan = resolve(settings)
+    _check(plan)
+    pair = read_pair(image, mask, label=label)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, voxels in _maps(prepare(pair.image, pair.roi, plan), plan, settings.wavelet_subbands):
+        written.append(folder / f"{name}.nii.gz")
+        write_like(written[-1], voxels, pair.image)
+    return written
+
+
+def _check(plan: Plan) -> None:
+    if plan.ibsi:
+        raise RequestError("Voxel maps follow pyradiomics' conventions only. Leave ibsi out of the settings.")
+    if plan.preprocessing.resampled_spacing_mm is not None or plan.preprocessing.pre_crop:
+        raise RequestError(
+            "Voxel maps lie on the image's own grid, which resampledPixelSpacing and preCrop change. Leave them out, "
+            "or resample image and mask beforehand."
+        )
+
+
+def _maps(prepared: Prepared, plan: Plan, kept_subbands: tuple[str, ...] | None) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and voxels, shape (z, y, x) of the image, of every map."""
+    from radiofuse.radiomics.image_types import Source, filtered
+    from radiofuse.radiomics.voxel_maps import padded_box, voxel_maps
+
+    windows = plan.voxel_wise
+    box = padded_box(prepared.region, windows.kernel_radius)
+    source = Source(prepared.array, prepared.spacing_mm, prepared.region, box, kept_subbands)
+    for image_type in plan.image_types:
+        for image_name, values in filtered(source, image_type):
+            maps = voxel_maps(
+                values,
+                prepared.region,
+                plan.classes,
+                setting=image_type.texture,
+                kernel_radius=windows.kernel_radius,
+                masked=windows.masked,
+                init_value=windows.init_value,
+                image_type=image_name,
+            )
+            for feature, voxels in maps.items():
+                whole = np.full(prepared.array.shape, windows.init_value, float)
+                whole[box] = voxels
+                yield f"{image_name}_{feature}", whole

@@ -1,0 +1,40 @@
+"""Writing a volume where an image lies, so that viewers show the one over the other."""
+
+from __future__ import annotations
+
+import gzip
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radiofuse.aside import write_aside
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+ITK_TO_NIFTI = np.array([[-1.0], [-1.0], [1.0]])  # x to the left and y to the back; NIfTI: to the right, to the front
+
+
+def write_like(path: str | PathLike[str], voxels: np.ndarray, image: sitk.Image) -> None:
+    """Write a volume as ``.nii.gz`` with the spacing, origin and axes of an image, aside first and then renamed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Ends in ``.nii.gz``.
+    voxels : ndarray of shape (z, y, x)
+        As many as the image has.
+    image : SimpleITK.Image
+        3-D; its voxels are not read.
+    """
+    from nibabel import Nifti1Image
+
+    affine = np.eye(4)
+    affine[:3, :3] = ITK_TO_NIFTI * np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = ITK_TO_NIFTI[:, 0] * image.GetOrigin()
+    placed = Nifti1Image(voxels.T, affine)
+    placed.header.set_xyzt_units("mm")
+    with write_aside(Path(path)) as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
+        packed.write(placed.to_bytes())

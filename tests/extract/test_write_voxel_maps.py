@@ -1,0 +1,87 @@
+"""Files of voxel-wise maps: their names, their place and pyradiomics' values."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.voxel_maps import write_voxel_maps
+
+SETTINGS = {
+    "imageType": {"Original": {}, "Wavelet": {}},
+    "featureClass": {"shape": [], "firstorder": ["Mean"], "glcm": ["Idm", "JointEntropy"], "ngtdm": ["Contrast"]},
+    "setting": {"binWidth": 12},
+    "voxelSetting": {"kernelRadius": 1, "maskedKernel": False, "initValue": -1},
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """An image that is turned and lies off the origin, and its mask."""
+    rng = np.random.default_rng(0)
+    voxels, inside = rng.normal(100, 30, (9, 11, 10)).astype(np.float32), np.zeros((9, 11, 10), np.uint8)
+    inside[2:6, 0:5, 3:9] = rng.random((4, 5, 6)) < 0.8
+    paths = []
+    for name, array in (("image", voxels), ("mask", inside)):
+        volume = sitk.GetImageFromArray(array)
+        volume.SetSpacing((0.8, 0.9, 2.5))
+        volume.SetOrigin((-31.0, 12.5, 7.0))
+        volume.SetDirection((0, -1, 0, 1, 0, 0, 0, 0, 1))
+        paths.append(tmp_path / f"{name}.nii.gz")
+        sitk.WriteImage(volume, str(paths[-1]))
+    return paths
+
+
+def test_maps_are_pyradiomics_maps_on_the_whole_grid(files, tmp_path):
+    featureextractor = pytest.importorskip("radiomics.featureextractor")
+    logging.getLogger("radiomics").setLevel(logging.CRITICAL)
+    oracle = featureextractor.RadiomicsFeatureExtractor(SETTINGS)
+    oracle.settings["additionalInfo"] = False
+    theirs = oracle.execute(*map(str, files), voxelBased=True)
+    written = write_voxel_maps(*files, SETTINGS, tmp_path / "maps", label=1)
+    assert [path.name for path in written] == [f"{name}.nii.gz" for name in theirs]
+    for path, (name, expected) in zip(written, theirs.items(), strict=True):
+        found = sitk.ReadImage(str(path))
+        first = found.TransformPhysicalPointToIndex(expected.GetOrigin())
+        part = sitk.RegionOfInterest(found, expected.GetSize(), first)
+        np.testing.assert_allclose(
+            sitk.GetArrayFromImage(part), sitk.GetArrayFromImage(expected), rtol=1e-9, err_msg=name
+        )
+
+
+def test_maps_lie_over_the_image(files, tmp_path):
+    image = sitk.ReadImage(str(files[0]))
+    named = SETTINGS | {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean"]}}
+    (path,) = write_voxel_maps(*files, named, tmp_path)
+    found = sitk.ReadImage(str(path))
+    assert path.name == "original_firstorder_Mean.nii.gz"
+    assert found.GetSize() == image.GetSize()
+    for geometry in ("GetSpacing", "GetOrigin", "GetDirection"):
+        assert getattr(found, geometry)() == pytest.approx(getattr(image, geometry)(), abs=1e-6)
+    outside = sitk.GetArrayFromImage(found)[sitk.GetArrayFromImage(sitk.ReadImage(str(files[1]))) == 0]
+    assert (outside == -1).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"setting": {"resampledPixelSpacing": [1, 1, 1], "interpolator": "sitkLinear"}},
+        {"setting": {"preCrop": True}},
+        {"radiofuse": {"ibsi": True}},
+    ],
+    ids=["resampled", "cropped", "ibsi"],
+)
+def test_settings_that_maps_cannot_follow_are_refused(files, tmp_path, changes):
+    with pytest.raises(RequestError, match="Leave"):
+        write_voxel_maps(*files, SETTINGS | changes, tmp_path / "maps")
+    assert not (tmp_path / "maps").exists()
+
+
+def test_a_label_that_is_not_there_is_named(files, tmp_path):
+    with pytest.raises(ImageError, match="label 3"):
+        write_voxel_maps(*files, SETTINGS, tmp_path / "maps", label=3)
+    assert not (tmp_path / "maps").exists()
