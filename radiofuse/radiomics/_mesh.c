@@ -164,6 +164,8 @@ typedef struct {
 
 static int append(Points *list, const Point *points, size_t n)
 {
+    if (n == 0)
+        return 0;
     if (list->n + n > list->room) {
         size_t room = 2 * list->room + n + 64;
         Point *grown = realloc(list->points, room * sizeof(Point));
@@ -385,8 +387,8 @@ static int keep_hulls_across(Points *list, int axis, int row, int column, Py_ssi
         for (Py_ssize_t plane = 0; plane < n_planes; plane++) {
             size_t begin = start[plane];
             size_t left = keep_hull(sorted + begin, start[plane + 1] - begin, row, column, chain, corner);
-            memcpy(list->points + kept, sorted + begin, left * sizeof(Point));
-            kept += left;
+            for (size_t k = 0; k < left; k++)
+                list->points[kept++] = sorted[begin + k];
         }
         list->n = kept;
     }
