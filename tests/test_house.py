@@ -41,11 +41,23 @@ HEAVY_ROOMS = {
     "torch": {"deep"},
     "safetensors": {"deep"},
     "xgboost": {"classify"},
+    "distributed": {"extract"},
     "pyarrow": {"store"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
 }
-SLOW_TO_LOAD = ("SimpleITK", "matplotlib", "nibabel", "pandas", "pyarrow", "scipy", "sklearn", "torch", "xgboost")
+SLOW_TO_LOAD = (
+    "SimpleITK",
+    "distributed",
+    "matplotlib",
+    "nibabel",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "torch",
+    "xgboost",
+)
 
 PUBLIC = {
     "read_cohort",

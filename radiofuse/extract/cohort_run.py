@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from socket import gethostname
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 
 from radiofuse import columns
 from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import RoiPair, file_sha256, read_pair
 from radiofuse.store import Block, FeatureStore, Record, content_key
@@ -76,6 +78,7 @@ def extract_cohort(
     store: FeatureStore,
     *,
     jobs: int = 1,
+    cluster: str | None = None,
     retry_failed: bool = False,
     on_hashed: Progress | None = None,
     on_done: Progress | None = None,
@@ -91,7 +94,9 @@ def extract_cohort(
     store : FeatureStore
         Each finished vector goes there at once; failures too, so that they are not tried again.
     jobs : int, default=1
-        Child processes.
+        Child processes; with a cluster, threads that fingerprint.
+    cluster : str, optional
+        Address of a Dask scheduler whose workers see the same files and do the work instead of children.
     retry_failed : bool, default=False
         Try again what failed in an earlier run.
     on_hashed, on_done : callable, optional
@@ -104,7 +109,7 @@ def extract_cohort(
     Raises
     ------
     RequestError
-        If the cohort has no image column.
+        If the cohort has no image column, or the cluster cannot be used.
     StoreError
         If the store cannot be written.
     """
@@ -117,7 +122,8 @@ def extract_cohort(
     present = [key for key in keys.values() if key]
     missing = set(store.missing(block, present, retry_failed=retry_failed))
     todo = _first_with_each_key(tasks, keys, missing)
-    _compute(todo, keys, extractor, store.writer(block), jobs, on_done)
+    results = _results(extractor, todo, jobs, cluster)
+    _compute(results, len(todo), keys, store.writer(block), on_done)
     return Extraction(block, keys, _failures(store, block, tasks, keys, digests), len(todo), len(present) - len(todo))
 
 
@@ -167,16 +173,22 @@ def _first_with_each_key(tasks: list[Task], keys: dict, missing: set[str]) -> li
     return list(chosen.values())
 
 
-def _compute(todo: list[Task], keys: dict, extractor: Extractor, writer, jobs: int, on_done: Progress | None) -> None:
+def _results(extractor: Extractor, todo: list[Task], jobs: int, cluster: str | None) -> Iterator[tuple[Task, object]]:
+    if cluster is None:
+        return run_in_children(extract_task, extractor, todo, jobs=jobs)
+    return run_on_cluster(extract_on_worker, (extractor, extractor.block().name), todo, address=cluster)
+
+
+def _compute(results: Iterator[tuple[Task, object]], total: int, keys: dict, writer, on_done: Progress | None) -> None:
     noted: list[str] = []
     with writer:
-        for done, (task, result) in enumerate(run_in_children(extract_task, extractor, todo, jobs=jobs), start=1):
+        for done, (task, result) in enumerate(results, start=1):
             outcome = _DIED if result is WORKER_DIED else result
             keys[task.sample_id, task.modality] = outcome.key or keys[task.sample_id, task.modality]
             writer.add(_record(task, keys[task.sample_id, task.modality], outcome))
             noted += [f"{task.name}: {note}" for note in outcome.notes]
             if on_done:
-                on_done(done, len(todo))
+                on_done(done, total)
     _log_notes(noted)
 
 
@@ -205,7 +217,7 @@ class Outcome:
 _DIED = Outcome(
     0.0,
     code="worker_died",
-    message="The process that worked on it died twice: out of memory, or a crash in compiled code. "
+    message="The processes that worked on it died, one after the other: out of memory, or a crash in compiled code. "
     "Look at image and mask, then run again with --retry-failed.",
 )
 
@@ -221,6 +233,24 @@ def extract_task(extractor: Extractor, task: Task) -> Outcome:
     key = content_key(extractor.block(), pair.image_sha256, pair.mask_sha256, task.label)
     seconds = time.perf_counter() - started
     return Outcome(seconds, values, key, pair.image_sha256, pair.mask_sha256, notes=pair.notes)
+
+
+UNSEEN = {"file_missing", "file_unreadable"}
+
+
+def extract_on_worker(shared: tuple[Extractor, str], task: Task) -> Outcome:
+    """Do what ``extract_task`` does on a machine that may have other libraries and other folders."""
+    extractor, block_name = shared
+    if extractor.block().name != block_name:
+        raise RequestError(
+            f"{gethostname()} would compute {extractor.block().name} where {block_name} was asked for: its libraries "
+            "have other versions. Install the same radiofuse and libraries on every worker."
+        )
+    outcome = extract_task(extractor, task)
+    if outcome.code not in UNSEEN:
+        return outcome
+    where = f"Files are read on the cluster's workers, and {gethostname()} does not see this one. Mount its folder "
+    return replace(outcome, message=f"{outcome.message} {where}there under the same path, and pass --retry-failed.")
 
 
 def _record(task: Task, key: str, outcome: Outcome) -> Record:
