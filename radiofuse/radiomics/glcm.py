@@ -1,0 +1,111 @@
+"""Features of the grey level co-occurrence matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from radiofuse.radiomics import _glcm
+
+FEATURES = (
+    "Autocorrelation",
+    "ClusterProminence",
+    "ClusterShade",
+    "ClusterTendency",
+    "Contrast",
+    "Correlation",
+    "DifferenceAverage",
+    "DifferenceEntropy",
+    "DifferenceVariance",
+    "Id",
+    "Idm",
+    "Idmn",
+    "Idn",
+    "Imc1",
+    "Imc2",
+    "InverseVariance",
+    "JointAverage",
+    "JointEnergy",
+    "JointEntropy",
+    "MCC",
+    "MaximumProbability",
+    "SumAverage",
+    "SumEntropy",
+    "SumSquares",
+)
+EPS = float(np.spacing(1.0))  # pyradiomics adds it inside logarithms and to divisors
+
+# Squared norm of a step in mm, shape (n_offsets, 3) to (n_offsets,)
+SQUARED_NORMS = {
+    "euclidean": lambda steps_mm: (steps_mm**2).sum(axis=1),
+    "infinity": lambda steps_mm: steps_mm.max(axis=1) ** 2,
+    "manhattan": lambda steps_mm: steps_mm.sum(axis=1) ** 2,
+    "no_weighting": lambda steps_mm: np.zeros(len(steps_mm)),
+}
+
+
+def features(
+    glcm: np.ndarray,
+    names: Sequence[str],
+    *,
+    offsets: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    symmetrical: bool = True,
+    weighting: str | None = None,
+    ibsi: bool = False,
+) -> dict[str, float]:
+    """Return features of co-occurrence matrices: means over the directions, or of one weighted matrix.
+
+    Parameters
+    ----------
+    glcm : ndarray of int32, shape (n_offsets, n_levels, n_levels)
+        From `neighbours.neighbour_matrices`; the last level must be the highest that occurs.
+    names : sequence of str
+        Of ``FEATURES``.
+    offsets : ndarray of int, shape (n_offsets, 3)
+        The directions, as steps (z, y, x).
+    spacing_mm : tuple of float
+        Distance between voxel centers along z, y, x.
+    symmetrical : bool
+        Count every pair in both orders.
+    weighting : {"euclidean", "infinity", "manhattan", "no_weighting"} or None
+        Sum the matrices, each times exp(-d^2) of its step's length d in mm, and describe the sum.
+    ibsi : bool
+        Exact logarithms and quotients, without pyradiomics' epsilon.
+
+    Notes
+    -----
+    Directions without pairs are left out of the means; where no direction has any, the features are NaN, as in
+    pyradiomics. A flat region (one level) has Correlation, MCC and the inverse differences 1, and 0 of every entropy,
+    difference and cluster feature.
+    Where a direction's levels are independent of their neighbors', Imc2 and MCC are 0 in it; pyradiomics leaves them
+    to rounding: some 1e-8, or NaN, which takes that direction out of the mean.
+
+    References
+    ----------
+    Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314; IBSI section 3.6 (LFYI).
+
+    Examples
+    --------
+    >>> pairs, along_x = np.array([[[2, 1], [0, 1]]], np.int32), np.array([[0, 0, 1]])
+    >>> features(pairs, ["Contrast", "JointAverage"], offsets=along_x, spacing_mm=(1, 1, 1))
+    {'Contrast': 0.25, 'JointAverage': 1.375}
+    """
+    weights = None if weighting is None else _weights(weighting, offsets, spacing_mm)
+    values = np.empty((len(glcm) if weights is None else 1, len(FEATURES)))
+    _glcm.features_of_directions(glcm, weights, symmetrical, 0.0 if ibsi else EPS, "MCC" in names, values)
+    values = values[~np.isnan(values[:, 0])]
+    if not len(values):
+        return {name: 1.0 if name == "MCC" and _is_flat_without_pairs(glcm, weights) else np.nan for name in names}
+    means = dict(zip(FEATURES, values.mean(axis=0).tolist(), strict=True))
+    return {name: means[name] for name in names}
+
+
+def _weights(weighting: str, offsets: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    return np.exp(-SQUARED_NORMS[weighting](np.abs(offsets) * np.array(spacing_mm, float)))
+
+
+def _is_flat_without_pairs(glcm: np.ndarray, weights: np.ndarray | None) -> bool:
+    """Return whether pyradiomics' MCC is 1: one level, and no single empty matrix left to refuse."""
+    return glcm.shape[1] == 1 and weights is None and len(glcm) != 1
