@@ -10,11 +10,14 @@ _HOME = {
     "EmbeddingExtractor": "embeddings",
     "Extraction": "cohort_run",
     "Features": "table",
+    "PerturbedCohort": "perturbation",
+    "PerturbedExtractor": "perturbation",
     "RadiomicsExtractor": "radiomics",
     "collect_crops": "crops",
     "add_crops": "table",
     "collect_features": "table",
     "extract_cohort": "cohort_run",
+    "extract_perturbed": "perturbation",
     "has_images": "table",
 }
 __all__ = sorted(_HOME)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +11,8 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
+
+GOOD_ICC = 0.75  # Koo and Li 2016, J Chiropr Med 15:155-163: good reliability from here on
 
 app = _cli.command_app(__doc__)
 
@@ -25,6 +29,19 @@ def main(
     backend: Annotated[str, typer.Option(help="The radiomics engine.")] = "pyradiomics",
     store: Annotated[Path, typer.Option(help="Feature store.")] = Path("feature_store"),
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Dask scheduler, as tcp://host:8786: its workers, which see the same files, do it."
+        ),
+    ] = None,
+    perturb: Annotated[
+        int | None, typer.Option(min=2, help="Measure each feature's reproducibility under so many small changes.")
+    ] = None,
+    perturb_out: Annotated[
+        Path, typer.Option(help="Where the table of reproducibility goes: an ICC per modality and feature.")
+    ] = Path("reproducibility.csv"),
+    seed: Annotated[int, typer.Option(min=0, help="Of the small changes.")] = 0,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
     failures: Annotated[Path, typer.Option(help="Where the table of failures goes.")] = Path("failures.csv"),
 ) -> None:
@@ -32,9 +49,13 @@ def main(
     if (cohort is None) == (recipe is None):
         raise RequestError("Pass either a cohort table or --recipe.")
     table, extractor = _from_recipe(recipe) if recipe else _from_options(cohort, settings, label, backend)
-    extraction = _run(table, extractor, store, jobs, retry_failed)
-    _report(extraction, failures)
-    raise typer.Exit(_cli.INPUT if len(extraction.failures) else _cli.DONE)
+    options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
+    failed = _extract(table, extractor, store, options)
+    if perturb:
+        failed = _perturb(failed, table, extractor, store, perturb, seed, perturb_out, options)
+    if len(failed):
+        _list(failed, failures)
+    raise typer.Exit(_cli.INPUT if len(failed) else _cli.DONE)
 
 
 def _from_options(cohort: Path, settings: str, label: str | None, backend: str) -> tuple[Any, Any]:
@@ -69,36 +90,57 @@ def parse_label(text: str | None) -> str | int | list[int] | None:
     return values[0] if len(values) == 1 else values
 
 
-def _run(table: Any, extractor: Any, store: Path, jobs: int, retry_failed: bool) -> Any:
+def _extract(table: Any, extractor: Any, store: Path, options: dict[str, Any]) -> Any:
+    """Extract, print the counts, and return the table of failures."""
     from radiofuse.extract import extract_cohort
     from radiofuse.store import FeatureStore
 
-    with (
-        _cli.progress("Fingerprinting", "files") as on_hashed,
-        _cli.progress("Extracting", "vectors") as on_done,
-    ):
-        return extract_cohort(
-            table,
-            extractor,
-            FeatureStore(store),
-            jobs=jobs,
-            retry_failed=retry_failed,
-            on_hashed=on_hashed,
-            on_done=on_done,
-        )
+    extraction = _watched("Extracting", partial(extract_cohort, table, extractor, FeatureStore(store), **options))
+    print(_counts(extraction))
+    print(f"Block: {extraction.block.name} ({len(extraction.block.feature_names)} features)")
+    return extraction.failures
 
 
-def _report(extraction: Any, path: Path) -> None:
-    from radiofuse.findings import list_failures
+def _perturb(
+    failed: Any, table: Any, extractor: Any, store: Path, n: int, seed: int, path: Path, options: dict[str, Any]
+) -> Any:
+    """Extract under perturbations, write and print the ICCs, and return all failures."""
+    import pandas as pd
 
-    print(
+    from radiofuse.evaluate import reproducibility_table
+    from radiofuse.extract import extract_perturbed
+    from radiofuse.store import FeatureStore
+
+    work = partial(extract_perturbed, table, extractor, FeatureStore(store), n, seed=seed, **options)
+    perturbed = _watched("Perturbing", work)
+    iccs = reproducibility_table(perturbed.values, perturbed.feature_names)
+    _cli.write_aside(path, lambda file: iccs.to_csv(file, index=False))
+    print(f"Under {n} perturbations: {_counts(perturbed.extraction)}")
+    for modality, rows in iccs.groupby("modality", sort=False):
+        good = int((rows["icc"] >= GOOD_ICC).sum())
+        n_patients = rows["n_patients"].iloc[0]
+        print(f"{modality}: {good} of {len(rows)} features with an ICC of {GOOD_ICC} or more ({n_patients} patients)")
+    print(f"Table of reproducibility: {path}")
+    return pd.concat([failed, perturbed.extraction.failures]).drop_duplicates(ignore_index=True)
+
+
+def _watched(label: str, work: Callable[..., Any]) -> Any:
+    with _cli.progress("Fingerprinting", "files") as on_hashed, _cli.progress(label, "vectors") as on_done:
+        return work(on_hashed=on_hashed, on_done=on_done)
+
+
+def _counts(extraction: Any) -> str:
+    return (
         f"{extraction.n_computed} computed, {extraction.n_stored} found in the store, {len(extraction.failures)} failed"
     )
-    print(f"Block: {extraction.block.name} ({len(extraction.block.feature_names)} features)")
-    if len(extraction.failures):
-        _cli.say(list_failures(extraction.failures))
-        _cli.write_aside(path, lambda file: extraction.failures.to_csv(file, index=False))
-        _cli.say(f"Table of failures: {path}")
+
+
+def _list(failed: Any, path: Path) -> None:
+    from radiofuse.findings import list_failures
+
+    _cli.say(list_failures(failed))
+    _cli.write_aside(path, lambda file: failed.to_csv(file, index=False))
+    _cli.say(f"Table of failures: {path}")
 
 
 if __name__ == "__main__":
