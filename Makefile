@@ -19,21 +19,27 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# pyradiomics 3.0.1 compiles only beside an installed numpy and, from Python 3.12 on, with the shim.
-$(VENV)/.pyradiomics: constraints.txt build_shims/sitecustomize.py
+$(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "radiofuse needs Python 3.11, 3.12 or 3.13; this is %d.%d. Pass another: make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) numpy setuptools wheel
+	@touch $@
+
+KERNELS := $(wildcard radiofuse/radiomics/*.[ch])
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt $(KERNELS)
+	$(PIP) -e ".[report]"
+	@touch $@
+
+# The reference that the engine is held against. pyradiomics 3.0.1 compiles only beside an installed numpy
+# and, from Python 3.12 on, with the shim.
+$(VENV)/.pyradiomics: $(VENV)/.demo build_shims/sitecustomize.py
+	$(PIP) setuptools wheel
 	PYTHONPATH=$(CURDIR)/build_shims $(PIP) --no-build-isolation pyradiomics==3.0.1
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.pyradiomics pyproject.toml
-	$(PIP) -e ".[radiomics,report]"
-	@touch $@
-
-$(VENV)/.test: $(VENV)/.demo
-	$(PIP) -e ".[radiomics,report,boost,deep,dev]"
+$(VENV)/.test: $(VENV)/.pyradiomics
+	$(PIP) -e ".[radiomics,report,boost,deep,dask,dev]"
 	@touch $@
 
 clean:
-	rm -rf $(VENV) out build
+	rm -rf $(VENV) out build radiofuse/radiomics/*.so

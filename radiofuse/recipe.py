@@ -70,7 +70,7 @@ class Radiomics(_Part):
     """How images become features."""
 
     settings: str = "default"  # "none": no radiomics
-    backend: str = "pyradiomics"
+    backend: str = "radiofuse"
 
 
 class Step(_Part):

@@ -26,7 +26,7 @@ def main(
         str, typer.Option(help="Preset (default, shi2023) or a pyradiomics parameter file.")
     ] = "default",
     label: Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")] = None,
-    backend: Annotated[str, typer.Option(help="The radiomics engine.")] = "pyradiomics",
+    backend: Annotated[str, typer.Option(help="The radiomics engine.")] = "radiofuse",
     store: Annotated[Path, typer.Option(help="Feature store.")] = Path("feature_store"),
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     dask: Annotated[

@@ -30,7 +30,7 @@ class RadiomicsExtractor:
     label : "any", int or list of int, optional
         Which mask values are the region: every non-zero one, one value, or the union of several.
         Left out, the parameter file's own ``label`` holds, else ``"any"``.
-    backend : str, default="pyradiomics"
+    backend : str, default="radiofuse"
         The engine: a key of ``radiofuse.radiomics.BACKENDS`` or ``package.module:Class``.
 
     Examples
@@ -45,7 +45,7 @@ class RadiomicsExtractor:
         settings: str | Path | Mapping[str, Any] | Settings = "default",
         *,
         label: MaskLabel | None = None,
-        backend: str = "pyradiomics",
+        backend: str = "radiofuse",
     ):
         self.settings = read_settings(settings)
         named = self.settings.label if self.settings.label is not None else "any"

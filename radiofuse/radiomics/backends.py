@@ -18,13 +18,19 @@ def _pyradiomics(settings: Settings) -> Any:
         if error.name != "radiomics":
             raise
         raise RequestError(
-            "Radiomic features need pyradiomics, which is not installed. `make demo` sets it up; "
-            "by hand, follow 'Installing by hand' in README.md."
+            "The back end pyradiomics is not installed. Leave the back end out: radiofuse's own engine computes the "
+            "same features; or follow 'Installing by hand' in README.md."
         ) from None
     return PyradiomicsBackend(settings)
 
 
-BACKENDS = {"pyradiomics": _pyradiomics}
+def _radiofuse(settings: Settings) -> Any:
+    from radiofuse.radiomics.engine import Engine
+
+    return Engine(settings)
+
+
+BACKENDS = {"radiofuse": _radiofuse, "pyradiomics": _pyradiomics}
 METHODS = ("feature_names", "compute", "versions")
 
 

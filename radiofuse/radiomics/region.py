@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +45,30 @@ class Region:
         box = tuple(_extent(inside, axis) for axis in range(3))
         mask = np.ascontiguousarray(inside[box]).view(np.uint8)
         return cls(mask, tuple(side.start for side in box), inside.shape, tuple(map(float, spacing_mm)))
+
+    @classmethod
+    def around(cls, regions: Sequence[Region]) -> Region:
+        """Return the region of all the voxels of several regions of one volume."""
+        if len(regions) == 1:
+            return regions[0]
+        start = tuple(min(firsts) for firsts in zip(*(region.start for region in regions), strict=True))
+        stops = zip(*([side.stop for side in region.box] for region in regions), strict=True)
+        mask = np.zeros([max(stop) - first for stop, first in zip(stops, start, strict=True)], np.uint8)
+        together = cls(mask, start, regions[0].volume_shape, regions[0].spacing_mm)
+        for region in regions:
+            mask[region.within(together)] |= region.mask
+        return together
+
+    def within(self, other: Region) -> tuple[slice, slice, slice]:
+        """Return this box as an index into the box of another region."""
+        firsts = [own - its for own, its in zip(self.start, other.start, strict=True)]
+        return tuple(slice(first, first + size) for first, size in zip(firsts, self.shape, strict=True))
+
+    def digest(self) -> bytes:
+        """Return a fingerprint of the form and spacing; where the region lies is not part of it."""
+        told = hashlib.blake2b(repr((self.shape, self.spacing_mm)).encode(), digest_size=16)
+        told.update(self.mask)
+        return told.digest()
 
     @property
     def shape(self) -> tuple[int, int, int]:

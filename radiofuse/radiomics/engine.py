@@ -1,0 +1,146 @@
+"""radiofuse's own engine: pyradiomics' features by name and value, computed only where the region reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import SimpleITK as sitk
+
+from radiofuse.errors import RequestError
+from radiofuse.radiomics import image_types, shape, shape2d
+from radiofuse.radiomics.parameters import ImageType, resolve
+from radiofuse.radiomics.preprocessing import Prepared, prepare
+from radiofuse.radiomics.region import Region
+from radiofuse.radiomics.settings import Settings
+from radiofuse.radiomics.textures import TexturedRegion
+from radiofuse.radiomics.textures import features as class_features
+
+# Raised by hand when a value can change: stored features of an older number are computed again.
+ENGINE_VERSION = 1
+SHAPE_CLASSES = ("shape", "shape2D")
+KEPT_SHAPES = 4
+
+
+class Engine:
+    """Radiomic features of one image and region, or of several regions of one image.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to compute; any pyradiomics parameter set.
+
+    Raises
+    ------
+    RequestError
+        If the settings enable no feature.
+
+    Examples
+    --------
+    >>> import numpy as np, SimpleITK as sitk
+    >>> from radiofuse.radiomics.settings import read_settings
+    >>> noise = np.random.default_rng(0).normal(size=(12, 12, 12))
+    >>> image, roi = sitk.GetImageFromArray(noise), sitk.GetImageFromArray((noise < 1).astype(np.uint8))
+    >>> features = Engine(read_settings("default")).compute(image, roi)
+    >>> len(features), round(features["original_shape_VoxelVolume"])
+    (107, 1439)
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self._plan = resolve(settings)
+        self._shapes: dict[bytes, dict[str, float]] = {}
+        if not self.feature_names():
+            raise RequestError(
+                "The radiomics settings enable no feature; name at least one imageType and featureClass."
+            )
+
+    def feature_names(self) -> list[str]:
+        """Return the names of the features in the order ``compute`` gives them."""
+        shapes = [f"original_{of}_{name}" for of in SHAPE_CLASSES for name in self._plan.classes.get(of, ())]
+        images = [
+            image
+            for image_type in self._plan.image_types
+            for image in image_types.names(image_type, self.settings.wavelet_subbands)
+        ]
+        per_image = [f"{of}_{name}" for of, names in self._texture_classes.items() for name in names]
+        return shapes + [f"{image}_{feature}" for image in images for feature in per_image]
+
+    def compute(self, image: sitk.Image, roi: sitk.Image) -> dict[str, float]:
+        """Return the features of the voxels where ``roi`` is 1.
+
+        Parameters
+        ----------
+        image, roi : SimpleITK.Image
+            A checked pair on one grid; ``roi`` holds 0 and 1.
+
+        Raises
+        ------
+        ImageError
+            If the region or the image cannot carry the features asked for; ``code`` says why.
+        """
+        return self.compute_each(image, [roi])[0]
+
+    def compute_each(self, image: sitk.Image, rois: Sequence[sitk.Image]) -> list[dict[str, float]]:
+        """Return the features of several regions of one image, as ``compute`` would one by one.
+
+        Filters are computed once, in the box that holds all regions, unless the settings resample the image
+        or cut it to the region first: then each region has an image of its own.
+        """
+        prepared = [prepare(image, roi, self._plan) for roi in rois]
+        if len({one.array.shape for one in prepared}) > 1 or self._cuts_to_region:
+            return [self._described([one])[0] for one in prepared]
+        return self._described(prepared)
+
+    def _described(self, prepared: Sequence[Prepared]) -> list[dict[str, float]]:
+        """Return the features of regions that share the first one's image."""
+        found = [self._shape_features(one.shape_region) for one in prepared]
+        around = Region.around([one.region for one in prepared])
+        source = image_types.Source(prepared[0].array, around, self.settings.wavelet_subbands)
+        for image_type in self._plan.image_types:
+            for name, values in image_types.filtered(source, image_type):
+                for features, one in zip(found, prepared, strict=True):
+                    inside = values[one.region.within(around)][one.region.mask.view(bool)]
+                    features |= self._textures(inside, one.region, image_type, name)
+        return found
+
+    def _textures(self, inside: np.ndarray, region: Region, image_type: ImageType, name: str) -> dict[str, float]:
+        classes = self._texture_classes
+        textured = TexturedRegion(inside, region, image_type.texture, tuple(classes), name, self._plan.ibsi)
+        return {f"{name}_{feature}": value for feature, value in class_features(textured, classes).items()}
+
+    def _shape_features(self, region: Region) -> dict[str, float]:
+        """Return the shape features; those of the last regions are kept, for other modalities on the same mask."""
+        key = region.digest()
+        if key not in self._shapes:
+            self._shapes[key] = self._shapes_of(region)
+            if len(self._shapes) > KEPT_SHAPES:
+                del self._shapes[next(iter(self._shapes))]
+        return dict(self._shapes[key])
+
+    def _shapes_of(self, region: Region) -> dict[str, float]:
+        plan, found = self._plan, {}
+        if names := plan.classes.get("shape"):
+            found |= {
+                f"original_shape_{name}": value for name, value in shape.features(region, names, ibsi=plan.ibsi).items()
+            }
+        if names := plan.classes.get("shape2D"):
+            flat = shape2d.features(region, names, flat_axis=plan.preprocessing.force2d_dimension)
+            found |= {f"original_shape2D_{name}": value for name, value in flat.items()}
+        return found
+
+    @property
+    def _cuts_to_region(self) -> bool:
+        return self._plan.preprocessing.pre_crop or self._plan.preprocessing.resampled_spacing_mm is not None
+
+    @property
+    def _texture_classes(self) -> dict[str, tuple[str, ...]]:
+        return {of: names for of, names in self._plan.classes.items() if of not in SHAPE_CLASSES}
+
+    def versions(self) -> dict[str, str]:
+        """Return the engine and the libraries whose version can move a number."""
+        return {
+            "engine": f"radiofuse {ENGINE_VERSION}",
+            "SimpleITK": sitk.Version_VersionString(),
+            "numpy": np.__version__,
+        }

@@ -1,0 +1,138 @@
+"""Image types: from a prepared image, each filtered image's values in a box round the region."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from radiofuse.radiomics import gradient, laplacian_of_gaussian, local_binary_patterns, pointwise, wavelet
+from radiofuse.radiomics.parameters import ImageType
+from radiofuse.radiomics.region import Region
+
+POINTWISE = {"Square": "square", "SquareRoot": "squareroot", "Logarithm": "logarithm", "Exponential": "exponential"}
+Box = tuple[slice, slice, slice]
+Named = Iterator[tuple[str, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What filters read.
+
+    Attributes
+    ----------
+    volume : ndarray, shape (z, y, x)
+        The prepared image.
+    region : Region
+        The voxels whose values are wanted.
+    kept_subbands : collection of str or None
+        The wavelet sub-bands that are wanted; None wants all.
+    """
+
+    volume: np.ndarray
+    region: Region
+    kept_subbands: Collection[str] | None = None
+
+    @property
+    def box(self) -> Box:
+        """The region's box, where values are computed."""
+        return self.region.box
+
+
+def filtered(source: Source, image_type: ImageType) -> Named:
+    """Yield name and values, shape of the box, of every image that an image type stands for."""
+    return FILTERS[image_type.name](source, image_type.options)
+
+
+def names(image_type: ImageType, kept_subbands: Collection[str] | None = None) -> list[str]:
+    """Return the names of the images that an image type stands for, in the order they are made."""
+    options = image_type.options
+    if image_type.name == "Wavelet":
+        return wavelet.names(**_levels(options), flat_axis=_flat_axis(options), keep=kept_subbands)
+    if image_type.name == "LoG":
+        return [laplacian_of_gaussian.name(sigma) for sigma in options.get("sigma", [])]
+    if image_type.name == "LBP3D":
+        return local_binary_patterns.names_3d(options.get("lbp3DLevels", 2))
+    fixed = {"Original": "original", "Gradient": "gradient", "LBP2D": "lbp-2D", **POINTWISE}
+    return [fixed[image_type.name]]
+
+
+def _original(source: Source, options: dict[str, Any]) -> Named:
+    yield "original", source.volume[source.box]
+
+
+def _wavelet(source: Source, options: dict[str, Any]) -> Named:
+    return wavelet.wavelet_in_box(
+        source.volume,
+        source.box,
+        wavelet=options.get("wavelet", "coif1"),
+        **_levels(options),
+        flat_axis=_flat_axis(options),
+        keep=source.kept_subbands,
+    )
+
+
+def _log(source: Source, options: dict[str, Any]) -> Named:
+    for sigma_mm in options.get("sigma", []):
+        values = laplacian_of_gaussian.log_in_box(source.volume, source.region.spacing_mm, sigma_mm, source.box)
+        yield laplacian_of_gaussian.name(sigma_mm), values
+
+
+def _gradient(source: Source, options: dict[str, Any]) -> Named:
+    use_spacing = options.get("gradientUseSpacing", True)
+    yield (
+        "gradient",
+        gradient.gradient_in_box(source.volume, source.region.spacing_mm, source.box, use_spacing=use_spacing),
+    )
+
+
+def _pointwise(name: str):
+    def one(source: Source, options: dict[str, Any]) -> Named:
+        yield name, pointwise.pointwise_in_box(name, source.volume, source.box)
+
+    return one
+
+
+def _lbp2d(source: Source, options: dict[str, Any]) -> Named:
+    yield (
+        "lbp-2D",
+        local_binary_patterns.lbp2d_in_box(
+            source.volume,
+            source.box,
+            axis=options.get("force2Ddimension", 0),
+            radius=options.get("lbp2DRadius", 1),
+            samples=options.get("lbp2DSamples", 8),
+            method=options.get("lbp2DMethod", "uniform"),
+        ),
+    )
+
+
+def _lbp3d(source: Source, options: dict[str, Any]) -> Named:
+    return local_binary_patterns.lbp3d_in_box(
+        source.volume,
+        source.region,
+        levels=options.get("lbp3DLevels", 2),
+        radius=options.get("lbp3DIcosphereRadius", 1),
+        subdivision=options.get("lbp3DIcosphereSubdivision", 1),
+    )
+
+
+def _levels(options: dict[str, Any]) -> dict[str, int]:
+    return {"start_level": options.get("start_level", 0), "level": options.get("level", 1)}
+
+
+def _flat_axis(options: dict[str, Any]) -> int | None:
+    return options.get("force2Ddimension", 0) if options.get("force2D", False) else None
+
+
+FILTERS = {
+    "Original": _original,
+    "Wavelet": _wavelet,
+    "LoG": _log,
+    "Gradient": _gradient,
+    "LBP2D": _lbp2d,
+    "LBP3D": _lbp3d,
+    **{image_type: _pointwise(name) for image_type, name in POINTWISE.items()},
+}

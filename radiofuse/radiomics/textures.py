@@ -1,0 +1,157 @@
+"""Intensity and texture classes of one filtered image: grey levels and matrices once, then each class' formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from radiofuse.errors import ImageError
+from radiofuse.radiomics import firstorder, glcm, gldm, glrlm, glszm, neighbours, ngtdm, runs_and_zones
+from radiofuse.radiomics.discretisation import grey_levels
+from radiofuse.radiomics.parameters import TextureSetting
+from radiofuse.radiomics.region import Region
+
+NEIGHBOUR_CLASSES = ("glcm", "gldm", "ngtdm")
+
+
+@dataclass(frozen=True, eq=False)
+class TexturedRegion:
+    """One filtered image within a region, and what its classes share.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n_voxels,)
+        The filtered image's values in the region, in the order of the box's voxels.
+    region : Region
+    setting : TextureSetting
+    classes : tuple of str
+        The classes that will be asked for: matrices of others are not made.
+    image_name : str
+        ``original``, ``wavelet-LLH``, ...; for messages.
+    ibsi : bool
+        Follow IBSI where pyradiomics departs from it.
+    """
+
+    values: np.ndarray
+    region: Region
+    setting: TextureSetting
+    classes: tuple[str, ...]
+    image_name: str = "original"
+    ibsi: bool = False
+
+    @cached_property
+    def _discretised(self) -> tuple[np.ndarray, int]:
+        levels, n_levels = grey_levels(
+            self.values,
+            bin_width=self.setting.bin_width,
+            bin_count=self.setting.bin_count,
+            ibsi=self.ibsi,
+            lower=self.setting.lower,
+            image_type=self.image_name,
+        )
+        if self.image_name == "original" and self.setting.bin_count is None and n_levels < 2:
+            raise ImageError(
+                "too_few_grey_levels",
+                f"The region's intensities differ by less than one bin of {self.setting.bin_width:g}, so every texture "
+                "is flat. Lower binWidth (z-scored images need about 0.2), set binCount, or set normalize.",
+            )
+        return levels, n_levels
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Grey levels of the values, int32, shape (n_voxels,)."""
+        return self._discretised[0]
+
+    @property
+    def n_levels(self) -> int:
+        """The highest grey level."""
+        return self._discretised[1]
+
+    @cached_property
+    def level_box(self) -> np.ndarray:
+        """Grey levels in the region's box, int32, shape (z, y, x); 0 outside the region."""
+        box = np.zeros(self.region.shape, np.int32)
+        box[self.region.mask.view(bool)] = self.levels
+        return box
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """The neighbors that are looked at, int32, shape (n_offsets, 3)."""
+        return neighbours.offsets(self.region.shape, self.setting.distances, flat_axis=self.setting.flat_axis)
+
+    @cached_property
+    def neighbour_matrices(self) -> neighbours.NeighbourMatrices:
+        want = tuple(name for name in NEIGHBOUR_CLASSES if name in self.classes)
+        return neighbours.neighbour_matrices(
+            self.level_box, self.n_levels, self.offsets, alpha=self.setting.gldm_a, want=want
+        )
+
+
+def features(textured: TexturedRegion, classes: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Return ``<class>_<feature>`` to value for the classes and features asked for."""
+    return {
+        f"{feature_class}_{name}": value
+        for feature_class, names in classes.items()
+        for name, value in CLASSES[feature_class](textured, names).items()
+    }
+
+
+def _firstorder(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    return firstorder.features(
+        textured.values,
+        textured.levels,
+        names,
+        voxel_volume_mm3=float(np.multiply.reduce(textured.region.spacing_mm[::-1])),
+        voxel_array_shift=textured.setting.voxel_array_shift,
+        ibsi=textured.ibsi,
+    )
+
+
+def _glcm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    return glcm.features(
+        textured.neighbour_matrices.glcm,
+        names,
+        offsets=textured.offsets,
+        spacing_mm=textured.region.spacing_mm,
+        symmetrical=textured.setting.symmetrical,
+        weighting=textured.setting.weighting,
+        ibsi=textured.ibsi,
+    )
+
+
+def _gldm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    return gldm.features(textured.neighbour_matrices.gldm, names, ibsi=textured.ibsi)
+
+
+def _ngtdm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    return ngtdm.features(textured.neighbour_matrices.ngtdm, names, ibsi=textured.ibsi)
+
+
+def _glrlm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    offsets = neighbours.offsets(textured.region.shape, (1,), flat_axis=textured.setting.flat_axis)
+    return glrlm.features(
+        runs_and_zones.run_lengths(textured.level_box, textured.n_levels, offsets, ibsi=textured.ibsi),
+        names,
+        offsets=offsets,
+        spacing_mm=textured.region.spacing_mm,
+        weighting=textured.setting.weighting,
+        ibsi=textured.ibsi,
+    )
+
+
+def _glszm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    zones = runs_and_zones.zone_sizes(textured.level_box, textured.n_levels, flat_axis=textured.setting.flat_axis)
+    return glszm.features(zones, names, n_voxels=len(textured.values), ibsi=textured.ibsi)
+
+
+CLASSES = {
+    "firstorder": _firstorder,
+    "glcm": _glcm,
+    "glrlm": _glrlm,
+    "glszm": _glszm,
+    "gldm": _gldm,
+    "ngtdm": _ngtdm,
+}
