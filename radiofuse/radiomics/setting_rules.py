@@ -206,5 +206,14 @@ def deprecated_features(feature_class: str) -> tuple[str, ...]:
     return getattr(_module(feature_class), "DEPRECATED", ())
 
 
+def known_features(feature_class: str) -> tuple[str, ...]:
+    """Return every name that a class' list may hold, withdrawn features included."""
+    return (
+        *feature_names(feature_class),
+        *deprecated_features(feature_class),
+        *WITHDRAWN_FEATURES.get(feature_class, ()),
+    )
+
+
 def _module(feature_class: str) -> Any:
     return import_module(f"radiofuse.radiomics.{feature_class.lower()}")

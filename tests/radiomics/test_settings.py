@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 
 from radiofuse.errors import RequestError
 from radiofuse.radiomics import PRESETS, read_settings
+from radiofuse.radiomics.setting_rules import FEATURE_CLASSES, IMAGE_TYPES, SETTINGS, VOXEL, known_features
 
 EXAMPLE = """
 imageType:
@@ -65,3 +70,131 @@ def test_contradictions_and_strange_files_are_refused(tmp_path, content, expecte
 def test_an_unknown_name_lists_the_presets():
     with pytest.raises(RequestError, match="Choose from default, shi2023"):
         read_settings("shi2032")
+
+
+def test_json_means_the_same_as_yaml(tmp_path):
+    parameters = {"imageType": {"LoG": {"sigma": [1, 3], "binWidth": 10}}, "setting": {"binWidth": 5}}
+    (tmp_path / "a.json").write_text(json.dumps(parameters))
+    assert read_settings(tmp_path / "a.json").identity() == read_settings(parameters).identity()
+
+
+def test_ibsi_is_a_key_of_ours_and_part_of_the_identity():
+    plain, ibsi = read_settings({"setting": {}}), read_settings({"setting": {}, "radiofuse": {"ibsi": True}})
+    assert (plain.ibsi, ibsi.ibsi) == (False, True)
+    assert "ibsi" not in plain.identity()
+    assert ibsi.identity() == {**plain.identity(), "ibsi": True}
+    assert "ibsi" not in str(ibsi.parameters)
+
+
+def refusal(parameters) -> str:
+    with pytest.raises(RequestError) as caught:
+        read_settings(parameters)
+    return str(caught.value)
+
+
+MISTAKES = [
+    ({"imagetype": {"Original": {}}}, "The nearest known is imageType."),
+    ({"imageType": {"Wavelets": {}}}, "imageType Wavelets is unknown. The nearest known is Wavelet."),
+    ({"imageType": {"log": {"sigma": [1]}}}, "imageType log is unknown. The nearest known is LoG."),
+    ({"imageType": {"LoG": {}}}, "imageType LoG has no sigma"),
+    ({"imageType": {"LoG": {"sigma": [0]}}}, "imageType LoG: sigma must be a list of widths in mm, each above 0"),
+    ({"imageType": {"LoG": {"sigma": [1, 1]}}}, "named once, not [1, 1]."),
+    ({"imageType": {"Original": {"normalize": True}}}, "normalize acts before any filter"),
+    ({"imageType": {"Original": [1]}}, "imageType Original must be a mapping of settings, {} for none, not [1]."),
+    ({"imageType": {"Original": {"binWidth": 5}}, "setting": {"binCount": 9}}, "no effect beside setting's binCount"),
+    ({"imageType": {"Original": {"binWidth": 5, "binCount": 9}}}, "imageType Original: they give both"),
+    ({"featureClass": {"glmc": []}}, "featureClass glmc is unknown. The nearest known is glcm."),
+    ({"featureClass": {"glcm": ["Contrst"]}}, "glcm: there is no feature Contrst. The nearest known is Contrast."),
+    ({"featureClass": {"shape": "Sphericity"}}, "must be a list of features"),
+    ({"featureClass": {"shape2D": []}}, "featureClass shape2D needs force2D: true"),
+    ({"featureClass": ["glcm"]}, "featureClass must be a mapping, not ['glcm']."),
+    ({"setting": {"binwidth": 5}}, "setting: binwidth is unknown. The nearest known is binWidth."),
+    ({"setting": {"kernelRadius": 2}}, "setting: kernelRadius is unknown. It belongs under voxelSetting."),
+    ({"voxelSetting": {"binWidth": 2}}, "voxelSetting: binWidth is unknown. It belongs under setting."),
+    ({"setting": {"ibsi": True}}, "It belongs under radiofuse."),
+    ({"setting": {"binWidth": "1e-3"}}, "(YAML reads 1e-3 as text; write 1.0e-3)"),
+    ({"setting": {"binWidth": None}}, "a number above 0, not null; leave it out to have the default."),
+    ({"setting": {"binWidth": float("inf")}}, "binWidth must be a number above 0, not inf."),
+    ({"setting": {"minimumROIDimensions": 4}}, "must be a whole number from 1 to 3, not 4."),
+    ({"setting": {"normalize": 1}}, "normalize must be true or false, not 1."),
+    ({"setting": {"resampledPixelSpacing": [1, 1]}}, "three spacings in mm"),
+    ({"setting": {"resegmentRange": [1, 2, 3]}}, "one number (the lowest intensity) or two"),
+    ({"setting": {"wavelet": "morl"}}, "must be a discrete wavelet of PyWavelets"),
+    ({"setting": {"weightingNorm": "euclid"}}, "one of euclidean, manhattan, infinity, no_weighting, not 'euclid'."),
+    ({"radiofuse": {"wavelet_subbands": ["LLX"]}}, "radiofuse: wavelet_subbands must be a list of sub-bands"),
+    ({"radiofuse": {"ibsi": "yes"}}, "radiofuse: ibsi must be true or false, not 'yes'."),
+]
+
+
+@pytest.mark.parametrize(("parameters", "expected"), MISTAKES, ids=[expected for _, expected in MISTAKES])
+def test_a_mistake_is_named_with_what_was_meant(parameters, expected):
+    sentence = refusal(parameters)
+    assert expected in sentence
+    assert "\n" not in sentence
+
+
+def test_all_mistakes_come_at_once():
+    lines = refusal(
+        {"imageType": {"Wavlet": {}, "LoG": {}}, "featureClass": {"glcm": ["Idn", "Imd"]}, "setting": {"level": 0}}
+    ).splitlines()
+    assert lines[0] == "Radiomics settings 'custom' have 4 problems:"
+    assert [line[:20] for line in lines[1:]] == [
+        "  - setting: level m",
+        "  - imageType Wavlet",
+        "  - imageType LoG ha",
+        "  - featureClass glc",
+    ]
+
+
+# ---------------------------------------------------------------- against pyradiomics' own schema
+
+VALUES = [None, True, False, -1, 0, 1, 2, 3, 4, 11, 0.0, 0.5, 2.0, -0.5, "abc", "absolute", "haar", "euclidean", "1e-3"]
+VALUES += ["sitkLinear", "sitkBSpline", "uniform", "var", [], [1], [1, 2], [1, 2, 3], [0.5], [0, 0, 0], [-1, 1], ["a"]]
+# Accepted by the schema, and failing or doing nothing later.
+STRICTER = {
+    "interpolator": [True, 3],
+    "distances": [[]],
+    "resampledPixelSpacing": [[], [1], [1, 2], [0.5]],
+    "resegmentRange": [[], [1, 2, 3], [0, 0, 0]],
+    "sigma": [],
+}
+
+
+def pyradiomics_accepts(parameters) -> bool:
+    core = pytest.importorskip("pykwalify.core")
+    schema, functions = pytest.importorskip("radiomics").getParameterValidationFiles()
+    try:
+        core.Core(source_data=parameters, schema_files=[schema], extensions=[functions]).validate()
+    except (import_module("pykwalify.errors").PyKwalifyException, ValueError, TypeError):
+        return False
+    return True
+
+
+def accepted(parameters) -> bool:
+    try:
+        read_settings(parameters)
+    except RequestError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("key", [*SETTINGS, *VOXEL])
+def test_values_are_judged_as_by_the_schema(key):
+    part = "setting" if key in SETTINGS else "voxelSetting"
+    for value in VALUES:
+        parameters = {part: {key: value}}
+        ours, theirs = accepted(parameters), pyradiomics_accepts(parameters)
+        if ours != theirs:
+            odd = value is None or isinstance(value, str) or value in STRICTER.get(key, [])
+            assert odd and theirs and not ours, f"{key}: {value!r}"
+
+
+def test_every_name_of_pyradiomics_is_known():
+    radiomics = pytest.importorskip("radiomics")
+    assert sorted(radiomics.getImageTypes()) == sorted(IMAGE_TYPES)
+    assert tuple(radiomics.getFeatureClasses()) == FEATURE_CLASSES
+    for name, of in radiomics.getFeatureClasses().items():
+        assert sorted(of.getFeatureNames()) == sorted(known_features(name))
+    schema = import_module("yaml").safe_load(Path(radiomics.getParameterValidationFiles()[0]).read_text())["mapping"]
+    assert set(schema["setting"]["mapping"]) == set(SETTINGS)
+    assert set(schema["voxelSetting"]["mapping"]) == set(VOXEL)
