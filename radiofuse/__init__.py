@@ -18,6 +18,7 @@ _HOME = {
     "MannWhitneySelector": "select",
     "CorrelationSelector": "select",
     "LassoSelector": "select",
+    "ReproducibilitySelector": "select",
     "ThreeStepSelector": "select",
     "BayesianRegularizedNetwork": "classify",
     "modality_classifier": "pipeline",

@@ -67,6 +67,7 @@ PUBLIC = {
     "MannWhitneySelector",
     "CorrelationSelector",
     "LassoSelector",
+    "ReproducibilitySelector",
     "ThreeStepSelector",
     "BayesianRegularizedNetwork",
     "modality_classifier",

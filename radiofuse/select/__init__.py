@@ -1,4 +1,4 @@
-"""Which features of a table carry the label: three selectors and their chain.
+"""Which features of a table carry the label: three selectors and their chain; and which are reproducible.
 
 Whatever looks at the label is fitted on training rows only: put a selector into the Pipeline that is
 cross-validated, never in front of it. Names are imported on first use, so that
@@ -13,6 +13,7 @@ _HOME = {
     "MannWhitneySelector": "mann_whitney",
     "CorrelationSelector": "correlation",
     "LassoSelector": "lasso",
+    "ReproducibilitySelector": "reproducibility",
     "ThreeStepSelector": "three_step",
     "SELECTORS": "three_step",
     "NothingSelectedWarning": "shortfall",

@@ -16,6 +16,7 @@ from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.correlation import CorrelationSelector
 from radiofuse.select.lasso import LassoSelector
 from radiofuse.select.mann_whitney import MannWhitneySelector
+from radiofuse.select.reproducibility import ReproducibilitySelector
 
 
 class ThreeStepSelector(SelectorMixin, BaseEstimator):
@@ -185,4 +186,5 @@ SELECTORS = {
     "mann_whitney": MannWhitneySelector,
     "correlation": CorrelationSelector,
     "lasso": LassoSelector,
+    "reproducibility": ReproducibilitySelector,
 }

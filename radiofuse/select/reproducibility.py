@@ -1,0 +1,154 @@
+"""Which features say the same when a patient is measured again: a threshold on intraclass correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from radiofuse import columns
+from radiofuse.errors import RequestError
+from radiofuse.select.shortfall import fill_up
+
+
+class ReproducibilitySelector(SelectorMixin, BaseEstimator):
+    """Keep the features whose intraclass correlation reaches ``threshold``.
+
+    Features are found in the table by name, so ``X`` has to have column names; inside a Pipeline call
+    ``set_output(transform="pandas")``. Labels are not looked at. ICCs of the cohort itself were measured on the
+    images of test patients too; where that matters, measure them on other patients.
+
+    Parameters
+    ----------
+    icc : path, DataFrame, Series or mapping
+        What ``python -m radiofuse.extract --perturb`` writes: columns modality, feature, icc and low, where
+        ``X`` calls a feature ``<modality>__<feature>``. Or a number for each column of ``X`` by its name.
+    threshold : float, default=0.75
+        Kept is what lies at or above; good reliability begins at .75, excellent at .9 [1]_.
+    bound : {"icc", "low"}, default="icc"
+        What is compared: the estimate, or the lower end of its 95 % interval, which few patients make wide.
+    absent : {"error", "keep", "drop"}, default="error"
+        What happens to a feature that the table does not have.
+    min_features : int, default=1
+        Where fewer features pass, the most reproducible fill up to this number, with a
+        `NothingSelectedWarning`. 0 allows an empty selection.
+
+    Attributes
+    ----------
+    icc_ : ndarray of shape (n_features_in_,)
+        What was compared; NaN for a feature that is absent from the table, or that never changed.
+    fallback_ : bool
+        Whether features that did not pass had to fill up.
+
+    References
+    ----------
+    .. [1] T. K. Koo and M. Y. Li, "A guideline of selecting and reporting intraclass correlation coefficients
+       for reliability research", Journal of Chiropractic Medicine 15 (2016) 155-163.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"t1__a": [1.0, 2.0], "t1__b": [3.0, 1.0]})
+    >>> ReproducibilitySelector({"t1__a": 0.91, "t1__b": 0.4}).fit(X).get_feature_names_out().tolist()
+    ['t1__a']
+    """
+
+    _parameter_constraints: dict = {
+        "icc": [str, PathLike, pd.DataFrame, pd.Series, Mapping],
+        "threshold": [Interval(Real, -1, 1, closed="both")],
+        "bound": [StrOptions({"icc", "low"})],
+        "absent": [StrOptions({"error", "keep", "drop"})],
+        "min_features": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(self, icc=None, *, threshold=0.75, bound="icc", absent="error", min_features=1):
+        self.icc = icc
+        self.threshold = threshold
+        self.bound = bound
+        self.absent = absent
+        self.min_features = min_features
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Look up every column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Complete features: no NaN.
+        y : ignored
+
+        Raises
+        ------
+        RequestError
+            If the table cannot be used, or lacks a feature and ``absent="error"``.
+        """
+        validate_data(self, X, dtype=np.float64)
+        known = _by_column(self.icc, self.bound)
+        names = pd.Index(_check_feature_names_in(self))
+        self.icc_ = known.reindex(names).to_numpy(dtype=np.float64)
+        is_absent = ~names.isin(known.index)
+        if self.absent == "error" and is_absent.any():
+            raise _absent(names[is_absent], known)
+        passed = self.icc_ >= self.threshold  # NaN does not
+        if self.absent == "keep":
+            passed |= is_absent
+        effect = np.nan_to_num(self.icc_, nan=-np.inf)
+        self.support_ = fill_up(passed, effect, self.min_features, type(self).__name__)
+        self.fallback_ = bool((self.support_ & ~passed).any())
+        return self
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+
+def _by_column(icc, bound: str) -> pd.Series:
+    """Return the numbers to compare, by column of ``X``."""
+    if isinstance(icc, Mapping | pd.Series):
+        if bound != "icc":
+            raise RequestError(f"bound={bound!r} needs a table with that column; a number for each feature has none.")
+        known = pd.Series(icc, dtype=np.float64)
+    else:
+        known = _from_table(icc if isinstance(icc, pd.DataFrame) else _read(Path(icc)), bound)
+    twice = known.index[known.index.duplicated()]
+    if len(twice):
+        raise RequestError(f"The ICCs name {twice[0]!r} more than once. Keep one of them.")
+    return known
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise RequestError(
+            f"There is no table of ICCs {str(path)!r}. `python -m radiofuse.extract COHORT --perturb 30` writes one."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RequestError(f"The table of ICCs {str(path)!r} cannot be read: {error}.") from error
+
+
+def _from_table(table: pd.DataFrame, bound: str) -> pd.Series:
+    lacking = [name for name in ("modality", "feature", bound) if name not in table]
+    if lacking:
+        raise RequestError(
+            f"The table of ICCs has no column {lacking[0]!r}; it has {', '.join(map(str, table.columns))}. "
+            f"Expected are modality, feature and {bound}."
+        )
+    names = [columns.join(*pair) for pair in zip(table["modality"], table["feature"], strict=True)]
+    return pd.Series(table[bound].to_numpy(dtype=np.float64), index=names)
+
+
+def _absent(names: pd.Index, known: pd.Series) -> RequestError:
+    example = f", such as {known.index[0]!r}" if len(known) else ""
+    return RequestError(
+        f"The ICCs lack {len(names)} of the features, the first is {names[0]!r}; they have {len(known)}{example}. "
+        'Measure them, pass absent="keep" or "drop", or, where names were lost on the way, set_output("pandas").'
+    )
