@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -13,7 +12,7 @@ import pandas as pd
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import Extraction, Extractor, extract_cohort
 from radiofuse.imaging import RoiPair
-from radiofuse.imaging.perturb import Perturbation, perturb
+from radiofuse.imaging.perturb import Perturbation, content_seed, perturb
 from radiofuse.store import Block, FeatureStore
 
 SCHEME = 1  # raised whenever the same seed comes to give other pairs
@@ -75,7 +74,7 @@ class PerturbedExtractor:
         ImageError
             If one of the perturbed pairs is of no use; the sentence says which.
         """
-        content = _digest(pair)
+        content = content_seed(pair)
         return np.concatenate([self._vector(pair, content, k) for k in range(self.n_perturbations)])
 
     def _vector(self, pair: RoiPair, content: int, k: int) -> np.ndarray:
@@ -84,15 +83,6 @@ class PerturbedExtractor:
             return self.extractor.compute(perturb(pair, change, np.random.default_rng([self.seed, k, content])))
         except ImageError as error:
             raise ImageError(error.code, f"Perturbation {k + 1} of {self.n_perturbations}: {error}") from error
-
-
-def _digest(pair: RoiPair) -> int:
-    """Return a number for the voxels of image and region, however they are compressed on disk."""
-    import SimpleITK as sitk
-
-    digest = hashlib.sha256(np.ascontiguousarray(sitk.GetArrayViewFromImage(pair.image)))
-    digest.update(np.ascontiguousarray(sitk.GetArrayViewFromImage(pair.roi)))
-    return int.from_bytes(digest.digest()[:16], "big")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,15 @@ def perturb(pair: RoiPair, change: Perturbation, rng: np.random.Generator) -> Ro
     mask = sitk.GetImageFromArray(redrawn.view(np.uint8))
     mask.CopyInformation(pair.image)
     return check_pair(moved, mask, label=1)
+
+
+def content_seed(pair: RoiPair) -> int:
+    """Return a number for the voxels of image and region, the same however their files are compressed."""
+    import SimpleITK as sitk
+
+    digest = hashlib.sha256(np.ascontiguousarray(sitk.GetArrayViewFromImage(pair.image)))
+    digest.update(np.ascontiguousarray(sitk.GetArrayViewFromImage(pair.roi)))
+    return int.from_bytes(digest.digest()[:16], "big")
 
 
 def noise_level(voxels: np.ndarray, region: np.ndarray, slice_axis: int = 0) -> float:

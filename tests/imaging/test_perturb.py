@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging import RoiPair, check_pair
-from radiofuse.imaging.perturb import Perturbation, noise_level, perturb, redraw
+from radiofuse.imaging.perturb import Perturbation, content_seed, noise_level, perturb, redraw
 
 MOVED = Perturbation(angle_deg=8.0, shift_vox=(0.4, -0.3, 0.2), volume_change=-0.1)
 
@@ -148,6 +148,14 @@ def test_a_region_that_does_not_survive_is_refused_by_name():
     with pytest.raises(ImageError) as refusal:
         perturb(pair, Perturbation(volume_change=-0.2), rng())
     assert refusal.value.code == "roi_too_small"
+
+
+def test_a_pairs_seed_is_that_of_its_voxels():
+    voxels, region = rng().normal(100, 10, (30, 40, 50)), ball()
+    others = [(voxels + 1e-9, region), (voxels, ball(radius=7.0))]
+    seeds = [content_seed(pair_of(*one)) for one in [(voxels, region), (voxels.copy(), region), *others]]
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds)) == 3
 
 
 def test_draws_stay_in_their_ranges_and_differ():
