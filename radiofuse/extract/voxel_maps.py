@@ -51,48 +51,41 @@ def write_voxel_maps(
     ImageError
         If image, mask or region is unusable; ``code`` says why.
     RequestError
-        If the settings are wrong, resample or crop the image, or ask for IBSI's conventions.
+        If the settings are wrong or ask for IBSI's conventions.
 
     Notes
     -----
-    Maps have the whole grid of the image, ``initValue`` outside the region, so that they lie over it in a viewer;
-    pyradiomics' own end ``kernelRadius`` voxels round the region. Values are those of
-    `radiofuse.radiomics.voxel_maps.voxel_maps`, whose notes tell where pyradiomics' differ.
+    Maps have the whole grid of the image, or of the resampled or cropped one where the settings ask for that,
+    ``initValue`` outside the region: they lie over the image in a viewer. pyradiomics' own end ``kernelRadius`` voxels
+    round the region. Values are those of `radiofuse.radiomics.voxel_maps.voxel_maps`, whose notes tell where
+    pyradiomics' differ.
     """
     from radiofuse.radiomics.parameters import resolve
     from radiofuse.radiomics.preprocessing import prepare
 
     settings = read_settings(settings)
     plan = resolve(settings)
-    _check(plan)
+    if plan.ibsi:
+        raise RequestError("Voxel maps follow pyradiomics' conventions only. Leave ibsi out of the settings.")
     pair = read_pair(image, mask, label=label)
+    prepared = prepare(pair.image, pair.roi, plan)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, voxels in _maps(prepare(pair.image, pair.roi, plan), plan, settings.wavelet_subbands):
+    for name, voxels in _maps(prepared, plan, settings.wavelet_subbands):
         written.append(folder / f"{name}.nii.gz")
-        write_like(written[-1], voxels, pair.image)
+        write_like(written[-1], voxels, prepared.grid)
     return written
-
-
-def _check(plan: Plan) -> None:
-    if plan.ibsi:
-        raise RequestError("Voxel maps follow pyradiomics' conventions only. Leave ibsi out of the settings.")
-    if plan.preprocessing.resampled_spacing_mm is not None or plan.preprocessing.pre_crop:
-        raise RequestError(
-            "Voxel maps lie on the image's own grid, which resampledPixelSpacing and preCrop change. Leave them out, "
-            "or resample image and mask beforehand."
-        )
 
 
 def _maps(prepared: Prepared, plan: Plan, kept_subbands: tuple[str, ...] | None) -> Iterator[tuple[str, np.ndarray]]:
     """Yield name and voxels, shape (z, y, x) of the image, of every map."""
     from radiofuse.radiomics.image_types import Source, filtered
-    from radiofuse.radiomics.voxel_maps import padded_box, voxel_maps
+    from radiofuse.radiomics.voxel_maps import voxel_maps, with_margin
 
     windows = plan.voxel_wise
-    box = padded_box(prepared.region, windows.kernel_radius)
-    source = Source(prepared.array, prepared.spacing_mm, prepared.region, box, kept_subbands)
+    around = with_margin(prepared.region, windows.kernel_radius)
+    source = Source(prepared.array, around, kept_subbands)
     for image_type in plan.image_types:
         for image_name, values in filtered(source, image_type):
             maps = voxel_maps(
@@ -107,5 +100,5 @@ def _maps(prepared: Prepared, plan: Plan, kept_subbands: tuple[str, ...] | None)
             )
             for feature, voxels in maps.items():
                 whole = np.full(prepared.array.shape, windows.init_value, float)
-                whole[box] = voxels
+                whole[around.box] = voxels
                 yield f"{image_name}_{feature}", whole

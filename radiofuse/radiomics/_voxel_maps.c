@@ -337,7 +337,6 @@ static void qr_step(double *d, double *e, int first, int last)
 }
 
 #define MAX_STEPS_PER_EIGENVALUE 60 /* two or three are usual */
-#define NEGLIGIBLE 1e-16            /* beside off a diagonal, in a matrix of norm 1 */
 
 /* Largest absolute eigenvalue of symmetric a (n, n), of norm 1 at most; a is overwritten. d, e, v, w: n each. */
 static double spectral_radius(double *a, int n, double *d, double *e, double *v, double *w)
@@ -350,7 +349,7 @@ static double spectral_radius(double *a, int n, double *d, double *e, double *v,
     int last = n - 1;
     for (int step = 0; last > 0 && step < MAX_STEPS_PER_EIGENVALUE * n; step++) {
         int first = last;
-        while (first > 0 && fabs(e[first - 1]) > NEGLIGIBLE)
+        while (first > 0 && fabs(e[first - 1]) > EPSILON * (1 + fabs(d[first]) + fabs(d[first - 1])))
             first--;
         if (first == last)
             last--;

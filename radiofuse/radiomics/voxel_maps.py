@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
@@ -20,21 +20,21 @@ from radiofuse.radiomics.region import Region
 if TYPE_CHECKING:
     from radiofuse.radiomics.parameters import TextureSetting
 
-Box = tuple[slice, slice, slice]
 
-
-def padded_box(region: Region, kernel_radius: int = 1) -> Box:
-    """Return the region's box with a margin of ``kernel_radius`` voxels where the volume has them.
+def with_margin(region: Region, kernel_radius: int = 1) -> Region:
+    """Return the region in a box with ``kernel_radius`` voxels more on each side, where the volume has them.
 
     Examples
     --------
-    >>> padded_box(Region.of(np.pad(np.ones((2, 3, 4)), ((0, 5), (5, 5), (5, 0))), (1.0, 1.0, 1.0)))
+    >>> with_margin(Region.of(np.pad(np.ones((2, 3, 4)), ((0, 5), (5, 5), (5, 0))), (1.0, 1.0, 1.0))).box
     (slice(0, 3, None), slice(4, 9, None), slice(4, 9, None))
     """
-    return tuple(
-        slice(max(side.start - kernel_radius, 0), min(side.stop + kernel_radius, size))
+    margins = [
+        (min(kernel_radius, side.start), min(kernel_radius, size - side.stop))
         for side, size in zip(region.box, region.volume_shape, strict=True)
-    )
+    ]
+    start = tuple(first - before for first, (before, _) in zip(region.start, margins, strict=True))
+    return replace(region, mask=np.pad(region.mask, margins), start=start)
 
 
 def voxel_maps(
@@ -53,7 +53,7 @@ def voxel_maps(
     Parameters
     ----------
     values : ndarray, shape (z, y, x)
-        One filtered image in ``padded_box(region, kernel_radius)``.
+        One filtered image in the box of ``with_margin(region, kernel_radius)``.
     region : Region
         The voxels to describe.
     classes : mapping of str to sequence of str
@@ -78,7 +78,7 @@ def voxel_maps(
     Raises
     ------
     RequestError
-        If the radius is below 1 or ``values`` do not fill the padded box.
+        If the radius is below 1 or ``values`` do not fill the box with margin.
     ImageError
         ``too_many_grey_levels``.
 
@@ -153,17 +153,16 @@ class Windows:
         masked: bool,
         image_type: str,
     ) -> Windows:
-        box = padded_box(region, kernel_radius)
-        shape = tuple(side.stop - side.start for side in box)
-        if kernel_radius < 1 or values.shape != shape:
+        if kernel_radius < 1:
+            raise RequestError(f"Voxel maps need a kernelRadius of 1 or more, got {kernel_radius}. Raise it.")
+        around = with_margin(region, kernel_radius)
+        if values.shape != around.shape:
             raise RequestError(
-                f"Voxel maps need a kernelRadius of 1 or more, got {kernel_radius}, and values of the padded box, "
-                f"shape {shape}, got {values.shape}. Pass volume[padded_box(region, kernel_radius)]."
+                f"Voxel maps need values of the region's box with a margin of {kernel_radius}, shape {around.shape}, got "
+                f"{values.shape}. Pass volume[with_margin(region, kernel_radius).box]."
             )
-        inside = np.zeros(shape, bool)
-        first = (own.start - side.start for own, side in zip(region.box, box, strict=True))
-        inside[tuple(slice(k, k + n) for k, n in zip(first, region.shape, strict=True))] = region.mask
-        present = inside if masked else np.ones(shape, bool)
+        inside = around.mask.view(bool)
+        present = inside if masked else np.ones_like(inside)
         radii = tuple(0 if axis == setting.flat_axis else kernel_radius for axis in range(3))
         return cls(values, inside, present, radii, region.spacing_mm, setting, image_type)
 

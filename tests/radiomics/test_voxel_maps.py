@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from radiofuse.errors import RequestError
 from radiofuse.radiomics.parameters import TextureSetting as Setting
 from radiofuse.radiomics.region import Region
-from radiofuse.radiomics.voxel_maps import ROWS, padded_box, voxel_maps
+from radiofuse.radiomics.voxel_maps import ROWS, voxel_maps, with_margin
 
 CLASSES = {name: tuple(row for row in rows if row != "-") for name, rows in ROWS.items()}
 
@@ -32,7 +32,7 @@ def as_pyradiomics(setting: Setting) -> dict:
 
 def ours(image, mask, setting, classes=CLASSES, *, kernel_radius=1, masked=True, init_value=0.0):
     region = Region.of(sitk.GetArrayFromImage(mask) == 1, image.GetSpacing()[::-1])
-    values = sitk.GetArrayFromImage(image)[padded_box(region, kernel_radius)]
+    values = sitk.GetArrayFromImage(image)[with_margin(region, kernel_radius).box]
     windows = {"kernel_radius": kernel_radius, "masked": masked, "init_value": init_value}
     return voxel_maps(values, region, classes, setting=setting, **windows)
 
@@ -206,8 +206,8 @@ def test_only_the_named_features_are_mapped():
     assert list(ours(image, mask, Setting(), named)) == ["glcm_Idm", "glcm_MCC", "firstorder_Mean"]
 
 
-@pytest.mark.parametrize(("radius", "shape"), [(0, (3, 3, 3)), (1, (3, 3, 4))])
-def test_values_that_do_not_fill_the_padded_box_are_refused(radius, shape):
+@pytest.mark.parametrize(("radius", "shape"), [(0, (3, 3, 3)), (-1, (3, 3, 3)), (1, (3, 3, 4))])
+def test_values_that_do_not_fill_the_box_with_margin_are_refused(radius, shape):
     region = Region.of(np.ones((3, 3, 3)), (1.0, 1.0, 1.0))
-    with pytest.raises(RequestError, match="padded box"):
+    with pytest.raises(RequestError, match="margin|kernelRadius"):
         voxel_maps(np.zeros(shape), region, CLASSES, setting=Setting(), kernel_radius=radius)
