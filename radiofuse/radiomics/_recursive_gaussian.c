@@ -49,7 +49,7 @@ struct ItemType {
     Py_ssize_t size;
     void (*load)(Lines lines, Py_ssize_t length, Py_ssize_t width, double *rows);
     void (*store)(const Rows *rows, Py_ssize_t from, Py_ssize_t stop, Lines lines, Py_ssize_t width);
-    void (*add)(void *sum, const void *terms, Py_ssize_t n_items, double divisor);
+    void (*add)(void *sum, const void *terms, Py_ssize_t n_items, double weight);
 };
 
 /* Lanes without a line of their own repeat the first. */
@@ -68,7 +68,7 @@ struct ItemType {
         }                                                                                                              \
     }
 
-/* store writes the sum of both responses; add adds terms, divided, to a sum. */
+/* store writes the sum of both responses; add adds weighted terms to a sum. */
 #define DEFINE_STORE(NAME, ITEM)                                                                                       \
     FOR_EACH_PROCESSOR                                                                                                 \
     static void store_##NAME(const Rows *rows, Py_ssize_t from, Py_ssize_t stop, Lines lines, Py_ssize_t width)        \
@@ -85,10 +85,10 @@ struct ItemType {
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    static void add_##NAME(void *sum, const void *terms, Py_ssize_t n_items, double divisor)                           \
+    static void add_##NAME(void *sum, const void *terms, Py_ssize_t n_items, double weight)                           \
     {                                                                                                                  \
         for (Py_ssize_t i = 0; i < n_items; i++)                                                                       \
-            ((ITEM *)sum)[i] = (ITEM)(((ITEM *)sum)[i] + ((const ITEM *)terms)[i] / divisor);                          \
+            ((ITEM *)sum)[i] = (ITEM)(((ITEM *)sum)[i] + ((const ITEM *)terms)[i] * weight);                          \
     }
 
 DEFINE_LOAD(float, float)
@@ -241,7 +241,7 @@ typedef struct {
     const ItemType *type, *real;
     char *volume, *out;
     Py_ssize_t read[AXES], stride[AXES], box[AXES];
-    double spacing_squared[AXES];
+    double weights[AXES];
     Filter smooth[AXES], second[AXES];
     Rows rows;
     char *along_x, *along_y, *along_z, *plane, *term;
@@ -293,7 +293,7 @@ static void add_smoothed_across_slices(Task *task, char *derived, int axis)
     const Py_ssize_t area = task->box[Y] * task->box[X];
     filter_lines(&task->smooth[Z], &task->rows, lines(task->real, derived, area, 1),
                  lines(task->real, task->term, area, 1), area);
-    task->real->add(task->out, task->term, task->box[Z] * area, task->spacing_squared[axis]);
+    task->real->add(task->out, task->term, task->box[Z] * area, task->weights[axis]);
 }
 
 /* ITK derives along x, y, z in turn, smooths along the other axes in the same order, and adds up in that order. */
@@ -309,7 +309,7 @@ static void laplacian(Task *task)
         filter_lines(&task->smooth[Y], &task->rows,
                      lines(task->real, task->along_z + z * task->read[Y] * box[X] * size, box[X], 1),
                      lines(task->real, task->term + z * box[Y] * box[X] * size, box[X], 1), box[X]);
-    task->real->add(task->out, task->term, box[Z] * box[Y] * box[X], task->spacing_squared[Z]);
+    task->real->add(task->out, task->term, box[Z] * box[Y] * box[X], task->weights[Z]);
 }
 
 /* Memory of a task: what was claimed, to be freed together. */
@@ -409,7 +409,7 @@ static void set_up(Task *task, const Py_buffer *views)
         task->stride[axis] = strides[axis];
         task->read[axis] = extents[axis].read_stop - extents[axis].read_first;
         task->box[axis] = extents[axis].box_stop - extents[axis].box_first;
-        task->spacing_squared[axis] = ((const double *)views[4].buf)[axis];
+        task->weights[axis] = ((const double *)views[4].buf)[axis];
         task->smooth[axis] = filter_of(recursions + 4 * axis, &extents[axis]);
         task->second[axis] = filter_of(recursions + 4 * axis + 2, &extents[axis]);
         task->volume += extents[axis].read_first * strides[axis] * task->type->size;
@@ -430,17 +430,17 @@ static PyObject *run(Task *task)
 }
 
 /* laplacian_in_box(volume (z, y, x), kind, size, out (box), out_size, recursions (3, 2, 2, 12), extents (3, 4),
-   spacing_squared (3)): kind and size are the volume's items'; recursions count axis, smoothing and second derivative,
+   weights (3)): kind and size are the volume's items'; recursions count axis, smoothing and second derivative,
    causal and anticausal. */
 static PyObject *laplacian_in_box(PyObject *module, PyObject *arguments)
 {
-    PyObject *volume, *out, *recursions, *extents, *spacing_squared;
+    PyObject *volume, *out, *recursions, *extents, *weights;
     int kind;
     Py_ssize_t size, out_size;
     Py_buffer views[5] = {{0}};
     (void)module;
     if (!PyArg_ParseTuple(arguments, "OCnOnOOO", &volume, &kind, &size, &out, &out_size, &recursions, &extents,
-                          &spacing_squared))
+                          &weights))
         return NULL;
     Task task = {.type = type_of(kind, size), .real = type_of('f', out_size)};
     PyObject *done = NULL;
@@ -448,7 +448,7 @@ static PyObject *laplacian_in_box(PyObject *module, PyObject *arguments)
         take_array(out, &views[1], 'f', out_size, 3, WRITE, "out") == 0 &&
         take_array(recursions, &views[2], 'f', sizeof(double), 4, READ, "recursions") == 0 &&
         take_array(extents, &views[3], 'i', sizeof(int64_t), 2, READ, "extents") == 0 &&
-        take_array(spacing_squared, &views[4], 'f', sizeof(double), 1, READ, "spacing_squared") == 0 &&
+        take_array(weights, &views[4], 'f', sizeof(double), 1, READ, "weights") == 0 &&
         extents_fit(views[3].buf, views[0].shape, views[1].shape)) {
         set_up(&task, views);
         done = run(&task);

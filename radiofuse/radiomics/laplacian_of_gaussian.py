@@ -100,9 +100,9 @@ def log_in_box(
     extents = np.array([_extent(*axis, sigma_mm) for axis in zip(box, volume.shape, spacing_mm, strict=True)], np.int64)
     out = np.empty(extents[:, 3] - extents[:, 2], real)
     recursions = np.array([_recursions(sigma_mm, spacing) for spacing in spacing_mm])
-    spacing_squared = np.square(spacing_mm, dtype=np.float64)
+    weights = 1.0 / np.square(spacing_mm, dtype=np.float64)
     kind, size = volume.dtype.kind, volume.dtype.itemsize
-    laplacian_in_box(np.ascontiguousarray(volume), kind, size, out, out.itemsize, recursions, extents, spacing_squared)
+    laplacian_in_box(np.ascontiguousarray(volume), kind, size, out, out.itemsize, recursions, extents, weights)
     return out
 
 
