@@ -163,20 +163,22 @@ static double marginal_entropy(const double *p, Py_ssize_t n, double *n_met)
 }
 
 /* Joint entropy (TU9B) and information correlation 1 (R8DG) and 2 (JN9H).
-   HXY1 and HXY2 are sums over all pairs of levels of log2(p_i p_j + eps) = log2(p_i) + log2(p_j) + eps / (p_i p_j ln 2),
-   so they follow from the marginals' entropies. Mutual information below 0 is rounding: independent levels, IMC2 0. */
+   HXY1 and HXY2 sum log2(p_i p_j + eps) = log2(p_i) + log2(p_j) + log2(1 + eps / (p_i p_j)) over pairs of levels, so they
+   follow from the marginals' entropies; the last term is eps / (p_i p_j ln 2) as long as that is small. Mutual
+   information below 0 is rounding: the levels are independent, and IMC2 is 0. */
 static void describe_information(const Pairs *of, double *features)
 {
-    double n_i, n_j, joint = 0, ratios = 0, bit = PER_LN2 * of->eps;
+    double n_i, n_j, joint = 0, shares = 0, bit = PER_LN2 * of->eps;
     double of_i = marginal_entropy(of->rows, of->n_levels, &n_i);
     double of_j = marginal_entropy(of->columns, of->n_levels, &n_j);
     for (Py_ssize_t c = 0; c < of->n_cells; c++) {
         const Cell *cell = &of->cells[c];
         joint -= cell->p * log2(cell->p);
-        ratios += cell->p / (of->rows[cell->i] * of->columns[cell->j]);
+        double share = of->eps / (of->rows[cell->i] * of->columns[cell->j]);
+        shares += cell->p * (share < 1e-6 ? share : log1p(share)); /* large only where a weight is minute */
     }
     joint -= bit * (double)of->n_cells;
-    double hxy1 = of_i + of_j - bit * ratios, hxy2 = of_i + of_j - bit * n_i * n_j;
+    double hxy1 = of_i + of_j - PER_LN2 * shares, hxy2 = of_i + of_j - bit * n_i * n_j;
     double highest = fmax(of_i - bit * n_i, of_j - bit * n_j);
     features[JOINT_ENTROPY] = joint;
     features[IMC1] = highest == 0 ? 0 : (joint - hxy1) / highest;
@@ -186,9 +188,9 @@ static void describe_information(const Pairs *of, double *features)
 /* ---- Maximal correlation coefficient: the square root of the second eigenvalue of
    Q(i, j) = sum_k p(i, k) p(j, k) / (p_i p_k + eps).
 
-   Q is similar to S S' with S(i, k) = p(i, k) / sqrt(p_i p_k + eps), to first order in eps / (p_i p_k). To the same
-   order S S' has the eigenvalue 1 with the vector sqrt(p_i). Its largest eigenvalue across that vector is found by
-   Lanczos' method (Golub and Van Loan, Matrix Computations, chapter 10), which only multiplies with S. */
+   Q is similar to S S' with S(i, k) = p(i, k) / sqrt(p_i p_k + eps), but for terms of second order in eps / (p_i p_k).
+   To the same order S S' has the eigenvalue 1 with the vector sqrt(p_i). Its largest eigenvalue across that vector is
+   found by Lanczos' method (Golub and Van Loan, Matrix Computations, chapter 10), which only multiplies with S. */
 
 enum { MAX_STEPS = 2000, STEPS_BETWEEN_CHECKS = 4 };
 static const double GROWTH = 1e-12; /* of the eigenvalue between two checks, relative, at which it has converged */
@@ -269,6 +271,33 @@ static void multiply(Iteration *of)
             of->next[pairs->cells[c].i] += of->entries[c] * of->between[pairs->cells[c].j];
 }
 
+/* Set known to the unit vector sqrt(p_i) over the levels that pairs join to the commonest one, 0 at others. Levels
+   apart from these have an eigenvalue near 1 of their own, which is the second one. */
+static void set_known(Iteration *of)
+{
+    const Pairs *pairs = of->pairs;
+    Py_ssize_t n = pairs->n_levels, commonest = 0;
+    uint8_t *joined_rows = (uint8_t *)of->between, *joined_columns = (uint8_t *)of->next, joined = 1;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        commonest = pairs->rows[i] > pairs->rows[commonest] ? i : commonest;
+        joined_rows[i] = joined_columns[i] = 0;
+    }
+    for (joined_rows[commonest] = 1; joined;) {
+        joined = 0;
+        for (Py_ssize_t c = 0; c < pairs->n_cells; c++) {
+            uint8_t *row = joined_rows + pairs->cells[c].i, *column = joined_columns + pairs->cells[c].j;
+            if (*row == *column)
+                continue;
+            *row = *column = joined = 1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < n; i++)
+        of->known[i] = joined_rows[i] ? sqrt(pairs->rows[i]) : 0;
+    double norm = sqrt(dot(of->known, of->known, n));
+    for (Py_ssize_t i = 0; i < n; i++)
+        of->known[i] /= norm;
+}
+
 /* Start from what maximal correlation usually is, a function that grows with the level, and a little of all else. */
 static double start(Iteration *of)
 {
@@ -277,15 +306,11 @@ static double start(Iteration *of)
     uint32_t chance = 1;
     for (Py_ssize_t i = 0; i < n; i++) {
         chance = chance * 1664525u + 1013904223u; /* Numerical Recipes' generator */
-        of->known[i] = sqrt(rows[i]);
-        of->here[i] = rows[i] > 0 ? of->known[i] * ((double)(i + 1) - of->pairs->mean_i) / (double)n +
+        of->here[i] = rows[i] > 0 ? sqrt(rows[i]) * ((double)(i + 1) - of->pairs->mean_i) / (double)n +
                                         ((double)chance / UINT32_MAX - 0.5) / 8 / (double)n
                                   : 0;
         of->before[i] = 0;
     }
-    double norm = sqrt(dot(of->known, of->known, n));
-    for (Py_ssize_t i = 0; i < n; i++)
-        of->known[i] /= norm;
     for (int time = 0; time < 2; time++) /* twice, so that rounding leaves nothing of it */
         subtract(of->here, dot(of->here, of->known, n), of->known, n);
     return sqrt(dot(of->here, of->here, n));
@@ -331,6 +356,7 @@ static double advance(Iteration *of, Py_ssize_t step)
 
 static double maximal_correlation(Iteration *of)
 {
+    set_known(of);
     double length = start(of), value = 0;
     if (length < 1e-12)
         return 0; /* a single level has neighbors */

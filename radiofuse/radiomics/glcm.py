@@ -95,10 +95,10 @@ def features(
     weights = None if weighting is None else _weights(weighting, offsets, spacing_mm)
     values = np.empty((len(glcm) if weights is None else 1, len(FEATURES)))
     _glcm.features_of_directions(glcm, weights, symmetrical, 0.0 if ibsi else EPS, "MCC" in names, values)
-    values = values[~np.isnan(values[:, 0])]
-    if not len(values):
-        return {name: 1.0 if name == "MCC" and _is_flat_without_pairs(glcm, weights) else np.nan for name in names}
-    means = dict(zip(FEATURES, values.mean(axis=0).tolist(), strict=True))
+    met = values[~np.isnan(values[:, 0])]
+    if not len(met):
+        return {name: _without_pairs(name, len(values), is_flat=glcm.shape[1] == 1) for name in names}
+    means = dict(zip(FEATURES, met.mean(axis=0).tolist(), strict=True))
     return {name: means[name] for name in names}
 
 
@@ -106,6 +106,7 @@ def _weights(weighting: str, offsets: np.ndarray, spacing_mm: tuple[float, float
     return np.exp(-SQUARED_NORMS[weighting](np.abs(offsets) * np.array(spacing_mm, float)))
 
 
-def _is_flat_without_pairs(glcm: np.ndarray, weights: np.ndarray | None) -> bool:
-    """Return whether pyradiomics' MCC is 1: one level, and no single empty matrix left to refuse."""
-    return glcm.shape[1] == 1 and weights is None and len(glcm) != 1
+def _without_pairs(name: str, n_matrices: int, *, is_flat: bool) -> float:
+    """Return what pyradiomics gives: NaN, but for two features of a flat region that do not look at the matrix."""
+    flat_value = {"InverseVariance": 0.0} if n_matrices == 1 else {"MCC": 1.0}
+    return flat_value.get(name, np.nan) if is_flat else np.nan

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from radiofuse.errors import ImageError
 from radiofuse.radiomics import _neighbours
 
 
@@ -47,6 +48,11 @@ def offsets(shape: Sequence[int], distances: Sequence[int] = (1,), *, flat_axis:
     ndarray of int32, shape (n_offsets, 3)
         Steps (z, y, x), from the far corner downwards.
 
+    Raises
+    ------
+    ImageError
+        If the box is too small for any step (pyradiomics stops as well).
+
     Examples
     --------
     >>> offsets((1, 5, 5)).tolist()
@@ -60,8 +66,14 @@ def offsets(shape: Sequence[int], distances: Sequence[int] = (1,), *, flat_axis:
     if flat_axis is not None:
         farthest[flat_axis] = 0
     steps = steps[(np.abs(steps) <= farthest).all(axis=1)]
-    wanted = np.isin(np.abs(steps).max(axis=1), distances)
-    return np.ascontiguousarray(steps[wanted][: np.count_nonzero(wanted) // 2], np.int32)
+    steps = steps[np.isin(np.abs(steps).max(axis=1), distances)]
+    if not len(steps):
+        raise ImageError(
+            "no_neighbors",
+            f"A region within {shape[0]} x {shape[1]} x {shape[2]} voxels (z, y, x) has no two voxels at a distance of "
+            f"{list(distances)}. Take shorter distances, or leave the sample's texture out.",
+        )
+    return np.ascontiguousarray(steps[: len(steps) // 2], np.int32)
 
 
 def neighbour_matrices(
