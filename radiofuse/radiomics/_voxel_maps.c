@@ -848,6 +848,17 @@ static int32_t root(int32_t *parents, int32_t k)
     return k;
 }
 
+/* The lower root stays one, so a single sweep upwards finds every root later. */
+static void join(int32_t *parents, int32_t a, int32_t b)
+{
+    a = root(parents, a);
+    b = root(parents, b);
+    if (a < b)
+        parents[b] = a;
+    else
+        parents[a] = b;
+}
+
 /* parents, n_voxels: room for each position; alike: for each pair. */
 static void count_zones(const Windows *windows, const Window *window, const Pairs *pairs, int32_t *parents,
                         int32_t *n_voxels, int32_t *alike, Sizes *sizes)
@@ -864,10 +875,12 @@ static void count_zones(const Windows *windows, const Window *window, const Pair
     for (int64_t k = 0; k < n_alike; k++) {
         int32_t a = pairs->positions[2 * alike[k]], b = pairs->positions[2 * alike[k] + 1];
         if (parents[a] != parents[b])
-            parents[root(parents, b)] = root(parents, a);
+            join(parents, a, b);
     }
-    for (Py_ssize_t k = 0; k < windows->n_positions; k++)
-        n_voxels[root(parents, (int32_t)k)]++;
+    for (Py_ssize_t k = 0; k < windows->n_positions; k++) {
+        parents[k] = parents[parents[k]];
+        n_voxels[parents[k]]++;
+    }
     for (Py_ssize_t k = 0; k < windows->n_positions; k++)
         if (window->ranks[k] != ABSENT && n_voxels[k])
             count_size(sizes, window->ranks[k], n_voxels[k], 1);

@@ -158,8 +158,8 @@ class Windows:
         around = with_margin(region, kernel_radius)
         if values.shape != around.shape:
             raise RequestError(
-                f"Voxel maps need values of the region's box with a margin of {kernel_radius}, shape {around.shape}, got "
-                f"{values.shape}. Pass volume[with_margin(region, kernel_radius).box]."
+                f"Voxel maps need values of the region's box with a margin of {kernel_radius}, shape {around.shape}, "
+                f"got {values.shape}. Pass volume[with_margin(region, kernel_radius).box]."
             )
         inside = around.mask.view(bool)
         present = inside if masked else np.ones_like(inside)
