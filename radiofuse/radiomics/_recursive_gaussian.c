@@ -6,7 +6,7 @@
 #include "_arrays.h"
 #include <stdlib.h>
 
-enum { LANES = 16, ORDER = 4, AXES = 3, CACHE_LINE = 64, WORTH_KNOWING = 16 };
+enum { LANES = 16, ORDER = 4, AXES = 3, CACHE_LINE = 64, GROUP = 8, WORTH_KNOWING = 16 };
 
 /* r[i] = sum x[i - k] * inputs[k] - sum r[i - 1 - k] * feedback[k]; before the line's first value v it is as if v had
    gone on for ever: every r[i - 1 - k] * feedback[k] is v * edges[k]. */
@@ -59,12 +59,14 @@ struct ItemType {
     {                                                                                                                  \
         const ITEM *items = (const ITEM *)lines.first;                                                                 \
         for (Py_ssize_t i = 0; i < length; i++, items += lines.step, rows += LANES) {                                  \
-            if (lines.across == 1 && width == LANES)                                                                   \
-                for (int k = 0; k < LANES; k++)                                                                        \
+            if (lines.across == 1)                                                                                     \
+                for (Py_ssize_t k = 0; k < width; k++)                                                                 \
                     rows[k] = (double)items[k];                                                                        \
             else                                                                                                       \
-                for (Py_ssize_t k = 0; k < LANES; k++)                                                                 \
-                    rows[k] = (double)items[k < width ? k * lines.across : 0];                                         \
+                for (Py_ssize_t k = 0; k < width; k++)                                                                 \
+                    rows[k] = (double)items[k * lines.across];                                                         \
+            for (Py_ssize_t k = width; k < LANES; k++)                                                                 \
+                rows[k] = (double)items[0];                                                                            \
         }                                                                                                              \
     }
 
@@ -119,16 +121,14 @@ static const ItemType TYPES[] = {
 enum { N_TYPES = sizeof TYPES / sizeof *TYPES };
 
 static inline void respond(const double *x, Py_ssize_t stride, const double *inputs, const double *const *previous,
-                           const double *feedback, double *response)
+                           const double *feedback, double *restrict response)
 {
-    double row[LANES];
+    const double *x1 = x - stride, *x2 = x1 - stride, *x3 = x2 - stride;
+    const double *r1 = previous[0], *r2 = previous[1], *r3 = previous[2], *r4 = previous[3];
     for (int k = 0; k < LANES; k++) {
-        double forward = x[k] * inputs[0] + x[k - stride] * inputs[1] + x[k - 2 * stride] * inputs[2] +
-                         x[k - 3 * stride] * inputs[3];
-        row[k] = forward - (previous[0][k] * feedback[0] + previous[1][k] * feedback[1] +
-                            previous[2][k] * feedback[2] + previous[3][k] * feedback[3]);
+        double forward = x[k] * inputs[0] + x1[k] * inputs[1] + x2[k] * inputs[2] + x3[k] * inputs[3];
+        response[k] = forward - (r1[k] * feedback[0] + r2[k] * feedback[1] + r3[k] * feedback[2] + r4[k] * feedback[3]);
     }
-    memcpy(response, row, sizeof row);
 }
 
 /* Respond to the rows [start, stop) of one way; the anticausal goes by a negative stride. */
@@ -154,19 +154,21 @@ static void sweep(const Recursion *recursion, const double *values, double *resp
     }
 }
 
-/* How many rows, from values on, hold nothing but one and the same value. */
+/* How many rows, counted in whole GROUPs from values on, hold nothing but one and the same value. */
 FOR_EACH_PROCESSOR
 static Py_ssize_t constant_rows(const double *values, Py_ssize_t stride, Py_ssize_t length)
 {
     const double constant = *values;
-    for (Py_ssize_t i = 0; i < length; i++) {
-        int n_unlike = 0;
-        for (int k = 0; k < LANES; k++)
-            n_unlike += values[i * stride + k] != constant;
+    Py_ssize_t n_rows = 0;
+    for (; n_rows + GROUP <= length; n_rows += GROUP) {
+        const double *group = values + (stride > 0 ? n_rows : n_rows + GROUP - 1) * stride;
+        int64_t n_unlike = 0;
+        for (int k = 0; k < GROUP * LANES; k++)
+            n_unlike += group[k] != constant;
         if (n_unlike)
-            return i;
+            break;
     }
-    return length;
+    return n_rows;
 }
 
 static void repeat_ends(double *values, Py_ssize_t length)
@@ -244,7 +246,7 @@ typedef struct {
     double weights[AXES];
     Filter smooth[AXES], second[AXES];
     Rows rows;
-    char *along_x, *along_y, *along_z, *plane, *term;
+    char *along_x, *along_y, *along_z, *source, *plane, *term;
 } Task;
 
 enum { Z, Y, X };
@@ -255,19 +257,28 @@ static Lines lines(const ItemType *type, char *first, Py_ssize_t step, Py_ssize_
     return made;
 }
 
+/* Copy the rows along x that follow one another along an axis: the filters then read them from the cache. */
+static char *copied_plane(Task *task, const char *first, int axis)
+{
+    const Py_ssize_t row = task->read[X] * task->type->size;
+    for (Py_ssize_t k = 0; k < task->read[axis]; k++)
+        memcpy(task->source + k * row, first + k * task->stride[axis] * task->type->size, (size_t)row);
+    return task->source;
+}
+
 /* In every slice the second derivatives along x and y, each smoothed along the other. */
 static void derive_in_slices(Task *task)
 {
     const Py_ssize_t *n = task->read, *box = task->box, size = task->real->size;
     const ItemType *real = task->real;
     for (Py_ssize_t z = 0; z < n[Z]; z++) {
-        char *slice = task->volume + z * task->stride[Z] * task->type->size;
+        char *slice = copied_plane(task, task->volume + z * task->stride[Z] * task->type->size, Y);
         char *out_x = task->along_x + z * box[Y] * box[X] * size, *out_y = task->along_y + z * box[Y] * box[X] * size;
-        filter_lines(&task->second[X], &task->rows, lines(task->type, slice, 1, task->stride[Y]),
+        filter_lines(&task->second[X], &task->rows, lines(task->type, slice, 1, n[X]),
                      lines(real, task->plane, 1, box[X]), n[Y]);
         filter_lines(&task->smooth[Y], &task->rows, lines(real, task->plane, box[X], 1),
                      lines(real, out_x, box[X], 1), box[X]);
-        filter_lines(&task->second[Y], &task->rows, lines(task->type, slice, task->stride[Y], 1),
+        filter_lines(&task->second[Y], &task->rows, lines(task->type, slice, n[X], 1),
                      lines(real, task->plane, n[X], 1), n[X]);
         filter_lines(&task->smooth[X], &task->rows, lines(real, task->plane, 1, n[X]), lines(real, out_y, 1, box[X]),
                      box[Y]);
@@ -280,8 +291,8 @@ static void derive_across_slices(Task *task)
     const Py_ssize_t *n = task->read, *box = task->box;
     const ItemType *real = task->real;
     for (Py_ssize_t y = 0; y < n[Y]; y++) {
-        char *first = task->volume + y * task->stride[Y] * task->type->size;
-        filter_lines(&task->second[Z], &task->rows, lines(task->type, first, task->stride[Z], 1),
+        char *plane = copied_plane(task, task->volume + y * task->stride[Y] * task->type->size, Z);
+        filter_lines(&task->second[Z], &task->rows, lines(task->type, plane, n[X], 1),
                      lines(real, task->plane, n[X], 1), n[X]);
         filter_lines(&task->smooth[X], &task->rows, lines(real, task->plane, 1, n[X]),
                      lines(real, task->along_z + y * box[X] * real->size, 1, n[Y] * box[X]), box[Z]);
@@ -351,6 +362,7 @@ static void claim_memory(Task *task, Memory *memory)
     task->along_x = claim(memory, n[Z] * box[Y] * box[X] * size);
     task->along_y = claim(memory, n[Z] * box[Y] * box[X] * size);
     task->along_z = claim(memory, box[Z] * n[Y] * box[X] * size);
+    task->source = claim(memory, larger(n[Y], n[Z]) * n[X] * task->type->size);
     task->plane = claim(memory, larger(n[Y] * box[X], larger(box[Y], box[Z]) * n[X]) * size);
     task->term = claim(memory, box[Z] * box[Y] * box[X] * size);
     for (int axis = 0; axis < AXES; axis++) {
