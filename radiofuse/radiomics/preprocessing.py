@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,6 +16,7 @@ from radiofuse.radiomics.region import Region
 ITK_TOLERANCE = 1e-6  # of the first spacing for places in mm, absolute for direction cosines
 EDGE_TOLERANCE_VOX = 1e-3  # how far a region may reach over the image's edge: rounding of the geometry
 SMALLEST_REGION = 2
+EXACT = 2.0**53  # float64 holds every whole number up to here
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,18 +91,30 @@ def prepare(image: sitk.Image, roi: sitk.Image, plan: Plan) -> Prepared:
     >>> prepare(image, image >= 300, plan).region.n_voxels
     500
     """
+    return prepare_each(image, [roi], plan)[0]
+
+
+def prepare_each(image: sitk.Image, rois: Sequence[sitk.Image], plan: Plan) -> list[Prepared]:
+    """Return several regions of one image as `prepare` would one by one; the image is normalized once.
+
+    Without resampling and ``pre_crop`` all of them share one array.
+    """
     steps = plan.preprocessing
-    roi = _channel(roi, steps.label_channel)
     voxels = normalized(image, steps) if steps.normalize else sitk.GetArrayViewFromImage(image)
     if steps.resampled_spacing_mm is not None:
         source = _as_image(voxels, image) if steps.normalize else image
-        prepared = _of(*resampled(source, roi, steps), resampled=True)
+        placed = [_of(*resampled(source, _channel(roi, steps), steps), resampled=True) for roi in rois]
     else:
-        prepared = _of(image, *_on_grid_of(image, roi, steps), array=voxels)
-    check_size(prepared.region, steps)
-    if steps.pre_crop and not prepared.resampled:
-        prepared = _cut(prepared, steps.pad_distance)
-    return prepared if steps.resegment_range is None else _resegmented(prepared, plan)
+        placed = [_of(image, *_on_grid_of(image, _channel(roi, steps), steps), array=voxels) for roi in rois]
+    return [_finished(one, plan) for one in placed]
+
+
+def _finished(placed: Prepared, plan: Plan) -> Prepared:
+    steps = plan.preprocessing
+    check_size(placed.region, steps)
+    if steps.pre_crop and not placed.resampled:
+        placed = _cut(placed, steps.pad_distance)
+    return placed if steps.resegment_range is None else _resegmented(placed, plan)
 
 
 def normalized(image: sitk.Image, steps: Preprocessing) -> np.ndarray:
@@ -121,15 +136,12 @@ def normalized(image: sitk.Image, steps: Preprocessing) -> np.ndarray:
     ImageError
         ``degenerate_intensity`` if all voxels are equal.
     """
-    statistics = sitk.StatisticsImageFilter()
-    statistics.SetNumberOfThreads(1)  # the sums of several threads would be added in any order
-    statistics.Execute(image)
-    mean, deviation = statistics.GetMean(), statistics.GetSigma()
+    voxels = sitk.GetArrayViewFromImage(image)
+    mean, deviation = _exact_moments(voxels) or _itk_moments(image)
     if not deviation > 0:
         raise ImageError(
             "degenerate_intensity", f"All voxels of the image are {mean:g}: it cannot be normalized. Check the file."
         )
-    voxels = sitk.GetArrayViewFromImage(image)
     scores = np.empty(voxels.shape)
     for plane, score in zip(voxels, scores, strict=True):  # plane by plane all steps stay in the cache
         np.add(plane, -mean, out=score, dtype=np.float64)
@@ -139,6 +151,34 @@ def normalized(image: sitk.Image, steps: Preprocessing) -> np.ndarray:
         if steps.normalize_scale != 1:
             score *= steps.normalize_scale
     return scores
+
+
+def _itk_moments(image: sitk.Image) -> tuple[float, float]:
+    statistics = sitk.StatisticsImageFilter()
+    statistics.SetNumberOfThreads(1)  # the sums of several threads would be added in any order
+    statistics.Execute(image)
+    return statistics.GetMean(), statistics.GetSigma()
+
+
+def _exact_moments(voxels: np.ndarray) -> tuple[float, float] | None:
+    """Return mean and sample standard deviation of whole numbers, None for others.
+
+    Scanners write whole numbers. Their sums are exact in float64 below 2^53, hence the same in any order, and ITK's
+    compensated sums, which follow one another six times slower, are not needed.
+    """
+    total = squares = 0.0
+    plane = np.empty(voxels.shape[1:])
+    for stored in voxels:
+        plane[...] = stored
+        if stored.dtype.kind == "f" and not np.array_equal(np.rint(plane), plane):
+            return None
+        total += plane.sum()
+        squares += np.square(plane, out=plane).sum()
+    if not squares < EXACT:
+        return None
+    n_voxels = voxels.size
+    spread = max(squares - total * total / n_voxels, 0.0)  # rounding takes a constant image's below 0
+    return total / n_voxels, math.sqrt(spread / max(n_voxels - 1, 1))
 
 
 def resampled(image: sitk.Image, roi: sitk.Image, steps: Preprocessing) -> tuple[sitk.Image, sitk.Image]:
@@ -252,8 +292,8 @@ def _extent(hit: np.ndarray) -> slice:
 # ---------------------------------------------------------------- grids
 
 
-def _channel(roi: sitk.Image, channel: int) -> sitk.Image:
-    n_channels = roi.GetNumberOfComponentsPerPixel()
+def _channel(roi: sitk.Image, steps: Preprocessing) -> sitk.Image:
+    n_channels, channel = roi.GetNumberOfComponentsPerPixel(), steps.label_channel
     if n_channels == 1:
         return roi
     if channel >= n_channels:

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from radiofuse.errors import ImageError
 from radiofuse.radiomics import read_settings
 from radiofuse.radiomics.parameters import resolve
-from radiofuse.radiomics.preprocessing import prepare
+from radiofuse.radiomics.preprocessing import prepare, prepare_each
 
 TURNED = (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
@@ -266,6 +266,34 @@ def test_what_comes_in_stays_as_it_is():
     prepare(image, roi, plan_of(normalize=True, normalizeScale=10, removeOutliers=1, resegmentRange=[0]))
     prepare(image, roi, plan_of(resampledPixelSpacing=[2, 2, 2]))
     assert (sitk.Hash(image), sitk.Hash(roi)) == before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64], ids=str)
+@pytest.mark.parametrize("largest", [7, 3e4, 4e6, 3e15], ids=str)
+def test_normalization_of_whole_numbers_to_the_last_bit(dtype, largest):
+    """Small ones are summed exactly; the squares of large ones do not fit, and ITK sums them."""
+    values = np.rint(np.random.default_rng(1).uniform(-largest / 5, largest, size=(9, 31, 40)))
+    image = sitk.GetImageFromArray(values.astype(dtype))
+    assert_equal(image, ball(image), normalize=True, normalizeScale=3)
+
+
+def test_one_fraction_among_whole_numbers_counts():
+    image = volume(dtype=np.int16)
+    values = sitk.GetArrayFromImage(image).astype(np.float32)
+    values[-1, -1, -1] += 0.25
+    assert_equal(sitk.GetImageFromArray(values), ball(sitk.GetImageFromArray(values)), normalize=True)
+
+
+@pytest.mark.parametrize("setting", ["scaled", "normalized and resampled", "between", "cut"])
+def test_several_regions_are_as_one_by_one(setting):
+    image = volume()
+    rois = [ball(image), ball(image, radius=3.5), boxed(image, slice(2, 9), slice(1, 8), slice(0, 22))]
+    together = prepare_each(image, rois, plan_of(**SETTINGS[setting]))
+    for roi, one in zip(rois, together, strict=True):
+        alone = prepare(image, roi, plan_of(**SETTINGS[setting]))
+        np.testing.assert_array_equal(one.array, alone.array)
+        np.testing.assert_array_equal(in_volume(one.region), in_volume(alone.region))
+    assert (together[0].array is together[1].array) == (setting in ("scaled", "between"))
 
 
 # ---------------------------------------------------------------- real images
