@@ -163,8 +163,8 @@ static double marginal_entropy(const double *p, Py_ssize_t n, double *n_met)
 }
 
 /* Joint entropy (TU9B) and information correlation 1 (R8DG) and 2 (JN9H).
-   HXY1 and HXY2 sum log2(p_i p_j + eps) = log2(p_i) + log2(p_j) + log2(1 + eps / (p_i p_j)) over pairs of levels, so they
-   follow from the marginals' entropies; the last term is eps / (p_i p_j ln 2) as long as that is small. Mutual
+   HXY1 and HXY2 sum log2(p_i p_j + eps) = log2(p_i) + log2(p_j) + log2(1 + eps / (p_i p_j)) over pairs of levels, so
+   they follow from the marginals' entropies; the last term is eps / (p_i p_j ln 2) as long as that is small. Mutual
    information below 0 is rounding: the levels are independent, and IMC2 is 0. */
 static void describe_information(const Pairs *of, double *features)
 {
@@ -264,7 +264,7 @@ static void multiply(Iteration *of)
     memset(of->next, 0, (size_t)n * sizeof(double));
     for (Py_ssize_t c = 0; c < pairs->n_cells; c++)
         of->between[pairs->cells[c].j] += of->entries[c] * of->here[pairs->cells[c].i];
-    for (Py_ssize_t c = 0; c < pairs->n_cells; c++) /* a symmetric S goes by columns, which do not wait for each other */
+    for (Py_ssize_t c = 0; c < pairs->n_cells; c++) /* by columns where S is symmetric: these sums do not wait */
         if (of->is_symmetric)
             of->next[pairs->cells[c].j] += of->entries[c] * of->between[pairs->cells[c].i];
         else
@@ -423,7 +423,8 @@ static int run(const Task *task)
     Iteration *iteration = malloc(sizeof(Iteration));
     int result = cells && vectors && (matrices || !task->with_mcc) && iteration ? 0 : -1;
     if (!result) {
-        Pairs pairs = {task->n_levels, 0, cells, vectors, vectors + n, vectors + 2 * n, vectors + 4 * n, 0, 0, task->eps};
+        Pairs pairs = {.n_levels = task->n_levels, .cells = cells, .rows = vectors, .columns = vectors + n,
+                       .sums = vectors + 2 * n, .differences = vectors + 4 * n, .eps = task->eps};
         iteration->pairs = &pairs;
         iteration->entries = matrices;
         iteration->transposed = task->symmetrical || !matrices ? matrices : matrices + size;
