@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from radiofuse import columns
 from radiofuse.errors import ImageError, RequestError
@@ -227,7 +228,8 @@ def extract_task(extractor: Extractor, task: Task) -> Outcome:
     started = time.perf_counter()
     try:
         pair = read_pair(task.image, task.mask, label=task.label)
-        values = extractor.compute(pair)
+        with threadpool_limits(1, user_api="blas"):  # else the last bit depends on how many cores a machine has
+            values = extractor.compute(pair)
     except ImageError as error:
         return Outcome(time.perf_counter() - started, code=error.code, message=str(error))
     key = content_key(extractor.block(), pair.image_sha256, pair.mask_sha256, task.label)

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from threadpoolctl import threadpool_info
 
 from radiofuse.cohort import read_cohort
 from radiofuse.errors import ImageError, StoreError
 from radiofuse.extract import RadiomicsExtractor, extract_cohort
-from radiofuse.store import FeatureStore
+from radiofuse.extract.cohort_run import Task, extract_task
+from radiofuse.store import Block, FeatureStore
 
 SIZE = (14, 14, 14)
 QUICK = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean", "Energy"], "glcm": ["Contrast"]}}
@@ -198,6 +200,23 @@ def test_the_vector_does_not_depend_on_jobs(bad_cohort, extractor, tmp_path):
         result = extract_cohort(cohort, extractor, store, jobs=jobs)
         tables.append(store.read([result.block.name], ["good_1", "good_2"], keys=result.keys))
     pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+class CountThreads:
+    label = 1
+
+    def block(self) -> Block:
+        return Block.create("threads", ["largest"], {})
+
+    def compute(self, pair) -> np.ndarray:
+        return np.array([max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")])
+
+
+def test_linear_algebra_has_one_thread_so_that_numbers_do_not_depend_on_the_machine(tmp_path):
+    write(tmp_path / "image.nii.gz", volume())
+    write(tmp_path / "mask.nii.gz", region())
+    outcome = extract_task(CountThreads(), Task("a", "t1", tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz", 1))
+    assert outcome.values.tolist() == [1]
 
 
 def test_the_same_files_under_two_names_are_computed_once(tmp_path, extractor):
