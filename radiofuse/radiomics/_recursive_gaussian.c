@@ -387,6 +387,15 @@ static Filter filter_of(const Recursion *ways, const Extent *extent)
     return filter;
 }
 
+static int shapes_fit(const Py_buffer *recursions, const Py_buffer *extents, const Py_buffer *weights)
+{
+    if (recursions->len == AXES * 4 * (Py_ssize_t)sizeof(Recursion) && extents->len == AXES * (Py_ssize_t)sizeof(Extent) &&
+        weights->len == AXES * (Py_ssize_t)sizeof(double))
+        return 1;
+    PyErr_SetString(PyExc_ValueError, "laplacian: recursions (3, 2, 2, 12), extents (3, 4) or weights (3) do not fit");
+    return 0;
+}
+
 static int extents_fit(const Extent *extents, const Py_ssize_t *volume, const Py_ssize_t *out)
 {
     for (int axis = 0; axis < AXES; axis++) {
@@ -461,7 +470,7 @@ static PyObject *laplacian_in_box(PyObject *module, PyObject *arguments)
         take_array(recursions, &views[2], 'f', sizeof(double), 4, READ, "recursions") == 0 &&
         take_array(extents, &views[3], 'i', sizeof(int64_t), 2, READ, "extents") == 0 &&
         take_array(weights, &views[4], 'f', sizeof(double), 1, READ, "weights") == 0 &&
-        extents_fit(views[3].buf, views[0].shape, views[1].shape)) {
+        shapes_fit(&views[2], &views[3], &views[4]) && extents_fit(views[3].buf, views[0].shape, views[1].shape)) {
         set_up(&task, views);
         done = run(&task);
     }

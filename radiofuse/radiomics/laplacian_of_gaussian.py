@@ -24,7 +24,7 @@ class Exponentials(NamedTuple):
     sines: tuple[float, float]
 
 
-# Farneback & Westin 2006, table 2: fits of the Gaussian and of its second derivative.
+# Farneback & Westin 2006: fits of the Gaussian and of its second derivative.
 FREQUENCIES = (0.6681, 2.0787)
 DAMPINGS = (-1.3932, -1.3732)
 GAUSSIAN = Exponentials((1.3530, -0.3531), (1.8151, 0.0902))
@@ -71,8 +71,9 @@ def log_in_box(
 
     Returns
     -------
-    ndarray, shape of the box
-        float64 of a float64 volume, else float32: as ITK's LaplacianRecursiveGaussianImageFilter computes it.
+    ndarray of float32, shape of the box
+        As ITK's LaplacianRecursiveGaussianImageFilter computes it: in double precision along a line, in single
+        precision between one axis and the next.
 
     Raises
     ------
@@ -155,7 +156,7 @@ def _feedback(swings: Oscillators) -> list[float]:
 
 
 def _feedforward(fit: Exponentials, swings: Oscillators) -> list[float]:
-    """Return the gains of a value and of the three before it (Deriche 1993, section 3)."""
+    """Return the gains of a value and of the three before it (Deriche 1993)."""
     (a1, a2), (b1, b2) = fit
     (sin1, sin2), (cos1, cos2), (exp1, exp2) = swings
     first = exp2 * (b2 * sin2 - (a2 + 2 * a1) * cos2) + exp1 * (b1 * sin1 - (a1 + 2 * a2) * cos1)
@@ -165,9 +166,7 @@ def _feedforward(fit: Exponentials, swings: Oscillators) -> list[float]:
     return [a1 + a2, first, second, third]
 
 
-def _second_derivative(
-    *, smooth: list[float], swings: Oscillators, feedback: list[float], sigma: float
-) -> list[float]:
+def _second_derivative(*, smooth: list[float], swings: Oscillators, feedback: list[float], sigma: float) -> list[float]:
     """Return the gains of the second derivative: without response to a constant, and exact for a parabola."""
     fitted = _feedforward(SECOND_DERIVATIVE, swings)
     d0 = _sum(feedback, 1.0)
@@ -191,7 +190,4 @@ def _both_ways(gains: list[float], feedback: list[float]) -> list[list[float]]:
     """Return inputs, feedback and edges of the causal and the anticausal recursion of an even filter."""
     backward = [gains[k] - feedback[k - 1] * gains[0] for k in (1, 2, 3)] + [-feedback[3] * gains[0]]
     poles = _sum(feedback, 1.0)
-    return [
-        [*inputs, *feedback, *(gain * _sum(inputs) / poles for gain in feedback)]
-        for inputs in (gains, backward)
-    ]
+    return [[*inputs, *feedback, *(gain * _sum(inputs) / poles for gain in feedback)] for inputs in (gains, backward)]
