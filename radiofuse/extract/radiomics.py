@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging import RoiPair, check_pair, read_pair
+from radiofuse.imaging import RoiPair, check_pair, read_image, read_mask, read_pair
 from radiofuse.radiomics import Settings, make_backend, read_settings
 from radiofuse.store import Block
 
@@ -86,9 +86,42 @@ class RadiomicsExtractor:
         read = read_pair if isinstance(image, (str, Path)) else check_pair
         return self.compute(read(image, mask, label=self.label))
 
+    def extract_each(
+        self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image, labels: Sequence[MaskLabel]
+    ) -> np.ndarray:
+        """Return one feature vector per label of one mask; filters are computed once for all of them.
+
+        Parameters
+        ----------
+        image, mask : path or SimpleITK.Image
+        labels : sequence of "any", int or list of int
+            Each names a region, as ``label`` does.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_labels, n_features)
+        """
+        if isinstance(image, (str, Path)):
+            image, mask = read_image(image).image, read_mask(mask).image
+        pairs = [check_pair(image, mask, label=label) for label in labels]
+        together = getattr(self._engine, "compute_each", None)
+        rois = [pair.roi for pair in pairs]
+        found = (
+            together(pairs[0].image, rois) if together else [self._engine.compute(pairs[0].image, roi) for roi in rois]
+        )
+        return np.stack([self._vector(features) for features in found])
+
+    def general_info(self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image) -> dict[str, Any]:
+        """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask; radiofuse's engine only."""
+        read = read_pair if isinstance(image, (str, Path)) else check_pair
+        pair = read(image, mask, label=self.label)
+        return self._engine.general_info(pair.image, pair.roi)
+
     def compute(self, pair: RoiPair) -> np.ndarray:
         """Return the feature vector, shape (n_features,), of a pair that passed the gate."""
-        features = self._engine.compute(pair.image, pair.roi)
+        return self._vector(self._engine.compute(pair.image, pair.roi))
+
+    def _vector(self, features: Mapping[str, float]) -> np.ndarray:
         missing = [name for name in self._names if name not in features]
         if missing:
             raise ImageError(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
 from radiofuse.radiomics import image_types, shape, shape2d
+from radiofuse.radiomics.diagnostics import general_info
 from radiofuse.radiomics.parameters import ImageType, resolve
-from radiofuse.radiomics.preprocessing import Prepared, prepare
+from radiofuse.radiomics.preprocessing import Prepared, prepare, prepare_each
 from radiofuse.radiomics.region import Region
 from radiofuse.radiomics.settings import Settings
 from radiofuse.radiomics.textures import TexturedRegion
@@ -87,10 +89,14 @@ class Engine:
         Filters are computed once, in the box that holds all regions, unless the settings resample the image
         or cut it to the region first: then each region has an image of its own.
         """
-        prepared = [prepare(image, roi, self._plan) for roi in rois]
-        if len({one.array.shape for one in prepared}) > 1 or self._cuts_to_region:
-            return [self._described([one])[0] for one in prepared]
-        return self._described(prepared)
+        prepared = prepare_each(image, rois, self._plan)
+        if all(one.array is prepared[0].array for one in prepared):
+            return self._described(prepared)
+        return [self._described([one])[0] for one in prepared]
+
+    def general_info(self, image: sitk.Image, roi: sitk.Image) -> dict[str, Any]:
+        """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask at each step."""
+        return general_info(image, roi, prepare(image, roi, self._plan), self.settings)
 
     def _described(self, prepared: Sequence[Prepared]) -> list[dict[str, float]]:
         """Return the features of regions that share the first one's image."""
@@ -128,10 +134,6 @@ class Engine:
             flat = shape2d.features(region, names, flat_axis=plan.preprocessing.force2d_dimension)
             found |= {f"original_shape2D_{name}": value for name, value in flat.items()}
         return found
-
-    @property
-    def _cuts_to_region(self) -> bool:
-        return self._plan.preprocessing.pre_crop or self._plan.preprocessing.resampled_spacing_mm is not None
 
     @property
     def _texture_classes(self) -> dict[str, tuple[str, ...]]:
