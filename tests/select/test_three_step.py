@@ -130,5 +130,5 @@ def test_selection_inside_the_folds_is_honest_and_outside_is_not():
 
 
 def test_selectors_are_known_by_name():
-    assert sorted(SELECTORS) == ["correlation", "lasso", "mann_whitney", "three_step"]
+    assert sorted(SELECTORS) == ["correlation", "lasso", "mann_whitney", "reproducibility", "three_step"]
     assert all(hasattr(selector(), "get_support") for selector in SELECTORS.values())
