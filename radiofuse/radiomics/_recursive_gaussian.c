@@ -48,8 +48,6 @@ struct ItemType {
     char kind;
     Py_ssize_t size;
     void (*load)(Lines lines, Py_ssize_t length, Py_ssize_t width, double *rows);
-    void (*store)(const Rows *rows, Py_ssize_t from, Py_ssize_t stop, Lines lines, Py_ssize_t width);
-    void (*add)(void *sum, const void *terms, Py_ssize_t n_items, double weight);
 };
 
 /* Lanes without a line of their own repeat the first. */
@@ -70,29 +68,6 @@ struct ItemType {
         }                                                                                                              \
     }
 
-/* store writes the sum of both responses; add adds weighted terms to a sum. */
-#define DEFINE_STORE(NAME, ITEM)                                                                                       \
-    FOR_EACH_PROCESSOR                                                                                                 \
-    static void store_##NAME(const Rows *rows, Py_ssize_t from, Py_ssize_t stop, Lines lines, Py_ssize_t width)        \
-    {                                                                                                                  \
-        ITEM *items = (ITEM *)lines.first;                                                                             \
-        for (Py_ssize_t i = from; i < stop; i++, items += lines.step) {                                                \
-            const double *causal = rows->causal + i * LANES, *anticausal = rows->anticausal + i * LANES;               \
-            if (lines.across == 1 && width == LANES)                                                                   \
-                for (int k = 0; k < LANES; k++)                                                                        \
-                    items[k] = (ITEM)(causal[k] + anticausal[k]);                                                      \
-            else                                                                                                       \
-                for (Py_ssize_t k = 0; k < width; k++)                                                                 \
-                    items[k * lines.across] = (ITEM)(causal[k] + anticausal[k]);                                       \
-        }                                                                                                              \
-    }                                                                                                                  \
-                                                                                                                       \
-    static void add_##NAME(void *sum, const void *terms, Py_ssize_t n_items, double weight)                           \
-    {                                                                                                                  \
-        for (Py_ssize_t i = 0; i < n_items; i++)                                                                       \
-            ((ITEM *)sum)[i] = (ITEM)(((ITEM *)sum)[i] + ((const ITEM *)terms)[i] * weight);                          \
-    }
-
 DEFINE_LOAD(float, float)
 DEFINE_LOAD(double, double)
 DEFINE_LOAD(int8, int8_t)
@@ -103,22 +78,48 @@ DEFINE_LOAD(uint8, uint8_t)
 DEFINE_LOAD(uint16, uint16_t)
 DEFINE_LOAD(uint32, uint32_t)
 DEFINE_LOAD(uint64, uint64_t)
-DEFINE_STORE(float, float)
-DEFINE_STORE(double, double)
 
 static const ItemType TYPES[] = {
-    {'f', sizeof(float), load_float, store_float, add_float},
-    {'f', sizeof(double), load_double, store_double, add_double},
-    {'i', 1, load_int8, NULL, NULL},
-    {'i', 2, load_int16, NULL, NULL},
-    {'i', 4, load_int32, NULL, NULL},
-    {'i', 8, load_int64, NULL, NULL},
-    {'u', 1, load_uint8, NULL, NULL},
-    {'u', 2, load_uint16, NULL, NULL},
-    {'u', 4, load_uint32, NULL, NULL},
-    {'u', 8, load_uint64, NULL, NULL},
+    {'f', 4, load_float},  {'f', 8, load_double}, {'i', 1, load_int8},   {'i', 2, load_int16},  {'i', 4, load_int32},
+    {'i', 8, load_int64},  {'u', 1, load_uint8},  {'u', 2, load_uint16}, {'u', 4, load_uint32}, {'u', 8, load_uint64},
 };
 enum { N_TYPES = sizeof TYPES / sizeof *TYPES };
+
+static const ItemType *type_of(int kind, Py_ssize_t size)
+{
+    for (int k = 0; k < N_TYPES; k++)
+        if (TYPES[k].kind == kind && TYPES[k].size == size)
+            return &TYPES[k];
+    PyErr_Format(PyExc_TypeError, "volume: no values of kind %c%zd", kind, size);
+    return NULL;
+}
+
+static Lines lines_of(const ItemType *type, char *first, Py_ssize_t step, Py_ssize_t across)
+{
+    const Lines lines = {type, first, step, across};
+    return lines;
+}
+
+static Lines float_lines(float *first, Py_ssize_t step, Py_ssize_t across)
+{
+    return lines_of(&TYPES[0], (char *)first, step, across);
+}
+
+/* Write the sum of both responses: single precision between one axis and the next, as in ITK. */
+FOR_EACH_PROCESSOR
+static void store(const Rows *rows, Py_ssize_t from, Py_ssize_t stop, Lines lines, Py_ssize_t width)
+{
+    float *items = (float *)lines.first;
+    for (Py_ssize_t i = from; i < stop; i++, items += lines.step) {
+        const double *causal = rows->causal + i * LANES, *anticausal = rows->anticausal + i * LANES;
+        if (lines.across == 1)
+            for (Py_ssize_t k = 0; k < width; k++)
+                items[k] = (float)(causal[k] + anticausal[k]);
+        else
+            for (Py_ssize_t k = 0; k < width; k++)
+                items[k * lines.across] = (float)(causal[k] + anticausal[k]);
+    }
+}
 
 static inline void respond(const double *x, Py_ssize_t stride, const double *inputs, const double *const *previous,
                            const double *feedback, double *restrict response)
@@ -225,7 +226,7 @@ static void filter_block(Filter *filter, const Rows *rows, Lines in, Lines out, 
     follow(&filter->causal, begin, rows->causal, LANES, knows_begin ? n_leading : 0);
     follow(&filter->anticausal, end + LANES, rows->anticausal + (length - 1) * LANES, -LANES,
            knows_end ? n_trailing : 0);
-    out.type->store(rows, filter->causal.from, filter->causal.stop, out, width);
+    store(rows, filter->causal.from, filter->causal.stop, out, width);
 }
 
 static void filter_lines(Filter *filter, const Rows *rows, Lines in, Lines out, Py_ssize_t n_lines)
@@ -237,50 +238,43 @@ static void filter_lines(Filter *filter, const Rows *rows, Lines in, Lines out, 
     }
 }
 
-/* The Laplacian's task: the part of the volume that is read, as shape and strides in items along z, y, x, the box's
-   shape, and memory for results on the way. */
+/* The Laplacian's task, by axis z, y, x: the part of the volume that is read and the box, their shapes and strides in
+   items, the filters, the weight of each second derivative, and memory for results on the way. */
 typedef struct {
-    const ItemType *type, *real;
-    char *volume, *out;
+    const ItemType *type;
+    char *volume, *source;
     Py_ssize_t read[AXES], stride[AXES], box[AXES];
     double weights[AXES];
     Filter smooth[AXES], second[AXES];
     Rows rows;
-    char *along_x, *along_y, *along_z, *source, *plane, *term;
+    float *out, *along_x, *along_y, *along_z, *plane, *term;
 } Task;
 
 enum { Z, Y, X };
 
-static Lines lines(const ItemType *type, char *first, Py_ssize_t step, Py_ssize_t across)
-{
-    Lines made = {type, first, step, across};
-    return made;
-}
-
 /* Copy the rows along x that follow one another along an axis: the filters then read them from the cache. */
-static char *copied_plane(Task *task, const char *first, int axis)
+static char *copied_plane(Task *task, Py_ssize_t first, int axis)
 {
-    const Py_ssize_t row = task->read[X] * task->type->size;
+    const Py_ssize_t size = task->type->size, row = task->read[X] * size;
     for (Py_ssize_t k = 0; k < task->read[axis]; k++)
-        memcpy(task->source + k * row, first + k * task->stride[axis] * task->type->size, (size_t)row);
+        memcpy(task->source + k * row, task->volume + (first + k * task->stride[axis]) * size, (size_t)row);
     return task->source;
 }
 
 /* In every slice the second derivatives along x and y, each smoothed along the other. */
 static void derive_in_slices(Task *task)
 {
-    const Py_ssize_t *n = task->read, *box = task->box, size = task->real->size;
-    const ItemType *real = task->real;
+    const Py_ssize_t *n = task->read, *box = task->box, area = box[Y] * box[X];
     for (Py_ssize_t z = 0; z < n[Z]; z++) {
-        char *slice = copied_plane(task, task->volume + z * task->stride[Z] * task->type->size, Y);
-        char *out_x = task->along_x + z * box[Y] * box[X] * size, *out_y = task->along_y + z * box[Y] * box[X] * size;
-        filter_lines(&task->second[X], &task->rows, lines(task->type, slice, 1, n[X]),
-                     lines(real, task->plane, 1, box[X]), n[Y]);
-        filter_lines(&task->smooth[Y], &task->rows, lines(real, task->plane, box[X], 1),
-                     lines(real, out_x, box[X], 1), box[X]);
-        filter_lines(&task->second[Y], &task->rows, lines(task->type, slice, n[X], 1),
-                     lines(real, task->plane, n[X], 1), n[X]);
-        filter_lines(&task->smooth[X], &task->rows, lines(real, task->plane, 1, n[X]), lines(real, out_y, 1, box[X]),
+        char *slice = copied_plane(task, z * task->stride[Z], Y);
+        float *along_x = task->along_x + z * area, *along_y = task->along_y + z * area, *plane = task->plane;
+        filter_lines(&task->second[X], &task->rows, lines_of(task->type, slice, 1, n[X]), float_lines(plane, 1, box[X]),
+                     n[Y]);
+        filter_lines(&task->smooth[Y], &task->rows, float_lines(plane, box[X], 1), float_lines(along_x, box[X], 1),
+                     box[X]);
+        filter_lines(&task->second[Y], &task->rows, lines_of(task->type, slice, n[X], 1), float_lines(plane, n[X], 1),
+                     n[X]);
+        filter_lines(&task->smooth[X], &task->rows, float_lines(plane, 1, n[X]), float_lines(along_y, 1, box[X]),
                      box[Y]);
     }
 }
@@ -289,38 +283,48 @@ static void derive_in_slices(Task *task)
 static void derive_across_slices(Task *task)
 {
     const Py_ssize_t *n = task->read, *box = task->box;
-    const ItemType *real = task->real;
     for (Py_ssize_t y = 0; y < n[Y]; y++) {
-        char *plane = copied_plane(task, task->volume + y * task->stride[Y] * task->type->size, Z);
-        filter_lines(&task->second[Z], &task->rows, lines(task->type, plane, n[X], 1),
-                     lines(real, task->plane, n[X], 1), n[X]);
-        filter_lines(&task->smooth[X], &task->rows, lines(real, task->plane, 1, n[X]),
-                     lines(real, task->along_z + y * box[X] * real->size, 1, n[Y] * box[X]), box[Z]);
+        char *source = copied_plane(task, y * task->stride[Y], Z);
+        float *along_z = task->along_z + y * box[X], *plane = task->plane;
+        filter_lines(&task->second[Z], &task->rows, lines_of(task->type, source, n[X], 1), float_lines(plane, n[X], 1),
+                     n[X]);
+        filter_lines(&task->smooth[X], &task->rows, float_lines(plane, 1, n[X]),
+                     float_lines(along_z, 1, n[Y] * box[X]), box[Z]);
     }
 }
 
-static void add_smoothed_across_slices(Task *task, char *derived, int axis)
+static void add_term(Task *task, int axis)
+{
+    const Py_ssize_t n_voxels = task->box[Z] * task->box[Y] * task->box[X];
+    for (Py_ssize_t k = 0; k < n_voxels; k++)
+        task->out[k] = (float)(task->out[k] + task->term[k] * task->weights[axis]);
+}
+
+static void add_smoothed_along_z(Task *task, float *derived, int axis)
 {
     const Py_ssize_t area = task->box[Y] * task->box[X];
-    filter_lines(&task->smooth[Z], &task->rows, lines(task->real, derived, area, 1),
-                 lines(task->real, task->term, area, 1), area);
-    task->real->add(task->out, task->term, task->box[Z] * area, task->weights[axis]);
+    filter_lines(&task->smooth[Z], &task->rows, float_lines(derived, area, 1), float_lines(task->term, area, 1), area);
+    add_term(task, axis);
+}
+
+static void add_smoothed_along_y(Task *task, float *derived, int axis)
+{
+    const Py_ssize_t *n = task->read, *box = task->box;
+    for (Py_ssize_t z = 0; z < box[Z]; z++)
+        filter_lines(&task->smooth[Y], &task->rows, float_lines(derived + z * n[Y] * box[X], box[X], 1),
+                     float_lines(task->term + z * box[Y] * box[X], box[X], 1), box[X]);
+    add_term(task, axis);
 }
 
 /* ITK derives along x, y, z in turn, smooths along the other axes in the same order, and adds up in that order. */
 static void laplacian(Task *task)
 {
-    const Py_ssize_t *box = task->box, size = task->real->size;
-    memset(task->out, 0, (size_t)(box[Z] * box[Y] * box[X] * size));
+    memset(task->out, 0, (size_t)(task->box[Z] * task->box[Y] * task->box[X]) * sizeof *task->out);
     derive_in_slices(task);
-    add_smoothed_across_slices(task, task->along_x, X);
-    add_smoothed_across_slices(task, task->along_y, Y);
+    add_smoothed_along_z(task, task->along_x, X);
+    add_smoothed_along_z(task, task->along_y, Y);
     derive_across_slices(task);
-    for (Py_ssize_t z = 0; z < box[Z]; z++)
-        filter_lines(&task->smooth[Y], &task->rows,
-                     lines(task->real, task->along_z + z * task->read[Y] * box[X] * size, box[X], 1),
-                     lines(task->real, task->term + z * box[Y] * box[X] * size, box[X], 1), box[X]);
-    task->real->add(task->out, task->term, box[Z] * box[Y] * box[X], task->weights[Z]);
+    add_smoothed_along_y(task, task->along_z, Z);
 }
 
 /* Memory of a task: what was claimed, to be freed together. */
@@ -353,7 +357,7 @@ static Py_ssize_t larger(Py_ssize_t a, Py_ssize_t b)
 
 static void claim_memory(Task *task, Memory *memory)
 {
-    const Py_ssize_t *n = task->read, *box = task->box, size = task->real->size, row = LANES * sizeof(double);
+    const Py_ssize_t *n = task->read, *box = task->box, size = sizeof(float), row = LANES * sizeof(double);
     const Py_ssize_t longest = larger(n[Z], larger(n[Y], n[X]));
     double *padded = claim(memory, (longest + 2 * ORDER) * row);
     task->rows.values = padded ? padded + ORDER * LANES : NULL;
@@ -389,8 +393,8 @@ static Filter filter_of(const Recursion *ways, const Extent *extent)
 
 static int shapes_fit(const Py_buffer *recursions, const Py_buffer *extents, const Py_buffer *weights)
 {
-    if (recursions->len == AXES * 4 * (Py_ssize_t)sizeof(Recursion) && extents->len == AXES * (Py_ssize_t)sizeof(Extent) &&
-        weights->len == AXES * (Py_ssize_t)sizeof(double))
+    if (recursions->len / AXES == 4 * (Py_ssize_t)sizeof(Recursion) &&
+        extents->len / AXES == (Py_ssize_t)sizeof(Extent) && weights->shape[0] == AXES)
         return 1;
     PyErr_SetString(PyExc_ValueError, "laplacian: recursions (3, 2, 2, 12), extents (3, 4) or weights (3) do not fit");
     return 0;
@@ -408,15 +412,6 @@ static int extents_fit(const Extent *extents, const Py_ssize_t *volume, const Py
         }
     }
     return 1;
-}
-
-static const ItemType *type_of(int kind, Py_ssize_t size)
-{
-    for (int k = 0; k < N_TYPES; k++)
-        if (TYPES[k].kind == kind && TYPES[k].size == size)
-            return &TYPES[k];
-    PyErr_Format(PyExc_TypeError, "laplacian: no values of kind %c%zd", kind, size);
-    return NULL;
 }
 
 static void set_up(Task *task, const Py_buffer *views)
@@ -450,23 +445,21 @@ static PyObject *run(Task *task)
     return memory.is_short ? PyErr_NoMemory() : Py_NewRef(Py_None);
 }
 
-/* laplacian_in_box(volume (z, y, x), kind, size, out (box), out_size, recursions (3, 2, 2, 12), extents (3, 4),
-   weights (3)): kind and size are the volume's items'; recursions count axis, smoothing and second derivative,
-   causal and anticausal. */
+/* laplacian_in_box(volume (z, y, x), kind, size, out (box), recursions (3, 2, 2, 12), extents (3, 4), weights (3)):
+   kind and size are those of the volume's items; recursions go by axis, smoothing and second derivative, causal and
+   anticausal. */
 static PyObject *laplacian_in_box(PyObject *module, PyObject *arguments)
 {
-    PyObject *volume, *out, *recursions, *extents, *weights;
+    PyObject *volume, *out, *recursions, *extents, *weights, *done = NULL;
     int kind;
-    Py_ssize_t size, out_size;
+    Py_ssize_t size;
     Py_buffer views[5] = {{0}};
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "OCnOnOOO", &volume, &kind, &size, &out, &out_size, &recursions, &extents,
-                          &weights))
+    if (!PyArg_ParseTuple(arguments, "OCnOOOO", &volume, &kind, &size, &out, &recursions, &extents, &weights))
         return NULL;
-    Task task = {.type = type_of(kind, size), .real = type_of('f', out_size)};
-    PyObject *done = NULL;
-    if (task.type && task.real && take_array(volume, &views[0], (char)kind, size, 3, READ, "volume") == 0 &&
-        take_array(out, &views[1], 'f', out_size, 3, WRITE, "out") == 0 &&
+    Task task = {.type = type_of(kind, size)};
+    if (task.type && take_array(volume, &views[0], (char)kind, size, 3, READ, "volume") == 0 &&
+        take_array(out, &views[1], 'f', sizeof(float), 3, WRITE, "out") == 0 &&
         take_array(recursions, &views[2], 'f', sizeof(double), 4, READ, "recursions") == 0 &&
         take_array(extents, &views[3], 'i', sizeof(int64_t), 2, READ, "extents") == 0 &&
         take_array(weights, &views[4], 'f', sizeof(double), 1, READ, "weights") == 0 &&

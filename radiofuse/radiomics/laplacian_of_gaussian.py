@@ -97,13 +97,12 @@ def log_in_box(
     True
     """
     _check(volume.shape, spacing_mm, sigma_mm)
-    real = np.float32
     extents = np.array([_extent(*axis, sigma_mm) for axis in zip(box, volume.shape, spacing_mm, strict=True)], np.int64)
-    out = np.empty(extents[:, 3] - extents[:, 2], real)
+    out = np.empty(extents[:, 3] - extents[:, 2], np.float32)
     recursions = np.array([_recursions(sigma_mm, spacing) for spacing in spacing_mm])
     weights = 1.0 / np.square(spacing_mm, dtype=np.float64)
     kind, size = volume.dtype.kind, volume.dtype.itemsize
-    laplacian_in_box(np.ascontiguousarray(volume), kind, size, out, out.itemsize, recursions, extents, weights)
+    laplacian_in_box(np.ascontiguousarray(volume), kind, size, out, recursions, extents, weights)
     return out
 
 
