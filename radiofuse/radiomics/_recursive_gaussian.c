@@ -327,15 +327,17 @@ static void laplacian(Task *task)
     add_smoothed_along_y(task, task->along_z, Z);
 }
 
+enum { MOST_BLOCKS = 9 + 4 * AXES };
+
 /* Memory of a task: what was claimed, to be freed together. */
 typedef struct {
-    void *blocks[20];
+    void *blocks[MOST_BLOCKS];
     int n_blocks, is_short;
 } Memory;
 
 static void *claim(Memory *memory, Py_ssize_t n_bytes)
 {
-    char *block = malloc((size_t)n_bytes + CACHE_LINE);
+    char *block = memory->n_blocks < MOST_BLOCKS ? malloc((size_t)n_bytes + CACHE_LINE) : NULL;
     if (!block) {
         memory->is_short = 1;
         return NULL;

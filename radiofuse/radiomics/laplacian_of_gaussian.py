@@ -168,6 +168,7 @@ def _feedforward(fit: Exponentials, swings: Oscillators) -> list[float]:
 def _second_derivative(*, smooth: list[float], swings: Oscillators, feedback: list[float], sigma: float) -> list[float]:
     """Return the gains of the second derivative: without response to a constant, and exact for a parabola."""
     fitted = _feedforward(SECOND_DERIVATIVE, swings)
+    # The k-th moments of the transfer function's denominator and, below, of its numerator.
     d0 = _sum(feedback, 1.0)
     d1 = feedback[0] + 2 * feedback[1] + 3 * feedback[2] + 4 * feedback[3]
     d2 = feedback[0] + 4 * feedback[1] + 9 * feedback[2] + 16 * feedback[3]
