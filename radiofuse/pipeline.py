@@ -68,6 +68,9 @@ def modality_classifier(
         "classify": _classifier(classifier, random_state),
     }
     chain = Pipeline([*([("encode", encoder)] if encoder is not None else []), *steps.items()])
+    if getattr(steps["select"], "needs_names", False):
+        for name in ("impute", "scale"):
+            steps[name].set_output(transform="pandas")
     _set_options(chain, "select", select_options or {})
     _set_options(chain, "classify", classify_options or {})
     seeds = {name: random_state for name in chain.get_params() if name.endswith("__random_state")}

@@ -19,6 +19,8 @@ _HOME = {
     "extract_cohort": "cohort_run",
     "extract_perturbed": "perturbation",
     "has_images": "table",
+    "map_cohort": "voxel_maps",
+    "write_voxel_maps": "voxel_maps",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -42,6 +42,10 @@ def main(
         Path, typer.Option(help="Where the table of reproducibility goes: an ICC per modality and feature.")
     ] = Path("reproducibility.csv"),
     seed: Annotated[int, typer.Option(min=0, help="Of the small changes.")] = 0,
+    maps: Annotated[
+        Path | None,
+        typer.Option(help="Write voxel-wise maps there, as DIR/sample/modality/feature.nii.gz, and no more."),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
     failures: Annotated[Path, typer.Option(help="Where the table of failures goes.")] = Path("failures.csv"),
 ) -> None:
@@ -50,12 +54,22 @@ def main(
         raise RequestError("Pass either a cohort table or --recipe.")
     table, extractor = _from_recipe(recipe) if recipe else _from_options(cohort, settings, label, backend)
     options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
-    failed = _extract(table, extractor, store, options)
-    if perturb:
+    failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, options)
+    if perturb and not maps:
         failed = _perturb(failed, table, extractor, store, perturb, seed, perturb_out, options)
     if len(failed):
         _list(failed, failures)
     raise typer.Exit(_cli.INPUT if len(failed) else _cli.DONE)
+
+
+def _write_maps(table: Any, extractor: Any, folder: Path, jobs: int) -> Any:
+    """Write voxel-wise maps, print how many, and return the table of failures."""
+    from radiofuse.extract import map_cohort
+
+    with _cli.progress("Mapping", "images") as on_done:
+        n_files, failed = map_cohort(table, extractor, folder, jobs=jobs, on_done=on_done)
+    print(f"{n_files} maps in {folder}, {len(failed)} images failed")
+    return failed
 
 
 def _from_options(cohort: Path, settings: str, label: str | None, backend: str) -> tuple[Any, Any]:

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from radiofuse.errors import RequestError
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Progress, Task, list_tasks
+from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import read_pair
 from radiofuse.imaging.write_like import write_like
 from radiofuse.radiomics.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from radiofuse.extract.radiomics import MaskLabel
+    from radiofuse.extract.radiomics import MaskLabel, RadiomicsExtractor
     from radiofuse.radiomics.parameters import Plan
     from radiofuse.radiomics.preprocessing import Prepared
 
@@ -76,6 +79,61 @@ def write_voxel_maps(
         written.append(folder / f"{name}.nii.gz")
         write_like(written[-1], voxels, prepared.grid)
     return written
+
+
+def map_cohort(
+    cohort: pd.DataFrame,
+    extractor: RadiomicsExtractor,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    on_done: Progress | None = None,
+) -> tuple[int, pd.DataFrame]:
+    """Write the maps of every image of a cohort, as ``out/<sample_id>/<modality>/<feature>.nii.gz``.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        As ``read_cohort`` returns it.
+    extractor : RadiomicsExtractor
+        Whose settings and label hold.
+    out : path
+        Folder of the maps.
+    jobs : int, default=1
+        Child processes.
+    on_done : callable, optional
+        Called with (done, total) after each image.
+
+    Returns
+    -------
+    n_files : int
+    failures : DataFrame
+        Columns sample_id, modality, code, message: every image without maps.
+    """
+    tasks, n_files, failures = list_tasks(cohort, extractor.label), 0, []
+    shared = (extractor.settings, Path(out))
+    for done, (task, outcome) in enumerate(run_in_children(_map_task, shared, tasks, jobs=jobs), start=1):
+        outcome = _DIED if outcome is WORKER_DIED else outcome
+        if isinstance(outcome, int):
+            n_files += outcome
+        else:
+            failures.append((task.sample_id, task.modality, *outcome))
+        if on_done:
+            on_done(done, len(tasks))
+    return n_files, pd.DataFrame(failures, columns=FAILURE_COLUMNS)
+
+
+_DIED = ("worker_died", "The process that worked on it died twice, for want of memory perhaps. Choose fewer features.")
+
+
+def _map_task(shared: tuple[Settings, Path], task: Task) -> int | tuple[str, str]:
+    """Write one image's maps; return how many, or code and sentence of what is wrong with it."""
+    settings, out = shared
+    folder = out / task.sample_id / task.modality
+    try:
+        return len(write_voxel_maps(task.image, task.mask, settings, folder, label=task.label))
+    except ImageError as error:
+        return error.code, str(error)
 
 
 def _maps(prepared: Prepared, plan: Plan, kept_subbands: tuple[str, ...] | None) -> Iterator[tuple[str, np.ndarray]]:

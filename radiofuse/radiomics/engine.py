@@ -45,7 +45,7 @@ class Engine:
     >>> image, roi = sitk.GetImageFromArray(noise), sitk.GetImageFromArray((noise < 1).astype(np.uint8))
     >>> features = Engine(read_settings("default")).compute(image, roi)
     >>> len(features), round(features["original_shape_VoxelVolume"])
-    (107, 1439)
+    (107, 1459)
     """
 
     def __init__(self, settings: Settings):

@@ -22,8 +22,8 @@ from radiofuse.select.shortfall import fill_up
 class ReproducibilitySelector(SelectorMixin, BaseEstimator):
     """Keep the features whose intraclass correlation reaches ``threshold``.
 
-    Features are found in the table by name, so ``X`` has to have column names; inside a Pipeline call
-    ``set_output(transform="pandas")``. Labels are not looked at. ICCs of the cohort itself were measured on the
+    Features are found in the table by name, so ``X`` has to have column names; in a Pipeline of your own
+    call ``set_output(transform="pandas")``. Labels are not looked at. ICCs of the cohort itself were measured on the
     images of test patients too; where that matters, measure them on other patients.
 
     Parameters
@@ -60,6 +60,7 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
     ['t1__a']
     """
 
+    needs_names = True  # the steps before it in a chain have to hand on the columns' names
     _parameter_constraints: dict = {
         "icc": [str, PathLike, pd.DataFrame, pd.Series, Mapping],
         "threshold": [Interval(Real, -1, 1, closed="both")],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -82,3 +84,17 @@ def test_a_label_that_is_not_there_is_named(files, tmp_path):
     with pytest.raises(ImageError, match="label 3"):
         write_voxel_maps(*files, SETTINGS, tmp_path / "maps", label=3)
     assert not (tmp_path / "maps").exists()
+
+
+def test_the_command_maps_a_cohort_and_lists_what_it_could_not(files, tmp_path):
+    image, mask = files
+    (tmp_path / "cohort.csv").write_text(
+        f"sample_id,t1__image,t1__mask\na,{image.name},{mask.name}\nb,absent.nii.gz,{mask.name}\n"
+    )
+    (tmp_path / "few.yaml").write_text("featureClass: {glcm: [Idm]}\nsetting: {binWidth: 12}\n")
+    command = [sys.executable, "-m", "radiofuse.extract", "cohort.csv", "--settings", "few.yaml", "--maps", "maps"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stdout.startswith("1 maps in maps, 1 images failed")
+    assert (tmp_path / "maps/a/t1/original_glcm_Idm.nii.gz").is_file()
+    assert "b,t1,file_missing" in (tmp_path / "failures.csv").read_text()

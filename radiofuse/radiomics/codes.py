@@ -1,0 +1,16 @@
+"""Every reason for which features are refused after the gate let image and mask pass: a code and what it means."""
+
+from __future__ import annotations
+
+FEATURE_ERROR_CODES: dict[str, str] = {
+    "extraction_failed": "The engine could not compute the features.",
+    "feature_not_finite": "A feature came out NaN or infinite.",
+    "empty_after_resampling": "No voxel of the region is left on the new grid.",
+    "empty_after_resegmentation": "No voxel of the region lies in the intensity range that was asked for.",
+    "too_few_grey_levels": "All intensities of the region fall into one bin.",
+    "too_many_grey_levels": "The bins are so narrow that the matrices would not fit into memory.",
+    "image_too_small": "The image has too few voxels for the filter.",
+    "no_intensity_scale": "The image is zero everywhere, so a filter that scales by its maximum has none.",
+    "no_neighbors": "The region's box is too small for the distances at which neighbors are looked for.",
+    "roi_not_flat": "Two-dimensional shape was asked of a region thicker than one voxel.",
+}
