@@ -47,10 +47,15 @@ def both(image: sitk.Image, roi: sitk.Image, parameters: dict) -> tuple[dict, di
 
 
 def assert_equal(reference: dict, own: dict) -> None:
-    """1e-9 relative or 1e-12 absolute; NaN only where pyradiomics has NaN."""
+    """1e-9 relative or 1e-12 absolute; NaN only where pyradiomics has NaN.
+
+    Where the levels of a direction are independent, MCC and Imc2 are 0 and pyradiomics takes the square root of a
+    rounding error, up to 2.2e-8: such a direction moves the mean over 13 of them.
+    """
     assert list(own) == list(reference)
     expected, got = (np.array([float(features[name]) for name in reference]) for features in (reference, own))
-    apart = ~np.isclose(got, expected, rtol=1e-9, atol=1e-12, equal_nan=True)
+    absolute = [2.2e-8 if name.endswith(("glcm_MCC", "glcm_Imc2")) else 1e-12 for name in reference]
+    apart = ~np.isclose(got, expected, rtol=1e-9, atol=absolute, equal_nan=True)
     lines = [f"{name}: {e!r} became {g!r}" for name, e, g in zip(reference, expected, got, strict=True)]
     off = [line for line, is_off in zip(lines, apart, strict=True) if is_off]
     assert not off, f"{len(off)} of {len(expected)} differ: {off[:8]}"
