@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -28,9 +27,12 @@ import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
 from radiofuse.extract import RadiomicsExtractor
+from radiofuse.extract.voxel_maps import feature_maps
 from radiofuse.extract.workers import run_in_children
 from radiofuse.imaging import RoiPair, check_pair, read_pair, write_volume
 from radiofuse.radiomics import make_backend, read_settings
+from radiofuse.radiomics.parameters import resolve
+from radiofuse.radiomics.preprocessing import prepare
 
 ENGINES = ("pyradiomics", "radiofuse")
 SETTING = {"normalize": True, "normalizeScale": 100, "binWidth": 25}
@@ -40,6 +42,18 @@ FULL = {  # 13 image types, 1,223 features
     "featureClass": CLASSES,
     "setting": SETTING,
 }
+# What a fresh process does: read, compute, tell what it cost since it started and how much memory it held at most
+# (ru_maxrss would count the parent from before the exec).
+ONE_PROCESS = """
+import json, resource, sys
+import SimpleITK as sitk
+from radiofuse.radiomics import make_backend, read_settings
+engine, settings, image, mask = sys.argv[1:]
+make_backend(engine, read_settings(json.loads(settings))).compute(sitk.ReadImage(image), sitk.ReadImage(mask))
+used = resource.getrusage(resource.RUSAGE_SELF)
+peak_kb = int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
+print(json.dumps({"cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_kb / 1024}))
+"""
 ORIGINAL = {**FULL, "imageType": {"Original": {}}}
 VOLUME_SHAPE = (155, 240, 240)
 
@@ -201,9 +215,7 @@ def part_generated(repeats: int) -> None:
 def whole_process(case: Case, repeats: int) -> None:
     """A fresh interpreter per engine and round: CPU time from start to end and peak memory."""
     with TemporaryDirectory() as folder:
-        paths = [Path(folder, name) for name in ("image.nii.gz", "mask.nii.gz")]
-        for path, image in zip(paths, (case.pair.image, case.pair.roi), strict=True):
-            write_volume(path, sitk.GetArrayViewFromImage(image).T, spacing_mm=image.GetSpacing())
+        paths = write_pair(case, folder)
         rounds = [[one_process(engine, paths) for engine in ENGINES] for _ in range(max(repeats, 3))]
     ratio = statistics.median(theirs["cpu_s"] / ours["cpu_s"] for theirs, ours in rounds)
     (theirs, ours) = rounds[0]
@@ -214,28 +226,24 @@ def whole_process(case: Case, repeats: int) -> None:
     )
 
 
-def one_process(engine: str, paths: list[Path]) -> dict:
-    command = [sys.executable, __file__, "--one", engine, *map(str, paths)]
+def write_pair(case: Case, folder: str) -> list[str]:
+    paths = [str(Path(folder, name)) for name in ("image.nii.gz", "mask.nii.gz")]
+    for path, image in zip(paths, (case.pair.image, case.pair.roi), strict=True):
+        write_volume(path, sitk.GetArrayViewFromImage(image).T, spacing_mm=image.GetSpacing())
+    return paths
+
+
+def one_process(engine: str, paths: list[str]) -> dict:
+    command = [sys.executable, "-c", ONE_PROCESS, engine, json.dumps(FULL), *paths]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return json.loads(done.stdout)
 
 
-def run_one(engine: str, image: str, mask: str) -> None:
-    """What the fresh process does: read, compute, tell what it cost since it started."""
-    backend = make_backend(engine, read_settings(FULL))
-    backend.compute(sitk.ReadImage(image), sitk.ReadImage(mask))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}))
-
-
 def part_cores(repeats: int) -> None:
-    """The same eight volumes through one child process and through two."""
-    case = generated(30_000)
+    """The same volume 16 times, files read and checked, through one child process and through two."""
     with TemporaryDirectory() as folder:
-        paths = [str(Path(folder, name)) for name in ("image.nii.gz", "mask.nii.gz")]
-        for path, image in zip(paths, (case.pair.image, case.pair.roi), strict=True):
-            write_volume(path, sitk.GetArrayViewFromImage(image).T, spacing_mm=image.GetSpacing())
+        paths = write_pair(generated(30_000), folder)
         extractor = RadiomicsExtractor(FULL, backend="radiofuse")
         rates = [[wall_of(extractor, paths, jobs) for jobs in (1, 2)] for _ in range(repeats)]
     gain = statistics.median(one / two for one, two in rates)
@@ -244,12 +252,62 @@ def part_cores(repeats: int) -> None:
 
 def wall_of(extractor: RadiomicsExtractor, paths: list[str], jobs: int) -> float:
     started = time.perf_counter()
-    list(run_in_children(extract_files, extractor, [tuple(paths)] * 16, jobs=jobs))
+    list(run_in_children(extract_files, extractor, [paths] * 16, jobs=jobs))
     return time.perf_counter() - started
 
 
-def extract_files(extractor: RadiomicsExtractor, paths: tuple[str, str]) -> float:
+def extract_files(extractor: RadiomicsExtractor, paths: list[str]) -> float:
     return float(extractor.compute(read_pair(*paths)).sum())
+
+
+def part_regions(repeats: int) -> None:
+    """Whole tumor and its three regions in one image: one call, and four."""
+    if data := data_dir():
+        *_, case = brats(data)
+        image, mask = case.pair.image, tumor_regions(data)
+        together, apart = RadiomicsExtractor(FULL), [RadiomicsExtractor(FULL, label=label) for label in LABELS]
+        rounds = []
+        for _ in range(repeats):
+            one, _ = timed(lambda: {"values": together.extract_each(image, mask, LABELS)})
+            four, _ = timed(lambda: {"values": [extractor.extract(image, mask) for extractor in apart]})
+            rounds.append(four.cpu_s / one.cpu_s)
+        print(f"\nfour regions of one image in one call: {statistics.median(rounds):.2f}x four calls")
+
+
+LABELS = ("any", 1, 2, 3)
+
+
+def tumor_regions(data: Path) -> sitk.Image:
+    folder = data / "full_volume_cases" / "BraTS-GLI-00000-000"
+    return sitk.ReadImage(str(folder / f"{folder.name}-seg.nii.gz"))
+
+
+def part_maps(repeats: int) -> None:
+    """Voxel-wise maps, kernel radius 1, of brain1 or of a generated volume, class by class."""
+    case = brain1(data) if (data := data_dir()) else generated(4_000)
+    print("\nvoxel-wise maps, Original, kernel radius 1, CPU seconds")
+    for feature_class in ("glcm", "firstorder", "glrlm", "glszm", "gldm", "ngtdm"):
+        settings = {"featureClass": {feature_class: []}, "imageType": {"Original": {}}, "setting": {"binWidth": 25}}
+        rounds = [maps_by_both(settings, case) for _ in range(1 if feature_class == "glcm" else repeats)]
+        theirs, ours = (statistics.median(cost.cpu_s for cost in side) for side in zip(*rounds, strict=True))
+        print(f"{feature_class:<12}{theirs:>9.3f}{ours:>9.4f}{theirs / ours:>8.0f}x", flush=True)
+
+
+def maps_by_both(settings: dict, case: Case) -> tuple[Cost, Cost]:
+    return timed(lambda: pyradiomics_maps(settings, case))[0], timed(lambda: own_maps(settings, case))[0]
+
+
+def pyradiomics_maps(settings: dict, case: Case) -> dict:
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    extractor = RadiomicsFeatureExtractor({**settings, "setting": {**settings["setting"], "additionalInfo": False}})
+    return extractor.execute(case.pair.image, case.pair.roi, voxelBased=True)
+
+
+def own_maps(settings: dict, case: Case) -> dict:
+    checked = read_settings(settings)
+    plan = resolve(checked)
+    return dict(feature_maps(prepare(case.pair.image, case.pair.roi, plan), plan, checked.wavelet_subbands))
 
 
 PARTS = {
@@ -257,7 +315,9 @@ PARTS = {
     "brats": part_brats,
     "cohort": part_cohort,
     "generated": part_generated,
+    "regions": part_regions,
     "cores": part_cores,
+    "maps": part_maps,
 }
 
 
@@ -265,15 +325,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; all if none is named")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", nargs=3, metavar=("ENGINE", "IMAGE", "MASK"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    if arguments.one:
-        return run_one(*arguments.one)
     print(f"{platform.machine()}, {processor()}, Python {platform.python_version()}, CPU seconds, one core")
     for name in arguments.parts or PARTS:
         PARTS[name](arguments.repeats)
-    return None
 
 
 def processor() -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from radiofuse.extract.radiomics import MaskLabel, RadiomicsExtractor
     from radiofuse.radiomics.parameters import Plan
     from radiofuse.radiomics.preprocessing import Prepared
+    from radiofuse.radiomics.region import Region
 
 
 def write_voxel_maps(
@@ -75,9 +76,9 @@ def write_voxel_maps(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, voxels in _maps(prepared, plan, settings.wavelet_subbands):
+    for name, voxels in feature_maps(prepared, plan, settings.wavelet_subbands):
         written.append(folder / f"{name}.nii.gz")
-        write_like(written[-1], voxels, prepared.grid)
+        write_like(written[-1], _on_grid(voxels, prepared, plan), prepared.grid)
     return written
 
 
@@ -136,14 +137,15 @@ def _map_task(shared: tuple[Settings, Path], task: Task) -> int | tuple[str, str
         return error.code, str(error)
 
 
-def _maps(prepared: Prepared, plan: Plan, kept_subbands: tuple[str, ...] | None) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield name and voxels, shape (z, y, x) of the image, of every map."""
+def feature_maps(
+    prepared: Prepared, plan: Plan, kept_subbands: tuple[str, ...] | None
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and voxels, shape (z, y, x) of the box that ``map_box`` tells, of every map."""
     from radiofuse.radiomics.image_types import Source, filtered
-    from radiofuse.radiomics.voxel_maps import voxel_maps, with_margin
+    from radiofuse.radiomics.voxel_maps import voxel_maps
 
     windows = plan.voxel_wise
-    around = with_margin(prepared.region, windows.kernel_radius)
-    source = Source(prepared.array, around, kept_subbands)
+    source = Source(prepared.array, map_box(prepared, plan), kept_subbands)
     for image_type in plan.image_types:
         for image_name, values in filtered(source, image_type):
             maps = voxel_maps(
@@ -156,7 +158,18 @@ def _maps(prepared: Prepared, plan: Plan, kept_subbands: tuple[str, ...] | None)
                 init_value=windows.init_value,
                 image_type=image_name,
             )
-            for feature, voxels in maps.items():
-                whole = np.full(prepared.array.shape, windows.init_value, float)
-                whole[around.box] = voxels
-                yield f"{image_name}_{feature}", whole
+            yield from ((f"{image_name}_{feature}", voxels) for feature, voxels in maps.items())
+
+
+def map_box(prepared: Prepared, plan: Plan) -> Region:
+    """Return the region with the margin that windows reach into."""
+    from radiofuse.radiomics.voxel_maps import with_margin
+
+    return with_margin(prepared.region, plan.voxel_wise.kernel_radius)
+
+
+def _on_grid(voxels: np.ndarray, prepared: Prepared, plan: Plan) -> np.ndarray:
+    """Return a map on the whole grid, the initial value outside its box."""
+    whole = np.full(prepared.array.shape, plan.voxel_wise.init_value, float)
+    whole[map_box(prepared, plan).box] = voxels
+    return whole
