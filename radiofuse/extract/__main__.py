@@ -28,7 +28,7 @@ def main(
     label: Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")] = None,
     backend: Annotated[str, typer.Option(help="The radiomics engine.")] = "radiofuse",
     store: Annotated[Path, typer.Option(help="Feature store.")] = Path("feature_store"),
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; left out, one per core.")] = None,
     dask: Annotated[
         str | None,
         typer.Option(
@@ -53,6 +53,7 @@ def main(
     if (cohort is None) == (recipe is None):
         raise RequestError("Pass either a cohort table or --recipe.")
     table, extractor = _from_recipe(recipe) if recipe else _from_options(cohort, settings, label, backend)
+    jobs = jobs or _n_cores()
     options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
     failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, options)
     if perturb and not maps:
@@ -60,6 +61,12 @@ def main(
     if len(failed):
         _list(failed, failures)
     raise typer.Exit(_cli.INPUT if len(failed) else _cli.DONE)
+
+
+def _n_cores() -> int:
+    from joblib import cpu_count
+
+    return cpu_count()
 
 
 def _write_maps(table: Any, extractor: Any, folder: Path, jobs: int) -> Any:

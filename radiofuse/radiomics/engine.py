@@ -117,12 +117,11 @@ class Engine:
 
     def _shape_features(self, region: Region) -> dict[str, float]:
         """Return the shape features; those of the last regions are kept, for other modalities on the same mask."""
-        key = region.digest()
-        if key not in self._shapes:
-            self._shapes[key] = self._shapes_of(region)
-            if len(self._shapes) > KEPT_SHAPES:
-                del self._shapes[next(iter(self._shapes))]
-        return dict(self._shapes[key])
+        key, kept = region.digest(), self._shapes
+        if key not in kept:
+            # A new dict in place of a changed one: threads may share the engine.
+            kept = self._shapes = dict([*kept.items(), (key, self._shapes_of(region))][-KEPT_SHAPES:])
+        return dict(kept[key])
 
     def _shapes_of(self, region: Region) -> dict[str, float]:
         plan, found = self._plan, {}

@@ -14,10 +14,9 @@ import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from radiofuse.errors import ImageError, RequestError
+from radiofuse.radiomics.discretisation import MAX_GREY_LEVELS
 from radiofuse.radiomics.settings import Settings
 
-# 13 co-occurrence matrices of 2,048 x 2,048 doubles take 0.4 GB; pyradiomics asks for several such.
-MAX_GREY_LEVELS = 2048
 PYRADIOMICS_BIN_WIDTH = 25  # what pyradiomics takes when nothing is said
 
 PROBE_SIZE_VOX = 12

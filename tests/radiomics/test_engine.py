@@ -700,11 +700,11 @@ def test_threads_may_share_the_kept_shapes(hurried_threads):
     """More masks than are kept, so that one thread lets go what another has just looked up."""
     of = engine(classes={"shape": ["VoxelVolume"]})
     regions = [Region.of(np.ones((2, 2, size), bool), (1.0, 1.0, 1.0)) for size in range(2, 3 * KEPT_SHAPES)]
-    order = np.random.default_rng(9).integers(0, len(regions), (4, 8000)).tolist()
+    order = np.random.default_rng(9).integers(0, len(regions), (8, 30_000)).tolist()
 
     def volumes(turns: list[int]) -> list[float]:
         return [of._shape_features(regions[nth])["original_shape_VoxelVolume"] for nth in turns]
 
-    with ThreadPoolExecutor(4) as threads:
+    with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(volumes, order))
     assert found == [[4.0 * (nth + 2) for nth in turns] for turns in order]
