@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every run: what passes here passes elsewhere.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

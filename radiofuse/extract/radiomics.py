@@ -104,12 +104,11 @@ class RadiomicsExtractor:
         if isinstance(image, (str, Path)):
             image, mask = read_image(image).image, read_mask(mask).image
         pairs = [check_pair(image, mask, label=label) for label in labels]
-        together = getattr(self._engine, "compute_each", None)
         rois = [pair.roi for pair in pairs]
-        found = (
-            together(pairs[0].image, rois) if together else [self._engine.compute(pairs[0].image, roi) for roi in rois]
-        )
-        return np.stack([self._vector(features) for features in found])
+        image = pairs[0].image if pairs else image
+        together = getattr(self._engine, "compute_each", None)
+        found = together(image, rois) if together else [self._engine.compute(image, roi) for roi in rois]
+        return np.array([self._vector(features) for features in found]).reshape(len(rois), len(self._names))
 
     def general_info(self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image) -> dict[str, Any]:
         """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask; radiofuse's engine only."""

@@ -90,7 +90,7 @@ class Engine:
         or cut it to the region first: then each region has an image of its own.
         """
         prepared = prepare_each(image, rois, self._plan)
-        if all(one.array is prepared[0].array for one in prepared):
+        if prepared and all(one.array is prepared[0].array for one in prepared):
             return self._described(prepared)
         return [self._described([one])[0] for one in prepared]
 

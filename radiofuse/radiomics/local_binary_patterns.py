@@ -241,7 +241,9 @@ def _values(
 ) -> np.ndarray:
     """Return per voxel its pattern's norm in every degree and the samples' kurtosis, shape (voxels, degrees + 1)."""
     bits = samples >= centers[:, None]
-    norms = [np.linalg.norm(bits.astype(np.float64) @ of_degree, axis=1) for of_degree in harmonics]
+    # Not a matrix product: BLAS rounds a row by how many others there are, and a voxel must not depend on its company.
+    sums = [np.einsum("vs,sn->vn", bits.astype(np.float64), of_degree) for of_degree in harmonics]
+    norms = [np.linalg.norm(of_degree, axis=1) for of_degree in sums]
     return np.column_stack([flat_norms[np.count_nonzero(bits, axis=1)], *norms, _kurtosis(samples)])
 
 

@@ -19,6 +19,9 @@ SMALLEST_REGION = 2
 EXACT = 2.0**53  # float64 holds every whole number up to here
 
 
+CONSTANT_BELOW = 1e-7  # of the mean: what rounding leaves of the standard deviation of a constant image
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """An image and its region, ready for filters and features.
@@ -138,7 +141,7 @@ def normalized(image: sitk.Image, steps: Preprocessing) -> np.ndarray:
     """
     voxels = sitk.GetArrayViewFromImage(image)
     mean, deviation = _exact_moments(voxels) or _itk_moments(image)
-    if not deviation > 0:
+    if not deviation > CONSTANT_BELOW * abs(mean):
         raise ImageError(
             "degenerate_intensity", f"All voxels of the image are {mean:g}: it cannot be normalized. Check the file."
         )
