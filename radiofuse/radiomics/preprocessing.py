@@ -245,7 +245,12 @@ def check_size(region: Region, steps: Preprocessing) -> None:
     n_axes = sum(size > 1 for size in region.shape)
     n_voxels = region.n_voxels
     if n_axes == 0:
-        raise ImageError("roi_too_small", "The region of interest is a single voxel; features need at least two.")
+        spacing = _by(region.spacing_mm[::-1])
+        raise ImageError(
+            "roi_too_small",
+            f"The region of interest is a single voxel of {spacing} mm; features need at least two. Correct the mask, "
+            "or resample less coarsely.",
+        )
     if n_axes < steps.minimum_roi_dimensions:
         raise ImageError(
             "roi_too_small",

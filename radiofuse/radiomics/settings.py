@@ -177,7 +177,7 @@ def _parse(path: Path) -> Any:
 def _checked(name: str, mapping: Any) -> Settings:
     if not isinstance(mapping, Mapping) or not mapping:
         raise RequestError(f"Radiomics settings {name!r} must be a mapping with the parts {sorted(_PARTS)}.")
-    problems = list(_problems(mapping))
+    problems = list(_problems(mapping)) or list(_subband_problems(mapping))
     if problems:
         raise RequestError(_in_sentences(name, problems))
     own = {key: rule.default for key, rule in _OWN_KEYS.items()} | dict(mapping.get(_OWN_PART) or {})
@@ -308,6 +308,15 @@ def _own_part(own: Mapping[str, Any]) -> Iterator[str]:
             f"{_elsewhere(unknown[0])}"
         )
     yield from _entries(_OWN_PART, {key: own[key] for key in own if key in _OWN_KEYS}, _OWN_KEYS)
+
+
+def _subband_problems(mapping: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a problem if the kept sub-bands have a letter too many or too few: no image would have their names."""
+    kept = (mapping.get(_OWN_PART) or {}).get("wavelet_subbands") or ()
+    n_axes = 2 if (mapping.get("setting") or {}).get("force2D") else 3
+    other = [band for band in kept if len(band) != n_axes]
+    if other:
+        yield f"radiofuse: wavelet_subbands {other} must have {n_axes} letters, one for each axis that is transformed."
 
 
 def _is_subband(name: Any) -> bool:

@@ -117,12 +117,6 @@ def test_resampling_settings_are_taken(noise):
     assert np.isfinite(list(engine.compute(*cube(100 * noise)).values())).all()
 
 
-def test_settings_that_enable_nothing_are_refused():
-    nothing = {"imageType": {"Wavelet": {}}, "featureClass": {"firstorder": []}}
-    with pytest.raises(RequestError, match="enable no feature"):
-        backend({**nothing, "radiofuse": {"wavelet_subbands": ["LL"]}}).feature_names()
-
-
 def test_an_error_inside_pyradiomics_has_a_code(noise):
     image, roi = cube(noise)
     with pytest.raises(ImageError) as caught:

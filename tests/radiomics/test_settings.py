@@ -198,3 +198,10 @@ def test_every_name_of_pyradiomics_is_known():
     schema = import_module("yaml").safe_load(Path(radiomics.getParameterValidationFiles()[0]).read_text())["mapping"]
     assert set(schema["setting"]["mapping"]) == set(SETTINGS)
     assert set(schema["voxelSetting"]["mapping"]) == set(VOXEL)
+
+
+@pytest.mark.parametrize(("flat", "band", "letters"), [(False, "LL", 3), (True, "LLL", 2)])
+def test_sub_bands_have_a_letter_for_each_axis(flat, band, letters):
+    own = {"setting": {"force2D": flat}, "radiofuse": {"wavelet_subbands": [band]}}
+    with pytest.raises(RequestError, match=f"must have {letters} letters"):
+        read_settings({"imageType": {"Wavelet": {}}, **own})
