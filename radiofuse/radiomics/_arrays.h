@@ -19,10 +19,17 @@
 #endif
 
 /* On x86 with gcc the loops marked so are compiled twice, and the processor at hand picks. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__)
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("avx2", "default")))
 #else
 #define FOR_EACH_PROCESSOR
+#endif
+
+#ifdef _MSC_VER
+#define RESTRICT __restrict
+#pragma fp_contract(off)
+#else
+#define RESTRICT restrict
 #endif
 
 enum { READ = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT, WRITE = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | PyBUF_WRITABLE };

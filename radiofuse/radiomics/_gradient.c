@@ -5,7 +5,7 @@
 /* From one row of a block, its first voxel beside the margin, to the same row of the result. */
 FOR_EACH_PROCESSOR
 static void magnitude_row(const double *row, Py_ssize_t length, const Py_ssize_t *strides, const double *weights,
-                          float *restrict out)
+                          float *RESTRICT out)
 {
     const double *z = row - strides[0], *y = row - strides[1], *x = row - 1;
     const Py_ssize_t two_z = 2 * strides[0], two_y = 2 * strides[1];

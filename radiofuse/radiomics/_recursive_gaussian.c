@@ -122,7 +122,7 @@ static void store(const Rows *rows, Py_ssize_t from, Py_ssize_t stop, Lines line
 }
 
 static inline void respond(const double *x, Py_ssize_t stride, const double *inputs, const double *const *previous,
-                           const double *feedback, double *restrict response)
+                           const double *feedback, double *RESTRICT response)
 {
     const double *x1 = x - stride, *x2 = x1 - stride, *x3 = x2 - stride;
     const double *r1 = previous[0], *r2 = previous[1], *r3 = previous[2], *r4 = previous[3];

@@ -110,6 +110,13 @@ def _edges_of_width(low: np.number | int, high: np.number | int, bin_width: floa
 
 
 def _edges_of_count(values: np.ndarray, bin_count: int) -> np.ndarray:
-    edges = np.histogram_bin_edges(values, bin_count)
+    try:
+        edges = np.histogram_bin_edges(values, bin_count)
+    except ValueError:  # of NumPy, where that many numbers do not lie between minimum and maximum
+        raise ImageError(
+            "too_few_grey_levels",
+            f"The region's intensities, {values.min():.9g} to {values.max():.9g}, lie too close for {bin_count} bins. "
+            "Check the image, or lower binCount.",
+        ) from None
     edges[-1] += 1  # the maximum belongs to the last bin
     return edges

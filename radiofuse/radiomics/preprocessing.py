@@ -158,7 +158,7 @@ def normalized(image: sitk.Image, steps: Preprocessing) -> np.ndarray:
 
 def _itk_moments(image: sitk.Image) -> tuple[float, float]:
     statistics = sitk.StatisticsImageFilter()
-    statistics.SetNumberOfThreads(1)  # the sums of several threads would be added in any order
+    statistics.SetNumberOfWorkUnits(1)  # the sums of several parts depend on how many there are
     statistics.Execute(image)
     return statistics.GetMean(), statistics.GetSigma()
 
@@ -201,8 +201,8 @@ def resampled(image: sitk.Image, roi: sitk.Image, steps: Preprocessing) -> tuple
     Raises
     ------
     ImageError
-        ``empty_roi``, ``geometry_mismatch`` if the region reaches over the image's edge, or
-        ``empty_after_resampling`` if it is too thin for the new spacing.
+        ``empty_roi``, ``geometry_mismatch`` if the region reaches over the image's edge,
+        ``empty_after_resampling`` if it is too thin for the new spacing, or ``image_too_small`` for B-splines.
 
     Notes
     -----
@@ -225,11 +225,22 @@ def resampled(image: sitk.Image, roi: sitk.Image, steps: Preprocessing) -> tuple
     on_grid.SetOutputOrigin(origin)
     on_grid.SetSize(size)
     on_grid.SetInterpolator(_interpolator(steps.interpolator))
+    _check_splines(image, steps)
     new_image = on_grid.Execute(image)
     on_grid.SetInterpolator(sitk.sitkNearestNeighbor)
     new_roi = on_grid.Execute(roi)
     _box_xyz(new_roi, _lost(spacing))
     return new_image, new_roi
+
+
+def _check_splines(image: sitk.Image, steps: Preprocessing) -> None:
+    """Refuse B-splines on an axis of two voxels: ITK then reads beside its memory, another value on every run."""
+    if steps.interpolator in ("sitkBSpline", sitk.sitkBSpline) and 2 in image.GetSize():
+        raise ImageError(
+            "image_too_small",
+            f"The image ({_by(image.GetSize())} voxels) has an axis of two voxels, on which B-splines cannot be "
+            "interpolated. Set interpolator: sitkLinear, or do not resample.",
+        )
 
 
 def check_size(region: Region, steps: Preprocessing) -> None:

@@ -111,3 +111,11 @@ def test_intensities_that_are_not_finite_are_refused(bad):
     with pytest.raises(ImageError, match="grey levels need finite intensities") as caught:
         grey_levels(np.array([0.0, bad]), image_type="exponential")
     assert caught.value.code == "not_finite"
+
+
+def test_intensities_too_close_for_the_bins_are_refused():
+    values = np.full(20, 1e6, np.float32)
+    values[3] = np.nextafter(values[3], np.float32(np.inf))
+    with pytest.raises(ImageError, match="too close for 64 bins") as caught:
+        grey_levels(values, bin_count=64)
+    assert caught.value.code == "too_few_grey_levels"

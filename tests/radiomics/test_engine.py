@@ -567,7 +567,7 @@ REFUSED_BY_THE_ENGINE = {
     ),
     "NaN, normalized": ("degenerate_intensity", with_value(np.nan), cube(), {"normalize": True}),
     "NaN": ("not_finite", with_value(np.nan), cube(), {"image_types": {"LoG": {"sigma": [1.0]}, "Wavelet": {}}}),
-    "NaN, scaled": ("no_intensity_scale", with_value(np.nan), cube(), {"image_types": {"Exponential": {}}}),
+    "NaN, scaled": ("not_finite", with_value(np.nan), cube(), {"image_types": {"Exponential": {}}}),
     "zero": ("no_intensity_scale", np.zeros((12, 12, 12)), cube(), {"image_types": {"Logarithm": {}}}),
     "lone voxels": (
         "no_neighbors",
@@ -708,3 +708,11 @@ def test_threads_may_share_the_kept_shapes(hurried_threads):
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(volumes, order))
     assert found == [[4.0 * (nth + 2) for nth in turns] for turns in order]
+
+
+def test_lbp_of_a_region_with_nan_is_refused():
+    voxels, inside = noise(), cube()
+    voxels[tuple(np.argwhere(inside)[0])] = np.nan
+    with pytest.raises(ImageError) as caught:
+        computed(engine({"LBP2D": {}}, {"firstorder": []}), voxels, inside)
+    assert caught.value.code == "not_finite"

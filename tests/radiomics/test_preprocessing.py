@@ -9,7 +9,10 @@ import SimpleITK as sitk
 from radiofuse.errors import ImageError
 from radiofuse.radiomics import read_settings
 from radiofuse.radiomics.parameters import resolve
-from radiofuse.radiomics.preprocessing import prepare, prepare_each
+from radiofuse.radiomics.preprocessing import normalized, prepare, prepare_each
+
+# ITK sums in as many parts as there are threads; what is compared to the last bit takes one.
+sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
 TURNED = (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
@@ -326,3 +329,28 @@ def test_a_sarcoma_with_the_mask_of_another_scan(data_dir, image_kind, mask_kind
     image = sitk.ReadImage(str(folder / f"{image_kind}_image.nii.gz"))
     roi = sitk.Cast(sitk.ReadImage(str(folder / f"{mask_kind}_mask.nii.gz")) != 0, sitk.sitkUInt8)
     assert_equal(image, roi, **setting)
+
+
+def test_z_scores_do_not_depend_on_the_number_of_cores():
+    """Sums of parts round differently, and ITK makes as many parts as there are threads."""
+    image = sitk.GetImageFromArray(np.random.default_rng(7).normal(370, 45, (6, 6, 9)))
+    steps = resolve(read_settings({"setting": {"normalize": True}})).preprocessing
+    before, found = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads(), []
+    try:
+        for n_threads in (1, 2, 4, 8):
+            sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(n_threads)
+            found.append(normalized(image, steps))
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+    assert all(np.array_equal(found[0], other) for other in found[1:])
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (8, 2, 8)])
+def test_splines_on_an_axis_of_two_voxels_are_refused(shape):
+    """ITK makes up to 4e32 of a constant image of 100 there, another number on every run."""
+    image = sitk.GetImageFromArray(np.full(shape, 100.0))
+    roi = sitk.GetImageFromArray(np.ones(shape, np.uint8))
+    plan = resolve(read_settings({"setting": {"resampledPixelSpacing": [0.5, 0.5, 0.5]}}))
+    with pytest.raises(ImageError, match="axis of two voxels") as caught:
+        prepare(image, roi, plan)
+    assert caught.value.code == "image_too_small"
