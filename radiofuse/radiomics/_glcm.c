@@ -376,24 +376,23 @@ static double maximal_correlation(Iteration *of)
     return sqrt(fmax(value, 0));
 }
 
-static void describe(const Pairs *pairs, Iteration *iteration, double *features)
+/* Iteration is NULL where the maximal correlation is not wanted. */
+static void describe(const Pairs *pairs, Iteration *iteration, int is_flat, double *features)
 {
     describe_cells(pairs, features);
     describe_spread(pairs, features);
     describe_sums(pairs, features);
     describe_differences(pairs, features);
     describe_information(pairs, features);
-    if (pairs->n_levels < 2)
-        features[MCC] = 1; /* a flat region */
-    else if (iteration)
-        features[MCC] = maximal_correlation(iteration);
+    if (iteration)
+        features[MCC] = is_flat ? 1 : maximal_correlation(iteration);
 }
 
 typedef struct {
     const int32_t *counts;
     const double *weights;
     Py_ssize_t n_directions, n_levels;
-    int symmetrical, with_mcc;
+    int symmetrical, with_mcc, is_flat; /* is_flat: one level in the region, with or without neighbors */
     double eps, *features; /* (n_directions, N_FEATURES), or (1, N_FEATURES) with weights */
 } Task;
 
@@ -408,7 +407,7 @@ static void describe_directions(const Task *task, Pairs *pairs, Iteration *itera
             features[name] = total ? 0 : NAN;
         if (total) {
             normalise(pairs, total);
-            describe(pairs, task->with_mcc ? iteration : NULL, features);
+            describe(pairs, task->with_mcc ? iteration : NULL, task->is_flat, features);
         }
     }
 }
@@ -450,8 +449,8 @@ static PyObject *features_of_directions(PyObject *self, PyObject *args)
     Py_buffer arrays[3] = {{0}, {0}, {0}};
     Task task = {0};
     int result = -2;
-    if (!PyArg_ParseTuple(args, "OOpdpO", &objects[0], &objects[1], &task.symmetrical, &task.eps, &task.with_mcc,
-                          &objects[2]))
+    if (!PyArg_ParseTuple(args, "OOpdppO", &objects[0], &objects[1], &task.symmetrical, &task.eps, &task.with_mcc,
+                          &task.is_flat, &objects[2]))
         return NULL;
     if (!take_array(objects[0], &arrays[0], 'i', 4, 3, READ, "counts") &&
         (objects[1] == Py_None || !take_array(objects[1], &arrays[1], 'f', 8, 1, READ, "weights")) &&
@@ -479,7 +478,7 @@ static PyObject *features_of_directions(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
     {"features_of_directions", features_of_directions, METH_VARARGS,
-     "features_of_directions(counts, weights, symmetrical, eps, with_mcc, features): fill a row for each direction."},
+     "features_of_directions(counts, weights, symmetrical, eps, with_mcc, is_flat, features): fill a row a direction."},
     {NULL, NULL, 0, NULL},
 };
 

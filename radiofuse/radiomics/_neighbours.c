@@ -222,7 +222,7 @@ static PyObject *count(PyObject *self, PyObject *args)
         if (result == -2)
             PyErr_NoMemory();
         if (result == -3)
-            PyErr_SetString(PyExc_ValueError, "alpha is negative, or a matrix' shape does not follow from the others");
+            PyErr_SetString(PyExc_ValueError, "alpha is negative, offsets are too many, or matrices do not fit them");
     }
     release_arrays(arrays, 5);
     return result ? NULL : Py_NewRef(Py_None);

@@ -12,5 +12,6 @@ FEATURE_ERROR_CODES: dict[str, str] = {
     "image_too_small": "The image has too few voxels for the filter.",
     "no_intensity_scale": "The image is zero everywhere, so a filter that scales by its maximum has none.",
     "no_neighbors": "The region's box is too small for the distances at which neighbors are looked for.",
+    "too_many_neighbors": "The distances at which neighbors are looked for reach more voxels than can be counted.",
     "roi_not_flat": "Two-dimensional shape was asked of a region thicker than one voxel.",
 }

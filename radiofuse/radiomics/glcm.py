@@ -51,6 +51,7 @@ def features(
     *,
     offsets: np.ndarray,
     spacing_mm: tuple[float, float, float],
+    is_flat: bool,
     symmetrical: bool = True,
     weighting: str | None = None,
     ibsi: bool = False,
@@ -67,6 +68,8 @@ def features(
         The directions, as steps (z, y, x).
     spacing_mm : tuple of float
         Distance between voxel centers along z, y, x.
+    is_flat : bool
+        The region has a single level. Its pairs do not tell: another level may occur in voxels without neighbors.
     symmetrical : bool
         Count every pair in both orders.
     weighting : {"euclidean", "infinity", "manhattan", "no_weighting"} or None
@@ -77,10 +80,13 @@ def features(
     Notes
     -----
     Directions without pairs are left out of the means; where no direction has any, the features are NaN, as in
-    pyradiomics. A flat region (one level) has Correlation, MCC and the inverse differences 1, and 0 of every entropy,
+    pyradiomics. A flat region has Correlation, MCC and the inverse differences 1, and 0 of every entropy,
     difference and cluster feature.
     Where a direction's levels are independent of their neighbors', Imc2 and MCC are 0 in it; pyradiomics leaves them
     to rounding: some 1e-8, or NaN, which takes that direction out of the mean.
+    Without symmetry, one level may stand before all others; Correlation is then 1 in that direction if a sum of
+    probabilities rounds to 1, and else 0. The sum is pyradiomics' where two directions or more have pairs; a single
+    matrix pyradiomics sums in another order, so there it may be 1 in one program and 0 in the other.
 
     References
     ----------
@@ -89,15 +95,15 @@ def features(
     Examples
     --------
     >>> pairs, along_x = np.array([[[2, 1], [0, 1]]], np.int32), np.array([[0, 0, 1]])
-    >>> features(pairs, ["Contrast", "JointAverage"], offsets=along_x, spacing_mm=(1, 1, 1))
+    >>> features(pairs, ["Contrast", "JointAverage"], offsets=along_x, spacing_mm=(1, 1, 1), is_flat=False)
     {'Contrast': 0.25, 'JointAverage': 1.375}
     """
     weights = None if weighting is None else _weights(weighting, offsets, spacing_mm)
     values = np.empty((len(glcm) if weights is None else 1, len(FEATURES)))
-    _glcm.features_of_directions(glcm, weights, symmetrical, 0.0 if ibsi else EPS, "MCC" in names, values)
+    _glcm.features_of_directions(glcm, weights, symmetrical, 0.0 if ibsi else EPS, "MCC" in names, is_flat, values)
     met = values[~np.isnan(values[:, 0])]
     if not len(met):
-        return {name: _without_pairs(name, len(values), is_flat=glcm.shape[1] == 1) for name in names}
+        return {name: _without_pairs(name, len(values), is_flat=is_flat) for name in names}
     means = dict(zip(FEATURES, met.mean(axis=0).tolist(), strict=True))
     return {name: means[name] for name in names}
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from radiofuse.errors import ImageError
 from radiofuse.radiomics import _neighbours
+
+MAX_OFFSETS = 2**15 - 2  # neighbors on both sides are counted in 16 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,7 @@ def offsets(shape: Sequence[int], distances: Sequence[int] = (1,), *, flat_axis:
     Raises
     ------
     ImageError
-        If the box is too small for any step (pyradiomics stops as well).
+        If the box is too small for any step (pyradiomics stops as well), or has more than ``MAX_OFFSETS``.
 
     Examples
     --------
@@ -60,20 +63,34 @@ def offsets(shape: Sequence[int], distances: Sequence[int] = (1,), *, flat_axis:
     >>> [len(offsets((9, 9, 9), (distance,))) for distance in (1, 2, 3)]
     [13, 49, 109]
     """
-    reach = max(distances)
-    steps = reach - np.indices((2 * reach + 1,) * 3).reshape(3, -1).T
-    farthest = np.minimum(reach, np.array(shape) - 1)
-    if flat_axis is not None:
-        farthest[flat_axis] = 0
-    steps = steps[(np.abs(steps) <= farthest).all(axis=1)]
-    steps = steps[np.isin(np.abs(steps).max(axis=1), distances)]
-    if not len(steps):
+    farthest = [0 if axis == flat_axis else size - 1 for axis, size in enumerate(shape)]
+    n_offsets = _n_offsets(farthest, set(distances))
+    box = f"A region within {shape[0]} x {shape[1]} x {shape[2]} voxels (z, y, x)"
+    if not n_offsets:
         raise ImageError(
             "no_neighbors",
-            f"A region within {shape[0]} x {shape[1]} x {shape[2]} voxels (z, y, x) has no two voxels at a distance of "
-            f"{list(distances)}. Take shorter distances, or leave the sample's texture out.",
+            f"{box} has no two voxels at a distance of {list(distances)}. Take shorter distances, or leave the "
+            "sample's texture out.",
         )
-    return np.ascontiguousarray(steps[: len(steps) // 2], np.int32)
+    if n_offsets > MAX_OFFSETS:
+        raise ImageError(
+            "too_many_neighbors",
+            f"{box} has {n_offsets:,} directions at distances of {list(distances)}; at most {MAX_OFFSETS:,} can be "
+            "counted. Take shorter or fewer distances, or leave the sample's texture out.",
+        )
+    reach = np.minimum(max(distances), farthest)
+    z, y, x = (np.abs(np.arange(size, -size - 1, -1, dtype=np.int32)) for size in reach)
+    chebyshev = np.maximum.outer(np.maximum.outer(z[: reach[0] + 1], y), x)  # from the far corner to the middle plane
+    return np.ascontiguousarray(reach - np.argwhere(np.isin(chebyshev, distances))[:n_offsets], np.int32)
+
+
+def _n_offsets(farthest: Sequence[int], distances: Iterable[int]) -> int:
+    """Return half the number of steps that are no longer than farthest (z, y, x): shells of a cube cut by the box."""
+
+    def n_within(distance: int) -> int:
+        return prod(2 * min(distance, size) + 1 for size in farthest)
+
+    return sum(n_within(distance) - n_within(distance - 1) for distance in distances) // 2
 
 
 def neighbour_matrices(

@@ -145,8 +145,12 @@ PER_IMAGE_TYPE = {
     "binCount": _integer(None, 1),
     "distances": _numbers(
         [1],
-        "a list of whole numbers of at least 1",
-        lambda value: value != [] and all(_is_integer(distance) and distance > 0 for distance in value),
+        "a list of whole numbers, each of at least 1 and named once",
+        lambda value: (
+            value != []
+            and all(_is_integer(distance) and distance > 0 for distance in value)
+            and len(set(value)) == len(value)
+        ),
     ),
     "force2D": _switch(False),
     "force2Ddimension": _integer(0, 0, 2),

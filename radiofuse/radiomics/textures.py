@@ -116,6 +116,7 @@ def _glcm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
         names,
         offsets=textured.offsets,
         spacing_mm=textured.region.spacing_mm,
+        is_flat=bool(textured.levels.min() == textured.n_levels),
         symmetrical=textured.setting.symmetrical,
         weighting=textured.setting.weighting,
         ibsi=textured.ibsi,

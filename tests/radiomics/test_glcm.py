@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radiofuse.radiomics import glcm
+from radiofuse.radiomics import glcm, make_backend, read_settings
 from radiofuse.radiomics.neighbours import neighbour_matrices, offsets
 
 SPACING_MM = (1.5, 0.7, 0.9)
@@ -25,7 +25,14 @@ def counts_and_steps(levels, *, distances=(1,), flat_axis=None):
 
 def own(levels, *, distances=(1,), flat_axis=None, **setting):
     counts, steps = counts_and_steps(levels, distances=distances, flat_axis=flat_axis)
-    return glcm.features(counts, glcm.FEATURES, offsets=steps, spacing_mm=SPACING_MM, **setting)
+    where = {"offsets": steps, "spacing_mm": SPACING_MM, "is_flat": len(np.unique(levels[levels > 0])) == 1}
+    return glcm.features(counts, glcm.FEATURES, **where, **setting)
+
+
+def described(counts, names, **setting):
+    """Features of one direction's counts of a region of several levels."""
+    along_x = np.array([[0, 0, 1]])
+    return glcm.features(counts[None], names, offsets=along_x, spacing_mm=SPACING_MM, is_flat=False, **setting)
 
 
 def pyradiomics(levels, **setting):
@@ -136,8 +143,8 @@ def test_regions_of_a_few_voxels(shape, n_levels, seed, filled, symmetrical, wei
 
 
 def test_independent_levels_have_no_correlation():
-    counts = np.array([[[4, 2], [2, 1]]], np.int32)  # each pair as often as its levels: p = (2/3, 1/3) times itself
-    values = glcm.features(counts, glcm.FEATURES, offsets=np.array([[0, 0, 1]]), spacing_mm=SPACING_MM)
+    counts = np.array([[4, 2], [2, 1]], np.int32)  # each pair as often as its levels: p = (2/3, 1/3) times itself
+    values = described(counts, glcm.FEATURES)
     for name in ("Correlation", "Imc1", "Imc2", "MCC"):
         assert values[name] == pytest.approx(0, abs=1e-12)
 
@@ -150,6 +157,47 @@ def test_a_flat_region(shape):
     ones = {"Autocorrelation", "Correlation", "Id", "Idm", "Idmn", "Idn", "JointAverage", "JointEnergy", "MCC"}
     expected = {name: float(name in ones | {"MaximumProbability"}) for name in glcm.FEATURES} | {"SumAverage": 2.0}
     assert values == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize("weighting", [None, "manhattan"])
+@pytest.mark.parametrize("has_pairs", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (3, 3, 3)])
+@pytest.mark.parametrize("bin_count", [1, 2, 32])
+def test_a_flat_region_in_a_middle_bin(bin_count, shape, has_pairs, weighting):
+    levels = np.zeros(shape, np.int32)
+    levels[(slice(None),) * 3 if has_pairs else (slice(None, None, 2),) * 3] = bin_count // 2 + 1
+    expected = pyradiomics(levels, binCount=bin_count, weightingNorm=weighting)
+    assert_equal(own(levels, weighting=weighting), expected)
+    assert expected["MCC"] == 1 or not has_pairs
+
+
+@pytest.mark.parametrize("weighting", [None, "euclidean"])
+def test_the_sub_bands_of_a_constant_image_are_flat(weighting):
+    image = sitk.GetImageFromArray(np.full((12, 13, 14), 7.0))
+    roi = sitk.GetImageFromArray(np.pad(np.ones((3, 3, 3), np.uint8), [(4, 5), (5, 5), (5, 6)]))
+    setting = {"binCount": 32} | ({"weightingNorm": weighting} if weighting else {})
+    types = {"Original": {}, "Wavelet": {}}
+    checked = read_settings({"imageType": types, "featureClass": {"glcm": []}, "setting": setting})
+    expected, values = (make_backend(name, checked).compute(image, roi) for name in ("pyradiomics", "radiofuse"))
+    assert values == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-9, abs=1e-12)
+    assert values["wavelet-HHL_glcm_MCC"] == 1
+
+
+def test_a_level_without_neighbors_makes_a_region_not_flat():
+    levels = np.zeros((1, 2, 5), np.int32)
+    levels[0, 0, :2], levels[0, 0, 4] = 1, 2
+    assert_equal(own(levels), pyradiomics(levels))
+    assert own(levels)["MCC"] == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_level_before_all_others(seed):
+    """Correlation is 0 or 1, as a sum of probabilities rounds."""
+    levels = np.full((1, 2, 9), 4, np.int32)
+    levels[0, 1] = np.random.default_rng(seed).permutation(9) + 1
+    for turned in (levels, np.ascontiguousarray(levels[:, ::-1, ::-1])):
+        expected = pyradiomics(turned, symmetricalGLCM=False)
+        assert_equal(own(turned, symmetrical=False), expected, ["Correlation"])
 
 
 @pytest.mark.parametrize("weighting", [None, "no_weighting"])
@@ -188,9 +236,7 @@ def test_mcc_is_the_second_eigenvalue_of_pyradiomics_matrix(n_pairs, symmetrical
     rng = np.random.default_rng(n_pairs)
     for n_levels in (1, 2, 5, 20, 40, 80):
         counts = with_rare_levels(rng, n_levels, n_pairs)
-        value = glcm.features(
-            counts[None], ["MCC"], offsets=np.array([[0, 0, 1]]), spacing_mm=SPACING_MM, symmetrical=symmetrical
-        )["MCC"]
+        value = described(counts, ["MCC"], symmetrical=symmetrical)["MCC"]
         p = (counts + counts.T if symmetrical else counts).astype(float)
         p /= p.sum()
         q = (p / (np.outer(p.sum(axis=1), p.sum(axis=0)) + glcm.EPS)) @ p.T
@@ -201,7 +247,7 @@ def test_mcc_of_matrices_with_few_cells_is_that_of_lapack():
     rng = np.random.default_rng(5)
     for _ in range(5):  # many levels in few pairs, and eigenvalues close to each other
         counts = rng.poisson(6 / 200, (200, 200)).astype(np.int32)
-        value = glcm.features(counts[None], ["MCC"], offsets=np.array([[0, 0, 1]]), spacing_mm=SPACING_MM)["MCC"]
+        value = described(counts, ["MCC"])["MCC"]
         assert value == pytest.approx(second_singular_value(counts), rel=1e-9)
 
 
@@ -219,7 +265,7 @@ def test_by_hand():
     counts = neighbour_matrices(image, 4, np.array([[0, 0, 1]], np.int32)).glcm
     assert (counts[0] + counts[0].T).tolist() == [[4, 2, 1, 0], [2, 4, 0, 0], [1, 0, 6, 1], [0, 0, 1, 2]]
     names = ["MaximumProbability", "JointEnergy", "Contrast", "Idm", "SumAverage", "DifferenceEntropy"]
-    values = glcm.features(counts, names, offsets=np.array([[0, 0, 1]]), spacing_mm=SPACING_MM)
+    values = described(counts[0], names)
     assert list(values) == names
     assert values == pytest.approx(
         {
@@ -236,6 +282,7 @@ def test_by_hand():
 def test_wrong_arrays_are_refused():
     counts, steps = counts_and_steps(random_levels((3, 4, 5), 3))
     with pytest.raises(TypeError, match="counts: expected 3 dimensions"):
-        glcm.features(counts.astype(float), ["Id"], offsets=steps, spacing_mm=SPACING_MM)
+        glcm.features(counts.astype(float), ["Id"], offsets=steps, spacing_mm=SPACING_MM, is_flat=False)
     with pytest.raises(ValueError, match="do not fit"):
-        glcm.features(counts, ["Id"], offsets=steps[1:], spacing_mm=SPACING_MM, weighting="euclidean")
+        weighted = {"weighting": "euclidean", "is_flat": False}
+        glcm.features(counts, ["Id"], offsets=steps[1:], spacing_mm=SPACING_MM, **weighted)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofuse.errors import ImageError
-from radiofuse.radiomics.neighbours import neighbour_matrices, offsets
+from radiofuse.radiomics.neighbours import MAX_OFFSETS, neighbour_matrices, offsets
 
 
 def random_levels(shape, n_levels, *, seed=0, filled=0.7):
@@ -94,6 +96,32 @@ def test_only_what_is_wanted():
     assert one.glcm is None
     assert one.gldm is None
     np.testing.assert_array_equal(one.ngtdm, every.ngtdm)
+
+
+@pytest.mark.parametrize("flat_axis", [None, 1, 2])
+@pytest.mark.parametrize("distances", [(1, 200), (4, 2, 7), (11,), (12, 3)], ids=str)
+def test_distances_about_the_size_of_the_box(distances, flat_axis):
+    assert_equals_pyradiomics(random_levels((12, 5, 8), 3), 3, distances=distances, flat_axis=flat_axis)
+
+
+def test_distances_beyond_the_box_cost_nothing():
+    tracemalloc.start()
+    steps = offsets((10, 10, 10), (1, 10**9))
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+    np.testing.assert_array_equal(steps, offsets((10, 10, 10)))
+
+
+def test_more_neighbors_than_can_be_counted_are_refused():
+    with pytest.raises(ImageError, match=r"has 43,201 directions at distances of \[60\]; at most 32,766") as caught:
+        offsets((150, 150, 150), (60,))
+    assert caught.value.code == "too_many_neighbors"
+
+
+def test_as_many_neighbors_as_can_be_counted():
+    row, along_x = np.ones((1, 1, 3), np.int32), np.array([[0, 0, 1]], np.int32)
+    gldm = neighbour_matrices(row, 1, np.repeat(along_x, MAX_OFFSETS, axis=0), want=("gldm",)).gldm
+    assert (gldm[0, MAX_OFFSETS], gldm[0, 2 * MAX_OFFSETS]) == (2, 1)
 
 
 @pytest.mark.parametrize(("shape", "distances"), [((1, 1, 1), (1,)), ((3, 3, 2), (3, 5))])

@@ -115,6 +115,7 @@ MISTAKES = [
     ({"setting": {"binWidth": "1e-3"}}, "(YAML reads 1e-3 as text; write 1.0e-3)"),
     ({"setting": {"binWidth": None}}, "a number above 0, not null; leave it out to have the default."),
     ({"setting": {"binWidth": float("inf")}}, "binWidth must be a number above 0, not inf."),
+    ({"setting": {"distances": [1, 2, 1]}}, "each of at least 1 and named once, not [1, 2, 1]."),
     ({"setting": {"minimumROIDimensions": 4}}, "must be a whole number from 1 to 3, not 4."),
     ({"setting": {"normalize": 1}}, "normalize must be true or false, not 1."),
     ({"setting": {"resampledPixelSpacing": [1, 1]}}, "three spacings in mm"),
