@@ -248,9 +248,8 @@ def part_cores(repeats: int) -> None:
         extractor = RadiomicsExtractor(FULL, backend="radiofuse")
         rates = [[wall_of(extractor, paths, jobs) for jobs in (1, 2)] for _ in range(repeats)]
     gain = statistics.median(one / two for one, two in rates)
-    print(
-        f"\n{N_VOLUMES} volumes, one process {rates[0][0]:.2f} s, two processes {rates[0][1]:.2f} s: {gain:.2f}x on two cores"
-    )
+    one, two = rates[0]
+    print(f"\n{N_VOLUMES} volumes, one process {one:.2f} s, two processes {two:.2f} s: {gain:.2f}x on two cores")
 
 
 def wall_of(extractor: RadiomicsExtractor, paths: list[str], jobs: int) -> float:
