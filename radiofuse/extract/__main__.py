@@ -23,10 +23,12 @@ def main(
     cohort: Annotated[Path | None, typer.Argument(help="The cohort table; or pass --recipe.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Take cohort, settings and mask label from a recipe.")] = None,
     settings: Annotated[
-        str, typer.Option(help="Preset (default, shi2023) or a pyradiomics parameter file.")
-    ] = "default",
+        str | None, typer.Option(help="Preset (default, shi2023) or a pyradiomics parameter file; left out, default.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")] = None,
-    backend: Annotated[str, typer.Option(help="The radiomics engine.")] = "radiofuse",
+    backend: Annotated[
+        str | None, typer.Option(help="The radiomics engine: radiofuse, which is the default, or pyradiomics.")
+    ] = None,
     store: Annotated[Path, typer.Option(help="Feature store.")] = Path("feature_store"),
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; left out, one per core.")] = None,
     dask: Annotated[
@@ -41,10 +43,10 @@ def main(
     perturb_out: Annotated[
         Path, typer.Option(help="Where the table of reproducibility goes: an ICC per modality and feature.")
     ] = Path("reproducibility.csv"),
-    seed: Annotated[int, typer.Option(min=0, help="Of the small changes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Which small changes --perturb draws.")] = 0,
     maps: Annotated[
         Path | None,
-        typer.Option(help="Write voxel-wise maps there, as DIR/sample/modality/feature.nii.gz, and no more."),
+        typer.Option(help="Write voxel-wise maps into this folder instead, every time anew."),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
     failures: Annotated[Path, typer.Option(help="Where the table of failures goes.")] = Path("failures.csv"),
@@ -52,6 +54,8 @@ def main(
     """Extract what the store does not hold yet; a second run does only what is missing."""
     if (cohort is None) == (recipe is None):
         raise RequestError("Pass either a cohort table or --recipe.")
+    _refuse_together("--recipe", recipe, {"--settings": settings, "--label": label, "--backend": backend})
+    _refuse_together("--maps", maps, {"--perturb": perturb, "--dask": dask, "--backend": backend})
     table, extractor = _from_recipe(recipe) if recipe else _from_options(cohort, settings, label, backend)
     jobs = jobs or _n_cores()
     options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
@@ -61,6 +65,12 @@ def main(
     if len(failed):
         _list(failed, failures)
     raise typer.Exit(_cli.INPUT if len(failed) else _cli.DONE)
+
+
+def _refuse_together(option: str, value: Any, others: dict[str, Any]) -> None:
+    named = [name for name, other in others.items() if other is not None]
+    if value is not None and named:
+        raise RequestError(f"{option} goes without {' and '.join(named)}. Leave one of them out.")
 
 
 def _n_cores() -> int:
@@ -79,12 +89,12 @@ def _write_maps(table: Any, extractor: Any, folder: Path, jobs: int) -> Any:
     return failed
 
 
-def _from_options(cohort: Path, settings: str, label: str | None, backend: str) -> tuple[Any, Any]:
+def _from_options(cohort: Path, settings: str | None, label: str | None, backend: str | None) -> tuple[Any, Any]:
     from radiofuse.cohort import read_cohort
     from radiofuse.extract import RadiomicsExtractor
 
     table = read_cohort(cohort, missing_files="keep")
-    return table, RadiomicsExtractor(settings, label=parse_label(label), backend=backend)
+    return table, RadiomicsExtractor(settings or "default", label=parse_label(label), backend=backend or "radiofuse")
 
 
 def _from_recipe(path: Path) -> tuple[Any, Any]:

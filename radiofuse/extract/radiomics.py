@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiofuse.errors import ImageError
+from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging import RoiPair, check_pair, read_image, read_mask, read_pair
 from radiofuse.radiomics import Settings, make_backend, read_settings
 from radiofuse.store import Block
@@ -114,6 +114,8 @@ class RadiomicsExtractor:
         """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask; radiofuse's engine only."""
         read = read_pair if isinstance(image, (str, Path)) else check_pair
         pair = read(image, mask, label=self.label)
+        if not hasattr(self._engine, "general_info"):
+            raise RequestError(f"The back end {self.backend!r} tells no general_info. Take radiofuse's own.")
         return self._engine.general_info(pair.image, pair.roi)
 
     def compute(self, pair: RoiPair) -> np.ndarray:

@@ -64,22 +64,26 @@ def write_voxel_maps(
     round the region. Values are those of `radiofuse.radiomics.voxel_maps.voxel_maps`, whose notes tell where
     pyradiomics' differ.
     """
+    from radiofuse.radiomics.codes import costs_one_image
     from radiofuse.radiomics.parameters import resolve
-    from radiofuse.radiomics.preprocessing import prepare
+    from radiofuse.radiomics.preprocessing import check_finite, prepare
 
     settings = read_settings(settings)
     plan = resolve(settings)
     if plan.ibsi:
         raise RequestError("Voxel maps follow pyradiomics' conventions only. Leave ibsi out of the settings.")
+    if not set(plan.classes) - {"shape", "shape2D"}:
+        raise RequestError("Shape has no voxel-wise maps. Name another featureClass in the settings.")
     pair = read_pair(image, mask, label=label)
-    prepared = prepare(pair.image, pair.roi, plan)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, voxels in feature_maps(prepared, plan, settings.wavelet_subbands):
-        written.append(folder / f"{name}.nii.gz")
-        write_like(written[-1], _on_grid(voxels, prepared, plan), prepared.grid)
-    return written
+    with costs_one_image("radiofuse"):
+        prepared = prepare(pair.image, pair.roi, plan)
+        check_finite(prepared)
+        return [
+            _write(folder / f"{name}.nii.gz", voxels, prepared, plan)
+            for name, voxels in feature_maps(prepared, plan, settings.wavelet_subbands)
+        ]
 
 
 def map_cohort(
@@ -168,8 +172,9 @@ def map_box(prepared: Prepared, plan: Plan) -> Region:
     return with_margin(prepared.region, plan.voxel_wise.kernel_radius)
 
 
-def _on_grid(voxels: np.ndarray, prepared: Prepared, plan: Plan) -> np.ndarray:
-    """Return a map on the whole grid, the initial value outside its box."""
+def _write(path: Path, voxels: np.ndarray, prepared: Prepared, plan: Plan) -> Path:
+    """Write a map on the whole grid, the initial value outside its box."""
     whole = np.full(prepared.array.shape, plan.voxel_wise.init_value, float)
     whole[map_box(prepared, plan).box] = voxels
-    return whole
+    write_like(path, whole, prepared.grid)
+    return path

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from radiofuse.errors import ImageError, RadiofuseError
+
 FEATURE_ERROR_CODES: dict[str, str] = {
     "extraction_failed": "The engine could not compute the features.",
     "feature_not_finite": "A feature came out NaN or infinite.",
@@ -15,3 +20,15 @@ FEATURE_ERROR_CODES: dict[str, str] = {
     "too_many_neighbors": "The distances at which neighbors are looked for reach more voxels than can be counted.",
     "roi_not_flat": "Two-dimensional shape was asked of a region thicker than one voxel.",
 }
+
+
+@contextmanager
+def costs_one_image(engine: str) -> Iterator[None]:
+    """Turn what a library raises over one image into an ``ImageError``, so that the others go on."""
+    try:
+        yield
+    except RadiofuseError:
+        raise
+    except (ValueError, RuntimeError, MemoryError, ArithmeticError, IndexError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError("extraction_failed", f"{engine} could not compute the features: {reason}") from error

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
-from radiofuse.errors import ImageError, RadiofuseError, RequestError
+from radiofuse.errors import RequestError
 from radiofuse.radiomics import image_types, shape, shape2d
+from radiofuse.radiomics.codes import costs_one_image
 from radiofuse.radiomics.diagnostics import general_info
 from radiofuse.radiomics.parameters import ImageType, resolve
-from radiofuse.radiomics.preprocessing import Prepared, prepare, prepare_each
+from radiofuse.radiomics.preprocessing import Prepared, check_finite, prepare, prepare_each
 from radiofuse.radiomics.region import Region
 from radiofuse.radiomics.settings import Settings
 from radiofuse.radiomics.textures import TexturedRegion
@@ -93,19 +95,11 @@ class Engine:
         Filters are computed once, in the box that holds all regions, unless the settings resample the image
         or cut it to the region first: then each region has an image of its own.
         """
-        try:
-            return self._computed(image, rois)
-        except (ValueError, RuntimeError, MemoryError, ArithmeticError) as error:
-            if isinstance(error, RadiofuseError):
-                raise
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ImageError("extraction_failed", f"The features could not be computed: {reason}") from error
-
-    def _computed(self, image: sitk.Image, rois: Sequence[sitk.Image]) -> list[dict[str, float]]:
-        prepared = prepare_each(image, rois, self._plan)
-        if prepared and all(one.array is prepared[0].array for one in prepared):
-            return self._described(prepared)
-        return [self._described([one])[0] for one in prepared]
+        with costs_one_image("radiofuse"):
+            prepared = prepare_each(image, rois, self._plan)
+            if prepared and all(one.array is prepared[0].array for one in prepared):
+                return self._described(prepared)
+            return [self._described([one])[0] for one in prepared]
 
     def general_info(self, image: sitk.Image, roi: sitk.Image) -> dict[str, Any]:
         """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask at each step."""
@@ -114,7 +108,7 @@ class Engine:
     def _described(self, prepared: Sequence[Prepared]) -> list[dict[str, float]]:
         """Return the features of regions that share the first one's image."""
         for one in prepared:
-            _check_finite(one)
+            check_finite(one)
         found = [self._shape_features(one.shape_region) for one in prepared]
         around = Region.around([one.region for one in prepared])
         source = image_types.Source(prepared[0].array, around, self.settings.wavelet_subbands)
@@ -159,15 +153,6 @@ class Engine:
             "engine": f"radiofuse {ENGINE_VERSION}",
             "SimpleITK": sitk.Version_VersionString(),
             "numpy": np.__version__,
+            "scipy": version("scipy"),
+            "PyWavelets": version("PyWavelets"),
         }
-
-
-def _check_finite(prepared: Prepared) -> None:
-    """Refuse NaN and infinite intensities in the region, which some filters would turn into numbers."""
-    inside = prepared.array[prepared.region.box][prepared.region.mask.view(bool)]
-    n_bad = int((~np.isfinite(inside)).sum())
-    if n_bad:
-        raise ImageError(
-            "not_finite",
-            f"{n_bad} of {len(inside)} voxels in the region are NaN or infinite after preprocessing. Repair the image.",
-        )

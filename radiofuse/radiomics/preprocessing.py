@@ -243,6 +243,17 @@ def _check_splines(image: sitk.Image, steps: Preprocessing) -> None:
         )
 
 
+def check_finite(prepared: Prepared) -> None:
+    """Refuse NaN and infinite intensities in the region, which some filters would turn into numbers."""
+    inside = prepared.array[prepared.region.box][prepared.region.mask.view(bool)]
+    n_bad = int((~np.isfinite(inside)).sum())
+    if n_bad:
+        raise ImageError(
+            "not_finite",
+            f"{n_bad} of {len(inside)} voxels in the region are NaN or infinite after preprocessing. Repair the image.",
+        )
+
+
 def check_size(region: Region, steps: Preprocessing) -> None:
     """Refuse a region that extends along too few axes or has too few voxels.
 

@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from radiofuse.errors import ImageError, RequestError
+from radiofuse.radiomics.codes import costs_one_image
 from radiofuse.radiomics.discretisation import MAX_GREY_LEVELS
 from radiofuse.radiomics.settings import Settings
 
@@ -37,6 +38,8 @@ class PyradiomicsBackend:
     """
 
     def __init__(self, settings: Settings):
+        if settings.ibsi:
+            raise RequestError("pyradiomics cannot follow IBSI. Leave ibsi out of the settings, or the back end.")
         _silence()
         self.settings = settings
         self._extractor = _GuardedExtractor(settings)
@@ -58,13 +61,8 @@ class PyradiomicsBackend:
         ImageError
             ``too_many_grey_levels`` or ``extraction_failed``.
         """
-        try:
+        with costs_one_image("pyradiomics"):
             features = self._extractor.execute(image, roi, label=1)
-        except ImageError:
-            raise
-        except (ValueError, RuntimeError, MemoryError, ArithmeticError, IndexError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ImageError("extraction_failed", f"pyradiomics could not compute the features: {reason}") from error
         return {name: float(value) for name, value in features.items()}
 
     def versions(self) -> dict[str, str]:

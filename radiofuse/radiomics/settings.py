@@ -167,9 +167,10 @@ def _parse(path: Path) -> Any:
 
     if path.stat().st_size > MAX_SETTINGS_BYTES:
         raise RequestError(f"{path.name} is larger than {MAX_SETTINGS_BYTES:,} bytes: not a parameter file.")
+    read = json.loads if path.suffix == ".json" else yaml.safe_load  # YAML reads neither tabs nor 1e1 of JSON
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return read(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise RequestError(f"{path.name} is not a readable YAML or JSON parameter file: {reason}") from error
 
@@ -313,7 +314,9 @@ def _own_part(own: Mapping[str, Any]) -> Iterator[str]:
 def _subband_problems(mapping: Mapping[str, Any]) -> Iterator[str]:
     """Yield a problem if the kept sub-bands have a letter too many or too few: no image would have their names."""
     kept = (mapping.get(_OWN_PART) or {}).get("wavelet_subbands") or ()
-    n_axes = 2 if (mapping.get("setting") or {}).get("force2D") else 3
+    types = mapping.get("imageType") or {}
+    setting = {**(mapping.get("setting") or {}), **(types.get("Wavelet") or {})}
+    n_axes = 2 if setting.get("force2D") else 3
     other = [band for band in kept if len(band) != n_axes]
     if other:
         yield f"radiofuse: wavelet_subbands {other} must have {n_axes} letters, one for each axis that is transformed."

@@ -98,3 +98,33 @@ def test_the_command_maps_a_cohort_and_lists_what_it_could_not(files, tmp_path):
     assert done.stdout.startswith("1 maps in maps, 1 images failed")
     assert (tmp_path / "maps/a/t1/original_glcm_Idm.nii.gz").is_file()
     assert "b,t1,file_missing" in (tmp_path / "failures.csv").read_text()
+
+
+def test_an_image_that_a_library_fails_on_costs_itself_alone(files, tmp_path):
+    """A grid of 1e12 voxels cannot be allocated."""
+    fine = {**SETTINGS, "setting": {"binWidth": 12, "resampledPixelSpacing": [1e-3, 1e-3, 1e-3]}}
+    with pytest.raises(ImageError) as caught:
+        write_voxel_maps(*files, fine, tmp_path / "maps")
+    assert caught.value.code == "extraction_failed"
+
+
+def test_shape_has_no_maps(files, tmp_path):
+    with pytest.raises(RequestError, match="no voxel-wise maps"):
+        write_voxel_maps(*files, {"featureClass": {"shape": []}}, tmp_path / "maps")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--maps", "maps", "--perturb", "3"],
+        ["--maps", "maps", "--dask", "tcp://a:1"],
+        ["--recipe", "r.toml", "--label", "1"],
+    ],
+    ids=lambda options: " ".join(options),
+)
+def test_options_that_would_be_ignored_are_refused(options, tmp_path):
+    table = [] if "--recipe" in options else ["cohort.csv"]
+    command = [sys.executable, "-m", "radiofuse.extract", *table, *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert " goes without " in done.stderr

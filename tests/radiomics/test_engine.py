@@ -479,6 +479,7 @@ def test_versions_name_everything_that_can_move_a_number():
     assert versions["engine"] == f"radiofuse {ENGINE_VERSION}"
     assert versions["numpy"] == np.__version__
     assert versions["SimpleITK"] == sitk.Version_VersionString()
+    assert set(versions) == {"engine", "SimpleITK", "numpy", "scipy", "PyWavelets"}
     assert all(isinstance(version, str) and version for version in versions.values())
 
 

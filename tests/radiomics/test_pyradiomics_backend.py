@@ -152,3 +152,8 @@ def test_a_command_says_one_sentence_of_a_bad_parameter_file(tmp_path):
     assert done.stderr.startswith("Error: Radiomics settings 'bad'")
     assert "binWidth must be a number above 0" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_ibsi_is_refused_rather_than_ignored():
+    with pytest.raises(RequestError, match="cannot follow IBSI"):
+        backend({"imageType": {"Original": {}}, "radiofuse": {"ibsi": True}})

@@ -206,3 +206,14 @@ def test_sub_bands_have_a_letter_for_each_axis(flat, band, letters):
     own = {"setting": {"force2D": flat}, "radiofuse": {"wavelet_subbands": [band]}}
     with pytest.raises(RequestError, match=f"must have {letters} letters"):
         read_settings({"imageType": {"Wavelet": {}}, **own})
+
+
+def test_json_is_read_as_json(tmp_path):
+    """YAML refuses tabs and takes 1e1 for text; both are JSON."""
+    (tmp_path / "few.json").write_text('{\n\t"setting": {"binWidth": 1e1}\n}')
+    assert read_settings(tmp_path / "few.json").parameters["setting"]["binWidth"] == 10
+
+
+def test_a_wavelet_in_the_plane_by_its_own_setting():
+    own = {"imageType": {"Wavelet": {"force2D": True}}, "radiofuse": {"wavelet_subbands": ["LL"]}}
+    assert read_settings(own).wavelet_subbands == ("LL",)
