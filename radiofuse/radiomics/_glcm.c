@@ -54,7 +54,7 @@ static double gather(const int32_t *counts, Py_ssize_t n_directions, const doubl
 }
 
 /* Probabilities, their marginals (IBSI 3.6.1) and means. */
-static void normalise(Pairs *of, double total)
+static void normalize(Pairs *of, double total)
 {
     Py_ssize_t n = of->n_levels;
     memset(of->rows, 0, (size_t)(5 * n) * sizeof(double)); /* all four marginals */
@@ -124,7 +124,7 @@ static void describe_sums(const Pairs *of, double *features)
 }
 
 /* Difference average (TF7R), entropy (NTRS), variance (D3YU), contrast (ACUI), inverse differences (IB1Z, NDRX), their
-   moments (WF0Z, 1QCO) and inverse variance (E8JP). The highest level normalises, whether or not it occurs. */
+   moments (WF0Z, 1QCO) and inverse variance (E8JP). The highest level normalizes, whether or not it occurs. */
 static void describe_differences(const Pairs *of, double *features)
 {
     double n = (double)of->n_levels, average = 0;
@@ -406,7 +406,7 @@ static void describe_directions(const Task *task, Pairs *pairs, Iteration *itera
         for (int name = 0; name < N_FEATURES; name++)
             features[name] = total ? 0 : NAN;
         if (total) {
-            normalise(pairs, total);
+            normalize(pairs, total);
             describe(pairs, task->with_mcc ? iteration : NULL, task->is_flat, features);
         }
     }

@@ -1,7 +1,7 @@
 /* What shape features need of a mask: how often each corner pattern of the marching cubes occurs and where, the
    region's coordinates, and the largest distances between vertices of the mesh.
 
-   Vertices lie halfway between a voxel of the region and a neighbour outside it. Their places are kept as integers,
+   Vertices lie halfway between a voxel of the region and a neighbor outside it. Their places are kept as integers,
    in half voxels and with a margin of one voxel: voxel i lies at 2 * (i + 1). A mask is 0 or 1, box-sized, and
    counts as 0 outside its box. */
 #include "_arrays.h"

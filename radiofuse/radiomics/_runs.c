@@ -2,7 +2,7 @@
 
    A voxel that is the k-th of its run, counted from the run's beginning, tells of one run of at least k voxels.
    So each direction takes one sweep that gives every voxel its place in its run (one more than the voxel before
-   it where the levels are equal, else 1), a histogram of level and place, and differences of neighbouring
+   it where the levels are equal, else 1), a histogram of level and place, and differences of neighboring
    columns: runs of exactly k are those of at least k less those of at least k + 1. */
 #include "_arrays.h"
 #include <stdlib.h>

@@ -29,7 +29,7 @@ static void add_row(const double *row, double plane_weight, double row_weight, c
         sums[k] = sums[k] + scaled[k] * w0[k] + scaled[k + 1] * w1[k] + scaled[k + 2] * w2[k] + scaled[k + 3] * w3[k];
 }
 
-/* Sum the samples of one vertex for `length` neighbouring voxels whose first coefficients are neighbours too. */
+/* Sum the samples of one vertex for `length` neighboring voxels whose first coefficients are neighbors too. */
 static void sum_run(const Spheres *s, Py_ssize_t vertex, Py_ssize_t row, Py_ssize_t column, Py_ssize_t length)
 {
     const Py_ssize_t n = s->n_positions, first_row = n - s->n_columns - s->n_rows, first_column = n - s->n_columns;
@@ -46,7 +46,7 @@ static void sum_run(const Spheres *s, Py_ssize_t vertex, Py_ssize_t row, Py_ssiz
                     weights[j * n + first_row + row], weights + first_column + column, n, length, s->scaled, s->sums);
 }
 
-/* Number of voxels from column on that lie in the region and whose first coefficients are neighbours. */
+/* Number of voxels from column on that lie in the region and whose first coefficients are neighbors. */
 static Py_ssize_t run_length(const uint8_t *mask, const int32_t *starts, Py_ssize_t column, Py_ssize_t n_columns)
 {
     Py_ssize_t end = column + 1;

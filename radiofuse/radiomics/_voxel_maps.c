@@ -12,12 +12,12 @@
 #define E 2.718281828459045
 #define ABSENT (-1)
 
-/* Arrays that every class reads. Each position of a window is an offset into the grid from the window's centre. */
+/* Arrays that every class reads. Each position of a window is an offset into the grid from the window's center. */
 typedef struct {
     const int32_t *grid; /* grey levels, 1 to n_levels, 0 where absent */
     Py_ssize_t n_grid;
-    const int64_t *centres, *positions;
-    Py_ssize_t n_centres, n_positions;
+    const int64_t *centers, *positions;
+    Py_ssize_t n_centers, n_positions;
     int32_t n_levels;
 } Windows;
 
@@ -60,9 +60,9 @@ static void insert_level(Window *window, int32_t level)
     window->rank_of[level] = 1;
 }
 
-static void read_window(const Windows *windows, Py_ssize_t centre, Window *window)
+static void read_window(const Windows *windows, Py_ssize_t center, Window *window)
 {
-    const int32_t *grid = windows->grid + windows->centres[centre];
+    const int32_t *grid = windows->grid + windows->centers[center];
     window->n_levels = window->n_present = 0;
     for (Py_ssize_t k = 0; k < windows->n_positions; k++) {
         int32_t level = grid[windows->positions[k]];
@@ -259,18 +259,18 @@ static int map_firstorder(const Windows *windows, const double *values, double s
     Intensities of = {malloc(n * sizeof(double)), malloc(n * sizeof(double)), malloc(n * sizeof(double)),
                       windows->n_positions, 0};
     int done = new_window(windows, &window) && kept && of.x && of.sorted && of.terms;
-    for (Py_ssize_t v = 0; done && v < windows->n_centres; v++) {
+    for (Py_ssize_t v = 0; done && v < windows->n_centers; v++) {
         double f[N_FIRSTORDER];
         read_window(windows, v, &window);
         of.n = 0;
         for (Py_ssize_t k = 0; k < windows->n_positions; k++) {
-            of.x[k] = window.ranks[k] == ABSENT ? NAN : values[windows->centres[v] + windows->positions[k]];
+            of.x[k] = window.ranks[k] == ABSENT ? NAN : values[windows->centers[v] + windows->positions[k]];
             if (window.ranks[k] != ABSENT)
                 of.sorted[of.n++] = of.x[k];
         }
         describe_intensities(&of, shift, voxel_volume, f);
         describe_histogram(&window, of.terms, kept, windows->n_positions, f);
-        write_features(f, N_FIRSTORDER, v, windows->n_centres, out);
+        write_features(f, N_FIRSTORDER, v, windows->n_centers, out);
     }
     free_window(&window);
     free(kept);
@@ -283,7 +283,7 @@ static int map_firstorder(const Windows *windows, const double *values, double s
 /* ------------------------------------------------------------------ eigenvalues */
 
 /* Householder: symmetric a (n, n), overwritten, to diagonal d and off-diagonal e (Golub and Van Loan 2013, 8.3.1). */
-static void tridiagonalise(double *a, int n, double *d, double *e, double *v, double *w)
+static void tridiagonalize(double *a, int n, double *d, double *e, double *v, double *w)
 {
     for (int k = 0; k < n - 1; k++) {
         double below = 0, first = a[(k + 1) * n + k];
@@ -345,7 +345,7 @@ static double spectral_radius(double *a, int n, double *d, double *e, double *v,
         return fabs(a[0]);
     if (n == 2)
         return fabs(a[0] + a[3]) / 2 + sqrt((a[0] - a[3]) * (a[0] - a[3]) / 4 + a[1] * a[1]);
-    tridiagonalise(a, n, d, e, v, w);
+    tridiagonalize(a, n, d, e, v, w);
     int last = n - 1;
     for (int step = 0; last > 0 && step < MAX_STEPS_PER_EIGENVALUE * n; step++) {
         int first = last;
@@ -372,7 +372,7 @@ enum {
 
 /* Pairs of positions, offset by offset: pairs of offset k are first[k] <= pair < first[k + 1]. */
 typedef struct {
-    const int32_t *positions; /* (n_pairs, 2): one, and its neighbour */
+    const int32_t *positions; /* (n_pairs, 2): one, and its neighbor */
     const int64_t *first;
     Py_ssize_t n_offsets;
 } Pairs;
@@ -648,8 +648,8 @@ static void describe_cooccurrence(const Windows *windows, const Window *window, 
 /* Whether any window has two voxels at this offset from each other. */
 static int occurs(const Windows *windows, const Pairs *pairs, Py_ssize_t offset)
 {
-    for (Py_ssize_t v = 0; v < windows->n_centres; v++) {
-        const int32_t *grid = windows->grid + windows->centres[v];
+    for (Py_ssize_t v = 0; v < windows->n_centers; v++) {
+        const int32_t *grid = windows->grid + windows->centers[v];
         for (int64_t k = pairs->first[offset]; k < pairs->first[offset + 1]; k++)
             if (grid[windows->positions[pairs->positions[2 * k]]] &&
                 grid[windows->positions[pairs->positions[2 * k + 1]]])
@@ -681,7 +681,7 @@ static int map_glcm(const Windows *windows, const Pairs *pairs, const Cooccurren
                new_cooccurrence(matrix, n, (size_t)windows->n_levels);
     for (Py_ssize_t k = 0; done && k < pairs->n_offsets; k++)
         used[k] = (char)occurs(windows, pairs, k);
-    for (Py_ssize_t v = 0; done && v < windows->n_centres; v++) {
+    for (Py_ssize_t v = 0; done && v < windows->n_centers; v++) {
         Py_ssize_t n_used = 0;
         read_window(windows, v, &window);
         for (Py_ssize_t k = 0; k < pairs->n_offsets; k++) {
@@ -694,7 +694,7 @@ static int map_glcm(const Windows *windows, const Pairs *pairs, const Cooccurren
         }
         if (choice->weights)
             describe_cooccurrence(windows, &window, matrix, choice, f + N_GLCM * n_used++);
-        average_matrices(f, n_used, terms, out + v, windows->n_centres);
+        average_matrices(f, n_used, terms, out + v, windows->n_centers);
     }
     free_window(&window);
     free_cooccurrence(matrix);
@@ -816,7 +816,7 @@ static void describe_sizes(const Window *window, Sizes *sizes, double *f)
     sizes->n_cells = 0;
 }
 
-/* ------------------------------------------------------------------ dependence: neighbours of like level */
+/* ------------------------------------------------------------------ dependence: neighbors of like level */
 
 #define UNLIKE_ALL (-(1 << 30)) /* the level of absent voxels: like none that is there */
 
@@ -895,11 +895,11 @@ static int map_gldm(const Windows *windows, const Pairs *pairs, int alpha, doubl
     int32_t *n_alike = malloc((size_t)windows->n_positions * sizeof(int32_t));
     int done = new_window(windows, &window) && sizes && levels && n_alike &&
                new_sizes(sizes, most_levels(windows), 2 * (size_t)pairs->n_offsets + 1);
-    for (Py_ssize_t v = 0; done && v < windows->n_centres; v++) {
+    for (Py_ssize_t v = 0; done && v < windows->n_centers; v++) {
         read_window(windows, v, &window);
         count_dependences(windows, &window, pairs, alpha, levels, n_alike, sizes);
         describe_sizes(&window, sizes, f);
-        write_features(f, N_SIZE, v, windows->n_centres, out);
+        write_features(f, N_SIZE, v, windows->n_centers, out);
     }
     free_window(&window);
     free_sizes(sizes);
@@ -918,11 +918,11 @@ static int map_glszm(const Windows *windows, const Pairs *pairs, double *out)
     int32_t *alike = malloc(((size_t)pairs->first[pairs->n_offsets] + 1) * sizeof(int32_t));
     int done = new_window(windows, &window) && sizes && parents && n_voxels && alike &&
                new_sizes(sizes, most_levels(windows), n);
-    for (Py_ssize_t v = 0; done && v < windows->n_centres; v++) {
+    for (Py_ssize_t v = 0; done && v < windows->n_centers; v++) {
         read_window(windows, v, &window);
         count_zones(windows, &window, pairs, parents, n_voxels, alike, sizes);
         describe_sizes(&window, sizes, f);
-        write_features(f, N_SIZE, v, windows->n_centres, out);
+        write_features(f, N_SIZE, v, windows->n_centers, out);
     }
     free_window(&window);
     free_sizes(sizes);
@@ -990,7 +990,7 @@ static int map_glrlm(const Windows *windows, const Lines *lines, const double *w
     double *f = malloc((n_matrices + 1) * N_SIZE * sizeof(double)), *terms = malloc((n_matrices + 1) * sizeof(double));
     int done = new_window(windows, &window) && sizes && f && terms &&
                new_sizes(sizes, most_levels(windows), (size_t)windows->n_positions);
-    for (Py_ssize_t v = 0; done && v < windows->n_centres; v++) {
+    for (Py_ssize_t v = 0; done && v < windows->n_centers; v++) {
         read_window(windows, v, &window);
         for (Py_ssize_t k = 0; k < lines->n_directions; k++) {
             count_runs(&window, lines, k, weights ? weights[k] : 1, sizes);
@@ -1002,7 +1002,7 @@ static int map_glrlm(const Windows *windows, const Lines *lines, const double *w
         for (int feature = 0; feature < N_SIZE; feature++) {
             for (size_t k = 0; k < n_matrices; k++)
                 terms[k] = f[k * N_SIZE + (size_t)feature];
-            out[feature * windows->n_centres + v] = mean_of_known(terms, (Py_ssize_t)n_matrices);
+            out[feature * windows->n_centers + v] = mean_of_known(terms, (Py_ssize_t)n_matrices);
         }
     }
     free_window(&window);
@@ -1012,16 +1012,16 @@ static int map_glrlm(const Windows *windows, const Lines *lines, const double *w
     return done;
 }
 
-/* ------------------------------------------------------------------ neighbourhood grey tone difference */
+/* ------------------------------------------------------------------ neighborhood grey tone difference */
 
 enum { BUSYNESS, COARSENESS, COMPLEXITY, NGTDM_CONTRAST, STRENGTH, N_NGTDM };
 
-/* Of each position, the number of its neighbours and the sum of their levels. */
+/* Of each position, the number of its neighbors and the sum of their levels. */
 typedef struct {
     int32_t *numbers, *sums;
-} Neighbourhoods;
+} Neighborhoods;
 
-static void sum_neighbours(const Window *window, const Pairs *pairs, Py_ssize_t n_positions, Neighbourhoods *around)
+static void sum_neighbors(const Window *window, const Pairs *pairs, Py_ssize_t n_positions, Neighborhoods *around)
 {
     memset(around->numbers, 0, (size_t)n_positions * sizeof(int32_t));
     memset(around->sums, 0, (size_t)n_positions * sizeof(int32_t));
@@ -1036,8 +1036,8 @@ static void sum_neighbours(const Window *window, const Pairs *pairs, Py_ssize_t 
     }
 }
 
-/* Share p of the voxels of each level, and s, the sum of their differences from their neighbours' mean. */
-static void take_differences(const Window *window, const Neighbourhoods *around, Py_ssize_t n_positions, double *p,
+/* Share p of the voxels of each level, and s, the sum of their differences from their neighbors' mean. */
+static void take_differences(const Window *window, const Neighborhoods *around, Py_ssize_t n_positions, double *p,
                              double *s)
 {
     for (int r = 0; r < window->n_levels; r++)
@@ -1054,7 +1054,7 @@ static void take_differences(const Window *window, const Neighbourhoods *around,
         p[r] /= window->n_present;
 }
 
-/* Features of a neighbourhood grey tone difference matrix (Amadasun and King 1989, IEEE SMC 19:1264). */
+/* Features of a neighborhood grey tone difference matrix (Amadasun and King 1989, IEEE SMC 19:1264). */
 static void describe_tone_differences(const Window *window, const double *p, const double *s, double *f)
 {
     double coarse = 0, s_total = 0, busy = 0, complexity = 0, contrast = 0, strength = 0;
@@ -1083,15 +1083,15 @@ static int map_ngtdm(const Windows *windows, const Pairs *pairs, double *out)
     double f[N_NGTDM];
     size_t n = (size_t)windows->n_positions;
     Window window = {0};
-    Neighbourhoods around = {malloc(n * sizeof(int32_t)), malloc(n * sizeof(int32_t))};
+    Neighborhoods around = {malloc(n * sizeof(int32_t)), malloc(n * sizeof(int32_t))};
     double *p = malloc(n * sizeof(double)), *s = malloc(n * sizeof(double));
     int done = new_window(windows, &window) && around.numbers && around.sums && p && s;
-    for (Py_ssize_t v = 0; done && v < windows->n_centres; v++) {
+    for (Py_ssize_t v = 0; done && v < windows->n_centers; v++) {
         read_window(windows, v, &window);
-        sum_neighbours(&window, pairs, windows->n_positions, &around);
+        sum_neighbors(&window, pairs, windows->n_positions, &around);
         take_differences(&window, &around, windows->n_positions, p, s);
         describe_tone_differences(&window, p, s, f);
-        write_features(f, N_NGTDM, v, windows->n_centres, out);
+        write_features(f, N_NGTDM, v, windows->n_centers, out);
     }
     free_window(&window);
     free(around.numbers);
@@ -1105,29 +1105,29 @@ static int map_ngtdm(const Windows *windows, const Pairs *pairs, double *out)
 
 enum { GRID, CENTRES, POSITIONS, OUT, N_SHARED };
 
-/* Read the arrays that every function takes: grid, centres, positions, n_levels, out. */
+/* Read the arrays that every function takes: grid, centers, positions, n_levels, out. */
 static int take_windows(PyObject *const *objects, Py_buffer *views, int n_levels, int n_features, Windows *windows)
 {
     if (take_array(objects[GRID], &views[GRID], 'i', 4, 1, READ, "grid") < 0 ||
-        take_array(objects[CENTRES], &views[CENTRES], 'i', 8, 1, READ, "centres") < 0 ||
+        take_array(objects[CENTRES], &views[CENTRES], 'i', 8, 1, READ, "centers") < 0 ||
         take_array(objects[POSITIONS], &views[POSITIONS], 'i', 8, 1, READ, "positions") < 0 ||
         take_array(objects[OUT], &views[OUT], 'f', 8, 2, WRITE, "out") < 0)
         return -1;
     *windows = (Windows){views[GRID].buf,          views[GRID].shape[0],      views[CENTRES].buf, views[POSITIONS].buf,
                          views[CENTRES].shape[0], views[POSITIONS].shape[0], n_levels};
-    int fit = views[OUT].shape[0] == n_features && views[OUT].shape[1] == windows->n_centres &&
+    int fit = views[OUT].shape[0] == n_features && views[OUT].shape[1] == windows->n_centers &&
               windows->n_positions > 0 && n_levels > 0;
     int64_t low = 0, high = 0;
     for (Py_ssize_t k = 0; fit && k < windows->n_positions; k++) {
         low = windows->positions[k] < low ? windows->positions[k] : low;
         high = windows->positions[k] > high ? windows->positions[k] : high;
     }
-    for (Py_ssize_t v = 0; fit && v < windows->n_centres; v++)
-        fit = windows->centres[v] + low >= 0 && windows->centres[v] + high < windows->n_grid;
+    for (Py_ssize_t v = 0; fit && v < windows->n_centers; v++)
+        fit = windows->centers[v] + low >= 0 && windows->centers[v] + high < windows->n_grid;
     for (Py_ssize_t k = 0; fit && k < windows->n_grid; k++)
         fit = windows->grid[k] >= 0 && windows->grid[k] <= n_levels;
     if (!fit)
-        PyErr_SetString(PyExc_ValueError, "voxel maps: grid, centres, positions and out do not fit together");
+        PyErr_SetString(PyExc_ValueError, "voxel maps: grid, centers, positions and out do not fit together");
     return fit ? 0 : -1;
 }
 
@@ -1205,7 +1205,7 @@ static PyObject *finish(Py_buffer *views, int n_views, int taken, int done)
     Py_RETURN_NONE;
 }
 
-/* firstorder(grid, centres, positions, out, n_levels, values, voxel_array_shift, voxel_volume): values as the grid. */
+/* firstorder(grid, centers, positions, out, n_levels, values, voxel_array_shift, voxel_volume): values as the grid. */
 static PyObject *firstorder(PyObject *module, PyObject *arguments)
 {
     PyObject *objects[N_SHARED + 1];
@@ -1229,7 +1229,7 @@ static PyObject *firstorder(PyObject *module, PyObject *arguments)
     return finish(views, N_SHARED + 1, taken, done);
 }
 
-/* glcm(grid, centres, positions, out, n_levels, pairs, first, weights or None, symmetrical, entropies, mcc) */
+/* glcm(grid, centers, positions, out, n_levels, pairs, first, weights or None, symmetrical, entropies, mcc) */
 static PyObject *glcm(PyObject *module, PyObject *arguments)
 {
     PyObject *objects[N_SHARED + 3];
@@ -1252,7 +1252,7 @@ static PyObject *glcm(PyObject *module, PyObject *arguments)
     return finish(views, N_SHARED + 3, taken, done);
 }
 
-/* gldm(grid, centres, positions, out, n_levels, pairs, first, alpha) */
+/* gldm(grid, centers, positions, out, n_levels, pairs, first, alpha) */
 static PyObject *gldm(PyObject *module, PyObject *arguments)
 {
     PyObject *objects[N_SHARED + 2];
@@ -1292,21 +1292,21 @@ static PyObject *map_pairs(PyObject *arguments, int n_features, PairMap map)
     return finish(views, N_SHARED + 2, taken, done);
 }
 
-/* glszm(grid, centres, positions, out, n_levels, pairs, first) */
+/* glszm(grid, centers, positions, out, n_levels, pairs, first) */
 static PyObject *glszm(PyObject *module, PyObject *arguments)
 {
     (void)module;
     return map_pairs(arguments, N_SIZE, map_glszm);
 }
 
-/* ngtdm(grid, centres, positions, out, n_levels, pairs, first) */
+/* ngtdm(grid, centers, positions, out, n_levels, pairs, first) */
 static PyObject *ngtdm(PyObject *module, PyObject *arguments)
 {
     (void)module;
     return map_pairs(arguments, N_NGTDM, map_ngtdm);
 }
 
-/* glrlm(grid, centres, positions, out, n_levels, lines, first, of_direction, weights or None) */
+/* glrlm(grid, centers, positions, out, n_levels, lines, first, of_direction, weights or None) */
 static PyObject *glrlm(PyObject *module, PyObject *arguments)
 {
     PyObject *objects[N_SHARED + 4];

@@ -14,7 +14,7 @@ static Py_ssize_t wrapped_taps(Py_ssize_t output, Py_ssize_t line_length, Py_ssi
     return beyond > 0 ? beyond : 0;
 }
 
-/* filter_block sums `width` neighbouring outputs at once; source is where their last tap reads and stride leads from
+/* filter_block sums `width` neighboring outputs at once; source is where their last tap reads and stride leads from
    one tap to the one before. filter_run splits a run of outputs into blocks; the last one overlaps its forerunner. */
 #define DEFINE_FILTER(REAL)                                                                                            \
     static inline void filter_block_##REAL(const REAL *source, REAL *out, int width, Py_ssize_t stride,                \

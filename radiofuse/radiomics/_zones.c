@@ -1,8 +1,8 @@
 /* Zones: groups of touching voxels (faces, edges or corners) of one grey level, by union-find.
 
-   A sweep notes for every voxel which of the 13 neighbours before it have its level, as bits. Equal neighbours that
+   A sweep notes for every voxel which of the 13 neighbors before it have its level, as bits. Equal neighbors that
    touch each other are in one zone already, so it is enough to join one of each touching group: a table of all
-   8,192 patterns names them, four at most. Two-dimensional zones leave out the neighbours in other slices. */
+   8,192 patterns names them, four at most. Two-dimensional zones leave out the neighbors in other slices. */
 #include "_arrays.h"
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@ static const int BEFORE[N_NEIGHBOURS][3] = {
     {-1, 0, 1},  {-1, 0, 0},  {-1, 0, -1}, {-1, -1, 1}, {-1, -1, 0},  {-1, -1, -1},
 };
 
-/* Grey levels with a border of one zero voxel on each side; steps are the 13 neighbours in voxels. */
+/* Grey levels with a border of one zero voxel on each side; steps are the 13 neighbors in voxels. */
 typedef struct {
     const uint16_t *levels;
     Py_ssize_t shape[3], plane, row, steps[N_NEIGHBOURS];
@@ -62,7 +62,7 @@ static void fill_joins(uint8_t *joins)
     }
 }
 
-/* Bit k of patterns[x] says whether the neighbour k before voxel x has its level. */
+/* Bit k of patterns[x] says whether the neighbor k before voxel x has its level. */
 FOR_EACH_PROCESSOR
 static void note_equal(const Bordered *box, unsigned left_out, Py_ssize_t start, uint16_t *patterns)
 {
@@ -172,7 +172,7 @@ static Bordered bordered(Py_buffer *levels)
     return box;
 }
 
-static unsigned neighbours_along(int axis)
+static unsigned neighbors_along(int axis)
 {
     unsigned along = 0;
     for (int k = 0; axis >= 0 && axis < 3 && k < N_NEIGHBOURS; k++)
@@ -212,7 +212,7 @@ static PyObject *zones(PyObject *module, PyObject *arguments)
     Bordered box = bordered(&views[0]);
     Zones all = {views[2].buf, views[3].buf, views[2].shape[0]};
     Py_BEGIN_ALLOW_THREADS
-    found = find_zones(&box, neighbours_along(flat_axis), views[1].buf, &all);
+    found = find_zones(&box, neighbors_along(flat_axis), views[1].buf, &all);
     Py_END_ALLOW_THREADS
     if (found == -1)
         PyErr_NoMemory();
@@ -223,7 +223,7 @@ release:
     return found < 0 ? NULL : PyLong_FromSsize_t(found);
 }
 
-/* joins(table): fill table (8192, 4) of uint8 with the neighbours to join for every pattern of equal neighbours. */
+/* joins(table): fill table (8192, 4) of uint8 with the neighbors to join for every pattern of equal neighbors. */
 static PyObject *joins(PyObject *module, PyObject *table)
 {
     Py_buffer view;

@@ -61,7 +61,7 @@ def features(
     Parameters
     ----------
     glcm : ndarray of int32, shape (n_offsets, n_levels, n_levels)
-        From `neighbours.neighbour_matrices`; the last level must be the highest that occurs.
+        From `neighbors.neighbor_matrices`; the last level must be the highest that occurs.
     names : sequence of str
         Of ``FEATURES``.
     offsets : ndarray of int, shape (n_offsets, 3)

@@ -76,7 +76,7 @@ def features(gldm: np.ndarray, names: Sequence[str], *, ibsi: bool = False) -> d
     Parameters
     ----------
     gldm : ndarray of int, shape (n_levels, n_sizes)
-        From `neighbours.neighbour_matrices`: voxels of level i + 1 with j dependent neighbors.
+        From `neighbors.neighbor_matrices`: voxels of level i + 1 with j dependent neighbors.
     names : sequence of str
         Of ``FEATURES``.
     ibsi : bool

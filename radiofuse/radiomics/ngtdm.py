@@ -76,7 +76,7 @@ def features(ngtdm: np.ndarray, names: Sequence[str], *, ibsi: bool = False) -> 
     Parameters
     ----------
     ngtdm : ndarray of float64, shape (n_levels, 4)
-        From `neighbours.neighbour_matrices`: voxels, sum of differences, level, voxels without neighbors.
+        From `neighbors.neighbor_matrices`: voxels, sum of differences, level, voxels without neighbors.
     names : sequence of str
         Of ``FEATURES``.
     ibsi : bool

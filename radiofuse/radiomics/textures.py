@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.radiomics import firstorder, glcm, gldm, glrlm, glszm, neighbours, ngtdm, runs_and_zones
+from radiofuse.radiomics import firstorder, glcm, gldm, glrlm, glszm, neighbors, ngtdm, runs_and_zones
 from radiofuse.radiomics.discretisation import grey_levels
 from radiofuse.radiomics.parameters import TextureSetting
 from radiofuse.radiomics.region import Region
@@ -80,12 +80,12 @@ class TexturedRegion:
     @cached_property
     def offsets(self) -> np.ndarray:
         """The neighbors that are looked at, int32, shape (n_offsets, 3)."""
-        return neighbours.offsets(self.region.shape, self.setting.distances, flat_axis=self.setting.flat_axis)
+        return neighbors.offsets(self.region.shape, self.setting.distances, flat_axis=self.setting.flat_axis)
 
     @cached_property
-    def neighbour_matrices(self) -> neighbours.NeighbourMatrices:
+    def neighbor_matrices(self) -> neighbors.NeighborMatrices:
         want = tuple(name for name in NEIGHBOUR_CLASSES if name in self.classes)
-        return neighbours.neighbour_matrices(
+        return neighbors.neighbor_matrices(
             self.level_box, self.n_levels, self.offsets, alpha=self.setting.gldm_a, want=want
         )
 
@@ -112,7 +112,7 @@ def _firstorder(textured: TexturedRegion, names: Sequence[str]) -> dict[str, flo
 
 def _glcm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
     return glcm.features(
-        textured.neighbour_matrices.glcm,
+        textured.neighbor_matrices.glcm,
         names,
         offsets=textured.offsets,
         spacing_mm=textured.region.spacing_mm,
@@ -124,15 +124,15 @@ def _glcm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
 
 
 def _gldm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
-    return gldm.features(textured.neighbour_matrices.gldm, names, ibsi=textured.ibsi)
+    return gldm.features(textured.neighbor_matrices.gldm, names, ibsi=textured.ibsi)
 
 
 def _ngtdm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
-    return ngtdm.features(textured.neighbour_matrices.ngtdm, names, ibsi=textured.ibsi)
+    return ngtdm.features(textured.neighbor_matrices.ngtdm, names, ibsi=textured.ibsi)
 
 
 def _glrlm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
-    offsets = neighbours.offsets(textured.region.shape, (1,), flat_axis=textured.setting.flat_axis)
+    offsets = neighbors.offsets(textured.region.shape, (1,), flat_axis=textured.setting.flat_axis)
     return glrlm.features(
         runs_and_zones.run_lengths(textured.level_box, textured.n_levels, offsets, ibsi=textured.ibsi),
         names,

@@ -14,7 +14,7 @@ from radiofuse.errors import RequestError
 from radiofuse.radiomics import _voxel_maps
 from radiofuse.radiomics.discretisation import grey_levels
 from radiofuse.radiomics.glrlm import NORMS
-from radiofuse.radiomics.neighbours import offsets
+from radiofuse.radiomics.neighbors import offsets
 from radiofuse.radiomics.region import Region
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def voxel_maps(
     maps = {}
     for feature_class in (name for name in classes if name in ROWS):
         rows, names = ROWS[feature_class], classes[feature_class]
-        described = np.empty((len(rows), len(windows.centres)))
+        described = np.empty((len(rows), len(windows.centers)))
         DESCRIBE[feature_class](windows, names, described)
         for name in (name for name in names if name in rows):
             maps[f"{feature_class}_{name}"] = windows.placed(described[rows.index(name)], init_value)
@@ -189,13 +189,13 @@ class Windows:
         return np.array([n_y * n_x, n_x, 1])
 
     @cached_property
-    def centres(self) -> np.ndarray:
+    def centers(self) -> np.ndarray:
         """The described voxels in a flat image with margin, int64, shape (n_voxels,)."""
         return (np.argwhere(self.inside) + self.radii) @ self.strides
 
     @cached_property
     def steps(self) -> np.ndarray:
-        """From the centre to every position of a window, in the order of voxels; shape (n_positions, 3)."""
+        """From the center to every position of a window, in the order of voxels; shape (n_positions, 3)."""
         return np.array(list(product(*(range(-radius, radius + 1) for radius in self.radii))))
 
     @cached_property
@@ -203,9 +203,9 @@ class Windows:
         return self.levels(self.values)
 
     def shared(self, out: np.ndarray) -> tuple:
-        """Return what the texture kernels take first: grid, centres, positions, the array to fill, n_levels."""
+        """Return what the texture kernels take first: grid, centers, positions, the array to fill, n_levels."""
         grid, n_levels = self.textured
-        return grid.ravel(), self.centres, self.steps @ self.strides, out, n_levels
+        return grid.ravel(), self.centers, self.steps @ self.strides, out, n_levels
 
     def offsets(self, distances: Sequence[int]) -> np.ndarray:
         return offsets(self.values.shape, distances, flat_axis=self.setting.flat_axis)
@@ -248,13 +248,13 @@ def _firstorder(windows: Windows, names: Sequence[str], out: np.ndarray) -> None
     """Describe intensities; pyradiomics bins them as 64-bit numbers here, and in the image's type for textures."""
     values = windows.values.astype(float)
     grid, n_levels = windows.levels(values)
-    # pyradiomics' order of positions, on which the last bit of a mean depends: backwards, then the centre.
+    # pyradiomics' order of positions, on which the last bit of a mean depends: backwards, then the center.
     extent = windows.values.shape if windows.present.all() else np.ptp(np.argwhere(windows.inside), axis=0) + 1
     around = windows.steps[::-1]
     around = around[(np.abs(around) < extent).all(axis=1) & around.any(axis=1)]
     positions = np.append(around @ windows.strides, 0)
     shift, voxel_volume_mm3 = windows.setting.voxel_array_shift, float(np.multiply.reduce(windows.spacing_mm[::-1]))
-    shared = grid.ravel(), windows.centres, positions, out, n_levels
+    shared = grid.ravel(), windows.centers, positions, out, n_levels
     _voxel_maps.firstorder(*shared, windows.with_margin(values).ravel(), shift, voxel_volume_mm3)
 
 

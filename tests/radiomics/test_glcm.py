@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofuse.radiomics import glcm, make_backend, read_settings
-from radiofuse.radiomics.neighbours import neighbour_matrices, offsets
+from radiofuse.radiomics.neighbors import neighbor_matrices, offsets
 
 SPACING_MM = (1.5, 0.7, 0.9)
 # Where levels are independent of their neighbors', pyradiomics gives these two features the noise of rounding, or NaN.
@@ -20,7 +20,7 @@ OF_INDEPENDENT_LEVELS = ("Imc2", "MCC")
 
 def counts_and_steps(levels, *, distances=(1,), flat_axis=None):
     steps = offsets(levels.shape, distances, flat_axis=flat_axis)
-    return neighbour_matrices(levels, int(levels.max()), steps, want=("glcm",)).glcm, steps
+    return neighbor_matrices(levels, int(levels.max()), steps, want=("glcm",)).glcm, steps
 
 
 def own(levels, *, distances=(1,), flat_axis=None, **setting):
@@ -262,7 +262,7 @@ def test_by_hand():
     # Haralick's example: 4 x 4 pixels of four levels, horizontal neighbors; his matrix is 4 2 1 0 / 2 4 0 0 / 1 0 6 1 /
     # 0 0 1 2 (doi:10.1109/TSMC.1973.4309314, figure 3).
     image = np.array([[[1, 1, 2, 2], [1, 1, 2, 2], [1, 3, 3, 3], [3, 3, 4, 4]]], np.int32)
-    counts = neighbour_matrices(image, 4, np.array([[0, 0, 1]], np.int32)).glcm
+    counts = neighbor_matrices(image, 4, np.array([[0, 0, 1]], np.int32)).glcm
     assert (counts[0] + counts[0].T).tolist() == [[4, 2, 1, 0], [2, 4, 0, 0], [1, 0, 6, 1], [0, 0, 1, 2]]
     names = ["MaximumProbability", "JointEnergy", "Contrast", "Idm", "SumAverage", "DifferenceEntropy"]
     values = described(counts[0], names)

@@ -7,12 +7,12 @@ import pytest
 import SimpleITK as sitk
 
 from radiofuse.radiomics import gldm
-from radiofuse.radiomics.neighbours import neighbour_matrices, offsets
+from radiofuse.radiomics.neighbors import neighbor_matrices, offsets
 
 
 def own(levels, *, distances=(1,), alpha=0, flat_axis=None):
     steps = offsets(levels.shape, distances, flat_axis=flat_axis)
-    matrices = neighbour_matrices(levels, int(levels.max()), steps, alpha=alpha, want=("gldm",))
+    matrices = neighbor_matrices(levels, int(levels.max()), steps, alpha=alpha, want=("gldm",))
     return gldm.features(matrices.gldm, gldm.FEATURES)
 
 

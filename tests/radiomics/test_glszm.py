@@ -142,8 +142,8 @@ def test_zones_are_the_connected_components_of_scipy(shape, n_levels, share_insi
         np.testing.assert_array_equal(np.repeat(zones.sizes, zones.counts[level - 1]), np.sort(sizes))
 
 
-def test_every_pattern_of_equal_neighbours_joins_each_touching_group_once():
-    """8,192 patterns of the 13 neighbours before a voxel, against SciPy's components of the 26 round it."""
+def test_every_pattern_of_equal_neighbors_joins_each_touching_group_once():
+    """8,192 patterns of the 13 neighbors before a voxel, against SciPy's components of the 26 round it."""
     joins = np.empty((8192, 4), np.uint8)
     _zones.joins(joins)
     before = [(0, 0, -1), *((0, -1, x) for x in (1, 0, -1)), *((-1, y, x) for y in (1, 0, -1) for x in (1, 0, -1))]

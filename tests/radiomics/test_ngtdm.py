@@ -7,12 +7,12 @@ import pytest
 import SimpleITK as sitk
 
 from radiofuse.radiomics import ngtdm
-from radiofuse.radiomics.neighbours import neighbour_matrices, offsets
+from radiofuse.radiomics.neighbors import neighbor_matrices, offsets
 
 
 def own(levels, *, distances=(1,), flat_axis=None, ibsi=False):
     steps = offsets(levels.shape, distances, flat_axis=flat_axis)
-    matrices = neighbour_matrices(levels, int(levels.max()), steps, want=("ngtdm",))
+    matrices = neighbor_matrices(levels, int(levels.max()), steps, want=("ngtdm",))
     return ngtdm.features(matrices.ngtdm, ngtdm.FEATURES, ibsi=ibsi)
 
 

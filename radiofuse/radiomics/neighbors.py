@@ -9,13 +9,13 @@ from math import prod
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.radiomics import _neighbours
+from radiofuse.radiomics import _neighbors
 
 MAX_OFFSETS = 2**15 - 2  # neighbors on both sides are counted in 16 bits
 
 
 @dataclass(frozen=True, eq=False)
-class NeighbourMatrices:
+class NeighborMatrices:
     """Texture matrices of one region; None where one was not wanted.
 
     Attributes
@@ -93,14 +93,14 @@ def _n_offsets(farthest: Sequence[int], distances: Iterable[int]) -> int:
     return sum(n_within(distance) - n_within(distance - 1) for distance in distances) // 2
 
 
-def neighbour_matrices(
+def neighbor_matrices(
     levels: np.ndarray,
     n_levels: int,
     offsets: np.ndarray,
     *,
     alpha: int = 0,
     want: Sequence[str] = ("glcm", "gldm", "ngtdm"),
-) -> NeighbourMatrices:
+) -> NeighborMatrices:
     """Count the matrices of neighboring voxels in one pass over a region.
 
     Parameters
@@ -124,7 +124,7 @@ def neighbour_matrices(
     Examples
     --------
     >>> row = np.array([[[1, 1, 2]]], np.int32)
-    >>> matrices = neighbour_matrices(row, 2, offsets(row.shape))
+    >>> matrices = neighbor_matrices(row, 2, offsets(row.shape))
     >>> matrices.glcm.tolist(), matrices.gldm.tolist()
     ([[[1, 1], [0, 0]]], [[0, 2, 0], [1, 0, 0]])
     """
@@ -134,5 +134,5 @@ def neighbour_matrices(
     ngtdm = np.zeros((n_levels, 4)) if "ngtdm" in want else None
     if ngtdm is not None:
         ngtdm[:, 2] = np.arange(1, n_levels + 1)
-    _neighbours.count(levels, offsets, n_levels, alpha, glcm, gldm, ngtdm)
-    return NeighbourMatrices(glcm, gldm, ngtdm)
+    _neighbors.count(levels, offsets, n_levels, alpha, glcm, gldm, ngtdm)
+    return NeighborMatrices(glcm, gldm, ngtdm)

@@ -234,9 +234,9 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef module = {.m_base = PyModuleDef_HEAD_INIT, .m_name = "_neighbours", .m_methods = methods};
+static struct PyModuleDef module = {.m_base = PyModuleDef_HEAD_INIT, .m_name = "_neighbors", .m_methods = methods};
 
-PyMODINIT_FUNC PyInit__neighbours(void)
+PyMODINIT_FUNC PyInit__neighbors(void)
 {
     return PyModule_Create(&module);
 }

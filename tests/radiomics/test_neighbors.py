@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofuse.errors import ImageError
-from radiofuse.radiomics.neighbours import MAX_OFFSETS, neighbour_matrices, offsets
+from radiofuse.radiomics.neighbors import MAX_OFFSETS, neighbor_matrices, offsets
 
 
 def random_levels(shape, n_levels, *, seed=0, filled=0.7):
@@ -32,7 +32,7 @@ def assert_equals_pyradiomics(levels, n_levels, **setting):
     glcm, gldm, ngtdm, angles = pyradiomics_matrices(levels, n_levels, **setting)
     steps = offsets(levels.shape, setting.get("distances", (1,)), flat_axis=setting.get("flat_axis"))
     np.testing.assert_array_equal(steps, angles)
-    own = neighbour_matrices(levels, n_levels, steps, alpha=setting.get("alpha", 0))
+    own = neighbor_matrices(levels, n_levels, steps, alpha=setting.get("alpha", 0))
     np.testing.assert_array_equal(own.glcm, glcm)
     np.testing.assert_array_equal(own.gldm, gldm[:, : 2 * len(steps) + 1])
     assert not gldm[:, 2 * len(steps) + 1 :].any()  # pyradiomics makes room for twice the neighbors there are
@@ -74,7 +74,7 @@ def test_small_regions(shape, n_levels, seed, filled):
 def test_a_turned_region_has_the_same_dependences_and_differences(seed, axes):
     levels = random_levels((4, 5, 6), 4, seed=seed)
     turned = np.ascontiguousarray(levels.transpose(axes)[::-1])
-    one, other = (neighbour_matrices(box, 4, offsets(box.shape)) for box in (levels, turned))
+    one, other = (neighbor_matrices(box, 4, offsets(box.shape)) for box in (levels, turned))
     np.testing.assert_array_equal(one.gldm, other.gldm)
     np.testing.assert_allclose(one.ngtdm, other.ngtdm, rtol=1e-13)
     assert one.glcm.sum() == other.glcm.sum()
@@ -83,7 +83,7 @@ def test_a_turned_region_has_the_same_dependences_and_differences(seed, axes):
 
 def test_counts_by_hand():
     levels = np.array([[[1, 2, 2], [0, 0, 1], [3, 0, 0]]], np.int32)
-    along_x = neighbour_matrices(levels, 3, np.array([[0, 0, 1]], np.int32), alpha=1)
+    along_x = neighbor_matrices(levels, 3, np.array([[0, 0, 1]], np.int32), alpha=1)
     assert along_x.glcm.tolist() == [[[0, 1, 0], [0, 1, 0], [0, 0, 0]]]
     assert along_x.gldm.tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 0]]
     assert along_x.ngtdm.tolist() == [[2, 1, 1, 1], [2, 0.5, 2, 0], [1, 0, 3, 1]]
@@ -91,8 +91,8 @@ def test_counts_by_hand():
 
 def test_only_what_is_wanted():
     levels = random_levels((3, 4, 5), 3)
-    every = neighbour_matrices(levels, 3, offsets(levels.shape))
-    one = neighbour_matrices(levels, 3, offsets(levels.shape), want=("ngtdm",))
+    every = neighbor_matrices(levels, 3, offsets(levels.shape))
+    one = neighbor_matrices(levels, 3, offsets(levels.shape), want=("ngtdm",))
     assert one.glcm is None
     assert one.gldm is None
     np.testing.assert_array_equal(one.ngtdm, every.ngtdm)
@@ -120,7 +120,7 @@ def test_more_neighbors_than_can_be_counted_are_refused():
 
 def test_as_many_neighbors_as_can_be_counted():
     row, along_x = np.ones((1, 1, 3), np.int32), np.array([[0, 0, 1]], np.int32)
-    gldm = neighbour_matrices(row, 1, np.repeat(along_x, MAX_OFFSETS, axis=0), want=("gldm",)).gldm
+    gldm = neighbor_matrices(row, 1, np.repeat(along_x, MAX_OFFSETS, axis=0), want=("gldm",)).gldm
     assert (gldm[0, MAX_OFFSETS], gldm[0, 2 * MAX_OFFSETS]) == (2, 1)
 
 
@@ -136,12 +136,12 @@ def test_a_level_out_of_range_is_refused(level):
     levels = random_levels((3, 4, 5), 3)
     levels[1, 2, 3] = level
     with pytest.raises(ValueError, match="grey level"):
-        neighbour_matrices(levels, 3, offsets(levels.shape))
+        neighbor_matrices(levels, 3, offsets(levels.shape))
 
 
 def test_wrong_arrays_are_refused():
     levels = random_levels((3, 4, 5), 3)
     with pytest.raises(TypeError, match="levels: expected 3 dimensions"):
-        neighbour_matrices(levels.astype(np.int64), 3, offsets(levels.shape))
+        neighbor_matrices(levels.astype(np.int64), 3, offsets(levels.shape))
     with pytest.raises(ValueError, match="alpha"):
-        neighbour_matrices(levels, 3, offsets(levels.shape), alpha=-1)
+        neighbor_matrices(levels, 3, offsets(levels.shape), alpha=-1)
