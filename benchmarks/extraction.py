@@ -10,6 +10,7 @@ turn, single-threaded; "whole process" starts a fresh interpreter per engine, im
 from __future__ import annotations
 
 import argparse
+import cProfile
 import json
 import os
 import platform
@@ -241,6 +242,22 @@ def one_process(engine: str, paths: list[str]) -> dict:
     return json.loads(done.stdout)
 
 
+def part_shares(repeats: int) -> None:
+    """Where the engine's own time goes: every compiled kernel and library call that takes 2 % or more."""
+    case = list(brats(data))[1] if (data := data_dir()) else generated(60_000)
+    engine, profile = make_backend("radiofuse", read_settings(FULL)), cProfile.Profile()
+    for _ in range(repeats):
+        engine.compute(case.pair.image, case.pair.roi)  # warm
+    profile.runcall(engine.compute, case.pair.image, case.pair.roi)
+    entries = sorted(profile.getstats(), key=lambda entry: -entry.inlinetime)
+    total = sum(entry.inlinetime for entry in entries)
+    print(f"\nwhat {case.name} takes, shape kept from the warm rounds")
+    for entry in entries:
+        if entry.inlinetime >= 0.02 * total:
+            name = entry.code if isinstance(entry.code, str) else entry.code.co_qualname
+            print(f"{entry.inlinetime / total:6.1%}  {name}")
+
+
 def part_cores(repeats: int) -> None:
     """The same volume again and again, files read and checked, through one child process and through two."""
     with TemporaryDirectory() as folder:
@@ -318,6 +335,7 @@ PARTS = {
     "cohort": part_cohort,
     "generated": part_generated,
     "regions": part_regions,
+    "shares": part_shares,
     "cores": part_cores,
     "maps": part_maps,
 }

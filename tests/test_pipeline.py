@@ -69,3 +69,13 @@ def test_options_are_refused_before_anything_is_fitted(options, message):
 def test_a_wrong_value_of_a_classifier_is_refused_too():
     with pytest.raises(RequestError, match="'C' parameter of LogisticRegression"):
         modality_classifier("logistic", classify_options={"C": -1})
+
+
+def test_a_selector_that_goes_by_names_gets_them_through_the_chain():
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    X = pd.DataFrame(rng.normal(size=(40, 3)) + y[:, None], columns=["t1__a", "t1__b", "t1__c"])
+    icc = {"t1__a": 0.9, "t1__b": 0.3, "t1__c": 0.8}
+    chain = modality_classifier("logistic", select="reproducibility", select_options={"icc": icc}).fit(X, y)
+    assert chain["select"].get_support().tolist() == [True, False, True]
+    assert chain.predict_proba(X).shape == (40, 2)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gzip
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from radiofuse.aside import write_aside
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Image
 
 
 def write_volume(
@@ -45,5 +49,10 @@ def write_volume(
     image = Nifti1Image(voxels, np.diag([*spacing_mm, 1.0]))
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = description.encode("ascii")
-    with write_aside(Path(path)) as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
+    write_packed(Path(path), image)
+
+
+def write_packed(path: Path, image: Nifti1Image) -> None:
+    """Write an image compressed, aside first and then renamed; the file holds no time and no name."""
+    with write_aside(path) as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
         packed.write(image.to_bytes())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiofuse.aside import write_aside
+from radiofuse.imaging.write import write_packed
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -36,5 +35,4 @@ def write_like(path: str | PathLike[str], voxels: np.ndarray, image: sitk.Image)
     affine[:3, 3] = ITK_TO_NIFTI[:, 0] * image.GetOrigin()
     placed = Nifti1Image(voxels.T, affine)
     placed.header.set_xyzt_units("mm")
-    with write_aside(Path(path)) as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
-        packed.write(placed.to_bytes())
+    write_packed(Path(path), placed)
