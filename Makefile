@@ -24,7 +24,7 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-KERNELS := $(wildcard radiofuse/radiomics/*.[ch])
+KERNELS := $(wildcard radiofuse/_arrays.h radiofuse/*/_*.c)
 
 $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt $(KERNELS)
 	$(PIP) -e ".[report]"
@@ -42,4 +42,4 @@ $(VENV)/.test: $(VENV)/.pyradiomics
 	@touch $@
 
 clean:
-	rm -rf $(VENV) out build radiofuse/radiomics/*.so
+	rm -rf $(VENV) out build radiofuse/*/*.so

@@ -146,8 +146,8 @@ def _set_options(chain: Pipeline, step: str, options: Mapping[str, Any]) -> None
     chain.set_params(**{f"{step}__{name}": value for name, value in options.items()})
     if options and hasattr(part, "_parameter_constraints"):
         _check_values(part)
-    if options.get("min_features") == 0:
-        raise RequestError(f"Step {step!r}: min_features = 0 may leave the classifier no feature; set it to 1 or more.")
+    if options.get("on_empty") == "intercept":
+        raise RequestError(f'Step {step!r}: on_empty = "intercept" may leave the classifier no feature; choose "strongest".')
 
 
 def _check_values(part: BaseEstimator) -> None:

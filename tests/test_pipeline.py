@@ -57,7 +57,7 @@ def test_a_modality_that_is_constant_answers_the_same_for_everyone(classifier, s
     ("options", "message"),
     [
         ({"threshold": 2}, "'threshold' parameter of ThreeStepSelector must be a float in the range"),
-        ({"min_features": 0}, "min_features = 0 may leave the classifier no feature"),
+        ({"on_empty": "intercept"}, 'on_empty = "intercept" may leave the classifier no feature'),
         ({"alfa": 0.1}, "has no option 'alfa'"),
     ],
 )

@@ -1,5 +1,5 @@
 /* Grey levels: how many of the rising bin edges are at or below each value. */
-#include "_arrays.h"
+#include "../_arrays.h"
 
 /* The bins are equally wide but for rounding: a division finds the bin, and a comparison with its edges settles it. */
 FOR_EACH_PROCESSOR

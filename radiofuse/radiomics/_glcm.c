@@ -3,7 +3,7 @@
    Formulas: Haralick et al. 1973 (doi:10.1109/TSMC.1973.4309314) and IBSI section 3.6 (arXiv:1612.07003); four-letter
    codes are IBSI's. pyradiomics adds eps = 2^-52 inside its logarithms and below its fractions, and so do these. Sums
    run over the cells in row order, as pyradiomics' do. */
-#include "_arrays.h"
+#include "../_arrays.h"
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Gradient magnitude by central differences, in double precision and in ITK's order: the results are bit-equal. */
-#include "_arrays.h"
+#include "../_arrays.h"
 #include <math.h>
 
 /* From one row of a block, its first voxel beside the margin, to the same row of the result. */

@@ -4,7 +4,7 @@
    Vertices lie halfway between a voxel of the region and a neighbor outside it. Their places are kept as integers,
    in half voxels and with a margin of one voxel: voxel i lies at 2 * (i + 1). A mask is 0 or 1, box-sized, and
    counts as 0 outside its box. */
-#include "_arrays.h"
+#include "../_arrays.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
    Grey levels are copied into a box of 16-bit levels with a border of zeros as wide as the longest offset, so that no
    neighbor is outside the array and level 0 stands for "not in the region". Each row of voxels then goes through the
    three counts while it is in the cache. */
-#include "_arrays.h"
+#include "../_arrays.h"
 #include <stdlib.h>
 
 enum { VECTOR = 16 }; /* 16-bit levels in the widest vector in use */

@@ -3,7 +3,7 @@
    A line's response is the sum of a causal and an anticausal recursion of fourth order (Deriche, "Recursively
    implementing the Gaussian and its derivatives", INRIA report 1893, 1993). Lines are taken LANES at a time, so that
    every step of the recursion is a vector instruction. Sums run in ITK's order: the results are bit-equal. */
-#include "_arrays.h"
+#include "../_arrays.h"
 #include <stdlib.h>
 
 enum { LANES = 16, ORDER = 4, AXES = 3, CACHE_LINE = 64, GROUP = 8, WORTH_KNOWING = 16 };

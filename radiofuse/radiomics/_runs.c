@@ -4,7 +4,7 @@
    So each direction takes one sweep that gives every voxel its place in its run (one more than the voxel before
    it where the levels are equal, else 1), a histogram of level and place, and differences of neighboring
    columns: runs of exactly k are those of at least k less those of at least k + 1. */
-#include "_arrays.h"
+#include "../_arrays.h"
 #include <stdlib.h>
 
 /* Grey levels with a border of one zero voxel on each side; the strides are in voxels. */

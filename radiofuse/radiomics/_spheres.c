@@ -2,7 +2,7 @@
 
    The products and sums run in the order of scipy.ndimage.map_coordinates, so the samples are bit-equal: local binary
    patterns compare them with voxels that are often just as bright. */
-#include "_arrays.h"
+#include "../_arrays.h"
 #include <stdlib.h>
 
 enum { SUPPORT = 4 }; /* taps of a cubic B-spline along one axis */

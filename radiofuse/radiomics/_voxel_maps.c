@@ -4,7 +4,7 @@
    window ("rank") stands for levels[r]. Voxels that are outside the image or the region are absent: level 0.
    Sums run in the order in which NumPy sums pyradiomics' full matrices, of which the cells left out here are 0;
    this keeps equal what is decided by rounding, such as whether a variance is 0. */
-#include "_arrays.h"
+#include "../_arrays.h"
 #include <math.h>
 #include <stdlib.h>
 

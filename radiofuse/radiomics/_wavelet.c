@@ -1,7 +1,7 @@
 /* One pass of the stationary wavelet transform: a filter along one axis of a block that already holds its margins.
 
    The sums run in PyWavelets' order, so the results are bit-equal in both precisions. */
-#include "_arrays.h"
+#include "../_arrays.h"
 
 enum { BLOCK_BYTES = 128 };
 

@@ -3,7 +3,7 @@
    A sweep notes for every voxel which of the 13 neighbors before it have its level, as bits. Equal neighbors that
    touch each other are in one zone already, so it is enough to join one of each touching group: a table of all
    8,192 patterns names them, four at most. Two-dimensional zones leave out the neighbors in other slices. */
-#include "_arrays.h"
+#include "../_arrays.h"
 #include <stdlib.h>
 
 enum { N_NEIGHBOURS = 13, N_PATTERNS = 1 << N_NEIGHBOURS, N_JOINS = 4, NONE = N_NEIGHBOURS };

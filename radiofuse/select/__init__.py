@@ -16,6 +16,7 @@ _HOME = {
     "ReproducibilitySelector": "reproducibility",
     "ThreeStepSelector": "three_step",
     "SELECTORS": "three_step",
+    "NothingSelectedError": "shortfall",
     "NothingSelectedWarning": "shortfall",
 }
 __all__ = sorted(_HOME)

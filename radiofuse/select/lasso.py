@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from radiofuse.errors import CohortError
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.lasso_path import LassoPath, lasso_path_cv
-from radiofuse.select.shortfall import fill_up
+from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 
 SMALLEST_ALPHA = 1e-3  # end of the grid as a share of its first penalty; glmnet's and scikit-learn's choice
 
@@ -71,9 +71,9 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         the published one and moves with the folds; the second keeps fewer features, often none.
     n_alphas : int, default=100
         Penalties from the first that lets a feature enter down to a thousandth of it.
-    min_features : int, default=1
-        Where fewer features pass, those that correlate most with the label fill up to this number, with
-        a `NothingSelectedWarning`. 0 allows an empty selection.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
     random_state : int, RandomState instance or None, default=None
         Deals the rows to the inner folds.
 
@@ -108,15 +108,15 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         "cv": [Interval(Integral, 2, None, closed="left")],
         "rule": [StrOptions({"min", "1se"})],
         "n_alphas": [Interval(Integral, 1, None, closed="left")],
-        "min_features": [Interval(Integral, 0, None, closed="left")],
+        "on_empty": ON_EMPTY,
         "random_state": ["random_state"],
     }
 
-    def __init__(self, *, cv=10, rule="min", n_alphas=100, min_features=1, random_state=None):
+    def __init__(self, *, cv=10, rule="min", n_alphas=100, on_empty="strongest", random_state=None):
         self.cv = cv
         self.rule = rule
         self.n_alphas = n_alphas
-        self.min_features = min_features
+        self.on_empty = on_empty
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -145,7 +145,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self.alpha_ = float(curve.alphas[curve.index(self.rule)])
         self.coef_ = path.coef(self.alpha_)
         passed = self.coef_ != 0
-        self.support_ = fill_up(passed, np.abs(path.correlation), self.min_features, type(self).__name__)
+        self.support_ = settle_empty(passed, np.abs(path.correlation), self.on_empty, type(self).__name__)
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 

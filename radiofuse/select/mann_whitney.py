@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy import special, stats
@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
-from radiofuse.select.shortfall import fill_up
+from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 
 CHUNK = 256  # columns ranked at a time: their ranks stay in the processor's cache
 SMALL_CLASS = 8  # scipy's own limit for the exact distribution under method="auto"
@@ -164,9 +164,9 @@ class MannWhitneySelector(SelectorMixin, BaseEstimator):
         Benjamini-Hochberg q-value, which bounds the expected share of false discoveries.
     method : {"asymptotic", "exact", "auto"}, default="asymptotic"
         See `mann_whitney`.
-    min_features : int, default=1
-        Where fewer features pass, the ones with an AUC farthest from .5 fill up to this number, with a
-        `NothingSelectedWarning`. 0 allows an empty selection.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
 
     Attributes
     ----------
@@ -193,14 +193,14 @@ class MannWhitneySelector(SelectorMixin, BaseEstimator):
         "alpha": [Interval(Real, 0, 1, closed="both")],
         "adjust": [StrOptions({"none", "bh"})],
         "method": [StrOptions({"asymptotic", "exact", "auto"})],
-        "min_features": [Interval(Integral, 0, None, closed="left")],
+        "on_empty": ON_EMPTY,
     }
 
-    def __init__(self, *, alpha=0.05, adjust="none", method="asymptotic", min_features=1):
+    def __init__(self, *, alpha=0.05, adjust="none", method="asymptotic", on_empty="strongest"):
         self.alpha = alpha
         self.adjust = adjust
         self.method = method
-        self.min_features = min_features
+        self.on_empty = on_empty
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
@@ -224,7 +224,7 @@ class MannWhitneySelector(SelectorMixin, BaseEstimator):
         self.pvalues_, self.auc_, self.statistics_ = result.pvalue, result.auc, result.U
         self.qvalues_ = stats.false_discovery_control(result.pvalue, method="bh")
         passed = (self.qvalues_ if self.adjust == "bh" else self.pvalues_) < self.alpha
-        self.support_ = fill_up(passed, result.effect, self.min_features, type(self).__name__)
+        self.support_ = settle_empty(passed, result.effect, self.on_empty, type(self).__name__)
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 

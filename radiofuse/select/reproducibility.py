@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from radiofuse import columns
 from radiofuse.errors import RequestError
-from radiofuse.select.shortfall import fill_up
+from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 
 
 class ReproducibilitySelector(SelectorMixin, BaseEstimator):
@@ -37,9 +37,9 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
         What is compared: the estimate, or the lower end of its 95 % interval, which few patients make wide.
     absent : {"error", "keep", "drop"}, default="error"
         What happens to a feature that the table does not have.
-    min_features : int, default=1
-        Where fewer features pass, the most reproducible fill up to this number, with a
-        `NothingSelectedWarning`. 0 allows an empty selection.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
 
     Attributes
     ----------
@@ -66,15 +66,15 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
         "threshold": [Interval(Real, -1, 1, closed="both")],
         "bound": [StrOptions({"icc", "low"})],
         "absent": [StrOptions({"error", "keep", "drop"})],
-        "min_features": [Interval(Integral, 0, None, closed="left")],
+        "on_empty": ON_EMPTY,
     }
 
-    def __init__(self, icc=None, *, threshold=0.75, bound="icc", absent="error", min_features=1):
+    def __init__(self, icc=None, *, threshold=0.75, bound="icc", absent="error", on_empty="strongest"):
         self.icc = icc
         self.threshold = threshold
         self.bound = bound
         self.absent = absent
-        self.min_features = min_features
+        self.on_empty = on_empty
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -102,7 +102,7 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
         if self.absent == "keep":
             passed |= is_absent
         effect = np.nan_to_num(self.icc_, nan=-np.inf)
-        self.support_ = fill_up(passed, effect, self.min_features, type(self).__name__)
+        self.support_ = settle_empty(passed, effect, self.on_empty, type(self).__name__)
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 

@@ -1,18 +1,29 @@
-"""What happens where too few features pass: the best of the rest fill up, and a warning says so."""
+"""What happens where no feature passes: the strongest stays, an error says so, or the selection is empty."""
 
 from __future__ import annotations
 
 import warnings
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
+
+from radiofuse.errors import RadiofuseError
+
+ON_EMPTY = [StrOptions({"strongest", "raise", "intercept"})]
 
 
 class NothingSelectedWarning(UserWarning):
-    """Fewer features passed a selection step than were asked for."""
+    """No feature passed a selection step."""
 
 
-def fill_up(passed: np.ndarray, effect: np.ndarray, min_features: int, step: str) -> np.ndarray:
-    """Return ``passed``, filled up to ``min_features`` by the features of largest effect.
+class NothingSelectedError(RadiofuseError, ValueError):
+    """No feature passed a selection step that was told to raise then."""
+
+    exit_code = 4
+
+
+def settle_empty(passed: np.ndarray, effect: np.ndarray, on_empty: str, step: str) -> np.ndarray:
+    """Return ``passed``; where it is empty, what ``on_empty`` says.
 
     Parameters
     ----------
@@ -20,25 +31,26 @@ def fill_up(passed: np.ndarray, effect: np.ndarray, min_features: int, step: str
         What the step's own rule keeps.
     effect : ndarray of shape (n_features,)
         Larger is better; ties go to the earlier column.
-    min_features : int
-        With 0 nothing is added, and only an empty selection is warned of.
+    on_empty : {"strongest", "raise", "intercept"}
+        The feature of largest effect is kept, a `NothingSelectedError` is raised, or the selection stays
+        empty, so that a model has its intercept only. The first and the last warn.
     step : str
-        Name for the warning.
+        Name for the sentence.
 
     Examples
     --------
     >>> with warnings.catch_warnings(action="ignore"):
-    ...     fill_up(np.array([False, False, False]), np.array([.1, .3, .2]), 1, "Example")
+    ...     settle_empty(np.array([False, False, False]), np.array([.1, .3, .2]), "strongest", "Example")
     array([False,  True, False])
     """
-    n_passed = int(passed.sum())
-    n_wanted = min(min_features, len(passed))
-    if n_passed >= max(n_wanted, 1):
+    if passed.any():
         return passed
-    best_first = np.argsort(np.where(passed, -np.inf, -effect), kind="stable")
+    found = f"{step}: none of {len(passed)} features passed"
+    if on_empty == "raise":
+        raise NothingSelectedError(f'{found}. Loosen its rule, or choose on_empty="strongest" or "intercept".')
     kept = passed.copy()
-    kept[best_first[:n_wanted]] = True
-    answer = f"{n_wanted - n_passed} of largest effect added" if n_wanted else "the selection is empty"
-    message = f"{step}: {n_passed} of {len(passed)} features passed; {answer}."
-    warnings.warn(message, NothingSelectedWarning, stacklevel=4)
+    if on_empty == "strongest":
+        kept[np.argmax(effect)] = True
+    answer = "the one of largest effect stays" if on_empty == "strongest" else "the selection is empty"
+    warnings.warn(f"{found}; {answer}.", NothingSelectedWarning, stacklevel=4)
     return kept

@@ -109,7 +109,7 @@ def _select(
     position = [0] if split is None else [1 + split.repeat, split.fold]
     state = int(np.random.SeedSequence([seed, *position]).generate_state(1)[0])
     groups = patients[rows] if len(np.unique(patients)) < len(patients) else None
-    selector = ThreeStepSelector(**settings, min_features=0, random_state=state)
+    selector = ThreeStepSelector(**settings, on_empty="intercept", random_state=state)
     # One thread: a matrix product split among threads may differ in the last bit.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", NothingSelectedWarning)  # the command counts empty selections itself

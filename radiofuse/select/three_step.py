@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from radiofuse.select.binary import binary_target_tags, require_binary_target
@@ -17,6 +14,7 @@ from radiofuse.select.correlation import CorrelationSelector
 from radiofuse.select.lasso import LassoSelector
 from radiofuse.select.mann_whitney import MannWhitneySelector
 from radiofuse.select.reproducibility import ReproducibilitySelector
+from radiofuse.select.shortfall import ON_EMPTY
 
 
 class ThreeStepSelector(SelectorMixin, BaseEstimator):
@@ -30,9 +28,9 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
         See `CorrelationSelector`.
     cv, rule
         See `LassoSelector`.
-    min_features : int, default=1
-        Where the Mann-Whitney or the LASSO step passes fewer, the best of the rest fill up, with a
-        `NothingSelectedWarning`. 0 allows an empty selection.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
     random_state : int, RandomState instance or None, default=None
         For ``order="random"`` and for the inner folds.
 
@@ -71,7 +69,7 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
         **{name: MannWhitneySelector._parameter_constraints[name] for name in ("alpha", "adjust")},
         **{name: CorrelationSelector._parameter_constraints[name] for name in ("threshold", "order")},
         **{name: LassoSelector._parameter_constraints[name] for name in ("cv", "rule")},
-        "min_features": [Interval(Integral, 0, None, closed="left")],
+        "on_empty": ON_EMPTY,
         "random_state": ["random_state"],
     }
 
@@ -84,7 +82,7 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
         order="effect",
         cv=10,
         rule="min",
-        min_features=1,
+        on_empty="strongest",
         random_state=None,
     ):
         self.alpha = alpha
@@ -93,7 +91,7 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
         self.order = order
         self.cv = cv
         self.rule = rule
-        self.min_features = min_features
+        self.on_empty = on_empty
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -131,9 +129,8 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
 
     def _chain(self, groups):
         order_seed, fold_seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=2)
-        few = self.min_features
         return [
-            ("mann_whitney", MannWhitneySelector(alpha=self.alpha, adjust=self.adjust, min_features=few), {}),
+            ("mann_whitney", MannWhitneySelector(alpha=self.alpha, adjust=self.adjust, on_empty=self.on_empty), {}),
             (
                 "correlation",
                 CorrelationSelector(threshold=self.threshold, order=self.order, random_state=order_seed),
@@ -141,7 +138,7 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
             ),
             (
                 "lasso",
-                LassoSelector(cv=self.cv, rule=self.rule, min_features=few, random_state=fold_seed),
+                LassoSelector(cv=self.cv, rule=self.rule, on_empty=self.on_empty, random_state=fold_seed),
                 {"groups": groups},
             ),
         ]

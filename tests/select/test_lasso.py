@@ -63,7 +63,7 @@ def test_one_feature():
 def test_constant_features_leave_an_empty_selection():
     X, y = np.full((20, 3), 0.1), np.arange(20) % 2
     with pytest.warns(NothingSelectedWarning, match="the selection is empty"):
-        selector = LassoSelector(min_features=0, random_state=0).fit(X, y)
+        selector = LassoSelector(on_empty="intercept", random_state=0).fit(X, y)
     assert not selector.get_support().any()
 
 
@@ -128,6 +128,6 @@ def test_repeated_rows_without_groups_fool_the_inner_folds():
     rng = np.random.default_rng(4)
     X, y = np.repeat(rng.normal(size=(30, 60)), 4, axis=0), np.repeat(np.arange(30) % 2, 4)
     fooled = LassoSelector(random_state=0).fit(X, y)
-    honest = LassoSelector(random_state=0, min_features=0).fit(X, y, groups=np.repeat(np.arange(30), 4))
+    honest = LassoSelector(random_state=0, on_empty="intercept").fit(X, y, groups=np.repeat(np.arange(30), 4))
     assert fooled.cv_mean_.min() < 0.1 < 0.2 < honest.cv_mean_.min()
     assert fooled.get_support().sum() > honest.get_support().sum()

@@ -109,7 +109,7 @@ def test_nothing_passes_keeps_the_best_and_says_so():
     rng = np.random.default_rng(6)
     X, y = rng.normal(size=(30, 6)), np.arange(30) % 2
     with pytest.warns(NothingSelectedWarning, match="0 of 6 features passed; 2 of largest effect added"):
-        selector = MannWhitneySelector(alpha=1e-9, min_features=2).fit(X, y)
+        selector = MannWhitneySelector(alpha=1e-9, on_empty="strongest").fit(X, y)
     best = np.argsort(-np.abs(selector.auc_ - 0.5))[:2]
     assert selector.fallback_
     assert set(selector.get_support(indices=True)) == set(best)
@@ -119,7 +119,7 @@ def test_an_empty_selection_is_allowed_when_asked_for():
     rng = np.random.default_rng(7)
     X, y = rng.normal(size=(30, 6)), np.arange(30) % 2
     with pytest.warns(NothingSelectedWarning, match="the selection is empty"):
-        selector = MannWhitneySelector(alpha=1e-9, min_features=0).fit(X, y)
+        selector = MannWhitneySelector(alpha=1e-9, on_empty="intercept").fit(X, y)
     assert not selector.get_support().any()
     assert not selector.fallback_
 

@@ -89,7 +89,7 @@ def test_noise_columns_added_leave_a_strong_feature_in(table):
 def test_an_empty_first_step_ends_the_chain(table):
     X, y = table
     with pytest.warns(NothingSelectedWarning, match="MannWhitneySelector: 0 of 60 features passed"):
-        chain = ThreeStepSelector(alpha=0, min_features=0, random_state=0).fit(X, y)
+        chain = ThreeStepSelector(alpha=0, on_empty="intercept", random_state=0).fit(X, y)
     assert list(chain.steps_) == ["mann_whitney"]
     assert not chain.report_["selected"].any()
     assert chain.report_["coef"].isna().all()
