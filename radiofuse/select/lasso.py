@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+import warnings
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
@@ -10,21 +11,34 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from radiofuse.errors import CohortError
-from radiofuse.select.binary import binary_target_tags, require_binary_target
-from radiofuse.select.lasso_path import LassoPath, lasso_path_cv
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.select.binary import binary_target_tags
+from radiofuse.select.lasso_path import lasso_path_cv, weighted_center_and_scale
+from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
+from radiofuse.select.penalized_glm import FAMILIES, penalized_path_cv
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
-
-SMALLEST_ALPHA = 1e-3  # end of the grid as a share of its first penalty; glmnet's and scikit-learn's choice
 
 
 def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state) -> np.ndarray:
-    """Return the fold in which each row is held out; both classes in every fold, groups kept whole.
+    """Return the fold in which each row is held out; every class in every fold, groups kept whole.
 
     A class with fewer members (with ``groups``: fewer groups) than ``n_folds`` gets as many folds as it
     has members.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class labels.
+    groups : ndarray of shape (n_samples,) or None
+        The patient of each row.
+    n_folds : int
+        At least 2.
+    random_state : int, RandomState instance or None
+        Deals the rows.
 
     Raises
     ------
@@ -36,12 +50,12 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
     >>> np.bincount(stratified_folds(np.array([0, 0, 0, 0, 1, 1, 1]), None, 10, 0)).tolist()
     [3, 2, 2]
     """
-    members = [len(np.unique(groups[y == label])) if groups is not None else np.sum(y == label) for label in (0, 1)]
+    members = [len(np.unique(groups[y == k])) if groups is not None else np.sum(y == k) for k in np.unique(y)]
     if min(members) < 2:
         unit = "rows" if groups is None else "patients"
         raise CohortError(
             "The training table",
-            [f"The LASSO's folds need at least 2 {unit} of each class; the smaller one has {min(members)}. Add some."],
+            [f"The LASSO's folds need at least 2 {unit} of each class; the smallest one has {min(members)}. Add some."],
         )
     order = np.arange(len(y)) if groups is None else np.argsort(groups, kind="stable")
     whole = groups is None or len(np.unique(groups)) == len(groups)  # then rows may be dealt alone, which is far faster
@@ -55,22 +69,32 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
 
 
 class LassoSelector(SelectorMixin, BaseEstimator):
-    """Keep the features with a non-zero LASSO coefficient on the 0/1 label.
+    """Keep the features with a non-zero LASSO coefficient on the label.
 
-    The least-squares LASSO of the published chain. Columns are standardized inside each inner fold, the
-    grid of penalties is common to all folds, and the path ends 20 penalties after its error has risen
-    more than one standard error above the minimum. Inner folds are dealt by the position of the rows,
-    so keep the rows in a stated order (by id) for the same answer.
+    By default the least-squares LASSO of the published chain on the 0/1 label. Columns are standardized
+    inside each inner fold, the grid of penalties is common to all folds, and the path ends 20 penalties
+    after its error has risen more than one standard error above the minimum. Inner folds are dealt by
+    the position of the rows, so keep the rows in a stated order (by id) for the same answer.
 
     Parameters
     ----------
     cv : int, default=10
-        Inner folds, stratified and shuffled; as many as the smaller class has members where it has fewer.
+        Inner folds, stratified and shuffled; as many as the smallest class has members where it has fewer.
     rule : {"min", "1se"}, default="min"
         The penalty with the least error, or the largest within one standard error of it. The first is
         the published one and moves with the folds; the second keeps fewer features, often none.
+    family : {"gaussian", "binomial", "multinomial"}, default="gaussian"
+        Least squares on a label of 0 and 1, logistic regression, or logistic regression of several
+        classes, of which a feature needs to serve one.
+    l1_ratio : float, default=1.0
+        Share of the LASSO in the penalty, above 0; the rest is ridge (elastic net).
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the rows by class, positive; they enter the loss, the standardization and the
+        cross-validated error.
     n_alphas : int, default=100
         Penalties from the first that lets a feature enter down to a thousandth of it.
+    full_path : bool, default=False
+        Run the whole grid of penalties instead of ending past the minimum.
     on_empty : {"strongest", "raise", "intercept"}, default="strongest"
         What happens where no feature passes: the one of largest effect stays, with a
         `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
@@ -80,20 +104,38 @@ class LassoSelector(SelectorMixin, BaseEstimator):
     Attributes
     ----------
     alphas_, cv_mean_, cv_se_ : ndarray of shape (n_alphas_run,)
-        Penalties run, mean squared error over the inner folds, and its standard error.
-    alpha_ : float
-        The penalty chosen.
-    coef_ : ndarray of shape (n_features_in_,)
-        Coefficients of the standardized columns on all training rows.
+        Penalties run, error over the inner folds (squared error, or deviance), and its standard error.
+    coef_path_ : ndarray of shape (n_alphas_run, n_features_in_) or (n_alphas_run, n_classes, n_features_in_)
+        Coefficients of the standardized columns on all training rows; the second shape for "multinomial".
+    intercept_path_ : ndarray of shape (n_alphas_run,) or (n_alphas_run, n_classes)
+        Intercepts beside them.
+    n_nonzero_, dev_ratio_ : ndarray of shape (n_alphas_run,)
+        Features with a non-zero coefficient, and share of the null deviance explained on all training rows.
+    alpha_min_, alpha_1se_, alpha_ : float
+        The penalty by either rule, and the one chosen.
+    coef_min_, coef_1se_, coef_ : ndarray of shape (n_features_in_,) or (n_classes, n_features_in_)
+        Coefficients there.
+    intercept_ : float or ndarray of shape (n_classes,)
+        Intercept at the penalty chosen.
+    mean_, scale_ : ndarray of shape (n_features_in_,)
+        What standardizes the columns, weighted where the rows are; 1 as the scale of a constant column.
+    stopped_early_ : bool
+        Whether the path ended before the grid did.
+    inner_folds_ : ndarray of shape (n_samples,)
+        The inner fold in which each row was held out.
+    n_folds_ : int
+        How many there are.
     fallback_ : bool
-        Whether features with a zero coefficient had to fill up.
-    classes_ : ndarray of shape (2,)
-        The labels; the second counts as 1.
+        Whether a feature with a zero coefficient had to stand in.
+    classes_ : ndarray of shape (n_classes,)
+        The labels; of two the second counts as 1.
 
     References
     ----------
     R. Tibshirani, "Regression shrinkage and selection via the lasso", Journal of the Royal Statistical
     Society B 58 (1996) 267-288.
+    J. Friedman, T. Hastie and R. Tibshirani, "Regularization paths for generalized linear models via
+    coordinate descent", Journal of Statistical Software 33 (2010) 1-22.
 
     Examples
     --------
@@ -107,15 +149,35 @@ class LassoSelector(SelectorMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "cv": [Interval(Integral, 2, None, closed="left")],
         "rule": [StrOptions({"min", "1se"})],
+        "family": [StrOptions(set(FAMILIES))],
+        "l1_ratio": [Interval(Real, 0, 1, closed="right")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
         "n_alphas": [Interval(Integral, 1, None, closed="left")],
+        "full_path": ["boolean"],
         "on_empty": ON_EMPTY,
         "random_state": ["random_state"],
     }
 
-    def __init__(self, *, cv=10, rule="min", n_alphas=100, on_empty="strongest", random_state=None):
+    def __init__(
+        self,
+        *,
+        cv=10,
+        rule="min",
+        family="gaussian",
+        l1_ratio=1.0,
+        class_weight=None,
+        n_alphas=100,
+        full_path=False,
+        on_empty="strongest",
+        random_state=None,
+    ):
         self.cv = cv
         self.rule = rule
+        self.family = family
+        self.l1_ratio = l1_ratio
+        self.class_weight = class_weight
         self.n_alphas = n_alphas
+        self.full_path = full_path
         self.on_empty = on_empty
         self.random_state = random_state
 
@@ -128,7 +190,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Complete features: no NaN.
         y : array-like of shape (n_samples,)
-            Two classes.
+            Two classes; more with ``family="multinomial"``.
         groups : array-like of shape (n_samples,), optional
             Patients; the rows of one are never in two inner folds.
 
@@ -136,31 +198,80 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         ------
         ValueError
             If ``y`` does not hold two classes of two members each, or ``X`` is not finite.
+        RequestError
+            If ``class_weight`` has a weight that is not positive.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
-        self.classes_ = require_binary_target(y)
-        target = (y == self.classes_[1]).astype(float)
-        curve, path = self._cross_validate(X, target, groups)
-        self.alphas_, self.cv_mean_, self.cv_se_ = curve.alphas, curve.mean, curve.se
-        self.alpha_ = float(curve.alphas[curve.index(self.rule)])
-        self.coef_ = path.coef(self.alpha_)
-        passed = self.coef_ != 0
-        self.support_ = settle_empty(passed, np.abs(path.correlation), self.on_empty, type(self).__name__)
-        self.fallback_ = bool((self.support_ & ~passed).any())
-        return self
-
-    def _cross_validate(self, X: np.ndarray, target: np.ndarray, groups):
+        codes = self._encode(y)
         if groups is not None:
             groups = np.asarray(groups)
             check_consistent_length(X, groups)
-        folds = stratified_folds(target, groups, self.cv, check_random_state(self.random_state))
-        path = LassoPath(X, target)
-        alphas = path.first_alpha * np.geomspace(1, SMALLEST_ALPHA, self.n_alphas)
-        return lasso_path_cv(X, target, folds, alphas), path
+        weights = self._row_weights(y)
+        self.mean_, scale = weighted_center_and_scale(X, weights / weights.sum())
+        self.scale_ = np.where(np.isinf(scale), 1.0, scale)
+        self.inner_folds_ = stratified_folds(codes, groups, self.cv, check_random_state(self.random_state))
+        self.n_folds_ = int(self.inner_folds_.max()) + 1
+        fit = self._follow_path(X, codes, weights)
+        self._keep_path(fit)
+        if fit.least_at_edge:
+            self._warn_of_edge()
+        nonzero = np.atleast_2d(self.coef_ != 0).any(axis=0)
+        self.support_ = settle_empty(nonzero, fit.strength, self.on_empty, type(self).__name__)
+        self.fallback_ = bool((self.support_ & ~nonzero).any())
+        return self
+
+    def _encode(self, y: np.ndarray) -> np.ndarray:
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise CohortError("The training table", ["The LASSO needs two classes, but y holds 1 class. Add rows."])
+        if len(self.classes_) > 2 and self.family != "multinomial":
+            raise CohortError(
+                "The training table",
+                [
+                    f"The LASSO of family {self.family!r} compares two classes, but y holds {len(self.classes_)} "
+                    'classes. Pass a binary label, or family="multinomial".'
+                ],
+            )
+        return codes
+
+    def _row_weights(self, y: np.ndarray) -> np.ndarray:
+        weights = compute_sample_weight(self.class_weight, y)
+        if not np.all(weights > 0):
+            raise RequestError(
+                f"class_weight: expected positive numbers, got {self.class_weight!r}; leave a class out of the rows "
+                "if it is not to count."
+            )
+        return weights
+
+    def _follow_path(self, X: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> PenalizedFit:
+        shared = {"sample_weight": weights, "n_alphas": self.n_alphas, "full_path": self.full_path}
+        if self.family == "gaussian" and self.l1_ratio == 1:
+            return lasso_path_cv(X, codes, self.inner_folds_, **shared)
+        return penalized_path_cv(X, codes, self.inner_folds_, family=self.family, l1_ratio=self.l1_ratio, **shared)
+
+    def _keep_path(self, fit: PenalizedFit) -> None:
+        self.alphas_, self.cv_mean_, self.cv_se_ = fit.alphas, fit.cv_mean, fit.cv_se
+        self.coef_path_, self.intercept_path_ = fit.coef_path, fit.intercept_path
+        self.n_nonzero_, self.dev_ratio_, self.stopped_early_ = fit.n_nonzero, fit.dev_ratio, fit.stopped_early
+        least, sparse, chosen = (fit.index(rule) for rule in ("min", "1se", self.rule))
+        self.alpha_min_, self.alpha_1se_, self.alpha_ = (float(fit.alphas[k]) for k in (least, sparse, chosen))
+        self.coef_min_, self.coef_1se_, self.coef_ = (fit.coef_path[k] for k in (least, sparse, chosen))
+        self.intercept_ = fit.intercept_path[chosen]
+
+    def _warn_of_edge(self) -> None:
+        warnings.warn(
+            f"{type(self).__name__}: the cross-validated error is least at the last of {len(self.alphas_)} penalties, "
+            "so a smaller one may be better; the data may be separable, or rows of one patient be in several folds.",
+            PathEdgeWarning,
+            stacklevel=4,
+        )
 
     def _get_support_mask(self):
         check_is_fitted(self)
         return self.support_
 
     def __sklearn_tags__(self):
-        return binary_target_tags(super().__sklearn_tags__())
+        tags = binary_target_tags(super().__sklearn_tags__())
+        tags.classifier_tags.multi_class = self.family == "multinomial"
+        return tags

@@ -1,182 +1,68 @@
-"""The exact LASSO path by homotopy, and its cross-validation.
-
-Between two knots the solution is linear in the penalty: the active coefficients are u − αw, every
-correlation with the residual is e + αa. The next knot is where an idle correlation reaches ±α or an
-active coefficient reaches 0. One small linear system per knot, no iteration, no tolerance.
-"""
+"""The exact LASSO path of least squares, and its cross-validation, all folds in step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
-from radiofuse.select.standardize import center_and_scale, standardize
-
-PATIENCE = 20  # penalties in a row more than one standard error above the minimum that end the path
-PARALLEL = 1e-9  # slope up to which a line counts as parallel to ±α, or to zero, and never meets it
-ROUNDING = 1e-13  # share of the spread of y below which a correlation or coefficient is rounding
-DRIFT = 1e-10  # error of the lines beyond which the updated inverse is computed afresh
-DEPENDENT = 1e-12  # share of a column's variance outside the active ones below which it is not added
+from radiofuse.errors import CohortError
+from radiofuse.select import _lasso_path
+from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
+from radiofuse.select.standardize import CONSTANT
 
 
-class LassoPath:
-    """The LASSO of one training set for falling penalties, each followed from the last.
+def lasso_path_cv(
+    X: np.ndarray,
+    y: np.ndarray,
+    folds: np.ndarray,
+    *,
+    sample_weight: np.ndarray | None = None,
+    n_alphas: int = 100,
+    alphas: np.ndarray | None = None,
+    full_path: bool = False,
+) -> PenalizedFit:
+    """Follow the LASSO along a path of penalties, and cross-validate it, all folds in step.
 
-    Minimizes ‖y − Zb‖² / 2n + α‖b‖₁ for standardized columns Z and a centered y.
+    Minimizes Σwᵢ(yᵢ − b₀ − zᵢ·b)² / 2Σwᵢ + α‖b‖₁ on columns z standardized with the training rows of
+    each fit. Each path is exact: between two knots the solution is linear in the penalty, and the knots
+    are found one after the other. Of columns that are the same up to scale the first is used. The path
+    ends 20 penalties after the curve has risen more than one standard error above its minimum: what
+    follows is overfitted and, being badly conditioned, where other programs spend nine tenths of their
+    time.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Standardized here (mean 0, 1/n standard deviation 1); a constant column never enters.
+        Finite features, not standardized; one that is constant never enters.
     y : ndarray of shape (n_samples,)
-        Centered here.
+        Numbers, for a class label 0 and 1.
+    folds : ndarray of shape (n_samples,)
+        The fold in which each row is held out; at least two folds.
+    sample_weight : ndarray of shape (n_samples,), optional
+        Not negative. Weights the loss, the standardization and the held-out error; a row of weight 0 is absent.
+    n_alphas : int, default=100
+        Penalties in the grid, from the first that lets a feature enter down to a thousandth of it.
+    alphas : ndarray of shape (n_alphas,), optional
+        Penalties, falling, instead of that grid; on the scale of ``y`` (glmnet's lambda).
+    full_path : bool, default=False
+        Do not stop past the minimum.
+
+    Returns
+    -------
+    PenalizedFit
+        Its error is the squared error per row.
+
+    Raises
+    ------
+    CohortError
+        If there are fewer than two folds.
+    RequestError
+        If ``alphas`` do not fall.
 
     References
     ----------
     M. R. Osborne, B. Presnell and B. A. Turlach, "A new approach to variable selection in least squares
     problems", IMA Journal of Numerical Analysis 20 (2000) 389-403.
     B. Efron et al., "Least angle regression", Annals of Statistics 32 (2004) 407-499, section 3.1.
-
-    Examples
-    --------
-    >>> path = LassoPath(np.array([[0.0], [0.0], [2.0], [2.0]]), np.array([0.0, 0.0, 1.0, 1.0]))
-    >>> float(path.first_alpha), path.coef(0.5), path.coef(0.1)
-    (0.5, array([0.]), array([0.4]))
-    """
-
-    def __init__(self, X: np.ndarray, y: np.ndarray):
-        self._Z = standardize(X)
-        self.correlation = self._Z.T @ (y - y.mean()) / len(y)  # with y itself, before any column entered
-        self._noise = ROUNDING * y.std()
-        self.correlation[np.abs(self.correlation) <= self._noise] = 0.0
-        self._active = np.empty(0, dtype=int)
-        self._signs = np.empty(0)
-        self._rows = np.empty((min(X.shape), X.shape[1]))  # of Z'Z / n; the first ones are the active columns'
-        self._inverse = np.empty((0, 0))  # of Z'Z / n over the active columns
-        self._dependent: list[int] = []  # linear combinations of the active columns
-        self._next_alpha = np.inf
-        self._follow()
-        self.first_alpha = self._next_alpha  # at and above it all coefficients are 0
-
-    def coef(self, alpha: float) -> np.ndarray:
-        """Return the coefficients of the standardized columns; ``alpha`` may only fall from call to call."""
-        while self._next_alpha > alpha:
-            position = (self._active == self._next).nonzero()[0]
-            if len(position):
-                self._leave(position[0])
-            else:
-                self._enter(self._next)
-            self._follow()
-        u, w = self._lines
-        values = u - alpha * w
-        values[np.abs(values) <= self._noise] = 0.0
-        coef = np.zeros(self._Z.shape[1])
-        coef[self._active] = values
-        return coef
-
-    def _enter(self, column: int) -> None:
-        row = self._Z[:, column] @ self._Z / len(self._Z)
-        with_active = row[self._active]
-        link = self._inverse @ with_active
-        outside = row[column] - link @ with_active  # variance that the active columns leave unexplained
-        if outside < DEPENDENT:
-            self._dependent.append(column)
-            return
-        m = len(self._active)
-        inverse = np.empty((m + 1, m + 1))
-        np.add(self._inverse, np.outer(link, link / outside), out=inverse[:m, :m])
-        inverse[m, :m] = inverse[:m, m] = -link / outside
-        inverse[m, m] = 1 / outside
-        self._inverse, self._rows[m] = inverse, row
-        self._active = np.append(self._active, column)
-        self._signs = np.append(self._signs, self._next_sign)
-
-    def _leave(self, position: int) -> None:
-        others = self._active != self._active[position]
-        border = self._inverse[position, others]
-        pivot = self._inverse[position, position]
-        self._inverse = self._inverse[others][:, others] - np.outer(border, border / pivot)
-        self._rows[position : len(others) - 1] = self._rows[position + 1 : len(others)]
-        self._active, self._signs = self._active[others], self._signs[others]
-        self._dependent.clear()
-
-    def _follow(self) -> None:
-        """Find the lines of this segment and the knot at its end."""
-        rows = self._rows[: len(self._active)]
-        target = np.array([self.correlation[self._active], self._signs])
-        self._lines = target @ self._inverse
-        fitted = self._lines @ rows
-        if np.abs(fitted[:, self._active] - target).max(initial=0) > DRIFT:
-            self._inverse = np.linalg.inv(rows[:, self._active])
-            self._lines = target @ self._inverse
-            fitted = self._lines @ rows
-        self._find_knot(fitted)
-
-    def _find_knot(self, fitted: np.ndarray) -> None:
-        u, w = self._lines
-        e, a = self.correlation - fitted[0], fitted[1]
-        rises = _divide(e, 1 - a)  # here a correlation reaches +α,
-        falls = _divide(-e, 1 + a)  # here −α,
-        zeros = _divide(-u * self._signs, -w * self._signs)  # here a coefficient reaches 0
-        knots = np.maximum(rises, falls)
-        knots[self._active] = zeros
-        knots[self._dependent] = 0.0
-        self._next = int(np.argmax(knots))
-        self._next_sign = 1.0 if rises[self._next] > falls[self._next] else -1.0
-        self._next_alpha = min(knots[self._next], self._next_alpha)  # rounding must not lead back up
-
-
-def _divide(numerator: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Return where a line falls to zero; 0, which is nowhere on the path, for one that does not fall."""
-    return np.divide(numerator, slope, out=np.zeros(len(slope)), where=slope > PARALLEL)
-
-
-@dataclass(frozen=True)
-class LassoCurve:
-    """Cross-validated squared error along the path; each attribute has shape (n_alphas_run,).
-
-    Attributes
-    ----------
-    alphas : ndarray
-        Penalties, falling. Shorter than the grid where the path was stopped past the minimum.
-    mean, se : ndarray
-        Mean over folds, weighted by fold size, and its standard error.
-    """
-
-    alphas: np.ndarray
-    mean: np.ndarray
-    se: np.ndarray
-
-    def index(self, rule: str) -> int:
-        """Return where the error is least ("min"), or the first within one standard error of it ("1se")."""
-        least = int(np.argmin(self.mean))
-        if rule == "min":
-            return least
-        return int(np.argmax(self.mean <= self.mean[least] + self.se[least]))
-
-
-def lasso_path_cv(X: np.ndarray, y: np.ndarray, folds: np.ndarray, alphas: np.ndarray) -> LassoCurve:
-    """Cross-validate the LASSO along a path of penalties, all folds in step.
-
-    Each fold standardizes with its own training rows. The path ends early once the error has been more
-    than one standard error above its minimum for 20 penalties in a row: what follows is overfitted and,
-    being badly conditioned, where other programs spend nine tenths of their time.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Features, not standardized.
-    y : ndarray of shape (n_samples,)
-        Numbers, for a class label 0 and 1.
-    folds : ndarray of shape (n_samples,)
-        The fold in which each row is held out; at least two folds.
-    alphas : ndarray of shape (n_alphas,)
-        Penalties, falling, on the scale of ``y`` (glmnet's lambda).
-
-    References
-    ----------
     J. Friedman, T. Hastie and R. Tibshirani, "Regularization paths for generalized linear models via
     coordinate descent", Journal of Statistical Software 33 (2010) 1-22; mean and standard error as in
     ``cv.glmnet``.
@@ -185,33 +71,82 @@ def lasso_path_cv(X: np.ndarray, y: np.ndarray, folds: np.ndarray, alphas: np.nd
     --------
     >>> rng = np.random.default_rng(0)
     >>> X, y = rng.normal(size=(60, 5)), np.arange(60.0) % 2
-    >>> X[:, 2] += y
-    >>> curve = lasso_path_cv(X, y, np.arange(60) // 2 % 5, np.geomspace(0.2, 0.002, 20))
-    >>> len(curve.alphas), curve.index("1se") < curve.index("min")
-    (20, True)
+    >>> X[:, 2] += 2 * y
+    >>> fit = lasso_path_cv(X, y, np.arange(60) // 2 % 5)
+    >>> fit.coef_path[fit.index("1se")].nonzero()[0]
+    array([2])
     """
-    held_out = [folds == fold for fold in np.unique(folds)]
-    weights = np.array([rows.sum() for rows in held_out]) / len(folds)
-    errors = [_held_out_error(X, y, rows) for rows in held_out]
-    mean, se = [], []
-    for alpha in alphas:
-        error = np.array([error_at(alpha) for error_at in errors])
-        mean.append(weights @ error)
-        se.append(np.sqrt(weights @ (error - mean[-1]) ** 2 / (len(weights) - 1)))
-        if _is_past_minimum(mean, se):
+    present = np.ones(len(y), dtype=bool) if sample_weight is None else np.asarray(sample_weight) > 0
+    weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)[present]
+    found, folds = np.unique(folds[present], return_inverse=True)
+    if len(found) < 2:
+        raise CohortError("The inner folds", [f"Expected at least 2, got {len(found)}. Deal the rows to more folds."])
+    if alphas is not None:
+        require_falling(alphas)
+    paths = _Paths(X[present], np.array(y, dtype=float)[present], folds, weights / weights.sum())
+    grid = alpha_grid(paths.first_alpha, n_alphas) if alphas is None else np.asarray(alphas, dtype=float)
+    mean, se, coefs = np.empty(len(grid)), np.empty(len(grid)), np.zeros((len(grid), X.shape[1]))
+    for k, alpha in enumerate(grid):
+        mean[k], se[k] = paths.advance(alpha, coefs[k])
+        if not full_path and is_past_minimum(mean[: k + 1], se[: k + 1]):
             break
-    return LassoCurve(np.asarray(alphas[: len(mean)]), np.array(mean), np.array(se))
+    run = slice(k + 1)
+    return paths.fit(grid[run], mean[run], se[run], coefs[run], stopped_early=k + 1 < len(grid))
 
 
-def _held_out_error(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Callable[[float], float]:
-    """Return the mean squared error on ``rows`` as a function of the penalty, fitted on the other rows."""
-    X_train, y_train = X[~rows], y[~rows]
-    path = LassoPath(X_train, y_train)
-    mean, scale = center_and_scale(X_train)
-    Z_test, y_test = (X[rows] - mean) / scale, y[rows] - y_train.mean()
-    return lambda alpha: np.mean(np.square(y_test - Z_test @ path.coef(alpha)))
+def weighted_center_and_scale(X: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each column's weighted mean and standard deviation; infinity as the scale of a constant column.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Finite.
+    weights : ndarray of shape (n_samples,)
+        Not negative, of sum 1; all equal they give what `center_and_scale` gives.
+
+    Examples
+    --------
+    >>> weighted_center_and_scale(np.array([[0.0, 0.1], [4.0, 0.1]]), np.array([0.75, 0.25]))
+    (array([1. , 0.1]), array([1.73205081,        inf]))
+    """
+    mean = weights @ X
+    scale = np.sqrt(weights @ (X - mean) ** 2)
+    return mean, np.where(scale <= CONSTANT * np.abs(mean), np.inf, scale)
 
 
-def _is_past_minimum(mean: list[float], se: list[float]) -> bool:
-    least = int(np.argmin(mean))
-    return len(mean) > PATIENCE and min(mean[-PATIENCE:]) > mean[least] + se[least]
+class _Paths:
+    """The path on all rows and one per fold, which all stand at the same penalty."""
+
+    def __init__(self, X, y, folds, weights):
+        mean, scale = weighted_center_and_scale(X, weights)
+        table = np.subtract(X, mean, order="C")
+        table /= scale
+        self._gradient = np.empty(X.shape[1])
+        rounding = CONSTANT * np.abs(mean) / scale  # what counts as constant, on the scale of the table
+        folds = folds.astype(np.int64)
+        self._errors = np.empty(folds.max() + 1)
+        self._fold_weights = np.bincount(folds, weights)
+        self._paths = _lasso_path.start(table, y, weights, folds, len(self._errors), rounding, self._gradient)
+        self._y_mean = weights @ y
+        self._y_variance = weights @ (y - self._y_mean) ** 2
+        self.first_alpha = np.abs(self._gradient).max()
+
+    def advance(self, alpha, coef):
+        """Go down to this penalty, fill ``coef`` and return the error's mean and standard error over the folds."""
+        _lasso_path.advance(self._paths, alpha, self._errors, coef)
+        return error_over_folds(self._errors, self._fold_weights)
+
+    def fit(self, alphas, cv_mean, cv_se, coef_path, *, stopped_early):
+        # at the solution the active columns' products with the residual are ±α, which gives the variance explained
+        explained = coef_path @ self._gradient + alphas * np.abs(coef_path).sum(axis=1)
+        return PenalizedFit(
+            alphas=alphas,
+            cv_mean=cv_mean,
+            cv_se=cv_se,
+            coef_path=coef_path,
+            intercept_path=np.full(len(alphas), self._y_mean),
+            n_nonzero=np.count_nonzero(coef_path, axis=1),
+            dev_ratio=explained / self._y_variance if self._y_variance > 0 else np.zeros(len(alphas)),
+            stopped_early=stopped_early,
+            strength=np.abs(self._gradient),
+        )
