@@ -1,0 +1,138 @@
+"""All features that beat chance in a random forest, by the library Boruta; an optional extra."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiofuse.errors import RequestError
+from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.significance import require_classes
+
+
+class BorutaSelector(SelectorMixin, BaseEstimator):
+    """Keep the features whose importance beats that of every shuffled copy, again and again.
+
+    In each round a random forest sees the features and a shuffled copy of each; a feature scores a hit where it
+    is more important than the best copy. Binomial tests with a correction for multiplicity confirm or reject it.
+    Copies of a feature are all kept: the question is what is relevant, not what suffices. Slow: up to
+    ``n_rounds`` forests on twice the features.
+
+    Parameters
+    ----------
+    n_rounds : int, default=100
+        Rounds. Features still undecided then are dropped.
+    n_estimators : int, default=200
+        Trees of a forest.
+    max_depth : int or None, default=5
+        Of a tree; the library recommends 3 to 7.
+    alpha : float, default=0.05
+        Level of the tests.
+    two_step : bool, default=True
+        Correct by Benjamini-Hochberg over features, then Bonferroni over rounds, as the library recommends; or by
+        Bonferroni alone, as published [1]_.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the forests and the shuffling.
+
+    Attributes
+    ----------
+    ranking_ : ndarray of int, shape (n_features_in_,)
+        1 for a confirmed feature, 2 for an undecided one, above that for rejected ones.
+    fallback_ : bool
+        Whether features that did not pass had to fill up.
+
+    References
+    ----------
+    .. [1] M. B. Kursa and W. R. Rudnicki, "Feature selection with the Boruta package", Journal of Statistical
+       Software 36 (2010) 1-13.
+    """
+
+    _parameter_constraints: dict = {
+        "n_rounds": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "max_depth": [Interval(Integral, 1, None, closed="left"), None],
+        "alpha": [Interval(Real, 0, 1, closed="neither")],
+        "two_step": ["boolean"],
+        "on_empty": ON_EMPTY,
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_rounds=100,
+        n_estimators=200,
+        max_depth=5,
+        alpha=0.05,
+        two_step=True,
+        on_empty="strongest",
+        random_state=None,
+    ):
+        self.n_rounds = n_rounds
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.alpha = alpha
+        self.two_step = two_step
+        self.on_empty = on_empty
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Let the features compete with their shuffled copies.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Complete features: no NaN.
+        y : array-like of shape (n_samples,)
+            Class labels.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` holds one class, or ``X`` is not finite.
+        RequestError
+            If the library is not installed.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        labels = np.searchsorted(require_classes(y), y)
+        self.ranking_ = np.asarray(self._library().fit(X, labels).ranking_)
+        passed = self.ranking_ == 1
+        self.support_ = settle_empty(passed, -self.ranking_, self.on_empty, type(self).__name__)
+        self.fallback_ = bool((self.support_ & ~passed).any())
+        return self
+
+    def _library(self):
+        try:
+            from boruta import BorutaPy
+        except ImportError:
+            raise RequestError(
+                "BorutaSelector needs the library Boruta, which is not here. Install it: `pip install 'Boruta>=0.4.3'`."
+            ) from None
+        return BorutaPy(
+            RandomForestClassifier(max_depth=self.max_depth, class_weight="balanced"),
+            n_estimators=self.n_estimators,
+            max_iter=self.n_rounds,
+            alpha=self.alpha,
+            two_step=self.two_step,
+            random_state=check_random_state(self.random_state),
+        )
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

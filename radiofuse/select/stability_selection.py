@@ -1,0 +1,319 @@
+"""Features that the LASSO lets in again and again when it sees half of the patients: stability selection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from radiofuse.errors import CohortError
+from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
+from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.standardize import standardize
+
+ROUNDING = 1e-12  # share of a length below which nothing but rounding is left
+PARALLEL = 1e-9  # speed up to which a distance is never closed
+
+
+def expected_false_selections(q: float, threshold: float, n_features: int) -> float:
+    """Bound the expected number of falsely selected features: q² / ((2 threshold − 1) n_features).
+
+    Parameters
+    ----------
+    q : float
+        Features chosen in each subsample.
+    threshold : float
+        Share of subsamples from which on a feature is selected; above .5.
+    n_features : int
+        Candidates.
+
+    References
+    ----------
+    N. Meinshausen and P. Bühlmann, "Stability selection", Journal of the Royal Statistical Society B 72
+    (2010) 417-473, theorem 1.
+
+    Examples
+    --------
+    >>> expected_false_selections(10, 0.75, 1000)
+    0.2
+    """
+    return q**2 / ((2 * threshold - 1) * n_features)
+
+
+def largest_q(max_false: float, threshold: float, n_features: int) -> int:
+    """Return the most features to choose in a subsample with `expected_false_selections` up to ``max_false``.
+
+    At least 1, where the bound may exceed ``max_false``, and at most ``n_features``.
+
+    Examples
+    --------
+    >>> largest_q(1.0, 0.75, 2000)
+    31
+    """
+    q = int(np.sqrt(max_false * (2 * threshold - 1) * n_features * (1 + 1e-12)))
+    return min(max(q, 1), n_features)
+
+
+class StabilitySelector(SelectorMixin, BaseEstimator):
+    """Keep the features that are among the first ``q`` of the LASSO path in most halves of the patients.
+
+    The path is that of least squares on the 0/1 label with standardized columns. Subsamples hold half of
+    the patients of each class (rounded down), a patient's rows together.
+
+    Parameters
+    ----------
+    q : int or None, default=None
+        Features chosen in each subsample. None takes as many as ``max_false`` allows.
+    threshold : float, default=0.75
+        Kept is what at least this share of the subsamples chose; above .5.
+    max_false : float, default=1.0
+        Where ``q`` is None: the bound on the expected number of falsely selected features.
+    n_pairs : int, default=50
+        Half the number of subsamples.
+    sampling : {"complementary", "half"}, default="complementary"
+        Pairs of halves without a common patient [2]_, or halves drawn independently [1]_.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
+        The bound says nothing of a feature that stays so.
+    random_state : int, RandomState instance or None, default=None
+        Draws the subsamples. They go by the order of the rows, with ``groups`` by that of the identifiers.
+
+    Attributes
+    ----------
+    frequencies_ : ndarray of shape (n_features_in_,)
+        Share of the subsamples that chose each feature.
+    q_ : int
+        Features chosen in each subsample.
+    error_bound_ : float
+        Bound on the expected number of falsely selected features, see Notes. It may exceed ``max_false``
+        where even ``q_ = 1`` does not reach it.
+    fallback_ : bool
+        Whether features that did not pass had to fill up.
+    classes_ : ndarray of shape (2,)
+        The labels; the second counts as 1.
+
+    Notes
+    -----
+    What the bound counts depends on the sampling. [1]_ counts features that carry nothing, and assumes that
+    all of them are as likely to be chosen as each other and the choice no worse than a random one. [2]_
+    (theorem 1) assumes nothing, and counts features that a half of the patients chooses with a probability
+    below q / n_features, the share of a random choice.
+
+    References
+    ----------
+    .. [1] N. Meinshausen and P. Bühlmann, "Stability selection", Journal of the Royal Statistical Society B
+       72 (2010) 417-473.
+    .. [2] R. D. Shah and R. J. Samworth, "Variable selection with error control: another look at stability
+       selection", Journal of the Royal Statistical Society B 75 (2013) 55-80.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(80, 50)), np.arange(80) % 2
+    >>> X[:, 3] += 2 * y
+    >>> selector = StabilitySelector(random_state=0).fit(X, y)
+    >>> selector.get_support(indices=True), selector.q_, selector.error_bound_
+    (array([3]), 5, 1.0)
+    """
+
+    _parameter_constraints: dict = {
+        "q": [Interval(Integral, 1, None, closed="left"), None],
+        "threshold": [Interval(Real, 0.5, 1, closed="right")],
+        "max_false": [Interval(Real, 0, None, closed="neither")],
+        "n_pairs": [Interval(Integral, 1, None, closed="left")],
+        "sampling": [StrOptions({"complementary", "half"})],
+        "on_empty": ON_EMPTY,
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        q=None,
+        threshold=0.75,
+        max_false=1.0,
+        n_pairs=50,
+        sampling="complementary",
+        on_empty="strongest",
+        random_state=None,
+    ):
+        self.q = q
+        self.threshold = threshold
+        self.max_false = max_false
+        self.n_pairs = n_pairs
+        self.sampling = sampling
+        self.on_empty = on_empty
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, groups=None):
+        """Follow the LASSO path in every subsample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Complete features: no NaN.
+        y : array-like of shape (n_samples,)
+            Two classes.
+        groups : array-like of shape (n_samples,), optional
+            Patients; the rows of one are together in a subsample or out of it.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` does not hold two classes of two rows (patients) each, or ``X`` is not finite.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        self.classes_ = require_binary_target(y)
+        check_consistent_length(y, groups)
+        positive = positive_rows(y)
+        n_features = X.shape[1]
+        self.q_ = largest_q(self.max_false, self.threshold, n_features) if self.q is None else min(self.q, n_features)
+        self.error_bound_ = float(expected_false_selections(self.q_, self.threshold, n_features))
+        counts = np.zeros(n_features)
+        for rows in self._subsamples(positive, groups):
+            counts[first_to_enter(X[rows], positive[rows].astype(np.float64), self.q_)] += 1
+        self.frequencies_ = counts / (2 * self.n_pairs)
+        passed = self.frequencies_ >= self.threshold
+        self.support_ = settle_empty(passed, self.frequencies_, self.on_empty, type(self).__name__)
+        self.fallback_ = bool((self.support_ & ~passed).any())
+        return self
+
+    def _subsamples(self, positive: np.ndarray, groups: np.ndarray | None) -> Iterator[np.ndarray]:
+        """Draw ``2 * n_pairs`` sets of rows."""
+        patient = np.arange(len(positive)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        strata = _strata(positive, patient, "rows" if groups is None else "patients")
+        chance = check_random_state(self.random_state)
+        for _ in range(self.n_pairs):
+            first = [chance.permutation(members) for members in strata]
+            second = first if self.sampling == "complementary" else [chance.permutation(members) for members in strata]
+            yield np.flatnonzero(np.isin(patient, [m for members in first for m in members[: len(members) // 2]]))
+            yield np.flatnonzero(np.isin(patient, [m for members in second for m in members[-(len(members) // 2) :]]))
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+    def __sklearn_tags__(self):
+        return binary_target_tags(super().__sklearn_tags__())
+
+
+def _strata(positive: np.ndarray, patient: np.ndarray, unit: str) -> list[np.ndarray]:
+    """Return the patients without and with a positive row."""
+    with_positive = np.unique(patient[positive])
+    strata = [np.setdiff1d(patient, with_positive), with_positive]
+    fewest = min(map(len, strata))
+    if fewest < 2:
+        raise CohortError(
+            "The training table",
+            [
+                f"Half of the {unit} of each class is drawn, so that each needs at least 2; the smaller one has "
+                f"{fewest}. Add some, or choose another selector."
+            ],
+        )
+    return strata
+
+
+def first_to_enter(X: np.ndarray, y: np.ndarray, q: int) -> list[int]:
+    """Return the first ``q`` columns that get a coefficient on the LASSO path, in their order.
+
+    A column that leaves again stays counted. There are fewer where the path ends before.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Standardized here; a constant column never enters.
+    y : ndarray of shape (n_samples,)
+        Centered here.
+    q : int
+        How many columns to wait for.
+
+    References
+    ----------
+    B. Efron et al., "Least angle regression", Annals of Statistics 32 (2004) 407-499, sections 2 and 3.1.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(80, 6)), np.arange(80.0) % 2
+    >>> X[:, 3] += 2 * y
+    >>> first_to_enter(X, y, 1)
+    [3]
+    """
+    path = _Homotopy(np.ascontiguousarray(standardize(X).T) / np.sqrt(len(X)), y - y.mean())
+    entered: dict[int, None] = {}
+    while len(entered) < q and path.follow():
+        entered.update(dict.fromkeys(path.active))
+    return list(entered)
+
+
+class _Homotopy:
+    """The LASSO path from knot to knot; between two, all correlations with the residual are linear.
+
+    ``columns`` are of length 1, one per row. At every point the active columns have the correlation ±``level``,
+    the others a smaller one.
+    """
+
+    def __init__(self, columns: np.ndarray, y: np.ndarray):
+        self._columns = columns
+        self._correlation = columns @ y
+        self._level = np.abs(self._correlation).max(initial=0)
+        self._end = ROUNDING * np.linalg.norm(y)
+        self._dependent: list[int] = []  # linear combinations of the active columns
+        self.active: list[int] = []
+        self._coef = np.empty(0)
+        self._gram = np.empty((0, 0))
+        self._next = int(np.argmax(np.abs(self._correlation)))
+
+    def follow(self) -> bool:
+        """Let in or out the column of this knot and go to the next; say whether the path went on."""
+        if self._level <= self._end:
+            return False
+        if self._next in self.active:
+            self._leave(self.active.index(self._next))
+        else:
+            self._enter(self._next)
+        self._walk()
+        return True
+
+    def _enter(self, column: int) -> None:
+        products = self._columns[self.active] @ self._columns[column]
+        if 1 - products @ np.linalg.solve(self._gram, products) < ROUNDING:
+            self._dependent.append(column)
+            return
+        self._gram = np.block([[self._gram, products[:, None]], [products, 1.0]])
+        self.active.append(column)
+        self._coef = np.append(self._coef, 0.0)
+
+    def _leave(self, position: int) -> None:
+        del self.active[position]
+        self._coef = np.delete(self._coef, position)
+        self._gram = np.delete(np.delete(self._gram, position, axis=0), position, axis=1)
+        self._dependent.clear()
+
+    def _walk(self) -> None:
+        signs = np.sign(self._correlation[self.active])
+        slope = np.linalg.solve(self._gram, signs)  # of the coefficients, as the level falls
+        falls = self._columns @ (slope @ self._columns[self.active])  # of the correlations
+        steps = np.minimum(
+            _meet(self._level - self._correlation, 1 - falls), _meet(self._level + self._correlation, 1 + falls)
+        )
+        steps[self._dependent] = np.inf
+        steps[self.active] = _meet(signs * self._coef, -signs * slope)  # a coefficient reaches 0
+        self._next = int(np.argmin(steps))
+        step = min(steps[self._next], self._level)
+        self._coef += step * slope
+        self._correlation -= step * falls
+        self._level -= step
+
+
+def _meet(distance: np.ndarray, speed: np.ndarray) -> np.ndarray:
+    """Return after what step a distance is closed; infinity where it is not."""
+    return np.divide(np.maximum(distance, 0), speed, out=np.full(len(speed), np.inf), where=speed > PARALLEL)
