@@ -1,38 +1,38 @@
 """Honest scores: patients are split, every sample is predicted by models that never saw its patient,
-and each number comes with an interval over patients."""
+and each number comes with an interval over patients.
+
+Names are imported on first use.
+"""
 
 from __future__ import annotations
 
-from radiofuse.evaluate.calibration import CalibrationLine, calibration_line, calibration_points
-from radiofuse.evaluate.comparison import Comparison, compare_models, compare_with_others
-from radiofuse.evaluate.curves import roc_points
-from radiofuse.evaluate.folds import FoldResult, cross_validated_predictions, gather_predictions, run_folds
-from radiofuse.evaluate.icc import icc_3_1, reproducibility_table
-from radiofuse.evaluate.intervals import score_predictions
-from radiofuse.evaluate.metrics import METRICS, auc, brier
-from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
-from radiofuse.evaluate.splits import Split, patient_splits, permuted
+from radiofuse.lazy import lazy_names
 
-__all__ = [
-    "METRICS",
-    "PREDICTION_COLUMNS",
-    "CalibrationLine",
-    "Comparison",
-    "FoldResult",
-    "Split",
-    "auc",
-    "brier",
-    "calibration_line",
-    "calibration_points",
-    "compare_models",
-    "compare_with_others",
-    "cross_validated_predictions",
-    "gather_predictions",
-    "icc_3_1",
-    "patient_splits",
-    "permuted",
-    "reproducibility_table",
-    "roc_points",
-    "run_folds",
-    "score_predictions",
-]
+_MODULES = {
+    "agreement": ("IntraclassCorrelation", "icc", "reproducibility_table"),
+    "calibration": (
+        "CalibrationLine",
+        "CalibrationSummary",
+        "calibration_line",
+        "calibration_points",
+        "calibration_summary",
+        "smooth_calibration",
+    ),
+    "calibration_errors": ("BrierParts", "brier_decomposition", "calibration_error", "multiclass_calibration_error"),
+    "comparison": ("Comparison", "compare_models", "compare_with_others"),
+    "curves": ("roc_points",),
+    "folds": ("FoldResult", "cross_validated_predictions", "gather_predictions", "run_folds"),
+    "intervals": ("score_predictions",),
+    "metrics": ("METRICS", "auc", "brier"),
+    "multiclass": ("score_multiclass",),
+    "net_benefit": ("decision_curve", "decision_points"),
+    "operating_points": ("operating_point", "score_calls"),
+    "predictions": ("PREDICTION_COLUMNS",),
+    "sample_size": ("SampleSize", "auc_power", "cox_snell_of_auc", "events_per_variable", "riley_sample_size"),
+    "splits": ("Split", "patient_splits", "permuted"),
+    "stability": ("Stability", "measure_stability"),
+    "thresholds": ("choose_threshold", "thresholds_by_fold"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,58 +14,73 @@ from radiofuse.errors import RequestError
 
 logger = logging.getLogger(__name__)
 
+KINDS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 ICC_COLUMNS = ["modality", "feature", "icc", "low", "high", "n_patients", "n_perturbations"]
 
 
-def icc_3_1(values: np.ndarray, *, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the intraclass correlation ICC(3,1) and its interval: two-way mixed, consistency, single rater.
+class IntraclassCorrelation(NamedTuple):
+    """Estimate and interval, each of shape () or (n_features,)."""
 
-    A shift that a rater gives to all subjects alike does not lower it; one that changes their order or
-    their distances does.
+    icc: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def icc(values: np.ndarray, kind: str = "ICC(3,1)", *, confidence: float = 0.95) -> IntraclassCorrelation:
+    """Return an intraclass correlation of every feature, with its interval.
 
     Parameters
     ----------
     values : array-like of shape (n_subjects, n_raters) or (n_features, n_subjects, n_raters)
         Finite; at least two subjects and two raters.
+    kind : {"ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)"}, default="ICC(3,1)"
+        The names of Shrout and Fleiss. 1: each subject has other raters. 2: the raters are a sample of all,
+        and one that is higher throughout disagrees. 3: these raters are all there are, and what one adds to
+        all subjects alike does not count. 1 after the comma: a single rater is used; k: the mean of all.
     confidence : float, default=0.95
         Coverage of the interval.
 
     Returns
     -------
-    icc, low, high : ndarray of shape () or (n_features,)
-        NaN where a feature is the same in all subjects and raters, as the ratio does not exist then.
+    IntraclassCorrelation
+        icc, low, high. NaN where a feature is the same in all subjects and raters, as the ratio does not
+        exist then. The mean of raters has no lower bound: it is -inf where all subjects have the same.
 
     Raises
     ------
     RequestError
-        If there are fewer than two subjects or raters, or a value is not finite.
+        If the kind is unknown, the confidence is no share, there are fewer than two subjects or raters, or a
+        value is not finite.
 
     References
     ----------
     P. E. Shrout and J. L. Fleiss, "Intraclass correlations: uses in assessing rater reliability",
-    Psychological Bulletin 86 (1979) 420-428: ICC(3,1) and its interval.
+    Psychological Bulletin 86 (1979) 420-428.
     K. O. McGraw and S. P. Wong, "Forming inferences about some intraclass correlation coefficients",
-    Psychological Methods 1 (1996) 30-46: ICC(C,1), table 7.
+    Psychological Methods 1 (1996) 30-46: table 7 (intervals), with the correction of 1 (1996) 390.
 
     Examples
     --------
     The ratings of Shrout and Fleiss, table 2: six targets, four judges.
 
     >>> ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
-    >>> icc, low, high = icc_3_1(ratings)
-    >>> round(float(icc), 2), round(float(low), 2), round(float(high), 2)
+    >>> tuple(round(float(number), 2) for number in icc(ratings))
     (0.71, 0.34, 0.95)
+    >>> round(float(icc(ratings, "ICC(2,1)").icc), 2)
+    0.29
     """
+    if kind not in KINDS or not 0 < confidence < 1:
+        raise RequestError(
+            f"kind is one of {', '.join(KINDS)} (got {kind!r}) and confidence lies between 0 and 1 (got {confidence})."
+        )
     values = _checked(values)
-    n, k = values.shape[-2:]
-    between, residual = _mean_squares(_in_units_of_its_spread(values))
-    with np.errstate(divide="ignore", invalid="ignore"):  # no residual: F is infinite; no spread at all: 0 / 0
-        ratio = between / residual
-    degrees = n - 1, (n - 1) * (k - 1)
-    upper_tail = (1 - confidence) / 2
-    low = ratio / f_distribution.isf(upper_tail, *degrees)
-    high = ratio * f_distribution.isf(upper_tail, *degrees[::-1])
-    return _icc_of(ratio, k), _icc_of(low, k), _icc_of(high, k)
+    single = SINGLE_RATER[kind[4]](_in_units_of_its_spread(values), (1 - confidence) / 2)
+    if kind.endswith("1)"):
+        return IntraclassCorrelation(*single)
+    n_raters = values.shape[-1]
+    return IntraclassCorrelation(*(_of_the_mean(bound, n_raters) for bound in single))
+
+
 
 
 def _checked(values) -> np.ndarray:
@@ -89,20 +105,70 @@ def _in_units_of_its_spread(values: np.ndarray) -> np.ndarray:
     return shifted / np.where(spread > 0, spread, 1.0)
 
 
-def _mean_squares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return BMS and EMS of the two-way analysis of variance: between subjects, and what neither side explains."""
+def _mean_squares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return BMS, JMS and EMS of the two-way analysis of variance: subjects, raters, and what neither explains."""
     n, k = values.shape[-2:]
     subject = values.mean(axis=-1, keepdims=True)
     rater = values.mean(axis=-2, keepdims=True)
     mean = values.mean(axis=(-2, -1), keepdims=True)
-    between = k * ((subject - mean) ** 2).sum(axis=(-2, -1)) / (n - 1)
+    subjects = k * ((subject - mean) ** 2).sum(axis=(-2, -1)) / (n - 1)
+    raters = n * ((rater - mean) ** 2).sum(axis=(-2, -1)) / (k - 1)
     residual = ((values - subject - rater + mean) ** 2).sum(axis=(-2, -1)) / ((n - 1) * (k - 1))
-    return between, residual
+    return subjects, raters, residual
 
 
-def _icc_of(ratio: np.ndarray, k: int) -> np.ndarray:
-    """Return (F - 1) / (F + k - 1), 1 for an infinite F."""
-    return 1 - k / (ratio + k - 1)
+def _one_way(values: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n, k = values.shape[-2:]
+    subjects, raters, residual = _mean_squares(values)
+    within = ((k - 1) * raters + (n - 1) * (k - 1) * residual) / (n * (k - 1))
+    return _of_f_ratio(subjects, within, k, (n - 1, n * (k - 1)), tail)
+
+
+def _two_way_consistency(values: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n, k = values.shape[-2:]
+    subjects, _, residual = _mean_squares(values)
+    return _of_f_ratio(subjects, residual, k, (n - 1, (n - 1) * (k - 1)), tail)
+
+
+def _of_f_ratio(subjects, error, k: int, degrees: tuple[int, int], tail: float) -> tuple[np.ndarray, ...]:
+    """Return (F - 1) / (F + k - 1) of F and of the ends of its interval; 1 for an infinite F."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # no error: F is infinite; no spread at all: 0 / 0
+        ratio = subjects / error
+    low = ratio / f_distribution.isf(tail, *degrees)
+    high = ratio * f_distribution.isf(tail, *degrees[::-1])
+    return tuple(1 - k / (bound + k - 1) for bound in (ratio, low, high))
+
+
+def _two_way_agreement(values: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n, k = values.shape[-2:]
+    subjects, raters, residual = _mean_squares(values)
+    with np.errstate(invalid="ignore"):  # no spread at all: 0 / 0
+        estimate = (subjects - residual) / (subjects + (k - 1) * residual + k * (raters - residual) / n)
+        degrees = _satterthwaite(estimate, raters, residual, n, k)
+        upper = f_distribution.isf(tail, n - 1, degrees)
+        lower = f_distribution.isf(tail, degrees, n - 1)
+        noise = k * raters + (k * n - k - n) * residual
+        low = n * (subjects - upper * residual) / (upper * noise + n * subjects)
+        high = n * (lower * subjects - residual) / (noise + n * lower * subjects)
+    return estimate, low, high
+
+
+def _satterthwaite(estimate, raters, residual, n: int, k: int) -> np.ndarray:
+    """Return the degrees of freedom of the raters' and residual mean squares together."""
+    first = k * estimate * raters
+    second = (n * (1 + (k - 1) * estimate) - k * estimate) * residual
+    spread = (n - 1) * first**2 + second**2
+    total = (k - 1) * (n - 1) * (first + second) ** 2
+    return np.divide(total, spread, out=np.full_like(spread, (n - 1.0) * (k - 1)), where=spread > 0)
+
+
+SINGLE_RATER = {"1": _one_way, "2": _two_way_agreement, "3": _two_way_consistency}
+
+
+def _of_the_mean(single: np.ndarray, k: int) -> np.ndarray:
+    """Return the correlation of means of k raters: the formula of Spearman and Brown."""
+    with np.errstate(divide="ignore"):
+        return np.where(single <= -1 / (k - 1), -np.inf, k * single / (1 + (k - 1) * single))
 
 
 def reproducibility_table(values: Mapping[str, np.ndarray], feature_names: Sequence[str]) -> pd.DataFrame:
@@ -133,6 +199,6 @@ def reproducibility_table(values: Mapping[str, np.ndarray], feature_names: Seque
         if n_patients < 2:
             logger.warning("%s: an ICC needs two patients, %d could be used; it is left out.", modality, n_patients)
             continue
-        measured = (modality, feature_names, *icc_3_1(block), n_patients, n_perturbations)
+        measured = (modality, feature_names, *icc(block), n_patients, n_perturbations)
         tables.append(pd.DataFrame(dict(zip(ICC_COLUMNS, measured, strict=True))))
     return pd.concat(tables[1:], ignore_index=True) if len(tables) > 1 else tables[0]

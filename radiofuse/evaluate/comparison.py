@@ -19,6 +19,7 @@ from radiofuse.evaluate.intervals import (
 )
 from radiofuse.evaluate.metrics import METRICS
 from radiofuse.evaluate.predictions import by_repeat, check_predictions, repeats_of, rows_of_model
+from radiofuse.multiplicity import CORRECTIONS, adjust_pvalues
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,11 @@ def compare_models(
     return Comparison(a, b, metric, difference, low, high, p_value, test, n_patients)
 
 
-def compare_with_others(predictions: pd.DataFrame, a: str, **options) -> pd.DataFrame:
+@validate_params(
+    {"predictions": [pd.DataFrame], "a": [str], "correction": [StrOptions(set(CORRECTIONS))]},
+    prefer_skip_nested_validation=True,
+)
+def compare_with_others(predictions: pd.DataFrame, a: str, *, correction: str = "holm", **options) -> pd.DataFrame:
     """Compare one model with every other one.
 
     Parameters
@@ -131,14 +136,22 @@ def compare_with_others(predictions: pd.DataFrame, a: str, **options) -> pd.Data
         As in `score_predictions`.
     a : str
         The model.
+    correction : str, default="holm"
+        How p-values are adjusted for the number of comparisons: "holm" bounds the chance of any false finding, as
+        do "bonferroni" and "hochberg"; "fdr_bh" and "fdr_by" bound the expected share of false ones.
     **options
         Passed to `compare_models`.
 
     Returns
     -------
     DataFrame
-        One row per other model, in the order of the table, with the attributes of a `Comparison` as columns.
-        A model without samples of both labels in common with ``a`` has no row.
+        One row per other model, in the order of the table, with the attributes of a `Comparison` and
+        adjusted_p_value as columns. A model without samples of both labels in common with ``a`` has no row and
+        does not count.
+
+    References
+    ----------
+    Holm 1979, Scand J Stat 6:65-70. Benjamini and Hochberg 1995, J R Stat Soc B 57:289-300.
     """
     found = []
     for b in predictions["model"].unique():
@@ -146,7 +159,10 @@ def compare_with_others(predictions: pd.DataFrame, a: str, **options) -> pd.Data
         common = common[common["sample_id"].isin(predictions.loc[predictions["model"] == a, "sample_id"])]
         if b != a and common["label"].nunique() == 2:
             found.append(asdict(compare_models(predictions, a, b, **options)))
-    return pd.DataFrame(found, columns=[field.name for field in fields(Comparison)])
+    table = pd.DataFrame(found, columns=[field.name for field in fields(Comparison)])
+    adjusted = adjust_pvalues(table["p_value"].to_numpy(dtype=float), correction)
+    table.insert(table.columns.get_loc("p_value") + 1, "adjusted_p_value", adjusted)
+    return table
 
 
 def _paired(rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

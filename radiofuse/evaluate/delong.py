@@ -1,12 +1,19 @@
-"""The variance of correlated AUCs, after DeLong."""
+"""The variance of AUCs, after DeLong: intervals, and tests between models on the same rows or on different ones."""
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+from scipy.special import expit, logit, ndtr, ndtri, stdtr
 from scipy.stats import rankdata
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from radiofuse.errors import RequestError
+from radiofuse.evaluate.splits import check_labels
 
 
 class DeLong(NamedTuple):
@@ -65,7 +72,179 @@ def delong_test(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> tup
     found = delong(label, np.stack([first, second], axis=1))
     contrast = np.array([1.0, -1.0])
     difference, variance = contrast @ found.auc, contrast @ found.covariance @ contrast
+    z = standardized(difference, variance)
+    return z, float(2 * ndtr(-abs(z)))
+
+
+class UnpairedDeLong(NamedTuple):
+    """Test of the difference of two AUCs of different patients."""
+
+    difference: float  # first minus second
+    statistic: float  # difference / its standard error
+    df: float  # degrees of freedom of Student's t
+    p_value: float  # two-sided
+
+
+def delong_test_unpaired(
+    label_a: ArrayLike, score_a: ArrayLike, label_b: ArrayLike, score_b: ArrayLike
+) -> UnpairedDeLong:
+    """Compare the AUCs of two sets of independent rows, such as two hospitals.
+
+    Parameters
+    ----------
+    label_a, label_b : array-like of shape (n_samples_a,) and (n_samples_b,)
+        0 or 1; at least two of each in each set.
+    score_a, score_b : array-like of shape (n_samples_a,) and (n_samples_b,)
+        Higher means label 1.
+
+    Returns
+    -------
+    UnpairedDeLong
+        Of AUCs without variance, the statistic is 0 if they are equal and infinite otherwise.
+
+    Raises
+    ------
+    RequestError
+        Labels other than 0 and 1, fewer than two of a label, scores that are not finite, or unequal lengths.
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837-845 (variances). Welch 1947, Biometrika 34:28-35
+    (degrees of freedom, as ``roc.test`` of R's pROC takes them).
+
+    Examples
+    --------
+    >>> found = delong_test_unpaired([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], [0, 0, 1, 1], [0.5, 0.6, 0.4, 0.9])
+    >>> round(found.difference, 3), round(found.df, 3), round(found.p_value, 3)
+    (0.25, 5.4, 0.699)
+    """
+    a, b = (auc_interval(*rows) for rows in ((label_a, score_a), (label_b, score_b)))
+    difference, variance = a.auc - b.auc, a.variance + b.variance
+    n_a, n_b = np.size(label_a), np.size(label_b)
+    statistic = standardized(difference, variance)
+    shares = a.variance**2 / (n_a - 1) + b.variance**2 / (n_b - 1)
+    df = float(variance**2 / shares) if shares > 0 else float(n_a + n_b - 2)
+    return UnpairedDeLong(difference, statistic, df, float(2 * stdtr(df, -abs(statistic))))
+
+
+class AUCInterval(NamedTuple):
+    """An AUC with its interval."""
+
+    auc: float
+    low: float
+    high: float
+    variance: float  # DeLong's
+    method: str  # where the interval is from: "delong", "logit" or "newcombe"
+
+
+@validate_params(
+    {
+        "label": ["array-like"],
+        "score": ["array-like"],
+        "confidence": [Interval(Real, 0, 1, closed="neither")],
+        "method": [StrOptions({"delong", "logit", "newcombe"})],
+    },
+    prefer_skip_nested_validation=True,
+)
+def auc_interval(
+    label: ArrayLike, score: ArrayLike, *, confidence: float = 0.95, method: str = "delong"
+) -> AUCInterval:
+    """Return the AUC of independent rows and its interval, without resampling.
+
+    Parameters
+    ----------
+    label : array-like of shape (n_samples,)
+        0 or 1; at least two of each.
+    score : array-like of shape (n_samples,)
+        Higher means label 1.
+    confidence : float, default=0.95
+        Coverage.
+    method : {"delong", "logit", "newcombe"}, default="delong"
+        "delong": normal, cut at 0 and 1, as ``ci.auc`` of R's pROC; "logit": normal on the log-odds of the AUC,
+        inside 0 to 1 by itself and closer to its coverage near 1; "newcombe": the AUCs that a score test with
+        Hanley and McNeil's variance does not reject.
+
+    Returns
+    -------
+    AUCInterval
+        An AUC of 0 or 1 has a DeLong variance of 0, from which an interval of no width would follow, as if more
+        patients could change nothing. Newcombe's is given there whatever was asked for, and ``method`` says so.
+        A score that is the same for all rows has AUC .5 and no width: other patients would change nothing.
+
+    Raises
+    ------
+    RequestError
+        Labels other than 0 and 1, fewer than two of a label, scores that are not finite, or unequal lengths.
+
+    References
+    ----------
+    .. [1] DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837-845.
+    .. [2] Pepe 2003, The Statistical Evaluation of Medical Tests for Classification and Prediction,
+       section 5.2.5 (log-odds of the AUC).
+    .. [3] Newcombe 2006, Stat Med 25:559-573, method 5. Hanley and McNeil 1982, Radiology 143:29-36.
+
+    Examples
+    --------
+    >>> found = auc_interval([0, 0, 0, 1, 1, 1], [0.1, 0.7, 0.3, 0.6, 0.9, 0.4])
+    >>> round(found.auc, 3), round(found.low, 3), found.high
+    (0.778, 0.291, 1.0)
+    >>> perfect = auc_interval([0, 0, 0, 1, 1, 1], [1, 2, 3, 4, 5, 6])
+    >>> perfect.auc, round(perfect.low, 3), perfect.high, perfect.variance, perfect.method
+    (1.0, 0.501, 1.0, 0.0, 'newcombe')
+    """
+    label, score = check_scores(label, score, fewest=2)
+    found = delong(label, score[:, None])
+    area, variance = float(found.auc[0]), float(found.covariance[0, 0])
+    z = float(ndtri((1 + confidence) / 2))
+    if area in (0.0, 1.0):
+        method = "newcombe"
+    if method == "newcombe":
+        sizes = np.bincount(label)
+        low, high = _newcombe_low(area, *sizes, z), 1 - _newcombe_low(1 - area, *sizes, z)
+    elif method == "logit":
+        half = z * np.sqrt(variance) / (area * (1 - area))
+        low, high = expit(logit(area) + np.array([-half, half]))
+    else:
+        low, high = np.clip(area + z * np.sqrt(variance) * np.array([-1, 1]), 0, 1)
+    return AUCInterval(area, float(low), float(high), variance, method)
+
+
+def check_scores(label: ArrayLike, score: ArrayLike, *, fewest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels 0 or 1, at least ``fewest`` of each, and as many finite scores; refuse anything else."""
+    label, score = check_labels(label), np.asarray(score, dtype=float)
+    if score.shape != label.shape:
+        raise RequestError(
+            f"Labels and scores must be of one length; labels have shape {label.shape}, scores have shape "
+            f"{score.shape}. Give one of each per row."
+        )
+    if not np.isfinite(score).all():
+        raise RequestError(
+            f"{(~np.isfinite(score)).sum()} of {score.size} scores are not finite; drop these rows or score them."
+        )
+    n_negative, n_positive = np.bincount(label, minlength=2)
+    if min(n_negative, n_positive) < fewest:
+        raise RequestError(
+            f"There are {n_negative} rows of label 0 and {n_positive} of label 1, and each label needs at least "
+            f"{fewest}; add rows."
+        )
+    return label, score
+
+
+def standardized(difference: float, variance: float) -> float:
+    """Return a difference in standard errors; without variance 0, or infinite unless the difference is 0."""
     if variance <= 0:  # no row is ranked differently, or each class is split without an overlap
-        return (0.0, 1.0) if difference == 0 else (float(np.copysign(np.inf, difference)), 0.0)
-    z = difference / np.sqrt(variance)
-    return float(z), float(2 * ndtr(-abs(z)))
+        return 0.0 if difference == 0 else float(np.copysign(np.inf, difference))
+    return float(difference / np.sqrt(variance))
+
+
+def _newcombe_low(area: float, n_positive: int, n_negative: int, z: float) -> float:
+    """Return the AUC below ``area`` that lies z standard errors, its own, from it."""
+    if area == 0:
+        return 0.0
+
+    def excess(true: float) -> float:
+        n = (n_positive + n_negative) / 2 - 1
+        spread = 1 + n * ((1 - true) / (2 - true) + true / (1 + true))
+        return (area - true) ** 2 - z**2 * true * (1 - true) * spread / (n_positive * n_negative)
+
+    return brentq(excess, 0, np.nextafter(area, 0), xtol=1e-15)

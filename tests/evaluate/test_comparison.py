@@ -172,4 +172,24 @@ def test_one_model_beside_all_others_is_each_comparison_alone():
     found = compare_with_others(table, "b", n_resamples=100)
     assert list(found["b"]) == ["a", "c"]  # d shares one label only
     alone = compare_models(table, "b", "c", n_resamples=100)
-    assert found.loc[1].to_dict() == pytest.approx(asdict(alone))
+    assert found.drop(columns="adjusted_p_value").loc[1].to_dict() == pytest.approx(asdict(alone))
+
+
+def test_p_values_are_adjusted_for_the_number_of_comparisons_that_were_made():
+    """Holm over two comparisons: the smaller p-value twice, the larger at least that."""
+    rng = np.random.default_rng(0)
+    ids, label = [f"p{i:03d}" for i in range(120)], np.arange(120) % 2
+    rows = pd.DataFrame({"sample_id": ids, "patient_id": ids, "repeat": 0, "fold": 0, "label": label})
+    strengths = {"a": 1.5, "b": 0.6, "c": 0.9}
+    parts = [
+        rows.assign(model=name, probability=expit(rng.normal(size=120) + strength * label))
+        for name, strength in strengths.items()
+    ]
+    table = pd.concat([*parts, rows[label == 1].assign(model="d", probability=0.5)], ignore_index=True)
+    holm = compare_with_others(table, "a", n_resamples=50)
+    smaller, larger = sorted(holm["p_value"])
+    assert 0 < smaller < larger < 0.4
+    assert sorted(holm["adjusted_p_value"]) == pytest.approx([2 * smaller, max(2 * smaller, larger)], rel=1e-14)
+    falsely_found = compare_with_others(table, "a", correction="fdr_bh", n_resamples=50)
+    assert sorted(falsely_found["adjusted_p_value"]) == pytest.approx([min(2 * smaller, larger), larger], rel=1e-14)
+    assert compare_with_others(table[table["model"] == "a"], "a").empty

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from radiofuse.cohort import read_cohort
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.evaluate import icc_3_1
+from radiofuse.evaluate import icc
 from radiofuse.extract import PerturbedExtractor, extract_perturbed
 from radiofuse.extract.__main__ import app
 from radiofuse.imaging import check_pair, read_pair
@@ -136,7 +136,7 @@ def test_one_perturbation_is_the_same_change_for_every_patient():
 
 
 def test_robust_features_are_told_from_fragile_ones(measured):
-    volume, mean, first = icc_3_1(measured.values["t1"])[0]
+    volume, mean, first = icc(measured.values["t1"])[0]
     assert min(volume, mean) > 0.9
     assert first < 0.5
 

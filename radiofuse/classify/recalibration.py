@@ -1,0 +1,181 @@
+"""Any classifier with probabilities that were held against patients it had not seen."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+import sklearn
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
+
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.inner_folds import inner_folds
+from radiofuse.routing import routed_groups
+
+CALIBRATORS = {"platt": "sigmoid", "isotonic": "isotonic", "temperature": "temperature"}  # scikit-learn's names
+AS_IT_COMES = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}  # the classifier judges the values
+
+
+class RecalibratedClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier, and a curve from its scores to probabilities, learned inside the training rows.
+
+    The curve is fitted on out-of-fold scores: each patient is scored by a classifier that did not see any
+    of its rows. The classifier in use is then fitted on all rows. Scores are the ``decision_function``
+    where the classifier has one, else its probabilities.
+
+    Parameters
+    ----------
+    classifier : classifier
+        With ``decision_function`` or ``predict_proba``; a Pipeline's steps are handed the patients where they take
+        ``groups``.
+    method : {"platt", "isotonic", "temperature"}, default="platt"
+        "platt" is a sigmoid with slope and intercept. "isotonic" is any curve that does not fall; it needs
+        some hundred rows and makes ties. "temperature" is a slope alone, on the log-odds: it cannot mend
+        probabilities that are too high on the whole. It needs scikit-learn 1.8.
+    cv : int or splitter, default=5
+        Inner folds; an int means stratified folds of whole patients.
+    random_state : int, RandomState instance or None, default=None
+        Deals the patients to the inner folds.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    calibrated_ : CalibratedClassifierCV
+
+    References
+    ----------
+    J. Platt, "Probabilistic outputs for support vector machines and comparisons to regularized
+    likelihood methods", Advances in Large Margin Classifiers (1999) 61-74.
+    B. Zadrozny and C. Elkan, "Transforming classifier scores into accurate multiclass probability
+    estimates", KDD 2002, 694-699.
+    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017,
+    1321-1330.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, y = [[0.0], [1.0], [2.0], [6.0], [3.0], [8.0], [9.0], [10.0]], [0, 0, 0, 0, 1, 1, 1, 1]
+    >>> RecalibratedClassifier(GaussianNB(), cv=2, random_state=0).fit(X, y).predict([[1.5], [9.5]])
+    array([0, 1])
+    """
+
+    _parameter_constraints: dict = {
+        "classifier": [HasMethods(["fit", "decision_function"]), HasMethods(["fit", "predict_proba"])],
+        "method": [StrOptions(set(CALIBRATORS))],
+        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split"])],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, classifier, *, method="platt", cv=5, random_state=None):
+        self.classifier = classifier
+        self.method = method
+        self.cv = cv
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, groups=None):
+        """Fit the curve on out-of-fold scores, and the classifier on all rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Whatever the classifier takes; columns keep their names on the way to it.
+        y : array-like of shape (n_samples,)
+        groups : array-like of shape (n_samples,), optional
+            The patient of each row; without it each row is a patient.
+
+        Raises
+        ------
+        RequestError
+            If the installed scikit-learn has no temperature scaling, or ``cv`` does not partition the rows.
+        CohortError
+            If a class has fewer patients than there are inner folds.
+        ValueError
+            If ``y`` holds one class only.
+        """
+        _require_method(self.method, sklearn.__version__)
+        _, y = validate_data(self, X, y, **AS_IT_COMES)
+        check_consistent_length(y, groups)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"A classifier needs two classes or more; y holds one class only, {self.classes_[0]!r}.")
+        groups = None if groups is None else np.asarray(groups)
+        folds = self._folds(codes, groups)
+        classifier = clone(self.classifier)
+        if groups is not None and sklearn.get_config()["enable_metadata_routing"]:
+            _ask_for_groups(classifier)
+        calibrator = CalibratedClassifierCV(classifier, method=CALIBRATORS[self.method], cv=folds, ensemble=False)
+        self.calibrated_ = calibrator.fit(X, y, **routed_groups(classifier, groups))
+        return self
+
+    def _folds(self, codes: np.ndarray, groups: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
+        patients = np.arange(len(codes)) if groups is None else groups
+        fewest = min(len(np.unique(patients[codes == code])) for code in range(len(self.classes_)))
+        if isinstance(self.cv, Integral) and fewest < self.cv:
+            raise CohortError(
+                "The training table",
+                [
+                    f"Recalibration in {self.cv} inner folds needs {self.cv} patients of each class, and the smallest "
+                    f"class has {fewest}. Lower cv, leave the probabilities as they are, or add patients."
+                ],
+            )
+        return inner_folds(self.cv, codes, groups, self.random_state)
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        validate_data(self, X, reset=False, **AS_IT_COMES)
+        return self.calibrated_.predict_proba(X)
+
+    def predict(self, X):
+        """Return the class with the highest probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        probability = self.predict_proba(X)
+        return self.classes_[probability.argmax(axis=1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.classifier).input_tags
+        return tags
+
+
+def _require_method(method: str, version: str) -> None:
+    if method == "temperature" and tuple(int(part) for part in version.split(".")[:2]) < (1, 8):
+        raise RequestError(
+            f"Temperature scaling needs scikit-learn 1.8 or newer, and {version} is installed. "
+            "Update scikit-learn, or choose method='platt'."
+        )
+
+
+def _ask_for_groups(classifier: BaseEstimator) -> None:
+    if has_fit_parameter(classifier, "groups"):
+        classifier.set_fit_request(groups=True)
