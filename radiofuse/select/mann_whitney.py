@@ -1,27 +1,27 @@
-"""Step one: does a feature differ between the two classes? The Mann-Whitney U test, all columns at once."""
+"""Does a feature differ between the two classes? The Mann-Whitney U test, all columns at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from scipy import special, stats
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils._param_validation import StrOptions
 
-from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
-from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.select._rank_sums import merge_classes
+from radiofuse.select.binary import binary_target_tags, require_binary_target
+from radiofuse.select.significance import SignificanceSelector
 
-CHUNK = 256  # columns ranked at a time: their ranks stay in the processor's cache
+CHUNK = 256  # columns sorted at a time: they stay in the processor's cache
+METHODS = ("asymptotic", "exact", "auto")
 SMALL_CLASS = 8  # scipy's own limit for the exact distribution under method="auto"
 
 
 @dataclass(frozen=True)
 class MannWhitney:
-    """Test of every column; each attribute has shape (n_features,).
+    """Test of every column; each attribute but the last has shape (n_features,).
 
     Attributes
     ----------
@@ -33,37 +33,57 @@ class MannWhitney:
         ``U`` divided by the number of pairs; above .5 the feature is larger in the positive class.
     effect : ndarray
         Distance of the AUC from .5. Exact up to one rounding, so mirrored features tie.
+    n_positive, n_negative : ndarray of int
+        Rows of either class whose value is not NaN.
+    is_exact : ndarray of bool
+        Whether the p-value is the exact one.
+    classes : ndarray of shape (2,)
+        The labels; the second is the positive class.
     """
 
     U: np.ndarray
     pvalue: np.ndarray
     auc: np.ndarray
     effect: np.ndarray
+    n_positive: np.ndarray
+    n_negative: np.ndarray
+    is_exact: np.ndarray
+    classes: np.ndarray
+
+    @property
+    def statistic(self) -> np.ndarray:
+        """``U``, by the name that all tests share."""
+        return self.U
 
 
-def mann_whitney(X, y, *, method: str = "asymptotic") -> MannWhitney:
+def mann_whitney(X, y, *, method: str = "asymptotic", continuity: bool = True) -> MannWhitney:
     """Test every column of a table for a difference between two classes.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Finite values.
+        Features, none infinite; NaN is left out, column by column.
     y : array-like of shape (n_samples,)
         Two classes; the larger label is the positive one.
     method : {"asymptotic", "exact", "auto"}, default="asymptotic"
-        How p-values are computed. "asymptotic" corrects for ties and for continuity. "exact" is the
-        permutation distribution, which holds without ties. "auto" is exact where a column has no tie
-        and the smaller class at most 8 rows, decided column by column.
+        How p-values are computed. "asymptotic" corrects for ties. "exact" is the permutation distribution,
+        which holds without ties; its cost grows with the fourth power of the rows, and hundreds are too
+        many. "auto" is exact where a column has no tie and its smaller class at most 8 values, decided
+        column by column.
+    continuity : bool, default=True
+        Whether asymptotic p-values are corrected for continuity.
 
     Returns
     -------
     MannWhitney
-        A constant column has a p-value of 1 and an AUC of .5.
+        A column that is constant, or has no value in one class, has a p-value of 1 and an AUC of .5.
 
     Raises
     ------
+    RequestError
+        If ``method`` is none of these.
     ValueError
-        If ``y`` does not hold two classes.
+        If ``y`` does not hold two classes, or ``X`` holds an infinite value.
 
     Notes
     -----
@@ -85,102 +105,142 @@ def mann_whitney(X, y, *, method: str = "asymptotic") -> MannWhitney:
     >>> result.pvalue.round(4)
     array([0.2453, 1.    ])
     """
-    X = np.asarray(X, dtype=np.float64)
-    positive = positive_rows(y)
-    n_positive = int(positive.sum())
-    n_pairs = n_positive * (len(positive) - n_positive)
-    rank_sum, tie_term = _rank_sums(X, positive)
-    U = rank_sum - n_positive * (n_positive + 1) / 2
-    pvalue = _asymptotic_pvalue(U, tie_term, n_positive, len(positive) - n_positive)
-    exact = _exact_columns(method, tie_term, min(n_positive, len(positive) - n_positive))
-    if exact.any():
-        pvalue[exact] = stats.mannwhitneyu(X[positive][:, exact], X[~positive][:, exact], method="exact").pvalue
-    return MannWhitney(U, pvalue, U / n_pairs, np.abs(U - n_pairs / 2) / n_pairs)
+    table = check_array(X, dtype=np.float64, ensure_all_finite=False)
+    check_consistent_length(table, y)
+    y = np.asarray(y)
+    classes = require_binary_target(y)
+    counts, infinite = _count_sorted(table, y == classes[1])
+    if infinite is not None:
+        raise infinite_value(X, infinite)
+    return from_counts(counts, classes, method=method, continuity=continuity)
 
 
-def _rank_sums(X: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each column's rank sum of the positive rows and its tie term, the sum of t³ − t."""
-    rank_sum, tie_term = np.empty(X.shape[1]), np.zeros(X.shape[1])
-    ranks = np.arange(1.0, len(X) + 1)
+def infinite_value(X, column: int) -> CohortError:
+    """Return the error for a column that holds an infinity; it is named where ``X`` has names."""
+    name = X.columns[column] if hasattr(X, "columns") else column
+    return CohortError(
+        "The feature table", [f"Column {name} holds an infinite value; replace it by a number or by NaN."]
+    )
+
+
+def _count_sorted(X: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, int | None]:
+    """Sort each class of each column and merge them. Return the kernel's counts, or the first infinite column."""
+    counts = np.empty((X.shape[1], 4), dtype=np.int64)
+    # One index more than rows, of any row: the kernel asks for a free place behind each column's values.
+    rows = [np.append(np.flatnonzero(members), 0) for members in (positive, ~positive)]
     for start in range(0, X.shape[1], CHUNK):
         columns = np.ascontiguousarray(X[:, start : start + CHUNK].T)
-        order = np.argsort(columns, axis=1)
-        from_positive = positive[order]
-        values = np.take_along_axis(columns, order, axis=1)
-        repeats = values[:, 1:] == values[:, :-1]
-        rank_sum[start : start + CHUNK] = from_positive @ ranks
-        tied = np.flatnonzero(repeats.any(axis=1))
-        mean_ranks = _mean_ranks(repeats[tied])
-        rank_sum[start + tied] = (from_positive[tied] * mean_ranks).sum(axis=1)
-        tie_term[start + tied] = _tie_term(mean_ranks)
-    return rank_sum, tie_term
+        classes = [np.take(columns, members, axis=1) for members in rows]
+        for values in classes:
+            values[:, :-1].sort(axis=1)
+        infinite = merge_classes(*classes, counts[start : start + CHUNK])
+        if infinite >= 0:
+            return counts, start + infinite
+    return counts, None
 
 
-def _mean_ranks(repeats: np.ndarray) -> np.ndarray:
-    """Return ranks of sorted rows, ties sharing their mean; ``repeats[:, i]`` says value i + 1 equals value i."""
-    n = repeats.shape[1] + 1
-    first = np.broadcast_to(np.arange(1.0, n + 1), (len(repeats), n)).copy()
-    last = first.copy()
-    first[:, 1:][repeats] = 0
-    last[:, :-1][repeats] = n
-    first = np.maximum.accumulate(first, axis=1)
-    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
-    return (first + last) / 2
+def from_counts(counts: np.ndarray, classes: np.ndarray, *, method: str, continuity: bool) -> MannWhitney:
+    """Return the tests that follow from a kernel's counts.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (n_features, 4)
+        Twice U, the tie term Σ(t³ − t), and the values of the positive and of the negative class.
+    classes, method, continuity
+        See `mann_whitney`.
+
+    Raises
+    ------
+    RequestError
+        If ``method`` is unknown.
+
+    Examples
+    --------
+    >>> from_counts(np.array([[8, 0, 2, 2]]), np.array([0, 1]), method="exact", continuity=True).pvalue.round(4)
+    array([0.3333])
+    """
+    twice_U, tie_term, n_positive, n_negative = np.ascontiguousarray(counts.T)
+    U, n_pairs = twice_U / 2, n_positive * n_negative
+    pvalue = _asymptotic_pvalue(U, tie_term, n_pairs, n_positive + n_negative, continuity)
+    is_exact = _exact_columns(method, tie_term, n_positive, n_negative)
+    if is_exact.any():
+        pvalue[is_exact] = _exact_pvalue(twice_U[is_exact], n_positive[is_exact], n_negative[is_exact])
+    at_least_one = np.maximum(n_pairs, 1)
+    effect = np.abs(U - n_pairs / 2) / at_least_one
+    auc = np.where(n_pairs > 0, U / at_least_one, 0.5)
+    return MannWhitney(U, pvalue, auc, effect, n_positive, n_negative, is_exact, classes)
 
 
-def _tie_term(mean_ranks: np.ndarray) -> np.ndarray:
-    # Ties lower the sum of squares of the ranks below (n³ − n) / 12 by exactly Σ(t³ − t) / 12.
-    n = mean_ranks.shape[1]
-    return n**3 - n - 12 * ((mean_ranks - (n + 1) / 2) ** 2).sum(axis=1)
-
-
-def _asymptotic_pvalue(U: np.ndarray, tie_term: np.ndarray, n1: int, n0: int) -> np.ndarray:
+def _asymptotic_pvalue(U, tie_term, n_pairs, n, continuity: bool) -> np.ndarray:
     # The order of operations is scipy's, so that the last bit agrees.
-    n = n1 + n0
-    spread = np.sqrt(n1 * n0 / 12 * ((n + 1) - tie_term / (n * (n - 1))))
-    with np.errstate(divide="ignore"):  # a constant column: −0.5 / 0, p = 1
-        z = (np.maximum(U, n1 * n0 - U) - n1 * n0 / 2 - 0.5) / spread
-    return np.clip(special.ndtr(-z) * 2, 0.0, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # constant columns, and those with fewer than two values
+        spread = np.sqrt(n_pairs / 12 * ((n + 1) - tie_term / (n * (n - 1))))
+        z = (np.maximum(U, n_pairs - U) - n_pairs / 2 - (0.5 if continuity else 0.0)) / spread
+    return np.where(spread > 0, np.clip(special.ndtr(-z) * 2, 0.0, 1.0), 1.0)
 
 
-def _exact_columns(method: str, tie_term: np.ndarray, n_smaller: int) -> np.ndarray:
+def _exact_columns(method: str, tie_term, n_positive, n_negative) -> np.ndarray:
+    if method not in METHODS:
+        raise RequestError(f"Expected a method out of {', '.join(METHODS)}, got {method!r}; choose one of them.")
+    smaller = np.minimum(n_positive, n_negative)
     if method == "auto":
-        return (tie_term == 0) & (n_smaller <= SMALL_CLASS)
-    return np.full(len(tie_term), method == "exact")
+        return (smaller > 0) & (smaller <= SMALL_CLASS) & (tie_term == 0)
+    return (smaller > 0) & (method == "exact")
 
 
-class MannWhitneySelector(SelectorMixin, BaseEstimator):
+def _exact_pvalue(twice_U, n_positive, n_negative) -> np.ndarray:
+    """Return exact p-values, which depend on a column through U and the sizes of its classes alone."""
+    cases, case_of = np.unique(np.column_stack([n_positive, n_negative, twice_U]), axis=0, return_inverse=True)
+    pvalue = np.empty(len(cases))
+    for sizes in np.unique(cases[:, :2], axis=0):
+        alike = (cases[:, :2] == sizes).all(axis=1)
+        samples = _samples_with(cases[alike, 2], *sizes)
+        pvalue[alike] = stats.mannwhitneyu(*samples, axis=1, method="exact").pvalue
+    return pvalue[case_of.ravel()]
+
+
+def _samples_with(twice_U: np.ndarray, n_positive: int, n_negative: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return one pair of samples per U. Above the negatives 0, 1, 2, …, a positive (h − 1) / 2 adds h to twice U."""
+    halves, rest = np.divmod(twice_U[:, None], n_positive)
+    positives = (halves + (np.arange(n_positive) < rest) - 1) / 2
+    return positives, np.arange(float(n_negative))[None]
+
+
+class MannWhitneySelector(SignificanceSelector):
     """Keep the features whose Mann-Whitney p-value is below ``alpha``.
 
     Rows count as independent observations: with several rows per patient the p-values are too small,
-    which a filter tolerates and a claim of significance does not.
+    which a filter tolerates and a claim of significance does not. NaN is left out, column by column.
 
     Parameters
     ----------
     alpha : float, default=0.05
         Kept are features with p < alpha.
-    adjust : {"none", "bh"}, default="none"
-        What is compared with ``alpha``: the p-value as it is (the published chain), or the
-        Benjamini-Hochberg q-value, which bounds the expected share of false discoveries.
+    correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
+        What is compared with ``alpha``: the p-value as it is (the published chain), or adjusted for the
+        number of features, see `radiofuse.multiplicity.adjust_pvalues`.
     method : {"asymptotic", "exact", "auto"}, default="asymptotic"
         See `mann_whitney`.
+    continuity : bool, default=True
+        Whether asymptotic p-values are corrected for continuity.
     on_empty : {"strongest", "raise", "intercept"}, default="strongest"
         What happens where no feature passes: the one of largest effect stays, with a
         `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
 
     Attributes
     ----------
-    pvalues_, qvalues_, auc_, statistics_ : ndarray of shape (n_features_in_,)
-        p-value, Benjamini-Hochberg q-value, AUC (above .5: larger in ``classes_[1]``) and U.
+    pvalues_, adjusted_pvalues_ : ndarray of shape (n_features_in_,)
+        p-values, and adjusted: by ``correction``, or by Benjamini and Hochberg where that is None.
+    auc_, statistics_, effect_ : ndarray of shape (n_features_in_,)
+        AUC (above .5: larger in ``classes_[1]``), U, and the distance of the AUC from .5.
+    is_exact_ : ndarray of bool, shape (n_features_in_,)
+        Whether the p-value is the exact one.
+    n_positive_, n_negative_ : ndarray of int, shape (n_features_in_,)
+        Values of either class that are not NaN.
     fallback_ : bool
-        Whether features that did not pass had to fill up.
+        Whether the strongest feature had to stand in.
     classes_ : ndarray of shape (2,)
         The labels; the second is the positive class.
-
-    References
-    ----------
-    Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", Journal of the Royal
-    Statistical Society B 57 (1995) 289-300.
 
     Examples
     --------
@@ -190,47 +250,25 @@ class MannWhitneySelector(SelectorMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "alpha": [Interval(Real, 0, 1, closed="both")],
-        "adjust": [StrOptions({"none", "bh"})],
-        "method": [StrOptions({"asymptotic", "exact", "auto"})],
-        "on_empty": ON_EMPTY,
+        **SignificanceSelector._parameter_constraints,
+        "method": [StrOptions(set(METHODS))],
+        "continuity": ["boolean"],
     }
 
-    def __init__(self, *, alpha=0.05, adjust="none", method="asymptotic", on_empty="strongest"):
-        self.alpha = alpha
-        self.adjust = adjust
+    def __init__(self, *, alpha=0.05, correction=None, method="asymptotic", continuity=True, on_empty="strongest"):
+        super().__init__(alpha=alpha, correction=correction, on_empty=on_empty)
         self.method = method
-        self.on_empty = on_empty
+        self.continuity = continuity
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
-        """Test every column.
+    def _test(self, X, y) -> MannWhitney:
+        return mann_whitney(X, y, method=self.method, continuity=self.continuity)
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Complete features: no NaN.
-        y : array-like of shape (n_samples,)
-            Two classes.
-
-        Raises
-        ------
-        ValueError
-            If ``y`` does not hold two classes, or ``X`` is not finite.
-        """
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        self.classes_ = require_binary_target(y)
-        result = mann_whitney(X, y, method=self.method)
-        self.pvalues_, self.auc_, self.statistics_ = result.pvalue, result.auc, result.U
-        self.qvalues_ = stats.false_discovery_control(result.pvalue, method="bh")
-        passed = (self.qvalues_ if self.adjust == "bh" else self.pvalues_) < self.alpha
-        self.support_ = settle_empty(passed, result.effect, self.on_empty, type(self).__name__)
-        self.fallback_ = bool((self.support_ & ~passed).any())
-        return self
-
-    def _get_support_mask(self):
-        check_is_fitted(self)
-        return self.support_
+    def _keep(self, result: MannWhitney):
+        self.auc_, self.is_exact_ = result.auc, result.is_exact
+        self.n_positive_, self.n_negative_ = result.n_positive, result.n_negative
+        return super()._keep(result)
 
     def __sklearn_tags__(self):
-        return binary_target_tags(super().__sklearn_tags__())
+        tags = binary_target_tags(super().__sklearn_tags__())
+        tags.input_tags.allow_nan = True
+        return tags

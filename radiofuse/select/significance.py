@@ -1,0 +1,162 @@
+"""What every selector by p-value shares: a column stays where its p-value, adjusted or not, is below a level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.multiplicity import CORRECTIONS, adjust_pvalues
+from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+
+
+@dataclass(frozen=True)
+class ColumnTests:
+    """One test per column; each attribute but the last has shape (n_features,).
+
+    Attributes
+    ----------
+    statistic, pvalue : ndarray
+        Test statistic and p-value.
+    effect : ndarray
+        Size of the effect, by which columns are ordered; larger is stronger.
+    classes : ndarray
+        The labels that were compared, sorted.
+    """
+
+    statistic: np.ndarray
+    pvalue: np.ndarray
+    effect: np.ndarray
+    classes: np.ndarray
+
+
+def require_classes(y: np.ndarray) -> np.ndarray:
+    """Return the classes of ``y``, sorted.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is not a class label; a CohortError, which is one too, if it holds one class only.
+
+    Examples
+    --------
+    >>> require_classes(np.array(["oligo", "astro", "gbm", "astro"])).tolist()
+    ['astro', 'gbm', 'oligo']
+    """
+    check_classification_targets(y)
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise CohortError(
+            "The training table", ["Selection compares classes, but y holds 1 class. Pass a label with two or more."]
+        )
+    return classes
+
+
+class SignificanceSelector(SelectorMixin, BaseEstimator):
+    """Base of the selectors that keep columns by their p-values; a subclass fills ``_test``.
+
+    Parameters
+    ----------
+    alpha : float, default=0.05
+        Kept are features with p < alpha.
+    correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
+        What is compared with ``alpha``: the p-value as it is, or adjusted for the number of features, see
+        `radiofuse.multiplicity.adjust_pvalues`.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
+
+    Attributes
+    ----------
+    pvalues_, adjusted_pvalues_, statistics_, effect_ : ndarray of shape (n_features_in_,)
+        The tests; adjusted by ``correction``, or by Benjamini and Hochberg where that is None.
+    fallback_ : bool
+        Whether the strongest feature had to stand in.
+    classes_ : ndarray
+        The labels, sorted.
+    """
+
+    _parameter_constraints: dict = {
+        "alpha": [Interval(Real, 0, 1, closed="both")],
+        "correction": [StrOptions(set(CORRECTIONS)), None],
+        "on_empty": ON_EMPTY,
+    }
+
+    def __init__(self, *, alpha=0.05, correction=None, on_empty="strongest"):
+        self.alpha = alpha
+        self.correction = correction
+        self.on_empty = on_empty
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Test every column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, none infinite. NaN is left out column by column where the test is one of ranks, and
+            refused otherwise.
+        y : array-like of shape (n_samples,)
+            Classes.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` does not hold the classes that the test compares, or ``X`` is not finite.
+        """
+        return self._keep(self._test(*self._validate(X, y)))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_tested(self, X, y, tested):
+        """Learn what ``fit`` learns, from tests that were made before.
+
+        Parameters
+        ----------
+        X, y
+            As for ``fit``.
+        tested : ColumnTests or MannWhitney
+            Test of every column of ``X`` on its rows, as `SortedColumns.mann_whitney` makes them for many
+            training folds of one table.
+
+        Raises
+        ------
+        RequestError
+            If ``tested`` has another number of columns.
+        ValueError
+            If ``X`` is not finite.
+        """
+        X, _ = self._validate(X, y)
+        if len(tested.pvalue) != X.shape[1]:
+            raise RequestError(
+                f"Expected the tests of {X.shape[1]} columns, got {len(tested.pvalue)}; pass those of the same columns."
+            )
+        return self._keep(tested)
+
+    def _validate(self, X, y):
+        finite = "allow-nan" if self.__sklearn_tags__().input_tags.allow_nan else True
+        return validate_data(self, X, y, dtype=np.float64, ensure_all_finite=finite)
+
+    def _keep(self, result):
+        self.classes_ = result.classes
+        self.statistics_, self.pvalues_, self.effect_ = result.statistic, result.pvalue, result.effect
+        self.adjusted_pvalues_ = adjust_pvalues(result.pvalue, self.correction or "fdr_bh")
+        passed = (self.pvalues_ if self.correction is None else self.adjusted_pvalues_) < self.alpha
+        self.support_ = settle_empty(passed, result.effect, self.on_empty, type(self).__name__)
+        self.fallback_ = bool((self.support_ & ~passed).any())
+        return self
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

@@ -1,0 +1,261 @@
+"""Selectors that look at one feature at a time: t-test, analysis of variance, variance, mutual information."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import stats
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.feature_selection import SelectorMixin, f_classif, mutual_info_classif
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiofuse.errors import CohortError
+from radiofuse.select.binary import binary_target_tags, require_binary_target
+from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.significance import ColumnTests, SignificanceSelector, require_classes
+
+
+def _varies(X: np.ndarray) -> np.ndarray:
+    return X.max(axis=0) > X.min(axis=0)
+
+
+class TTestSelector(SignificanceSelector):
+    """Keep the features whose means differ between two classes: Welch's t-test, p below ``alpha``.
+
+    Rows count as independent observations.
+
+    Parameters
+    ----------
+    alpha : float, default=0.05
+        Kept are features with p < alpha.
+    correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
+        What is compared with ``alpha``: the p-value as it is, or adjusted for the number of features, see
+        `radiofuse.multiplicity.adjust_pvalues`.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
+
+    Attributes
+    ----------
+    statistics_, pvalues_, adjusted_pvalues_ : ndarray of shape (n_features_in_,)
+        t (above 0: larger in ``classes_[1]``), its p-value, and that adjusted: by ``correction``, or by
+        Benjamini and Hochberg where that is None. A constant column has t = 0 and p = 1.
+    effect_ : ndarray of shape (n_features_in_,)
+        Absolute t.
+    fallback_ : bool
+        Whether the strongest feature had to stand in.
+    classes_ : ndarray of shape (2,)
+        The labels; the second is the positive class.
+
+    References
+    ----------
+    B. L. Welch, "The generalization of 'Student's' problem when several different population variances are
+    involved", Biometrika 34 (1947) 28-35.
+
+    Examples
+    --------
+    >>> X = [[1.0, 7.0], [2.0, 3.0], [3.0, 5.0], [7.0, 6.0], [8.0, 2.0], [9.0, 4.0]]
+    >>> TTestSelector().fit(X, [0, 0, 0, 1, 1, 1]).get_support()
+    array([ True, False])
+    """
+
+    def _test(self, X, y) -> ColumnTests:
+        classes = require_binary_target(y)
+        positive = y == classes[1]
+        if min(positive.sum(), (~positive).sum()) < 2:
+            raise CohortError(
+                "The training table", ["The t-test needs two rows of either class, but one class has 1. Add rows."]
+            )
+        varies = _varies(X)
+        statistic, pvalue = np.zeros(X.shape[1]), np.ones(X.shape[1])
+        test = stats.ttest_ind(X[positive][:, varies], X[~positive][:, varies], equal_var=False)
+        statistic[varies], pvalue[varies] = test.statistic, test.pvalue
+        return ColumnTests(statistic, pvalue, np.abs(statistic), classes)
+
+    def __sklearn_tags__(self):
+        return binary_target_tags(super().__sklearn_tags__())
+
+
+class AnovaSelector(SignificanceSelector):
+    """Keep the features whose means differ between two or more classes: analysis of variance, p below ``alpha``.
+
+    Rows count as independent observations. The test is scikit-learn's ``f_classif``.
+
+    Parameters
+    ----------
+    alpha : float, default=0.05
+        Kept are features with p < alpha.
+    correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
+        What is compared with ``alpha``: the p-value as it is, or adjusted for the number of features, see
+        `radiofuse.multiplicity.adjust_pvalues`.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest effect stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
+
+    Attributes
+    ----------
+    statistics_, pvalues_, adjusted_pvalues_ : ndarray of shape (n_features_in_,)
+        F, its p-value, and that adjusted: by ``correction``, or by Benjamini and Hochberg where that is
+        None. A constant column has F = 0 and p = 1.
+    effect_ : ndarray of shape (n_features_in_,)
+        F, which orders columns as their share of variance between classes does.
+    fallback_ : bool
+        Whether the strongest feature had to stand in.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+
+    Examples
+    --------
+    >>> X = [[1.0, 7.0], [2.0, 3.0], [3.0, 5.0], [4.0, 6.0], [5.0, 2.0], [6.0, 4.0]]
+    >>> AnovaSelector().fit(X, ["a", "a", "b", "b", "c", "c"]).get_support()
+    array([ True, False])
+    """
+
+    def _test(self, X, y) -> ColumnTests:
+        classes = require_classes(y)
+        if len(classes) == len(y):
+            raise CohortError(
+                "The training table",
+                ["The analysis of variance needs a class with two rows, but each has 1. Add rows."],
+            )
+        varies = _varies(X)
+        F, pvalue = np.zeros(X.shape[1]), np.ones(X.shape[1])
+        if varies.any():
+            F[varies], pvalue[varies] = f_classif(X[:, varies], y)
+        return ColumnTests(F, pvalue, F, classes)
+
+
+class VarianceSelector(SelectorMixin, BaseEstimator):
+    """Keep the features whose variance is above ``threshold``; the default leaves out the constant ones.
+
+    The variance depends on the unit of a feature: above a threshold of 0, pass features on one scale.
+
+    Parameters
+    ----------
+    threshold : float, default=0.0
+        Kept are features with variance > threshold.
+    on_empty : {"strongest", "raise", "intercept"}, default="strongest"
+        What happens where no feature passes: the one of largest variance stays, with a
+        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
+
+    Attributes
+    ----------
+    scores_ : ndarray of shape (n_features_in_,)
+        Variance (divisor n); exactly 0 for a constant column.
+    fallback_ : bool
+        Whether the feature of largest variance had to stand in.
+
+    Examples
+    --------
+    >>> VarianceSelector().fit([[0.1, 1.0], [0.1, 2.0], [0.1, 3.0]]).get_support()
+    array([False,  True])
+    """
+
+    _parameter_constraints: dict = {"threshold": [Interval(Real, 0, None, closed="left")], "on_empty": ON_EMPTY}
+
+    def __init__(self, *, threshold=0.0, on_empty="strongest"):
+        self.threshold = threshold
+        self.on_empty = on_empty
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Take the variance of every column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Complete features: no NaN.
+        y : object
+            Not looked at.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not finite.
+        """
+        X = validate_data(self, X, dtype=np.float64)
+        self.scores_ = np.where(_varies(X), X.var(axis=0), 0.0)  # rounding leaves a constant a variance
+        passed = self.scores_ > self.threshold
+        self.support_ = settle_empty(passed, self.scores_, self.on_empty, type(self).__name__)
+        self.fallback_ = bool((self.support_ & ~passed).any())
+        return self
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+
+class MutualInfoSelector(SelectorMixin, BaseEstimator):
+    """Keep the ``k`` features that share most information with the label, whatever the form of their relation.
+
+    The estimate is scikit-learn's, from distances to the three nearest neighbors of the same class.
+
+    Parameters
+    ----------
+    k : int, default=10
+        How many features stay; all, where there are fewer. Of equal ones the earlier stays.
+    random_state : int, RandomState instance or None, default=None
+        For the noise that tells equal values of a feature apart.
+
+    Attributes
+    ----------
+    scores_ : ndarray of shape (n_features_in_,)
+        Estimated mutual information in nat.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+
+    References
+    ----------
+    B. C. Ross, "Mutual information between discrete and continuous data sets", PLoS ONE 9(2) (2014) e87357.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(60, 3)), np.arange(60) % 2
+    >>> X[:, 1] *= 1 + 9 * y  # equal means and medians, other spread
+    >>> MutualInfoSelector(k=1, random_state=0).fit(X, y).get_support()
+    array([False,  True, False])
+    """
+
+    _parameter_constraints: dict = {
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, *, k=10, random_state=None):
+        self.k = k
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Estimate the information of every column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Complete features: no NaN.
+        y : array-like of shape (n_samples,)
+            Two or more classes.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` holds one class only, or ``X`` is not finite.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        self.classes_ = require_classes(y)
+        self.scores_ = mutual_info_classif(X, y, discrete_features=False, random_state=self.random_state)
+        self.support_ = np.zeros(X.shape[1], dtype=bool)
+        self.support_[np.argsort(-self.scores_, kind="stable")[: self.k]] = True
+        return self
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
