@@ -23,13 +23,13 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
 LAYERS = (
-    {"errors", "columns", "plugins", "lazy", "routing", "aside", "inner_folds"},
+    {"errors", "columns", "plugins", "lazy", "routing", "aside", "inner_folds", "multiplicity"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
-    {"extract", "select", "classify", "fuse", "evaluate"},
+    {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},
     {"bundle", "report", "datasets", "pipeline", "findings", "published"},
     {"recipe"},
-    {"run", "models", "study", "trial", "predict", "_cli", "__main__"},
+    {"run", "models", "study", "trial", "predict", "survey", "selftest", "_cli", "__main__"},
 )
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 MEET_WITHIN = (0, len(LAYERS) - 1)  # rooms of these layers may import each other
@@ -68,7 +68,9 @@ PUBLIC = {
     "CorrelationSelector",
     "LassoSelector",
     "ReproducibilitySelector",
+    "SelectorChain",
     "ThreeStepSelector",
+    "ComBat",
     "BayesianRegularizedNetwork",
     "modality_classifier",
     "LateFusion",

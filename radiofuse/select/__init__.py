@@ -1,4 +1,4 @@
-"""Which features of a table carry the label: three selectors and their chain; and which are reproducible.
+"""Which features of a table carry the label, and which are reproducible: selectors and chains of them.
 
 Whatever looks at the label is fitted on training rows only: put a selector into the Pipeline that is
 cross-validated, never in front of it. Names are imported on first use, so that
@@ -11,11 +11,24 @@ from radiofuse.lazy import lazy_names
 
 _HOME = {
     "MannWhitneySelector": "mann_whitney",
+    "KruskalSelector": "kruskal",
+    "TTestSelector": "univariate",
+    "AnovaSelector": "univariate",
+    "VarianceSelector": "univariate",
+    "MutualInfoSelector": "univariate",
     "CorrelationSelector": "correlation",
     "LassoSelector": "lasso",
+    "MRMRSelector": "mrmr",
+    "StabilitySelector": "stability_selection",
+    "RFESelector": "recursive_elimination",
+    "ReliefSelector": "relief",
+    "BorutaSelector": "boruta",
     "ReproducibilitySelector": "reproducibility",
+    "SelectorChain": "chain",
     "ThreeStepSelector": "three_step",
-    "SELECTORS": "three_step",
+    "SELECTORS": "choices",
+    "build_chain": "chain",
+    "fit_in_folds": "fold_reuse",
     "NothingSelectedError": "shortfall",
     "NothingSelectedWarning": "shortfall",
 }

@@ -1,24 +1,15 @@
-"""``python -m radiofuse.select``: which features of a table carry the label, and how stably."""
+"""``python -m radiofuse.select``: which features of a table carry the label, how stably, and what they are worth."""
 
 from __future__ import annotations
 
-import functools
-import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from radiofuse import _cli
-from radiofuse.columns import is_modality
-from radiofuse.errors import RequestError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from radiofuse.select.survey import ModalitySurvey
-    from radiofuse.select.table import FeatureTable
+from radiofuse.survey.request import CORRECTIONS, SurveyRequest
 
 WHY_NO_TABLE = (
     "No reduced table is written: its columns would have been chosen with the labels of all samples, so a model "
@@ -28,103 +19,92 @@ WHY_NO_TABLE = (
 
 app = _cli.command_app(__doc__)
 
-Adjust = StrEnum("Adjust", ["none", "bh"])
-Order = StrEnum("Order", ["effect", "column", "random"])
+Adjust = StrEnum("Adjust", list(CORRECTIONS))
+Test = StrEnum("Test", ["asymptotic", "exact", "auto"])
+Order = StrEnum("Order", ["effect", "first", "random", "caret"])
+Family = StrEnum("Family", ["gaussian", "binomial", "multinomial"])
 Rule = StrEnum("Rule", {"min": "min", "one_se": "1se"})
+Format = StrEnum("Format", ["table", "csv", "json"])
 
 
-@app.command(help=f"Find the features of TABLE that carry a label: Mann-Whitney, Pearson, LASSO.\n\n{WHY_NO_TABLE}")
+@app.command(
+    help="Find the features of a table that carry a label, repeat the selection in every outer training fold, and "
+    f"test each selection on patients that it did not see.\n\n{WHY_NO_TABLE}"
+)
 @_cli.answers
 def select(
-    table: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet, one row per sample; or a feature store.")],
-    label: Annotated[str, typer.Option(help="Column with two values.")],
-    out: Annotated[Path, typer.Option(help="Folder for selection.csv, folds.csv and stability.csv.")],
+    label: Annotated[str, typer.Option(help="Column with two values; COLUMN=VALUE says which is the positive one.")],
+    table: Annotated[
+        Path | None,
+        typer.Argument(help="CSV, TSV, semicolons, .gz or Parquet, one row per sample; or a feature store."),
+    ] = None,
+    features: Annotated[
+        list[str] | None, typer.Option(help="NAME=FILE: one file per modality instead of TABLE; repeat it.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="File with the ids and the labels, if elsewhere.")] = None,
+    sample_id: Annotated[str | None, typer.Option("--id", help="Column that names the sample: sample_id.")] = None,
+    groups: Annotated[str | None, typer.Option(help="Column that names the patient: patient_id, if there.")] = None,
+    intersect: Annotated[bool, typer.Option("--intersect", help="Keep the samples that all files have.")] = False,
     cohort: Annotated[Path | None, typer.Option(help="Cohort table with the labels, for a store.")] = None,
     block: Annotated[str | None, typer.Option(help="Which block of a store.")] = None,
     modality: Annotated[str, typer.Option(help="Name for columns without <modality>__.")] = "features",
-    ignore: Annotated[list[str] | None, typer.Option(help="A column that is no feature; may be repeated.")] = None,
-    alpha: Annotated[float, typer.Option(min=0, max=1, help="Mann-Whitney: keep p below this.")] = 0.05,
-    adjust: Annotated[Adjust, typer.Option(help="Compare p, or the Benjamini-Hochberg q.")] = Adjust.none,
+    modality_prefixes: Annotated[
+        bool | None,
+        typer.Option(help="Columns are <modality>__<feature>, or all of one modality. Default: as they look."),
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="A column that is no feature; repeat it.")] = None,
+    covariates: Annotated[
+        list[str] | None, typer.Option(help="A column never pruned, which joins the selected ones in the model.")
+    ] = None,
+    steps: Annotated[str, typer.Option(help="Selectors, in this order.")] = "mannwhitney,correlation,lasso",
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="Test: keep p below this.")] = 0.05,
+    adjust: Annotated[Adjust, typer.Option(help="Test: correct p for the number of features.")] = Adjust.none,
+    mwu: Annotated[Test, typer.Option(help="Mann-Whitney: how p is computed.")] = Test.asymptotic,
     r: Annotated[float, typer.Option(min=0, max=1, help="Pearson: drop |r| above this.")] = 0.9,
-    order: Annotated[Order, typer.Option(help="Which of two correlated features stays.")] = Order.effect,
+    prune_order: Annotated[Order, typer.Option(help="Which of two correlated features stays.")] = Order.effect,
+    family: Annotated[Family, typer.Option(help="LASSO: error of the published chain, or of a class.")] = (
+        Family.gaussian
+    ),
     rule: Annotated[Rule, typer.Option(help="LASSO: least error, or within one standard error.")] = Rule.min,
+    full_path: Annotated[bool, typer.Option("--full-path", help="LASSO: run the path to its end.")] = False,
     inner: Annotated[int, typer.Option(min=2, help="Folds that choose the LASSO penalty.")] = 10,
-    outer: Annotated[int, typer.Option(min=2, help="Folds over which the selection is repeated.")] = 5,
+    folds: Annotated[int, typer.Option(min=2, help="Outer folds, of whole patients.")] = 5,
     repeats: Annotated[int, typer.Option(min=1, help="How often the outer folds are dealt.")] = 10,
+    nested: Annotated[bool, typer.Option(help="Select again in every outer fold.")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the answer does not depend on it.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for all tables and selection.json.")] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="What is printed.")] = Format.table,
 ) -> None:
-    from radiofuse.evaluate import patient_splits
-    from radiofuse.select.survey import survey_selection
+    run_request(as_request(**locals()))
 
-    where = {"cohort": cohort, "block": block, "modality": modality, "ignore": ignore or []}
-    checked = _read(table, label, n_folds=outer, **where)
-    for note in checked.notes:
-        _cli.say(note)
-    chain = {"alpha": alpha, "adjust": str(adjust), "threshold": r, "order": str(order), "rule": str(rule), "cv": inner}
-    deal = functools.partial(patient_splits, n_splits=outer, n_repeats=repeats, random_state=seed)
-    with _cli.progress("Selecting", "selections") as on_done:
-        surveys = survey_selection(checked, chain, deal, seed=seed, n_jobs=jobs, on_done=on_done)
-    tables = _write_tables(surveys, out)
-    print(_as_json(surveys, checked, chain, tables) if as_json else _as_text(surveys, checked, chain, tables))
-    _cli.say(f"{', '.join(tables)} are in {out}. {WHY_NO_TABLE}")
-    if not tables["selection.csv"]["selected"].any():
+
+def as_request(**options: Any) -> SurveyRequest:
+    """Return the request of a command line; what was not given keeps its default."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return SurveyRequest(**{name: str(one) if isinstance(one, StrEnum) else one for name, one in given.items()})
+
+
+def run_request(request: SurveyRequest) -> None:
+    """Run, write, print; leave with the exit code."""
+    from radiofuse.survey.printing import describe
+    from radiofuse.survey.run import read_table, survey_table
+
+    tables = survey_table(read_table(request), request)
+    if request.out is not None:
+        tables.write(request.out)
+    print(describe(tables, request.output_format))
+    for sentence in tables.record["cautions"]:
+        _cli.say(f"Warning: {sentence}")
+    if request.out is not None:
+        _cli.say(f"All tables are in {request.out}. {WHY_NO_TABLE}")
+    if not tables.record["complete"]:
+        finished, planned = tables.record["folds_finished"], tables.record["folds_planned"]
+        _cli.say(f"Interrupted: {finished} of {planned} outer folds are finished, and only they are in the tables.")
+        raise typer.Exit(_cli.INTERRUPTED)
+    if not tables.selection["selected"].any():
         _cli.say("Nothing was selected from all samples: at these settings there is no signal to report.")
         raise typer.Exit(_cli.NOTHING_SELECTED)
-
-
-def _read(
-    path: Path, label: str, *, cohort: Path | None, block: str | None, modality: str, ignore: list[str], n_folds: int
-) -> FeatureTable:
-    from radiofuse.select.table import read_feature_table, read_store_table
-
-    if not is_modality(modality):
-        raise RequestError(f"--modality is {modality!r}; use a lower-case letter followed by letters or digits.")
-    if not path.is_dir():
-        return read_feature_table(path, label, modality=modality, ignore=ignore, n_folds=n_folds)
-    if cohort is None:
-        raise RequestError(f"{path} is a feature store, which holds no labels. Name the cohort table with --cohort.")
-    return read_store_table(path, cohort, label, block=block, n_folds=n_folds)
-
-
-def _write_tables(surveys: list[ModalitySurvey], out: Path) -> dict[str, pd.DataFrame]:
-    from radiofuse.select import findings
-
-    tables = {
-        "selection.csv": findings.selection_table(surveys),
-        "folds.csv": findings.folds_table(surveys),
-        "stability.csv": findings.stability_table(surveys),
-    }
-    for name, table in tables.items():
-        _cli.write_aside(out / name, functools.partial(table.to_csv, index=False, lineterminator="\n"))
-    return tables
-
-
-def _as_text(
-    surveys: list[ModalitySurvey], checked: FeatureTable, chain: dict[str, Any], tables: dict[str, pd.DataFrame]
-) -> str:
-    from radiofuse.select.findings import describe
-
-    return describe(surveys, checked, chain, tables["selection.csv"], tables["stability.csv"])
-
-
-def _as_json(
-    surveys: list[ModalitySurvey], checked: FeatureTable, chain: dict[str, Any], tables: dict[str, pd.DataFrame]
-) -> str:
-    from radiofuse.select.findings import count_flow
-
-    chosen = tables["selection.csv"].query("selected").sort_values(["modality", "rank"])
-    answer = {
-        "classes": checked.classes,
-        "settings": chain,
-        "notes": checked.notes,
-        "flow": [count_flow(survey, len(checked.y)) for survey in surveys],
-        "selected": json.loads(chosen.to_json(orient="records", double_precision=15)),
-        "stability": json.loads(tables["stability.csv"].to_json(orient="records", double_precision=15)),
-        "why_no_table": WHY_NO_TABLE,
-    }
-    return json.dumps(answer, indent=1)
 
 
 if __name__ == "__main__":

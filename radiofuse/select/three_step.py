@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
-
 from radiofuse.select.binary import binary_target_tags, require_binary_target
+from radiofuse.select.chain import StepwiseSelector
 from radiofuse.select.correlation import CorrelationSelector
 from radiofuse.select.lasso import LassoSelector
 from radiofuse.select.mann_whitney import MannWhitneySelector
-from radiofuse.select.reproducibility import ReproducibilitySelector
 from radiofuse.select.shortfall import ON_EMPTY
 
+OF_STEPS = {
+    MannWhitneySelector: ("alpha", "correction"),
+    CorrelationSelector: ("threshold", "keep"),
+    LassoSelector: ("cv", "rule", "family", "l1_ratio", "class_weight", "full_path"),
+}
 
-class ThreeStepSelector(SelectorMixin, BaseEstimator):
+
+class ThreeStepSelector(StepwiseSelector):
     """Mann-Whitney filter, correlation pruning and LASSO, each on what the last one left.
 
     Parameters
     ----------
-    alpha, adjust
+    alpha, correction
         See `MannWhitneySelector`.
-    threshold, order
+    threshold, keep
         See `CorrelationSelector`.
-    cv, rule
+    cv, rule, family, l1_ratio, class_weight, full_path
         See `LassoSelector`.
     on_empty : {"strongest", "raise", "intercept"}, default="strongest"
-        What happens where no feature passes: the one of largest effect stays, with a
-        `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
+        What happens where the Mann-Whitney or the LASSO step passes nothing; see there.
     random_state : int, RandomState instance or None, default=None
-        For ``order="random"`` and for the inner folds.
+        For ``keep="random"`` and for the inner folds.
 
     Attributes
     ----------
     steps_ : dict of str to selector
         "mann_whitney", "correlation", "lasso": the fitted steps. A step that nothing reached is absent.
     report_ : DataFrame
-        One row per input feature: feature, pvalue, qvalue, auc, passed_mann_whitney,
-        kept_after_correlation, dropped_for (the kept feature it duplicates, or ""), r_with_kept,
-        coef (on standardized columns; NaN where the LASSO did not see the feature), selected.
+        One row per input feature: feature, pvalue, adjusted_pvalue, auc, removed_by (a step, or ""),
+        dropped_for (the kept feature it duplicates, or ""), r_with_kept, coef (on standardized columns; NaN
+        where the LASSO did not see the feature), selected.
+    trace_ : DataFrame
+        One row per removed feature: step, feature, value (the number that decided), why, in_favor_of.
     fallback_ : bool
-        Whether a step had to fill up.
+        Whether a step kept a feature that did not pass.
     classes_ : ndarray of shape (2,)
         The labels; the second is the positive class.
 
@@ -54,6 +54,7 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> X, y = rng.normal(size=(80, 6)), np.arange(80) % 2
     >>> X[:, 3] += 2 * y
@@ -66,9 +67,7 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        **{name: MannWhitneySelector._parameter_constraints[name] for name in ("alpha", "adjust")},
-        **{name: CorrelationSelector._parameter_constraints[name] for name in ("threshold", "order")},
-        **{name: LassoSelector._parameter_constraints[name] for name in ("cv", "rule")},
+        **{name: step._parameter_constraints[name] for step, names in OF_STEPS.items() for name in names},
         "on_empty": ON_EMPTY,
         "random_state": ["random_state"],
     }
@@ -77,111 +76,44 @@ class ThreeStepSelector(SelectorMixin, BaseEstimator):
         self,
         *,
         alpha=0.05,
-        adjust="none",
+        correction=None,
         threshold=0.9,
-        order="effect",
+        keep="effect",
         cv=10,
         rule="min",
+        family="gaussian",
+        l1_ratio=1.0,
+        class_weight=None,
+        full_path=False,
         on_empty="strongest",
         random_state=None,
     ):
         self.alpha = alpha
-        self.adjust = adjust
+        self.correction = correction
         self.threshold = threshold
-        self.order = order
+        self.keep = keep
         self.cv = cv
         self.rule = rule
+        self.family = family
+        self.l1_ratio = l1_ratio
+        self.class_weight = class_weight
+        self.full_path = full_path
         self.on_empty = on_empty
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
-        """Fit the steps one after the other.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Complete features: no NaN.
-        y : array-like of shape (n_samples,)
-            Two classes.
-        groups : array-like of shape (n_samples,), optional
-            Patients, kept whole in the inner folds of the LASSO.
-
-        Raises
-        ------
-        ValueError
-            If ``y`` does not hold two classes of two members each, or ``X`` is not finite.
-        """
-        X, y = validate_data(self, X, y, dtype=np.float64)
+    def _validate(self, X, y):
+        X, y = super()._validate(X, y)
         self.classes_ = require_binary_target(y)
-        self.steps_ = {}
-        seen = {}
-        columns = np.arange(X.shape[1])
-        for name, step, routed in self._chain(groups):
-            if not len(columns):
-                break
-            self.steps_[name], seen[name] = step.fit(X[:, columns], y, **routed), columns
-            columns = columns[step.get_support()]
-        self.support_ = np.isin(np.arange(X.shape[1]), columns)
-        self.fallback_ = any(getattr(step, "fallback_", False) for step in self.steps_.values())
-        self.report_ = self._describe(seen)
-        return self
+        return X, y
 
-    def _chain(self, groups):
-        order_seed, fold_seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=2)
+    def _unseeded_steps(self):
+        params = self.get_params()
+        given = {step: {name: params[name] for name in names} for step, names in OF_STEPS.items()}
         return [
-            ("mann_whitney", MannWhitneySelector(alpha=self.alpha, adjust=self.adjust, on_empty=self.on_empty), {}),
-            (
-                "correlation",
-                CorrelationSelector(threshold=self.threshold, order=self.order, random_state=order_seed),
-                {},
-            ),
-            (
-                "lasso",
-                LassoSelector(cv=self.cv, rule=self.rule, on_empty=self.on_empty, random_state=fold_seed),
-                {"groups": groups},
-            ),
+            ("mann_whitney", MannWhitneySelector(**given[MannWhitneySelector], on_empty=self.on_empty)),
+            ("correlation", CorrelationSelector(**given[CorrelationSelector])),
+            ("lasso", LassoSelector(**given[LassoSelector], on_empty=self.on_empty)),
         ]
-
-    def _describe(self, seen: dict[str, np.ndarray]) -> pd.DataFrame:
-        """Put the numbers of each step, known for the columns it has ``seen``, into one table."""
-        names = _check_feature_names_in(self)
-        filter_ = self.steps_["mann_whitney"]
-        report = pd.DataFrame(
-            {
-                "feature": names,
-                "pvalue": filter_.pvalues_,
-                "qvalue": filter_.qvalues_,
-                "auc": filter_.auc_,
-                "passed_mann_whitney": filter_.get_support(),
-                "kept_after_correlation": False,
-                "dropped_for": "",
-                "r_with_kept": np.nan,
-                "coef": np.nan,
-                "selected": self.support_,
-            }
-        )
-        if "correlation" in seen:
-            pruning, columns = self.steps_["correlation"], seen["correlation"]
-            dropped = ~pruning.get_support()
-            report.loc[columns, "kept_after_correlation"] = ~dropped
-            report.loc[columns[dropped], "dropped_for"] = names[columns[pruning.kept_partner_[dropped]]]
-            report.loc[columns, "r_with_kept"] = pruning.kept_partner_r_
-            report.loc[seen["lasso"], "coef"] = self.steps_["lasso"].coef_
-        return report
-
-    def _get_support_mask(self):
-        check_is_fitted(self)
-        return self.support_
 
     def __sklearn_tags__(self):
         return binary_target_tags(super().__sklearn_tags__())
-
-
-SELECTORS = {
-    "three_step": ThreeStepSelector,
-    "mann_whitney": MannWhitneySelector,
-    "correlation": CorrelationSelector,
-    "lasso": LassoSelector,
-    "reproducibility": ReproducibilitySelector,
-}

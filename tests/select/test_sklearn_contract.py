@@ -6,11 +6,17 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radiofuse.select import (
+    AnovaSelector,
     CorrelationSelector,
+    KruskalSelector,
     LassoSelector,
     MannWhitneySelector,
+    MutualInfoSelector,
     ReproducibilitySelector,
+    SelectorChain,
     ThreeStepSelector,
+    TTestSelector,
+    VarianceSelector,
 )
 
 
@@ -18,11 +24,19 @@ from radiofuse.select import (
 @parametrize_with_checks(
     [
         MannWhitneySelector(),
-        MannWhitneySelector(adjust="bh", method="auto"),
+        MannWhitneySelector(correction="fdr_bh", method="auto"),
+        KruskalSelector(),
+        TTestSelector(),
+        AnovaSelector(),
+        VarianceSelector(),
+        MutualInfoSelector(random_state=0),
         CorrelationSelector(),
-        CorrelationSelector(order="random", random_state=0),
+        CorrelationSelector(keep="random", random_state=0),
         LassoSelector(random_state=0),
+        LassoSelector(family="binomial", l1_ratio=0.5, random_state=0),
+        LassoSelector(family="multinomial", random_state=0),
         ThreeStepSelector(random_state=0),
+        SelectorChain([("test", MannWhitneySelector()), ("lasso", LassoSelector())], random_state=0),
         ReproducibilitySelector({"x1": 0.1, "x0": 0.9}, absent="keep"),
     ]
 )

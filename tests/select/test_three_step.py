@@ -13,7 +13,6 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 from radiofuse.select import (
-    SELECTORS,
     CorrelationSelector,
     LassoSelector,
     MannWhitneySelector,
@@ -44,22 +43,27 @@ def test_equals_its_steps_by_hand(table):
     assert np.array_equal(chain.transform(X), by_hand)
 
 
-def test_the_report_tells_each_step(table):
+def test_the_report_and_the_trace_tell_each_step(table):
     X, y = table
     chain = ThreeStepSelector(random_state=0).fit(X, y)
-    report = chain.report_
+    report, trace = chain.report_, chain.trace_
     assert report["feature"].tolist() == list(X.columns)
-    assert np.array_equal(report["passed_mann_whitney"], report["pvalue"] < 0.05)
+    assert np.array_equal(report["removed_by"] == "mann_whitney", report["pvalue"] >= 0.05)
     assert np.array_equal(report["selected"], report["coef"].fillna(0) != 0)
     assert np.array_equal(report["selected"], chain.get_support())
-    assert (report["coef"].notna() == report["kept_after_correlation"]).all()
-    dropped = report[report["dropped_for"] != ""]
-    assert len(dropped) >= 4
-    for row in dropped.itertuples():
-        assert row.passed_mann_whitney
-        assert not row.kept_after_correlation
-        assert report.set_index("feature").loc[row.dropped_for, "kept_after_correlation"]
+    assert set(trace["feature"]) == set(report["feature"][~report["selected"]])
+    pruned = report[report["removed_by"] == "correlation"]
+    assert len(pruned) >= 4
+    assert (pruned["dropped_for"] != "").all()
+    assert (report["dropped_for"][report["removed_by"] != "correlation"] == "").all()
+    for row in pruned.itertuples():
+        assert report.set_index("feature").loc[row.dropped_for, "removed_by"] in ("", "lasso")
         assert np.isclose(row.r_with_kept, np.corrcoef(X[row.feature], X[row.dropped_for])[0, 1])
+    by_correlation = trace[trace["step"] == "correlation"].set_index("feature")
+    assert by_correlation["in_favor_of"].to_dict() == pruned.set_index("feature")["dropped_for"].to_dict()
+    by_test = trace[trace["step"] == "mann_whitney"]
+    assert np.array_equal(by_test["value"], report["pvalue"][report["pvalue"] >= 0.05])
+    assert (trace[trace["step"] == "lasso"]["value"] == 0).all()
 
 
 def test_same_seed_same_answer_another_seed_other_folds(table):
@@ -88,7 +92,7 @@ def test_noise_columns_added_leave_a_strong_feature_in(table):
 
 def test_an_empty_first_step_ends_the_chain(table):
     X, y = table
-    with pytest.warns(NothingSelectedWarning, match="MannWhitneySelector: 0 of 60 features passed"):
+    with pytest.warns(NothingSelectedWarning, match="MannWhitneySelector: none of 60 features passed"):
         chain = ThreeStepSelector(alpha=0, on_empty="intercept", random_state=0).fit(X, y)
     assert list(chain.steps_) == ["mann_whitney"]
     assert not chain.report_["selected"].any()
@@ -127,8 +131,3 @@ def test_selection_inside_the_folds_is_honest_and_outside_is_not():
         inside[-1], outside[-1] = roc_auc_score(y, inside[-1]), roc_auc_score(y, outside[-1])
     assert 0.42 < np.mean(inside) < 0.58
     assert np.mean(outside) > 0.65
-
-
-def test_selectors_are_known_by_name():
-    assert sorted(SELECTORS) == ["correlation", "lasso", "mann_whitney", "reproducibility", "three_step"]
-    assert all(hasattr(selector(), "get_support") for selector in SELECTORS.values())

@@ -1,0 +1,257 @@
+"""Selectors one after the other, each on what the last one left, with a trace of what each removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from radiofuse.plugins import lookup
+from radiofuse.routing import routed_groups
+from radiofuse.select.choices import SELECTORS
+from radiofuse.select.mann_whitney import MannWhitney, MannWhitneySelector
+from radiofuse.select.trace import TRACE_COLUMNS, per_column, trace_removals
+
+
+class StepwiseSelector(SelectorMixin, BaseEstimator):
+    """What chains of selectors share; a chain fills ``_unseeded_steps``.
+
+    A step that cannot take NaN is given the median of the training rows for it, 0 in a column without values.
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, groups=None):
+        """Fit the steps one after the other; a step that nothing reached is not fitted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN is allowed.
+        y : array-like of shape (n_samples,), optional
+            Labels, where a step needs them.
+        groups : array-like of shape (n_samples,), optional
+            Patients, handed to every step that takes them.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` holds an infinite value, or a step refuses the labels.
+        """
+        return self.fit_tested(X, y, groups, None)
+
+    def fit_tested(self, X, y, groups, tested: MannWhitney | None):
+        """Fit as ``fit`` does; a first Mann-Whitney step takes the result ``tested`` of these rows and columns."""
+        X, y = self._validate(X, y)
+        self.steps_, self.seen_ = {}, {}
+        columns = np.arange(X.shape[1])
+        for name, step in self._seeded_steps():
+            if not len(columns):
+                break
+            part = self._part(X, columns, step)
+            if tested is not None and not self.steps_ and isinstance(step, MannWhitneySelector):
+                step.fit_tested(part, y, tested)
+            else:
+                step.fit(part, y, **routed_groups(step, groups))
+            self.steps_[name], self.seen_[name] = step, columns
+            columns = columns[step.get_support()]
+        self.support_ = np.isin(np.arange(X.shape[1]), columns)
+        self.fallback_ = any(getattr(step, "fallback_", False) for step in self.steps_.values())
+        return self
+
+    def _validate(self, X, y):
+        checked = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
+        return (validate_data(self, X, **checked), None) if y is None else validate_data(self, X, y, **checked)
+
+    def _seeded_steps(self) -> Iterator[tuple[str, Any]]:
+        chance = check_random_state(self.random_state)
+        for name, step in self._unseeded_steps():
+            step = clone(step)
+            if "random_state" in step.get_params():
+                seed = int(chance.randint(np.iinfo(np.int32).max))
+                step.set_params(random_state=seed if step.random_state is None else step.random_state)
+            yield name, step
+
+    def _part(self, X: np.ndarray, columns: np.ndarray, step: Any) -> np.ndarray | pd.DataFrame:
+        part = X if len(columns) == X.shape[1] else X[:, columns]
+        if not get_tags(step).input_tags.allow_nan:
+            part = fill_gaps(part)
+        if getattr(step, "needs_names", False):
+            return pd.DataFrame(part, columns=_check_feature_names_in(self)[columns])
+        return part
+
+    @property
+    def report_(self) -> pd.DataFrame:
+        """One row per input feature.
+
+        Columns feature, pvalue, adjusted_pvalue, auc (of the first step that tests), removed_by (a step, or ""),
+        dropped_for (the kept feature it duplicates, or ""), r_with_kept, coef (of the last step that fits
+        standardized columns; of several classes the largest), selected. NaN where a step did not see the feature.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self)
+        report = pd.DataFrame({"feature": names, "pvalue": np.nan, "adjusted_pvalue": np.nan, "auc": np.nan})
+        report = report.assign(removed_by="", dropped_for="", r_with_kept=np.nan, coef=np.nan, selected=self.support_)
+        for name, step in self.steps_.items():
+            columns = self.seen_[name]
+            for column, attribute in _REPORTED.items():
+                if hasattr(step, attribute) and report[column].isna().all():
+                    report.loc[columns, column] = _numbers(step, attribute)
+            removed = columns[~step.get_support()]
+            report.loc[removed, "removed_by"] = name
+            if hasattr(step, "kept_partner_"):
+                report.loc[removed, "dropped_for"] = names[columns[step.kept_partner_[~step.get_support()]]]
+        return report
+
+    @property
+    def trace_(self) -> pd.DataFrame:
+        """One row per removed feature: step, feature, value, why, in_favor_of; see `trace_removals`."""
+        check_is_fitted(self)
+        names = _check_feature_names_in(self)
+        parts = [trace_removals(name, step, names[self.seen_[name]]) for name, step in self.steps_.items()]
+        parts = [part for part in parts if len(part)]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(TRACE_COLUMNS))
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+_REPORTED = {
+    "pvalue": "pvalues_",
+    "adjusted_pvalue": "adjusted_pvalues_",
+    "auc": "auc_",
+    "r_with_kept": "kept_partner_r_",
+    "coef": "coef_",
+}
+
+
+def _numbers(step: Any, attribute: str) -> np.ndarray:
+    return per_column(step, attribute) if attribute == "coef_" else getattr(step, attribute)
+
+
+def fill_gaps(X: np.ndarray) -> np.ndarray:
+    """Return the rows with NaN replaced by the median of their column, or by 0 where it has no value.
+
+    Examples
+    --------
+    >>> fill_gaps(np.array([[1.0, np.nan], [np.nan, np.nan], [5.0, np.nan]]))[:, 0]
+    array([1., 3., 5.])
+    """
+    gaps = np.isnan(X)
+    holey = np.flatnonzero(gaps.any(axis=0))
+    if not len(holey):
+        return X
+    filled = X.copy()
+    for column in holey:
+        known = X[~gaps[:, column], column]
+        filled[gaps[:, column], column] = np.median(known) if len(known) else 0.0
+    return filled
+
+
+class SelectorChain(_BaseComposition, StepwiseSelector):
+    """Any selectors one after the other.
+
+    Parameters
+    ----------
+    steps : list of (str, selector)
+        Names and unfitted selectors, as in a Pipeline; ``<name>__<parameter>`` addresses a parameter.
+    random_state : int, RandomState instance or None, default=None
+        Seeds every step that has a ``random_state`` and was given none.
+
+    Attributes
+    ----------
+    steps_ : dict of str to selector
+        Fitted. A step that nothing reached is absent.
+    report_ : DataFrame
+        One row per input feature: what the steps found.
+    trace_ : DataFrame
+        One row per removed feature: by which step, why, and in favor of which feature.
+    fallback_ : bool
+        Whether a step kept a feature that did not pass.
+
+    Examples
+    --------
+    >>> from radiofuse.select import CorrelationSelector, MannWhitneySelector
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(80, 6)), np.arange(80) % 2
+    >>> X[:, 3] += 2 * y
+    >>> X[:, 4] = X[:, 3] + 0.1 * X[:, 4]
+    >>> chain = SelectorChain([("test", MannWhitneySelector()), ("prune", CorrelationSelector())]).fit(X, y)
+    >>> chain.trace_[chain.trace_["step"] == "prune"][["feature", "in_favor_of"]].values.tolist()
+    [['x3', 'x4']]
+    """
+
+    _parameter_constraints: dict = {"steps": [list], "random_state": ["random_state"]}
+
+    def __init__(self, steps, *, random_state=None):
+        self.steps = steps
+        self.random_state = random_state
+
+    def get_params(self, deep=True):
+        """Return the parameters, those of the steps as ``<name>__<parameter>``."""
+        return self._get_params("steps", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters, those of the steps as ``<name>__<parameter>``."""
+        self._set_params("steps", **params)
+        return self
+
+    @property
+    def needs_names(self) -> bool:
+        """Whether a step looks features up by their names."""
+        return any(getattr(step, "needs_names", False) for _, step in self.steps)
+
+    def _unseeded_steps(self):
+        return self.steps
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        of_steps = [get_tags(step) for _, step in self.steps]
+        tags.target_tags.required = any(step.target_tags.required for step in of_steps)
+        for step in of_steps:
+            if step.classifier_tags is not None and not step.classifier_tags.multi_class:
+                tags.classifier_tags = step.classifier_tags
+        return tags
+
+
+def build_chain(
+    steps: Sequence[str], options: Mapping[str, Mapping[str, Any]], *, random_state: int | None = None
+) -> SelectorChain:
+    """Return the unfitted chain of selectors called by name.
+
+    Parameters
+    ----------
+    steps : sequence of str
+        Keys of ``radiofuse.select.SELECTORS``; underscores and hyphens do not count ("mannwhitney").
+    options : mapping
+        For the name of each step, as in ``SELECTORS``, its parameters.
+    random_state : int, optional
+        Of the chain.
+
+    Raises
+    ------
+    RequestError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> chain = build_chain(["mannwhitney", "lasso"], {"lasso": {"rule": "1se"}})
+    >>> [name for name, _ in chain.steps], chain.get_params()["lasso__rule"]
+    (['mann_whitney', 'lasso'], '1se')
+    """
+    plain = {name.replace("_", ""): name for name in SELECTORS}
+    names = [plain.get(step.lower().replace("_", "").replace("-", ""), step) for step in steps]
+    chain = [(name, lookup(name, SELECTORS, "selector")(**options.get(name, {}))) for name in names]
+    return SelectorChain(chain, random_state=random_state)
