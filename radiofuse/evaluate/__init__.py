@@ -10,6 +10,7 @@ from radiofuse.lazy import lazy_names
 
 _MODULES = {
     "agreement": ("IntraclassCorrelation", "icc", "reproducibility_table"),
+    "bootstrap": ("BootstrapInterval", "bootstrap_interval"),
     "calibration": (
         "CalibrationLine",
         "CalibrationSummary",
@@ -21,13 +22,25 @@ _MODULES = {
     "calibration_errors": ("BrierParts", "brier_decomposition", "calibration_error", "multiclass_calibration_error"),
     "comparison": ("Comparison", "compare_models", "compare_with_others"),
     "curves": ("roc_points",),
+    "delong": ("AUCInterval", "UnpairedDeLong", "auc_interval", "delong_test", "delong_test_unpaired"),
     "folds": ("FoldResult", "cross_validated_predictions", "gather_predictions", "run_folds"),
     "intervals": ("score_predictions",),
+    "mcnemar": ("McNemar", "mcnemar_test"),
     "metrics": ("METRICS", "auc", "brier"),
     "multiclass": ("score_multiclass",),
     "net_benefit": ("decision_curve", "decision_points"),
     "operating_points": ("operating_point", "score_calls"),
+    "optimism": ("optimism_corrected",),
+    "out_of_bag": ("Bootstrap632", "bootstrap_632"),
+    "permutation": ("PermutationTest", "permutation_test", "permutation_test_auc"),
     "predictions": ("PREDICTION_COLUMNS",),
+    "reclassification": (
+        "IntegratedDiscrimination",
+        "NetReclassification",
+        "integrated_discrimination",
+        "net_reclassification",
+    ),
+    "resampled_t": ("ResampledT", "corrected_resampled_t", "fold_differences"),
     "sample_size": ("SampleSize", "auc_power", "cox_snell_of_auc", "events_per_variable", "riley_sample_size"),
     "splits": ("Split", "patient_splits", "permuted"),
     "stability": ("Stability", "measure_stability"),

@@ -81,8 +81,6 @@ def icc(values: np.ndarray, kind: str = "ICC(3,1)", *, confidence: float = 0.95)
     return IntraclassCorrelation(*(_of_the_mean(bound, n_raters) for bound in single))
 
 
-
-
 def _checked(values) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim not in (2, 3) or min(values.shape[-2:]) < 2:

@@ -151,13 +151,13 @@ def calibration_line(predictions: pd.DataFrame, model: str) -> CalibrationLine:
     """
     check_predictions(predictions)
     repeats = repeats_of(rows_of_model(predictions, model))
-    lines = [_logistic_line(repeat.label, repeat.probability) for repeat in repeats]
+    lines = [logistic_line(repeat.label, repeat.probability) for repeat in repeats]
     intercept, slope = np.mean(lines, axis=0)
     n_left_out = sum(int(np.isin(repeat.probability, (0.0, 1.0)).sum()) for repeat in repeats)
     return CalibrationLine(float(intercept), float(slope), n_left_out)
 
 
-def _logistic_line(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+def logistic_line(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
     inside = (probability > 0) & (probability < 1)
     label, odds = label[inside], logit(probability[inside])
     positive, negative = odds[label == 1], odds[label == 0]
@@ -312,7 +312,7 @@ def _likelihood_statistics(label: np.ndarray, probability: np.ndarray) -> dict[s
     if n == 0:
         names = ("intercept", "slope", "in_the_large", "r2", "d", "d_chi2", "u", "u_chi2", "u_p", "q")
         return dict.fromkeys(names, np.nan)
-    intercept, slope = _logistic_line(label, probability)
+    intercept, slope = logistic_line(label, probability)
     own, null = _deviance(label, probability), _deviance_of_mean(label)
     d_chi2, u_chi2 = null - own, own - _deviance_of_line(label, probability, intercept, slope)
     d, u = (d_chi2 - 1) / n, (u_chi2 - 2) / n

@@ -1,0 +1,149 @@
+"""Efron and Tibshirani's .632 and .632+ bootstrap of a whole pipeline, by the patients each resample left out."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+
+from radiofuse.errors import RequestError
+from radiofuse.evaluate.metrics import auc
+from radiofuse.evaluate.refits import Refits, refit_on_resamples
+
+SHARE_IN_BAG = 0.632  # 1 - 1/e: the chance that a patient is in a resample
+
+
+class Bootstrap632(NamedTuple):
+    """A score between that of the training patients and that of patients left out."""
+
+    value: float
+    apparent: float  # trained and scored on all patients
+    out_of_bag: float  # of the models of resamples, on the patients they left out
+    no_information: float  # what the model's answers would score if they had nothing to do with the labels
+    weight: float  # of out_of_bag in the value: .632, or up to 1 for the .632+ of a model that overfits
+
+
+@validate_params(
+    {
+        "model": [HasMethods(["fit", "predict_proba"])],
+        "X": ["array-like"],
+        "y": ["array-like"],
+        "groups": ["array-like", None],
+        "metric": [StrOptions({"auc", "accuracy", "brier"})],
+        "plus": ["boolean"],
+        "n_resamples": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "indices": ["array-like", None],
+        "n_jobs": [Integral, None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def bootstrap_632(
+    model: BaseEstimator,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    metric: str = "auc",
+    plus: bool = True,
+    n_resamples: int = 200,
+    random_state: int | np.random.RandomState | None = None,
+    indices: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> Bootstrap632:
+    """Estimate how a model scores on new patients, by refitting all of it on resamples of the patients.
+
+    Parameters
+    ----------
+    model, X, y, groups, n_resamples, random_state, indices, n_jobs
+        As in `optimism_corrected`.
+    metric : {"auc", "accuracy", "brier"}, default="auc"
+        Accuracy calls a row positive from probability .5 on; 1 - accuracy is the error rate.
+    plus : bool, default=True
+        The .632+ estimate, which trusts the training patients the less the more the model overfits; otherwise .632.
+
+    Returns
+    -------
+    Bootstrap632
+        Accuracy and Brier score out of bag are means over rows of the mean over the resamples that left the row
+        out (Efron's leave-one-out bootstrap); the AUC, which is of pairs, is the mean over the resamples of the
+        AUC among the patients left out, where both labels are.
+
+    Raises
+    ------
+    RequestError
+        Labels other than 0 and 1, fewer than two patients of a label, unusable indices, or so few resamples that a
+        row was never left out.
+
+    References
+    ----------
+    Efron and Tibshirani 1997, J Am Stat Assoc 92:548-560, eq. 17, 24 and 27 to 32. Sahiner, Chan and Hadjiiski
+    2008, Med Phys 35:1559-1570 (the AUC).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> X, y = make_classification(60, n_features=8, n_informative=2, flip_y=0.3, random_state=0)
+    >>> found = bootstrap_632(DecisionTreeClassifier(random_state=0), X, y, n_resamples=20, random_state=0)
+    >>> found.apparent, found.out_of_bag < found.value < 0.8, found.no_information
+    (1.0, True, 0.5)
+    """
+    refits = refit_on_resamples(
+        model, X, y, groups, n_resamples=n_resamples, random_state=random_state, indices=indices, n_jobs=n_jobs
+    )
+    losses = _pair_losses(refits) if metric == "auc" else _row_losses(refits, metric)
+    loss, weight = _combined(*losses, plus=plus)
+    scores = [1 - value if metric != "brier" else value for value in (loss, *losses)]
+    return Bootstrap632(*map(float, scores), weight)
+
+
+def _combined(apparent: float, out_of_bag: float, no_information: float, *, plus: bool) -> tuple[float, float]:
+    """Return the estimate of a loss and the weight of the rows left out."""
+    if not plus:
+        return (1 - SHARE_IN_BAG) * apparent + SHARE_IN_BAG * out_of_bag, SHARE_IN_BAG
+    worst = min(out_of_bag, no_information)
+    overfit = (worst - apparent) / (no_information - apparent) if worst > apparent else 0.0
+    weight = SHARE_IN_BAG / (1 - (1 - SHARE_IN_BAG) * overfit)
+    return (1 - weight) * apparent + weight * worst, weight
+
+
+def _pair_losses(refits: Refits) -> tuple[float, float, float]:
+    """Return 1 - AUC: apparent, out of bag, and without information."""
+    areas = [
+        auc(refits.label[times == 0], probability[times == 0])
+        for probability, times in zip(refits.resampled.T, refits.counts.T, strict=True)
+    ]
+    existing = [area for area in areas if not np.isnan(area)]
+    if not existing:
+        raise RequestError("No resample left out patients of both labels; ask for more resamples.")
+    return float(1 - auc(refits.label, refits.apparent)), float(1 - np.mean(existing)), 0.5
+
+
+def _row_losses(refits: Refits, metric: str) -> tuple[float, float, float]:
+    """Return the mean loss of the rows: apparent, out of bag, and of every answer with every label."""
+    left_out = refits.counts == 0
+    never = int((~left_out.any(axis=1)).sum())
+    if never:
+        raise RequestError(
+            f"{never} of {len(left_out)} rows are in all {left_out.shape[1]} resamples; ask for more resamples."
+        )
+    loss = _squared if metric == "brier" else _wrong
+    losses = loss(refits.label[:, None], refits.resampled)
+    out_of_bag = np.mean((losses * left_out).sum(axis=1) / left_out.sum(axis=1))
+    share = refits.label.mean()
+    no_information = np.mean(share * loss(1, refits.apparent) + (1 - share) * loss(0, refits.apparent))
+    return float(np.mean(loss(refits.label, refits.apparent))), float(out_of_bag), float(no_information)
+
+
+def _squared(label: np.ndarray | int, probability: np.ndarray) -> np.ndarray:
+    return (label - probability) ** 2
+
+
+def _wrong(label: np.ndarray | int, probability: np.ndarray) -> np.ndarray:
+    return ((probability >= 0.5) != label).astype(float)

@@ -1,0 +1,243 @@
+"""Could chance alone have given this score? Labels permuted between patients, models refitted or held fixed."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from radiofuse.errors import RequestError
+from radiofuse.evaluate.folds import cross_validated_predictions
+from radiofuse.evaluate.inputs import check_scores, patient_places
+from radiofuse.evaluate.intervals import draw_seed, resampled_scores
+from radiofuse.evaluate.metrics import METRICS
+from radiofuse.evaluate.predictions import repeats_of, rows_of_model
+from radiofuse.evaluate.splits import permuted
+
+CELLS = 4_000_000  # labels permuted at once
+NEARLY_EQUAL = 1e-12  # scores of two permutations that differ by rounding alone are ties
+
+
+class PermutationTest(NamedTuple):
+    """A score beside those of permuted labels."""
+
+    value: float
+    p_value: float
+    permuted: np.ndarray  # (n_permutations,), scores of permuted labels
+
+
+@validate_params(
+    {
+        "X": ["array-like"],
+        "y": ["array-like"],
+        "groups": ["array-like", None],
+        "metric": [StrOptions(set(METRICS))],
+        "answer": [str, None],
+        "n_permutations": [Interval(Integral, 1, None, closed="left")],
+        "cv": [Interval(Integral, 2, None, closed="left")],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def permutation_test(
+    model: BaseEstimator,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    metric: str = "auc",
+    answer: str | None = None,
+    n_permutations: int = 100,
+    cv: int = 5,
+    n_repeats: int = 1,
+    threshold: float = 0.5,
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
+) -> PermutationTest:
+    """Test whether a whole pipeline predicts better than it would if labels had nothing to do with features.
+
+    For each permutation of the labels between patients, the patients are dealt into folds anew, everything is
+    refitted, and the cross-validated score is computed as for the true labels. A selection belongs inside
+    ``model``: one made on all patients beforehand follows the true labels alone, and looks significant by it.
+
+    Parameters
+    ----------
+    model, X, y, groups, cv, n_repeats
+        As in `cross_validated_predictions`; ``model`` is one estimator, and each patient has one label.
+    metric : str, default="auc"
+        A metric of `score_predictions`: pooled within a repeat, averaged over repeats.
+    answer : str, optional
+        Which model to score where the estimator answers for several.
+    n_permutations : int, default=100
+        The smallest possible p-value is 1 / (n_permutations + 1).
+    threshold : float, default=0.5
+        A row is called positive from this probability on.
+    random_state : int, RandomState or None, default=None
+        Seed of permutations and folds. The model brings its own.
+    n_jobs : int, optional
+        Processes, as in joblib; changes no number.
+
+    Returns
+    -------
+    PermutationTest
+        One-sided: the share of permutations that score as well or better (a lower Brier score), the cohort itself
+        counted among them.
+
+    Raises
+    ------
+    RequestError
+        As in `cross_validated_predictions`; a patient with two labels; or several answers and none named.
+
+    References
+    ----------
+    Ojala and Garriga 2010, J Mach Learn Res 11:1833-1863, test 1. Phipson and Smyth 2010, Stat Appl Genet Mol Biol
+    9:39 (p-value).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = make_classification(40, class_sep=2, random_state=0)
+    >>> permutation_test(LogisticRegression(), X, y, n_permutations=19, random_state=0).p_value
+    0.05
+    """
+    random = check_random_state(random_state)
+    seeds = random.randint(np.iinfo(np.int32).max, size=(1 + n_permutations, 2))
+    labels = [y, *(permuted(y, groups, random_state=int(seed)) for seed in seeds[1:, 1])]
+    calls = (
+        delayed(_cross_validated_score)(
+            model, X, label, groups, (metric, answer, threshold), (cv, n_repeats, int(seed))
+        )
+        for label, seed in zip(labels, seeds[:, 0], strict=True)
+    )
+    value, *by_chance = Parallel(n_jobs=n_jobs)(calls)
+    sign = -1 if metric == "brier" else 1
+    return _test(value, np.array(by_chance), sign * np.array(by_chance) >= sign * value - NEARLY_EQUAL)
+
+
+@validate_params(
+    {
+        "label": ["array-like"],
+        "score": ["array-like"],
+        "patients": ["array-like", None],
+        "alternative": [StrOptions({"greater", "two-sided"})],
+        "n_permutations": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def permutation_test_auc(
+    label: ArrayLike,
+    score: ArrayLike,
+    *,
+    patients: ArrayLike | None = None,
+    alternative: str = "greater",
+    n_permutations: int = 10_000,
+    random_state: int | np.random.RandomState | None = None,
+) -> PermutationTest:
+    """Test whether the AUC of given scores is above .5, by permuting the labels between patients.
+
+    The scores are held fixed: right for a model that never saw these patients. Of cross-validated scores of the
+    same patients it answers a narrower question than `permutation_test`.
+
+    Parameters
+    ----------
+    label : array-like of shape (n_samples,)
+        0 or 1, one per patient.
+    score : array-like of shape (n_samples,)
+        Higher means label 1.
+    patients : array-like of shape (n_samples,), optional
+        Patient of each row; without it each row is a patient.
+    alternative : {"greater", "two-sided"}, default="greater"
+        "two-sided" counts the permutations at least as far from .5.
+    n_permutations : int, default=10000
+        The smallest possible p-value is 1 / (n_permutations + 1).
+    random_state : int, RandomState or None, default=None
+        Seed of the permutations.
+
+    Returns
+    -------
+    PermutationTest
+
+    Raises
+    ------
+    RequestError
+        Labels of one kind, scores that are not finite, unequal lengths, or a patient with two labels.
+
+    References
+    ----------
+    Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39 (p-value).
+
+    Examples
+    --------
+    >>> found = permutation_test_auc([0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6], n_permutations=999, random_state=0)
+    >>> round(found.value, 3), 0.08 < found.p_value < 0.12
+    (0.889, True)
+    """
+    label, score = check_scores(label, score, fewest=1)
+    place = patient_places(patients, len(label))
+    order = _one_label_each(label, place)
+    rank_sums, sizes = np.bincount(place, rankdata(score)), np.bincount(place)
+    value = float(_auc_of_ranks(order[None], rank_sums, sizes)[0])
+    random = np.random.default_rng(draw_seed(random_state))
+    at_once = max(1, CELLS // len(order))
+    by_chance = []
+    for start in range(0, n_permutations, at_once):
+        copies = np.tile(order, (min(at_once, n_permutations - start), 1))
+        by_chance.append(_auc_of_ranks(random.permuted(copies, axis=1), rank_sums, sizes))
+    found = np.concatenate(by_chance)
+    distance, least = (np.abs(found - 0.5), abs(value - 0.5)) if alternative == "two-sided" else (found, value)
+    return _test(value, found, distance >= least - NEARLY_EQUAL)
+
+
+def _cross_validated_score(
+    model: BaseEstimator,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    asked: tuple[str, str | None, float],
+    dealt: tuple[int, int, int],
+) -> float:
+    (metric, answer, threshold), (cv, n_repeats, seed) = asked, dealt
+    table = cross_validated_predictions(model, X, y, groups=groups, cv=cv, n_repeats=n_repeats, random_state=seed)
+    answers = table["model"].unique()
+    if answer is None and len(answers) > 1:
+        raise RequestError(f"The model answers for {', '.join(answers)}; name one of them as ``answer``.")
+    repeats = repeats_of(rows_of_model(table, answer or answers[0]))
+    once = np.ones((repeats[0].patient.max() + 1, 1))
+    return float(resampled_scores(repeats, [metric], once, threshold)[metric][0])
+
+
+def _one_label_each(label: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return the label of each patient, as bytes."""
+    of_patient = np.zeros(place.max() + 1, dtype=np.int8)
+    of_patient[place] = label
+    mixed = np.unique(place[of_patient[place] != label])
+    if mixed.size:
+        raise RequestError(
+            f"{mixed.size} patients have rows of both labels; labels can only be permuted between patients that have "
+            "one label each."
+        )
+    return of_patient
+
+
+def _auc_of_ranks(labels: np.ndarray, rank_sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the AUC of each row of patients' labels; NaN never, since some patient has each label."""
+    positive = labels @ sizes
+    pairs = positive * (sizes.sum() - positive)
+    return (labels @ rank_sums - positive * (positive + 1) / 2) / pairs
+
+
+def _test(value: float, by_chance: np.ndarray, as_extreme: np.ndarray) -> PermutationTest:
+    return PermutationTest(value, float((as_extreme.sum() + 1) / (by_chance.size + 1)), by_chance)

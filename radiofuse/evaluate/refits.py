@@ -1,0 +1,119 @@
+"""A whole pipeline refitted on resampled patients: what the optimism and the .632 bootstrap are computed from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_consistent_length, check_random_state
+from threadpoolctl import threadpool_limits
+
+from radiofuse.errors import RequestError
+from radiofuse.evaluate.bootstrap import counts_of_indices
+from radiofuse.evaluate.folds import run_folds
+from radiofuse.evaluate.inputs import patient_places
+from radiofuse.evaluate.splits import Split, as_ids, check_labels
+from radiofuse.routing import routed_groups
+
+
+class Refits(NamedTuple):
+    """The rows' probabilities by the model of all patients, and by that of each resample."""
+
+    label: np.ndarray  # (n_samples,)
+    apparent: np.ndarray  # (n_samples,), by the model fitted on all of them
+    resampled: np.ndarray  # (n_samples, n_resamples), by the model of each resample
+    counts: np.ndarray  # (n_samples, n_resamples), how often the row was fitted on
+
+
+def refit_on_resamples(
+    model: BaseEstimator,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    *,
+    n_resamples: int,
+    random_state: int | np.random.RandomState | None,
+    indices: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> Refits:
+    """Fit clones of a model on all rows and on resamples of the patients, and ask each about all rows.
+
+    A patient that is drawn twice is in the training rows twice, and is one patient still to a model that takes
+    ``groups``, so that its copies are never on both sides of an inner fold.
+
+    Parameters
+    ----------
+    model, X, y, groups, n_resamples, random_state, indices, n_jobs
+        As in `optimism_corrected`.
+
+    Raises
+    ------
+    RequestError
+        Fewer than two patients of a label, or given resamples that hold one label or all patients.
+    """
+    label = check_labels(y)
+    patients = as_ids(np.arange(len(label)) if groups is None else groups, "patient")
+    place = patient_places(groups, len(label))
+    check_consistent_length(X, label)
+    _refuse_few_patients(label, place)
+    if indices is None:
+        counts = _draw(label, place, n_resamples, check_random_state(random_state))
+    else:
+        counts = counts_of_indices(indices, place.max() + 1)[place]
+        _refuse_unusable(label, counts)
+    splits = [
+        Split(number, 0, np.repeat(np.arange(len(label)), times), np.flatnonzero(times == 0))
+        for number, times in enumerate(counts.T)
+    ]
+    answer = _AnswerAll(X)
+    results = run_folds({"model": model}, X, label, groups=patients, splits=splits, n_jobs=n_jobs, inspect=answer)
+    resampled = np.column_stack([result.findings["model"] for result in results])
+    with threadpool_limits(1):
+        whole = clone(model).fit(X, label, **routed_groups(model, patients))
+    return Refits(label, answer(whole), resampled, counts)
+
+
+class _AnswerAll:
+    """Asks a fitted model about rows it may have been fitted on; a class, because workers are sent it."""
+
+    def __init__(self, X: ArrayLike | pd.DataFrame):
+        self.X = X
+
+    def __call__(self, fitted: BaseEstimator, *_: np.ndarray) -> np.ndarray:
+        return np.asarray(fitted.predict_proba(self.X))[:, 1]
+
+
+def _draw(label: np.ndarray, place: np.ndarray, n_resamples: int, random: np.random.RandomState) -> np.ndarray:
+    """Draw patients with replacement; a resample of one label, or of all patients, is drawn anew."""
+    n_patients = place.max() + 1
+    drawn: list[np.ndarray] = []
+    while len(drawn) < n_resamples:
+        times = np.bincount(random.randint(n_patients, size=n_patients), minlength=n_patients)[place]
+        if _usable(label, times):
+            drawn.append(times)
+    return np.column_stack(drawn)
+
+
+def _usable(label: np.ndarray, times: np.ndarray) -> bool:
+    return np.unique(label[times > 0]).size == 2 and bool((times == 0).any())
+
+
+def _refuse_unusable(label: np.ndarray, counts: np.ndarray) -> None:
+    wrong = [number for number, times in enumerate(counts.T) if not _usable(label, times)]
+    if wrong:
+        raise RequestError(
+            f"{len(wrong)} of {counts.shape[1]} resamples, the first being column {wrong[0]}, hold one label only or "
+            "leave no patient out; a model cannot be fitted on the one nor tested by the other. Draw them anew."
+        )
+
+
+def _refuse_few_patients(label: np.ndarray, place: np.ndarray) -> None:
+    for kind in (0, 1):
+        n_patients = np.unique(place[label == kind]).size
+        if n_patients < 2:
+            raise RequestError(
+                f"Label {kind} has {n_patients} patients, and resampling needs 2 or more of each label; add patients."
+            )

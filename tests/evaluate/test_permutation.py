@@ -1,0 +1,136 @@
+"""Permutation tests equal exact ones, keep patients whole, refit everything, and are not fooled by a leak."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import mannwhitneyu
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import make_classification
+from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+
+from radiofuse.errors import RequestError
+from radiofuse.evaluate import cross_validated_predictions, score_predictions
+from radiofuse.evaluate.permutation import permutation_test, permutation_test_auc
+
+
+@pytest.mark.parametrize("alternative", ["greater", "two-sided"])
+def test_fixed_scores_equal_the_exact_test_of_mann_and_whitney(alternative):
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1], (9, 7))
+    score = rng.normal(size=16) + 1.5 * label
+    exact = mannwhitneyu(score[label == 1], score[label == 0], alternative=alternative, method="exact").pvalue
+    found = permutation_test_auc(label, score, alternative=alternative, n_permutations=40_000, random_state=1)
+    assert found.value == pytest.approx(roc_auc_score(label, score), abs=1e-15)
+    assert 0.02 < exact < 0.5
+    assert found.p_value == pytest.approx(exact, abs=4 * np.sqrt(exact / 40_000))
+
+
+def test_ties_are_as_extreme_as_the_value():
+    found = permutation_test_auc([0, 0, 1, 1], [1, 1, 1, 1], n_permutations=99, random_state=0)
+    assert (found.value, found.p_value) == (0.5, 1)
+
+
+def test_labels_move_between_patients_of_different_sizes_as_all_arrangements_do():
+    """Six patients of 1 to 3 rows: every choice of three positives, scored by scikit-learn."""
+    patients = np.repeat(np.arange(6), [1, 2, 3, 1, 3, 2])
+    label = np.isin(patients, [1, 2, 5]).astype(int)
+    score = np.round(np.random.default_rng(2).normal(size=12) + label, 1)
+    value = roc_auc_score(label, score)
+    aucs = np.array([roc_auc_score(np.isin(patients, chosen), score) for chosen in combinations(range(6), 3)])
+    found = permutation_test_auc(label, score, patients=patients, n_permutations=20_000, random_state=0)
+    assert set(np.round(found.permuted, 10)) == set(np.round(aucs, 10))
+    assert found.p_value == pytest.approx(np.mean(aucs >= value - 1e-12), abs=0.015)
+
+
+def test_copies_of_rows_within_patients_are_no_evidence():
+    rng = np.random.default_rng(3)
+    label, score = np.arange(30) % 2, rng.normal(size=30) + 0.5 * (np.arange(30) % 2)
+    patients = np.repeat(np.arange(10, 40), 10)
+    once = permutation_test_auc(label, score, n_permutations=2000, random_state=0)
+    copies = permutation_test_auc(
+        label[patients - 10], score[patients - 10], patients=patients, n_permutations=2000, random_state=0
+    )
+    as_rows = permutation_test_auc(label[patients - 10], score[patients - 10], n_permutations=2000, random_state=0)
+    assert copies.p_value == once.p_value > 0.01
+    assert as_rows.p_value < 0.005  # rows taken for patients, by mistake
+
+
+def test_p_values_of_chance_are_uniform_enough():
+    rng = np.random.default_rng(4)
+    p = [
+        permutation_test_auc(np.arange(25) % 2, rng.normal(size=25), n_permutations=99, random_state=seed).p_value
+        for seed in range(300)
+    ]
+    assert np.mean(np.array(p) <= 0.05) < 0.09  # binomial(300, .05) exceeds this once in 1000
+    assert 0.45 < np.mean(p) < 0.56
+
+
+def test_a_patient_with_two_labels_is_refused():
+    with pytest.raises(RequestError, match="1 patients have rows of both labels"):
+        permutation_test_auc([0, 1, 0, 1], [1, 2, 3, 4], patients=["a", "a", "b", "c"])
+
+
+def test_a_selection_inside_the_pipeline_is_honest_and_one_made_before_looks_significant():
+    """Of 40 patients x 300 features of noise, five are chosen: in each fold, or on all rows by mistake."""
+    X, y = np.random.default_rng(0).normal(size=(40, 300)), np.arange(40) % 2
+    chain = make_pipeline(SelectKBest(f_classif, k=5), LogisticRegression())
+    options = {"n_permutations": 19, "cv": 3, "random_state": 0}
+    inside = permutation_test(chain, X, y, **options)
+    before = permutation_test(LogisticRegression(), SelectKBest(f_classif, k=5).fit_transform(X, y), y, **options)
+    assert inside.p_value > 0.1
+    assert abs(np.mean(inside.permuted) - 0.5) < 0.1
+    assert before.p_value == 0.05  # the mistake made on purpose
+
+
+def test_the_value_is_the_cross_validated_score_and_a_lower_brier_score_is_better():
+    X, y = make_classification(20, class_sep=2, random_state=0)
+    X, y, patient = X.repeat(2, axis=0), y.repeat(2), [f"p{row // 2:02d}" for row in range(40)]
+    found = permutation_test(
+        LogisticRegression(), X, y, groups=patient, metric="brier", cv=2, n_repeats=2, n_permutations=9, random_state=7
+    )
+    seed = int(np.random.RandomState(7).randint(np.iinfo(np.int32).max, size=(10, 2))[0, 0])
+    table = cross_validated_predictions(
+        LogisticRegression(), X, y, groups=patient, cv=2, n_repeats=2, random_state=seed
+    )
+    scores = score_predictions(table, n_resamples=1).set_index("metric")["value"]
+    assert found.value == pytest.approx(scores["brier"], abs=1e-14)
+    assert found.p_value == (np.sum(found.permuted <= found.value) + 1) / 10 < 0.5
+
+
+class Twice(ClassifierMixin, BaseEstimator):
+    """Answers for two models: one knows the label, the other says the same of everybody."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba_each(self, X):
+        return pd.DataFrame({"knows": np.asarray(X)[:, 0], "constant": 0.5})
+
+
+def test_one_of_several_answers_is_tested():
+    y = np.arange(24) % 2
+    X = y[:, None].astype(float)
+    with pytest.raises(RequestError, match="answers for knows, constant; name one"):
+        permutation_test(Twice(), X, y, n_permutations=1, cv=2)
+    options = {"n_permutations": 9, "cv": 2, "random_state": 0}
+    assert permutation_test(Twice(), X, y, answer="knows", **options)[:2] == (1, 0.1)
+    assert permutation_test(Twice(), X, y, answer="constant", **options)[:2] == (0.5, 1)
+
+
+def test_processes_change_no_bit_and_the_seed_does():
+    X, y = make_classification(30, random_state=0)
+    one, two, other = (
+        permutation_test(LogisticRegression(), X, y, n_permutations=3, cv=2, random_state=seed, n_jobs=n_jobs)
+        for seed, n_jobs in ((0, 1), (0, 2), (1, 1))
+    )
+    assert one.value == two.value
+    np.testing.assert_array_equal(one.permuted, two.permuted)
+    assert not np.array_equal(one.permuted, other.permuted)
