@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtr, ndtri, stdtr
 from scipy.stats import rankdata
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
@@ -205,3 +206,23 @@ def auc_interval(
     else:
         low, high = np.clip(area + z * np.sqrt(variance) * np.array([-1, 1]), 0, 1)
     return AUCInterval(area, float(low), float(high), variance, method)
+
+
+def standardized(difference: float, variance: float) -> float:
+    """Return a difference in standard errors; without variance 0, or infinite unless the difference is 0."""
+    if variance <= 0:  # no row is ranked differently, or each class is split without an overlap
+        return 0.0 if difference == 0 else float(np.copysign(np.inf, difference))
+    return float(difference / np.sqrt(variance))
+
+
+def _newcombe_low(area: float, n_positive: int, n_negative: int, z: float) -> float:
+    """Return the AUC below ``area`` that lies z standard errors, its own, from it."""
+    if area == 0:
+        return 0.0
+
+    def excess(true: float) -> float:
+        n = (n_positive + n_negative) / 2 - 1
+        spread = 1 + n * ((1 - true) / (2 - true) + true / (1 + true))
+        return (area - true) ** 2 - z**2 * true * (1 - true) * spread / (n_positive * n_negative)
+
+    return brentq(excess, 0, np.nextafter(area, 0), xtol=1e-15)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
 
-__all__ = ["write_report"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["write_report", "write_selection_report"]
 
 
 def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
@@ -43,14 +48,48 @@ def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
         from radiofuse.report.contents import read_contents
         from radiofuse.report.page import render_page
     except ModuleNotFoundError as missing:
-        raise RequestError(
-            f"The report needs the package {missing.name}; install the extra: pip install 'radiofuse[report]'."
-        ) from missing
+        raise _lacking(missing) from missing
     bundle = Path(bundle)
     target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
     _refuse_inside(bundle, target)
     _replace(target, render_page(read_contents(bundle)))
     return target
+
+
+def write_selection_report(tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any], path: str | Path) -> Path:
+    """Write the report of a selection: one HTML file that needs no network and no script.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        selection, cv_curve, path, predictions, performance, correlation, as ``python -m radiofuse.select`` writes them.
+    record : mapping
+        As in ``selection.json``.
+    path : str or Path
+        Where to write.
+
+    Returns
+    -------
+    Path
+        The file written. Equal tables give equal bytes.
+
+    Raises
+    ------
+    RequestError
+        If the extra ``report`` is not installed, or the file cannot be written.
+    """
+    try:
+        from radiofuse.report.selection_page import SelectionContents, render_selection
+    except ModuleNotFoundError as missing:
+        raise _lacking(missing) from missing
+    _replace(Path(path), render_selection(SelectionContents(**tables, record=record)))
+    return Path(path)
+
+
+def _lacking(missing: ModuleNotFoundError) -> RequestError:
+    return RequestError(
+        f"The report needs the package {missing.name}; install the extra: pip install 'radiofuse[report]'."
+    )
 
 
 def _refuse_inside(bundle: Path, target: Path) -> None:

@@ -27,7 +27,10 @@ TABLES = {
         ("repeat", "fold", "label", "probability"),
     ),
     "scores.csv": (("model", "metric"), ("value", "low", "high", "n_samples", "n_patients")),
-    "comparisons.csv": (("a", "b", "metric", "test"), ("difference", "low", "high", "p_value", "n_patients")),
+    "comparisons.csv": (
+        ("a", "b", "metric", "test"),
+        ("difference", "low", "high", "p_value", "adjusted_p_value", "n_patients"),
+    ),
     "selected_features.csv": (
         ("modality", "feature", "in_final_model"),
         ("frequency", "importance", "mean_coefficient"),

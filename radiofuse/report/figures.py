@@ -64,7 +64,7 @@ def _as_data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
+def drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
     """Let a function draw in our style and return the figure as a ``data:`` address."""
 
     @wraps(draw)
@@ -75,7 +75,7 @@ def _drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
     return drawn
 
 
-@_drawn
+@drawn
 def draw_auc(scores: pd.DataFrame, primary: str) -> Figure:
     """Draw a dot with its interval for every model, under the heading of its kind.
 
@@ -118,7 +118,7 @@ def _draw_interval(axes: Axes, place: int, row: tuple, style: dict, *, bold: boo
     axes.plot([row.value], [place], linestyle="none", markersize=9 if bold else 7, **marker)
 
 
-def _entitle(axes: Axes, title: str) -> None:
+def entitle(axes: Axes, title: str) -> None:
     axes.set_title(shortened(title, FEATURE_CHARACTERS), loc="left", fontsize=FONT_PT, fontweight="bold")
 
 
@@ -131,7 +131,7 @@ def _name_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
         text.set_fontweight("bold" if name == bold else "normal")
 
 
-@_drawn
+@drawn
 def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.DataFrame]) -> Figure:
     """Draw ROC curves, the primary model's solid and heavy with its band, each other with its own dash and marker.
 
@@ -156,7 +156,7 @@ def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.Dat
         )
     heavy = {"color": PRIMARY, "linewidth": 3, "label": shortened(primary_label, LEGEND_CHARACTERS)}
     axes.plot(primary.false_positive_rate, primary.true_positive_rate, **heavy)
-    _frame_unit_square(axes, "1 − specificity", "Sensitivity")
+    frame_unit_square(axes, "1 − specificity", "Sensitivity")
     figure.legend(loc="outside lower center", ncols=n_columns, handlelength=3.4, columnspacing=1.2)
     return figure
 
@@ -173,14 +173,14 @@ def _curve_style(place: int, n_curves: int) -> dict:
     }
 
 
-def _frame_unit_square(axes: Axes, x: str, y: str) -> None:
+def frame_unit_square(axes: Axes, x: str, y: str) -> None:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
     ticks = np.linspace(0, 1, 6)
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
 
 
-@_drawn
+@drawn
 def draw_calibration(points: pd.DataFrame) -> Figure:
     """Draw observed against predicted shares.
 
@@ -198,11 +198,11 @@ def draw_calibration(points: pd.DataFrame) -> Figure:
     for x, y, n in zip(predicted, observed, points["n"], strict=True):
         away = (8, -13) if y > 0.1 else (6, 6)  # points, clear of marker and axis
         axes.annotate(number(n, 0), (x, y), away, textcoords="offset points", fontsize=SMALL_PT)
-    _frame_unit_square(axes, "Predicted probability", "Observed share")
+    frame_unit_square(axes, "Predicted probability", "Observed share")
     return figure
 
 
-@_drawn
+@drawn
 def draw_frequencies(modality: str, features: pd.DataFrame) -> Figure:
     """Draw one bar per feature, its name above it.
 
@@ -215,7 +215,7 @@ def draw_frequencies(modality: str, features: pd.DataFrame) -> Figure:
     """
     figure = Figure(figsize=(WIDTH_IN, 1.0 + 0.44 * len(features)))
     axes = figure.add_subplot()
-    _entitle(axes, modality)
+    entitle(axes, modality)
     for place, row in enumerate(features.itertuples()):
         final = {"facecolor": PRIMARY} if row.in_final_model else {"facecolor": "white", "hatch": "////"}
         axes.barh(place, row.frequency, height=0.34, edgecolor=PRIMARY, linewidth=0.8, **final)
@@ -228,7 +228,7 @@ def draw_frequencies(modality: str, features: pd.DataFrame) -> Figure:
     return figure
 
 
-@_drawn
+@drawn
 def draw_weights(fusion: str, weights: pd.DataFrame) -> Figure:
     """Draw one fusion's weights: the final model's, and mean and interval over the outer folds.
 
@@ -241,7 +241,7 @@ def draw_weights(fusion: str, weights: pd.DataFrame) -> Figure:
     """
     figure = Figure(figsize=(WIDTH_IN, 1.6 + 0.36 * len(weights)))
     axes = figure.add_subplot()
-    _entitle(axes, fusion)
+    entitle(axes, fusion)
     axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
     places = np.arange(len(weights))
     axes.hlines(places, weights["low"], weights["high"], color=OTHER, linewidth=4, label="middle 95% of folds")

@@ -15,23 +15,31 @@ from radiofuse.report.wording import MISSING, counted, listed
 
 def render_page(contents: Contents) -> str:
     """Return the whole report as HTML; every value from the bundle is escaped."""
+    return (
+        html_environment()
+        .get_template("page.html")
+        .render(
+            about=contents.about,
+            protocol=contents.protocol,
+            recipe=contents.recipe,
+            missing=MISSING,
+            **_words(contents),
+            **_results(contents),
+            **_features_and_weights(contents),
+            **_how_it_was_made(contents),
+        )
+    )
+
+
+def html_environment() -> Environment:
+    """Return the templates of this folder; what is put into them is escaped."""
     # autoescape=True, not select_autoescape(): choosing by file name leaves some templates raw
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
-        about=contents.about,
-        protocol=contents.protocol,
-        recipe=contents.recipe,
-        missing=MISSING,
-        **_words(contents),
-        **_results(contents),
-        **_features_and_weights(contents),
-        **_how_it_was_made(contents),
     )
 
 

@@ -113,12 +113,12 @@ def _comparisons_table(contents: Contents, models: Sequence[str], where: str) ->
     rows = {row.b: _comparison_row(row) for row in contents.comparisons.itertuples()}
     groups = _grouped(contents, {model: [rows[model]] for model in models if model in rows})
     caption = f"AUC of {contents.primary} minus that of each other model{where}"
-    return Table(caption, ("Model", "Difference", "p", "Patients", "Test"), groups, n_numbers=3)
+    return Table(caption, ("Model", "Difference", "p", "p, Holm", "Patients", "Test"), groups, n_numbers=4)
 
 
 def _comparison_row(row: Any) -> Row:
     difference = estimate(row.difference, row.low, row.high)
-    return row.b, difference, p_value(row.p_value), count(row.n_patients), row.test
+    return row.b, difference, p_value(row.p_value), p_value(row.adjusted_p_value), count(row.n_patients), row.test
 
 
 def published_tables(contents: Contents) -> list[Table]:
@@ -216,15 +216,15 @@ def failures_table(contents: Contents) -> Table:
 def settings_table(contents: Contents) -> Table:
     """What the features were computed with."""
     settings = {**contents.about["settings"], "features per modality": contents.about["n_features"]}
-    return _name_value_table("Settings of the features", settings)
+    return name_value_table("Settings of the features", settings)
 
 
 def versions_table(contents: Contents) -> Table:
     """Python, platform and package versions of the run."""
-    return _name_value_table("Software of the run", contents.environment)
+    return name_value_table("Software of the run", contents.environment)
 
 
-def _name_value_table(caption: str, values: Mapping[str, Any]) -> Table:
+def name_value_table(caption: str, values: Mapping[str, Any]) -> Table:
     return Table(caption, ("Name", "Value"), (("", tuple(_flattened(values))),))
 
 

@@ -69,7 +69,9 @@ def select(
     full_path: Annotated[bool, typer.Option("--full-path", help="LASSO: run the path to its end.")] = False,
     inner: Annotated[int, typer.Option(min=2, help="Folds that choose the LASSO penalty.")] = 10,
     folds: Annotated[int, typer.Option(min=2, help="Outer folds, of whole patients.")] = 5,
-    repeats: Annotated[int, typer.Option(min=1, help="How often the outer folds are dealt.")] = 10,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="How often the outer folds are dealt: 10, without nesting once.")
+    ] = None,
     nested: Annotated[bool, typer.Option(help="Select again in every outer fold.")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the answer does not depend on it.")] = 1,

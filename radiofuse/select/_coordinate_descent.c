@@ -6,11 +6,13 @@
    intercept. A column of infinite scale stays out. Several problems share the columns: each has its own weights (0
    where a fold holds a row out), scales and coefficients, so no fold copies the table.
 
-   The quadratic is solved by turns: a sweep of coordinate descent finds which coefficients are not zero and their
-   signs, then one linear system gives their values. A step too long for the loss is shortened by the factor that
-   self-concordance guarantees to descend (F. Bach, "Self-concordant analysis for logistic regression", Electronic
-   Journal of Statistics 4 (2010) 384-414), so the loss itself is never evaluated. Columns are screened by the
-   sequential strong rule (R. Tibshirani et al., JRSS B 74 (2012) 245-266) and all checked in the end. */
+   The quadratic is solved by turns: coordinate descent finds which coefficients are not zero and their signs, then one
+   linear system gives their values, or leads the first of them to zero. Where columns depend on each other, a flat
+   direction is followed until one leaves. The Hessian serves on while the linear predictors hardly move. A step too
+   long for the loss is shortened by the factor that self-concordance guarantees to descend (F. Bach, "Self-concordant
+   analysis for logistic regression", Electronic Journal of Statistics 4 (2010) 384-414), so the loss itself is never
+   evaluated. Columns are screened by the sequential strong rule (R. Tibshirani et al., "Strong rules for discarding
+   predictors in lasso-type problems", JRSS B 74 (2012) 245-266) and all checked in the end. */
 #include "../_arrays.h"
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +20,7 @@
 enum { LANES = 8, MOST_STEPS = 500, MOST_ROUNDS = 200, MOST_STALLED = 20, ADDED_AT_ONCE = 64 };
 enum screening { DISCARDED, SCREENED, EXCLUDED };
 enum family { GAUSSIAN, BINOMIAL, MULTINOMIAL };
-static const double DEPENDENT = 1e-10; /* share of a diagonal left after elimination, below which a value is held */
+static const double DEPENDENT = 1e-10; /* share of a diagonal left by elimination up to which nothing is left */
 static const double LONGEST = 1.0;     /* change of a linear predictor up to which the full step descends */
 static const double FORGIVEN = 0.03;   /* change of a linear predictor up to which the Hessian serves on */
 
@@ -46,10 +48,7 @@ static inline double dot(const double *RESTRICT a, const double *RESTRICT b, Py_
     for (Py_ssize_t i = 0; i < n; i += LANES)
         for (int k = 0; k < LANES; k++)
             sums[k] += a[i + k] * b[i + k];
-    for (int half = LANES / 2; half; half /= 2)
-        for (int k = 0; k < half; k++)
-            sums[k] += sums[k + half];
-    return sums[0];
+    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
 static inline void add_multiple(double *RESTRICT to, double factor, const double *RESTRICT from, Py_ssize_t n)
@@ -385,9 +384,10 @@ static double longest_change(const Problem *z)
         if (z->weights[i] == 0)
             continue;
         double least = z->family == BINOMIAL ? 0 : INFINITY, most = z->family == BINOMIAL ? 0 : -INFINITY;
-        for (const double *change = z->curved + i; change < z->curved + z->n_predictors * z->n_rows; change += z->n_rows) {
-            least = *change < least ? *change : least;
-            most = *change > most ? *change : most;
+        for (Py_ssize_t k = 0; k < z->n_predictors; k++) {
+            const double change = z->curved[k * z->n_rows + i];
+            least = change < least ? change : least;
+            most = change > most ? change : most;
         }
         longest = most - least > longest ? most - least : longest;
     }
@@ -503,7 +503,8 @@ static int shapes_fit(const Py_buffer *views)
     const Py_ssize_t *coef = views[COEF].shape, *gradient = views[GRADIENT].shape, *linear = views[LINEAR].shape;
     if (n_columns > 0 && n_rows % LANES == 0 && n_predictors > 0 && views[TARGETS].shape[1] == n_rows &&
         views[WEIGHTS].shape[1] == n_rows && views[SCALES].shape[0] == n_problems &&
-        views[SCALES].shape[1] == n_columns && views[TOLERANCES].shape[0] == n_problems && views[ACTIVE].shape[0] == n_problems && coef[0] == n_problems &&
+        views[SCALES].shape[1] == n_columns && views[TOLERANCES].shape[0] == n_problems &&
+        views[ACTIVE].shape[0] == n_problems && coef[0] == n_problems &&
         coef[1] == n_predictors && coef[2] == n_columns && gradient[0] == n_problems && gradient[1] == n_predictors &&
         gradient[2] == n_columns && linear[0] == n_problems && linear[1] == n_predictors && linear[2] == n_rows &&
         views[LEFT].shape[0] == n_problems)
@@ -536,8 +537,8 @@ static int minimize_each(const Py_buffer *views, Problem *z)
 }
 
 /* minimize_penalized(columns (p, n), targets (k, n), weights (f, n), scales (f, p), tolerances (f,), active (f,),
-   coef (f, k, p), gradient (f, k, p), linear (f, k, n), left (f,), family, alpha, previous_alpha, l1_ratio): fit the active
-   ones of f problems, starting from coef and from the gradient that belongs to the previous alpha. */
+   coef (f, k, p), gradient (f, k, p), linear (f, k, n), left (f,), family, alpha, previous_alpha, l1_ratio): fit the
+   active ones of f problems, starting from coef and from the gradient that belongs to the previous alpha. */
 static PyObject *minimize_penalized(PyObject *module, PyObject *arguments)
 {
     PyObject *objects[N_ARRAYS];

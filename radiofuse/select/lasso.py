@@ -17,10 +17,11 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.select.binary import binary_target_tags
-from radiofuse.select.lasso_path import lasso_path_cv, weighted_center_and_scale
+from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
 from radiofuse.select.penalized_glm import FAMILIES, penalized_path_cv
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.standardize import center_and_scale
 
 
 def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state) -> np.ndarray:
@@ -207,7 +208,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
             groups = np.asarray(groups)
             check_consistent_length(X, groups)
         weights = self._row_weights(y)
-        self.mean_, scale = weighted_center_and_scale(X, weights / weights.sum())
+        self.mean_, scale = center_and_scale(X, weights / weights.sum())
         self.scale_ = np.where(np.isinf(scale), 1.0, scale)
         self.inner_folds_ = stratified_folds(codes, groups, self.cv, check_random_state(self.random_state))
         self.n_folds_ = int(self.inner_folds_.max()) + 1

@@ -7,7 +7,7 @@ import numpy as np
 from radiofuse.errors import CohortError
 from radiofuse.select import _lasso_path
 from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
-from radiofuse.select.standardize import CONSTANT
+from radiofuse.select.standardize import CONSTANT, center_and_scale
 
 
 def lasso_path_cv(
@@ -94,31 +94,11 @@ def lasso_path_cv(
     return paths.fit(grid[run], mean[run], se[run], coefs[run], stopped_early=k + 1 < len(grid))
 
 
-def weighted_center_and_scale(X: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each column's weighted mean and standard deviation; infinity as the scale of a constant column.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Finite.
-    weights : ndarray of shape (n_samples,)
-        Not negative, of sum 1; all equal they give what `center_and_scale` gives.
-
-    Examples
-    --------
-    >>> weighted_center_and_scale(np.array([[0.0, 0.1], [4.0, 0.1]]), np.array([0.75, 0.25]))
-    (array([1. , 0.1]), array([1.73205081,        inf]))
-    """
-    mean = weights @ X
-    scale = np.sqrt(weights @ (X - mean) ** 2)
-    return mean, np.where(scale <= CONSTANT * np.abs(mean), np.inf, scale)
-
-
 class _Paths:
     """The path on all rows and one per fold, which all stand at the same penalty."""
 
     def __init__(self, X, y, folds, weights):
-        mean, scale = weighted_center_and_scale(X, weights)
+        mean, scale = center_and_scale(X, weights)
         table = np.subtract(X, mean, order="C")
         table /= scale
         self._gradient = np.empty(X.shape[1])

@@ -14,8 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.select._coordinate_descent import minimize_penalized
-from radiofuse.select.lasso_path import weighted_center_and_scale
-from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum
+from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
+from radiofuse.select.standardize import center_and_scale
 
 FAMILIES = ("gaussian", "binomial", "multinomial")  # in the order in which the kernel counts them
 LANES = 8  # the kernel takes rows by eight
@@ -116,8 +116,8 @@ def _check_request(family: str, l1_ratio: float, alphas: np.ndarray | None) -> N
         raise RequestError(f"family: expected one of {', '.join(FAMILIES)}, got {family!r}; name one of them.")
     if not 0 < l1_ratio <= 1:
         raise RequestError(f"l1_ratio: expected above 0 and at most 1, got {l1_ratio}; 1 is the LASSO.")
-    if alphas is not None and not (len(alphas) and np.all(np.diff(alphas) < 0) and alphas[-1] > 0):
-        raise RequestError(f"alphas: expected positive numbers that fall, got {alphas}; sort them, the largest first.")
+    if alphas is not None:
+        require_falling(alphas)
 
 
 def _targets(y: np.ndarray, family: str) -> np.ndarray:
@@ -271,11 +271,11 @@ def _link(means: np.ndarray, family: str) -> np.ndarray:
 def _standardized_columns(X: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return one row of ones and one per column of X, standardized over all rows, and the scale of each in each fit."""
     columns, scales = np.ones((X.shape[1] + 1, X.shape[0])), np.zeros((len(shares), X.shape[1] + 1))
-    mean, scale = weighted_center_and_scale(X, shares[0])
+    mean, scale = center_and_scale(X, shares[0])
     columns[1:] = ((X - mean) / scale).T
     scales[0, 1:] = np.where(np.isinf(scale), np.inf, 1.0)
     for own, share in zip(scales[1:], shares[1:], strict=True):
-        own[1:] = weighted_center_and_scale(X, share)[1] / np.where(np.isinf(scale), 1.0, scale)
+        own[1:] = center_and_scale(X, share)[1] / np.where(np.isinf(scale), 1.0, scale)
     return columns, scales
 
 

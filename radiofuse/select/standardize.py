@@ -7,16 +7,24 @@ import numpy as np
 CONSTANT = 1e-13  # spread relative to the mean below which nothing but rounding is left (as in scipy.stats.pearsonr)
 
 
-def center_and_scale(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def center_and_scale(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return each column's mean and standard deviation (1/n); infinity as the scale of a constant column.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Finite.
+    weights : ndarray of shape (n_samples,), optional
+        Not negative, of sum 1.
 
     Examples
     --------
     >>> center_and_scale(np.array([[1.0, 0.1], [3.0, 0.1]]))
     (array([2. , 0.1]), array([ 1., inf]))
     """
-    mean = X.mean(axis=0)
-    scale = np.sqrt(((X - mean) ** 2).mean(axis=0))
+    mean = X.mean(axis=0) if weights is None else weights @ X
+    squares = (X - mean) ** 2
+    scale = np.sqrt(squares.mean(axis=0) if weights is None else weights @ squares)
     return mean, np.where(scale <= CONSTANT * np.abs(mean), np.inf, scale)
 
 

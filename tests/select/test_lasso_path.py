@@ -9,7 +9,7 @@ from sklearn.linear_model import lars_path
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.select import _lasso_path
-from radiofuse.select.lasso_path import lasso_path_cv, weighted_center_and_scale
+from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PATIENCE
 from radiofuse.select.standardize import center_and_scale, standardize
 
@@ -168,7 +168,7 @@ def test_only_the_ratio_of_weights_counts():
 
 def test_weighted_center_and_scale_of_equal_weights():
     X = np.column_stack([np.random.default_rng(0).normal(1e6, 1, (50, 3)), np.full(50, 0.1)])
-    for found, expected in zip(weighted_center_and_scale(X, np.full(50, 1 / 50)), center_and_scale(X), strict=True):
+    for found, expected in zip(center_and_scale(X, np.full(50, 1 / 50)), center_and_scale(X), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
