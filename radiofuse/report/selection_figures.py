@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
@@ -30,9 +31,9 @@ NAMED_PATHS = 6  # coefficients of the final fit named beside their lines
 NAME_CHARACTERS = 30
 WARM = "#b3541e"
 STAGES = (  # what became of a feature, from the first to fall to the last to stay
-    ("not selected by the test", {"marker": ".", "color": PALE, "markersize": 4}),
+    ("p too large", {"marker": ".", "color": PALE, "markersize": 4}),
     ("pruned", {"marker": "x", "color": GREY, "markersize": 4}),
-    ("left out by the LASSO", {"marker": "o", "color": OTHER, "markersize": 5, "markerfacecolor": "white"}),
+    ("dropped by LASSO", {"marker": "o", "color": OTHER, "markersize": 5, "markerfacecolor": "white"}),
     ("selected", {"marker": "D", "color": WARM, "markersize": 6}),
 )
 
@@ -150,6 +151,9 @@ def draw_curve(curve: pd.DataFrame, loss: str) -> Figure:
 def _mark_rules(axes: Axes, curve: pd.DataFrame) -> None:
     """Set a falling logarithmic axis, the counts of features on top, and a line for each rule."""
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(curve["lambda"].max() * 1.1, curve["lambda"].min() / 1.1)
     for column, name, dash in (("is_min", "min", "--"), ("is_1se", "1se", ":")):
         chosen = curve.loc[curve[column]]

@@ -24,9 +24,10 @@ from radiofuse.report.selection_figures import (
     draw_volcano,
 )
 from radiofuse.report.tables import Row, Table, name_value_table
-from radiofuse.report.wording import METRICS, MISSING, counted, estimate, number, p_value, percent
+from radiofuse.report.wording import METRICS, MISSING, counted, estimate, listed, number, p_value, percent
 
 FUSION = "fusion"
+UNNAMED = "features"  # the modality of columns that name none
 TOP_FEATURES = 25
 BARS = 15
 MAPPED = 60  # survivors in the map of correlations, the best by rank
@@ -118,11 +119,14 @@ def _lead(contents: SelectionContents) -> str:
     record = contents.record
     negative, positive = record["classes"]
     samples = max(flow["samples"] for flow in record["flow"].values())
-    selected = "; ".join(
-        f"{name}: {flow['selected']} of {counted(flow['features'], 'feature')} selected"
+    selected = [
+        f"{flow['selected']} of {counted(flow['features'], 'feature')}" + (f" of {name}" if name != UNNAMED else "")
         for name, flow in record["flow"].items()
+    ]
+    text = (
+        f"{record['label']}, {positive} against {negative}, in {counted(samples, 'sample')}: from all of them "
+        f"{listed(selected)} were selected."
     )
-    text = f"{record['label']}, {positive} against {negative}, in {counted(samples, 'sample')}. {selected}."
     if not contents.primary:
         return text
     found = record["auc_nested"][contents.primary]
@@ -199,7 +203,13 @@ def _features_table(features: pd.DataFrame, modality: str) -> Table:
         cells = (row.feature, number(row.times_selected, 0), number(row.mean_rank, 1), auc)
         rows.append((*cells, p_value(row.p), p_value(row.q_bh), coef, row.family, final))
     header = ("Feature", "Times chosen", "Mean rank", "AUC alone", "p", "Adjusted p", "Median coefficient (same sign)")
-    return Table(f"Features of {modality}", (*header, "Family", "Final"), (("", tuple(rows)),), n_numbers=6)
+    caption = f"The {len(rows)} features of {modality} that were chosen most" if modality != UNNAMED else ""
+    return Table(
+        caption or f"The {len(rows)} features that were chosen most",
+        (*header, "Family", "Final"),
+        (("", tuple(rows)),),
+        n_numbers=6,
+    )
 
 
 def _performance_table(contents: SelectionContents) -> Table:
@@ -227,7 +237,7 @@ def _modality(contents: SelectionContents, name: str) -> dict[str, Any]:
         _correlation_picture(contents, name),
     ]
     return {
-        "name": name,
+        "name": "Features" if name == UNNAMED else f"Features of {name}",
         "flow": _flow_sentence(contents.record["flow"][name]),
         "stability": _stability_sentence(contents.record, name),
         "table": _features_table(shown, name),
