@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "apply a bundle to new patients",
     "extract": "radiomic features of a cohort's images, into the feature store",
     "select": "which features of a table carry the label, and how stably",
+    "selftest": "what a chain of selectors finds in pure noise of your table's shape",
     "report": "write a bundle's HTML report again",
     "store": "list, verify, clean or export a feature store",
     "datasets": "generate the synthetic phantom cohort",

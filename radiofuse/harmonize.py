@@ -47,12 +47,11 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     covariates : list of str, optional
         Columns of ``X`` (numbers) whose effect must survive, such as age; not among the columns returned.
         None takes them from the argument ``covariates`` of ``fit`` and ``transform``.
-    unseen : {"error", "pass", "estimate"}, default="error"
+    unseen : {"error", "pass", "reference"}, default="error"
         What becomes of a site that was not in the training rows (or of a feature that had no value at a
         site). "error" refuses. "pass" leaves the rows as they are, as if they came from the reference or
-        had no shift from the grand mean. "estimate" learns shift and scale of that site from the rows
-        handed to ``transform``, on the scale of the training rows; a row's result then depends on the
-        rows beside it.
+        had no shift from the grand mean. "reference" brings them to the reference, with shift and scale
+        learnt from the rows handed to ``transform``; a row's result then depends on the rows beside it.
     reference : str or int, optional
         Site to whose mean and variance the others are brought; its rows stay as they are. None means
         the pooled mean and variance.
@@ -99,7 +98,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "empirical_bayes": ["boolean"],
         "mean_only": ["boolean"],
         "covariates": [list, tuple, None],
-        "unseen": [StrOptions({"error", "pass", "estimate"})],
+        "unseen": [StrOptions({"error", "pass", "reference"})],
         "reference": "no_validation",
     }
 
@@ -181,7 +180,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If site or covariates are missing, or were not there in ``fit``.
         CohortError
             If a site was not in the training rows and ``unseen="error"``, or has too few rows for
-            ``unseen="estimate"``.
+            ``unseen="reference"``.
         """
         check_is_fitted(self)
         X, site, covariates = self._read(X, site, covariates, reset=False)
@@ -374,7 +373,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         what = "was not among the training rows" if is_new else "had no value of some features in the training rows"
         return (
             f"Site {site!r} (rows {shown}) {what}, whose sites are {self.sites_.tolist()}. Pass unseen='pass' to leave "
-            "its rows as they are, or unseen='estimate' to learn the site from the rows at hand."
+            "its rows as they are, or unseen='reference' to learn the site from the rows at hand."
         )
 
 

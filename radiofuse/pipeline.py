@@ -147,7 +147,9 @@ def _set_options(chain: Pipeline, step: str, options: Mapping[str, Any]) -> None
     if options and hasattr(part, "_parameter_constraints"):
         _check_values(part)
     if options.get("on_empty") == "intercept":
-        raise RequestError(f'Step {step!r}: on_empty = "intercept" may leave the classifier no feature; choose "strongest".')
+        raise RequestError(
+            f'Step {step!r}: on_empty = "intercept" may leave the classifier no feature; choose "strongest".'
+        )
 
 
 def _check_values(part: BaseEstimator) -> None:

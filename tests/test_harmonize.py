@@ -18,7 +18,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.harmonize import ComBat
 
 
-@parametrize_with_checks([ComBat(), ComBat(parametric=False, unseen="estimate"), ComBat(mean_only=True)])
+@parametrize_with_checks([ComBat(), ComBat(parametric=False, unseen="reference"), ComBat(mean_only=True)])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
@@ -262,7 +262,7 @@ def test_an_unseen_site_is_refused_or_left_as_it_is():
 def test_an_unseen_site_can_be_learned_from_its_own_rows():
     X, site, _ = scans(np.random.default_rng(0), (30, 30, 30, 40))
     seen = site != "west"
-    model = ComBat(unseen="estimate", empirical_bayes=False).fit(X[seen], site=site[seen])
+    model = ComBat(unseen="reference", empirical_bayes=False).fit(X[seen], site=site[seen])
     found = model.transform(X[~seen], site=site[~seen])
     np.testing.assert_allclose(found.mean(axis=0), model.grand_mean_, atol=1e-12)
     np.testing.assert_allclose(found.var(axis=0, ddof=1), model.pooled_variance_, rtol=1e-12)
@@ -273,7 +273,7 @@ def test_an_unseen_site_can_be_learned_from_its_own_rows():
 def test_a_single_site_is_the_reference_of_those_to_come():
     X, site, _ = scans(np.random.default_rng(0), (40, 40))
     north = site == "north"
-    model = ComBat(unseen="estimate").fit(X[north], site=site[north])
+    model = ComBat(unseen="reference").fit(X[north], site=site[north])
     found = model.transform(X, site=site)
     np.testing.assert_array_equal(found[north], X[north])
     np.testing.assert_allclose(found, plain_combat(X, site, reference="north"), atol=1e-10)

@@ -51,7 +51,7 @@ def draw_volcano(selection: pd.DataFrame, alpha: float) -> Figure:
     """
     figure = Figure(figsize=(WIDTH_IN, 4.6))
     axes = figure.add_subplot()
-    axes.axhline(-np.log10(alpha), color=GREY, linestyle=":", linewidth=1.2)
+    axes.axhline(-np.log10(max(alpha, SMALLEST_P)), color=GREY, linestyle=":", linewidth=1.2)
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
     height = -np.log10(np.clip(selection["p"].to_numpy(float), SMALLEST_P, 1))
     stage = reached_stage(selection)

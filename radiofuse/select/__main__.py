@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from radiofuse import _cli
+from radiofuse.errors import RequestError
 from radiofuse.survey.request import CORRECTIONS, SurveyRequest
+
+if TYPE_CHECKING:
+    from radiofuse.survey.tables import SurveyTables
 
 WHY_NO_TABLE = (
     "No reduced table is written: its columns would have been chosen with the labels of all samples, so a model "
@@ -24,6 +28,7 @@ Test = StrEnum("Test", ["asymptotic", "exact", "auto"])
 Order = StrEnum("Order", ["effect", "first", "random", "caret"])
 Family = StrEnum("Family", ["gaussian", "binomial", "multinomial"])
 Rule = StrEnum("Rule", {"min": "min", "one_se": "1se"})
+Unseen = StrEnum("Unseen", ["error", "pass", "reference"])
 Format = StrEnum("Format", ["table", "csv", "json"])
 
 
@@ -56,6 +61,10 @@ def select(
     covariates: Annotated[
         list[str] | None, typer.Option(help="A column never pruned, which joins the selected ones in the model.")
     ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Column with the site: ComBat, fitted in the training rows, evens sites out.")
+    ] = None,
+    unseen_site: Annotated[Unseen, typer.Option(help="Test rows of a site without training rows.")] = Unseen.error,
     steps: Annotated[str, typer.Option(help="Selectors, in this order.")] = "mannwhitney,correlation,lasso",
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Test: keep p below this.")] = 0.05,
     adjust: Annotated[Adjust, typer.Option(help="Test: correct p for the number of features.")] = Adjust.none,
@@ -75,7 +84,8 @@ def select(
     nested: Annotated[bool, typer.Option(help="Select again in every outer fold.")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the answer does not depend on it.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder for all tables and selection.json.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for all tables, selection.json and report.html.")] = None,
+    report: Annotated[bool, typer.Option(help="Write report.html beside the tables.")] = True,
     output_format: Annotated[Format, typer.Option("--format", help="What is printed.")] = Format.table,
 ) -> None:
     run_request(as_request(**locals()))
@@ -92,9 +102,16 @@ def run_request(request: SurveyRequest) -> None:
     from radiofuse.survey.printing import describe
     from radiofuse.survey.run import read_table, survey_table
 
-    tables = survey_table(read_table(request), request)
+    table = read_table(request)
+    try:
+        tables = survey_table(table, request)
+    except KeyboardInterrupt:
+        _cli.say("Interrupted before the selections on all samples were finished: nothing is written.")
+        raise typer.Exit(_cli.INTERRUPTED) from None
     if request.out is not None:
         tables.write(request.out)
+        if request.report:
+            _write_report(tables, request.out / "report.html")
     print(describe(tables, request.output_format))
     for sentence in tables.record["cautions"]:
         _cli.say(f"Warning: {sentence}")
@@ -107,6 +124,16 @@ def run_request(request: SurveyRequest) -> None:
     if not tables.selection["selected"].any():
         _cli.say("Nothing was selected from all samples: at these settings there is no signal to report.")
         raise typer.Exit(_cli.NOTHING_SELECTED)
+
+
+def _write_report(tables: SurveyTables, path: Path) -> None:
+    from radiofuse.report import write_selection_report
+
+    shown = ("selection", "cv_curve", "path", "predictions", "performance", "correlation")
+    try:
+        write_selection_report({name: getattr(tables, name) for name in shown}, tables.record, path)
+    except RequestError as error:  # the tables are there and whole
+        _cli.say(f"Warning: {error} The tables are written.")
 
 
 if __name__ == "__main__":

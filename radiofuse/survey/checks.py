@@ -1,0 +1,239 @@
+"""What of a raw table can be used: checked once, every problem listed together, whatever is left out told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from radiofuse import columns
+from radiofuse.cohort import PATIENT, SAMPLE, SITE
+from radiofuse.errors import CohortError
+from radiofuse.survey.feature_columns import feature_columns, note
+from radiofuse.survey.files import did_you_mean
+from radiofuse.survey.reading import RawTable
+from radiofuse.survey.request import SurveyRequest
+from radiofuse.survey.wording import SHOWN, count, some
+
+FUSION = "fusion"  # the model that joins the modalities
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features and labels of the samples whose label is known, by sample id.
+
+    Attributes
+    ----------
+    features : DataFrame
+        Index sample_id, columns ``<modality>__<feature>``, float64; NaN where a cell was empty.
+    y : ndarray of int, shape (n_samples,)
+        1 for the positive class.
+    patients : ndarray of str, shape (n_samples,)
+    covariates : DataFrame
+        Index sample_id, float64; no columns where none were asked for.
+    sites : ndarray of str, shape (n_samples,), or None
+    label : str
+        The label's column.
+    classes : tuple of str
+        The label's two values; the second is the positive one.
+    notes : tuple of str
+        What was left out, each a sentence.
+    inputs : dict
+        SHA-256 of each file it was read from, by path.
+    """
+
+    features: pd.DataFrame
+    y: np.ndarray
+    patients: np.ndarray
+    covariates: pd.DataFrame
+    sites: np.ndarray | None
+    label: str
+    classes: tuple[str, str]
+    notes: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def modalities(self) -> list[str]:
+        """The names before ``__``, in order of first appearance."""
+        return list(columns.by_modality(self.features.columns))
+
+    def modality(self, name: str) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return the features of the samples in which a modality is present, and the positions of these samples.
+
+        The features are named without the modality.
+        """
+        block = self.features[columns.by_modality(self.features.columns)[name]]
+        present = np.flatnonzero(block.notna().any(axis=1).to_numpy())
+        names = [columns.split(column)[1] for column in block.columns]
+        return block.iloc[present].set_axis(names, axis=1), present
+
+
+def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
+    """Return the usable part of a table, in the order of the sample ids.
+
+    Raises
+    ------
+    CohortError
+        If it cannot be used; lists every problem.
+    """
+    problems: list[str] = []
+    notes = list(raw.notes)
+    rows = raw.rows
+    samples, patients = _ids(rows, problems)
+    y, classes = _binary_label(rows[raw.label], raw.positive, problems, notes)
+    covariates = _covariates(rows, request.covariates, samples, problems)
+    features = _numeric(feature_columns(rows, raw.label, request, notes), samples, problems)
+    known = np.flatnonzero(~np.isnan(y))
+    order = known[np.argsort(samples[known], kind="stable")]
+    index = pd.Index(samples, name=SAMPLE)
+    features = _without_empty(features.set_axis(index).iloc[order], notes)
+    if not len(features.columns) and not problems:
+        problems.append("No feature column is left.")
+    problems += _name_clashes(features, covariates)
+    sites = rows[SITE].astype(str).to_numpy(str)[order] if SITE in rows else None
+    if request.site is not None and rows[SITE].iloc[order].isna().any():
+        problems.append(
+            f"{count(rows[SITE].iloc[order].isna().sum(), 'sample')} without {request.site}; give every one."
+        )
+    covariates = covariates.set_axis(index).iloc[order]
+    table = FeatureTable(
+        features,
+        y[order].astype(int),
+        patients[order],
+        covariates,
+        sites,
+        raw.label,
+        classes,
+        tuple(notes),
+        raw.inputs,
+    )
+    if PATIENT in rows:
+        problems += _patient_problems(table)
+    if not problems:
+        problems += _class_problems(table, request.folds)
+    if problems:
+        raise CohortError(raw.source, problems)
+    return table
+
+
+def _ids(rows: pd.DataFrame, problems: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return sample and patient ids as text; without ``sample_id`` the rows are numbered."""
+    width = len(str(len(rows)))
+    numbers = [f"row{number:0{width}d}" for number in range(1, len(rows) + 1)]
+    samples = rows[SAMPLE].astype("str").fillna("").to_numpy(str) if SAMPLE in rows else np.array(numbers)
+    patients = rows[PATIENT].astype("str").fillna("").to_numpy(str) if PATIENT in rows else samples
+    for name, ids in ((SAMPLE, samples), (PATIENT, patients)):
+        if name in rows and (ids == "").any():
+            problems.append(f"{count((ids == '').sum(), 'row')} without {name}; give every row one.")
+    ids, counts = np.unique(samples[samples != ""], return_counts=True)
+    if (counts > 1).any():
+        problems.append(f"{(counts > 1).sum()} sample ids occur more than once: {some(ids[counts > 1])}.")
+    return samples, patients
+
+
+def _binary_label(
+    values: pd.Series, positive: str | None, problems: list[str], notes: list[str]
+) -> tuple[np.ndarray, tuple[str, str]]:
+    """Return 0, 1 or NaN (unknown) per row, and the two values as text."""
+    known = values.notna() & (values.astype(str).str.strip() != "")
+    found = sorted(values[known].unique())
+    names = [f"{value:g}" if isinstance(value, float) else str(value) for value in found]
+    if not known.all():
+        notes.append(f"{(~known).sum()} of {len(values)} samples have no {values.name} and are left out.")
+    nothing = np.where(known, 0.0, np.nan), ("", "")
+    if positive is not None and positive not in names:
+        problems.append(
+            f"No sample has {values.name} = {positive!r}; its values are {some(names)}.{did_you_mean(positive, names)}"
+        )
+        return nothing
+    if len(found) < 2 or (len(found) > 2 and positive is None):
+        set_against = f" Set one against the rest with --label {values.name}=VALUE." if len(found) > 2 else ""
+        problems.append(
+            f"Column {values.name} holds {len(found)} different values ({some(names)}); two are needed.{set_against}"
+        )
+        return nothing
+    is_positive = (values == found[names.index(positive) if positive else 1]).to_numpy()
+    rest = [name for name in names if name != (positive or names[1])]
+    if len(rest) > 1:
+        notes.append(f"{values.name} = {positive} is set against {some(rest)}.")
+    return np.where(known, is_positive.astype(float), np.nan), (" or ".join(rest), positive or names[1])
+
+
+def _covariates(rows: pd.DataFrame, names: Sequence[str], samples: np.ndarray, problems: list[str]) -> pd.DataFrame:
+    """Return the covariates as numbers; text of two values becomes 0 and 1 in alphabetical order."""
+    found = pd.DataFrame(index=rows.index)
+    for name in names:
+        if name not in rows:
+            problems.append(f"There is no column {name!r} for --covariates.{did_you_mean(name, rows.columns)}")
+            continue
+        values = rows[name]
+        kinds = sorted(values.dropna().astype(str).unique())
+        if not pd.api.types.is_numeric_dtype(values) and len(kinds) == 2:
+            values = values.astype(str).map({kinds[0]: 0.0, kinds[1]: 1.0})
+        found[name] = values
+    return _numeric(found, samples, problems)
+
+
+def _numeric(features: pd.DataFrame, samples: np.ndarray, problems: list[str]) -> pd.DataFrame:
+    """Return the columns as float64; what is no number or infinite becomes a problem and NaN."""
+    numbers, wordy = features.copy(), []
+    for name in features.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes]]:
+        numbers[name] = pd.to_numeric(features[name], errors="coerce")
+        wrong = (numbers[name].isna() & features[name].notna()).to_numpy()
+        if wrong.any():
+            example, sample = features[name][wrong].iloc[0], samples[wrong][0]
+            wordy.append(f"Column {name} is not numeric: sample {sample} has {example!r}; {_advice(features[name])}.")
+    problems += wordy[:SHOWN]
+    if len(wordy) > SHOWN:
+        problems.append(f"{len(wordy) - SHOWN} more columns are not numeric.")
+    numbers = numbers.astype(float)
+    infinite = np.isinf(numbers.to_numpy()).any(axis=0)
+    if infinite.any():
+        problems.append(f"{infinite.sum()} columns hold infinite values: {some(numbers.columns[infinite])}.")
+    return numbers
+
+
+def _advice(values: pd.Series) -> str:
+    """Return what to do about a column that is not numeric."""
+    text = values.dropna().astype(str).str.strip()
+    if text.str.fullmatch(r"[-+]?\d+,\d+").all():
+        return "write decimals with a point"
+    if text.is_unique and len(text) == len(values) and pd.to_numeric(text, errors="coerce").isna().all():
+        return "if it names the samples, say so with --id, else leave it out with --ignore"
+    return "correct it, or leave the column out with --ignore"
+
+
+def _without_empty(features: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return the features that have a value in some sample."""
+    empty = features.columns[features.isna().to_numpy().all(axis=0)]
+    note(notes, len(empty), "column", "without any value", f" {some(empty)}.")
+    return features.drop(columns=empty) if len(empty) else features
+
+
+def _name_clashes(features: pd.DataFrame, covariates: pd.DataFrame) -> list[str]:
+    blocks = columns.by_modality(features.columns)
+    taken = {columns.split(name)[1] for name in features.columns} & set(covariates.columns)
+    problems = [f"{some(sorted(taken))} is a feature and a covariate; rename one of them."] if taken else []
+    return [*problems, f"A modality is called {FUSION!r}; rename it."] if FUSION in blocks else problems
+
+
+def _patient_problems(table: FeatureTable) -> list[str]:
+    labels = pd.Series(table.y).groupby(table.patients).nunique()
+    mixed = labels.index[labels > 1]
+    return [f"{count(len(mixed), 'patient')} with rows of both classes: {some(mixed)}."] if len(mixed) else []
+
+
+def _class_problems(table: FeatureTable, n_folds: int) -> list[str]:
+    problems = []
+    for name in table.modalities:
+        _, present = table.modality(name)
+        for label, value in enumerate(table.classes):
+            n_patients = len(np.unique(table.patients[present][table.y[present] == label]))
+            if n_patients < n_folds:
+                problems.append(
+                    f"{name}: {count(n_patients, 'patient')} of class {value} with features, fewer than the {n_folds} "
+                    "folds. Ask for fewer with --folds, or add patients."
+                )
+    return problems

@@ -1,0 +1,109 @@
+"""Several files to one table: one per modality, and one with the labels, joined by id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from radiofuse import columns
+from radiofuse.cohort import PATIENT, SAMPLE, SITE
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.survey.families import feature_family
+from radiofuse.survey.files import did_you_mean, read_file, rename_ids
+from radiofuse.survey.request import SurveyRequest
+from radiofuse.survey.wording import some
+
+
+def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
+    """Return the files of ``--features`` side by side, their features named ``<modality>__<feature>``."""
+    problems: list[str] = []
+    parts = {name: _by_id(path, request, problems) for name, path in request.modality_files.items()}
+    every = pd.Index(sorted(set().union(*(part.index for part in parts.values()))))
+    common = every[[all(one in part.index for part in parts.values()) for one in every]]
+    for name, part in parts.items():
+        lacking = every.difference(part.index)
+        if len(lacking) and not request.intersect:
+            problems.append(
+                f"{request.modality_files[name]} lacks {len(lacking)} samples that another modality has: "
+                f"{some(lacking)}. Add them, or keep the samples of all files with --intersect."
+            )
+    if problems:
+        raise CohortError(" with ".join(map(str, request.modality_files.values())), problems)
+    if len(common) < len(every):
+        notes.append(f"{len(every) - len(common)} samples are not in every file and are left out (--intersect).")
+    shared: dict[str, pd.Series] = {}
+    features = [_take_features(name, part.loc[common], request, shared) for name, part in parts.items()]
+    return pd.concat([pd.DataFrame(shared, index=common), *features], axis=1).rename_axis(SAMPLE).reset_index()
+
+
+def _by_id(path: Path, request: SurveyRequest, problems: list[str]) -> pd.DataFrame:
+    rows = rename_ids(read_file(path, request), request, path)
+    if SAMPLE not in rows:
+        raise RequestError(f"{path} has no column {SAMPLE!r}; name the column that the files share with --id.")
+    ids = rows[SAMPLE].astype(str)
+    repeated = ids[ids.duplicated()].unique()
+    if len(repeated):
+        problems.append(f"{path}: {len(repeated)} sample ids occur more than once: {some(repeated)}.")
+    return rows.assign(**{SAMPLE: ids}).drop_duplicates(SAMPLE).set_index(SAMPLE)
+
+
+def _take_features(name: str, part: pd.DataFrame, request: SurveyRequest, shared: dict[str, pd.Series]) -> pd.DataFrame:
+    """Return one modality's features; what is none goes to ``shared``, from the first file that has it."""
+    label = request.label if request.label in part else request.label.rpartition("=")[0]
+    for column in (PATIENT, SITE, label, *request.covariates, *request.ignore):
+        if column in part:
+            known = shared.setdefault(column, part[column])
+            if not known.equals(part[column]):
+                raise CohortError(
+                    str(request.modality_files[name]), [f"Column {column} differs from that of another file."]
+                )
+            part = part.drop(columns=column)
+    prefix = columns.join(name, "")
+    return part.rename(columns=lambda column: column if str(column).startswith(prefix) else f"{prefix}{column}")
+
+
+def join_labels(rows: pd.DataFrame, request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
+    """Return the rows with the columns of ``--labels`` that they lack."""
+    problems: list[str] = []
+    labels = _by_id(request.labels, request, problems)
+    if SAMPLE not in rows:
+        raise RequestError(f"The features have no column {SAMPLE!r}; name the id that --labels shares with --id.")
+    if problems:
+        raise CohortError(str(request.labels), problems)
+    label = label_column(request.label, labels, str(request.labels))[0]
+    asked = [name for name in (label, PATIENT, SITE, *request.covariates) if name in labels]
+    ids = rows[SAMPLE].astype(str)
+    unused = labels.index.difference(ids)
+    if len(unused):
+        notes.append(f"{len(unused)} samples of {request.labels} have no features and are left out: {some(unused)}.")
+    found = labels[asked].reindex(ids).reset_index(drop=True)
+    return pd.concat([rows.drop(columns=asked, errors="ignore"), found], axis=1)
+
+
+def label_column(asked: str, rows: pd.DataFrame, source: str) -> tuple[str, str | None]:
+    """Return the column, and the value after "=" if the column's own name has none."""
+    if asked in rows:
+        return asked, None
+    name, equals, positive = asked.rpartition("=")
+    if equals and name in rows:
+        return name, positive
+    if _looks_transposed(rows, name if equals else asked):
+        raise CohortError(
+            source,
+            [
+                f"The table looks transposed: its first column holds names of features ({some(rows.iloc[:, 0])}). "
+                "Write one row per sample and one column per feature."
+            ],
+        )
+    known = [column for column in rows.columns if columns.split(str(column)) is None] or rows.columns
+    wanted = name if equals else asked
+    raise RequestError(f"{source} has no column {wanted!r}.{did_you_mean(wanted, known)}")
+
+
+def _looks_transposed(rows: pd.DataFrame, label: str) -> bool:
+    if rows.shape[1] < 2 or pd.api.types.is_numeric_dtype(rows.dtypes.iloc[0]):
+        return False
+    names = rows.iloc[:, 0].astype(str)
+    features = sum(feature_family(name) != "other" for name in names)
+    return label in set(names) or features > len(names) / 2

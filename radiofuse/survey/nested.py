@@ -1,0 +1,295 @@
+"""The selection on all samples, and again in every outer training fold, each asked what it is worth."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from radiofuse.errors import CohortError
+from radiofuse.evaluate import Split, patient_splits
+from radiofuse.harmonize import ComBat
+from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
+from radiofuse.select.penalized_fit import PathEdgeWarning
+from radiofuse.survey.chain import cv_curve, make_chain, number_per_feature, places_of, strength_of
+from radiofuse.survey.checks import FeatureTable
+from radiofuse.survey.model import LogisticModel, fit_logistic
+from radiofuse.survey.request import SurveyRequest
+
+CHUNKS_PER_JOB = 4  # so that a slow chunk does not hold up the end
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One modality's rows.
+
+    Attributes
+    ----------
+    modality : str
+    X, covariates : DataFrame
+        Index sample_id, the samples in which the modality is present.
+    y, patients : ndarray of shape (n_samples,)
+    sites : ndarray of str, shape (n_samples,), or None
+    splits : tuple of Split
+        Positions of these rows.
+    """
+
+    modality: str
+    X: pd.DataFrame
+    covariates: pd.DataFrame
+    y: np.ndarray
+    patients: np.ndarray
+    sites: np.ndarray | None
+    splits: tuple[Split, ...]
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The patients, where one has several samples."""
+        return self.patients if len(np.unique(self.patients)) < len(self.patients) else None
+
+    def inputs_of(self, support: np.ndarray) -> np.ndarray:
+        """Return the selected features beside the covariates, as the model takes them."""
+        return np.hstack([self.X.to_numpy()[:, support], self.covariates.to_numpy(float)])
+
+    def values_for(self, chain: SelectorChain) -> pd.DataFrame | np.ndarray:
+        """Return the features; bare where no step of the chain asks for names, which is quicker."""
+        return self.X if chain.needs_names else self.X.to_numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class FoldOutcome:
+    """What one outer fold gave; features by position.
+
+    Attributes
+    ----------
+    split : Split
+    chosen : ndarray of bool, shape (n_features,), or None
+        What the training rows selected.
+    coef, place : ndarray of shape (n_features,) or None
+        Coefficient of the standardized column, NaN where no step fitted one; and 1 for the strongest chosen
+        feature, 2 for the next.
+    inner_folds : ndarray of int or None
+        The fold in which each training row was held out to choose the penalty.
+    curve : dict of ndarray, or None
+        What `cv_curve` returns.
+    nested, optimistic : ndarray of shape (n_test,) or None
+        Probabilities of the test rows: features selected in the training rows, and in all rows.
+    warned : Counter of str
+        What was warned of while fitting.
+    """
+
+    split: Split
+    optimistic: np.ndarray
+    nested: np.ndarray | None = None
+    chosen: np.ndarray | None = None
+    coef: np.ndarray | None = None
+    place: np.ndarray | None = None
+    inner_folds: np.ndarray | None = None
+    curve: dict[str, np.ndarray] | None = None
+    warned: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, eq=False)
+class ModalitySurvey:
+    """One modality: the selection on all rows, its model, and the finished outer folds in order."""
+
+    block: Block
+    final: SelectorChain
+    model: LogisticModel
+    warned: Counter[str]
+    outcomes: tuple[FoldOutcome, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every outer fold is finished."""
+        return len(self.outcomes) == len(self.block.splits)
+
+
+def survey_selection(
+    table: FeatureTable,
+    request: SurveyRequest,
+    on_done: Callable[[int, int], None] = lambda done, total: None,
+) -> list[ModalitySurvey]:
+    """Select on all samples and in every outer training fold, modality by modality.
+
+    The answer is the same to the last bit for any number of jobs. On an interrupt the finished folds are
+    returned; before the selections on all samples are finished it is passed on.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    request : SurveyRequest
+    on_done : callable
+        Told (done, total) in numbers of selections.
+
+    Raises
+    ------
+    RequestError
+        If a step or a parameter is unknown.
+    CohortError
+        If a training fold lacks a class of some modality.
+    """
+    chain = make_chain(request)
+    splits = _deal(table, request)
+    blocks = [_block(table, name, splits) for name in table.modalities]
+    with Parallel(n_jobs=request.jobs, return_as="generator") as run:
+        total, done = sum(1 + len(block.splits) for block in blocks), 0
+        finals = []
+        whole = [_harmonized(block, np.arange(len(block.y)), request) for block in blocks]
+        for final in run(delayed(_fit_final)(chain, block, request.seed) for block in whole):
+            finals.append(final)
+            done += 1
+            on_done(done, total)
+        tasks = list(_tasks(blocks, request))
+        outcomes: list[list[FoldOutcome]] = [[] for _ in blocks]
+        try:
+            jobs = (
+                delayed(_fit_chunk)(chain, blocks[place], whole[place], chunk, finals[place][0].get_support(), request)
+                for place, chunk in tasks
+            )
+            for (place, _), found in zip(tasks, run(jobs), strict=True):
+                outcomes[place] += found
+                done += len(found)
+                on_done(done, total)
+        except KeyboardInterrupt:
+            pass  # what is finished is the answer; `ModalitySurvey.complete` says that it is not all
+    return [
+        ModalitySurvey(block, *final, tuple(found)) for block, final, found in zip(whole, finals, outcomes, strict=True)
+    ]
+
+
+def _deal(table: FeatureTable, request: SurveyRequest) -> list[Split]:
+    return patient_splits(
+        table.y, table.patients, n_splits=request.folds, n_repeats=request.n_repeats, random_state=request.seed
+    )
+
+
+def _block(table: FeatureTable, name: str, splits: Sequence[Split]) -> Block:
+    """Return a modality's rows; its folds are those of the whole table, so that modalities can be fused."""
+    X, present = table.modality(name)
+    y = table.y[present]
+    own = []
+    for split in splits:
+        tests = np.isin(present, split.test)
+        own.append(Split(split.repeat, split.fold, np.flatnonzero(~tests), np.flatnonzero(tests)))
+        if np.bincount(y[own[-1].train], minlength=2).min() < 2:
+            raise CohortError(
+                "The table",
+                [
+                    f"{name}: repeat {split.repeat}, fold {split.fold} trains on fewer than two samples of a class. "
+                    "Ask for other folds with --folds or --seed, or leave the modality out."
+                ],
+            )
+    sites = None if table.sites is None else table.sites[present]
+    return Block(name, X, table.covariates.iloc[present], y, table.patients[present], sites, tuple(own))
+
+
+def _harmonized(block: Block, train: np.ndarray, request: SurveyRequest) -> Block:
+    """Return the block without the shifts and scales of its sites, learnt from the training rows; see `ComBat`."""
+    if request.site is None:
+        return block
+    X = block.X.to_numpy()
+    try:
+        combat = ComBat(unseen=request.unseen_site).fit(X[train], site=block.sites[train])
+        values = combat.transform(X, site=block.sites)
+    except CohortError as error:
+        problems = [f"{block.modality}: {problem} Here that is --unseen-site." for problem in error.problems]
+        raise CohortError(error.source, problems) from None
+    return replace(block, X=pd.DataFrame(values, block.X.index, block.X.columns))
+
+
+def _tasks(blocks: Sequence[Block], request: SurveyRequest) -> Iterator[tuple[int, Sequence[Split]]]:
+    """Yield a modality's place and some of its splits; early repeats of all modalities first."""
+    n_splits = request.folds * request.n_repeats
+    size = request.folds
+    if request.jobs > 1:
+        size = max(1, min(size, n_splits * len(blocks) // (CHUNKS_PER_JOB * request.jobs)))
+    for start in range(0, n_splits, size):
+        for place, block in enumerate(blocks):
+            yield place, block.splits[start : start + size]
+
+
+def _state(seed: int, position: Sequence[int]) -> int:
+    return int(np.random.SeedSequence([seed, *position]).generate_state(1)[0])
+
+
+def _fit_final(chain: SelectorChain, block: Block, seed: int) -> tuple[SelectorChain, LogisticModel, Counter[str]]:
+    everything = [np.arange(len(block.y))]
+    states = [_state(seed, [0])]
+    # one thread: a matrix product split among threads may differ in the last bit
+    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        final = next(fit_in_folds(chain, block.X, block.y, everything, groups=block.groups, states=states))
+        model = fit_logistic(block.inputs_of(final.get_support()), block.y)
+    return final, model, _messages(caught)
+
+
+def _fit_chunk(
+    chain: SelectorChain,
+    block: Block,
+    whole: Block,
+    splits: Sequence[Split],
+    support: np.ndarray,
+    request: SurveyRequest,
+) -> list[FoldOutcome]:
+    """Return what some splits gave; ``whole`` was harmonized with all rows, and ``support`` selected from them."""
+    with threadpool_limits(1):
+        if not request.nested:
+            return [FoldOutcome(split, _held_out(whole, split, support)) for split in splits]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            outcomes = []
+            for split, (own, found) in zip(splits, _fit_splits(chain, block, splits, request), strict=True):
+                optimistic = _held_out(whole, split, support)
+                outcomes.append(_outcome(own, split, found, optimistic, _messages(caught)))
+                caught.clear()
+        return outcomes
+
+
+def _fit_splits(
+    chain: SelectorChain, block: Block, splits: Sequence[Split], request: SurveyRequest
+) -> Iterator[tuple[Block, SelectorChain]]:
+    """Yield for each split the block as its training rows harmonize it, and the chain fitted to them."""
+    states = [_state(request.seed, [1 + split.repeat, split.fold]) for split in splits]
+    together = [splits] if request.site is None else [[split] for split in splits]  # what is the same table for all
+    for group in together:
+        own = _harmonized(block, group[0].train, request)
+        trains, own_states = [split.train for split in group], states[: len(group)]
+        states = states[len(group) :]
+        fitted = fit_in_folds(chain, own.values_for(chain), own.y, trains, groups=own.groups, states=own_states)
+        yield from ((own, found) for found in fitted)
+
+
+def _outcome(
+    block: Block, split: Split, found: SelectorChain, optimistic: np.ndarray, warned: Counter[str]
+) -> FoldOutcome:
+    chosen = found.get_support()
+    penalized = found.steps_.get("lasso")
+    return FoldOutcome(
+        split=split,
+        optimistic=optimistic,
+        nested=_held_out(block, split, chosen),
+        chosen=chosen,
+        coef=number_per_feature(found, "coef_"),
+        place=places_of(np.where(chosen, strength_of(found), np.nan)),
+        inner_folds=None if penalized is None else penalized.inner_folds_,
+        curve=cv_curve(found),
+        warned=warned,
+    )
+
+
+def _messages(caught: Iterable[warnings.WarningMessage]) -> Counter[str]:
+    """Return what was warned of, but for what the tables tell: empty selections and the ends of paths."""
+    told = (NothingSelectedWarning, PathEdgeWarning)
+    return Counter(str(one.message) for one in caught if not issubclass(one.category, told))
+
+
+def _held_out(block: Block, split: Split, support: np.ndarray) -> np.ndarray:
+    X = block.inputs_of(support)
+    return fit_logistic(X[split.train], block.y[split.train]).probability(X[split.test])

@@ -1,0 +1,97 @@
+"""What a request names, as one raw table: a file, one per modality, or a feature store with its cohort."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pandas as pd
+
+from radiofuse.cohort import PATIENT, SAMPLE, SITE
+from radiofuse.errors import RequestError
+from radiofuse.survey.files import read_file, rename_ids, sha256_of
+from radiofuse.survey.joining import join_labels, join_modalities, label_column
+from radiofuse.survey.request import SurveyRequest
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """One row per sample, as the files have it.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        Ids under ``sample_id`` and ``patient_id``, the label, features, whatever else.
+    label : str
+        The label's column.
+    positive : str or None
+        The value that ``--label COLUMN=VALUE`` names.
+    source : str
+        For sentences.
+    inputs : dict
+        SHA-256 of each file, by path; of a store, that of the features read.
+    notes : tuple of str
+    """
+
+    rows: pd.DataFrame
+    label: str
+    positive: str | None
+    source: str
+    inputs: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def read_raw(request: SurveyRequest) -> RawTable:
+    """Read what a request names.
+
+    Raises
+    ------
+    RequestError
+        If there is no such file or column.
+    CohortError
+        If files do not fit together; lists every problem.
+    RadiofuseError
+        If a file cannot be read.
+    """
+    if request.table is not None and request.table.is_dir():
+        return _read_store(request)
+    notes: list[str] = []
+    if request.table is None:
+        rows = join_modalities(request, notes)
+        source = " with ".join(map(str, request.modality_files.values()))
+    else:
+        rows, source = rename_ids(read_file(request.table, request), request, request.table), str(request.table)
+    if request.labels is not None:
+        rows, source = join_labels(rows, request, notes), f"{source} with {request.labels}"
+    label, positive = label_column(request.label, rows, source)
+    if request.groups is not None and PATIENT not in rows:
+        raise RequestError(f"{source} has no column {request.groups!r} for --groups.")
+    if request.site is not None and SITE not in rows:
+        raise RequestError(f"{source} has no column {request.site!r} for --site.")
+    files = [path for path in (request.table, *request.modality_files.values(), request.labels) if path is not None]
+    return RawTable(rows, label, positive, source, {str(path): sha256_of(path) for path in files}, tuple(notes))
+
+
+def _read_store(request: SurveyRequest) -> RawTable:
+    from radiofuse.cohort import read_cohort
+    from radiofuse.store import FeatureStore
+
+    store, cohort = request.table, request.cohort
+    if cohort is None:
+        raise RequestError(f"{store} is a feature store, which holds no labels. Name the cohort table with --cohort.")
+    opened = FeatureStore(store)
+    names = [one.name for one in opened.blocks()]
+    if request.block is None and len(names) != 1:
+        raise RequestError(f"{store} has {len(names)} blocks; choose with --block: {', '.join(names) or 'none'}.")
+    samples = read_cohort(cohort, missing_files="keep")
+    label, positive = label_column(request.label, samples, str(cohort))
+    if request.site is not None:
+        samples = rename_ids(samples, request, cohort)
+    extra = [name for name in (request.groups, SITE, *request.covariates) if name in samples]
+    samples = samples[list(dict.fromkeys([SAMPLE, PATIENT, label, *extra]))]
+    features = opened.read(request.block or names[0], samples[SAMPLE]).reset_index(drop=True)
+    content = hashlib.sha256("\n".join(features.columns).encode() + features.to_numpy().tobytes()).hexdigest()
+    rows = pd.concat([samples.reset_index(drop=True), features], axis=1)
+    return RawTable(
+        rows, label, positive, f"{store} with {cohort}", {str(store): content, str(cohort): sha256_of(cohort)}
+    )

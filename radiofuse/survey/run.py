@@ -1,0 +1,44 @@
+"""A survey from the request to its tables: read, check, select, count."""
+
+from __future__ import annotations
+
+from radiofuse import _cli
+from radiofuse.survey.chain import make_chain
+from radiofuse.survey.checks import FeatureTable, check_table
+from radiofuse.survey.nested import survey_selection
+from radiofuse.survey.reading import read_raw
+from radiofuse.survey.request import SurveyRequest
+from radiofuse.survey.suspicions import describe_table
+from radiofuse.survey.tables import SurveyTables, survey_tables
+
+
+def read_table(request: SurveyRequest) -> FeatureTable:
+    """Read and check the table of a request; say on stderr what it holds.
+
+    Raises
+    ------
+    RequestError
+        If an option is wrong; that of the chain is told before a large table is read.
+    CohortError
+        If the table cannot be used.
+    RadiofuseError
+        If a file cannot be read.
+    """
+    make_chain(request)
+    table = check_table(read_raw(request), request)
+    for line in (*describe_table(table), *table.notes):
+        _cli.say(line)
+    return table
+
+
+def survey_table(table: FeatureTable, request: SurveyRequest) -> SurveyTables:
+    """Run the selections on a checked table.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If interrupted before the selections on all samples are finished; later, the tables hold what is finished.
+    """
+    with _cli.progress("Selecting", "selections") as on_done:
+        surveys = survey_selection(table, request, on_done)
+    return survey_tables(surveys, table, request)

@@ -1,0 +1,115 @@
+"""What a table looks like, and what of it looks wrong: constants, twins, and columns that may leak the answer."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.survey.checks import FeatureTable
+from radiofuse.survey.wording import count, some
+
+NUMERICALLY_CONSTANT = 1e-12  # spread as a share of the largest value: rounding noise of a constant
+TWIN = 1e-9  # how far apart projections of the same standardized column may lie
+LEAKING_AUC = 0.99
+_NO_LETTER = re.compile(r"[\W_]+")
+
+
+def describe_table(table: FeatureTable) -> list[str]:
+    """Return what was read, as sentences: samples, classes, and per modality its columns and gaps."""
+    negative, positive = table.classes
+    n_positive = int(table.y.sum())
+    lines = [
+        f"Read {count(len(table.y), 'sample')} of {count(len(np.unique(table.patients)), 'patient')}: "
+        f"{n_positive} of class {positive}, {len(table.y) - n_positive} of class {negative} ({table.label})."
+    ]
+    for name in table.modalities:
+        X, present = table.modality(name)
+        lines.append(f"{name}: {count(X.shape[1], 'feature')}{_oddities(X, len(table.y) - len(present))}.")
+    if len(table.covariates.columns):
+        lines.append(f"Covariates: {some(table.covariates.columns)}.")
+    if len(np.unique(table.patients)) < len(table.y):
+        lines.append("Patients have several samples; p-values take samples as independent, read them with care.")
+    return lines
+
+
+def _oddities(X: pd.DataFrame, n_absent: int) -> str:
+    values = X.to_numpy()
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    constant = low == high
+    nearly = ~constant & (high - low <= NUMERICALLY_CONSTANT * np.maximum(np.abs(low), np.abs(high)))
+    twins = twin_pairs(values[:, ~constant & ~nearly])
+    n_empty = int(np.isnan(values).sum())
+    told = [
+        (X.shape[1] == 1, "nothing to choose from"),
+        (n_absent, f"absent in {count(n_absent, 'sample')}"),
+        (n_empty, f"{count(n_empty, 'empty cell')}, imputed by the median of the training rows"),
+        (constant.any(), f"{constant.sum()} constant ({some(X.columns[constant])})"),
+        (nearly.any(), f"{nearly.sum()} constant but for rounding ({some(X.columns[nearly])})"),
+        (len(twins), f"{len(twins)} equal to an earlier one up to scale and shift"),
+    ]
+    parts = [text for applies, text in told if applies]
+    return f"; {'; '.join(parts)}" if parts else ""
+
+
+def twin_pairs(values: np.ndarray) -> np.ndarray:
+    """Return pairs of columns that are equal up to scale, shift and sign; n equal ones make n - 1 pairs.
+
+    Standardized columns are compared by their projections on a direction, sorted, and neighbors by every
+    value: no correlation matrix is built.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        No column is constant; NaN counts as the column's mean.
+
+    Examples
+    --------
+    >>> twin_pairs(np.array([[1.0, 5.0, -1.0], [2.0, 1.0, -2.0], [4.0, 2.0, -4.0]])).tolist()
+    [[0, 2]]
+    """
+    centered = np.nan_to_num(values - np.nanmean(values, axis=0)) if values.size else values
+    lengths = np.linalg.norm(centered, axis=0)
+    centered = centered / np.where(lengths > 0, lengths, 1.0)
+    direction = np.random.default_rng(0).normal(size=len(values))
+    projection = direction @ centered
+    centered *= np.sign(projection)
+    projection = np.abs(projection)
+    order = np.argsort(projection, kind="stable")
+    close = np.flatnonzero(np.diff(projection[order]) < TWIN)
+    pairs = np.sort(np.column_stack([order[close], order[close + 1]]), axis=1)
+    same = np.abs(centered[:, pairs[:, 0]] - centered[:, pairs[:, 1]]).max(axis=0, initial=0.0) < TWIN
+    return pairs[same]
+
+
+def suspect_leaks(table: FeatureTable, modality: str, auc: np.ndarray) -> list[str]:
+    """Return sentences on the features of a modality that may know the label or the site otherwise than from images.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    modality : str
+    auc : ndarray of shape (n_features,)
+        Of each feature alone.
+    """
+    X, present = table.modality(modality)
+    separating = X.columns[np.maximum(auc, 1 - auc) > LEAKING_AUC]
+    named = [name for name in X.columns if _contains(name, table.label)]
+    found = []
+    if len(separating):
+        found.append(f"{modality}: {some(separating)} alone separates the classes (AUC above {LEAKING_AUC}).")
+    if named:
+        found.append(f"{modality}: {some(named)} bears the name of the label.")
+    if table.sites is not None and len(np.unique(table.sites[present])) > 1:
+        of_site = X.groupby(table.sites[present])
+        spread = of_site.max() - of_site.min()
+        fixed = X.columns[((spread == 0) | spread.isna()).all(axis=0) & (X.max() > X.min())]
+        if len(fixed):
+            found.append(f"{modality}: {some(fixed)} is the same within each site and differs between them.")
+    return [f"{sentence} If that is no image feature, leave it out with --ignore." for sentence in found]
+
+
+def _contains(name: str, label: str) -> bool:
+    plain = _NO_LETTER.sub("", label.lower())
+    return len(plain) > 2 and plain in _NO_LETTER.sub("", name.lower())

@@ -1,0 +1,167 @@
+"""All tables of a survey together, and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from radiofuse import _cli
+from radiofuse.select.chain import fill_gaps
+from radiofuse.survey.cautions import cautions
+from radiofuse.survey.chain import columns_reaching, cv_curve
+from radiofuse.survey.checks import FeatureTable
+from radiofuse.survey.features import selection_table
+from radiofuse.survey.fold_tables import (
+    folds_table,
+    performance_table,
+    predictions_table,
+    stability_table,
+    stack,
+)
+from radiofuse.survey.nested import ModalitySurvey
+from radiofuse.survey.record import as_json, survey_record
+from radiofuse.survey.request import SurveyRequest
+
+MOST_CORRELATED = 200  # features whose pairs are told
+CURVE_COLUMNS = (
+    "modality",
+    "repeat",
+    "fold",
+    "lambda",
+    "cvm",
+    "cvsd",
+    "cvup",
+    "cvlo",
+    "nzero",
+    "is_min",
+    "is_1se",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SurveyTables:
+    """What a survey found: a page or a file needs nothing else.
+
+    Attributes
+    ----------
+    selection : DataFrame
+        One row per feature; see `selection_table`.
+    cv_curve : DataFrame
+        modality, repeat, fold (none for the selection on all samples), lambda, cvm, cvsd, cvup, cvlo, nzero,
+        is_min, is_1se.
+    path : DataFrame
+        modality, lambda, feature, coef, dev_ratio: non-zero coefficients of the selection on all samples.
+    folds, predictions, performance, stability : DataFrame
+        As the functions of `fold_tables` say.
+    trace : DataFrame
+        modality, step, feature, value, why, in_favor_of: one row per removed feature.
+    correlation : DataFrame
+        modality, feature_a, feature_b, r: pairs of what pruning kept, at most `MOST_CORRELATED` features.
+    record : dict
+        What `survey_record` returns, and ``cautions``.
+    """
+
+    selection: pd.DataFrame
+    cv_curve: pd.DataFrame
+    path: pd.DataFrame
+    folds: pd.DataFrame
+    predictions: pd.DataFrame
+    performance: pd.DataFrame
+    stability: pd.DataFrame
+    trace: pd.DataFrame
+    correlation: pd.DataFrame
+    record: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write every table as ``<name>.csv`` and the record as ``selection.json``."""
+        for name, value in vars(self).items():
+            if name != "record":
+                _cli.write_aside(folder / f"{name}.csv", partial(value.to_csv, index=False, lineterminator="\n"))
+        text = as_json(self.record)
+        _cli.write_aside(folder / "selection.json", lambda file: file.write(text.encode()))
+
+
+def survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:
+    """Return everything that a survey found."""
+    with threadpool_limits(1):  # threads may differ in the last bit
+        return _survey_tables(surveys, table, request)
+
+
+def _survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:
+    selections = [selection_table(survey) for survey in surveys]
+    predictions = predictions_table(surveys)
+    tables = {
+        "selection": pd.concat(selections, ignore_index=True),
+        "cv_curve": _gather(_curves, surveys),
+        "path": _gather(_path, surveys),
+        "folds": _gather(folds_table, surveys),
+        "predictions": predictions,
+        "performance": performance_table(predictions, request.seed),
+        "stability": stability_table(surveys),
+        "trace": _gather(_trace, surveys),
+        "correlation": pd.concat(map(_correlation, surveys, selections), ignore_index=True),
+    }
+    record = survey_record(surveys, table, request, tables)
+    return SurveyTables(**tables, record={**record, "cautions": cautions(surveys, tables["selection"], table, request)})
+
+
+def _gather(make: Any, surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
+    return pd.concat([make(survey) for survey in surveys], ignore_index=True)
+
+
+def _curves(survey: ModalitySurvey) -> pd.DataFrame:
+    final = {"modality": survey.block.modality, "repeat": np.nan, "fold": np.nan}
+    curves = [(final, cv_curve(survey.final))]
+    for outcome in survey.outcomes:
+        curves.append((final | {"repeat": outcome.split.repeat, "fold": outcome.split.fold}, outcome.curve))
+    known = [{**place, **curve} for place, curve in curves if curve is not None]
+    if not known:
+        return pd.DataFrame(columns=list(CURVE_COLUMNS))
+    return stack(known).astype({"repeat": "Int64", "fold": "Int64"})
+
+
+def _path(survey: ModalitySurvey) -> pd.DataFrame:
+    step = survey.final.steps_.get("lasso")
+    if step is None:
+        return pd.DataFrame(columns=["modality", "lambda", "feature", "coef", "dev_ratio"])
+    names = survey.block.X.columns[columns_reaching(survey.final)["lasso"]]
+    path = step.coef_path_
+    if path.ndim == 3:  # of several classes the largest
+        path = np.take_along_axis(path, np.abs(path).argmax(axis=1)[:, None], axis=1)[:, 0]
+    at, column = np.nonzero(path)
+    found = {
+        "modality": survey.block.modality,
+        "lambda": step.alphas_[at],
+        "feature": names[column],
+        "coef": path[at, column],
+        "dev_ratio": step.dev_ratio_[at],
+    }
+    return pd.DataFrame(found)
+
+
+def _trace(survey: ModalitySurvey) -> pd.DataFrame:
+    trace = survey.final.trace_
+    trace.insert(0, "modality", survey.block.modality)
+    return trace
+
+
+def _correlation(survey: ModalitySurvey, selection: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of what pruning kept, the best by rank, then by AUC."""
+    kept = selection[selection["kept_after_prune"].astype(bool)] if "correlation" in survey.final.steps_ else []
+    names: list[str] = []
+    if len(kept):
+        effect = (kept["auc"] - 0.5).abs()
+        order = np.lexsort((-effect, kept["rank"].to_numpy(float, na_value=np.inf)))
+        names = kept["feature"].iloc[order[:MOST_CORRELATED]].tolist()
+    values = fill_gaps(survey.block.X[names].to_numpy())
+    first, second = np.triu_indices(len(names), 1)
+    r = np.corrcoef(values, rowvar=False)[first, second] if len(names) > 1 else np.empty(0)
+    pairs = {"feature_a": np.array(names, object)[first], "feature_b": np.array(names, object)[second], "r": r}
+    return pd.DataFrame({"modality": survey.block.modality, **pairs})

@@ -1,0 +1,188 @@
+"""The table a survey reads: what is taken, what is left out, and every refusal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.errors import CohortError
+from radiofuse.survey.checks import check_table
+from radiofuse.survey.reading import RawTable
+from radiofuse.survey.request import SurveyRequest
+
+
+def plain_table(n=12):
+    rng = np.random.default_rng(0)
+    ids = [f"{number:03d}" for number in range(n)]
+    features = {"t1__a": rng.normal(size=n), "t1__b": rng.normal(size=n), "t2__a": rng.normal(size=n)}
+    return pd.DataFrame({"sample_id": ids, "idh": np.arange(n) % 2, **features})
+
+
+def checked(rows, positive=None, **options):
+    request = SurveyRequest("idh", "table.csv", **{"folds": 2, **options})
+    return check_table(RawTable(rows, "idh", positive, "table.csv", {}), request)
+
+
+def problems_of(rows, positive=None, **options):
+    with pytest.raises(CohortError) as error:
+        checked(rows, positive, **options)
+    return error.value.problems
+
+
+def test_rows_are_sorted_by_id():
+    table = plain_table()
+    assert checked(table.sample(frac=1, random_state=0)).features.equals(checked(table).features)
+
+
+def test_a_table_without_modalities_is_one():
+    table = plain_table().rename(columns=lambda name: name.replace("t1__", "x_").replace("t2__", "y_"))
+    table["diagnostics_Versions"] = "3.0.1"
+    found = checked(table.drop(columns="sample_id"), modality="ct", ignore=["y_a"])
+    assert list(found.features.columns) == ["ct__x_a", "ct__x_b"]
+    assert found.features.index[0] == "row01"
+    assert found.notes == ("1 diagnostics_* column left out, no feature.",)
+
+
+def test_prefixes_can_be_denied_and_demanded():
+    assert list(checked(plain_table(), modality_prefixes=False).features.columns) == [
+        "features__t1__a",
+        "features__t1__b",
+        "features__t2__a",
+    ]
+    plain = plain_table()[["sample_id", "idh"]].assign(age=50)
+    assert problems_of(plain, modality_prefixes=True)[0] == "No feature column is left."
+
+
+def test_what_is_left_out_is_told():
+    table = plain_table().assign(
+        t1__diagnostics_Mask="x", t1__image="a.nii", clinical__age=50, grade=4, site="a", idh=[0, 1] * 5 + [None, None]
+    )
+    found = checked(table)
+    assert list(found.features.columns) == ["t1__a", "t1__b", "t2__a"]
+    assert found.notes == (
+        "2 of 12 samples have no idh and are left out.",
+        "1 clinical column left out, no image feature; name it with --covariates to keep it.",
+        "1 diagnostics_* column left out, no feature.",
+        "1 column left out, not named <modality>__<feature>: grade.",
+        "Modality 't2' has a single column, t2__a.",
+    )
+
+
+def test_a_misspelt_prefix_is_told_with_what_was_meant():
+    found = checked(plain_table().assign(t1_c=1.0, t2__b=2.0, t11__d=1.0))
+    assert "Modality 't11' has a single column, t11__d; did you mean 't1__d'?" in found.notes
+    assert "1 column left out, not named <modality>__<feature>: t1_c. Did you mean 't1__c'?" in found.notes
+
+
+def test_an_absent_modality_leaves_its_rows_out_and_no_others():
+    table = plain_table()
+    table.loc[:1, ["t1__a", "t1__b"]] = np.nan
+    table.loc[2, "t1__a"] = np.nan
+    found = checked(table)
+    X, present = found.modality("t1")
+    assert X.index.tolist() == found.patients[present].tolist() == [f"{number:03d}" for number in range(2, 12)]
+    assert list(X.columns) == ["a", "b"]
+    assert np.isnan(X.iloc[0, 0])
+    assert len(found.modality("t2")[1]) == 12
+
+
+def test_a_column_without_values_is_left_out():
+    found = checked(plain_table().assign(t1__c=np.nan))
+    assert "t1__c" not in found.features
+    assert "1 column left out, without any value: t1__c." in found.notes
+
+
+def test_every_problem_is_listed_together():
+    table = plain_table().astype({"t1__b": object})
+    table.loc[1, "sample_id"] = "000"
+    table.loc[2, "sample_id"] = ""
+    table.loc[3, "t1__a"] = np.inf
+    table.loc[4, "t1__b"] = "high"
+    assert problems_of(table) == [
+        "1 row without sample_id; give every row one.",
+        "1 sample ids occur more than once: 000.",
+        "Column t1__b is not numeric: sample 004 has 'high'; correct it, or leave the column out with --ignore.",
+        "1 columns hold infinite values: t1__a.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        ([f"{i},5" for i in range(12)], "write decimals with a point"),
+        ([f"LGG-{i}" for i in range(12)], "if it names the samples, say so with --id"),
+    ],
+)
+def test_advice_on_text_follows_what_it_looks_like(values, advice):
+    assert advice in problems_of(plain_table().assign(t1__b=values))[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "found"),
+    [
+        ([1] * 12, None, "Column idh holds 1 different values (1); two are needed."),
+        ([None] * 12, None, "Column idh holds 0 different values"),
+        ([0, 1, 2] * 4, None, "holds 3 different values (0, 1, 2); two are needed. Set one against the rest with"),
+        (["mutant", "wild"] * 6, "mutan", "No sample has idh = 'mutan'; its values are mutant, wild. Did you mean 'mu"),
+    ],
+)
+def test_a_label_needs_two_values(values, positive, found):
+    assert found in problems_of(plain_table().assign(idh=values), positive)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "classes", "n_positive"),
+    [
+        (["mutant", "wildtype"] * 6, None, ("mutant", "wildtype"), 6),
+        (["mutant", "wildtype"] * 6, "mutant", ("wildtype", "mutant"), 6),
+        ([2.0, 3.0, 4.0] * 4, "4", ("2 or 3", "4"), 4),
+    ],
+)
+def test_the_positive_class_is_the_second_or_the_named_one(values, positive, classes, n_positive):
+    found = checked(plain_table().assign(idh=values), positive)
+    assert found.classes == classes
+    assert found.y.sum() == n_positive
+    assert [values[int(name)] for name in found.features.index[found.y == 1]] == [
+        float(classes[1]) if positive == "4" else classes[1]
+    ] * n_positive
+
+
+def test_many_text_columns_are_counted():
+    words = {f"t1__w{number}": "a" for number in range(9)}
+    problems = problems_of(plain_table().assign(**words))
+    assert len(problems) == 6
+    assert problems[-1] == "4 more columns are not numeric."
+
+
+def test_names_that_clash_are_refused():
+    table = plain_table().assign(a=1.0, fusion__x=2.0)
+    assert problems_of(table, covariates=["a"]) == [
+        "a is a feature and a covariate; rename one of them.",
+        "A modality is called 'fusion'; rename it.",
+    ]
+
+
+def test_a_patient_of_both_classes_is_refused():
+    problem = problems_of(plain_table().assign(patient_id=["p"] * 2 + list("abcdefghij")))[0]
+    assert problem == "1 patient with rows of both classes: p."
+
+
+def test_a_class_smaller_than_the_folds_is_refused_by_modality():
+    table = plain_table()
+    table.loc[1:7, "t2__a"] = np.nan
+    problem, _ = problems_of(table, folds=5)  # the other: class 0
+    assert problem == (
+        "t2: 3 patients of class 0 with features, fewer than the 5 folds. Ask for fewer with --folds, or add patients."
+    )
+
+
+def test_covariates_are_numbers_and_no_features():
+    table = plain_table().assign(sex=["m", "f"] * 6, clinical__age=np.arange(12))
+    found = checked(table, covariates=["sex", "clinical__age"])
+    assert found.covariates["sex"].tolist() == [1.0, 0.0] * 6
+    assert found.covariates["clinical__age"].tolist() == list(range(12))
+    assert "sex" not in " ".join(found.features.columns) + " ".join(found.notes)
+    assert "There is no column 'sexe' for --covariates. Did you mean 'sex'?" in problems_of(table, covariates=["sexe"])
+    text = problems_of(plain_table().assign(race=list("abc") * 4), covariates=["race"])[0]
+    assert "Column race is not numeric" in text

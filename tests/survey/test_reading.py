@@ -1,0 +1,168 @@
+"""Files to one table: every format gives the same numbers, and files are joined by id."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.errors import CohortError, RadiofuseError, RequestError
+from radiofuse.survey.reading import read_raw
+from radiofuse.survey.request import SurveyRequest
+
+
+def plain_table(n=12):
+    rng = np.random.default_rng(0)
+    ids = [f"{number:03d}" for number in range(n)]
+    features = {"t1__a": rng.normal(size=n), "t1__b": rng.normal(size=n), "t2__a": rng.normal(size=n)}
+    return pd.DataFrame({"sample_id": ids, "idh": np.arange(n) % 2, **features})
+
+
+def read(path, label="idh", **options):
+    return read_raw(SurveyRequest(label, path, **options))
+
+
+def refused(error, path, label="idh", **options):
+    with pytest.raises(error) as caught:
+        read(path, label, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "semicolon.csv", "t.csv.gz", "bare.gz", "t.parquet", "i.parquet"])
+def test_every_format_gives_the_same_table(tmp_path, name):
+    table, path = plain_table(), tmp_path / name
+    if name == "i.parquet":
+        table.set_index("sample_id").to_parquet(path)
+    elif path.suffix == ".parquet":
+        table.to_parquet(path)
+    elif path.suffix == ".gz":
+        path.write_bytes(gzip.compress(table.to_csv(index=False).encode()))
+    else:
+        table.to_csv(path, index=False, sep={"t.tsv": "\t", "semicolon.csv": ";"}.get(name, ","))
+    found = read(path)
+    pd.testing.assert_frame_equal(found.rows, table, check_exact=True, check_dtype=False)
+    assert found.inputs == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_every_digit_is_read(tmp_path):
+    rng = np.random.default_rng(1)
+    texts = [f"{value:.17g}" for value in rng.normal(size=2000) * 10.0 ** rng.integers(-12, 12, 2000)]
+    path = tmp_path / "digits.csv"
+    path.write_text("idh,x\n" + "".join(f"{number % 2},{text}\n" for number, text in enumerate(texts)))
+    assert read(path).rows["x"].tolist() == [float(text) for text in texts]
+
+
+def test_ids_stay_text(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("sample_id,patient_id,idh,t1__a\nNA,007,1,1.5\n010,1e3,0,NA\n007,007,1,\n")
+    rows = read(path).rows
+    assert rows["sample_id"].tolist() == ["NA", "010", "007"]
+    assert rows["patient_id"].tolist() == ["007", "1e3", "007"]
+    assert rows["t1__a"].isna().tolist() == [False, True, True]
+
+
+def test_ids_of_other_names(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("scan,who,patient_id,idh,x\n01,a,z,1,1.5\n02,b,z,0,2.5\n")
+    rows = read(path, sample_id="scan", groups="who").rows
+    assert rows[["sample_id", "patient_id"]].to_numpy().tolist() == [["01", "a"], ["02", "b"]]
+    assert "scan" not in rows
+    same = read(path, sample_id="who", groups="who").rows
+    assert same["sample_id"].tolist() == same["patient_id"].tolist() == ["a", "b"]
+    assert "has no column 'skan' for --id. Did you mean 'scan'?" in refused(RequestError, path, sample_id="skan")
+    assert "has no column 'whom' for --groups." in refused(RequestError, path, groups="whom")
+
+
+def test_the_label_may_name_its_positive_value(tmp_path):
+    path = tmp_path / "table.csv"
+    plain_table().rename(columns={"idh": "idh=1"}).to_csv(path, index=False)
+    assert read(path, "idh=1").label == "idh=1"  # a column of that very name comes first
+    plain_table().to_csv(path, index=False)
+    found = read(path, "idh=1")
+    assert (found.label, found.positive) == ("idh", "1")
+    assert "no column 'idj'. Did you mean 'idh'?" in refused(RequestError, path, "idj=1")
+
+
+def test_a_wrong_request_is_told_apart_from_a_bad_file(tmp_path):
+    path = tmp_path / "table.csv"
+    assert "There is no table at" in refused(RequestError, path)
+    path.write_text("sample_id,idh,t1__a,t1__a\na,0,1,2\n")
+    assert "Column names occur more than once: t1__a" in refused(CohortError, path)
+    with pytest.raises(RequestError, match="either one TABLE, or one file per modality"):
+        SurveyRequest("idh")
+    with pytest.raises(RequestError, match="write it as NAME=FILE"):
+        read_raw(SurveyRequest("idh", features=["t1.csv"]))
+    with pytest.raises(RequestError, match="names 't1' twice"):
+        read_raw(SurveyRequest("idh", features=["t1=a.csv", "T1=b.csv"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.csv", b""),
+        ("image.csv", b"\x89PNG\r\n\x1a\n\x00\xff\xfe"),
+        ("ragged.csv", b"sample_id,idh\na,1\nb,2,3,4\n"),
+        ("cut.csv.gz", gzip.compress(b"sample_id,idh\n" + b"a,1\n" * 999, mtime=0)[:-30]),
+        ("no.parquet", b"PAR1 and nothing more"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert "cannot be read as a CSV, TSV or Parquet table" in refused(RadiofuseError, path) or name == "empty.csv"
+
+
+def test_a_transposed_table_is_recognized(tmp_path):
+    path = tmp_path / "table.csv"
+    plain_table().set_index("sample_id").T.to_csv(path, index_label="feature")
+    assert "looks transposed: its first column holds names of features (idh, t1__a" in refused(CohortError, path)
+
+
+def write_modalities(tmp_path, second_ids=slice(None)):
+    table = plain_table()
+    table[["sample_id", "idh", "t1__a", "t1__b"]].to_csv(tmp_path / "t1.csv", index=False)
+    table[["sample_id", "t2__a"]].iloc[second_ids].rename(columns={"t2__a": "a"}).to_csv(
+        tmp_path / "t2.csv", index=False
+    )
+    return [f"T1={tmp_path / 't1.csv'}", f"T2={tmp_path / 't2.csv'}"]
+
+
+def test_modality_files_are_joined_by_id(tmp_path):
+    files = write_modalities(tmp_path, slice(None, None, -1))
+    found = read(None, features=files)
+    pd.testing.assert_frame_equal(found.rows, plain_table(), check_exact=True, check_dtype=False)
+    assert len(found.inputs) == 2
+
+
+def test_ids_missing_in_one_modality_are_refused_by_name(tmp_path):
+    files = write_modalities(tmp_path, slice(3, None))
+    sentence = refused(CohortError, None, features=files)
+    assert "t2.csv lacks 3 samples that another modality has: 000, 001, 002." in sentence
+    found = read(None, features=files, intersect=True)
+    assert found.rows["sample_id"].tolist() == plain_table()["sample_id"].tolist()[3:]
+    assert found.notes == ("3 samples are not in every file and are left out (--intersect).",)
+
+
+def test_repeated_ids_and_contradictions_between_files_are_refused(tmp_path):
+    files = write_modalities(tmp_path, [0, *range(12)])
+    assert "1 sample ids occur more than once: 000" in refused(CohortError, None, features=files)
+    files = write_modalities(tmp_path)
+    plain_table().drop(columns=["t1__a", "t1__b"]).assign(idh=1).to_csv(tmp_path / "t2.csv", index=False)
+    assert "Column idh differs from that of another file." in refused(CohortError, None, features=files)
+
+
+def test_labels_may_stand_in_a_file_of_their_own(tmp_path):
+    table = plain_table().assign(age=50, other=1)
+    table.drop(columns=["idh", "age", "other"]).to_csv(tmp_path / "t.csv", index=False)
+    extra = pd.DataFrame({"sample_id": ["zzz"], "idh": [1], "age": [1], "other": [2]})
+    labels = pd.concat([table[["sample_id", "idh", "age", "other"]][:10], extra])
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    found = read(tmp_path / "t.csv", labels=tmp_path / "labels.csv", covariates=["age"])
+    assert found.rows["idh"].tolist()[:10] == table["idh"].tolist()[:10]
+    assert found.rows["idh"].isna().sum() == 2
+    assert "other" not in found.rows
+    assert "1 samples of" in found.notes[0]
+    assert "zzz" in found.notes[0]

@@ -1,0 +1,70 @@
+"""What looks wrong with a table: constants, twins, leaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.survey.checks import FeatureTable
+from radiofuse.survey.suspicions import describe_table, suspect_leaks, twin_pairs
+
+
+def table_of(features, sites=None, label="idh"):
+    index = pd.Index([f"s{number:02d}" for number in range(len(features))], name="sample_id")
+    features = features.set_axis(index)
+    y = np.arange(len(features)) % 2
+    return FeatureTable(features, y, index.to_numpy(str), pd.DataFrame(index=index), sites, label, ("0", "1"))
+
+
+@pytest.fixture
+def normal():
+    names = [f"t1__f{number}" for number in range(4)]
+    return pd.DataFrame(np.random.default_rng(0).normal(size=(40, 4)), columns=names)
+
+
+def test_what_was_read_is_counted(normal):
+    features = normal.assign(t1__flat=3.0, t1__rounded=1e6 + 1e-9 * np.arange(40), t1__twin=5 - 2 * normal["t1__f1"])
+    features.loc[3, "t1__f0"] = np.nan
+    features.loc[7] = np.nan
+    read, block = describe_table(table_of(features))
+    assert read == "Read 40 samples of 40 patients: 20 of class 1, 20 of class 0 (idh)."
+    assert block == (
+        "t1: 7 features; absent in 1 sample; 1 empty cell, imputed by the median of the training rows; 1 constant "
+        "(flat); 1 constant but for rounding (rounded); 1 equal to an earlier one up to scale and shift."
+    )
+
+
+def test_twins_are_those_of_the_full_correlation_matrix():
+    rng = np.random.default_rng(2)
+    base = rng.normal(size=(50, 30))
+    copies = base[:, rng.integers(30, size=12)] * rng.normal(size=12) + rng.normal(size=12)
+    nearly = base[:, :5] + 1e-4 * rng.normal(size=(50, 5))
+    values = np.hstack([base, copies, nearly])
+    r = np.abs(np.corrcoef(values, rowvar=False))
+    expected = sum((r[:column, column] > 1 - 1e-12).any() for column in range(values.shape[1]))
+    assert len(twin_pairs(values)) == expected == 12
+
+
+def test_a_column_that_separates_the_classes_is_suspected(normal):
+    table = table_of(normal)
+    auc = np.array([0.5, 0.995, 0.001, 0.98])
+    assert suspect_leaks(table, "t1", auc) == [
+        "t1: f1, f2 alone separates the classes (AUC above 0.99). If that is no image feature, leave it out with "
+        "--ignore."
+    ]
+
+
+def test_a_column_named_after_the_label_is_suspected(normal):
+    table = table_of(normal.rename(columns={"t1__f2": "t1__Known_IDH_status"}))
+    (found,) = suspect_leaks(table, "t1", np.full(4, 0.5))
+    assert found.startswith("t1: Known_IDH_status bears the name of the label.")
+    assert suspect_leaks(table_of(normal, label="f"), "t1", np.full(4, 0.5)) == []  # too short to mean anything
+
+
+def test_a_column_that_tells_the_sites_apart_is_suspected(normal):
+    sites = np.array(["a", "b", "c", "c"] * 10)
+    scanner = np.where(sites == "a", 1.5, 3.0)
+    table = table_of(normal.assign(t1__scanner=scanner, t1__flat=1.0), sites)
+    (found,) = suspect_leaks(table, "t1", np.full(6, 0.5))
+    assert found.startswith("t1: scanner is the same within each site and differs between them.")
