@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import os
 import sys
@@ -73,6 +74,17 @@ def warnings_as_sentences() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: say(f"Warning: {message}")
         yield
+
+
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """Look for no garbage while libraries are imported, nor among what they made: a seventh of the time it takes."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:

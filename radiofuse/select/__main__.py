@@ -99,8 +99,9 @@ def as_request(**options: Any) -> SurveyRequest:
 
 def run_request(request: SurveyRequest) -> None:
     """Run, write, print; leave with the exit code."""
-    from radiofuse.survey.printing import describe
-    from radiofuse.survey.run import read_table, survey_table
+    with _cli.quick_imports():
+        from radiofuse.survey.printing import describe
+        from radiofuse.survey.run import read_table, survey_table
 
     table = read_table(request)
     try:

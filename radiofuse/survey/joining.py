@@ -34,7 +34,8 @@ def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
         notes.append(f"{len(every) - len(common)} samples are not in every file and are left out (--intersect).")
     shared: dict[str, pd.Series] = {}
     features = [_take_features(name, part.loc[common], request, shared) for name, part in parts.items()]
-    return pd.concat([pd.DataFrame(shared, index=common), *features], axis=1).rename_axis(SAMPLE).reset_index()
+    ids = pd.DataFrame({SAMPLE: common, **shared}, index=common)
+    return pd.concat([ids, *features], axis=1).reset_index(drop=True)
 
 
 def _by_id(path: Path, request: SurveyRequest, problems: list[str]) -> pd.DataFrame:
