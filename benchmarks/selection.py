@@ -4,8 +4,8 @@
 
 Parts: mann_whitney, folds, pruning, lasso, logistic, chain, memory, command; all of them by default. Without a
 table, generated features of the size and redundancy of a radiomics table. One thread; CPU and wall seconds, best of
-several runs, the slow side once. R's glmnet takes part where Rscript and the package are there, on the same folds
-and penalties.
+several runs, the slow side once. skglm and R's glmnet take part where they are installed; glmnet on the same folds and
+penalties.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy starts its threads
 
 import argparse
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -192,10 +191,12 @@ def part_lasso(X: np.ndarray, y: np.ndarray, repeats: int) -> None:
     ours = clock(lambda: LassoSelector(random_state=0).fit(kept, y), repeats)
     Z = StandardScaler().fit_transform(kept)
     report("LASSO: LassoCV(cv=10)", kept.shape, clock(lambda: quietly(LassoCV(cv=10).fit, Z, y), 1), ours)
+    report_skglm(kept, y, ours)
     report_glmnet("gaussian", kept, y, LassoSelector(random_state=0), repeats)
     wide, labels = generate(1000, 20000, noise=3.0)
     wide = survivors(wide, labels)
-    report_glmnet("gaussian", wide, labels, LassoSelector(random_state=0), 1)
+    for n_features in (1400, wide.shape[1]):
+        report_glmnet("gaussian", wide[:, :n_features], labels, LassoSelector(random_state=0), 1)
 
 
 def part_logistic(X: np.ndarray, y: np.ndarray, repeats: int) -> None:
@@ -226,21 +227,22 @@ def part_chain(X: np.ndarray, y: np.ndarray, repeats: int) -> None:
 
 def part_memory(X: np.ndarray, y: np.ndarray, repeats: int) -> None:
     """Peak memory of pruning 20,000 features, in a process of its own."""
-    for n_samples, noise in ((1000, 3.0), (300, 0.5)):
-        code = (
-            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-            "import selection, time, resource\n"
-            f"X, y = selection.generate({n_samples}, 20000, noise={noise})\n"
-            "start = time.process_time(); kept = selection.prune(X, 0.9)[0] < 0\n"
-            "took = time.process_time() - start\n"
-            "print(kept.mean(), took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-        share, took, peak = map(float, done)
-        print(
-            f"pruning {n_samples} x 20000: {share:.0%} kept, {took:.2f} CPU s, "
-            f"peak of the whole process {peak / 2**20:.2f} GB"
-        )
+    code = (
+        "import sys, time, numpy; from radiofuse.select.correlation import prune\n"
+        "X = numpy.load(sys.argv[1]); start = time.process_time(); kept = (prune(X, 0.9)[0] < 0).mean()\n"
+        "took = time.process_time() - start; status = open('/proc/self/status').read()\n"
+        "print(kept, took, status.split('VmHWM:')[1].split()[0])"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "X.npy"
+        for n_samples, noise in ((1000, 3.0), (300, 0.5)):
+            np.save(path, generate(n_samples, 20000, noise=noise)[0])
+            done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+            share, took, peak_kb = map(float, done.stdout.split())
+            print(
+                f"pruning {n_samples} x 20000: {share:.0%} kept, {took:.2f} CPU s, "
+                f"peak of the whole process {peak_kb / 2**20:.2f} GB"
+            )
 
 
 def part_command(X: np.ndarray, y: np.ndarray, repeats: int) -> None:
@@ -297,6 +299,25 @@ def process_seconds(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
+def report_skglm(X: np.ndarray, y: np.ndarray, ours: Took) -> None:
+    """Compare with skglm's path in ten folds and on all rows, at its default tolerance, where it is installed."""
+    try:
+        from skglm import Lasso
+    except ImportError:
+        print("    skglm is not installed: left out")
+        return
+    Z, target = np.asfortranarray(StandardScaler().fit_transform(X)), y - y.mean()
+    folds = stratified_folds(y, None, 10, np.random.RandomState(0))
+    alphas = np.abs(Z.T @ target).max() / len(y) * np.geomspace(1, 1e-3, 100)
+
+    def paths() -> None:
+        for fold in range(-1, 10):
+            Lasso(fit_intercept=False).path(np.asfortranarray(Z[folds != fold]), target[folds != fold], alphas)
+
+    quietly(paths)  # compiles
+    report("    skglm's path, ten folds and all rows", X.shape, clock(lambda: quietly(paths), 2), ours)
+
+
 def report_glmnet(family: str, X: np.ndarray, y: np.ndarray, selector: LassoSelector, repeats: int) -> None:
     """Compare with R's cv.glmnet on the same folds and penalties, where it is there."""
     ours = clock(lambda: selector.fit(X, y), max(repeats, 2))
@@ -348,7 +369,6 @@ def main() -> None:
     print(f"{'what users do':<52}{'table':>13}{'plain CPU':>15}{'ours CPU':>13}{'CPU':>11}{'wall':>11}")
     for name in options.parts or PARTS:
         PARTS[name](X, y, options.repeats)
-    print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB")
 
 
 def processor() -> str:
