@@ -51,8 +51,19 @@ def inner_folds(
     return list(splitter.split(rows, y, patients))
 
 
+def fewest_patients(y: np.ndarray, patients: np.ndarray) -> int:
+    """Return how many patients the class with the fewest has.
+
+    Examples
+    --------
+    >>> fewest_patients(np.array([0, 0, 1, 1]), np.array(["a", "b", "c", "c"]))
+    1
+    """
+    return min(len(np.unique(patients[y == label])) for label in np.unique(y))
+
+
 def _check_class_sizes(cv: int, y: np.ndarray, patients: np.ndarray) -> None:
-    fewest = min(len(np.unique(patients[y == label])) for label in (0, 1))
+    fewest = fewest_patients(y, patients)
     if fewest < cv:
         raise CohortError(
             "The training table",

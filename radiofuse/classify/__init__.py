@@ -6,6 +6,7 @@ with ``predict_proba``. All run on one core and repeat exactly under one ``rando
 
 from radiofuse.classify.brnn import BayesianRegularizedNetwork
 from radiofuse.classify.choices import brnn, logistic, mlp, random_forest, svm, xgboost
+from radiofuse.classify.recalibration import RecalibratedClassifier
 
 CLASSIFIERS = {
     "logistic": logistic,
@@ -16,4 +17,4 @@ CLASSIFIERS = {
     "brnn": brnn,
 }
 
-__all__ = ["CLASSIFIERS", "BayesianRegularizedNetwork"]
+__all__ = ["CLASSIFIERS", "BayesianRegularizedNetwork", "RecalibratedClassifier"]

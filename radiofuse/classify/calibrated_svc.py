@@ -6,14 +6,14 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from radiofuse.classify.recalibration import RecalibratedClassifier
 from radiofuse.errors import CohortError
+from radiofuse.inner_folds import fewest_patients
 
 FOLDS = 5  # fewer where the smallest class has fewer patients
 
@@ -39,7 +39,7 @@ class CalibratedSVC(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    calibrated_ : CalibratedClassifierCV
+    calibrated_ : RecalibratedClassifier
 
     References
     ----------
@@ -93,11 +93,14 @@ class CalibratedSVC(ClassifierMixin, BaseEstimator):
         patients = np.arange(len(y)) if groups is None else np.asarray(groups)
         check_consistent_length(X, patients)
         machine = SVC(C=self.C, kernel=self.kernel, gamma=self.gamma)
-        self.calibrated_ = CalibratedClassifierCV(machine, cv=self._folds(X, y, patients), ensemble=False).fit(X, y)
+        folds = min(FOLDS, self._fewest(y, patients))
+        recalibrated = RecalibratedClassifier(machine, cv=folds, random_state=self.random_state)
+        self.calibrated_ = recalibrated.fit(X, y, groups=patients)
         return self
 
-    def _folds(self, X: np.ndarray, y: np.ndarray, patients: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        fewest = min(len(np.unique(patients[y == label])) for label in self.classes_)
+    @staticmethod
+    def _fewest(y: np.ndarray, patients: np.ndarray) -> int:
+        fewest = fewest_patients(y, patients)
         if fewest < 2:
             raise CohortError(
                 "The training table",
@@ -106,8 +109,7 @@ class CalibratedSVC(ClassifierMixin, BaseEstimator):
                     f"probabilities, and the smallest class has {fewest}. Choose another classifier or add patients."
                 ],
             )
-        splitter = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=self.random_state)
-        return list(splitter.split(X, y, patients))
+        return fewest
 
     def predict_proba(self, X):
         """Return the probability of each class.

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.inner_folds import inner_folds
+from radiofuse.inner_folds import fewest_patients, inner_folds
 from radiofuse.routing import routed_groups
 
 CALIBRATORS = {"platt": "sigmoid", "isotonic": "isotonic", "temperature": "temperature"}  # scikit-learn's names
@@ -121,7 +121,7 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):
 
     def _folds(self, codes: np.ndarray, groups: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
         patients = np.arange(len(codes)) if groups is None else groups
-        fewest = min(len(np.unique(patients[codes == code])) for code in range(len(self.classes_)))
+        fewest = fewest_patients(codes, patients)
         if isinstance(self.cv, Integral) and fewest < self.cv:
             raise CohortError(
                 "The training table",
