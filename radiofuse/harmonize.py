@@ -28,7 +28,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     of the same sites, what the training rows taught is applied.
 
     The label takes no part: ``y`` is ignored but for a check, and a covariate or a site that splits the
-    rows as ``y`` does is refused, because the former hands the label to the features and the latter takes
+    rows as ``y`` does, or finer, is refused, because the former hands the label to the features and the latter takes
     it from them.
 
     Parameters
@@ -139,7 +139,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         RequestError
-            If site or covariates are given twice, or split the rows as ``y`` does.
+            If site or covariates are given twice, or tell the label of every row.
         CohortError
             If a site has too few values to learn from, or covariates cannot be told from sites.
         """
@@ -429,24 +429,24 @@ def _refuse_label(y: Any, site: np.ndarray, covariates: np.ndarray) -> None:
     if y is None:
         return
     label = pd.factorize(np.ravel(np.asarray(y)))[0]
-    if len(label) == len(site) and _same_partition(label, pd.factorize(site)[0]):
+    if len(label) == len(site) and _determines(pd.factorize(site)[0], label):
         raise RequestError(
-            "Sites split the rows as the label does, so taking the sites out would take the label out. "
-            "Do not harmonize, or add rows of the other class to each site."
+            "Each site has rows of one label only, so taking the sites out would take the label out. "
+            "Do not harmonize, or add rows of the other class to the sites."
         )
     for number, column in enumerate(covariates.T):
-        if len(label) == len(column) and _same_partition(label, pd.factorize(column)[0]):
+        if len(label) == len(column) and _determines(pd.factorize(column)[0], label):
             raise RequestError(
-                f"Covariate {number} splits the rows as the label does; keeping its effect would hand the label to "
+                f"Covariate {number} tells the label of every row; keeping its effect would hand the label to "
                 "the features, also of patients whose label is to be predicted. Leave it out."
             )
 
 
-def _same_partition(first: np.ndarray, second: np.ndarray) -> bool:
-    """Say whether two codes make the same classes; one class, or one per row, is no partition."""
-    n_first, n_second = first.max() + 1, second.max() + 1
-    n_pairs = len(np.unique(first * n_second + second))
-    return 1 < n_first < len(first) and n_first == n_second == n_pairs
+def _determines(levels: np.ndarray, label: np.ndarray) -> bool:
+    """Say whether each level has rows of one label only; levels of single rows, or one label, are no matter."""
+    n_levels, n_labels = levels.max() + 1, label.max() + 1
+    n_pairs = len(np.unique(levels * n_labels + label))
+    return n_labels > 1 and n_levels < len(levels) and n_pairs == n_levels
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The folds inside the training rows, of which learned combiners get their probabilities."""
+"""The folds of whole patients inside the training rows: what is learned from them is out of fold."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from radiofuse.errors import CohortError, RequestError
 
+FOR_COMBINERS = (
+    "A combiner that learns needs at least {cv} patients of each class, one per inner fold, and the smaller class has "
+    "{fewest}. Lower inner_folds in the recipe (cv in Python), or combine by mean or vote, which learn nothing."
+)
+
 
 def inner_folds(
-    cv: Any, y: np.ndarray, groups: np.ndarray | None, random_state: Any
+    cv: Any, y: np.ndarray, groups: np.ndarray | None, random_state: Any, *, refusal: str = FOR_COMBINERS
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return ``(train, test)`` row numbers per fold; every row is in one test part.
 
@@ -21,18 +26,20 @@ def inner_folds(
         An int means stratified folds of whole patients. Their make-up depends on the patients'
         identifiers and labels, not on the order of the rows.
     y : ndarray of shape (n_samples,)
-        Labels 0 and 1.
+        Class labels.
     groups : ndarray of shape (n_samples,) or None
         The patient of each row; None makes each row a patient.
     random_state : int, RandomState instance or None
         Shuffles the folds that an int means.
+    refusal : str
+        The sentence for too few patients, with places for {cv} and {fewest}.
 
     Raises
     ------
     CohortError
         If a class has fewer patients than there are folds.
     RequestError
-        If a splitter leaves a row without a test part, or tests it twice.
+        If a splitter leaves a row without a test part, tests it twice, or has a patient on both sides.
 
     Examples
     --------
@@ -41,37 +48,38 @@ def inner_folds(
     [0, 1, 2, 3]
     """
     rows = np.zeros((len(y), 1))
+    patients = np.arange(len(y)) if groups is None else groups
     if not isinstance(cv, int | np.integer):
         folds = list(cv.split(rows, y, groups))
         _check_partition(folds, len(y))
+        for train, test in folds:
+            _refuse_straddlers(patients[train], patients[test])
         return folds
-    patients = np.arange(len(y)) if groups is None else groups
-    _check_class_sizes(cv, y, patients)
+    fewest = fewest_patients(y, patients)
+    if fewest < cv:
+        raise CohortError("The training table", [refusal.format(cv=cv, fewest=fewest)])
     splitter = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
     return list(splitter.split(rows, y, patients))
 
 
 def fewest_patients(y: np.ndarray, patients: np.ndarray) -> int:
-    """Return how many patients the class with the fewest has.
+    """Return how many patients the class with the fewest has; 0 where there is one class only.
 
     Examples
     --------
     >>> fewest_patients(np.array([0, 0, 1, 1]), np.array(["a", "b", "c", "c"]))
     1
     """
-    return min(len(np.unique(patients[y == label])) for label in np.unique(y))
+    classes = np.unique(y)
+    return min(len(np.unique(patients[y == label])) for label in classes) if len(classes) > 1 else 0
 
 
-def _check_class_sizes(cv: int, y: np.ndarray, patients: np.ndarray) -> None:
-    fewest = fewest_patients(y, patients)
-    if fewest < cv:
-        raise CohortError(
-            "The training table",
-            [
-                f"A combiner that learns needs at least {cv} patients of each class, one per inner fold, and the "
-                f"smaller class has {fewest}. Lower inner_folds in the recipe (cv in Python), or combine by mean or "
-                "vote, which learn nothing."
-            ],
+def _refuse_straddlers(train: np.ndarray, test: np.ndarray) -> None:
+    both = np.intersect1d(train, test)
+    if len(both):
+        raise RequestError(
+            f"cv has patient {both[0]} on both sides of a fold ({len(both)} such patients); whole patients were "
+            "expected. Pass an int, or a splitter that keeps groups whole, such as StratifiedGroupKFold."
         )
 
 

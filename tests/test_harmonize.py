@@ -335,10 +335,15 @@ def test_sites_are_routed_to_fit_and_to_transform():
 def test_the_label_is_no_covariate_and_no_site():
     frame, y = table(np.random.default_rng(0))
     X, site = frame.drop(columns=["site", "age"]), frame["site"]
-    with pytest.raises(RequestError, match="Covariate 1 splits the rows as the label does"):
+    with pytest.raises(RequestError, match="Covariate 1 tells the label of every row"):
         ComBat().fit(X, np.where(y, "yes", "no"), site=site, covariates=np.column_stack([frame["age"], 1 - y]))
-    with pytest.raises(RequestError, match="Sites split the rows as the label does"):
+    with pytest.raises(RequestError, match="Each site has rows of one label only"):
         ComBat().fit(X, y, site=y + 5)
+    finer = 2 * y + (np.arange(len(y)) % 2)  # two sites of either label
+    with pytest.raises(RequestError, match="Each site has rows of one label only"):
+        ComBat().fit(X, y, site=finer)
+    with pytest.raises(RequestError, match="Covariate 0 tells the label of every row"):
+        ComBat().fit(X, y, site=site, covariates=finer)
     ComBat().fit(X, y, site=site, covariates=np.roll(y, 1) * y)
 
 

@@ -18,12 +18,17 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from radiofuse.errors import CohortError, RequestError
-from radiofuse.inner_folds import fewest_patients, inner_folds
+from radiofuse.errors import RequestError
+from radiofuse.inner_folds import inner_folds
 from radiofuse.routing import routed_groups
 
 CALIBRATORS = {"platt": "sigmoid", "isotonic": "isotonic", "temperature": "temperature"}  # scikit-learn's names
 AS_IT_COMES = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}  # the classifier judges the values
+
+TOO_FEW = (
+    "Recalibration in {cv} inner folds needs {cv} patients of each class, and the smallest class has {fewest}. "
+    "Lower cv, leave the probabilities as they are, or add patients."
+)
 
 
 class RecalibratedClassifier(ClassifierMixin, BaseEstimator):
@@ -111,26 +116,13 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"A classifier needs two classes or more; y holds one class only, {self.classes_[0]!r}.")
         groups = None if groups is None else np.asarray(groups)
-        folds = self._folds(codes, groups)
+        folds = inner_folds(self.cv, codes, groups, self.random_state, refusal=TOO_FEW)
         classifier = clone(self.classifier)
         if groups is not None and sklearn.get_config()["enable_metadata_routing"]:
             _ask_for_groups(classifier)
         calibrator = CalibratedClassifierCV(classifier, method=CALIBRATORS[self.method], cv=folds, ensemble=False)
         self.calibrated_ = calibrator.fit(X, y, **routed_groups(classifier, groups))
         return self
-
-    def _folds(self, codes: np.ndarray, groups: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
-        patients = np.arange(len(codes)) if groups is None else groups
-        fewest = fewest_patients(codes, patients)
-        if isinstance(self.cv, Integral) and fewest < self.cv:
-            raise CohortError(
-                "The training table",
-                [
-                    f"Recalibration in {self.cv} inner folds needs {self.cv} patients of each class, and the smallest "
-                    f"class has {fewest}. Lower cv, leave the probabilities as they are, or add patients."
-                ],
-            )
-        return inner_folds(self.cv, codes, groups, self.random_state)
 
     def predict_proba(self, X):
         """Return the probability of each class.

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 
 from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec
-from radiofuse.errors import CohortError, RequestError
+from radiofuse.errors import CohortError
 from radiofuse.imaging import Crops
 from radiofuse.inner_folds import inner_folds
 
@@ -37,6 +37,12 @@ class TrainingSet:
     groups: tuple[str, ...]
 
 
+FOR_ENCODERS = (
+    "Cross-fitting an encoder in {cv} folds needs {cv} patients of each class with a crop, and the smaller class has "
+    "{fewest}. Lower folds under [deep] in the recipe (cv in Python), or add patients."
+)
+
+
 def crossfit_folds(cv: Any, y: np.ndarray, groups: np.ndarray, random_state: Any) -> list[tuple]:
     """Return ``(train, test)`` positions of the folds in which encoders are cross-fitted.
 
@@ -52,29 +58,7 @@ def crossfit_folds(cv: Any, y: np.ndarray, groups: np.ndarray, random_state: Any
     RequestError
         If a splitter does not test every row once, or has a patient on both sides.
     """
-    try:
-        folds = inner_folds(cv, y, groups, random_state)
-    except CohortError as error:
-        fewest = min(len(np.unique(groups[y == label])) for label in (0, 1))
-        raise CohortError(
-            "The training table",
-            [
-                f"Cross-fitting an encoder in {cv} folds needs {cv} patients of each class with a crop, and the "
-                f"smaller class has {fewest}. Lower folds under [deep] in the recipe (cv in Python), or add patients."
-            ],
-        ) from error
-    for train, test in folds:
-        _refuse_straddlers(groups[train], groups[test])
-    return folds
-
-
-def _refuse_straddlers(train: np.ndarray, test: np.ndarray) -> None:
-    both = np.intersect1d(train, test)
-    if len(both):
-        raise RequestError(
-            f"cv has patient {both[0]} on both sides of a fold ({len(both)} such patients); whole patients were "
-            "expected. Pass an int, or a splitter that keeps groups whole, such as StratifiedGroupKFold."
-        )
+    return inner_folds(cv, y, groups, random_state, refusal=FOR_ENCODERS)
 
 
 def training_sets(

@@ -29,6 +29,8 @@ _HOME = {
     "SELECTORS": "choices",
     "build_chain": "chain",
     "fit_in_folds": "fold_reuse",
+    "PathEdgeWarning": "penalized_fit",
+    "SortedColumns": "sorted_columns",
     "NothingSelectedError": "shortfall",
     "NothingSelectedWarning": "shortfall",
 }

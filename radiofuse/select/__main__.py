@@ -123,7 +123,7 @@ def run_request(request: SurveyRequest) -> None:
         _cli.say(f"Interrupted: {finished} of {planned} outer folds are finished, and only they are in the tables.")
         raise typer.Exit(_cli.INTERRUPTED)
     if not tables.selection["selected"].any():
-        _cli.say("Nothing was selected from all samples: at these settings there is no signal to report.")
+        _cli.say("Nothing was selected from all samples: at these settings no feature passed every step.")
         raise typer.Exit(_cli.NOTHING_SELECTED)
 
 

@@ -5,9 +5,14 @@
    residual by -t * slope. The next knot is where an idle correlation reaches the penalty or an active coefficient
    reaches 0. Columns come standardized over all rows; each set centers and scales them again by its own rows.
 
-   Of the Gram matrix only the rows of columns that ever become active are computed: once over all rows, and per set
-   by taking the held-out rows away. At every penalty asked for, the correlations are computed afresh from the
-   coefficients, and the coefficients are corrected by what those miss. */
+   Of a wide table only candidates are followed from one penalty to the next: the columns that the sequential strong
+   rule (R. Tibshirani et al., JRSS B 74 (2012) 245-266, section 7) leaves. At that penalty the correlations of all
+   columns are computed from the residual; where one that is no candidate reaches the penalty, it becomes a candidate
+   and the set goes back to the penalty before. So the rule saves time and decides nothing.
+
+   Of the Gram matrix only the rows of columns that become active are computed, and of these only the candidates'
+   items: once over all rows, and per set by taking the held-out rows away. At every penalty asked for, the
+   correlations are computed afresh from the coefficients, and the coefficients are corrected by what those miss. */
 #include "../_arrays.h"
 #include <math.h>
 #include <stdlib.h>
@@ -18,35 +23,61 @@ static const double ROUNDING = 1e-13;  /* share of the spread of y up to which a
 static const double DRIFT = 1e-10;     /* miss of the active correlations beyond which the inverse is computed afresh */
 static const double DEPENDENT = 1e-12; /* share of a column's variance outside the active ones below which it waits */
 
-enum { UNROLL = 8, FIRST_CAPACITY = 32, MAX_CORRECTIONS = 3, MAX_KNOTS_IN_PLACE = 100000 };
+static const double STRIDE = 0.9;      /* share of the penalty to which it falls at most between two screenings */
+static const double CLOSE = 1e-9;      /* share of the penalty within which a column not followed counts as reaching it */
+
+enum { UNROLL = 8, BLOCK = 4, FIRST_CAPACITY = 32, MAX_CORRECTIONS = 3, MAX_KNOTS_IN_PLACE = 100000 };
 enum { DONE = 0, NO_MEMORY = -1, STUCK = -2 };
 enum { IDLE, ACTIVE, WAITING }; /* WAITING: a linear combination of the active columns, until one of those leaves */
 
+/* Where a set can go back to. */
 typedef struct {
-    Py_ssize_t n_held;
-    const double **held;     /* their rows of the table */
-    double *held_weights, *held_y;
+    double alpha;
+    Py_ssize_t n_active, n_candidates;
+    Py_ssize_t *active;
+    double *signs, *coefs;
+    unsigned char *states;
+} Checkpoint;
+
+typedef struct {
+    Py_ssize_t first, last;  /* its held-out rows are the range from first up to last */
     double weight;           /* sum of the weights of the training rows */
     double y_mean, noise, alpha;
     double *mean, *scale;    /* of the columns; scale is 1 / standard deviation, 0 for a constant column */
-    double *first_correlations, *correlations, *slopes, *reach;
-    double **gram;           /* rows of the correlation matrix, NULL where not needed yet */
+    double *first_correlations, *last_correlations; /* of the columns: at no coefficients, at the last penalty */
+    double *shares, *residual, *pull; /* of the rows: part of the weight, 0 for held-out ones; y less fit; product */
+    unsigned char *chosen;   /* which columns are candidates */
+    Py_ssize_t n_candidates, n_found; /* the latter too late, by the last check */
+    Py_ssize_t *candidates;  /* columns; all that follows counts in candidates */
+    const double **held;     /* their held-out values */
+    double *correlations, *slopes, *reach;
+    double **gram;           /* rows of the correlation matrix, filled up to gram_lengths */
+    Py_ssize_t *gram_lengths;
     unsigned char *states;
     Py_ssize_t n_active, capacity;
     Py_ssize_t *active;
-    double *signs, *coefs, *direction, *spare; /* of the active columns */
+    double *signs, *coefs, *direction, *link, *spare; /* of the active columns */
     const double **active_gram;
     double *inverse;         /* of the correlation matrix of the active columns; rows are `capacity` apart */
     const double **inverse_rows;
+    Checkpoint checkpoint;
 } TrainingSet;
 
 typedef struct {
-    Py_buffer views[4]; /* table, y, weights, folds */
+    Py_buffer views[3]; /* columns, y, weights; rows fold by fold */
     Py_ssize_t n_rows, n_columns, n_sets;
-    const double **rows; /* of the table */
-    double *row_coefs;
-    double **gram;       /* weighted cross products over all rows, NULL where not needed yet */
-    TrainingSet *sets;   /* one per fold, then all rows */
+    int screened;
+    const double *table;
+    Py_ssize_t pool_size; /* columns that are candidates of any set */
+    Py_ssize_t *places;   /* of the columns in the pool, -1 outside */
+    const double **pool;  /* their values */
+    const double **listed; /* vectors for a sum or for products */
+    double *weighted;     /* one column */
+    double *products;     /* of one column with several */
+    double **gram;        /* of the columns: weighted cross products with the pool, filled up to gram_lengths */
+    Py_ssize_t *gram_lengths;
+    TrainingSet *sets;    /* one per fold, then all rows */
+    TrainingSet **moved;
 } Paths;
 
 /* Add the sum of coefs[k] * rows[k] to out. */
@@ -78,33 +109,98 @@ static double *zeros(Py_ssize_t length)
     return calloc((size_t)(length > 0 ? length : 1), sizeof(double));
 }
 
-/* Return the weighted cross products of one column with all, over all rows. */
-static const double *full_gram(Paths *paths, Py_ssize_t column)
+static const double *values(const Paths *paths, Py_ssize_t column)
 {
-    if (!paths->gram[column] && (paths->gram[column] = zeros(paths->n_columns))) {
-        const double *weights = paths->views[2].buf;
-        for (Py_ssize_t i = 0; i < paths->n_rows; i++)
-            paths->row_coefs[i] = weights[i] * paths->rows[i][column];
-        add_rows(paths->gram[column], paths->n_columns, paths->rows, paths->row_coefs, paths->n_rows);
-    }
-    return paths->gram[column];
+    return paths->table + column * paths->n_rows;
 }
 
-/* Return the correlations of one column with all in a training set: over all rows, less the held-out ones. */
-static const double *set_gram(Paths *paths, TrainingSet *set, Py_ssize_t column)
+/* Fill out with the inner products of x with several columns. */
+#ifdef __GNUC__
+typedef double Lanes __attribute__((vector_size(32), aligned(8), may_alias));
+
+FOR_EACH_PROCESSOR
+static void inner_products(double *RESTRICT out, const double *x, const double *const *columns, Py_ssize_t n_columns,
+                           Py_ssize_t length)
 {
+    const Py_ssize_t lanes = sizeof(Lanes) / sizeof(double), whole = length - length % lanes;
+    for (Py_ssize_t k = 0; k < n_columns; k += BLOCK) {
+        const double *block[BLOCK];
+        for (Py_ssize_t b = 0; b < BLOCK; b++)
+            block[b] = columns[k + b < n_columns ? k + b : n_columns - 1];
+        Lanes sums[BLOCK] = {{0.0}};
+        for (Py_ssize_t i = 0; i < whole; i += lanes)
+            for (int b = 0; b < BLOCK; b++)
+                sums[b] += *(const Lanes *)(x + i) * *(const Lanes *)(block[b] + i);
+        for (Py_ssize_t b = 0; b < BLOCK && k + b < n_columns; b++) {
+            out[k + b] = (sums[b][0] + sums[b][2]) + (sums[b][1] + sums[b][3]);
+            for (Py_ssize_t i = whole; i < length; i++)
+                out[k + b] += x[i] * block[b][i];
+        }
+    }
+}
+#else
+static void inner_products(double *RESTRICT out, const double *x, const double *const *columns, Py_ssize_t n_columns,
+                           Py_ssize_t length)
+{
+    for (Py_ssize_t k = 0; k < n_columns; k++) {
+        out[k] = 0.0;
+        for (Py_ssize_t i = 0; i < length; i++)
+            out[k] += x[i] * columns[k][i];
+    }
+}
+#endif
+
+/* Lengthen a row of a Gram matrix. Return it, or NULL without memory. */
+static double *lengthen(double **row, Py_ssize_t length)
+{
+    double *longer = realloc(*row, (size_t)length * sizeof(double));
+    *row = longer ? longer : *row;
+    return longer;
+}
+
+/* Fill paths->weighted with the values of a column times the weights. */
+static void weigh(Paths *paths, Py_ssize_t column)
+{
+    const double *weights = paths->views[2].buf, *x = values(paths, column);
+    for (Py_ssize_t i = 0; i < paths->n_rows; i++)
+        paths->weighted[i] = weights[i] * x[i];
+}
+
+/* Return the cross products of the column in paths->weighted with the pool, over all rows. */
+static const double *full_gram(Paths *paths, Py_ssize_t column)
+{
+    const Py_ssize_t done = paths->gram_lengths[column], length = paths->pool_size;
+    if (done == length)
+        return paths->gram[column];
+    double *row = lengthen(&paths->gram[column], length);
+    if (row) {
+        inner_products(row + done, paths->weighted, paths->pool + done, length - done, paths->n_rows);
+        paths->gram_lengths[column] = length;
+    }
+    return row;
+}
+
+/* Return the correlations of a candidate with all in a training set: over all rows, less the held-out ones. */
+static const double *set_gram(Paths *paths, TrainingSet *set, Py_ssize_t candidate)
+{
+    const Py_ssize_t column = set->candidates[candidate], done = set->gram_lengths[candidate];
+    const Py_ssize_t length = set->n_candidates;
+    if (done == length)
+        return set->gram[candidate];
+    weigh(paths, column);
     const double *full = full_gram(paths, column);
-    double *row = set->gram[column];
-    if (row || !full || !(row = set->gram[column] = malloc((size_t)paths->n_columns * sizeof(double))))
-        return row;
-    memcpy(row, full, (size_t)paths->n_columns * sizeof(double));
-    for (Py_ssize_t i = 0; i < set->n_held; i++)
-        paths->row_coefs[i] = -set->held_weights[i] * set->held[i][column];
-    add_rows(row, paths->n_columns, set->held, paths->row_coefs, set->n_held);
+    double *row = full ? lengthen(&set->gram[candidate], length) : NULL;
+    if (!row)
+        return NULL;
+    inner_products(row + done, paths->weighted + set->first, set->held + done, length - done, set->last - set->first);
     const double scale = set->scale[column] / set->weight, center = set->mean[column] * set->scale[column];
-    for (Py_ssize_t j = 0; j < paths->n_columns; j++)
-        row[j] = (row[j] * scale - set->mean[j] * center) * set->scale[j];
-    row[column] = 1.0;
+    for (Py_ssize_t k = done; k < length; k++) {
+        const Py_ssize_t other = set->candidates[k];
+        row[k] = ((full[paths->places[other]] - row[k]) * scale - set->mean[other] * center) * set->scale[other];
+    }
+    if (candidate >= done)
+        row[candidate] = 1.0;
+    set->gram_lengths[candidate] = length;
     return row;
 }
 
@@ -116,8 +212,9 @@ static int make_room(TrainingSet *set)
     const Py_ssize_t old = set->capacity, capacity = old ? 2 * old : FIRST_CAPACITY;
     if (set->n_active < old)
         return 0;
-    double **lists[] = {&set->signs, &set->coefs, &set->direction, &set->spare};
-    for (int k = 0; k < 4; k++) {
+    double **lists[] = {&set->signs, &set->coefs, &set->direction, &set->link,
+                        &set->spare, &set->checkpoint.signs, &set->checkpoint.coefs};
+    for (int k = 0; k < 7; k++) {
         double *longer = realloc(*lists[k], (size_t)capacity * sizeof(double));
         if (!longer)
             return -1;
@@ -125,12 +222,14 @@ static int make_room(TrainingSet *set)
     }
     Py_ssize_t *active = realloc(set->active, (size_t)capacity * sizeof(Py_ssize_t));
     set->active = active ? active : set->active;
+    Py_ssize_t *kept = realloc(set->checkpoint.active, (size_t)capacity * sizeof(Py_ssize_t));
+    set->checkpoint.active = kept ? kept : set->checkpoint.active;
     const double **gram = realloc(set->active_gram, (size_t)capacity * sizeof(double *));
     set->active_gram = gram ? gram : set->active_gram;
     const double **rows = realloc(set->inverse_rows, (size_t)capacity * sizeof(double *));
     set->inverse_rows = rows ? rows : set->inverse_rows;
     double *inverse = zeros(capacity * capacity);
-    if (!active || !gram || !rows || !inverse) {
+    if (!active || !kept || !gram || !rows || !inverse) {
         free(inverse);
         return -1;
     }
@@ -194,38 +293,45 @@ static void grow_inverse(TrainingSet *set, const double *link, double outside)
     last[m] = 1.0 / outside;
 }
 
-/* Let a column in, or wait if the active ones explain all of it. Return 0, or -1 without memory. */
-static int enter(Paths *paths, TrainingSet *set, Py_ssize_t column)
+/* Let a candidate in, or wait if the active ones explain all of it. Return 0, or -1 without memory. */
+static int enter(Paths *paths, TrainingSet *set, Py_ssize_t candidate)
 {
     const Py_ssize_t m = set->n_active;
-    const double *row = make_room(set) == 0 ? set_gram(paths, set, column) : NULL;
+    const double *row = make_room(set) == 0 ? set_gram(paths, set, candidate) : NULL;
     if (!row)
         return -1;
-    double *link = set->direction, outside = 1.0;
+    const double sign = set->correlations[candidate] > 0 ? 1.0 : -1.0;
+    double *link = set->link, outside = 1.0, turn = -sign;
     for (Py_ssize_t k = 0; k < m; k++)
         set->spare[k] = row[set->active[k]];
     times_inverse(set, set->spare, link);
-    for (Py_ssize_t k = 0; k < m; k++)
+    for (Py_ssize_t k = 0; k < m; k++) {
         outside -= link[k] * set->spare[k];
-    set->states[column] = outside < DEPENDENT ? WAITING : ACTIVE;
+        turn += link[k] * set->signs[k];
+    }
+    set->states[candidate] = outside < DEPENDENT ? WAITING : ACTIVE;
     if (outside < DEPENDENT)
         return 0;
     grow_inverse(set, link, outside);
-    set->active[m] = column;
+    for (Py_ssize_t k = 0; k < m; k++)
+        set->direction[k] += turn / outside * link[k];
+    set->direction[m] = -turn / outside;
+    set->active[m] = candidate;
     set->active_gram[m] = row;
-    set->signs[m] = set->correlations[column] > 0 ? 1.0 : -1.0;
+    set->signs[m] = sign;
     set->coefs[m] = 0.0;
     set->n_active++;
     return 0;
 }
 
-/* Take a position out of the inverse; the last one fills it. */
+/* Take a position out of the inverse, and its part out of the direction; the last one fills it. */
 static void shrink_inverse(TrainingSet *set, Py_ssize_t position)
 {
     const Py_ssize_t last = set->n_active - 1, stride = set->capacity;
     double *inverse = set->inverse, *border = set->spare;
     memcpy(border, inverse + position * stride, (size_t)(last + 1) * sizeof(double));
-    const double pivot = border[position], *source = border;
+    const double pivot = border[position], *source = border, turn = -set->direction[position] / pivot;
+    add_rows(set->direction, last + 1, &source, &turn, 1);
     for (Py_ssize_t k = 0; k <= last; k++) {
         const double factor = -border[k] / pivot;
         add_rows(inverse + k * stride, last + 1, &source, &factor, 1);
@@ -235,22 +341,23 @@ static void shrink_inverse(TrainingSet *set, Py_ssize_t position)
         inverse[k * stride + position] = inverse[k * stride + last];
 }
 
-/* Let an active column go; the last one takes its position. */
-static void leave(const Paths *paths, TrainingSet *set, Py_ssize_t column)
+/* Let an active candidate go; the last one takes its position. */
+static void leave(TrainingSet *set, Py_ssize_t candidate)
 {
     Py_ssize_t position = 0;
-    while (set->active[position] != column)
+    while (set->active[position] != candidate)
         position++;
     shrink_inverse(set, position);
     const Py_ssize_t last = --set->n_active;
-    set->states[column] = IDLE;
+    set->states[candidate] = IDLE;
     set->active[position] = set->active[last];
     set->active_gram[position] = set->active_gram[last];
     set->signs[position] = set->signs[last];
     set->coefs[position] = set->coefs[last];
-    for (Py_ssize_t j = 0; j < paths->n_columns; j++)
-        if (set->states[j] == WAITING)
-            set->states[j] = IDLE;
+    set->direction[position] = set->direction[last];
+    for (Py_ssize_t k = 0; k < set->n_candidates; k++)
+        if (set->states[k] == WAITING)
+            set->states[k] = IDLE;
 }
 
 /* ---------------------------------------------------------------- from knot to knot */
@@ -266,33 +373,34 @@ static double misses(TrainingSet *set, const double *fitted, double target)
     return most;
 }
 
-/* Find how coefficients and correlations move as the penalty falls by 1. */
-static void find_direction(const Paths *paths, TrainingSet *set)
+/* Find how correlations move as the penalty falls by 1, and correct how coefficients do. */
+static void find_slopes(TrainingSet *set)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
-        times_inverse(set, set->signs, set->direction);
-        memset(set->slopes, 0, (size_t)paths->n_columns * sizeof(double));
-        add_rows(set->slopes, paths->n_columns, set->active_gram, set->direction, set->n_active);
+        memset(set->slopes, 0, (size_t)set->n_candidates * sizeof(double));
+        add_rows(set->slopes, set->n_candidates, set->active_gram, set->direction, set->n_active);
         if (attempt || misses(set, set->slopes, 1.0) <= DRIFT)
             return;
         invert_afresh(set);
+        times_inverse(set, set->signs, set->direction);
     }
 }
 
 /* Compute the correlations afresh from the coefficients, and correct the coefficients by what they miss. */
-static void correct(const Paths *paths, TrainingSet *set)
+static void correct(TrainingSet *set)
 {
     for (int attempt = 0; attempt < MAX_CORRECTIONS; attempt++) {
-        memcpy(set->correlations, set->first_correlations, (size_t)paths->n_columns * sizeof(double));
+        for (Py_ssize_t k = 0; k < set->n_candidates; k++)
+            set->correlations[k] = set->first_correlations[set->candidates[k]];
         for (Py_ssize_t k = 0; k < set->n_active; k++)
             set->spare[k] = -set->coefs[k];
-        add_rows(set->correlations, paths->n_columns, set->active_gram, set->spare, set->n_active);
+        add_rows(set->correlations, set->n_candidates, set->active_gram, set->spare, set->n_active);
         const double most = misses(set, set->correlations, set->alpha);
         if (most > DRIFT * set->alpha)
             invert_afresh(set);
-        times_inverse(set, set->spare, set->direction);
+        times_inverse(set, set->spare, set->link);
         for (Py_ssize_t k = 0; k < set->n_active; k++)
-            set->coefs[k] -= set->direction[k];
+            set->coefs[k] -= set->link[k];
         if (most <= DRIFT * set->alpha)
             return;
     }
@@ -312,30 +420,32 @@ static void find_reach(double *RESTRICT reach, const double *RESTRICT correlatio
     }
 }
 
-/* Return the column whose knot comes next, the first of those that tie, and in *step how far away it is. */
-static Py_ssize_t next_knot(const Paths *paths, TrainingSet *set, double *step)
+/* Return the candidate whose knot comes next, the first column of those that tie, and in *step how far away it is. */
+static Py_ssize_t next_knot(TrainingSet *set, double *step)
 {
-    const Py_ssize_t p = paths->n_columns;
-    find_reach(set->reach, set->correlations, set->slopes, set->alpha, p);
+    const Py_ssize_t n = set->n_candidates;
+    Py_ssize_t first = -1;
+    find_reach(set->reach, set->correlations, set->slopes, set->alpha, n);
     for (Py_ssize_t k = 0; k < set->n_active; k++) {
         const double shrinking = -set->signs[k] * set->direction[k], size = set->signs[k] * set->coefs[k];
         set->reach[set->active[k]] = shrinking > 0.0 ? fmax(size, 0.0) / shrinking : HUGE_VAL;
     }
     double nearest = HUGE_VAL;
-    for (Py_ssize_t j = 0; j < p; j++)
-        if (set->reach[j] < nearest && set->states[j] != WAITING)
-            nearest = set->reach[j];
+    for (Py_ssize_t k = 0; k < n; k++)
+        if (set->reach[k] < nearest && set->states[k] != WAITING)
+            nearest = set->reach[k];
     *step = nearest;
-    for (Py_ssize_t j = 0; j < p; j++)
-        if (set->reach[j] <= nearest + TIE * set->alpha && set->states[j] != WAITING)
-            return j;
-    return -1;
+    for (Py_ssize_t k = 0; k < n; k++)
+        if (set->reach[k] <= nearest + TIE * set->alpha && set->states[k] != WAITING)
+            if (first < 0 || set->candidates[k] < set->candidates[first])
+                first = k;
+    return first;
 }
 
-static void move(const Paths *paths, TrainingSet *set, double step)
+static void move(TrainingSet *set, double step)
 {
     const double back = -step, *source = set->slopes;
-    add_rows(set->correlations, paths->n_columns, &source, &back, 1);
+    add_rows(set->correlations, set->n_candidates, &source, &back, 1);
     source = set->direction;
     add_rows(set->coefs, set->n_active, &source, &step, 1);
     set->alpha -= step;
@@ -347,140 +457,263 @@ static int follow(Paths *paths, TrainingSet *set, double alpha)
     int in_place = 0; /* knots since the penalty last fell; exact ties could in theory go round for ever */
     while (set->alpha > alpha) {
         double step;
-        find_direction(paths, set);
-        const Py_ssize_t column = next_knot(paths, set, &step);
+        find_slopes(set);
+        const Py_ssize_t candidate = next_knot(set, &step);
         if (step >= set->alpha - alpha) {
-            move(paths, set, set->alpha - alpha);
+            move(set, set->alpha - alpha);
             set->alpha = alpha;
             break;
         }
         in_place = step > TIE * set->alpha ? 0 : in_place + 1;
         if (in_place > MAX_KNOTS_IN_PLACE)
             return STUCK;
-        move(paths, set, step);
-        if (set->states[column] == ACTIVE)
-            leave(paths, set, column);
-        else if (enter(paths, set, column) < 0)
+        move(set, step);
+        if (set->states[candidate] == ACTIVE)
+            leave(set, candidate);
+        else if (enter(paths, set, candidate) < 0)
             return NO_MEMORY;
     }
-    correct(paths, set);
+    correct(set);
+    return DONE;
+}
+
+/* ---------------------------------------------------------------- candidates */
+
+static void add_candidate(Paths *paths, TrainingSet *set, Py_ssize_t column)
+{
+    const Py_ssize_t k = set->n_candidates++;
+    set->chosen[column] = 1;
+    set->candidates[k] = column;
+    set->held[k] = values(paths, column) + set->first;
+    set->correlations[k] = set->last_correlations[column];
+    set->states[k] = IDLE;
+    if (paths->places[column] >= 0)
+        return;
+    paths->places[column] = paths->pool_size;
+    paths->pool[paths->pool_size++] = values(paths, column);
+}
+
+/* Choose the candidates on the way to a penalty by the strong rule, and keep the state to come back to. */
+static void prepare(Paths *paths, TrainingSet *set, double alpha)
+{
+    const double least = 2.0 * alpha - set->alpha;
+    for (Py_ssize_t j = 0; set->n_candidates < paths->n_columns && j < paths->n_columns; j++)
+        if (!set->chosen[j] && fabs(set->last_correlations[j]) >= least)
+            add_candidate(paths, set, j);
+    Checkpoint *kept = &set->checkpoint;
+    kept->alpha = set->alpha;
+    kept->n_active = set->n_active;
+    kept->n_candidates = set->n_candidates;
+    if (set->n_active > 0) {
+        memcpy(kept->active, set->active, (size_t)set->n_active * sizeof(Py_ssize_t));
+        memcpy(kept->signs, set->signs, (size_t)set->n_active * sizeof(double));
+        memcpy(kept->coefs, set->coefs, (size_t)set->n_active * sizeof(double));
+    }
+    memcpy(kept->states, set->states, (size_t)set->n_candidates);
+}
+
+/* Fill the Gram rows of the active columns up to all candidates. Return 0, or -1 without memory. */
+static int fill_active_gram(Paths *paths, TrainingSet *set)
+{
+    for (Py_ssize_t k = 0; k < set->n_active; k++)
+        if (!(set->active_gram[k] = set_gram(paths, set, set->active[k])))
+            return -1;
+    return 0;
+}
+
+/* Go back to the state kept, with the candidates found since. Return 0, or -1 without memory. */
+static int go_back(Paths *paths, TrainingSet *set)
+{
+    const Checkpoint *kept = &set->checkpoint;
+    set->alpha = kept->alpha;
+    set->n_active = kept->n_active;
+    if (set->n_active > 0) {
+        memcpy(set->active, kept->active, (size_t)set->n_active * sizeof(Py_ssize_t));
+        memcpy(set->signs, kept->signs, (size_t)set->n_active * sizeof(double));
+        memcpy(set->coefs, kept->coefs, (size_t)set->n_active * sizeof(double));
+    }
+    memcpy(set->states, kept->states, (size_t)kept->n_candidates);
+    if (fill_active_gram(paths, set) < 0)
+        return -1;
+    invert_afresh(set);
+    times_inverse(set, set->signs, set->direction);
+    correct(set);
+    return 0;
+}
+
+/* Fill the residual of the rows from first up to last. */
+static void fill_residual(Paths *paths, TrainingSet *set, Py_ssize_t first, Py_ssize_t last)
+{
+    const double *y = paths->views[1].buf;
+    double level = set->y_mean;
+    for (Py_ssize_t k = 0; k < set->n_active; k++) {
+        const Py_ssize_t column = set->candidates[set->active[k]];
+        set->spare[k] = -set->coefs[k] * set->scale[column];
+        level += set->spare[k] * set->mean[column];
+        paths->listed[k] = values(paths, column) + first;
+    }
+    for (Py_ssize_t i = first; i < last; i++)
+        set->residual[i] = y[i] - level;
+    add_rows(set->residual + first, last - first, paths->listed, set->spare, set->n_active);
+}
+
+/* Compute a column's correlation with the residuals of the sets that do not follow it, and have it followed from where
+   it reaches the penalty. */
+static void check_column(Paths *paths, TrainingSet **checked, Py_ssize_t n_checked, Py_ssize_t column)
+{
+    Py_ssize_t n = 0;
+    for (Py_ssize_t k = 0; k < n_checked; k++)
+        if (!checked[k]->chosen[column])
+            paths->listed[n++] = checked[k]->pull;
+    inner_products(paths->products, values(paths, column), paths->listed, n, paths->n_rows);
+    n = 0;
+    for (Py_ssize_t k = 0; k < n_checked; k++) {
+        TrainingSet *set = checked[k];
+        if (set->chosen[column])
+            continue;
+        set->last_correlations[column] = paths->products[n++] * set->scale[column];
+        if (fabs(set->last_correlations[column]) < set->alpha * (1.0 - CLOSE))
+            continue;
+        add_candidate(paths, set, column);
+        set->n_found++;
+    }
+}
+
+/* Compute the correlations of all columns not followed. Return how many sets must go back for one: those come first. */
+static Py_ssize_t check(Paths *paths, TrainingSet **moved, Py_ssize_t n_moved)
+{
+    Py_ssize_t n_checked = 0, n_back = 0;
+    for (Py_ssize_t k = 0; k < n_moved; k++) {
+        TrainingSet *set = moved[k];
+        if (set->n_candidates == paths->n_columns)
+            continue;
+        moved[n_checked++] = set;
+        set->n_found = 0;
+        fill_residual(paths, set, 0, paths->n_rows);
+        for (Py_ssize_t i = 0; i < paths->n_rows; i++)
+            set->pull[i] = set->shares[i] * set->residual[i];
+    }
+    for (Py_ssize_t j = 0; n_checked > 0 && j < paths->n_columns; j++)
+        check_column(paths, moved, n_checked, j);
+    for (Py_ssize_t k = 0; k < n_checked; k++)
+        if (moved[k]->n_found > 0)
+            moved[n_back++] = moved[k];
+    return n_back;
+}
+
+/* Follow every path that stands above a penalty down to it. */
+static int descend(Paths *paths, double alpha)
+{
+    Py_ssize_t n_moved = 0;
+    for (Py_ssize_t k = 0; k < paths->n_sets; k++)
+        if (paths->sets[k].alpha > alpha) {
+            paths->moved[n_moved] = &paths->sets[k];
+            prepare(paths, paths->moved[n_moved++], alpha);
+        }
+    for (Py_ssize_t k = 0; k < n_moved; k++)
+        if (fill_active_gram(paths, paths->moved[k]) < 0)
+            return NO_MEMORY;
+    while (n_moved > 0) {
+        for (Py_ssize_t k = 0; k < n_moved; k++) {
+            const int outcome = follow(paths, paths->moved[k], alpha);
+            if (outcome != DONE)
+                return outcome;
+        }
+        n_moved = check(paths, paths->moved, n_moved);
+        for (Py_ssize_t k = 0; k < n_moved; k++)
+            if (go_back(paths, paths->moved[k]) < 0)
+                return NO_MEMORY;
+    }
     return DONE;
 }
 
 /* ---------------------------------------------------------------- training sets */
 
-/* Center and scale the columns by the n_rows training rows given, whose weights are shares of their sum. */
-static void standardize(const Paths *paths, TrainingSet *set, const double **rows, const double *shares,
-                        Py_ssize_t n_rows, const double *rounding)
+/* Center and scale a column by the training rows of every set. */
+static void standardize(Paths *paths, Py_ssize_t column, const double *const *shares, double rounding)
 {
-    add_rows(set->mean, paths->n_columns, rows, shares, n_rows);
-    for (Py_ssize_t i = 0; i < n_rows; i++)
-        for (Py_ssize_t j = 0; j < paths->n_columns; j++) {
-            const double deviation = rows[i][j] - set->mean[j];
-            set->scale[j] += shares[i] * deviation * deviation;
-        }
-    for (Py_ssize_t j = 0; j < paths->n_columns; j++) {
-        const double spread = sqrt(set->scale[j]);
-        set->scale[j] = spread > rounding[j] + ROUNDING * fabs(set->mean[j]) ? 1.0 / spread : 0.0;
+    const double *x = values(paths, column);
+    inner_products(paths->products, x, shares, paths->n_sets, paths->n_rows);
+    for (Py_ssize_t k = 0; k < paths->n_sets; k++) {
+        const double mean = paths->products[k];
+        double variance;
+        for (Py_ssize_t i = 0; i < paths->n_rows; i++)
+            paths->weighted[i] = (x[i] - mean) * (x[i] - mean);
+        inner_products(&variance, paths->weighted, shares + k, 1, paths->n_rows);
+        const double spread = sqrt(variance);
+        paths->sets[k].mean[column] = mean;
+        paths->sets[k].scale[column] = spread > rounding + ROUNDING * fabs(mean) ? 1.0 / spread : 0.0;
     }
 }
 
-/* Fill the correlations with the target, and start the path at the largest. */
-static void correlate(const Paths *paths, TrainingSet *set, const double **rows, const double *shares,
-                      const double *targets, Py_ssize_t n_rows)
+/* Fill a column's correlations with the target, and start the paths at the largest. */
+static void correlate(Paths *paths, Py_ssize_t column, const double *const *pulls)
 {
-    double variance = 0.0;
-    for (Py_ssize_t i = 0; i < n_rows; i++)
-        set->y_mean += shares[i] * targets[i];
-    for (Py_ssize_t i = 0; i < n_rows; i++) {
-        paths->row_coefs[i] = shares[i] * (targets[i] - set->y_mean);
-        variance += paths->row_coefs[i] * (targets[i] - set->y_mean);
+    inner_products(paths->products, values(paths, column), pulls, paths->n_sets, paths->n_rows);
+    for (Py_ssize_t k = 0; k < paths->n_sets; k++) {
+        TrainingSet *set = &paths->sets[k];
+        const double correlation = paths->products[k] * set->scale[column];
+        set->first_correlations[column] = fabs(correlation) > set->noise ? correlation : 0.0;
+        set->last_correlations[column] = set->first_correlations[column];
+        set->alpha = fmax(set->alpha, fabs(set->first_correlations[column]));
     }
-    set->noise = ROUNDING * sqrt(variance);
-    add_rows(set->first_correlations, paths->n_columns, rows, paths->row_coefs, n_rows);
-    for (Py_ssize_t j = 0; j < paths->n_columns; j++) {
-        double *correlation = &set->first_correlations[j];
-        *correlation *= set->scale[j];
-        *correlation = fabs(*correlation) > set->noise ? *correlation : 0.0;
-        set->alpha = fmax(set->alpha, fabs(*correlation));
-    }
-    memcpy(set->correlations, set->first_correlations, (size_t)paths->n_columns * sizeof(double));
 }
 
-static int allocate_set(const Paths *paths, TrainingSet *set, Py_ssize_t n_held)
+static int allocate_set(const Paths *paths, TrainingSet *set)
 {
-    const size_t n_columns = (size_t)paths->n_columns;
-    double **columns[] = {&set->mean, &set->scale, &set->first_correlations, &set->correlations, &set->slopes,
-                          &set->reach};
+    const Py_ssize_t n = paths->n_rows, p = paths->n_columns;
+    const size_t room = (size_t)p + 1;
+    double **vectors[] = {&set->mean,         &set->scale,  &set->first_correlations, &set->last_correlations,
+                          &set->correlations, &set->slopes, &set->reach,              &set->shares,
+                          &set->residual,     &set->pull};
     int complete = 1;
-    for (int k = 0; k < 6; k++)
-        complete &= (*columns[k] = zeros(paths->n_columns)) != NULL;
-    set->gram = calloc(n_columns + 1, sizeof(double *));
-    set->states = calloc(n_columns + 1, 1);
-    set->held = malloc((size_t)(n_held + 1) * sizeof(double *));
-    set->held_weights = zeros(n_held);
-    set->held_y = zeros(n_held);
-    return complete && set->gram && set->states && set->held && set->held_weights && set->held_y ? 0 : -1;
+    for (int k = 0; k < 10; k++)
+        complete &= (*vectors[k] = zeros(k < 7 ? p : n)) != NULL;
+    set->chosen = calloc(room, 1);
+    set->states = calloc(room, 1);
+    set->checkpoint.states = calloc(room, 1);
+    set->candidates = calloc(room, sizeof(Py_ssize_t));
+    set->gram_lengths = calloc(room, sizeof(Py_ssize_t));
+    set->held = calloc(room, sizeof(double *));
+    set->gram = calloc(room, sizeof(double *));
+    return complete && set->chosen && set->states && set->checkpoint.states && set->candidates && set->gram_lengths &&
+                   set->held && set->gram
+               ? 0
+               : -1;
 }
 
-/* Deal the rows into held-out ones and training ones; return the number of these. Their weights become shares. */
-static Py_ssize_t deal_rows(const Paths *paths, TrainingSet *set, Py_ssize_t fold, const double **rows, double *shares,
-                            double *targets)
+/* Deal the rows into held-out ones, those of a fold, and training ones; begin with no column. */
+static void deal_rows(const Paths *paths, TrainingSet *set, Py_ssize_t fold, const int64_t *folds)
 {
     const double *y = paths->views[1].buf, *weights = paths->views[2].buf;
-    const int64_t *folds = paths->views[3].buf;
-    Py_ssize_t n_training = 0;
-    for (Py_ssize_t i = 0; i < paths->n_rows; i++) {
-        if (folds[i] == fold) {
-            set->held[set->n_held] = paths->rows[i];
-            set->held_weights[set->n_held] = weights[i];
-            set->held_y[set->n_held++] = y[i];
-            continue;
-        }
-        set->weight += weights[i];
-        rows[n_training] = paths->rows[i];
-        shares[n_training] = weights[i];
-        targets[n_training++] = y[i];
-    }
-    for (Py_ssize_t i = 0; i < n_training; i++)
-        shares[i] /= set->weight;
-    return n_training;
-}
-
-/* Start the path of all rows but those of a fold. Return 0, or -1 without memory. */
-static int start(Paths *paths, Py_ssize_t fold, const double *rounding)
-{
-    const int64_t *folds = paths->views[3].buf;
-    TrainingSet *set = &paths->sets[fold];
-    Py_ssize_t n_held = 0;
+    double variance = 0.0;
+    while (set->first < paths->n_rows && folds[set->first] < fold)
+        set->first++;
+    set->last = set->first;
+    while (set->last < paths->n_rows && folds[set->last] == fold)
+        set->last++;
     for (Py_ssize_t i = 0; i < paths->n_rows; i++)
-        n_held += folds[i] == fold;
-    const double **rows = malloc((size_t)(paths->n_rows + 1) * sizeof(double *));
-    double *shares = zeros(paths->n_rows), *targets = zeros(paths->n_rows);
-    const int failed = allocate_set(paths, set, n_held) < 0 || !rows || !shares || !targets;
-    if (!failed) {
-        const Py_ssize_t n_training = deal_rows(paths, set, fold, rows, shares, targets);
-        standardize(paths, set, rows, shares, n_training, rounding);
-        correlate(paths, set, rows, shares, targets, n_training);
+        set->weight += folds[i] == fold ? 0.0 : weights[i];
+    for (Py_ssize_t i = 0; i < paths->n_rows; i++) {
+        set->shares[i] = folds[i] == fold ? 0.0 : weights[i] / set->weight;
+        set->y_mean += set->shares[i] * y[i];
     }
-    free((void *)rows);
-    free(shares);
-    free(targets);
-    return -failed;
+    for (Py_ssize_t i = 0; i < paths->n_rows; i++) {
+        set->pull[i] = set->shares[i] * (y[i] - set->y_mean);
+        variance += set->pull[i] * (y[i] - set->y_mean);
+    }
+    set->noise = ROUNDING * sqrt(variance);
 }
 
 /* Return the mean squared error on the held-out rows. */
-static double held_out_error(const TrainingSet *set)
+static double held_out_error(Paths *paths, TrainingSet *set)
 {
+    const double *weights = paths->views[2].buf;
     double sum = 0.0, weight = 0.0;
-    for (Py_ssize_t i = 0; i < set->n_held; i++) {
-        double residual = set->held_y[i] - set->y_mean;
-        for (Py_ssize_t k = 0; k < set->n_active; k++) {
-            const Py_ssize_t j = set->active[k];
-            residual -= set->coefs[k] * (set->held[i][j] - set->mean[j]) * set->scale[j];
-        }
-        sum += set->held_weights[i] * residual * residual;
-        weight += set->held_weights[i];
+    fill_residual(paths, set, set->first, set->last);
+    for (Py_ssize_t i = set->first; i < set->last; i++) {
+        sum += weights[i] * set->residual[i] * set->residual[i];
+        weight += weights[i];
     }
     return sum / weight;
 }
@@ -489,12 +722,37 @@ static double held_out_error(const TrainingSet *set)
 
 static void free_set(const Paths *paths, TrainingSet *set)
 {
-    for (Py_ssize_t j = 0; set->gram && j < paths->n_columns; j++)
-        free(set->gram[j]);
-    void *blocks[] = {set->gram,   set->states, (void *)set->held,   set->held_weights, set->held_y,
-                      set->mean,   set->scale,  set->first_correlations, set->correlations, set->slopes,
-                      set->reach,  set->active, set->signs,          set->coefs,        set->direction,
-                      set->spare,  set->inverse, (void *)set->active_gram, (void *)set->inverse_rows};
+    for (Py_ssize_t k = 0; set->gram && k < paths->n_columns; k++)
+        free(set->gram[k]);
+    void *blocks[] = {set->mean,
+                      set->scale,
+                      set->first_correlations,
+                      set->last_correlations,
+                      set->correlations,
+                      set->slopes,
+                      set->reach,
+                      set->shares,
+                      set->residual,
+                      set->pull,
+                      set->chosen,
+                      set->states,
+                      set->candidates,
+                      set->gram_lengths,
+                      (void *)set->held,
+                      set->gram,
+                      set->active,
+                      set->signs,
+                      set->coefs,
+                      set->direction,
+                      set->link,
+                      set->spare,
+                      set->inverse,
+                      (void *)set->active_gram,
+                      (void *)set->inverse_rows,
+                      set->checkpoint.active,
+                      set->checkpoint.signs,
+                      set->checkpoint.coefs,
+                      set->checkpoint.states};
     for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++)
         free(blocks[k]);
 }
@@ -505,11 +763,11 @@ static void free_paths(Paths *paths)
         free_set(paths, &paths->sets[k]);
     for (Py_ssize_t j = 0; paths->gram && j < paths->n_columns; j++)
         free(paths->gram[j]);
-    free(paths->gram);
-    free((void *)paths->rows);
-    free(paths->row_coefs);
-    free(paths->sets);
-    release_arrays(paths->views, 4);
+    void *blocks[] = {paths->gram,     paths->gram_lengths,  paths->places, (void *)paths->pool, (void *)paths->listed,
+                      paths->weighted, paths->products,      paths->sets,   (void *)paths->moved};
+    for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++)
+        free(blocks[k]);
+    release_arrays(paths->views, 3);
     free(paths);
 }
 
@@ -520,50 +778,73 @@ static void destroy(PyObject *capsule)
     free_paths(PyCapsule_GetPointer(capsule, NAME));
 }
 
-/* Allocate what all training sets share, and start every path. Return 0, or -1 without memory. */
-static int start_all(Paths *paths, const double *rounding)
+static int allocate_paths(Paths *paths)
 {
-    const double *table = paths->views[0].buf;
-    paths->rows = malloc((size_t)(paths->n_rows + 1) * sizeof(double *));
-    paths->row_coefs = zeros(paths->n_rows);
-    paths->gram = calloc((size_t)paths->n_columns + 1, sizeof(double *));
+    const size_t room = (size_t)(paths->n_columns + paths->n_sets + 1);
     paths->sets = calloc((size_t)paths->n_sets, sizeof(TrainingSet));
-    if (!paths->rows || !paths->row_coefs || !paths->gram || !paths->sets)
-        return -1;
-    for (Py_ssize_t i = 0; i < paths->n_rows; i++)
-        paths->rows[i] = table + i * paths->n_columns;
+    paths->moved = calloc((size_t)paths->n_sets, sizeof(TrainingSet *));
+    paths->gram = calloc(room, sizeof(double *));
+    paths->gram_lengths = calloc(room, sizeof(Py_ssize_t));
+    paths->places = calloc(room, sizeof(Py_ssize_t));
+    paths->pool = calloc(room, sizeof(double *));
+    paths->listed = calloc(room, sizeof(double *));
+    paths->weighted = zeros(paths->n_rows);
+    paths->products = zeros((Py_ssize_t)room);
+    int complete = paths->sets && paths->moved && paths->gram && paths->gram_lengths && paths->places && paths->pool &&
+                   paths->listed && paths->weighted && paths->products;
+    for (Py_ssize_t k = 0; complete && k < paths->n_sets; k++)
+        complete = allocate_set(paths, &paths->sets[k]) == 0;
+    return complete ? 0 : -1;
+}
+
+/* Start every path where no column is active; without screening every column is a candidate. */
+static void start_all(Paths *paths, const int64_t *folds, const double *rounding)
+{
+    for (Py_ssize_t k = 0; k < paths->n_sets; k++) {
+        deal_rows(paths, &paths->sets[k], k, folds);
+        paths->listed[k] = paths->sets[k].shares;
+    }
+    for (Py_ssize_t j = 0; j < paths->n_columns; j++) {
+        paths->places[j] = -1;
+        standardize(paths, j, paths->listed, rounding[j]);
+    }
     for (Py_ssize_t k = 0; k < paths->n_sets; k++)
-        if (start(paths, k, rounding) < 0)
-            return -1;
-    return 0;
+        paths->listed[k] = paths->sets[k].pull;
+    for (Py_ssize_t j = 0; j < paths->n_columns; j++)
+        correlate(paths, j, paths->listed);
+    for (Py_ssize_t k = 0; !paths->screened && k < paths->n_sets; k++)
+        for (Py_ssize_t j = 0; j < paths->n_columns; j++)
+            add_candidate(paths, &paths->sets[k], j);
 }
 
 static int shapes_fit(const Py_buffer *views, Py_ssize_t n_folds)
 {
-    const Py_ssize_t n = views[0].shape[0], p = views[0].shape[1];
+    const Py_ssize_t p = views[0].shape[0], n = views[0].shape[1];
     const int64_t *folds = views[3].buf;
     int fit = n_folds >= 0 && views[1].shape[0] == n && views[2].shape[0] == n && views[3].shape[0] == n &&
               views[4].shape[0] == p && views[5].shape[0] == p;
     for (Py_ssize_t i = 0; fit && i < n; i++)
-        fit = folds[i] >= 0 && folds[i] < n_folds;
+        fit = folds[i] >= (i > 0 ? folds[i - 1] : 0) && folds[i] < n_folds;
     if (!fit)
-        PyErr_SetString(PyExc_ValueError, "start: lengths differ, or a fold is not in range(n_folds)");
+        PyErr_SetString(PyExc_ValueError,
+                        "start: lengths differ, or folds fall, or a fold is not in range(n_folds)");
     return fit;
 }
 
-/* start(table (n, p), y (n), weights (n), folds (n), n_folds, rounding (p), gradient (p)): begin the path of every
-   fold's training rows and of all rows, and fill gradient with the latter's mean products of column and centered y.
-   rounding is the spread up to which a column of the table is constant. */
+/* start(columns (p, n), y (n), weights (n), folds (n), n_folds, rounding (p), gradient (p), screened): begin the path of
+   every fold's training rows and of all rows, and fill gradient with the latter's mean products of column and centered
+   y. Rows come fold by fold. rounding is the spread up to which a column is constant; screened says whether only the
+   columns that the strong rule leaves are followed. */
 static PyObject *start_paths(PyObject *module, PyObject *arguments)
 {
-    static const char *names[] = {"table", "y", "weights", "folds", "rounding", "gradient"};
+    static const char *names[] = {"columns", "y", "weights", "folds", "rounding", "gradient"};
     PyObject *objects[6], *capsule = NULL;
     Py_ssize_t n_folds;
     Py_buffer views[6] = {{0}};
-    int taken = 0, failed = 0;
+    int taken = 0, failed = 0, screened;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "OOOOnOO", &objects[0], &objects[1], &objects[2], &objects[3], &n_folds,
-                          &objects[4], &objects[5]))
+    if (!PyArg_ParseTuple(arguments, "OOOOnOOp", &objects[0], &objects[1], &objects[2], &objects[3], &n_folds,
+                          &objects[4], &objects[5], &screened))
         return NULL;
     while (taken < 6 && take_array(objects[taken], &views[taken], taken == 3 ? 'i' : 'f', 8, taken ? 1 : 2,
                                    taken == 5 ? WRITE : READ, names[taken]) == 0)
@@ -574,15 +855,19 @@ static PyObject *start_paths(PyObject *module, PyObject *arguments)
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();
     }
     memcpy(paths->views, views, sizeof paths->views);
-    paths->n_rows = views[0].shape[0];
-    paths->n_columns = views[0].shape[1];
+    paths->table = views[0].buf;
+    paths->n_columns = views[0].shape[0];
+    paths->n_rows = views[0].shape[1];
     paths->n_sets = n_folds + 1;
+    paths->screened = screened;
     Py_BEGIN_ALLOW_THREADS
-    failed = start_all(paths, views[4].buf) < 0;
-    if (!failed)
+    failed = allocate_paths(paths) < 0;
+    if (!failed) {
+        start_all(paths, views[3].buf, views[4].buf);
         memcpy(views[5].buf, paths->sets[n_folds].first_correlations, (size_t)views[5].len);
+    }
     Py_END_ALLOW_THREADS
-    release_arrays(views + 4, 2);
+    release_arrays(views + 3, 3);
     if (failed)
         PyErr_NoMemory();
     else
@@ -592,20 +877,26 @@ static PyObject *start_paths(PyObject *module, PyObject *arguments)
     return capsule;
 }
 
-/* Follow every path to a penalty; fill the folds' errors and the coefficients of the path of all rows. */
+/* Follow every path to a penalty, by strides; fill the folds' errors and the coefficients of the path of all rows. */
 static int advance_all(Paths *paths, double alpha, double *errors, double *coefs)
 {
-    for (Py_ssize_t k = 0; k < paths->n_sets; k++) {
-        const int outcome = follow(paths, &paths->sets[k], alpha);
+    const int whole = !paths->screened || alpha <= 0.0;
+    for (;;) {
+        double highest = 0.0;
+        for (Py_ssize_t k = 0; k < paths->n_sets; k++)
+            highest = fmax(highest, paths->sets[k].alpha);
+        if (highest <= alpha)
+            break;
+        const int outcome = descend(paths, whole ? alpha : fmax(alpha, STRIDE * highest));
         if (outcome != DONE)
             return outcome;
-        if (k + 1 < paths->n_sets)
-            errors[k] = held_out_error(&paths->sets[k]);
     }
+    for (Py_ssize_t k = 0; k + 1 < paths->n_sets; k++)
+        errors[k] = held_out_error(paths, &paths->sets[k]);
     const TrainingSet *all = &paths->sets[paths->n_sets - 1];
     for (Py_ssize_t k = 0; k < all->n_active; k++)
         if (fabs(all->coefs[k]) > all->noise)
-            coefs[all->active[k]] = all->coefs[k];
+            coefs[all->candidates[all->active[k]]] = all->coefs[k];
     return DONE;
 }
 

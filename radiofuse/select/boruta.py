@@ -49,7 +49,7 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
     ranking_ : ndarray of int, shape (n_features_in_,)
         1 for a confirmed feature, 2 for an undecided one, above that for rejected ones.
     fallback_ : bool
-        Whether features that did not pass had to fill up.
+        Whether the strongest feature stands in, as none passed.
 
     References
     ----------

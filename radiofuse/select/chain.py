@@ -96,17 +96,21 @@ class StepwiseSelector(SelectorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self)
-        report = pd.DataFrame({"feature": names, "pvalue": np.nan, "adjusted_pvalue": np.nan, "auc": np.nan})
-        report = report.assign(removed_by="", dropped_for="", r_with_kept=np.nan, coef=np.nan, selected=self.support_)
+        report = pd.DataFrame({"feature": names, **dict.fromkeys(_OF_THE_TEST, np.nan), "removed_by": ""})
+        report = report.assign(dropped_for="", r_with_kept=np.nan, coef=np.nan, selected=self.support_)
+        test = next((name for name, step in self.steps_.items() if hasattr(step, "pvalues_")), None)
         for name, step in self.steps_.items():
-            columns = self.seen_[name]
-            for column, attribute in _REPORTED.items():
-                if hasattr(step, attribute) and report[column].isna().all():
-                    report.loc[columns, column] = _numbers(step, attribute)
-            removed = columns[~step.get_support()]
-            report.loc[removed, "removed_by"] = name
+            columns, removed = self.seen_[name], ~step.get_support()
+            report.loc[columns[removed], "removed_by"] = name
+            if name == test:
+                for column, attribute in _OF_THE_TEST.items():
+                    report.loc[columns, column] = getattr(step, attribute, np.nan)
+            if hasattr(step, "coef_"):
+                report["coef"] = np.nan
+                report.loc[columns, "coef"] = per_column(step, "coef_")
             if hasattr(step, "kept_partner_"):
-                report.loc[removed, "dropped_for"] = names[columns[step.kept_partner_[~step.get_support()]]]
+                report.loc[columns[removed], "dropped_for"] = names[columns[step.kept_partner_[removed]]]
+                report.loc[columns[removed], "r_with_kept"] = step.kept_partner_r_[removed]
         return report
 
     @property
@@ -128,17 +132,7 @@ class StepwiseSelector(SelectorMixin, BaseEstimator):
         return tags
 
 
-_REPORTED = {
-    "pvalue": "pvalues_",
-    "adjusted_pvalue": "adjusted_pvalues_",
-    "auc": "auc_",
-    "r_with_kept": "kept_partner_r_",
-    "coef": "coef_",
-}
-
-
-def _numbers(step: Any, attribute: str) -> np.ndarray:
-    return per_column(step, attribute) if attribute == "coef_" else getattr(step, attribute)
+_OF_THE_TEST = {"pvalue": "pvalues_", "adjusted_pvalue": "adjusted_pvalues_", "auc": "auc_"}
 
 
 def fill_gaps(X: np.ndarray) -> np.ndarray:
@@ -214,11 +208,15 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
         return any(getattr(step, "needs_names", False) for _, step in self.steps)
 
     def _unseeded_steps(self):
+        self._validate_names([name for name, _ in self.steps])
+        for name, step in self.steps:
+            if not hasattr(step, "get_support"):
+                raise TypeError(f"Step {name!r} is no selector: {step!r} has no get_support. Chain selectors only.")
         return self.steps
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        of_steps = [get_tags(step) for _, step in self.steps]
+        of_steps = [get_tags(step) for _, step in self.steps if hasattr(step, "get_support")]
         tags.target_tags.required = any(step.target_tags.required for step in of_steps)
         for step in of_steps:
             if step.classifier_tags is not None and not step.classifier_tags.multi_class:

@@ -9,6 +9,8 @@ from radiofuse.select import _lasso_path
 from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
 from radiofuse.select.standardize import CONSTANT, center_and_scale
 
+WIDE = 400  # columns beyond which following only what the strong rule leaves pays for checking the others
+
 
 def lasso_path_cv(
     X: np.ndarray,
@@ -99,14 +101,18 @@ class _Paths:
 
     def __init__(self, X, y, folds, weights):
         mean, scale = center_and_scale(X, weights)
-        table = np.subtract(X, mean, order="C")
-        table /= scale
+        by_fold = np.argsort(folds, kind="stable")
+        columns = np.take(X.T, by_fold, axis=1)
+        columns -= mean[:, None]
+        columns /= scale[:, None]
         self._gradient = np.empty(X.shape[1])
-        rounding = CONSTANT * np.abs(mean) / scale  # what counts as constant, on the scale of the table
+        rounding = CONSTANT * np.abs(mean) / scale  # what counts as constant, on the scale of the columns
         folds = folds.astype(np.int64)
         self._errors = np.empty(folds.max() + 1)
         self._fold_weights = np.bincount(folds, weights)
-        self._paths = _lasso_path.start(table, y, weights, folds, len(self._errors), rounding, self._gradient)
+        rows = (values[by_fold] for values in (y, weights, folds))
+        n_folds, screened = len(self._errors), X.shape[1] > WIDE
+        self._paths = _lasso_path.start(columns, *rows, n_folds, rounding, self._gradient, screened)
         self._y_mean = weights @ y
         self._y_variance = weights @ (y - self._y_mean) ** 2
         self.first_alpha = np.abs(self._gradient).max()

@@ -66,10 +66,10 @@ def mann_whitney(X, y, *, method: str = "asymptotic", continuity: bool = True) -
     y : array-like of shape (n_samples,)
         Two classes; the larger label is the positive one.
     method : {"asymptotic", "exact", "auto"}, default="asymptotic"
-        How p-values are computed. "asymptotic" corrects for ties. "exact" is the permutation distribution,
-        which holds without ties; its cost grows with the fourth power of the rows, and hundreds are too
-        many. "auto" is exact where a column has no tie and its smaller class at most 8 values, decided
-        column by column.
+        How p-values are computed. "asymptotic" corrects for ties. "exact" is the permutation distribution
+        where a column has no tie, else asymptotic, as in R; its cost grows with the fourth power of the rows,
+        and hundreds are too many. "auto" is exact where a column has no tie and its smaller class at most 8
+        values. Both are decided column by column.
     continuity : bool, default=True
         Whether asymptotic p-values are corrected for continuity.
 
@@ -183,9 +183,8 @@ def _exact_columns(method: str, tie_term, n_positive, n_negative) -> np.ndarray:
     if method not in METHODS:
         raise RequestError(f"Expected a method out of {', '.join(METHODS)}, got {method!r}; choose one of them.")
     smaller = np.minimum(n_positive, n_negative)
-    if method == "auto":
-        return (smaller > 0) & (smaller <= SMALL_CLASS) & (tie_term == 0)
-    return (smaller > 0) & (method == "exact")
+    untied = (smaller > 0) & (tie_term == 0)
+    return untied & (smaller <= SMALL_CLASS) if method == "auto" else untied & (method == "exact")
 
 
 def _exact_pvalue(twice_U, n_positive, n_negative) -> np.ndarray:

@@ -8,9 +8,7 @@ import numpy as np
 
 from radiofuse.errors import RequestError
 
-SMALLEST_ALPHA = (
-    1e-3  # end of the grid as a share of its first penalty; glmnet's choice for p > n, scikit-learn's always
-)
+SMALLEST_ALPHA = 1e-3  # end of the grid as a share of its first penalty, as in scikit-learn; glmnet: .01 where p > n
 PATIENCE = 20  # penalties in a row more than one standard error above the minimum that end the path
 
 

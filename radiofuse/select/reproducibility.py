@@ -46,7 +46,7 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
     icc_ : ndarray of shape (n_features_in_,)
         What was compared; NaN for a feature that is absent from the table, or that never changed.
     fallback_ : bool
-        Whether features that did not pass had to fill up.
+        Whether the strongest feature stands in, as none passed.
 
     References
     ----------

@@ -49,6 +49,8 @@ def settle_empty(passed: np.ndarray, effect: np.ndarray, on_empty: str, step: st
     if on_empty == "raise":
         raise NothingSelectedError(f'{found}. Loosen its rule, or choose on_empty="strongest" or "intercept".')
     kept = passed.copy()
+    if on_empty == "strongest" and not np.isfinite(effect).any():
+        raise NothingSelectedError(f"{found}, and none can be ranked. Look at what they were measured by.")
     if on_empty == "strongest":
         kept[np.argmax(effect)] = True
     answer = "the one of largest effect stays" if on_empty == "strongest" else "the selection is empty"

@@ -95,7 +95,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         Bound on the expected number of falsely selected features, see Notes. It may exceed ``max_false``
         where even ``q_ = 1`` does not reach it.
     fallback_ : bool
-        Whether features that did not pass had to fill up.
+        Whether the strongest feature stands in, as none passed.
     classes_ : ndarray of shape (2,)
         The labels; the second counts as 1.
 

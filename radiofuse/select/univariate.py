@@ -224,7 +224,7 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, *, k=10, random_state=None):
+    def __init__(self, k=10, *, random_state=None):
         self.k = k
         self.random_state = random_state
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from radiofuse.inner_folds import fewest_patients
 from radiofuse.survey.checks import FeatureTable
 from radiofuse.survey.nested import ModalitySurvey
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.suspicions import suspect_leaks
-from radiofuse.survey.wording import count
+from radiofuse.survey.wording import count, some
 
 EVENTS_PER_VARIABLE = 10
 
@@ -33,6 +34,7 @@ def cautions(
         auc = selection.loc[selection["modality"] == name, "auc"].to_numpy()
         found += suspect_leaks(table, name, auc)
         found += [f"{name}: {sentence}" for sentence in _of_selection(survey)]
+        found += _one_class_sites(survey, request)
     warned = sum((survey.warned for survey in surveys), Counter())
     warned += sum((outcome.warned for survey in surveys for outcome in survey.outcomes), Counter())
     found += [f"Warned {count(times, 'time')} while fitting: {message}" for message, times in warned.items()]
@@ -53,11 +55,32 @@ def _of_selection(survey: ModalitySurvey) -> list[str]:
         found.append(
             f"the path stopped at lambda = {penalized.alphas_[-1]:.4g}, well past its minimum; --full-path runs on."
         )
-    n_selected = int(survey.final.get_support().sum())
-    events = int(np.bincount(survey.block.y, minlength=2).min())
-    if n_selected and events / n_selected < EVENTS_PER_VARIABLE:
-        found.append(
-            f"{events / n_selected:.1f} events per selected feature ({events} / {n_selected}); below "
-            f"{EVENTS_PER_VARIABLE} coefficients are unreliable."
-        )
-    return found
+    return found + _few_events(survey)
+
+
+def _few_events(survey: ModalitySurvey) -> list[str]:
+    n_selected, n_candidates = int(survey.final.get_support().sum()), survey.block.X.shape[1]
+    if not n_selected:
+        return []
+    events = fewest_patients(survey.block.y, survey.block.patients)
+    if events >= EVENTS_PER_VARIABLE * n_candidates:
+        return []
+    return [
+        f"{count(events, 'patient')} in the smaller class for {count(n_candidates, 'candidate feature')}, "
+        f"{n_selected} selected ({events / n_selected:.1f} per selected one); with fewer than {EVENTS_PER_VARIABLE} "
+        "per candidate, coefficients and their order are uncertain."
+    ]
+
+
+def _one_class_sites(survey: ModalitySurvey, request: SurveyRequest) -> list[str]:
+    """Return a sentence on sites whose samples are of one class: their shift cannot be told from the label's."""
+    if request.site is None:
+        return []
+    sites, y = survey.block.sites, survey.block.y
+    pure = [site for site in np.unique(sites) if np.ptp(y[sites == site]) == 0]
+    if not pure:
+        return []
+    return [
+        f"{survey.block.modality}: {some(pure)} of {request.site} hold samples of one class only; evening them out "
+        "takes some of the difference between the classes with it."
+    ]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from radiofuse.evaluate.delong import delong
+from radiofuse.evaluate.delong import auc_intervals
 from radiofuse.multiplicity import adjust_pvalues
 from radiofuse.select import SelectorChain
 from radiofuse.survey.chain import columns_reaching, number_per_feature
 from radiofuse.survey.families import feature_family
 from radiofuse.survey.nested import ModalitySurvey
-
-CONFIDENCE = 0.95
-CHUNK = 256  # columns whose covariance matrix is computed at a time, of which only the diagonal is needed
 
 
 def selection_table(survey: ModalitySurvey) -> pd.DataFrame:
@@ -34,7 +30,8 @@ def selection_table(survey: ModalitySurvey) -> pd.DataFrame:
         Of the test: the Mann-Whitney statistic, p as tested, how it was computed, and p adjusted after
         Benjamini and Hochberg.
     auc, auc_low, auc_high, direction
-        Of the feature alone over its known values, with DeLong's interval; "higher" in the positive class.
+        Of the feature alone over its known values, with the interval of `auc_interval`: DeLong's, or Newcombe's
+        of an AUC of 0 or 1; "higher" in the positive class.
     passed_mwu, kept_after_prune, dropped_for, r_with_kept
         What the steps decided; a pruned feature names the kept one it correlates with.
     coef_min, coef_1se
@@ -72,24 +69,15 @@ def _test(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
 
 
 def _auc(X: pd.DataFrame, y: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the AUC of every column over its known values, with DeLong's interval cut to 0 and 1."""
-    values, found = X.to_numpy(), np.full((2, X.shape[1]), np.nan)
+    """Return the AUC of every column over its known values, with its interval."""
+    values, found = X.to_numpy(), np.full((3, X.shape[1]), np.nan)
     holey = np.isnan(values).any(axis=0)
-    whole = np.flatnonzero(~holey)
-    for start in range(0, len(whole), CHUNK):
-        part = whole[start : start + CHUNK]
-        found[:, part] = _auc_and_variance(y, values[:, part])
+    found[:, ~holey] = auc_intervals(y, values[:, ~holey])[:3]
     for column in np.flatnonzero(holey):
         known = ~np.isnan(values[:, column])
         if np.bincount(y[known], minlength=2).min() > 1:
-            found[:, [column]] = _auc_and_variance(y[known], values[known][:, [column]])
-    auc, margin = found[0], NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * np.sqrt(found[1])
-    return {"auc": auc, "auc_low": np.maximum(auc - margin, 0.0), "auc_high": np.minimum(auc + margin, 1.0)}
-
-
-def _auc_and_variance(y: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    found = delong(y, values)
-    return found.auc, np.maximum(np.diag(found.covariance), 0.0)
+            found[:, [column]] = auc_intervals(y[known], values[known][:, [column]])[:3]
+    return dict(zip(("auc", "auc_low", "auc_high"), found, strict=True))
 
 
 def _decisions(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:

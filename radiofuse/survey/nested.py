@@ -196,7 +196,7 @@ def _harmonized(block: Block, train: np.ndarray, request: SurveyRequest) -> Bloc
         return block
     X = block.X.to_numpy()
     try:
-        combat = ComBat(unseen=request.unseen_site).fit(X[train], site=block.sites[train])
+        combat = ComBat(unseen=request.unseen_site).fit(X[train], block.y[train], site=block.sites[train])
         values = combat.transform(X, site=block.sites)
     except CohortError as error:
         problems = [f"{block.modality}: {problem} Here that is --unseen-site." for problem in error.problems]

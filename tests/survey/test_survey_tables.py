@@ -227,7 +227,9 @@ def test_cautions_are_told():
     weak = weak.assign(idh=np.arange(60) % 2)
     weak.iloc[:, :8] += weak["idh"].to_numpy()[:, None]
     _, tables = survey_of(weak, full_path=True)
-    assert any("events per selected feature" in sentence for sentence in tables.record["cautions"])
+    ((name, flow),) = tables.record["flow"].items()
+    told = f"{name}: 30 patients in the smaller class for 30 candidate features, {flow['selected']} selected"
+    assert any(sentence.startswith(told) for sentence in tables.record["cautions"])
 
 
 def test_what_is_printed_is_what_the_tables_hold(found):
