@@ -33,6 +33,7 @@ MARKERS = ("s", "^", "D", "v", "P", "X", "o")
 
 WIDTH_IN = 5.0  # narrow on purpose: at phone width 11 pt are still some 11 px
 FONT_PT, SMALL_PT = 11, 10.5
+NUMBERS_APART = 0.07  # of the axis: numbers of points nearer than that would lie on one another
 LABEL_CHARACTERS, FEATURE_CHARACTERS = 27, 50
 LEGEND_CHARACTERS, HALF_LEGEND_CHARACTERS = 33, 18  # of an entry that has the line for itself, or half of it
 
@@ -195,7 +196,11 @@ def draw_calibration(points: pd.DataFrame) -> Figure:
     predicted, observed = points["mean_probability"], points["share_positive"]
     axes.vlines(predicted, points["low"], points["high"], color=OTHER, linewidth=2)
     axes.plot(predicted, observed, color=PRIMARY, marker="o", markersize=8, linewidth=1.2)
+    told = -1.0
     for x, y, n in zip(predicted, observed, points["n"], strict=True):
+        if x - told < NUMBERS_APART:
+            continue
+        told = x
         away = (8, -13) if y > 0.1 else (6, 6)  # points, clear of marker and axis
         axes.annotate(number(n, 0), (x, y), away, textcoords="offset points", fontsize=SMALL_PT)
     frame_unit_square(axes, "Predicted probability", "Observed share")

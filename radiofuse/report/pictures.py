@@ -96,7 +96,7 @@ def calibration_picture(contents: Contents) -> Picture | None:
         f"{number(point.mean_probability)} predicted, {number(point.share_positive)} observed, n {number(point.n, 0)}"
         for point in points.itertuples()
     )
-    alt = f"Calibration of the fusion {contents.primary}: {alt}."
+    alt = f"Calibration of {contents.primary}: {alt}."
     return Picture(draw_calibration(points), alt, _calibration_caption(contents))
 
 

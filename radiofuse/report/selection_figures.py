@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,33 +13,37 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from radiofuse.report.figures import (
+    BAND,
     DASHES,
     GREY,
     INK,
+    LEGEND_CHARACTERS,
     OTHER,
-    PALE,
     PRIMARY,
     SMALL_PT,
     WIDTH_IN,
     drawn,
-    entitle,
 )
 from radiofuse.report.wording import number, shortened
 
+Interval = tuple[float, float, float]  # value, low, high
+
 SMALLEST_P = 1e-300
-NAMED_PATHS = 6  # coefficients of the final fit named beside their lines
-NAME_CHARACTERS = 30
+NAMED_PATHS = len(DASHES)  # coefficients named in the legend, each with a dash of its own
+NAMED_ROWS, ROW_CHARACTERS = 12, 22  # a map of few features has room for their names
 WARM = "#b3541e"
 STAGES = (  # what became of a feature, from the first to fall to the last to stay
-    ("p too large", {"marker": ".", "color": PALE, "markersize": 4}),
-    ("pruned", {"marker": "x", "color": GREY, "markersize": 4}),
-    ("dropped by LASSO", {"marker": "o", "color": OTHER, "markersize": 5, "markerfacecolor": "white"}),
-    ("selected", {"marker": "D", "color": WARM, "markersize": 6}),
+    {"marker": ".", "color": "#9aa5b1", "markersize": 4},
+    {"marker": "x", "color": GREY, "markersize": 4},
+    {"marker": "o", "color": OTHER, "markersize": 5, "markerfacecolor": "white"},
+    {"marker": "D", "color": WARM, "markersize": 6},
 )
+DECADE_TICKS = 300  # from that ratio of the penalties on, ticks at powers of ten only
+APART = (400, 60)  # places told apart along the axes of the volcano: points nearer than that would coincide
 
 
 @drawn
-def draw_volcano(selection: pd.DataFrame, alpha: float) -> Figure:
+def draw_volcano(selection: pd.DataFrame, alpha: float, dropped_later: str) -> Figure:
     """Draw each feature's p-value over its AUC, marked by how far it came.
 
     Parameters
@@ -48,21 +52,37 @@ def draw_volcano(selection: pd.DataFrame, alpha: float) -> Figure:
         ``auc``, ``p``, ``passed_mwu``, ``kept_after_prune``, ``selected`` of one modality.
     alpha : float
         Drawn as a line.
+    dropped_later : str
+        Name of what fell after pruning.
     """
     figure = Figure(figsize=(WIDTH_IN, 4.6))
     axes = figure.add_subplot()
-    axes.axhline(-np.log10(max(alpha, SMALLEST_P)), color=GREY, linestyle=":", linewidth=1.2)
+    if alpha > 0:
+        axes.axhline(-np.log10(alpha), color=GREY, linestyle=":", linewidth=1.2)
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
-    height = -np.log10(np.clip(selection["p"].to_numpy(float), SMALLEST_P, 1))
-    stage = reached_stage(selection)
-    for place, (label, style) in enumerate(STAGES):
-        rows = stage == place
-        if rows.any():
-            label = f"{label} ({rows.sum():,})"
-            axes.plot(selection["auc"][rows], height[rows], linestyle="none", label=label, **style)
+    points = np.column_stack([selection["auc"], -np.log10(np.clip(selection["p"].to_numpy(float), SMALLEST_P, 1))])
+    names, stage = ("test not passed", "pruned", dropped_later, "selected"), reached_stage(selection)
+    for place, (name, style) in enumerate(zip(names, STAGES, strict=True)):
+        reached = points[stage == place]
+        if len(reached):
+            label = f"{name} ({len(reached):,})"
+            axes.plot(*one_of_each(reached).T, linestyle="none", label=label, **style)
     axes.set(xlabel="AUC of the feature alone (0.5 = chance)", ylabel="−log₁₀ p")
-    figure.legend(loc="outside lower center", ncols=2, handletextpad=0.2, columnspacing=1)
+    figure.legend(loc="outside lower center", ncols=2, handletextpad=0.2, columnspacing=1, markerscale=1.3)
     return figure
+
+
+def one_of_each(points: np.ndarray) -> np.ndarray:
+    """Return one of the points that nobody could tell apart, so that many features make no large file.
+
+    Examples
+    --------
+    >>> one_of_each(np.array([[0.5, 1.0], [0.50001, 1.001], [0.7, 1.0]]))
+    array([[0.5, 1. ],
+           [0.7, 1. ]])
+    """
+    _, first = np.unique(np.round(points * APART), axis=0, return_index=True)
+    return points[np.sort(first)]
 
 
 def reached_stage(selection: pd.DataFrame) -> np.ndarray:
@@ -80,21 +100,30 @@ def reached_stage(selection: pd.DataFrame) -> np.ndarray:
 
 
 @drawn
-def draw_correlations(r: pd.DataFrame) -> Figure:
+def draw_correlations(r: pd.DataFrame, selected: Collection[str]) -> Figure:
     """Draw the size of the correlations, features in the order of an average-linkage clustering.
 
     Parameters
     ----------
     r : DataFrame of shape (n_features, n_features)
         Correlations; at least two features.
+    selected : collection of str
+        Features marked at the left; all are named there if they are few.
     """
     size = np.abs(r.to_numpy(float))
     distance = squareform(np.clip(1 - size, 0, None), checks=False)
-    order = leaves_list(linkage(distance, "average", optimal_ordering=len(r) <= 100))
+    order = leaves_list(linkage(distance, "average", optimal_ordering=True))
     figure = Figure(figsize=(WIDTH_IN, 4.4))
     axes = figure.add_subplot()
     image = axes.imshow(size[order][:, order], cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
+    names = r.index[order]
+    marked = np.flatnonzero(names.isin(selected))
+    axes.set(xticks=[], yticks=marked, yticklabels=[""] * len(marked))
+    axes.tick_params(axis="y", length=6, width=1.6, color=INK)
+    if len(r) <= NAMED_ROWS:
+        labels = [shortened(name, ROW_CHARACTERS) for name in names]
+        axes.set_yticks(range(len(r)), labels, minor=True, fontsize=SMALL_PT)
+        axes.tick_params(axis="y", which="minor", length=0, pad=9)
     axes.set_xlabel(f"{len(r)} features, like beside like")
     figure.colorbar(image, label="|r|", shrink=0.85)
     return figure
@@ -111,7 +140,7 @@ def draw_path(path: pd.DataFrame, curve: pd.DataFrame) -> Figure:
     curve : DataFrame
         ``lambda``, ``nzero``, ``is_min``, ``is_1se``.
     """
-    figure = Figure(figsize=(WIDTH_IN, 4.6))
+    figure = Figure(figsize=(WIDTH_IN, 4.0 + 0.24 * NAMED_PATHS))
     axes = figure.add_subplot()
     lambdas = curve["lambda"].to_numpy()
     lines = path.pivot(index="lambda", columns="feature", values="coef").reindex(lambdas).fillna(0.0)
@@ -120,8 +149,8 @@ def draw_path(path: pd.DataFrame, curve: pd.DataFrame) -> Figure:
     for feature in lines.columns.difference(named):
         axes.plot(lambdas, lines[feature], color=OTHER, linewidth=0.8)
     for place, feature in enumerate(named):
-        style = {"color": (PRIMARY, WARM)[place % 2], "linestyle": DASHES[place // 2 % len(DASHES)]}
-        axes.plot(lambdas, lines[feature], linewidth=1.9, label=shortened(feature, NAME_CHARACTERS), **style)
+        style = {"color": (PRIMARY, WARM)[place % 2], "linestyle": DASHES[place], "linewidth": 1.9}
+        axes.plot(lambdas, lines[feature], label=shortened(feature, LEGEND_CHARACTERS), **style)
     _mark_rules(axes, curve)
     axes.set(xlabel="Penalty λ", ylabel="Coefficient per standard deviation")
     figure.legend(loc="outside lower center", ncols=1, handlelength=3)
@@ -150,75 +179,56 @@ def draw_curve(curve: pd.DataFrame, loss: str) -> Figure:
 
 def _mark_rules(axes: Axes, curve: pd.DataFrame) -> None:
     """Set a falling logarithmic axis, the counts of features on top, and a line for each rule."""
+    _set_penalty_axis(axes, curve["lambda"])
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top + 0.2 * (top - bottom))  # room for the names of the rules
+    for column, name, dash in (("is_min", "λ.min", "--"), ("is_1se", "λ.1se", ":")):
+        chosen = curve.loc[curve[column], "lambda"].iloc[0]
+        axes.axvline(chosen, color=INK, linestyle=dash, linewidth=1.2)
+        where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": SMALL_PT}
+        height = 0.93 if column == "is_min" else 0.86  # one below the other, since the lines may be close
+        axes.annotate(
+            name, (chosen, height), (3, 0), **where, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}
+        )
+    ticks = np.unique(np.linspace(0, len(curve) - 1, 7).astype(int))
+    counts = axes.secondary_xaxis("top")
+    counts.set_xticks(curve["lambda"].iloc[ticks], curve["nzero"].iloc[ticks].astype(int).astype(str))
+    counts.set_xticks([], minor=True)
+    counts.set_xlabel("Features with a non-zero coefficient", fontsize=SMALL_PT)
+
+
+def _set_penalty_axis(axes: Axes, penalties: pd.Series) -> None:
+    largest, smallest = penalties.max(), penalties.min()
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if largest < DECADE_TICKS * smallest else (1,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlim(curve["lambda"].max() * 1.1, curve["lambda"].min() / 1.1)
-    for column, name, dash in (("is_min", "min", "--"), ("is_1se", "1se", ":")):
-        chosen = curve.loc[curve[column]]
-        if len(chosen):
-            axes.axvline(chosen["lambda"].iloc[0], color=INK, linestyle=dash, linewidth=1.2)
-            where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": SMALL_PT}
-            axes.annotate(name, (chosen["lambda"].iloc[0], 0.02), (-3, 0), ha="right", **where)
-    ticks = np.unique(np.linspace(0, len(curve) - 1, 7).astype(int))
-    top = axes.secondary_xaxis("top")
-    top.set_xticks(curve["lambda"].iloc[ticks], curve["nzero"].iloc[ticks].astype(int).astype(str))
-    top.set_xticks([], minor=True)
-    top.set_xlabel("Features with a non-zero coefficient", fontsize=SMALL_PT)
-
-
-@drawn
-def draw_chosen(modality: str, features: pd.DataFrame, n_folds: int) -> Figure:
-    """Draw how often each feature was chosen, and mark the final selection.
-
-    Parameters
-    ----------
-    modality : str
-        The figure's title.
-    features : DataFrame
-        ``feature``, ``times_selected``, ``selected``; the first is on top.
-    n_folds : int
-        Outer training folds.
-    """
-    figure = Figure(figsize=(WIDTH_IN, 1.0 + 0.44 * len(features)))
-    axes = figure.add_subplot()
-    entitle(axes, modality)
-    for place, row in enumerate(features.itertuples()):
-        filled = {"facecolor": PRIMARY} if row.selected else {"facecolor": "white", "hatch": "////"}
-        axes.barh(place, row.times_selected, height=0.34, edgecolor=PRIMARY, linewidth=0.8, **filled)
-        axes.text(0, place - 0.27, shortened(row.feature, 50), va="bottom", fontsize=SMALL_PT)
-        axes.text(
-            row.times_selected + 0.01 * n_folds, place, f"{row.times_selected:.0f}", va="center", fontsize=SMALL_PT
-        )
-    axes.set(xlim=(0, 1.1 * n_folds), ylim=(len(features) - 0.6, -0.9), yticks=[])
-    axes.set_xlabel(f"Training folds that chose it, of {n_folds}")
-    axes.spines["left"].set_visible(False)
-    return figure
+    axes.set_xlim(largest * 1.1, smallest / 1.1)
 
 
 @drawn
 def draw_net_benefit(curve: pd.DataFrame) -> Figure:
-    """Draw the net benefit of the model beside treating all and treating none.
+    """Draw the net benefit of the model, with its band, beside treating all and treating none.
 
     Parameters
     ----------
     curve : DataFrame
-        ``threshold``, ``net_benefit``, ``treat_all``, ``treat_none``.
+        ``threshold``, ``net_benefit``, ``treat_all``, ``treat_none``, ``low``, ``high``.
     """
     figure = Figure(figsize=(WIDTH_IN, 4.2))
     axes = figure.add_subplot()
+    axes.fill_between(curve["threshold"], curve["low"], curve["high"], color=BAND, linewidth=0)
     axes.plot(curve["threshold"], curve["treat_all"], color=GREY, linestyle="--", linewidth=1.5, label="treat all")
     axes.plot(curve["threshold"], curve["treat_none"], color=INK, linestyle=":", linewidth=1.5, label="treat none")
     axes.plot(curve["threshold"], curve["net_benefit"], color=PRIMARY, linewidth=2.8, label="treat by the model")
-    top = max(curve["net_benefit"].max(), curve["treat_all"].max())
+    top = curve[["net_benefit", "treat_all", "high"]].max(axis=None)
     axes.set(xlim=(0, 1), ylim=(-0.15 * top, 1.08 * top), xlabel="Threshold probability", ylabel="Net benefit")
     figure.legend(loc="outside lower center", ncols=3, handlelength=2.4, columnspacing=1)
     return figure
 
 
 @drawn
-def draw_honesty(pairs: Any) -> Figure:
+def draw_honesty(pairs: Sequence[tuple[str, Interval, Interval]]) -> Figure:
     """Draw each model's AUC with selection inside the folds beside the one with selection outside them.
 
     Parameters
@@ -229,22 +239,23 @@ def draw_honesty(pairs: Any) -> Figure:
     figure = Figure(figsize=(WIDTH_IN, 1.5 + 0.62 * len(pairs)))
     axes = figure.add_subplot()
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
-    styles = (("inside the folds", PRIMARY, "D", PRIMARY), ("on all patients first", WARM, "o", "white"))
-    for place, (_, *estimates) in enumerate(pairs):
-        for shift, (value, low, high), (label, color, marker, face) in zip(
-            (-0.16, 0.16), estimates, styles, strict=True
-        ):
-            named = {"label": f"selected {label}"} if place == 0 else {}
-            axes.plot([low, high], [place + shift] * 2, color=color, linewidth=2)
-            marked = {"color": color, "markersize": 8, "markerfacecolor": face, "linestyle": "none"}
-            axes.plot([value], [place + shift], marker=marker, **marked, **named)
-            axes.text(
-                1.02, place + shift, number(value), transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_PT
-            )
+    for place, (_, nested, optimistic) in enumerate(pairs):
+        _draw_auc(axes, place - 0.17, nested, PRIMARY, {"marker": "D", "label": "auc_nested"})
+        hollow = {"marker": "o", "markerfacecolor": "white", "label": "auc_optimistic"}
+        _draw_auc(axes, place + 0.17, optimistic, WARM, hollow)
     axes.set_yticks(range(len(pairs)), [shortened(name, 20) for name, *_ in pairs])
     axes.set_ylim(len(pairs) - 0.4, -0.6)
-    lowest = np.nanmin([estimate[1] for _, *estimates in pairs for estimate in estimates] + [0.5])
+    lowest = np.nanmin([0.5, *(low for _, *aucs in pairs for _, low, _ in aucs)])
     axes.set(xlim=(lowest - 0.05, 1.005), xlabel="AUC (0.5 = chance)")
     axes.tick_params(axis="y", length=0)
-    figure.legend(loc="outside lower center", ncols=2, handletextpad=0.2, columnspacing=1)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles[:2], labels[:2], loc="outside lower center", ncols=2, handletextpad=0.2)
     return figure
+
+
+def _draw_auc(axes: Axes, height: float, auc: Interval, color: str, marked: dict[str, str]) -> None:
+    value, low, high = auc
+    axes.plot([low, high], [height, height], color=color, linewidth=2)
+    axes.plot([value], [height], color=color, linestyle="none", markersize=8, **marked)
+    beside = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": SMALL_PT}
+    axes.text(1.02, height, number(value), **beside)

@@ -238,5 +238,5 @@ def _flattened(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
 
 def _written(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(_written, value))
+        return ", ".join(map(_written, value)) or "none"
     return "none" if value is None else str(value)

@@ -62,6 +62,8 @@ def p_value(p: float) -> str:
     >>> p_value(0.0312), p_value(7e-12)
     ('0.031', '< 0.001')
     """
+    if not math.isfinite(p):
+        return MISSING
     return f"{p:.2g}" if p >= 0.001 else "< 0.001"
 
 

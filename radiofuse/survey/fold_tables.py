@@ -13,6 +13,7 @@ from radiofuse.evaluate import PREDICTION_COLUMNS, score_predictions
 from radiofuse.evaluate.stability import measure_stability
 from radiofuse.survey.checks import FUSION
 from radiofuse.survey.nested import Block, ModalitySurvey
+from radiofuse.survey.wording import count
 
 N_RESAMPLES = 2000
 PERFORMANCE_COLUMNS = ("model", "selection", "metric", "estimate", "low", "high", "method")
@@ -113,7 +114,9 @@ def performance_table(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
         scores = score_predictions(rows, n_resamples=N_RESAMPLES, random_state=seed)
         scores = scores.rename(columns={"value": "estimate"}).assign(selection=kind)
         n_repeats = rows["repeat"].nunique()
-        scores["method"] = f"mean of {n_repeats} repeats, percentiles of {N_RESAMPLES} resamples of the patients"
+        scores["method"] = (
+            f"mean of {count(n_repeats, 'repeat')}, percentiles of {N_RESAMPLES} resamples of the patients"
+        )
         parts.append(scores[list(PERFORMANCE_COLUMNS)])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PERFORMANCE_COLUMNS))
 

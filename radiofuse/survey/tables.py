@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from radiofuse import _cli
 from radiofuse.select.chain import fill_gaps
+from radiofuse.select.standardize import standardize
 from radiofuse.survey.cautions import cautions
 from radiofuse.survey.chain import columns_reaching, cv_curve
 from radiofuse.survey.checks import FeatureTable
@@ -162,6 +163,7 @@ def _correlation(survey: ModalitySurvey, selection: pd.DataFrame) -> pd.DataFram
         names = kept["feature"].iloc[order[:MOST_CORRELATED]].tolist()
     values = fill_gaps(survey.block.X[names].to_numpy())
     first, second = np.triu_indices(len(names), 1)
-    r = np.corrcoef(values, rowvar=False)[first, second] if len(names) > 1 else np.empty(0)
+    Z = standardize(values)  # a constant column correlates with nothing
+    r = (Z.T @ Z / len(Z))[first, second]
     pairs = {"feature_a": np.array(names, object)[first], "feature_b": np.array(names, object)[second], "r": r}
     return pd.DataFrame({"modality": survey.block.modality, **pairs})

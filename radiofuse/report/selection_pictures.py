@@ -1,0 +1,169 @@
+"""The figures of a selection with their captions and the words for those who cannot see them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.evaluate import auc_interval, decision_points, roc_points
+from radiofuse.report import selection_words as words
+from radiofuse.report.figures import draw_roc
+from radiofuse.report.pictures import Picture, calibration_picture, frequency_picture
+from radiofuse.report.selection_contents import SelectionContents
+from radiofuse.report.selection_figures import (
+    draw_correlations,
+    draw_curve,
+    draw_honesty,
+    draw_net_benefit,
+    draw_path,
+    draw_volcano,
+)
+from radiofuse.report.wording import counted, estimate, number
+
+MAPPED = 60  # survivors in the map of correlations, the best by rank
+N_RESAMPLES = 500  # of the patients, for the bands
+LOSSES = {"gaussian": "Mean squared error", "binomial": "Deviance", "multinomial": "Deviance"}
+INTERVALS = {"delong": "DeLong", "newcombe": "Newcombe"}
+
+
+def honesty_picture(contents: SelectionContents) -> Picture | None:
+    """Every AUC inside the folds beside the one outside them."""
+    pairs = contents.auc_pairs
+    if not pairs:
+        return None
+    alt = "; ".join(
+        f"{model} {number(nested[0])} nested, {number(optimistic[0])} optimistic" for model, nested, optimistic in pairs
+    )
+    return Picture(draw_honesty(pairs), f"AUC with interval: {alt}.", words.gains(contents))
+
+
+def selection_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
+    """What was tested, what correlates, and the LASSO's curve and path, as far as the steps were run."""
+    drawn = [volcano_picture(contents, modality), correlation_picture(contents, modality)]
+    return [picture for picture in [*drawn, *lasso_pictures(contents, modality)] if picture]
+
+
+def volcano_picture(contents: SelectionContents, modality: str) -> Picture | None:
+    """Each feature's p-value over its AUC."""
+    features, settings = contents.of("selection", modality), contents.record["settings"]
+    tested = features[features["p"].notna()]
+    if tested.empty:
+        return None
+    alpha = settings["alpha"]
+    below, n = int((tested["p"] < alpha).sum()), len(tested)
+    line = " (dotted line)" if alpha > 0 else ""
+    caption = (
+        f"The test of each feature: {below:,} of {n:,} have p < {alpha:g}{line}; chance alone would give "
+        f"about {alpha * n:,.0f}."
+    )
+    if settings["adjust"] != "none":
+        passed = int(tested["passed_mwu"].astype(bool).sum())
+        caption += f" {passed:,} of them passed, with {words.significance(settings)}."
+    later = "dropped by LASSO" if "lasso" in contents.record["flow"][modality]["steps"] else "dropped later"
+    alt = f"P-value over AUC of {counted(n, 'feature')}: {below:,} with p < {alpha:g}."
+    return Picture(draw_volcano(tested, alpha, later), alt, caption)
+
+
+def chosen_picture(contents: SelectionContents, modality: str) -> Picture | None:
+    """How often training folds chose the features that rank first."""
+    if modality not in contents.record["stability"]:
+        return None
+    ranked = contents.ranked(modality).rename(columns={"freq_outer": "frequency", "selected": "in_final_model"})
+    picture = frequency_picture(ranked, modality)
+    if picture is None:
+        return None
+    return replace(picture, caption=f"{picture.caption} {words.stability(contents.record, modality)}")
+
+
+def lasso_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
+    """The cross-validation that chose the penalty on all samples, and the coefficients over the penalty."""
+    curve, path = contents.of("cv_curve", modality), contents.of("path", modality)
+    curve = curve[curve["repeat"].isna()].reset_index(drop=True)
+    if curve.empty:
+        return []
+    settings = contents.record["settings"]
+    loss, rules = LOSSES[settings["family"]], words.rules(curve, settings["rule"])
+    said = f"{loss} over the penalty λ, mean of {settings['inner']} inner folds of all samples, and one standard error."
+    pictures = [Picture(draw_curve(curve, loss), f"{loss} over the penalty. {rules}", f"{said} {rules}")]
+    if len(path):
+        reached = counted(path["feature"].nunique(), "feature")
+        caption = (
+            f"Coefficients of the {reached} that the path reaches, on all samples; the legend names the largest at "
+            "λ.min. Upright lines: λ.min (dashed) and λ.1se (dotted)."
+        )
+        pictures.append(Picture(draw_path(path, curve), f"Coefficients over the penalty. {rules}", caption))
+    return pictures
+
+
+def correlation_picture(contents: SelectionContents, modality: str) -> Picture | None:
+    """Correlations among the features left after pruning, at most ``MAPPED`` of them."""
+    pairs = contents.of("correlation", modality)
+    shown = list(pd.unique(pairs[["feature_a", "feature_b"]].to_numpy().ravel())[:MAPPED])  # they come by rank
+    if len(shown) < 2:
+        return None
+    pairs = pairs[pairs["feature_a"].isin(shown) & pairs["feature_b"].isin(shown)]
+    r = pd.DataFrame(np.eye(len(shown)), index=shown, columns=shown)
+    first, second = r.index.get_indexer(pairs["feature_a"]), r.index.get_indexer(pairs["feature_b"])
+    values = r.to_numpy(copy=True)
+    values[first, second] = values[second, first] = pairs["r"].fillna(0.0)
+    features = contents.of("selection", modality)
+    selected = set(features.loc[features["selected"].astype(bool), "feature"])
+    left = contents.record["flow"][modality]["steps"]["correlation"]
+    which = f"the {len(shown)} that rank first of the {left:,}" if left > len(shown) else f"the {left:,}"
+    largest = number(pairs["r"].abs().max())
+    caption = f"Correlations among {which} features left after pruning, clustered; the largest |r| is {largest}."
+    if selected & set(shown):
+        caption += " Ticks at the left: selected features."
+    drawn = draw_correlations(pd.DataFrame(values, shown, shown), selected)
+    return Picture(drawn, f"Map of the correlations of {len(shown)} features; largest |r| {largest}.", caption)
+
+
+def model_pictures(contents: SelectionContents) -> list[Picture]:
+    """ROC, calibration and decision curve of the primary model; none where its rows have one label."""
+    if not np.isfinite(contents.auc("auc_nested", contents.primary)[0]):
+        return []
+    calibration = calibration_picture(contents.nested)  # it asks for predictions and primary only
+    return [_roc_picture(contents), calibration, _decision_picture(contents)]
+
+
+def _roc_picture(contents: SelectionContents) -> Picture:
+    predictions, primary = contents.nested.predictions, contents.primary
+    names = {
+        model: f"{model} {number(contents.auc('auc_nested', model)[0])}" for model in contents.record["auc_nested"]
+    }
+    others = {names[model]: roc_points(predictions, model, n_resamples=1) for model in names if model != primary}
+    caption = (
+        f"ROC curve, mean of the repeats; the band is pointwise, 95% of {N_RESAMPLES} resamples of the patients. AUC "
+        f"{estimate(*contents.auc('auc_nested', primary))}: {contents.interval_method}. {_delong(contents)}"
+    )
+    drawn = draw_roc(roc_points(predictions, primary, n_resamples=N_RESAMPLES), names[primary], others)
+    return Picture(drawn, f"ROC curves with AUC: {'; '.join(names.values())}.", caption)
+
+
+def _delong(contents: SelectionContents) -> str:
+    rows = contents.nested.predictions
+    rows = rows[rows["model"] == contents.primary]
+    samples = rows.groupby("sample_id").agg(
+        patient=("patient_id", "first"), label=("label", "first"), probability=("probability", "mean")
+    )
+    if samples["patient"].duplicated().any():
+        return "Patients have several samples, for which DeLong's interval does not hold."
+    if samples["label"].value_counts().min() < 2:
+        return "DeLong's interval needs two patients of a class."
+    found = auc_interval(samples["label"], samples["probability"])
+    return (
+        f"Of each patient's mean probability over the repeats: {estimate(found.auc, found.low, found.high)}, "
+        f"{INTERVALS[found.method]}'s interval."
+    )
+
+
+def _decision_picture(contents: SelectionContents) -> Picture:
+    curve = decision_points(contents.nested.predictions, contents.primary, confidence=0.95, n_resamples=N_RESAMPLES)
+    where = words.better_than_both(curve)
+    caption = (
+        f"Decision curve, mean of the repeats, with a pointwise 95% band over {N_RESAMPLES} resamples of the patients. "
+        f"Treating by the model is better than treating all and treating none {where}."
+    )
+    return Picture(draw_net_benefit(curve), f"Net benefit: the model is best {where}.", caption)
