@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.inputs import check_binary, check_scores, patient_places
-from radiofuse.evaluate.intervals import draw_seed, multiplicities
+from radiofuse.evaluate.intervals import draw_seed, multiplicities, times_drawn
 from radiofuse.evaluate.metrics import METRICS, score
 
 CELLS = 4_000_000  # weights of one question to the metric; those of all left-out patients would fill the memory
@@ -97,7 +97,8 @@ def bootstrap_interval(
     -------
     BootstrapInterval
         The interval is NaN where the value is. Resamples in which the metric does not exist are left out and a
-        warning is logged.
+        warning is logged. A metric as good or bad as it gets is the same in every resample, and its interval has
+        no width whatever the number of patients: ask `auc_interval` or `operating_point` there.
 
     Raises
     ------
@@ -174,9 +175,7 @@ def counts_of_indices(indices: ArrayLike, n_patients: int) -> np.ndarray:
             f"indices must be whole numbers from 0 to {n_patients - 1} of shape ({n_patients}, n_resamples), one "
             f"resample a column; they have type {drawn.dtype} and shape {drawn.shape}. Count patients from 0."
         )
-    n_resamples = drawn.shape[1]
-    cells = drawn * n_resamples + np.arange(n_resamples)
-    return np.bincount(cells.ravel(), minlength=n_patients * n_resamples).reshape(n_patients, n_resamples)
+    return times_drawn(drawn, n_patients)
 
 
 def _values(

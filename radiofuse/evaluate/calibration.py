@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import chdtrc, expit, logit, ndtr, ndtri, xlog1py, xlogy
+from scipy.special import chdtrc, expit, logit, ndtr, xlog1py, xlogy
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from radiofuse.evaluate.closed_intervals import wilson_interval
 from radiofuse.evaluate.inputs import check_binary
 from radiofuse.evaluate.lowess import lowess
 from radiofuse.evaluate.metrics import auc, brier
@@ -103,14 +104,6 @@ def probability_bins(probability: np.ndarray, n_bins: int, strategy: str) -> tup
     return edges, np.searchsorted(edges[1:-1], probability)
 
 
-def wilson_interval(share: np.ndarray, n: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return Wilson's score interval of a share out of n (1927, J Am Stat Assoc 22:209-212)."""
-    z2 = ndtri((1 + confidence) / 2) ** 2
-    center = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
-    return np.clip(center - half, 0, 1), np.clip(center + half, 0, 1)
-
-
 class CalibrationLine(NamedTuple):
     """Log-odds of label 1 as a line over the predicted log-odds; 0 and 1 would be perfect."""
 
@@ -189,8 +182,8 @@ class CalibrationSummary(NamedTuple):
     intercept: float  # of the calibration line; 0 is perfect [Intercept]
     slope: float  # of the calibration line; 1 is perfect, below 1 overconfident [Slope]
     in_the_large: float  # intercept at slope 1; above 0 where positives are more frequent than predicted
-    auc: float  # [C (ROC)]
-    d_xy: float  # Somers' rank correlation, 2 auc - 1 [Dxy]
+    auc: float  # of all rows, those of probability 0 or 1 among them, which val.prob leaves out [C (ROC)]
+    d_xy: float  # Somers' rank correlation, 2 auc - 1, of the same rows [Dxy]
     r2: float  # Nagelkerke's, of the probabilities as they are [R2]
     d: float  # discrimination index [D]
     d_chi2: float  # [D:Chi-sq]
@@ -221,7 +214,8 @@ def calibration_summary(label: ArrayLike, probability: ArrayLike) -> Calibration
     -------
     CalibrationSummary
         All that rests on the likelihood (line, in_the_large, r2, d, u, q) leaves out the rows of probability 0
-        or 1. Where the probabilities separate the labels the slope is infinite and its likelihood that of a
+        or 1. The AUC and d_xy do not, since such rows have a rank; ``val.prob`` leaves them out of these, too.
+        Where the probabilities separate the labels the slope is infinite and its likelihood that of a
         perfect fit; what does not exist because labels or probabilities are constant is NaN.
 
     Raises
@@ -309,7 +303,7 @@ def _smooth_errors(label: np.ndarray, probability: np.ndarray) -> dict[str, floa
 def _likelihood_statistics(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     """Return what the likelihoods of the labels say: as they are, recalibrated, and of their mean alone."""
     n = len(label)
-    if n == 0:
+    if not 0 < label.sum() < n:
         names = ("intercept", "slope", "in_the_large", "r2", "d", "d_chi2", "u", "u_chi2", "u_p", "q")
         return dict.fromkeys(names, np.nan)
     intercept, slope = logistic_line(label, probability)
@@ -320,7 +314,7 @@ def _likelihood_statistics(label: np.ndarray, probability: np.ndarray) -> dict[s
         "intercept": float(intercept),
         "slope": float(slope),
         "in_the_large": _in_the_large(label, probability),
-        "r2": float(np.expm1(-d_chi2 / n) / np.expm1(-null / n)) if null > 0 else np.nan,
+        "r2": float(np.expm1(-d_chi2 / n) / np.expm1(-null / n)),
         "d": d,
         "d_chi2": d_chi2,
         "u": u,
@@ -347,8 +341,6 @@ def _deviance_of_line(label: np.ndarray, probability: np.ndarray, intercept: flo
 
 def _in_the_large(label: np.ndarray, probability: np.ndarray) -> float:
     """Return the shift of the log-odds after which as many positives are expected as there are."""
-    if not 0 < label.sum() < len(label):
-        return np.nan
     odds = logit(probability)
     mean = logit(label.mean())
     low, high = mean - odds.max(), mean - odds.min()  # the answer lies between, since expit rises

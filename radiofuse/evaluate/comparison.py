@@ -74,8 +74,9 @@ def compare_models(
 
     Difference and interval are those of `score_predictions`: pooled within a repeat, averaged over repeats,
     patients resampled, the same resamples for both. The p-value of an AUC is DeLong's, of that same mean over
-    the repeats, where each patient has one row and each label two patients or more; of anything else, twice
-    the smaller share of resamples on either side of zero. Both hold the fitted models fixed.
+    the repeats, where each patient has one row, each label two patients or more, and the difference a variance;
+    of anything else, twice the smaller share of resamples on either side of zero. Both hold the fitted models
+    fixed.
 
     Parameters
     ----------
@@ -182,7 +183,8 @@ def _p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame, draws: np.
     independent = samples["patient_id"].is_unique and samples["label"].value_counts().min() >= 2
     if metric == "auc" and independent and not np.isnan(scores_a).any():
         _, p_value = delong_test(samples["label"], scores_a, scores_b)
-        return p_value, "DeLong"
+        if not np.isnan(p_value):
+            return p_value, "DeLong"
     resampled = draws[1:][~np.isnan(draws[1:])]
     smaller = 1 + min((resampled <= 0).sum(), (resampled >= 0).sum())
     return min(1.0, float(2 * smaller / (resampled.size + 1))), "bootstrap"

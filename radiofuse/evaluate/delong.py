@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from numbers import Real
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from scipy.stats import rankdata
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from radiofuse.evaluate.inputs import check_scores
+
+ROUNDING = 1e-14  # of the variances of two AUCs, what is left of the variance of their difference if there is none
+logger = logging.getLogger(__name__)
 
 
 class DeLong(NamedTuple):
@@ -49,20 +53,28 @@ def delong(label: np.ndarray, scores: np.ndarray) -> DeLong:
     >>> float(found.auc[0]), float(found.covariance[0, 0])
     (0.75, 0.125)
     """
+    below, above = _placements(label, scores)
+    covariance = np.cov(below, rowvar=False) / len(below) + np.cov(above, rowvar=False) / len(above)
+    return DeLong(below.mean(axis=0), np.atleast_2d(covariance))
+
+
+def _placements(label: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of negatives below each positive, and of positives above each negative, by score."""
     scores = np.atleast_3d(np.asarray(scores, dtype=float))
     positive, negative = scores[np.asarray(label) == 1], scores[np.asarray(label) == 0]
     ranks = rankdata(np.vstack([positive, negative]), axis=0)
     n_positive, n_negative = len(positive), len(negative)
-    below = ((ranks[:n_positive] - rankdata(positive, axis=0)) / n_negative).mean(axis=2)
-    above = (1 - (ranks[n_positive:] - rankdata(negative, axis=0)) / n_positive).mean(axis=2)
-    covariance = np.cov(below, rowvar=False) / n_positive + np.cov(above, rowvar=False) / n_negative
-    return DeLong(below.mean(axis=0), np.atleast_2d(covariance))
+    below = (ranks[:n_positive] - rankdata(positive, axis=0)) / n_negative
+    above = 1 - (ranks[n_positive:] - rankdata(negative, axis=0)) / n_positive
+    return below.mean(axis=2), above.mean(axis=2)
 
 
 def delong_test(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     """Return Z and the two-sided p-value of the difference of two AUCs of the same independent rows.
 
-    Scores have shape (n_samples,), or (n_samples, n_repeats) to compare mean AUCs.
+    Scores have shape (n_samples,), or (n_samples, n_repeats) to compare mean AUCs. Where the difference has no
+    variance, as between an AUC of 1 and one of 0, Z is 0 and p 1 if the AUCs are equal; otherwise both are NaN
+    and a warning is logged.
 
     References
     ----------
@@ -71,7 +83,7 @@ def delong_test(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> tup
     found = delong(label, np.stack([first, second], axis=1))
     contrast = np.array([1.0, -1.0])
     difference, variance = contrast @ found.auc, contrast @ found.covariance @ contrast
-    z = standardized(difference, variance)
+    z = standardized(difference, variance if variance > ROUNDING * np.trace(found.covariance) else 0.0)
     return z, float(2 * ndtr(-abs(z)))
 
 
@@ -99,7 +111,8 @@ def delong_test_unpaired(
     Returns
     -------
     UnpairedDeLong
-        Of AUCs without variance, the statistic is 0 if they are equal and infinite otherwise.
+        Of AUCs without variance, such as 1 and 0, the statistic is 0 and the p-value 1 if they are equal;
+        otherwise both are NaN, since so few rows say nothing of the spread, and a warning is logged.
 
     Raises
     ------
@@ -127,7 +140,7 @@ def delong_test_unpaired(
 
 
 class AUCInterval(NamedTuple):
-    """An AUC with its interval."""
+    """An AUC with its interval, or the AUCs of several scores, each field of shape (n_scores,)."""
 
     auc: float
     low: float
@@ -192,30 +205,70 @@ def auc_interval(
     (1.0, 0.501, 1.0, 0.0, 'newcombe')
     """
     label, score = check_scores(label, score, fewest=2)
-    found = delong(label, score[:, None])
-    area, variance = float(found.auc[0]), float(found.covariance[0, 0])
-    z = float(ndtri((1 + confidence) / 2))
-    if area in (0.0, 1.0):
-        method = "newcombe"
-    if method == "newcombe":
-        sizes = np.bincount(label)
-        low, high = _newcombe_low(area, *sizes, z), 1 - _newcombe_low(1 - area, *sizes, z)
-    elif method == "logit":
-        half = z * np.sqrt(variance) / (area * (1 - area))
-        low, high = expit(logit(area) + np.array([-half, half]))
+    found = auc_intervals(label, score[:, None], confidence=confidence, method=method)
+    return AUCInterval(*(field[0].item() for field in found))
+
+
+def auc_intervals(
+    label: np.ndarray, scores: np.ndarray, *, confidence: float = 0.95, method: str = "delong"
+) -> AUCInterval:
+    """Return what `auc_interval` returns for every column of scores of the same rows, unchecked.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n_samples,)
+        0 or 1; at least two of each.
+    scores : ndarray of shape (n_samples, n_scores)
+        Finite; higher means label 1.
+    confidence, method
+        As in `auc_interval`.
+
+    Returns
+    -------
+    AUCInterval
+        Of arrays of shape (n_scores,).
+
+    Examples
+    --------
+    >>> found = auc_intervals(np.array([0, 0, 1, 1]), np.array([[1, 4], [2, 2], [3, 3], [4, 1]]))
+    >>> found.auc.tolist(), found.low.round(3).tolist(), found.method.tolist()
+    ([1.0, 0.25], [0.386, 0.0], ['newcombe', 'delong'])
+    """
+    below, above = _placements(label, scores)
+    area = below.mean(axis=0)
+    variance = below.var(axis=0, ddof=1) / len(below) + above.var(axis=0, ddof=1) / len(above)
+    half = ndtri((1 + confidence) / 2) * np.sqrt(variance)
+    if method == "logit":
+        half = np.divide(half, area * (1 - area), out=np.zeros_like(half), where=(area > 0) & (area < 1))
+        low, high = expit(logit(area) - half), expit(logit(area) + half)
     else:
-        low, high = np.clip(area + z * np.sqrt(variance) * np.array([-1, 1]), 0, 1)
-    return AUCInterval(area, float(low), float(high), variance, method)
+        low, high = np.maximum(area - half, 0.0), np.minimum(area + half, 1.0)
+    methods = np.where((area == 0) | (area == 1), "newcombe", method)
+    for place in np.flatnonzero(methods == "newcombe"):
+        low[place], high[place] = newcombe_interval(area[place], len(below), len(above), confidence)
+    return AUCInterval(area, low, high, variance, methods)
+
+
+def newcombe_interval(area: float, n_positive: float, n_negative: float, confidence: float) -> tuple[float, float]:
+    """Return Newcombe's interval of an AUC, method 5 (2006, Stat Med 25:559-573), also of an AUC of 0 or 1."""
+    z = float(ndtri((1 + confidence) / 2))
+    return _newcombe_low(area, n_positive, n_negative, z), 1 - _newcombe_low(1 - area, n_positive, n_negative, z)
 
 
 def standardized(difference: float, variance: float) -> float:
-    """Return a difference in standard errors; without variance 0, or infinite unless the difference is 0."""
-    if variance <= 0:  # no row is ranked differently, or each class is split without an overlap
-        return 0.0 if difference == 0 else float(np.copysign(np.inf, difference))
-    return float(difference / np.sqrt(variance))
+    """Return a difference in standard errors; without variance 0 if it is 0, and otherwise NaN, with a warning."""
+    if variance > 0:
+        return float(difference / np.sqrt(variance))
+    if difference == 0:
+        return 0.0
+    logger.warning(
+        "A difference of %.3g has no variance here, so it cannot be tested and its p-value is missing; add rows.",
+        difference,
+    )
+    return np.nan
 
 
-def _newcombe_low(area: float, n_positive: int, n_negative: int, z: float) -> float:
+def _newcombe_low(area: float, n_positive: float, n_negative: float, z: float) -> float:
     """Return the AUC below ``area`` that lies z standard errors, its own, from it."""
     if area == 0:
         return 0.0

@@ -20,11 +20,7 @@ def check_binary(label: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, 
 def check_scores(label: ArrayLike, score: ArrayLike, *, fewest: int) -> tuple[np.ndarray, np.ndarray]:
     """Return labels 0 or 1, at least ``fewest`` of each, and as many finite scores; refuse anything else."""
     label, score = check_labels(label), np.asarray(score, dtype=float)
-    if score.shape != label.shape:
-        raise RequestError(
-            f"Labels and scores must be of one length; labels have shape {label.shape}, scores have shape "
-            f"{score.shape}. Give one of each per row."
-        )
+    _refuse_unequal(label, score.shape, "scores")
     if not np.isfinite(score).all():
         raise RequestError(
             f"{(~np.isfinite(score)).sum()} of {score.size} scores are not finite; drop these rows or score them."

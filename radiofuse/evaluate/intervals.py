@@ -11,9 +11,12 @@ import pandas as pd
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from radiofuse.evaluate.metrics import METRICS, score
+from radiofuse.evaluate.closed_intervals import closed_intervals, wilson_interval
+from radiofuse.evaluate.delong import newcombe_interval
+from radiofuse.evaluate.metrics import METRICS, Confusion, confusion, score
 from radiofuse.evaluate.predictions import Repeat, check_predictions, repeats_of, rows_of_model
 
+BOUNDS = dict.fromkeys(METRICS, (0.0, 1.0)) | {"mcc": (-1.0, 1.0)}
 logger = logging.getLogger(__name__)
 
 RESAMPLING_RULES = {
@@ -62,7 +65,8 @@ def score_predictions(
     -------
     DataFrame
         Columns model, metric, value, low, high, n_samples, n_patients; models in the order of the table.
-        A metric that does not exist, such as the AUC of a model whose rows have one label, is NaN.
+        A metric that does not exist, such as the AUC of a model whose rows have one label, is NaN; precision and
+        F1 without a positive call are 0, as in scikit-learn with ``zero_division=0``.
 
     Raises
     ------
@@ -74,10 +78,17 @@ def score_predictions(
     Pooling compares probabilities of different folds. A rule that answers each fold's training prevalence is
     not constant: it falls where the test fold holds more positives, so its AUC is a little below .5 [2]_.
 
+    A metric as good or as bad as it gets, such as an AUC of 1, is the same in every resample, and its percentiles
+    would say that other patients could change nothing. Its interval is then in closed form, each patient counting
+    once: Newcombe's of an AUC [3]_, Wilson's of a proportion [4]_ and what `operating_point` makes of it for F1
+    and balanced accuracy; a Brier score of 0 or 1 is the share of wrong calls. A correlation of 1 has no interval.
+
     References
     ----------
     .. [1] Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13 (percentile interval).
     .. [2] Forman and Scholz 2010, SIGKDD Explor 12(1):49-57 (pooling across folds).
+    .. [3] Newcombe 2006, Stat Med 25:559-573, method 5.
+    .. [4] Wilson 1927, J Am Stat Assoc 22:209-212.
 
     Examples
     --------
@@ -95,10 +106,13 @@ def score_predictions(
         rows = rows_of_model(predictions, model)
         n_patients = rows["patient_id"].nunique()
         counts = multiplicities(n_patients, n_resamples, seed)
-        draws = resampled_scores(repeats_of(rows), METRICS, counts, threshold)
+        repeats = repeats_of(rows)
+        draws = resampled_scores(repeats, METRICS, counts, threshold)
         left_out[model] = np.isnan(draws["auc"])
         for metric in METRICS:
             value, low, high = value_and_interval(draws[metric], confidence)
+            if low == high and value in BOUNDS[metric]:
+                low, high = _interval_at_bound(metric, value, repeats, threshold, confidence)
             scores.append((model, metric, value, low, high, rows["sample_id"].nunique(), n_patients))
     _say_what_was_left_out(left_out)
     columns = ["model", "metric", "value", "low", "high", "n_samples", "n_patients"]
@@ -116,9 +130,14 @@ def multiplicities(n_patients: int, n_resamples: int, seed: int) -> np.ndarray:
     Column 0 is the cohort itself, every patient once; each other column is a draw with replacement.
     """
     drawn = np.random.default_rng(seed).integers(n_patients, size=(n_patients, n_resamples))
-    cell = drawn * n_resamples + np.arange(n_resamples)
-    counts = np.bincount(cell.ravel(), minlength=n_patients * n_resamples).reshape(n_patients, n_resamples)
-    return np.column_stack([np.ones(n_patients), counts])
+    return np.column_stack([np.ones(n_patients), times_drawn(drawn, n_patients)])
+
+
+def times_drawn(drawn: np.ndarray, n_patients: int) -> np.ndarray:
+    """Return how often each patient is in each column of drawn places: shape (n_patients, n_resamples)."""
+    n_resamples = drawn.shape[1]
+    cells = drawn * n_resamples + np.arange(n_resamples)
+    return np.bincount(cells.ravel(), minlength=n_patients * n_resamples).reshape(n_patients, n_resamples)
 
 
 def resampled_scores(
@@ -141,6 +160,32 @@ def value_and_interval(draws: np.ndarray, confidence: float) -> tuple[float, flo
         return float(value), np.nan, np.nan
     low, high = np.quantile(existing, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(value), float(low), float(high)
+
+
+def confusion_by_patient(label: np.ndarray, call: np.ndarray, patient: np.ndarray) -> Confusion:
+    """Count each patient once: the counts by the shares of the patient's rows, of all repeats, in each.
+
+    Examples
+    --------
+    >>> [float(count) for count in confusion_by_patient([1, 1, 0, 0], [1, 0, 0, 0], np.array([0, 0, 1, 1]))]
+    [0.5, 0.0, 0.5, 1.0]
+    """
+    return confusion(label, call, 1 / np.bincount(patient)[patient])
+
+
+def _interval_at_bound(
+    metric: str, value: float, repeats: Sequence[Repeat], threshold: float, confidence: float
+) -> tuple[float, float]:
+    """Return the interval, in closed form, of a metric that is as low or as high as it gets."""
+    label, probability, patient = (np.concatenate(parts) for parts in zip(*repeats, strict=True))
+    c = confusion_by_patient(label, probability >= threshold, patient)
+    if metric == "auc":
+        return newcombe_interval(value, c.tp + c.fn, c.fp + c.tn, confidence)
+    if metric == "brier":
+        low, high = wilson_interval(value, sum(c), confidence)
+    else:
+        low, high, _ = closed_intervals(c, "wilson", confidence)[metric]
+    return float(low), float(high)
 
 
 def _say_what_was_left_out(left_out: dict[str, np.ndarray]) -> None:

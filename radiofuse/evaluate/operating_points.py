@@ -6,18 +6,24 @@ Where each row is a patient the intervals have closed forms. Rows of one patient
 
 from __future__ import annotations
 
+import logging
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv, ndtri
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.calibration import wilson_interval
+from radiofuse.evaluate.closed_intervals import closed_intervals
 from radiofuse.evaluate.inputs import check_calls, patient_places
-from radiofuse.evaluate.intervals import RESAMPLING_RULES, draw_seed, multiplicities, value_and_interval
+from radiofuse.evaluate.intervals import (
+    RESAMPLING_RULES,
+    confusion_by_patient,
+    draw_seed,
+    multiplicities,
+    value_and_interval,
+)
 from radiofuse.evaluate.metrics import (
     Confusion,
     accuracy,
@@ -25,7 +31,6 @@ from radiofuse.evaluate.metrics import (
     confusion,
     f1,
     mcc,
-    precision,
     recall,
     specificity,
 )
@@ -33,17 +38,23 @@ from radiofuse.evaluate.predictions import check_predictions
 
 COLUMNS = ["metric", "value", "low", "high", "method"]
 BOOTSTRAP = "percentile bootstrap over patients"
+logger = logging.getLogger(__name__)
+
+
+def ppv(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Share of the positive calls that are right, NaN if there is none; parameters as in `confusion`."""
+    return recall(call, label, weights)  # label and call exchanged
 
 
 def npv(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Share of the negative calls that are right, 0 if there is none; parameters as in `confusion`."""
-    return precision(1 - np.asarray(label), 1 - np.asarray(call), weights)
+    """Share of the negative calls that are right, NaN if there is none; parameters as in `confusion`."""
+    return specificity(call, label, weights)
 
 
 AVERAGED_METRICS = {
     "recall": recall,
     "specificity": specificity,
-    "precision": precision,
+    "precision": ppv,
     "npv": npv,
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
@@ -81,7 +92,7 @@ def operating_point(
     call : array-like of shape (n_samples,)
         What the model says, 0 or 1. The threshold behind it must have been chosen elsewhere.
     patients : array-like of shape (n_samples,), optional
-        Patient of each row. If given, all intervals are percentiles over resamples of whole patients.
+        Patient of each row. If given, intervals are percentiles over resamples of whole patients.
     proportion : {"wilson", "clopper-pearson"}, default="wilson"
         Interval of a proportion. The latter covers at least ``confidence``, at the price of width.
     confidence : float, default=0.95
@@ -96,7 +107,7 @@ def operating_point(
     DataFrame
         Columns metric, value, low, high, method. Metrics named as in `METRICS` have the same values: recall is
         the sensitivity, precision the positive predictive value. Predictive values hold at the prevalence of
-        these rows.
+        these rows, and are NaN without a call of their kind (`METRICS` says 0 of precision there).
 
     Raises
     ------
@@ -111,6 +122,11 @@ def operating_point(
     correlation: delta method [5]_ for its Fisher transform; at -1 and 1, and where it does not exist, it has no
     interval. Likelihood ratios: delta method for the logarithm [6]_; if a count is 0, half a row is added to each
     of the four counts, and a ratio of 0 or infinity is the limit on its side.
+
+    With patients: resamples in which a metric does not exist are left out of its interval, and a warning says how
+    many. Where the interval has no width, as that of a sensitivity of 1, which is 1 in every resample, it is the
+    one in closed form (with Wilson's of a proportion) of mean counts, in which each patient counts once, and
+    ``method`` says so.
 
     References
     ----------
@@ -132,8 +148,9 @@ def operating_point(
     if patients is not None:
         places = patient_places(patients, len(label))
         counts = multiplicities(places.max() + 1, n_resamples, draw_seed(random_state))
-        return _resampled_table([(label, call, counts[places])], confidence)
-    intervals = _closed_intervals(confusion(label, call), proportion, confidence)
+        by_patient = confusion_by_patient(label, call, places)
+        return _resampled_table([(label, call, counts[places])], by_patient, confidence)
+    intervals = closed_intervals(confusion(label, call), proportion, confidence)
     rows = []
     for metric, value in _values([(label, call, np.ones(len(label)))]).items():
         low, high, method = intervals[metric]
@@ -156,7 +173,7 @@ def score_calls(
     """Score the calls of one model, averaged over the repeats, with intervals over patients.
 
     The likelihood ratios are those of the averaged sensitivity and specificity, since one repeat without a false
-    alarm would make their mean infinite.
+    alarm would make their mean infinite. A predictive value without a call of its kind in some repeat is NaN.
 
     Parameters
     ----------
@@ -172,7 +189,7 @@ def score_calls(
     Returns
     -------
     DataFrame
-        As from `operating_point`.
+        As from `operating_point` with patients.
 
     Raises
     ------
@@ -199,23 +216,38 @@ def score_calls(
         )
     places = patient_places(calls["patient_id"], len(calls))
     counts = multiplicities(places.max() + 1, n_resamples, draw_seed(random_state))
-    repeats = [
-        (*check_calls(rows["label"], rows["call"]), counts[places[calls["repeat"].to_numpy() == repeat]])
-        for repeat, rows in calls.groupby("repeat")
-    ]
-    return _resampled_table(repeats, confidence)
+    label, call = check_calls(calls["label"], calls["call"])
+    parts = [np.flatnonzero(calls["repeat"] == repeat) for repeat in np.unique(calls["repeat"])]
+    repeats = [(label[rows], call[rows], counts[places[rows]]) for rows in parts]
+    return _resampled_table(repeats, confusion_by_patient(label, call, places), confidence)
 
 
-def _resampled_table(repeats: list[tuple[np.ndarray, np.ndarray, np.ndarray]], confidence: float) -> pd.DataFrame:
+def _resampled_table(
+    repeats: list[tuple[np.ndarray, np.ndarray, np.ndarray]], by_patient: Confusion, confidence: float
+) -> pd.DataFrame:
+    values, closed = _values(repeats), closed_intervals(by_patient, "wilson", confidence)
     rows = []
-    for metric, draws in _values(repeats).items():
+    for metric, draws in values.items():
         if metric in AVERAGED_METRICS:
-            interval = value_and_interval(draws, confidence)
+            value, low, high = value_and_interval(draws, confidence)
         else:  # ratios reach infinity: percentiles of ratio / (1 + ratio), turned back
             shares = np.where(np.isinf(draws), 1.0, draws / (1 + np.where(np.isinf(draws), 0, draws)))
-            interval = (float(_quotient(share, 1 - share)) for share in value_and_interval(shares, confidence))
-        rows.append((metric, *interval, BOOTSTRAP))
+            value, low, high = (float(_quotient(share, 1 - share)) for share in value_and_interval(shares, confidence))
+        method = BOOTSTRAP
+        if low == high:
+            low, high, closed_method = closed[metric]
+            method = f"{closed_method}, over patients: the resamples do not differ"
+        rows.append((metric, value, float(low), float(high), method))
+    _say_what_was_left_out(values)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _say_what_was_left_out(values: dict[str, np.ndarray]) -> None:
+    missing = {metric: np.isnan(draws[1:]).sum() for metric, draws in values.items() if not np.isnan(draws[0])}
+    told = [f"{n} without {metric}" for metric, n in missing.items() if n]
+    if told:
+        n_resamples = len(values["recall"]) - 1
+        logger.warning("Of %d resamples there are left out of intervals: %s.", n_resamples, ", ".join(told))
 
 
 def _values(repeats: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -227,69 +259,6 @@ def _values(repeats: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[st
     values["positive_likelihood_ratio"] = _quotient(values["recall"], 1 - values["specificity"])
     values["negative_likelihood_ratio"] = _quotient(1 - values["recall"], values["specificity"])
     return values
-
-
-def _closed_intervals(c: Confusion, proportion: str, confidence: float) -> dict[str, tuple[float, float, str]]:
-    z = ndtri((1 + confidence) / 2)
-    limits = wilson_interval if proportion == "wilson" else clopper_pearson_interval
-
-    def of_share(count: float, n: float) -> tuple[float, float]:
-        return limits(count / n, n, confidence) if n else (0.0, 1.0)
-
-    sensitivity, specific = of_share(c.tp, c.tp + c.fn), of_share(c.tn, c.tn + c.fp)
-    shares = {
-        "recall": sensitivity,
-        "specificity": specific,
-        "precision": of_share(c.tp, c.tp + c.fp),
-        "npv": of_share(c.tn, c.tn + c.fn),
-        "accuracy": of_share(c.tp + c.tn, sum(c)),
-    }
-    jaccard = np.array(of_share(c.tp, c.tp + c.fp + c.fn))
-    return {metric: (*interval, proportion) for metric, interval in shares.items()} | {
-        "balanced_accuracy": (*_balanced(c, sensitivity, specific), f"square-and-add ({proportion})"),
-        "f1": (*(2 * jaccard / (1 + jaccard)), f"transformed share ({proportion})"),
-        "mcc": (*_correlation_interval(c, z), "delta method, Fisher transform"),
-        "positive_likelihood_ratio": (*_ratio_interval(c.tp, c.fn, c.fp, c.tn, z), "log"),
-        "negative_likelihood_ratio": (*_ratio_interval(c.fn, c.tp, c.tn, c.fp, z), "log"),
-    }
-
-
-def clopper_pearson_interval(share: np.ndarray, n: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the exact interval of a share out of n (Clopper and Pearson 1934, Biometrika 26:404-413)."""
-    count, tail = np.round(np.multiply(share, n)), (1 - confidence) / 2
-    low = np.where(count > 0, betaincinv(np.maximum(count, 1), n - count + 1, tail), 0.0)
-    high = np.where(count < n, betaincinv(count + 1, np.maximum(n - count, 1), 1 - tail), 1.0)
-    return low, high
-
-
-def _balanced(c: Confusion, of_recall: tuple[float, float], of_specificity: tuple[float, float]) -> tuple[float, float]:
-    if c.tp + c.fn == 0 or c.tn + c.fp == 0:
-        return np.nan, np.nan
-    shares = np.array([c.tp / (c.tp + c.fn), c.tn / (c.tn + c.fp)])
-    limits = np.array([of_recall, of_specificity])
-    below, above = np.sqrt(np.sum((limits - shares[:, None]) ** 2, axis=0))
-    return shares.mean() - below / 2, shares.mean() + above / 2
-
-
-def _correlation_interval(c: Confusion, z: float) -> tuple[float, float]:
-    n = sum(c)
-    label, call = (c.tp + c.fn) / n, (c.tp + c.fp) / n  # shares of the positive
-    scatter = label * (1 - label) * call * (1 - call)
-    if scatter == 0 or c.fp == c.fn == 0 or c.tp == c.tn == 0:
-        return np.nan, np.nan
-    phi = (c.tp * c.tn - c.fp * c.fn) / (n**2 * np.sqrt(scatter))
-    label_skew, call_skew = ((2 * share - 1) / np.sqrt(share * (1 - share)) for share in (label, call))
-    variance = 1 - phi**2 + (phi + phi**3 / 2) * label_skew * call_skew - 0.75 * phi**2 * (label_skew**2 + call_skew**2)
-    half = z * np.sqrt(max(variance, 0.0) / n) / (1 - phi**2)
-    return np.tanh(np.arctanh(phi) - half), np.tanh(np.arctanh(phi) + half)
-
-
-def _ratio_interval(a: float, b: float, c: float, d: float, z: float) -> tuple[float, float]:
-    """Return the limits of (a / (a + b)) / (c / (c + d))."""
-    a_row, b_row, c_row, d_row = np.array([a, b, c, d]) + (0.0 if a and b and c and d else 0.5)
-    center = np.log(a_row / (a_row + b_row)) - np.log(c_row / (c_row + d_row))
-    half = z * np.sqrt(1 / a_row - 1 / (a_row + b_row) + 1 / c_row - 1 / (c_row + d_row))
-    return 0.0 if a == 0 else np.exp(center - half), np.inf if c == 0 else np.exp(center + half)
 
 
 def _quotient(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ class Bootstrap632(NamedTuple):
     apparent: float  # trained and scored on all patients
     out_of_bag: float  # of the models of resamples, on the patients they left out
     no_information: float  # what the model's answers would score if they had nothing to do with the labels
-    weight: float  # of out_of_bag in the value: .632, or up to 1 for the .632+ of a model that overfits
+    weight: float  # of out_of_bag in the value: .632, or up to 1 for the .632+ of a model that overfits; see Notes
 
 
 @validate_params(
@@ -80,10 +80,19 @@ def bootstrap_632(
         Labels other than 0 and 1, fewer than two patients of a label, unusable indices, or so few resamples that a
         row was never left out.
 
+    Notes
+    -----
+    The .632+ of a loss is ``.632 + (least(out_of_bag, no_information) - apparent) * .368 * .632 R / (1 - .368 R)``
+    [1]_, where R, the relative overfitting, is taken of the same lesser value, so that it lies in 0 to 1, and is 0
+    if that is no more than the apparent loss. Out of bag a model may do worse than without information: the plain
+    .632 in the sum holds the loss as it is, so that the estimate may do worse than without information as well.
+    (``bootest`` of R's ipred takes R of the loss as it is: beyond 1, and the estimate beyond out of bag.) Of the
+    AUC [2]_ one below .5 counts as .5 throughout, and ``weight`` is that of .5.
+
     References
     ----------
-    Efron and Tibshirani 1997, J Am Stat Assoc 92:548-560, eq. 17, 24 and 27 to 32. Sahiner, Chan and Hadjiiski
-    2008, Med Phys 35:1559-1570 (the AUC).
+    .. [1] Efron and Tibshirani 1997, J Am Stat Assoc 92:548-560, eq. 17, 24 and 27 to 32.
+    .. [2] Sahiner, Chan and Hadjiiski 2008, Med Phys 35:1559-1570.
 
     Examples
     --------
@@ -97,20 +106,21 @@ def bootstrap_632(
     refits = refit_on_resamples(
         model, X, y, groups, n_resamples=n_resamples, random_state=random_state, indices=indices, n_jobs=n_jobs
     )
-    losses = _pair_losses(refits) if metric == "auc" else _row_losses(refits, metric)
-    loss, weight = _combined(*losses, plus=plus)
+    apparent, out_of_bag, chance = losses = _pair_losses(refits) if metric == "auc" else _row_losses(refits, metric)
+    trusted = min(out_of_bag, chance) if metric == "auc" and plus else out_of_bag
+    loss, weight = _combined(apparent, trusted, chance, plus=plus)
     scores = [1 - value if metric != "brier" else value for value in (loss, *losses)]
     return Bootstrap632(*map(float, scores), weight)
 
 
 def _combined(apparent: float, out_of_bag: float, no_information: float, *, plus: bool) -> tuple[float, float]:
     """Return the estimate of a loss and the weight of the rows left out."""
-    if not plus:
-        return (1 - SHARE_IN_BAG) * apparent + SHARE_IN_BAG * out_of_bag, SHARE_IN_BAG
-    worst = min(out_of_bag, no_information)
-    overfit = (worst - apparent) / (no_information - apparent) if worst > apparent else 0.0
-    weight = SHARE_IN_BAG / (1 - (1 - SHARE_IN_BAG) * overfit)
-    return (1 - weight) * apparent + weight * worst, weight
+    weight, worst = SHARE_IN_BAG, min(out_of_bag, no_information)
+    if plus and worst > apparent:
+        overfit = (worst - apparent) / (no_information - apparent)
+        more = SHARE_IN_BAG / (1 - (1 - SHARE_IN_BAG) * overfit) - SHARE_IN_BAG
+        weight += more * (worst - apparent) / (out_of_bag - apparent)
+    return (1 - weight) * apparent + weight * out_of_bag, weight
 
 
 def _pair_losses(refits: Refits) -> tuple[float, float, float]:

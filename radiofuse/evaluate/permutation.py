@@ -20,7 +20,7 @@ from radiofuse.evaluate.inputs import check_scores, patient_places
 from radiofuse.evaluate.intervals import draw_seed, resampled_scores
 from radiofuse.evaluate.metrics import METRICS
 from radiofuse.evaluate.predictions import repeats_of, rows_of_model
-from radiofuse.evaluate.splits import permuted
+from radiofuse.evaluate.splits import one_label_each, permuted
 
 CELLS = 4_000_000  # labels permuted at once
 NEARLY_EQUAL = 1e-12  # scores of two permutations that differ by rounding alone are ties
@@ -187,7 +187,7 @@ def permutation_test_auc(
     """
     label, score = check_scores(label, score, fewest=1)
     place = patient_places(patients, len(label))
-    order = _one_label_each(label, place)
+    order = one_label_each(label, place).astype(np.int8)  # of which many copies are permuted
     rank_sums, sizes = np.bincount(place, rankdata(score)), np.bincount(place)
     value = float(_auc_of_ranks(order[None], rank_sums, sizes)[0])
     random = np.random.default_rng(draw_seed(random_state))
@@ -217,19 +217,6 @@ def _cross_validated_score(
     repeats = repeats_of(rows_of_model(table, answer or answers[0]))
     once = np.ones((repeats[0].patient.max() + 1, 1))
     return float(resampled_scores(repeats, [metric], once, threshold)[metric][0])
-
-
-def _one_label_each(label: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return the label of each patient, as bytes."""
-    of_patient = np.zeros(place.max() + 1, dtype=np.int8)
-    of_patient[place] = label
-    mixed = np.unique(place[of_patient[place] != label])
-    if mixed.size:
-        raise RequestError(
-            f"{mixed.size} patients have rows of both labels; labels can only be permuted between patients that have "
-            "one label each."
-        )
-    return of_patient
 
 
 def _auc_of_ranks(labels: np.ndarray, rank_sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -46,12 +46,14 @@ def net_reclassification(
         Probabilities of label 1, from models that did not see the row.
     cutoffs : array-like of shape (n_cutoffs,), optional
         Ascending, inside 0 to 1: a row moves when its category changes, and a category holds its lower cutoff.
-        Without them any change of the probability is a move (the category-free NRI).
+        Without them any change of the probability is a move (the category-free NRI), one by rounding too, as in
+        ``improveProb`` of R's Hmisc: round both where equal probabilities were computed in two ways.
 
     Returns
     -------
     NetReclassification
-        Without any move, z is 0 and the p-value 1.
+        Without any move, z is 0 and the p-value 1. Where all rows of each label move alike there is no variance:
+        both are NaN, and a warning is logged.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.bootstrap import counts_of_indices
 from radiofuse.evaluate.folds import run_folds
 from radiofuse.evaluate.inputs import patient_places
-from radiofuse.evaluate.splits import Split, as_ids, check_labels
+from radiofuse.evaluate.splits import Split, as_ids, check_labels, refuse_few_patients
 from radiofuse.routing import routed_groups
 
 
@@ -58,7 +58,7 @@ def refit_on_resamples(
     patients = as_ids(np.arange(len(label)) if groups is None else groups, "patient")
     place = patient_places(groups, len(label))
     check_consistent_length(X, label)
-    _refuse_few_patients(label, place)
+    refuse_few_patients(label, place, 2, "and resampling needs 2 or more;")
     if indices is None:
         counts = _draw(label, place, n_resamples, check_random_state(random_state))
     else:
@@ -108,12 +108,3 @@ def _refuse_unusable(label: np.ndarray, counts: np.ndarray) -> None:
             f"{len(wrong)} of {counts.shape[1]} resamples, the first being column {wrong[0]}, hold one label only or "
             "leave no patient out; a model cannot be fitted on the one nor tested by the other. Draw them anew."
         )
-
-
-def _refuse_few_patients(label: np.ndarray, place: np.ndarray) -> None:
-    for kind in (0, 1):
-        n_patients = np.unique(place[label == kind]).size
-        if n_patients < 2:
-            raise RequestError(
-                f"Label {kind} has {n_patients} patients, and resampling needs 2 or more of each label; add patients."
-            )

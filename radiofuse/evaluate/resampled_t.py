@@ -51,7 +51,8 @@ def corrected_resampled_t(differences: ArrayLike, n_train: ArrayLike, n_test: Ar
     Returns
     -------
     ResampledT
-        Of differences that are all equal, the statistic is 0 where they are 0 and infinite otherwise.
+        Of differences that are all equal, the statistic is 0 and the p-value 1 where they are 0; otherwise both are
+        NaN and a warning is logged.
 
     Raises
     ------

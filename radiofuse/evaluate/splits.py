@@ -88,7 +88,7 @@ def patient_splits(
     labels = check_labels(y)
     patients = np.arange(len(labels)) if groups is None else as_ids(groups, "patient")
     check_consistent_length(labels, patients)
-    _refuse_small_class(labels, patients, n_splits)
+    refuse_few_patients(labels, patients, n_splits, f"fewer than the {n_splits} folds; ask for fewer folds or")
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=n_repeats)
     splits = []
     for repeat, seed in enumerate(seeds):
@@ -137,14 +137,21 @@ def permuted(
     labels = check_labels(y)
     patients = np.arange(len(labels)) if groups is None else as_ids(groups, "patient")
     check_consistent_length(labels, patients)
-    ids, first, of_row = np.unique(patients, return_index=True, return_inverse=True)
-    mixed = np.unique(of_row[labels != labels[first][of_row]])
+    _, place = np.unique(patients, return_inverse=True)
+    return check_random_state(random_state).permutation(one_label_each(labels, place))[place]
+
+
+def one_label_each(labels: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return the label of each patient, known by its place from 0, or refuse patients with rows of both labels."""
+    of_patient = np.zeros(place.max() + 1, dtype=int)
+    of_patient[place] = labels
+    mixed = np.flatnonzero(of_patient[place] != labels)
     if mixed.size:
         raise RequestError(
-            f"Patient {ids[mixed[0]]} has rows of both labels ({mixed.size} such patients); labels can "
-            "only be permuted between patients that have one label each."
+            f"{np.unique(place[mixed]).size} patients have rows of both labels, such as that of row {mixed[0]}, "
+            "counted from 0; labels can only be permuted between patients that have one label each."
         )
-    return check_random_state(random_state).permutation(labels[first])[of_row]
+    return of_patient
 
 
 def check_labels(y: ArrayLike) -> np.ndarray:
@@ -182,11 +189,9 @@ def refuse_straddlers(split: Split, patients: np.ndarray) -> None:
         )
 
 
-def _refuse_small_class(labels: np.ndarray, patients: np.ndarray, n_splits: int) -> None:
+def refuse_few_patients(labels: np.ndarray, patients: np.ndarray, fewest: int, why: str) -> None:
+    """Raise unless each label, also one that no row has, has ``fewest`` patients."""
     for label in (0, 1):
         n_patients = np.unique(patients[labels == label]).size
-        if n_patients < n_splits:
-            raise RequestError(
-                f"Label {label} has {n_patients} patients, fewer than the {n_splits} folds asked for, and every "
-                "fold needs one. Ask for fewer folds or add patients."
-            )
+        if n_patients < fewest:
+            raise RequestError(f"Label {label} has {n_patients} patients, {why} add patients of that label.")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
+from sklearn.metrics import roc_auc_score
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.calibration import (
@@ -15,6 +16,8 @@ from radiofuse.evaluate.calibration import (
     calibration_summary,
     smooth_calibration,
 )
+
+OF_LIKELIHOOD = {"intercept", "slope", "in_the_large", "r2", "d", "d_chi2", "u", "u_chi2", "u_p", "q"}
 
 
 def one_repeat(label, probability):
@@ -158,6 +161,8 @@ def test_summary_agrees_with_the_line_and_leaves_out_the_certain(make_prediction
     summary = calibration_summary(label, probability)
     assert (summary.intercept, summary.slope) == pytest.approx((line.intercept, line.slope), abs=1e-12)
     assert summary.n_left_out == 2
+    assert summary.auc == pytest.approx(roc_auc_score(label, probability), abs=1e-15)  # the certain have a rank
+    assert summary.d_xy == pytest.approx(2 * summary.auc - 1, abs=1e-15)
 
 
 def test_recalibrated_probabilities_are_calibrated(make_predictions):
@@ -196,14 +201,15 @@ def test_separated_labels_are_fitted_but_where_they_touch():
 @pytest.mark.parametrize(
     ("label", "probability", "absent"),
     [
-        ([1, 1], [0.4, 0.5], {"intercept", "slope", "in_the_large", "auc", "r2", "u", "q"}),
-        ([0, 1, 1], [0.5] * 3, {"intercept", "slope", "u", "q", "s_z", "s_p"}),
-        ([0, 1], [0.0, 1.0], {"intercept", "slope", "in_the_large", "r2", "d", "u", "u_chi2", "u_p", "q", "s_z"}),
+        ([1, 1], [0.4, 0.5], {*OF_LIKELIHOOD, "auc", "d_xy"}),
+        ([0, 1, 1], [0.0, 0.4, 0.5], OF_LIKELIHOOD),
+        ([0, 1, 1], [0.5] * 3, {"intercept", "slope", "u", "u_chi2", "u_p", "q", "s_z", "s_p"}),
+        ([0, 1], [0.0, 1.0], {*OF_LIKELIHOOD, "s_z", "s_p"}),
     ],
 )
 def test_what_does_not_exist_is_nan(label, probability, absent):
     summary = calibration_summary(label, probability)._asdict()
-    assert {name for name, value in summary.items() if np.isnan(value)} >= absent
+    assert {name for name, value in summary.items() if np.isnan(value)} == absent
     assert not np.isnan([summary["brier"], summary["e_max"]]).any()
 
 

@@ -148,9 +148,29 @@ def test_bootstrap_p_value_is_two_sided_and_agrees_with_the_paired_z_test(make_p
     assert found.p_value == pytest.approx(expected, abs=0.03)
 
 
-def test_perfect_against_reversed_is_certain():
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0]),
+        ([0, 0, 0, 1, 1, 1], [2, 2, 2, 2, 2, 2]),
+        ([1, 0, 1, 1, 1, 1], [2, 0, 1, 0, 0, 0]),
+    ],
+)
+def test_a_difference_without_variance_has_no_p_value_and_no_difference_has_1(first, second, caplog):
+    """In the last pair every placement differs by one half, and the covariances cancel but for rounding."""
     label = np.array([0, 0, 0, 1, 1, 1])
-    assert delong_test(label, label, 1 - label) == (np.inf, 0.0)
+    assert np.isnan(delong_test(label, np.array(first), np.array(second))).all()
+    assert "has no variance here" in caplog.text
+    assert delong_test(label, np.array(second), np.array(second)) == (0, 1)
+
+
+def test_the_p_value_of_a_perfect_against_a_constant_model_is_of_the_resamples():
+    ids, label = [f"p{i}" for i in range(12)], np.arange(12) % 2
+    rows = pd.DataFrame({"sample_id": ids, "patient_id": ids, "repeat": 0, "fold": 0, "label": label})
+    table = pd.concat([rows.assign(model="perfect", probability=label), rows.assign(model="flat", probability=0.5)])
+    found = compare_models(table, "perfect", "flat", n_resamples=199)
+    assert (found.difference, found.test) == (0.5, "bootstrap")
+    assert 0 < found.p_value <= 0.02
 
 
 def test_unknown_model_and_disjoint_models_are_refused(make_predictions):

@@ -8,7 +8,7 @@ from scipy.special import logit, ndtri
 from scipy.stats import norm, ttest_ind
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.delong import auc_interval, delong, delong_test_unpaired
+from radiofuse.evaluate.delong import auc_interval, auc_intervals, delong, delong_test_unpaired
 
 Z = ndtri(0.975)
 
@@ -61,7 +61,15 @@ def test_swapping_the_sets_mirrors_the_test_and_equal_sets_do_not_differ():
     one, other = delong_test_unpaired(label, a, label, b), delong_test_unpaired(label, b, label, a)
     assert (one.statistic, one.p_value) == pytest.approx((-other.statistic, other.p_value))
     assert delong_test_unpaired(label, a, label, a)[1:] == (0, 58, 1)
-    assert delong_test_unpaired(label, label, label, 1 - label).p_value == 0
+
+
+def test_perfect_against_reversed_rows_cannot_be_tested(caplog):
+    """R's pROC, roc.test(paired = FALSE): D is infinite and p NaN."""
+    label = np.repeat([0, 1], 3)
+    found = delong_test_unpaired(label, label, label, 1 - label)
+    assert found.difference == 1
+    assert np.isnan([found.statistic, found.p_value]).all()
+    assert "A difference of 1 has no variance here" in caplog.text
 
 
 def test_the_logit_interval_is_symmetrical_on_the_log_odds_and_stays_inside():
@@ -85,6 +93,22 @@ def test_newcombes_limits_are_the_aucs_that_the_score_test_just_accepts():
         n = 48 / 2
         variance = (true * (1 - true) + (n - 1) * (q1 - true**2 + q2 - true**2)) / (30 * 18)
         assert abs(area - true) / np.sqrt(variance) == pytest.approx(Z, rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["delong", "logit", "newcombe"])
+def test_columns_at_once_are_the_columns_one_by_one(method):
+    """Perfect, reversed, constant, tied and plain scores of the same rows."""
+    label = np.repeat([0, 1], (14, 9))
+    rng = np.random.default_rng(5)
+    plain = rng.normal(size=(23, 4)) + label[:, None]
+    scores = np.column_stack([label, -label, np.ones(23), rng.integers(0, 3, 23), plain])
+    found = auc_intervals(label, scores, method=method, confidence=0.9)
+    alone = [auc_interval(label, score, method=method, confidence=0.9) for score in scores.T]
+    for field, values in zip(found._fields[:4], zip(*alone, strict=True), strict=False):
+        np.testing.assert_allclose(getattr(found, field), values, rtol=0, atol=1e-15, err_msg=field)
+    assert found.method.tolist() == [one.method for one in alone] == ["newcombe"] * 2 + [method] * 6
+    oracle = delong(label, scores)
+    np.testing.assert_allclose(found.variance, np.diag(oracle.covariance), rtol=0, atol=1e-16)
 
 
 @pytest.mark.parametrize("method", ["delong", "logit", "newcombe"])

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from metric_oracles import ORACLES
+from scipy.stats import binomtest
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate import METRICS, score_predictions
+from radiofuse.evaluate import METRICS, auc_interval, operating_point, score_predictions
 from radiofuse.evaluate.intervals import draw_seed, multiplicities
 
 
@@ -102,6 +103,35 @@ def test_constant_probability_scores_one_half_in_every_resample(make_predictions
     table = make_predictions(models=("trivial",)).assign(probability=0.4)
     row = score_predictions(table, n_resamples=100).set_index("metric").loc["auc"]
     assert (row.value, row.low, row.high) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("rows_per_patient", [(1,), (3,)])
+def test_a_perfect_model_is_not_certain(make_predictions, rows_per_patient):
+    """40 patients, 16 of label 1: every interval has the width that as many independent rows would give."""
+    table = make_predictions(models=("oracle",), rows_per_patient=rows_per_patient)
+    table["probability"] = table["label"].astype(float)
+    scores = score_predictions(table, n_resamples=60).set_index("metric")
+    label = np.repeat([1, 0], [16, 24])
+    closed = operating_point(label, label).set_index("metric")
+    for metric in METRICS:
+        low, high = scores.loc[metric, ["low", "high"]]
+        if metric == "auc":
+            expected = auc_interval(label, label)[1:3]
+        elif metric == "brier":
+            expected = tuple(1 - closed.loc["accuracy", ["high", "low"]].astype(float))
+        else:
+            expected = tuple(closed.loc[metric, ["low", "high"]].astype(float))
+        assert (low, high) == pytest.approx(expected, abs=1e-12, nan_ok=True), metric
+    assert scores["low"].isna().sum() == 1  # of the correlation
+
+
+def test_a_model_that_calls_nothing_positive_may_yet(make_predictions):
+    table = make_predictions(models=("shy",)).assign(probability=0.1)
+    scores = score_predictions(table, n_resamples=60).set_index("metric")
+    assert scores.loc["recall", ["value", "low"]].tolist() == [0, 0]
+    assert scores.loc["recall", "high"] == pytest.approx(binomtest(0, 16).proportion_ci(method="wilson").high)
+    assert scores.loc["precision", ["value", "low", "high"]].tolist() == [0, 0, 1]  # no call, no knowledge
+    assert scores.loc["balanced_accuracy", ["low", "high"]].tolist() == [0.5, 0.5]  # not at its bound
 
 
 def test_resamples_of_one_label_are_left_out_and_counted(make_predictions, caplog):

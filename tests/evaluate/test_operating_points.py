@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from scipy.stats.contingency import relative_risk
 from sklearn.metrics import class_likelihood_ratios
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.intervals import score_predictions
+from radiofuse.evaluate.intervals import draw_seed, multiplicities, score_predictions
 from radiofuse.evaluate.metrics import CALL_METRICS, mcc
 from radiofuse.evaluate.operating_points import operating_point, score_calls
 from radiofuse.evaluate.thresholds import thresholds_by_fold
@@ -131,7 +133,9 @@ def test_perfect_and_one_sided_calls():
     assert (perfect.loc["mcc", "value"], perfect.loc["f1", "high"]) == (1, 1)
     assert perfect.loc["mcc", ["low", "high"]].isna().all()
     none = by_metric(0, 5, 0, 5)
-    assert none.loc["precision", ["value", "low", "high"]].tolist() == [0, 0, 1]  # no call, no knowledge
+    assert none.loc["precision", ["value", "low", "high"]].isna().all()
+    assert none.loc["npv", "value"] == 0.5
+    assert by_metric(5, 0, 5, 0).loc["npv", ["value", "low", "high"]].isna().all()
     assert np.isnan(none.loc["positive_likelihood_ratio", "value"])
     one_label = by_metric(4, 2, 0, 0)
     assert one_label.loc[["specificity", "balanced_accuracy"], "value"].isna().all()
@@ -150,6 +154,50 @@ def test_repeated_rows_of_a_patient_do_not_narrow_the_interval():
     for metric in ("recall", "accuracy", "f1", "mcc"):
         width = np.diff(limits(once.set_index("metric"), metric)) / np.diff(limits(closed, metric))
         assert 0.8 < width < 1.2, metric
+
+
+@pytest.mark.parametrize("rows_per_patient", [1, 3])
+def test_what_is_right_in_every_resample_is_not_certain(rows_per_patient):
+    """10 patients of each label, all rows right: the intervals of 10 + 10 independent rows, and their names."""
+    rows = [np.repeat(values, rows_per_patient) for values in (*rows_of(10, 0, 0, 10), np.arange(20))]
+    table = operating_point(*rows[:2], patients=rows[2], n_resamples=100).set_index("metric")
+    closed = by_metric(10, 0, 0, 10)
+    pd.testing.assert_frame_equal(table[["value", "low", "high"]], closed[["value", "low", "high"]])
+    oracle = binomtest(10, 10).proportion_ci(0.95, method="wilson")
+    assert limits(table, "recall") == pytest.approx((oracle.low, 1), abs=1e-12)
+    assert table.loc["recall", "method"] == "wilson, over patients: the resamples do not differ"
+    assert table.loc["positive_likelihood_ratio", "method"].startswith("log, over patients")
+    low, high = limits(table, "positive_likelihood_ratio")
+    assert 1 < low < high == np.inf
+    low, high = limits(table, "negative_likelihood_ratio")
+    assert 0 == low < high < 1
+
+
+def test_only_what_does_not_vary_is_in_closed_form(make_predictions):
+    """Two repeats, of which the positives are always found and the negatives sometimes."""
+    rows = make_predictions(rows_per_patient=(1, 2))
+    rows = rows[rows["model"] == "t1"].reset_index(drop=True)
+    rows["call"] = (rows["label"] == 1) | (np.arange(len(rows)) % 4 == 0)
+    table = score_calls(rows, n_resamples=100).set_index("metric")
+    closed = table["method"] != "percentile bootstrap over patients"
+    assert set(table.index[closed]) == {"recall", "npv", "negative_likelihood_ratio"}
+    n = rows.loc[rows["label"] == 1, "patient_id"].nunique()
+    oracle = binomtest(n, n).proportion_ci(0.95, method="wilson")
+    assert limits(table, "recall") == pytest.approx((oracle.low, 1), abs=1e-12)
+    assert limits(table, "npv")[0] < limits(table, "npv")[1] == 1
+
+
+def test_resamples_without_a_call_have_no_predictive_value_and_are_counted(caplog):
+    """One positive call, right: a resample either lacks it or has the precision 1."""
+    label, call = rows_of(1, 4, 0, 15)
+    with caplog.at_level(logging.WARNING):
+        table = operating_point(label, call, patients=np.arange(20), n_resamples=300).set_index("metric")
+    n_without = int((multiplicities(20, 300, draw_seed(0))[0, 1:] == 0).sum())
+    assert f"{n_without} without precision" in caplog.text
+    assert "Of 300 resamples" in caplog.text
+    assert table.loc["precision", "value"] == 1
+    oracle = binomtest(1, 1).proportion_ci(0.95, method="wilson")
+    assert limits(table, "precision") == pytest.approx((oracle.low, 1), abs=1e-12)
 
 
 def test_infinite_ratios_of_resamples_leave_the_interval_in_order():

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.optimism import optimism_corrected
-from radiofuse.evaluate.out_of_bag import bootstrap_632
+from radiofuse.evaluate.out_of_bag import _combined, bootstrap_632
 from radiofuse.evaluate.refits import refit_on_resamples
 
 COLUMNS = ["x20", "x38", "x68", "x122", "x189"]
@@ -118,6 +118,47 @@ def test_632_plus_of_a_model_that_knows_noise_by_heart_is_near_chance_and_632_is
     assert plain.value > 0.63
     assert plus.value == pytest.approx(0.5, abs=0.06)
     assert plus.weight > 0.9
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected", "weight"),
+    [
+        ((0.1, 0.3, 0.5), 0.1 + 0.2 * 0.632 / (1 - 0.368 * 0.5), 0.632 / (1 - 0.368 * 0.5)),
+        ((0.1, 0.7, 0.5), 0.6264, 0.5264 / 0.6),  # .368 * .1 + .632 * .7 + (.5 - .1) * .368: worse than chance
+        ((0.1, 0.05, 0.5), 0.0684, 0.632),  # no overfitting: the plain .632
+        ((0.4, 0.5, 0.3), 0.4632, 0.632),
+    ],
+)
+def test_632_plus_is_equation_32_of_efron_and_tibshirani(losses, expected, weight):
+    apparent, out_of_bag, no_information = losses
+    least = min(out_of_bag, no_information)
+    overfit = (least - apparent) / (no_information - apparent) if least > apparent else 0
+    written_out = 0.368 * apparent + 0.632 * out_of_bag
+    written_out += (least - apparent) * 0.368 * 0.632 * overfit / (1 - 0.368 * overfit)
+    assert _combined(*losses, plus=True) == pytest.approx((expected, weight), abs=1e-12)
+    assert written_out == pytest.approx(expected, abs=1e-12)
+    assert _combined(*losses, plus=False) == pytest.approx((0.368 * apparent + 0.632 * out_of_bag, 0.632))
+
+
+class Reversed(ClassifierMixin, BaseEstimator):
+    """Knows the training rows by heart and answers the opposite of their majority in every other one."""
+
+    def fit(self, X, y):
+        self.classes_, self.known_ = np.array([0, 1]), dict(zip(X[:, 0], y, strict=True))
+        return self
+
+    def predict_proba(self, X):
+        positive = [float(self.known_.get(x, x % 2 == 0)) for x in X[:, 0]]
+        return np.column_stack([1 - np.array(positive), positive])
+
+
+def test_an_auc_out_of_bag_below_one_half_counts_as_one_half():
+    """Sahiner, Chan and Hadjiiski 2008: the .632+ of an AUC is never below .5 for that; an error rate may be."""
+    X, y = np.arange(40.0)[:, None], np.arange(40) % 2
+    area = bootstrap_632(Reversed(), X, y, n_resamples=10, random_state=0)
+    assert (area.apparent, area.out_of_bag, area.value, area.weight) == (1, 0, 0.5, 1)
+    right = bootstrap_632(Reversed(), X, y, metric="accuracy", n_resamples=20, random_state=0)
+    assert right.value == pytest.approx(0.368 - 0.5 * 0.368)
 
 
 class AsksWhoIsWho(ClassifierMixin, BaseEstimator):

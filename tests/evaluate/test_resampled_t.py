@@ -49,8 +49,11 @@ def test_p_values_of_repeated_folds_of_no_difference_are_rarely_small():
     assert naive > 60
 
 
-def test_equal_differences_are_certain_or_nothing():
-    assert corrected_resampled_t([0.1, 0.1, 0.1], 8, 2)[1:] == (np.inf, 2, 0)
+def test_equal_differences_cannot_be_tested_unless_they_are_0(caplog):
+    found = corrected_resampled_t([0.1, 0.1, 0.1], 8, 2)
+    assert np.isnan([found.statistic, found.p_value]).all()
+    assert (found.difference, found.df) == (pytest.approx(0.1), 2)
+    assert "A difference of 0.1 has no variance here" in caplog.text
     assert corrected_resampled_t([0.0, 0.0], 8, 2)[1:] == (0, 1, 1)
 
 
