@@ -38,11 +38,13 @@ def answers(command: Callable) -> Callable:
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
         _configure_logging()
+        _print_any_character()
         try:
             try:
                 return command(*args, **kwargs)
             finally:
-                sys.stdout.flush()  # here, where a closed pipe can still be answered
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # here, where a closed pipe can still be answered
         except RadiofuseError as error:
             say(f"Error: {error}")
             raise typer.Exit(error.exit_code) from None
@@ -57,6 +59,13 @@ def answers(command: Callable) -> Callable:
             raise typer.Exit(INTERRUPTED) from None
 
     return wrapped
+
+
+def _print_any_character() -> None:
+    """Let a terminal that does not know a character show its number instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _write_no_more() -> None:
@@ -74,6 +83,14 @@ def warnings_as_sentences() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: say(f"Warning: {message}")
         yield
+
+
+def require_folder(path: Path) -> None:
+    """Refuse a folder for output that cannot be made or written, before work is done in vain."""
+    there = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        reason = "permission denied" if there.is_dir() else f"{there} is no folder"
+        raise RequestError(f"{path} cannot be written: {reason}. Choose another place.")
 
 
 @contextmanager

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from radiofuse.survey.request import SurveyRequest
 
 KINDS = {"auc_nested": "nested", "auc_optimistic": "optimistic"}
-MOST_LIKELY = "The truth is .500. What lies above it is what this procedure finds in noise."
+READING = (
+    "The truth is .500. What lies above it is what this procedure finds in noise; a little below it lie folds that "
+    "select nothing, whose answer is the share of positives in their training rows."
+)
+MOST_CELLS = 50_000_000
 
 app = _cli.command_app(__doc__)
 
@@ -47,14 +51,21 @@ def noise(
         table = read_table(request)
     else:
         request = _request(["none", "--label", "label", *context.args])
+        if request.site or request.groups or request.covariates:
+            raise RequestError(
+                "--site, --groups and --covariates name columns; give a TABLE that has them, not --shape."
+            )
         table = _table_of_shape(shape)
+    if request.out is not None:
+        raise RequestError("selftest prints its finding and writes nothing; leave --out out.")
     found: dict[str, dict[str, list[float]]] = {name: {} for name in KINDS.values()}
     for time in range(times):
-        record = survey_table(noise_like(table, request.seed, time), replace(request, seed=request.seed + time)).record
+        seed = (request.seed + time) % 2**32
+        record = survey_table(noise_like(table, request.seed, time), replace(request, seed=seed)).record
         for key, kind in KINDS.items():
             for model, auc in record[key].items():
                 found[kind].setdefault(model, []).append(auc["estimate"])
-    print("\n".join([*_lines(found), MOST_LIKELY]))
+    print("\n".join([*_lines(found), READING]))
 
 
 def _request(arguments: Sequence[str]) -> SurveyRequest:
@@ -77,6 +88,8 @@ def _table_of_shape(shape: str) -> FeatureTable:
     if not found or int(found[1]) < 1 or int(found[2]) < 1:
         raise RequestError(f"--shape is {shape!r}; write it as SAMPLESxFEATURES, for example 100x1000.")
     n_samples, n_features = map(int, found.groups())
+    if n_samples * n_features > MOST_CELLS:
+        raise RequestError(f"--shape {shape} has more than {MOST_CELLS:,} cells; ask for fewer.")
     patients = np.array([f"p{number:0{len(str(n_samples))}d}" for number in range(n_samples)])
     names = [f"noise__x{number}" for number in range(1, n_features + 1)]
     features = pd.DataFrame(np.zeros((n_samples, n_features)), patients, names)

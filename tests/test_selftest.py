@@ -72,3 +72,14 @@ def test_wrong_requests():
         assert result.exit_code == 2
         assert sentence in result.stderr
     assert _table_of_shape("10x3").features.shape == (10, 3)
+
+
+def test_options_without_effect_are_refused():
+    for options, said in (
+        (["--out", "somewhere"], "writes nothing"),
+        (["--site", "scanner"], "name columns; give a TABLE"),
+        (["--shape", "99999999x99999999"], "has more than 50,000,000 cells"),
+    ):
+        result = CliRunner().invoke(app, ["noise", "--shape", "60x5", *options])
+        assert result.exit_code == 2
+        assert said in result.stderr

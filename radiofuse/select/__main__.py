@@ -82,7 +82,7 @@ def select(
         int | None, typer.Option(min=1, help="How often the outer folds are dealt: 10, without nesting once.")
     ] = None,
     nested: Annotated[bool, typer.Option(help="Select again in every outer fold.")] = True,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the answer does not depend on it.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for all tables, selection.json and report.html.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.html beside the tables.")] = True,
@@ -103,17 +103,16 @@ def run_request(request: SurveyRequest) -> None:
         from radiofuse.survey.printing import describe
         from radiofuse.survey.run import read_table, survey_table
 
-    table = read_table(request)
     try:
-        tables = survey_table(table, request)
+        tables = survey_table(read_table(request), request)
     except KeyboardInterrupt:
-        _cli.say("Interrupted before the selections on all samples were finished: nothing is written.")
+        _cli.say("Interrupted before an outer fold was finished: nothing is written.")
         raise typer.Exit(_cli.INTERRUPTED) from None
+    print(describe(tables, request.output_format), flush=True)
     if request.out is not None:
         tables.write(request.out)
         if request.report:
             _write_report(tables, request.out / "report.html")
-    print(describe(tables, request.output_format))
     for sentence in tables.record["cautions"]:
         _cli.say(f"Warning: {sentence}")
     if request.out is not None:
@@ -135,6 +134,9 @@ def _write_report(tables: SurveyTables, path: Path) -> None:
         write_selection_report({name: getattr(tables, name) for name in shown}, tables.record, path)
     except RequestError as error:  # the tables are there and whole
         _cli.say(f"Warning: {error} The tables are written.")
+    except KeyboardInterrupt:
+        _cli.say("Interrupted while the page was drawn; the tables are written.")
+        raise typer.Exit(_cli.INTERRUPTED) from None
 
 
 if __name__ == "__main__":

@@ -24,42 +24,50 @@ static const double DRIFT = 1e-10;     /* miss of the active correlations beyond
 static const double DEPENDENT = 1e-12; /* share of a column's variance outside the active ones below which it waits */
 
 static const double STRIDE = 0.9;      /* share of the penalty to which it falls at most between two screenings */
+static const double STEEPEST = 1.5;    /* slope up to which the strong rule expects correlations to move */
 static const double CLOSE = 1e-9;      /* share of the penalty within which a column not followed counts as reaching it */
 
-enum { UNROLL = 8, BLOCK = 4, FIRST_CAPACITY = 32, MAX_CORRECTIONS = 3, MAX_KNOTS_IN_PLACE = 100000 };
+#ifdef __GNUC__
+#define INLINE static inline __attribute__((always_inline))
+typedef double Lanes __attribute__((vector_size(32), aligned(8), may_alias)); /* numbers computed at once */
+#else
+#define INLINE static inline
+typedef double Lanes;
+#endif
+
+enum { LANES = sizeof(Lanes) / sizeof(double), WIDE = 8, BLOCK = 4, LAG = 8, FIRST_CAPACITY = 32, MAX_CORRECTIONS = 3, MAX_KNOTS_IN_PLACE = 100000 };
 enum { DONE = 0, NO_MEMORY = -1, STUCK = -2 };
-enum { IDLE, ACTIVE, WAITING }; /* WAITING: a linear combination of the active columns, until one of those leaves */
 
 /* Where a set can go back to. */
 typedef struct {
     double alpha;
-    Py_ssize_t n_active, n_candidates;
-    Py_ssize_t *active;
+    Py_ssize_t n_active;
+    Py_ssize_t *active; /* columns */
     double *signs, *coefs;
-    unsigned char *states;
+    unsigned char *waiting;
 } Checkpoint;
 
 typedef struct {
-    Py_ssize_t first, last;  /* its held-out rows are the range from first up to last */
-    double weight;           /* sum of the weights of the training rows */
+    Py_ssize_t first, last; /* its held-out rows are the range from first up to last */
+    double weight;          /* sum of the weights of the training rows */
     double y_mean, noise, alpha;
-    double *mean, *scale;    /* of the columns; scale is 1 / standard deviation, 0 for a constant column */
+    double *shares, *residual, *pull; /* of the rows: part of the weight, 0 if held out; y less fit; their product */
+    double *mean, *scale;             /* of the columns; scale is 1 / standard deviation, 0 for a constant column */
     double *first_correlations, *last_correlations; /* of the columns: at no coefficients, at the last penalty */
-    double *shares, *residual, *pull; /* of the rows: part of the weight, 0 for held-out ones; y less fit; product */
-    unsigned char *chosen;   /* which columns are candidates */
+    unsigned char *chosen;  /* which columns are candidates */
+    unsigned char *waiting; /* which are linear combinations of the active ones, until one of those leaves */
     Py_ssize_t n_candidates, n_found; /* the latter too late, by the last check */
-    Py_ssize_t *candidates;  /* columns; all that follows counts in candidates */
-    const double **held;     /* their held-out values */
+    Py_ssize_t *candidates; /* columns, the active ones first; all that follows is in their order */
+    const double **held;    /* their held-out values */
     double *correlations, *slopes, *reach;
-    double **gram;           /* rows of the correlation matrix, filled up to gram_lengths */
-    Py_ssize_t *gram_lengths;
-    unsigned char *states;
+    double **gram;            /* rows of the correlation matrix, valid for the active ones */
+    Py_ssize_t *gram_lengths; /* up to where they are filled */
     Py_ssize_t n_active, capacity;
-    Py_ssize_t *active;
-    double *signs, *coefs, *direction, *link, *spare; /* of the active columns */
-    const double **active_gram;
-    double *inverse;         /* of the correlation matrix of the active columns; rows are `capacity` apart */
+    double *signs, *coefs, *direction, *link, *spare;
+    double *inverse; /* of the correlation matrix of the active columns, less the updates; rows `capacity` apart */
     const double **inverse_rows;
+    Py_ssize_t n_updates;
+    double *updates[LAG], factors[LAG]; /* factor * update * update' is still to be added */
     Checkpoint checkpoint;
 } TrainingSet;
 
@@ -70,7 +78,7 @@ typedef struct {
     const double *table;
     Py_ssize_t pool_size; /* columns that are candidates of any set */
     Py_ssize_t *places;   /* of the columns in the pool, -1 outside */
-    const double **pool;  /* their values */
+    Py_ssize_t *pool;
     const double **listed; /* vectors for a sum or for products */
     double *weighted;     /* one column */
     double *products;     /* of one column with several */
@@ -80,28 +88,33 @@ typedef struct {
     TrainingSet **moved;
 } Paths;
 
-/* Add the sum of coefs[k] * rows[k] to out. */
+/* Add the sum of coefs[k] * rows[k] to the first n_tiles tiles of out, from column on. */
+INLINE void add_tiles(double *out, Py_ssize_t column, const double *const *rows, const double *coefs, Py_ssize_t n_rows,
+                      const int n_tiles)
+{
+    Lanes sums[WIDE];
+    for (int t = 0; t < n_tiles; t++)
+        sums[t] = *(const Lanes *)(out + column + t * LANES);
+    for (Py_ssize_t k = 0; k < n_rows; k++)
+        for (int t = 0; t < n_tiles; t++)
+            sums[t] += coefs[k] * *(const Lanes *)(rows[k] + column + t * LANES);
+    for (int t = 0; t < n_tiles; t++)
+        *(Lanes *)(out + column + t * LANES) = sums[t];
+}
+
+/* Add the sum of coefs[k] * rows[k] to out, both from first up to last. */
 FOR_EACH_PROCESSOR
-static void add_rows(double *RESTRICT out, Py_ssize_t length, const double *const *rows, const double *coefs,
+static void add_rows(double *out, Py_ssize_t first, Py_ssize_t last, const double *const *rows, const double *coefs,
                      Py_ssize_t n_rows)
 {
-    Py_ssize_t k = 0;
-    for (; k + UNROLL <= n_rows; k += UNROLL) {
-        const double *RESTRICT r0 = rows[k], *RESTRICT r1 = rows[k + 1], *RESTRICT r2 = rows[k + 2];
-        const double *RESTRICT r3 = rows[k + 3], *RESTRICT r4 = rows[k + 4], *RESTRICT r5 = rows[k + 5];
-        const double *RESTRICT r6 = rows[k + 6], *RESTRICT r7 = rows[k + 7];
-        const double *c = coefs + k;
-        const double c0 = c[0], c1 = c[1], c2 = c[2], c3 = c[3], c4 = c[4], c5 = c[5], c6 = c[6], c7 = c[7];
-        for (Py_ssize_t j = 0; j < length; j++)
-            out[j] += ((c0 * r0[j] + c1 * r1[j]) + (c2 * r2[j] + c3 * r3[j])) +
-                      ((c4 * r4[j] + c5 * r5[j]) + (c6 * r6[j] + c7 * r7[j]));
-    }
-    for (; k < n_rows; k++) {
-        const double *RESTRICT row = rows[k];
-        const double coef = coefs[k];
-        for (Py_ssize_t j = 0; j < length; j++)
-            out[j] += coef * row[j];
-    }
+    Py_ssize_t j = first;
+    for (; j + WIDE * LANES <= last; j += WIDE * LANES)
+        add_tiles(out, j, rows, coefs, n_rows, WIDE);
+    for (; j + LANES <= last; j += LANES)
+        add_tiles(out, j, rows, coefs, n_rows, 1);
+    for (; j < last; j++)
+        for (Py_ssize_t k = 0; k < n_rows; k++)
+            out[j] += coefs[k] * rows[k][j];
 }
 
 static double *zeros(Py_ssize_t length)
@@ -115,40 +128,31 @@ static const double *values(const Paths *paths, Py_ssize_t column)
 }
 
 /* Fill out with the inner products of x with several columns. */
-#ifdef __GNUC__
-typedef double Lanes __attribute__((vector_size(32), aligned(8), may_alias));
-
 FOR_EACH_PROCESSOR
-static void inner_products(double *RESTRICT out, const double *x, const double *const *columns, Py_ssize_t n_columns,
+static void inner_products(double *out, const double *x, const double *const *columns, Py_ssize_t n_columns,
                            Py_ssize_t length)
 {
-    const Py_ssize_t lanes = sizeof(Lanes) / sizeof(double), whole = length - length % lanes;
+    const Py_ssize_t whole = length - length % LANES;
     for (Py_ssize_t k = 0; k < n_columns; k += BLOCK) {
         const double *block[BLOCK];
+        Lanes sums[BLOCK] = {{0.0}};
+        double parts[LANES];
         for (Py_ssize_t b = 0; b < BLOCK; b++)
             block[b] = columns[k + b < n_columns ? k + b : n_columns - 1];
-        Lanes sums[BLOCK] = {{0.0}};
-        for (Py_ssize_t i = 0; i < whole; i += lanes)
+        for (Py_ssize_t i = 0; i < whole; i += LANES)
             for (int b = 0; b < BLOCK; b++)
                 sums[b] += *(const Lanes *)(x + i) * *(const Lanes *)(block[b] + i);
         for (Py_ssize_t b = 0; b < BLOCK && k + b < n_columns; b++) {
-            out[k + b] = (sums[b][0] + sums[b][2]) + (sums[b][1] + sums[b][3]);
+            double sum = 0.0;
+            memcpy(parts, &sums[b], sizeof parts);
+            for (int lane = 0; lane < LANES; lane++)
+                sum += parts[lane];
             for (Py_ssize_t i = whole; i < length; i++)
-                out[k + b] += x[i] * block[b][i];
+                sum += x[i] * block[b][i];
+            out[k + b] = sum;
         }
     }
 }
-#else
-static void inner_products(double *RESTRICT out, const double *x, const double *const *columns, Py_ssize_t n_columns,
-                           Py_ssize_t length)
-{
-    for (Py_ssize_t k = 0; k < n_columns; k++) {
-        out[k] = 0.0;
-        for (Py_ssize_t i = 0; i < length; i++)
-            out[k] += x[i] * columns[k][i];
-    }
-}
-#endif
 
 /* Lengthen a row of a Gram matrix. Return it, or NULL without memory. */
 static double *lengthen(double **row, Py_ssize_t length)
@@ -158,40 +162,48 @@ static double *lengthen(double **row, Py_ssize_t length)
     return longer;
 }
 
-/* Fill paths->weighted with the values of a column times the weights. */
-static void weigh(Paths *paths, Py_ssize_t column)
+/* Fill paths->weighted with the values of a column times the weights, from row first up to last. */
+static void weigh(Paths *paths, Py_ssize_t column, Py_ssize_t first, Py_ssize_t last)
 {
     const double *weights = paths->views[2].buf, *x = values(paths, column);
-    for (Py_ssize_t i = 0; i < paths->n_rows; i++)
+    for (Py_ssize_t i = first; i < last; i++)
         paths->weighted[i] = weights[i] * x[i];
 }
 
-/* Return the cross products of the column in paths->weighted with the pool, over all rows. */
+/* Return the weighted cross products of a column of the pool with the pool, over all rows. */
 static const double *full_gram(Paths *paths, Py_ssize_t column)
 {
-    const Py_ssize_t done = paths->gram_lengths[column], length = paths->pool_size;
-    if (done == length)
-        return paths->gram[column];
-    double *row = lengthen(&paths->gram[column], length);
-    if (row) {
-        inner_products(row + done, paths->weighted, paths->pool + done, length - done, paths->n_rows);
-        paths->gram_lengths[column] = length;
+    const Py_ssize_t done = paths->gram_lengths[column], length = paths->pool_size, place = paths->places[column];
+    double *row = done < length ? lengthen(&paths->gram[column], length) : paths->gram[column];
+    Py_ssize_t n = 0;
+    if (!row || done == length)
+        return row;
+    for (Py_ssize_t k = done; k < length; k++)
+        if (paths->gram_lengths[paths->pool[k]] <= place)
+            paths->listed[n++] = values(paths, paths->pool[k]);
+    weigh(paths, column, 0, paths->n_rows);
+    inner_products(paths->products, paths->weighted, paths->listed, n, paths->n_rows);
+    for (Py_ssize_t k = length - 1; k >= done; k--) {
+        const Py_ssize_t other = paths->pool[k];
+        row[k] = paths->gram_lengths[other] > place ? paths->gram[other][place] : paths->products[--n];
     }
+    paths->gram_lengths[column] = length;
     return row;
 }
 
-/* Return the correlations of a candidate with all in a training set: over all rows, less the held-out ones. */
+/* Fill the Gram row of a candidate in a training set: products over all rows, less the held-out ones. Return it, or
+   NULL without memory. */
 static const double *set_gram(Paths *paths, TrainingSet *set, Py_ssize_t candidate)
 {
     const Py_ssize_t column = set->candidates[candidate], done = set->gram_lengths[candidate];
     const Py_ssize_t length = set->n_candidates;
     if (done == length)
         return set->gram[candidate];
-    weigh(paths, column);
     const double *full = full_gram(paths, column);
     double *row = full ? lengthen(&set->gram[candidate], length) : NULL;
     if (!row)
         return NULL;
+    weigh(paths, column, set->first, set->last);
     inner_products(row + done, paths->weighted + set->first, set->held + done, length - done, set->last - set->first);
     const double scale = set->scale[column] / set->weight, center = set->mean[column] * set->scale[column];
     for (Py_ssize_t k = done; k < length; k++) {
@@ -206,30 +218,39 @@ static const double *set_gram(Paths *paths, TrainingSet *set, Py_ssize_t candida
 
 /* ---------------------------------------------------------------- the active columns */
 
+/* Add what is still to be added to the inverse of n rows. */
+static void update_inverse(TrainingSet *set, Py_ssize_t n)
+{
+    double coefs[LAG];
+    for (Py_ssize_t k = 0; k < n && set->n_updates > 0; k++) {
+        for (Py_ssize_t u = 0; u < set->n_updates; u++)
+            coefs[u] = set->factors[u] * set->updates[u][k];
+        add_rows(set->inverse + k * set->capacity, 0, n, (const double *const *)set->updates, coefs, set->n_updates);
+    }
+    set->n_updates = 0;
+}
+
 /* Make room for one more active column. Return 0, or -1 without memory. */
 static int make_room(TrainingSet *set)
 {
     const Py_ssize_t old = set->capacity, capacity = old ? 2 * old : FIRST_CAPACITY;
     if (set->n_active < old)
         return 0;
+    update_inverse(set, old);
     double **lists[] = {&set->signs, &set->coefs, &set->direction, &set->link,
-                        &set->spare, &set->checkpoint.signs, &set->checkpoint.coefs};
-    for (int k = 0; k < 7; k++) {
-        double *longer = realloc(*lists[k], (size_t)capacity * sizeof(double));
+                               &set->spare, &set->checkpoint.signs, &set->checkpoint.coefs};
+    for (int k = 0; k < 7 + LAG; k++) {
+        double **list = k < 7 ? lists[k] : &set->updates[k - 7], *longer = realloc(*list, (size_t)capacity * sizeof(double));
         if (!longer)
             return -1;
-        *lists[k] = longer;
+        *list = longer;
     }
-    Py_ssize_t *active = realloc(set->active, (size_t)capacity * sizeof(Py_ssize_t));
-    set->active = active ? active : set->active;
     Py_ssize_t *kept = realloc(set->checkpoint.active, (size_t)capacity * sizeof(Py_ssize_t));
     set->checkpoint.active = kept ? kept : set->checkpoint.active;
-    const double **gram = realloc(set->active_gram, (size_t)capacity * sizeof(double *));
-    set->active_gram = gram ? gram : set->active_gram;
     const double **rows = realloc(set->inverse_rows, (size_t)capacity * sizeof(double *));
     set->inverse_rows = rows ? rows : set->inverse_rows;
     double *inverse = zeros(capacity * capacity);
-    if (!active || !kept || !gram || !rows || !inverse) {
+    if (!kept || !rows || !inverse) {
         free(inverse);
         return -1;
     }
@@ -246,18 +267,25 @@ static int make_room(TrainingSet *set)
 /* Fill product with the inverse times vector. */
 static void times_inverse(const TrainingSet *set, const double *vector, double *product)
 {
-    for (Py_ssize_t k = 0; k < set->n_active; k++)
+    const double *const *updates = (const double *const *)set->updates;
+    const Py_ssize_t m = set->n_active;
+    double coefs[LAG];
+    for (Py_ssize_t k = 0; k < m; k++)
         product[k] = 0.0;
-    add_rows(product, set->n_active, set->inverse_rows, vector, set->n_active);
+    add_rows(product, 0, m, set->inverse_rows, vector, m);
+    inner_products(coefs, vector, updates, set->n_updates, m);
+    for (Py_ssize_t u = 0; u < set->n_updates; u++)
+        coefs[u] *= set->factors[u];
+    add_rows(product, 0, m, updates, coefs, set->n_updates);
 }
 
 /* Compute the inverse of the active columns' correlation matrix by sweeping every pivot of it. */
 static void invert_afresh(TrainingSet *set)
 {
     const Py_ssize_t m = set->n_active, stride = set->capacity;
+    set->n_updates = 0;
     for (Py_ssize_t i = 0; i < m; i++)
-        for (Py_ssize_t k = 0; k < m; k++)
-            set->inverse[i * stride + k] = set->active_gram[i][set->active[k]];
+        memcpy(set->inverse + i * stride, set->gram[i], (size_t)m * sizeof(double));
     for (Py_ssize_t pivot = 0; pivot < m; pivot++) {
         double *swept = set->inverse + pivot * stride;
         const double scale = 1.0 / swept[pivot];
@@ -271,7 +299,7 @@ static void invert_afresh(TrainingSet *set)
                 continue;
             row[pivot] = 0.0;
             const double *source = swept;
-            add_rows(row, m, &source, &factor, 1);
+            add_rows(row, 0, m, &source, &factor, 1);
         }
     }
 }
@@ -280,44 +308,66 @@ static void invert_afresh(TrainingSet *set)
 static void grow_inverse(TrainingSet *set, const double *link, double outside)
 {
     const Py_ssize_t m = set->n_active, stride = set->capacity;
-    double *last = set->inverse + m * stride;
-    const double *source = last;
-    for (Py_ssize_t k = 0; k < m; k++)
-        last[k] = link[k] / outside;
+    double *last = set->inverse + m * stride, *update = set->updates[set->n_updates];
     for (Py_ssize_t k = 0; k < m; k++) {
-        add_rows(set->inverse + k * stride, m, &source, &link[k], 1);
-        set->inverse[k * stride + m] = -last[k];
+        last[k] = set->inverse[k * stride + m] = 0.0;
+        update[k] = link[k];
     }
-    for (Py_ssize_t k = 0; k < m; k++)
-        last[k] = -last[k];
-    last[m] = 1.0 / outside;
+    last[m] = 0.0;
+    update[m] = -1.0;
+    for (Py_ssize_t u = 0; u < set->n_updates; u++)
+        set->updates[u][m] = 0.0;
+    set->factors[set->n_updates++] = 1.0 / outside;
+    if (set->n_updates == LAG)
+        update_inverse(set, m + 1);
+}
+
+/* Let two candidates swap their places. */
+static void swap(TrainingSet *set, Py_ssize_t one, Py_ssize_t other)
+{
+#define SWAP(type, values)                                                                                             \
+    do {                                                                                                               \
+        const type kept = (values)[one];                                                                               \
+        (values)[one] = (values)[other];                                                                               \
+        (values)[other] = kept;                                                                                        \
+    } while (0)
+    SWAP(Py_ssize_t, set->candidates);
+    SWAP(double *, set->held);
+    SWAP(double, set->correlations);
+    SWAP(Py_ssize_t, set->gram_lengths);
+    double *row = set->gram[one];
+    set->gram[one] = set->gram[other];
+    set->gram[other] = row;
+    for (Py_ssize_t k = 0; k < set->n_active; k++)
+        SWAP(double, set->gram[k]);
 }
 
 /* Let a candidate in, or wait if the active ones explain all of it. Return 0, or -1 without memory. */
 static int enter(Paths *paths, TrainingSet *set, Py_ssize_t candidate)
 {
     const Py_ssize_t m = set->n_active;
-    const double *row = make_room(set) == 0 ? set_gram(paths, set, candidate) : NULL;
+    if (make_room(set) < 0)
+        return -1;
+    swap(set, candidate, m);
+    const double *row = set_gram(paths, set, m);
     if (!row)
         return -1;
-    const double sign = set->correlations[candidate] > 0 ? 1.0 : -1.0;
-    double *link = set->link, outside = 1.0, turn = -sign;
-    for (Py_ssize_t k = 0; k < m; k++)
-        set->spare[k] = row[set->active[k]];
-    times_inverse(set, set->spare, link);
+    const double sign = set->correlations[m] > 0 ? 1.0 : -1.0;
+    double outside = 1.0, turn = -sign;
+    times_inverse(set, row, set->link);
     for (Py_ssize_t k = 0; k < m; k++) {
-        outside -= link[k] * set->spare[k];
-        turn += link[k] * set->signs[k];
+        outside -= set->link[k] * row[k];
+        turn += set->link[k] * set->signs[k];
     }
-    set->states[candidate] = outside < DEPENDENT ? WAITING : ACTIVE;
-    if (outside < DEPENDENT)
+    if (outside < DEPENDENT) {
+        set->waiting[set->candidates[m]] = 1;
+        set->gram_lengths[m] = 0;
         return 0;
-    grow_inverse(set, link, outside);
+    }
+    grow_inverse(set, set->link, outside);
     for (Py_ssize_t k = 0; k < m; k++)
-        set->direction[k] += turn / outside * link[k];
+        set->direction[k] += turn / outside * set->link[k];
     set->direction[m] = -turn / outside;
-    set->active[m] = candidate;
-    set->active_gram[m] = row;
     set->signs[m] = sign;
     set->coefs[m] = 0.0;
     set->n_active++;
@@ -328,81 +378,85 @@ static int enter(Paths *paths, TrainingSet *set, Py_ssize_t candidate)
 static void shrink_inverse(TrainingSet *set, Py_ssize_t position)
 {
     const Py_ssize_t last = set->n_active - 1, stride = set->capacity;
-    double *inverse = set->inverse, *border = set->spare;
+    double *inverse = set->inverse, *border = set->updates[set->n_updates], coefs[LAG];
+    for (Py_ssize_t u = 0; u < set->n_updates; u++)
+        coefs[u] = set->factors[u] * set->updates[u][position];
     memcpy(border, inverse + position * stride, (size_t)(last + 1) * sizeof(double));
+    add_rows(border, 0, last + 1, (const double *const *)set->updates, coefs, set->n_updates);
     const double pivot = border[position], *source = border, turn = -set->direction[position] / pivot;
-    add_rows(set->direction, last + 1, &source, &turn, 1);
-    for (Py_ssize_t k = 0; k <= last; k++) {
-        const double factor = -border[k] / pivot;
-        add_rows(inverse + k * stride, last + 1, &source, &factor, 1);
-    }
+    add_rows(set->direction, 0, last + 1, &source, &turn, 1);
+    set->factors[set->n_updates++] = -1.0 / pivot;
+    if (set->n_updates == LAG)
+        update_inverse(set, last + 1);
+    for (Py_ssize_t u = 0; u < set->n_updates; u++)
+        set->updates[u][position] = set->updates[u][last];
     memmove(inverse + position * stride, inverse + last * stride, (size_t)(last + 1) * sizeof(double));
     for (Py_ssize_t k = 0; k < last; k++)
         inverse[k * stride + position] = inverse[k * stride + last];
 }
 
 /* Let an active candidate go; the last one takes its position. */
-static void leave(TrainingSet *set, Py_ssize_t candidate)
+static void leave(const Paths *paths, TrainingSet *set, Py_ssize_t position)
 {
-    Py_ssize_t position = 0;
-    while (set->active[position] != candidate)
-        position++;
     shrink_inverse(set, position);
-    const Py_ssize_t last = --set->n_active;
-    set->states[candidate] = IDLE;
-    set->active[position] = set->active[last];
-    set->active_gram[position] = set->active_gram[last];
+    const Py_ssize_t last = set->n_active - 1;
+    swap(set, position, last);
+    set->n_active = last;
+    set->gram_lengths[last] = 0;
     set->signs[position] = set->signs[last];
     set->coefs[position] = set->coefs[last];
     set->direction[position] = set->direction[last];
-    for (Py_ssize_t k = 0; k < set->n_candidates; k++)
-        if (set->states[k] == WAITING)
-            set->states[k] = IDLE;
+    memset(set->waiting, 0, (size_t)paths->n_columns);
 }
 
 /* ---------------------------------------------------------------- from knot to knot */
 
-/* Return the most by which fitted misses target at the active columns; leave the misses in spare. */
-static double misses(TrainingSet *set, const double *fitted, double target)
+/* Return by how much the direction misses the sign of the last active column. */
+static double last_miss(const TrainingSet *set)
 {
-    double most = 0.0;
-    for (Py_ssize_t k = 0; k < set->n_active; k++) {
-        set->spare[k] = target * set->signs[k] - fitted[set->active[k]];
-        most = fmax(most, fabs(set->spare[k]));
-    }
-    return most;
+    const Py_ssize_t last = set->n_active - 1;
+    double slope = 0.0;
+    for (Py_ssize_t k = 0; k <= last; k++)
+        slope += set->gram[last][k] * set->direction[k];
+    return last < 0 ? 0.0 : fabs(slope - set->signs[last]);
 }
 
-/* Find how correlations move as the penalty falls by 1, and correct how coefficients do. */
+/* Find how correlations move as the penalty falls by 1. */
 static void find_slopes(TrainingSet *set)
 {
-    for (int attempt = 0; attempt < 2; attempt++) {
-        memset(set->slopes, 0, (size_t)set->n_candidates * sizeof(double));
-        add_rows(set->slopes, set->n_candidates, set->active_gram, set->direction, set->n_active);
-        if (attempt || misses(set, set->slopes, 1.0) <= DRIFT)
-            return;
+    const Py_ssize_t m = set->n_active, n = set->n_candidates;
+    if (last_miss(set) > DRIFT) {
         invert_afresh(set);
         times_inverse(set, set->signs, set->direction);
     }
+    for (Py_ssize_t k = 0; k < n; k++)
+        set->slopes[k] = k < m ? set->signs[k] : 0.0;
+    add_rows(set->slopes, m, n, (const double *const *)set->gram, set->direction, m);
 }
 
 /* Compute the correlations afresh from the coefficients, and correct the coefficients by what they miss. */
 static void correct(TrainingSet *set)
 {
-    for (int attempt = 0; attempt < MAX_CORRECTIONS; attempt++) {
-        for (Py_ssize_t k = 0; k < set->n_candidates; k++)
+    const Py_ssize_t m = set->n_active, n = set->n_candidates;
+    double most = HUGE_VAL;
+    for (int attempt = 0; attempt < MAX_CORRECTIONS && most > DRIFT * set->alpha; attempt++) {
+        for (Py_ssize_t k = 0; k < n; k++)
             set->correlations[k] = set->first_correlations[set->candidates[k]];
-        for (Py_ssize_t k = 0; k < set->n_active; k++)
+        for (Py_ssize_t k = 0; k < m; k++)
             set->spare[k] = -set->coefs[k];
-        add_rows(set->correlations, set->n_candidates, set->active_gram, set->spare, set->n_active);
-        const double most = misses(set, set->correlations, set->alpha);
-        if (most > DRIFT * set->alpha)
+        add_rows(set->correlations, 0, n, (const double *const *)set->gram, set->spare, m);
+        most = 0.0;
+        for (Py_ssize_t k = 0; k < m; k++) {
+            set->spare[k] = set->alpha * set->signs[k] - set->correlations[k];
+            most = fmax(most, fabs(set->spare[k]));
+        }
+        if (most > DRIFT * set->alpha) {
             invert_afresh(set);
+            times_inverse(set, set->signs, set->direction);
+        }
         times_inverse(set, set->spare, set->link);
-        for (Py_ssize_t k = 0; k < set->n_active; k++)
+        for (Py_ssize_t k = 0; k < m; k++)
             set->coefs[k] -= set->link[k];
-        if (most <= DRIFT * set->alpha)
-            return;
     }
 }
 
@@ -428,15 +482,15 @@ static Py_ssize_t next_knot(TrainingSet *set, double *step)
     find_reach(set->reach, set->correlations, set->slopes, set->alpha, n);
     for (Py_ssize_t k = 0; k < set->n_active; k++) {
         const double shrinking = -set->signs[k] * set->direction[k], size = set->signs[k] * set->coefs[k];
-        set->reach[set->active[k]] = shrinking > 0.0 ? fmax(size, 0.0) / shrinking : HUGE_VAL;
+        set->reach[k] = shrinking > 0.0 ? fmax(size, 0.0) / shrinking : HUGE_VAL;
     }
     double nearest = HUGE_VAL;
     for (Py_ssize_t k = 0; k < n; k++)
-        if (set->reach[k] < nearest && set->states[k] != WAITING)
+        if (set->reach[k] < nearest && !set->waiting[set->candidates[k]])
             nearest = set->reach[k];
     *step = nearest;
     for (Py_ssize_t k = 0; k < n; k++)
-        if (set->reach[k] <= nearest + TIE * set->alpha && set->states[k] != WAITING)
+        if (set->reach[k] <= nearest + TIE * set->alpha && !set->waiting[set->candidates[k]])
             if (first < 0 || set->candidates[k] < set->candidates[first])
                 first = k;
     return first;
@@ -445,9 +499,9 @@ static Py_ssize_t next_knot(TrainingSet *set, double *step)
 static void move(TrainingSet *set, double step)
 {
     const double back = -step, *source = set->slopes;
-    add_rows(set->correlations, set->n_candidates, &source, &back, 1);
+    add_rows(set->correlations, 0, set->n_candidates, &source, &back, 1);
     source = set->direction;
-    add_rows(set->coefs, set->n_active, &source, &step, 1);
+    add_rows(set->coefs, 0, set->n_active, &source, &step, 1);
     set->alpha -= step;
 }
 
@@ -468,8 +522,8 @@ static int follow(Paths *paths, TrainingSet *set, double alpha)
         if (in_place > MAX_KNOTS_IN_PLACE)
             return STUCK;
         move(set, step);
-        if (set->states[candidate] == ACTIVE)
-            leave(set, candidate);
+        if (candidate < set->n_active)
+            leave(paths, set, candidate);
         else if (enter(paths, set, candidate) < 0)
             return NO_MEMORY;
     }
@@ -486,37 +540,35 @@ static void add_candidate(Paths *paths, TrainingSet *set, Py_ssize_t column)
     set->candidates[k] = column;
     set->held[k] = values(paths, column) + set->first;
     set->correlations[k] = set->last_correlations[column];
-    set->states[k] = IDLE;
     if (paths->places[column] >= 0)
         return;
     paths->places[column] = paths->pool_size;
-    paths->pool[paths->pool_size++] = values(paths, column);
+    paths->pool[paths->pool_size++] = column;
 }
 
 /* Choose the candidates on the way to a penalty by the strong rule, and keep the state to come back to. */
 static void prepare(Paths *paths, TrainingSet *set, double alpha)
 {
-    const double least = 2.0 * alpha - set->alpha;
+    const double least = alpha - STEEPEST * (set->alpha - alpha);
     for (Py_ssize_t j = 0; set->n_candidates < paths->n_columns && j < paths->n_columns; j++)
         if (!set->chosen[j] && fabs(set->last_correlations[j]) >= least)
             add_candidate(paths, set, j);
     Checkpoint *kept = &set->checkpoint;
     kept->alpha = set->alpha;
     kept->n_active = set->n_active;
-    kept->n_candidates = set->n_candidates;
-    if (set->n_active > 0) {
-        memcpy(kept->active, set->active, (size_t)set->n_active * sizeof(Py_ssize_t));
-        memcpy(kept->signs, set->signs, (size_t)set->n_active * sizeof(double));
-        memcpy(kept->coefs, set->coefs, (size_t)set->n_active * sizeof(double));
+    for (Py_ssize_t k = 0; k < set->n_active; k++) {
+        kept->active[k] = set->candidates[k];
+        kept->signs[k] = set->signs[k];
+        kept->coefs[k] = set->coefs[k];
     }
-    memcpy(kept->states, set->states, (size_t)set->n_candidates);
+    memcpy(kept->waiting, set->waiting, (size_t)paths->n_columns);
 }
 
 /* Fill the Gram rows of the active columns up to all candidates. Return 0, or -1 without memory. */
 static int fill_active_gram(Paths *paths, TrainingSet *set)
 {
     for (Py_ssize_t k = 0; k < set->n_active; k++)
-        if (!(set->active_gram[k] = set_gram(paths, set, set->active[k])))
+        if (!set_gram(paths, set, k))
             return -1;
     return 0;
 }
@@ -525,14 +577,19 @@ static int fill_active_gram(Paths *paths, TrainingSet *set)
 static int go_back(Paths *paths, TrainingSet *set)
 {
     const Checkpoint *kept = &set->checkpoint;
-    set->alpha = kept->alpha;
-    set->n_active = kept->n_active;
-    if (set->n_active > 0) {
-        memcpy(set->active, kept->active, (size_t)set->n_active * sizeof(Py_ssize_t));
-        memcpy(set->signs, kept->signs, (size_t)set->n_active * sizeof(double));
-        memcpy(set->coefs, kept->coefs, (size_t)set->n_active * sizeof(double));
+    set->n_active = 0;
+    memset(set->gram_lengths, 0, (size_t)set->n_candidates * sizeof(Py_ssize_t));
+    for (Py_ssize_t k = 0; k < kept->n_active; k++) {
+        Py_ssize_t place = k;
+        while (set->candidates[place] != kept->active[k])
+            place++;
+        swap(set, place, k);
+        set->signs[k] = kept->signs[k];
+        set->coefs[k] = kept->coefs[k];
     }
-    memcpy(set->states, kept->states, (size_t)kept->n_candidates);
+    set->n_active = kept->n_active;
+    set->alpha = kept->alpha;
+    memcpy(set->waiting, kept->waiting, (size_t)paths->n_columns);
     if (fill_active_gram(paths, set) < 0)
         return -1;
     invert_afresh(set);
@@ -547,14 +604,14 @@ static void fill_residual(Paths *paths, TrainingSet *set, Py_ssize_t first, Py_s
     const double *y = paths->views[1].buf;
     double level = set->y_mean;
     for (Py_ssize_t k = 0; k < set->n_active; k++) {
-        const Py_ssize_t column = set->candidates[set->active[k]];
+        const Py_ssize_t column = set->candidates[k];
         set->spare[k] = -set->coefs[k] * set->scale[column];
         level += set->spare[k] * set->mean[column];
         paths->listed[k] = values(paths, column) + first;
     }
     for (Py_ssize_t i = first; i < last; i++)
         set->residual[i] = y[i] - level;
-    add_rows(set->residual + first, last - first, paths->listed, set->spare, set->n_active);
+    add_rows(set->residual + first, 0, last - first, paths->listed, set->spare, set->n_active);
 }
 
 /* Compute a column's correlation with the residuals of the sets that do not follow it, and have it followed from where
@@ -670,13 +727,13 @@ static int allocate_set(const Paths *paths, TrainingSet *set)
     for (int k = 0; k < 10; k++)
         complete &= (*vectors[k] = zeros(k < 7 ? p : n)) != NULL;
     set->chosen = calloc(room, 1);
-    set->states = calloc(room, 1);
-    set->checkpoint.states = calloc(room, 1);
+    set->waiting = calloc(room, 1);
+    set->checkpoint.waiting = calloc(room, 1);
     set->candidates = calloc(room, sizeof(Py_ssize_t));
     set->gram_lengths = calloc(room, sizeof(Py_ssize_t));
     set->held = calloc(room, sizeof(double *));
     set->gram = calloc(room, sizeof(double *));
-    return complete && set->chosen && set->states && set->checkpoint.states && set->candidates && set->gram_lengths &&
+    return complete && set->chosen && set->waiting && set->checkpoint.waiting && set->candidates && set->gram_lengths &&
                    set->held && set->gram
                ? 0
                : -1;
@@ -735,26 +792,26 @@ static void free_set(const Paths *paths, TrainingSet *set)
                       set->residual,
                       set->pull,
                       set->chosen,
-                      set->states,
+                      set->waiting,
                       set->candidates,
                       set->gram_lengths,
                       (void *)set->held,
                       set->gram,
-                      set->active,
                       set->signs,
                       set->coefs,
                       set->direction,
                       set->link,
                       set->spare,
                       set->inverse,
-                      (void *)set->active_gram,
                       (void *)set->inverse_rows,
                       set->checkpoint.active,
                       set->checkpoint.signs,
                       set->checkpoint.coefs,
-                      set->checkpoint.states};
+                      set->checkpoint.waiting};
     for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++)
         free(blocks[k]);
+    for (int u = 0; u < LAG; u++)
+        free(set->updates[u]);
 }
 
 static void free_paths(Paths *paths)
@@ -763,7 +820,7 @@ static void free_paths(Paths *paths)
         free_set(paths, &paths->sets[k]);
     for (Py_ssize_t j = 0; paths->gram && j < paths->n_columns; j++)
         free(paths->gram[j]);
-    void *blocks[] = {paths->gram,     paths->gram_lengths,  paths->places, (void *)paths->pool, (void *)paths->listed,
+    void *blocks[] = {paths->gram,     paths->gram_lengths,  paths->places, paths->pool, (void *)paths->listed,
                       paths->weighted, paths->products,      paths->sets,   (void *)paths->moved};
     for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++)
         free(blocks[k]);
@@ -786,7 +843,7 @@ static int allocate_paths(Paths *paths)
     paths->gram = calloc(room, sizeof(double *));
     paths->gram_lengths = calloc(room, sizeof(Py_ssize_t));
     paths->places = calloc(room, sizeof(Py_ssize_t));
-    paths->pool = calloc(room, sizeof(double *));
+    paths->pool = calloc(room, sizeof(Py_ssize_t));
     paths->listed = calloc(room, sizeof(double *));
     paths->weighted = zeros(paths->n_rows);
     paths->products = zeros((Py_ssize_t)room);
@@ -896,7 +953,7 @@ static int advance_all(Paths *paths, double alpha, double *errors, double *coefs
     const TrainingSet *all = &paths->sets[paths->n_sets - 1];
     for (Py_ssize_t k = 0; k < all->n_active; k++)
         if (fabs(all->coefs[k]) > all->noise)
-            coefs[all->candidates[all->active[k]]] = all->coefs[k];
+            coefs[all->candidates[k]] = all->coefs[k];
     return DONE;
 }
 

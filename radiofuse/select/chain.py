@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from radiofuse.errors import RequestError
 from radiofuse.plugins import lookup
 from radiofuse.routing import routed_groups
 from radiofuse.select.choices import SELECTORS
@@ -241,7 +242,7 @@ def build_chain(
     Raises
     ------
     RequestError
-        If a name is unknown.
+        If a name is unknown, named twice, or that of no selector.
 
     Examples
     --------
@@ -251,5 +252,17 @@ def build_chain(
     """
     plain = {name.replace("_", ""): name for name in SELECTORS}
     names = [plain.get(step.lower().replace("_", "").replace("-", ""), step) for step in steps]
-    chain = [(name, lookup(name, SELECTORS, "selector")(**options.get(name, {}))) for name in names]
-    return SelectorChain(chain, random_state=random_state)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RequestError(f"Step {twice[0]!r} is named twice; a chain takes each step once.")
+    return SelectorChain([(name, _make(name, options.get(name, {}))) for name in names], random_state=random_state)
+
+
+def _make(name: str, options: Mapping[str, Any]) -> Any:
+    try:
+        step = lookup(name, SELECTORS, "selector")(**options)
+    except TypeError as error:
+        raise RequestError(f"The selector {name!r} cannot be made: {error}. Name a scikit-learn selector.") from None
+    if not (hasattr(step, "get_params") and hasattr(step, "get_support")):
+        raise RequestError(f"{name!r} is no selector: it has no get_support. Name a scikit-learn selector.")
+    return step

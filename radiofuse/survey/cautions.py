@@ -55,7 +55,22 @@ def _of_selection(survey: ModalitySurvey) -> list[str]:
         found.append(
             f"the path stopped at lambda = {penalized.alphas_[-1]:.4g}, well past its minimum; --full-path runs on."
         )
-    return found + _few_events(survey)
+    if penalized is not None and penalized.n_folds_ < penalized.cv:
+        found.append(
+            f"{penalized.n_folds_} inner folds chose the penalty instead of {penalized.cv}: "
+            "the smaller class has no more."
+        )
+    return found + _empty_folds(survey) + _few_events(survey)
+
+
+def _empty_folds(survey: ModalitySurvey) -> list[str]:
+    n_empty = sum(outcome.chosen is not None and not outcome.chosen.any() for outcome in survey.outcomes)
+    if not n_empty:
+        return []
+    return [
+        f"{n_empty} of {count(len(survey.outcomes), 'training fold')} selected nothing; the answer there is the share "
+        "of positives, which is lower where more are held out, so that the pooled AUC falls a little below .5."
+    ]
 
 
 def _few_events(survey: ModalitySurvey) -> list[str]:

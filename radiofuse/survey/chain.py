@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.errors import RequestError
-from radiofuse.select import SelectorChain, build_chain
+from radiofuse.select import ReproducibilitySelector, SelectorChain, build_chain
 from radiofuse.select.trace import per_column
 from radiofuse.survey.request import SurveyRequest
 
@@ -39,6 +39,8 @@ def make_chain(request: SurveyRequest) -> SelectorChain:
 
 
 def _check_values(step: BaseEstimator) -> None:
+    if isinstance(step, ReproducibilitySelector):
+        raise RequestError("Step reproducibility needs a table of ICCs, which no option names; use it from Python.")
     try:
         step._validate_params()
     except InvalidParameterError as error:

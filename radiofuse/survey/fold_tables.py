@@ -108,7 +108,7 @@ def _fused(table: pd.DataFrame, surveys: Sequence[ModalitySurvey]) -> pd.DataFra
 
 
 def performance_table(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return model, selection, metric, estimate, low, high and method; intervals are over resampled patients."""
+    """Return model, selection, metric, estimate, low, high and method; intervals are those of `score_predictions`."""
     parts = []
     for kind, rows in predictions.groupby("selection", sort=False):
         scores = score_predictions(rows, n_resamples=N_RESAMPLES, random_state=seed)

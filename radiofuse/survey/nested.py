@@ -22,6 +22,11 @@ from radiofuse.survey.checks import FeatureTable
 from radiofuse.survey.model import LogisticModel, fit_logistic
 from radiofuse.survey.request import SurveyRequest
 
+AS_OPTIONS = {
+    "unseen='pass'": "--unseen-site pass",
+    "unseen='reference'": "--unseen-site reference",
+    ", or pass mean_only=True": "",
+}
 CHUNKS_PER_JOB = 4  # so that a slow chunk does not hold up the end
 
 
@@ -38,6 +43,8 @@ class Block:
     sites : ndarray of str, shape (n_samples,), or None
     splits : tuple of Split
         Positions of these rows.
+    combat : ComBat or None
+        What harmonized ``X``.
     """
 
     modality: str
@@ -47,6 +54,7 @@ class Block:
     patients: np.ndarray
     sites: np.ndarray | None
     splits: tuple[Split, ...]
+    combat: ComBat | None = None
 
     @property
     def groups(self) -> np.ndarray | None:
@@ -194,14 +202,21 @@ def _harmonized(block: Block, train: np.ndarray, request: SurveyRequest) -> Bloc
     """Return the block without the shifts and scales of its sites, learnt from the training rows; see `ComBat`."""
     if request.site is None:
         return block
-    X = block.X.to_numpy()
+    X, kept = block.X.to_numpy(), block.covariates.to_numpy(float)
     try:
-        combat = ComBat(unseen=request.unseen_site).fit(X[train], block.y[train], site=block.sites[train])
-        values = combat.transform(X, site=block.sites)
+        combat = ComBat(unseen=request.unseen_site)
+        combat.fit(X[train], block.y[train], site=block.sites[train], covariates=kept[train])
+        values = combat.transform(X, site=block.sites, covariates=kept)
     except CohortError as error:
-        problems = [f"{block.modality}: {problem} Here that is --unseen-site." for problem in error.problems]
-        raise CohortError(error.source, problems) from None
-    return replace(block, X=pd.DataFrame(values, block.X.index, block.X.columns))
+        raise CohortError("The table", [f"{block.modality}: {_as_options(one)}" for one in error.problems]) from None
+    return replace(block, X=pd.DataFrame(values, block.X.index, block.X.columns), combat=combat)
+
+
+def _as_options(problem: str) -> str:
+    """Return what ComBat says in the words of the command line."""
+    for argument, option in AS_OPTIONS.items():
+        problem = problem.replace(argument, option)
+    return problem
 
 
 def _tasks(blocks: Sequence[Block], request: SurveyRequest) -> Iterator[tuple[int, Sequence[Split]]]:

@@ -84,7 +84,17 @@ def _model(survey: ModalitySurvey) -> dict[str, Any]:
     model, block = survey.model, survey.block
     features = [*block.X.columns[survey.final.get_support()], *block.covariates.columns]
     arrays = {name: getattr(model, name).tolist() for name in ("median", "center", "scale", "coef")}
-    return {"features": features, **arrays, "intercept": model.intercept}
+    return {"features": features, **arrays, "intercept": model.intercept, **_harmonization(survey)}
+
+
+def _harmonization(survey: ModalitySurvey) -> dict[str, Any]:
+    """Return what a value of a site is turned into before the model sees it, for the selected features."""
+    combat, selected = survey.block.combat, survey.final.get_support()
+    if combat is None:
+        return {}
+    names = ("grand_mean_", "pooled_variance_", "gamma_", "delta_", "coef_")
+    learnt = {name.rstrip("_"): getattr(combat, name)[..., selected].tolist() for name in names}
+    return {"combat": {"sites": combat.sites_.tolist(), **learnt}}
 
 
 def as_json(record: Mapping[str, Any]) -> str:

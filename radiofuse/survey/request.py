@@ -106,11 +106,13 @@ class SurveyRequest:
         """For each step that an option speaks of, its parameters."""
         test = {"alpha": self.alpha, "correction": CORRECTIONS[self.adjust]}
         lasso = {"cv": self.inner, "rule": self.rule, "family": self.family, "full_path": self.full_path}
+        pruning = {"threshold": self.r, "keep": self.prune_order}
         return {
             "mann_whitney": {**test, "method": self.mwu},
             **dict.fromkeys(("kruskal", "t_test", "anova"), test),
-            "correlation": {"threshold": self.r, "keep": self.prune_order},
+            "correlation": pruning,
             "lasso": lasso,
+            "three_step": {**test, **pruning, **lasso},
         }
 
     @property

@@ -18,13 +18,15 @@ def read_table(request: SurveyRequest) -> FeatureTable:
     Raises
     ------
     RequestError
-        If an option is wrong; that of the chain is told before a large table is read.
+        If an option is wrong or the output cannot be written; told before a large table is read.
     CohortError
         If the table cannot be used.
     RadiofuseError
         If a file cannot be read.
     """
     make_chain(request)
+    if request.out is not None:
+        _cli.require_folder(request.out)
     table = check_table(read_raw(request), request)
     for line in (*describe_table(table), *table.notes):
         _cli.say(line)

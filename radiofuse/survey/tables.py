@@ -30,6 +30,7 @@ from radiofuse.survey.nested import ModalitySurvey
 from radiofuse.survey.record import as_json, survey_record
 from radiofuse.survey.request import SurveyRequest
 
+PAGE = "report.html"
 MOST_CORRELATED = 200  # features whose pairs are told
 CURVE_COLUMNS = (
     "modality",
@@ -81,7 +82,8 @@ class SurveyTables:
     record: dict[str, Any]
 
     def write(self, folder: Path) -> None:
-        """Write every table as ``<name>.csv`` and the record as ``selection.json``."""
+        """Write every table as ``<name>.csv`` and the record as ``selection.json``; a page of older ones goes."""
+        (folder / PAGE).unlink(missing_ok=True)
         for name, value in vars(self).items():
             if name != "record":
                 _cli.write_aside(folder / f"{name}.csv", partial(value.to_csv, index=False, lineterminator="\n"))

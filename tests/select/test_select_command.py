@@ -261,3 +261,48 @@ def test_a_real_cohort_keeps_its_gap_between_the_two_estimates(data_dir, tmp_pat
     nested, optimistic = (record[key]["features"]["estimate"] for key in ("auc_nested", "auc_optimistic"))
     assert 0.72 < nested < 0.85
     assert optimistic > nested + 0.05
+
+
+def test_a_step_named_twice_and_what_is_no_selector_are_refused(table, tmp_path):
+    for steps, said in (
+        ("mannwhitney,mann_whitney", "Step 'mann_whitney' is named twice"),
+        ("os.path:join", "cannot be made"),
+        ("sklearn.linear_model:LassoCV", "is no selector: it has no get_support"),
+        ("reproducibility", "needs a table of ICCs"),
+    ):
+        result = run(table, tmp_path, "--steps", steps)
+        assert result.exit_code == 2
+        assert said in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_options_reach_the_three_steps_as_one(table, tmp_path):
+    assert run(table, tmp_path, "--steps", "three_step").exit_code == 0
+    assert run(table, tmp_path, "--steps", "three_step", "--alpha", "0").exit_code == 4
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(table, tmp_path):
+    (tmp_path / "taken").write_text("")
+    result = run(table, tmp_path, "--out", tmp_path / "taken")
+    assert result.exit_code == 2
+    assert "Read 60 samples" not in result.stderr
+
+
+def test_an_older_page_does_not_stand_beside_new_tables(table, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("old")
+    run(table, tmp_path, "--out", out, "--no-report")
+    assert (out / "selection.csv").exists()
+    assert not (out / "report.html").exists()
+
+
+def test_harmonization_is_part_of_the_recorded_model(table, tmp_path):
+    sites = np.where(np.random.default_rng(1).random(60) < 0.5, "north", "south")
+    result = run(
+        table.drop(columns="t1__flat").assign(scanner=sites), tmp_path, "--site", "scanner", "--out", tmp_path / "o"
+    )
+    assert result.exit_code == 0
+    model = json.loads((tmp_path / "o" / "selection.json").read_text())["models"]["t1"]
+    assert model["combat"]["sites"] == ["north", "south"]
+    assert np.shape(model["combat"]["gamma"]) == (2, len(model["features"]))
