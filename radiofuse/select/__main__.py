@@ -116,7 +116,8 @@ def run_request(request: SurveyRequest) -> None:
     for sentence in tables.record["cautions"]:
         _cli.say(f"Warning: {sentence}")
     if request.out is not None:
-        _cli.say(f"All tables are in {request.out}. {WHY_NO_TABLE}")
+        page = " and report.html" if request.report else ""
+        _cli.say(f"All tables{page} are in {request.out}. {WHY_NO_TABLE}")
     if not tables.record["complete"]:
         finished, planned = tables.record["folds_finished"], tables.record["folds_planned"]
         _cli.say(f"Interrupted: {finished} of {planned} outer folds are finished, and only they are in the tables.")

@@ -10,14 +10,17 @@ import pandas as pd
 
 from radiofuse import columns
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
-from radiofuse.errors import CohortError
-from radiofuse.survey.feature_columns import feature_columns, note
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.survey.feature_columns import feature_columns, note, row_counters
 from radiofuse.survey.files import did_you_mean
 from radiofuse.survey.reading import RawTable
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.wording import SHOWN, count, some
 
 FUSION = "fusion"  # the model that joins the modalities
+LARGEST = 1e150  # beyond it, squares overflow
+MANY_VALUES = 10  # a column of more is hardly a label
+TIMES = ("datetime", "datetimetz", "timedelta")
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,14 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
     problems: list[str] = []
     notes = list(raw.notes)
     rows = raw.rows
+    if not len(rows):
+        raise CohortError(raw.source, ["It has a header and no rows; write one row per sample."])
+    _require_known(request, rows)
     samples, patients = _ids(rows, problems)
     y, classes = _binary_label(rows[raw.label], raw.positive, problems, notes)
     covariates = _covariates(rows, request.covariates, samples, problems)
-    features = _numeric(feature_columns(rows, raw.label, request, notes), samples, problems)
+    features = _numeric(feature_columns(rows, raw.label, request, notes, problems), samples, problems)
+    notes += row_counters(pd.concat([features, covariates], axis=1))
     known = np.flatnonzero(~np.isnan(y))
     order = known[np.argsort(samples[known], kind="stable")]
     index = pd.Index(samples, name=SAMPLE)
@@ -118,6 +125,13 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
     return table
 
 
+def _require_known(request: SurveyRequest, rows: pd.DataFrame) -> None:
+    renamed = (request.sample_id, request.groups, request.site)
+    for name in request.ignore:
+        if name not in rows and name not in renamed:
+            raise RequestError(f"There is no column {name!r} for --ignore.{did_you_mean(name, rows.columns)}")
+
+
 def _ids(rows: pd.DataFrame, problems: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return sample and patient ids as text; without ``sample_id`` the rows are numbered."""
     width = len(str(len(rows)))
@@ -129,7 +143,7 @@ def _ids(rows: pd.DataFrame, problems: list[str]) -> tuple[np.ndarray, np.ndarra
             problems.append(f"{count((ids == '').sum(), 'row')} without {name}; give every row one.")
     ids, counts = np.unique(samples[samples != ""], return_counts=True)
     if (counts > 1).any():
-        problems.append(f"{(counts > 1).sum()} sample ids occur more than once: {some(ids[counts > 1])}.")
+        problems.append(f"{count((counts > 1).sum(), 'sample id')} more than once: {some(ids[counts > 1])}.")
     return samples, patients
 
 
@@ -138,27 +152,39 @@ def _binary_label(
 ) -> tuple[np.ndarray, tuple[str, str]]:
     """Return 0, 1 or NaN (unknown) per row, and the two values as text."""
     known = values.notna() & (values.astype(str).str.strip() != "")
-    found = sorted(values[known].unique())
+    found = sorted(values[known].unique(), key=lambda value: (isinstance(value, str), value))
     names = [f"{value:g}" if isinstance(value, float) else str(value) for value in found]
     if not known.all():
-        notes.append(f"{(~known).sum()} of {len(values)} samples have no {values.name} and are left out.")
+        missing = int((~known).sum())
+        have, are = ("has", "is") if missing == 1 else ("have", "are")
+        notes.append(f"{missing} of {len(values)} samples {have} no {values.name} and {are} left out.")
     nothing = np.where(known, 0.0, np.nan), ("", "")
+    if not found:
+        problems.append(f"Column {values.name} is empty in all {len(values)} rows; a label of two values is needed.")
+        return nothing
     if positive is not None and positive not in names:
         problems.append(
             f"No sample has {values.name} = {positive!r}; its values are {some(names)}.{did_you_mean(positive, names)}"
         )
         return nothing
     if len(found) < 2 or (len(found) > 2 and positive is None):
-        set_against = f" Set one against the rest with --label {values.name}=VALUE." if len(found) > 2 else ""
         problems.append(
-            f"Column {values.name} holds {len(found)} different values ({some(names)}); two are needed.{set_against}"
+            f"Column {values.name} holds {count(len(found), 'different value')} ({some(names)}); two are needed."
+            f"{_label_advice(str(values.name), len(found))}"
         )
         return nothing
-    is_positive = (values == found[names.index(positive) if positive else 1]).to_numpy()
+    is_positive = values.isin([found[names.index(positive) if positive else 1]]).to_numpy(bool)
     rest = [name for name in names if name != (positive or names[1])]
     if len(rest) > 1:
         notes.append(f"{values.name} = {positive} is set against {some(rest)}.")
     return np.where(known, is_positive.astype(float), np.nan), (" or ".join(rest), positive or names[1])
+
+
+def _label_advice(label: str, n_values: int) -> str:
+    """Return what to do about a label that has not two values."""
+    if n_values > MANY_VALUES:
+        return " Name a column of two classes with --label, or write one that cuts these values in two."
+    return f" Set one against the rest with --label {label}=VALUE." if n_values > 2 else ""
 
 
 def _covariates(rows: pd.DataFrame, names: Sequence[str], samples: np.ndarray, problems: list[str]) -> pd.DataFrame:
@@ -170,14 +196,23 @@ def _covariates(rows: pd.DataFrame, names: Sequence[str], samples: np.ndarray, p
             continue
         values = rows[name]
         kinds = sorted(values.dropna().astype(str).unique())
-        if not pd.api.types.is_numeric_dtype(values) and len(kinds) == 2:
-            values = values.astype(str).map({kinds[0]: 0.0, kinds[1]: 1.0})
+        if not pd.api.types.is_numeric_dtype(values) and values.dtype.kind not in "mM":
+            if len(kinds) == 2:
+                values = values.astype("str").map({kinds[0]: 0.0, kinds[1]: 1.0})
+            elif kinds and pd.to_numeric(values.astype("str"), errors="coerce").isna().all():
+                problems.append(
+                    f"Covariate {name} holds {count(len(kinds), 'different text')} ({some(kinds)}); two or numbers are "
+                    "needed. Write one column of 0 and 1 per value."
+                )
+                continue
         found[name] = values
     return _numeric(found, samples, problems)
 
 
 def _numeric(features: pd.DataFrame, samples: np.ndarray, problems: list[str]) -> pd.DataFrame:
     """Return the columns as float64; what is no number or infinite becomes a problem and NaN."""
+    problems += _dates(features)
+    features = features.select_dtypes(exclude=TIMES)
     numbers, wordy = features.copy(), []
     for name in features.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes]]:
         numbers[name] = pd.to_numeric(features[name], errors="coerce")
@@ -187,12 +222,33 @@ def _numeric(features: pd.DataFrame, samples: np.ndarray, problems: list[str]) -
             wordy.append(f"Column {name} is not numeric: sample {sample} has {example!r}; {_advice(features[name])}.")
     problems += wordy[:SHOWN]
     if len(wordy) > SHOWN:
-        problems.append(f"{len(wordy) - SHOWN} more columns are not numeric.")
+        problems.append(f"{count(len(wordy) - SHOWN, 'further column')} not numeric.")
     numbers = numbers.astype(float)
-    infinite = np.isinf(numbers.to_numpy()).any(axis=0)
+    return numbers.drop(columns=_too_large(numbers, problems))
+
+
+def _too_large(numbers: pd.DataFrame, problems: list[str]) -> pd.Index:
+    """Return the columns of values whose squares cannot be summed."""
+    sizes = np.abs(numbers.to_numpy())
+    infinite = np.isinf(sizes).any(axis=0)
+    huge = (sizes > LARGEST).any(axis=0) & ~infinite
     if infinite.any():
-        problems.append(f"{infinite.sum()} columns hold infinite values: {some(numbers.columns[infinite])}.")
-    return numbers
+        named = some(numbers.columns[infinite])
+        problems.append(f"{count(infinite.sum(), 'column')} with infinite values: {named}. Leave such cells empty.")
+    if huge.any():
+        problems.append(
+            f"{count(huge.sum(), 'column')} with values beyond {LARGEST:g}, whose squares overflow: "
+            f"{some(numbers.columns[huge])}. Rescale, for example by the logarithm, or leave out with --ignore."
+        )
+    return numbers.columns[infinite | huge]
+
+
+def _dates(features: pd.DataFrame) -> list[str]:
+    dates = features.select_dtypes(include=TIMES).columns
+    if not len(dates):
+        return []
+    told = f"{count(len(dates), 'column')} of dates or times instead of numbers: {some(dates)}."
+    return [f"{told} Leave out with --ignore, or write a number such as an age in years."]
 
 
 def _advice(values: pd.Series) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from radiofuse import columns
@@ -13,29 +15,112 @@ from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.wording import count, some
 
 DIAGNOSTICS = "diagnostics_"  # pyradiomics' record of how it was run: no features
+RULE = "a modality is a lower-case letter, then lower-case letters or digits"
+FEWEST_COUNTED = 20  # rows through which no measurement goes steadily up or down by chance
+_UNNAMED = re.compile(r"(Unnamed: \d+)?")  # what pandas calls a column without a name
 
 
-def feature_columns(rows: pd.DataFrame, label: str, request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
+def feature_columns(
+    rows: pd.DataFrame, label: str, request: SurveyRequest, notes: list[str], problems: list[str]
+) -> pd.DataFrame:
     """Return the columns that are features, under their full names."""
     no_features = {SAMPLE, PATIENT, SITE, label, *request.ignore, *request.covariates}
-    candidates = [str(name) for name in rows.columns if name not in no_features]
-    blocks = columns.by_modality(candidates)
+    rows = _named(rows[[name for name in rows.columns if name not in no_features]].rename(columns=str), notes)
+    if request.modality_prefixes is not False:
+        rows = _lower_prefixes(rows, notes, problems)
+    blocks = columns.by_modality(rows.columns)
+    if not blocks and request.modality_prefixes is not False:
+        problems += _odd_prefixes(rows.columns)
     if request.modality_prefixes is False or (not blocks and request.modality_prefixes is None):
-        kept = [name for name in candidates if not name.startswith(DIAGNOSTICS)]
-        note(notes, len(candidates) - len(kept), "diagnostics_* column", "no feature", "")
+        kept = [name for name in rows.columns if not name.startswith(DIAGNOSTICS)]
+        note(notes, rows.shape[1] - len(kept), "diagnostics_* column", "no feature", "")
         return rows[kept].rename(columns={name: columns.join(request.modality, name) for name in kept})
+    return rows[_inside(rows.columns, blocks, notes)]
+
+
+def _named(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return the columns that have a name; one without is the row numbers that a table was saved with."""
+    things = {name: name.rpartition(columns.SEPARATOR)[2].strip() for name in rows.columns}
+    unnamed = [name for name, thing in things.items() if _UNNAMED.fullmatch(thing)]
+    why = "without a name (if it holds sample ids, name it and say so with --id)"
+    note(notes, len(unnamed), "column", why, f" {some(map(repr, unnamed))}.")
+    return rows.drop(columns=unnamed)
+
+
+def _lower_prefixes(rows: pd.DataFrame, notes: list[str], problems: list[str]) -> pd.DataFrame:
+    """Return the columns with prefixes such as T1 in lower case."""
+    lowered = [_lower_prefix(name) for name in rows.columns]
+    changed = [name for name, lower in zip(rows.columns, lowered, strict=True) if name != lower]
+    if not changed:
+        return rows
+    twice = sorted({name for name in lowered if lowered.count(name) > 1}) if len(set(lowered)) < len(lowered) else []
+    if twice:
+        problems.append(f"Two columns differ in the case of their prefix only: {some(twice)}. Rename or delete one.")
+    prefixes = sorted({name.partition(columns.SEPARATOR)[0] for name in changed})
+    notes.append(f"Prefixes read in lower case, as modalities are written: {some(prefixes)}.")
+    rows = rows.set_axis(lowered, axis=1)
+    return rows.loc[:, ~rows.columns.duplicated()]
+
+
+def _lower_prefix(name: str) -> str:
+    prefix, _, thing = name.partition(columns.SEPARATOR)
+    lower = columns.join(prefix.lower(), thing)
+    return lower if columns.split(lower) else name
+
+
+def _odd_prefixes(names: Sequence[str]) -> list[str]:
+    """Return a sentence if columns are written <modality>__<feature>, but with what cannot be a modality."""
+    parts = [name.partition(columns.SEPARATOR) for name in names]
+    odd = [prefix for prefix, _, thing in parts if prefix and thing]
+    if not odd:
+        return []
+    return [
+        f"{count(len(odd), 'column')} with a prefix that is no modality: {some(sorted(set(odd)))}; {RULE}. Rename, or "
+        "take all columns as one modality with --no-modality-prefixes."
+    ]
+
+
+def _inside(names: Sequence[str], blocks: dict[str, list[str]], notes: list[str]) -> list[str]:
+    """Return the features among columns named by modality; what else there is, is told."""
     clinical = blocks.pop(columns.CLINICAL, [])
     note(notes, len(clinical), "clinical column", "no image feature; name it with --covariates to keep it", "")
     inside = [name for block in blocks.values() for name in block]
     things = {name: columns.split(name)[1] for name in inside}
     diagnostics = [name for name in inside if things[name].startswith(DIAGNOSTICS)]
     note(notes, len(diagnostics), "diagnostics_* column", "no feature", "")
-    outside = [name for name in candidates if columns.split(name) is None]
-    note(
-        notes, len(outside), "column", "not named <modality>__<feature>", f" {some(outside)}.{_meant(outside, blocks)}"
-    )
+    outside = [name for name in names if columns.split(name) is None]
+    rule = f" Here {RULE}." if _odd_prefixes(outside) else ""
+    which = f" {some(outside)}.{_meant(outside, blocks)}{rule}"
+    note(notes, len(outside), "column", "not named <modality>__<feature>", which)
     notes += _stray_prefixes(blocks)
-    return rows[[name for name in inside if name not in diagnostics and things[name] not in NOT_FEATURES]]
+    left_out = {
+        *diagnostics,
+        *(columns.join(name, thing) for name in blocks for thing in (*NOT_FEATURES, columns.CROP)),
+    }
+    return [name for name in inside if name not in left_out]
+
+
+def row_counters(numbers: pd.DataFrame) -> list[str]:
+    """Return a sentence on columns that count the rows from 0 or 1, or go up, or down, through 20 of them or more.
+
+    The order of the rows may know the label.
+
+    Examples
+    --------
+    >>> row_counters(pd.DataFrame({"t1__nr": range(1, 31), "t1__f": [1.5, 0.5, 2.5] * 10}))[0].partition(":")[0]
+    't1__nr numbers the rows'
+    """
+    values = numbers.to_numpy(float)
+    steps = np.diff(values, axis=0)
+    counting = np.isin(values[0], (0, 1)) & (steps == 1).all(axis=0) & (len(values) > 2)
+    steady = ((steps > 0).all(axis=0) | (steps < 0).all(axis=0)) & (len(values) >= FEWEST_COUNTED)
+    counters = numbers.columns[counting | steady]
+    if not len(counters):
+        return []
+    return [
+        f"{some(counters)} number{'s' if len(counters) == 1 else ''} the rows: up, or down, from each one of the file "
+        "to the next. If that is no image feature, leave it out with --ignore."
+    ]
 
 
 def note(notes: list[str], number: int, thing: str, why: str, which: str) -> None:

@@ -8,8 +8,9 @@ import gzip
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -17,22 +18,29 @@ import pandas as pd
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.wording import some
+from radiofuse.survey.wording import count, some
 
+SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 EMPTY = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None")
 
 
 def read_file(path: Path, request: SurveyRequest) -> pd.DataFrame:
     """Read a CSV, TSV or Parquet table; ids stay text as it stands (007, NA)."""
     ids = [name for name in (SAMPLE, PATIENT, request.sample_id, request.groups) if name is not None]
+    if path.suffix.lower() in SHEETS:
+        raise RequestError(f"{path} is a spreadsheet; save its sheet as a CSV file in UTF-8, and name that file.")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise RequestError(f"{path} is a pipe, and a table is read more than once; save it in a file first.")
     try:
         return _read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_text(path, ids)
     except RadiofuseError:
         raise
     except FileNotFoundError:
         raise RequestError(f"There is no table at {path}.") from None
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         reason = " ".join(str(error).split())
+        if isinstance(error, UnicodeDecodeError):
+            reason = f"it is not UTF-8 text ({error.reason}). If it is a table, save it as UTF-8."
         raise RadiofuseError(f"{path} cannot be read as a CSV, TSV or Parquet table: {reason}") from error
 
 
@@ -43,7 +51,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_text(path: Path, ids: Sequence[str]) -> pd.DataFrame:
     delimiter, header = _header(path)
-    repeated = sorted(name for name, times in Counter(header).items() if times > 1)
+    repeated = sorted(name for name, times in Counter(header).items() if times > 1 and name)
     if repeated:
         raise CohortError(str(path), [f"Column names occur more than once: {some(repeated)}."])
     as_text = [name for name in dict.fromkeys(ids) if name in header]
@@ -52,15 +60,55 @@ def _read_text(path: Path, ids: Sequence[str]) -> pd.DataFrame:
     rows = read(na_values=list(EMPTY), low_memory=False)
     if as_text:  # a second pass: empty values by column would make the first one twice as slow
         rows[as_text] = read(usecols=as_text, dtype="str")[as_text]
+    if len(rows) and rows.iloc[:, -1].isna().any():  # pandas fills short rows with NaN
+        _refuse_short_rows(path, delimiter, len(header))
     return rows
 
 
 def _header(path: Path) -> tuple[str, list[str]]:
-    """Return the delimiter that splits the first line most, and the names it gives."""
-    with (gzip.open if _compression(path) else open)(path, "rt", encoding="utf-8-sig") as file:
-        line = file.readline()
-    delimiter = max(",;\t", key=line.count)
-    return delimiter, next(csv.reader([line], delimiter=delimiter), [])
+    """Return the delimiter, and the names of the columns.
+
+    The delimiter is the one that gives the header and the first row the same number of fields, if one does, and
+    the most in the header.
+    """
+    starts = {delimiter: _first_two(path, delimiter) for delimiter in ",;\t"}
+    widths = {delimiter: [len(fields) for fields in start] for delimiter, start in starts.items()}
+    delimiter = max(starts, key=lambda one: (len(set(widths[one])) == 1 < max(widths[one]), widths[one][:1]))
+    if not starts[delimiter]:
+        raise ValueError("it is empty")
+    header, in_header = starts[delimiter][0], widths[delimiter][0]
+    in_row = max((max(width[1:], default=0) for width in widths.values()), default=0)
+    if header[0].lower().startswith("sep=") or (header[0].startswith("#") and in_row > in_header):
+        raise RequestError(
+            f"The first line of {path} is {header[0]!r}, not the names of the columns; delete that line."
+        )
+    if max(widths[delimiter]) > in_header:
+        told = f"The first row has {widths[delimiter][1]} fields and the header {in_header}; give every column a name."
+        raise CohortError(str(path), [told])
+    return delimiter, header
+
+
+def _first_two(path: Path, delimiter: str) -> list[list[str]]:
+    """Return the header and the first row, or nothing if a delimiter leaves too long a field."""
+    try:
+        return [fields for _, fields in islice(_records(path, delimiter), 2)]
+    except csv.Error:
+        return []
+
+
+def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the last line and the fields of each record that is not blank."""
+    with (gzip.open if _compression(path) else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        yield from ((reader.line_num, fields) for fields in reader if len(fields) > 1 or "".join(fields).strip())
+
+
+def _refuse_short_rows(path: Path, delimiter: str, width: int) -> None:
+    short = [(line, len(fields)) for line, fields in _records(path, delimiter) if len(fields) < width]
+    if short:
+        line, length = short[0]
+        told = f"{count(len(short), 'row')} shorter than the header: line {line} has {length} of {width} fields."
+        raise CohortError(str(path), [f"{told} Complete them; an empty cell needs its delimiter."])
 
 
 def _compression(path: Path) -> str | None:
@@ -81,7 +129,11 @@ def rename_ids(rows: pd.DataFrame, request: SurveyRequest, path: Path) -> pd.Dat
     found = {standard: rows[name] for standard, name in asked.items() if name in rows}  # one column may serve twice
     if request.sample_id is not None and SAMPLE not in found:
         meant = did_you_mean(request.sample_id, rows.columns)
-        raise RequestError(f"{path} has no column {request.sample_id!r} for --id.{meant}")
+        several = request.features or request.labels is not None
+        shared = "Every file must hold the ids under the same name. " if several else ""
+        raise RequestError(
+            f"{path} has no column {request.sample_id!r} for --id.{meant} {shared}It has {some(rows.columns)}."
+        )
     named = [name for name in asked.values() if name is not None]
     replaced = [standard for standard, name in asked.items() if name is not None]
     rest = rows.drop(columns=[*named, *replaced], errors="ignore")

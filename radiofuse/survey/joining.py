@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.survey.families import feature_family
 from radiofuse.survey.files import did_you_mean, read_file, rename_ids
 from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.wording import some
+from radiofuse.survey.wording import count, some
 
 
 def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
@@ -25,13 +26,13 @@ def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
         lacking = every.difference(part.index)
         if len(lacking) and not request.intersect:
             problems.append(
-                f"{request.modality_files[name]} lacks {len(lacking)} samples that another modality has: "
+                f"{request.modality_files[name]} lacks {count(len(lacking), 'sample')} that another modality has: "
                 f"{some(lacking)}. Add them, or keep the samples of all files with --intersect."
             )
     if problems:
         raise CohortError(" with ".join(map(str, request.modality_files.values())), problems)
     if len(common) < len(every):
-        notes.append(f"{len(every) - len(common)} samples are not in every file and are left out (--intersect).")
+        notes.append(f"{count(len(every) - len(common), 'sample')} not in every file, left out (--intersect).")
     shared: dict[str, pd.Series] = {}
     features = [_take_features(name, part.loc[common], request, shared) for name, part in parts.items()]
     ids = pd.DataFrame({SAMPLE: common, **shared}, index=common)
@@ -41,11 +42,14 @@ def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
 def _by_id(path: Path, request: SurveyRequest, problems: list[str]) -> pd.DataFrame:
     rows = rename_ids(read_file(path, request), request, path)
     if SAMPLE not in rows:
-        raise RequestError(f"{path} has no column {SAMPLE!r}; name the column that the files share with --id.")
+        raise RequestError(
+            f"{path} has no column {SAMPLE!r}, but {some(rows.columns)}. Name the column of ids with --id; it must be "
+            "called the same in every file."
+        )
     ids = rows[SAMPLE].astype(str)
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
-        problems.append(f"{path}: {len(repeated)} sample ids occur more than once: {some(repeated)}.")
+        problems.append(f"{path}: {count(len(repeated), 'sample id')} more than once: {some(repeated)}.")
     return rows.assign(**{SAMPLE: ids}).drop_duplicates(SAMPLE).set_index(SAMPLE)
 
 
@@ -61,25 +65,68 @@ def _take_features(name: str, part: pd.DataFrame, request: SurveyRequest, shared
                 )
             part = part.drop(columns=column)
     prefix = columns.join(name, "")
-    return part.rename(columns=lambda column: column if str(column).startswith(prefix) else f"{prefix}{column}")
+    own = re.compile(re.escape(prefix), re.IGNORECASE)
+    return part.rename(
+        columns=lambda column: (
+            prefix + own.sub("", str(column), count=1) if own.match(str(column)) else f"{prefix}{column}"
+        )
+    )
 
 
 def join_labels(rows: pd.DataFrame, request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
-    """Return the rows with the columns of ``--labels`` that they lack."""
+    """Return the rows that ``--labels`` knows, with its columns."""
     problems: list[str] = []
     labels = _by_id(request.labels, request, problems)
     if SAMPLE not in rows:
-        raise RequestError(f"The features have no column {SAMPLE!r}; name the id that --labels shares with --id.")
+        raise RequestError(
+            f"The features have no column {SAMPLE!r}, but {some(rows.columns)}. Name the column of ids with --id; it "
+            f"must be called the same in {request.labels}."
+        )
+    if not len(labels):
+        problems.append("It has a header and no rows; write one row per sample.")
+    label = label_column(request.label, labels, str(request.labels))[0]
+    rows = _labeled(rows, labels, request, problems, notes)
+    found = labels.reindex(rows[SAMPLE].astype(str)).reset_index(drop=True)
+    asked = [name for name in (label, PATIENT, SITE, *request.covariates) if name in labels]
+    problems += [sentence for name in asked for sentence in _contradictions(rows, found, name)]
     if problems:
         raise CohortError(str(request.labels), problems)
-    label = label_column(request.label, labels, str(request.labels))[0]
-    asked = [name for name in (label, PATIENT, SITE, *request.covariates) if name in labels]
+    return pd.concat([rows.drop(columns=asked, errors="ignore"), found[asked]], axis=1)
+
+
+def _labeled(
+    rows: pd.DataFrame, labels: pd.DataFrame, request: SurveyRequest, problems: list[str], notes: list[str]
+) -> pd.DataFrame:
+    """Return the rows whose sample is in the labels file; what is in one file only is told."""
     ids = rows[SAMPLE].astype(str)
+    known = ids.isin(labels.index).to_numpy()
+    if len(labels) and len(ids) and not known.any():
+        problems.append(
+            f"None of the {count(len(ids), 'sample')} is in {request.labels} "
+            f"({ids.iloc[0]} against {labels.index[0]}); write the ids alike in both."
+        )
+    elif not known.all():
+        notes.append(f"{count((~known).sum(), 'sample')} not in the labels file, left out: {some(ids[~known])}.")
     unused = labels.index.difference(ids)
     if len(unused):
-        notes.append(f"{len(unused)} samples of {request.labels} have no features and are left out: {some(unused)}.")
-    found = labels[asked].reindex(ids).reset_index(drop=True)
-    return pd.concat([rows.drop(columns=asked, errors="ignore"), found], axis=1)
+        notes.append(f"{count(len(unused), 'sample')} of {request.labels} without features: {some(unused)}.")
+    return rows[known].reset_index(drop=True)
+
+
+def _contradictions(rows: pd.DataFrame, found: pd.DataFrame, name: str) -> list[str]:
+    """Return a sentence if a column of the labels file says otherwise than that beside the features."""
+    if name not in rows:
+        return []
+    ours, theirs = rows[name], found[name]
+    if not (pd.api.types.is_numeric_dtype(ours) and pd.api.types.is_numeric_dtype(theirs)):
+        ours, theirs = ours.astype("str"), theirs.astype("str")
+    differ = ((ours != theirs).fillna(False) & rows[name].notna() & found[name].notna()).to_numpy(bool)
+    if not differ.any():
+        return []
+    return [
+        f"Column {name} differs from that beside the features in {count(differ.sum(), 'sample')}: "
+        f"{some(rows[SAMPLE][differ])}. Correct one of the two, or delete it beside the features."
+    ]
 
 
 def label_column(asked: str, rows: pd.DataFrame, source: str) -> tuple[str, str | None]:

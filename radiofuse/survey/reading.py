@@ -53,6 +53,7 @@ def read_raw(request: SurveyRequest) -> RawTable:
     RadiofuseError
         If a file cannot be read.
     """
+    _require_roles_apart(request)
     if request.table is not None and request.table.is_dir():
         return _read_store(request)
     notes: list[str] = []
@@ -72,11 +73,30 @@ def read_raw(request: SurveyRequest) -> RawTable:
     return RawTable(rows, label, positive, source, {str(path): sha256_of(path) for path in files}, tuple(notes))
 
 
+def _require_roles_apart(request: SurveyRequest) -> None:
+    """Refuse a column that is asked to be two things that exclude each other, such as label and covariate."""
+    roles = {SAMPLE: "the sample id", PATIENT: "the patient id"}
+    named = {request.sample_id: "--id", request.groups: "--groups", request.site: "--site"}
+    roles.update({name: option for name, option in named.items() if name is not None})
+    label = {request.label: "the label", request.label.rpartition("=")[0]: "the label"}
+    for name in roles.keys() & label.keys():
+        raise RequestError(f"Column {name!r} is named as the label and as {roles[name]}; name another with --label.")
+    roles.update(label)
+    for name in request.covariates:
+        if name in roles:
+            raise RequestError(
+                f"--covariates names {name!r}, which is {roles[name]} already; a covariate is something else that is "
+                "known of a patient beforehand, such as the age. Leave it out."
+            )
+
+
 def _read_store(request: SurveyRequest) -> RawTable:
     from radiofuse.cohort import read_cohort
     from radiofuse.store import FeatureStore
 
     store, cohort = request.table, request.cohort
+    if not (store / "blocks").is_dir():
+        raise RequestError(f"{store} is a folder, and no feature store; name the file of the table instead.")
     if cohort is None:
         raise RequestError(f"{store} is a feature store, which holds no labels. Name the cohort table with --cohort.")
     opened = FeatureStore(store)

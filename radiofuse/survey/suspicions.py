@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from radiofuse.survey.checks import FeatureTable
 from radiofuse.survey.wording import count, some
@@ -69,7 +71,11 @@ def twin_pairs(values: np.ndarray) -> np.ndarray:
     >>> twin_pairs(np.array([[1.0, 5.0, -1.0], [2.0, 1.0, -2.0], [4.0, 2.0, -4.0]])).tolist()
     [[0, 2]]
     """
-    centered = np.nan_to_num(values - np.nanmean(values, axis=0)) if values.size else values
+    if not values.size:
+        return np.empty((0, 2), int)
+    largest = np.nanmax(np.abs(values), axis=0)
+    scaled = values / np.where(largest > 0, largest, 1.0)  # squares neither overflow nor vanish
+    centered = np.nan_to_num(scaled - np.nanmean(scaled, axis=0))
     lengths = np.linalg.norm(centered, axis=0)
     centered = centered / np.where(lengths > 0, lengths, 1.0)
     direction = np.random.default_rng(0).normal(size=len(values))
@@ -95,19 +101,40 @@ def suspect_leaks(table: FeatureTable, modality: str, auc: np.ndarray) -> list[s
     """
     X, present = table.modality(modality)
     separating = X.columns[np.maximum(auc, 1 - auc) > LEAKING_AUC]
-    named = [name for name in X.columns if _contains(name, table.label)]
-    found = []
-    if len(separating):
-        found.append(f"{modality}: {some(separating)} alone separates the classes (AUC above {LEAKING_AUC}).")
-    if named:
-        found.append(f"{modality}: {some(named)} bears the name of the label.")
+    found = [f"{modality}: {sentence}" for sentence in _knowing(X.columns, separating, table.label)]
     if table.sites is not None and len(np.unique(table.sites[present])) > 1:
         of_site = X.groupby(table.sites[present])
         spread = of_site.max() - of_site.min()
         fixed = X.columns[((spread == 0) | spread.isna()).all(axis=0) & (X.max() > X.min())]
         if len(fixed):
-            found.append(f"{modality}: {some(fixed)} is the same within each site and differs between them.")
+            verb = "is" if len(fixed) == 1 else "are"
+            found.append(f"{modality}: {some(fixed)} {verb} the same within each site and differs between them.")
     return [f"{sentence} If that is no image feature, leave it out with --ignore." for sentence in found]
+
+
+def suspect_covariates(table: FeatureTable) -> list[str]:
+    """Return sentences on the covariates that may be the label in other words."""
+    separating = []
+    for name, values in table.covariates.items():
+        known = values.notna().to_numpy()
+        if len(np.unique(table.y[known])) == 2:
+            auc = roc_auc_score(table.y[known], values[known])
+            separating += [name] if max(auc, 1 - auc) > LEAKING_AUC else []
+    found = _knowing(table.covariates.columns, separating, table.label)
+    advice = "If it is not known before the label is, leave it out of --covariates."
+    return [f"Covariates: {sentence} {advice}" for sentence in found]
+
+
+def _knowing(names: Iterable[str], separating: Sequence[str], label: str) -> list[str]:
+    """Return what says that columns know the label: an AUC, a name."""
+    named = [name for name in names if _contains(name, label)]
+    found = []
+    if len(separating):
+        verb = "separates" if len(separating) == 1 else "each separate"
+        found.append(f"{some(separating)} alone {verb} the classes (AUC above {LEAKING_AUC}).")
+    if named:
+        found.append(f"{some(named)} bear{'s' if len(named) == 1 else ''} the name of the label.")
+    return found
 
 
 def _contains(name: str, label: str) -> bool:

@@ -1,4 +1,7 @@
-"""The LASSO path: optimality conditions, scikit-learn's LARS fold by fold, weights, ties, and the early end."""
+"""The LASSO path: optimality conditions, scikit-learn's LARS fold by fold, weights, ties, and the early end.
+
+Everything twice: with all columns followed, and with those that the strong rule leaves.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,16 @@ import pytest
 from sklearn.linear_model import lars_path
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.select import _lasso_path
+from radiofuse.select import _lasso_path, lasso_path
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PATIENCE
 from radiofuse.select.standardize import center_and_scale, standardize
+
+
+@pytest.fixture(autouse=True, params=["all followed", "screened"])
+def screening(request, monkeypatch):
+    monkeypatch.setattr(lasso_path, "WIDE", 0 if request.param == "screened" else 1_000_000)
+    return request.param
 
 
 def informative_table(n_samples=80, n_features=30, seed=1):
@@ -112,6 +121,44 @@ def twin_before(X, k):
 def test_a_number_is_as_good_a_target_as_a_label():
     X, _, folds = informative_table()
     assert_equals_lars(X, 1e3 + 50 * X[:, 2] + np.random.default_rng(0).normal(size=80), folds)
+
+
+# ---------------------------------------------------------------- the strong rule
+
+
+def table_that_breaks_the_strong_rule():
+    """Two columns whose fit moves a third one's correlation nearly four times as fast as the penalty falls."""
+    basis = np.linalg.qr(np.column_stack([np.ones(60), np.random.default_rng(0).normal(size=(60, 39))]))[0][:, 1:]
+    causes = basis * 60**0.5
+    plus, minus, other = causes[:, :3].T
+    first, second = 0.05**0.5 * plus + 0.95**0.5 * minus, 0.05**0.5 * plus - 0.95**0.5 * minus
+    third = np.cos(np.pi / 6) * plus - np.sin(np.pi / 6) * other
+    y = plus + other / np.tan(np.pi / 6)  # not correlated with the third column
+    return np.column_stack([first, second, third, causes[:, 3:]]), y
+
+
+def test_a_column_that_the_strong_rule_discards_enters_all_the_same():
+    X, y = table_that_breaks_the_strong_rule()
+    alphas = 0.05**0.5 * np.array([1, 0.93, 0.85, 0.77])
+    fit = lasso_path_cv(X, y, np.arange(60) % 5, alphas=alphas)
+    before = standardize(X).T @ (y - y.mean() - standardize(X) @ fit.coef_path[2]) / 60
+    assert abs(before[2]) < 2 * alphas[3] - alphas[2]  # so the rule says that it stays out
+    assert not fit.coef_path[2, 2]
+    assert fit.coef_path[3, 2] < -0.01
+    for alpha, coef in zip(alphas, fit.coef_path, strict=True):
+        assert violation(X, y, coef, alpha) < 1e-13
+
+
+def test_folds_in_which_the_strong_rule_breaks_equal_lars_too():
+    X, y = table_that_breaks_the_strong_rule()
+    X = X + 0.1 * np.random.default_rng(1).normal(size=X.shape)
+    assert_equals_lars(X, y, np.arange(60) % 5)
+
+
+def test_a_wide_table_is_screened_unasked(monkeypatch):
+    monkeypatch.undo()
+    X, y, folds = informative_table(60, lasso_path.WIDE + 100)
+    assert_equals_lars(X, y, folds)
 
 
 # ---------------------------------------------------------------- where the path ends
@@ -251,13 +298,14 @@ def test_rising_penalties_are_refused():
 
 def kernel_arguments(**changes):
     arguments = {
-        "table": np.zeros((6, 2)),
+        "columns": np.zeros((2, 6)),
         "y": np.arange(6.0),
         "weights": np.full(6, 1 / 6),
-        "folds": np.arange(6) % 2,
+        "folds": np.arange(6) // 3,
         "n_folds": 2,
         "rounding": np.zeros(2),
         "gradient": np.zeros(2),
+        "screened": False,
     }
     return list((arguments | changes).values())
 
@@ -269,7 +317,8 @@ def kernel_arguments(**changes):
         ({"gradient": np.zeros(3)}, ValueError, "lengths differ"),
         ({"folds": np.arange(6)}, ValueError, r"a fold is not in range\(n_folds\)"),
         ({"folds": np.arange(6) - 1}, ValueError, r"a fold is not in range\(n_folds\)"),
-        ({"table": np.zeros((6, 2), dtype=np.float32)}, TypeError, "table: expected 2 dimensions of kind f8"),
+        ({"folds": np.arange(6) % 2}, ValueError, "folds fall"),
+        ({"columns": np.zeros((2, 6), dtype=np.float32)}, TypeError, "columns: expected 2 dimensions of kind f8"),
         ({"weights": np.zeros((6, 1))}, TypeError, "weights: expected 1 dimensions"),
     ],
 )

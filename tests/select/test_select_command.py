@@ -161,7 +161,7 @@ def test_unusable_input_lists_every_problem(table, tmp_path):
     table.loc[3, "t2__f1"] = -np.inf
     result = run(table, tmp_path, "--out", tmp_path / "out")
     assert result.exit_code == 3
-    for part in ("3 problems", "more than once", "t1__f1 is not numeric", "1 columns hold infinite values: t2__f1"):
+    for part in ("3 problems", "more than once", "t1__f1 is not numeric", "1 column with infinite values: t2__f1"):
         assert part in result.stderr
     assert not (tmp_path / "out").exists()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.errors import CohortError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.survey.checks import check_table
 from radiofuse.survey.reading import RawTable
 from radiofuse.survey.request import SurveyRequest
@@ -101,9 +101,9 @@ def test_every_problem_is_listed_together():
     table.loc[4, "t1__b"] = "high"
     assert problems_of(table) == [
         "1 row without sample_id; give every row one.",
-        "1 sample ids occur more than once: 000.",
+        "1 sample id more than once: 000.",
         "Column t1__b is not numeric: sample 004 has 'high'; correct it, or leave the column out with --ignore.",
-        "1 columns hold infinite values: t1__a.",
+        "1 column with infinite values: t1__a. Leave such cells empty.",
     ]
 
 
@@ -121,8 +121,9 @@ def test_advice_on_text_follows_what_it_looks_like(values, advice):
 @pytest.mark.parametrize(
     ("values", "positive", "found"),
     [
-        ([1] * 12, None, "Column idh holds 1 different values (1); two are needed."),
-        ([None] * 12, None, "Column idh holds 0 different values"),
+        ([1] * 12, None, "Column idh holds 1 different value (1); two are needed."),
+        ([None] * 12, None, "Column idh is empty in all 12 rows; a label of two values is needed."),
+        (range(12), None, "(0, 1, 2, 3, 4 and 7 more); two are needed. Name a column of two classes with --label"),
         ([0, 1, 2] * 4, None, "holds 3 different values (0, 1, 2); two are needed. Set one against the rest with"),
         (["mutant", "wild"] * 6, "mutan", "No sample has idh = 'mutan'; its values are mutant, wild. Did you mean 'mu"),
     ],
@@ -152,7 +153,7 @@ def test_many_text_columns_are_counted():
     words = {f"t1__w{number}": "a" for number in range(9)}
     problems = problems_of(plain_table().assign(**words))
     assert len(problems) == 6
-    assert problems[-1] == "4 more columns are not numeric."
+    assert problems[-1] == "4 further columns not numeric."
 
 
 def test_names_that_clash_are_refused():
@@ -185,4 +186,100 @@ def test_covariates_are_numbers_and_no_features():
     assert "sex" not in " ".join(found.features.columns) + " ".join(found.notes)
     assert "There is no column 'sexe' for --covariates. Did you mean 'sex'?" in problems_of(table, covariates=["sexe"])
     text = problems_of(plain_table().assign(race=list("abc") * 4), covariates=["race"])[0]
-    assert "Column race is not numeric" in text
+    assert "Covariate race holds 3 different texts (a, b, c); two or numbers are needed." in text
+    text = problems_of(plain_table().assign(age=[*range(11), "old"]), covariates=["age"])[0]
+    assert "Column age is not numeric: sample 011 has 'old'" in text
+    gaps = checked(plain_table().assign(sex=["m", "f", None] * 4), covariates=["sex"]).covariates["sex"]
+    assert gaps.tolist()[:2] == [1.0, 0.0]
+    assert gaps.isna().sum() == 4
+
+
+def test_columns_without_a_name_are_no_features():
+    table = plain_table().assign(**{"Unnamed: 0": range(12), "t1__Unnamed: 3": range(12)})
+    found = checked(table)
+    assert list(found.features.columns) == ["t1__a", "t1__b", "t2__a"]
+    assert found.notes[0] == (
+        "2 columns left out, without a name (if it holds sample ids, name it and say so with --id): 'Unnamed: 0', "
+        "'t1__Unnamed: 3'."
+    )
+    plain = table.drop(columns="t1__Unnamed: 3").rename(
+        columns=lambda name: name.replace("t1__", "x_").replace("t2__", "y_")
+    )
+    assert list(checked(plain.rename(columns={"Unnamed: 0": ""})).features.columns) == [
+        "features__x_a",
+        "features__x_b",
+        "features__y_a",
+    ]
+
+
+def test_columns_that_count_the_rows_are_told():
+    numbers = np.arange(24)
+    table = plain_table(24).assign(t1__nr=numbers[::-1], t1__steps=np.repeat(numbers[::2], 2), age=numbers**2)
+    (told,) = [sentence for sentence in checked(table, covariates=["age"]).notes if "the rows" in sentence]
+    assert told.startswith("t1__nr, age number the rows: up, or down, from each one of the file to the next.")
+    shuffled = table.sample(frac=1, random_state=0)
+    assert not any("the rows" in sentence for sentence in checked(shuffled, covariates=["age"]).notes)
+    assert not any("the rows" in sentence for sentence in checked(table[:19], covariates=["age"]).notes)
+    for first, told in ((0, True), (1, True), (5, False)):
+        found = checked(plain_table().assign(t1__nr=range(first, first + 12)))
+        assert any(sentence.startswith("t1__nr numbers the rows:") for sentence in found.notes) == told
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "boolean", "category", "string"])
+def test_labels_of_every_type_may_have_gaps(dtype):
+    label = pd.Series([0, 1] * 5 + [None, None]).astype("Int64")
+    label = label.map({0: "n", 1: "y"}) if dtype == "string" else label
+    table = plain_table().assign(idh=label.astype(dtype))
+    found = checked(table.assign(t1__b=pd.Series(range(11), dtype="Int64")))
+    assert found.y.tolist() == [0, 1] * 5
+    assert found.features["t1__b"].tolist() == [float(value) for value in range(10)]
+
+
+def test_dates_are_no_numbers():
+    days = pd.date_range("2020-01-01", periods=12)
+    problems = problems_of(plain_table().assign(t1__day=days, seen=days), covariates=["seen"])
+    assert problems[0].startswith("1 column of dates or times instead of numbers: seen.")
+    assert problems[1].startswith("1 column of dates or times instead of numbers: t1__day.")
+
+
+def test_values_whose_squares_overflow_are_refused():
+    table = plain_table().assign(t1__c=1e149, t1__d=[-1e151] + [0.0] * 11)
+    assert problems_of(table) == [
+        "1 column with values beyond 1e+150, whose squares overflow: t1__d. Rescale, for example by the logarithm, or "
+        "leave out with --ignore."
+    ]
+
+
+def test_prefixes_in_upper_case_are_read_in_lower_case():
+    found = checked(plain_table().rename(columns={"t1__b": "T1__b", "t2__a": "ADC__a"}))
+    assert list(found.features.columns) == ["t1__a", "t1__b", "adc__a"]
+    assert found.notes[0] == "Prefixes read in lower case, as modalities are written: ADC, T1."
+    assert problems_of(plain_table().assign(T1__a=1.0)) == [
+        "Two columns differ in the case of their prefix only: t1__a. Rename or delete one."
+    ]
+
+
+def test_prefixes_that_name_no_modality_are_refused_or_told():
+    odd = plain_table().rename(columns=lambda name: name.replace("t1__", "t1-gd__").replace("t2__", "t2_w__"))
+    rule = "a modality is a lower-case letter, then lower-case letters or digits."
+    for prefixes in (None, True):
+        (problem,) = problems_of(odd, modality_prefixes=prefixes)
+        assert problem.startswith(f"3 columns with a prefix that is no modality: t1-gd, t2_w; {rule}")
+    assert len(checked(odd, modality_prefixes=False).features.columns) == 3
+    found = checked(plain_table().assign(**{"t1-gd__a": 1.0}))
+    assert f"1 column left out, not named <modality>__<feature>: t1-gd__a. Here {rule}" in found.notes
+
+
+def test_paths_beside_the_features_are_none():
+    found = checked(plain_table().assign(t1__crop="c.npy", t1__image="a.nii", t2__mask="b.nii", t2__mask_label=1))
+    assert list(found.features.columns) == ["t1__a", "t1__b", "t2__a"]
+
+
+def test_an_unknown_column_to_ignore_is_refused():
+    with pytest.raises(RequestError, match="There is no column 't1__aa' for --ignore. Did you mean 't1__a'"):
+        checked(plain_table(), ignore=["t1__aa"])
+    assert "t1__a" not in checked(plain_table(), ignore=["t1__a"]).features
+
+
+def test_a_table_without_rows_is_refused():
+    assert problems_of(plain_table()[:0]) == ["It has a header and no rows; write one row per sample."]

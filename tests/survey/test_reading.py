@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 
 import numpy as np
 import pandas as pd
@@ -143,12 +144,12 @@ def test_ids_missing_in_one_modality_are_refused_by_name(tmp_path):
     assert "t2.csv lacks 3 samples that another modality has: 000, 001, 002." in sentence
     found = read(None, features=files, intersect=True)
     assert found.rows["sample_id"].tolist() == plain_table()["sample_id"].tolist()[3:]
-    assert found.notes == ("3 samples are not in every file and are left out (--intersect).",)
+    assert found.notes == ("3 samples not in every file, left out (--intersect).",)
 
 
 def test_repeated_ids_and_contradictions_between_files_are_refused(tmp_path):
     files = write_modalities(tmp_path, [0, *range(12)])
-    assert "1 sample ids occur more than once: 000" in refused(CohortError, None, features=files)
+    assert "1 sample id more than once: 000" in refused(CohortError, None, features=files)
     files = write_modalities(tmp_path)
     plain_table().drop(columns=["t1__a", "t1__b"]).assign(idh=1).to_csv(tmp_path / "t2.csv", index=False)
     assert "Column idh differs from that of another file." in refused(CohortError, None, features=files)
@@ -161,8 +162,108 @@ def test_labels_may_stand_in_a_file_of_their_own(tmp_path):
     labels = pd.concat([table[["sample_id", "idh", "age", "other"]][:10], extra])
     labels.to_csv(tmp_path / "labels.csv", index=False)
     found = read(tmp_path / "t.csv", labels=tmp_path / "labels.csv", covariates=["age"])
-    assert found.rows["idh"].tolist()[:10] == table["idh"].tolist()[:10]
-    assert found.rows["idh"].isna().sum() == 2
+    assert found.rows["idh"].tolist() == table["idh"].tolist()[:10]
     assert "other" not in found.rows
-    assert "1 samples of" in found.notes[0]
-    assert "zzz" in found.notes[0]
+    assert found.notes == (
+        "2 samples not in the labels file, left out: 010, 011.",
+        f"1 sample of {tmp_path / 'labels.csv'} without features: zzz.",
+    )
+
+
+def write_labels(tmp_path, labels):
+    plain_table().drop(columns="idh").to_csv(tmp_path / "t.csv", index=False)
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    return {"path": tmp_path / "t.csv", "labels": tmp_path / "labels.csv"}
+
+
+def test_labels_of_other_samples_are_refused(tmp_path):
+    labels = plain_table()[["sample_id", "idh"]]
+    asked = write_labels(tmp_path, labels.assign(sample_id="q" + labels["sample_id"]))
+    assert f"None of the 12 samples is in {asked['labels']} (000 against q000)" in refused(CohortError, **asked)
+    asked = write_labels(tmp_path, labels[:0])
+    assert "It has a header and no rows" in refused(CohortError, **asked)
+
+
+def test_every_file_shares_the_name_of_the_id(tmp_path):
+    asked = write_labels(tmp_path, plain_table()[["sample_id", "idh"]].rename(columns={"sample_id": "scan"}))
+    assert "has no column 'sample_id', but scan, idh. Name the column of ids with --id" in refused(
+        RequestError, **asked
+    )
+    sentence = refused(RequestError, **asked, sample_id="sample_id")
+    assert f"{asked['labels']} has no column 'sample_id' for --id." in sentence
+    assert "Every file must hold the ids under the same name. It has scan, idh." in sentence
+
+
+def test_a_label_beside_the_features_may_not_contradict_the_labels_file(tmp_path):
+    table = plain_table()
+    asked = write_labels(tmp_path, table[["sample_id", "idh"]])
+    table.assign(idh=table["idh"].astype(float).where(table.index > 0)).to_csv(asked["path"], index=False)
+    assert read(**asked).rows["idh"].tolist() == table["idh"].tolist()
+    table.assign(idh=table["idh"].where(table.index > 1, 1 - table["idh"])).to_csv(asked["path"], index=False)
+    sentence = "Column idh differs from that beside the features in 2 samples: 000, 001."
+    assert sentence in refused(CohortError, **asked)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"covariates": ["idh"]}, "--covariates names 'idh', which is the label already"),
+        ({"covariates": ["idh"], "label": "idh=1"}, "--covariates names 'idh', which is the label already"),
+        ({"covariates": ["sample_id"]}, "which is the sample id already"),
+        ({"covariates": ["who"], "groups": "who"}, "which is --groups already"),
+        ({"covariates": ["site"], "site": "site"}, "which is --site already"),
+        ({"sample_id": "idh"}, "Column 'idh' is named as the label and as --id; name another with --label."),
+        ({"groups": "idh"}, "is named as the label and as --groups"),
+        ({"site": "idh", "label": "idh=1"}, "is named as the label and as --site"),
+        ({"label": "patient_id"}, "Column 'patient_id' is named as the label and as the patient id"),
+    ],
+)
+def test_a_column_is_not_two_things_at_once(tmp_path, options, sentence):
+    path = tmp_path / "table.csv"
+    plain_table().assign(who="a", site="b", patient_id="c").to_csv(path, index=False)
+    assert sentence in refused(RequestError, path, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("t.xlsx", b"PK\x03\x04", "is a spreadsheet; save its sheet as a CSV file"),
+        ("latin.csv", "idh,größe\n1,2\n".encode("latin-1"), "If it is a table, save it as UTF-8."),
+        ("utf16.csv", "idh,x\n1,2\n".encode("utf-16"), "If it is a table, save it as UTF-8."),
+        ("sep.csv", b"sep=,\nidh,x\n1,2\n", "is 'sep=', not the names of the columns; delete that line."),
+        ("note.csv", b"# made by hand\nidh;x\n1;2\n", "is '# made by hand', not the names of the columns"),
+        ("long.csv", b"idh,x\n1,2,\n0,3,\n", "The first row has 3 fields and the header 2; give every column a name"),
+        ("short.csv", b"a,idh,x\n1,2,3\n1\n1,2,\n0,3\n", "2 rows shorter than the header: line 3 has 1 of 3 fields."),
+        ("blank.csv", b"\n \n\n", "it is empty"),
+    ],
+)
+def test_files_that_are_no_plain_table_are_told_apart(tmp_path, name, content, sentence):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert sentence in refused(RadiofuseError, path)
+
+
+def test_a_folder_and_a_pipe_are_no_tables(tmp_path):
+    assert "is a folder, and no feature store" in refused(RequestError, tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a pipe, and a table is read more than once" in refused(RequestError, tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("quoted", ['"a,b,c,d,e"', "a,b,c,d,e"])
+def test_the_delimiter_is_not_that_inside_a_name(tmp_path, quoted):
+    path = tmp_path / "table.csv"
+    path.write_text(f"\n{quoted};idh;x\n1;0;3\n")
+    assert list(read(path).rows.columns) == ["a,b,c,d,e", "idh", "x"]
+
+
+def test_headers_too_long_for_one_field_are_read(tmp_path):
+    path = tmp_path / "table.csv"
+    names = [f"t1__{'x' * 100}{number}" for number in range(2000)]
+    path.write_text(f"idh,{','.join(names)}\n{','.join('1' for _ in range(2001))}\n")
+    assert read(path).rows.shape == (1, 2001)
+
+
+def test_prefixes_in_upper_case_are_those_of_their_file(tmp_path):
+    plain_table().rename(columns={"t1__a": "T1__a", "t1__b": "b", "t2__a": "c"}).to_csv(tmp_path / "t.csv", index=False)
+    found = read(None, features=[f"t1={tmp_path / 't.csv'}"]).rows
+    assert list(found.columns) == ["sample_id", "idh", "t1__a", "t1__b", "t1__c"]

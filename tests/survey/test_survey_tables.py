@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from survey_cases import checked, request_for, two_modalities
 
-from radiofuse.evaluate import PREDICTION_COLUMNS, score_predictions
+from radiofuse.evaluate import PREDICTION_COLUMNS, auc_interval, score_predictions
 from radiofuse.evaluate.delong import delong
 from radiofuse.survey.families import feature_family
 from radiofuse.survey.nested import survey_selection
@@ -74,6 +74,19 @@ def test_the_test_and_the_auc_agree_with_scipy_and_delong(selection):
     for _, block in selection.groupby("modality"):
         np.testing.assert_allclose(block["q_bh"], stats.false_discovery_control(block["p"]), rtol=1e-14)
     assert (selection["p_method"] == "asymptotic").all()
+
+
+def test_a_feature_that_separates_the_classes_has_an_interval_of_newcombe():
+    rows = two_modalities().assign(t1__leak=lambda rows: rows["idh"] + 0.0, t1__gaps=lambda rows: -rows["idh"] + 0.0)
+    rows.loc[3, "t1__gaps"] = np.nan
+    _, tables = survey_of(rows, nested=False)
+    for name, auc in (("leak", 1), ("gaps", 0)):
+        row = tables.selection.set_index(["modality", "feature"]).loc[("t1", name)]
+        known = rows[f"t1__{name}"].notna()
+        expected = auc_interval(rows.loc[known, "idh"], rows.loc[known, f"t1__{name}"])
+        assert row["auc"] == auc
+        assert (row["auc_low"], row["auc_high"]) == pytest.approx(expected[1:3], abs=1e-15)
+        assert row["auc_low"] < row["auc_high"]
 
 
 def test_the_carrier_is_found_and_its_copy_is_not(selection):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from radiofuse.survey.checks import FeatureTable
-from radiofuse.survey.suspicions import describe_table, suspect_leaks, twin_pairs
+from radiofuse.survey.suspicions import describe_table, suspect_covariates, suspect_leaks, twin_pairs
 
 
 def table_of(features, sites=None, label="idh"):
@@ -46,11 +48,20 @@ def test_twins_are_those_of_the_full_correlation_matrix():
     assert len(twin_pairs(values)) == expected == 12
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e-300, 1e160, 1e307])
+def test_twins_are_found_at_every_scale(scale):
+    values = np.random.default_rng(3).uniform(0.1, 1.0, size=(50, 4)) * scale
+    values[:, 3] = 2 * values[:, 1]
+    assert twin_pairs(values).tolist() == [[1, 3]]
+    assert twin_pairs(values[:, :0]).shape == (0, 2)
+
+
 def test_a_column_that_separates_the_classes_is_suspected(normal):
     table = table_of(normal)
     auc = np.array([0.5, 0.995, 0.001, 0.98])
     assert suspect_leaks(table, "t1", auc) == [
-        "t1: f1, f2 alone separates the classes (AUC above 0.99). If that is no image feature, leave it out with "
+        "t1: f1, f2 alone each separate the classes (AUC above 0.99). If that is no image feature, leave it out with "
         "--ignore."
     ]
 
@@ -68,3 +79,18 @@ def test_a_column_that_tells_the_sites_apart_is_suspected(normal):
     table = table_of(normal.assign(t1__scanner=scanner, t1__flat=1.0), sites)
     (found,) = suspect_leaks(table, "t1", np.full(6, 0.5))
     assert found.startswith("t1: scanner is the same within each site and differs between them.")
+
+
+def test_covariates_that_know_the_label_are_suspected(normal):
+    table = table_of(normal)
+    covariates = pd.DataFrame(
+        {"age": normal["t1__f0"], "grade": 1.0 - table.y, "IDH_2": normal["t1__f1"], "gaps": 2.0 * table.y}
+    )
+    covariates.loc[4:, "gaps"] = np.nan
+    covariates["empty"] = np.nan
+    advice = "If it is not known before the label is, leave it out of --covariates."
+    assert suspect_covariates(replace(table, covariates=covariates)) == [
+        f"Covariates: grade, gaps alone each separate the classes (AUC above 0.99). {advice}",
+        f"Covariates: IDH_2 bears the name of the label. {advice}",
+    ]
+    assert suspect_covariates(table) == []
