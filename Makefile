@@ -38,7 +38,7 @@ $(VENV)/.pyradiomics: $(VENV)/.demo build_shims/sitecustomize.py
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.pyradiomics
-	$(PIP) -e ".[radiomics,report,boost,deep,dask,dev]"
+	$(PIP) -e ".[radiomics,report,boost,deep,dask,boruta,dev]"
 	@touch $@
 
 clean:

@@ -117,7 +117,8 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
             from boruta import BorutaPy
         except ImportError:
             raise RequestError(
-                "BorutaSelector needs the library Boruta, which is not here. Install it: `pip install 'Boruta>=0.4.3'`."
+                "BorutaSelector needs the library Boruta, which is absent. "
+                "Install it: pip install 'radiofuse[boruta]'."
             ) from None
         return BorutaPy(
             RandomForestClassifier(max_depth=self.max_depth, class_weight="balanced"),

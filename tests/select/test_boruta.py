@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -24,9 +25,9 @@ def table():
     return X, y
 
 
-@pytest.mark.skipif(INSTALLED, reason="the library Boruta is installed")
-def test_without_the_library_a_sentence_says_what_to_install():
-    with pytest.raises(RequestError, match="pip install 'Boruta"):
+def test_without_the_library_a_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "boruta", None)
+    with pytest.raises(RequestError, match=r"pip install 'radiofuse\[boruta\]'"):
         BorutaSelector().fit(*table())
 
 
