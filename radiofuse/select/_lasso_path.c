@@ -20,12 +20,13 @@
 static const double PARALLEL = 1e-9;   /* difference of slopes up to which two lines never meet */
 static const double TIE = 1e-10;       /* share of the penalty within which knots coincide: the first column goes */
 static const double ROUNDING = 1e-13;  /* share of the spread of y up to which a correlation or coefficient is 0 */
-static const double DRIFT = 1e-10;     /* miss of the active correlations beyond which the inverse is computed afresh */
+static const double DRIFT = 1e-10;     /* miss of active correlations or slopes beyond which the inverse is renewed */
 static const double DEPENDENT = 1e-12; /* share of a column's variance outside the active ones below which it waits */
+static const double FRAGILE = 1e-4;    /* the same, below which the inverse is checked as a whole at every knot */
 
 static const double STRIDE = 0.9;      /* share of the penalty to which it falls at most between two screenings */
-static const double STEEPEST = 1.5;    /* slope up to which the strong rule expects correlations to move */
-static const double CLOSE = 1e-9;      /* share of the penalty within which a column not followed counts as reaching it */
+static const double STEEPER = 0.5;     /* added to the slope that the strong rule expects, where it has failed */
+static const double CLOSE = 1e-9;      /* share of the penalty within which a column not followed reaches it */
 
 #ifdef __GNUC__
 #define INLINE static inline __attribute__((always_inline))
@@ -35,7 +36,9 @@ typedef double Lanes __attribute__((vector_size(32), aligned(8), may_alias)); /*
 typedef double Lanes;
 #endif
 
-enum { LANES = sizeof(Lanes) / sizeof(double), WIDE = 8, BLOCK = 4, LAG = 8, FIRST_CAPACITY = 32, MAX_CORRECTIONS = 3, MAX_KNOTS_IN_PLACE = 100000 };
+/* TILES of LANES are summed at once, BLOCK columns multiplied at once; up to LAG changes of the inverse wait. */
+enum { LANES = sizeof(Lanes) / sizeof(double), TILES = 8, BLOCK = 4, LAG = 8, ROOM = 64 };
+enum { FIRST_CAPACITY = 32, MAX_CORRECTIONS = 3, MAX_KNOTS_IN_PLACE = 100000 };
 enum { DONE = 0, NO_MEMORY = -1, STUCK = -2 };
 
 /* Where a set can go back to. */
@@ -56,6 +59,7 @@ typedef struct {
     double *first_correlations, *last_correlations; /* of the columns: at no coefficients, at the last penalty */
     unsigned char *chosen;  /* which columns are candidates */
     unsigned char *waiting; /* which are linear combinations of the active ones, until one of those leaves */
+    double steepest;        /* slope up to which the strong rule expects correlations to move */
     Py_ssize_t n_candidates, n_found; /* the latter too late, by the last check */
     Py_ssize_t *candidates; /* columns, the active ones first; all that follows is in their order */
     const double **held;    /* their held-out values */
@@ -63,6 +67,7 @@ typedef struct {
     double **gram;            /* rows of the correlation matrix, valid for the active ones */
     Py_ssize_t *gram_lengths; /* up to where they are filled */
     Py_ssize_t n_active, capacity;
+    double outside;           /* least share of an active column's variance that is outside the others */
     double *signs, *coefs, *direction, *link, *spare;
     double *inverse; /* of the correlation matrix of the active columns, less the updates; rows `capacity` apart */
     const double **inverse_rows;
@@ -79,20 +84,20 @@ typedef struct {
     Py_ssize_t pool_size; /* columns that are candidates of any set */
     Py_ssize_t *places;   /* of the columns in the pool, -1 outside */
     Py_ssize_t *pool;
-    const double **listed; /* vectors for a sum or for products */
+    const double **listed; /* vectors to be summed or multiplied */
     double *weighted;     /* one column */
     double *products;     /* of one column with several */
     double **gram;        /* of the columns: weighted cross products with the pool, filled up to gram_lengths */
     Py_ssize_t *gram_lengths;
     TrainingSet *sets;    /* one per fold, then all rows */
-    TrainingSet **moved;
+    TrainingSet **moved;  /* those on their way to a penalty */
 } Paths;
 
 /* Add the sum of coefs[k] * rows[k] to the first n_tiles tiles of out, from column on. */
 INLINE void add_tiles(double *out, Py_ssize_t column, const double *const *rows, const double *coefs, Py_ssize_t n_rows,
                       const int n_tiles)
 {
-    Lanes sums[WIDE];
+    Lanes sums[TILES];
     for (int t = 0; t < n_tiles; t++)
         sums[t] = *(const Lanes *)(out + column + t * LANES);
     for (Py_ssize_t k = 0; k < n_rows; k++)
@@ -108,8 +113,8 @@ static void add_rows(double *out, Py_ssize_t first, Py_ssize_t last, const doubl
                      Py_ssize_t n_rows)
 {
     Py_ssize_t j = first;
-    for (; j + WIDE * LANES <= last; j += WIDE * LANES)
-        add_tiles(out, j, rows, coefs, n_rows, WIDE);
+    for (; j + TILES * LANES <= last; j += TILES * LANES)
+        add_tiles(out, j, rows, coefs, n_rows, TILES);
     for (; j + LANES <= last; j += LANES)
         add_tiles(out, j, rows, coefs, n_rows, 1);
     for (; j < last; j++)
@@ -154,11 +159,12 @@ static void inner_products(double *out, const double *x, const double *const *co
     }
 }
 
-/* Lengthen a row of a Gram matrix. Return it, or NULL without memory. */
-static double *lengthen(double **row, Py_ssize_t length)
+/* Make room for length items in a vector. Return it, or NULL without memory. */
+static double *lengthen(double **vector, Py_ssize_t length)
 {
-    double *longer = realloc(*row, (size_t)length * sizeof(double));
-    *row = longer ? longer : *row;
+    const Py_ssize_t room = (length + ROOM - 1) / ROOM * ROOM; /* Gram rows grow often: seldom to a new place */
+    double *longer = realloc(*vector, (size_t)room * sizeof(double));
+    *vector = longer ? longer : *vector;
     return longer;
 }
 
@@ -170,7 +176,7 @@ static void weigh(Paths *paths, Py_ssize_t column, Py_ssize_t first, Py_ssize_t 
         paths->weighted[i] = weights[i] * x[i];
 }
 
-/* Return the weighted cross products of a column of the pool with the pool, over all rows. */
+/* Return the weighted cross products of a column of the pool with the pool, over all rows; NULL without memory. */
 static const double *full_gram(Paths *paths, Py_ssize_t column)
 {
     const Py_ssize_t done = paths->gram_lengths[column], length = paths->pool_size, place = paths->places[column];
@@ -195,14 +201,17 @@ static const double *full_gram(Paths *paths, Py_ssize_t column)
    NULL without memory. */
 static const double *set_gram(Paths *paths, TrainingSet *set, Py_ssize_t candidate)
 {
-    const Py_ssize_t column = set->candidates[candidate], done = set->gram_lengths[candidate];
-    const Py_ssize_t length = set->n_candidates;
+    const Py_ssize_t column = set->candidates[candidate], length = set->n_candidates;
+    Py_ssize_t done = set->gram_lengths[candidate];
     if (done == length)
         return set->gram[candidate];
     const double *full = full_gram(paths, column);
     double *row = full ? lengthen(&set->gram[candidate], length) : NULL;
     if (!row)
         return NULL;
+    if (candidate == set->n_active)
+        for (; done < candidate; done++)
+            row[done] = set->gram[done][candidate];
     weigh(paths, column, set->first, set->last);
     inner_products(row + done, paths->weighted + set->first, set->held + done, length - done, set->last - set->first);
     const double scale = set->scale[column] / set->weight, center = set->mean[column] * set->scale[column];
@@ -237,14 +246,14 @@ static int make_room(TrainingSet *set)
     if (set->n_active < old)
         return 0;
     update_inverse(set, old);
-    double **lists[] = {&set->signs, &set->coefs, &set->direction, &set->link,
-                               &set->spare, &set->checkpoint.signs, &set->checkpoint.coefs};
-    for (int k = 0; k < 7 + LAG; k++) {
-        double **list = k < 7 ? lists[k] : &set->updates[k - 7], *longer = realloc(*list, (size_t)capacity * sizeof(double));
-        if (!longer)
+    double **vectors[] = {&set->signs, &set->coefs,           &set->direction,       &set->link,
+                          &set->spare, &set->checkpoint.signs, &set->checkpoint.coefs};
+    for (int k = 0; k < 7; k++)
+        if (!lengthen(vectors[k], capacity))
             return -1;
-        *list = longer;
-    }
+    for (int u = 0; u < LAG; u++)
+        if (!lengthen(&set->updates[u], capacity))
+            return -1;
     Py_ssize_t *kept = realloc(set->checkpoint.active, (size_t)capacity * sizeof(Py_ssize_t));
     set->checkpoint.active = kept ? kept : set->checkpoint.active;
     const double **rows = realloc(set->inverse_rows, (size_t)capacity * sizeof(double *));
@@ -304,6 +313,13 @@ static void invert_afresh(TrainingSet *set)
     }
 }
 
+/* Compute inverse and direction anew. */
+static void start_afresh(TrainingSet *set)
+{
+    invert_afresh(set);
+    times_inverse(set, set->signs, set->direction);
+}
+
 /* Add a last position to the inverse: link is the inverse times the new column's correlations with the active ones. */
 static void grow_inverse(TrainingSet *set, const double *link, double outside)
 {
@@ -322,24 +338,50 @@ static void grow_inverse(TrainingSet *set, const double *link, double outside)
         update_inverse(set, m + 1);
 }
 
-/* Let two candidates swap their places. */
-static void swap(TrainingSet *set, Py_ssize_t one, Py_ssize_t other)
+static void swap_items(double *items, Py_ssize_t one, Py_ssize_t other)
 {
-#define SWAP(type, values)                                                                                             \
-    do {                                                                                                               \
-        const type kept = (values)[one];                                                                               \
-        (values)[one] = (values)[other];                                                                               \
-        (values)[other] = kept;                                                                                        \
-    } while (0)
-    SWAP(Py_ssize_t, set->candidates);
-    SWAP(double *, set->held);
-    SWAP(double, set->correlations);
-    SWAP(Py_ssize_t, set->gram_lengths);
+    const double kept = items[one];
+    items[one] = items[other];
+    items[other] = kept;
+}
+
+/* Let two candidates swap their places. */
+static void swap(const Paths *paths, TrainingSet *set, Py_ssize_t one, Py_ssize_t other)
+{
+    const Py_ssize_t column = set->candidates[one], length = set->gram_lengths[one];
     double *row = set->gram[one];
+    set->candidates[one] = set->candidates[other];
+    set->candidates[other] = column;
+    set->gram_lengths[one] = set->gram_lengths[other];
+    set->gram_lengths[other] = length;
     set->gram[one] = set->gram[other];
     set->gram[other] = row;
+    set->held[one] = values(paths, set->candidates[one]) + set->first;
+    set->held[other] = values(paths, column) + set->first;
+    swap_items(set->correlations, one, other);
     for (Py_ssize_t k = 0; k < set->n_active; k++)
-        SWAP(double, set->gram[k]);
+        swap_items(set->gram[k], one, other);
+}
+
+/* Fill link with the inverse times a column's correlations with the active ones. Return the share of its variance that
+   is outside them; where that is small, refine link first: rounding must not make a dependent column independent. */
+static double find_link(TrainingSet *set, const double *row)
+{
+    const Py_ssize_t m = set->n_active;
+    times_inverse(set, row, set->link);
+    for (int refined = 0;; refined = 1) {
+        double outside = 1.0;
+        for (Py_ssize_t k = 0; k < m; k++)
+            outside -= set->link[k] * row[k];
+        if (refined || outside > FRAGILE)
+            return outside;
+        inner_products(set->spare, set->link, (const double *const *)set->gram, m, m);
+        for (Py_ssize_t k = 0; k < m; k++)
+            set->spare[k] = row[k] - set->spare[k];
+        times_inverse(set, set->spare, set->reach);
+        for (Py_ssize_t k = 0; k < m; k++)
+            set->link[k] += set->reach[k];
+    }
 }
 
 /* Let a candidate in, or wait if the active ones explain all of it. Return 0, or -1 without memory. */
@@ -348,22 +390,21 @@ static int enter(Paths *paths, TrainingSet *set, Py_ssize_t candidate)
     const Py_ssize_t m = set->n_active;
     if (make_room(set) < 0)
         return -1;
-    swap(set, candidate, m);
+    swap(paths, set, candidate, m);
     const double *row = set_gram(paths, set, m);
     if (!row)
         return -1;
     const double sign = set->correlations[m] > 0 ? 1.0 : -1.0;
-    double outside = 1.0, turn = -sign;
-    times_inverse(set, row, set->link);
-    for (Py_ssize_t k = 0; k < m; k++) {
-        outside -= set->link[k] * row[k];
+    const double outside = find_link(set, row);
+    double turn = -sign;
+    for (Py_ssize_t k = 0; k < m; k++)
         turn += set->link[k] * set->signs[k];
-    }
     if (outside < DEPENDENT) {
         set->waiting[set->candidates[m]] = 1;
         set->gram_lengths[m] = 0;
         return 0;
     }
+    set->outside = fmin(set->outside, outside);
     grow_inverse(set, set->link, outside);
     for (Py_ssize_t k = 0; k < m; k++)
         set->direction[k] += turn / outside * set->link[k];
@@ -400,7 +441,7 @@ static void leave(const Paths *paths, TrainingSet *set, Py_ssize_t position)
 {
     shrink_inverse(set, position);
     const Py_ssize_t last = set->n_active - 1;
-    swap(set, position, last);
+    swap(paths, set, position, last);
     set->n_active = last;
     set->gram_lengths[last] = 0;
     set->signs[position] = set->signs[last];
@@ -411,24 +452,23 @@ static void leave(const Paths *paths, TrainingSet *set, Py_ssize_t position)
 
 /* ---------------------------------------------------------------- from knot to knot */
 
-/* Return by how much the direction misses the sign of the last active column. */
-static double last_miss(const TrainingSet *set)
+/* Return the most by which the direction misses the signs: that of the last active column, of all where fragile. */
+static double most_missed(TrainingSet *set)
 {
-    const Py_ssize_t last = set->n_active - 1;
-    double slope = 0.0;
-    for (Py_ssize_t k = 0; k <= last; k++)
-        slope += set->gram[last][k] * set->direction[k];
-    return last < 0 ? 0.0 : fabs(slope - set->signs[last]);
+    const Py_ssize_t m = set->n_active, first = set->outside < FRAGILE || m == 0 ? 0 : m - 1;
+    double most = 0.0;
+    inner_products(set->spare, set->direction, (const double *const *)set->gram + first, m - first, m);
+    for (Py_ssize_t k = first; k < m; k++)
+        most = fmax(most, fabs(set->spare[k - first] - set->signs[k]));
+    return most;
 }
 
 /* Find how correlations move as the penalty falls by 1. */
 static void find_slopes(TrainingSet *set)
 {
     const Py_ssize_t m = set->n_active, n = set->n_candidates;
-    if (last_miss(set) > DRIFT) {
-        invert_afresh(set);
-        times_inverse(set, set->signs, set->direction);
-    }
+    if (most_missed(set) > DRIFT)
+        start_afresh(set);
     for (Py_ssize_t k = 0; k < n; k++)
         set->slopes[k] = k < m ? set->signs[k] : 0.0;
     add_rows(set->slopes, m, n, (const double *const *)set->gram, set->direction, m);
@@ -450,10 +490,8 @@ static void correct(TrainingSet *set)
             set->spare[k] = set->alpha * set->signs[k] - set->correlations[k];
             most = fmax(most, fabs(set->spare[k]));
         }
-        if (most > DRIFT * set->alpha) {
-            invert_afresh(set);
-            times_inverse(set, set->signs, set->direction);
-        }
+        if (most > DRIFT * set->alpha)
+            start_afresh(set);
         times_inverse(set, set->spare, set->link);
         for (Py_ssize_t k = 0; k < m; k++)
             set->coefs[k] -= set->link[k];
@@ -477,10 +515,10 @@ static void find_reach(double *RESTRICT reach, const double *RESTRICT correlatio
 /* Return the candidate whose knot comes next, the first column of those that tie, and in *step how far away it is. */
 static Py_ssize_t next_knot(TrainingSet *set, double *step)
 {
-    const Py_ssize_t n = set->n_candidates;
+    const Py_ssize_t m = set->n_active, n = set->n_candidates;
     Py_ssize_t first = -1;
-    find_reach(set->reach, set->correlations, set->slopes, set->alpha, n);
-    for (Py_ssize_t k = 0; k < set->n_active; k++) {
+    find_reach(set->reach + m, set->correlations + m, set->slopes + m, set->alpha, n - m);
+    for (Py_ssize_t k = 0; k < m; k++) {
         const double shrinking = -set->signs[k] * set->direction[k], size = set->signs[k] * set->coefs[k];
         set->reach[k] = shrinking > 0.0 ? fmax(size, 0.0) / shrinking : HUGE_VAL;
     }
@@ -508,6 +546,10 @@ static void move(TrainingSet *set, double step)
 /* Follow one path down to a penalty. */
 static int follow(Paths *paths, TrainingSet *set, double alpha)
 {
+    set->outside = 1.0;
+    update_inverse(set, set->n_active);
+    for (Py_ssize_t k = 0; k < set->n_active; k++)
+        set->outside = fmin(set->outside, 1.0 / set->inverse_rows[k][k]);
     int in_place = 0; /* knots since the penalty last fell; exact ties could in theory go round for ever */
     while (set->alpha > alpha) {
         double step;
@@ -549,7 +591,7 @@ static void add_candidate(Paths *paths, TrainingSet *set, Py_ssize_t column)
 /* Choose the candidates on the way to a penalty by the strong rule, and keep the state to come back to. */
 static void prepare(Paths *paths, TrainingSet *set, double alpha)
 {
-    const double least = alpha - STEEPEST * (set->alpha - alpha);
+    const double least = alpha - set->steepest * (set->alpha - alpha);
     for (Py_ssize_t j = 0; set->n_candidates < paths->n_columns && j < paths->n_columns; j++)
         if (!set->chosen[j] && fabs(set->last_correlations[j]) >= least)
             add_candidate(paths, set, j);
@@ -583,17 +625,17 @@ static int go_back(Paths *paths, TrainingSet *set)
         Py_ssize_t place = k;
         while (set->candidates[place] != kept->active[k])
             place++;
-        swap(set, place, k);
+        swap(paths, set, place, k);
         set->signs[k] = kept->signs[k];
         set->coefs[k] = kept->coefs[k];
     }
     set->n_active = kept->n_active;
     set->alpha = kept->alpha;
+    set->steepest += STEEPER;
     memcpy(set->waiting, kept->waiting, (size_t)paths->n_columns);
     if (fill_active_gram(paths, set) < 0)
         return -1;
-    invert_afresh(set);
-    times_inverse(set, set->signs, set->direction);
+    start_afresh(set);
     correct(set);
     return 0;
 }
@@ -614,8 +656,8 @@ static void fill_residual(Paths *paths, TrainingSet *set, Py_ssize_t first, Py_s
     add_rows(set->residual + first, 0, last - first, paths->listed, set->spare, set->n_active);
 }
 
-/* Compute a column's correlation with the residuals of the sets that do not follow it, and have it followed from where
-   it reaches the penalty. */
+/* Compute a column's correlation with the residuals of the sets that do not follow it; it becomes a candidate of those
+   whose penalty it reaches. */
 static void check_column(Paths *paths, TrainingSet **checked, Py_ssize_t n_checked, Py_ssize_t column)
 {
     Py_ssize_t n = 0;
@@ -744,6 +786,7 @@ static void deal_rows(const Paths *paths, TrainingSet *set, Py_ssize_t fold, con
 {
     const double *y = paths->views[1].buf, *weights = paths->views[2].buf;
     double variance = 0.0;
+    set->steepest = 1.0;
     while (set->first < paths->n_rows && folds[set->first] < fold)
         set->first++;
     set->last = set->first;
@@ -888,10 +931,10 @@ static int shapes_fit(const Py_buffer *views, Py_ssize_t n_folds)
     return fit;
 }
 
-/* start(columns (p, n), y (n), weights (n), folds (n), n_folds, rounding (p), gradient (p), screened): begin the path of
-   every fold's training rows and of all rows, and fill gradient with the latter's mean products of column and centered
-   y. Rows come fold by fold. rounding is the spread up to which a column is constant; screened says whether only the
-   columns that the strong rule leaves are followed. */
+/* start(columns (p, n), y (n), weights (n), folds (n), n_folds, rounding (p), gradient (p), screened): begin the path
+   of every fold's training rows and of all rows, and fill gradient with the latter's mean products of column and
+   centered y. Rows come fold by fold. rounding is the spread up to which a column is constant; screened says whether
+   only the columns that the strong rule leaves are followed. */
 static PyObject *start_paths(PyObject *module, PyObject *arguments)
 {
     static const char *names[] = {"columns", "y", "weights", "folds", "rounding", "gradient"};

@@ -117,8 +117,7 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
             from boruta import BorutaPy
         except ImportError:
             raise RequestError(
-                "BorutaSelector needs the library Boruta, which is absent. "
-                "Install it: pip install 'radiofuse[boruta]'."
+                "BorutaSelector needs the library Boruta, which is absent. Install it: pip install 'radiofuse[boruta]'."
             ) from None
         return BorutaPy(
             RandomForestClassifier(max_depth=self.max_depth, class_weight="balanced"),

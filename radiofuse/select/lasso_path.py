@@ -9,7 +9,7 @@ from radiofuse.select import _lasso_path
 from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
 from radiofuse.select.standardize import CONSTANT, center_and_scale
 
-WIDE = 400  # columns beyond which following only what the strong rule leaves pays for checking the others
+WIDE = 1.4  # columns per row beyond which following only what the strong rule leaves pays for checking the others
 
 
 def lasso_path_cv(
@@ -26,10 +26,11 @@ def lasso_path_cv(
 
     Minimizes Σwᵢ(yᵢ − b₀ − zᵢ·b)² / 2Σwᵢ + α‖b‖₁ on columns z standardized with the training rows of
     each fit. Each path is exact: between two knots the solution is linear in the penalty, and the knots
-    are found one after the other. Of columns that are the same up to scale the first is used. The path
-    ends 20 penalties after the curve has risen more than one standard error above its minimum: what
-    follows is overfitted and, being badly conditioned, where other programs spend nine tenths of their
-    time.
+    are found one after the other; of a wide table only the columns that the strong rule leaves are
+    followed, and at every penalty the others are checked. Of columns that are the same up to scale the
+    first is used. The path ends 20 penalties after the curve has risen more than one standard error above
+    its minimum: what follows is overfitted and, being badly conditioned, where other programs spend nine
+    tenths of their time.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ def lasso_path_cv(
     M. R. Osborne, B. Presnell and B. A. Turlach, "A new approach to variable selection in least squares
     problems", IMA Journal of Numerical Analysis 20 (2000) 389-403.
     B. Efron et al., "Least angle regression", Annals of Statistics 32 (2004) 407-499, section 3.1.
+    R. Tibshirani et al., "Strong rules for discarding predictors in lasso-type problems", Journal of the Royal
+    Statistical Society B 74 (2012) 245-266.
     J. Friedman, T. Hastie and R. Tibshirani, "Regularization paths for generalized linear models via
     coordinate descent", Journal of Statistical Software 33 (2010) 1-22; mean and standard error as in
     ``cv.glmnet``.
@@ -111,7 +114,7 @@ class _Paths:
         self._errors = np.empty(folds.max() + 1)
         self._fold_weights = np.bincount(folds, weights)
         rows = (values[by_fold] for values in (y, weights, folds))
-        n_folds, screened = len(self._errors), X.shape[1] > WIDE
+        n_folds, screened = len(self._errors), X.shape[1] > WIDE * len(X)
         self._paths = _lasso_path.start(columns, *rows, n_folds, rounding, self._gradient, screened)
         self._y_mean = weights @ y
         self._y_variance = weights @ (y - self._y_mean) ** 2
