@@ -151,6 +151,7 @@ def calibration_line(predictions: pd.DataFrame, model: str) -> CalibrationLine:
 
 
 def logistic_line(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+    """Return intercept and slope of the log-odds of label 1 over the predicted ones; see `calibration_line`."""
     inside = (probability > 0) & (probability < 1)
     label, odds = label[inside], logit(probability[inside])
     positive, negative = odds[label == 1], odds[label == 0]

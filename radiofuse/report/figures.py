@@ -120,6 +120,7 @@ def _draw_interval(axes: Axes, place: int, row: tuple, style: dict, *, bold: boo
 
 
 def entitle(axes: Axes, title: str) -> None:
+    """Set a bold title at the left, shortened where it is long."""
     axes.set_title(shortened(title, FEATURE_CHARACTERS), loc="left", fontsize=FONT_PT, fontweight="bold")
 
 
@@ -175,6 +176,7 @@ def _curve_style(place: int, n_curves: int) -> dict:
 
 
 def frame_unit_square(axes: Axes, x: str, y: str) -> None:
+    """Set both axes from 0 to 1 with the same ticks, and their labels."""
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
     ticks = np.linspace(0, 1, 6)
     axes.set_xticks(ticks)

@@ -225,6 +225,7 @@ def versions_table(contents: Contents) -> Table:
 
 
 def name_value_table(caption: str, values: Mapping[str, Any]) -> Table:
+    """Return one row per name; what is nested stands under joined names."""
     return Table(caption, ("Name", "Value"), (("", tuple(_flattened(values))),))
 
 

@@ -124,6 +124,7 @@ def row_counters(numbers: pd.DataFrame) -> list[str]:
 
 
 def note(notes: list[str], number: int, thing: str, why: str, which: str) -> None:
+    """Add a sentence on columns that are left out, where there are some."""
     if number:
         notes.append(f"{count(number, thing)} left out, {why}{':' if which else '.'}{which}")
 

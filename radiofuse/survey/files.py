@@ -117,6 +117,7 @@ def _compression(path: Path) -> str | None:
 
 
 def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
