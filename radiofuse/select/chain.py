@@ -169,6 +169,8 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
     ----------
     steps_ : dict of str to selector
         Fitted. A step that nothing reached is absent.
+    seen_ : dict of str to ndarray of int
+        For each fitted step the places of the input features that reached it.
     report_ : DataFrame
         One row per input feature: what the steps found.
     trace_ : DataFrame

@@ -47,19 +47,10 @@ def _check_values(step: BaseEstimator) -> None:
         raise RequestError(f"{error}") from None
 
 
-def columns_reaching(chain: SelectorChain) -> dict[str, np.ndarray]:
-    """Return for each fitted step the positions of the features that it was fitted on."""
-    reaching, columns = {}, np.arange(chain.n_features_in_)
-    for name, step in chain.steps_.items():
-        reaching[name] = columns
-        columns = columns[step.get_support()]
-    return reaching
-
-
 def number_per_feature(chain: SelectorChain, attribute: str) -> np.ndarray:
     """Return what the first step with that attribute learnt, NaN for features that did not reach it."""
     numbers = np.full(chain.n_features_in_, np.nan)
-    for name, columns in columns_reaching(chain).items():
+    for name, columns in chain.seen_.items():
         if hasattr(chain.steps_[name], attribute):
             numbers[columns] = per_column(chain.steps_[name], attribute)
             break

@@ -10,7 +10,7 @@ import pandas as pd
 from radiofuse.evaluate.delong import auc_intervals
 from radiofuse.multiplicity import adjust_pvalues
 from radiofuse.select import SelectorChain
-from radiofuse.survey.chain import columns_reaching, number_per_feature
+from radiofuse.survey.chain import number_per_feature
 from radiofuse.survey.families import feature_family
 from radiofuse.survey.nested import ModalitySurvey
 
@@ -83,7 +83,7 @@ def _auc(X: pd.DataFrame, y: np.ndarray) -> dict[str, np.ndarray]:
 def _decisions(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
     found = dict.fromkeys(("passed_mwu", "kept_after_prune", "dropped_for"), "")
     found |= dict.fromkeys(("r_with_kept", "coef_min", "coef_1se"), np.nan)
-    for name, columns in columns_reaching(final).items():
+    for name, columns in final.seen_.items():
         step = final.steps_[name]
         kept = np.isin(np.arange(len(report)), columns[step.get_support()])
         if hasattr(step, "pvalues_"):

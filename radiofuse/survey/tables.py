@@ -16,7 +16,7 @@ from radiofuse import _cli
 from radiofuse.select.chain import fill_gaps
 from radiofuse.select.standardize import standardize
 from radiofuse.survey.cautions import cautions
-from radiofuse.survey.chain import columns_reaching, cv_curve
+from radiofuse.survey.chain import cv_curve
 from radiofuse.survey.checks import FeatureTable
 from radiofuse.survey.features import selection_table
 from radiofuse.survey.fold_tables import (
@@ -134,7 +134,7 @@ def _path(survey: ModalitySurvey) -> pd.DataFrame:
     step = survey.final.steps_.get("lasso")
     if step is None:
         return pd.DataFrame(columns=["modality", "lambda", "feature", "coef", "dev_ratio"])
-    names = survey.block.X.columns[columns_reaching(survey.final)["lasso"]]
+    names = survey.block.X.columns[survey.final.seen_["lasso"]]
     path = step.coef_path_
     if path.ndim == 3:  # of several classes the largest
         path = np.take_along_axis(path, np.abs(path).argmax(axis=1)[:, None], axis=1)[:, 0]
