@@ -88,6 +88,7 @@ def select(
     report: Annotated[bool, typer.Option(help="Write report.html beside the tables.")] = True,
     output_format: Annotated[Format, typer.Option("--format", help="What is printed.")] = Format.table,
 ) -> None:
+    """Run the command line; what it says of itself is the ``help`` above."""
     run_request(as_request(**locals()))
 
 

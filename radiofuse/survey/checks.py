@@ -100,10 +100,8 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
         problems.append("No feature column is left.")
     problems += _name_clashes(features, covariates)
     sites = rows[SITE].astype(str).to_numpy(str)[order] if SITE in rows else None
-    if request.site is not None and rows[SITE].iloc[order].isna().any():
-        problems.append(
-            f"{count(rows[SITE].iloc[order].isna().sum(), 'sample')} without {request.site}; give every one."
-        )
+    if request.site is not None:
+        problems += _gaps_in_the_way_of_harmonization(rows[SITE].iloc[order], covariates.iloc[order], request.site)
     covariates = covariates.set_axis(index).iloc[order]
     table = FeatureTable(
         features,
@@ -130,6 +128,16 @@ def _require_known(request: SurveyRequest, rows: pd.DataFrame) -> None:
     for name in request.ignore:
         if name not in rows and name not in renamed:
             raise RequestError(f"There is no column {name!r} for --ignore.{did_you_mean(name, rows.columns)}")
+
+
+def _gaps_in_the_way_of_harmonization(sites: pd.Series, covariates: pd.DataFrame, site: str) -> list[str]:
+    n_empty = {site: sites.isna().sum(), **covariates.isna().sum()}
+    return [
+        f"{count(n, 'sample')} without {name}, which evening out sites needs of every sample; fill the gaps, or "
+        "leave these samples out."
+        for name, n in n_empty.items()
+        if n
+    ]
 
 
 def _ids(rows: pd.DataFrame, problems: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -227,3 +227,11 @@ def test_a_site_without_training_rows_is_settled_by_the_option():
     passed = request_for(site="scanner", unseen_site="pass")
     (survey, _) = survey_selection(checked(rename_ids(rows, passed, "table.csv"), passed), passed)
     assert survey.complete
+
+
+def test_gaps_in_site_or_covariate_are_named_before_sites_are_evened_out():
+    request = request_for(site="scanner", covariates=["age"])
+    rows = with_sites(0.0).assign(age=60.0)
+    rows.loc[2, "age"], rows.loc[5:6, "scanner"] = np.nan, None
+    with pytest.raises(CohortError, match="(?s)2 samples without scanner.*1 sample without age, which evening out"):
+        checked(rename_ids(rows, request, "table.csv"), request)
