@@ -178,7 +178,7 @@ def orthogonality(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
     --------
     >>> a = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
     >>> b = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
-    >>> orthogonality(a, b, torch.ones(4)).item(), round(orthogonality(a, a, torch.ones(4)).item(), 2)
+    >>> round(orthogonality(a, b, torch.ones(4)).item(), 6), round(orthogonality(a, a, torch.ones(4)).item(), 2)
     (0.0, 0.25)
     """
     product = _directions(a, both).transpose(-2, -1) @ _directions(b, both)  # (..., d, d)
