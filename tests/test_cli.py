@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from radiofuse import _cli
 from radiofuse.errors import BundleError, CohortError, ImageError, RequestError, StoreError
+from tests.processes import heed_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -120,11 +121,6 @@ def wait(words: str = ""):
 
 app(["--words", "x"])
 """
-
-
-def heed_interrupts():
-    """Undo what a shell does to jobs in the background: they are started deaf to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_ctrl_c_exits_with_130_and_says_what_is_kept():
@@ -290,3 +286,12 @@ def test_warnings_become_sentences(capsys):
     with _cli.warnings_as_sentences():
         warnings.warn("Nothing was selected.", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == "Warning: Nothing was selected.\n"
+
+
+def test_modules_run_from_a_folder_that_holds_one_named_radiofuse(tmp_path):
+    """As the folder above a clone does: Python takes it for a namespace unless the package itself is on its path."""
+    (tmp_path / "radiofuse").mkdir()
+    command = [sys.executable, "-m", "radiofuse.store", "--help"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -21,6 +21,7 @@ from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.cohort_run import Task, extract_on_worker
 from radiofuse.extract.workers import WORKER_DIED
 from radiofuse.store import Block, FeatureStore
+from tests.processes import LIMIT_S
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -148,7 +149,7 @@ def test_a_lost_scheduler_is_one_sentence_and_what_was_finished_is_stored(cohort
     store = FeatureStore(tmp_path / "store")
     with pytest.raises(RequestError, match="scheduler at tcp.* was lost. What was finished is stored"):
         extract_cohort(cohort, MeanExtractor(), store, cluster=address, on_done=kill_after_two)
-    other.communicate()
+    other.communicate(timeout=LIMIT_S)
     assert extract_cohort(cohort, MeanExtractor(), store).n_computed == N_SAMPLES - 2
 
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from radiofuse.select.__main__ import app
 from radiofuse.store import FeatureStore
 from radiofuse.store.record import Block, Record, content_key
+from tests.processes import LIMIT_S, heed_interrupts
 
 FAST = ["--folds", "3", "--repeats", "2", "--inner", "4"]
 FILES = (
@@ -234,10 +235,11 @@ def test_an_interrupted_process_answers_130_without_a_traceback(table, tmp_path)
     table.to_csv(tmp_path / "table.csv", index=False)
     command = [sys.executable, "-m", "radiofuse.select", str(tmp_path / "table.csv"), "--label", "idh"]
     long = ["--repeats", "5000", "--out", str(tmp_path / "out")]
-    with subprocess.Popen([*command, *long], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, *long], **pipes, preexec_fn=heed_interrupts) as process:
         assert process.stderr.readline().startswith("Read 60 samples")  # from here on it is dealing or selecting
         process.send_signal(signal.SIGINT)
-        _, words = process.communicate()
+        _, words = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
     assert "Interrupted" in words
     assert "Traceback" not in words

@@ -11,6 +11,7 @@ import textwrap
 import pytest
 
 from radiofuse.store import Block, FeatureStore
+from tests.processes import LIMIT_S
 
 # Says after each write which keys are safe. Python tells its audit hooks of a file operation just
 # before it happens: there, at the chosen one, the writer kills itself, a merge of shards included.
@@ -50,7 +51,7 @@ def start_writer(root, seed: int, fatal: str, count: int) -> subprocess.Popen:
 def race_to_death(root, seed: int, fatal: str, dice: random.Random) -> set[str]:
     """Run two writers at once until each died at a file operation of that kind; return the keys they said were safe."""
     writers = [start_writer(root, seed + n, fatal, dice.randint(1, 30)) for n in range(2)]
-    said = [writer.communicate()[0] for writer in writers]
+    said = [writer.communicate(timeout=LIMIT_S)[0] for writer in writers]
     if fatal == "os.rename":  # every write ends with one, so the 30th is reached
         assert [writer.returncode for writer in writers] == [-signal.SIGKILL] * 2
     return {f"key {number}" for text in said for number in text.rpartition("\n")[0].split()}
