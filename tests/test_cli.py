@@ -291,7 +291,7 @@ def test_warnings_become_sentences(capsys):
 def test_modules_run_from_a_folder_that_holds_one_named_radiofuse(tmp_path):
     """As the folder above a clone does: Python takes it for a namespace unless the package itself is on its path."""
     (tmp_path / "radiofuse").mkdir()
-    command = [sys.executable, "-m", "radiofuse.store", "--help"]
+    command = [sys.executable, "-m", "radiofuse", "--help"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
