@@ -159,8 +159,7 @@ def _extractor(bundle: Any) -> Any:
             "The model was trained on ready-made features; give <modality>__<feature> columns, not images."
         )
     radiomics = named["radiomics"]
-    subbands = radiomics["wavelet_subbands"]
-    settings = Settings(radiomics["name"], radiomics["parameters"], tuple(subbands) if subbands else None)
+    settings = Settings.from_json(radiomics)
     return RadiomicsExtractor(settings, label=named["mask_label"], backend=radiomics["backend"])
 
 

@@ -416,9 +416,8 @@ def _describe_settings(recipe: Recipe, extractor: RadiomicsExtractor | None, fea
     crops = asdict(make_cropping(recipe)) if recipe.deep else None
     if extractor is None:
         return {"radiomics": None, "mask_label": label, "block": None, "crops": crops}
-    named = {"name": extractor.settings.name, "backend": extractor.backend}
     return {
-        "radiomics": {**named, **extractor.settings.identity()},
+        "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()},
         "mask_label": label,
         "block": features.extraction.block.name,
         "crops": crops,

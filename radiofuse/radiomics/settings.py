@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,29 @@ class Settings:
     def identity(self) -> dict[str, Any]:
         """Everything the features depend on, as JSON-able data; the name is not part of it."""
         kept = list(self.wavelet_subbands) if self.wavelet_subbands else None
-        own = {"ibsi": True} if self.ibsi else {}  # absent otherwise: features stored before it keep their identity
-        return {"parameters": self.parameters, "wavelet_subbands": kept, **own}
+        first = {"parameters": self.parameters, "wavelet_subbands": kept}
+        later = [one for one in fields(self) if one.name not in ("name", *first)]
+        # Absent at the default: features stored before there was such a field keep their identity.
+        own = {one.name: getattr(self, one.name) for one in later if getattr(self, one.name) != one.default}
+        return first | own
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the name and the identity, as a bundle holds them; ``from_json`` reads them back."""
+        return {"name": self.name, **self.identity()}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Settings:
+        """Return the settings that ``to_json`` wrote; other keys are left alone, an absent field has its default.
+
+        Examples
+        --------
+        >>> settings = read_settings("shi2023")
+        >>> Settings.from_json(settings.to_json()) == settings
+        True
+        """
+        own = {one.name: saved[one.name] for one in fields(cls) if one.name in saved}
+        kept = own.get("wavelet_subbands")
+        return cls(**own | {"wavelet_subbands": tuple(kept) if kept else None})
 
 
 def read_settings(source: str | Path | Mapping[str, Any] | Settings) -> Settings:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from radiofuse.errors import RequestError
-from radiofuse.radiomics import PRESETS, read_settings
+from radiofuse.predict import _extractor
+from radiofuse.radiomics import PRESETS, Settings, read_settings
 from radiofuse.radiomics.setting_rules import FEATURE_CLASSES, IMAGE_TYPES, SETTINGS, VOXEL, known_features
 
 EXAMPLE = """
@@ -84,6 +87,31 @@ def test_ibsi_is_a_key_of_ours_and_part_of_the_identity():
     assert "ibsi" not in plain.identity()
     assert ibsi.identity() == {**plain.identity(), "ibsi": True}
     assert "ibsi" not in str(ibsi.parameters)
+
+
+def test_every_field_comes_back_from_json():
+    """A field without a value here is a new one: give it one that is not its default."""
+    others = {"name": "own", "parameters": {"setting": {"binWidth": 7}}, "wavelet_subbands": ("LLH",), "ibsi": True}
+    assert set(others) == {one.name for one in fields(Settings)}
+    assert all(others[one.name] != one.default for one in fields(Settings))
+    settings = Settings(**others)
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    for one in list(fields(Settings))[2:]:
+        alone = Settings("own", {}, **{one.name: others[one.name]})
+        assert Settings.from_json(json.loads(json.dumps(alone.to_json()))) == alone
+
+
+def test_a_bundle_rebuilds_the_settings_it_was_made_with():
+    settings = read_settings({"imageType": {"Original": {}}, "setting": {}, "radiofuse": {"ibsi": True}})
+    radiomics = {"backend": "radiofuse", **settings.to_json()}
+    assert rebuilt(radiomics) == settings
+    del radiomics["ibsi"]  # as of a bundle written without the field
+    assert rebuilt(radiomics) == Settings(settings.name, settings.parameters)
+
+
+def rebuilt(radiomics) -> Settings:
+    named = {"radiomics": radiomics, "mask_label": None, "crops": None}
+    return _extractor(SimpleNamespace(description={"settings": named})).settings
 
 
 def refusal(parameters) -> str:
