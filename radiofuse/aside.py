@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from radiofuse.outputs import is_stream
+
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that takes the name ``path`` once the block ends without an exception.
 
     The temporary file lies in the same folder, ``.<uuid>.tmp``; bytes and folder are synced, so the
-    file survives a loss of power too. On any exception the temporary file is removed.
+    file survives a loss of power too. Devices and pipes are written through.
+    On any exception the temporary file is removed.
     """
+    if is_stream(path):  # a rename would put a file in the place of the device
+        with path.open("wb") as file:
+            yield file
+        return
     aside = path.with_name(f".{uuid4().hex}.tmp")
     try:
         with aside.open("wb") as file:

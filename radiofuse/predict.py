@@ -10,6 +10,7 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import BundleError
+from radiofuse.outputs import require_file
 
 app = _cli.command_app(__doc__)
 log = logging.getLogger(__name__)
@@ -221,6 +222,7 @@ def main(
     from radiofuse.bundle import TRUST, load_bundle
     from radiofuse.findings import list_failures
 
+    require_file(out, "--out", [cohort])
     _cli.say(TRUST)
     with _cli.warnings_as_sentences():
         predictions, failures = predict_cohort(

@@ -26,6 +26,7 @@ from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.models import RADIOMICS, CropSource, answered_names, build_model, combiners_learn, encoder_spec
+from radiofuse.outputs import require_file
 from radiofuse.plugins import lookup
 from radiofuse.published import check_models
 from radiofuse.radiomics import PRESETS
@@ -179,6 +180,7 @@ def refuse_early(recipe: Recipe, out: Path) -> None:
         )
     _refuse_without_torch(recipe)
     check_target(out / "bundle")
+    require_file(out / "report.html", "The report", [recipe.path(recipe.cohort.table)] if recipe.cohort.table else [])
     build_model(recipe, ["any"])
     for name in recipe.fusion.combine:
         lookup(name, COMBINERS, "combiner")

@@ -11,6 +11,7 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
+from radiofuse.outputs import require_file
 
 GOOD_ICC = 0.75  # Koo and Li 2016, J Chiropr Med 15:155-163: good reliability from here on
 
@@ -56,6 +57,11 @@ def main(
         raise RequestError("Pass either a cohort table or --recipe.")
     _refuse_together("--recipe", recipe, {"--settings": settings, "--label": label, "--backend": backend})
     _refuse_together("--maps", maps, {"--perturb": perturb, "--dask": dask, "--backend": backend})
+    require_file(failures, "--failures", [cohort, recipe])
+    if perturb:
+        require_file(perturb_out, "--perturb-out", [cohort, recipe])
+    if maps:
+        _cli.require_folder(maps)
     table, extractor = _from_recipe(recipe) if recipe else _from_options(cohort, settings, label, backend)
     jobs = jobs or _n_cores()
     options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
