@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 
 from radiofuse import columns
-from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion
+from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion, combiner_name
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.pipeline import modality_classifier
 from radiofuse.plugins import lookup
@@ -174,10 +174,15 @@ def constrained_name(method: str) -> str:
     return f"constrained_{method}"
 
 
+def combined_names(recipe: Recipe) -> list[str]:
+    """Return what a recipe's combiners are called in tables, the primary one first."""
+    return [combiner_name(entry) for entry in recipe.fusion.combine]
+
+
 def answered_names(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
     """Return every name that a recipe's models answer by in the table of predictions."""
     members = [name for name, _ in build_model(recipe, modalities).estimators]
-    combined = list(recipe.fusion.combine)
+    combined = combined_names(recipe)
     names = [*members, *combined, *(constrained_name(method) for method in recipe.fusion.constrained)]
     names += [f"{arm}_{name}" for arm in recipe.evaluation.arms for name in (*modalities, *combined)]
     return [*names, CLINICAL_ARM, TRIVIAL_RULE]

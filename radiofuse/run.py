@@ -152,7 +152,7 @@ def _deviations(recipe: Recipe) -> list[str]:
 
 
 def _describe_protocol(recipe: Recipe) -> dict[str, Any]:
-    from radiofuse.models import constrained_name
+    from radiofuse.models import combined_names, constrained_name
 
     return {
         "n_splits": recipe.evaluation.folds,
@@ -163,8 +163,8 @@ def _describe_protocol(recipe: Recipe) -> dict[str, Any]:
         "selector_options": recipe.select.options,
         "classifier": recipe.classify.method,
         "classifier_options": recipe.classify.options,
-        "fusions": list(recipe.fusion.combine),
-        "primary": recipe.fusion.combine[0],
+        "fusions": combined_names(recipe),
+        "primary": combined_names(recipe)[0],
         "seed": recipe.seed,
         "constrained": [constrained_name(method) for method in recipe.fusion.constrained],
         "arms": list(recipe.evaluation.arms),

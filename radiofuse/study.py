@@ -25,7 +25,15 @@ from radiofuse.findings import list_failures
 from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.imaging import Cropping, Crops
-from radiofuse.models import RADIOMICS, CropSource, answered_names, build_model, combiners_learn, encoder_spec
+from radiofuse.models import (
+    RADIOMICS,
+    CropSource,
+    answered_names,
+    build_model,
+    combined_names,
+    combiners_learn,
+    encoder_spec,
+)
 from radiofuse.outputs import require_file
 from radiofuse.plugins import lookup
 from radiofuse.published import check_models
@@ -242,7 +250,7 @@ def refuse_names(recipe: Recipe, modalities: Sequence[str]) -> None:
             "The cohort", [f"a modality is called {taken[0]!r}, which is the name of a model. Rename its columns."]
         )
     _refuse_methods(recipe.fusion.constrained, modalities)
-    check_models(recipe.tables, names, recipe.fusion.combine)
+    check_models(recipe.tables, names, combined_names(recipe))
 
 
 def _refuse_methods(methods: Sequence[str], modalities: Sequence[str]) -> None:

@@ -22,7 +22,15 @@ from radiofuse.evaluate import (
     score_predictions,
 )
 from radiofuse.findings import inspect_fold
-from radiofuse.models import CLINICAL_ARM, FUSION, TRIVIAL_RULE, combiners_learn, encoder_spec, list_models
+from radiofuse.models import (
+    CLINICAL_ARM,
+    FUSION,
+    TRIVIAL_RULE,
+    combined_names,
+    combiners_learn,
+    encoder_spec,
+    list_models,
+)
 from radiofuse.pipeline import clinical_classifier
 from radiofuse.recipe import Recipe
 from radiofuse.study import Study
@@ -70,7 +78,7 @@ def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any) -> Tr
     return Trial(
         predictions,
         score_predictions(predictions, **resampling),
-        compare_with_others(predictions, recipe.fusion.combine[0], **resampling),
+        compare_with_others(predictions, combined_names(recipe)[0], **resampling),
         [fold.findings[FUSION] for fold in folds],
     )
 

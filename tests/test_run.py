@@ -92,6 +92,32 @@ def test_the_models_are_the_modalities_the_fusions_and_the_two_arms(predictions)
     assert list(dict.fromkeys(predictions["model"])) == expected
 
 
+def test_a_combiner_of_ones_own_has_one_name_everywhere(tmp_path, monkeypatch):
+    (tmp_path / "mycomb.py").write_text(
+        "from radiofuse.fuse.combiners import Mean\n\nclass LogitMean(Mean):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(30, 4)), columns=["t1__a", "t1__b", "t2__a", "t2__b"])
+    table.insert(0, "sample_id", [f"s{n}" for n in range(30)])
+    table.insert(1, "idh", np.arange(30) % 2)
+    table.to_csv(tmp_path / "features.csv", index=False)
+    (tmp_path / "own.toml").write_text(
+        '[cohort]\ntable = "features.csv"\nlabel = "idh"\n[classify]\nmethod = "logistic"\n'
+        '[select]\nmethod = "none"\n[fusion]\ncombine = ["mycomb:LogitMean", "mean"]\ninner_folds = 2\n'
+        "[evaluation]\nfolds = 2\nrepeats = 1\nresamples = 100\n"
+    )
+    folder = run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store") / "bundle"
+    bundle = load_bundle(folder)
+    assert bundle.description["protocol"]["primary"] == "LogitMean"
+    assert bundle.description["protocol"]["fusions"] == ["LogitMean", "mean"]
+    comparisons = read_table(folder, "comparisons")
+    assert set(comparisons["a"]) == {"LogitMean"}
+    assert set(comparisons["b"]) == set(read_table(folder, "predictions")["model"]) - {"LogitMean"}
+    answers, _ = predict_cohort(bundle, tmp_path / "features.csv", store=tmp_path / "store")
+    np.testing.assert_allclose(answers["probability"], answers[["t1", "t2"]].mean(axis=1), rtol=1e-12)
+
+
 def test_scores_are_a_function_of_the_predictions(study, predictions):
     scores = read_table(study / "out" / "bundle", "scores")
     again = score_predictions(predictions, n_resamples=200, random_state=3)

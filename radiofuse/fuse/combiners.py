@@ -6,6 +6,8 @@ member is absent; every row has at least one. A rule with ``fit`` learns ``weigh
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import nnls
 from scipy.special import expit, logit
@@ -148,6 +150,17 @@ COMBINERS = {
     "linear_regression": LinearRegression,
     "nonnegative": Nonnegative,
 }
+
+
+def combiner_name(entry: Any) -> str:
+    """Return what a combiner is called in tables: its key, or its class's name.
+
+    Examples
+    --------
+    >>> combiner_name("mean"), combiner_name("package.module:LogitMean"), combiner_name(Mean())
+    ('mean', 'LogitMean', 'Mean')
+    """
+    return entry.rpartition(":")[2] if isinstance(entry, str) else type(entry).__name__
 
 
 def fill_absent(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
-from radiofuse.fuse.combiners import COMBINERS
+from radiofuse.fuse.combiners import COMBINERS, combiner_name
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
@@ -221,10 +221,8 @@ def _build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:
     """Return unfitted combiners by the name they have in tables: the key, or the class's name."""
     combiners: dict[str, Any] = {}
     for entry in combine if isinstance(combine, list) else [combine]:
-        if isinstance(entry, str):
-            name, combiner = entry.rpartition(":")[2], lookup(entry, COMBINERS, "combiner")()
-        else:
-            name, combiner = type(entry).__name__, clone(entry, safe=False)
+        name, named = combiner_name(entry), isinstance(entry, str)
+        combiner = lookup(entry, COMBINERS, "combiner")() if named else clone(entry, safe=False)
         if name in combiners or name in taken:
             raise RequestError(f"Two columns of the answer would be called {name!r}: rename the member or combiner.")
         combiners[name] = combiner
