@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-_CERTAIN = 1e-3  # probabilities nearer to 0 or 1 count as this near: a logit must stay finite
+_LARGEST_LOGIT = float(logit(np.nextafter(1, 0)))  # about 36.7: nearer to 1 there is no other number but 1
 
 
 class Mean:
@@ -193,4 +193,4 @@ def fill_absent(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _logits(P: np.ndarray) -> np.ndarray:
-    return logit(np.clip(P, _CERTAIN, 1 - _CERTAIN))
+    return np.clip(logit(P), -_LARGEST_LOGIT, _LARGEST_LOGIT)

@@ -164,3 +164,18 @@ def test_absent_entries_are_learned_around(matrix, combiner):
     P, y = matrix
     weights = combiner().fit(knock_out(P, share=0.2), y).weights_
     assert weights[:2].min() > np.abs(weights[2:]).max()
+
+
+def test_regression_takes_the_logits_of_very_certain_members_as_they_are():
+    """The weights minimize the ridge loss of unclipped logits, as a general minimizer finds."""
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 60)
+    logits = np.clip(8 * (2 * y[:, None] - 1) + rng.normal(scale=10, size=(120, 2)), -25, 25)
+
+    def loss(w):
+        return np.logaddexp(0, -(2 * y - 1) * (logits @ w[:2] + w[2])).sum() + w[:2] @ w[:2] / (2 * 0.1)
+
+    combiner = Regression().fit(1 / (1 + np.exp(-logits)), y)
+    expected = minimize(loss, np.zeros(3)).x
+    np.testing.assert_allclose([*combiner.weights_, combiner.intercept_], expected, atol=2e-3)
+    assert np.isfinite(combiner.combine(np.array([[0.0, 1.0], [1e-300, 1.0]]))).all()
