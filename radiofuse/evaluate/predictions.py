@@ -39,8 +39,21 @@ def check_predictions(predictions: pd.DataFrame) -> None:
             row = predictions[rows].iloc[0]
             raise RequestError(
                 f"{rows.sum()} of {len(rows)} predictions have {problem}, for example sample {row.sample_id} of "
-                f"model {row.model}, repeat {row.repeat}. Correct or drop these rows."
+                f"model {row.model}, repeat {row['repeat']}. Correct or drop these rows."
             )
+    _refuse_two_labels(predictions)
+
+
+def _refuse_two_labels(predictions: pd.DataFrame) -> None:
+    n_labels = predictions.groupby("sample_id")["label"].nunique()
+    both = n_labels.index[n_labels > 1]
+    if len(both):
+        rows = predictions[predictions["sample_id"] == both[0]]
+        models = ", ".join(f"{row['model']}: {row['label']}" for _, row in rows.drop_duplicates("label").iterrows())
+        raise RequestError(
+            f"{len(both)} of {len(n_labels)} samples have both labels, for example sample {both[0]} ({models}). "
+            "A sample has one label in all models and repeats; code the classes alike and predict again."
+        )
 
 
 def rows_of_model(predictions: pd.DataFrame, model: str) -> pd.DataFrame:

@@ -15,6 +15,17 @@ from radiofuse.evaluate import compare_models, compare_with_others, score_predic
 from radiofuse.evaluate.delong import delong, delong_test
 
 
+def test_a_sample_with_two_labels_is_refused_by_both():
+    rows = pd.DataFrame({"sample_id": list("abcd"), "patient_id": list("abcd"), "repeat": 0, "fold": 0})
+    table = rows.assign(model="t1", label=[0, 0, 1, 1], probability=[0.1, 0.7, 0.6, 0.9])
+    both = pd.concat([table, table.assign(model="t2", label=1 - table["label"])])
+    for call in (lambda: score_predictions(both), lambda: compare_models(both, "t1", "t2")):
+        with pytest.raises(RequestError, match=r"4 of 4 samples have both labels, .* sample a \(t1: 0, t2: 1\)"):
+            call()
+    with pytest.raises(RequestError, match="sample a of model t1, repeat 0"):
+        score_predictions(table.assign(probability=np.nan))
+
+
 def test_delong_equals_proc(golden):
     """pROC 1.18 on LGG-1p19q: AUCs, variance, covariance, paired Z and p."""
     values, predicted = golden
