@@ -1,12 +1,15 @@
-"""Which patients rows belong to, handed to every estimator or Pipeline step whose ``fit`` takes ``groups``."""
+"""What goes with the rows of X: labels and patients in its order, handed to whatever takes ``groups``."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn import get_config
 from sklearn.utils.validation import has_fit_parameter
+
+from radiofuse.errors import RequestError
 
 
 def routed_groups(estimator: Any, groups: np.ndarray | None) -> dict[str, Any]:
@@ -37,3 +40,28 @@ def routed_groups(estimator: Any, groups: np.ndarray | None) -> dict[str, Any]:
             step.set_fit_request(groups=True)
         return {"groups": groups}
     return {f"{name}__groups": groups for name in takers}
+
+
+def refuse_misaligned(X: Any, **given: Any) -> None:
+    """Raise where a Series or table in ``given`` has as many rows as the table ``X``, under another index.
+
+    Rows are matched by position, so another index means that labels or patients would go to other samples.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"t1__a": [0.1, 0.2]}, index=["s1", "s2"])
+    >>> refuse_misaligned(X, y=pd.Series([0, 1], index=["s1", "s2"]), groups=["p1", "p2"])
+    """
+    if not isinstance(X, pd.DataFrame):
+        return
+    for name, values in given.items():
+        if not isinstance(values, (pd.Series, pd.DataFrame)) or len(values) != len(X):
+            continue
+        differs = np.flatnonzero(values.index != X.index)
+        if differs.size:
+            row = differs[0]
+            raise RequestError(
+                f"The index of {name} must be that of X, row by row; {differs.size} of {len(X)} rows differ, for "
+                f"example row {row}: {values.index[row]!r} in {name}, {X.index[row]!r} in X. Pass "
+                f"{name}.loc[X.index], or {name}.to_numpy() if the order is that of X."
+            )

@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 
 from radiofuse.errors import RequestError
 from radiofuse.inner_folds import inner_folds
-from radiofuse.routing import routed_groups
+from radiofuse.routing import refuse_misaligned, routed_groups
 
 CALIBRATORS = {"platt": "sigmoid", "isotonic": "isotonic", "temperature": "temperature"}  # scikit-learn's names
 AS_IT_COMES = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}  # the classifier judges the values
@@ -108,6 +108,7 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If ``y`` holds one class only.
         """
+        refuse_misaligned(X, y=y, groups=groups)
         _require_method(self.method, sklearn.__version__)
         _, y = validate_data(self, X, y, **AS_IT_COMES)
         check_consistent_length(y, groups)

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
-from radiofuse.routing import routed_groups
+from radiofuse.routing import refuse_misaligned, routed_groups
 
 _NUMBER = re.compile(r"\d+")
 logger = logging.getLogger(__name__)
@@ -120,6 +120,7 @@ def cross_validated_predictions(
     (40, 4)
     """
     models = model if isinstance(model, Mapping) else {"model": model}
+    refuse_misaligned(X, y=y, groups=groups)
     patients = _sample_ids(X) if groups is None else groups
     splits = patient_splits(y, patients, n_splits=cv, n_repeats=n_repeats, random_state=random_state)
     return gather_predictions(run_folds(models, X, y, groups=groups, splits=splits, n_jobs=n_jobs))
@@ -160,6 +161,7 @@ def run_folds(
     RequestError
         As in `cross_validated_predictions`, or a split has one patient on both sides.
     """
+    refuse_misaligned(X, y=y, groups=groups)
     rows = _rows(X, y, groups)
     _check_models(models)
     for split in splits:

@@ -16,7 +16,7 @@ from radiofuse.evaluate.bootstrap import counts_of_indices
 from radiofuse.evaluate.folds import run_folds
 from radiofuse.evaluate.inputs import patient_places
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, refuse_few_patients
-from radiofuse.routing import routed_groups
+from radiofuse.routing import refuse_misaligned, routed_groups
 
 
 class Refits(NamedTuple):
@@ -54,6 +54,7 @@ def refit_on_resamples(
     RequestError
         Fewer than two patients of a label, or given resamples that hold one label or all patients.
     """
+    refuse_misaligned(X, y=y, groups=groups)
     label = check_labels(y)
     patients = as_ids(np.arange(len(label)) if groups is None else groups, "patient")
     place = patient_places(groups, len(label))

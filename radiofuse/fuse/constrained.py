@@ -21,6 +21,7 @@ from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
+from radiofuse.routing import refuse_misaligned
 
 _EPSILON = 1e-5  # of torch's layer normalization
 
@@ -175,6 +176,7 @@ class ConstraintFusion(MemberFusion):
         CohortError
             If a row has no modality at all, a member too few rows to be fitted, or its steps leave no feature.
         """
+        refuse_misaligned(X, y=y, groups=groups)
         target = self._encode(y)
         table = self._table(X, reset=True)
         check_consistent_length(table, target, groups)

@@ -20,6 +20,7 @@ from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.inner_folds import inner_folds
 from radiofuse.plugins import lookup
+from radiofuse.routing import refuse_misaligned
 
 
 class LateFusion(MemberFusion):
@@ -128,6 +129,7 @@ class LateFusion(MemberFusion):
         CohortError
             If a row has no modality at all, or a member too few rows to be fitted.
         """
+        refuse_misaligned(X, y=y, groups=groups)
         target = self._encode(y)
         table = self._table(X, reset=True)
         check_consistent_length(table, target, groups)

@@ -57,6 +57,18 @@ def models():
     }
 
 
+@pytest.mark.parametrize("moved", ["y", "groups"])
+def test_labels_or_patients_in_another_order_than_x_are_refused(cohort, moved):
+    X, y, groups = cohort
+    given = {"y": pd.Series(y, index=X.index), "groups": pd.Series(groups, index=X.index)}
+    aligned = cross_validated_predictions(models()["logistic"], X, **given, random_state=0)
+    plain = cross_validated_predictions(models()["logistic"], X, y, groups=groups, random_state=0)
+    pd.testing.assert_frame_equal(aligned, plain)
+    for other in (given[moved].iloc[::-1], given[moved].reset_index(drop=True)):
+        with pytest.raises(RequestError, match=f"index of {moved} must be that of X"):
+            cross_validated_predictions(models()["logistic"], X, **{**given, moved: other}, random_state=0)
+
+
 def test_table_has_one_row_per_model_repeat_and_sample_in_canonical_order(cohort):
     X, y, groups = cohort
     table = cross_validated_predictions(models(), X, y, groups=groups, cv=3, n_repeats=2, random_state=0)
