@@ -216,7 +216,20 @@ def failures_table(contents: Contents) -> Table:
 def settings_table(contents: Contents) -> Table:
     """What the features were computed with."""
     settings = {**contents.about["settings"], "features per modality": contents.about["n_features"]}
-    return name_value_table("Settings of the features", settings)
+    return name_value_table("Settings of the features", _with_all_said(settings))
+
+
+def _with_all_said(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Say "all" where the settings list no feature of a class, or no sub-bands: that means each of them."""
+    radiomics = settings.get("radiomics")
+    if not radiomics:
+        return dict(settings)
+    parameters = dict(radiomics.get("parameters") or {})
+    if parameters.get("featureClass"):
+        classes = parameters["featureClass"].items()
+        parameters["featureClass"] = {name: features or "all" for name, features in classes}
+    bands = radiomics.get("wavelet_subbands") or "all"
+    return {**settings, "radiomics": {**radiomics, "parameters": parameters, "wavelet_subbands": bands}}
 
 
 def versions_table(contents: Contents) -> Table:
