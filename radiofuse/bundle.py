@@ -101,7 +101,7 @@ def save_bundle(
     Parameters
     ----------
     folder : path
-        An earlier bundle there is replaced; any other folder is refused.
+        An earlier bundle there is replaced; a folder that holds any other file is refused.
     model : estimator
         Fitted; written with joblib. The weights of encoders inside it are copied to ``encoders/``.
     recipe : str
@@ -142,12 +142,32 @@ def check_target(folder: Path) -> None:
     """Raise a BundleError unless a bundle can be written to ``folder``: a run asks before it begins."""
     if folder.exists() and not (folder / CHECKSUMS).is_file():
         raise BundleError(f"{folder} exists and is no bundle; name another output folder.")
+    foreign = _foreign_files(folder) if folder.exists() else []
+    if foreign:
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        raise BundleError(
+            f"{folder} holds what no bundle holds: {', '.join(foreign[:3])}{more}. "
+            "Replacing the bundle would delete it; move it elsewhere, or name another output folder."
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder.parent):
             pass
     except OSError as error:
         raise BundleError(f"{folder.parent} is no folder that can be written to ({error}). Choose --out.") from error
+
+
+def _foreign_files(folder: Path) -> list[str]:
+    """Return what in a folder was not written by `save_bundle`, by name and by the list of checksums."""
+    try:
+        listed = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        listed = None
+    if not isinstance(listed, dict) or not {"bundle.json", MODEL} <= set(listed):
+        return [CHECKSUMS]
+    ours = {name for name in listed if name in FILES or _is_encoder(name)} | {CHECKSUMS}
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted({path.relative_to(folder).as_posix() for path in found} - ours)
 
 
 def _write_files(folder: Path, models: dict[str, Any], recipe, description, tables) -> None:

@@ -15,6 +15,7 @@ from radiofuse.bundle import (
     FILES,
     TABLES,
     BundleVersionWarning,
+    check_target,
     load_bundle,
     read_environment,
     read_table,
@@ -124,6 +125,22 @@ def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(saved, tmp_path)
     with pytest.raises(BundleError, match="is no bundle"):
         save_bundle(other, model=None, recipe="", description=DESCRIPTION, tables=tables)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "encoders/mine.txt"])
+def test_a_file_added_to_a_bundle_is_never_deleted(saved, name):
+    (saved / name).parent.mkdir(exist_ok=True)
+    (saved / name).write_text("mine")
+    with pytest.raises(BundleError, match=name):
+        check_target(saved)
+    assert (saved / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"chapter1.tex": "0"}'])
+def test_checksums_of_others_make_no_bundle(tmp_path, text):
+    (tmp_path / CHECKSUMS).write_text(text)
+    with pytest.raises(BundleError, match=CHECKSUMS):
+        check_target(tmp_path)
 
 
 def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
