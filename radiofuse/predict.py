@@ -46,7 +46,7 @@ def predict_cohort(
     predictions : DataFrame
         Columns sample_id, patient_id, probability (the bundle's answer), one column per member
         and fusion, and note (which modalities were absent, or that an encoder was trained on the
-        sample). A sample without any modality has empty probabilities.
+        sample, or that the model was fitted on it). A sample without any modality has empty probabilities.
     failures : DataFrame
         Columns sample_id, modality, code, message; samples that an encoder was trained on are among
         them, without a probability.
@@ -201,12 +201,35 @@ def _predictions(bundle: Any, X: Any, patients: Any, seen: set[str]) -> Any:
     each = pd.concat(tables, axis=1)
     result = pd.DataFrame({"patient_id": patients.loc[X.index]}).join(each)
     result.insert(1, "probability", each.get(bundle.description["protocol"]["primary"]))
+    trained = _training_rows(bundle, X, patients)
     present = {name: X[block].notna().any(axis=1) for name, block in columns.by_modality(X.columns).items()}
     absent = [[name for name, there in present.items() if not there[sample]] for sample in X.index]
     notes = [f"absent: {', '.join(names)}" if names else "" for names in absent]
+    notes = ["; ".join(filter(None, (trained.get(sample), note))) for sample, note in zip(X.index, notes, strict=True)]
     refused = "refused: an encoder was trained on it"
     result["note"] = [refused if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
     return result.rename_axis("sample_id").reset_index()
+
+
+def _training_rows(bundle: Any, X: Any, patients: Any) -> dict[str, str]:
+    from radiofuse.bundle import read_table
+    from radiofuse.training_rows import rows_trained_on
+
+    known = read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+    return rows_trained_on(X, patients, known, bundle.description.get("training_rows", {}))
+
+
+def _describe_trained(predictions: Any) -> str:
+    """Return a sentence about the rows that the model was fitted on, or nothing."""
+    trained = predictions.loc[predictions["note"].str.startswith("trained on"), "sample_id"]
+    if trained.empty:
+        return ""
+    shown = ", ".join(trained[:5]) + (f" and {len(trained) - 5} more" if len(trained) > 5 else "")
+    return (
+        f"Warning: the model was fitted on {len(trained)} of these {len(predictions)} samples ({shown}): their "
+        "probabilities look better than those of new patients and say nothing of how good the model is. The column "
+        "note says why; predictions.csv in the bundle has their out-of-fold probabilities."
+    )
 
 
 @app.command()
@@ -237,6 +260,8 @@ def main(
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
     if len(unusable):
         _cli.say(f"Without a probability, for the reason in the column note: {', '.join(unusable)}.")
+    if words := _describe_trained(predictions):
+        _cli.say(words)
     print(f"Probabilities of {len(predictions)} samples: {out}")
     raise typer.Exit(_cli.INPUT if len(failures) or len(unusable) else _cli.DONE)
 

@@ -113,6 +113,7 @@ def describe_run(recipe: Recipe, study: Study, trial: Trial, model: Any) -> dict
     """Return what goes into ``bundle.json``: everything that reading the tables does not tell."""
     from radiofuse import columns
     from radiofuse.findings import list_warnings
+    from radiofuse.training_rows import row_digests
 
     grouped = columns.by_modality(study.X.columns)
     return {
@@ -127,6 +128,7 @@ def describe_run(recipe: Recipe, study: Study, trial: Trial, model: Any) -> dict
         "protocol": _describe_protocol(recipe),
         "n_features": {name: len(block) + _n_deep_features(recipe) for name, block in study.blocks.items()},
         "columns": [column for name in study.modalities for column in grouped[name]],
+        "training_rows": row_digests(study.X),
         "synthetic": study.synthetic,
         "as_published": _deviations(recipe),
         "warnings": list_warnings(model, study.y, study.groups, study.failures, trial.findings),

@@ -27,7 +27,7 @@ LAYERS = (
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},
-    {"bundle", "report", "datasets", "pipeline", "findings", "published"},
+    {"bundle", "report", "datasets", "pipeline", "findings", "published", "training_rows"},
     {"recipe"},
     {"run", "models", "study", "trial", "predict", "survey", "selftest", "_cli", "__main__"},
 )

@@ -169,6 +169,25 @@ def test_saved_loaded_and_predicted_numbers_are_equal(study, tmp_path):
     np.testing.assert_array_equal(predicted["t1ce"], in_process.loc[predicted.index, "t1ce"])
 
 
+def test_training_samples_are_marked_by_id_by_patient_and_by_their_numbers(study, tmp_path):
+    """A model answers about the patients it was fitted on far better than about others."""
+    table = pd.read_csv(study / "phantom" / "cohort.csv", dtype=str, keep_default_na=False).head(3)
+    for column in [name for name in table if name.endswith("__image")] + ["mask"]:
+        table[column] = [str(study / "phantom" / cell) if cell else "" for cell in table[column]]
+    patients = list(table["patient_id"])
+    table["sample_id"] = [table["sample_id"][0], "other-1", "other-2"]
+    table["patient_id"] = [patients[0], patients[1], "nobody"]
+    table.to_csv(tmp_path / "again.csv", index=False)
+    predicted, _ = predict_cohort(load_bundle(study / "out"), tmp_path / "again.csv", store=study / "store")
+    notes = predicted.set_index("sample_id")["note"]
+    assert notes.iloc[0].startswith("trained on: this sample")
+    assert notes["other-1"].startswith("trained on: patient ")
+    assert notes["other-2"].startswith("trained on: the same numbers as training sample ")
+    options = ["--out", str(tmp_path / "p.csv"), "--store", str(study / "store")]
+    result = CliRunner().invoke(predict_app, [str(study / "out"), str(tmp_path / "again.csv"), *options])
+    assert "the model was fitted on 3 of these 3 samples" in result.stderr
+
+
 def test_absent_modalities_are_predicted_from_the_rest_and_noted(study, tmp_path):
     table = pd.read_csv(study / "phantom" / "cohort.csv", dtype=str, keep_default_na=False).head(4)
     table = table.drop(columns="flair__image")
