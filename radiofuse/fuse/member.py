@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from radiofuse.errors import CohortError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.routing import routed_groups
 
 
@@ -43,8 +43,25 @@ class Member:
         present = self.present
         result = np.full(len(self.block), np.nan)
         if present.any():
-            result[present] = self.estimator.predict_proba(self.block[present])[:, 1]
+            result[present] = self._positive(self.estimator.predict_proba(self.block[present]), present.sum())
         return result
+
+    def _positive(self, answer: Any, n_rows: int) -> np.ndarray:
+        """Return the column of class 1, wherever ``classes_`` has it, once it holds probabilities."""
+        answer, classes = np.asarray(answer, dtype=float), list(getattr(self.estimator, "classes_", (0, 1)))
+        if answer.shape != (n_rows, 2) or sorted(classes) != [0, 1]:
+            raise RequestError(
+                f"Member {self.name!r} must answer {n_rows} rows with shape {(n_rows, 2)}, one column for each of the "
+                f"classes 0 and 1; it answered shape {answer.shape} for the classes {classes}. Mend its predict_proba."
+            )
+        probability = answer[:, classes.index(1)]
+        wrong = ~((probability >= 0) & (probability <= 1))
+        if wrong.any():
+            raise RequestError(
+                f"Member {self.name!r} must answer probabilities from 0 to 1; {wrong.sum()} of {n_rows} are not, for "
+                f"example {probability[wrong][0]}. Look for values it cannot handle, or calibrate it."
+            )
+        return probability
 
     def fit(self, y: np.ndarray, groups: np.ndarray | None) -> Any:
         """Return a clone of the estimator fitted on the rows that have the modality.

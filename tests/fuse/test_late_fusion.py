@@ -82,6 +82,39 @@ class KeepsGroups(SelectorMixin, BaseEstimator):
 # ---- what comes out
 
 
+class Answers(LogisticRegression):
+    """A logistic regression whose answers come in another shape."""
+
+    def __init__(self, kind="reversed"):
+        super().__init__()
+        self.kind = kind
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.inner_ = LogisticRegression().fit(X, y)
+        self.classes_ = self.classes_[::-1] if self.kind == "reversed" else self.classes_
+        return self
+
+    def predict_proba(self, X):
+        answer = self.inner_.predict_proba(X)
+        kinds = {"reversed": answer[:, ::-1], "flat": answer[:, 1], "nan": answer * np.nan, "large": answer + 1}
+        return kinds[self.kind]
+
+
+def test_a_members_classes_may_come_in_another_order(cohort):
+    table, y, _ = cohort
+    own = LogisticRegression().fit(table.filter(like="t1__"), y).predict_proba(table.filter(like="t1__"))
+    found = LateFusion([("t1", Answers())]).fit(table, y).predict_proba(table)
+    np.testing.assert_allclose(found, own)
+
+
+@pytest.mark.parametrize(("kind", "words"), [("flat", "shape"), ("nan", "example nan"), ("large", "from 0 to 1")])
+def test_answers_that_are_no_probabilities_name_the_member(cohort, kind, words):
+    table, y, _ = cohort
+    with pytest.raises(RequestError, match=f"Member 't1' must answer.*{words}"):
+        LateFusion([("t1", Answers(kind))]).fit(table, y).predict_proba(table)
+
+
 def test_mean_of_members_fitted_apart(cohort):
     table, y, _ = cohort
     apart = [
