@@ -212,10 +212,10 @@ def list_warnings(
     return sentences
 
 
-def list_failures(failures: pd.DataFrame) -> str:
-    """Return the first failures as lines for the terminal; one reassuring line if there are none."""
+def list_failures(failures: pd.DataFrame, *, with_images: bool = True) -> str:
+    """Return the first failures as lines for the terminal; one line if there are none, or no images were read."""
     if failures.empty:
-        return "Every image was usable."
+        return "Every image was usable." if with_images else "No images were read: the features came ready-made."
     shown = failures.head(MAX_SHOWN_FAILURES)
     lines = [f"  {row.sample_id} ({row.modality}) {row.code}: {row.message}" for row in shown.itertuples()]
     left_out = len(failures) - len(shown)

@@ -198,7 +198,9 @@ def main(
     if len(published):
         print(describe_published(published))
     failures = read_table(folder / "bundle", "failures")
-    _cli.say(list_failures(failures))
+    settings = read_description(folder / "bundle")["settings"]
+    with_images = settings["radiomics"] is not None or settings["crops"] is not None
+    _cli.say(list_failures(failures, with_images=with_images))
     print(f"Bundle: {folder / 'bundle'}\nReport: {folder / 'report.html'}")
     raise typer.Exit(_cli.INPUT if len(failures) else _cli.DONE)
 

@@ -194,6 +194,7 @@ def test_failures_are_lines_with_sample_and_modality():
     failures = pd.DataFrame({"sample_id": ["007"], "modality": ["t1"], "code": ["empty_roi"], "message": ["Empty."]})
     assert "007 (t1) empty_roi: Empty." in list_failures(failures)
     assert list_failures(failures.head(0)) == "Every image was usable."
+    assert "No images were read" in list_failures(failures.head(0), with_images=False)
     many = list_failures(pd.concat([failures] * 25)).splitlines()
     assert many[0].startswith("25 image(s)")
     assert many[-1] == "  and 5 more in the table of failures"
