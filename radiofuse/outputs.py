@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,6 +49,20 @@ def require_file(path: Path, option: str, inputs: Iterable[Path | None] = ()) ->
     there = next(one for one in path.absolute().parents if one.exists())
     if not there.is_dir():
         raise RequestError(f"{option} {path} cannot be written: {there} is no folder. Choose another place.")
+
+
+def require_own_tables(folder: Path, names: Iterable[str], record: str, key: str) -> None:
+    """Refuse to replace files of these names in a folder where no earlier record of ours stands beside them."""
+    try:
+        earlier = json.loads((folder / record).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        earlier = None
+    foreign = sorted(name for name in {*names, record} if (folder / name).exists())
+    if foreign and not (isinstance(earlier, dict) and key in earlier):
+        raise RequestError(
+            f"--out {folder} already holds {', '.join(foreign)}, which no earlier selection wrote. "
+            "Move it elsewhere, or name another folder."
+        )
 
 
 def _same(path: Path, other: Path) -> bool:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
 from radiofuse.extract.__main__ import app as extract
-from radiofuse.outputs import require_file
+from radiofuse.outputs import require_file, require_own_tables
 from radiofuse.predict import app as predict
 
 
@@ -40,3 +40,16 @@ def test_devices_are_written_through():
     with write_aside(Path("/dev/null")) as file:
         file.write(b"gone")
     assert Path("/dev/null").is_char_device()
+
+
+def test_tables_of_others_are_not_replaced(tmp_path):
+    names, own = ["predictions.csv", "report.html"], ("selection.json", "folds_planned")
+    require_own_tables(tmp_path / "new", names, *own)
+    (tmp_path / "predictions.csv").write_text("mine")
+    with pytest.raises(RequestError, match=r"holds predictions\.csv,"):
+        require_own_tables(tmp_path, names, *own)
+    (tmp_path / "selection.json").write_text("[]")
+    with pytest.raises(RequestError, match=r"selection\.json"):
+        require_own_tables(tmp_path, names, *own)
+    (tmp_path / "selection.json").write_text('{"folds_planned": 5}')
+    require_own_tables(tmp_path, names, *own)

@@ -10,6 +10,7 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
+from radiofuse.outputs import require_own_tables
 from radiofuse.survey.request import CORRECTIONS, SurveyRequest
 
 if TYPE_CHECKING:
@@ -103,7 +104,11 @@ def run_request(request: SurveyRequest) -> None:
     with _cli.quick_imports():
         from radiofuse.survey.printing import describe
         from radiofuse.survey.run import read_table, survey_table
+        from radiofuse.survey.tables import file_names
 
+    if request.out is not None:
+        _cli.require_folder(request.out)
+        require_own_tables(request.out, file_names(), "selection.json", "folds_planned")
     try:
         tables = survey_table(read_table(request), request)
     except KeyboardInterrupt:

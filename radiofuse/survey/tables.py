@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,11 @@ class SurveyTables:
                 _cli.write_aside(folder / f"{name}.csv", partial(value.to_csv, index=False, lineterminator="\n"))
         text = as_json(self.record)
         _cli.write_aside(folder / "selection.json", lambda file: file.write(text.encode()))
+
+
+def file_names() -> list[str]:
+    """Return the names of the files that a selection writes, but for its record."""
+    return [PAGE, *(f"{field.name}.csv" for field in fields(SurveyTables) if field.name != "record")]
 
 
 def survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:

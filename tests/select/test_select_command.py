@@ -294,6 +294,7 @@ def test_an_older_page_does_not_stand_beside_new_tables(table, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "report.html").write_text("old")
+    (out / "selection.json").write_text('{"folds_planned": 5}')  # of an earlier selection
     run(table, tmp_path, "--out", out, "--no-report")
     assert (out / "selection.csv").exists()
     assert not (out / "report.html").exists()
