@@ -124,6 +124,8 @@ def fusions(contents: Contents) -> str:
         text += f"; constraint fusions of the selected features: {', '.join(protocol['constrained'])}"
     if contents.arms:
         text += f"; all but these also on {listed(contents.arms)} features alone"
+    if "deep" in contents.arms:
+        text += " (deep: each network's own softmax probability per modality, no selection and no classifier)"
     return text
 
 

@@ -224,4 +224,5 @@ def test_the_summary_says_what_kinds_of_features_there_were(bundle, radiomics, c
 def test_the_protocol_names_constraint_fusions_and_other_features(page, deep_bundle):
     assert "constraint fusions of the selected features: constrained_method1, constrained_method2" in page.text
     assert "all but these also on deep and radiomics features alone" in page.text
+    assert "own softmax probability per modality, no selection and no classifier" in page.text
     assert json.loads((deep_bundle / "bundle.json").read_text())["protocol"]["constrained"] == list(CONSTRAINED)
