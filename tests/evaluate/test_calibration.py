@@ -65,7 +65,7 @@ def test_line_equals_val_prob(golden):
 
 
 def test_line_sees_overconfidence(make_predictions):
-    rows = make_predictions(n_patients=2000, n_repeats=2, models=("t1",))
+    rows = make_predictions(n_patients=4000, n_repeats=1, models=("t1",))
     odds = np.random.default_rng(0).normal(size=len(rows))
     rows["label"] = (np.random.default_rng(1).uniform(size=len(rows)) < 1 / (1 + np.exp(-odds))).astype(int)
     rows["probability"] = 1 / (1 + np.exp(-2 * odds))
