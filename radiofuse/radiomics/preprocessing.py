@@ -481,7 +481,12 @@ def _resegmented(prepared: Prepared, plan: Plan) -> Prepared:
 
 
 def _in_range(values: np.ndarray, steps: Preprocessing) -> np.ndarray:
-    """Return which values lie within the closed range; the bounds keep the image's type, as pyradiomics' do."""
+    """Return which values lie within the closed range.
+
+    The bounds keep the type of a floating image, as pyradiomics' do. Whole numbers are compared as float64: twice the
+    highest intensity of an 8-bit image would wrap around in its own type.
+    """
+    values = values.astype(float) if values.dtype.kind in "iu" else values
     bounds = steps.resegment_range
     if steps.resegment_mode == "relative":
         highest = values.max()

@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.radiomics import read_settings
+from radiofuse.radiomics.engine import Engine
 from radiofuse.radiomics.parameters import resolve
 from radiofuse.radiomics.preprocessing import normalized, prepare, prepare_each
 
@@ -354,3 +355,47 @@ def test_splines_on_an_axis_of_two_voxels_are_refused(shape):
     with pytest.raises(ImageError, match="axis of two voxels") as caught:
         prepare(image, roi, plan)
     assert caught.value.code == "image_too_small"
+
+
+WHOLE_NUMBERS = [np.uint8, np.int8, np.uint16, np.int16, np.int32, np.int64, np.float32]
+MEETS_INTEGERS = {
+    "shift": {"voxelArrayShift": 300},
+    "negative shift": {"voxelArrayShift": -1000},
+    "above the type": {"resegmentRange": [20, 40000]},
+    "below the type": {"resegmentRange": [-40000, 90.5]},
+    "twice the highest": {"resegmentRange": [0.5, 2], "resegmentMode": "relative"},
+    "twice the highest, a float": {"resegmentRange": [0.25, 2.0], "resegmentMode": "relative"},
+    "far above the highest": {"resegmentRange": [0.25, 900], "resegmentMode": "relative"},
+    "from below 0": {"resegmentRange": [-1, 0.5], "resegmentMode": "relative"},
+    "whole sigmas": {"resegmentRange": [-300, 1], "resegmentMode": "sigma"},
+    "outliers": {"normalize": True, "removeOutliers": 1, "normalizeScale": 100},
+    "padding": {"preCrop": True, "padDistance": 300},
+    "wide bins": {"binWidth": 100},
+    "many bins": {"binCount": 200},
+}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("setting", MEETS_INTEGERS.values(), ids=MEETS_INTEGERS)
+def test_the_same_voxels_of_any_type_have_the_same_features(setting):
+    exact = sitk.Clamp(volume(dtype=np.float64), sitk.sitkFloat64, 0, 127)
+    exact = sitk.Round(exact)
+    roi = ball(exact)
+    parts = {"featureClass": {"shape": [], "firstorder": [], "glcm": []}, "setting": {"binWidth": 5} | setting}
+    if "binCount" in setting:
+        del parts["setting"]["binWidth"]
+    engine = Engine(read_settings(parts))
+    expected = engine.compute(exact, roi)
+    for dtype in WHOLE_NUMBERS:
+        image = sitk.GetImageFromArray(sitk.GetArrayFromImage(exact).astype(dtype))
+        image.CopyInformation(exact)
+        found = engine.compute(image, roi)
+        assert found == pytest.approx(expected, rel=1e-6 if dtype is np.float32 else 0, abs=0), dtype
+
+
+@pytest.mark.parametrize(("dtype", "highest"), [(np.uint8, 200), (np.int16, 30000)])
+def test_bounds_of_the_highest_intensity_do_not_wrap_around(dtype, highest):
+    values = np.linspace(highest / 10, highest, 10).astype(dtype).reshape(1, 2, 5)
+    image = sitk.GetImageFromArray(values)
+    plan = plan_of(resegmentRange=[0.5, 2], resegmentMode="relative", minimumROIDimensions=1)
+    assert prepare(image, image > 0, plan).region.n_voxels == np.count_nonzero(values >= highest / 2) == 6
