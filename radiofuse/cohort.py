@@ -544,9 +544,9 @@ def _suggestion(name: str, known: list[str]) -> str | None:
 
 
 def _id_problems(cohort: pd.DataFrame) -> list[Problem]:
-    problems = _unsafe_ids(cohort, SAMPLE) + _twins(cohort, SAMPLE)
+    problems = _unsafe_ids(cohort, SAMPLE) + spelling_problems(cohort[SAMPLE], SAMPLE)
     if not cohort[PATIENT].equals(cohort[SAMPLE]):
-        problems += _unsafe_ids(cohort, PATIENT) + _twins(cohort, PATIENT)
+        problems += _unsafe_ids(cohort, PATIENT) + spelling_problems(cohort[PATIENT], PATIENT)
     counts = cohort[SAMPLE].value_counts(sort=False)
     repeated = [f"{_shown(sample)} ({rows} rows)" for sample, rows in counts[counts > 1].items()]
     advice = f"Number the samples and put the patient into {PATIENT}."
@@ -565,11 +565,17 @@ def _is_safe(text: str) -> bool:
     return bool(_SAFE_ID.fullmatch(text)) and len(text) <= LONGEST_ID and not _RESERVED_ID.fullmatch(text)
 
 
-def _twins(cohort: pd.DataFrame, column: str) -> list[Problem]:
-    """Find ids that differ only in case, outer spaces or Unicode form: one patient typed twice."""
+def spelling_problems(ids: Iterable[str], column: str) -> list[Problem]:
+    """Return a problem if ids differ only in case, spaces or Unicode form: one patient, or site, typed twice.
+
+    Examples
+    --------
+    >>> spelling_problems(["P1", "p1", "P2"], "patient_id")
+    ["Values of patient_id that differ in spelling only: 'P1' = 'p1'. Write each id in one way."]
+    """
     spellings = defaultdict(list)
-    for text in cohort[column].unique():
-        spellings[unicodedata.normalize("NFC", text.strip()).casefold()].append(text)
+    for text in pd.unique(pd.Series(ids, dtype="str").dropna()):
+        spellings[" ".join(unicodedata.normalize("NFKC", text).casefold().split())].append(text)
     twins = [" = ".join(map(repr, found)) for found in spellings.values() if len(found) > 1]
     return _problems(f"Values of {column} that differ in spelling only", twins, "Write each id in one way.")
 

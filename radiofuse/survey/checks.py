@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse import columns
-from radiofuse.cohort import PATIENT, SAMPLE, SITE
+from radiofuse.cohort import PATIENT, SAMPLE, SITE, spelling_problems
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.survey.feature_columns import feature_columns, note, row_counters
 from radiofuse.survey.files import did_you_mean
@@ -88,6 +88,7 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
         raise CohortError(raw.source, ["It has a header and no rows; write one row per sample."])
     _require_known(request, rows)
     samples, patients = _ids(rows, problems)
+    problems += _spelling_problems(rows, request)
     y, classes = _binary_label(rows[raw.label], raw.positive, problems, notes)
     covariates = _covariates(rows, request.covariates, samples, problems)
     features = _numeric(feature_columns(rows, raw.label, request, notes, problems), samples, problems)
@@ -153,6 +154,14 @@ def _ids(rows: pd.DataFrame, problems: list[str]) -> tuple[np.ndarray, np.ndarra
     if (counts > 1).any():
         problems.append(f"{count((counts > 1).sum(), 'sample id')} more than once: {some(ids[counts > 1])}.")
     return samples, patients
+
+
+def _spelling_problems(rows: pd.DataFrame, request: SurveyRequest) -> list[str]:
+    """Return what is written in two ways, under the names that the file gives its columns."""
+    named = {PATIENT: request.groups or PATIENT, SAMPLE: request.sample_id or SAMPLE}
+    named |= {SITE: request.site} if request.site is not None else {}
+    role_of = {name: role for role, name in named.items() if role in rows}  # one column in two roles is told once
+    return [sentence for name, role in role_of.items() for sentence in spelling_problems(rows[role], name)]
 
 
 def _binary_label(

@@ -283,3 +283,18 @@ def test_an_unknown_column_to_ignore_is_refused():
 
 def test_a_table_without_rows_is_refused():
     assert problems_of(plain_table()[:0]) == ["It has a header and no rows; write one row per sample."]
+
+
+@pytest.mark.parametrize("other", ["p001", "P001 ", "\uff30001"])
+@pytest.mark.parametrize("column", ["sample_id", "patient_id", "site"])
+def test_ids_that_differ_in_spelling_only_are_refused(column, other):
+    table = plain_table()
+    table[column] = ["P001", other, *(f"Q{number}" for number in range(10))]
+    (problem,) = problems_of(table, site="site" if column == "site" else None)
+    assert problem.startswith(f"Values of {column} that differ in spelling only: 'P001' = ")
+
+
+def test_the_spelling_of_a_renamed_column_is_told_under_its_own_name():
+    rows = pd.DataFrame({"who": ["A", "a"], "idh": [0, 1], "t1__a": [0.1, 0.2]}).rename(columns={"who": "sample_id"})
+    (problem,) = [one for one in problems_of(rows, sample_id="who") if "spelling" in one]
+    assert problem == "Values of who that differ in spelling only: 'A' = 'a'. Write each id in one way."
