@@ -36,6 +36,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.columns import CLINICAL, CROP, SEPARATOR, by_modality, is_modality, join, split
+from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
 
 logger = logging.getLogger(__name__)
@@ -138,6 +139,7 @@ def read_cohort(
     problems += _number_problems(text, cohort, wanted)
     problems += _label_problems(cohort, wanted.labels_in(text), n_folds)
     problems += _image_problems(cohort, must_exist=missing_files == "raise")
+    problems += _copies(cohort, wanted.labels_in(text))
     if problems:
         raise CohortError(f"Cohort table {path}", problems)
     _log_empty_features(cohort)
@@ -578,6 +580,14 @@ def spelling_problems(ids: Iterable[str], column: str) -> list[Problem]:
         spellings[" ".join(unicodedata.normalize("NFKC", text).casefold().split())].append(text)
     twins = [" = ".join(map(repr, found)) for found in spellings.values() if len(found) > 1]
     return _problems(f"Values of {column} that differ in spelling only", twins, "Write each id in one way.")
+
+
+def _copies(cohort: pd.DataFrame, labels: list[str]) -> list[Problem]:
+    """Find copies among the rows that can be learned from; two equal questions to a model do no harm."""
+    known = cohort[cohort[labels].notna().any(axis=1)].set_index(SAMPLE)
+    features = [name for names in by_modality(known).values() for name in names if split(name)[1] not in NOT_FEATURES]
+    numbers = known[[name for name in features if pd.api.types.is_float_dtype(known[name])]]
+    return [Problem(sentence.removesuffix(".")) for sentence in copy_problems(numbers, known[PATIENT])]
 
 
 def _number_problems(text: pd.DataFrame, cohort: pd.DataFrame, wanted: _Wanted) -> list[Problem]:

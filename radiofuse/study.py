@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from radiofuse import columns
 from radiofuse.bundle import check_target
 from radiofuse.cohort import read_cohort
+from radiofuse.copies import copy_problems
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.datasets.phantom import NOTICE_FILE
 from radiofuse.errors import CohortError, RequestError
@@ -364,6 +365,14 @@ def _refuse_shared_crops(crops: Crops, patients: pd.Series) -> None:
         raise CohortError("The cohort", problems)
 
 
+def _refuse_copies(table: pd.DataFrame, patients: pd.Series) -> None:
+    """Raise if two patients have the same features, however their images and files are called."""
+    features = [name for name in table if columns.split(name)[1] != columns.CROP]
+    problems = copy_problems(table[features], patients)
+    if problems:
+        raise CohortError("The cohort", problems)
+
+
 # From a cohort to rows
 
 
@@ -394,6 +403,7 @@ def _labeled_rows(
         present = present.join(pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1))
         _refuse_shared_crops(source.crops, patients)
     _require_presence(recipe, present.loc[used], labels, patients)
+    _refuse_copies(features.table.loc[used], patients)
     return Study(
         X=features.table.loc[used, sorted(features.table.columns)],
         y=labels.to_numpy(int),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from radiofuse import columns
 from radiofuse.cohort import PATIENT, SAMPLE, SITE, spelling_problems
+from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.survey.feature_columns import feature_columns, note, row_counters
 from radiofuse.survey.files import did_you_mean
@@ -118,7 +119,7 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
     if PATIENT in rows:
         problems += _patient_problems(table)
     if not problems:
-        problems += _class_problems(table, request.folds)
+        problems += _class_problems(table, request.folds) + copy_problems(table.features, table.patients)
     if problems:
         raise CohortError(raw.source, problems)
     return table

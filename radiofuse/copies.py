@@ -1,0 +1,112 @@
+"""Rows that are copies of each other under the names of different patients, found in the numbers themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+FEWEST = 20  # varying columns that both rows fill; fewer may agree by chance
+NEARLY_ALL = 0.9  # share of these columns that agree
+OF_SPREAD, OF_VALUE = 1e-5, 1e-6  # what rounding moves: a share of the column's spread, of the value
+SHARED = 0.1  # share of a column's pairs that agree, beyond which agreement says little
+CELLS = 4_000_000  # compared at once
+NAMED = 5  # pairs in a sentence
+
+
+def copied_rows(values: np.ndarray, patients: Sequence) -> np.ndarray:
+    """Return pairs of rows of different patients that agree to rounding in nearly all columns that both fill.
+
+    Each column is sorted and neighbors are compared; a pair that is neighbor in half as many columns as a copy
+    needs is compared in all. So no pair is looked at that no column suggests.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        NaN where absent; such columns are left out of the comparison of that row.
+    patients : sequence of length n_samples
+
+    Returns
+    -------
+    ndarray of shape (n_pairs, 2)
+        Positions, the smaller first; of k equal rows at least those that link them to each other.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(30, 40))
+    >>> rows[7] = rows[3].round(6)
+    >>> copied_rows(rows, np.arange(30)).tolist()
+    [[3, 7]]
+    """
+    values = np.where(np.isfinite(values), values, np.nan)
+    values = values[:, np.isfinite(values).any(axis=0)]
+    if values.shape[1] < FEWEST:
+        return np.empty((0, 2), int)
+    low, high = np.nanquantile(values, (0.25, 0.75), axis=0)  # quartiles, which no outlier moves
+    tolerance = OF_SPREAD * (high / 2 - low / 2)
+    suggested, telling = [], []
+    for number, column in enumerate(values.T):
+        pairs, share = _neighbors(column, tolerance[number])
+        if share <= SHARED:
+            telling.append(number)
+            suggested.append(pairs)
+    if len(telling) < FEWEST:
+        return np.empty((0, 2), int)
+    pairs = _often(np.concatenate(suggested), len(values))
+    names = pd.factorize(np.asarray(patients))[0]
+    pairs = pairs[names[pairs[:, 0]] != names[pairs[:, 1]]]
+    return pairs[_agree(values[:, telling], tolerance[telling], pairs)]
+
+
+def copy_problems(features: pd.DataFrame, patients: Sequence) -> list[str]:
+    """Return a sentence if rows of different patients are copies: what learns from one would be asked about the other.
+
+    Parameters
+    ----------
+    features : DataFrame
+        Numbers; index: what the sentence calls a row.
+    patients : sequence
+        Of each row.
+    """
+    pairs = copied_rows(features.to_numpy(float), patients)
+    if not len(pairs):
+        return []
+    named = ", ".join(f"{features.index[one]} = {features.index[other]}" for one, other in pairs[:NAMED])
+    more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
+    return [
+        f"Rows of different patients with the same numbers in nearly all columns: {named}{more}. If they are one "
+        "patient, give the copies one patient id; else keep one of each and drop the others."
+    ]
+
+
+def _neighbors(column: np.ndarray, tolerance: float) -> tuple[np.ndarray, float]:
+    """Return pairs of neighbors that agree in a column, and the share of all its pairs that do."""
+    order = np.argsort(column, kind="stable")[: np.isfinite(column).sum()]  # NaN comes last
+    if len(order) < 2:
+        return np.empty((0, 2), int), 1.0
+    ordered = column[order]
+    same = np.diff(ordered) <= tolerance + OF_VALUE * np.abs(ordered[1:])
+    sizes = np.bincount(np.concatenate([[0], np.cumsum(~same)])).astype(float)
+    share = (sizes * (sizes - 1)).sum() / (len(order) * (len(order) - 1.0))
+    return np.sort(np.column_stack([order[:-1][same], order[1:][same]]), axis=1), float(share)
+
+
+def _often(pairs: np.ndarray, n_rows: int) -> np.ndarray:
+    """Return the pairs that occur at least half as often as those of a copy would."""
+    keys, times = np.unique(pairs[:, 0] * n_rows + pairs[:, 1], return_counts=True)
+    keys = keys[times >= FEWEST * NEARLY_ALL / 2]
+    return np.column_stack(np.divmod(keys, n_rows))
+
+
+def _agree(values: np.ndarray, tolerance: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Say of each pair of rows whether they agree in nearly all columns that both fill."""
+    found = np.zeros(len(pairs), bool)
+    step = max(1, CELLS // values.shape[1])
+    for start in range(0, len(pairs), step):
+        one, other = (values[pairs[start : start + step, side]] for side in (0, 1))
+        both = np.isfinite(one) & np.isfinite(other)
+        near = np.abs(one - other) <= tolerance + OF_VALUE * np.maximum(np.abs(one), np.abs(other))
+        n_both = both.sum(axis=1)
+        found[start : start + step] = (n_both >= FEWEST) & ((near & both).sum(axis=1) >= NEARLY_ALL * n_both)
+    return found
