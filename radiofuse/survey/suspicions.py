@@ -15,6 +15,9 @@ from radiofuse.survey.wording import count, some
 NUMERICALLY_CONSTANT = 1e-12  # spread as a share of the largest value: rounding noise of a constant
 TWIN = 1e-9  # how far apart projections of the same standardized column may lie
 LEAKING_AUC = 0.99
+TIES_BY_CHANCE = 10  # pairs of equal values expected of whole numbers drawn at random; none: they were handed out
+FEWEST_NUMBERED = 20
+_ID_NAME = re.compile(r"(patient|subject|case|sample|study|scan|record|accession|participant)?_?(id|mrn|uid)_?\d*|case")
 _NO_LETTER = re.compile(r"[\W_]+")
 
 
@@ -102,6 +105,10 @@ def suspect_leaks(table: FeatureTable, modality: str, auc: np.ndarray) -> list[s
     X, present = table.modality(modality)
     separating = X.columns[np.maximum(auc, 1 - auc) > LEAKING_AUC]
     found = [f"{modality}: {sentence}" for sentence in _knowing(X.columns, separating, table.label)]
+    identifiers = identifier_columns(X)
+    if identifiers:
+        verb = "looks like an identifier" if len(identifiers) == 1 else "look like identifiers"
+        found.append(f"{modality}: {some(identifiers)} {verb}, whose order may know the label.")
     if table.sites is not None and len(np.unique(table.sites[present])) > 1:
         of_site = X.groupby(table.sites[present])
         spread = of_site.max() - of_site.min()
@@ -110,6 +117,36 @@ def suspect_leaks(table: FeatureTable, modality: str, auc: np.ndarray) -> list[s
             verb = "is" if len(fixed) == 1 else "are"
             found.append(f"{modality}: {some(fixed)} {verb} the same within each site and differs between them.")
     return [f"{sentence} If that is no image feature, leave it out with --ignore." for sentence in found]
+
+
+def identifier_columns(X: pd.DataFrame) -> list[str]:
+    """Return the columns that look like numbers handed out to patients, whatever they say of the label.
+
+    By name, or whole numbers of which no two are equal where chance would make some so: in steps of one size, or
+    as dense as the numbers of a register.
+
+    Examples
+    --------
+    >>> identifier_columns(pd.DataFrame({"PatientID": [7.0, 3.0], "volume": [1.0, 2.0]}))
+    ['PatientID']
+    """
+    return [name for name in X.columns if _named_as_id(name) or _handed_out(X[name].dropna().to_numpy())]
+
+
+def _named_as_id(name: str) -> bool:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", name).strip("_").lower()
+    return _ID_NAME.fullmatch(words) is not None
+
+
+def _handed_out(values: np.ndarray) -> bool:
+    """Say whether values are whole numbers without a tie, where as many drawn from their range would have ten."""
+    if len(values) < FEWEST_NUMBERED or (values != np.floor(values)).any() or np.abs(values).max() > 2**53:
+        return False
+    steps = np.diff(np.sort(values)).astype(np.int64)
+    if not steps.all():
+        return False
+    places = steps.sum() // np.gcd.reduce(steps) + 1
+    return bool(len(values) == places or len(values) * (len(values) - 1) / (2 * places) >= TIES_BY_CHANCE)
 
 
 def suspect_covariates(table: FeatureTable) -> list[str]:

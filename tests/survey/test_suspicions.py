@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 
 from radiofuse.survey.checks import FeatureTable
-from radiofuse.survey.suspicions import describe_table, suspect_covariates, suspect_leaks, twin_pairs
+from radiofuse.survey.suspicions import (
+    describe_table,
+    identifier_columns,
+    suspect_covariates,
+    suspect_leaks,
+    twin_pairs,
+)
 
 
 def table_of(features, sites=None, label="idh"):
@@ -94,3 +100,34 @@ def test_covariates_that_know_the_label_are_suspected(normal):
         f"Covariates: IDH_2 bears the name of the label. {advice}",
     ]
     assert suspect_covariates(table) == []
+
+
+def test_columns_that_look_like_identifiers_are_told_whatever_they_separate(normal):
+    rng = np.random.default_rng(1)
+    numbers = {
+        "register": 100200 + rng.permutation(70)[:40],
+        "tens": 10 * rng.permutation(40),
+        "MRN": rng.normal(size=40),
+        "Patient ID": rng.integers(10**9, size=40),
+        "caseId": rng.integers(3, size=40),
+    }
+    others = {
+        "voxels": rng.permutation(10**6)[:40],  # whole and distinct, as large counts are
+        "grey": rng.integers(60, size=40),
+        "ones": np.ones(40),
+        "tenths": rng.permutation(40) / 10,
+        "original_glcm_Idmn": rng.normal(size=40),
+        "original_glcm_Id": rng.normal(size=40),
+        "valid": rng.normal(size=40),
+    }
+    assert identifier_columns(pd.DataFrame({**others, **numbers})) == list(numbers)
+    features = normal.assign(t1__register=numbers["register"])
+    (sentence,) = suspect_leaks(table_of(features), "t1", np.full(5, 0.5))
+    assert sentence.startswith("t1: register looks like an identifier, whose order may know the label.")
+    assert "--ignore" in sentence
+
+
+def test_columns_too_short_or_empty_are_no_identifiers():
+    few = pd.DataFrame({"count": np.arange(19.0), "gaps": [np.nan] * 19})
+    assert identifier_columns(few) == []
+    assert identifier_columns(pd.DataFrame({"count": [*range(20), np.nan]})) == ["count"]
