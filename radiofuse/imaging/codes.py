@@ -27,6 +27,7 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "geometry_mismatch": "Image and mask do not lie on the same grid.",
     "empty_roi": "The mask is zero everywhere.",
     "label_not_found": "The mask has no voxel with the wanted label.",
+    "labels_implausible": "The mask holds values below 0, or too many to be labels, and no label was chosen.",
     "roi_is_whole_image": "The mask selects every voxel of the image.",
     "roi_too_small": "The region of interest has too few voxels, or is a single line of them.",
     "roi_fragmented": "The region of interest has no connected piece of a usable size.",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Label = Literal["any"] | int | Sequence[int]
 
 MIN_ROI_VOXELS = 8  # 2 x 2 x 2, the smallest solid; a few voxels fewer and texture is one pair or none
+MAX_LABELS = 20  # segmentations of tumors hold a few; more distinct values look like intensities
 FLAT_RANGE = 1e-6  # of the largest magnitude: about ten steps of float32, rounding and not tissue
 EVERY_NEIGHBOR = np.ones((3, 3, 3))  # texture counts all 26 neighbors, so pieces touch diagonally too
 
@@ -60,7 +61,7 @@ def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any") -> 
     ------
     ImageError
         ``wrong_dimensions``, ``not_scalar``, ``mask_not_integer``, ``geometry_mismatch``,
-        ``empty_roi``, ``label_not_found``, ``roi_is_whole_image``, ``roi_too_small``,
+        ``empty_roi``, ``label_not_found``, ``labels_implausible``, ``roi_is_whole_image``, ``roi_too_small``,
         ``roi_fragmented``, ``not_finite`` or ``degenerate_intensity``.
     RequestError
         If ``label`` is none of the three.
@@ -138,6 +139,8 @@ def _one_volume(image: sitk.Image, name: str) -> sitk.Image:
 def _labeled(values: np.ndarray, label: Label) -> np.ndarray:
     """Return where the mask holds the wanted labels, as booleans."""
     wanted = _wanted(label)
+    if wanted is None:
+        _check_united(values)
     region = values != 0 if wanted is None else np.isin(values, wanted)
     if region.any():
         return region
@@ -150,6 +153,20 @@ def _labeled(values: np.ndarray, label: Label) -> np.ndarray:
         f"The mask has no voxel with {named}; it holds the labels {present}. "
         f"Choose label {present[0]} (--label {present[0]}, mask_label = {present[0]} in the recipe, "
         f"label={present[0]} in Python), or correct the mask.",
+    )
+
+
+def _check_united(values: np.ndarray) -> None:
+    """Refuse to unite values that are no labels: below 0, or so many that they look like intensities."""
+    labels, n_voxels = np.unique(values[values != 0], return_counts=True)
+    if not labels.size or (labels[0] > 0 and len(labels) <= MAX_LABELS):
+        return
+    named = ", ".join(f"{value:g} ({n} voxels)" for value, n in zip(labels[:5], n_voxels[:5], strict=True))
+    rest = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+    raise ImageError(
+        "labels_implausible",
+        f"The mask holds {counted(len(labels), 'label')}: {named}{rest}; at most {MAX_LABELS}, all above 0, were "
+        "expected. Choose the tumor's label (--label), or check that image and mask are not exchanged.",
     )
 
 

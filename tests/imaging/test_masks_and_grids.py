@@ -54,6 +54,16 @@ class TestLabels:
         pair = check_pair(image, as_image((region > 0).astype(np.uint8) * 255))
         assert sitk.GetArrayViewFromImage(pair.roi).sum() == 120
 
+    def test_any_does_not_unite_what_is_no_label(self, image, region, refusal):
+        outside = region.astype(np.int16)
+        outside[0, 0, :3] = -1
+        assert "-1 (3 voxels), 1 (90 voxels)" in refusal(
+            "labels_implausible", lambda: check_pair(image, as_image(outside))
+        )
+        assert sitk.GetArrayViewFromImage(check_pair(image, as_image(outside), label=1).roi).sum() == 90
+        intensities = np.arange(region.size, dtype=np.int16).reshape(region.shape)
+        assert "more" in refusal("labels_implausible", lambda: check_pair(image, as_image(intensities)))
+
     @pytest.mark.parametrize("label", [0, [], "all", 1.0, True, [1, 0], [1, "4"], None])
     def test_what_is_no_label_is_a_wrong_request(self, image, region, label):
         with pytest.raises(RequestError, match="mask label"):
