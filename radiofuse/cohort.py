@@ -46,6 +46,7 @@ PARTICIPANT = "participant_id"  # BIDS
 FILES = ("image", "mask")
 NOT_FEATURES = (*FILES, "mask_label")
 MISSING = ("", "na", "nan", "n/a")
+BATCH_LABEL = 1  # what pyradiomics takes where a batch table names no label
 SEX = {"f": "0", "female": "0", "m": "1", "male": "1"}
 LONGEST_ID = 128
 LONGEST_SHOWN = 60
@@ -100,7 +101,8 @@ def read_cohort(
         ``sample_id``, ``patient_id``, ``site`` if given, labels (0.0, 1.0, NaN = unknown); per
         modality ``<m>__image`` and ``<m>__mask`` (absolute paths, "" = absent),
         ``<m>__mask_label`` if given (NaN = not said), ready features; clinical numbers; text
-        carried along.
+        carried along. ``attrs["mask_label"]`` of a pyradiomics batch table is 1: the label of rows
+        that name none, unless the extractor names one.
 
     Raises
     ------
@@ -128,7 +130,7 @@ def read_cohort(
     if missing_files not in ("raise", "keep"):
         raise RequestError(f'missing_files must be "raise" or "keep", not {missing_files!r}.')
     wanted = _Wanted.of(labels, modalities, ignore)
-    text, problems = _read_translated(path, wanted)
+    text, attributes, problems = _read_translated(path, wanted)
     if participants is not None:
         text, found = _join_participants(text, participants, wanted)
         problems += found
@@ -143,6 +145,7 @@ def read_cohort(
     if problems:
         raise CohortError(f"Cohort table {path}", problems)
     _log_empty_features(cohort)
+    cohort.attrs |= attributes
     return cohort
 
 
@@ -220,16 +223,17 @@ def _names(given: _Names) -> tuple[str, ...] | None:
 # ---------------------------------------------------------------- the file
 
 
-def _read_translated(path: str | os.PathLike, wanted: _Wanted) -> tuple[pd.DataFrame, list[Problem]]:
-    """Read a table as text; bring pyradiomics' and BIDS' headers into the grammar."""
+def _read_translated(path: str | os.PathLike, wanted: _Wanted) -> tuple[pd.DataFrame, dict[str, int], list[Problem]]:
+    """Read a table as text; bring pyradiomics' and BIDS' headers into the grammar, and say what they imply."""
     text, problems = _read_text(path, f"Cohort table {path}", wanted.ignore)
-    translated, found = text, []
+    translated, attributes, found = text, {}, []
     if {"Image", "Mask"} <= set(text.columns):
         translated, found = _from_batch(text)
+        attributes = {"mask_label": BATCH_LABEL}
     elif PARTICIPANT in text and SAMPLE not in text:
         translated = _clinical_names(text, wanted).rename(columns={PARTICIPANT: SAMPLE})
     translated, twice = _unique_columns(translated)
-    return translated, problems + found + twice
+    return translated, attributes, problems + found + twice
 
 
 def _read_text(path: str | os.PathLike, source: str, ignore: frozenset[str]) -> tuple[pd.DataFrame, list[Problem]]:

@@ -21,7 +21,14 @@ from radiofuse.copies import copy_problems
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.datasets.phantom import NOTICE_FILE
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images
+from radiofuse.extract import (
+    Features,
+    RadiomicsExtractor,
+    add_crops,
+    collect_features,
+    has_images,
+    label_of_masks,
+)
 from radiofuse.findings import list_failures
 from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
@@ -121,7 +128,7 @@ def prepare_study(recipe: Recipe, out: Path, *, store: str | Path, n_jobs: int, 
         )
     source = None
     if recipe.deep is not None:
-        label = extractor.label if extractor else _mask_label(recipe) or "any"
+        label = _label_used(recipe, cohort, extractor)
         options = {"label": label, "jobs": n_jobs, "progress": progress}
         features, source = _with_crops(recipe, cohort, features, store, **options)
     synthetic = (table.parent / NOTICE_FILE).is_file()
@@ -175,6 +182,13 @@ def make_extractor(recipe: Recipe) -> RadiomicsExtractor:
 def _mask_label(recipe: Recipe) -> Any:
     label = recipe.cohort.mask_label
     return list(label) if isinstance(label, tuple) else label
+
+
+def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtractor | None) -> Any:
+    """Return the label of masks whose row names none, for crops and for whoever applies the model."""
+    if extractor is not None:
+        return label_of_masks(cohort, extractor)
+    return _mask_label(recipe) or cohort.attrs.get("mask_label", "any")
 
 
 # What can be refused early
@@ -411,7 +425,7 @@ def _labeled_rows(
         modalities=modalities,
         flow=_flow(rows, known, imaged, features.failures),
         failures=features.failures,
-        settings=_describe_settings(recipe, extractor, features),
+        settings=_describe_settings(recipe, cohort, extractor, features),
         synthetic=synthetic,
         source=source,
     )
@@ -431,8 +445,10 @@ def _flow(rows: pd.DataFrame, known: pd.Series, imaged: pd.Series, failures: pd.
     )
 
 
-def _describe_settings(recipe: Recipe, extractor: RadiomicsExtractor | None, features: Features) -> dict[str, Any]:
-    label = extractor.label if extractor else recipe.deep and (_mask_label(recipe) or "any")
+def _describe_settings(
+    recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtractor | None, features: Features
+) -> dict[str, Any]:
+    label = _label_used(recipe, cohort, extractor) if extractor or recipe.deep else None
     crops = asdict(make_cropping(recipe)) if recipe.deep else None
     if extractor is None:
         return {"radiomics": None, "mask_label": label, "block": None, "crops": crops}

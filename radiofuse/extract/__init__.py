@@ -19,6 +19,7 @@ _HOME = {
     "extract_cohort": "cohort_run",
     "extract_perturbed": "perturbation",
     "has_images": "table",
+    "label_of_masks": "cohort_run",
     "map_cohort": "voxel_maps",
     "write_voxel_maps": "voxel_maps",
 }

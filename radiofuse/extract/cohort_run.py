@@ -114,7 +114,7 @@ def extract_cohort(
     StoreError
         If the store cannot be written.
     """
-    tasks = list_tasks(cohort, extractor.label)
+    tasks = list_tasks(cohort, label_of_masks(cohort, extractor))
     store.check_writable()
     block = extractor.block()
     store.register(block)
@@ -126,6 +126,12 @@ def extract_cohort(
     results = _results(extractor, todo, jobs, cluster)
     _compute(results, len(todo), keys, store.writer(block), on_done)
     return Extraction(block, keys, _failures(store, block, tasks, keys, digests), len(todo), len(present) - len(todo))
+
+
+def label_of_masks(cohort: pd.DataFrame, extractor: Extractor) -> object:
+    """Return the label of masks whose row names none: the extractor's, else the table's, else any."""
+    named = getattr(extractor, "label_is_named", True)
+    return extractor.label if named else cohort.attrs.get("mask_label", extractor.label)
 
 
 def list_tasks(cohort: pd.DataFrame, label: object) -> list[Task]:

@@ -50,6 +50,7 @@ class PerturbedExtractor:
         self.n_perturbations = n_perturbations
         self.seed = seed
         self.label = extractor.label
+        self.label_is_named = getattr(extractor, "label_is_named", True)
 
     def __reduce__(self):  # without the block, whose many names need not travel
         return partial(type(self), seed=self.seed), (self.extractor, self.n_perturbations)

@@ -29,7 +29,8 @@ class RadiomicsExtractor:
         Preset (``default``: 107 features, ``shi2023``: 873), pyradiomics parameter file, or mapping.
     label : "any", int or list of int, optional
         Which mask values are the region: every non-zero one, one value, or the union of several.
-        Left out, the parameter file's own ``label`` holds, else ``"any"``.
+        Left out, the parameter file's own ``label`` holds, else that of the cohort table (1 for
+        pyradiomics' batch tables), else ``"any"``.
     backend : str, default="radiofuse"
         The engine: a key of ``radiofuse.radiomics.BACKENDS`` or ``package.module:Class``.
 
@@ -48,14 +49,16 @@ class RadiomicsExtractor:
         backend: str = "radiofuse",
     ):
         self.settings = read_settings(settings)
-        named = self.settings.label if self.settings.label is not None else "any"
-        self.label = named if label is None else label
+        named = self.settings.label if label is None else label
+        self.label_is_named = named is not None
+        self.label = "any" if named is None else named
         self.backend = backend
         self._engine = make_backend(backend, self.settings)
         self._names = tuple(self._engine.feature_names())
 
     def __reduce__(self):  # rebuilt in each worker process: engines need not be picklable
-        return partial(type(self), label=self.label, backend=self.backend), (self.settings,)
+        label = self.label if self.label_is_named else None
+        return partial(type(self), label=label, backend=self.backend), (self.settings,)
 
     def feature_names(self) -> list[str]:
         """Return the feature names, in the order of the vector."""

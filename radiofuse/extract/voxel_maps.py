@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Progress, Task, list_tasks
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Progress, Task, label_of_masks, list_tasks
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import read_pair
 from radiofuse.imaging.write_like import write_like
@@ -115,7 +115,7 @@ def map_cohort(
     failures : DataFrame
         Columns sample_id, modality, code, message: every image without maps.
     """
-    tasks, n_files, failures = list_tasks(cohort, extractor.label), 0, []
+    tasks, n_files, failures = list_tasks(cohort, label_of_masks(cohort, extractor)), 0, []
     shared = (extractor.settings, Path(out))
     for done, (task, outcome) in enumerate(run_in_children(_map_task, shared, tasks, jobs=jobs), start=1):
         outcome = _DIED if outcome is WORKER_DIED else outcome

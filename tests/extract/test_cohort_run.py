@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from threadpoolctl import threadpool_info
 
 from radiofuse.cohort import read_cohort
 from radiofuse.errors import ImageError, StoreError
-from radiofuse.extract import RadiomicsExtractor, extract_cohort
-from radiofuse.extract.cohort_run import Task, extract_task
+from radiofuse.extract import PerturbedExtractor, RadiomicsExtractor, extract_cohort, label_of_masks
+from radiofuse.extract.cohort_run import Task, extract_task, list_tasks
 from radiofuse.store import Block, FeatureStore
 
 SIZE = (14, 14, 14)
 QUICK = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean", "Energy"], "glcm": ["Contrast"]}}
+
+SHAPE = {"imageType": {"Original": {}}, "featureClass": {"shape": ["VoxelVolume"]}}
 
 
 def volume(seed: int = 0) -> np.ndarray:
@@ -243,3 +246,29 @@ def test_a_feature_that_is_not_finite_is_refused_by_name(extractor, monkeypatch)
     monkeypatch.setattr(extractor._engine, "compute", lambda *_: features)
     with pytest.raises(ImageError, match="1 of 3 features came out NaN or infinite, the first is original_glcm"):
         extractor.extract(image, mask)
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "volume_vox"),
+    [
+        ({}, {}, 90),  # as pyradiomics: label 1
+        ({"Label": ""}, {}, 90),
+        ({"Label": "2"}, {"label": "any"}, 60),  # the row's own label comes first
+        ({}, {"label": "any"}, 150),
+        ({}, {"label": 2}, 60),
+        ({}, {"settings": {**SHAPE, "setting": {"label": 2}}}, 60),
+    ],
+)
+def test_a_batch_table_that_names_no_label_takes_1_unless_the_user_names_one(tmp_path, cells, options, volume_vox):
+    mask = np.zeros(SIZE, np.uint8)
+    mask[3:8, 3:6, 3:9], mask[3:8, 3:6, 9:13] = 1, 2
+    write(tmp_path / "image.nii.gz", volume())
+    write(tmp_path / "mask.nii.gz", mask)
+    for extra in ({}, {"Modality": "T1"}):
+        row = {"ID": "a", "Image": "image.nii.gz", "Mask": "mask.nii.gz", **cells, **extra}
+        pd.DataFrame([row]).to_csv(tmp_path / "batch.csv", index=False)
+        cohort = read_cohort(tmp_path / "batch.csv")
+        extractor = pickle.loads(pickle.dumps(RadiomicsExtractor(**{"settings": SHAPE, **options})))
+        for chosen in (extractor, PerturbedExtractor(extractor, 2)):
+            (task,) = list_tasks(cohort, label_of_masks(cohort, chosen))
+            assert extract_task(extractor, task).values.tolist() == [volume_vox]
