@@ -56,5 +56,9 @@ class StoreConflictError(StoreError):
     """The same key came with different values: an extractor is not deterministic."""
 
 
+class WorkerError(RadiofuseError):
+    """A child process was killed twice at the same piece of work."""
+
+
 class BundleError(RadiofuseError):
     """A model bundle is damaged, incomplete or does not fit the data."""

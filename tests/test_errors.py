@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from joblib import Parallel, delayed
 
-from radiofuse.errors import BundleError, CohortError, ImageError, RequestError, StoreError
+from radiofuse.errors import BundleError, CohortError, ImageError, RequestError, StoreError, WorkerError
 
 ERRORS = [
     CohortError("The table", ["one thing", "another"]),
     ImageError("empty_roi", "Nothing is there."),
-    *(kind("A sentence.") for kind in (RequestError, StoreError, BundleError)),
+    *(kind("A sentence.") for kind in (RequestError, StoreError, WorkerError, BundleError)),
 ]
 
 

@@ -23,7 +23,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
 LAYERS = (
-    {"errors", "columns", "plugins", "lazy", "routing", "aside", "outputs", "inner_folds", "copies", "multiplicity"},
+    {"errors", "columns", "plugins", "lazy", "routing", "aside", "outputs", "inner_folds", "copies", "multiplicity"}
+    | {"jobs", "kept"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike
 
 from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec
 from radiofuse.errors import CohortError
 from radiofuse.imaging import Crops
 from radiofuse.inner_folds import inner_folds
+from radiofuse.jobs import finish_calls
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,9 @@ def train_encoders(
     on_done : callable, optional
         Called with (done, total) whenever one is there.
     """
-    tasks = (delayed(_train_one)(cache, spec, crops, one, seed) for one in sets)
-    for done, _ in enumerate(Parallel(n_jobs, return_as="generator_unordered")(tasks), start=1):
+    calls = [delayed(_train_one)(cache, spec, crops, one, seed) for one in sets]
+    names = [f"the encoder of {len(one.rows)} rows" for one in sets]
+    for done, _ in enumerate(finish_calls(calls, names, n_jobs=n_jobs), start=1):
         if on_done:
             on_done(done, len(sets))
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length
@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
+from radiofuse.jobs import finish_calls
 from radiofuse.routing import refuse_misaligned, routed_groups
 
 _NUMBER = re.compile(r"\d+")
@@ -167,9 +168,9 @@ def run_folds(
     for split in splits:
         refuse_straddlers(split, rows["patient_id"].to_numpy())
     jobs = [(place, name) for place in range(len(splits)) for name in models]
-    calls = (delayed(_run_job)(job, models[job[1]], X, rows, splits[job[0]], inspect) for job in jobs)
-    # unordered: a slow job does not hold back the news of those done after it
-    finished = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
+    calls = [delayed(_run_job)(job, models[job[1]], X, rows, splits[job[0]], inspect) for job in jobs]
+    names = [f"model {name} in repeat {splits[place].repeat}, fold {splits[place].fold}" for place, name in jobs]
+    finished = (outcome for _, outcome in finish_calls(calls, names, n_jobs=n_jobs))
     outcomes = _collect(finished, len(jobs), on_done)
     return [_fold_result(split, place, models, outcomes) for place, split in enumerate(splits)]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
@@ -21,6 +21,7 @@ from radiofuse.evaluate.intervals import draw_seed, resampled_scores
 from radiofuse.evaluate.metrics import METRICS
 from radiofuse.evaluate.predictions import repeats_of, rows_of_model
 from radiofuse.evaluate.splits import one_label_each, permuted
+from radiofuse.jobs import results_in_order
 
 CELLS = 4_000_000  # labels permuted at once
 NEARLY_EQUAL = 1e-12  # scores of two permutations that differ by rounding alone are ties
@@ -115,13 +116,14 @@ def permutation_test(
     random = check_random_state(random_state)
     seeds = random.randint(np.iinfo(np.int32).max, size=(1 + n_permutations, 2))
     labels = [y, *(permuted(y, groups, random_state=int(seed)) for seed in seeds[1:, 1])]
-    calls = (
+    calls = [
         delayed(_cross_validated_score)(
             model, X, label, groups, (metric, answer, threshold), (cv, n_repeats, int(seed))
         )
         for label, seed in zip(labels, seeds[:, 0], strict=True)
-    )
-    value, *by_chance = Parallel(n_jobs=n_jobs)(calls)
+    ]
+    names = [f"permutation {number}" for number in range(len(calls))]  # 0: labels as they are
+    value, *by_chance = results_in_order(calls, names, n_jobs=n_jobs)
     sign = -1 if metric == "brier" else 1
     return _test(value, np.array(by_chance), sign * np.array(by_chance) >= sign * value - NEARLY_EQUAL)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import delayed
 from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
@@ -19,6 +19,7 @@ from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.inner_folds import inner_folds
+from radiofuse.jobs import results_in_order
 from radiofuse.plugins import lookup
 from radiofuse.routing import refuse_misaligned
 
@@ -138,7 +139,8 @@ class LateFusion(MemberFusion):
         self.combiners_ = _build_combiners(self.combine, taken=self.columns_)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
-        fitted = Parallel(self.n_jobs)(delayed(in_one_thread)(member.fit, target, groups) for member in members)
+        calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
+        fitted = results_in_order(calls, [f"member {name}" for name in self.columns_], n_jobs=self.n_jobs)
         self.members_ = dict(zip(self.columns_, fitted, strict=True))
         self._fit_combiners(members, target, groups)
         self.weights_ = _weights_table(self.combiners_, list(self.columns_))
@@ -164,9 +166,8 @@ class LateFusion(MemberFusion):
     def _out_of_fold(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
         folds = inner_folds(self.cv, y, groups, self.random_state)
         tasks = [(member, train, test) for member in members for train, test in folds]
-        parts = Parallel(self.n_jobs)(
-            delayed(in_one_thread)(member.out_of_fold, train, test, y, groups) for member, train, test in tasks
-        )
+        calls = [delayed(in_one_thread)(member.out_of_fold, train, test, y, groups) for member, train, test in tasks]
+        parts = results_in_order(calls, [f"an inner fold of {member.name}" for member, *_ in tasks], n_jobs=self.n_jobs)
         names = [member.name for member in members]
         table = pd.DataFrame(np.nan, index=members[0].block.index, columns=names)
         for (member, _, test), part in zip(tasks, parts, strict=True):

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import CohortError
 from radiofuse.evaluate import Split, patient_splits
 from radiofuse.harmonize import ComBat
+from radiofuse.jobs import finish_calls
 from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
 from radiofuse.survey.chain import cv_curve, make_chain, number_per_feature, places_of, strength_of
@@ -27,6 +28,7 @@ AS_OPTIONS = {
     "unseen='reference'": "--unseen-site reference",
     ", or pass mean_only=True": "",
 }
+Final = tuple[SelectorChain, LogisticModel, Counter[str]]
 CHUNKS_PER_JOB = 4  # so that a slow chunk does not hold up the end
 
 
@@ -146,30 +148,33 @@ def survey_selection(
     chain = make_chain(request)
     splits = _deal(table, request)
     blocks = [_block(table, name, splits) for name in table.modalities]
-    with Parallel(n_jobs=request.jobs, return_as="generator") as run:
-        total, done = sum(1 + len(block.splits) for block in blocks), 0
-        finals = []
-        whole = [_harmonized(block, np.arange(len(block.y)), request) for block in blocks]
-        for final in run(delayed(_fit_final)(chain, block, request.seed) for block in whole):
-            finals.append(final)
-            done += 1
-            on_done(done, total)
-        tasks = list(_tasks(blocks, request))
-        outcomes: list[list[FoldOutcome]] = [[] for _ in blocks]
-        try:
-            jobs = (
-                delayed(_fit_chunk)(chain, blocks[place], whole[place], chunk, finals[place][0].get_support(), request)
-                for place, chunk in tasks
-            )
-            for (place, _), found in zip(tasks, run(jobs), strict=True):
-                outcomes[place] += found
-                done += len(found)
-                on_done(done, total)
-        except KeyboardInterrupt:
-            pass  # what is finished is the answer; `ModalitySurvey.complete` says that it is not all
-    return [
-        ModalitySurvey(block, *final, tuple(found)) for block, final, found in zip(whole, finals, outcomes, strict=True)
+    whole = [_harmonized(block, np.arange(len(block.y)), request) for block in blocks]
+    total, done = sum(1 + len(block.splits) for block in blocks), 0
+    finals: dict[int, Final] = {}
+    calls = [delayed(_fit_final)(chain, block, request.seed) for block in whole]
+    names = [f"the selection of {block.modality} on all samples" for block in whole]
+    for place, final in finish_calls(calls, names, n_jobs=request.jobs):
+        finals[place] = final
+        done += 1
+        on_done(done, total)
+    tasks = list(_tasks(blocks, request))
+    calls = [
+        delayed(_fit_chunk)(chain, blocks[place], whole[place], chunk, finals[place][0].get_support(), request)
+        for place, chunk in tasks
     ]
+    names = [_task_name(blocks[place], chunk) for place, chunk in tasks]
+    chunks: dict[int, list[FoldOutcome]] = {}
+    try:
+        for number, found in finish_calls(calls, names, n_jobs=request.jobs):
+            chunks[number] = found
+            done += len(found)
+            on_done(done, total)
+    except KeyboardInterrupt:
+        pass  # what is finished is the answer; `ModalitySurvey.complete` says that it is not all
+    outcomes: list[list[FoldOutcome]] = [[] for _ in blocks]
+    for number in sorted(chunks):
+        outcomes[tasks[number][0]] += chunks[number]
+    return [ModalitySurvey(block, *finals[place], tuple(outcomes[place])) for place, block in enumerate(whole)]
 
 
 def _deal(table: FeatureTable, request: SurveyRequest) -> list[Split]:
@@ -230,11 +235,17 @@ def _tasks(blocks: Sequence[Block], request: SurveyRequest) -> Iterator[tuple[in
             yield place, block.splits[start : start + size]
 
 
+def _task_name(block: Block, splits: Sequence[Split]) -> str:
+    first, last = splits[0], splits[-1]
+    end = "" if first is last else f" to repeat {last.repeat}, fold {last.fold}"
+    return f"the selection of {block.modality} in repeat {first.repeat}, fold {first.fold}{end}"
+
+
 def _state(seed: int, position: Sequence[int]) -> int:
     return int(np.random.SeedSequence([seed, *position]).generate_state(1)[0])
 
 
-def _fit_final(chain: SelectorChain, block: Block, seed: int) -> tuple[SelectorChain, LogisticModel, Counter[str]]:
+def _fit_final(chain: SelectorChain, block: Block, seed: int) -> Final:
     everything = [np.arange(len(block.y))]
     states = [_state(seed, [0])]
     # one thread: a matrix product split among threads may differ in the last bit

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +22,7 @@ from survey_cases import checked, request_for, two_modalities
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate import auc, permuted
 from radiofuse.harmonize import ComBat
+from radiofuse.survey import nested
 from radiofuse.survey.chain import make_chain
 from radiofuse.survey.files import rename_ids
 from radiofuse.survey.fold_tables import predictions_table
@@ -235,3 +241,20 @@ def test_gaps_in_site_or_covariate_are_named_before_sites_are_evened_out():
     rows.loc[2, "age"], rows.loc[5:6, "scanner"] = np.nan, None
     with pytest.raises(CohortError, match="(?s)2 samples without scanner.*1 sample without age, which evening out"):
         checked(rename_ids(rows, request, "table.csv"), request)
+
+
+def killing_once(marker: Path, fit: Callable, *arguments):
+    """Kill the process of the first fold that comes here, once."""
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return fit(*arguments)
+
+
+def test_a_killed_process_costs_no_fold_and_moves_no_number(surveyed, tmp_path, monkeypatch):
+    table, request, whole = surveyed
+    deadly = partial(killing_once, tmp_path / "killed", nested._fit_chunk)
+    monkeypatch.setattr(nested, "_fit_chunk", deadly)
+    again = survey_selection(table, replace(request, jobs=2))
+    assert (tmp_path / "killed").exists()
+    pd.testing.assert_frame_equal(predictions_table(again), predictions_table(whole))

@@ -1,0 +1,92 @@
+"""Calls in child processes, where a killed child costs its own call, and that only if it is killed again."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from sklearn.utils.parallel import Parallel, delayed  # joblib's, and scikit-learn's configuration goes along
+
+from radiofuse.errors import WorkerError
+
+logger = logging.getLogger(__name__)
+
+Call = tuple[Callable, tuple, dict[str, Any]]  # what `joblib.delayed` makes
+
+
+def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | None) -> Iterator[tuple[int, Any]]:
+    """Yield position and result of every call as it finishes, in any order.
+
+    A killed child breaks the whole pool, and nobody can tell which of the calls in flight did it. They are
+    repeated once the others are done, each alone in a fresh child.
+
+    Parameters
+    ----------
+    calls : sequence of tuple
+        From ``joblib.delayed``.
+    names : sequence of str
+        What each call does, for the message: "model t1 in repeat 0, fold 3".
+    n_jobs : int or None
+        Processes, as in joblib.
+
+    Raises
+    ------
+    WorkerError
+        If the child of one call was killed twice; all other calls have been yielded by then.
+
+    Examples
+    --------
+    >>> from joblib import delayed
+    >>> sorted(finish_calls([delayed(pow)(2, n) for n in range(3)], ["a", "b", "c"], n_jobs=1))
+    [(0, 1), (1, 2), (2, 4)]
+    """
+    waiting, suspects = deque(range(len(calls))), []
+    while waiting:
+        in_flight: list[int] = []
+        try:
+            yield from _finish(calls, waiting, in_flight, n_jobs)
+        except TerminatedWorkerError:
+            logger.warning("A process was killed; what was in flight in %s processes is repeated.", n_jobs)
+            suspects += in_flight
+    killed = []
+    for position in suspects:
+        try:
+            yield from _finish(calls, deque([position]), [], 2)  # one process would be this one
+        except TerminatedWorkerError:
+            killed.append(names[position])
+    if killed:
+        more = f" and of {len(killed) - 1} others" if len(killed) > 1 else ""
+        raise WorkerError(
+            f"The process of {killed[0]}{more} was killed twice, the second time while it ran alone; most often "
+            "memory ran out. Free memory or take a smaller problem, then run it again."
+        )
+
+
+def results_in_order(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | None) -> list[Any]:
+    """Return the results of all calls, in their order; see `finish_calls`."""
+    results = dict(finish_calls(calls, names, n_jobs=n_jobs))
+    return [results[position] for position in range(len(calls))]
+
+
+def _finish(
+    calls: Sequence[Call], waiting: deque[int], in_flight: list[int], n_jobs: int | None
+) -> Iterator[tuple[int, Any]]:
+    """Keep few calls in flight, so that a broken pool puts few under suspicion."""
+
+    def numbered() -> Iterator[Call]:
+        while waiting:
+            in_flight.append(waiting.popleft())
+            yield delayed(_numbered)(in_flight[-1], calls[in_flight[-1]])
+
+    options = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": "n_jobs"}
+    for position, result in Parallel(n_jobs, **options)(numbered()):
+        in_flight.remove(position)
+        yield position, result
+
+
+def _numbered(position: int, call: Call) -> tuple[int, Any]:
+    function, arguments, options = call
+    return position, function(*arguments, **options)

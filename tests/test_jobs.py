@@ -1,0 +1,50 @@
+"""Child processes that are killed: nobody else's work is lost, and the call that kills is named."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from joblib import delayed
+
+from radiofuse.errors import WorkerError
+from radiofuse.jobs import finish_calls, results_in_order
+
+
+def square_or_die(number: int, deadly: int, marker: Path | None = None) -> int:
+    """Die at one number; where there is a marker, only the first time."""
+    if number == deadly and not (marker and marker.exists()):
+        if marker:
+            marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number**2
+
+
+def calls_that_die_at(deadly: int, marker: Path | None = None) -> tuple[list, list[str]]:
+    return [delayed(square_or_die)(n, deadly, marker) for n in range(12)], [f"number {n}" for n in range(12)]
+
+
+def test_a_child_killed_once_costs_nothing(tmp_path):
+    calls, names = calls_that_die_at(3, tmp_path / "died")
+    assert results_in_order(calls, names, n_jobs=2) == [n**2 for n in range(12)]
+    assert (tmp_path / "died").exists()
+
+
+def test_a_call_that_kills_its_child_twice_is_named_after_all_others_are_done():
+    finished = {}
+    calls, names = calls_that_die_at(7)
+    with pytest.raises(WorkerError, match="process of number 7 was killed twice, the second time while it ran alone"):
+        for position, result in finish_calls(calls, names, n_jobs=2):
+            finished[position] = result
+    assert finished == {n: n**2 for n in range(12) if n != 7}
+
+
+def test_an_error_of_a_call_is_its_own():
+    with pytest.raises(ZeroDivisionError):
+        results_in_order([delayed(divmod)(1, n) for n in (1, 0)], ["a", "b"], n_jobs=2)
+
+
+def test_no_calls_start_no_process():
+    assert results_in_order([], [], n_jobs=2) == []
