@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -22,6 +22,9 @@ from radiofuse.errors import RadiofuseError, RequestError
 DONE, FAULT, REQUEST, INPUT, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 Progress = Callable[[int, int], None]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that another program, or you, wrote; never an input.")
+]
 
 QUIET_S = 2.0  # shorter work shows no progress
 LINE_EVERY_S = 30.0  # how often a line is printed where there is no terminal
@@ -85,14 +88,6 @@ def warnings_as_sentences() -> Iterator[None]:
         yield
 
 
-def require_folder(path: Path) -> None:
-    """Refuse a folder for output that cannot be made or written, before work is done in vain."""
-    there = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        reason = "permission denied" if there.is_dir() else f"{there} is no folder"
-        raise RequestError(f"{path} cannot be written: {reason}. Choose another place.")
-
-
 @contextmanager
 def quick_imports() -> Iterator[None]:
     """Look for no garbage while libraries are imported, nor among what they made: a seventh of the time it takes."""
@@ -110,6 +105,8 @@ def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with aside.write_aside(path) as file:
             write(file)
+    except BrokenPipeError:  # of `--out - | head`, which has read enough
+        raise
     except OSError as error:
         reason = f"{path.parent} is no folder" if isinstance(error, FileExistsError) else error.strerror
         raise RequestError(f"{path} cannot be written: {reason}. Choose another place.") from error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from radiofuse.outputs import is_stream
+from radiofuse.outputs import is_stdout, is_stream
 
 
 @contextmanager
@@ -17,11 +18,16 @@ def write_aside(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that takes the name ``path`` once the block ends without an exception.
 
     The temporary file lies in the same folder, ``.<uuid>.tmp``; bytes and folder are synced, so the
-    file survives a loss of power too. Devices and pipes are written through.
+    file survives a loss of power too. Devices and pipes are written through; ``-`` is the standard output.
     On any exception the temporary file is removed.
     """
+    if is_stdout(path):
+        sys.stdout.flush()  # what was printed before comes before
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
     if is_stream(path):  # a rename would put a file in the place of the device
-        with path.open("wb") as file:
+        with path.open("ab") as file:
             yield file
         return
     aside = path.with_name(f".{uuid4().hex}.tmp")

@@ -149,6 +149,12 @@ def read_cohort(
     return cohort
 
 
+def named_files(cohort: pd.DataFrame) -> list[Path]:
+    """Return every image and mask that a cohort table names, as `read_cohort` returns it."""
+    files = [column for column in cohort if (split(column) or ("", ""))[1] in FILES]
+    return [Path(cell) for column in files for cell in cohort[column] if cell]
+
+
 class Problem(str):
     """One sentence about the table; ``items`` keeps every cell it is about."""
 

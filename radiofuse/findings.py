@@ -212,13 +212,13 @@ def list_warnings(
     return sentences
 
 
-def list_failures(failures: pd.DataFrame, *, with_images: bool = True) -> str:
+def list_failures(failures: pd.DataFrame, *, with_images: bool = True, shown: int = MAX_SHOWN_FAILURES) -> str:
     """Return the first failures as lines for the terminal; one line if there are none, or no images were read."""
     if failures.empty:
         return "Every image was usable." if with_images else "No images were read: the features came ready-made."
-    shown = failures.head(MAX_SHOWN_FAILURES)
-    lines = [f"  {row.sample_id} ({row.modality}) {row.code}: {row.message}" for row in shown.itertuples()]
-    left_out = len(failures) - len(shown)
+    rows = failures.head(shown)
+    lines = [f"  {row.sample_id} ({row.modality}) {row.code}: {row.message}" for row in rows.itertuples()]
+    left_out = len(failures) - len(rows)
     more = [f"  and {left_out} more in the table of failures"] if left_out else []
     return "\n".join([f"{len(failures)} image(s) could not be used and count as absent:", *lines, *more])
 

@@ -10,7 +10,7 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import BundleError
-from radiofuse.outputs import require_file
+from radiofuse.outputs import is_failures, is_stream, refuse_inputs, require_file, require_folder, starts_with
 
 app = _cli.command_app(__doc__)
 log = logging.getLogger(__name__)
@@ -59,10 +59,17 @@ def predict_cohort(
         If the table lacks columns the model was trained on.
     """
     from radiofuse.cohort import read_cohort
+
+    table = _modalities_of_model(read_cohort(cohort, missing_files="keep"), bundle)
+    return _predict_rows(bundle, table, store=store, n_jobs=n_jobs, progress=progress)
+
+
+def _predict_rows(
+    bundle: Any, table: Any, *, store: str | Path, n_jobs: int, progress: Any = _cli.silent
+) -> tuple[Any, Any]:
     from radiofuse.extract import collect_features, has_images
     from radiofuse.store import FeatureStore
 
-    table = _modalities_of_model(read_cohort(cohort, missing_files="keep"), bundle)
     extractor = _extractor(bundle) if has_images(table) else None
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         features = collect_features(
@@ -237,24 +244,30 @@ def _describe_trained(predictions: Any) -> str:
 def main(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
     cohort: Annotated[Path, typer.Argument(help="The table of new patients.")],
-    out: Annotated[Path, typer.Option(help="Where the probabilities go, a CSV file.")],
+    out: Annotated[Path, typer.Option(help="Where the probabilities go, a CSV file; - is the screen.")],
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    overwrite: _cli.Overwrite = False,
 ) -> None:
     """Apply a bundle to new patients: images in, probabilities out."""
     from radiofuse.bundle import TRUST, load_bundle
+    from radiofuse.cohort import named_files, read_cohort
+    from radiofuse.extract import has_images
     from radiofuse.findings import list_failures
 
-    require_file(out, "--out", [cohort])
+    _require_outputs(out, cohort, store, overwrite=overwrite)
     _cli.say(TRUST)
     with _cli.warnings_as_sentences():
-        predictions, failures = predict_cohort(
-            load_bundle(bundle), cohort, store=store, n_jobs=jobs, progress=_cli.progress
-        )
+        loaded = load_bundle(bundle)
+        rows = read_cohort(cohort, missing_files="keep")
+        _refuse_images(out, named_files(rows))
+        rows = _modalities_of_model(rows, loaded)
+        predictions, failures = _predict_rows(loaded, rows, store=store, n_jobs=jobs, progress=_cli.progress)
     _cli.write_aside(out, lambda file: predictions.to_csv(file, index=False))
-    _cli.say(list_failures(failures))
-    if len(failures):
-        table = out.with_name(f"{out.stem}_failures.csv")
+    table = _table_of_failures(out)
+    told = {} if table else {"shown": len(failures)}
+    _cli.say(list_failures(failures, with_images=has_images(rows), **told))
+    if len(failures) and table:
         _cli.write_aside(table, lambda file: failures.to_csv(file, index=False))
         _cli.say(f"Table of failures: {table}")
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
@@ -262,8 +275,29 @@ def main(
         _cli.say(f"Without a probability, for the reason in the column note: {', '.join(unusable)}.")
     if words := _describe_trained(predictions):
         _cli.say(words)
-    print(f"Probabilities of {len(predictions)} samples: {out}")
+    if table:
+        print(f"Probabilities of {len(predictions)} samples: {out}")
     raise typer.Exit(_cli.INPUT if len(failures) or len(unusable) else _cli.DONE)
+
+
+def _table_of_failures(out: Path) -> Path | None:
+    """Return where failures go; None where the probabilities go through a stream, which names no place."""
+    return None if is_stream(out) else out.with_name(f"{out.stem}_failures.csv")
+
+
+def _require_outputs(out: Path, cohort: Path, store: Path, *, overwrite: bool) -> None:
+    """Refuse what may not be written, before anything is read."""
+    ours = starts_with("sample_id,patient_id,probability,")
+    require_file(out, "--out", [cohort], ours=ours, overwrite=overwrite)
+    if failures := _table_of_failures(out):
+        require_file(failures, "The table of failures", [cohort], ours=is_failures, overwrite=overwrite)
+    require_folder(store, "--store")
+
+
+def _refuse_images(out: Path, images: list[Path]) -> None:
+    refuse_inputs(out, "--out", images)
+    if failures := _table_of_failures(out):
+        refuse_inputs(failures, "The table of failures", images)
 
 
 if __name__ == "__main__":

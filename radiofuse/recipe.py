@@ -187,6 +187,11 @@ class Recipe(_Part):
         """Return a path named in the recipe: ``${VARIABLE}`` filled in, relative to the recipe's folder."""
         return self.folder / _fill_variables(text)
 
+    def files(self) -> list[Path]:
+        """Return the files that the recipe names: tables and settings."""
+        named = [self.cohort.table, self.cohort.participants, self.radiomics.settings]
+        return [self.path(name) for name in named if name is not None]
+
 
 def read_recipe(path: str | Path) -> Recipe:
     """Read and check a recipe.

@@ -29,6 +29,7 @@ def run_recipe(
     n_jobs: int = 1,
     store: str | Path = "feature_store",
     progress: Meter = _cli.silent,
+    overwrite: bool = False,
 ) -> Path:
     """Run a recipe from the cohort table to the report.
 
@@ -44,6 +45,8 @@ def run_recipe(
         Feature store; what it holds is not extracted again.
     progress : callable, optional
         ``progress(label, unit)`` gives a context manager that yields a ``(done, total)`` callable.
+    overwrite : bool, default=False
+        Whether a ``report.html`` that radiofuse did not write may be replaced.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def run_recipe(
 
     recipe = read_recipe(path)
     out = Path(out) if out else Path("out") / recipe.name
-    study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress)
+    study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress, overwrite=overwrite)
     trial = run_trial(recipe, study, n_jobs=n_jobs, progress=progress)
     models = fit_models(recipe, study, n_jobs=n_jobs, progress=progress)
     write_report(_save(recipe, study, trial, models, out / "bundle"), out / "report.html")
@@ -183,13 +186,14 @@ def main(
     store: Annotated[Path, typer.Option(help="Feature store; what it holds is not extracted again.")] = Path(
         "feature_store"
     ),
+    overwrite: _cli.Overwrite = False,
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
     from radiofuse.bundle import read_description, read_table
     from radiofuse.findings import describe_comparisons, list_failures, scoreboard
     from radiofuse.published import describe_published
 
-    folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress)
+    folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress, overwrite=overwrite)
     print(scoreboard(read_table(folder / "bundle", "scores")))
     print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
     for sentence in read_description(folder / "bundle")["as_published"]:

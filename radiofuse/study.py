@@ -42,7 +42,7 @@ from radiofuse.models import (
     combiners_learn,
     encoder_spec,
 )
-from radiofuse.outputs import require_file
+from radiofuse.outputs import is_page, require_file, require_folder
 from radiofuse.plugins import lookup
 from radiofuse.published import check_models
 from radiofuse.radiomics import PRESETS
@@ -95,7 +95,9 @@ class Study:
         return {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
 
 
-def prepare_study(recipe: Recipe, out: Path, *, store: str | Path, n_jobs: int, progress: Any) -> Study:
+def prepare_study(
+    recipe: Recipe, out: Path, *, store: str | Path, n_jobs: int, progress: Any, overwrite: bool = False
+) -> Study:
     """Return a recipe's study: its cohort read, its features extracted, cut to the rows with a label.
 
     Parameters
@@ -109,13 +111,15 @@ def prepare_study(recipe: Recipe, out: Path, *, store: str | Path, n_jobs: int, 
         Processes of the extraction.
     progress : callable
         As for ``run_recipe``.
+    overwrite : bool, default=False
+        Whether a report.html that is not ours may be replaced.
 
     Raises
     ------
     RadiofuseError
         What can be refused is refused before anything is extracted.
     """
-    refuse_early(recipe, out)
+    refuse_early(recipe, out, Path(store), overwrite=overwrite)
     table = cohort_table(recipe, out)
     cohort = read_recipe_cohort(recipe, table)
     refuse_featureless(recipe, columns.by_modality(cohort.columns))
@@ -194,7 +198,7 @@ def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtrac
 # What can be refused early
 
 
-def refuse_early(recipe: Recipe, out: Path) -> None:
+def refuse_early(recipe: Recipe, out: Path, store: Path, *, overwrite: bool) -> None:
     """Find what would end the run at its last step, or after hours of extraction, before it begins."""
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if missing:
@@ -203,7 +207,8 @@ def refuse_early(recipe: Recipe, out: Path) -> None:
         )
     _refuse_without_torch(recipe)
     check_target(out / "bundle")
-    require_file(out / "report.html", "The report", [recipe.path(recipe.cohort.table)] if recipe.cohort.table else [])
+    require_file(out / "report.html", "The report", recipe.files(), ours=is_page, overwrite=overwrite)
+    require_folder(store, "--store")
     build_model(recipe, ["any"])
     for name in recipe.fusion.combine:
         lookup(name, COMBINERS, "combiner")

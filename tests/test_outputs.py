@@ -1,16 +1,156 @@
 """What may be written, asked before the work begins."""
 
+from __future__ import annotations
+
+import io
 import os
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
 from radiofuse.extract.__main__ import app as extract
-from radiofuse.outputs import require_file, require_own_tables
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS
+from radiofuse.outputs import is_failures, is_page, is_stream, require_file, require_own_tables
 from radiofuse.predict import app as predict
+from radiofuse.run import run_recipe
+
+RECIPE = """
+[cohort]
+table = "features.csv"
+label = "idh"
+[fusion]
+combine = ["mean"]
+[evaluation]
+folds = 2
+repeats = 1
+resamples = 100
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """A folder with a table of ready-made features, a recipe, and the finished run in out/."""
+    folder, rng = tmp_path_factory.mktemp("study"), np.random.default_rng(0)
+    rows = pd.DataFrame({"sample_id": [f"s{number:02d}" for number in range(24)], "idh": [0, 1] * 12})
+    values = pd.DataFrame(rng.normal(size=(24, 6)) + rows[["idh"]].to_numpy(), columns=[f"t1__f{i}" for i in range(6)])
+    rows.join(values).to_csv(folder / "features.csv", index=False)
+    (folder / "study.toml").write_text(RECIPE)
+    run_recipe(folder / "study.toml", out=folder / "out", store=folder / "store")
+    new = rows.head(3).assign(sample_id=["n1", "n2", "n3"])
+    new.join(values.head(3) + 0.1).drop(columns="idh").to_csv(folder / "new.csv", index=False)
+    return folder
+
+
+def ask(study: Path, *words: str | Path):
+    options = [study / "out", study / "new.csv", "--store", study / "store", *words]
+    return CliRunner().invoke(predict, list(map(str, options)))
+
+
+def test_a_file_that_predict_wrote_is_replaced_and_any_other_is_not_unless_asked(study, tmp_path):
+    out = tmp_path / "p.csv"
+    assert [ask(study, "--out", out).exit_code for _ in range(2)] == [0, 0]
+    first = out.read_bytes()
+    for foreign in ("mine", "sample_id,patient_id\n1,2\n", ""):
+        out.write_text(foreign)
+        refused = ask(study, "--out", out)
+        assert (refused.exit_code, out.read_text()) == (2, foreign)
+        assert "--overwrite" in refused.stderr
+    assert ask(study, "--out", out, "--overwrite").exit_code == 0
+    assert out.read_bytes() == first
+
+
+def test_the_table_of_failures_replaces_no_input_and_nothing_foreign(study, tmp_path):
+    cohort = tmp_path / "new_failures.csv"
+    cohort.write_bytes((study / "new.csv").read_bytes())
+    for words in ([cohort], [cohort, "--overwrite"]):
+        refused = CliRunner().invoke(
+            predict, [str(study / "out"), *map(str, words), "--out", str(tmp_path / "new.csv")]
+        )
+        assert refused.exit_code == 2
+        assert "is the input" in refused.stderr
+    (tmp_path / "p_failures.csv").write_text("mine")
+    refused = ask(study, "--out", tmp_path / "p.csv")
+    assert refused.exit_code == 2
+    assert "p_failures.csv exists" in refused.stderr
+    (tmp_path / "p_failures.csv").write_text(",".join(FAILURE_COLUMNS) + "\n")
+    assert ask(study, "--out", tmp_path / "p.csv").exit_code == 0
+
+
+def test_a_dash_writes_to_the_standard_output_and_nothing_else_goes_there(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written, printed = ask(study, "--out", "p.csv"), ask(study, "--out", "-")
+    assert (written.exit_code, printed.exit_code) == (0, 0)
+    assert printed.stdout == Path("p.csv").read_text()
+    assert len(pd.read_csv(io.StringIO(printed.stdout))) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+
+
+def test_names_of_open_files_are_streams_and_a_folder_under_dev_is_not(tmp_path):
+    assert all(is_stream(Path(name)) for name in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/3", "/dev/null"))
+    assert not any(is_stream(Path(name)) for name in ("/dev/shm/x.csv", tmp_path / "-", tmp_path))
+
+
+def test_nothing_is_written_into_a_bundle(study, tmp_path):
+    bundle = study / "out" / "bundle"
+    before = sorted(bundle.rglob("*"))
+    for words in (["--out", bundle / "p.csv"], ["--out", bundle / "new" / "p.csv"]):
+        refused = ask(study, *words)
+        assert refused.exit_code == 2
+        assert "inside the bundle" in refused.stderr
+    refused = CliRunner().invoke(predict, [str(bundle), str(study / "new.csv"), "--out", "-", "--store", str(bundle)])
+    assert "--store" in refused.stderr
+    for words in (["--failures", bundle / "f.csv"], ["--store", bundle / "store"], ["--maps", bundle]):
+        refused = CliRunner().invoke(extract, [str(study / "new.csv"), *map(str, words)])
+        assert (refused.exit_code, "inside the bundle" in refused.stderr) == (2, True)
+    with pytest.raises(RequestError, match="inside the bundle"):
+        run_recipe(study / "study.toml", out=bundle, store=study / "store")
+    assert sorted(bundle.rglob("*")) == before
+
+
+def test_images_masks_and_the_files_of_a_recipe_are_inputs(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("i.nii", "m.nii"):
+        Path(name).write_text("kept")
+    Path("cohort.csv").write_text("sample_id,t1__image,t1__mask\na,i.nii,m.nii\n")
+    Path("participants.tsv").write_text("participant_id\tidh\na\t1\n")
+    Path("my.json").write_text("{}")
+    named = 'table = "cohort.csv"\nparticipants = "participants.tsv"\nlabel = "idh"\n[radiomics]\nsettings = "my.json"'
+    Path("study.toml").write_text(f"[cohort]\n{named}")
+    calls = [(extract, ["cohort.csv", "--failures"], name) for name in ("i.nii", "m.nii", "cohort.csv")]
+    calls += [(extract, ["cohort.csv", "--perturb", "2", "--perturb-out"], "i.nii")]
+    files = ("cohort.csv", "participants.tsv", "my.json", "study.toml")
+    calls += [(extract, ["--recipe", "study.toml", "--failures"], name) for name in files]
+    calls += [(predict, [str(study / "out"), "cohort.csv", "--out"], name) for name in ("i.nii", "m.nii")]
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for app, words, name in calls:
+        refused = CliRunner().invoke(app, [*words, name, "--overwrite"])
+        assert (refused.exit_code, "is the input" in refused.stderr) == (2, True), (words, name)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_place_that_may_not_be_written_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(RequestError, match="may not be written to"):
+        require_file(tmp_path / "new" / "p.csv", "--out")
+
+
+def test_a_page_of_anybody_else_is_not_replaced_by_a_run(study, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text("<!DOCTYPE html><p>mine")
+    with pytest.raises(RequestError, match="--overwrite"):
+        run_recipe(study / "study.toml", out=tmp_path, store=study / "store")
+    assert page.read_text() == "<!DOCTYPE html><p>mine"
+    assert is_page(study / "out" / "report.html")
+
+
+def test_the_header_of_a_table_of_failures_is_known(tmp_path):
+    pd.DataFrame(columns=FAILURE_COLUMNS).to_csv(tmp_path / "f.csv", index=False)
+    assert is_failures(tmp_path / "f.csv")
 
 
 def test_an_input_is_no_output_under_any_of_its_names(tmp_path):

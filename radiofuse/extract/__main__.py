@@ -11,9 +11,11 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
-from radiofuse.outputs import require_file
+from radiofuse.outputs import is_failures, refuse_inputs, require_file, require_folder, starts_with
 
 GOOD_ICC = 0.75  # Koo and Li 2016, J Chiropr Med 15:155-163: good reliability from here on
+
+_OURS = {"--failures": is_failures, "--perturb-out": starts_with("modality,feature,icc,low,high,")}
 
 app = _cli.command_app(__doc__)
 
@@ -50,19 +52,22 @@ def main(
         typer.Option(help="Write voxel-wise maps into this folder instead, every time anew."),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
-    failures: Annotated[Path, typer.Option(help="Where the table of failures goes.")] = Path("failures.csv"),
+    failures: Annotated[Path, typer.Option(help="Where the table of failures goes; - is the screen.")] = Path(
+        "failures.csv"
+    ),
+    overwrite: _cli.Overwrite = False,
 ) -> None:
     """Extract what the store does not hold yet; a second run does only what is missing."""
     if (cohort is None) == (recipe is None):
         raise RequestError("Pass either a cohort table or --recipe.")
     _refuse_together("--recipe", recipe, {"--settings": settings, "--label": label, "--backend": backend})
     _refuse_together("--maps", maps, {"--perturb": perturb, "--dask": dask, "--backend": backend})
-    require_file(failures, "--failures", [cohort, recipe])
-    if perturb:
-        require_file(perturb_out, "--perturb-out", [cohort, recipe])
-    if maps:
-        _cli.require_folder(maps)
-    table, extractor = _from_recipe(recipe) if recipe else _from_options(cohort, settings, label, backend)
+    outputs = {"--failures": failures} | ({"--perturb-out": perturb_out} if perturb and not maps else {})
+    for option, path in outputs.items():
+        require_file(path, option, [cohort, recipe], ours=_OURS[option], overwrite=overwrite)
+    require_folder(maps or store, "--maps" if maps else "--store")
+    table, extractor = _from_recipe(recipe, outputs) if recipe else _from_options(cohort, settings, label, backend)
+    _refuse_images(table, outputs)
     jobs = jobs or _n_cores()
     options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
     failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, options)
@@ -103,11 +108,20 @@ def _from_options(cohort: Path, settings: str | None, label: str | None, backend
     return table, RadiomicsExtractor(settings or "default", label=parse_label(label), backend=backend or "radiofuse")
 
 
-def _from_recipe(path: Path) -> tuple[Any, Any]:
+def _refuse_images(table: Any, outputs: dict[str, Path]) -> None:
+    from radiofuse.cohort import named_files
+
+    for option, path in outputs.items():
+        refuse_inputs(path, option, named_files(table))
+
+
+def _from_recipe(path: Path, outputs: dict[str, Path]) -> tuple[Any, Any]:
     from radiofuse.recipe import read_recipe
     from radiofuse.study import cohort_table, make_extractor, read_recipe_cohort
 
     recipe = read_recipe(path)
+    for option, output in outputs.items():
+        refuse_inputs(output, option, recipe.files())
     table = cohort_table(recipe, Path("out") / recipe.name)
     return read_recipe_cohort(recipe, table), make_extractor(recipe)
 

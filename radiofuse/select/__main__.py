@@ -10,7 +10,7 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
-from radiofuse.outputs import require_own_tables
+from radiofuse.outputs import require_folder, require_own_tables
 from radiofuse.survey.request import CORRECTIONS, SurveyRequest
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def run_request(request: SurveyRequest) -> None:
         from radiofuse.survey.tables import file_names
 
     if request.out is not None:
-        _cli.require_folder(request.out)
+        require_folder(request.out, "--out")
         require_own_tables(request.out, file_names(), "selection.json", "folds_planned")
     try:
         tables = survey_table(read_table(request), request)

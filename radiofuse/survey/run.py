@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from radiofuse import _cli
+from radiofuse.outputs import require_folder
 from radiofuse.survey.chain import make_chain
 from radiofuse.survey.checks import FeatureTable, check_table
 from radiofuse.survey.nested import survey_selection
@@ -26,7 +27,7 @@ def read_table(request: SurveyRequest) -> FeatureTable:
     """
     make_chain(request)
     if request.out is not None:
-        _cli.require_folder(request.out)
+        require_folder(request.out, "--out")
     table = check_table(read_raw(request), request)
     for line in (*describe_table(table), *table.notes):
         _cli.say(line)
