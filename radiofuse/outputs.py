@@ -118,7 +118,7 @@ def _require_place(folder: Path, option: str, path: Path) -> None:
     there = next(one for one in (folder, *folder.parents) if one.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         reason = f"{there} may not be written to" if there.is_dir() else f"{there} is no folder"
-        raise RequestError(f"{option} {path} cannot be written: {reason}. Choose another place.")
+        raise RequestError(f"{option} cannot be written to {path}: {reason}. Choose another place.")
     for parent in (there.resolve(), *there.resolve().parents):
         if all((parent / name).is_file() for name in _IN_A_BUNDLE):
             raise RequestError(

@@ -10,6 +10,7 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
+from radiofuse.outputs import is_stream, require_file
 
 if TYPE_CHECKING:
     from radiofuse.store.feature_store import FeatureStore
@@ -79,18 +80,31 @@ def gc(
 @app.command()
 @_cli.answers
 def export(
-    out: Annotated[Path, typer.Argument(help="A .csv or .parquet file.")],
+    out: Annotated[Path, typer.Argument(help="A .csv or .parquet file; - is the screen.")],
     store: Store = HERE,
     block: Annotated[list[str] | None, typer.Option(help="Which block; repeat for several side by side.")] = None,
     as_json: AsJson = False,
+    overwrite: _cli.Overwrite = False,
 ) -> None:
     """Write one wide table: a row per sample, columns <modality>__<feature>."""
     opened = _open(store)
     names = block or [one.name for one in opened.blocks()]
     if not block and len(names) != 1:
         raise RequestError(f"{store} has {len(names)} blocks; choose with --block: {', '.join(names) or 'none'}.")
+    _require_output(out, opened, names, overwrite=overwrite)
     path = opened.export(out, names)
-    print(json.dumps({"path": str(path), "blocks": names}) if as_json else path)
+    if not is_stream(out):
+        print(json.dumps({"path": str(path), "blocks": names}) if as_json else path)
+
+
+def _require_output(out: Path, store: FeatureStore, blocks: list[str], *, overwrite: bool) -> None:
+    """Refuse to replace a file that no export of these blocks wrote, or to put one among the store's own."""
+    from radiofuse.store.export import is_export
+
+    if {store.root.resolve() / name for name in ("blocks", "quarantine")} & {*out.resolve().parents}:
+        raise RequestError(f"{out} lies among the files of the feature store {store.root}. Choose another place.")
+    features = [name for block in blocks for name in store.block(block).feature_names]
+    require_file(out, "OUT", ours=lambda path: is_export(path, features), overwrite=overwrite)
 
 
 def _open(root: Path) -> FeatureStore:

@@ -60,6 +60,30 @@ def test_export_takes_the_only_block_and_else_asks(filled, block, command, tmp_p
     assert command("export", tmp_path / "all.parquet", "--block", block.name).exit_code == 0
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_export_replaces_an_export_and_nothing_else_unless_asked(filled, command, tmp_path, suffix):
+    out = tmp_path / f"all.{suffix}"
+    assert [command("export", out).exit_code for _ in range(2)] == [0, 0]
+    exported = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
+    for foreign in (exported.assign(label=1), exported.rename(columns={"sample_id": "id"}), None):
+        if foreign is None:
+            out.write_text("mine")
+        else:
+            foreign.to_csv(out, index=False) if suffix == "csv" else foreign.to_parquet(out, index=False)
+        before = out.read_bytes()
+        refused = command("export", out)
+        assert (refused.exit_code, out.read_bytes()) == (2, before)
+        assert "--overwrite" in refused.stderr
+    assert command("export", out, "--overwrite").exit_code == 0
+
+
+def test_an_export_lies_not_among_the_shards_and_a_dash_prints_it(filled, block, command, tmp_path):
+    refused = command("export", filled.root / "blocks" / block.name / "all.parquet", "--overwrite")
+    assert (refused.exit_code, "among the files" in refused.stderr) == (2, True)
+    command("export", tmp_path / "all.csv")
+    assert command("export", "-").stdout == (tmp_path / "all.csv").read_text()
+
+
 @pytest.mark.parametrize("name", ["ls", "verify", "gc"])
 def test_a_store_that_is_not_there_is_a_wrong_request(command, store, name):
     answer = command(name)
