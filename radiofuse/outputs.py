@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from radiofuse.errors import RequestError
 
 OTHERWISE = "Move it, name another file, or pass --overwrite."
+UNFINISHED = ".being_written.json"  # the names that a run is about to write; gone once all are there
 _STDOUT = re.compile(r"-|/dev/stdout|(/dev|/proc/self)/fd/1")
 _DESCRIPTOR = re.compile(r"/dev/std\w+|(/dev|/proc/\w+)/fd/\d+")
 _IN_A_BUNDLE = ("bundle.json", "checksums.json")
@@ -134,15 +136,62 @@ def _read_by(ours: Callable[[Path], bool], path: Path) -> bool:
         return False
 
 
-def require_own_tables(folder: Path, names: Iterable[str], record: str, key: str) -> None:
-    """Refuse to replace files of these names in a folder where no earlier record of ours stands beside them."""
-    try:
-        earlier = json.loads((folder / record).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        earlier = None
-    foreign = sorted(name for name in {*names, record} if (folder / name).exists())
-    if foreign and not (isinstance(earlier, dict) and key in earlier):
+def require_own_tables(
+    folder: Path, names: Iterable[str], record: str, inputs: Iterable[Path | None] = (), *, overwrite: bool = False
+) -> None:
+    """Refuse to write files of these names where one of them is an input, a folder, or was not written by us.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files shall be written.
+    names : iterable of str
+    record : str
+        The file that lists what an earlier run wrote, as `own_files` reads it.
+    inputs : iterable of Path
+        Files that are read; None stands for one not given.
+    overwrite : bool, default=False
+        Whether the user allows to replace any file but an input.
+    """
+    require_folder(folder, "--out")
+    own, inputs = own_files(folder, record), list(inputs)
+    there = [folder / name for name in sorted({*names, record}) if (folder / name).exists()]
+    for path in there:
+        refuse_inputs(path, "--out", inputs)
+    foreign = [path.name for path in there if path.is_dir() or not (overwrite or is_own(path, own))]
+    if foreign:
         raise RequestError(
-            f"--out {folder} already holds {', '.join(foreign)}, which no earlier selection wrote. "
-            "Move it elsewhere, or name another folder."
+            f"--out {folder} already holds {', '.join(foreign)}, which no earlier selection wrote so. {OTHERWISE}"
         )
+
+
+def own_files(folder: Path, record: str) -> dict[str, str | None]:
+    """Return what earlier runs wrote into a folder: names with the SHA-256, None where any content is theirs.
+
+    The record lists the files of the last run under ``files``; one of before there was such a list stands for all of
+    its folder's. A run that was killed while it wrote has left the list `UNFINISHED`.
+    """
+    unfinished, earlier = _read_json(folder / UNFINISHED), _read_json(folder / record)
+    own: dict[str, str | None] = dict.fromkeys(unfinished) if isinstance(unfinished, list) else {}
+    if not isinstance(earlier, dict) or not {"files", "folds_planned"} & set(earlier):
+        return own
+    files = earlier.get("files", dict.fromkeys(path.name for path in folder.iterdir()))
+    return {**(files if isinstance(files, dict) else {}), record: None, **own}
+
+
+def is_own(path: Path, own: Mapping[str, str | None]) -> bool:
+    """Return whether a file is as `own_files` lists it."""
+    return path.name in own and path.is_file() and own[path.name] in (None, sha256_of(path))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import os
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
 from radiofuse.extract.__main__ import app as extract
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
-from radiofuse.outputs import is_failures, is_page, is_stream, require_file, require_own_tables
+from radiofuse.outputs import UNFINISHED, is_failures, is_page, is_stream, require_file, require_own_tables
 from radiofuse.predict import app as predict
 from radiofuse.run import run_recipe
 
@@ -183,13 +185,26 @@ def test_devices_are_written_through():
 
 
 def test_tables_of_others_are_not_replaced(tmp_path):
-    names, own = ["predictions.csv", "report.html"], ("selection.json", "folds_planned")
-    require_own_tables(tmp_path / "new", names, *own)
+    names, record = ["predictions.csv", "report.html"], "selection.json"
+    require_own_tables(tmp_path / "new", names, record)
     (tmp_path / "predictions.csv").write_text("mine")
     with pytest.raises(RequestError, match=r"holds predictions\.csv,"):
-        require_own_tables(tmp_path, names, *own)
-    (tmp_path / "selection.json").write_text("[]")
+        require_own_tables(tmp_path, names, record)
+    (tmp_path / record).write_text("[]")
     with pytest.raises(RequestError, match=r"selection\.json"):
-        require_own_tables(tmp_path, names, *own)
-    (tmp_path / "selection.json").write_text('{"folds_planned": 5}')
-    require_own_tables(tmp_path, names, *own)
+        require_own_tables(tmp_path, names, record)
+    require_own_tables(tmp_path, names, record, overwrite=True)
+    with pytest.raises(RequestError, match="is the input"):
+        require_own_tables(tmp_path, names, record, [tmp_path / "predictions.csv"], overwrite=True)
+    listed = {"predictions.csv": hashlib.sha256(b"mine").hexdigest()}
+    (tmp_path / record).write_text(json.dumps({"folds_planned": 5, "files": listed}))
+    require_own_tables(tmp_path, names, record)
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(RequestError, match=r"holds report\.html,"):
+        require_own_tables(tmp_path, names, record)
+    (tmp_path / UNFINISHED).write_text(json.dumps(names))  # a run that was killed while it wrote
+    require_own_tables(tmp_path, names, record)
+    (tmp_path / "report.html").unlink()
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(RequestError, match=r"holds report\.html,"):
+        require_own_tables(tmp_path, names, record, overwrite=True)

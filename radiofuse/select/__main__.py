@@ -10,7 +10,6 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
-from radiofuse.outputs import require_folder, require_own_tables
 from radiofuse.survey.request import CORRECTIONS, SurveyRequest
 
 if TYPE_CHECKING:
@@ -87,6 +86,7 @@ def select(
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the answer does not depend on it.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for all tables, selection.json and report.html.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.html beside the tables.")] = True,
+    overwrite: _cli.Overwrite = False,
     output_format: Annotated[Format, typer.Option("--format", help="What is printed.")] = Format.table,
 ) -> None:
     """Run the command line; what it says of itself is the ``help`` above."""
@@ -104,11 +104,7 @@ def run_request(request: SurveyRequest) -> None:
     with _cli.quick_imports():
         from radiofuse.survey.printing import describe
         from radiofuse.survey.run import read_table, survey_table
-        from radiofuse.survey.tables import file_names
 
-    if request.out is not None:
-        require_folder(request.out, "--out")
-        require_own_tables(request.out, file_names(), "selection.json", "folds_planned")
     try:
         tables = survey_table(read_table(request), request)
     except KeyboardInterrupt:
@@ -116,9 +112,7 @@ def run_request(request: SurveyRequest) -> None:
         raise typer.Exit(_cli.INTERRUPTED) from None
     print(describe(tables, request.output_format), flush=True)
     if request.out is not None:
-        tables.write(request.out)
-        if request.report:
-            _write_report(tables, request.out / "report.html")
+        _write(tables, request.out, with_page=request.report)
     for sentence in tables.record["cautions"]:
         _cli.say(f"Warning: {sentence}")
     if request.out is not None:
@@ -133,6 +127,23 @@ def run_request(request: SurveyRequest) -> None:
         raise typer.Exit(_cli.NOTHING_SELECTED)
 
 
+def _write(tables: SurveyTables, folder: Path, *, with_page: bool) -> None:
+    from radiofuse.survey.tables import PAGE, file_names, listed_while_written
+
+    names, interrupted = file_names(page=with_page), False
+    with listed_while_written(folder, names):
+        tables.write(folder)
+        try:
+            if with_page:
+                _write_report(tables, folder / PAGE)
+        except KeyboardInterrupt:
+            interrupted = True
+        tables.write_record(folder, names)
+    if interrupted:
+        _cli.say("Interrupted while the page was drawn; the tables are written.")
+        raise typer.Exit(_cli.INTERRUPTED)
+
+
 def _write_report(tables: SurveyTables, path: Path) -> None:
     from radiofuse.report import write_selection_report
 
@@ -141,9 +152,6 @@ def _write_report(tables: SurveyTables, path: Path) -> None:
         write_selection_report({name: getattr(tables, name) for name in shown}, tables.record, path)
     except RequestError as error:  # the tables are there and whole
         _cli.say(f"Warning: {error} The tables are written.")
-    except KeyboardInterrupt:
-        _cli.say("Interrupted while the page was drawn; the tables are written.")
-        raise typer.Exit(_cli.INTERRUPTED) from None
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import difflib
 import gzip
-import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -114,12 +113,6 @@ def _refuse_short_rows(path: Path, delimiter: str, width: int) -> None:
 def _compression(path: Path) -> str | None:
     with path.open("rb") as file:
         return "gzip" if file.read(2) == b"\x1f\x8b" else None
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def rename_ids(rows: pd.DataFrame, request: SurveyRequest, path: Path) -> pd.DataFrame:

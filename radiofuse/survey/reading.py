@@ -9,7 +9,8 @@ import pandas as pd
 
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import RequestError
-from radiofuse.survey.files import read_file, rename_ids, sha256_of
+from radiofuse.outputs import sha256_of
+from radiofuse.survey.files import read_file, rename_ids
 from radiofuse.survey.joining import join_labels, join_modalities, label_column
 from radiofuse.survey.request import SurveyRequest
 

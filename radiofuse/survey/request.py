@@ -20,7 +20,7 @@ CORRECTIONS = {
     "bh": "fdr_bh",
     "by": "fdr_by",
 }
-NO_PART_OF_THE_ANSWER = ("out", "report", "jobs", "output_format")  # numbers do not depend on them
+NO_PART_OF_THE_ANSWER = ("out", "report", "jobs", "output_format", "overwrite")  # numbers do not depend on them
 OPTION_NAMES = {"sample_id": "id", "output_format": "format"}
 
 
@@ -67,6 +67,7 @@ class SurveyRequest:
     jobs: int = field(default=1, compare=False)
     out: Path | None = field(default=None, compare=False)
     report: bool = field(default=True, compare=False)
+    overwrite: bool = field(default=False, compare=False)
     output_format: str = field(default="table", compare=False)
 
     def __post_init__(self) -> None:

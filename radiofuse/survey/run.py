@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from radiofuse import _cli
-from radiofuse.outputs import require_folder
+from radiofuse.outputs import require_own_tables
 from radiofuse.survey.chain import make_chain
 from radiofuse.survey.checks import FeatureTable, check_table
 from radiofuse.survey.nested import survey_selection
 from radiofuse.survey.reading import read_raw
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.suspicions import describe_table
-from radiofuse.survey.tables import SurveyTables, survey_tables
+from radiofuse.survey.tables import RECORD, SurveyTables, file_names, survey_tables
 
 
 def read_table(request: SurveyRequest) -> FeatureTable:
@@ -27,11 +29,16 @@ def read_table(request: SurveyRequest) -> FeatureTable:
     """
     make_chain(request)
     if request.out is not None:
-        require_folder(request.out, "--out")
+        names = file_names(page=request.report)
+        require_own_tables(request.out, names, RECORD, _files_read(request), overwrite=request.overwrite)
     table = check_table(read_raw(request), request)
     for line in (*describe_table(table), *table.notes):
         _cli.say(line)
     return table
+
+
+def _files_read(request: SurveyRequest) -> list[Path | None]:
+    return [request.table, request.labels, request.cohort, *request.modality_files.values()]
 
 
 def survey_table(table: FeatureTable, request: SurveyRequest) -> SurveyTables:

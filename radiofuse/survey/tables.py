@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from radiofuse import _cli
+from radiofuse.outputs import UNFINISHED, is_own, own_files, sha256_of
 from radiofuse.select.chain import fill_gaps
 from radiofuse.select.standardize import standardize
 from radiofuse.survey.cautions import cautions
@@ -30,7 +33,7 @@ from radiofuse.survey.nested import ModalitySurvey
 from radiofuse.survey.record import as_json, survey_record
 from radiofuse.survey.request import SurveyRequest
 
-PAGE = "report.html"
+PAGE, RECORD = "report.html", "selection.json"
 MOST_CORRELATED = 200  # features whose pairs are told
 CURVE_COLUMNS = (
     "modality",
@@ -82,18 +85,33 @@ class SurveyTables:
     record: dict[str, Any]
 
     def write(self, folder: Path) -> None:
-        """Write every table as ``<name>.csv`` and the record as ``selection.json``; a page of older ones goes."""
-        (folder / PAGE).unlink(missing_ok=True)
+        """Write every table as ``<name>.csv``."""
         for name, value in vars(self).items():
             if name != "record":
                 _cli.write_aside(folder / f"{name}.csv", partial(value.to_csv, index=False, lineterminator="\n"))
-        text = as_json(self.record)
-        _cli.write_aside(folder / "selection.json", lambda file: file.write(text.encode()))
+
+    def write_record(self, folder: Path, names: Sequence[str]) -> None:
+        """Write the record, with the SHA-256 of those of the named files that are there."""
+        files = {name: sha256_of(folder / name) for name in names if (folder / name).is_file()}
+        text = as_json({**self.record, "files": files})
+        _cli.write_aside(folder / RECORD, lambda file: file.write(text.encode()))
 
 
-def file_names() -> list[str]:
+def file_names(*, page: bool) -> list[str]:
     """Return the names of the files that a selection writes, but for its record."""
-    return [PAGE, *(f"{field.name}.csv" for field in fields(SurveyTables) if field.name != "record")]
+    tables = [f"{field.name}.csv" for field in fields(SurveyTables) if field.name != "record"]
+    return [PAGE, *tables] if page else tables
+
+
+@contextmanager
+def listed_while_written(folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Keep a list of the files to be written until they are: if the run is killed, the next may replace them."""
+    page = folder / PAGE
+    if PAGE in names or is_own(page, own_files(folder, RECORD)):
+        page.unlink(missing_ok=True)  # an older page does not stand beside new tables
+    _cli.write_aside(folder / UNFINISHED, lambda file: file.write(json.dumps([*names, RECORD]).encode()))
+    yield
+    (folder / UNFINISHED).unlink()
 
 
 def survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:

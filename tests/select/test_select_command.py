@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from radiofuse import _cli
 from radiofuse.select.__main__ import app
 from radiofuse.store import FeatureStore
 from radiofuse.store.record import Block, Record, content_key
@@ -298,6 +299,57 @@ def test_an_older_page_does_not_stand_beside_new_tables(table, tmp_path):
     run(table, tmp_path, "--out", out, "--no-report")
     assert (out / "selection.csv").exists()
     assert not (out / "report.html").exists()
+
+
+def test_a_selection_replaces_the_files_that_it_lists_and_nothing_else(table, tmp_path):
+    out, own = tmp_path / "out", ["--no-nested", "--out", tmp_path / "out"]
+    assert run(table, tmp_path, *own).exit_code == 0
+    listed = json.loads((out / "selection.json").read_text())["files"]
+    assert listed == {
+        name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in FILES if name != "selection.json"
+    }
+    for name in ("report.html", "trace.csv"):
+        before = (out / name).read_bytes()
+        (out / name).write_text("mine")
+        refused = run(table, tmp_path, *own)
+        assert (refused.exit_code, (out / name).read_text()) == (2, "mine")
+        assert f"holds {name}, which no earlier selection wrote so" in refused.stderr
+        assert "Read 60 samples" not in refused.stderr
+        (out / name).write_bytes(before)
+    assert run(table, tmp_path, *own, "--no-report").exit_code == 0
+    assert sorted(path.name for path in out.iterdir()) == [name for name in FILES if name != "report.html"]
+    (out / "report.html").write_text("mine")
+    assert run(table, tmp_path, *own, "--no-report").exit_code == 0
+    assert (out / "report.html").read_text() == "mine"
+    assert run(table, tmp_path, *own, "--overwrite").exit_code == 0
+    assert (out / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_selection_killed_while_it_wrote_does_not_block_the_next(table, tmp_path, monkeypatch):
+    written, write = [], _cli.write_aside
+
+    def killed(path, *words):
+        written.append(path.name)
+        if len(written) == 4:
+            raise ZeroDivisionError
+        return write(path, *words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_cli, "write_aside", killed)
+        assert run(table, tmp_path, "--no-nested", "--out", tmp_path / "out").exit_code == 1
+    assert 0 < len(list((tmp_path / "out").glob("*.csv"))) < 9
+    assert run(table, tmp_path, "--no-nested", "--no-report", "--out", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / "selection.json").is_file()
+    assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_an_input_is_not_replaced_by_a_table_of_the_same_name(table, tmp_path):
+    table.to_csv(tmp_path / "selection.csv", index=False)
+    before = (tmp_path / "selection.csv").read_bytes()
+    options = ["--label", "idh", "--no-nested", "--out", tmp_path, "--overwrite"]
+    refused = invoke(tmp_path / "selection.csv", *options)
+    assert (refused.exit_code, (tmp_path / "selection.csv").read_bytes()) == (2, before)
+    assert "is the input" in refused.stderr
 
 
 def test_harmonization_is_part_of_the_recorded_model(table, tmp_path):
