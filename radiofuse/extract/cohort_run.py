@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from radiofuse import columns
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cluster import run_on_cluster
+from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import RoiPair, file_sha256, read_pair
 from radiofuse.store import Block, FeatureStore, Record, content_key
@@ -125,6 +126,8 @@ def extract_cohort(
     todo = _first_with_each_key(tasks, keys, missing)
     results = _results(extractor, todo, jobs, cluster)
     _compute(results, len(todo), keys, store.writer(block), on_done)
+    notes = store.notes(block)
+    tell_of_regions({region: notes[key] for region, key in keys.items() if key in notes})
     return Extraction(block, keys, _failures(store, block, tasks, keys, digests), len(todo), len(present) - len(todo))
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiofuse.errors import ImageError, RequestError
+from radiofuse.errors import ImageError
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.header import counted, in_words, not_3d, not_scalar
+from radiofuse.imaging.labels import Label, labeled
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-Label = Literal["any"] | int | Sequence[int]
-
 MIN_ROI_VOXELS = 8  # 2 x 2 x 2, the smallest solid; a few voxels fewer and texture is one pair or none
-MAX_LABELS = 20  # segmentations of tumors hold a few; more distinct values look like intensities
+FILLED_SHARE = 0.95  # of the nonzero voxels: masks of a brain are drawn a little smaller or larger than it
 FLAT_RANGE = 1e-6  # of the largest magnitude: about ten steps of float32, rounding and not tissue
+FILLS = "Share of the image's nonzero voxels that the region covers: "  # a note that the run tells of its regions
 EVERY_NEIGHBOR = np.ones((3, 3, 3))  # texture counts all 26 neighbors, so pieces touch diagonally too
 
 
@@ -80,9 +78,10 @@ def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any") -> 
     image, mask = _one_volume(image, "The image"), _one_volume(mask, "The mask")
     check_integer(mask, "The mask")
     values, notes = mask_on_grid(sitk.GetArrayViewFromImage(mask), mask, image)
-    region = _labeled(values, label)
-    notes += _check_region(region)
+    region, united = labeled(values, label, float(np.prod(image.GetSpacing())))
+    notes += united + _check_region(region)
     intensities = sitk.GetArrayViewFromImage(image)
+    notes += _fills(intensities, region)
     check_finite(image, "The image", region)
     _check_contrast(intensities[region])
     roi = sitk.GetImageFromArray(region.view(np.uint8))
@@ -136,50 +135,6 @@ def _one_volume(image: sitk.Image, name: str) -> sitk.Image:
     return image
 
 
-def _labeled(values: np.ndarray, label: Label) -> np.ndarray:
-    """Return where the mask holds the wanted labels, as booleans."""
-    wanted = _wanted(label)
-    if wanted is None:
-        _check_united(values)
-    region = values != 0 if wanted is None else np.isin(values, wanted)
-    if region.any():
-        return region
-    present = [int(value) for value in np.unique(values) if value != 0]
-    if not present:
-        raise ImageError("empty_roi", "The mask is zero everywhere. Draw the region, or empty the image cell.")
-    named = f"label {wanted[0]}" if len(wanted) == 1 else f"any of the labels {wanted}"
-    raise ImageError(
-        "label_not_found",
-        f"The mask has no voxel with {named}; it holds the labels {present}. "
-        f"Choose label {present[0]} (--label {present[0]}, mask_label = {present[0]} in the recipe, "
-        f"label={present[0]} in Python), or correct the mask.",
-    )
-
-
-def _check_united(values: np.ndarray) -> None:
-    """Refuse to unite values that are no labels: below 0, or so many that they look like intensities."""
-    labels, n_voxels = np.unique(values[values != 0], return_counts=True)
-    if not labels.size or (labels[0] > 0 and len(labels) <= MAX_LABELS):
-        return
-    named = ", ".join(f"{value:g} ({n} voxels)" for value, n in zip(labels[:5], n_voxels[:5], strict=True))
-    rest = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
-    raise ImageError(
-        "labels_implausible",
-        f"The mask holds {counted(len(labels), 'label')}: {named}{rest}; at most {MAX_LABELS}, all above 0, were "
-        "expected. Choose the tumor's label (--label), or check that image and mask are not exchanged.",
-    )
-
-
-def _wanted(label: Label) -> list[int] | None:
-    if isinstance(label, str) and label == "any":
-        return None
-    labels = [label] if isinstance(label, Integral) else label
-    valid = isinstance(labels, Sequence) and labels and not isinstance(labels, str)
-    if not valid or not all(isinstance(one, Integral) and one and not isinstance(one, bool) for one in labels):
-        raise RequestError(f'The mask label is {label!r}; expected "any", a non-zero integer, or a list of them.')
-    return [int(one) for one in labels]
-
-
 def _check_region(region: np.ndarray) -> tuple[str, ...]:
     """Refuse a region of no use to texture; return notes on its shape."""
     from scipy.ndimage import find_objects, label
@@ -201,6 +156,13 @@ def _check_region(region: np.ndarray) -> tuple[str, ...]:
         )
     pieces = np.bincount(label(region[box], EVERY_NEIGHBOR)[0].ravel())[1:]
     return _check_pieces(pieces) + _check_thickness(extent)
+
+
+def _fills(intensities: np.ndarray, region: np.ndarray) -> tuple[str, ...]:
+    """Note a region that covers all that the image shows: the mask of a brain, or an image of a tumor alone."""
+    shown = intensities != 0
+    share = np.count_nonzero(shown & region) / max(np.count_nonzero(shown), 1)
+    return (f"{FILLS}{share:.1%}.",) if share >= FILLED_SHARE else ()
 
 
 def _check_pieces(pieces: np.ndarray) -> tuple[str, ...]:

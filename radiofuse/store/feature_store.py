@@ -145,6 +145,12 @@ class FeatureStore:
         done = {"ok"} if retry_failed else {"ok", "failed"}
         return [key for key in dict.fromkeys(keys) if status.get(key) not in done]
 
+    def notes(self, block: Block) -> dict[str, tuple[str, ...]]:
+        """Return content key to the notes on its image, mask and region, of the vectors that are there."""
+        table = self._collect(block, ["key", "status", "notes"])
+        rows = zip(*(table[field].to_pylist() for field in ("key", "status", "notes")), strict=True)
+        return {key: tuple(notes) for key, status, notes in rows if status == "ok"}
+
     def failures(self, block: Block | None = None) -> pd.DataFrame:
         """Return the failed extractions, one row per content key, the latest attempt.
 

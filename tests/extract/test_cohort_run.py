@@ -240,6 +240,26 @@ def test_an_unwritable_store_stops_before_any_work(bad_cohort, extractor, tmp_pa
         extract_cohort(read_cohort(bad_cohort, missing_files="keep"), extractor, FeatureStore(tmp_path / "store"))
 
 
+def test_united_labels_and_regions_that_fill_the_image_are_said_once_per_run(tmp_path, caplog):
+    head, tumor = region(), region() * 0
+    tumor[5:8, 5:8, 5:8], tumor[5:8, 5:8, 8:10] = 1, 4
+    write(tmp_path / "mask.nii.gz", tumor)
+    write(tmp_path / "head.nii.gz", head)
+    write(tmp_path / "t1.nii.gz", volume() * head)
+    write(tmp_path / "t2.nii.gz", volume(1) * head)
+    header = "sample_id,t1__image,t2__image,t1__mask,t2__mask"
+    (tmp_path / "c.csv").write_text(f"{header}\na,t1.nii.gz,t2.nii.gz,mask.nii.gz,head.nii.gz\n")
+    cohort, store = read_cohort(tmp_path / "c.csv"), FeatureStore(tmp_path / "store")
+    for n_computed in (2, 0):  # the second run finds the vectors in the store and says the same
+        with caplog.at_level("INFO", logger="radiofuse"):
+            caplog.clear()
+            assert extract_cohort(cohort, RadiomicsExtractor(QUICK), store).n_computed == n_computed
+        told = [record.getMessage() for record in caplog.records if "notes on the images" not in record.getMessage()]
+        assert len(told) == 2
+        assert told[0].startswith('Label "any" united the mask labels 1, 4 (1 of 2 regions hold several).')
+        assert told[1].startswith("1 of 2 regions fill all that the image shows, for instance a (t2): 100.0% of its")
+
+
 def test_a_feature_that_is_not_finite_is_refused_by_name(extractor, monkeypatch):
     image, mask = sitk.GetImageFromArray(volume()), sitk.GetImageFromArray(region())
     features = dict.fromkeys(extractor.feature_names(), 1.0) | {"original_glcm_Contrast": np.nan}

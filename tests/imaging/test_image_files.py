@@ -52,7 +52,7 @@ def assert_equal_images(ours: sitk.Image, theirs: sitk.Image) -> None:
 
 class TestWholeFiles:
     def test_a_good_pair_passes_without_notes(self, image_path, mask_path, voxels, region):
-        pair = read_pair(image_path, mask_path)
+        pair = read_pair(image_path, mask_path, label=[1, 4])
         np.testing.assert_array_equal(sitk.GetArrayFromImage(pair.image), voxels.T)
         np.testing.assert_array_equal(sitk.GetArrayFromImage(pair.roi), (region > 0).T)
         assert pair.notes == ()

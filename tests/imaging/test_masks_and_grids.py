@@ -57,12 +57,18 @@ class TestLabels:
     def test_any_does_not_unite_what_is_no_label(self, image, region, refusal):
         outside = region.astype(np.int16)
         outside[0, 0, :3] = -1
-        assert "-1 (3 voxels), 1 (90 voxels)" in refusal(
+        assert "-1 (7.5 mm3), 1 (225 mm3), 4 (75 mm3)" in refusal(
             "labels_implausible", lambda: check_pair(image, as_image(outside))
         )
         assert sitk.GetArrayViewFromImage(check_pair(image, as_image(outside), label=1).roi).sum() == 90
         intensities = np.arange(region.size, dtype=np.int16).reshape(region.shape)
         assert "more" in refusal("labels_implausible", lambda: check_pair(image, as_image(intensities)))
+        text = refusal("label_not_found", lambda: check_pair(image, as_image(intensities * 2), label=1))
+        assert "[2, 4, 6, 8, 10 and 3834 more]" in text and "exchanged" in text
+
+    def test_what_any_united_is_noted(self, image, region):
+        assert check_pair(image, as_image(region)).notes == ('Label "any" united 1, 4.',)
+        assert check_pair(image, as_image(region), label=[1, 4]).notes == ()
 
     @pytest.mark.parametrize("label", [0, [], "all", 1.0, True, [1, 0], [1, "4"], None])
     def test_what_is_no_label_is_a_wrong_request(self, image, region, label):
@@ -87,6 +93,14 @@ class TestRegion:
         region[box] = 1
         text = self.refuse(refusal, "roi_too_small", image, region)
         assert f"has {request.node.callspec.id} within" in text
+
+    def test_a_mask_of_all_that_the_image_shows_is_noted(self, voxels, region):
+        head = np.zeros(voxels.shape, bool)
+        head[2:18, 2:14, 2:10] = True
+        stripped = as_image(np.where(head, voxels, 0))
+        (note,) = check_pair(stripped, as_image(head.astype(np.uint8))).notes
+        assert note == "Share of the image's nonzero voxels that the region covers: 100.0%."
+        assert check_pair(stripped, as_image(region), label=1).notes == ()
 
     def test_smallest_solid_passes(self, image, region):
         region[:] = 0
