@@ -120,7 +120,7 @@ def prepare_study(
         What can be refused is refused before anything is extracted.
     """
     refuse_early(recipe, out, Path(store), overwrite=overwrite)
-    table = cohort_table(recipe, out)
+    table = cohort_table(recipe, out, overwrite=overwrite)
     cohort = read_recipe_cohort(recipe, table)
     refuse_featureless(recipe, columns.by_modality(cohort.columns))
     refuse_names(recipe, columns.by_modality(cohort.columns))
@@ -168,12 +168,13 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
     )
 
 
-def cohort_table(recipe: Recipe, out: Path) -> Path:
+def cohort_table(recipe: Recipe, out: Path, *, overwrite: bool = False) -> Path:
     """Return the path of a recipe's cohort table; a phantom is generated under ``out`` first."""
     phantom = recipe.cohort.phantom
     if phantom is None:
         return recipe.path(recipe.cohort.table)
-    return make_phantom_cohort(out / "phantom", n_patients=phantom.n_patients, seed=phantom.seed)
+    chosen = {"n_patients": phantom.n_patients, "seed": phantom.seed}
+    return make_phantom_cohort(out / "phantom", **chosen, overwrite=overwrite)
 
 
 def make_extractor(recipe: Recipe) -> RadiomicsExtractor:

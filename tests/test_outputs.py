@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radiofuse.aside import write_aside
+from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RequestError
 from radiofuse.extract.__main__ import app as extract
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
@@ -182,6 +183,27 @@ def test_devices_are_written_through():
     with write_aside(Path("/dev/null")) as file:
         file.write(b"gone")
     assert Path("/dev/null").is_char_device()
+
+
+def test_maps_are_not_written_among_images_of_their_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("maps/a/t1").mkdir(parents=True)
+    image = Path("maps/a/t1/original_firstorder_Mean.nii.gz")
+    image.write_text("kept")
+    Path("cohort.csv").write_text(f"sample_id,t1__image,t1__mask\na,{image},m.nii\n")
+    refused = CliRunner().invoke(extract, ["cohort.csv", "--maps", "maps"])
+    assert (refused.exit_code, image.read_text()) == (2, "kept")
+    assert "named as a map is" in refused.stderr
+
+
+def test_a_phantom_replaces_a_phantom_and_no_other_table(tmp_path):
+    (tmp_path / "cohort.csv").write_text("mine")
+    (tmp_path / "SYNTHETIC.md").write_text("# Synthetic data, mine")
+    with pytest.raises(RequestError, match="--overwrite"):
+        make_phantom_cohort(tmp_path, n_patients=8)
+    assert (tmp_path / "cohort.csv").read_text() == "mine"
+    for overwrite in (True, False):
+        make_phantom_cohort(tmp_path, n_patients=8, overwrite=overwrite)
 
 
 def test_tables_of_others_are_not_replaced(tmp_path):

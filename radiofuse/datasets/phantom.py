@@ -36,6 +36,7 @@ from radiofuse.columns import CLINICAL, join
 from radiofuse.datasets.anatomy import SPACING_MM, Tumor, draw_image, draw_mask
 from radiofuse.errors import RequestError
 from radiofuse.imaging import write_volume
+from radiofuse.outputs import require_file, starts_with
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 SEPARATION_SD = {  # class 1 minus class 0, in standard deviations within a class
@@ -71,7 +72,9 @@ which areas under the curve to expect, stands in the docstring of `radiofuse.dat
 """
 
 
-def make_phantom_cohort(folder: str | PathLike[str], *, n_patients: int = 60, seed: int = 0) -> Path:
+def make_phantom_cohort(
+    folder: str | PathLike[str], *, n_patients: int = 60, seed: int = 0, overwrite: bool = False
+) -> Path:
     """Write a synthetic cohort of four-sequence tumor images and return its table.
 
     Two classes differ in texture and enhancement by ``SEPARATION_SD``. Two patients have two
@@ -86,6 +89,8 @@ def make_phantom_cohort(folder: str | PathLike[str], *, n_patients: int = 60, se
         At least 8. The two classes are equally large, up to one patient.
     seed : int, default=0
         The same seed and number write the same bytes.
+    overwrite : bool, default=False
+        Whether tables that no phantom cohort wrote may be replaced.
 
     Returns
     -------
@@ -95,7 +100,8 @@ def make_phantom_cohort(folder: str | PathLike[str], *, n_patients: int = 60, se
     Raises
     ------
     RequestError
-        If ``n_patients`` is below 8, ``seed`` is negative, or the folder cannot be made.
+        If ``n_patients`` is below 8, ``seed`` is negative, the folder cannot be made, or it holds tables of these
+        names that no phantom cohort wrote.
 
     Examples
     --------
@@ -111,6 +117,8 @@ def make_phantom_cohort(folder: str | PathLike[str], *, n_patients: int = 60, se
             f"got {n_patients} patients and seed {seed}. Ask for more."
         )
     folder = Path(folder)
+    for name in (NOTICE_FILE, "truth.csv", "cohort.csv"):
+        require_file(folder / name, "The phantom's", ours=_is_of_a_phantom, overwrite=overwrite)
     _make_folder(folder / "images")
     truth_seed, gap_seed, image_seed = np.random.SeedSequence(seed).spawn(3)
     truth = draw_truth(n_patients, np.random.default_rng(truth_seed))
@@ -123,6 +131,10 @@ def make_phantom_cohort(folder: str | PathLike[str], *, n_patients: int = 60, se
     truth.to_csv(folder / "truth.csv", index=False)
     cohort.to_csv(folder / "cohort.csv", index=False)
     return folder / "cohort.csv"
+
+
+def _is_of_a_phantom(path: Path) -> bool:
+    return starts_with(NOTICE[: NOTICE.index("{")])(path.with_name(NOTICE_FILE))
 
 
 def _make_folder(folder: Path) -> None:

@@ -66,8 +66,13 @@ def main(
     for option, path in outputs.items():
         require_file(path, option, [cohort, recipe], ours=_OURS[option], overwrite=overwrite)
     require_folder(maps or store, "--maps" if maps else "--store")
-    table, extractor = _from_recipe(recipe, outputs) if recipe else _from_options(cohort, settings, label, backend)
+    if recipe:
+        table, extractor = _from_recipe(recipe, outputs, overwrite=overwrite)
+    else:
+        table, extractor = _from_options(cohort, settings, label, backend)
     _refuse_images(table, outputs)
+    if maps:
+        _refuse_maps_among_images(table, maps, extractor)
     jobs = jobs or _n_cores()
     options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
     failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, options)
@@ -115,14 +120,24 @@ def _refuse_images(table: Any, outputs: dict[str, Path]) -> None:
         refuse_inputs(path, option, named_files(table))
 
 
-def _from_recipe(path: Path, outputs: dict[str, Path]) -> tuple[Any, Any]:
+def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
+    """Refuse a folder where an image that is read has the name of a map to be written."""
+    from radiofuse.cohort import named_files
+
+    maps = {f"{name}.nii.gz" for name in extractor.feature_names()}
+    for path in named_files(table):
+        if path.name in maps and folder.resolve() in path.resolve().parents:
+            raise RequestError(f"--maps {folder} holds the input {path}, named as a map is. Name another folder.")
+
+
+def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tuple[Any, Any]:
     from radiofuse.recipe import read_recipe
     from radiofuse.study import cohort_table, make_extractor, read_recipe_cohort
 
     recipe = read_recipe(path)
     for option, output in outputs.items():
         refuse_inputs(output, option, recipe.files())
-    table = cohort_table(recipe, Path("out") / recipe.name)
+    table = cohort_table(recipe, Path("out") / recipe.name, overwrite=overwrite)
     return read_recipe_cohort(recipe, table), make_extractor(recipe)
 
 
