@@ -10,9 +10,9 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, TextIO
 
 import typer
 
@@ -40,28 +40,77 @@ def answers(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
-        _configure_logging()
-        _print_any_character()
-        try:
-            try:
-                return command(*args, **kwargs)
-            finally:
-                if sys.stdout is not None:
-                    sys.stdout.flush()  # here, where a closed pipe can still be answered
-        except RadiofuseError as error:
-            say(f"Error: {error}")
-            raise typer.Exit(error.exit_code) from None
-        except BrokenPipeError:  # `| head` has read enough: nothing is wrong
-            _write_no_more()
-            raise typer.Exit(DONE) from None
-        except OSError as error:  # a full disk, a network folder that is gone
-            say(f"Error: The operating system refuses: {error}. Make room or check the path, then run it again.")
-            raise typer.Exit(INPUT) from None
-        except KeyboardInterrupt:
-            say("Interrupted. What was finished is stored; run the same command again to go on.")
-            raise typer.Exit(INTERRUPTED) from None
+        with _open_streams():
+            return _answer(command, *args, **kwargs)
 
     return wrapped
+
+
+def _answer(command: Callable, *args, **kwargs) -> object:
+    _configure_logging()
+    _print_any_character()
+    try:
+        try:
+            return command(*args, **kwargs)
+        finally:
+            sys.stdout.flush()  # here, where a closed pipe can still be answered
+    except RadiofuseError as error:
+        say(f"Error: {error}")
+        raise typer.Exit(error.exit_code) from None
+    except BrokenPipeError:  # `| head` has read enough: nothing is wrong
+        _write_no_more()
+        raise typer.Exit(DONE) from None
+    except OSError as error:  # a full disk, a network folder that is gone
+        say(f"Error: The operating system refuses: {error}. Make room or check the path, then run it again.")
+        raise typer.Exit(INPUT) from None
+    except KeyboardInterrupt:
+        say("Interrupted. What was finished is stored; run the same command again to go on.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+class _LastingWords:
+    """Standard error that falls silent where it is closed or full: that is no reason to end the work."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._or_silence(self._stream.write, text) or len(text)
+
+    def flush(self) -> None:
+        self._or_silence(self._stream.flush)
+
+    def _or_silence(self, method: Callable, *args: str) -> int | None:
+        try:
+            return method(*args)
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            with suppress(OSError, ValueError):  # else the interpreter fails on what is buffered, at its end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            return None
+
+
+@contextmanager
+def _open_streams() -> Iterator[None]:
+    """Let standard streams that are closed be the null device, and standard error one that lasts.
+
+    The next file that is opened would take the number of a closed stream, and what libraries print would go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    before = sys.stderr
+    sys.stderr = _LastingWords(before or Path(os.devnull).open("w"))  # noqa: SIM115
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        sys.stderr = before
 
 
 def _print_any_character() -> None:

@@ -88,6 +88,35 @@ app()
 """
 
 
+WORKS = """
+import logging, sys
+from radiofuse import _cli
+app = _cli.command_app("A command of the tests.")
+@app.command()
+@_cli.answers
+def work(words: str = ""):
+    _cli.say("word " * 100)
+    logging.getLogger("radiofuse").info("logged")
+    sys.stderr.write("raw")
+    with open("work", "w") as file:
+        file.write("done")
+        assert file.fileno() > 2
+        _cli.say("more")
+    print("result")
+app()
+"""
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", ">&- 2>&-", "<&- 2>&-"])
+def test_words_that_nobody_can_hear_do_not_end_the_work(tmp_path, streams):
+    (tmp_path / "works.py").write_text(WORKS)
+    command = f"'{sys.executable}' works.py --words x {streams}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("" if ">&- 2" in streams else "result\n")
+    assert (tmp_path / "work").read_text() == "done"
+
+
 @pytest.mark.parametrize("program", [["-c", MUCH_TO_SAY, "--words", "x"], ["-m", "radiofuse"]])
 def test_a_reader_who_has_had_enough_is_no_fault(program):
     reader, writer = os.pipe()

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -230,3 +232,10 @@ def test_tables_of_others_are_not_replaced(tmp_path):
     (tmp_path / "report.html").mkdir()
     with pytest.raises(RequestError, match=r"holds report\.html,"):
         require_own_tables(tmp_path, names, record, overwrite=True)
+
+
+def test_a_run_with_a_closed_standard_error_writes_its_outputs(study, tmp_path):
+    command = f"'{sys.executable}' -m radiofuse.run '{study / 'study.toml'}' --out out 2>&-"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "report.html"]

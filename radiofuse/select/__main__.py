@@ -110,9 +110,9 @@ def run_request(request: SurveyRequest) -> None:
     except KeyboardInterrupt:
         _cli.say("Interrupted before an outer fold was finished: nothing is written.")
         raise typer.Exit(_cli.INTERRUPTED) from None
-    print(describe(tables, request.output_format), flush=True)
     if request.out is not None:
         _write(tables, request.out, with_page=request.report)
+    print(describe(tables, request.output_format), flush=True)  # last: a reader such as `| head` may end it
     for sentence in tables.record["cautions"]:
         _cli.say(f"Warning: {sentence}")
     if request.out is not None:

@@ -325,6 +325,21 @@ def test_a_selection_replaces_the_files_that_it_lists_and_nothing_else(table, tm
     assert (out / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 
+def test_a_reader_who_has_had_enough_costs_no_table(table, tmp_path, monkeypatch):
+    monkeypatch.setattr("radiofuse.survey.printing.describe", raising(BrokenPipeError()))
+    monkeypatch.setattr(_cli, "_write_no_more", lambda: None)
+    result = run(table, tmp_path, "--no-nested", "--no-report", "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert (tmp_path / "out" / "selection.json").is_file()
+
+
+def raising(error):
+    def body(*_):
+        raise error
+
+    return body
+
+
 def test_a_selection_killed_while_it_wrote_does_not_block_the_next(table, tmp_path, monkeypatch):
     written, write = [], _cli.write_aside
 
