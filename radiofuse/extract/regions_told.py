@@ -1,10 +1,11 @@
-"""What a run says once of all its regions: the labels that "any" united, and masks that fill the image."""
+"""What a run says once of all its regions: united labels, images in two places, masks that fill the image."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 
+from radiofuse.imaging.header import TWO_ORIENTATIONS
 from radiofuse.imaging.labels import UNITED
 from radiofuse.imaging.roi import FILLS
 
@@ -12,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def tell_of_regions(notes: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
-    """Log one line on united labels and one on regions that fill their image, if there are such.
+    """Log one line on united labels, one on images in two places, one on regions that fill their image.
 
     Parameters
     ----------
@@ -29,6 +30,11 @@ def tell_of_regions(notes: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
             len(united),
             len(notes),
         )
+    choices = _with_prefix(notes, TWO_ORIENTATIONS)
+    if choices:
+        (sample_id, modality), choice = next(iter(choices.items()))
+        place = (sample_id, modality, choice)
+        log.warning("%d of %d images hold two orientations: %s (%s): %s", len(choices), len(notes), *place)
     filled = _with_prefix(notes, FILLS)
     if filled:
         (sample_id, modality), share = next(iter(filled.items()))

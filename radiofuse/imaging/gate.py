@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.header import Header, check_size, in_words, invalid, truncated
+from radiofuse.imaging.geometry import affine_ras
+from radiofuse.imaging.header import TWO_ORIENTATIONS, Header, check_size, in_words, invalid, truncated
+from radiofuse.imaging.labels import Label
 from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
-from radiofuse.imaging.roi import Label, RoiPair, check_finite, check_integer, check_pair
+from radiofuse.imaging.roi import RoiPair, check_finite, check_integer, paired
 from radiofuse.imaging.stream import ByteStream, HashedFile, open_file
 from radiofuse.imaging.textual import meta_header, nrrd_header
 
@@ -133,7 +135,8 @@ def read_pair(image_path: str | PathLike[str], mask_path: str | PathLike[str], *
         raise ImageError(
             "mask_is_image", f"{Path(mask_path).name} is the image itself. Name the mask in the cohort table."
         )
-    pair = check_pair(image.image, mask.image, label=label)
+    choices = tuple(note for note in image.notes + mask.notes if note.startswith(TWO_ORIENTATIONS))
+    pair = paired(image.image, mask.image, label, choices)
     notes = image.notes + mask.notes + pair.notes
     return RoiPair(pair.image, pair.roi, image.sha256, mask.sha256, notes)
 
@@ -142,7 +145,10 @@ def _read(path: Path) -> Volume:
     with open_file(path) as file:
         source = HashedFile(path.name, file)
         header, voxels = _read_voxels(source, os.fstat(file.fileno()).st_size)
-    return Volume(_placed(path, voxels), source.sha256(), header.notes)
+    image = _placed(path, voxels)
+    choice = header.orientations
+    notes = () if choice is None else (choice.sentence(path.name, affine_ras(image)),)
+    return Volume(image, source.sha256(), header.notes + notes)
 
 
 def _read_voxels(source: HashedFile, file_bytes: int) -> tuple[Header, np.ndarray]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 TOLERANCE_VOX = 1e-3  # of a voxel, at the worst corner: float32 affines of 512-voxel scans stay below
 
 
-def mask_on_grid(mask: np.ndarray, mask_image: sitk.Image, image: sitk.Image) -> tuple[np.ndarray, tuple]:
+def mask_on_grid(
+    mask: np.ndarray, mask_image: sitk.Image, image: sitk.Image, choices: tuple[str, ...] = ()
+) -> tuple[np.ndarray, tuple]:
     """Return mask values as voxels of the image's grid, without resampling.
 
     A mask whose voxels are the image's, stored along other or reversed axes, is turned exactly.
@@ -31,6 +33,8 @@ def mask_on_grid(mask: np.ndarray, mask_image: sitk.Image, image: sitk.Image) ->
         Values of ``mask_image``.
     mask_image, image : SimpleITK.Image
         Two 3-D images, of which the geometry is used.
+    choices : tuple of str
+        Where a file holds two orientations: a mismatch may be one of them, so resampling is not advised.
 
     Returns
     -------
@@ -51,6 +55,8 @@ def mask_on_grid(mask: np.ndarray, mask_image: sitk.Image, image: sitk.Image) ->
     shift_vox = _largest_shift(to_image, turn, mask_image.GetSize())
     if not shift_vox <= TOLERANCE_VOX:
         shift = counted(f"{shift_vox:.3g}", "voxel")
+        if choices:
+            raise ImageError("geometry_mismatch", f"The mask lies up to {shift} off the image. {' '.join(choices)}")
         raise _mismatch(f"lies up to {shift} off the image: {_differences(mask_image, image)}")
     return _turned(mask, turn), _notes(turn, shift_vox, mask_image, image)
 
@@ -61,6 +67,11 @@ def _affine(image: sitk.Image) -> np.ndarray:
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
     return affine
+
+
+def affine_ras(image: sitk.Image) -> np.ndarray:
+    """Return the affine as NIfTI has it: right, anterior and superior are positive."""
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ _affine(image)
 
 
 def _signed_permutation(matrix: np.ndarray) -> np.ndarray:

@@ -10,9 +10,30 @@ import numpy as np
 
 from radiofuse.errors import ImageError
 
+TWO_ORIENTATIONS = "Two orientations: "  # how a note begins that the run tells of its images
 MAX_VOXELS = 1 << 29  # 537 million: a 512 x 512 x 2,048 CT; a larger number is a damaged header
 MAX_OFFSET_BYTES = 64 << 20  # header extensions are kilobytes
 GZIP_MAX_RATIO = 1032  # deflate cannot shrink further, so a small file cannot hold a large volume
+
+
+@dataclass(frozen=True, eq=False)
+class TwoOrientations:
+    """Two affines (RAS, 4 x 4) of one file that lie ``apart_vox`` voxels apart, and the spaces they name."""
+
+    qform: np.ndarray
+    sform: np.ndarray
+    spaces: tuple[str, str]
+    apart_vox: float
+
+    def sentence(self, name: str, used: np.ndarray) -> str:
+        """Say both, which of them ``used`` is, the affine that a reader took, and how to settle it."""
+        chosen = "qform" if np.abs(used - self.qform).max() <= np.abs(used - self.sform).max() else "sform"
+        qform, sform = self.spaces
+        return (
+            f"{TWO_ORIENTATIONS}{name} lies in two places, {self.apart_vox:.2g} voxels apart: its qform ({qform}) and "
+            f"its sform ({sform}); the {chosen} is used. Keep the one that the mask was drawn on: fslorient "
+            "-copysform2qform keeps the sform, -copyqform2sform the qform."
+        )
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,7 @@ class Header:
     slope: float = 1.0
     intercept: float = 0.0
     notes: tuple[str, ...] = ()
+    orientations: TwoOrientations | None = None
 
     @property
     def n_bytes(self) -> int:

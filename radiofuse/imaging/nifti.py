@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.header import Header, detached, in_words, invalid, not_3d, not_scalar
+from radiofuse.imaging.header import Header, TwoOrientations, detached, in_words, invalid, not_3d, not_scalar
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Header
@@ -19,6 +19,8 @@ FIRST_VOXEL_BYTE = 352  # header and the four bytes that announce extensions
 MULTICHANNEL = {32: "complex", 128: "RGB", 1792: "complex", 2048: "complex", 2304: "RGBA"}
 SPACING_TOLERANCE = 1e-3  # relative; larger than float32 noise in a stored affine
 SHEAR_TOLERANCE = 1e-3  # cosine between two axes
+AGREEMENT_VOX = 0.01  # of a voxel, at the worst corner: programs write the two with other rounding
+SPACES = {1: "scanner", 2: "aligned", 3: "Talairach", 4: "MNI", 5: "template"}  # xform codes of the standard
 UNIT_MM = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 
 
@@ -41,13 +43,15 @@ def nifti_header(name: str, head: bytes) -> Header:
     header = _parse(name, head)
     shape, notes = _shape(name, header)
     slope, intercept = _scaling(name, header)
+    orientations, more = _orientation(name, header)
     return Header(
         shape=shape,
         dtype=_dtype(name, header),
         offset=_offset(name, header),
         slope=slope,
         intercept=intercept,
-        notes=notes + _orientation(name, header),
+        notes=notes + more,
+        orientations=orientations,
     )
 
 
@@ -118,8 +122,8 @@ def _scaling(name: str, header: Nifti1Header) -> tuple[float, float]:
     raise invalid(name, f"scales intensities by {slope:g} plus {intercept:g}, which programs read differently")
 
 
-def _orientation(name: str, header: Nifti1Header) -> tuple[str, ...]:
-    """Check voxel size and axes; return a note where the file leaves a choice to its reader."""
+def _orientation(name: str, header: Nifti1Header) -> tuple[TwoOrientations | None, tuple[str, ...]]:
+    """Check voxel size and axes; return the choice that the file leaves to its reader, if any, and notes."""
     spacing = header["pixdim"][1:4].astype(float)
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise invalid(name, f"gives a voxel size of {in_words(tuple(spacing))}, positive numbers were expected")
@@ -127,10 +131,10 @@ def _orientation(name: str, header: Nifti1Header) -> tuple[str, ...]:
     if sform is not None:
         _check_sform(name, sform, spacing)
     if qform is None and sform is None:
-        return (f"{name} says nothing of its orientation; its voxel size was taken as it is.",)
+        return None, (f"{name} says nothing of its orientation; its voxel size was taken as it is.",)
     if qform is not None and sform is not None:
-        return _agreement(name, header, qform, sform)
-    return ()
+        return _agreement(name, header, qform, sform), ()
+    return None, ()
 
 
 def _affines(name: str, header: Nifti1Header) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -159,7 +163,7 @@ def _check_sform(name: str, sform: np.ndarray, spacing: np.ndarray) -> None:
         raise invalid(name, "describes sheared axes; resample the image onto a rectangular grid")
 
 
-def _agreement(name: str, header: Nifti1Header, qform: np.ndarray, sform: np.ndarray) -> tuple[str, ...]:
+def _agreement(name: str, header: Nifti1Header, qform: np.ndarray, sform: np.ndarray) -> TwoOrientations | None:
     """Compare the two orientations over the volume's corners, in voxels.
 
     A file may rightly hold two (scanner and atlas space). Features depend on voxel size, which
@@ -168,7 +172,6 @@ def _agreement(name: str, header: Nifti1Header, qform: np.ndarray, sform: np.nda
     if np.linalg.det(qform[:3, :3]) * np.linalg.det(sform[:3, :3]) < 0:
         raise invalid(name, "is mirrored in one of its two orientations (qform, sform) and not in the other")
     corners = np.array(np.meshgrid(*[(0, size - 1) for size in header["dim"][1:4]], [1])).reshape(4, -1)
-    apart = np.abs(np.linalg.solve(qform, (sform - qform) @ corners)).max()
-    if apart <= 0.01:
-        return ()
-    return (f"The two orientations of {name} (qform, sform) lie {apart:.2g} voxels apart; ITK chose one.",)
+    apart = float(np.abs(np.linalg.solve(qform, (sform - qform) @ corners)).max())
+    codes = tuple(SPACES.get(int(header[field]), "unknown") for field in ("qform_code", "sform_code"))
+    return TwoOrientations(qform, sform, codes, apart) if apart > AGREEMENT_VOX else None

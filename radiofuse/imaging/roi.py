@@ -73,11 +73,16 @@ def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any") -> 
     Traceback (most recent call last):
     radiofuse.errors.ImageError: The mask has no voxel with label 1; it holds the labels [2]. ...
     """
+    return paired(image, mask, label, ())
+
+
+def paired(image: sitk.Image, mask: sitk.Image, label: Label, choices: tuple[str, ...]) -> RoiPair:
+    """Do what ``check_pair`` does; ``choices`` say where the two files left their place to the reader."""
     import SimpleITK as sitk
 
     image, mask = _one_volume(image, "The image"), _one_volume(mask, "The mask")
     check_integer(mask, "The mask")
-    values, notes = mask_on_grid(sitk.GetArrayViewFromImage(mask), mask, image)
+    values, notes = mask_on_grid(sitk.GetArrayViewFromImage(mask), mask, image, choices)
     region, united = labeled(values, label, float(np.prod(image.GetSpacing())))
     notes += united + _check_region(region)
     intensities = sitk.GetArrayViewFromImage(image)

@@ -91,7 +91,7 @@ class TestWholeFiles:
 
     def test_4d_with_one_volume_is_taken_and_noted(self, tmp_path, voxels, mask_path):
         path = save_nifti(tmp_path / "four.nii.gz", voxels[..., None])
-        pair = read_pair(path, mask_path)
+        pair = read_pair(path, mask_path, label=[1, 4])
         assert pair.image.GetDimension() == 3
         assert pair.notes == ("four.nii.gz is 4-D with a single volume, which was taken.",)
 
@@ -315,7 +315,33 @@ class TestHeaders:
         moved = np.diag([1.0, 1.0, 2.5, 1.0])
         moved[:3, 3] = [10.0, 0.0, 0.0]
         volume = read_image(self.two_orientations(tmp_path / "a.nii.gz", voxels, moved))
-        assert volume.notes == ("The two orientations of a.nii.gz (qform, sform) lie 10 voxels apart; ITK chose one.",)
+        (note,) = volume.notes
+        assert "a.nii.gz lies in two places, 10 voxels apart: its qform (scanner) and its sform (aligned); the" in note
+
+    @pytest.mark.parametrize(("codes", "used"), [((1, 2), "qform"), ((2, 1), "sform"), ((1, 1), "sform")])
+    def test_which_of_two_orientations_is_used_is_what_simpleitk_reads(self, tmp_path, voxels, codes, used):
+        image, moved = nib.Nifti1Image(voxels, None), np.diag([1.0, 1.0, 2.5, 1.0])
+        moved[:3, 3] = [10.0, 0.0, 0.0]
+        image.set_qform(np.diag([1.0, 1.0, 2.5, 1.0]), code=codes[0])
+        image.set_sform(moved, code=codes[1])
+        nib.save(image, tmp_path / "a.nii.gz")
+        read_as = "sform" if sitk.ReadImage(str(tmp_path / "a.nii.gz")).GetOrigin()[0] == -10 else "qform"
+        assert f"the {used} is used" in read_image(tmp_path / "a.nii.gz").notes[0]
+        assert read_as == used
+
+    def test_a_mask_on_the_other_orientation_is_not_to_be_resampled(self, tmp_path, voxels, region, refusal):
+        turn, place = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.1), [3, -2, 5]), np.diag([1, 1, 2.5, 1])
+        image_path = self.two_orientations(tmp_path / "a.nii.gz", voxels, turn @ place)
+        mask_path = tmp_path / "mask.nii.gz"
+        nib.save(nib.Nifti1Image(region, turn @ place), mask_path)
+        text = refusal("geometry_mismatch", lambda: read_pair(image_path, mask_path, label=1))
+        assert "its qform (scanner) and its sform (aligned); the qform is used" in text and "esampl" not in text
+        settled = nib.load(image_path)
+        settled.set_qform(settled.get_sform(), code=2)  # as fslorient -copysform2qform
+        nib.save(nib.Nifti1Image(voxels, settled.affine, settled.header), tmp_path / "settled.nii.gz")
+        pair = read_pair(tmp_path / "settled.nii.gz", mask_path, label=1)
+        inside = sitk.GetArrayViewFromImage(pair.image)[sitk.GetArrayViewFromImage(pair.roi) > 0]
+        assert inside.mean() == pytest.approx(voxels[region == 1].mean(), rel=1e-6)
 
     def test_two_orientations_of_two_voxel_sizes_are_refused(self, tmp_path, voxels, refusal):
         path = self.two_orientations(tmp_path / "a.nii.gz", voxels, np.diag([1.0, 1.0, 3.0, 1.0]))

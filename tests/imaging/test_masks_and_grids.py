@@ -118,7 +118,7 @@ class TestRegion:
 
     def test_stray_voxel_is_noted(self, image, region):
         region[0, 0, 0] = 1
-        note = check_pair(image, as_image(region)).notes
+        note = check_pair(image, as_image(region), label=[1, 4]).notes
         assert note == ("The region of interest has 2 separate pieces; the largest holds 99.2%.",)
 
     def test_one_slice_is_noted(self, image, region):
@@ -151,7 +151,7 @@ class TestIntensity:
 
 class TestGrid:
     def test_origin_rounding_is_reconciled_and_noted(self, image, region):
-        pair = check_pair(image, as_image(region, origin=(5.00001, -7.0, 3.0)))
+        pair = check_pair(image, as_image(region, origin=(5.00001, -7.0, 3.0)), label=[1, 4])
         assert pair.roi.GetOrigin() == image.GetOrigin()
         assert len(pair.notes) == 1 and "1.0e-05 voxels" in pair.notes[0]
 
