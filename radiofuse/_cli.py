@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, TextIO
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from radiofuse import aside
+from radiofuse import __version__, aside
 from radiofuse.errors import RadiofuseError, RequestError
 
 DONE, FAULT, REQUEST, INPUT, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -26,13 +27,44 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that another program, or you, wrote; never an input.")
 ]
 
+EPILOG = "--version prints the version."
 QUIET_S = 2.0  # shorter work shows no progress
 LINE_EVERY_S = 30.0  # how often a line is printed where there is no terminal
 
 
 def command_app(help_text: str) -> typer.Typer:
     """Return a Typer application with the settings all commands share."""
-    return typer.Typer(help=help_text, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+    options = {"add_completion": False, "pretty_exceptions_enable": False, "no_args_is_help": True}
+    return _App(help=help_text, cls=_Group, epilog=EPILOG, **options)
+
+
+class _App(typer.Typer):
+    """An application whose commands know ``--version`` and refuse empty words."""
+
+    def command(self, *args, **kwargs) -> Callable:
+        return super().command(*args, **{"cls": _Command, "epilog": EPILOG, **kwargs})
+
+
+class _Command(TyperCommand):
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        _print_version(ctx, args)
+        given = self.make_parser(ctx).parse_args(list(args))[0] if args else {}
+        for one in self.get_params(ctx):
+            if given.get(one.name) == "":  # an unset variable of a shell; as a path it would be the folder one is in
+                ctx.fail(f"{'/'.join(one.opts)} is empty. Give it a value, or leave it out.")
+        return super().parse_args(ctx, args)
+
+
+class _Group(TyperGroup):
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        _print_version(ctx, args[:1])
+        return super().parse_args(ctx, args)
+
+
+def _print_version(ctx: typer.Context, args: list[str]) -> None:
+    if "--version" in args[: args.index("--") if "--" in args else None]:
+        print(f"radiofuse {__version__}")
+        ctx.exit()
 
 
 def answers(command: Callable) -> Callable:

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import version
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from radiofuse import _cli
+from radiofuse.__main__ import COMMANDS
 from radiofuse.errors import BundleError, CohortError, ImageError, RequestError, StoreError
 from tests.processes import heed_interrupts
 
@@ -130,6 +133,48 @@ def test_a_wrong_option_exits_with_two():
     app = _cli.command_app("A command of the tests.")
     app.command()(_cli.answers(lambda: None))
     assert CliRunner().invoke(app, ["--no-such-option"]).exit_code == _cli.REQUEST
+
+
+APPS = {
+    "run": [[]],
+    "predict": [[]],
+    "extract.__main__": [[]],
+    "select.__main__": [[]],
+    "selftest": [[], ["noise"]],
+    "report.__main__": [[]],
+    "store.__main__": [[], ["ls"], ["verify"], ["gc"], ["export"]],
+    "datasets.__main__": [[], ["phantom"]],
+}
+
+
+@pytest.mark.parametrize("module", APPS)
+def test_every_command_tells_its_version_and_says_so(module):
+    app = import_module(f"radiofuse.{module}").app
+    for words in APPS[module]:
+        told = CliRunner().invoke(app, [*words, "--version"])
+        assert (told.exit_code, told.stdout) == (0, f"radiofuse {version('radiofuse')}\n")
+        assert "--version" in CliRunner().invoke(app, [*words, "--help"]).stdout
+
+
+def test_every_command_is_asked_for_its_version():
+    assert {module.removesuffix(".__main__") for module in APPS} == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "named"),
+    [
+        ("run", ["r.toml", "--out", ""], "--out is empty"),
+        ("run", [""], "recipe is empty"),
+        ("select.__main__", ["t.csv", "--label", "x", "--out="], "--out is empty"),
+        ("predict", ["b", "", "--out", "p"], "cohort is empty"),
+        ("store.__main__", ["export", "out.csv", "--store", ""], "--store is empty"),
+    ],
+)
+def test_an_empty_word_is_refused_by_its_name(tmp_path, monkeypatch, module, words, named):
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(import_module(f"radiofuse.{module}").app, words)
+    assert (refused.exit_code, named in refused.output) == (2, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_command_may_choose_its_code():
