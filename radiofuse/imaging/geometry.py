@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 TOLERANCE_VOX = 1e-3  # of a voxel, at the worst corner: float32 affines of 512-voxel scans stay below
+# NIfTI stores three of a quaternion's four numbers, in float32; the fourth, the root of 1 - b2 - c2 - d2, is off by
+# up to the root of their rounding where it is near 0, and the angle by twice that.
+QUATERNION_RAD = 2 * float(np.sqrt(np.finfo(np.float32).eps))
+SPACING_ROUNDING = 1e-5
 
 
 def mask_on_grid(
@@ -25,7 +29,8 @@ def mask_on_grid(
 ) -> tuple[np.ndarray, tuple]:
     """Return mask values as voxels of the image's grid, without resampling.
 
-    A mask whose voxels are the image's, stored along other or reversed axes, is turned exactly.
+    A mask whose voxels are the image's, stored along other or reversed axes, is turned exactly; one that
+    was cropped, or covers more than the image, has its voxels put where they belong.
 
     Parameters
     ----------
@@ -50,15 +55,22 @@ def mask_on_grid(
     """
     to_image = np.linalg.solve(_affine(image), _affine(mask_image))
     turn = _signed_permutation(to_image[:3, :3])
-    if tuple(np.abs(turn) @ mask_image.GetSize()) != image.GetSize():
+    is_whole = tuple(np.abs(turn) @ mask_image.GetSize()) == image.GetSize()
+    start = np.zeros(3, int) if is_whole else _first_voxel(to_image, mask_image.GetSize())
+    shift_vox = _largest_shift(to_image, turn, mask_image.GetSize(), start)
+    on_grid = shift_vox <= TOLERANCE_VOX or _is_turned_by_rounding(to_image, turn, mask_image, image, start)
+    if not is_whole and not (on_grid and _is_placed(mask_image)):
         raise _mismatch(f"has {in_words(mask_image.GetSize())} voxels, the image has {in_words(image.GetSize())}")
-    shift_vox = _largest_shift(to_image, turn, mask_image.GetSize())
-    if not shift_vox <= TOLERANCE_VOX:
+    if not on_grid:
         shift = counted(f"{shift_vox:.3g}", "voxel")
         if choices:
             raise ImageError("geometry_mismatch", f"The mask lies up to {shift} off the image. {' '.join(choices)}")
         raise _mismatch(f"lies up to {shift} off the image: {_differences(mask_image, image)}")
-    return _turned(mask, turn), _notes(turn, shift_vox, mask_image, image)
+    values = _turned(mask, turn)
+    if is_whole:
+        return values, _notes(turn, shift_vox, mask_image, image)
+    box = f"The mask covers {in_words(values.shape[::-1])} voxels of the image's grid; the rest was taken as 0."
+    return _pasted(values, start, image.GetSize()), (box,)
 
 
 def _affine(image: sitk.Image) -> np.ndarray:
@@ -81,12 +93,57 @@ def _signed_permutation(matrix: np.ndarray) -> np.ndarray:
     return rounded if is_permutation else np.eye(3, dtype=int)
 
 
-def _largest_shift(to_image: np.ndarray, turn: np.ndarray, size: tuple[int, ...]) -> float:
+def _is_turned_by_rounding(
+    to_image: np.ndarray, turn: np.ndarray, mask_image: sitk.Image, image: sitk.Image, start: np.ndarray
+) -> bool:
+    """Say whether the axes differ as a NIfTI quaternion in float32 does, and nothing else differs."""
+    ours, theirs = (np.reshape(one.GetDirection(), (3, 3)) for one in (image, mask_image))
+    spacing = np.abs(turn) @ mask_image.GetSpacing()
+    origin = _grid_points(turn, mask_image.GetSize(), start)[:, 0]  # of the mask, as the image counts
+    return bool(
+        np.abs(ours.T @ theirs - turn).max() <= QUATERNION_RAD
+        and np.allclose(spacing, image.GetSpacing(), rtol=SPACING_ROUNDING, atol=0)
+        and np.abs(to_image[:3, 3] - origin).max() <= TOLERANCE_VOX
+    )
+
+
+def _first_voxel(to_image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Return the image's index of the mask's voxel that comes first along the image's axes."""
+    return np.rint((to_image[:3, :3] @ _corners(size) + to_image[:3, 3:]).min(axis=1)).astype(int)
+
+
+def _corners(size: tuple[int, ...]) -> np.ndarray:
+    return np.array(list(product(*[(0, length - 1) for length in size]))).T
+
+
+def _is_placed(mask: sitk.Image) -> bool:
+    """Say whether somebody said where the mask lies: an origin of 0 and voxels of 1 mm are what arrays come with."""
+    return any(mask.GetOrigin()) or mask.GetSpacing() != (1.0, 1.0, 1.0)
+
+
+def _pasted(values: np.ndarray, start: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Return mask values (z, y, x) of a box that begins at ``start`` (x, y, z), on a grid of zeros."""
+    whole = np.zeros(size[::-1], values.dtype)
+    first, length = start[::-1], np.array(values.shape)
+    target = tuple(slice(max(a, 0), max(a + n, 0)) for a, n in zip(first, length, strict=True))
+    source = tuple(slice(max(-a, 0), max(end - a, 0)) for a, end in zip(first, whole.shape, strict=True))
+    n_outside = np.count_nonzero(values) - np.count_nonzero(values[source])
+    if n_outside:
+        raise _mismatch(f"reaches beyond the image with {counted(n_outside, 'voxel')}")
+    whole[target] = values[source]
+    return whole
+
+
+def _largest_shift(to_image: np.ndarray, turn: np.ndarray, size: tuple[int, ...], start: np.ndarray) -> float:
     """Return the largest distance, in image voxels along one axis, of a corner from its grid point."""
-    corners = np.array(list(product(*[(0, length - 1) for length in size]))).T
-    expected = turn @ corners
-    expected = expected - expected.min(axis=1, keepdims=True)
-    return float(np.abs(to_image[:3, :3] @ corners + to_image[:3, 3:] - expected).max())
+    found = to_image[:3, :3] @ _corners(size) + to_image[:3, 3:]
+    return float(np.abs(found - _grid_points(turn, size, start)).max())
+
+
+def _grid_points(turn: np.ndarray, size: tuple[int, ...], start: np.ndarray) -> np.ndarray:
+    """Return where the mask's corners should lie on the image's grid if it begins at ``start``, shape (3, 8)."""
+    points = turn @ _corners(size)
+    return points - points.min(axis=1, keepdims=True) + start[:, None]
 
 
 def _turned(mask: np.ndarray, turn: np.ndarray) -> np.ndarray:

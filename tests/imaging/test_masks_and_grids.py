@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -162,9 +163,68 @@ class TestGrid:
         assert pair.roi.GetDirection() == pair.image.GetDirection()
         assert sitk.GetArrayViewFromImage(pair.roi).sum() == 120
 
-    def test_other_size_says_both(self, image, region, refusal):
-        text = refusal("geometry_mismatch", lambda: check_pair(image, as_image(region[:, :, :-1])))
+    def test_other_size_says_both(self, voxels, region, refusal):
+        unplaced = {"spacing": (1, 1, 1), "origin": (0, 0, 0)}
+        short = as_image(region[:, :, :-1], **unplaced)
+        text = refusal("geometry_mismatch", lambda: check_pair(as_image(voxels, **unplaced), short))
         assert "20 x 16 x 11" in text and "20 x 16 x 12" in text
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        low=st.tuples(*[st.integers(0, 2)] * 3),
+        high=st.tuples(*[st.integers(0, 2)] * 3),
+        order=st.permutations([0, 1, 2]),
+        signs=st.tuples(*[st.booleans()] * 3),
+    )
+    def test_a_cropped_mask_selects_the_voxels_of_the_whole_one(self, low, high, order, signs):
+        """SimpleITK's own crop, pad, permutation and flip keep every voxel in its place."""
+        turn = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+        image = as_image(np.random.default_rng(0).normal(size=(8, 9, 10)), direction=turn)
+        region = np.zeros((8, 9, 10), dtype=np.uint8)
+        region[2:6, 2:5, 2:8] = 1
+        whole = as_image(region, direction=turn)
+        beyond = [3 + length for length in high]  # a box of the image's own size elsewhere stays refused
+        boxes = [sitk.Crop(whole, low, high), sitk.ConstantPad(sitk.Crop(whole, low), (0, 0, 0), beyond)]
+        for box in boxes:
+            stored = sitk.Flip(sitk.PermuteAxes(box, order), signs)
+            np.testing.assert_array_equal(sitk.GetArrayFromImage(check_pair(image, stored).roi).T, region)
+
+    def test_a_larger_mask_with_labels_beyond_the_image_is_refused(self, voxels, region, refusal):
+        larger = np.pad(region, ((0, 0), (0, 0), (0, 2)))
+        assert check_pair(as_image(voxels), as_image(larger), label=1).roi.GetSize() == voxels.shape
+        larger[3:5, 3, 13] = 1
+        text = refusal("geometry_mismatch", lambda: check_pair(as_image(voxels), as_image(larger)))
+        assert "beyond the image with 2 voxels" in text
+
+    def test_a_box_off_the_lattice_is_refused(self, image, region, refusal):
+        half = as_image(region[2:], origin=(7.5, -7.0, 3.0))
+        assert "18 x 16 x 12" in refusal("geometry_mismatch", lambda: check_pair(image, half))
+
+    def test_axes_that_differ_by_the_rounding_of_a_quaternion_are_reconciled(self, tmp_path, voxels, region):
+        """Scans stored from left to right and front to back have a quaternion whose first number is near 0."""
+        rng, shifts = np.random.default_rng(3), []
+        for _ in range(12):
+            turn = nib.eulerangles.euler2mat(*rng.uniform(-0.05, 0.05, 3)) @ np.diag([-0.94, -0.94, 1.2])
+            affine = nib.affines.from_matvec(turn, rng.uniform(-100, 100, 3))
+            large = np.zeros((96, 96, 40), np.uint8)
+            large[:20, :16, :12] = region
+            for name, code in (("image", 1), ("mask", 0)):
+                file = nib.Nifti1Image(large, affine)
+                file.set_qform(affine, 1)
+                file.set_sform(affine if code else None, code)
+                nib.save(file, tmp_path / f"{name}.nii")
+            image, mask = (sitk.ReadImage(tmp_path / f"{name}.nii") for name in ("image", "mask"))
+            shifts.append(np.abs(np.subtract(image.GetDirection(), mask.GetDirection())).max())
+            noise = sitk.GetImageFromArray(rng.normal(size=(40, 96, 96)))
+            noise.CopyInformation(image)
+            roi = check_pair(noise, mask, label=1).roi
+            np.testing.assert_array_equal(sitk.GetArrayViewFromImage(roi).T, large == 1)
+        assert max(shifts) > 1e-5  # of 96 voxels, this is the thousandth that was refused
+
+    def test_a_turn_of_a_tenth_of_a_degree_is_refused(self, image, region, refusal):
+        angle = np.deg2rad(0.1)
+        turn = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+        refusal("geometry_mismatch", lambda: check_pair(image, as_image(region, direction=turn)))
 
     @pytest.mark.parametrize(
         ("change", "words"),
