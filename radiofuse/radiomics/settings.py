@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from radiofuse.errors import RequestError
+from radiofuse.radiomics.parameter_files import read_parameters
 from radiofuse.radiomics.setting_rules import (
     FEATURE_CLASSES,
     IMAGE_TYPES,
@@ -20,8 +22,6 @@ from radiofuse.radiomics.setting_rules import (
     Rule,
     known_features,
 )
-
-MAX_SETTINGS_BYTES = 1_000_000
 
 # The 22 GLCM features of pyradiomics' exampleMR_3mm.yaml: all active ones but SumAverage
 # (twice JointAverage) and MCC (newer than the published feature set).
@@ -180,20 +180,7 @@ def read_settings(source: str | Path | Mapping[str, Any] | Settings) -> Settings
         raise RequestError(
             f"There is no radiomics preset or file {str(source)!r}. Choose from {presets}, or pass a file."
         )
-    return _checked(path.stem.lower(), _parse(path))
-
-
-def _parse(path: Path) -> Any:
-    import yaml
-
-    if path.stat().st_size > MAX_SETTINGS_BYTES:
-        raise RequestError(f"{path.name} is larger than {MAX_SETTINGS_BYTES:,} bytes: not a parameter file.")
-    read = json.loads if path.suffix == ".json" else yaml.safe_load  # YAML reads neither tabs nor 1e1 of JSON
-    try:
-        return read(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise RequestError(f"{path.name} is not a readable YAML or JSON parameter file: {reason}") from error
+    return _checked(path.stem.lower(), read_parameters(path))
 
 
 def _checked(name: str, mapping: Any) -> Settings:
@@ -252,16 +239,15 @@ def _entries(where: str, entries: Mapping[str, Any], rules: Mapping[str, Rule]) 
 
 def _said(value: Any) -> str:
     if isinstance(value, str) and _is_written_number(value):
-        return f"the text {value!r} (YAML reads 1e-3 as text; write 1.0e-3)"
+        return f"the text {value!r}; write {float(value)!r}, without quotes"
     return "null; leave it out to have the default" if value is None else repr(value)
 
 
 def _is_written_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _elsewhere(key: str) -> str:

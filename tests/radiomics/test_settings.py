@@ -140,7 +140,7 @@ MISTAKES = [
     ({"setting": {"kernelRadius": 2}}, "setting: kernelRadius is unknown. It belongs under voxelSetting."),
     ({"voxelSetting": {"binWidth": 2}}, "voxelSetting: binWidth is unknown. It belongs under setting."),
     ({"setting": {"ibsi": True}}, "It belongs under radiofuse."),
-    ({"setting": {"binWidth": "1e-3"}}, "(YAML reads 1e-3 as text; write 1.0e-3)"),
+    ({"setting": {"binWidth": "1e-3"}}, "the text '1e-3'; write 0.001, without quotes."),
     ({"setting": {"binWidth": None}}, "a number above 0, not null; leave it out to have the default."),
     ({"setting": {"binWidth": float("inf")}}, "binWidth must be a number above 0, not inf."),
     ({"setting": {"distances": [1, 2, 1]}}, "each of at least 1 and named once, not [1, 2, 1]."),
@@ -237,7 +237,7 @@ def test_sub_bands_have_a_letter_for_each_axis(flat, band, letters):
 
 
 def test_json_is_read_as_json(tmp_path):
-    """YAML refuses tabs and takes 1e1 for text; both are JSON."""
+    """YAML refuses tabs; JSON has them."""
     (tmp_path / "few.json").write_text('{\n\t"setting": {"binWidth": 1e1}\n}')
     assert read_settings(tmp_path / "few.json").parameters["setting"]["binWidth"] == 10
 
