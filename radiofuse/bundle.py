@@ -19,9 +19,10 @@ from typing import Any
 
 import pandas as pd
 
+from radiofuse import description as shapes
+from radiofuse.description import SCHEMA, read_shape
 from radiofuse.errors import BundleError
 
-SCHEMA = 1
 MODEL = "model.joblib"
 ENCODERS = "encoders"
 CHECKSUMS = "checksums.json"
@@ -255,7 +256,7 @@ def load_bundle(folder: str | Path) -> Bundle:
 
     folder = find_bundle(folder)
     verify_bundle(folder)
-    environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    environment = read_shape(folder / "environment.json", shapes.ENVIRONMENT)
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     description = read_description(folder)
@@ -279,7 +280,7 @@ def load_bundle(folder: str | Path) -> Bundle:
 
 def read_description(folder: Path) -> dict[str, Any]:
     """Return ``bundle.json``: label, modalities, settings, protocol, deviations, warnings."""
-    return json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    return shapes.read_description(folder / "bundle.json")
 
 
 def find_bundle(folder: str | Path) -> Path:
@@ -292,6 +293,8 @@ def verify_bundle(folder: Path) -> None:
     """Raise a BundleError unless every file of the bundle is there and matches its checksum."""
     try:
         expected = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+        if problem := next(shapes.misshapen(expected, shapes.CHECKSUMS, CHECKSUMS), None):
+            raise ValueError(problem)
     except FileNotFoundError:
         raise BundleError(
             f"{folder} is not a bundle: it has no {CHECKSUMS}. Pass the folder that `run` wrote."
@@ -329,7 +332,7 @@ def read_environment() -> dict[str, Any]:
 def version_differences(made: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each package whose major or minor version differs."""
     sentences = []
-    for name, version in made["packages"].items():
+    for name, version in made.get("packages", {}).items():
         installed = here["packages"].get(name)
         if installed is None or _minor(installed) != _minor(version):
             now = f"{installed} is installed" if installed else "it is not installed"

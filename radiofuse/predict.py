@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from radiofuse import _cli
+from radiofuse.description import require_entries
 from radiofuse.errors import BundleError
 from radiofuse.outputs import is_failures, is_stream, refuse_inputs, require_file, require_folder, starts_with
 
@@ -16,6 +17,10 @@ app = _cli.command_app(__doc__)
 log = logging.getLogger(__name__)
 
 SEEN = "encoder_saw_it"
+NEEDED = tuple(
+    "modalities columns settings protocol settings.radiomics settings.mask_label settings.block settings.crops "
+    "protocol.primary".split()
+)
 
 
 def predict_cohort(
@@ -60,6 +65,7 @@ def predict_cohort(
     """
     from radiofuse.cohort import read_cohort
 
+    require_entries(bundle.folder / "bundle.json", bundle.description, NEEDED)
     table = _modalities_of_model(read_cohort(cohort, missing_files="keep"), bundle)
     return _predict_rows(bundle, table, store=store, n_jobs=n_jobs, progress=progress)
 
@@ -91,7 +97,10 @@ def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, n_jobs: 
     from radiofuse.store import FeatureStore
 
     named = bundle.description["settings"]
-    cropping = Cropping(**named["crops"])
+    try:
+        cropping = Cropping(**named["crops"])
+    except TypeError as error:
+        raise BundleError(f"bundle.json describes the crops in other words than this version knows: {error}.") from None
     with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
         options = {"label": named["mask_label"], "jobs": n_jobs, "on_hashed": on_hashed, "on_done": on_done}
         features, crops = add_crops(features, cohort, cropping, FeatureStore(store), **options)
@@ -259,6 +268,7 @@ def main(
     _cli.say(TRUST)
     with _cli.warnings_as_sentences():
         loaded = load_bundle(bundle)
+        require_entries(loaded.folder / "bundle.json", loaded.description, NEEDED)
         rows = read_cohort(cohort, missing_files="keep")
         _refuse_images(out, named_files(rows))
         rows = _modalities_of_model(rows, loaded)

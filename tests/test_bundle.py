@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import sys
@@ -155,3 +156,21 @@ def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "own_classifier")
     with pytest.raises(BundleError, match=r"No module named 'own_classifier'.*PYTHONPATH"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("bundle.json", "[1]", "entries by name was expected"),
+        ("bundle.json", "{}", "has schema None"),
+        ("environment.json", "[]", "entries by name was expected"),
+        ("environment.json", '{"packages": {"numpy": 2}}', "packages, numpy: text was expected, got 2"),
+    ],
+)
+def test_json_of_another_shape_is_refused_in_a_sentence(saved, file, content, said):
+    (saved / file).write_text(content)
+    checksums = json.loads((saved / CHECKSUMS).read_text())
+    checksums[file] = hashlib.sha256(content.encode()).hexdigest()
+    (saved / CHECKSUMS).write_text(json.dumps(checksums))
+    with pytest.raises(BundleError, match=said):
+        load_bundle(saved)

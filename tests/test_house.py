@@ -23,8 +23,20 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
 LAYERS = (
-    {"errors", "columns", "plugins", "lazy", "routing", "aside", "outputs", "inner_folds", "copies", "multiplicity"}
-    | {"jobs", "kept"},
+    {
+        "errors",
+        "columns",
+        "plugins",
+        "lazy",
+        "routing",
+        "aside",
+        "outputs",
+        "description",
+        "inner_folds",
+        "copies",
+        "multiplicity",
+    }
+    | {"jobs", "kept", "description"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -232,6 +233,22 @@ def test_tables_of_others_are_not_replaced(tmp_path):
     (tmp_path / "report.html").mkdir()
     with pytest.raises(RequestError, match=r"holds report\.html,"):
         require_own_tables(tmp_path, names, record, overwrite=True)
+
+
+def test_a_description_that_lacks_an_entry_is_a_sentence_of_predict(study, tmp_path):
+    shutil.copytree(study / "out", tmp_path / "out")
+    bundle = tmp_path / "out" / "bundle"
+    about, digests = (json.loads((bundle / f"{name}.json").read_text()) for name in ("bundle", "checksums"))
+    for change, said in (
+        ({"columns": None}, "bundle.json, columns: a list was expected, got None"),
+        ({"settings": {}}, "settings in bundle.json lacks the entry radiomics"),
+        ({"protocol": {}}, "protocol in bundle.json lacks the entry primary"),
+    ):
+        (bundle / "bundle.json").write_text(json.dumps(about | change))
+        digests["bundle.json"] = hashlib.sha256((bundle / "bundle.json").read_bytes()).hexdigest()
+        (bundle / "checksums.json").write_text(json.dumps(digests))
+        refused = CliRunner().invoke(predict, [str(bundle), str(study / "new.csv"), "--out", str(tmp_path / "p.csv")])
+        assert (refused.exit_code, said in refused.stderr) == (3, True), (refused.stderr, refused.exception)
 
 
 def test_a_run_with_a_closed_standard_error_writes_its_outputs(study, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.columns import CLINICAL
+from radiofuse.description import ENVIRONMENT, read_description, read_shape
 from radiofuse.errors import BundleError
 
-SCHEMA = 1
 TRIVIAL = "trivial"
 FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER = "fusion", "modality", "arm", "reference", "arm member"
 KINDS = (FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER)  # in the order of every table and figure
@@ -39,22 +38,10 @@ TABLES = {
     "published.csv": (("table", "source", "row", "model", "metric"), ("value", "low", "high", "published")),
     "failures.csv": (("sample_id", "modality", "code", "message"), ()),
 }
-ABOUT = {
-    "name": str,
-    "title": str,
-    "radiofuse_version": str,
-    "label": str,
-    "positive": str,
-    "modalities": list,
-    "clinical": list,
-    "settings": dict,
-    "protocol": dict,
-    "n_features": dict,
-    "synthetic": bool,
-    "as_published": list,
-    "warnings": list,
-}
-PROTOCOL = ("n_splits", "n_repeats", "inner_cv", "selector", "classifier", "fusions", "primary", "seed")
+NEEDED = tuple(
+    "name title radiofuse_version label positive modalities clinical settings protocol n_features synthetic "
+    "as_published warnings".split()
+) + tuple(f"protocol.{name}" for name in "n_splits n_repeats inner_cv selector classifier fusions primary seed".split())
 
 
 @dataclass(frozen=True)
@@ -149,8 +136,8 @@ def read_contents(bundle: Path) -> Contents:
     _require_files(bundle)
     tables = {name: _read_table(bundle / name, *columns) for name, columns in TABLES.items()}
     return Contents(
-        about=_read_about(bundle / "bundle.json"),
-        environment=_read_json(bundle / "environment.json"),
+        about=read_description(bundle / "bundle.json", NEEDED),
+        environment=read_shape(bundle / "environment.json", ENVIRONMENT),
         recipe=(bundle / "recipe.toml").read_text(encoding="utf-8"),
         flow=tables["cohort_flow.csv"],
         predictions=tables["predictions.csv"],
@@ -174,25 +161,6 @@ def _require(where: str, what: str, missing: Iterable[str]) -> None:
     missing = list(missing)
     if missing:
         raise BundleError(f"{where} lacks the {what} {', '.join(missing)}. Write the bundle again with a run.")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BundleError(f"{path.name} is not JSON ({error}). Write the bundle again with a run.") from error
-
-
-def _read_about(path: Path) -> dict[str, Any]:
-    about = _read_json(path)
-    if about.get("schema") != SCHEMA:
-        raise BundleError(
-            f"{path.name} has schema {about.get('schema')!r}; this version of radiofuse reads schema {SCHEMA}. "
-            "Use the version that wrote the bundle."
-        )
-    _require(path.name, "entry", [key for key, kind in ABOUT.items() if not isinstance(about.get(key), kind)])
-    _require(f"protocol in {path.name}", "entry", [key for key in PROTOCOL if key not in about["protocol"]])
-    return about
 
 
 def _read_table(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 
@@ -47,6 +49,48 @@ def test_takes_the_folder_of_a_run_as_predict_does(tmp_path):
     make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean",))
     result = CliRunner().invoke(app, [str(tmp_path)])
     assert (result.exit_code, result.stdout.strip()) == (0, str(tmp_path / "report.html"))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("bundle.json", lambda about: [about], "bundle.json: entries by name was expected, got [{"),
+        ("bundle.json", lambda about: None, "bundle.json: entries by name was expected, got None"),
+        ("bundle.json", lambda about: {}, "bundle.json has schema None"),
+        ("bundle.json", lambda about: {"schema": 1}, "bundle.json lacks the entry name, title"),
+        ("bundle.json", lambda about: about | {"modalities": "t1"}, "bundle.json, modalities: a list was expected"),
+        (
+            "bundle.json",
+            lambda about: about | {"modalities": [1]},
+            "bundle.json, modalities, item 1: text was expected",
+        ),
+        (
+            "bundle.json",
+            lambda about: about | {"n_features": {"t1": "9"}},
+            "n_features, t1: a whole number was expected",
+        ),
+        ("bundle.json", lambda about: about | {"settings": {"radiomics": [1]}}, "settings, radiomics: null or entries"),
+        ("bundle.json", lambda about: about | {"protocol": [1]}, "protocol in bundle.json lacks the entry n_splits"),
+        (
+            "bundle.json",
+            lambda about: about | {"protocol": about["protocol"] | {"deep": {"encoder": "san10"}}},
+            "protocol, deep: null or entries by name was expected",
+        ),
+        ("environment.json", lambda about: ["numpy"], "environment.json: entries by name was expected"),
+        ("environment.json", lambda about: {"packages": 1}, "environment.json, packages: entries by name was expected"),
+        ("checksums.json", lambda digests: [*digests], "entries by name was expected"),
+        ("checksums.json", lambda digests: dict.fromkeys(digests, 1), "text was expected, got 1"),
+    ],
+)
+def test_a_bundle_of_another_shape_is_one_sentence(tmp_path, file, change, said):
+    bundle = make_bundle(tmp_path / "bundle", n_patients=20, n_repeats=1, modalities=("t1",), fusions=("mean",))
+    (bundle / file).write_text(json.dumps(change(json.loads((bundle / file).read_text()))))
+    if file != "checksums.json":
+        digests = json.loads((bundle / "checksums.json").read_text())
+        digests[file] = hashlib.sha256((bundle / file).read_bytes()).hexdigest()
+        (bundle / "checksums.json").write_text(json.dumps(digests))
+    result = CliRunner().invoke(app, [str(bundle)])
+    assert (result.exit_code, said in result.stderr) == (3, True), (result.stderr, result.exception)
 
 
 def test_a_place_below_a_file_is_one_sentence(tmp_path):
