@@ -20,6 +20,7 @@ from radiofuse.imaging.header import TWO_ORIENTATIONS, Header, check_size, in_wo
 from radiofuse.imaging.labels import Label
 from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
 from radiofuse.imaging.roi import RoiPair, check_finite, check_integer, paired
+from radiofuse.imaging.stand_ins import HEAD_BYTES, refuse_stand_in
 from radiofuse.imaging.stream import ByteStream, HashedFile, open_file
 from radiofuse.imaging.textual import meta_header, nrrd_header
 
@@ -169,6 +170,7 @@ def _reader(source: HashedFile) -> tuple:
             "not_an_image",
             f"{source.name} does not end in {', '.join(READERS)}. Convert it to .nii.gz, or correct its name.",
         )
+    refuse_stand_in(source.name, source.peek(HEAD_BYTES))
     is_gzip = source.peek(2) == GZIP_MAGIC
     if is_gzip != READERS[suffix][2]:
         raise ImageError(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.stand_ins import refuse_dangling
 
 MAX_FILE_BYTES = 4 << 30  # the largest clinical volumes, uncompressed, stay below 2 GiB
 READ_BYTES = 256 << 10
@@ -59,6 +60,7 @@ def open_file(path: Path) -> BinaryIO:
         if not refused:
             return path.open("rb")
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte in the path
+        refuse_dangling(path)
         refused = ImageError("file_missing", f"{path.name} does not exist. Correct its path in the cohort table.")
     except OSError as error:
         refused = _unreadable(path.name, error)
@@ -168,6 +170,9 @@ def _inflate(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         while chunk:
             if unpacker.eof:
+                chunk = chunk.lstrip(b"\0")  # tapes and block devices pad with zeros, and gzip accepts that
+                if not chunk:
+                    break
                 unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
             if part := _decompress(name, unpacker, chunk):
                 yield part

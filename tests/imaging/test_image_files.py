@@ -225,6 +225,47 @@ class TestNoImage:
         assert (again.code, str(again)) == (caught.value.code, str(caught.value))
 
 
+class TestPadding:
+    """``gzip -t`` of GNU gzip accepts zeros after the last member, as tapes leave them, and nothing else."""
+
+    @pytest.mark.parametrize("n_zeros", [1, 512, 300_000])
+    def test_zeros_after_a_compressed_stream(self, image_path, voxels, n_zeros):
+        image_path.write_bytes(image_path.read_bytes() + bytes(n_zeros))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_image(image_path).image), voxels.T)
+        assert read_image(image_path).sha256 == hashlib.sha256(image_path.read_bytes()).hexdigest()
+
+    def test_anything_else_after_it(self, image_path, refusal):
+        whole = image_path.read_bytes()
+        image_path.write_bytes(whole + bytes(512) + b"trailing")
+        refusal("file_corrupted", lambda: read_image(image_path))
+        image_path.write_bytes(whole[:-1] + bytes(512))  # the length that closes a member is off
+        refusal("file_corrupted", lambda: read_image(image_path))
+
+
+class TestStandIns:
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n", ["Git LFS", "git lfs pull"]),
+            (b"/annex/objects/MD5E-s1--aa.nii.gz\n", ["git-annex", "git annex get"]),
+            (b"../.git/annex/objects/x/y/MD5E-s1--aa/MD5E-s1--aa.nii.gz", ["git-annex"]),
+            (b"\xef\xbb\xbf\n<!DOCTYPE HTML><html>Log in</html>", ["web page", "Download it again"]),
+            (b"<html><body>404</body></html>", ["web page"]),
+        ],
+    )
+    @pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".nrrd", ".mha"])
+    def test_a_pointer_or_a_page_is_named(self, tmp_path, refusal, content, words, ending):
+        path = tmp_path / f"t1{ending}"
+        path.write_bytes(content)
+        text = refusal("not_an_image", lambda: read_image(path))
+        assert all(word in text for word in [path.name, *words]), text
+
+    def test_a_link_of_git_annex_without_content(self, tmp_path, refusal):
+        link = tmp_path / "t1.nii.gz"
+        link.symlink_to(".git/annex/objects/aa/bb/MD5E-s1--aa/MD5E-s1--aa")
+        assert "git annex get t1.nii.gz" in refusal("file_missing", lambda: read_image(link))
+
+
 class TestHeaders:
     @pytest.mark.parametrize("dims", [[3, 32767, 32767, 32767], [3, 2000, 2000, 700]])
     def test_huge_dimensions_over_a_small_file_allocate_nothing(self, tmp_path, voxels, refusal, dims):
