@@ -238,7 +238,7 @@ class TestPadding:
         whole = image_path.read_bytes()
         image_path.write_bytes(whole + bytes(512) + b"trailing")
         refusal("file_corrupted", lambda: read_image(image_path))
-        image_path.write_bytes(whole[:-1] + bytes(512))  # the length that closes a member is off
+        image_path.write_bytes(whole[:-8] + bytes(512))  # zeros where checksum and length were
         refusal("file_corrupted", lambda: read_image(image_path))
 
 
