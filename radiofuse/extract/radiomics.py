@@ -11,11 +11,15 @@ import numpy as np
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging import RoiPair, check_pair, read_image, read_mask, read_pair
+from radiofuse.imaging.memory import as_image
 from radiofuse.radiomics import Settings, make_backend, read_settings
 from radiofuse.store import Block
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
+    from nibabel.spatialimages import SpatialImage
+
+    Volume = str | Path | sitk.Image | SpatialImage | np.ndarray
 
 MaskLabel = str | int | Sequence[int]
 
@@ -69,13 +73,16 @@ class RadiomicsExtractor:
         identity = {"settings": self.settings.identity(), "versions": self._engine.versions()}
         return Block.create(self.settings.name, self._names, identity)
 
-    def extract(self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image) -> np.ndarray:
+    def extract(self, image: Volume, mask: Volume, *, spacing_mm: Sequence[float] | None = None) -> np.ndarray:
         """Return the feature vector of one image and mask.
 
         Parameters
         ----------
-        image, mask : path or SimpleITK.Image
-            Either two files or two images in memory, 3-D, on one grid.
+        image, mask : path, SimpleITK.Image, nibabel image or ndarray
+            Either two files or two volumes in memory, 3-D, on one grid. Arrays have the axes (x, y, z), as
+            nibabel's do.
+        spacing_mm : (x, y, z), optional
+            Voxel size of arrays, in mm; needed for them alone.
 
         Returns
         -------
@@ -85,18 +92,33 @@ class RadiomicsExtractor:
         ------
         ImageError
             If file, mask, region or a feature is unusable; ``code`` says why.
-        """
-        read = read_pair if isinstance(image, (str, Path)) else check_pair
-        return self.compute(read(image, mask, label=self.label))
+        RequestError
+            If one is a path and the other is not, or an array comes without ``spacing_mm``.
 
-    def extract_each(
-        self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image, labels: Sequence[MaskLabel]
-    ) -> np.ndarray:
+        Examples
+        --------
+        >>> extractor = RadiomicsExtractor({"featureClass": {"shape": ["VoxelVolume"]}})
+        >>> voxels = np.arange(1000.0).reshape(10, 10, 10)
+        >>> np.asarray(extractor.extract(voxels, voxels > 499, spacing_mm=(1, 1, 2))).tolist()
+        [1000.0]
+        """
+        return self.compute(self._pair(image, mask, spacing_mm))
+
+    def _pair(self, image: Volume, mask: Volume, spacing_mm: Sequence[float] | None = None) -> RoiPair:
+        are_paths = [isinstance(one, (str, Path)) for one in (image, mask)]
+        if any(are_paths) and not (all(are_paths) and spacing_mm is None):
+            raise RequestError("Image and mask are two paths, or both in memory; spacing_mm is for arrays alone.")
+        if all(are_paths):
+            return read_pair(image, mask, label=self.label)
+        volumes = (as_image(image, "The image", spacing_mm), as_image(mask, "The mask", spacing_mm))
+        return check_pair(*volumes, label=self.label)
+
+    def extract_each(self, image: Volume, mask: Volume, labels: Sequence[MaskLabel]) -> np.ndarray:
         """Return one feature vector per label of one mask; filters are computed once for all of them.
 
         Parameters
         ----------
-        image, mask : path or SimpleITK.Image
+        image, mask : path, SimpleITK.Image or nibabel image
         labels : sequence of "any", int or list of int
             Each names a region, as ``label`` does.
 
@@ -106,6 +128,8 @@ class RadiomicsExtractor:
         """
         if isinstance(image, (str, Path)):
             image, mask = read_image(image).image, read_mask(mask).image
+        else:
+            image, mask = as_image(image, "The image"), as_image(mask, "The mask")
         pairs = [check_pair(image, mask, label=label) for label in labels]
         rois = [pair.roi for pair in pairs]
         image = pairs[0].image if pairs else image
@@ -113,10 +137,9 @@ class RadiomicsExtractor:
         found = together(image, rois) if together else [self._engine.compute(image, roi) for roi in rois]
         return np.array([self._vector(features) for features in found]).reshape(len(rois), len(self._names))
 
-    def general_info(self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image) -> dict[str, Any]:
+    def general_info(self, image: Volume, mask: Volume) -> dict[str, Any]:
         """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask; radiofuse's engine only."""
-        read = read_pair if isinstance(image, (str, Path)) else check_pair
-        pair = read(image, mask, label=self.label)
+        pair = self._pair(image, mask)
         if not hasattr(self._engine, "general_info"):
             raise RequestError(f"The back end {self.backend!r} tells no general_info. Take radiofuse's own.")
         return self._engine.general_info(pair.image, pair.roi)

@@ -18,6 +18,7 @@ from radiofuse.errors import ImageError
 from radiofuse.imaging.geometry import affine_ras
 from radiofuse.imaging.header import TWO_ORIENTATIONS, Header, check_size, in_words, invalid, truncated
 from radiofuse.imaging.labels import Label
+from radiofuse.imaging.memory import check_place
 from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
 from radiofuse.imaging.roi import RoiPair, check_finite, check_integer, paired
 from radiofuse.imaging.stand_ins import HEAD_BYTES, refuse_stand_in
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 TEXT_HEADER_BYTES = 1 << 20  # segmentations by 3D Slicer describe every segment in the header
 GZIP_MAGIC = b"\x1f\x8b"
-AXES_TOLERANCE = 1e-3
 READERS = {  # suffix: header reader, bytes it needs, whether the whole file is compressed
     ".nii.gz": (nifti_header, HEADER_BYTES, True),
     ".nii": (nifti_header, HEADER_BYTES, False),
@@ -216,16 +216,9 @@ def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
     if place.GetSize() != voxels.shape[::-1]:
         sizes = f"{in_words(place.GetSize())} voxels to SimpleITK, {in_words(voxels.shape[::-1])} to radiofuse"
         raise invalid(path.name, f"means {sizes}")
-    _check_place(path.name, np.array(place.GetSpacing()), np.reshape(place.GetDirection(), (3, 3)))
+    check_place(path.name, np.array(place.GetSpacing()), np.reshape(place.GetDirection(), (3, 3)))
     image = sitk.GetImageFromArray(voxels)
     image.SetSpacing(place.GetSpacing())
     image.SetOrigin(place.GetOrigin())
     image.SetDirection(place.GetDirection())
     return image
-
-
-def _check_place(name: str, spacing: np.ndarray, axes: np.ndarray) -> None:
-    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        raise invalid(name, f"gives a voxel size of {in_words(tuple(spacing))}, positive numbers were expected")
-    if not np.allclose(axes.T @ axes, np.eye(3), atol=AXES_TOLERANCE):
-        raise invalid(name, "describes axes that are not at right angles")
