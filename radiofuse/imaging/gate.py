@@ -213,6 +213,8 @@ def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
         place.ReadImageInformation()
     except RuntimeError:  # its text carries the full path, which may hold a patient's name
         raise invalid(path.name, "is not accepted by SimpleITK") from None
+    if place.GetDimension() == 2 and voxels.shape[0] == 1:
+        return _slice_placed(path.name, place, voxels[0])
     if place.GetSize() != voxels.shape[::-1]:
         sizes = f"{in_words(place.GetSize())} voxels to SimpleITK, {in_words(voxels.shape[::-1])} to radiofuse"
         raise invalid(path.name, f"means {sizes}")
@@ -222,3 +224,17 @@ def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
     image.SetOrigin(place.GetOrigin())
     image.SetDirection(place.GetDirection())
     return image
+
+
+def _slice_placed(name: str, place: sitk.ImageFileReader, pixels: np.ndarray) -> sitk.Image:
+    """Return a 2-D image as a volume of one slice, 1 mm thick, at the place in its plane that ITK reads."""
+    import SimpleITK as sitk
+
+    if place.GetSize() != pixels.shape[::-1]:
+        raise invalid(name, f"means {in_words(place.GetSize())} pixels to SimpleITK")
+    check_place(name, np.array(place.GetSpacing()), np.reshape(place.GetDirection(), (2, 2)))
+    image = sitk.GetImageFromArray(pixels)
+    image.SetSpacing(place.GetSpacing())
+    image.SetOrigin(place.GetOrigin())
+    image.SetDirection(place.GetDirection())
+    return sitk.JoinSeries([image])

@@ -67,7 +67,7 @@ def check_place(name: str, spacing: np.ndarray, axes: np.ndarray) -> None:
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         sizes = " x ".join(f"{size:g}" for size in spacing)
         raise invalid(name, f"gives a voxel size of {sizes}, positive numbers were expected")
-    if not np.allclose(axes.T @ axes, np.eye(3), atol=AXES_TOLERANCE):
+    if not np.allclose(axes.T @ axes, np.eye(len(axes)), atol=AXES_TOLERANCE):
         raise invalid(name, "describes axes that are not at right angles")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.header import Header, TwoOrientations, detached, in_words, invalid, not_3d, not_scalar
+from radiofuse.imaging.header import Header, TwoOrientations, detached, in_words, invalid, not_3d, not_scalar, one_slice
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Header
@@ -79,6 +79,8 @@ def _shape(name: str, header: Nifti1Header) -> tuple[tuple[int, int, int], tuple
     sizes = tuple(int(size) for size in header["dim"][1 : n_dimensions + 1])
     if min(sizes) < 1:
         raise invalid(name, f"announces a size of {in_words(sizes)} voxels")
+    if n_dimensions == 2:
+        return one_slice(name, sizes)
     if n_dimensions < 3:
         raise not_3d(name, f"a {n_dimensions}-D image ({in_words(sizes)})")
     if max(sizes[3:], default=1) > 1:
@@ -125,8 +127,12 @@ def _scaling(name: str, header: Nifti1Header) -> tuple[float, float]:
 def _orientation(name: str, header: Nifti1Header) -> tuple[TwoOrientations | None, tuple[str, ...]]:
     """Check voxel size and axes; return the choice that the file leaves to its reader, if any, and notes."""
     spacing = header["pixdim"][1:4].astype(float)
+    is_flat = header["dim"][0] == 2
+    spacing[2] = 1.0 if is_flat else spacing[2]  # what a 2-D file says of a third axis is not read
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise invalid(name, f"gives a voxel size of {in_words(tuple(spacing))}, positive numbers were expected")
+    if is_flat:
+        return None, ()
     qform, sform = _affines(name, header)
     if sform is not None:
         _check_sform(name, sform, spacing)

@@ -80,6 +80,8 @@ def paired(image: sitk.Image, mask: sitk.Image, label: Label, choices: tuple[str
     """Do what ``check_pair`` does; ``choices`` say where the two files left their place to the reader."""
     import SimpleITK as sitk
 
+    if image.GetDimension() == mask.GetDimension() == 2:
+        image, mask = sitk.JoinSeries([image]), sitk.JoinSeries([mask])
     image, mask = _one_volume(image, "The image"), _one_volume(mask, "The mask")
     check_integer(mask, "The mask")
     values, notes = mask_on_grid(sitk.GetArrayViewFromImage(mask), mask, image, choices)

@@ -7,14 +7,14 @@ import re
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.header import Header, detached, in_words, invalid, not_3d, not_scalar
+from radiofuse.imaging.header import Header, detached, in_words, invalid, not_3d, not_scalar, one_slice
 
 _C_TYPES = {"char": "i1", "short": "i2", "int": "i4", "longlong": "i8", "float": "f4", "double": "f8"}
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 _META_TYPES = {**_C_TYPES, "long_long": "i8"}
-_META_NUMBERS = {  # how many numbers each place in space takes, under all its names
-    **dict.fromkeys(("elementspacing", "elementsize", "offset", "position", "origin", "centerofrotation"), 3),
-    **dict.fromkeys(("transformmatrix", "rotation", "orientation"), 9),
+_META_NUMBERS = {  # numbers that each place in space takes, as a power of the dimension, under all its names
+    **dict.fromkeys(("elementspacing", "elementsize", "offset", "position", "origin", "centerofrotation"), 1),
+    **dict.fromkeys(("transformmatrix", "rotation", "orientation"), 2),
 }
 
 
@@ -45,12 +45,13 @@ def nrrd_header(name: str, head: bytes) -> Header:
     encoding = fields.get("encoding", "")
     if encoding not in ("raw", "gzip", "gz") or {"line skip", "byte skip"} & fields.keys():
         raise invalid(name, f"announces the encoding {encoding!r}, possibly with skips; raw or gzip was expected")
+    shape, notes = _shape(name, fields.get("sizes", ""))
     return Header(
-        shape=_shape(name, fields.get("sizes", "")),
+        shape=shape,
         dtype=_nrrd_dtype(name, fields),
         offset=end.end(),
         packed=encoding != "raw",
-        notes=_nrrd_notes(name, fields),
+        notes=notes + _nrrd_notes(name, fields),
     )
 
 
@@ -74,20 +75,25 @@ def meta_header(name: str, head: bytes) -> Header:
     if fields.get("binarydata", "true") != "true" or fields.get("headersize", "0") != "0":
         raise invalid(name, "announces text voxels or a second header, binary voxels were expected")
     _check_meta_place(name, fields)
+    shape, notes = _shape(name, fields.get("dimsize", ""))
     return Header(
-        shape=_shape(name, fields.get("dimsize", "")),
+        shape=shape,
         dtype=_meta_dtype(name, fields),
         offset=end.end(),
         packed=fields.get("compresseddata") == "true",
-        notes=() if "elementspacing" in fields else (_no_voxel_size(name),),
+        notes=notes + (() if "elementspacing" in fields else (_no_voxel_size(name),)),
     )
 
 
 def _check_meta_place(name: str, fields: dict[str, str]) -> None:
     """Refuse what makes ITK's own parser write beyond its memory and take the process with it."""
-    if fields.get("ndims") != "3":
-        raise not_3d(name, f"an image of dimension {fields.get('ndims', 'unknown')}")
-    for field, count in _META_NUMBERS.items():
+    dimension = fields.get("ndims", "unknown")
+    if dimension not in ("2", "3"):
+        raise not_3d(name, f"an image of dimension {dimension}")
+    if len(fields.get("dimsize", "").split()) != int(dimension):
+        raise invalid(name, f"announces {dimension} dimensions and the size {fields.get('dimsize', '')!r}")
+    for field, power in _META_NUMBERS.items():
+        count = int(dimension) ** power
         numbers = fields.get(field, "0 " * count).split()
         if len(numbers) != count or not all(_NUMBER.fullmatch(number) for number in numbers):
             raise invalid(name, f"gives {field} as {fields[field]!r}, {count} numbers were expected")
@@ -102,15 +108,17 @@ def _fields(text: bytes, separator: bytes) -> dict[str, str]:
     }
 
 
-def _shape(name: str, sizes: str) -> tuple[int, int, int]:
+def _shape(name: str, sizes: str) -> tuple[tuple[int, int, int], tuple[str, ...]]:
     if not re.fullmatch(r"\d{1,12}( +\d{1,12})*", sizes):
         raise invalid(name, f"announces the size {sizes!r}, whole numbers of voxels were expected")
     shape = tuple(int(size) for size in sizes.split())
     if min(shape) < 1:
         raise invalid(name, f"announces a size of {in_words(shape)} voxels")
+    if len(shape) == 2:
+        return one_slice(name, shape)
     if len(shape) != 3:
         raise not_3d(name, f"a {len(shape)}-D image ({in_words(shape)})")
-    return shape
+    return shape, ()
 
 
 def _nrrd_dtype(name: str, fields: dict[str, str]) -> np.dtype:
