@@ -17,7 +17,7 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "header_invalid": "The header contradicts itself, the data, or what a volume in millimeters can be.",
     "too_many_voxels": "The volume exceeds the voxel limit or the free memory; nothing was allocated.",
     "not_scalar": "A voxel holds more than one number (RGB, complex, vector).",
-    "wrong_dimensions": "The file is not one 3-D volume.",
+    "wrong_dimensions": "The file is neither one 3-D volume nor one 2-D image.",
     # the voxels
     "not_finite": "Voxels are NaN or infinite.",
     "degenerate_intensity": "The image is constant, or nearly so, within the region of interest.",

@@ -16,7 +16,7 @@ import pytest
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging import file_sha256, header, read_image, read_mask, read_pair, stream
+from radiofuse.imaging import check_pair, file_sha256, header, read_image, read_mask, read_pair, stream
 
 NIFTI_TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
 
@@ -311,7 +311,7 @@ class TestHeaders:
             ({"dim": [9, 4, 4, 4, 4, 4, 4, 4]}, "header_invalid", "9 dimensions"),
             ({"dim": [3, 0, 16, 12, 1, 1, 1, 1]}, "header_invalid", "0 x 16 x 12"),
             ({"dim": [3, -20, 16, 12, 1, 1, 1, 1]}, "header_invalid", "-20"),
-            ({"dim": [2, 20, 192, 1, 1, 1, 1, 1]}, "wrong_dimensions", "2-D"),
+            ({"dim": [1, 3840, 1, 1, 1, 1, 1, 1]}, "wrong_dimensions", "1-D"),
             ({"dim": [4, 20, 16, 6, 2, 1, 1, 1]}, "wrong_dimensions", "20 x 16 x 6 x 2"),
             ({"pixdim": [1, 0, 1, 2.5, 1, 1, 1, 1]}, "header_invalid", "0 x 1 x 2.5"),
             ({"pixdim": [1, -1, 1, 2.5, 1, 1, 1, 1]}, "header_invalid", "-1 x 1 x 2.5"),
@@ -451,13 +451,48 @@ class TestNrrdAndMetaImage:
         sitk.WriteImage(image, str(path))
         assert "1 NaN" in refusal("not_finite", lambda: read_image(path))
 
+    @pytest.mark.parametrize("suffix", ["nii.gz", "nii", "nrrd", "mha"])
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_a_2d_file_is_one_slice(self, tmp_path, voxels, region, suffix, packed):
+        for name, values in (("image", voxels), ("mask", region)):
+            flat = sitk.GetImageFromArray(values[:, :, 5].T)
+            flat.SetSpacing((0.7, 0.9))
+            flat.SetOrigin((-12.0, 3.0))
+            sitk.WriteImage(flat, str(tmp_path / f"{name}.{suffix}"), packed)
+        pair = read_pair(tmp_path / f"image.{suffix}", tmp_path / f"mask.{suffix}", label=1)
+        assert pair.image.GetSize() == (20, 16, 1)
+        assert pair.image.GetSpacing() == pytest.approx((0.7, 0.9, 1.0))
+        assert pair.image.GetOrigin() == pytest.approx((-12.0, 3.0, 0.0))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(pair.image)[0].T, voxels[:, :, 5])
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(pair.roi)[0].T, region[:, :, 5] == 1)
+        assert pair.notes[0] == f"image.{suffix} is 2-D (20 x 16); it was taken as one slice of 1 mm."
+        read = [sitk.ReadImage(tmp_path / f"{name}.{suffix}") for name in ("image", "mask")]
+        assert sitk.GetArrayFromImage(check_pair(*read, label=1).image).shape == (1, 16, 20)
+
+    @pytest.mark.parametrize(
+        ("found", "planted", "code"),
+        [
+            (b"DimSize = 20 16", b"DimSize = 20 16 1", "header_invalid"),
+            (b"ElementSpacing = 1 1", b"ElementSpacing = 1 1 1", "header_invalid"),
+            (b"Offset = 0 0", b"Offset = 0 0 0 0", "header_invalid"),
+            (b"TransformMatrix = 1 0 0 1", b"TransformMatrix = 1 0 0 0 1 0 0 0 1", "header_invalid"),
+        ],
+    )
+    def test_a_2d_header_with_numbers_of_a_volume_never_reaches_itk(
+        self, tmp_path, voxels, refusal, found, planted, code
+    ):
+        path = tmp_path / "a.mha"
+        sitk.WriteImage(sitk.GetImageFromArray(voxels[:, :, 5].T), str(path))
+        content = path.read_bytes()
+        assert found in content
+        path.write_bytes(content.replace(found, planted))
+        refusal(code, lambda: read_image(path))
+
     @pytest.mark.parametrize("suffix", ["nrrd", "mha"])
     def test_vectors_and_other_dimensions(self, tmp_path, voxels, refusal, suffix):
         name = tmp_path / f"a.{suffix}"
         sitk.WriteImage(sitk.GetImageFromArray(voxels, isVector=True), str(name))
         refusal("not_scalar", lambda: read_image(name))
-        sitk.WriteImage(sitk.GetImageFromArray(voxels[0]), str(name))
-        refusal("wrong_dimensions", lambda: read_image(name))
         sitk.WriteImage(sitk.GetImageFromArray(np.stack([voxels] * 2), isVector=False), str(name))
         refusal("wrong_dimensions", lambda: read_image(name))
 
