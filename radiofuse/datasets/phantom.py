@@ -118,7 +118,7 @@ def make_phantom_cohort(
         )
     folder = Path(folder)
     for name in (NOTICE_FILE, "truth.csv", "cohort.csv"):
-        require_file(folder / name, "The phantom's", ours=_is_of_a_phantom, overwrite=overwrite)
+        require_file(folder / name, "The phantom", ours=_is_of_a_phantom, overwrite=overwrite)
     _make_folder(folder / "images")
     truth_seed, gap_seed, image_seed = np.random.SeedSequence(seed).spawn(3)
     truth = draw_truth(n_patients, np.random.default_rng(truth_seed))

@@ -79,7 +79,7 @@ def test_every_pair_passes_the_gate_on_one_grid(folder, cohort):
         for modality in MODALITIES:
             if row[f"{modality}__image"]:
                 pair = read_pair(folder / row[f"{modality}__image"], folder / row["mask"])
-                assert pair.notes == ()
+                assert pair.notes == ('Label "any" united 1, 2, 4.',)
                 grids.add((pair.image.GetSize(), pair.image.GetSpacing(), pair.image.GetOrigin()))
     assert grids == {(SHAPE, SPACING_MM, (0.0, 0.0, 0.0))}
 
@@ -152,5 +152,5 @@ def test_wrong_numbers_are_a_wrong_request(tmp_path, wrong):
 
 def test_folder_that_is_a_file_is_a_wrong_request(tmp_path):
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(RequestError, match="cannot be made"):
+    with pytest.raises(RequestError, match="taken is no folder"):
         make_phantom_cohort(tmp_path / "taken")
