@@ -58,17 +58,20 @@ def run_recipe(
     RadiofuseError
         With one sentence (or a list) that says what to change.
     """
+    from radiofuse.kept import FOLDER, Kept
     from radiofuse.recipe import read_recipe
     from radiofuse.report import write_report
     from radiofuse.study import prepare_study
-    from radiofuse.trial import run_trial
+    from radiofuse.trial import run_trial, trial_key
 
     recipe = read_recipe(path)
     out = Path(out) if out else Path("out") / recipe.name
     study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress, overwrite=overwrite)
-    trial = run_trial(recipe, study, n_jobs=n_jobs, progress=progress)
+    kept = Kept(out / FOLDER, trial_key(recipe, study))
+    trial = run_trial(recipe, study, n_jobs=n_jobs, progress=progress, kept=kept)
     models = fit_models(recipe, study, n_jobs=n_jobs, progress=progress)
     write_report(_save(recipe, study, trial, models, out / "bundle"), out / "report.html")
+    kept.remove()
     return out
 
 

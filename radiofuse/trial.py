@@ -13,6 +13,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
 from radiofuse import columns
+from radiofuse.bundle import read_environment
 from radiofuse.evaluate import (
     Split,
     compare_with_others,
@@ -22,6 +23,7 @@ from radiofuse.evaluate import (
     score_predictions,
 )
 from radiofuse.findings import inspect_fold
+from radiofuse.kept import Kept, digest_of, digest_of_code
 from radiofuse.models import (
     CLINICAL_ARM,
     FUSION,
@@ -54,7 +56,7 @@ class Trial:
     findings: list[dict[str, Any]]
 
 
-def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any) -> Trial:
+def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any, kept: Kept | None = None) -> Trial:
     """Cross-validate a recipe's models on a study, everything fitted inside the folds.
 
     Parameters
@@ -65,10 +67,12 @@ def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any) -> Tr
         Processes; the numbers do not depend on it.
     progress : callable
         As for ``run_recipe``.
+    kept : Kept, optional
+        Where finished folds are kept for a rerun, under the key of ``trial_key``.
     """
     plan, seed = recipe.evaluation, recipe.seed
     splits = patient_splits(study.y, study.groups, n_splits=plan.folds, n_repeats=plan.repeats, random_state=seed)
-    options = {"groups": study.groups, "splits": splits, "n_jobs": n_jobs, "inspect": inspect_fold}
+    options = {"groups": study.groups, "splits": splits, "n_jobs": n_jobs, "inspect": inspect_fold, "kept": kept}
     if recipe.deep is not None:
         train_all_encoders(recipe, study, splits, n_jobs=n_jobs, progress=progress)
     with progress("Cross-validating", "fits") as on_done:
@@ -81,6 +85,20 @@ def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any) -> Tr
         compare_with_others(predictions, combined_names(recipe)[0], **resampling),
         [fold.findings[FUSION] for fold in folds],
     )
+
+
+def trial_key(recipe: Recipe, study: Study) -> str:
+    """Return the digest of all that the predictions and findings of the folds depend on."""
+    chosen = [recipe.classify.method, recipe.select.method, *recipe.fusion.combine]
+    device = crops = None
+    if recipe.deep is not None:
+        from radiofuse.deep.device import choose_device
+
+        chosen.append(recipe.deep.encoder)
+        device, crops = str(choose_device(recipe.deep.device)), study.source.crops.path.stem
+    own = sorted({name.partition(":")[0] for name in chosen if ":" in name})
+    rows = (study.X, study.y, study.groups)
+    return digest_of(recipe.text, study.modalities, rows, device, crops, read_environment(), digest_of_code(*own))
 
 
 def train_all_encoders(recipe: Recipe, study: Study, splits: Sequence[Split], *, n_jobs: int, progress: Any) -> None:

@@ -6,7 +6,8 @@ import logging
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
 from radiofuse.jobs import finish_calls
+from radiofuse.kept import Kept
 from radiofuse.routing import refuse_misaligned, routed_groups
 
 _NUMBER = re.compile(r"\d+")
@@ -137,6 +139,7 @@ def run_folds(
     n_jobs: int | None = None,
     inspect: Inspect | None = None,
     on_done: Callable[[int, int], None] | None = None,
+    kept: Kept | None = None,
 ) -> list[FoldResult]:
     """Fit and ask every model in every split.
 
@@ -151,6 +154,9 @@ def run_folds(
         the finding of that fold and model.
     on_done : callable, optional
         Called as ``on_done(done, total)`` whenever one model of one split is done.
+    kept : Kept, optional
+        Where every finished model of a split is kept, and found again by a rerun; its key must hold all that they
+        depend on. What ``inspect`` returns must be of the kinds that `Kept.add` takes.
 
     Returns
     -------
@@ -161,18 +167,42 @@ def run_folds(
     ------
     RequestError
         As in `cross_validated_predictions`, or a split has one patient on both sides.
+    WorkerError
+        If the process of one model of one split was killed twice.
     """
     refuse_misaligned(X, y=y, groups=groups)
     rows = _rows(X, y, groups)
     _check_models(models)
     for split in splits:
         refuse_straddlers(split, rows["patient_id"].to_numpy())
-    jobs = [(place, name) for place in range(len(splits)) for name in models]
-    calls = [delayed(_run_job)(job, models[job[1]], X, rows, splits[job[0]], inspect) for job in jobs]
-    names = [f"model {name} in repeat {splits[place].repeat}, fold {splits[place].fold}" for place, name in jobs]
-    finished = (outcome for _, outcome in finish_calls(calls, names, n_jobs=n_jobs))
-    outcomes = _collect(finished, len(jobs), on_done)
+    calls = {
+        (place, name): delayed(_run_job)((place, name), model, X, rows, split, inspect)
+        for place, split in enumerate(splits)
+        for name, model in models.items()
+    }
+    names = {job: _job_name(job, splits) for job in calls}
+    with nullcontext() if kept is None else kept.writing():
+        outcomes = _collect(_finish(calls, names, n_jobs, kept), len(calls), on_done)
     return [_fold_result(split, place, models, outcomes) for place, split in enumerate(splits)]
+
+
+def _job_name(job: tuple[int, str], splits: Sequence[Split]) -> str:
+    place, model = job
+    return f"model {model} in repeat {splits[place].repeat}, fold {splits[place].fold}"
+
+
+def _finish(
+    calls: Mapping[tuple[int, str], Any], names: Mapping[tuple[int, str], str], n_jobs: int | None, kept: Kept | None
+) -> Iterator[Outcome]:
+    """Yield what was kept, then what was missing as it finishes: a slow job does not hold back the news of others."""
+    known = {} if kept is None else kept.results
+    missing = [job for job in calls if names[job] not in known]
+    yield from (Outcome(job, *known[names[job]]) for job in calls if names[job] in known)
+    calls_left, names_left = [calls[job] for job in missing], [names[job] for job in missing]
+    for _, outcome in finish_calls(calls_left, names_left, n_jobs=n_jobs):
+        if kept is not None:
+            kept.add(names[outcome.job], (outcome.predictions, outcome.finding, outcome.warned))
+        yield outcome
 
 
 def gather_predictions(results: Iterable[FoldResult]) -> pd.DataFrame:
