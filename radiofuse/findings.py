@@ -17,7 +17,7 @@ from radiofuse import columns
 from radiofuse.errors import CohortError
 from radiofuse.evaluate.importance import held_out_importance
 from radiofuse.routing import routed_groups
-from radiofuse.select import NothingSelectedWarning
+from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
 MAX_SHOWN_FAILURES = 20
@@ -157,7 +157,8 @@ def in_sample_weights(model: Any, X: pd.DataFrame, y: np.ndarray, groups: np.nda
     learners = {name: combiner for name, combiner in model.combiners_.items() if hasattr(combiner, "fit")}
     try:
         with threadpool_limits(1), warnings.catch_warnings():  # one thread, as in the fusion's own fit: same sums
-            warnings.simplefilter("ignore", NothingSelectedWarning)  # said of the fusion itself
+            for said_of_the_fusion in (NothingSelectedWarning, PathEdgeWarning):
+                warnings.simplefilter("ignore", said_of_the_fusion)
             P = np.column_stack([_in_sample(model, name, X, positive, groups) for name in model.members_])
     except CohortError:
         learners = {}

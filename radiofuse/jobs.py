@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
     """Yield position and result of every call as it finishes, in any order.
 
     A killed child breaks the whole pool, and nobody can tell which of the calls in flight did it. They are
-    repeated once the others are done, each alone in a fresh child.
+    repeated once the others are done, each alone in a fresh child. What a call warns of is warned of here.
 
     Parameters
     ----------
@@ -82,11 +83,16 @@ def _finish(
             yield delayed(_numbered)(in_flight[-1], calls[in_flight[-1]])
 
     options = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": "n_jobs"}
-    for position, result in Parallel(n_jobs, **options)(numbered()):
+    for position, result, warned in Parallel(n_jobs, **options)(numbered()):
         in_flight.remove(position)
+        for message, category in warned:
+            warnings.warn(message, category, stacklevel=3)
         yield position, result
 
 
-def _numbered(position: int, call: Call) -> tuple[int, Any]:
+def _numbered(position: int, call: Call) -> tuple[int, Any, list[tuple[str, type[Warning]]]]:
+    """Return position, result and warnings: those of a child would be lines on the screen that nobody can catch."""
     function, arguments, options = call
-    return position, function(*arguments, **options)
+    with warnings.catch_warnings(record=True) as caught:
+        result = function(*arguments, **options)
+    return position, result, [(str(one.message), one.category) for one in caught]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -77,16 +78,19 @@ def run_recipe(
 
 def fit_models(recipe: Recipe, study: Study, *, n_jobs: int, progress: Meter) -> dict[str, Any]:
     """Fit the models of the bundle: on every labeled row, once, after the evaluation."""
+    from radiofuse.evaluate.folds import log_warnings
     from radiofuse.models import FUSION, list_answering
     from radiofuse.select import NothingSelectedWarning
 
     models = list_answering(recipe, study.modalities, study.blocks, study.source)
     models[FUSION].set_params(n_jobs=n_jobs)
-    with warnings.catch_warnings(), progress("Fitting the final models", "models") as on_done:
+    with warnings.catch_warnings(record=True) as caught, progress("Fitting the final models", "models") as on_done:
+        warnings.simplefilter("always")
         warnings.simplefilter("ignore", NothingSelectedWarning)  # said in the bundle's warnings
         for done, model in enumerate(models.values(), start=1):
             model.fit(study.X, study.y, groups=study.groups)
             on_done(done, len(models))
+    log_warnings(Counter(str(one.message) for one in caught), "while fitting the final models")
     models[FUSION].set_params(n_jobs=None)  # how many processes fitted it is no property of a model
     return models
 

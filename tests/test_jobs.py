@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,11 @@ def test_an_error_of_a_call_is_its_own():
 
 def test_no_calls_start_no_process():
     assert results_in_order([], [], n_jobs=2) == []
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_what_a_child_warns_of_is_warned_of_here(n_jobs):
+    calls = [delayed(warnings.warn)(f"call {number}", ResourceWarning) for number in range(2)]
+    with pytest.warns(ResourceWarning) as caught:
+        assert results_in_order(calls, ["a", "b"], n_jobs=n_jobs) == [None, None]
+    assert sorted(str(one.message) for one in caught) == ["call 0", "call 1"]

@@ -118,6 +118,27 @@ def test_a_combiner_of_ones_own_has_one_name_everywhere(tmp_path, monkeypatch):
     np.testing.assert_allclose(answers["probability"], answers[["t1", "t2"]].mean(axis=1), rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_what_the_final_models_warn_of_is_a_sentence_of_the_log(tmp_path, caplog, n_jobs):
+    label = np.arange(24) % 2
+    values = (
+        np.random.default_rng(0).normal(scale=0.01, size=(24, 3)) + label[:, None]
+    )  # separable: the path has no end
+    table = pd.DataFrame(values, columns=["t1__a", "t1__b", "t1__c"])
+    table.insert(0, "sample_id", [f"s{n}" for n in range(24)])
+    table.insert(1, "idh", label)
+    table.to_csv(tmp_path / "features.csv", index=False)
+    (tmp_path / "own.toml").write_text(
+        '[cohort]\ntable = "features.csv"\nlabel = "idh"\n[fusion]\ncombine = ["mean"]\n'
+        "[evaluation]\nfolds = 2\nrepeats = 1\nresamples = 100\n"
+    )
+    with caplog.at_level("WARNING", "radiofuse"):
+        run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store", n_jobs=n_jobs)
+    said = [record.getMessage() for record in caplog.records]
+    assert any("while fitting the final models" in line and "least at the last of" in line for line in said), said
+
+
 def test_scores_are_a_function_of_the_predictions(study, predictions):
     scores = read_table(study / "out" / "bundle", "scores")
     again = score_predictions(predictions, n_resamples=200, random_state=3)

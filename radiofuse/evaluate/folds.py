@@ -308,19 +308,18 @@ def _collect(
         outcomes[outcome.job] = outcome
         if on_done is not None:
             on_done(len(outcomes), total)
-    _log_warnings(outcomes.values())
+    log_warnings(sum((outcome.warned for outcome in outcomes.values()), Counter()), "while fitting")
     return outcomes
 
 
-def _log_warnings(outcomes: Iterable[Outcome]) -> None:
+def log_warnings(warned: Counter[str], when: str) -> None:
     """Say each kind of warning once, with its count: a thousand fits may warn alike but for a number."""
-    warned = sum((outcome.warned for outcome in outcomes), Counter())
     kinds: dict[str, list[str]] = {}
     for message in sorted(warned):
         kinds.setdefault(_NUMBER.sub("#", message), []).append(message)
     for alike in kinds.values():
         times = sum(warned[message] for message in alike)
-        logger.warning("Warned %d times while fitting, for instance: %s", times, alike[0])
+        logger.warning("Warned %d times %s, for instance: %s", times, when, alike[0])
 
 
 def _fold_result(
