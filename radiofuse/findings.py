@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from radiofuse import columns
 from radiofuse.errors import CohortError
 from radiofuse.evaluate.importance import held_out_importance
-from radiofuse.routing import routed_groups
+from radiofuse.routing import fit_with_groups
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
@@ -179,9 +179,9 @@ def _in_sample(model: Any, name: str, X: pd.DataFrame, y: np.ndarray, groups: np
     groups = None if groups is None else np.asarray(groups)[present]
     if isinstance(classifier, Pipeline) and len(classifier) > 1:
         before, classifier = classifier[:-1], classifier[-1]
-        Z = before.fit_transform(Z, y, **routed_groups(before, groups))  # an encoder refuses to transform these rows
+        Z = fit_with_groups(before, Z, y, groups, method="fit_transform")  # an encoder refuses to transform these rows
     probability = np.full(len(block), np.nan)
-    probability[present] = classifier.fit(Z, y, **routed_groups(classifier, groups)).predict_proba(Z)[:, 1]
+    probability[present] = fit_with_groups(classifier, Z, y, groups).predict_proba(Z)[:, 1]
     return probability
 
 

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.routing import refuse_misaligned
 
 CONVERGED = 1e-4  # sva's own: largest relative change of an iteration
 BLOCK = 256  # features whose likelihoods are held in memory at a time
@@ -143,6 +144,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         CohortError
             If a site has too few values to learn from, or covariates cannot be told from sites.
         """
+        refuse_misaligned(X, y=y)
         X, site, covariates = self._read(X, site, covariates, reset=True)
         _refuse_label(y, site, covariates)
         codes, sites = pd.factorize(site, sort=True)
@@ -242,6 +244,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Return features, sites (zeros where there are none) and covariates (none: no column)."""
         named = self._named_columns()
         _refuse_missing_columns(X, named)
+        refuse_misaligned(X, site=site, covariates=covariates)
         _refuse_twice("site", self.site, site)
         _refuse_twice("covariates", self.covariates, covariates)
         if named:

@@ -17,6 +17,7 @@ from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.pipeline import modality_classifier
 from radiofuse.plugins import lookup
 from radiofuse.recipe import Recipe
+from radiofuse.routing import TakesGroups, refuse_misaligned
 
 FUSION, CLINICAL_ARM, TRIVIAL_RULE = "fusion", columns.CLINICAL, "trivial"
 DEEP, RADIOMICS = "deep", "radiomics"
@@ -37,7 +38,7 @@ class CropSource:
     cache: str
 
 
-class Arm(ClassifierMixin, BaseEstimator):
+class Arm(TakesGroups, ClassifierMixin, BaseEstimator):
     """A fusion whose answers carry a prefix, so that it stands beside another one in the same table.
 
     It answers for the rows that have its kind of features: an image may be fit for crops and not for radiomics.
@@ -68,7 +69,7 @@ class Arm(ClassifierMixin, BaseEstimator):
         return X[[column for block in blocks for column in block]].notna().any(axis=1).to_numpy()
 
 
-class Constrained(ClassifierMixin, BaseEstimator):
+class Constrained(TakesGroups, ClassifierMixin, BaseEstimator):
     """A constraint fusion that answers for the rows that have one of its modalities, under a name in tables.
 
     Parameters
@@ -101,6 +102,7 @@ class Constrained(ClassifierMixin, BaseEstimator):
 
 
 def _fit_usable(fusion: BaseEstimator, rows: np.ndarray, X: pd.DataFrame, y, groups) -> BaseEstimator:
+    refuse_misaligned(X, y=y, groups=groups)
     groups = None if groups is None else np.asarray(groups)[rows]
     return clone(fusion).fit(X[rows], np.asarray(y)[rows], groups=groups)
 

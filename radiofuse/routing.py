@@ -2,44 +2,130 @@
 
 from __future__ import annotations
 
+import warnings
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import get_config
+from sklearn import config_context
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from radiofuse.errors import RequestError
 
 
-def routed_groups(estimator: Any, groups: np.ndarray | None) -> dict[str, Any]:
-    """Return the arguments of ``estimator.fit`` that hand it ``groups``, wherever they are taken.
+class TakesGroups:
+    """A mixin of estimators whose ``fit`` takes ``groups``: under metadata routing they ask for them.
 
-    Under scikit-learn's metadata routing a step must ask for them, otherwise its name addresses it.
+    Examples
+    --------
+    >>> from radiofuse import LateFusion
+    >>> LateFusion([]).get_metadata_routing().fit.requests
+    {'groups': True}
+    """
+
+    __metadata_request__fit = {"groups": True}
+
+
+def fit_with_groups(estimator: Any, X: Any, y: Any, groups: np.ndarray | None, *, method: str = "fit") -> Any:
+    """Call ``estimator.fit``, or another method that fits, so that ``groups`` reach whatever takes them.
+
+    A composite of scikit-learn (Pipeline, GridSearchCV, CalibratedClassifierCV) hands them on by metadata
+    routing, which is switched on for this call alone: to its splitter, and to every part whose ``fit`` takes
+    ``groups`` and did not decline them.
 
     Parameters
     ----------
     estimator : estimator
-        A Pipeline's steps are asked each.
+        Unfitted; parts that neither ask for groups nor decline them are made to ask.
+    X, y
+        As ``estimator`` takes them.
     groups : ndarray of shape (n_samples,) or None
+        The patient of each row.
+    method : {"fit", "fit_transform"}, default="fit"
+
+    Warns
+    -----
+    UserWarning
+        If a part deals rows into folds of its own, with rows of one patient on both sides.
 
     Examples
     --------
     >>> from sklearn.linear_model import LogisticRegression
-    >>> routed_groups(LogisticRegression(), np.array(["a", "b"]))
-    {}
+    >>> X, y = np.arange(4.0)[:, None], np.array([0, 0, 1, 1])
+    >>> fit_with_groups(LogisticRegression(), X, y, np.array(["a", "b", "c", "d"])).predict([[3.0]])
+    array([1])
     """
+    call = getattr(estimator, method)
     if groups is None:
-        return {}
+        return call(X, y)
     if has_fit_parameter(estimator, "groups"):
-        return {"groups": groups}
+        return call(X, y, groups=groups)
+    parts = _parts(estimator)
+    with config_context(enable_metadata_routing=True):
+        _warn_of_torn_patients(parts, groups)
+        for part in parts:
+            if _is_undecided(part):
+                part.set_fit_request(groups=True)
+        arguments = _arguments(estimator, method, groups)
+        if "groups" in arguments:
+            return call(X, y, **arguments)
+    return call(X, y, **arguments)
+
+
+def _arguments(estimator: Any, method: str, groups: np.ndarray) -> dict[str, np.ndarray]:
+    try:
+        asked = get_routing_for_object(estimator).consumes(method, ["groups"])
+    except NotImplementedError:  # AdaBoost, or something that holds it
+        return _by_step(estimator, groups)
+    return {"groups": groups} if asked else {}
+
+
+def _parts(estimator: Any) -> list[Any]:
+    """Return the estimator and all that is nested in it."""
+    nested = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else []
+    return [estimator, *(part for part in nested if hasattr(part, "fit"))]
+
+
+def _is_undecided(part: Any) -> bool:
+    if not (has_fit_parameter(part, "groups") and hasattr(part, "set_fit_request")):
+        return False
+    request = get_routing_for_object(part)
+    return isinstance(request, MetadataRequest) and request.fit.requests.get("groups") is None
+
+
+def _by_step(estimator: Any, groups: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arguments that address the steps of a Pipeline; one of its parts knows no metadata routing."""
     steps = getattr(estimator, "named_steps", {})
-    takers = {name: step for name, step in steps.items() if hasattr(step, "fit") and has_fit_parameter(step, "groups")}
-    if takers and get_config()["enable_metadata_routing"]:
-        for step in takers.values():
-            step.set_fit_request(groups=True)
-        return {"groups": groups}
+    takers = [name for name, step in steps.items() if hasattr(step, "fit") and has_fit_parameter(step, "groups")]
+    others = [step for name, step in steps.items() if hasattr(step, "fit") and name not in takers] or [estimator]
+    lost = [part for step in others for part in _parts(step) if has_fit_parameter(part, "groups")]
+    if lost and len(np.unique(groups)) < len(groups):
+        raise RequestError(
+            f"{type(lost[0]).__name__} must be handed the patients, and {type(estimator).__name__} cannot do so: one "
+            "of its parts, such as AdaBoost, has no metadata routing. Choose another part, or keep one row per patient."
+        )
     return {f"{name}__groups": groups for name in takers}
+
+
+def _warn_of_torn_patients(parts: list[Any], groups: np.ndarray) -> None:
+    if len(np.unique(groups)) == len(groups):
+        return
+    for part in parts:
+        if hasattr(part, "cv") and not has_fit_parameter(part, "groups") and _deals_rows(part.cv):
+            warnings.warn(
+                f"{type(part).__name__} deals rows into its folds (cv={part.cv}), so that rows of one patient are on "
+                "both sides of them. Pass cv=StratifiedGroupKFold(5), which is handed the patients.",
+                stacklevel=3,
+            )
+
+
+def _deals_rows(cv: Any) -> bool:
+    """Say whether ``cv`` is a number of folds, or a splitter that does not ask for groups."""
+    return isinstance(cv, Integral | None) or (
+        hasattr(cv, "split") and not get_routing_for_object(cv).consumes("split", ["groups"])
+    )
 
 
 def refuse_misaligned(X: Any, **given: Any) -> None:

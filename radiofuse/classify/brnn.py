@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.classify.evidence import LIKELIHOODS, Posterior, train
 from radiofuse.classify.network import nguyen_widrow
+from radiofuse.routing import refuse_misaligned
 
 
 class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
@@ -110,6 +111,7 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         ValueError
             If ``y`` holds one class only.
         """
+        refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_ = np.unique(y)

@@ -14,11 +14,12 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from radiofuse.classify.recalibration import RecalibratedClassifier
 from radiofuse.errors import CohortError
 from radiofuse.inner_folds import fewest_patients
+from radiofuse.routing import TakesGroups, refuse_misaligned
 
 FOLDS = 5  # fewer where the smallest class has fewer patients
 
 
-class CalibratedSVC(ClassifierMixin, BaseEstimator):
+class CalibratedSVC(TakesGroups, ClassifierMixin, BaseEstimator):
     """Support vector machine with Platt's probabilities.
 
     The sigmoid is fitted on out-of-fold scores inside the training rows, the machine itself on all of
@@ -85,6 +86,7 @@ class CalibratedSVC(ClassifierMixin, BaseEstimator):
         ValueError
             If ``y`` holds one class only.
         """
+        refuse_misaligned(X, y=y, groups=groups)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_ = np.unique(y)

@@ -14,13 +14,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    has_fit_parameter,
     validate_data,
 )
 
 from radiofuse.errors import RequestError
 from radiofuse.inner_folds import inner_folds
-from radiofuse.routing import refuse_misaligned, routed_groups
+from radiofuse.routing import TakesGroups, fit_with_groups, refuse_misaligned
 
 CALIBRATORS = {"platt": "sigmoid", "isotonic": "isotonic", "temperature": "temperature"}  # scikit-learn's names
 AS_IT_COMES = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}  # the classifier judges the values
@@ -31,7 +30,7 @@ TOO_FEW = (
 )
 
 
-class RecalibratedClassifier(ClassifierMixin, BaseEstimator):
+class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
     """A classifier, and a curve from its scores to probabilities, learned inside the training rows.
 
     The curve is fitted on out-of-fold scores: each patient is scored by a classifier that did not see any
@@ -119,10 +118,8 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):
         groups = None if groups is None else np.asarray(groups)
         folds = inner_folds(self.cv, codes, groups, self.random_state, refusal=TOO_FEW)
         classifier = clone(self.classifier)
-        if groups is not None and sklearn.get_config()["enable_metadata_routing"]:
-            _ask_for_groups(classifier)
         calibrator = CalibratedClassifierCV(classifier, method=CALIBRATORS[self.method], cv=folds, ensemble=False)
-        self.calibrated_ = calibrator.fit(X, y, **routed_groups(classifier, groups))
+        self.calibrated_ = fit_with_groups(calibrator, X, y, groups)
         return self
 
     def predict_proba(self, X):
@@ -167,8 +164,3 @@ def _require_method(method: str, version: str) -> None:
             f"Temperature scaling needs scikit-learn 1.8 or newer, and {version} is installed. "
             "Update scikit-learn, or choose method='platt'."
         )
-
-
-def _ask_for_groups(classifier: BaseEstimator) -> None:
-    if has_fit_parameter(classifier, "groups"):
-        classifier.set_fit_request(groups=True)

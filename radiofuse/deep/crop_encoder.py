@@ -24,6 +24,7 @@ from radiofuse.deep.training_plan import crossfit_folds
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.imaging import Crops
+from radiofuse.routing import TakesGroups, refuse_misaligned
 
 _LARGEST_SEED = np.iinfo(np.int32).max
 _SHARED_CONSTRAINTS: dict = {
@@ -36,7 +37,7 @@ _SHARED_CONSTRAINTS: dict = {
 }
 
 
-class _OfOneModality:
+class _OfOneModality(TakesGroups):
     """What is known from the columns that a fit has seen."""
 
     @property
@@ -328,6 +329,7 @@ class CropClassifier(_OfOneModality, ClassifierMixin, BaseEstimator):
             If the columns, the labels or an option are not as described.
         """
         validate_data(self, _check_table(X), skip_check_array=True)
+        refuse_misaligned(X, y=y, groups=groups)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) != 2:
             raise RequestError(f"Two classes were expected, y holds {self.classes_.tolist()}. Check the labels.")
@@ -482,6 +484,7 @@ def _refuse_foreign(crops: Crops, labels: pd.Index, column: str, rows: np.ndarra
 
 
 def _labeled_rows(bench: _Workbench, X: pd.DataFrame, y: Any, groups: Any) -> _Rows:
+    refuse_misaligned(X, y=y, groups=groups)
     check_consistent_length(X, y, groups)
     pointers, places = _pointers(bench.crops, X)
     labels = np.asarray(y)[places]

@@ -24,7 +24,7 @@ from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
 from radiofuse.jobs import finish_calls
 from radiofuse.kept import Kept
-from radiofuse.routing import refuse_misaligned, routed_groups
+from radiofuse.routing import fit_with_groups, refuse_misaligned
 
 _NUMBER = re.compile(r"\d+")
 logger = logging.getLogger(__name__)
@@ -273,7 +273,7 @@ def _take(X: ArrayLike | pd.DataFrame, positions: pd.Index) -> ArrayLike | pd.Da
 
 
 def _fit(model: BaseEstimator, X: ArrayLike | pd.DataFrame, rows: pd.DataFrame) -> BaseEstimator:
-    return model.fit(X, rows["label"].to_numpy(), **routed_groups(model, rows["patient_id"].to_numpy()))
+    return fit_with_groups(model, X, rows["label"].to_numpy(), rows["patient_id"].to_numpy())
 
 
 def _answers(fitted: BaseEstimator, name: str, X: ArrayLike | pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from radiofuse.evaluate.bootstrap import counts_of_indices
 from radiofuse.evaluate.folds import run_folds
 from radiofuse.evaluate.inputs import patient_places
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, refuse_few_patients
-from radiofuse.routing import refuse_misaligned, routed_groups
+from radiofuse.routing import fit_with_groups, refuse_misaligned
 
 
 class Refits(NamedTuple):
@@ -73,7 +73,7 @@ def refit_on_resamples(
     results = run_folds({"model": model}, X, label, groups=patients, splits=splits, n_jobs=n_jobs, inspect=answer)
     resampled = np.column_stack([result.findings["model"] for result in results])
     with threadpool_limits(1):
-        whole = clone(model).fit(X, label, **routed_groups(model, patients))
+        whole = fit_with_groups(clone(model), X, label, patients)
     return Refits(label, answer(whole), resampled, counts)
 
 

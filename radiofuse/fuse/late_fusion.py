@@ -118,6 +118,8 @@ class LateFusion(MemberFusion):
             Two classes.
         groups : array-like of shape (n_samples,), optional
             The patient of each row; rows of one patient stay in one inner fold. Default: one row each.
+            ``GridSearchCV`` and ``cross_validate`` hand them on under scikit-learn's metadata routing only:
+            call ``sklearn.set_config(enable_metadata_routing=True)`` first.
 
         Returns
         -------

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.routing import routed_groups
+from radiofuse.routing import fit_with_groups
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Member:
         CohortError
             If those rows do not hold both classes, or too few patients for the estimator.
         """
-        estimator, rows, arguments = self._training(y, groups)
+        estimator, *rows = self._training(y, groups)
         with self._saying_where():
-            return estimator.fit(*rows, **arguments)
+            return fit_with_groups(estimator, *rows)
 
     def fit_transform(self, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, np.ndarray]:
         """Return a clone fitted as by ``fit``, and what it makes of those rows.
@@ -81,16 +81,15 @@ class Member:
         A transformer may answer for the rows it is fitted on otherwise than for new ones: an encoder gives
         them what it learned without their patients.
         """
-        estimator, rows, arguments = self._training(y, groups)
+        estimator, *rows = self._training(y, groups)
         with self._saying_where():
-            return estimator, estimator.fit_transform(*rows, **arguments)
+            return estimator, fit_with_groups(estimator, *rows, method="fit_transform")
 
-    def _training(self, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, tuple[Any, Any], dict[str, Any]]:
-        """Return a clone, the rows and labels that have the modality, and further arguments of its fit."""
+    def _training(self, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, Any, Any, Any]:
+        """Return a clone, and rows, labels and patients of what has the modality."""
         present = self.present
         self._check_classes(y[present])
-        estimator, groups = clone(self.estimator), groups if groups is None else groups[present]
-        return estimator, (self.block[present], y[present]), routed_groups(estimator, groups)
+        return clone(self.estimator), self.block[present], y[present], groups if groups is None else groups[present]
 
     @contextmanager
     def _saying_where(self) -> Iterator[None]:

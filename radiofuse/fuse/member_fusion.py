@@ -15,9 +15,10 @@ from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse.member import Member
+from radiofuse.routing import TakesGroups
 
 
-class MemberFusion(ClassifierMixin, _BaseComposition):
+class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
     """A classifier of two classes made of named members, each with its own columns of the table.
 
     A subclass has the parameter ``estimators``, a list of (name, estimator), and sets ``columns_``, columns

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import RequestError
+from radiofuse.routing import refuse_misaligned
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.significance import require_classes
 
@@ -104,6 +105,7 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
         RequestError
             If the library is not installed.
         """
+        refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         labels = np.searchsorted(require_classes(y), y)
         self.ranking_ = np.asarray(self._library().fit(X, labels).ranking_)

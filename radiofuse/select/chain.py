@@ -15,13 +15,13 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from radiofuse.errors import RequestError
 from radiofuse.plugins import lookup
-from radiofuse.routing import routed_groups
+from radiofuse.routing import TakesGroups, fit_with_groups, refuse_misaligned
 from radiofuse.select.choices import SELECTORS
 from radiofuse.select.mann_whitney import MannWhitney, MannWhitneySelector
 from radiofuse.select.trace import TRACE_COLUMNS, per_column, trace_removals
 
 
-class StepwiseSelector(SelectorMixin, BaseEstimator):
+class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
     """What chains of selectors share; a chain fills ``_unseeded_steps``.
 
     A step that cannot take NaN is given the median of the training rows for it, 0 in a column without values.
@@ -49,6 +49,7 @@ class StepwiseSelector(SelectorMixin, BaseEstimator):
 
     def fit_tested(self, X, y, groups, tested: MannWhitney | None):
         """Fit as ``fit`` does; a first Mann-Whitney step takes the result ``tested`` of these rows and columns."""
+        refuse_misaligned(X, y=y, groups=groups)
         X, y = self._validate(X, y)
         self.steps_, self.seen_ = {}, {}
         columns = np.arange(X.shape[1])
@@ -59,7 +60,7 @@ class StepwiseSelector(SelectorMixin, BaseEstimator):
             if tested is not None and not self.steps_ and isinstance(step, MannWhitneySelector):
                 step.fit_tested(part, y, tested)
             else:
-                step.fit(part, y, **routed_groups(step, groups))
+                fit_with_groups(step, part, y, groups)
             self.steps_[name], self.seen_[name] = step, columns
             columns = columns[step.get_support()]
         self.support_ = np.isin(np.arange(X.shape[1]), columns)

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import RequestError
+from radiofuse.routing import refuse_misaligned
 from radiofuse.select.find_correlation import find_correlation
 from radiofuse.select.kruskal import kruskal
 from radiofuse.select.mann_whitney import mann_whitney
@@ -227,6 +228,7 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
         RequestError
             If ``keep="caret"`` is given a literal sign, or too many features.
         """
+        refuse_misaligned(X, y=y)
         X, y = self._validate(X, y)
         if self.keep == "caret":
             self.kept_partner_, self.kept_partner_r_ = self._prune_by_mean_correlation(X)

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.routing import TakesGroups, refuse_misaligned
 from radiofuse.select.binary import binary_target_tags
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
@@ -69,7 +70,7 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
     return folds
 
 
-class LassoSelector(SelectorMixin, BaseEstimator):
+class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
     """Keep the features with a non-zero LASSO coefficient on the label.
 
     By default the least-squares LASSO of the published chain on the 0/1 label. Columns are standardized
@@ -202,6 +203,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         RequestError
             If ``class_weight`` has a weight that is not positive.
         """
+        refuse_misaligned(X, y=y, groups=groups)
         X, y = validate_data(self, X, y, dtype=np.float64)
         codes = self._encode(y)
         if groups is not None:

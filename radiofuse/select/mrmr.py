@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
+from radiofuse.routing import refuse_misaligned
 from radiofuse.select.significance import require_classes
 from radiofuse.select.standardize import standardize
 
@@ -94,6 +95,7 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         ValueError
             If ``y`` holds one class, or as many as there are rows, or ``X`` is not finite.
         """
+        refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         classes = require_classes(y)
         if len(classes) == len(y):

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from radiofuse.routing import refuse_misaligned
 from radiofuse.select.significance import require_classes
 from radiofuse.select.standardize import standardize
 
@@ -76,6 +77,7 @@ class RFESelector(SelectorMixin, BaseEstimator):
         ValueError
             If ``y`` holds one class, or ``X`` is not finite.
         """
+        refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         require_classes(y)
         model = LogisticRegression(C=self.C, max_iter=1000)

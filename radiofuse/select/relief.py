@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
+from radiofuse.routing import refuse_misaligned
 from radiofuse.select.significance import require_classes
 
 
@@ -122,6 +123,7 @@ class ReliefSelector(SelectorMixin, BaseEstimator):
         ValueError
             If ``y`` does not hold two classes of two rows each, or ``X`` is not finite.
         """
+        refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         require_classes(y)
         if np.unique(y, return_counts=True)[1].min() < 2:

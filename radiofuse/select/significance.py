@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.multiplicity import CORRECTIONS, adjust_pvalues
+from radiofuse.routing import refuse_misaligned
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 
 
@@ -141,6 +142,7 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
 
     def _validate(self, X, y):
         finite = "allow-nan" if self.__sklearn_tags__().input_tags.allow_nan else True
+        refuse_misaligned(X, y=y)
         return validate_data(self, X, y, dtype=np.float64, ensure_all_finite=finite)
 
     def _keep(self, result):

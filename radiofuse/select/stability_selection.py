@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
+from radiofuse.routing import TakesGroups, refuse_misaligned
 from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.standardize import standardize
@@ -60,7 +61,7 @@ def largest_q(max_false: float, threshold: float, n_features: int) -> int:
     return min(max(q, 1), n_features)
 
 
-class StabilitySelector(SelectorMixin, BaseEstimator):
+class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
     """Keep the features that are among the first ``q`` of the LASSO path in most halves of the patients.
 
     The path is that of least squares on the 0/1 label with standardized columns. Subsamples hold half of
@@ -170,6 +171,7 @@ class StabilitySelector(SelectorMixin, BaseEstimator):
         ValueError
             If ``y`` does not hold two classes of two rows (patients) each, or ``X`` is not finite.
         """
+        refuse_misaligned(X, y=y, groups=groups)
         X, y = validate_data(self, X, y, dtype=np.float64)
         self.classes_ = require_binary_target(y)
         check_consistent_length(y, groups)

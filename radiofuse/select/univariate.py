@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
+from radiofuse.routing import refuse_misaligned
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.significance import ColumnTests, SignificanceSelector, require_classes
@@ -244,6 +245,7 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
         ValueError
             If ``y`` holds one class only, or ``X`` is not finite.
         """
+        refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         self.classes_ = require_classes(y)
         self.scores_ = mutual_info_classif(X, y, discrete_features=False, random_state=self.random_state)

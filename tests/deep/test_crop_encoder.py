@@ -25,7 +25,7 @@ from radiofuse.errors import CohortError, RequestError  # noqa: E402
 from radiofuse.evaluate import cross_validated_predictions, permuted  # noqa: E402
 from radiofuse.fuse import LateFusion  # noqa: E402
 from radiofuse.pipeline import modality_classifier  # noqa: E402
-from radiofuse.routing import routed_groups  # noqa: E402
+from radiofuse.routing import fit_with_groups  # noqa: E402
 
 NEW = slice(24, 32)
 
@@ -328,7 +328,7 @@ def test_crops_may_be_a_path(crops, cache, table):
 def test_a_pipeline_hands_it_the_patients(crops, cache, table):
     chain = Pipeline([("encode", encoder(crops, cache)), ("classify", LogisticRegression())])
     train = table.iloc[:24].drop(index="s09")
-    chain.fit(train, labels(train), **routed_groups(chain, patients(train)))
+    fit_with_groups(chain, train, labels(train), patients(train))
     for inner in chain["encode"].inner_encoders_:
         seen = train.loc[sorted(inner.training_ids)]
         assert not set(patients(seen)) & set(patients(train.drop(index=seen.index)))
