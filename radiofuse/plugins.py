@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -31,8 +31,7 @@ def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
         return table[name]
     module, colon, attribute = name.partition(":")
     if not colon or not module or module.startswith("."):
-        close = difflib.get_close_matches(name, table, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(name, table)
         choices = ", ".join(sorted(table))
         raise RequestError(f"No {kind} is called {name!r}.{hint} Choose from {choices}, or pass package.module:Class.")
     try:
@@ -47,3 +46,10 @@ def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
             "Check the path package.module:Class."
         )
     return found
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean …?" with the closest of the known names, or nothing."""
+    by_lower = {str(one).lower(): str(one) for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""

@@ -6,12 +6,14 @@ import os
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from radiofuse.errors import RequestError
+from radiofuse.plugins import did_you_mean
 
 
 class _Part(BaseModel):
@@ -246,15 +248,32 @@ def _explain(name: str, error: ValidationError | TypeError) -> str:
 
 
 def _sentence(item: dict) -> str:
+    if item["type"] == "extra_forbidden":
+        meant = did_you_mean(str(item["loc"][-1]), _entries_at(item["loc"][:-1]))
+        return f"unknown entry; check its spelling and its table.{meant}"
     if item["type"] in _SENTENCES:
         return _SENTENCES[item["type"]].format(got=item["input"])
     sentence = item["msg"].removeprefix("Value error, ")
     return sentence if isinstance(item["input"], dict) else f"{sentence}, got {item['input']!r}"  # no whole tables
 
 
+def _entries_at(place: Iterable[str | int]) -> list[str]:
+    """Return the entries that a table of the recipe knows."""
+    part: Any = Recipe
+    for name in (name for name in place if isinstance(name, str)):
+        part = _part_in(part.model_fields[name].annotation)
+    return [name for name in part.model_fields if name not in ("name", "folder", "text") or part is not Recipe]
+
+
+def _part_in(annotation: Any) -> Any:
+    """Return the table that an annotation as ``tuple[Part, ...] | None`` is about."""
+    if isinstance(annotation, type) and issubclass(annotation, _Part):
+        return annotation
+    return next(filter(None, map(_part_in, get_args(annotation))), None)
+
+
 _SENTENCES = {  # where pydantic speaks of Python, not of TOML
     "missing": "is missing",
-    "extra_forbidden": "unknown entry; check its spelling and its table",
     "tuple_type": 'should be a list, as ["a", "b"], got {got!r}',
     "too_short": "is an empty list; name at least one, or leave the entry out",
     "model_type": "should be a table of entries, got {got!r}",

@@ -115,3 +115,28 @@ def test_an_encoder_s_member_may_not_be_called_like_a_modality(tmp_path):
     recipe = read_recipe(write(tmp_path, MINIMAL + "[deep]\njoin = 'members'\n"))
     with pytest.raises(CohortError, match="'t1deep'"):
         refuse_names(recipe, ["t1", "t1deep"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[cohort]\ntabel = "x.csv"\nlabel = "y"',
+            "its table. Did you mean 'table'?",
+        ),
+        ('[cohort]\nphantom = {n_patient = 20}\nlabel = "y"', "Did you mean 'n_patients'?"),
+        ('[evalution]\nfolds = 3\n[cohort]\ntable = "x.csv"\nlabel = "y"', "Did you mean 'evaluation'?"),
+        ('[cohort]\ntable = "x.csv"\nlabel = "y"\n[[tables]]\ntitel = "a"\nsource = "b"', "Did you mean 'title'?"),
+        ('[cohort]\ntable = "x.csv"\nlabel = "y"\n[deep]\nencodr = "a"', "Did you mean 'encoder'?"),
+        (
+            '[cohort]\ntable = "x.csv"\nlabel = "y"\nzzz = 1',
+            "cohort.zzz: unknown entry; check its spelling",
+        ),
+    ],
+)
+def test_a_misspelt_entry_is_told_what_was_probably_meant(tmp_path, text, said):
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(RequestError) as refused:
+        read_recipe(tmp_path / "r.toml")
+    assert said in str(refused.value)
+    assert ("Did you mean" in str(refused.value)) == ("Did you mean" in said)

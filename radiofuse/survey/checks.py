@@ -12,8 +12,8 @@ from radiofuse import columns
 from radiofuse.cohort import PATIENT, SAMPLE, SITE, spelling_problems
 from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.plugins import did_you_mean
 from radiofuse.survey.feature_columns import feature_columns, note, row_counters
-from radiofuse.survey.files import did_you_mean
 from radiofuse.survey.reading import RawTable
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.wording import SHOWN, count, some

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import zlib
 from collections import Counter
@@ -16,6 +15,7 @@ import pandas as pd
 
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
+from radiofuse.plugins import did_you_mean
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.wording import count, some
 
@@ -132,10 +132,3 @@ def rename_ids(rows: pd.DataFrame, request: SurveyRequest, path: Path) -> pd.Dat
     replaced = [standard for standard, name in asked.items() if name is not None]
     rest = rows.drop(columns=[*named, *replaced], errors="ignore")
     return pd.concat([*(values.rename(standard) for standard, values in found.items()), rest], axis=1)
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return " Did you mean …?" with the closest of the known names, or nothing."""
-    by_lower = {str(one).lower(): str(one) for one in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""

@@ -10,8 +10,9 @@ import pandas as pd
 from radiofuse import columns
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.plugins import did_you_mean
 from radiofuse.survey.families import feature_family
-from radiofuse.survey.files import did_you_mean, read_file, rename_ids
+from radiofuse.survey.files import read_file, rename_ids
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.wording import count, some
 
