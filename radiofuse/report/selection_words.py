@@ -39,6 +39,7 @@ def lead(contents: SelectionContents) -> str:
         for name, flow in flows.items()
     ]
     asked = f"{record['label']} ({positive} against {negative}) in {counted(samples, 'sample')}."
+    asked = f"{asked} The positive class is {positive}: probabilities and AUCs speak of it."
     return " ".join([asked, f"Selecting on all of them keeps {listed(kept)}.", *_worth(contents)])
 
 

@@ -49,6 +49,9 @@ def select(
     labels: Annotated[Path | None, typer.Option(help="File with the ids and the labels, if elsewhere.")] = None,
     sample_id: Annotated[str | None, typer.Option("--id", help="Column that names the sample: sample_id.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column that names the patient: patient_id, if there.")] = None,
+    missing: Annotated[
+        list[str] | None, typer.Option(help="A value of the label that means unknown; repeat it.")
+    ] = None,
     intersect: Annotated[bool, typer.Option("--intersect", help="Keep the samples that all files have.")] = False,
     cohort: Annotated[Path | None, typer.Option(help="Cohort table with the labels, for a store.")] = None,
     block: Annotated[str | None, typer.Option(help="Which block of a store.")] = None,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse import columns
+from radiofuse.cells import Codes
 from radiofuse.cohort import PATIENT, SAMPLE, SITE, spelling_problems
 from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
@@ -90,7 +91,8 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
     _require_known(request, rows)
     samples, patients = _ids(rows, problems)
     problems += _spelling_problems(rows, request)
-    y, classes = _binary_label(rows[raw.label], raw.positive, problems, notes)
+    y, classes, wrong, told = _binary_label(rows[raw.label], raw.positive, request.missing)
+    problems, notes = problems + wrong, notes + told
     covariates = _covariates(rows, request.covariates, samples, problems)
     features = _numeric(feature_columns(rows, raw.label, request, notes, problems), samples, problems)
     notes += row_counters(pd.concat([features, covariates], axis=1))
@@ -101,7 +103,7 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
     if not len(features.columns) and not problems:
         problems.append("No feature column is left.")
     problems += _name_clashes(features, covariates)
-    sites = rows[SITE].astype(str).to_numpy(str)[order] if SITE in rows else None
+    sites = Codes.of(rows[SITE]).rows.astype(str).to_numpy(str)[order] if SITE in rows else None
     if request.site is not None:
         problems += _gaps_in_the_way_of_harmonization(rows[SITE].iloc[order], covariates.iloc[order], request.site)
     covariates = covariates.set_axis(index).iloc[order]
@@ -166,36 +168,49 @@ def _spelling_problems(rows: pd.DataFrame, request: SurveyRequest) -> list[str]:
 
 
 def _binary_label(
-    values: pd.Series, positive: str | None, problems: list[str], notes: list[str]
-) -> tuple[np.ndarray, tuple[str, str]]:
-    """Return 0, 1 or NaN (unknown) per row, and the two values as text."""
-    known = values.notna() & (values.astype(str).str.strip() != "")
-    found = sorted(values[known].unique(), key=lambda value: (isinstance(value, str), value))
-    names = [f"{value:g}" if isinstance(value, float) else str(value) for value in found]
-    if not known.all():
-        missing = int((~known).sum())
-        have, are = ("has", "is") if missing == 1 else ("have", "are")
-        notes.append(f"{missing} of {len(values)} samples {have} no {values.name} and {are} left out.")
-    nothing = np.where(known, 0.0, np.nan), ("", "")
-    if not found:
-        problems.append(f"Column {values.name} is empty in all {len(values)} rows; a label of two values is needed.")
-        return nothing
-    if positive is not None and positive not in names:
-        problems.append(
-            f"No sample has {values.name} = {positive!r}; its values are {some(names)}.{did_you_mean(positive, names)}"
-        )
-        return nothing
-    if len(found) < 2 or (len(found) > 2 and positive is None):
-        problems.append(
-            f"Column {values.name} holds {count(len(found), 'different value')} ({some(names)}); two are needed."
-            f"{_label_advice(str(values.name), len(found))}"
-        )
-        return nothing
-    is_positive = values.isin([found[names.index(positive) if positive else 1]]).to_numpy(bool)
-    rest = [name for name in names if name != (positive or names[1])]
-    if len(rest) > 1:
-        notes.append(f"{values.name} = {positive} is set against {some(rest)}.")
-    return np.where(known, is_positive.astype(float), np.nan), (" or ".join(rest), positive or names[1])
+    values: pd.Series, asked: str | None, missing: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, str], list[str], list[str]]:
+    """Return 0, 1 or NaN (unknown) per row, and the two classes as text; then problems, and notes."""
+    codes = Codes.of(values, missing)
+    names, label = codes.known, str(values.name)
+    positive = codes.name(asked) if asked is not None else names[1] if len(names) == 2 else ""
+    problems = _label_problems(label, len(values), names, positive, asked) + spelling_problems(names, label)
+    if problems:
+        return np.where(codes.rows.notna(), 0.0, np.nan), ("", ""), problems, []
+    rest = [name for name in names if name != positive]
+    y = np.where(codes.rows.notna(), (codes.rows == positive).astype(float), np.nan)
+    notes = [*_unknown_labels(codes, label, missing), *_set_against(label, positive, rest)]
+    return y, (" or ".join(rest), positive), [], notes
+
+
+def _label_problems(label: str, n_rows: int, names: list[str], positive: str, asked: str | None) -> list[str]:
+    if not names:
+        return [f"Column {label} is empty in all {n_rows} rows; a label of two values is needed."]
+    if asked is not None and positive not in names:
+        meant = did_you_mean(asked, names)
+        return [f"No sample has {label} = {asked!r}; its values are {some(names)}.{meant}"]
+    if len(names) < 2 or not positive:
+        return [
+            f"Column {label} holds {count(len(names), 'different value')} ({some(names)}); two are needed."
+            f"{_label_advice(label, len(names))}"
+        ]
+    return []
+
+
+def _unknown_labels(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
+    """Return a sentence on the samples whose label is empty, or a code that says so."""
+    n_unknown = int(codes.rows.isna().sum())
+    if not n_unknown:
+        return []
+    have, are = ("has", "is") if n_unknown == 1 else ("have", "are")
+    stated = f" (empty, or {' or '.join(missing)})" if missing else ""
+    return [f"{n_unknown} of {len(codes.rows)} samples {have} no {label}{stated} and {are} left out."]
+
+
+def _set_against(label: str, positive: str, rest: Sequence[str]) -> list[str]:
+    if len(rest) < 2:
+        return []
+    return [f"{label} = {positive} is set against {some(rest)}; leave out a value that means unknown with --missing."]
 
 
 def _label_advice(label: str, n_values: int) -> str:

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from radiofuse.cells import EMPTY_SPELLINGS
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.plugins import did_you_mean
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.wording import count, some
 
+EXACT_BELOW = 2.0**53  # from here on, not every whole number is a double
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
-EMPTY = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None")
 
 
 def read_file(path: Path, request: SurveyRequest) -> pd.DataFrame:
@@ -31,7 +32,7 @@ def read_file(path: Path, request: SurveyRequest) -> pd.DataFrame:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise RequestError(f"{path} is a pipe, and a table is read more than once; save it in a file first.")
     try:
-        return _read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_text(path, ids)
+        return _read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_text(path, ids, request)
     except RadiofuseError:
         raise
     except FileNotFoundError:
@@ -48,7 +49,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return table if table.index.name is None else table.reset_index()
 
 
-def _read_text(path: Path, ids: Sequence[str]) -> pd.DataFrame:
+def _read_text(path: Path, ids: Sequence[str], request: SurveyRequest) -> pd.DataFrame:
     delimiter, header = _header(path)
     repeated = sorted(name for name, times in Counter(header).items() if times > 1 and name)
     if repeated:
@@ -56,12 +57,19 @@ def _read_text(path: Path, ids: Sequence[str]) -> pd.DataFrame:
     as_text = [name for name in dict.fromkeys(ids) if name in header]
     read = partial(pd.read_csv, path, sep=delimiter, keep_default_na=False, compression=_compression(path))
     # the default parser of pandas 3.1 and later reads every digit; low_memory would guess types piece by piece
-    rows = read(na_values=list(EMPTY), low_memory=False)
+    rows = read(na_values=list(EMPTY_SPELLINGS), low_memory=False)
+    codes = {*request.label_columns, SITE, request.site}.intersection(header)
+    as_text += sorted(name for name in codes.difference(as_text) if _is_rounded(rows[name]))
     if as_text:  # a second pass: empty values by column would make the first one twice as slow
         rows[as_text] = read(usecols=as_text, dtype="str")[as_text]
     if len(rows) and rows.iloc[:, -1].isna().any():  # pandas fills short rows with NaN
         _refuse_short_rows(path, delimiter, len(header))
     return rows
+
+
+def _is_rounded(codes: pd.Series) -> bool:
+    """Say whether codes became numbers so large that two of them may have become one."""
+    return pd.api.types.is_float_dtype(codes) and bool((codes.abs() >= EXACT_BELOW).any())
 
 
 def _header(path: Path) -> tuple[str, list[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from radiofuse import columns
+from radiofuse.cells import Codes
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.plugins import did_you_mean
@@ -56,11 +57,11 @@ def _by_id(path: Path, request: SurveyRequest, problems: list[str]) -> pd.DataFr
 
 def _take_features(name: str, part: pd.DataFrame, request: SurveyRequest, shared: dict[str, pd.Series]) -> pd.DataFrame:
     """Return one modality's features; what is none goes to ``shared``, from the first file that has it."""
-    label = request.label if request.label in part else request.label.rpartition("=")[0]
+    label = next((name for name in request.label_columns if name in part), "")
     for column in (PATIENT, SITE, label, *request.covariates, *request.ignore):
         if column in part:
             known = shared.setdefault(column, part[column])
-            if not known.equals(part[column]):
+            if not known.equals(part[column]) and not Codes.of(known).rows.equals(Codes.of(part[column]).rows):
                 raise CohortError(
                     str(request.modality_files[name]), [f"Column {column} differs from that of another file."]
                 )
@@ -118,10 +119,9 @@ def _contradictions(rows: pd.DataFrame, found: pd.DataFrame, name: str) -> list[
     """Return a sentence if a column of the labels file says otherwise than that beside the features."""
     if name not in rows:
         return []
-    ours, theirs = rows[name], found[name]
-    if not (pd.api.types.is_numeric_dtype(ours) and pd.api.types.is_numeric_dtype(theirs)):
-        ours, theirs = ours.astype("str"), theirs.astype("str")
-    differ = ((ours != theirs).fillna(False) & rows[name].notna() & found[name].notna()).to_numpy(bool)
+    both = Codes.of(pd.concat([rows[name].astype("str"), found[name].astype("str")], ignore_index=True)).rows
+    ours, theirs = both[: len(rows)].to_numpy(object), both[len(rows) :].to_numpy(object)
+    differ = (ours != theirs) & pd.notna(ours) & pd.notna(theirs)
     if not differ.any():
         return []
     return [

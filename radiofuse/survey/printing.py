@@ -41,7 +41,18 @@ def describe(tables: SurveyTables, output_format: str) -> str:
     flows = [flow_line(name, flow, record["settings"]) for name, flow in record["flow"].items()]
     n_folds = {row.modality: row.n_selections for row in tables.stability.itertuples()}
     lines = [*flows, "", *feature_lines(chosen, n_folds), "", *_stability_lines(tables.stability)]
-    return "\n".join([*lines, *auc_lines(record)])
+    return "\n".join([*lines, positive_class(record["label"], record["positive"]), *auc_lines(record)])
+
+
+def positive_class(label: str, positive: str) -> str:
+    """Return which class the probabilities and the AUCs speak of.
+
+    Examples
+    --------
+    >>> positive_class("idh", "mutant")
+    'Positive class: idh = mutant (--label idh=VALUE names another).'
+    """
+    return f"Positive class: {label} = {positive} (--label {label}=VALUE names another)."
 
 
 def chosen_features(selection: pd.DataFrame) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def _require_roles_apart(request: SurveyRequest) -> None:
     roles = {SAMPLE: "the sample id", PATIENT: "the patient id"}
     named = {request.sample_id: "--id", request.groups: "--groups", request.site: "--site"}
     roles.update({name: option for name, option in named.items() if name is not None})
-    label = {request.label: "the label", request.label.rpartition("=")[0]: "the label"}
+    label = dict.fromkeys(request.label_columns, "the label")
     for name in roles.keys() & label.keys():
         raise RequestError(f"Column {name!r} is named as the label and as {roles[name]}; name another with --label.")
     roles.update(label)

@@ -44,6 +44,7 @@ def survey_record(
         "inputs": dict(table.inputs),
         "label": table.label,
         "classes": list(table.classes),
+        "positive": table.classes[1],
         "notes": list(table.notes),
         "complete": all(survey.complete for survey in surveys),
         "folds_planned": planned,

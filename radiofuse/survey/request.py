@@ -41,6 +41,7 @@ class SurveyRequest:
     labels: Path | None = None
     sample_id: str | None = None
     groups: str | None = None
+    missing: Sequence[str] = ()
     intersect: bool = False
     cohort: Path | None = None
     block: str | None = None
@@ -91,6 +92,11 @@ class SurveyRequest:
                 raise RequestError(f"--features names {name!r} twice; give each modality one file.")
             files[name] = Path(path)
         return files
+
+    @property
+    def label_columns(self) -> tuple[str, str]:
+        """What the label's column may be called: as asked for, or what stands before the last "="."""
+        return self.label, self.label.rpartition("=")[0]
 
     @property
     def n_repeats(self) -> int:

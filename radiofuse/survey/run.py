@@ -9,6 +9,7 @@ from radiofuse.outputs import require_own_tables
 from radiofuse.survey.chain import make_chain
 from radiofuse.survey.checks import FeatureTable, check_table
 from radiofuse.survey.nested import survey_selection
+from radiofuse.survey.printing import positive_class
 from radiofuse.survey.reading import read_raw
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.suspicions import describe_table
@@ -32,7 +33,7 @@ def read_table(request: SurveyRequest) -> FeatureTable:
         names = file_names(page=request.report)
         require_own_tables(request.out, names, RECORD, _files_read(request), overwrite=request.overwrite)
     table = check_table(read_raw(request), request)
-    for line in (*describe_table(table), *table.notes):
+    for line in (*describe_table(table), positive_class(table.label, table.classes[1]), *table.notes):
         _cli.say(line)
     return table
 

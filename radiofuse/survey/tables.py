@@ -122,7 +122,7 @@ def survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, reques
 
 def _survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:
     selections = [selection_table(survey) for survey in surveys]
-    predictions = predictions_table(surveys)
+    predictions = predictions_table(surveys).assign(positive=table.classes[1])
     tables = {
         "selection": pd.concat(selections, ignore_index=True),
         "cv_curve": _gather(_curves, surveys),

@@ -69,6 +69,7 @@ def test_prints_one_table_and_says_what_it_read(table, tmp_path):
     assert "t1: 22 features -> " in result.stdout
     assert "t2: 10 features -> " in result.stdout
     assert "6/6" in result.stdout
+    assert "Positive class: idh = 1 " in result.stdout
     assert "t1: AUC 0." in result.stdout
     assert "nested: selection saw the training patients only" in result.stdout
     assert "fusion: AUC" in result.stdout
@@ -76,6 +77,7 @@ def test_prints_one_table_and_says_what_it_read(table, tmp_path):
         "Read 60 samples of 60 patients: 30 of class 1, 30 of class 0 (idh).",
         "t1: 22 features; 1 empty cell, imputed by the median of the training rows; 1 constant (flat); 1 equal to an",
         "t2: 10 features; absent in 5 samples.",
+        "Positive class: idh = 1 (--label idh=VALUE names another).",
     ):
         assert part in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.csv"]  # nothing is written unless asked for
@@ -93,6 +95,7 @@ def test_writes_every_table_and_the_record(table, tmp_path):
     assert record["inputs"] == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
     assert record["command"] == f"radiofuse select {path} --label idh --inner 4 --folds 3 --repeats 2"
     assert record["settings"]["alpha"] == 0.05
+    assert record["classes"][1] == record["positive"] == "1"
     performance = pd.read_csv(tmp_path / "out" / "performance.csv").set_index(["model", "selection", "metric"])
     assert record["auc_nested"]["t1"]["estimate"] == performance.loc[("t1", "nested", "auc"), "estimate"]
     assert not {"x", "f0"} & {path.stem for path in (tmp_path / "out").iterdir()}

@@ -149,6 +149,46 @@ def test_the_positive_class_is_the_second_or_the_named_one(values, positive, cla
     ] * n_positive
 
 
+def test_long_codes_are_told_apart():
+    codes = [123456788.0, 123456789.0] * 6
+    found = checked(plain_table().assign(idh=codes), "123456789")
+    assert found.classes == ("123456788", "123456789")
+    assert found.y.tolist() == [0, 1] * 6
+    found = checked(plain_table().assign(idh=[900000000000207008, 900000000000207009] * 6))
+    assert found.classes == ("900000000000207008", "900000000000207009")
+
+
+@pytest.mark.parametrize(
+    ("values", "asked", "missing", "n_positive", "n_negative"),
+    [
+        (["1", "1.0", "0", "0.0"] * 3, None, (), 6, 6),
+        (["01", "1", "00", "+0"] * 3, "1.0", (), 6, 6),
+        ([0, 1, 2] * 4, None, ("2",), 4, 4),
+        ([0, 1, 2.0] * 4, "1", ("2",), 4, 4),
+        (["0", "1", "unknown"] * 4, "1.0", ("unknown",), 4, 4),
+        (["mutant", "wildtype", "NOS"] * 4, "mutant", ("NOS",), 4, 4),
+        (["mutant ", "wildtype", " null "] * 4, "mutant", (), 4, 4),
+        ([0, 1, 2] * 4, "1", (), 4, 8),
+    ],
+)
+def test_a_label_is_compared_as_numbers_and_unknown_codes_are_no_class(values, asked, missing, n_positive, n_negative):
+    found = checked(plain_table().assign(idh=values), asked, missing=missing)
+    assert (found.y.sum(), len(found.y) - found.y.sum()) == (n_positive, n_negative)
+
+
+def test_unknown_codes_are_told():
+    table = plain_table().assign(idh=[0, 1, 2] * 4)
+    assert "4 of 12 samples have no idh (empty, or 2) and are left out." in checked(table, missing=["2"]).notes
+    assert (
+        "idh = 1 is set against 0, 2; leave out a value that means unknown with --missing." in checked(table, "1").notes
+    )
+
+
+def test_classes_that_differ_in_spelling_only_are_refused():
+    (problem,) = problems_of(plain_table().assign(idh=["Mutant", "mutant", "wildtype"] * 4), "mutant")
+    assert problem.startswith("Values of idh that differ in spelling only: 'Mutant' = 'mutant'.")
+
+
 def test_many_text_columns_are_counted():
     words = {f"t1__w{number}": "a" for number in range(9)}
     problems = problems_of(plain_table().assign(**words))

@@ -56,6 +56,16 @@ def test_every_digit_is_read(tmp_path):
     assert read(path).rows["x"].tolist() == [float(text) for text in texts]
 
 
+def test_long_codes_stay_exact_beside_gaps(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(
+        "sample_id,idh,site,x\na,900000000000207008,,1\nb,900000000000207009,90071992547409931,2\nc,NA,1,3\n"
+    )
+    rows = read(path, site="site").rows
+    assert rows["idh"].tolist()[:2] == ["900000000000207008", "900000000000207009"]
+    assert rows["site"].tolist()[1] == "90071992547409931"
+
+
 def test_ids_stay_text(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("sample_id,patient_id,idh,t1__a\nNA,007,1,1.5\n010,1e3,0,NA\n007,007,1,\n")
@@ -199,6 +209,10 @@ def test_a_label_beside_the_features_may_not_contradict_the_labels_file(tmp_path
     asked = write_labels(tmp_path, table[["sample_id", "idh"]])
     table.assign(idh=table["idh"].astype(float).where(table.index > 0)).to_csv(asked["path"], index=False)
     assert read(**asked).rows["idh"].tolist() == table["idh"].tolist()
+    table.assign(idh=table["idh"].where(table.index > 1, 1 - table["idh"])).to_csv(asked["path"], index=False)
+    text = table["idh"].map({0: "0.0", 1: "1"}).where(table.index != 3, "NULL")
+    table.assign(idh=text).to_csv(asked["path"], index=False)
+    assert read(**asked).rows["idh"].tolist() == table["idh"].tolist()  # the same numbers, written otherwise
     table.assign(idh=table["idh"].where(table.index > 1, 1 - table["idh"])).to_csv(asked["path"], index=False)
     sentence = "Column idh differs from that beside the features in 2 samples: 000, 001."
     assert sentence in refused(CohortError, **asked)

@@ -50,8 +50,9 @@ def test_the_columns_of_every_table(found):
     assert tables.cv_curve.columns.tolist() == curve.split()
     assert tables.path.columns.tolist() == "modality lambda feature coef dev_ratio".split()
     assert tables.folds.columns.tolist() == "modality sample_id patient_id repeat fold part inner_fold".split()
-    assert tables.predictions.columns.tolist() == [*PREDICTION_COLUMNS, "selection"]
+    assert tables.predictions.columns.tolist() == [*PREDICTION_COLUMNS, "selection", "positive"]
     assert tables.performance.columns.tolist() == "model selection metric estimate low high method".split()
+    assert set(tables.predictions["positive"]) == {"1"}
     assert tables.trace.columns.tolist() == "modality step feature value why in_favor_of".split()
     assert tables.correlation.columns.tolist() == "modality feature_a feature_b r".split()
 

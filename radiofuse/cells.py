@@ -1,0 +1,85 @@
+"""What a cell of a table says: nothing, or a code that is compared exactly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pandas as pd
+
+_EMPTY = ("", "na", "n/a", "nan", "null", "#n/a", "<na>")  # in any case
+_NONE = "None"  # as Python writes it; "none" may be a class
+EMPTY_SPELLINGS = tuple(dict.fromkeys([how(word) for word in _EMPTY for how in (str, str.upper)] + ["NaN", _NONE]))
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,4})?", re.ASCII)
+_LONGEST_WHOLE = 40  # digits of a whole number that is written out
+
+
+def is_empty(cells: pd.Series) -> pd.Series:
+    """Say which cells hold nothing, or a word for nothing: every table is read with these words.
+
+    Examples
+    --------
+    >>> is_empty(pd.Series(["NULL", " n/a", "0", None, "none"])).tolist()
+    [True, True, False, True, False]
+    """
+    text = cells.astype("str").str.strip()
+    return text.isna() | text.str.lower().isin(_EMPTY) | (text == _NONE)
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """The codes of a column: compared as numbers where all of them are numbers, else as text.
+
+    Attributes
+    ----------
+    rows : Series of str
+        The code of each row, one spelling per code; NaN where nothing is known.
+    numeric : bool
+        Whether all codes are numbers.
+
+    Examples
+    --------
+    >>> Codes.of(pd.Series(["1", "1.0", "123456788", "123456789", "2", ""]), missing=["2"]).known
+    ['1', '123456788', '123456789']
+    """
+
+    rows: pd.Series
+    numeric: bool
+
+    @classmethod
+    def of(cls, cells: pd.Series, missing: Iterable[str] = ()) -> Codes:
+        """Return the codes of the cells; those in ``missing`` say that nothing is known."""
+        text = cells.astype("str").str.strip().mask(is_empty(cells))
+        spellings, missing = text.dropna().unique(), {one.strip() for one in missing}
+        numeric = all(_NUMBER.fullmatch(one) for one in spellings if one not in missing)
+        names = {one: _plain(one) if numeric else one for one in spellings}
+        unknown = missing | {_plain(one) for one in missing if numeric}
+        stated = [one for one, name in names.items() if one in unknown or name in unknown]
+        return cls(text.mask(text.isin(stated)).map(names), numeric)
+
+    @property
+    def known(self) -> list[str]:
+        """The codes that occur, ascending."""
+        return sorted(self.rows.dropna().unique(), key=Decimal if self.numeric else None)
+
+    def name(self, written: str) -> str:
+        """Return how a code that somebody wrote is spelled here."""
+        return _plain(written) if self.numeric else written.strip()
+
+
+def _plain(text: str) -> str:
+    """Return one spelling of each number: 1, 1.0 and 1e0 are 1; what is no number stays.
+
+    >>> [_plain(text) for text in ("01", "1.0", "1e2", "-0", "0.50", "mutant")]
+    ['1', '1', '100', '0', '0.5', 'mutant']
+    """
+    if not _NUMBER.fullmatch(text.strip()):
+        return text.strip()
+    sign, digits, exponent = Decimal(text.strip()).as_tuple()
+    kept = "".join(map(str, digits)).rstrip("0") or "0"
+    number = Decimal((sign if kept != "0" else 0, tuple(map(int, kept)), exponent + len(digits) - len(kept)))
+    if kept == "0":
+        return "0"
+    return f"{number:f}" if abs(number.adjusted()) < _LONGEST_WHOLE else str(number)
