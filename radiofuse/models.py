@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -195,6 +195,13 @@ def combiners_learn(recipe: Recipe) -> bool:
     return any(hasattr(lookup(name, COMBINERS, "combiner"), "fit") for name in recipe.fusion.combine)
 
 
+def training_options(recipe: Recipe) -> dict[str, Any]:
+    """Return how a recipe's encoders are trained, the defaults of what it leaves out included."""
+    from radiofuse.deep import Training
+
+    return asdict(Training.from_options(recipe.deep.training))
+
+
 def encoder_spec(recipe: Recipe) -> Any:
     """Return what identifies a recipe's encoders but for the rows they are trained on."""
     from radiofuse.deep import EncoderSpec, Training
@@ -249,5 +256,6 @@ def _crop_classifier(recipe: Recipe, source: CropSource | None) -> BaseEstimator
 
 def _encoder_options(recipe: Recipe, source: CropSource | None) -> dict[str, Any]:
     deep = recipe.deep
-    options = {"encoder": deep.encoder, "training": deep.training, "device": deep.device, "random_state": recipe.seed}
+    training = training_options(recipe)
+    options = {"encoder": deep.encoder, "training": training, "device": deep.device, "random_state": recipe.seed}
     return options if source is None else {**options, "crops": source.crops, "cache": source.cache}

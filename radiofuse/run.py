@@ -135,7 +135,7 @@ def describe_run(recipe: Recipe, study: Study, trial: Trial, model: Any) -> dict
         "modalities": study.modalities,
         "clinical": grouped.get(columns.CLINICAL, []),
         "settings": study.settings,
-        "protocol": _describe_protocol(recipe),
+        "protocol": _describe_protocol(recipe, study),
         "n_features": {name: len(block) + _n_deep_features(recipe) for name, block in study.blocks.items()},
         "columns": [column for name in study.modalities for column in grouped[name]],
         "training_rows": row_digests(study.X),
@@ -163,8 +163,10 @@ def _deviations(recipe: Recipe) -> list[str]:
     ]
 
 
-def _describe_protocol(recipe: Recipe) -> dict[str, Any]:
-    from radiofuse.models import combined_names, constrained_name
+def _describe_protocol(recipe: Recipe, study: Study) -> dict[str, Any]:
+    from radiofuse.models import combined_names, constrained_name, training_options
+    from radiofuse.options import describe_options
+    from radiofuse.trial import list_all_models
 
     return {
         "n_splits": recipe.evaluation.folds,
@@ -180,7 +182,8 @@ def _describe_protocol(recipe: Recipe) -> dict[str, Any]:
         "seed": recipe.seed,
         "constrained": [constrained_name(method) for method in recipe.fusion.constrained],
         "arms": list(recipe.evaluation.arms),
-        "deep": recipe.deep and recipe.deep.model_dump(),
+        "deep": recipe.deep and {**recipe.deep.model_dump(), "training": training_options(recipe)},
+        "options": describe_options(list_all_models(recipe, study)),
     }
 
 

@@ -40,7 +40,7 @@ LAYERS = (
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},
-    {"bundle", "report", "datasets", "pipeline", "findings", "published", "training_rows"},
+    {"bundle", "report", "datasets", "pipeline", "findings", "published", "training_rows", "options"},
     {"recipe"},
     {"run", "models", "study", "trial", "predict", "survey", "selftest", "_cli", "__main__"},
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 from radiofuse.bundle import load_bundle, read_table, verify_bundle
@@ -19,6 +20,7 @@ from radiofuse.predict import app as predict_app
 from radiofuse.predict import predict_cohort
 from radiofuse.run import app as run_app
 from radiofuse.run import run_recipe
+from radiofuse.select import ThreeStepSelector
 from radiofuse.store import FeatureStore
 
 RECIPE = """
@@ -73,6 +75,23 @@ def test_everything_is_written(study):
     page = (study / "out" / "report.html").read_text()
     assert "<script>alert" not in page
     assert "synthetic" not in json.loads((study / "out" / "bundle" / "bundle.json").read_text())["warnings"]
+
+
+def test_the_options_really_used_are_in_the_bundle_and_on_the_page(study):
+    protocol = json.loads((study / "out" / "bundle" / "bundle.json").read_text())["protocol"]
+    (chain, *_) = protocol["options"]["chains"]
+    assert chain["members"] == ["t1", "t1ce", "t2", "flair"]
+    selector, classifier = ThreeStepSelector(), LogisticRegression(max_iter=1000)
+    known = {**selector.get_params(deep=False), "random_state": 3}
+    assert chain["steps"]["select"] == {"class": "ThreeStepSelector", **known}
+    assert known["alpha"] == 0.05  # what a reader looks for first
+    assert chain["steps"]["classify"]["C"] == classifier.C
+    assert protocol["options"]["models"]["fusion"]["cv"] == 3
+    page = (study / "out" / "report.html").read_text()
+    for name in ("alpha", "threshold", "rule", "cv", "family", "keep"):
+        assert f"{name} = {known[name]}" in page
+    for option in ("C = 1.0", "solver = lbfgs", "max_iter = 1000"):
+        assert option in page
 
 
 def test_no_patient_is_in_two_folds_of_a_repeat(predictions):

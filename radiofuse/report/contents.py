@@ -85,6 +85,23 @@ class Contents:
         """The encoder of deep features and how it was trained, None if there was none."""
         return self.protocol.get("deep")
 
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """Every option of each model, defaults included; empty in a bundle from before they were kept."""
+        return self.protocol.get("options", {}).get("models", {})
+
+    @property
+    def chains(self) -> list[dict[str, Any]]:
+        """The chains of the members: the ``models`` and ``members`` that have one, and its options by step."""
+        return self.protocol.get("options", {}).get("chains", [])
+
+    def step_options(self, step: str) -> dict[str, Any]:
+        """Return the options of a step of the members' chains, or those that were set where all are not known."""
+        found = [chain["steps"][step] for chain in self.chains if step in chain["steps"]]
+        if found:
+            return {name: value for name, value in found[0].items() if name != "class"}
+        return self.protocol.get({"select": "selector_options", "classify": "classifier_options"}[step], {})
+
     def kind_of(self, model: str) -> str:
         """Say what a model is: a fusion, a single modality, either on one kind of features, or a reference."""
         if model in self.fusions:

@@ -100,5 +100,6 @@ def _how_it_was_made(contents: Contents) -> dict[str, Any]:
         "failures": tables.failures_table(contents),
         "failures_left_out": counted(unlisted, "failure") if unlisted > 0 else "",
         "settings": tables.settings_table(contents),
+        "options": tables.options_table(contents),
         "versions": tables.versions_table(contents),
     }

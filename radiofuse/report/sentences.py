@@ -10,11 +10,11 @@ import pandas as pd
 
 from radiofuse.columns import CLINICAL, CROP, join, split
 from radiofuse.report.contents import MODALITY, TRIVIAL, Contents
-from radiofuse.report.tables import score_cell
+from radiofuse.report.tables import score_cell, written
 from radiofuse.report.wording import counted, listed, percent
 
 SELECTORS = {
-    "three_step": "Mann-Whitney U test, then correlated features removed, then LASSO",
+    "three_step": "Mann-Whitney U test with p < alpha, then of features with |r| > threshold one kept, then LASSO",
     "mann_whitney": "Mann-Whitney U test",
     "correlation": "correlated features removed",
     "lasso": "LASSO",
@@ -192,19 +192,19 @@ def resampling(contents: Contents) -> str:
 
 
 def selector(contents: Contents) -> str:
-    """Return the selector in words, with the options that were set."""
+    """Return the selector in words, with its options."""
     name = contents.protocol["selector"]
     words = SELECTORS.get(name)
-    return (f"{name} ({words})" if words else str(name)) + _options(contents.protocol.get("selector_options", {}))
+    return (f"{name} ({words})" if words else str(name)) + _options(contents.step_options("select"))
 
 
 def classifier(contents: Contents) -> str:
-    """Return the classifier's name, with the options that were set."""
-    return str(contents.protocol["classifier"]) + _options(contents.protocol.get("classifier_options", {}))
+    """Return the classifier's name, with its options."""
+    return str(contents.protocol["classifier"]) + _options(contents.step_options("classify"))
 
 
 def _options(options: dict[str, Any]) -> str:
-    return "; " + ", ".join(f"{name} = {value}" for name, value in options.items()) if options else ""
+    return "; " + ", ".join(f"{name} = {written(value)}" for name, value in options.items()) if options else ""
 
 
 def selection_count(contents: Contents, modality: str, features: pd.DataFrame) -> str:

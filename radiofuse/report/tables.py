@@ -11,11 +11,23 @@ import pandas as pd
 
 from radiofuse.columns import join
 from radiofuse.report.contents import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE, Contents
-from radiofuse.report.wording import DIGITS, METRICS, MISSING, Estimate, count, estimate, number, p_value, percent
+from radiofuse.report.wording import (
+    DIGITS,
+    METRICS,
+    MISSING,
+    Estimate,
+    count,
+    estimate,
+    listed,
+    number,
+    p_value,
+    percent,
+)
 
 Row = tuple[str | Estimate, ...]
 TOP_FEATURES = 10
 MAX_FAILURES = 200
+LATE_FUSION = "fusion"  # what the model that answers is called among a bundle's models
 HEADINGS = {
     FUSION: "Fusions",
     MODALITY: "Single modalities",
@@ -232,6 +244,18 @@ def _with_all_said(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "radiomics": {**radiomics, "parameters": parameters, "wavelet_subbands": bands}}
 
 
+def options_table(contents: Contents) -> Table:
+    """Every option of every model and of every step of its members, defaults included."""
+    options = {_chain_name(chain): chain["steps"] for chain in contents.chains}
+    return name_value_table("Options of every step, defaults included", {**options, **contents.model_options})
+
+
+def _chain_name(chain: Mapping[str, Any]) -> str:
+    """Return the members that have a chain; behind the model's name where the chain is not the late fusion's."""
+    members = listed(chain["members"])
+    return members if chain["models"][0] == LATE_FUSION else f"{listed(chain['models'])}: {members}"
+
+
 def versions_table(contents: Contents) -> Table:
     """Python, platform and package versions of the run."""
     return name_value_table("Software of the run", contents.environment)
@@ -247,10 +271,11 @@ def _flattened(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
         if isinstance(value, Mapping):
             yield from _flattened(value, f"{above}{name} · ")
         else:
-            yield f"{above}{name}", _written(value)
+            yield f"{above}{name}", written(value)
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """Return a setting's value as a page writes it."""
     if isinstance(value, list):
-        return ", ".join(map(_written, value)) or "none"
+        return ", ".join(map(written, value)) or "none"
     return "none" if value is None else str(value)
