@@ -236,7 +236,8 @@ def extract_task(extractor: Extractor, task: Task) -> Outcome:
     """Read, check and extract one pair of files; runs in a child process."""
     started = time.perf_counter()
     try:
-        pair = read_pair(task.image, task.mask, label=task.label)
+        outside_is_read = getattr(extractor, "reads_outside_region", True)
+        pair = read_pair(task.image, task.mask, label=task.label, outside_is_read=outside_is_read)
         with threadpool_limits(1, user_api="blas"):  # else the last bit depends on how many cores a machine has
             values = extractor.compute(pair)
     except ImageError as error:

@@ -64,6 +64,11 @@ class RadiomicsExtractor:
         label = self.label if self.label_is_named else None
         return partial(type(self), label=label, backend=self.backend), (self.settings,)
 
+    @property
+    def reads_outside_region(self) -> bool:
+        """Whether a feature depends on voxels outside the region; of engines that do not say, yes."""
+        return getattr(self._engine, "reads_outside_region", True)
+
     def feature_names(self) -> list[str]:
         """Return the feature names, in the order of the vector."""
         return list(self._names)
@@ -109,9 +114,9 @@ class RadiomicsExtractor:
         if any(are_paths) and not (all(are_paths) and spacing_mm is None):
             raise RequestError("Image and mask are two paths, or both in memory; spacing_mm is for arrays alone.")
         if all(are_paths):
-            return read_pair(image, mask, label=self.label)
+            return read_pair(image, mask, label=self.label, outside_is_read=self.reads_outside_region)
         volumes = (as_image(image, "The image", spacing_mm), as_image(mask, "The mask", spacing_mm))
-        return check_pair(*volumes, label=self.label)
+        return check_pair(*volumes, label=self.label, outside_is_read=self.reads_outside_region)
 
     def extract_each(self, image: Volume, mask: Volume, labels: Sequence[MaskLabel]) -> np.ndarray:
         """Return one feature vector per label of one mask; filters are computed once for all of them.

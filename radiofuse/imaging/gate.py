@@ -95,7 +95,13 @@ def read_mask(path: str | PathLike[str]) -> Volume:
     return volume
 
 
-def read_pair(image_path: str | PathLike[str], mask_path: str | PathLike[str], *, label: Label = "any") -> RoiPair:
+def read_pair(
+    image_path: str | PathLike[str],
+    mask_path: str | PathLike[str],
+    *,
+    label: Label = "any",
+    outside_is_read: bool = True,
+) -> RoiPair:
     """Read an image and its mask and check that they make a usable region of interest.
 
     Parameters
@@ -104,6 +110,8 @@ def read_pair(image_path: str | PathLike[str], mask_path: str | PathLike[str], *
         Two files of one grid.
     label : "any", int or list of int, default="any"
         Which mask values make the region: every non-zero one, one, or the union of several.
+    outside_is_read : bool, default=True
+        Whether anything reads voxels outside the region, so that NaN is refused there too.
 
     Returns
     -------
@@ -137,7 +145,7 @@ def read_pair(image_path: str | PathLike[str], mask_path: str | PathLike[str], *
             "mask_is_image", f"{Path(mask_path).name} is the image itself. Name the mask in the cohort table."
         )
     choices = tuple(note for note in image.notes + mask.notes if note.startswith(TWO_ORIENTATIONS))
-    pair = paired(image.image, mask.image, label, choices)
+    pair = paired(image.image, mask.image, label, choices, outside_is_read=outside_is_read)
     notes = image.notes + mask.notes + pair.notes
     return RoiPair(pair.image, pair.roi, image.sha256, mask.sha256, notes)
 

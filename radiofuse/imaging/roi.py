@@ -38,7 +38,7 @@ class RoiPair:
     notes: tuple[str, ...] = ()
 
 
-def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any") -> RoiPair:
+def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any", outside_is_read: bool = True) -> RoiPair:
     """Check an image and a mask in memory and return the region that ``label`` selects.
 
     Parameters
@@ -49,6 +49,8 @@ def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any") -> 
         On the same grid, whole numbers; 0 is background.
     label : "any", int or list of int, default="any"
         Every non-zero mask value, one, or the union of several.
+    outside_is_read : bool, default=True
+        Whether anything reads voxels outside the region, so that NaN is refused there too.
 
     Returns
     -------
@@ -73,10 +75,12 @@ def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any") -> 
     Traceback (most recent call last):
     radiofuse.errors.ImageError: The mask has no voxel with label 1; it holds the labels [2]. ...
     """
-    return paired(image, mask, label, ())
+    return paired(image, mask, label, (), outside_is_read=outside_is_read)
 
 
-def paired(image: sitk.Image, mask: sitk.Image, label: Label, choices: tuple[str, ...]) -> RoiPair:
+def paired(
+    image: sitk.Image, mask: sitk.Image, label: Label, choices: tuple[str, ...], *, outside_is_read: bool
+) -> RoiPair:
     """Do what ``check_pair`` does; ``choices`` say where the two files left their place to the reader."""
     import SimpleITK as sitk
 
@@ -89,7 +93,10 @@ def paired(image: sitk.Image, mask: sitk.Image, label: Label, choices: tuple[str
     notes += united + _check_region(region)
     intensities = sitk.GetArrayViewFromImage(image)
     notes += _fills(intensities, region)
-    check_finite(image, "The image", region)
+    if outside_is_read or not np.isfinite(intensities[region]).all():
+        check_finite(image, "The image", region)
+    else:
+        notes += _not_finite_outside(intensities)
     _check_contrast(intensities[region])
     roi = sitk.GetImageFromArray(region.view(np.uint8))
     roi.CopyInformation(image)
@@ -116,6 +123,12 @@ def check_finite(image: sitk.Image, name: str, region: np.ndarray | None = None)
         f"{name} has {counted(n_bad, 'NaN or infinite voxel')}{where}. Repair or export it again; "
         "readers would silently turn such voxels into 0.",
     )
+
+
+def _not_finite_outside(intensities: np.ndarray) -> tuple[str, ...]:
+    n_bad = int((~np.isfinite(intensities)).sum())
+    what = counted(n_bad, "NaN or infinite voxel")
+    return (f"The image has {what} outside the region, which no setting reads.",) if n_bad else ()
 
 
 def check_integer(mask: sitk.Image, name: str) -> None:

@@ -74,6 +74,13 @@ class Engine:
         per_image = [f"{of}_{name}" for of, names in self._texture_classes.items() for name in names]
         return shapes + [f"{image}_{feature}" for image in images for feature in per_image]
 
+    @property
+    def reads_outside_region(self) -> bool:
+        """Say whether a feature depends on voxels outside the region, as by normalization, resampling or a filter."""
+        steps = self._plan.preprocessing
+        is_filtered = any(image_type.name != "Original" for image_type in self._plan.image_types)
+        return is_filtered or steps.normalize or steps.resampled_spacing_mm is not None
+
     def compute(self, image: sitk.Image, roi: sitk.Image) -> dict[str, float]:
         """Return the features of the voxels where ``roi`` is 1.
 

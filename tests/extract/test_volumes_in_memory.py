@@ -59,6 +59,25 @@ def test_arrays_run_along_x_y_z_and_need_a_voxel_size(extractor, voxels, region,
     assert found[0] == pytest.approx(150 * 0.9 * 1.1 * 3.0)  # 6 x 5 x 5 voxels
 
 
+def test_nan_outside_the_region_is_refused_where_a_setting_reads_it_alone(voxels, region):
+    original = {"imageType": {"Original": {}}, "featureClass": {"firstorder": [], "glcm": [], "shape": []}}
+    holed = np.where(region | np.roll(region, 2, 0), voxels, np.nan)
+    extractor = RadiomicsExtractor(original, label=1)
+    expected = np.asarray(extractor.extract(voxels, region, spacing_mm=(1, 1, 1)))
+    np.testing.assert_array_equal(extractor.extract(holed, region, spacing_mm=(1, 1, 1)), expected)
+    reading = [
+        {"imageType": {"Original": {}, "Square": {}}},
+        {"setting": {"normalize": True}},
+        {"setting": {"resampledPixelSpacing": [2, 2, 2]}},
+    ]
+    for options in reading:
+        with pytest.raises(ImageError, match="NaN or infinite voxels, 0 in the region"):
+            RadiomicsExtractor({**original, **options}, label=1).extract(holed, region, spacing_mm=(1, 1, 1))
+    holed[5, 6, 4] = np.nan
+    with pytest.raises(ImageError, match="1 in the region"):
+        extractor.extract(holed, region, spacing_mm=(1, 1, 1))
+
+
 def test_what_does_not_say_its_voxel_size_is_a_wrong_request(extractor, voxels, region, tmp_path):
     image = sitk.GetImageFromArray(voxels.T)
     for arguments, spacing_mm, words in [

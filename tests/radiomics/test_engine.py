@@ -504,7 +504,12 @@ REFUSED_BY_THE_EXTRACTOR = {
     "constant image, normalized": ("degenerate_intensity", np.full((12, 12, 12), 7.0), cube(), {"normalize": True}),
     "constant image": ("degenerate_intensity", np.full((12, 12, 12), 7.0), cube(), {}),
     "NaN in the region": ("not_finite", with_value(np.nan), cube(), {}),
-    "NaN outside the region": ("not_finite", with_value(np.nan), np.roll(cube(size=3), 4, axis=0), {}),
+    "NaN outside the region, normalized": (
+        "not_finite",
+        with_value(np.nan),
+        np.roll(cube(size=3), 4, axis=0),
+        {"normalize": True},
+    ),
     "infinity": ("not_finite", with_value(-np.inf), cube(), {"image_types": FILTERS}),
     "few slices for LoG": ("image_too_small", noise((3, 12, 12)), cube()[:3] | cube()[3:6], {"image_types": LOG}),
     "wide LoG": ("image_too_small", noise(), cube(), {"image_types": {"LoG": {"sigma": [15]}}}),
