@@ -106,15 +106,19 @@ def run_request(request: SurveyRequest) -> None:
     """Run, write, print; leave with the exit code."""
     with _cli.quick_imports():
         from radiofuse.survey.printing import describe
-        from radiofuse.survey.run import read_table, survey_table
+        from radiofuse.survey.run import find_kept, read_table, survey_table
 
     try:
-        tables = survey_table(read_table(request), request)
+        table = read_table(request)
+        kept = find_kept(table, request)
+        tables = survey_table(table, request, kept)
     except KeyboardInterrupt:
         _cli.say("Interrupted before an outer fold was finished: nothing is written.")
         raise typer.Exit(_cli.INTERRUPTED) from None
     if request.out is not None:
         _write(tables, request.out, with_page=request.report)
+        if tables.record["complete"]:
+            kept.remove()
     print(describe(tables, request.output_format), flush=True)  # last: a reader such as `| head` may end it
     for sentence in tables.record["cautions"]:
         _cli.say(f"Warning: {sentence}")
@@ -123,7 +127,10 @@ def run_request(request: SurveyRequest) -> None:
         _cli.say(f"All tables{page} are in {request.out}. {WHY_NO_TABLE}")
     if not tables.record["complete"]:
         finished, planned = tables.record["folds_finished"], tables.record["folds_planned"]
-        _cli.say(f"Interrupted: {finished} of {planned} outer folds are finished, and only they are in the tables.")
+        _cli.say(
+            f"Interrupted: {finished} of {planned} outer folds are finished, and only they are in the tables. "
+            "Run the same command again for the rest."
+        )
         raise typer.Exit(_cli.INTERRUPTED)
     if not tables.selection["selected"].any():
         _cli.say("Nothing was selected from all samples: at these settings no feature passed every step.")

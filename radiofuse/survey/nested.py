@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from radiofuse.errors import CohortError
 from radiofuse.evaluate import Split, patient_splits
 from radiofuse.harmonize import ComBat
 from radiofuse.jobs import finish_calls
+from radiofuse.kept import Kept
 from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
 from radiofuse.survey.chain import cv_curve, make_chain, number_per_feature, places_of, strength_of
@@ -125,6 +127,7 @@ def survey_selection(
     table: FeatureTable,
     request: SurveyRequest,
     on_done: Callable[[int, int], None] = lambda done, total: None,
+    kept: Kept | None = None,
 ) -> list[ModalitySurvey]:
     """Select on all samples and in every outer training fold, modality by modality.
 
@@ -137,6 +140,8 @@ def survey_selection(
     request : SurveyRequest
     on_done : callable
         Told (done, total) in numbers of selections.
+    kept : Kept, optional
+        Where finished outer folds are kept and found again.
 
     Raises
     ------
@@ -144,37 +149,88 @@ def survey_selection(
         If a step or a parameter is unknown.
     CohortError
         If a training fold lacks a class of some modality.
+    WorkerError
+        If a process was killed twice at the same selection.
     """
     chain = make_chain(request)
     splits = _deal(table, request)
     blocks = [_block(table, name, splits) for name in table.modalities]
     whole = [_harmonized(block, np.arange(len(block.y)), request) for block in blocks]
-    total, done = sum(1 + len(block.splits) for block in blocks), 0
-    finals: dict[int, Final] = {}
+    told = _counted(on_done, sum(1 + len(block.splits) for block in blocks))
+    finals = _fit_finals(chain, whole, request, told)
+    with nullcontext() if kept is None else kept.writing():
+        found = _fit_folds(chain, blocks, whole, finals, request, told, kept)
+    surveys = []
+    for block, final in zip(whole, finals, strict=True):
+        names = [name for name in (_fold_name(block, split) for split in block.splits) if name in found]
+        surveys.append(ModalitySurvey(block, *final, tuple(found[name] for name in names)))
+    return surveys
+
+
+def _counted(on_done: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    """Return what is told how many more selections are done."""
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        on_done(done, total)
+
+    return tell
+
+
+def _fit_finals(
+    chain: SelectorChain, whole: Sequence[Block], request: SurveyRequest, told: Callable[[int], None]
+) -> list[Final]:
+    """Return the selection on all samples of each modality."""
     calls = [delayed(_fit_final)(chain, block, request.seed) for block in whole]
     names = [f"the selection of {block.modality} on all samples" for block in whole]
+    finals = {}
     for place, final in finish_calls(calls, names, n_jobs=request.jobs):
         finals[place] = final
-        done += 1
-        on_done(done, total)
-    tasks = list(_tasks(blocks, request))
+        told(1)
+    return [finals[place] for place in range(len(whole))]
+
+
+def _fit_folds(
+    chain: SelectorChain,
+    blocks: Sequence[Block],
+    whole: Sequence[Block],
+    finals: Sequence[Final],
+    request: SurveyRequest,
+    told: Callable[[int], None],
+    kept: Kept | None,
+) -> dict[str, FoldOutcome]:
+    """Return the finished outer folds by name; after an interrupt, those that are finished."""
+    found = {} if kept is None else _kept_folds(blocks, kept)
+    if found:
+        told(len(found))
+    tasks = list(_tasks(blocks, request, found))
     calls = [
         delayed(_fit_chunk)(chain, blocks[place], whole[place], chunk, finals[place][0].get_support(), request)
         for place, chunk in tasks
     ]
     names = [_task_name(blocks[place], chunk) for place, chunk in tasks]
-    chunks: dict[int, list[FoldOutcome]] = {}
     try:
-        for number, found in finish_calls(calls, names, n_jobs=request.jobs):
-            chunks[number] = found
-            done += len(found)
-            on_done(done, total)
+        for number, outcomes in finish_calls(calls, names, n_jobs=request.jobs):
+            for outcome in outcomes:
+                name = _fold_name(blocks[tasks[number][0]], outcome.split)
+                found[name] = outcome
+                if kept is not None:
+                    kept.add(name, {key: value for key, value in vars(outcome).items() if key != "split"})
+            told(len(outcomes))
     except KeyboardInterrupt:
         pass  # what is finished is the answer; `ModalitySurvey.complete` says that it is not all
-    outcomes: list[list[FoldOutcome]] = [[] for _ in blocks]
-    for number in sorted(chunks):
-        outcomes[tasks[number][0]] += chunks[number]
-    return [ModalitySurvey(block, *finals[place], tuple(outcomes[place])) for place, block in enumerate(whole)]
+    return found
+
+
+def _fold_name(block: Block, split: Split) -> str:
+    return f"{block.modality} in repeat {split.repeat}, fold {split.fold}"
+
+
+def _kept_folds(blocks: Sequence[Block], kept: Kept) -> dict[str, FoldOutcome]:
+    splits = {_fold_name(block, split): split for block in blocks for split in block.splits}
+    return {name: FoldOutcome(splits[name], **values) for name, values in kept.results.items()}
 
 
 def _deal(table: FeatureTable, request: SurveyRequest) -> list[Split]:
@@ -224,15 +280,19 @@ def _as_options(problem: str) -> str:
     return problem
 
 
-def _tasks(blocks: Sequence[Block], request: SurveyRequest) -> Iterator[tuple[int, Sequence[Split]]]:
-    """Yield a modality's place and some of its splits; early repeats of all modalities first."""
+def _tasks(
+    blocks: Sequence[Block], request: SurveyRequest, found: Container[str]
+) -> Iterator[tuple[int, Sequence[Split]]]:
+    """Yield a modality's place and some of its splits that are not found; early repeats of all modalities first."""
     n_splits = request.folds * request.n_repeats
     size = request.folds
     if request.jobs > 1:
         size = max(1, min(size, n_splits * len(blocks) // (CHUNKS_PER_JOB * request.jobs)))
     for start in range(0, n_splits, size):
         for place, block in enumerate(blocks):
-            yield place, block.splits[start : start + size]
+            chunk = [one for one in block.splits[start : start + size] if _fold_name(block, one) not in found]
+            if chunk:
+                yield place, chunk
 
 
 def _task_name(block: Block, splits: Sequence[Split]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from radiofuse import _cli
+from radiofuse.bundle import read_environment
+from radiofuse.kept import FOLDER, Kept, digest_of, digest_of_code
 from radiofuse.outputs import require_own_tables
 from radiofuse.survey.chain import make_chain
 from radiofuse.survey.checks import FeatureTable, check_table
@@ -42,8 +44,18 @@ def _files_read(request: SurveyRequest) -> list[Path | None]:
     return [request.table, request.labels, request.cohort, *request.modality_files.values()]
 
 
-def survey_table(table: FeatureTable, request: SurveyRequest) -> SurveyTables:
-    """Run the selections on a checked table.
+def find_kept(table: FeatureTable, request: SurveyRequest) -> Kept | None:
+    """Return the outer folds that an earlier run finished and kept in the output folder, if one is asked for."""
+    if request.out is None:
+        return None
+    own = sorted({name.partition(":")[0] for name in request.step_names if ":" in name})
+    rows = (table.features, table.y, table.patients, table.covariates, table.sites)
+    key = digest_of(rows, request.settings, read_environment(), digest_of_code(*own))
+    return Kept(request.out / FOLDER, key)
+
+
+def survey_table(table: FeatureTable, request: SurveyRequest, kept: Kept | None = None) -> SurveyTables:
+    """Run the selections on a checked table; outer folds that were kept are not fitted again.
 
     Raises
     ------
@@ -51,5 +63,5 @@ def survey_table(table: FeatureTable, request: SurveyRequest) -> SurveyTables:
         If interrupted before the selections on all samples are finished; later, the tables hold what is finished.
     """
     with _cli.progress("Selecting", "selections") as on_done:
-        surveys = survey_selection(table, request, on_done)
+        surveys = survey_selection(table, request, on_done, kept)
     return survey_tables(surveys, table, request)

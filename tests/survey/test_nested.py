@@ -22,11 +22,13 @@ from survey_cases import checked, request_for, two_modalities
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate import auc, permuted
 from radiofuse.harmonize import ComBat
+from radiofuse.kept import encode
 from radiofuse.survey import nested
 from radiofuse.survey.chain import make_chain
 from radiofuse.survey.files import rename_ids
 from radiofuse.survey.fold_tables import predictions_table
 from radiofuse.survey.nested import _block, _deal, _state, survey_selection
+from radiofuse.survey.run import find_kept
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +260,36 @@ def test_a_killed_process_costs_no_fold_and_moves_no_number(surveyed, tmp_path, 
     again = survey_selection(table, replace(request, jobs=2))
     assert (tmp_path / "killed").exists()
     pd.testing.assert_frame_equal(predictions_table(again), predictions_table(whole))
+
+
+def test_kept_folds_are_not_fitted_again_and_give_the_same_tables(surveyed, tmp_path, monkeypatch):
+    _, _, whole = surveyed
+    request = request_for(out=tmp_path)
+    table = checked(two_modalities(), request)
+
+    def stop_after_eight(done, total):
+        if done >= 8:
+            raise KeyboardInterrupt
+
+    survey_selection(table, request, stop_after_eight, find_kept(table, request))
+    kept = find_kept(table, request)
+    assert len(kept.results) == 6
+    for other in (replace(request, seed=1), replace(request, alpha=0.1)):
+        assert not find_kept(table, other).results
+    counts = []
+    monkeypatch.setattr(nested, "_fit_chunk", counting(counts, nested._fit_chunk))
+    again = survey_selection(table, replace(request, jobs=1), kept=kept)
+    assert sum(counts) == 6
+    for one, other in zip(again, whole, strict=True):
+        for mine, fresh in zip(one.outcomes, other.outcomes, strict=True):
+            assert encode({**vars(mine), "split": 0}) == encode({**vars(fresh), "split": 0})
+    kept.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def counting(counts: list[int], fit: Callable) -> Callable:
+    def counted(chain, block, whole, splits, *rest):
+        counts.append(len(splits))
+        return fit(chain, block, whole, splits, *rest)
+
+    return counted
