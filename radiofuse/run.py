@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radiofuse import __version__, _cli
+from radiofuse.outputs import is_page
 
 if TYPE_CHECKING:
     from radiofuse.recipe import Recipe
@@ -31,6 +32,7 @@ def run_recipe(
     store: str | Path = "feature_store",
     progress: Meter = _cli.silent,
     overwrite: bool = False,
+    report: bool = True,
 ) -> Path:
     """Run a recipe from the cohort table to the report.
 
@@ -48,11 +50,13 @@ def run_recipe(
         ``progress(label, unit)`` gives a context manager that yields a ``(done, total)`` callable.
     overwrite : bool, default=False
         Whether a ``report.html`` that radiofuse did not write may be replaced.
+    report : bool, default=True
+        Whether to write ``report.html``, which needs the extra ``report``.
 
     Returns
     -------
     Path
-        The output folder: ``report.html`` and ``bundle/``.
+        The output folder: ``bundle/`` and ``report.html``.
 
     Raises
     ------
@@ -67,11 +71,16 @@ def run_recipe(
 
     recipe = read_recipe(path)
     out = Path(out) if out else Path("out") / recipe.name
-    study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress, overwrite=overwrite)
+    options = {"overwrite": overwrite, "report": report}
+    study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress, **options)
     kept = Kept(out / FOLDER, trial_key(recipe, study))
     trial = run_trial(recipe, study, n_jobs=n_jobs, progress=progress, kept=kept)
     models = fit_models(recipe, study, n_jobs=n_jobs, progress=progress)
-    write_report(_save(recipe, study, trial, models, out / "bundle"), out / "report.html")
+    bundle, page = _save(recipe, study, trial, models, out / "bundle"), out / "report.html"
+    if report:
+        write_report(bundle, page)
+    elif page.is_file() and is_page(page):  # of an earlier run: it does not stand beside another bundle
+        page.unlink()
     kept.remove()
     return out
 
@@ -196,6 +205,7 @@ def main(
     store: Annotated[Path, typer.Option(help="Feature store; what it holds is not extracted again.")] = Path(
         "feature_store"
     ),
+    report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
     overwrite: _cli.Overwrite = False,
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
@@ -203,7 +213,9 @@ def main(
     from radiofuse.findings import describe_comparisons, list_failures, scoreboard
     from radiofuse.published import describe_published
 
-    folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress, overwrite=overwrite)
+    folder = run_recipe(
+        recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress, overwrite=overwrite, report=report
+    )
     print(scoreboard(read_table(folder / "bundle", "scores")))
     print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
     for sentence in read_description(folder / "bundle")["as_published"]:
@@ -215,7 +227,9 @@ def main(
     settings = read_description(folder / "bundle")["settings"]
     with_images = settings["radiomics"] is not None or settings["crops"] is not None
     _cli.say(list_failures(failures, with_images=with_images))
-    print(f"Bundle: {folder / 'bundle'}\nReport: {folder / 'report.html'}")
+    print(f"Bundle: {folder / 'bundle'}")
+    if report:
+        print(f"Report: {folder / 'report.html'}")
     raise typer.Exit(_cli.INPUT if len(failures) else _cli.DONE)
 
 

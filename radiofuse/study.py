@@ -96,7 +96,14 @@ class Study:
 
 
 def prepare_study(
-    recipe: Recipe, out: Path, *, store: str | Path, n_jobs: int, progress: Any, overwrite: bool = False
+    recipe: Recipe,
+    out: Path,
+    *,
+    store: str | Path,
+    n_jobs: int,
+    progress: Any,
+    overwrite: bool = False,
+    report: bool = True,
 ) -> Study:
     """Return a recipe's study: its cohort read, its features extracted, cut to the rows with a label.
 
@@ -113,13 +120,15 @@ def prepare_study(
         As for ``run_recipe``.
     overwrite : bool, default=False
         Whether a report.html that is not ours may be replaced.
+    report : bool, default=True
+        Whether a report will be written.
 
     Raises
     ------
     RadiofuseError
         What can be refused is refused before anything is extracted.
     """
-    refuse_early(recipe, out, Path(store), overwrite=overwrite)
+    refuse_early(recipe, out, Path(store), overwrite=overwrite, report=report)
     table = cohort_table(recipe, out, overwrite=overwrite)
     cohort = read_recipe_cohort(recipe, table)
     refuse_featureless(recipe, columns.by_modality(cohort.columns))
@@ -199,16 +208,19 @@ def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtrac
 # What can be refused early
 
 
-def refuse_early(recipe: Recipe, out: Path, store: Path, *, overwrite: bool) -> None:
+def refuse_early(recipe: Recipe, out: Path, store: Path, *, overwrite: bool, report: bool = True) -> None:
     """Find what would end the run at its last step, or after hours of extraction, before it begins."""
-    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
+    missing = [name for name in ("jinja2", "matplotlib") if report and find_spec(name) is None]
     if missing:
         raise RequestError(
-            f"The report needs {' and '.join(missing)}; install them with: pip install 'radiofuse[report]'."
+            f"The report needs {' and '.join(missing)}; install them with: pip install 'radiofuse[report]', or pass "
+            "--no-report: `radiofuse report` writes it from the bundle later."
         )
     _refuse_without_torch(recipe)
     check_target(out / "bundle")
-    require_file(out / "report.html", "The report", recipe.files(), ours=is_page, overwrite=overwrite)
+    if report:
+        require_file(out / "report.html", "The report", recipe.files(), ours=is_page, overwrite=overwrite)
+    require_folder(out, "--out")
     require_folder(store, "--store")
     build_model(recipe, ["any"])
     for name in recipe.fusion.combine:

@@ -256,3 +256,24 @@ def test_a_run_with_a_closed_standard_error_writes_its_outputs(study, tmp_path):
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "report.html"]
+
+
+def test_a_base_install_runs_without_the_report(study, tmp_path):
+    """Without matplotlib and jinja2 a run is refused at once, and --no-report does all but the page."""
+    hidden = "import sys\nfor name in ('matplotlib', 'jinja2'): sys.modules[name] = None\n"
+    (tmp_path / "base.py").write_text(
+        f"{hidden}import importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name: None if name in ('matplotlib', 'jinja2') else find(name)\n"
+        "from radiofuse.run import app\napp()\n"
+    )
+    words = [sys.executable, "base.py", str(study / "study.toml"), "--out", "out"]
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120, "check": False}
+    refused = subprocess.run(words, **options)
+    assert (refused.returncode, "--no-report" in refused.stderr) == (2, True)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    shutil.copy(study / "out" / "report.html", tmp_path / "out")  # of an earlier run
+    done = subprocess.run([*words, "--no-report"], **options)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["bundle"]
+    assert "Report:" not in done.stdout
