@@ -279,13 +279,36 @@ def _fit(model: BaseEstimator, X: ArrayLike | pd.DataFrame, rows: pd.DataFrame) 
 def _answers(fitted: BaseEstimator, name: str, X: ArrayLike | pd.DataFrame) -> pd.DataFrame:
     if hasattr(fitted, "predict_proba_each"):
         return fitted.predict_proba_each(X)
-    probability = np.asarray(fitted.predict_proba(X))[:, 1]
+    probability = positive_probability(fitted, X)
     if np.isnan(probability).any():
         raise RequestError(
             f"Model {name} ({type(fitted).__name__}) gave no number for {np.isnan(probability).sum()} of "
             f"{probability.size} test rows; look for values it cannot handle."
         )
     return pd.DataFrame({name: probability})
+
+
+def positive_probability(fitted: BaseEstimator, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+    """Return the probability of label 1, shape (n_samples,), from the column that ``classes_`` says.
+
+    Raises
+    ------
+    RequestError
+        If the answer has not one column for each of the labels 0 and 1.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> positive_probability(DummyClassifier().fit([[0], [0], [0], [0]], [0, 1, 1, 1]), [[0]])
+    array([0.75])
+    """
+    answer, classes = np.asarray(fitted.predict_proba(X)), list(getattr(fitted, "classes_", (0, 1)))
+    if answer.ndim != 2 or answer.shape[1] != 2 or sorted(classes) != [0, 1]:
+        raise RequestError(
+            f"{type(fitted).__name__} must answer with one column for each of the labels 0 and 1; it answered shape "
+            f"{answer.shape} for the classes {classes}. Mend its predict_proba."
+        )
+    return answer[:, classes.index(1)]
 
 
 def _tidy(answers: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.bootstrap import counts_of_indices
-from radiofuse.evaluate.folds import run_folds
+from radiofuse.evaluate.folds import positive_probability, run_folds
 from radiofuse.evaluate.inputs import patient_places
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, refuse_few_patients
 from radiofuse.routing import fit_with_groups, refuse_misaligned
@@ -84,7 +84,7 @@ class _AnswerAll:
         self.X = X
 
     def __call__(self, fitted: BaseEstimator, *_: np.ndarray) -> np.ndarray:
-        return np.asarray(fitted.predict_proba(self.X))[:, 1]
+        return positive_probability(fitted, self.X)
 
 
 def _draw(label: np.ndarray, place: np.ndarray, n_resamples: int, random: np.random.RandomState) -> np.ndarray:

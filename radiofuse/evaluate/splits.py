@@ -155,7 +155,9 @@ def one_label_each(labels: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def check_labels(y: ArrayLike) -> np.ndarray:
-    """Return the labels as integers, or refuse anything but 0 and 1."""
+    """Return the labels as integers, shape (n_samples,), or refuse anything but 0 and 1; a column is flattened."""
+    if np.ndim(y) == 2 and np.shape(y)[1] == 1:
+        y = np.ravel(y)
     try:
         values = np.asarray(y, dtype=float)
     except (TypeError, ValueError):

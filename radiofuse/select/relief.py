@@ -137,7 +137,7 @@ class ReliefSelector(SelectorMixin, BaseEstimator):
     def _get_support_mask(self):
         check_is_fitted(self)
         support = np.zeros(len(self.scores_), dtype=bool)
-        support[np.argsort(-self.scores_, kind="stable")[: self.k]] = True
+        support[np.lexsort((-self.scores_, self.scores_ == 0))[: self.k]] = True  # constants last
         return support
 
     def __sklearn_tags__(self):

@@ -248,9 +248,11 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
         refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         self.classes_ = require_classes(y)
-        self.scores_ = mutual_info_classif(X, y, discrete_features=False, random_state=self.random_state)
+        information = mutual_info_classif(X, y, discrete_features=False, random_state=self.random_state)
+        varies = _varies(X)
+        self.scores_ = np.where(varies, information, 0.0)  # of a constant, noise alone is estimated
         self.support_ = np.zeros(X.shape[1], dtype=bool)
-        self.support_[np.argsort(-self.scores_, kind="stable")[: self.k]] = True
+        self.support_[np.lexsort((-self.scores_, ~varies))[: self.k]] = True  # constants last
         return self
 
     def _get_support_mask(self):

@@ -240,3 +240,35 @@ def test_nan_of_an_ordinary_model_is_an_error_and_not_an_absent_modality(cohort)
     X, y, groups = cohort
     with pytest.raises(RequestError, match="Model model .Mute. gave no number for"):
         cross_validated_predictions(Mute(), X, y, groups=groups, cv=2, random_state=0)
+
+
+class Reversed(LogisticRegression):
+    """Answers with its classes in the other order."""
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.classes_ = self.classes_[::-1]
+        return self
+
+    def predict_proba(self, X):
+        score = X.to_numpy() @ self.coef_[0] + self.intercept_[0]
+        positive = 1 / (1 + np.exp(-score))
+        return np.column_stack([positive, 1 - positive])
+
+
+def test_the_positive_class_is_read_by_its_name_and_labels_may_be_one_column(cohort):
+    X, y, groups = cohort
+    plain = cross_validated_predictions(LogisticRegression(), X, y, groups=groups, random_state=0)
+    for model, labels in ((Reversed(), y), (LogisticRegression(), pd.DataFrame({"idh": y}, index=X.index))):
+        found = cross_validated_predictions(model, X, labels, groups=groups, random_state=0)
+        pd.testing.assert_frame_equal(found, plain)
+
+
+def test_an_answer_without_a_column_for_each_label_is_refused(cohort):
+    class Narrow(LogisticRegression):
+        def predict_proba(self, X):
+            return super().predict_proba(X)[:, 1]
+
+    X, y, groups = cohort
+    with pytest.raises(RequestError, match=r"Narrow must answer with one column for each of the labels 0 and 1"):
+        cross_validated_predictions(Narrow(), X, y, groups=groups, random_state=0)
