@@ -20,6 +20,7 @@ from radiofuse.routing import fit_with_groups
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
+AS_PUBLISHED = "AS PUBLISHED, against our own rules"  # before each deviation, on every screen
 MAX_SHOWN_FAILURES = 20
 SMALLEST_P = 0.001  # smaller ones are the normal curve's far tail, which no cohort of hundreds can vouch for
 SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 SEEN = "encoder_saw_it"
 NEEDED = tuple(
-    "modalities columns settings protocol settings.radiomics settings.mask_label settings.block settings.crops "
-    "protocol.primary".split()
+    "modalities columns as_published settings protocol settings.radiomics settings.mask_label "
+    "settings.block settings.crops protocol.primary".split()
 )
 
 
@@ -51,7 +51,8 @@ def predict_cohort(
     predictions : DataFrame
         Columns sample_id, patient_id, probability (the bundle's answer), one column per member
         and fusion, and note (which modalities were absent, or that an encoder was trained on the
-        sample, or that the model was fitted on it). A sample without any modality has empty probabilities.
+        sample, or that the model was fitted on it). Where the bundle was made as published, against our own
+        rules, also as_published, which says in what. A sample without any modality has empty probabilities.
     failures : DataFrame
         Columns sample_id, modality, code, message; samples that an encoder was trained on are among
         them, without a probability.
@@ -224,6 +225,8 @@ def _predictions(bundle: Any, X: Any, patients: Any, seen: set[str]) -> Any:
     notes = ["; ".join(filter(None, (trained.get(sample), note))) for sample, note in zip(X.index, notes, strict=True)]
     refused = "refused: an encoder was trained on it"
     result["note"] = [refused if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
+    if bundle.description["as_published"]:
+        result["as_published"] = " ".join(bundle.description["as_published"])
     return result.rename_axis("sample_id").reset_index()
 
 
@@ -262,7 +265,7 @@ def main(
     from radiofuse.bundle import TRUST, load_bundle
     from radiofuse.cohort import named_files, read_cohort
     from radiofuse.extract import has_images
-    from radiofuse.findings import list_failures
+    from radiofuse.findings import AS_PUBLISHED, list_failures
 
     _require_outputs(out, cohort, store, overwrite=overwrite)
     _cli.say(TRUST)
@@ -283,6 +286,8 @@ def main(
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
     if len(unusable):
         _cli.say(f"Without a probability, for the reason in the column note: {', '.join(unusable)}.")
+    for sentence in loaded.description["as_published"]:
+        _cli.say(f"{AS_PUBLISHED}: {sentence}")
     if words := _describe_trained(predictions):
         _cli.say(words)
     if table:

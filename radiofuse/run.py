@@ -164,12 +164,19 @@ def _n_deep_features(recipe: Recipe) -> int:
 
 
 def _deviations(recipe: Recipe) -> list[str]:
-    if not recipe.selects_deep_features or recipe.deep.protocol != "as_published":
-        return []
-    return [
-        "Training rows carry embeddings by the encoder that was trained on them (as_published): selection and "
-        "classifiers see features fitted to the labels. Use protocol = crossfit for figures to rely on."
-    ]
+    """Return a sentence for each thing that a recipe asks for as published and that we would not do."""
+    said = []
+    if recipe.selects_deep_features and recipe.deep.protocol == "as_published":
+        said.append(
+            "Training rows carry embeddings by the encoder that was trained on them (as_published): selection and "
+            "classifiers see features fitted to the labels. Use protocol = crossfit for figures to rely on."
+        )
+    if recipe.fusion.constrained and recipe.fusion.constrained_options.get("difference") == "literal_norm":
+        said.append(
+            "The constraint fusions minimize equation 4 as printed (difference = literal_norm), which makes specific "
+            "codes equal to invariant ones, the contrary of what the text wants. Leave it out for orthogonality."
+        )
+    return said
 
 
 def _describe_protocol(recipe: Recipe, study: Study) -> dict[str, Any]:
@@ -210,7 +217,7 @@ def main(
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
     from radiofuse.bundle import read_description, read_table
-    from radiofuse.findings import describe_comparisons, list_failures, scoreboard
+    from radiofuse.findings import AS_PUBLISHED, describe_comparisons, list_failures, scoreboard
     from radiofuse.published import describe_published
 
     folder = run_recipe(
@@ -219,7 +226,7 @@ def main(
     print(scoreboard(read_table(folder / "bundle", "scores")))
     print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
     for sentence in read_description(folder / "bundle")["as_published"]:
-        print(f"AS PUBLISHED, against our own rules: {sentence}")
+        print(f"{AS_PUBLISHED}: {sentence}")
     published = read_table(folder / "bundle", "published")
     if len(published):
         print(describe_published(published))

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from radiofuse.bundle import encoding_steps, load_bundle, read_description, read_table, verify_bundle  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import BundleError, CohortError, RequestError  # noqa: E402
+from radiofuse.predict import app as predict_app  # noqa: E402
 from radiofuse.predict import predict_cohort  # noqa: E402
 from radiofuse.run import app, run_recipe  # noqa: E402
 
@@ -171,16 +172,25 @@ def test_weights_that_changed_are_refused(study, tmp_path):
         verify_bundle(bundle)
 
 
-def test_as_published_is_said_in_every_output(study):
-    recipe = write_recipe(study, protocol="as_published", constrained=(), arms=())
-    result = CliRunner().invoke(app, [str(recipe), "--out", str(study / "ap"), "--store", str(study / "store")])
+def test_as_published_and_equation_4_to_the_letter_are_said_in_every_output(study):
+    recipe = write_recipe(study, protocol="as_published", arms=())
+    recipe.write_text(recipe.read_text().replace("epochs = 20 }", 'epochs = 20, difference = "literal_norm" }'))
+    options = ["--store", str(study / "store"), "--out"]
+    result = CliRunner().invoke(app, [str(recipe), *options, str(study / "ap")])
     assert result.exit_code == 0, result.output
-    bundle = study / "ap" / "bundle"
-    sentence = read_description(bundle)["as_published"][0]
-    assert "trained on them" in sentence
+    bundle, answers = study / "ap" / "bundle", study / "answers.csv"
+    trained, literal = read_description(bundle)["as_published"]
+    predicted = CliRunner().invoke(
+        predict_app, [str(bundle), str(study / "phantom" / "cohort.csv"), *options, str(answers)]
+    )
     page = (study / "ap" / "report.html").read_text()
-    for output in (result.output, (bundle / "card.md").read_text(), page):
+    table = pd.read_csv(answers)["as_published"].unique()
+    assert len(table) == 1
+    for output in (result.output, predicted.output, (bundle / "card.md").read_text(), page, table[0]):
         assert "trained on them" in output
+        assert "difference = literal_norm" in output
+    assert "trained on them" in trained
+    assert "equation 4 as printed" in literal
 
 
 def test_an_encoder_can_be_a_member_of_its_own(study):
