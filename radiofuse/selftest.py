@@ -98,7 +98,10 @@ def _table_of_shape(shape: str) -> FeatureTable:
 
 
 def noise_like(table: FeatureTable, seed: int, time: int) -> FeatureTable:
-    """Return the table with normal numbers for features, the same gaps, and labels permuted between patients."""
+    """Return the table with normal numbers for features, the same gaps, and labels permuted between patients.
+
+    Where patients have samples of both classes, labels are permuted between samples.
+    """
     import numpy as np
 
     from radiofuse.evaluate import permuted
@@ -106,7 +109,9 @@ def noise_like(table: FeatureTable, seed: int, time: int) -> FeatureTable:
     chance = np.random.default_rng([seed, time])
     numbers = table.features.copy()
     numbers[:] = np.where(table.features.isna(), np.nan, chance.normal(size=numbers.shape))
-    y = permuted(table.y, table.patients, random_state=int(chance.integers(2**31)))
+    n_labels = len({*zip(table.patients.tolist(), table.y.tolist(), strict=True)})
+    groups = table.patients if n_labels == len(set(table.patients.tolist())) else None
+    y = permuted(table.y, groups, random_state=int(chance.integers(2**31)))
     return replace(table, features=numbers, y=y)
 
 

@@ -29,6 +29,7 @@ Order = StrEnum("Order", ["effect", "first", "random", "caret"])
 Family = StrEnum("Family", ["gaussian", "binomial", "multinomial"])
 Rule = StrEnum("Rule", {"min": "min", "one_se": "1se"})
 Unseen = StrEnum("Unseen", ["error", "pass", "reference"])
+LabelPer = StrEnum("LabelPer", ["patient", "sample"])
 Format = StrEnum("Format", ["table", "csv", "json"])
 
 
@@ -52,6 +53,9 @@ def select(
     missing: Annotated[
         list[str] | None, typer.Option(help="A value of the label that means unknown; repeat it.")
     ] = None,
+    label_per: Annotated[
+        LabelPer, typer.Option(help="Whose the label is: a patient has one, or each lesion or scan its own.")
+    ] = LabelPer.patient,
     intersect: Annotated[bool, typer.Option("--intersect", help="Keep the samples that all files have.")] = False,
     cohort: Annotated[Path | None, typer.Option(help="Cohort table with the labels, for a store.")] = None,
     block: Annotated[str | None, typer.Option(help="Which block of a store.")] = None,

@@ -118,7 +118,7 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
         tuple(notes),
         raw.inputs,
     )
-    if PATIENT in rows:
+    if PATIENT in rows and request.label_per == "patient":
         problems += _patient_problems(table)
     if not problems:
         problems += _class_problems(table, request.folds) + copy_problems(table.features, table.patients)
@@ -287,7 +287,9 @@ def _dates(features: pd.DataFrame) -> list[str]:
 def _advice(values: pd.Series) -> str:
     """Return what to do about a column that is not numeric."""
     text = values.dropna().astype(str).str.strip()
-    if text.str.fullmatch(r"[-+]?\d+,\d+").all():
+    if text.str.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?|[-+]?\d+(\.\d*)?").all():
+        return "write thousands without a comma (1000, not 1,000)"
+    if text.str.fullmatch(r"[-+]?\d*,\d+|[-+]?\d+").all():
         return "write decimals with a point"
     if text.is_unique and len(text) == len(values) and pd.to_numeric(text, errors="coerce").isna().all():
         return "if it names the samples, say so with --id, else leave it out with --ignore"
@@ -311,7 +313,10 @@ def _name_clashes(features: pd.DataFrame, covariates: pd.DataFrame) -> list[str]
 def _patient_problems(table: FeatureTable) -> list[str]:
     labels = pd.Series(table.y).groupby(table.patients).nunique()
     mixed = labels.index[labels > 1]
-    return [f"{count(len(mixed), 'patient')} with rows of both classes: {some(mixed)}."] if len(mixed) else []
+    if not len(mixed):
+        return []
+    told = f"{count(len(mixed), 'patient')} with rows of both classes: {some(mixed)}."
+    return [f"{told} If each lesion or scan has a label of its own, say --label-per sample; folds stay by patient."]
 
 
 def _class_problems(table: FeatureTable, n_folds: int) -> list[str]:

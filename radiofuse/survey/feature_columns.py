@@ -29,13 +29,52 @@ def feature_columns(
     if request.modality_prefixes is not False:
         rows = _lower_prefixes(rows, notes, problems)
     blocks = columns.by_modality(rows.columns)
+    blocks.pop(columns.CLINICAL, None)
     if not blocks and request.modality_prefixes is not False:
         problems += _odd_prefixes(rows.columns)
-    if request.modality_prefixes is False or (not blocks and request.modality_prefixes is None):
+    one_modality = request.modality_prefixes is False
+    if request.modality_prefixes is None:
+        problems += _mixed_names(rows, blocks)
+        one_modality = not _has_modalities(rows, blocks)
+        rows = rows[_without_clinical(rows.columns, notes)] if one_modality else rows
+    if one_modality:
         kept = [name for name in rows.columns if not name.startswith(DIAGNOSTICS)]
         note(notes, rows.shape[1] - len(kept), "diagnostics_* column", "no feature", "")
         return rows[kept].rename(columns={name: columns.join(request.modality, name) for name in kept})
-    return rows[_inside(rows.columns, blocks, notes)]
+    return rows[_inside(_without_clinical(rows.columns, notes), blocks, notes)]
+
+
+def _has_modalities(rows: pd.DataFrame, blocks: dict[str, list[str]]) -> bool:
+    """Say whether prefixes are modalities: not if a few columns have one, each its own, beside more plain numbers."""
+    return bool(blocks) and (len(_plain_numbers(rows)) <= _size(blocks) or max(map(len, blocks.values())) > 1)
+
+
+def _mixed_names(rows: pd.DataFrame, blocks: dict[str, list[str]]) -> list[str]:
+    """Return a problem where more numbers have no modality than have one: either reading would lose columns."""
+    plain = _plain_numbers(rows)
+    if not _has_modalities(rows, blocks) or len(plain) <= _size(blocks):
+        return []
+    return [
+        f"{count(_size(blocks), 'column')} named <modality>__<feature> ({some(sum(blocks.values(), []))}) and "
+        f"{count(len(plain), 'other column')} of numbers ({some(plain)}). Take all as one modality with "
+        "--no-modality-prefixes, or leave out what has no prefix with --modality-prefixes."
+    ]
+
+
+def _size(blocks: dict[str, list[str]]) -> int:
+    return sum(map(len, blocks.values()))
+
+
+def _plain_numbers(rows: pd.DataFrame) -> list[str]:
+    """Return the columns of numbers whose names have no part before "__" that could be a modality."""
+    numeric = rows.select_dtypes("number").columns
+    return [name for name in numeric if columns.split(name) is None and not name.startswith(DIAGNOSTICS)]
+
+
+def _without_clinical(names: Sequence[str], notes: list[str]) -> list[str]:
+    clinical = columns.by_modality(names).get(columns.CLINICAL, [])
+    note(notes, len(clinical), "clinical column", "no image feature; name it with --covariates to keep it", "")
+    return [name for name in names if name not in clinical]
 
 
 def _named(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
@@ -82,8 +121,6 @@ def _odd_prefixes(names: Sequence[str]) -> list[str]:
 
 def _inside(names: Sequence[str], blocks: dict[str, list[str]], notes: list[str]) -> list[str]:
     """Return the features among columns named by modality; what else there is, is told."""
-    clinical = blocks.pop(columns.CLINICAL, [])
-    note(notes, len(clinical), "clinical column", "no image feature; name it with --covariates to keep it", "")
     inside = [name for block in blocks.values() for name in block]
     things = {name: columns.split(name)[1] for name in inside}
     diagnostics = [name for name in inside if things[name].startswith(DIAGNOSTICS)]

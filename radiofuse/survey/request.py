@@ -42,6 +42,7 @@ class SurveyRequest:
     sample_id: str | None = None
     groups: str | None = None
     missing: Sequence[str] = ()
+    label_per: str = "patient"
     intersect: bool = False
     cohort: Path | None = None
     block: str | None = None

@@ -54,6 +54,20 @@ def test_prefixes_can_be_denied_and_demanded():
     assert problems_of(plain, modality_prefixes=True)[0] == "No feature column is left."
 
 
+def test_a_few_odd_names_do_not_leave_the_plain_columns_out():
+    plain = plain_table().rename(columns=lambda name: name.replace("t1__", "x_").replace("t2__", "y_"))
+    plain = plain.assign(age__squared=1.5, clinical__age=2.5)
+    found = checked(plain)
+    assert found.modalities == ["features"]
+    assert len(found.features.columns) == 4
+    assert "1 clinical column left out, no image feature" in found.notes[0]
+    (problem,) = problems_of(plain.assign(age__cubed=1.0, z=2.0))
+    assert problem.startswith("2 columns named <modality>__<feature> (age__squared, age__cubed) and 4 other columns of")
+    twice = plain.assign(age__cubed=1.0, z=2.0)
+    assert checked(twice, modality_prefixes=True).modalities == ["age"]
+    assert len(checked(twice, modality_prefixes=False).features.columns) == 7
+
+
 def test_what_is_left_out_is_told():
     table = plain_table().assign(
         t1__diagnostics_Mask="x", t1__image="a.nii", clinical__age=50, grade=4, site="a", idh=[0, 1] * 5 + [None, None]
@@ -111,6 +125,9 @@ def test_every_problem_is_listed_together():
     ("values", "advice"),
     [
         ([f"{i},5" for i in range(12)], "write decimals with a point"),
+        ([f"{i},125" if i else ",5" for i in range(12)], "write decimals with a point"),
+        ([f"{1000 + 37 * i:,}" for i in range(12)], "write thousands without a comma (1000, not 1,000)"),
+        ([f"{10 ** (i % 7):,}" for i in range(12)], "write thousands without a comma"),
         ([f"LGG-{i}" for i in range(12)], "if it names the samples, say so with --id"),
     ],
 )
@@ -206,7 +223,9 @@ def test_names_that_clash_are_refused():
 
 def test_a_patient_of_both_classes_is_refused():
     problem = problems_of(plain_table().assign(patient_id=["p"] * 2 + list("abcdefghij")))[0]
-    assert problem == "1 patient with rows of both classes: p."
+    assert problem.startswith("1 patient with rows of both classes: p. If each lesion or scan has a label of its own, ")
+    found = checked(plain_table().assign(patient_id=["p"] * 2 + list("abcdefghij")), label_per="sample")
+    assert found.y.tolist() == [0, 1] * 6
 
 
 def test_a_class_smaller_than_the_folds_is_refused_by_modality():

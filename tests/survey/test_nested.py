@@ -23,6 +23,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate import auc, permuted
 from radiofuse.harmonize import ComBat
 from radiofuse.kept import encode
+from radiofuse.selftest import noise_like
 from radiofuse.survey import nested
 from radiofuse.survey.chain import make_chain
 from radiofuse.survey.files import rename_ids
@@ -293,3 +294,19 @@ def counting(counts: list[int], fit: Callable) -> Callable:
         return fit(chain, block, whole, splits, *rest)
 
     return counted
+
+
+def test_samples_of_a_patient_with_labels_of_their_own_stay_in_one_fold():
+    rows = two_modalities()[["sample_id", "idh", "t1__f0", "t1__f1"]].assign(
+        patient_id=[f"p{i // 4}" for i in range(60)]
+    )
+    request = request_for(label_per="sample", repeats=1)
+    table = checked(rows, request)
+    (survey,) = survey_selection(table, request)
+    for outcome in survey.outcomes:
+        train, test = (set(table.patients[part]) for part in (outcome.split.train, outcome.split.test))
+        assert not train & test
+        assert set(table.y[outcome.split.test]) == {0, 1}
+    noisy = noise_like(table, 0, 0)
+    assert noisy.y.sum() == table.y.sum()
+    assert (noisy.y != table.y).any()
