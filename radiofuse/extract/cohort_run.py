@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from socket import gethostname
 from typing import Protocol
@@ -18,13 +18,15 @@ from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
-from radiofuse.imaging import RoiPair, file_sha256, read_pair
+from radiofuse.imaging import CONTENT_CODES, RoiPair, file_sha256, read_pair
+from radiofuse.radiomics import FEATURE_ERROR_CODES
 from radiofuse.store import Block, FeatureStore, Record, content_key
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 FAILURE_COLUMNS = ["sample_id", "modality", "code", "message"]
+LASTING = CONTENT_CODES | (FEATURE_ERROR_CODES.keys() - {"extraction_failed"})  # which memory may decide
 
 
 class Extractor(Protocol):
@@ -49,6 +51,15 @@ class Task:
     @property
     def name(self) -> str:
         return f"{self.sample_id} ({self.modality})"
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.sample_id, self.modality
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """What two tasks agree in that have one fate, whether content, name or place decides it."""
+        return self.image, self.mask, str(self.label)
 
 
 @dataclass(frozen=True)
@@ -94,13 +105,15 @@ def extract_cohort(
     extractor : RadiomicsExtractor
         Or anything with ``block``, ``label`` and ``compute``.
     store : FeatureStore
-        Each finished vector goes there at once; failures too, so that they are not tried again.
+        Each finished vector goes there at once; failures too, and those that the content alone decides
+        are not tried again.
     jobs : int, default=1
         Child processes; with a cluster, threads that fingerprint.
     cluster : str, optional
         Address of a Dask scheduler whose workers see the same files and do the work instead of children.
     retry_failed : bool, default=False
-        Try again what failed in an earlier run.
+        Try again whatever failed in an earlier run. What hangs on a name, a place or the memory is tried
+        again in any case.
     on_hashed, on_done : callable, optional
         Called with (done, total) while files are fingerprinted and vectors computed.
 
@@ -122,13 +135,14 @@ def extract_cohort(
     digests = store.fingerprints.of(_paths(tasks), file_sha256, n_jobs=jobs, on_done=on_hashed)
     keys = _content_keys(cohort, tasks, block, digests)
     present = [key for key in keys.values() if key]
-    missing = set(store.missing(block, present, retry_failed=retry_failed))
-    todo = _first_with_each_key(tasks, keys, missing)
-    results = _results(extractor, todo, jobs, cluster)
-    _compute(results, len(todo), keys, store.writer(block), on_done)
+    missing = set(store.missing(block, present, retry_failed=retry_failed, lasting=LASTING))
+    todo = [task for task in tasks if keys[task.pair] in missing]
+    with store.writer(block) as writer:
+        failed = _compute(extractor, todo, keys, writer, jobs=jobs, cluster=cluster, on_done=on_done)
     notes = store.notes(block)
     tell_of_regions({region: notes[key] for region, key in keys.items() if key in notes})
-    return Extraction(block, keys, _failures(store, block, tasks, keys, digests), len(todo), len(present) - len(todo))
+    failures = _failures(store, block, tasks, keys, digests, failed)
+    return Extraction(block, keys, failures, len(missing), len(present) - len(missing))
 
 
 def label_of_masks(cohort: pd.DataFrame, extractor: Extractor) -> object:
@@ -173,12 +187,47 @@ def _content_keys(cohort: pd.DataFrame, tasks: list[Task], block: Block, digests
     return keys
 
 
-def _first_with_each_key(tasks: list[Task], keys: dict, missing: set[str]) -> list[Task]:
-    """Return one task per missing key: the same files under two names are computed once."""
+def _compute(
+    extractor: Extractor,
+    todo: list[Task],
+    keys: dict,
+    writer,
+    *,
+    jobs: int,
+    cluster: str | None,
+    on_done: Progress | None,
+) -> dict[tuple, Outcome]:
+    """Compute each content once, and return what failed by the files that were tried.
+
+    Where a content fails for what it does not decide, such as its name, it is tried under the next name.
+    """
+    failed: dict[tuple, Outcome] = {}
+    noted: list[str] = []
+    done, settled = 0, set()
+    while turn := _first_with_each_key(todo, keys, failed, settled):
+        total = done + len(turn)
+        for task, result in _results(extractor, turn, jobs, cluster):
+            outcome = _DIED if result is WORKER_DIED else result
+            keys[task.pair] = outcome.key or keys[task.pair]
+            writer.add(_record(task, keys[task.pair], outcome))
+            noted += [f"{task.name}: {note}" for note in outcome.notes]
+            if outcome.code is not None:
+                failed[task.files] = outcome
+            if outcome.code is None or outcome.code in LASTING:
+                settled.add(keys[task.pair])
+            done += 1
+            if on_done:
+                on_done(done, total)
+    _log_notes(noted)
+    return failed
+
+
+def _first_with_each_key(tasks: list[Task], keys: dict, failed: Collection, settled: Collection[str]) -> list[Task]:
+    """Return one untried task per content that is not settled: the same files under two names are computed once."""
     chosen: dict[str, Task] = {}
     for task in tasks:
-        key = keys[task.sample_id, task.modality]
-        if key in missing:
+        key = keys[task.pair]
+        if key not in settled and task.files not in failed:
             chosen.setdefault(key, task)
     return list(chosen.values())
 
@@ -187,19 +236,6 @@ def _results(extractor: Extractor, todo: list[Task], jobs: int, cluster: str | N
     if cluster is None:
         return run_in_children(extract_task, extractor, todo, jobs=jobs)
     return run_on_cluster(extract_on_worker, (extractor, extractor.block().name), todo, address=cluster)
-
-
-def _compute(results: Iterator[tuple[Task, object]], total: int, keys: dict, writer, on_done: Progress | None) -> None:
-    noted: list[str] = []
-    with writer:
-        for done, (task, result) in enumerate(results, start=1):
-            outcome = _DIED if result is WORKER_DIED else result
-            keys[task.sample_id, task.modality] = outcome.key or keys[task.sample_id, task.modality]
-            writer.add(_record(task, keys[task.sample_id, task.modality], outcome))
-            noted += [f"{task.name}: {note}" for note in outcome.notes]
-            if on_done:
-                on_done(done, total)
-    _log_notes(noted)
 
 
 def _log_notes(noted: list[str]) -> None:
@@ -228,7 +264,7 @@ _DIED = Outcome(
     0.0,
     code="worker_died",
     message="The processes that worked on it died, one after the other: out of memory, or a crash in compiled code. "
-    "Look at image and mask, then run again with --retry-failed.",
+    "Look at image and mask, or use fewer jobs; the next run tries again.",
 )
 
 
@@ -262,7 +298,7 @@ def extract_on_worker(shared: tuple[Extractor, str], task: Task) -> Outcome:
     if outcome.code not in UNSEEN:
         return outcome
     where = f"Files are read on the cluster's workers, and {gethostname()} does not see this one. Mount its folder "
-    return replace(outcome, message=f"{outcome.message} {where}there under the same path, and pass --retry-failed.")
+    return replace(outcome, message=f"{outcome.message} {where}there under the same path, and run again.")
 
 
 def _record(task: Task, key: str, outcome: Outcome) -> Record:
@@ -281,15 +317,17 @@ def _record(task: Task, key: str, outcome: Outcome) -> Record:
     )
 
 
-def _failures(store, block, tasks, keys, digests) -> pd.DataFrame:
+def _failures(store, block, tasks, keys, digests, failed) -> pd.DataFrame:
+    """Return what failed: now, by the files that were tried; before, by the content that decided it."""
     stored = store.failures(block).set_index("key")
     rows = []
     for task in tasks:
-        key = keys[task.sample_id, task.modality]
+        key = keys[task.pair]
         if key is None:
-            rows.append((task.sample_id, task.modality, *_unreadable(task, digests)))
+            rows.append((*task.pair, *_unreadable(task, digests)))
         elif key in stored.index:
-            rows.append((task.sample_id, task.modality, stored.at[key, "code"], stored.at[key, "message"]))
+            now = failed.get(task.files)
+            rows.append((*task.pair, *((now.code, now.message) if now else stored.loc[key, ["code", "message"]])))
     return pd.DataFrame(rows, columns=FAILURE_COLUMNS)
 
 

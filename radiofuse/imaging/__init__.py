@@ -12,7 +12,7 @@ Examples
 
 from __future__ import annotations
 
-from radiofuse.imaging.codes import IMAGE_ERROR_CODES
+from radiofuse.imaging.codes import CONTENT_CODES, IMAGE_ERROR_CODES
 from radiofuse.imaging.crop import Cropping, SliceCrops, tumor_crops
 from radiofuse.imaging.crop_file import CropIndex, Crops, row_type, write_crops
 from radiofuse.imaging.gate import Volume, read_image, read_mask, read_pair
@@ -21,6 +21,7 @@ from radiofuse.imaging.stream import file_sha256
 from radiofuse.imaging.write import write_volume
 
 __all__ = [
+    "CONTENT_CODES",
     "IMAGE_ERROR_CODES",
     "CropIndex",
     "Cropping",

@@ -35,3 +35,22 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "roi_lost_in_crop": "The tumor is too thin to leave a pixel in a crop of the wanted size.",
     "intensity_out_of_range": "Voxels are too large for 32-bit floats.",
 }
+
+CONTENT_CODES = frozenset(
+    {
+        "not_finite",
+        "degenerate_intensity",
+        "mask_is_image",
+        "mask_not_integer",
+        "geometry_mismatch",
+        "empty_roi",
+        "label_not_found",
+        "labels_implausible",
+        "roi_is_whole_image",
+        "roi_too_small",
+        "roi_fragmented",
+        "roi_lost_in_crop",
+        "intensity_out_of_range",
+    }
+)
+"""What the content of two files decides once both were read; the rest may hang on name, place or memory."""

@@ -131,7 +131,14 @@ class FeatureStore:
         pairs = list(zip(table["key"].to_pylist(), table["status"].to_pylist(), strict=True))
         return dict(pairs) | {key: "ok" for key, status in pairs if status == "ok"}
 
-    def missing(self, block: Block, keys: Iterable[str], *, retry_failed: bool = False) -> list[str]:
+    def missing(
+        self,
+        block: Block,
+        keys: Iterable[str],
+        *,
+        retry_failed: bool = False,
+        lasting: Collection[str] | None = None,
+    ) -> list[str]:
         """Return the keys that are not stored, each once, in the given order.
 
         Parameters
@@ -140,10 +147,16 @@ class FeatureStore:
         keys : iterable of str
         retry_failed : bool, default=False
             Count those as missing whose extraction failed.
+        lasting : collection of str, optional
+            Error codes that another try would not change; failures with any other code count as missing.
+            Left out, every code is one of them.
         """
-        status = self.status_of(block)
-        done = {"ok"} if retry_failed else {"ok", "failed"}
-        return [key for key in dict.fromkeys(keys) if status.get(key) not in done]
+        rows = self._collect(block, ["key", "status", "error_code"]).to_pandas()
+        done = rows["status"] == "ok"
+        if not retry_failed:
+            done |= True if lasting is None else rows["error_code"].isin(list(lasting))
+        stored = set(rows.loc[done, "key"])
+        return [key for key in dict.fromkeys(keys) if key not in stored]
 
     def notes(self, block: Block) -> dict[str, tuple[str, ...]]:
         """Return content key to the notes on its image, mask and region, of the vectors that are there."""

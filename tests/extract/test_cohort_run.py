@@ -15,7 +15,8 @@ from radiofuse.cohort import read_cohort
 from radiofuse.errors import ImageError, StoreError
 from radiofuse.extract import PerturbedExtractor, RadiomicsExtractor, extract_cohort, label_of_masks
 from radiofuse.extract.cohort_run import Task, extract_task, list_tasks
-from radiofuse.store import Block, FeatureStore
+from radiofuse.imaging import file_sha256
+from radiofuse.store import Block, FeatureStore, Record, content_key
 
 SIZE = (14, 14, 14)
 QUICK = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean", "Energy"], "glcm": ["Contrast"]}}
@@ -83,6 +84,8 @@ BAD = {
     "text": (lambda folder: (folder / "image.nii.gz").write_text("not an image"), {"not_an_image", "wrong_extension"}),
     "missing": (lambda folder: (folder / "image.nii.gz").unlink(), {"file_missing"}),
 }
+
+OF_THE_FILE = {"truncated", "four_d", "text"}  # tried again by every run: the content alone does not decide these
 
 
 @pytest.fixture
@@ -155,19 +158,53 @@ def test_messages_name_no_folder(bad_cohort, extractor, tmp_path):
     assert not result.failures["message"].str.contains(str(tmp_path), regex=False).any()
 
 
-def test_a_second_run_computes_nothing(bad_cohort, extractor, tmp_path):
+def test_a_second_run_tries_what_the_content_does_not_decide_and_nothing_else(bad_cohort, extractor, tmp_path):
     cohort, store = read_cohort(bad_cohort, missing_files="keep"), FeatureStore(tmp_path / "store")
     first = extract_cohort(cohort, extractor, store, jobs=2)
     again = extract_cohort(cohort, extractor, FeatureStore(tmp_path / "store"), jobs=2)
-    assert (first.n_computed, again.n_computed) == (len(BAD) + 1, 0)
+    assert (first.n_computed, again.n_computed) == (len(BAD) + 1, len(OF_THE_FILE))
     pd.testing.assert_frame_equal(first.failures, again.failures)
 
 
-def test_failed_ones_are_tried_again_on_request_only(bad_cohort, extractor, tmp_path):
+def test_all_that_failed_is_tried_again_on_request(bad_cohort, extractor, tmp_path):
     cohort, store = read_cohort(bad_cohort, missing_files="keep"), FeatureStore(tmp_path / "store")
     extract_cohort(cohort, extractor, store, jobs=2)
     again = extract_cohort(cohort, extractor, store, jobs=2, retry_failed=True)
     assert again.n_computed == len(BAD) - 1  # all but the missing file, which has no content
+
+
+def table_of(folder: Path, **images: str) -> pd.DataFrame:
+    rows = "".join(f"{sample_id},{image},mask.nii.gz\n" for sample_id, image in images.items())
+    (folder / "c.csv").write_text("sample_id,t1__image,t1__mask\n" + rows)
+    return read_cohort(folder / "c.csv", missing_files="keep")
+
+
+def test_files_of_the_same_bytes_and_other_names_do_not_share_a_fate(tmp_path, extractor):
+    write(tmp_path / "mask.nii.gz", region())
+    write(tmp_path / "right.nii", volume())
+    for name in ("wrong.nii.gz", "wrong.dat"):
+        (tmp_path / name).write_bytes((tmp_path / "right.nii").read_bytes())
+    store = FeatureStore(tmp_path / "store")
+    misnamed = extract_cohort(table_of(tmp_path, a="wrong.nii.gz", b="wrong.dat"), extractor, store)
+    codes = misnamed.failures.set_index("sample_id")["code"].to_dict()
+    assert codes == {"a": "wrong_extension", "b": "not_an_image"}
+    both = extract_cohort(table_of(tmp_path, a="wrong.dat", b="right.nii"), extractor, store)
+    assert both.failures.empty
+    expected = extractor.extract(tmp_path / "right.nii", tmp_path / "mask.nii.gz")
+    assert (store.read(both.block, ["a", "b"], keys=both.keys).to_numpy() == expected).all()
+
+
+def test_a_failure_that_the_content_does_not_decide_is_forgotten_by_the_next_run(tmp_path, extractor):
+    write(tmp_path / "mask.nii.gz", region())
+    codes = ["too_many_voxels", "file_unreadable", "extraction_failed", "header_invalid", "worker_died", "empty_roi"]
+    images = {f"s{number}": write(tmp_path / f"{number}.nii", volume(number)).name for number in range(len(codes))}
+    cohort, store = table_of(tmp_path, **images), FeatureStore(tmp_path / "store")
+    with store.writer(extractor.block()) as writer:
+        for (sample_id, image), code in zip(images.items(), codes, strict=True):
+            digests = (file_sha256(tmp_path / name) for name in (image, "mask.nii.gz"))
+            key = content_key(extractor.block(), *digests, extractor.label)
+            writer.add(Record(key, sample_id, "t1", status="failed", error_code=code, message="Once upon a time."))
+    assert extract_cohort(cohort, extractor, store).failures["code"].to_list() == ["empty_roi"]
 
 
 def test_a_changed_file_is_extracted_again_and_a_changed_setting_is_a_new_block(bad_cohort, extractor, tmp_path):
@@ -177,7 +214,7 @@ def test_a_changed_file_is_extracted_again_and_a_changed_setting_is_a_new_block(
     before = store.read([first.block.name], ["good_1", "good_2"], keys=first.keys)
     write(bad_cohort.parent / "good_1" / "image.nii.gz", volume(99))
     second = extract_cohort(cohort, extractor, store, jobs=2)
-    assert second.n_computed == 1
+    assert second.n_computed == 1 + len(OF_THE_FILE)
     after = store.read([second.block.name], ["good_1", "good_2"], keys=second.keys)
     assert (before.loc["good_1"] != after.loc["good_1"]).all()
     assert (before.loc["good_2"] == after.loc["good_2"]).all()
