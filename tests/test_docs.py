@@ -1,11 +1,18 @@
-"""The Python in the documents runs."""
+"""The Python in the documents runs, and their tables say what the code says."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
+
+import radiofuse
+from radiofuse.extract import cohort_run
+from radiofuse.imaging import IMAGE_ERROR_CODES
+from radiofuse.predict import SEEN
+from radiofuse.radiomics import FEATURE_ERROR_CODES
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -16,3 +23,29 @@ def test_snippets_run(name):
     assert snippets
     for snippet in snippets:
         exec(compile(snippet, name, "exec"), {})
+
+
+def all_codes() -> dict[str, str | None]:
+    """Every code of a refusal, with its meaning where a table of the code says it: those raised, and those in rows."""
+    codes: dict[str, str | None] = dict.fromkeys((cohort_run._DIED.code, SEEN))
+    for path in sorted(Path(radiofuse.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ImageError"
+            if named and isinstance(node.args[0], ast.Constant):
+                codes.setdefault(node.args[0].value)
+    return codes | IMAGE_ERROR_CODES | FEATURE_ERROR_CODES
+
+
+def test_every_code_of_a_refusal_is_listed_with_its_meaning_and_an_example():
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", (DOCS / "refusals.md").read_text(), re.MULTILINE)
+    codes = all_codes()
+    assert sorted(code for code, *_ in rows) == sorted(codes)
+    assert not [code for code, meaning, _ in rows if codes[code] not in (None, meaning)]
+
+
+def test_the_examples_of_refusals_are_what_the_code_says():
+    texts = [path.read_text() for path in Path(radiofuse.__file__).parent.rglob("*.py")]
+    said = re.sub(r'"\s*f?"', "", "\n".join(texts))  # sentences over several lines
+    for code, _, example in re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", (DOCS / "refusals.md").read_text(), re.M):
+        words = example.split()
+        assert any(" ".join(words[n : n + 3]) in said for n in range(len(words) - 2)), code
