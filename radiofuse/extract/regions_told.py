@@ -1,4 +1,4 @@
-"""What a run says once of all its regions: united labels, images in two places, masks that fill the image."""
+"""What a run says once of all its regions: united labels, and what a reader of the features has to know."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from collections.abc import Mapping
 
 from radiofuse.imaging.header import TWO_ORIENTATIONS
 from radiofuse.imaging.labels import UNITED
-from radiofuse.imaging.roi import FILLS
+from radiofuse.imaging.roi import CONSTANT, FILLS
 
 log = logging.getLogger(__name__)
+# What a note begins with, to what is said of how many regions it stands beside, and of the first of them.
+WARNINGS = {
+    TWO_ORIENTATIONS: "%d of %d images hold two orientations: %s (%s): %s.",
+    FILLS: "%d of %d regions fill all that the image shows, for instance %s (%s): %s of its nonzero voxels. Check that "
+    "the mask is the tumor's and not the brain's.",
+    CONSTANT: "%d of %d regions hold a single intensity, for instance %s (%s): %s. Their textures say nothing of the "
+    "tissue. Check that image and mask belong together.",
+}
 
 
 def tell_of_regions(notes: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
-    """Log one line on united labels, one on images in two places, one on regions that fill their image.
+    """Log one line on united labels, and one each on images in two places, regions that fill their image, flat regions.
 
     Parameters
     ----------
@@ -30,23 +38,11 @@ def tell_of_regions(notes: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
             len(united),
             len(notes),
         )
-    choices = _with_prefix(notes, TWO_ORIENTATIONS)
-    if choices:
-        (sample_id, modality), choice = next(iter(choices.items()))
-        place = (sample_id, modality, choice)
-        log.warning("%d of %d images hold two orientations: %s (%s): %s", len(choices), len(notes), *place)
-    filled = _with_prefix(notes, FILLS)
-    if filled:
-        (sample_id, modality), share = next(iter(filled.items()))
-        log.warning(
-            "%d of %d regions fill all that the image shows, for instance %s (%s): %s of its nonzero voxels. Check "
-            "that the mask is the tumor's and not the brain's.",
-            len(filled),
-            len(notes),
-            sample_id,
-            modality,
-            share.removesuffix("."),
-        )
+    for prefix, words in WARNINGS.items():
+        told = _with_prefix(notes, prefix)
+        if told:
+            (sample_id, modality), what = next(iter(told.items()))
+            log.warning(words, len(told), len(notes), sample_id, modality, what.removesuffix("."))
 
 
 def _with_prefix(notes: Mapping[tuple[str, str], tuple[str, ...]], prefix: str) -> dict[tuple[str, str], str]:

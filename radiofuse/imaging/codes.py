@@ -20,7 +20,6 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "wrong_dimensions": "The file is neither one 3-D volume nor one 2-D image.",
     # the voxels
     "not_finite": "Voxels are NaN or infinite.",
-    "degenerate_intensity": "The image is constant, or nearly so, within the region of interest.",
     # the mask
     "mask_is_image": "Image and mask are the same file.",
     "mask_not_integer": "The mask holds fractions, as a probability map does.",

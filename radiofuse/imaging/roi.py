@@ -19,6 +19,7 @@ MIN_ROI_VOXELS = 8  # 2 x 2 x 2, the smallest solid; a few voxels fewer and text
 FILLED_SHARE = 0.95  # of the nonzero voxels: masks of a brain are drawn a little smaller or larger than it
 FLAT_RANGE = 1e-6  # of the largest magnitude: about ten steps of float32, rounding and not tissue
 FILLS = "Share of the image's nonzero voxels that the region covers: "  # a note that the run tells of its regions
+CONSTANT = "The image is constant within the region of interest: "  # likewise told
 EVERY_NEIGHBOR = np.ones((3, 3, 3))  # texture counts all 26 neighbors, so pieces touch diagonally too
 
 
@@ -62,7 +63,7 @@ def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any", out
     ImageError
         ``wrong_dimensions``, ``not_scalar``, ``mask_not_integer``, ``geometry_mismatch``,
         ``empty_roi``, ``label_not_found``, ``labels_implausible``, ``roi_is_whole_image``, ``roi_too_small``,
-        ``roi_fragmented``, ``not_finite`` or ``degenerate_intensity``.
+        ``roi_fragmented`` or ``not_finite``.
     RequestError
         If ``label`` is none of the three.
 
@@ -97,7 +98,7 @@ def paired(
         check_finite(image, "The image", region)
     else:
         notes += _not_finite_outside(intensities)
-    _check_contrast(intensities[region])
+    notes += _constant(intensities[region])
     roi = sitk.GetImageFromArray(region.view(np.uint8))
     roi.CopyInformation(image)
     return RoiPair(image, roi, notes=notes)
@@ -205,11 +206,18 @@ def _check_thickness(extent: tuple[int, ...]) -> tuple[str, ...]:
     return (f"The region of interest is flat: {in_words(extent)} voxels; 3-D shape says little of it.",)
 
 
-def _check_contrast(intensities: np.ndarray) -> None:
+def is_constant(intensities: np.ndarray) -> bool:
+    """Return whether nothing but rounding tells the intensities apart.
+
+    Examples
+    --------
+    >>> is_constant(np.float32([1000, 1000.0001])), is_constant(np.float32([1000, 1000.1]))
+    (True, False)
+    """
     low, high = float(intensities.min()), float(intensities.max())
-    if high - low <= FLAT_RANGE * max(abs(low), abs(high)):
-        raise ImageError(
-            "degenerate_intensity",
-            f"The image is constant within the region of interest ({low:g} to {high:g}). Check that image and "
-            "mask belong together.",
-        )
+    return high - low <= FLAT_RANGE * max(abs(low), abs(high))
+
+
+def _constant(intensities: np.ndarray) -> tuple[str, ...]:
+    """Note a region of one intensity: it has features, as in pyradiomics, but is seldom what was meant."""
+    return (f"{CONSTANT}{float(intensities[0]):g}.",) if is_constant(intensities) else ()

@@ -10,9 +10,10 @@ from radiofuse.errors import ImageError, RadiofuseError
 FEATURE_ERROR_CODES: dict[str, str] = {
     "extraction_failed": "The engine could not compute the features.",
     "feature_not_finite": "A feature came out NaN or infinite.",
+    "degenerate_intensity": "The whole image is constant, so it cannot be normalized.",
     "empty_after_resampling": "No voxel of the region is left on the new grid.",
     "empty_after_resegmentation": "No voxel of the region lies in the intensity range that was asked for.",
-    "too_few_grey_levels": "All intensities of the region fall into one bin.",
+    "too_few_grey_levels": "Intensities of the region differ, but fall into one bin.",
     "too_many_grey_levels": "The bins are so narrow that the matrices would not fit into memory.",
     "image_too_small": "The image has too few voxels for the filter.",
     "no_intensity_scale": "The image is zero everywhere, so a filter that scales by its maximum has none.",

@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from radiofuse.errors import ImageError, RequestError
+from radiofuse.imaging.roi import is_constant
 from radiofuse.radiomics.codes import costs_one_image
 from radiofuse.radiomics.discretisation import MAX_GREY_LEVELS
 from radiofuse.radiomics.settings import Settings
@@ -107,7 +108,7 @@ def _check_grey_levels(image, mask, image_type: str, setting: dict[str, Any]) ->
     values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(mask) > 0]
     bin_width = setting.get("binWidth", PYRADIOMICS_BIN_WIDTH)
     n_levels = float(np.ptp(values.astype(float))) / bin_width + 1
-    if image_type == "original" and n_levels < 2:
+    if image_type == "original" and n_levels < 2 and not is_constant(values):
         raise ImageError(
             "too_few_grey_levels",
             f"The region's intensities differ by less than one bin of {bin_width:g}, so every texture is flat. "

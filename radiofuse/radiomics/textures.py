@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.roi import is_constant
 from radiofuse.radiomics import firstorder, glcm, gldm, glrlm, glszm, neighbors, ngtdm, runs_and_zones
 from radiofuse.radiomics.discretisation import grey_levels
 from radiofuse.radiomics.parameters import TextureSetting
@@ -52,7 +53,8 @@ class TexturedRegion:
             lower=self.setting.lower,
             image_type=self.image_name,
         )
-        if self.image_name == "original" and self.setting.bin_count is None and n_levels < 2:
+        one_bin = self.image_name == "original" and self.setting.bin_count is None and n_levels < 2
+        if one_bin and not is_constant(self.values):
             raise ImageError(
                 "too_few_grey_levels",
                 f"The region's intensities differ by less than one bin of {self.setting.bin_width:g}, so every texture "

@@ -80,7 +80,6 @@ BAD = {
     "empty_mask": (mask_of(np.zeros(SIZE, np.uint8)), {"empty_roi"}),
     "other_label": (mask_of(region() * 2), {"label_not_found"}),
     "one_voxel": (mask_of(one_voxel()), {"roi_too_small"}),
-    "flat": (lambda folder: write(folder / "image.nii.gz", np.full(SIZE, 7, np.float32)), {"degenerate_intensity"}),
     "text": (lambda folder: (folder / "image.nii.gz").write_text("not an image"), {"not_an_image", "wrong_extension"}),
     "missing": (lambda folder: (folder / "image.nii.gz").unlink(), {"file_missing"}),
 }
@@ -295,6 +294,20 @@ def test_united_labels_and_regions_that_fill_the_image_are_said_once_per_run(tmp
         assert len(told) == 2
         assert told[0].startswith('Label "any" united the mask labels 1, 4 (1 of 2 regions hold several).')
         assert told[1].startswith("1 of 2 regions fill all that the image shows, for instance a (t2): 100.0% of its")
+
+
+def test_regions_of_one_intensity_have_features_and_are_said_once_per_run(tmp_path, caplog):
+    write(tmp_path / "mask.nii.gz", region())
+    write(tmp_path / "t1.nii.gz", np.where(region(), 7, volume()).astype(np.float32))
+    write(tmp_path / "t2.nii.gz", volume(1))
+    (tmp_path / "c.csv").write_text("sample_id,t1__image,t2__image,mask\na,t1.nii.gz,t2.nii.gz,mask.nii.gz\n")
+    with caplog.at_level("WARNING", logger="radiofuse"):
+        result = extract_cohort(
+            read_cohort(tmp_path / "c.csv"), RadiomicsExtractor(QUICK), FeatureStore(tmp_path / "s")
+        )
+    assert result.failures.empty and result.n_computed == 2
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("1 of 2 regions hold a single intensity, for instance a (t1): 7. Their textures")
 
 
 def test_a_feature_that_is_not_finite_is_refused_by_name(extractor, monkeypatch):

@@ -502,7 +502,6 @@ REFUSED_BY_THE_EXTRACTOR = {
     "one voxel": ("roi_too_small", noise(), cube(size=1), {}),
     "no voxel": ("empty_roi", noise(), cube(size=0), {}),
     "constant image, normalized": ("degenerate_intensity", np.full((12, 12, 12), 7.0), cube(), {"normalize": True}),
-    "constant image": ("degenerate_intensity", np.full((12, 12, 12), 7.0), cube(), {}),
     "NaN in the region": ("not_finite", with_value(np.nan), cube(), {}),
     "NaN outside the region, normalized": (
         "not_finite",
@@ -532,7 +531,7 @@ REFUSED_BY_THE_EXTRACTOR = {
         cube() & (np.indices(cube().shape)[0] == 4),
         {"minimumROIDimensions": 3},
     ),
-    "nothing but 0": ("degenerate_intensity", np.zeros((12, 12, 12)), cube(), {"image_types": {"Square": {}}}),
+    "nothing but 0": ("no_intensity_scale", np.zeros((12, 12, 12)), cube(), {"image_types": {"Square": {}}}),
     "thick shape2D": ("roi_not_flat", noise(), cube(), {"classes": {"shape2D": []}, "force2D": True}),
 }
 

@@ -293,3 +293,26 @@ def test_sarcoma_on_grids_of_their_own(data_dir, modality):
     image, mask = (sitk.ReadImage(str(folder / f"{modality}_{part}.nii.gz")) for part in ("image", "mask"))
     few = {"Original": {}, "LoG": {"sigma": [3.0]}}
     assert_equal(*both(image, mask != 0, settings(few)))
+
+
+FLAT = [
+    (np.float32, 0.3, {"normalize": True, "binWidth": 25}),
+    (np.float32, 0.3, {"binWidth": 25}),
+    (np.uint8, 50, {"binWidth": 25}),
+    (np.float64, -7.0, {"binCount": 8}),
+    (np.int16, 0, {"binWidth": 25, "weightingNorm": "euclidean", "symmetricalGLCM": False}),
+    (np.uint8, 7, {"binWidth": 25, "force2D": True, "distances": [1, 2]}),
+]
+
+
+@pytest.mark.parametrize(("dtype", "intensity", "setting"), FLAT)
+def test_a_region_of_one_intensity(dtype, intensity, setting):
+    voxels = np.abs(sitk.GetArrayFromImage(volume())).clip(1, 250)
+    inside = sitk.GetArrayFromImage(ball(volume())) > 0
+    voxels[inside] = intensity
+    image = sitk.GetImageFromArray(voxels.astype(dtype))
+    parameters = {"imageType": {"Original": {}, "Square": {}}, "featureClass": CLASSES, "setting": setting}
+    reference, own = both(image, as_roi(image, inside), parameters)
+    assert reference["original_firstorder_Range"] == 0
+    assert reference["original_firstorder_Uniformity"] == reference["original_glcm_JointEnergy"] == 1
+    assert_equal(reference, own)
