@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FORMAT = 1
+ANY_RULE = 2  # raised when "any" comes to mean another region: since 2 no values below 0, and no more than 20
 _BLOCK_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)-[0-9a-f]{12}")
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
@@ -137,7 +138,7 @@ def content_key(block: Block, image_sha256: str, mask_sha256: str | None, mask_l
 
 def _one_spelling(mask_label: Any) -> str | int | list[int] | None:
     if mask_label is None or isinstance(mask_label, str):
-        return mask_label
+        return f"any-{ANY_RULE}" if mask_label == "any" else mask_label
     values = sorted({int(value) for value in mask_label}) if hasattr(mask_label, "__iter__") else [int(mask_label)]
     return values[0] if len(values) == 1 else values
 

@@ -60,11 +60,11 @@ def only_contents(block: Block, index: pd.DataFrame, sample_ids: Iterable[str] |
     Raises
     ------
     StoreError
-        If a sample has two contents: which is meant cannot be told from the store alone.
+        If a sample has two contents with different vectors: which is meant cannot be told from the store alone.
     """
     if sample_ids is not None:
         index = index[index["sample_id"].isin(list(sample_ids))]
-    ok = index[index["status"] == "ok"].drop_duplicates(["sample_id", "modality", "key"])
+    ok = index[index["status"] == "ok"].drop_duplicates(["sample_id", "modality", "values_sha256"])
     twice = ok[ok.duplicated(["sample_id", "modality"])]
     if len(twice):
         sample_id, modality = twice.iloc[0][["sample_id", "modality"]]

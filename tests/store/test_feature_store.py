@@ -198,6 +198,12 @@ def test_two_contents_of_one_sample_need_keys(store, block, make_record, fill):
     assert store.read(block, keys={("case-0", "t1"): masks[1]}).loc["case-0"].tolist() == [1.0, 1.0, 1.0]
 
 
+def test_two_contents_of_one_sample_with_one_vector_are_no_question(store, block, make_record, fill):
+    """As after a raised version of what a label means, where nothing changed for this mask."""
+    fill([make_record(0, key=key) for key in ("before", "after")])
+    assert store.read(block).loc["case-0"].tolist() == make_record(0).values.tolist()
+
+
 def test_the_same_vector_twice_is_harmless(store, block, make_record, fill):
     fill([make_record(0), make_record(0)], batch=1)
     assert len(store.read(block)) == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import pickle
 
 import numpy as np
@@ -67,6 +68,12 @@ def test_every_part_of_the_content_changes_the_key(block):
         ]
     }
     assert len(keys) == 7
+
+
+@pytest.mark.parametrize(("label", "spelled"), [("any", '"any-2"'), (1, "1"), ([4, 1], "[1,4]"), (None, "null")])
+def test_the_key_is_a_digest_of_the_contents_and_what_any_means_has_a_version(block, label, spelled):
+    text = f'["{block.name}","i","m",{spelled}]'
+    assert content_key(block, "i", "m", label) == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(("one", "same"), [([4, 1], (1, 4, 4)), (4, [4]), (4, np.int64(4))])
