@@ -27,6 +27,12 @@ def check_predictions(predictions: pd.DataFrame) -> None:
         raise RequestError(f"The predictions lack the columns {absent}; they need {list(PREDICTION_COLUMNS)}.")
     if predictions.empty:
         raise RequestError("The predictions have no row; run the cross-validation first.")
+    if not pd.api.types.is_numeric_dtype(predictions["probability"]):
+        first = predictions["probability"].iloc[0]
+        raise RequestError(
+            f"The predictions' column probability must hold numbers and holds {predictions['probability'].dtype}, for "
+            f"example {first!r}. Read it as numbers: pd.to_numeric(predictions['probability'])."
+        )
     problems = {
         "a label other than 0 and 1": ~predictions["label"].isin((0, 1)),
         "a probability outside 0 to 1": ~predictions["probability"].between(0.0, 1.0),

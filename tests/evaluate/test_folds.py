@@ -21,6 +21,7 @@ from radiofuse.evaluate import (
     gather_predictions,
     patient_splits,
     run_folds,
+    score_predictions,
 )
 
 
@@ -272,3 +273,10 @@ def test_an_answer_without_a_column_for_each_label_is_refused(cohort):
     X, y, groups = cohort
     with pytest.raises(RequestError, match=r"Narrow must answer with one column for each of the labels 0 and 1"):
         cross_validated_predictions(Narrow(), X, y, groups=groups, random_state=0)
+
+
+def test_probabilities_given_as_text_are_refused_in_a_sentence(cohort):
+    X, y, groups = cohort
+    table = cross_validated_predictions(LogisticRegression(), X, y, groups=groups, random_state=0)
+    with pytest.raises(RequestError, match="probability must hold numbers and holds"):
+        score_predictions(table.astype({"probability": str}))
