@@ -34,8 +34,9 @@ class CropExtractor:
     ----------
     cropping : Cropping, optional
         Which slices, and how many pixels; left out, the largest one at 72 x 72.
-    label : "any", int or list of int, default="any"
-        Which mask values are the tumor.
+    label : "any", int or list of int, optional
+        Which mask values are the tumor. Left out, that of the cohort table holds (1 for pyradiomics'
+        batch tables), else ``"any"``.
 
     Examples
     --------
@@ -43,9 +44,10 @@ class CropExtractor:
     404
     """
 
-    def __init__(self, cropping: Cropping | None = None, *, label: MaskLabel = "any"):
+    def __init__(self, cropping: Cropping | None = None, *, label: MaskLabel | None = None):
         self.cropping = Cropping() if cropping is None else cropping
-        self.label = label
+        self.label_is_named = label is not None
+        self.label = "any" if label is None else label
 
     def block(self) -> Block:
         """Return what identifies these crops in a store."""
@@ -89,7 +91,7 @@ class CroppedCohort:
 
 
 def collect_crops(
-    cohort: pd.DataFrame, cropping: Cropping, store: FeatureStore, *, label: MaskLabel = "any", **options
+    cohort: pd.DataFrame, cropping: Cropping, store: FeatureStore, *, label: MaskLabel | None = None, **options
 ) -> CroppedCohort:
     """Return the tumor crops of a cohort, cropping what the store does not hold yet.
 
@@ -101,8 +103,8 @@ def collect_crops(
         Which slices, and how many pixels.
     store : FeatureStore
         Holds the crops as vectors; the crop file is written to its folder ``crops``, once.
-    label : "any", int or list of int, default="any"
-        Which mask values are the tumor.
+    label : "any", int or list of int, optional
+        Which mask values are the tumor; left out, as for ``CropExtractor``.
     **options
         Passed on to ``extract_cohort``: jobs, retry_failed, on_hashed, on_done.
 

@@ -31,8 +31,9 @@ class EmbeddingExtractor:
         What the weights belong to: a key of ``ENCODERS`` or ``package.module:Class``.
     weights : path
         A folder with one trained encoder, or its ``.safetensors`` file; the card lies beside it.
-    label : "any", int or list of int, default="any"
-        Which mask values are the tumor.
+    label : "any", int or list of int, optional
+        Which mask values are the tumor. Left out, that of the cohort table holds (1 for pyradiomics'
+        batch tables), else ``"any"``.
     cropping : Cropping, optional
         Left out, that of the crops the encoder was trained on.
     device : str, default="auto"
@@ -57,20 +58,22 @@ class EmbeddingExtractor:
         encoder: str,
         *,
         weights: str | Path,
-        label: MaskLabel = "any",
+        label: MaskLabel | None = None,
         cropping: Cropping | None = None,
         device: str = "auto",
     ):
         self.encoder = encoder
         self.weights = weights
-        self.label = label
+        self.label_is_named = label is not None
+        self.label = "any" if label is None else label
         self.device = device
         self._trained = _load(encoder, Path(weights))
         self._trained_cropping = Cropping(**self._trained.card["inputs"]["crops"]["cropping"])
         self.cropping = self._trained_cropping if cropping is None else cropping
 
     def __reduce__(self):  # each worker process loads the weights itself
-        options = {"weights": self.weights, "label": self.label, "cropping": self.cropping, "device": self.device}
+        label = self.label if self.label_is_named else None
+        options = {"weights": self.weights, "label": label, "cropping": self.cropping, "device": self.device}
         return partial(type(self), **options), (self.encoder,)
 
     def feature_names(self) -> list[str]:

@@ -85,6 +85,16 @@ class TestCrops:
         assert crops.counts([0, 1]).tolist() == [3, 3]
         assert "2 tumors lie in more than 3 slices; the largest were taken." in caplog.text
 
+    @pytest.mark.parametrize(("named", "like"), [({}, 1), ({"label": "any"}, "any"), ({"label": 2}, 2)])
+    def test_a_batch_table_that_names_no_label_takes_1_unless_the_caller_names_one(self, phantom, store, named, like):
+        row = hollow(phantom).iloc[0]
+        pd.DataFrame([{"ID": "a", "Image": row["t1__image"], "Mask": row["t1__mask"]}]).to_csv(
+            store.root / "batch.csv", index=False
+        )
+        (mask,) = collect_crops(read_cohort(store.root / "batch.csv"), TWO_SLICES, store, **named).crops.masks([0])
+        pair = read_pair(row["t1__image"], row["t1__mask"], label=like)
+        assert np.array_equal(mask, tumor_crops(pair, TWO_SLICES).masks)
+
     def test_the_label_chooses_the_tumor(self, phantom, store):
         whole, core = (collect_crops(hollow(phantom), TWO_SLICES, store, label=label).crops for label in ("any", 1))
         assert whole.path != core.path

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec  # noqa: E402
 from radiofuse.deep.training import Training  # noqa: E402
 from radiofuse.errors import BundleError, ImageError, RequestError  # noqa: E402
-from radiofuse.extract import EmbeddingExtractor, collect_crops, collect_features  # noqa: E402
+from radiofuse.extract import EmbeddingExtractor, collect_crops, collect_features, label_of_masks  # noqa: E402
 from radiofuse.imaging import Cropping, write_volume  # noqa: E402
 from radiofuse.store import FeatureStore  # noqa: E402
 
@@ -103,6 +103,13 @@ def test_training_tumors_are_refused_however_new_ones_are_cropped(cohort, traine
     with pytest.raises(ImageError, match="trained on this very tumor"):
         extractor.extract(*cohort.loc[2, ["t1__image", "t1__mask"]])
     assert extractor.extract(*cohort.loc[8, ["t1__image", "t1__mask"]]).shape == (3,)
+
+
+def test_a_batch_table_that_names_no_label_takes_1_unless_the_caller_names_one(trained):
+    table = pd.DataFrame({"sample_id": ["a"]})
+    table.attrs["mask_label"] = 1
+    for named, label in (({}, 1), ({"label": "any"}, "any"), ({"label": 2}, 2)):
+        assert label_of_masks(table, pickle.loads(pickle.dumps(make(trained, **named)))) == label
 
 
 def test_block_follows_weights_and_cropping(trained):
