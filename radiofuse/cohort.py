@@ -52,6 +52,10 @@ LONGEST_ID = 128
 LONGEST_SHOWN = 60
 SHOWN = 10  # cells named in a sentence; Problem.items keeps them all
 
+OWN_LABELS = (
+    'A patient has one label; if each lesion or scan has its own, say label_per = "sample", and folds stay by patient.'
+)
+
 _Names = str | Sequence[str] | None
 
 _SAFE_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]+")
@@ -68,6 +72,7 @@ def read_cohort(
     participants: str | os.PathLike | None = None,
     n_folds: int | None = None,
     missing_files: str = "raise",
+    label_per: str = "patient",
 ) -> pd.DataFrame:
     """Read a cohort table and check all of it once, listing every problem together.
 
@@ -94,6 +99,8 @@ def read_cohort(
     missing_files : {"raise", "keep"}
         Whether a path that names no file is a problem here, or is left for the loop over
         samples to report.
+    label_per : {"patient", "sample"}
+        Whose the labels are: a patient has one of each, or each lesion or scan its own.
 
     Returns
     -------
@@ -129,6 +136,8 @@ def read_cohort(
     """
     if missing_files not in ("raise", "keep"):
         raise RequestError(f'missing_files must be "raise" or "keep", not {missing_files!r}.')
+    if label_per not in ("patient", "sample"):
+        raise RequestError(f'label_per must be "patient" or "sample", not {label_per!r}.')
     wanted = _Wanted.of(labels, modalities, ignore)
     text, attributes, problems = _read_translated(path, wanted)
     if participants is not None:
@@ -139,6 +148,8 @@ def read_cohort(
     cohort = _typed(text, wanted, str(Path(path).absolute().parent))
     problems += _id_problems(cohort)
     problems += _number_problems(text, cohort, wanted)
+    if label_per == "patient":
+        problems += _mixed_patients(cohort, wanted.labels_in(text))
     problems += _label_problems(cohort, wanted.labels_in(text), n_folds)
     problems += _image_problems(cohort, must_exist=missing_files == "raise")
     problems += _copies(cohort, wanted.labels_in(text))
@@ -646,10 +657,16 @@ def _label_problems(cohort: pd.DataFrame, labels: list[str], n_folds: int | None
         if known.empty:
             problems.append(Problem(f"No patient has a known {label}", advice="At least some rows need 0 or 1."))
             continue
-        classes = known.groupby(PATIENT, sort=False)[label].nunique()
-        both = map(_shown, classes.index[classes > 1])
-        problems += _problems(f"Patients with both classes of {label}", both, "A patient has one label.")
         problems += _small_classes(known, label, n_folds or 0)
+    return problems
+
+
+def _mixed_patients(cohort: pd.DataFrame, labels: list[str]) -> list[Problem]:
+    problems = []
+    for label in labels:
+        classes = cohort[cohort[label].isin((0, 1))].groupby(PATIENT, sort=False)[label].nunique()
+        both = map(_shown, classes.index[classes > 1])
+        problems += _problems(f"Patients with both classes of {label}", both, OWN_LABELS)
     return problems
 
 

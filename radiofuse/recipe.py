@@ -57,6 +57,7 @@ class Cohort(_Part):
     phantom: Phantom | None = None
     participants: str | None = None
     label: str
+    label_per: Literal["patient", "sample"] = "patient"
     ignore: tuple[str, ...] = ()
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     mask_label: Annotated[Any, AfterValidator(_check_mask_label)] = None

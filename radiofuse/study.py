@@ -174,6 +174,7 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
         participants=recipe.path(chosen.participants) if chosen.participants else None,
         n_folds=recipe.evaluation.folds,
         missing_files="keep",
+        label_per=chosen.label_per,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from radiofuse import _cli
 from radiofuse.bundle import load_bundle, read_table
 from radiofuse.errors import CohortError
+from radiofuse.inner_folds import inner_folds
 from radiofuse.recipe import read_recipe
 from radiofuse.run import run_recipe
 from radiofuse.study import prepare_study
@@ -97,3 +98,19 @@ def test_the_model_does_not_depend_on_the_number_of_processes(tmp_path):
     X = pd.read_csv(tmp_path / "cohort.csv", index_col="sample_id")
     pd.testing.assert_frame_equal(*[bundle.model.predict_proba_each(X) for bundle in bundles], check_exact=True)
     assert {bundle.model.n_jobs for bundle in bundles} == {None}
+
+
+def test_lesions_with_labels_of_their_own_are_dealt_by_patient(tmp_path):
+    table = ready_features(n_positive=18, n_negative=18)
+    table.insert(1, "patient_id", [f"p{i % 9}" for i in range(36)])  # two lesions of each class in every patient
+    path = write(tmp_path, table)
+    with pytest.raises(CohortError, match=r"both classes of idh: p0, .* say label_per = \"sample\", and folds stay by"):
+        prepare(path)
+    path.write_text(path.read_text().replace('label = "idh"', 'label = "idh"\nlabel_per = "sample"'))
+    predictions = read_table(run_recipe(path, out=tmp_path / "out", report=False) / "bundle", "predictions")
+    one = predictions[predictions["model"] == "regression"]
+    assert sorted(one["sample_id"]) == sorted(table["sample_id"])
+    assert (one.groupby("patient_id")["fold"].nunique() == 1).all()
+    assert (one.groupby("patient_id")["label"].nunique() == 2).all()
+    for train, test in inner_folds(3, table["idh"].to_numpy(), table["patient_id"].to_numpy(), 0):
+        assert not set(table["patient_id"][train]) & set(table["patient_id"][test])
