@@ -117,7 +117,8 @@ class Fusion(_Part):
 class Evaluation(_Part):
     """Repeated, stratified, patient-grouped cross-validation and its intervals.
 
-    ``arms`` evaluates the same fusion on one kind of features alone, for comparison.
+    ``arms`` evaluates a fusion on one kind of features alone, for comparison: ``radiomics`` is the same fusion
+    without encoders, ``deep`` fuses the networks' own softmax probabilities, without selection and classifier.
     """
 
     folds: Annotated[int, Field(ge=2)] = 5

@@ -37,6 +37,7 @@ class Training:
     Parameters
     ----------
     epochs : int, default=100
+        The paper names no number.
     batch_size : int, default=16
         Crops in one step; an epoch's steps are of equal size, to one crop.
     learning_rate : float, default=1e-4
@@ -58,7 +59,8 @@ class Training:
     patience : int, default=10
         Epochs without a lower validation loss after which training stops.
     mixed_precision : bool, default=True
-        Compute in bfloat16 where a CUDA device does.
+        Compute in bfloat16 where a CUDA device does. The attention of an SA-Net stays in float32, so that of
+        it this reaches the two last layers, embedding and classifier.
 
     Raises
     ------

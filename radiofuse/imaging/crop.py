@@ -27,7 +27,7 @@ class Cropping:
         Pixels along each side of a crop.
     slices : int or "all", default=1
         How many axial slices, those with the largest tumor areas; "all" takes every slice with
-        tumor in it.
+        tumor in it, up to ``max_slices``.
     max_slices : int, default=32
         Where ``slices`` is "all": of more slices, so many with the largest areas are taken.
 
@@ -122,8 +122,9 @@ def tumor_crops(pair: RoiPair, cropping: Cropping) -> SliceCrops:
 
     References
     ----------
-    Square tumor crops of 72 x 72 pixels: Shi, Zhang et al., IDH mutation status prediction by
-    modality-self attention network, 2023, section III.B.
+    Squares whose side is the longer edge of the bounding rectangle, at 72 x 72 pixels: Shi, Li, Chen, Cheng,
+    Bai, Zhao (2023). An intra- and inter-modality fusion model with invariant- and specific-constraints using
+    MR images for prediction of glioma isocitrate dehydrogenase mutation status: section III.A.
 
     Examples
     --------

@@ -51,7 +51,16 @@ def _auc_caption(contents: Contents) -> str:
 
 
 def _arms_caption(contents: Contents) -> str:
-    return f" pentagons: the same fusions on {listed(contents.arms)} features alone;" if contents.arms else ""
+    return f" pentagons: {_arms_in_words(contents)};" if contents.arms else ""
+
+
+def _arms_in_words(contents: Contents) -> str:
+    """Return what the arms fuse: ``deep`` is no selection of features but the networks' own answers."""
+    words = {
+        "radiomics": "the same fusion on radiomic features alone",
+        "deep": "the fusion of the networks' own softmax probabilities (deep)",
+    }
+    return listed([words[arm] for arm in contents.arms])
 
 
 def roc_pictures(contents: Contents) -> list[Picture]:
@@ -64,7 +73,7 @@ def roc_pictures(contents: Contents) -> list[Picture]:
     if contents.primary not in predicted or _has_one_label(contents.predictions):
         return []
     same = [model for model in of_kind[ARM] if model.endswith(f"_{contents.primary}")]
-    beside_same = f"the same fusion on {listed(contents.arms)} features alone"
+    beside_same = _arms_in_words(contents)
     panels = [(beside_single, single), ("the other fusions", of_kind[FUSION]), (beside_same, same)]
     return [_roc_picture(contents, what, models) for what, models in panels if models]
 
