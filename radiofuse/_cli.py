@@ -26,6 +26,7 @@ Progress = Callable[[int, int], None]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that another program, or you, wrote; never an input.")
 ]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again every image that failed before.")]
 
 EPILOG = "--version prints the version."
 QUIET_S = 2.0  # shorter work shows no progress

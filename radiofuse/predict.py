@@ -30,6 +30,7 @@ def predict_cohort(
     store: str | Path = "feature_store",
     n_jobs: int = 1,
     progress: Any = _cli.silent,
+    retry_failed: bool = False,
 ) -> tuple[Any, Any]:
     """Apply a loaded bundle to a cohort table, extracting what the store does not hold.
 
@@ -44,6 +45,8 @@ def predict_cohort(
     n_jobs : int, default=1
         Processes for the extraction.
     progress : callable, optional
+        As for ``run_recipe``.
+    retry_failed : bool, default=False
         As for ``run_recipe``.
 
     Returns
@@ -68,29 +71,28 @@ def predict_cohort(
 
     require_entries(bundle.folder / "bundle.json", bundle.description, NEEDED)
     table = _modalities_of_model(read_cohort(cohort, missing_files="keep"), bundle)
-    return _predict_rows(bundle, table, store=store, n_jobs=n_jobs, progress=progress)
+    options = {"jobs": n_jobs, "retry_failed": retry_failed}
+    return _predict_rows(bundle, table, store=store, progress=progress, **options)
 
 
-def _predict_rows(
-    bundle: Any, table: Any, *, store: str | Path, n_jobs: int, progress: Any = _cli.silent
-) -> tuple[Any, Any]:
+def _predict_rows(bundle: Any, table: Any, *, store: str | Path, progress: Any, **options: Any) -> tuple[Any, Any]:
     from radiofuse.extract import collect_features, has_images
     from radiofuse.store import FeatureStore
 
     extractor = _extractor(bundle) if has_images(table) else None
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         features = collect_features(
-            table, extractor, FeatureStore(store), jobs=n_jobs, on_hashed=on_hashed, on_done=on_done
+            table, extractor, FeatureStore(store), on_hashed=on_hashed, on_done=on_done, **options
         )
     _warn_of_other_engine(bundle, features.extraction)
     if bundle.description["settings"]["crops"] is not None:
-        features = _with_crops(bundle, table, features, store, n_jobs=n_jobs, progress=progress)
+        features = _with_crops(bundle, table, features, store, progress=progress, **options)
     X = _columns_of_model(features.table, bundle)
     seen = features.failures.loc[features.failures["code"] == SEEN, "sample_id"]
     return _predictions(bundle, X, table.set_index("sample_id")["patient_id"], set(seen)), features.failures
 
 
-def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, n_jobs: int, progress: Any) -> Any:
+def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, progress: Any, **options: Any) -> Any:
     """Add the columns that point at the new patients' crops, and let the bundle's encoders read those."""
     from radiofuse.bundle import encoding_steps
     from radiofuse.extract import add_crops
@@ -103,7 +105,7 @@ def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, n_jobs: 
     except TypeError as error:
         raise BundleError(f"bundle.json describes the crops in other words than this version knows: {error}.") from None
     with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
-        options = {"label": named["mask_label"], "jobs": n_jobs, "on_hashed": on_hashed, "on_done": on_done}
+        options |= {"label": named["mask_label"], "on_hashed": on_hashed, "on_done": on_done}
         features, crops = add_crops(features, cohort, cropping, FeatureStore(store), **options)
     steps = [step for model in (bundle.model, *bundle.others.values()) for step in encoding_steps(model)]
     for step in steps:
@@ -259,6 +261,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the probabilities go, a CSV file; - is the screen.")],
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    retry_failed: _cli.RetryFailed = False,
     overwrite: _cli.Overwrite = False,
 ) -> None:
     """Apply a bundle to new patients: images in, probabilities out."""
@@ -269,13 +272,14 @@ def main(
 
     _require_outputs(out, cohort, store, overwrite=overwrite)
     _cli.say(TRUST)
+    options = {"jobs": jobs, "retry_failed": retry_failed}
     with _cli.warnings_as_sentences():
         loaded = load_bundle(bundle)
         require_entries(loaded.folder / "bundle.json", loaded.description, NEEDED)
         rows = read_cohort(cohort, missing_files="keep")
         _refuse_images(out, named_files(rows))
         rows = _modalities_of_model(rows, loaded)
-        predictions, failures = _predict_rows(loaded, rows, store=store, n_jobs=jobs, progress=_cli.progress)
+        predictions, failures = _predict_rows(loaded, rows, store=store, progress=_cli.progress, **options)
     _cli.write_aside(out, lambda file: predictions.to_csv(file, index=False))
     table = _table_of_failures(out)
     told = {} if table else {"shown": len(failures)}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from radiofuse.trial import Trial
 
 app = _cli.command_app(__doc__)
+log = logging.getLogger(__name__)
 
 Meter = Callable[..., AbstractContextManager]
 
@@ -33,6 +35,7 @@ def run_recipe(
     progress: Meter = _cli.silent,
     overwrite: bool = False,
     report: bool = True,
+    retry_failed: bool = False,
 ) -> Path:
     """Run a recipe from the cohort table to the report.
 
@@ -52,6 +55,8 @@ def run_recipe(
         Whether a ``report.html`` that radiofuse did not write may be replaced.
     report : bool, default=True
         Whether to write ``report.html``, which needs the extra ``report``.
+    retry_failed : bool, default=False
+        Try again every image that failed in an earlier run.
 
     Returns
     -------
@@ -71,8 +76,10 @@ def run_recipe(
 
     recipe = read_recipe(path)
     out = Path(out) if out else Path("out") / recipe.name
-    options = {"overwrite": overwrite, "report": report}
+    options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
     study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress, **options)
+    if words := describe_fewer(out / "bundle", study.groups):
+        log.warning("%s", words)
     kept = Kept(out / FOLDER, trial_key(recipe, study))
     trial = run_trial(recipe, study, n_jobs=n_jobs, progress=progress, kept=kept)
     models = fit_models(recipe, study, n_jobs=n_jobs, progress=progress)
@@ -83,6 +90,25 @@ def run_recipe(
         page.unlink()
     kept.remove()
     return out
+
+
+def describe_fewer(bundle: Path, patients: Sequence[str]) -> str:
+    """Return a sentence on the patients that the run before, of this bundle, evaluated beyond these; else nothing."""
+    from radiofuse.bundle import read_table
+
+    try:
+        before = set(read_table(bundle, "predictions")["patient_id"])
+    except (OSError, ValueError, KeyError):  # no run before, or its table is damaged and is replaced by this run
+        return ""
+    now = set(patients)
+    if len(now) >= len(before):
+        return ""
+    lost = sorted(before - now)
+    shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+    return (
+        f"This run evaluates {len(now)} patients, the last one into this folder evaluated {len(before)}: without "
+        f"{shown}. Look at the failures; after mending, run again with --retry-failed."
+    )
 
 
 def fit_models(recipe: Recipe, study: Study, *, n_jobs: int, progress: Meter) -> dict[str, Any]:
@@ -213,6 +239,7 @@ def main(
         "feature_store"
     ),
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
+    retry_failed: _cli.RetryFailed = False,
     overwrite: _cli.Overwrite = False,
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
@@ -220,9 +247,8 @@ def main(
     from radiofuse.findings import AS_PUBLISHED, describe_comparisons, list_failures, scoreboard
     from radiofuse.published import describe_published
 
-    folder = run_recipe(
-        recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress, overwrite=overwrite, report=report
-    )
+    options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
+    folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress, **options)
     print(scoreboard(read_table(folder / "bundle", "scores")))
     print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
     for sentence in read_description(folder / "bundle")["as_published"]:

@@ -104,6 +104,7 @@ def prepare_study(
     progress: Any,
     overwrite: bool = False,
     report: bool = True,
+    retry_failed: bool = False,
 ) -> Study:
     """Return a recipe's study: its cohort read, its features extracted, cut to the rows with a label.
 
@@ -122,6 +123,8 @@ def prepare_study(
         Whether a report.html that is not ours may be replaced.
     report : bool, default=True
         Whether a report will be written.
+    retry_failed : bool, default=False
+        As for ``extract_cohort``.
 
     Raises
     ------
@@ -135,14 +138,15 @@ def prepare_study(
     refuse_names(recipe, columns.by_modality(cohort.columns))
     require_patients(recipe, cohort)
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
+    options = {"jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         features = collect_features(
-            cohort, extractor, FeatureStore(store), jobs=n_jobs, on_hashed=on_hashed, on_done=on_done
+            cohort, extractor, FeatureStore(store), on_hashed=on_hashed, on_done=on_done, **options
         )
     source = None
     if recipe.deep is not None:
         label = _label_used(recipe, cohort, extractor)
-        options = {"label": label, "jobs": n_jobs, "progress": progress}
+        options |= {"label": label, "progress": progress}
         features, source = _with_crops(recipe, cohort, features, store, **options)
     synthetic = (table.parent / NOTICE_FILE).is_file()
     return _labeled_rows(recipe, cohort, features, extractor, source=source, synthetic=synthetic)

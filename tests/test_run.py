@@ -15,13 +15,15 @@ from typer.testing import CliRunner
 from radiofuse.bundle import load_bundle, read_table, verify_bundle
 from radiofuse.cohort import read_cohort
 from radiofuse.datasets import make_phantom_cohort
+from radiofuse.errors import RequestError
 from radiofuse.evaluate import compare_models, score_predictions
+from radiofuse.imaging import file_sha256
 from radiofuse.predict import app as predict_app
 from radiofuse.predict import predict_cohort
 from radiofuse.run import app as run_app
-from radiofuse.run import run_recipe
+from radiofuse.run import describe_fewer, run_recipe
 from radiofuse.select import ThreeStepSelector
-from radiofuse.store import FeatureStore
+from radiofuse.store import FeatureStore, Record, content_key
 
 RECIPE = """
 title = "A small phantom <script>alert(1)</script>"
@@ -329,3 +331,41 @@ def test_prediction_names_what_failed_on_the_terminal_and_in_a_table(study, tmp_
     assert result.exit_code == 3
     assert "Without a probability, for the reason in the column note: phantom-001." in result.stderr
     assert set(pd.read_csv(tmp_path / "p_failures.csv")["sample_id"]) == {"phantom-001"}
+
+
+def test_prediction_tries_again_what_its_content_made_hopeless_only_when_asked(study, tmp_path):
+    bundle = load_bundle(study / "out")
+    table = pd.read_csv(study / "phantom" / "cohort.csv", dtype=str, keep_default_na=False).head(1)
+    for column in table.columns[table.columns.str.endswith(("__image", "mask"))]:
+        table[column] = [str(study / "phantom" / cell) if cell else "" for cell in table[column]]
+    table.to_csv(tmp_path / "one.csv", index=False)
+    store, block = FeatureStore(tmp_path / "store"), FeatureStore(study / "store").blocks()[0]
+    (row,) = table.to_dict("records")
+    digests = file_sha256(row["t1__image"]), file_sha256(row["mask"])
+    key = content_key(block, *digests, bundle.description["settings"]["mask_label"])
+    with store.writer(block) as writer:
+        writer.add(Record(key, row["sample_id"], "t1", status="failed", error_code="empty_roi", message="Once."))
+    told = []
+    for retry_failed in (False, True):
+        _, failures = predict_cohort(bundle, tmp_path / "one.csv", store=store.root, retry_failed=retry_failed)
+        told.append(failures["message"].to_list())
+    assert told == [["Once."], []]
+
+
+def test_retry_failed_reaches_the_extraction_of_a_run(study, tmp_path, monkeypatch):
+    def told(*arguments, **options):
+        raise RequestError(f"retry_failed is {options['retry_failed']}.")
+
+    monkeypatch.setattr("radiofuse.study.collect_features", told)
+    arguments = [str(study / "study.toml"), "--out", str(tmp_path / "out"), "--store", str(study / "store")]
+    for option in ([], ["--retry-failed"]):
+        assert f"retry_failed is {bool(option)}." in CliRunner().invoke(run_app, [*arguments, *option]).stderr
+
+
+def test_a_run_that_evaluates_fewer_patients_than_the_last_names_them(study, tmp_path):
+    bundle = study / "out" / "bundle"
+    patients = sorted(read_table(bundle, "predictions")["patient_id"].unique())
+    assert describe_fewer(bundle, patients) == describe_fewer(tmp_path, patients) == ""
+    words = describe_fewer(bundle, patients[2:])
+    assert f"evaluates {len(patients) - 2} patients, the last one into this folder evaluated {len(patients)}" in words
+    assert f"without {patients[0]}, {patients[1]}." in words

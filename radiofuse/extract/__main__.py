@@ -51,7 +51,7 @@ def main(
         Path | None,
         typer.Option(help="Write voxel-wise maps into this folder instead, every time anew."),
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
+    retry_failed: _cli.RetryFailed = False,
     failures: Annotated[Path, typer.Option(help="Where the table of failures goes; - is the screen.")] = Path(
         "failures.csv"
     ),
