@@ -9,6 +9,7 @@ from contextlib import suppress
 from radiofuse import __version__
 
 COMMANDS = {
+    "init": "write the recipes that come along into a folder, to run and to change",
     "run": "recipe in; report, scores and a model bundle out",
     "predict": "apply a bundle to new patients",
     "extract": "radiomic features of a cohort's images, into the feature store",

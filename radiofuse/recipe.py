@@ -220,7 +220,10 @@ def read_recipe(path: str | Path) -> Recipe:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
     except FileNotFoundError:
-        raise RequestError(f"There is no recipe {str(path)!r}. The ones that come along lie in pipelines/.") from None
+        raise RequestError(
+            f"There is no recipe {path.name!r} in {path.absolute().parent}. "
+            "python -m radiofuse.init writes the ones that come along."
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RequestError(f"{path.name} is not a readable TOML file: {error}.") from error
     try:

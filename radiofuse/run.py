@@ -232,7 +232,7 @@ def _describe_protocol(recipe: Recipe, study: Study) -> dict[str, Any]:
 @app.command()
 @_cli.answers
 def main(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file; pipelines/ holds some.")],
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file; `radiofuse init` writes some.")],
     out: Annotated[Path | None, typer.Option(help="Output folder; default out/<recipe name>.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store; what it holds is not extracted again.")] = Path(

@@ -136,6 +136,7 @@ def test_a_wrong_option_exits_with_two():
 
 
 APPS = {
+    "init": [[]],
     "run": [[]],
     "predict": [[]],
     "extract.__main__": [[]],
