@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiofuse.errors import BundleError, ImageError, RequestError
-from radiofuse.extract.radiomics import MaskLabel
+from radiofuse.extract.radiomics import MaskLabel, named_features
 from radiofuse.imaging import Cropping, RoiPair, check_pair, read_pair, tumor_crops
 from radiofuse.store import Block
 
 if TYPE_CHECKING:
+    import pandas as pd
     import SimpleITK as sitk
 
     from radiofuse.deep.weights import TrainedEncoder
@@ -89,25 +90,32 @@ class EmbeddingExtractor:
         weights = {"encoder": self._trained.key, "weights_sha256": self._trained.card["sha256"]}
         return Block.create(short_name(self.encoder), self.feature_names(), {**weights, **self.cropping.identity()})
 
-    def extract(self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image) -> np.ndarray:
-        """Return the embedding of one image and mask.
+    def extract(
+        self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image, *, as_array: bool = False
+    ) -> pd.Series | np.ndarray:
+        """Return the embedding of one image and mask, by name.
 
         Parameters
         ----------
         image, mask : path or SimpleITK.Image
             Either two files or two images in memory, 3-D, on one grid.
+        as_array : bool, default=False
+            Return the values alone, in the order of ``feature_names``.
 
         Returns
         -------
-        ndarray of float64, shape (n_features,)
+        Series of float64, indexed by feature name, or ndarray of shape (n_features,)
 
         Raises
         ------
         ImageError
             If file, mask or region is unusable, or the encoder was trained on it; ``code`` says why.
         """
+        from radiofuse.deep.encoder_cache import short_name
+
         read = read_pair if isinstance(image, (str, Path)) else check_pair
-        return self.compute(read(image, mask, label=self.label))
+        vector = self.compute(read(image, mask, label=self.label))
+        return vector if as_array else named_features(vector, self.feature_names(), short_name(self.encoder))
 
     def compute(self, pair: RoiPair) -> np.ndarray:
         """Return the embedding, shape (n_features,), of a pair that passed the gate."""

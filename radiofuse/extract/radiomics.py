@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.imaging import RoiPair, check_pair, read_image, read_mask, read_pair
+from radiofuse.imaging import RoiPair, check_pair, read_mask, read_pair
 from radiofuse.imaging.memory import as_image
 from radiofuse.radiomics import Settings, make_backend, read_settings
 from radiofuse.store import Block
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
     Volume = str | Path | sitk.Image | SpatialImage | np.ndarray
 
 MaskLabel = str | int | Sequence[int]
+
+
+def named_features(vector: np.ndarray, names: Sequence[str], block: str) -> pd.Series:
+    """Return a vector as a Series that is named, and whose CSV has a header.
+
+    Examples
+    --------
+    >>> print(named_features(np.array([7.0]), ["shape_VoxelVolume"], "default").to_csv())
+    feature,default
+    shape_VoxelVolume,7.0
+    <BLANKLINE>
+    """
+    return pd.Series(vector, pd.Index(names, name="feature"), name=block)
 
 
 class RadiomicsExtractor:
@@ -78,8 +92,10 @@ class RadiomicsExtractor:
         identity = {"settings": self.settings.identity(), "versions": self._engine.versions()}
         return Block.create(self.settings.name, self._names, identity)
 
-    def extract(self, image: Volume, mask: Volume, *, spacing_mm: Sequence[float] | None = None) -> np.ndarray:
-        """Return the feature vector of one image and mask.
+    def extract(
+        self, image: Volume, mask: Volume, *, spacing_mm: Sequence[float] | None = None, as_array: bool = False
+    ) -> pd.Series | np.ndarray:
+        """Return the features of one image and mask, by name.
 
         Parameters
         ----------
@@ -88,10 +104,15 @@ class RadiomicsExtractor:
             nibabel's do.
         spacing_mm : (x, y, z), optional
             Voxel size of arrays, in mm; needed for them alone.
+        as_array : bool, default=False
+            Return the values alone, in the order of ``feature_names``.
 
         Returns
         -------
-        ndarray of float64, shape (n_features,)
+        Series of float64, indexed by feature name, or ndarray of shape (n_features,)
+            ``features.to_csv("features.csv")`` writes a line per feature,
+            ``features.to_frame("patient 1").T.to_csv("features.csv")`` a line per patient. The features of
+            a whole cohort become a CSV by ``python -m radiofuse.extract`` and ``python -m radiofuse.store export``.
 
         Raises
         ------
@@ -104,47 +125,92 @@ class RadiomicsExtractor:
         --------
         >>> extractor = RadiomicsExtractor({"featureClass": {"shape": ["VoxelVolume"]}})
         >>> voxels = np.arange(1000.0).reshape(10, 10, 10)
-        >>> np.asarray(extractor.extract(voxels, voxels > 499, spacing_mm=(1, 1, 2))).tolist()
-        [1000.0]
+        >>> features = extractor.extract(voxels, voxels > 499, spacing_mm=(1, 1, 2))
+        >>> print(features.to_frame("patient 1").T.to_csv())
+        ,original_shape_VoxelVolume
+        patient 1,1000.0
+        <BLANKLINE>
         """
-        return self.compute(self._pair(image, mask, spacing_mm))
+        vector = self.compute(self._pair(image, mask, spacing_mm, self.label))
+        return vector if as_array else named_features(vector, self._names, self.settings.name)
 
-    def _pair(self, image: Volume, mask: Volume, spacing_mm: Sequence[float] | None = None) -> RoiPair:
+    def _pair(self, image: Volume, mask: Volume, spacing_mm: Sequence[float] | None, label: MaskLabel) -> RoiPair:
         are_paths = [isinstance(one, (str, Path)) for one in (image, mask)]
         if any(are_paths) and not (all(are_paths) and spacing_mm is None):
             raise RequestError("Image and mask are two paths, or both in memory; spacing_mm is for arrays alone.")
         if all(are_paths):
-            return read_pair(image, mask, label=self.label, outside_is_read=self.reads_outside_region)
+            return read_pair(image, mask, label=label, outside_is_read=self.reads_outside_region)
         volumes = (as_image(image, "The image", spacing_mm), as_image(mask, "The mask", spacing_mm))
-        return check_pair(*volumes, label=self.label, outside_is_read=self.reads_outside_region)
+        return check_pair(*volumes, label=label, outside_is_read=self.reads_outside_region)
 
-    def extract_each(self, image: Volume, mask: Volume, labels: Sequence[MaskLabel]) -> np.ndarray:
-        """Return one feature vector per label of one mask; filters are computed once for all of them.
+    def extract_each(
+        self,
+        image: Volume,
+        mask: Volume,
+        labels: Sequence[MaskLabel],
+        *,
+        spacing_mm: Sequence[float] | None = None,
+        as_array: bool = False,
+    ) -> pd.DataFrame | np.ndarray:
+        """Return the features of several regions of one mask; filters are computed once for all of them.
 
         Parameters
         ----------
-        image, mask : path, SimpleITK.Image or nibabel image
+        image, mask, spacing_mm
+            As for ``extract``.
         labels : sequence of "any", int or list of int
             Each names a region, as ``label`` does.
+        as_array : bool, default=False
+            Return the values alone.
 
         Returns
         -------
-        ndarray of float64, shape (n_labels, n_features)
+        DataFrame of float64, or ndarray, shape (n_labels, n_features)
+            A row per region, by its label (``"1, 4"`` for ``[1, 4]``); ``regions.to_csv("regions.csv")`` writes it.
+
+        Examples
+        --------
+        >>> extractor = RadiomicsExtractor({"featureClass": {"shape": ["VoxelVolume"]}})
+        >>> voxels = np.arange(1000.0).reshape(10, 10, 10)
+        >>> mask = np.digitize(voxels, [500, 800])
+        >>> regions = extractor.extract_each(voxels, mask, [1, [1, 2]], spacing_mm=(1, 1, 1))
+        >>> print(regions.to_csv())
+        label,original_shape_VoxelVolume
+        1,300.0
+        "1, 2",500.0
+        <BLANKLINE>
         """
-        if isinstance(image, (str, Path)):
-            image, mask = read_image(image).image, read_mask(mask).image
-        else:
-            image, mask = as_image(image, "The image"), as_image(mask, "The mask")
-        pairs = [check_pair(image, mask, label=label) for label in labels]
-        rois = [pair.roi for pair in pairs]
-        image = pairs[0].image if pairs else image
+        pairs = self._pairs(image, mask, spacing_mm, labels)
+        vectors = self._vectors(pairs)
+        if as_array:
+            return vectors
+        rows = pd.Index([str(list(one))[1:-1] if np.ndim(one) else one for one in labels], name="label")
+        return pd.DataFrame(vectors, rows, self.feature_names())
+
+    def _pairs(
+        self, image: Volume, mask: Volume, spacing_mm: Sequence[float] | None, labels: Sequence[MaskLabel]
+    ) -> list[RoiPair]:
+        """Return a region per label, all on one image, which is read once."""
+        pairs = [self._pair(image, mask, spacing_mm, label) for label in labels[:1]]
+        if len(labels) > 1:
+            drawn = read_mask(mask).image if isinstance(mask, (str, Path)) else as_image(mask, "The mask", spacing_mm)
+            check = partial(check_pair, pairs[0].image, drawn, outside_is_read=self.reads_outside_region)
+            pairs += [check(label=label) for label in labels[1:]]
+        return pairs
+
+    def _vectors(self, regions: list[RoiPair]) -> np.ndarray:
+        """Return the vectors, shape (n_regions, n_features), of regions of one image."""
+        rois = [pair.roi for pair in regions]
         together = getattr(self._engine, "compute_each", None)
-        found = together(image, rois) if together else [self._engine.compute(image, roi) for roi in rois]
+        if regions and together:
+            found = together(regions[0].image, rois)
+        else:
+            found = [self._engine.compute(pair.image, pair.roi) for pair in regions]
         return np.array([self._vector(features) for features in found]).reshape(len(rois), len(self._names))
 
-    def general_info(self, image: Volume, mask: Volume) -> dict[str, Any]:
+    def general_info(self, image: Volume, mask: Volume, *, spacing_mm: Sequence[float] | None = None) -> dict[str, Any]:
         """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask; radiofuse's engine only."""
-        pair = self._pair(image, mask)
+        pair = self._pair(image, mask, spacing_mm, self.label)
         if not hasattr(self._engine, "general_info"):
             raise RequestError(f"The back end {self.backend!r} tells no general_info. Take radiofuse's own.")
         return self._engine.general_info(pair.image, pair.roi)

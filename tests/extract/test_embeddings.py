@@ -73,7 +73,8 @@ def test_it_embeds_new_tumors_as_the_cache_does(cohort, trained, tmp_path):
     expected = EncoderCache(tmp_path / "store").embeddings(*trained, range(6, 10), device="cpu")[:, :-1]
     found = [extractor.extract(row.t1__image, row.t1__mask) for row in cohort.iloc[6:].itertuples()]
     assert np.allclose(found, expected, atol=1e-6)
-    assert extractor.feature_names() == ["net_0001", "net_0002", "net_0003"]
+    assert [features.name for features in found] == ["net"] * 4
+    assert found[0].index.to_list() == extractor.feature_names() == ["net_0001", "net_0002", "net_0003"]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -123,7 +124,7 @@ def test_it_survives_a_pickle(cohort, trained):
     extractor = make(trained)
     again = pickle.loads(pickle.dumps(extractor))
     pair = cohort.loc[8, ["t1__image", "t1__mask"]]
-    assert np.array_equal(again.extract(*pair), extractor.extract(*pair))
+    assert np.array_equal(again.extract(*pair, as_array=True), extractor.extract(*pair))
 
 
 def test_weights_by_file_and_what_is_refused(trained, tmp_path):
