@@ -5,10 +5,11 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
+import pandas as pd
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.utils import get_tags
+from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -17,6 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from radiofuse.classify.log_odds import PlattOnLogOdds
 from radiofuse.errors import RequestError
 from radiofuse.inner_folds import inner_folds
 from radiofuse.routing import TakesGroups, fit_with_groups, refuse_misaligned
@@ -35,7 +37,7 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
 
     The curve is fitted on out-of-fold scores: each patient is scored by a classifier that did not see any
     of its rows. The classifier in use is then fitted on all rows. Scores are the ``decision_function``
-    where the classifier has one, else its probabilities.
+    where the classifier has one, else its probabilities: "platt" takes their log-odds.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    calibrated_ : CalibratedClassifierCV
+    calibrated_ : CalibratedClassifierCV or PlattOnLogOdds
 
     References
     ----------
@@ -68,8 +70,8 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> X, y = [[0.0], [1.0], [2.0], [6.0], [3.0], [8.0], [9.0], [10.0]], [0, 0, 0, 0, 1, 1, 1, 1]
-    >>> RecalibratedClassifier(GaussianNB(), cv=2, random_state=0).fit(X, y).predict([[1.5], [9.5]])
+    >>> X, y = np.arange(24.0)[:, None], np.repeat([0, 1, 0, 1], [10, 2, 2, 10])
+    >>> RecalibratedClassifier(GaussianNB(), cv=2, random_state=0).fit(X, y).predict([[1.5], [22.5]])
     array([0, 1])
     """
 
@@ -109,7 +111,7 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
         """
         refuse_misaligned(X, y=y, groups=groups)
         _require_method(self.method, sklearn.__version__)
-        _, y = validate_data(self, X, y, **AS_IT_COMES)
+        values, y = validate_data(self, X, y, **AS_IT_COMES)
         check_consistent_length(y, groups)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -117,10 +119,15 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
             raise ValueError(f"A classifier needs two classes or more; y holds one class only, {self.classes_[0]!r}.")
         groups = None if groups is None else np.asarray(groups)
         folds = inner_folds(self.cv, codes, groups, self.random_state, refusal=TOO_FEW)
-        classifier = clone(self.classifier)
-        calibrator = CalibratedClassifierCV(classifier, method=CALIBRATORS[self.method], cv=folds, ensemble=False)
-        self.calibrated_ = fit_with_groups(calibrator, X, y, groups)
+        rows = X if isinstance(X, pd.DataFrame) else indexable(values)[0]
+        self.calibrated_ = fit_with_groups(self._calibrator(folds), rows, y, groups)
         return self
+
+    def _calibrator(self, folds: list[tuple[np.ndarray, np.ndarray]]) -> BaseEstimator:
+        classifier = clone(self.classifier)
+        if self.method == "platt" and not hasattr(classifier, "decision_function"):
+            return PlattOnLogOdds(classifier, folds)
+        return CalibratedClassifierCV(classifier, method=CALIBRATORS[self.method], cv=folds, ensemble=False)
 
     def predict_proba(self, X):
         """Return the probability of each class.

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -26,6 +28,7 @@ from radiofuse.errors import CohortError, RequestError
 @parametrize_with_checks(
     [
         RecalibratedClassifier(LogisticRegression(), cv=2, random_state=0),
+        RecalibratedClassifier(GaussianNB(), cv=2, random_state=0),
         RecalibratedClassifier(GaussianNB(), method="isotonic", cv=2, random_state=0),
     ]
 )
@@ -50,6 +53,13 @@ class PatientMemory(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class Unsure(PatientMemory):
+    """Has no number for any row."""
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), np.nan)
 
 
 class PatientStep(TransformerMixin, BaseEstimator):
@@ -91,8 +101,9 @@ def test_it_is_scikit_learns_calibration_on_folds_of_whole_patients():
     X, y, patients = rng.normal(size=(60, 4)), np.repeat(np.arange(30) % 2, 2), np.repeat(np.arange(30), 2)
     folds = list(StratifiedGroupKFold(4, shuffle=True, random_state=3).split(X, y, patients))
     for method, name in (("platt", "sigmoid"), ("isotonic", "isotonic"), ("temperature", "temperature")):
-        expected = CalibratedClassifierCV(GaussianNB(), method=name, cv=folds, ensemble=False).fit(X, y)
-        model = RecalibratedClassifier(GaussianNB(), method=method, cv=4, random_state=3).fit(X, y, groups=patients)
+        classifier = LogisticRegression() if method == "platt" else GaussianNB()  # a score, or probabilities alone
+        expected = CalibratedClassifierCV(classifier, method=name, cv=folds, ensemble=False).fit(X, y)
+        model = RecalibratedClassifier(classifier, method=method, cv=4, random_state=3).fit(X, y, groups=patients)
         np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
         assert len({frozenset(patients[test]) for _, test in folds}) == 4
 
@@ -115,8 +126,61 @@ def test_it_repairs_a_classifier_that_is_too_sure(method):
     repaired = model.predict_proba(X_new)[:, 1]
     assert slope(y_new, raw) < 0.5
     assert log_loss(y_new, repaired) < log_loss(y_new, raw) - 0.1
-    if method == "temperature":  # the others cannot be straight: a sigmoid of probabilities, and steps
+    if method != "isotonic":  # steps have no slope of their own
         assert slope(y_new, repaired) == pytest.approx(1, abs=0.2)
+
+
+def platts_sigmoid(score, positive):
+    """Minimize Platt's log loss, whose targets are drawn in by one row of each class; return slope and intercept."""
+    n = np.bincount(positive.astype(int), minlength=2)
+    target = np.where(positive, (n[1] + 1) / (n[1] + 2), 1 / (n[0] + 2))
+
+    def loss(line):
+        z = line[0] * score + line[1]
+        return (np.logaddexp(0, z) - target * z).sum()
+
+    return minimize(loss, [1.0, 0.0], method="Powell", tol=1e-12).x
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_platt_of_probabilities_is_a_line_in_their_log_odds(n_classes):
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % n_classes
+    X = rng.normal(size=(120, 2)) + y[:, None]
+    folds = list(StratifiedKFold(4).split(X, y))
+    found = RecalibratedClassifier(GaussianNB(), cv=StratifiedKFold(4)).fit(X, y).predict_proba(X)
+    unseen = np.empty((120, n_classes))
+    for train, test in folds:
+        unseen[test] = GaussianNB().fit(X[train], y[train]).predict_proba(X[test])
+    own = GaussianNB().fit(X, y).predict_proba(X)
+    expected = np.empty_like(own)
+    for label in range(n_classes):
+        slope, intercept = platts_sigmoid(logit(unseen[:, label]), y == label)
+        expected[:, label] = expit(slope * logit(own[:, label]) + intercept)
+    np.testing.assert_allclose(found, expected / expected.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_votes_of_exactly_0_and_1_count_as_half_the_smallest_share_out_of_fold():
+    rng = np.random.default_rng(0)
+    X, y = overconfident(rng, 80)
+    X_new, y_new = overconfident(rng, 2000)
+    voters = KNeighborsClassifier(7)
+    unseen = cross_val_predict(voters, X, y, cv=StratifiedKFold(5), method="predict_proba")[:, 1]
+    assert {0.0, 1.0} < set(unseen)
+    slope, intercept = platts_sigmoid(logit(unseen.clip(1 / 14, 13 / 14)), y == 1)
+    new = voters.fit(X, y).predict_proba(X_new)[:, 1]
+    found = RecalibratedClassifier(voters, cv=StratifiedKFold(5)).fit(X, y).predict_proba(X_new)[:, 1]
+    np.testing.assert_allclose(found, expit(slope * logit(new.clip(1 / 14, 13 / 14)) + intercept), atol=1e-6)
+    assert brier_score_loss(y_new, found) < brier_score_loss(y_new, new)
+
+
+def test_platt_orders_patients_as_an_overconfident_classifier_does_and_refuses_what_is_no_probability():
+    X, y = overconfident(np.random.default_rng(0), 200)
+    raw = GaussianNB().fit(4 * X, y).predict_proba(4 * X)[:, 1]
+    found = RecalibratedClassifier(GaussianNB(), random_state=0).fit(4 * X, y).predict_proba(4 * X)[:, 1]
+    assert roc_auc_score(y, found) == pytest.approx(roc_auc_score(y, raw), abs=1e-3)
+    with pytest.raises(RequestError, match="Unsure must answer probabilities from 0 to 1; it answered, for example, n"):
+        RecalibratedClassifier(Unsure()).fit(X, y)
 
 
 def test_a_classifier_that_knows_its_own_rows_is_not_believed():
