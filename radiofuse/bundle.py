@@ -40,7 +40,8 @@ PACKAGES = (
     "xgboost-cpu xgboost torch"
 ).split()
 _TEXT_COLUMNS = (
-    "sample_id patient_id modality feature model metric fusion member step note code message a b test table source row"
+    "sample_id patient_id modality feature model metric fusion member step note code message a b test table source row "
+    "positive"
 ).split()
 TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
 

@@ -6,7 +6,7 @@ A cohort table has one row per sample and these columns:
 ``sample_id``                          file-name safe text, unique
 ``patient_id``                         the same for all samples of a patient; default: the sample
 ``site``                               optional text
-labels                                 0, 1 or empty (unknown)
+labels                                 0 or 1, or two words or codes; empty: unknown
 ``<modality>__image``                  a path, relative to the table; empty: modality absent
 ``<modality>__mask`` or one ``mask``   a path; ``mask`` serves every modality without its own
 ``<modality>__mask_label``             optional: the label of the mask to use, per sample
@@ -27,17 +27,19 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from radiofuse.cells import Codes, is_empty
 from radiofuse.columns import CLINICAL, CROP, SEPARATOR, by_modality, is_modality, join, split
 from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.labels import BinaryLabel, as_entry, column_and_class
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,6 @@ SAMPLE, PATIENT, SITE, MASK = "sample_id", "patient_id", "site", "mask"
 PARTICIPANT = "participant_id"  # BIDS
 FILES = ("image", "mask")
 NOT_FEATURES = (*FILES, "mask_label")
-MISSING = ("", "na", "nan", "n/a")
 BATCH_LABEL = 1  # what pyradiomics takes where a batch table names no label
 SEX = {"f": "0", "female": "0", "m": "1", "male": "1"}
 LONGEST_ID = 128
@@ -73,6 +74,7 @@ def read_cohort(
     n_folds: int | None = None,
     missing_files: str = "raise",
     label_per: str = "patient",
+    missing: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read a cohort table and check all of it once, listing every problem together.
 
@@ -83,8 +85,10 @@ def read_cohort(
         batch table (headers ``Image`` and ``Mask``; optional ``Label``, ``ID``, ``Modality``)
         and a BIDS ``participants.tsv`` are read as they are.
     labels : str or list of str, optional
-        Label columns. With labels, a column outside the grammar is a problem unless it is
-        named in `ignore`; without, such columns are carried along as text.
+        Label columns; ``"grade=4"`` sets one value against all others. Of two other words or codes
+        than 0 and 1 the second in ascending order is the positive class. With labels, a column
+        outside the grammar is a problem unless it is named in `ignore`; without, such columns are
+        carried along as text.
     modalities : str or list of str, optional
         The modalities to keep; each must have a column. Default: all. ``clinical`` is not a
         modality, its columns are always kept.
@@ -101,11 +105,14 @@ def read_cohort(
         samples to report.
     label_per : {"patient", "sample"}
         Whose the labels are: a patient has one of each, or each lesion or scan its own.
+    missing : sequence of str
+        Values of the labels that mean unknown.
 
     Returns
     -------
     DataFrame of shape (n_samples, n_columns)
-        ``sample_id``, ``patient_id``, ``site`` if given, labels (0.0, 1.0, NaN = unknown); per
+        ``sample_id``, ``patient_id``, ``site`` if given, labels (1.0 = positive, 0.0, NaN = unknown;
+        ``attrs["classes"]`` has the two classes of each, the positive one last); per
         modality ``<m>__image`` and ``<m>__mask`` (absolute paths, "" = absent),
         ``<m>__mask_label`` if given (NaN = not said), ready features; clinical numbers; text
         carried along. ``attrs["mask_label"]`` of a pyradiomics batch table is 1: the label of rows
@@ -133,6 +140,8 @@ def read_cohort(
     ...     cohort = read_cohort(table, labels="idh")
     >>> cohort[["sample_id", "idh", "t1__mean", "clinical__sex"]].to_dict("list")
     {'sample_id': ['007', 'NA'], 'idh': [1.0, nan], 't1__mean': [0.5, nan], 'clinical__sex': [0.0, 1.0]}
+    >>> cohort.attrs["classes"]
+    {'idh': ('0', '1')}
     """
     if missing_files not in ("raise", "keep"):
         raise RequestError(f'missing_files must be "raise" or "keep", not {missing_files!r}.')
@@ -143,20 +152,27 @@ def read_cohort(
     if participants is not None:
         text, found = _join_participants(text, participants, wanted)
         problems += found
+    wanted = wanted.settled(text.columns)
     problems += _column_problems(list(text.columns), wanted)
     text = _completed(text)
-    cohort = _typed(text, wanted, str(Path(path).absolute().parent))
+    labels = {name: _read_label(text, name, wanted.positive[name], missing) for name in wanted.labels_in(text)}
+    cohort = _typed(text, wanted, labels, str(Path(path).absolute().parent))
     problems += _id_problems(cohort)
     problems += _number_problems(text, cohort, wanted)
+    problems += [Problem.of(sentence) for label in labels.values() for sentence in label.problems]
     if label_per == "patient":
-        problems += _mixed_patients(cohort, wanted.labels_in(text))
-    problems += _label_problems(cohort, wanted.labels_in(text), n_folds)
+        problems += _mixed_patients(cohort, labels)
+    problems += _label_problems(cohort, labels, n_folds)
     problems += _image_problems(cohort, must_exist=missing_files == "raise")
     problems += _copies(cohort, wanted.labels_in(text))
     if problems:
         raise CohortError(f"Cohort table {path}", problems)
     _log_empty_features(cohort)
-    cohort.attrs |= attributes
+    for note in (note for label in labels.values() for note in label.notes):
+        logger.info(note)
+    cohort.attrs |= attributes | (
+        {"classes": {name: label.classes for name, label in labels.items()}} if labels else {}
+    )
     return cohort
 
 
@@ -176,6 +192,15 @@ class Problem(str):
         named = f": {_listed(items)}" if items else ""
         problem = super().__new__(cls, f"{what}{named}.{' ' + advice if advice else ''}")
         problem.items = items
+        return problem
+
+    @classmethod
+    def of(cls, sentence: str) -> Problem:
+        """Return a sentence that another room wrote as a problem without cells; a problem as it is."""
+        if isinstance(sentence, Problem):
+            return sentence
+        problem = super().__new__(cls, sentence)
+        problem.items = ()
         return problem
 
 
@@ -209,11 +234,25 @@ class _Wanted:
     labels: tuple[str, ...] | None
     modalities: tuple[str, ...] | None
     ignore: frozenset[str]
+    asked: tuple[str, ...] = ()  # labels as the caller wrote them, such as grade=4
+    positive: Mapping[str, str | None] = field(default_factory=dict)  # the class named for a label, once settled
 
     @classmethod
     def of(cls, labels: _Names, modalities: _Names, ignore: _Names) -> _Wanted:
-        labels, modalities = _names(labels), _names(modalities)
-        return cls(labels, modalities, frozenset(_names(ignore) or ()) - frozenset(labels or ()))
+        """Return what is wanted of a table whose header is not known: a label may be called grade=4, or grade."""
+        asked, modalities = _names(labels), _names(modalities)
+        spellings = None if asked is None else (*asked, *(one.rpartition("=")[0] for one in asked if "=" in one))
+        return cls(spellings, modalities, frozenset(_names(ignore) or ()) - frozenset(spellings or ()), asked or ())
+
+    def settled(self, columns: Iterable[str]) -> _Wanted:
+        """Return the same with the labels as the table calls them."""
+        if self.labels is None:
+            return self
+        named = [column_and_class(one, list(columns)) for one in self.asked]
+        positive = dict(named)
+        if len(positive) < len(named):
+            raise RequestError(f"labels are {', '.join(self.asked)}; name each column once.")
+        return replace(self, labels=tuple(positive), positive=positive)
 
     def labels_in(self, columns: Iterable[str]) -> list[str]:
         return [column for column in columns if column in (self.labels or ())]
@@ -390,7 +429,7 @@ def _clinical_names(text: pd.DataFrame, wanted: _Wanted) -> pd.DataFrame:
 
 
 def _is_numeric(cells: pd.Series) -> bool:
-    missing = _is_missing(cells)
+    missing = is_empty(cells)
     return not missing.all() and bool(np.isfinite(_numbers(cells[~missing])).all())
 
 
@@ -450,12 +489,30 @@ def _completed(text: pd.DataFrame) -> pd.DataFrame:
     return text
 
 
-def _typed(text: pd.DataFrame, wanted: _Wanted, folder: str) -> pd.DataFrame:
+def _read_label(text: pd.DataFrame, name: str, positive: str | None, missing: Sequence[str]) -> BinaryLabel:
+    """Return a label of 0 and 1, or of two other words or codes; where 0 and 1 are among more, the others are named."""
+    cells = text[name]
+    codes = Codes.of(cells, missing)
+    if positive is not None or not (set(codes.known) <= {"0", "1"} or {"0", "1"} <= set(codes.known)):
+        label = BinaryLabel.of(cells, positive, missing, write=as_entry)
+        return replace(label, problems=[*label.problems, *spelling_problems(label.values, name)])
+    y = _numbers(codes.rows)
+    wrong = np.flatnonzero(codes.rows.notna() & ~y.isin((0, 1)))
+    named = [f"{name} of {_shown(text[SAMPLE].iat[row])}: {cells.iat[row]!r}" for row in wrong]
+    advice = (
+        f"Write the two classes as 0 and 1 and leave unknown ones empty, or say {as_entry('label', f'{name}=VALUE')}."
+    )
+    return BinaryLabel(
+        y.to_numpy(), ("0", "1"), codes.known, _problems("Labels that are not 0 or 1", named, advice), []
+    )
+
+
+def _typed(text: pd.DataFrame, wanted: _Wanted, labels: Mapping[str, BinaryLabel], folder: str) -> pd.DataFrame:
     """Return the table that stages work on; what cannot be a number is NaN."""
     columns = {SAMPLE: text[SAMPLE], PATIENT: text[PATIENT]}
     if SITE in text:
         columns[SITE] = text[SITE].str.strip()
-    columns |= {label: _numbers(text[label]) for label in wanted.labels_in(text)}
+    columns |= {name: label.y for name, label in labels.items()}
     for modality, names in wanted.groups(text).items():
         if modality != CLINICAL and join(modality, "image") in names:
             columns |= _paths(text, modality, folder)
@@ -480,7 +537,7 @@ def _paths(text: pd.DataFrame, modality: str, folder: str) -> dict[str, pd.Serie
 
 
 def _absolute(cells: pd.Series, folder: str) -> pd.Series:
-    paths = cells.str.strip().mask(_is_missing(cells), "")
+    paths = cells.str.strip().mask(is_empty(cells), "")
     rooted = paths.map(os.path.isabs).astype(bool)  # noqa: PTH117 - a million Path objects take their time
     return paths.where(rooted | (paths == ""), folder + os.sep + paths)
 
@@ -488,10 +545,6 @@ def _absolute(cells: pd.Series, folder: str) -> pd.Series:
 def _numbers(cells: pd.Series) -> pd.Series:
     """Return the nearest double to each cell; NaN where it is missing or not a number."""
     return pd.to_numeric(cells, errors="coerce").astype(float)
-
-
-def _is_missing(cells: pd.Series) -> pd.Series:
-    return cells.str.strip().str.lower().isin(MISSING)
 
 
 # ---------------------------------------------------------------- checks
@@ -608,7 +661,7 @@ def _copies(cohort: pd.DataFrame, labels: list[str]) -> list[Problem]:
     known = cohort[cohort[labels].notna().any(axis=1)].set_index(SAMPLE)
     features = [name for names in by_modality(known).values() for name in names if split(name)[1] not in NOT_FEATURES]
     numbers = known[[name for name in features if pd.api.types.is_float_dtype(known[name])]]
-    return [Problem(sentence.removesuffix(".")) for sentence in copy_problems(numbers, known[PATIENT])]
+    return [Problem.of(sentence) for sentence in copy_problems(numbers, known[PATIENT])]
 
 
 def _number_problems(text: pd.DataFrame, cohort: pd.DataFrame, wanted: _Wanted) -> list[Problem]:
@@ -620,11 +673,6 @@ def _number_problems(text: pd.DataFrame, cohort: pd.DataFrame, wanted: _Wanted) 
             "Cells that are not finite numbers",
             _cells(text, cohort, [name for name in numbers if name not in mask_labels], np.isfinite),
             "Write numbers with a decimal point; leave unknown ones empty.",
-        ),
-        *_problems(
-            "Labels that are not 0 or 1",
-            _cells(text, cohort, wanted.labels_in(text), lambda values: np.isin(values, (0, 1))),
-            "Write the two classes as 0 and 1; leave unknown ones empty.",
         ),
         *_problems(
             "Mask labels that are not whole numbers above 0",
@@ -645,23 +693,23 @@ def _cells(
     for column in columns:
         rows = np.flatnonzero(~allowed(cohort[column].to_numpy()))
         if rows.size:
-            rows = rows[~_is_missing(text[column].iloc[rows])]
+            rows = rows[~is_empty(text[column].iloc[rows])]
             found.append([f"{column} of {_shown(text[SAMPLE].iat[row])}: {text[column].iat[row]!r}" for row in rows])
     return [cell for wave in zip_longest(*found) for cell in wave if cell]
 
 
-def _label_problems(cohort: pd.DataFrame, labels: list[str], n_folds: int | None) -> list[Problem]:
+def _label_problems(cohort: pd.DataFrame, labels: Mapping[str, BinaryLabel], n_folds: int | None) -> list[Problem]:
     problems = []
-    for label in labels if len(cohort) else ():
+    for label in [name for name in labels if any(labels[name].classes)] if len(cohort) else ():
         known = cohort[cohort[label].isin((0, 1))]
         if known.empty:
             problems.append(Problem(f"No patient has a known {label}", advice="At least some rows need 0 or 1."))
             continue
-        problems += _small_classes(known, label, n_folds or 0)
+        problems += _small_classes(known, label, labels[label].classes, n_folds or 0)
     return problems
 
 
-def _mixed_patients(cohort: pd.DataFrame, labels: list[str]) -> list[Problem]:
+def _mixed_patients(cohort: pd.DataFrame, labels: Iterable[str]) -> list[Problem]:
     problems = []
     for label in labels:
         classes = cohort[cohort[label].isin((0, 1))].groupby(PATIENT, sort=False)[label].nunique()
@@ -670,10 +718,11 @@ def _mixed_patients(cohort: pd.DataFrame, labels: list[str]) -> list[Problem]:
     return problems
 
 
-def _small_classes(known: pd.DataFrame, label: str, n_folds: int) -> list[Problem]:
-    patients = {value: known.loc[known[label] == value, PATIENT].nunique() for value in (0, 1)}
+def _small_classes(known: pd.DataFrame, label: str, classes: tuple[str, str], n_folds: int) -> list[Problem]:
+    patients = {name: known.loc[known[label] == value, PATIENT].nunique() for value, name in enumerate(classes)}
     if n_folds and not all(patients.values()):
-        return [Problem(f"Every known {label} is {max(patients, key=patients.get)}", advice="Both 0 and 1 are needed.")]
+        advice = f"Both {' and '.join(classes)} are needed."
+        return [Problem(f"Every known {label} is {max(patients, key=patients.get)}", advice=advice)]
     small = [f"{value} ({count} patients)" for value, count in patients.items() if count < n_folds]
     return _problems(f"Classes of {label} with fewer patients than the {n_folds} folds", small, "Use fewer folds.")
 

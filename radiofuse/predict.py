@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 SEEN = "encoder_saw_it"
 NEEDED = tuple(
-    "modalities columns as_published settings protocol settings.radiomics settings.mask_label "
+    "label positive modalities columns as_published settings protocol settings.radiomics settings.mask_label "
     "settings.block settings.crops protocol.primary".split()
 )
 
@@ -52,10 +52,11 @@ def predict_cohort(
     Returns
     -------
     predictions : DataFrame
-        Columns sample_id, patient_id, probability (the bundle's answer), one column per member
-        and fusion, and note (which modalities were absent, or that an encoder was trained on the
-        sample, or that the model was fitted on it). Where the bundle was made as published, against our own
-        rules, also as_published, which says in what. A sample without any modality has empty probabilities.
+        Columns sample_id, patient_id, probability (the bundle's answer) of the class in the column
+        positive, one column per member and fusion, and note (which modalities were absent, or that an
+        encoder was trained on the sample, or that the model was fitted on it). Where the bundle was made as
+        published, against our own rules, also as_published, which says in what. A sample without any
+        modality has empty probabilities.
     failures : DataFrame
         Columns sample_id, modality, code, message; samples that an encoder was trained on are among
         them, without a probability.
@@ -227,6 +228,7 @@ def _predictions(bundle: Any, X: Any, patients: Any, seen: set[str]) -> Any:
     notes = ["; ".join(filter(None, (trained.get(sample), note))) for sample, note in zip(X.index, notes, strict=True)]
     refused = "refused: an encoder was trained on it"
     result["note"] = [refused if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
+    result["positive"] = bundle.description["positive"]
     if bundle.description["as_published"]:
         result["as_published"] = " ".join(bundle.description["as_published"])
     return result.rename_axis("sample_id").reset_index()
@@ -295,7 +297,8 @@ def main(
     if words := _describe_trained(predictions):
         _cli.say(words)
     if table:
-        print(f"Probabilities of {len(predictions)} samples: {out}")
+        about = loaded.description
+        print(f"Probabilities of {about['label']} = {about['positive']}, {len(predictions)} samples: {out}")
     raise typer.Exit(_cli.INPUT if len(failures) or len(unusable) else _cli.DONE)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from radiofuse.errors import RequestError
 from radiofuse.plugins import did_you_mean
@@ -47,6 +47,11 @@ def _check_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _codes_as_text(values: Any) -> Any:
+    """Return codes as the table has them: 9 and "9" mean the same."""
+    return tuple(map(str, values)) if isinstance(values, list) else values
+
+
 _Names = Annotated[tuple[str, ...], AfterValidator(_check_once)]
 
 
@@ -58,6 +63,7 @@ class Cohort(_Part):
     participants: str | None = None
     label: str
     label_per: Literal["patient", "sample"] = "patient"
+    missing: Annotated[tuple[str, ...], BeforeValidator(_codes_as_text)] = ()
     ignore: tuple[str, ...] = ()
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     mask_label: Annotated[Any, AfterValidator(_check_mask_label)] = None

@@ -141,7 +141,7 @@ def _save(recipe: Recipe, study: Study, trial: Trial, models: dict[str, Any], fo
     weights = summarize_weights(model, trial.findings, in_sample=in_sample)
     tables = {
         "cohort_flow": study.flow,
-        "predictions": trial.predictions,
+        "predictions": trial.predictions.assign(positive=study.classes[1]),
         "scores": trial.scores,
         "comparisons": trial.comparisons,
         "selected_features": summarize_selection(model, trial.findings),
@@ -165,8 +165,9 @@ def describe_run(recipe: Recipe, study: Study, trial: Trial, model: Any) -> dict
         "name": recipe.name,
         "title": recipe.title,
         "radiofuse_version": __version__,
-        "label": recipe.cohort.label,
-        "positive": "1",
+        "label": study.label,
+        "positive": study.classes[1],
+        "negative": study.classes[0],
         "modalities": study.modalities,
         "clinical": grouped.get(columns.CLINICAL, []),
         "settings": study.settings,
@@ -245,20 +246,22 @@ def main(
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
     from radiofuse.bundle import read_description, read_table
     from radiofuse.findings import AS_PUBLISHED, describe_comparisons, list_failures, scoreboard
+    from radiofuse.labels import as_entry, positive_class
     from radiofuse.published import describe_published
 
     options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
     folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress, **options)
+    about = read_description(folder / "bundle")
+    print(positive_class(about["label"], about["positive"], as_entry))
     print(scoreboard(read_table(folder / "bundle", "scores")))
     print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
-    for sentence in read_description(folder / "bundle")["as_published"]:
+    for sentence in about["as_published"]:
         print(f"{AS_PUBLISHED}: {sentence}")
     published = read_table(folder / "bundle", "published")
     if len(published):
         print(describe_published(published))
     failures = read_table(folder / "bundle", "failures")
-    settings = read_description(folder / "bundle")["settings"]
-    with_images = settings["radiomics"] is not None or settings["crops"] is not None
+    with_images = about["settings"]["radiomics"] is not None or about["settings"]["crops"] is not None
     _cli.say(list_failures(failures, with_images=with_images))
     print(f"Bundle: {folder / 'bundle'}")
     if report:

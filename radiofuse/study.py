@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ from radiofuse.findings import list_failures
 from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.imaging import Cropping, Crops
+from radiofuse.labels import as_entry, positive_class
 from radiofuse.models import (
     RADIOMICS,
     CropSource,
@@ -49,6 +51,8 @@ from radiofuse.radiomics import PRESETS
 from radiofuse.recipe import Recipe
 from radiofuse.store import FeatureStore
 
+log = logging.getLogger(__name__)
+
 NO_RADIOMICS = "none"
 
 
@@ -58,10 +62,14 @@ class Study:
 
     Attributes
     ----------
+    label : str
+        The column that is predicted.
+    classes : tuple of str
+        Its two classes, the positive one last.
     X : DataFrame of shape (n_samples, n_columns)
         Labeled rows with at least one modality, sorted by ``sample_id``, their index.
     y : ndarray of shape (n_samples,)
-        0 or 1.
+        1 for the positive class, else 0.
     groups : ndarray of shape (n_samples,)
         Patient of each row.
     modalities : list of str
@@ -78,6 +86,8 @@ class Study:
         Where the crops lie, if the recipe names an encoder.
     """
 
+    label: str
+    classes: tuple[str, str]
     X: pd.DataFrame
     y: np.ndarray
     groups: np.ndarray
@@ -134,6 +144,8 @@ def prepare_study(
     refuse_early(recipe, out, Path(store), overwrite=overwrite, report=report)
     table = cohort_table(recipe, out, overwrite=overwrite)
     cohort = read_recipe_cohort(recipe, table)
+    label, classes = label_and_classes(cohort)
+    log.info(positive_class(label, classes[1], as_entry))
     refuse_featureless(recipe, columns.by_modality(cohort.columns))
     refuse_names(recipe, columns.by_modality(cohort.columns))
     require_patients(recipe, cohort)
@@ -179,7 +191,14 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
         n_folds=recipe.evaluation.folds,
         missing_files="keep",
         label_per=chosen.label_per,
+        missing=chosen.missing,
     )
+
+
+def label_and_classes(cohort: pd.DataFrame) -> tuple[str, tuple[str, str]]:
+    """Return the one label of a recipe's cohort table, and its classes, the positive one last."""
+    ((label, classes),) = cohort.attrs["classes"].items()
+    return label, classes
 
 
 def cohort_table(recipe: Recipe, out: Path, *, overwrite: bool = False) -> Path:
@@ -323,13 +342,13 @@ def refuse_featureless(recipe: Recipe, grouped: Mapping[str, Sequence[str]]) -> 
 
 def require_patients(recipe: Recipe, rows: pd.DataFrame, failures: pd.DataFrame | None = None) -> None:
     """Raise unless each class has the patients that outer and inner folds need; failures are named."""
-    label, folds = recipe.cohort.label, recipe.evaluation.folds
+    (label, classes), folds = label_and_classes(rows), recipe.evaluation.folds
     patients = [rows.loc[rows[label] == value, "patient_id"].nunique() for value in (0, 1)]
     problems = []
     if min(patients) < folds:
         problems = [
-            f"{patients[0]} patients with {label} = 0 and {patients[1]} with {label} = 1 have a usable modality; "
-            f"{folds} folds need {folds} of each."
+            f"{patients[0]} patients with {label} = {classes[0]} and {patients[1]} with {label} = {classes[1]} have a "
+            f"usable modality; {folds} folds need {folds} of each."
         ]
     else:
         problems = _too_few_inside(recipe, min(patients))
@@ -368,15 +387,18 @@ def _left_to_train(n_patients: int, folds: int) -> int:
     return n_patients - ceil(n_patients / folds)
 
 
-def _require_presence(recipe: Recipe, present: pd.DataFrame, y: pd.Series, patients: pd.Series) -> None:
+def _require_presence(
+    recipe: Recipe, present: pd.DataFrame, y: pd.Series, patients: pd.Series, classes: tuple[str, str]
+) -> None:
     """Raise if a modality, or its crops, are too rare to be trained in every fold."""
     problems = []
     for modality in present:
         counts = [patients[present[modality] & (y == value)].nunique() for value in (0, 1)]
         if min(counts) < recipe.evaluation.folds:
             problems.append(
-                f"{modality} is present in {counts[0]} patients with {recipe.cohort.label} = 0 and {counts[1]} with 1, "
-                f"fewer than the {recipe.evaluation.folds} folds. Leave it out of modalities, or lower folds."
+                f"{modality} is present in {counts[0]} patients with {y.name} = {classes[0]} and {counts[1]} with "
+                f"{classes[1]}, fewer than the {recipe.evaluation.folds} folds. Leave it out of modalities, or lower "
+                "folds."
             )
         elif not columns.is_modality(modality) and _too_few_to_cross_fit(recipe, min(counts)):  # crops of one
             problems.append(
@@ -430,18 +452,21 @@ def _labeled_rows(
             "The cohort", ["it names no modality: give <modality>__image or <modality>__<feature> columns."]
         )
     present = pd.DataFrame({name: features.table[grouped[name]].notna().any(axis=1) for name in modalities})
-    imaged, known = present.any(axis=1), rows[recipe.cohort.label].notna()
+    label, classes = label_and_classes(cohort)
+    imaged, known = present.any(axis=1), rows[label].notna()
     require_patients(recipe, rows[known & imaged], features.failures)
     # Neither the order of the table's rows nor that of its columns may move a number.
     used = rows.index[known & imaged].sort_values()
-    labels, patients = rows.loc[used, recipe.cohort.label], rows.loc[used, "patient_id"]
+    labels, patients = rows.loc[used, label], rows.loc[used, "patient_id"]
     if source is not None:
         pointers = features.table[[columns.join(name, columns.CROP) for name in modalities]]
         present = present.join(pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1))
         _refuse_shared_crops(source.crops, patients)
-    _require_presence(recipe, present.loc[used], labels, patients)
+    _require_presence(recipe, present.loc[used], labels, patients, classes)
     _refuse_copies(features.table.loc[used], patients)
     return Study(
+        label=label,
+        classes=classes,
         X=features.table.loc[used, sorted(features.table.columns)],
         y=labels.to_numpy(int),
         groups=patients.to_numpy(),

@@ -120,7 +120,7 @@ def test_numbers_keep_every_bit(number, tmp_path_factory):
     assert cohort.loc[0, "t1__b"] == number
 
 
-@pytest.mark.parametrize("word", ["", "NA", "NaN", "n/a", " na "])
+@pytest.mark.parametrize("word", ["", "NA", "NaN", "n/a", " na ", "NULL", "null", "#N/A", "<NA>", "None"])
 def test_missing_words_are_unknown(table, word):
     cohort = read_cohort(table(GOOD_ROWS + f"x,x,{word},{word}\n"), labels="idh")
     assert cohort.iloc[-1][["idh", "t1__mean"]].isna().all()
@@ -291,7 +291,7 @@ def test_duplicate_ids_are_counted(table):
 # ---------------------------------------------------------------- cells
 
 
-@pytest.mark.parametrize("cell", ["inf", "-inf", "1e999", "abc", "1_000", "0x10", "none", "<NA>", "true"])
+@pytest.mark.parametrize("cell", ["inf", "-inf", "1e999", "abc", "1_000", "0x10", "none", "true"])
 def test_cells_that_are_no_finite_number_are_named(table, cell):
     problem = the_problem(table(GOOD_ROWS + f"x,x,1,{cell}\n"), labels="idh")
     assert problem.items == (f"t1__mean of x: {cell!r}",)
@@ -307,6 +307,56 @@ def test_decimal_commas_are_named_with_the_remedy(table):
 def test_labels_are_zero_or_one(table, cell):
     problem = the_problem(table(GOOD_ROWS + f"x,x,{cell},1\n"), labels="idh")
     assert problem.items == (f"idh of x: {cell!r}",)
+
+
+WORDS = GOOD_ROWS.replace(",1,0", ",mutant,0").replace(",0,0", ",wild type,0")
+
+
+@pytest.mark.parametrize(
+    ("label", "classes"), [("idh", ("mutant", "wild type")), ("idh=mutant", ("wild type", "mutant"))]
+)
+def test_labels_may_be_words(table, label, classes):
+    cohort = read_cohort(table(WORDS + "x,x,NULL,1\ny,y,pending,1\n"), labels=label, missing=["pending"], n_folds=4)
+    expected = [float(n % 2 == (classes[1] == "mutant")) for n in range(8)]
+    assert np.array_equal(cohort["idh"], [*expected, np.nan, np.nan], equal_nan=True)
+    assert cohort.attrs["classes"] == {"idh": classes}
+
+
+def test_one_code_is_set_against_the_others_compared_as_numbers(table, caplog):
+    rows = "".join(f"s{n},{code},0.{n}\n" for n, code in enumerate(["2", "3", "4.0", "4", "", "9"]))
+    with caplog.at_level(logging.INFO, logger="radiofuse"):
+        cohort = read_cohort(table("sample_id,grade,t1__mean\n" + rows), labels="grade=4", missing=["9"])
+    assert np.array_equal(cohort["grade"], [0, 0, 1, 1, np.nan, np.nan], equal_nan=True)
+    assert caplog.messages == [
+        "2 of 6 samples have no grade (empty, or 9) and are left out.",
+        "grade = 4 is set against 2, 3; leave out a value that means unknown with missing.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "label", "said"),
+    [
+        (
+            "abc",
+            "idh",
+            'holds 3 different values (a, b, c); two are needed. Set one against the rest with label = "idh=V',
+        ),
+        ("abab", "idh=c", "No sample has idh = 'c'; its values are a, b."),
+        ("aaa", "idh", "Column idh holds 1 different value (a); two are needed."),
+        ("Aab", "idh=b", "Values of idh that differ in spelling only: 'A' = 'a'."),
+        ("012", "idh", "Labels that are not 0 or 1: idh of s2: '2'."),
+        ("012", "idh=2=1", "Columns that the table lacks: 'idh=2' (did you mean idh?)."),
+    ],
+)
+def test_labels_that_are_not_two_classes_are_told(table, words, label, said):
+    rows = "".join(f"s{n},{word},0.{n}\n" for n, word in enumerate(words))
+    problems = problems_of(table("sample_id,idh,t1__mean\n" + rows), labels=label)
+    assert any(said in problem for problem in problems), problems
+
+
+def test_words_are_counted_in_patients_of_each_class(table):
+    problem = the_problem(table(WORDS), labels="idh=mutant", n_folds=5)
+    assert problem.items == ("wild type (4 patients)", "mutant (4 patients)")
 
 
 def test_a_patient_has_one_label(table):

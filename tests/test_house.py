@@ -36,7 +36,7 @@ LAYERS = (
         "copies",
         "multiplicity",
     }
-    | {"jobs", "kept", "cells"},
+    | {"jobs", "kept", "cells", "labels", "wording"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},

@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from radiofuse import _cli
 from radiofuse.bundle import load_bundle, read_table
 from radiofuse.errors import CohortError
 from radiofuse.inner_folds import inner_folds
+from radiofuse.predict import predict_cohort
 from radiofuse.recipe import read_recipe
-from radiofuse.run import run_recipe
+from radiofuse.run import app, run_recipe
 from radiofuse.study import prepare_study
 
 RECIPE = """
@@ -98,6 +100,28 @@ def test_the_model_does_not_depend_on_the_number_of_processes(tmp_path):
     X = pd.read_csv(tmp_path / "cohort.csv", index_col="sample_id")
     pd.testing.assert_frame_equal(*[bundle.model.predict_proba_each(X) for bundle in bundles], check_exact=True)
     assert {bundle.model.n_jobs for bundle in bundles} == {None}
+
+
+def test_words_give_the_numbers_of_zero_and_one_and_the_positive_class_is_named(tmp_path):
+    table = ready_features()
+    words = table.assign(idh=table["idh"].map({0: "wild type", 1: "mutant"})).astype({"idh": object})
+    words.loc[[2, 20], "idh"] = ["pending", "NULL"]
+    table.loc[[2, 20], "idh"] = np.nan
+    path = write(tmp_path / "words", words)
+    path.write_text(path.read_text().replace('label = "idh"', 'label = "idh=mutant"\nmissing = ["pending"]'))
+    result = CliRunner().invoke(app, [str(path), "--out", str(tmp_path / "out"), "--no-report"])
+    assert result.exit_code == 0, result.output
+    said = 'Positive class: idh = mutant (label = "idh=VALUE" names another).'
+    assert result.stdout.startswith(said)
+    plain = run_recipe(write(tmp_path / "plain", table), out=tmp_path / "plain" / "out", report=False)
+    before, after = (read_table(folder / "bundle", "predictions") for folder in (plain, tmp_path / "out"))
+    assert set(before.pop("positive")) == {"1"}
+    assert set(after.pop("positive")) == {"mutant"}
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+    bundle = load_bundle(tmp_path / "out")
+    assert (bundle.description["label"], bundle.description["positive"]) == ("idh", "mutant")
+    answers, _ = predict_cohort(bundle, path.parent / "cohort.csv", store=tmp_path / "store")
+    assert set(answers["positive"]) == {"mutant"}
 
 
 def test_lesions_with_labels_of_their_own_are_dealt_by_patient(tmp_path):

@@ -13,7 +13,7 @@ from radiofuse.survey.checks import FeatureTable
 from radiofuse.survey.nested import ModalitySurvey
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.suspicions import suspect_covariates, suspect_leaks
-from radiofuse.survey.wording import count, some
+from radiofuse.wording import count, some
 
 EVENTS_PER_VARIABLE = 10
 

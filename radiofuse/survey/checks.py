@@ -13,15 +13,15 @@ from radiofuse.cells import Codes
 from radiofuse.cohort import PATIENT, SAMPLE, SITE, spelling_problems
 from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.labels import BinaryLabel
 from radiofuse.plugins import did_you_mean
 from radiofuse.survey.feature_columns import feature_columns, note, row_counters
 from radiofuse.survey.reading import RawTable
 from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.wording import SHOWN, count, some
+from radiofuse.wording import SHOWN, count, some
 
 FUSION = "fusion"  # the model that joins the modalities
 LARGEST = 1e150  # beyond it, squares overflow
-MANY_VALUES = 10  # a column of more is hardly a label
 TIMES = ("datetime", "datetimetz", "timedelta")
 
 
@@ -91,12 +91,13 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
     _require_known(request, rows)
     samples, patients = _ids(rows, problems)
     problems += _spelling_problems(rows, request)
-    y, classes, wrong, told = _binary_label(rows[raw.label], raw.positive, request.missing)
-    problems, notes = problems + wrong, notes + told
+    label = BinaryLabel.of(rows[raw.label], raw.positive, request.missing)
+    problems += [*label.problems, *spelling_problems(label.values, raw.label)]
+    notes += label.notes
     covariates = _covariates(rows, request.covariates, samples, problems)
     features = _numeric(feature_columns(rows, raw.label, request, notes, problems), samples, problems)
     notes += row_counters(pd.concat([features, covariates], axis=1))
-    known = np.flatnonzero(~np.isnan(y))
+    known = np.flatnonzero(~np.isnan(label.y))
     order = known[np.argsort(samples[known], kind="stable")]
     index = pd.Index(samples, name=SAMPLE)
     features = _without_empty(features.set_axis(index).iloc[order], notes)
@@ -109,12 +110,12 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
     covariates = covariates.set_axis(index).iloc[order]
     table = FeatureTable(
         features,
-        y[order].astype(int),
+        label.y[order].astype(int),
         patients[order],
         covariates,
         sites,
         raw.label,
-        classes,
+        label.classes,
         tuple(notes),
         raw.inputs,
     )
@@ -165,59 +166,6 @@ def _spelling_problems(rows: pd.DataFrame, request: SurveyRequest) -> list[str]:
     named |= {SITE: request.site} if request.site is not None else {}
     role_of = {name: role for role, name in named.items() if role in rows}  # one column in two roles is told once
     return [sentence for name, role in role_of.items() for sentence in spelling_problems(rows[role], name)]
-
-
-def _binary_label(
-    values: pd.Series, asked: str | None, missing: Sequence[str]
-) -> tuple[np.ndarray, tuple[str, str], list[str], list[str]]:
-    """Return 0, 1 or NaN (unknown) per row, and the two classes as text; then problems, and notes."""
-    codes = Codes.of(values, missing)
-    names, label = codes.known, str(values.name)
-    positive = codes.name(asked) if asked is not None else names[1] if len(names) == 2 else ""
-    problems = _label_problems(label, len(values), names, positive, asked) + spelling_problems(names, label)
-    if problems:
-        return np.where(codes.rows.notna(), 0.0, np.nan), ("", ""), problems, []
-    rest = [name for name in names if name != positive]
-    y = np.where(codes.rows.notna(), (codes.rows == positive).astype(float), np.nan)
-    notes = [*_unknown_labels(codes, label, missing), *_set_against(label, positive, rest)]
-    return y, (" or ".join(rest), positive), [], notes
-
-
-def _label_problems(label: str, n_rows: int, names: list[str], positive: str, asked: str | None) -> list[str]:
-    if not names:
-        return [f"Column {label} is empty in all {n_rows} rows; a label of two values is needed."]
-    if asked is not None and positive not in names:
-        meant = did_you_mean(asked, names)
-        return [f"No sample has {label} = {asked!r}; its values are {some(names)}.{meant}"]
-    if len(names) < 2 or not positive:
-        return [
-            f"Column {label} holds {count(len(names), 'different value')} ({some(names)}); two are needed."
-            f"{_label_advice(label, len(names))}"
-        ]
-    return []
-
-
-def _unknown_labels(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
-    """Return a sentence on the samples whose label is empty, or a code that says so."""
-    n_unknown = int(codes.rows.isna().sum())
-    if not n_unknown:
-        return []
-    have, are = ("has", "is") if n_unknown == 1 else ("have", "are")
-    stated = f" (empty, or {' or '.join(missing)})" if missing else ""
-    return [f"{n_unknown} of {len(codes.rows)} samples {have} no {label}{stated} and {are} left out."]
-
-
-def _set_against(label: str, positive: str, rest: Sequence[str]) -> list[str]:
-    if len(rest) < 2:
-        return []
-    return [f"{label} = {positive} is set against {some(rest)}; leave out a value that means unknown with --missing."]
-
-
-def _label_advice(label: str, n_values: int) -> str:
-    """Return what to do about a label that has not two values."""
-    if n_values > MANY_VALUES:
-        return " Name a column of two classes with --label, or write one that cuts these values in two."
-    return f" Set one against the rest with --label {label}=VALUE." if n_values > 2 else ""
 
 
 def _covariates(rows: pd.DataFrame, names: Sequence[str], samples: np.ndarray, problems: list[str]) -> pd.DataFrame:

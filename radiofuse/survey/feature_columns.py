@@ -12,7 +12,7 @@ import pandas as pd
 from radiofuse import columns
 from radiofuse.cohort import NOT_FEATURES, PATIENT, SAMPLE, SITE
 from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.wording import count, some
+from radiofuse.wording import count, some
 
 DIAGNOSTICS = "diagnostics_"  # pyradiomics' record of how it was run: no features
 RULE = "a modality is a lower-case letter, then lower-case letters or digits"

@@ -18,7 +18,7 @@ from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.plugins import did_you_mean
 from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.wording import count, some
+from radiofuse.wording import count, some
 
 EXACT_BELOW = 2.0**53  # from here on, not every whole number is a double
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")

@@ -13,7 +13,7 @@ from radiofuse.evaluate import PREDICTION_COLUMNS, score_predictions
 from radiofuse.evaluate.stability import measure_stability
 from radiofuse.survey.checks import FUSION
 from radiofuse.survey.nested import Block, ModalitySurvey
-from radiofuse.survey.wording import count
+from radiofuse.wording import count
 
 N_RESAMPLES = 2000
 PERFORMANCE_COLUMNS = ("model", "selection", "metric", "estimate", "low", "high", "method")

@@ -11,11 +11,12 @@ from radiofuse import columns
 from radiofuse.cells import Codes
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.labels import column_and_class
 from radiofuse.plugins import did_you_mean
 from radiofuse.survey.families import feature_family
 from radiofuse.survey.files import read_file, rename_ids
 from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.wording import count, some
+from radiofuse.wording import count, some
 
 
 def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
@@ -132,12 +133,10 @@ def _contradictions(rows: pd.DataFrame, found: pd.DataFrame, name: str) -> list[
 
 def label_column(asked: str, rows: pd.DataFrame, source: str) -> tuple[str, str | None]:
     """Return the column, and the value after "=" if the column's own name has none."""
-    if asked in rows:
-        return asked, None
-    name, equals, positive = asked.rpartition("=")
-    if equals and name in rows:
-        return name, positive
-    if _looks_transposed(rows, name if equals else asked):
+    wanted, positive = column_and_class(asked, rows.columns)
+    if wanted in rows:
+        return wanted, positive
+    if _looks_transposed(rows, wanted):
         raise CohortError(
             source,
             [
@@ -146,7 +145,6 @@ def label_column(asked: str, rows: pd.DataFrame, source: str) -> tuple[str, str 
             ],
         )
     known = [column for column in rows.columns if columns.split(str(column)) is None] or rows.columns
-    wanted = name if equals else asked
     raise RequestError(f"{source} has no column {wanted!r}.{did_you_mean(wanted, known)}")
 
 

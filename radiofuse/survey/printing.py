@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from radiofuse.labels import positive_class
 from radiofuse.survey.tables import SurveyTables
-from radiofuse.survey.wording import count
+from radiofuse.wording import count
 
 SHOWN = 30  # features printed per modality; the other formats print all
 COLUMNS = [
@@ -42,17 +43,6 @@ def describe(tables: SurveyTables, output_format: str) -> str:
     n_folds = {row.modality: row.n_selections for row in tables.stability.itertuples()}
     lines = [*flows, "", *feature_lines(chosen, n_folds), "", *_stability_lines(tables.stability)]
     return "\n".join([*lines, positive_class(record["label"], record["positive"]), *auc_lines(record)])
-
-
-def positive_class(label: str, positive: str) -> str:
-    """Return which class the probabilities and the AUCs speak of.
-
-    Examples
-    --------
-    >>> positive_class("idh", "mutant")
-    'Positive class: idh = mutant (--label idh=VALUE names another).'
-    """
-    return f"Positive class: {label} = {positive} (--label {label}=VALUE names another)."
 
 
 def chosen_features(selection: pd.DataFrame) -> pd.DataFrame:

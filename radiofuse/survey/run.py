@@ -7,11 +7,11 @@ from pathlib import Path
 from radiofuse import _cli
 from radiofuse.bundle import read_environment
 from radiofuse.kept import FOLDER, Kept, digest_of, digest_of_code
+from radiofuse.labels import positive_class
 from radiofuse.outputs import require_own_tables
 from radiofuse.survey.chain import make_chain
 from radiofuse.survey.checks import FeatureTable, check_table
 from radiofuse.survey.nested import survey_selection
-from radiofuse.survey.printing import positive_class
 from radiofuse.survey.reading import read_raw
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.survey.suspicions import describe_table

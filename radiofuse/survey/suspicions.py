@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from radiofuse.survey.checks import FeatureTable
-from radiofuse.survey.wording import count, some
+from radiofuse.wording import count, some
 
 NUMERICALLY_CONSTANT = 1e-12  # spread as a share of the largest value: rounding noise of a constant
 TWIN = 1e-9  # how far apart projections of the same standardized column may lie
