@@ -60,5 +60,11 @@ class WorkerError(RadiofuseError):
     """A child process was killed twice at the same piece of work."""
 
 
+class KernelError(RadiofuseError, ImportError):
+    """A compiled part of radiofuse is missing, or was compiled for another platform."""
+
+    exit_code = 2
+
+
 class BundleError(RadiofuseError):
     """A model bundle is damaged, incomplete or does not fit the data."""

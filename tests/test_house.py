@@ -36,7 +36,7 @@ LAYERS = (
         "copies",
         "multiplicity",
     }
-    | {"jobs", "kept", "cells", "labels", "wording"},
+    | {"jobs", "kept", "cells", "labels", "wording", "kernels"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},

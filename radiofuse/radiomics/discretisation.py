@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.radiomics import _discretisation
+from radiofuse.kernels import kernel
+
+_discretisation = kernel("radiomics._discretisation")
 
 # 13 co-occurrence matrices of 2,048 x 2,048 doubles take 0.4 GB.
 MAX_GREY_LEVELS = 2048

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radiofuse.radiomics import _glcm
+from radiofuse.kernels import kernel
+
+_glcm = kernel("radiomics._glcm")
+
 
 FEATURES = (
     "Autocorrelation",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiofuse.radiomics._gradient import gradient_magnitude
+from radiofuse.kernels import kernel
+
+gradient_magnitude = kernel("radiomics._gradient").gradient_magnitude
 
 
 def gradient_in_box(

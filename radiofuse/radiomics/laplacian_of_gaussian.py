@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.radiomics._recursive_gaussian import laplacian_in_box
+from radiofuse.kernels import kernel
+
+laplacian_in_box = kernel("radiomics._recursive_gaussian").laplacian_in_box
 
 FEWEST_VOXELS = 4  # along an axis: the order of the recursion
 # Sigmas beyond the box after which a value has faded below a double's precision, exp(-1.3732 * 27) = 8e-17, and the

@@ -8,8 +8,10 @@ from itertools import combinations
 import numpy as np
 
 from radiofuse.errors import RequestError
-from radiofuse.radiomics._spheres import sample_plane
+from radiofuse.kernels import kernel
 from radiofuse.radiomics.region import Region
+
+sample_plane = kernel("radiomics._spheres").sample_plane
 
 Box = tuple[slice, slice, slice]
 LARGEST_CODE_SAMPLES = 31  # of 'default' and 'ror', whose codes are 32-bit integers in scikit-image

@@ -7,6 +7,10 @@ from itertools import permutations, product
 
 import numpy as np
 
+from radiofuse.kernels import kernel
+
+_mesh = kernel("radiomics._mesh")
+
 # Corners (z, y, x) and edges in the order of Lorensen and Cline 1987, figure 4; faces as cycles seen from outside.
 CORNERS = ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0))
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
@@ -173,8 +177,6 @@ def mesh_area_and_volume(
     >>> round(area, 6), round(volume, 6)
     (1.732051, 0.166667)
     """
-    from radiofuse.radiomics import _mesh
-
     counts = np.zeros((256, 4), np.int64)
     _mesh.cube_counts(mask, counts)
     patterns, vertices = _table(closed)

@@ -9,7 +9,9 @@ from math import prod
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.radiomics import _neighbors
+from radiofuse.kernels import kernel
+
+_neighbors = kernel("radiomics._neighbors")
 
 MAX_OFFSETS = 2**15 - 2  # neighbors on both sides are counted in 16 bits
 

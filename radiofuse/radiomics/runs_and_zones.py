@@ -8,7 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.radiomics import _runs, _zones
+from radiofuse.kernels import kernel
+
+_runs = kernel("radiomics._runs")
+_zones = kernel("radiomics._zones")
 
 
 class Zones(NamedTuple):

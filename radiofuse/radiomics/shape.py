@@ -7,8 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
+from radiofuse.kernels import kernel
 from radiofuse.radiomics.marching_cubes import mesh_area_and_volume
 from radiofuse.radiomics.region import Region
+
+_mesh = kernel("radiomics._mesh")
 
 
 def diameters(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
@@ -36,8 +39,6 @@ def diameters(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.nd
     >>> diameters(np.ones((1, 2, 3), np.uint8), (1.0, 1.0, 1.0)).round(3)
     array([3.162, 3.   , 2.   , 3.162])
     """
-    from radiofuse.radiomics import _mesh
-
     squared = np.empty(4)
     _mesh.squared_diameters(mask, np.array(spacing_mm, dtype=float), squared)
     return np.sqrt(squared)
@@ -66,8 +67,6 @@ def principal_variances(mask: np.ndarray, spacing_mm: tuple[float, float, float]
     >>> principal_variances(np.ones((1, 2, 4), np.uint8), (1.0, 1.0, 1.0))
     array([0.  , 0.25, 1.25])
     """
-    from radiofuse.radiomics import _mesh
-
     places = np.empty((3, np.count_nonzero(mask)))  # mm; a row per axis, so that the mean adds pairwise
     _mesh.coordinates(mask, np.array(spacing_mm, dtype=float), places)
     places = places[3 - n_axes :]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiofuse.errors import RequestError
-from radiofuse.radiomics import _voxel_maps
+from radiofuse.kernels import kernel
 from radiofuse.radiomics.discretisation import grey_levels
 from radiofuse.radiomics.glrlm import NORMS
 from radiofuse.radiomics.neighbors import offsets
@@ -19,6 +19,8 @@ from radiofuse.radiomics.region import Region
 
 if TYPE_CHECKING:
     from radiofuse.radiomics.parameters import TextureSetting
+
+_voxel_maps = kernel("radiomics._voxel_maps")
 
 
 def with_margin(region: Region, kernel_radius: int = 1) -> Region:

@@ -10,7 +10,9 @@ from itertools import product
 import numpy as np
 
 from radiofuse.errors import RequestError
-from radiofuse.radiomics._wavelet import filter_axis
+from radiofuse.kernels import kernel
+
+filter_axis = kernel("radiomics._wavelet").filter_axis
 
 # Along one axis of the periodic volume: the first voxel, which may lie before 0, and how many follow.
 Stretch = tuple[int, int]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from radiofuse.errors import CohortError
-from radiofuse.select import _lasso_path
+from radiofuse.kernels import kernel
 from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
 from radiofuse.select.standardize import CONSTANT, center_and_scale
+
+_lasso_path = kernel("select._lasso_path")
 
 WIDE = 1.4  # columns per row beyond which following only what the strong rule leaves pays for checking the others
 

@@ -10,9 +10,11 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import StrOptions
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.select._rank_sums import merge_classes
+from radiofuse.kernels import kernel
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.significance import SignificanceSelector
+
+merge_classes = kernel("select._rank_sums").merge_classes
 
 CHUNK = 256  # columns sorted at a time: they stay in the processor's cache
 METHODS = ("asymptotic", "exact", "auto")

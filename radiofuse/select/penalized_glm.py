@@ -13,9 +13,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.select._coordinate_descent import minimize_penalized
+from radiofuse.kernels import kernel
 from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
 from radiofuse.select.standardize import center_and_scale
+
+minimize_penalized = kernel("select._coordinate_descent").minimize_penalized
 
 FAMILIES = ("gaussian", "binomial", "multinomial")  # in the order in which the kernel counts them
 LANES = 8  # the kernel takes rows by eight

@@ -6,9 +6,11 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 
 from radiofuse.errors import RequestError
-from radiofuse.select._rank_sums import count_ordered
+from radiofuse.kernels import kernel
 from radiofuse.select.binary import require_binary_target
 from radiofuse.select.mann_whitney import CHUNK, MannWhitney, from_counts, infinite_value
+
+count_ordered = kernel("select._rank_sums").count_ordered
 
 _NEGATIVE, _POSITIVE = 1, 2  # what a row is to the kernel; 0 is absent
 
