@@ -450,6 +450,7 @@ def _join_participants(
     patients = text[own].str.removeprefix("sub-")
     problems += _join_problems(text, patients, people, key)
     added = [column for column in people.columns if column != key and column not in text]
+    logger.info("Participants joined by patient: %d of %d samples.", patients.isin(people[key]).sum(), len(patients))
     rows = people.drop_duplicates(key).set_index(key)[added].reindex(patients).fillna("")
     return pd.concat([text, rows.set_axis(text.index)], axis=1), problems
 

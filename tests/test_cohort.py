@@ -527,12 +527,14 @@ def test_a_participants_table_is_a_cohort_table(table, caplog):
 
 
 @pytest.mark.parametrize("prefix", ["", "sub-"])
-def test_participants_are_joined_by_patient(table, prefix):
+def test_participants_are_joined_by_patient(table, prefix, caplog):
     people = table(PARTICIPANTS, "participants.tsv")
     rows = "".join(f"s{n},{prefix}{patient},{n}\n" for n, patient in enumerate([2, 1, 2]))
-    cohort = read_cohort(
-        table("sample_id,patient_id,t1__mean\n" + rows), labels="idh", ignore="group", participants=people
-    )
+    with caplog.at_level(logging.INFO, logger="radiofuse"):
+        cohort = read_cohort(
+            table("sample_id,patient_id,t1__mean\n" + rows), labels="idh", ignore="group", participants=people
+        )
+    assert "Participants joined by patient: 3 of 3 samples." in caplog.messages
     assert list(cohort["idh"]) == [0.0, 1.0, 0.0]
     assert list(cohort["clinical__sex"]) == [1.0, 0.0, 1.0]
     assert np.array_equal(cohort["clinical__age"], [np.nan, 50, np.nan], equal_nan=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -43,17 +44,23 @@ def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
 
 
 def _by_id(path: Path, request: SurveyRequest, problems: list[str]) -> pd.DataFrame:
-    rows = rename_ids(read_file(path, request), request, path)
-    if SAMPLE not in rows:
+    return _indexed(read_file(path, request), SAMPLE, path, request, problems)
+
+
+def _indexed(rows: pd.DataFrame, key: str, path: Path, request: SurveyRequest, problems: list[str]) -> pd.DataFrame:
+    """Return the rows of a file by sample id, or by patient id."""
+    rows = rename_ids(rows, request if key == SAMPLE else replace(request, sample_id=None), path)
+    if key not in rows:
         raise RequestError(
             f"{path} has no column {SAMPLE!r}, but {some(rows.columns)}. Name the column of ids with --id; it must be "
             "called the same in every file."
         )
-    ids = rows[SAMPLE].astype(str)
+    ids = rows[key].astype(str)
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
-        problems.append(f"{path}: {count(len(repeated), 'sample id')} more than once: {some(repeated)}.")
-    return rows.assign(**{SAMPLE: ids}).drop_duplicates(SAMPLE).set_index(SAMPLE)
+        what = key.replace("_", " ")
+        problems.append(f"{path}: {count(len(repeated), what)} more than once: {some(repeated)}.")
+    return rows.assign(**{key: ids}).drop_duplicates(key).set_index(key)
 
 
 def _take_features(name: str, part: pd.DataFrame, request: SurveyRequest, shared: dict[str, pd.Series]) -> pd.DataFrame:
@@ -77,10 +84,12 @@ def _take_features(name: str, part: pd.DataFrame, request: SurveyRequest, shared
 
 
 def join_labels(rows: pd.DataFrame, request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
-    """Return the rows that ``--labels`` knows, with its columns."""
+    """Return the rows that ``--labels`` knows, with its columns: one row per sample, or one per patient."""
     problems: list[str] = []
-    labels = _by_id(request.labels, request, problems)
-    if SAMPLE not in rows:
+    table = read_file(request.labels, request)
+    key = _key_of_labels(table, rows, request)
+    labels = _indexed(table, key, request.labels, request, problems)
+    if key not in rows:
         raise RequestError(
             f"The features have no column {SAMPLE!r}, but {some(rows.columns)}. Name the column of ids with --id; it "
             f"must be called the same in {request.labels}."
@@ -89,7 +98,7 @@ def join_labels(rows: pd.DataFrame, request: SurveyRequest, notes: list[str]) ->
         problems.append("It has a header and no rows; write one row per sample.")
     label = label_column(request.label, labels, str(request.labels))[0]
     rows = _labeled(rows, labels, request, problems, notes)
-    found = labels.reindex(rows[SAMPLE].astype(str)).reset_index(drop=True)
+    found = labels.reindex(rows[key].astype(str)).reset_index(drop=True)
     asked = [name for name in (label, PATIENT, SITE, *request.covariates) if name in labels]
     problems += [sentence for name in asked for sentence in _contradictions(rows, found, name)]
     if problems:
@@ -97,22 +106,34 @@ def join_labels(rows: pd.DataFrame, request: SurveyRequest, notes: list[str]) ->
     return pd.concat([rows.drop(columns=asked, errors="ignore"), found[asked]], axis=1)
 
 
+def _key_of_labels(labels: pd.DataFrame, rows: pd.DataFrame, request: SurveyRequest) -> str:
+    """Return by which ids labels are joined: of patients where the file names no samples and both name patients."""
+    names_patients = PATIENT in rows and {request.groups or PATIENT, PATIENT}.intersection(labels)
+    names_samples = request.sample_id in labels or SAMPLE in labels
+    return PATIENT if names_patients and not names_samples else SAMPLE
+
+
 def _labeled(
     rows: pd.DataFrame, labels: pd.DataFrame, request: SurveyRequest, problems: list[str], notes: list[str]
 ) -> pd.DataFrame:
     """Return the rows whose sample is in the labels file; what is in one file only is told."""
-    ids = rows[SAMPLE].astype(str)
+    key, what = labels.index.name, labels.index.name.removesuffix("_id")
+    ids = rows[key].astype(str)
     known = ids.isin(labels.index).to_numpy()
     if len(labels) and len(ids) and not known.any():
         problems.append(
-            f"None of the {count(len(ids), 'sample')} is in {request.labels} "
+            f"None of the {count(ids.nunique(), what)} is in {request.labels} "
             f"({ids.iloc[0]} against {labels.index[0]}); write the ids alike in both."
         )
     elif not known.all():
-        notes.append(f"{count((~known).sum(), 'sample')} not in the labels file, left out: {some(ids[~known])}.")
+        absent = ids[~known].unique()
+        notes.append(f"{count(len(absent), what)} not in the labels file, left out: {some(absent)}.")
     unused = labels.index.difference(ids)
     if len(unused):
-        notes.append(f"{count(len(unused), 'sample')} of {request.labels} without features: {some(unused)}.")
+        notes.append(f"{count(len(unused), what)} of {request.labels} without features: {some(unused)}.")
+    if key == PATIENT and known.any():
+        joined = f"{count(ids[known].nunique(), 'patient')} joined to {count(known.sum(), 'sample')}"
+        notes.append(f"Labels of {joined} by {request.groups or PATIENT}.")
     return rows[known].reset_index(drop=True)
 
 

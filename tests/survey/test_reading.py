@@ -186,6 +186,25 @@ def write_labels(tmp_path, labels):
     return {"path": tmp_path / "t.csv", "labels": tmp_path / "labels.csv"}
 
 
+def test_labels_per_patient_are_joined_to_features_per_scan(tmp_path):
+    scans = plain_table().drop(columns="idh").rename(columns={"sample_id": "scan"})
+    scans.insert(1, "who", [f"p{number // 3}" for number in range(12)])
+    scans.to_csv(tmp_path / "t.csv", index=False)
+    labels = pd.DataFrame({"who": ["p3", "p0", "p1", "p9"], "idh": ["mutant", "wild type", "mutant", "mutant"]})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    asked = {"path": tmp_path / "t.csv", "labels": tmp_path / "labels.csv", "sample_id": "scan", "groups": "who"}
+    found = read(**asked)
+    assert found.rows["patient_id"].tolist() == ["p0"] * 3 + ["p1"] * 3 + ["p3"] * 3
+    assert found.rows["idh"].tolist() == ["wild type"] * 3 + ["mutant"] * 6
+    assert found.notes == (
+        "1 patient not in the labels file, left out: p2.",
+        f"1 patient of {tmp_path / 'labels.csv'} without features: p9.",
+        "Labels of 3 patients joined to 9 samples by who.",
+    )
+    pd.concat([labels, labels[:1]]).to_csv(tmp_path / "labels.csv", index=False)
+    assert "1 patient id more than once: p3." in refused(CohortError, **asked)
+
+
 def test_labels_of_other_samples_are_refused(tmp_path):
     labels = plain_table()[["sample_id", "idh"]]
     asked = write_labels(tmp_path, labels.assign(sample_id="q" + labels["sample_id"]))
