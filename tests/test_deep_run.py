@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -191,6 +192,14 @@ def test_as_published_and_equation_4_to_the_letter_are_said_in_every_output(stud
         assert "difference = literal_norm" in output
     assert "trained on them" in trained
     assert "equation 4 as printed" in literal
+
+
+def test_the_page_lists_the_files_that_were_written(study):
+    page = (study / "out" / "report.html").read_text()
+    entries = re.findall(r"<dt>(.*?)</dt>", page.split('id="files"')[1])
+    listed = [name for entry in entries for name in re.findall(r"<code>(.+?)</code>", entry)]
+    written = [path.name + "/" * path.is_dir() for path in (study / "out" / "bundle").iterdir()]
+    assert sorted(listed) == sorted(written)
 
 
 def test_an_encoder_can_be_a_member_of_its_own(study):
