@@ -22,6 +22,7 @@ import pandas as pd
 from radiofuse import description as shapes
 from radiofuse.description import SCHEMA, read_shape
 from radiofuse.errors import BundleError
+from radiofuse.spreadsheet import as_meant, write_csv
 
 MODEL = "model.joblib"
 ENCODERS = "encoders"
@@ -84,7 +85,8 @@ def encoding_steps(model: Any) -> Iterator[Any]:
 def read_table(folder: str | Path, name: str) -> pd.DataFrame:
     """Return one of a bundle's tables (a name in ``TABLES``); ids stay text."""
     path = Path(folder) / f"{name}.csv"
-    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
+    cells = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
+    table = as_meant(cells)
     text = [column for column in table.columns if column in _TEXT_COLUMNS]
     return table.fillna(dict.fromkeys(text, ""))
 
@@ -182,7 +184,8 @@ def _write_files(folder: Path, models: dict[str, Any], recipe, description, tabl
     _write_json(folder / "environment.json", environment)
     _write_json(folder / "bundle.json", {"schema": SCHEMA, **description})
     for name in TABLES:
-        tables[name].to_csv(folder / f"{name}.csv", index=False)
+        with (folder / f"{name}.csv").open("wb") as file:
+            write_csv(tables[name], file)
     with _encoders_inside(models, folder / ENCODERS):
         joblib.dump(models, folder / MODEL)
     _write_json(folder / CHECKSUMS, {name: _sha256(folder / name) for name in _files_in(folder)})

@@ -40,6 +40,7 @@ from radiofuse.columns import CLINICAL, CROP, SEPARATOR, by_modality, is_modalit
 from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.labels import BinaryLabel, as_entry, column_and_class
+from radiofuse.spreadsheet import as_meant
 
 logger = logging.getLogger(__name__)
 
@@ -300,7 +301,7 @@ def _read_text(path: str | os.PathLike, source: str, ignore: frozenset[str]) -> 
     cells = pd.read_csv(io.StringIO(content, newline=""), sep=delimiter, header=None, dtype=str, keep_default_na=False)
     rows = cells.iloc[1:]
     rows = rows[(rows != "").any(axis=1)].reset_index(drop=True)  # spreadsheets leave rows of bare commas
-    text, problems = _named_columns(rows.set_axis(cells.iloc[0].str.strip(), axis=1))
+    text, problems = _named_columns(as_meant(rows.set_axis(cells.iloc[0].str.strip(), axis=1)))
     if not len(text):
         problems.append(Problem("There are no rows", advice="One row per sample was expected below the header."))
     return text.drop(columns=[column for column in text if column in ignore]), problems

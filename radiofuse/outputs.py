@@ -44,7 +44,7 @@ def starts_with(start: str) -> Callable[[Path], bool]:
 
     def begins(path: Path) -> bool:
         with path.open("rb") as file:
-            return file.read(len(head)) == head
+            return file.read(3 * len(head)).replace(b'"', b"").startswith(head)  # names may be quoted
 
     return begins
 

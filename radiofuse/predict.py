@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -271,6 +272,7 @@ def main(
     from radiofuse.cohort import named_files, read_cohort
     from radiofuse.extract import has_images
     from radiofuse.findings import AS_PUBLISHED, list_failures
+    from radiofuse.spreadsheet import write_csv
 
     _require_outputs(out, cohort, store, overwrite=overwrite)
     _cli.say(TRUST)
@@ -282,12 +284,12 @@ def main(
         _refuse_images(out, named_files(rows))
         rows = _modalities_of_model(rows, loaded)
         predictions, failures = _predict_rows(loaded, rows, store=store, progress=_cli.progress, **options)
-    _cli.write_aside(out, lambda file: predictions.to_csv(file, index=False))
+    _cli.write_aside(out, partial(write_csv, predictions))
     table = _table_of_failures(out)
     told = {} if table else {"shown": len(failures)}
     _cli.say(list_failures(failures, with_images=has_images(rows), **told))
     if len(failures) and table:
-        _cli.write_aside(table, lambda file: failures.to_csv(file, index=False))
+        _cli.write_aside(table, partial(write_csv, failures))
         _cli.say(f"Table of failures: {table}")
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
     if len(unusable):

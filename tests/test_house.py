@@ -36,7 +36,7 @@ LAYERS = (
         "copies",
         "multiplicity",
     }
-    | {"jobs", "kept", "cells", "labels", "wording", "kernels"},
+    | {"jobs", "kept", "cells", "labels", "wording", "kernels", "spreadsheet"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},

@@ -175,12 +175,13 @@ def _perturb(
 
     from radiofuse.evaluate import reproducibility_table
     from radiofuse.extract import extract_perturbed
+    from radiofuse.spreadsheet import write_csv
     from radiofuse.store import FeatureStore
 
     work = partial(extract_perturbed, table, extractor, FeatureStore(store), n, seed=seed, **options)
     perturbed = _watched("Perturbing", work)
     iccs = reproducibility_table(perturbed.values, perturbed.feature_names)
-    _cli.write_aside(path, lambda file: iccs.to_csv(file, index=False))
+    _cli.write_aside(path, partial(write_csv, iccs))
     print(f"Under {n} perturbations: {_counts(perturbed.extraction)}")
     for modality, rows in iccs.groupby("modality", sort=False):
         good = int((rows["icc"] >= GOOD_ICC).sum())
@@ -203,9 +204,10 @@ def _counts(extraction: Any) -> str:
 
 def _list(failed: Any, path: Path) -> None:
     from radiofuse.findings import list_failures
+    from radiofuse.spreadsheet import write_csv
 
     _cli.say(list_failures(failed))
-    _cli.write_aside(path, lambda file: failed.to_csv(file, index=False))
+    _cli.write_aside(path, partial(write_csv, failed))
     _cli.say(f"Table of failures: {path}")
 
 

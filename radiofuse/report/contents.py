@@ -13,6 +13,7 @@ import pandas as pd
 from radiofuse.columns import CLINICAL
 from radiofuse.description import ENVIRONMENT, read_description, read_shape
 from radiofuse.errors import BundleError
+from radiofuse.spreadsheet import as_meant
 
 TRIVIAL = "trivial"
 FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER = "fusion", "modality", "arm", "reference", "arm member"
@@ -190,6 +191,6 @@ def _read_table(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> 
             na_values=dict.fromkeys(numbers, ["", "nan", "NaN", "NA"]),
         )
         _require(path.name, "column", [column for column in (*text, *numbers) if column not in table])
-        return table.astype(dict.fromkeys(numbers, float))
+        return as_meant(table).astype(dict.fromkeys(numbers, float))
     except (ValueError, pd.errors.ParserError) as error:
         raise BundleError(f"{path.name} cannot be read ({error}). Write the bundle again with a run.") from error

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from radiofuse import columns
 from radiofuse.errors import RequestError
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.spreadsheet import as_meant
 
 
 class ReproducibilitySelector(SelectorMixin, BaseEstimator):
@@ -127,7 +128,7 @@ def _by_column(icc, bound: str) -> pd.Series:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path)
+        return as_meant(pd.read_csv(path))
     except FileNotFoundError:
         raise RequestError(
             f"There is no table of ICCs {str(path)!r}. `python -m radiofuse.extract COHORT --perturb 30` writes one."

@@ -15,8 +15,7 @@ from radiofuse.aside import write_aside
 from radiofuse.columns import split
 from radiofuse.errors import RequestError
 from radiofuse.outputs import is_stdout
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from radiofuse.spreadsheet import inert
 
 
 def write_table(path: Path, make_table: Callable[[], pd.DataFrame]) -> Path:
@@ -63,9 +62,7 @@ def _parquet_header(path: Path) -> list[str]:
 
 
 def _write_csv(table: pd.DataFrame, file: BinaryIO) -> None:
-    text = table.select_dtypes("str").columns
-    guarded = table.assign(**{name: table[name].map(defuse) for name in text})
-    pa.csv.write_csv(pa.Table.from_pandas(guarded, preserve_index=False), file)
+    pa.csv.write_csv(pa.Table.from_pandas(inert(table), preserve_index=False), file)
 
 
 def _write_parquet(table: pd.DataFrame, file: BinaryIO) -> None:
@@ -74,12 +71,3 @@ def _write_parquet(table: pd.DataFrame, file: BinaryIO) -> None:
 
 _WRITERS = {".csv": _write_csv, ".parquet": _write_parquet}
 _HEADERS = {".csv": _csv_header, ".parquet": _parquet_header}
-
-
-def defuse(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula.
-
-    >>> defuse("=cmd|' /C calc'!A0")
-    "'=cmd|' /C calc'!A0"
-    """
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell

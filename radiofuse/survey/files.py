@@ -17,6 +17,7 @@ from radiofuse.cells import EMPTY_SPELLINGS
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.plugins import did_you_mean
+from radiofuse.spreadsheet import as_meant
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.wording import count, some
 
@@ -64,7 +65,7 @@ def _read_text(path: Path, ids: Sequence[str], request: SurveyRequest) -> pd.Dat
         rows[as_text] = read(usecols=as_text, dtype="str")[as_text]
     if len(rows) and rows.iloc[:, -1].isna().any():  # pandas fills short rows with NaN
         _refuse_short_rows(path, delimiter, len(header))
-    return rows
+    return as_meant(rows)
 
 
 def _is_rounded(codes: pd.Series) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import pandas as pd
 
 from radiofuse.labels import positive_class
+from radiofuse.spreadsheet import write_csv
 from radiofuse.survey.tables import SurveyTables
 from radiofuse.wording import count
 
@@ -35,7 +37,8 @@ def describe(tables: SurveyTables, output_format: str) -> str:
     """Return the features that any selection chose, as "table", "csv" or "json"; only the first has more lines."""
     chosen = chosen_features(tables.selection)
     if output_format == "csv":
-        return chosen.to_csv(index=False, lineterminator="\n").rstrip("\n")
+        write_csv(chosen, file := BytesIO())
+        return file.getvalue().decode().rstrip("\n")
     if output_format == "json":
         return json.dumps(json.loads(chosen.to_json(orient="records", double_precision=15)), indent=1)
     record = tables.record

@@ -18,6 +18,7 @@ from radiofuse import _cli
 from radiofuse.outputs import UNFINISHED, is_own, own_files, sha256_of
 from radiofuse.select.chain import fill_gaps
 from radiofuse.select.standardize import standardize
+from radiofuse.spreadsheet import write_csv
 from radiofuse.survey.cautions import cautions
 from radiofuse.survey.chain import cv_curve
 from radiofuse.survey.checks import FeatureTable
@@ -88,7 +89,7 @@ class SurveyTables:
         """Write every table as ``<name>.csv``."""
         for name, value in vars(self).items():
             if name != "record":
-                _cli.write_aside(folder / f"{name}.csv", partial(value.to_csv, index=False, lineterminator="\n"))
+                _cli.write_aside(folder / f"{name}.csv", partial(write_csv, value))
 
     def write_record(self, folder: Path, names: Sequence[str]) -> None:
         """Write the record, with the SHA-256 of those of the named files that are there."""

