@@ -36,7 +36,18 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.cells import Codes, is_empty
-from radiofuse.columns import CLINICAL, CROP, SEPARATOR, by_modality, is_modality, join, split
+from radiofuse.columns import (
+    CLINICAL,
+    CROP,
+    SEPARATOR,
+    by_modality,
+    count_by_modality,
+    is_modality,
+    join,
+    modality_pattern,
+    renamed_by,
+    split,
+)
 from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.labels import BinaryLabel, as_entry, column_and_class
@@ -76,6 +87,7 @@ def read_cohort(
     missing_files: str = "raise",
     label_per: str = "patient",
     missing: Sequence[str] = (),
+    modality_pattern: str | None = None,
 ) -> pd.DataFrame:
     """Read a cohort table and check all of it once, listing every problem together.
 
@@ -108,6 +120,10 @@ def read_cohort(
         Whose the labels are: a patient has one of each, or each lesion or scan its own.
     missing : sequence of str
         Values of the labels that mean unknown.
+    modality_pattern : str, optional
+        A regular expression whose one named group, ``modality``, finds the modality in the names of
+        columns: ``^(?P<modality>T[12])_`` reads ``T1_volume`` as ``t1__volume``. Columns in which it
+        finds none are read as they are.
 
     Returns
     -------
@@ -154,6 +170,9 @@ def read_cohort(
         text, found = _join_participants(text, participants, wanted)
         problems += found
     wanted = wanted.settled(text.columns)
+    if modality_pattern is not None:
+        text, found = _renamed(text, modality_pattern, wanted)
+        problems += found
     problems += _column_problems(list(text.columns), wanted)
     text = _completed(text)
     labels = {name: _read_label(text, name, wanted.positive[name], missing) for name in wanted.labels_in(text)}
@@ -550,6 +569,19 @@ def _numbers(cells: pd.Series) -> pd.Series:
 
 
 # ---------------------------------------------------------------- checks
+
+
+def _renamed(text: pd.DataFrame, pattern: str, wanted: _Wanted) -> tuple[pd.DataFrame, list[Problem]]:
+    """Bring the columns in whose names a pattern finds a modality into the grammar."""
+    plain = {SAMPLE, PATIENT, SITE, MASK, *(wanted.labels or ())}
+    names = [name for name in text if name not in plain and not name.startswith(join(CLINICAL, ""))]
+    found = renamed_by(modality_pattern(pattern), names)
+    if not found:
+        advice = "Correct it, or leave it out."
+        return text, [Problem(f"The modality pattern {pattern!r} finds no modality in any column", names, advice)]
+    text, twice = _unique_columns(text.rename(columns=found))
+    logger.info(count_by_modality(text.columns))
+    return text, twice
 
 
 def _column_problems(columns: list[str], wanted: _Wanted) -> list[Problem]:

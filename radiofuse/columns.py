@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from radiofuse.errors import RequestError
+
 SEPARATOR = "__"
 CLINICAL = "clinical"
 CROP = "crop"  # <modality>__crop points at a row of a crop file; it is no feature
@@ -41,3 +43,68 @@ def by_modality(columns: Iterable[str]) -> dict[str, list[str]]:
         if parts:
             groups.setdefault(parts[0], []).append(column)
     return groups
+
+
+def modality_pattern(text: str) -> re.Pattern[str]:
+    """Return the pattern by which a user tells modalities apart, checked.
+
+    Raises
+    ------
+    RequestError
+        If it is no regular expression, or does not name one group, ``modality``.
+
+    Examples
+    --------
+    >>> modality_pattern("^(?P<modality>T[12])_").groupindex["modality"]
+    1
+    """
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise RequestError(f"The modality pattern {text!r} is no regular expression: {error}. {_EXAMPLE}") from None
+    if list(pattern.groupindex) != ["modality"]:
+        named = ", ".join(pattern.groupindex) or "none"
+        raise RequestError(
+            f"The modality pattern {text!r} must name one group, modality, and names {named}. {_EXAMPLE}"
+        )
+    return pattern
+
+
+_EXAMPLE = "Write for instance ^(?P<modality>T[12])_ for T1_volume and T2_volume."
+_JOINTS = "_.- "
+
+
+def renamed_by(pattern: re.Pattern[str], names: Iterable[str]) -> dict[str, str]:
+    """Return ``<modality>__<thing>`` for each name in which a pattern finds a modality.
+
+    The modality is what the group holds, in small letters and digits; the thing is the rest of the name. Names
+    in which it finds none are left out.
+
+    Examples
+    --------
+    >>> renamed_by(modality_pattern("(?P<modality>[Tt][12])"), ["T1_volume", "core__t2__volume", "age"])
+    {'T1_volume': 't1__volume', 'core__t2__volume': 't2__core_volume'}
+    """
+    found = {}
+    for name in names:
+        match = pattern.search(name)
+        if match and match["modality"]:
+            modality = re.sub("[^a-z0-9]", "", match["modality"].lower())
+            before, after = name[: match.start("modality")].strip(_JOINTS), name[match.end("modality") :].strip(_JOINTS)
+            thing = "_".join(filter(None, (before, after)))
+            if is_modality(modality) and thing:
+                found[name] = join(modality, thing)
+    return found
+
+
+def count_by_modality(columns: Iterable[str]) -> str:
+    """Return how many columns each modality has, as a table.
+
+    >>> print(count_by_modality(["t1__a", "t1__b", "t2__a"]))
+    modality  columns
+    t1              2
+    t2              1
+    """
+    counts = {name: len(names) for name, names in by_modality(columns).items()}
+    width = max(map(len, ("modality", *counts)))
+    return "\n".join([f"{'modality':{width}}  columns", *(f"{name:{width}}  {n:7}" for name, n in counts.items())])

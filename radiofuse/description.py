@@ -39,6 +39,7 @@ DESCRIPTION = {  # a type, a list of one shape, entries by name, or alternatives
     "label": str,
     "positive": str,
     "modalities": [str],
+    "modality_pattern": (None, str),
     "clinical": [str],
     "columns": [str],
     "settings": {

@@ -72,7 +72,8 @@ def predict_cohort(
     from radiofuse.cohort import read_cohort
 
     require_entries(bundle.folder / "bundle.json", bundle.description, NEEDED)
-    table = _modalities_of_model(read_cohort(cohort, missing_files="keep"), bundle)
+    pattern = bundle.description.get("modality_pattern")
+    table = _modalities_of_model(read_cohort(cohort, missing_files="keep", modality_pattern=pattern), bundle)
     options = {"jobs": n_jobs, "retry_failed": retry_failed}
     return _predict_rows(bundle, table, store=store, progress=progress, **options)
 
@@ -280,7 +281,8 @@ def main(
     with _cli.warnings_as_sentences():
         loaded = load_bundle(bundle)
         require_entries(loaded.folder / "bundle.json", loaded.description, NEEDED)
-        rows = read_cohort(cohort, missing_files="keep")
+        pattern = loaded.description.get("modality_pattern")
+        rows = read_cohort(cohort, missing_files="keep", modality_pattern=pattern)
         _refuse_images(out, named_files(rows))
         rows = _modalities_of_model(rows, loaded)
         predictions, failures = _predict_rows(loaded, rows, store=store, progress=_cli.progress, **options)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from radiofuse.columns import modality_pattern
 from radiofuse.errors import RequestError
 from radiofuse.plugins import did_you_mean
 
@@ -47,6 +48,11 @@ def _check_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _check_pattern(text: str) -> str:
+    modality_pattern(text)
+    return text
+
+
 def _codes_as_text(values: Any) -> Any:
     """Return codes as the table has them: 9 and "9" mean the same."""
     return tuple(map(str, values)) if isinstance(values, list) else values
@@ -66,6 +72,7 @@ class Cohort(_Part):
     missing: Annotated[tuple[str, ...], BeforeValidator(_codes_as_text)] = ()
     ignore: tuple[str, ...] = ()
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    modality_pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
     mask_label: Annotated[Any, AfterValidator(_check_mask_label)] = None
 
     @model_validator(mode="after")

@@ -169,6 +169,7 @@ def describe_run(recipe: Recipe, study: Study, trial: Trial, model: Any) -> dict
         "positive": study.classes[1],
         "negative": study.classes[0],
         "modalities": study.modalities,
+        "modality_pattern": recipe.cohort.modality_pattern,
         "clinical": grouped.get(columns.CLINICAL, []),
         "settings": study.settings,
         "protocol": _describe_protocol(recipe, study),

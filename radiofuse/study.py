@@ -192,6 +192,7 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
         missing_files="keep",
         label_per=chosen.label_per,
         missing=chosen.missing,
+        modality_pattern=chosen.modality_pattern,
     )
 
 

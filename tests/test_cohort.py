@@ -184,6 +184,19 @@ def test_a_table_of_200_000_rows_is_read_whole(tmp_path):
     assert len(read_cohort(tmp_path / "large.csv", labels="idh", n_folds=5)) == 200_000
 
 
+def test_a_pattern_finds_modalities_in_other_names(images, table, caplog):
+    path = table("sample_id,T1_image,T1_mask,core__t2__x,clinical__t1_age\na,a_t1.nii.gz,seg.nii.gz,0.5,50\n")
+    with caplog.at_level(logging.INFO, logger="radiofuse"):
+        cohort = read_cohort(path, modality_pattern="(?P<modality>[Tt][12])_")
+    assert list(cohort)[2:] == ["t1__image", "t1__mask", "t2__core_x", "clinical__t1_age"]
+    assert cohort.loc[0, "t1__image"] == str(images / "a_t1.nii.gz")
+    assert caplog.messages[0].splitlines()[1:] == ["t1              2", "t2              1", "clinical        1"]
+    problem = the_problem(table("sample_id,x\na,1\n"), modality_pattern="(?P<modality>[Tt][12])_")
+    assert "finds no modality in any column: x." in problem
+    with pytest.raises(RequestError, match="must name one group, modality"):
+        read_cohort(path, modality_pattern="T1")
+
+
 # ---------------------------------------------------------------- files that are no table
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from radiofuse import _cli
 from radiofuse.bundle import load_bundle, read_table
-from radiofuse.errors import CohortError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.inner_folds import inner_folds
 from radiofuse.predict import predict_cohort
 from radiofuse.recipe import read_recipe
@@ -138,3 +138,22 @@ def test_lesions_with_labels_of_their_own_are_dealt_by_patient(tmp_path):
     assert (one.groupby("patient_id")["label"].nunique() == 2).all()
     for train, test in inner_folds(3, table["idh"].to_numpy(), table["patient_id"].to_numpy(), 0):
         assert not set(table["patient_id"][train]) & set(table["patient_id"][test])
+
+
+def test_a_pattern_of_modalities_is_kept_for_new_patients(tmp_path):
+    table = ready_features()
+    path = write(tmp_path / "plain", table)
+    plain = read_table(run_recipe(path, out=tmp_path / "plain" / "out", report=False) / "bundle", "predictions")
+    renamed = table.rename(columns=lambda name: name.replace("t1__", "T1_").replace("t2__", "T2_"))
+    path = write(tmp_path / "renamed", renamed)
+    path.write_text(path.read_text().replace("[classify]", "modality_pattern = '^(?P<modality>T[12])_'\n[classify]"))
+    out = run_recipe(path, out=tmp_path / "out", report=False)
+    pd.testing.assert_frame_equal(read_table(out / "bundle", "predictions"), plain, check_exact=True)
+    bundle = load_bundle(out)
+    answers, _ = predict_cohort(bundle, path.parent / "cohort.csv", store=tmp_path / "store")
+    features = table.set_index("sample_id")[bundle.description["columns"]]
+    expected = bundle.model.predict_proba_each(features)["mean"]
+    np.testing.assert_array_equal(answers["probability"], expected.loc[answers["sample_id"]])
+    path.write_text(path.read_text().replace("?P<modality>", ""))
+    with pytest.raises(RequestError, match=r"cohort.modality_pattern: The modality pattern .* must name one group"):
+        read_recipe(path)

@@ -64,6 +64,10 @@ def select(
         bool | None,
         typer.Option(help="Columns are <modality>__<feature>, or all of one modality. Default: as they look."),
     ] = None,
+    modality_pattern: Annotated[
+        str | None,
+        typer.Option(help="Finds the modality in names of columns: '^(?P<modality>T[12])_' in T1_x, T2_x."),
+    ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column that is no feature; repeat it.")] = None,
     covariates: Annotated[
         list[str] | None, typer.Option(help="A column never pruned, which joins the selected ones in the model.")

@@ -26,14 +26,17 @@ def feature_columns(
     """Return the columns that are features, under their full names."""
     no_features = {SAMPLE, PATIENT, SITE, label, *request.ignore, *request.covariates}
     rows = _named(rows[[name for name in rows.columns if name not in no_features]].rename(columns=str), notes)
-    if request.modality_prefixes is not False:
+    prefixes = request.modality_prefixes
+    if request.modality_pattern is not None:
+        rows, prefixes = _renamed(rows, request.modality_pattern, notes, problems), True
+    if prefixes is not False:
         rows = _lower_prefixes(rows, notes, problems)
     blocks = columns.by_modality(rows.columns)
     blocks.pop(columns.CLINICAL, None)
-    if not blocks and request.modality_prefixes is not False:
+    if not blocks and prefixes is not False:
         problems += _odd_prefixes(rows.columns)
-    one_modality = request.modality_prefixes is False
-    if request.modality_prefixes is None:
+    one_modality = prefixes is False
+    if prefixes is None:
         problems += _mixed_names(rows, blocks)
         one_modality = not _has_modalities(rows, blocks)
         rows = rows[_without_clinical(rows.columns, notes)] if one_modality else rows
@@ -84,6 +87,21 @@ def _named(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     why = "without a name (if it holds sample ids, name it and say so with --id)"
     note(notes, len(unnamed), "column", why, f" {some(map(repr, unnamed))}.")
     return rows.drop(columns=unnamed)
+
+
+def _renamed(rows: pd.DataFrame, text: str, notes: list[str], problems: list[str]) -> pd.DataFrame:
+    """Return the columns as <modality>__<feature> where the pattern finds a modality in their names."""
+    found = columns.renamed_by(columns.modality_pattern(text), rows.columns)
+    if not found:
+        problems.append(f"The modality pattern {text!r} finds no modality in any column, such as {some(rows.columns)}.")
+    rows = rows.rename(columns=found)
+    twice = rows.columns[rows.columns.duplicated()].unique()
+    if len(twice):
+        same = [name for name, new in found.items() if new in twice]
+        problems.append(f"By the modality pattern {text!r}, columns share a name: {some(same)}. Rename or ignore some.")
+    rows = rows.loc[:, ~rows.columns.duplicated()]
+    notes.append(columns.count_by_modality(rows.columns))
+    return rows
 
 
 def _lower_prefixes(rows: pd.DataFrame, notes: list[str], problems: list[str]) -> pd.DataFrame:

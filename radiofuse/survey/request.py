@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from radiofuse.columns import is_modality
+from radiofuse.columns import is_modality, modality_pattern
 from radiofuse.errors import RequestError
 
 CORRECTIONS = {
@@ -48,6 +48,7 @@ class SurveyRequest:
     block: str | None = None
     modality: str = "features"
     modality_prefixes: bool | None = None
+    modality_pattern: str | None = None
     ignore: Sequence[str] = ()
     covariates: Sequence[str] = ()
     site: str | None = None
@@ -77,6 +78,11 @@ class SurveyRequest:
             raise RequestError(
                 f"--modality is {self.modality!r}; use a lower-case letter followed by letters or digits."
             )
+        if self.modality_pattern is not None:
+            modality_pattern(self.modality_pattern)
+            if self.modality_prefixes is False or self.features:
+                other = "--features" if self.features else "--no-modality-prefixes"
+                raise RequestError(f"--modality-pattern and {other} each say what the modalities are; leave one out.")
         if (self.table is None) == (not self.features):
             raise RequestError("Name either one TABLE, or one file per modality with --features NAME=FILE.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -357,3 +359,42 @@ def test_the_spelling_of_a_renamed_column_is_told_under_its_own_name():
     rows = pd.DataFrame({"who": ["A", "a"], "idh": [0, 1], "t1__a": [0.1, 0.2]}).rename(columns={"who": "sample_id"})
     (problem,) = [one for one in problems_of(rows, sample_id="who") if "spelling" in one]
     assert problem == "Values of who that differ in spelling only: 'A' = 'a'. Write each id in one way."
+
+
+PATTERN = "(?P<modality>[Tt][12])_"
+
+
+def test_a_pattern_tells_modalities_apart():
+    names = {"t1__a": "T1_glcm_a", "t1__b": "T1_b", "t2__a": "core__t2__x"}
+    table = plain_table().rename(columns=names).assign(volume=1.5)
+    found = checked(table, modality_pattern=PATTERN)
+    assert list(found.features.columns) == ["t1__glcm_a", "t1__b", "t2__core_x"]
+    np.testing.assert_array_equal(found.features["t2__core_x"], table["core__t2__x"])
+    assert "modality  columns\nt1              2\nt2              1" in found.notes
+    assert "1 column left out, not named <modality>__<feature>: volume." in found.notes
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names", "said"),
+    [
+        (PATTERN, {}, "finds no modality in any column, such as x_a, x_b, y_a."),
+        (PATTERN, {"x_a": "T1_a", "x_b": "t1_a"}, "columns share a name: T1_a, t1_a. Rename or ignore some."),
+    ],
+)
+def test_a_pattern_that_does_not_fit_the_names_is_told(pattern, names, said):
+    plain = plain_table().rename(columns=lambda name: name.replace("t1__", "x_").replace("t2__", "y_"))
+    assert any(said in one for one in problems_of(plain.rename(columns=names), modality_pattern=pattern))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"modality_pattern": "T1["}, "is no regular expression: unterminated character set"),
+        ({"modality_pattern": "(T1)_"}, "must name one group, modality, and names none. Write for instance ^(?P"),
+        ({"modality_pattern": "(?P<modality>T1)(?P<x>_)"}, "must name one group, modality, and names modality, x."),
+        ({"modality_pattern": PATTERN, "modality_prefixes": False}, "and --no-modality-prefixes each say what"),
+    ],
+)
+def test_a_wrong_pattern_is_refused_in_a_sentence(options, said):
+    with pytest.raises(RequestError, match=re.escape(said)):
+        SurveyRequest("idh", "table.csv", **options)
