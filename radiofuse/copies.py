@@ -13,6 +13,7 @@ OF_SPREAD, OF_VALUE = 1e-5, 1e-6  # what rounding moves: a share of the column's
 SHARED = 0.1  # share of a column's pairs that agree, beyond which agreement says little
 CELLS = 4_000_000  # compared at once
 NAMED = 5  # pairs in a sentence
+ONE_PATIENT = "If they are one patient, give the copies one patient id; else keep one of each and drop the others."
 
 
 def copied_rows(values: np.ndarray, patients: Sequence) -> np.ndarray:
@@ -72,12 +73,14 @@ def copy_problems(features: pd.DataFrame, patients: Sequence) -> list[str]:
     pairs = copied_rows(features.to_numpy(float), patients)
     if not len(pairs):
         return []
-    named = ", ".join(f"{features.index[one]} = {features.index[other]}" for one, other in pairs[:NAMED])
-    more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
-    return [
-        f"Rows of different patients with the same numbers in nearly all columns: {named}{more}. If they are one "
-        "patient, give the copies one patient id; else keep one of each and drop the others."
-    ]
+    named = some_pairs([f"{features.index[one]} = {features.index[other]}" for one, other in pairs])
+    return [f"Rows of different patients with the same numbers in nearly all columns: {named}. {ONE_PATIENT}"]
+
+
+def some_pairs(named: Sequence[str]) -> str:
+    """Return the first of what is named, and how many more there are."""
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return ", ".join(named[:NAMED]) + more
 
 
 def _neighbors(column: np.ndarray, tolerance: float) -> tuple[np.ndarray, float]:

@@ -33,7 +33,7 @@ from radiofuse.extract import (
 from radiofuse.findings import list_failures
 from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
-from radiofuse.imaging import Cropping, Crops
+from radiofuse.imaging import Cropping
 from radiofuse.labels import as_entry, positive_class
 from radiofuse.models import (
     RADIOMICS,
@@ -410,21 +410,6 @@ def _require_presence(
         raise CohortError("The cohort", problems)
 
 
-def _refuse_shared_crops(crops: Crops, patients: pd.Series) -> None:
-    """Raise if two patients have one tumor: what learned from the one would be asked about the other."""
-    first: dict[tuple[str, str], str] = {}
-    problems = []
-    for sample_id, modality, key in zip(crops.sample_ids, crops.modalities, crops.keys, strict=True):
-        other = first.setdefault((modality, key), sample_id) if sample_id in patients else sample_id
-        if other != sample_id and patients[other] != patients[sample_id]:
-            problems.append(
-                f"{modality} of {other} and {sample_id} is one image and one mask, and the two name different "
-                "patients. Give both samples one patient_id, or leave one of them out."
-            )
-    if problems:
-        raise CohortError("The cohort", problems)
-
-
 def _refuse_copies(table: pd.DataFrame, patients: pd.Series) -> None:
     """Raise if two patients have the same features, however their images and files are called."""
     features = [name for name in table if columns.split(name)[1] != columns.CROP]
@@ -462,7 +447,6 @@ def _labeled_rows(
     if source is not None:
         pointers = features.table[[columns.join(name, columns.CROP) for name in modalities]]
         present = present.join(pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1))
-        _refuse_shared_crops(source.crops, patients)
     _require_presence(recipe, present.loc[used], labels, patients, classes)
     _refuse_copies(features.table.loc[used], patients)
     return Study(

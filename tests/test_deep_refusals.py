@@ -107,7 +107,7 @@ def test_copies_of_one_tumor_under_two_patients_are_refused_before_training(coho
         shutil.copy(folder / "phantom" / rows.at[one, column], folder / "phantom" / f"{column}_copy.nii.gz")
         rows.loc[other, column] = f"{column}_copy.nii.gz"
     names = rows.loc[[one, other], "sample_id"]
-    with pytest.raises(CohortError, match=f"t1ce of {names[one]} and {names[other]} is one image and one mask"):
+    with pytest.raises(CohortError, match=f"same content: t1ce of {names[one]} = t1ce of {names[other]}"):
         prepare(folder, rows)
     assert not (folder / "store" / "encoders").exists()
     rows.loc[other, "patient_id"] = rows.at[one, "patient_id"]

@@ -83,3 +83,13 @@ def test_options_without_effect_are_refused():
         result = CliRunner().invoke(app, ["noise", "--shape", "60x5", *options])
         assert result.exit_code == 2
         assert said in result.stderr
+
+
+def test_copied_rows_are_refused_as_the_selection_refuses_them(tmp_path):
+    half = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 30))).add_prefix("t1__x").assign(idh=[0, 1] * 10)
+    half.insert(0, "sample_id", [f"P{row}" for row in range(20)])
+    copies = half.assign(sample_id=half["sample_id"].str.replace("P", "Q"))
+    pd.concat([half, copies]).to_csv(tmp_path / "table.csv", index=False)
+    result = CliRunner().invoke(app, ["noise", str(tmp_path / "table.csv"), "--label", "idh", "--times", "1", *FAST])
+    assert result.exit_code == 3
+    assert "same numbers in nearly all columns: P0 = Q0" in " ".join(result.stderr.split())

@@ -11,10 +11,12 @@ import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Progress, Task, label_of_masks, list_tasks
+from radiofuse.extract.shared_images import refuse_shared_images
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
-from radiofuse.imaging import read_pair
+from radiofuse.imaging import file_sha256, read_pair
 from radiofuse.imaging.write_like import write_like
 from radiofuse.radiomics.settings import Settings, read_settings
+from radiofuse.store.fingerprints import digest_or_none
 
 if TYPE_CHECKING:
     from radiofuse.extract.radiomics import MaskLabel, RadiomicsExtractor
@@ -114,8 +116,14 @@ def map_cohort(
     n_files : int
     failures : DataFrame
         Columns sample_id, modality, code, message: every image without maps.
+
+    Raises
+    ------
+    CohortError
+        If two patients have one scan, by its content.
     """
     tasks, n_files, failures = list_tasks(cohort, label_of_masks(cohort, extractor)), 0, []
+    refuse_shared_images(cohort, tasks, {task.image: digest_or_none(file_sha256, task.image) for task in tasks})
     shared = (extractor.settings, Path(out))
     for done, (task, outcome) in enumerate(run_in_children(_map_task, shared, tasks, jobs=jobs), start=1):
         outcome = _DIED if outcome is WORKER_DIED else outcome

@@ -95,7 +95,7 @@ class Fingerprints:
         new, saved = {}, time.monotonic()
         with ThreadPoolExecutor(n_jobs) as pool:
             try:
-                for path, digest in zip(paths, pool.map(partial(_digest_or_none, hash_file), paths), strict=True):
+                for path, digest in zip(paths, pool.map(partial(digest_or_none, hash_file), paths), strict=True):
                     if digest and path in states:
                         new[states[path]] = digest
                     if time.monotonic() - saved >= REMEMBER_EVERY_S:
@@ -156,7 +156,8 @@ def _is_racy(stat: os.stat_result, now: float) -> bool:
     return max(stat.st_mtime, stat.st_ctime) > now - RACY_S
 
 
-def _digest_or_none(hash_file: HashFile, path: str) -> str | None:
+def digest_or_none(hash_file: HashFile, path: str) -> str | None:
+    """Return what ``hash_file`` says of a file, None where it cannot be read."""
     try:
         return hash_file(path)
     except (OSError, RadiofuseError):
