@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -84,11 +85,25 @@ def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     DamagedShardError
         If a bit is not as it was written.
     """
-    content = path.read_bytes()
+    content = _read_into_arrow(path)
     expected = _NAME.fullmatch(path.name)[1]
     if _short_digest(content) != expected:
         raise DamagedShardError("its bytes do not match the checksum in its name")
     return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read(columns)
+
+
+def _read_into_arrow(path: Path) -> pa.Buffer:
+    """Return a file's bytes in memory of Arrow's own, none of Python's.
+
+    Arrow's pool threads may be the last to let go of what they read, after `read` has returned. Python's
+    memory they can only free with the interpreter's lock, and a thread that waits for it while the
+    interpreter ends is unwound through C++ that may not throw: "terminate called without an active
+    exception", exit 134, with all the work done.
+    """
+    with path.open("rb") as file:
+        content = pa.allocate_buffer(os.fstat(file.fileno()).st_size)
+        n_bytes = file.readinto(content)
+    return content[:n_bytes]
 
 
 def _short_digest(content: bytes | pa.Buffer) -> str:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import random
 
+import pyarrow as pa
 import pytest
 
 from radiofuse.store import FeatureStore, rows, shard
@@ -43,6 +45,19 @@ def test_two_hundred_damaged_shards_are_noticed_and_their_vectors_computed_again
         fill([record for record in records if record.key in missing])
         assert store.read(block).equals(truth)
     assert len(list((store.root / "quarantine").iterdir())) == 200
+
+
+def test_what_pool_threads_read_is_no_memory_of_python(one_shard, monkeypatch):
+    """A pool thread that frees Python's memory while the interpreter ends aborts the process (exit 134)."""
+    given, reader = [], pa.BufferReader
+    monkeypatch.setattr(pa, "BufferReader", lambda content: given.append(content) or reader(content))
+    before = pa.total_allocated_bytes()
+    table = shard.load(one_shard)
+    assert table.num_rows == 10
+    del table
+    gc.collect()
+    assert pa.total_allocated_bytes() - before >= one_shard.stat().st_size  # what is Arrow's own is counted by Arrow
+    assert given[0].to_pybytes() == one_shard.read_bytes()
 
 
 @pytest.mark.parametrize("kept", [0, 3, 0.5, 0.99, -1])
