@@ -189,7 +189,7 @@ def test_files_of_the_same_bytes_and_other_names_do_not_share_a_fate(tmp_path, e
     assert codes == {"a": "wrong_extension", "b": "not_an_image"}
     both = extract_cohort(table_of(tmp_path, a="wrong.dat", b="right.nii"), extractor, store)
     assert both.failures.empty
-    expected = extractor.extract(tmp_path / "right.nii", tmp_path / "mask.nii.gz")
+    expected = extractor.extract(tmp_path / "right.nii", tmp_path / "mask.nii.gz", as_array=True)
     assert (store.read(both.block, ["a", "b"], keys=both.keys).to_numpy() == expected).all()
 
 
