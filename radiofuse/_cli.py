@@ -96,6 +96,12 @@ def _answer(command: Callable, *args, **kwargs) -> object:
     except OSError as error:  # a full disk, a network folder that is gone
         say(f"Error: The operating system refuses: {error}. Make room or check the path, then run it again.")
         raise typer.Exit(INPUT) from None
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":  # how Python spells the bytes of a name that is not UTF-8
+            raise
+        around = error.object[max(0, error.start - 40) : error.end + 20]
+        say(f"Error: A name is not UTF-8: {around!r}. Rename the file or folder.")
+        raise typer.Exit(INPUT) from None
     except KeyboardInterrupt:
         say("Interrupted. What was finished is stored; run the same command again to go on.")
         raise typer.Exit(INTERRUPTED) from None

@@ -44,6 +44,7 @@ _TEXT_COLUMNS = (
     "sample_id patient_id modality feature model metric fusion member step note code message a b test table source row "
     "positive"
 ).split()
+ESCAPED = "backslashreplace"  # of a file name that is not UTF-8; JSON spells it so too
 TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
 
 
@@ -180,7 +181,7 @@ def _write_files(folder: Path, models: dict[str, Any], recipe, description, tabl
     folder.mkdir(parents=True)
     environment = read_environment()
     (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
-    (folder / "card.md").write_text(_card(description, environment), encoding="utf-8")
+    (folder / "card.md").write_text(_card(description, environment), encoding="utf-8", errors=ESCAPED)
     _write_json(folder / "environment.json", environment)
     _write_json(folder / "bundle.json", {"schema": SCHEMA, **description})
     for name in TABLES:
@@ -353,7 +354,7 @@ def _sha256(path: Path) -> str:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors=ESCAPED)
 
 
 def _card(description: Mapping[str, Any], environment: Mapping[str, Any]) -> str:

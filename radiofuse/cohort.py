@@ -176,7 +176,7 @@ def read_cohort(
     problems += _column_problems(list(text.columns), wanted)
     text = _completed(text)
     labels = {name: _read_label(text, name, wanted.positive[name], missing) for name in wanted.labels_in(text)}
-    cohort = _typed(text, wanted, labels, str(Path(path).absolute().parent))
+    cohort = _typed(text, wanted, labels, _folder_of(path, text.columns))
     problems += _id_problems(cohort)
     problems += _number_problems(text, cohort, wanted)
     problems += [Problem.of(sentence) for label in labels.values() for sentence in label.problems]
@@ -541,6 +541,16 @@ def _typed(text: pd.DataFrame, wanted: _Wanted, labels: Mapping[str, BinaryLabel
     if wanted.labels is None:
         columns |= {name: text[name] for name in wanted.outside(text)}
     return pd.DataFrame(columns, index=text.index)
+
+
+def _folder_of(path: str | os.PathLike, columns: Iterable[str]) -> str:
+    """Return the folder that the paths in a table start from; refuse one that no cell could hold."""
+    folder = str(Path(path).absolute().parent)
+    shown = folder.encode(errors="backslashreplace").decode()
+    if shown != folder and any((split(name) or ("", ""))[1] in FILES for name in columns):
+        what = f"It names images, and the name of its folder {shown} is not UTF-8"
+        raise _refusal(f"Cohort table {Path(path).name}", what, "Rename the folder.")
+    return folder
 
 
 def _is_path(column: str) -> bool:

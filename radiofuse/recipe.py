@@ -237,10 +237,13 @@ def read_recipe(path: str | Path) -> Recipe:
             f"There is no recipe {path.name!r} in {path.absolute().parent}. "
             "python -m radiofuse.init writes the ones that come along."
         ) from None
+    except IsADirectoryError:
+        raise RequestError(f"{path} is a folder; name the recipe, a TOML file.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RequestError(f"{path.name} is not a readable TOML file: {error}.") from error
+    name = path.stem.encode(errors="backslashreplace").decode()  # of a file name that is not UTF-8
     try:
-        return Recipe(**{"title": path.stem, **content}, name=path.stem, folder=path.resolve().parent, text=text)
+        return Recipe(**{"title": name, **content}, name=name, folder=path.resolve().parent, text=text)
     except (ValidationError, TypeError) as error:
         raise RequestError(_explain(path.name, error)) from error
 

@@ -95,7 +95,7 @@ class SurveyTables:
         """Write the record, with the SHA-256 of those of the named files that are there."""
         files = {name: sha256_of(folder / name) for name in names if (folder / name).is_file()}
         text = as_json({**self.record, "files": files})
-        _cli.write_aside(folder / RECORD, lambda file: file.write(text.encode()))
+        _cli.write_aside(folder / RECORD, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def file_names(*, page: bool) -> list[str]:
