@@ -46,6 +46,7 @@ DESCRIPTION = {  # a type, a list of one shape, entries by name, or alternatives
         "radiomics": (None, _RADIOMICS),
         "block": (None, str),
         "crops": (None, {"size": int, "slices": (int, "all"), "max_slices": int}),
+        "ready_made": [str],
     },
     "protocol": {
         "n_splits": int,

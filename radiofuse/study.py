@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse import columns
 from radiofuse.bundle import check_target
-from radiofuse.cohort import read_cohort
+from radiofuse.cohort import NOT_FEATURES, read_cohort
 from radiofuse.copies import copy_problems
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.datasets.phantom import NOTICE_FILE
@@ -481,13 +481,18 @@ def _flow(rows: pd.DataFrame, known: pd.Series, imaged: pd.Series, failures: pd.
 def _describe_settings(
     recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtractor | None, features: Features
 ) -> dict[str, Any]:
-    label = _label_used(recipe, cohort, extractor) if extractor or recipe.deep else None
     crops = asdict(make_cropping(recipe)) if recipe.deep else None
-    if extractor is None:
-        return {"radiomics": None, "mask_label": label, "block": None, "crops": crops}
     return {
-        "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()},
-        "mask_label": label,
-        "block": features.extraction.block.name,
+        "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
+        "mask_label": _label_used(recipe, cohort, extractor) if extractor or recipe.deep else None,
+        "block": features.extraction.block.name if extractor else None,
         "crops": crops,
+        "ready_made": _list_ready_made(cohort),
     }
+
+
+def _list_ready_made(cohort: pd.DataFrame) -> list[str]:
+    """Return the modalities to which the cohort table brings features of its own."""
+    grouped = columns.by_modality(cohort.columns)
+    own = {name for name, block in grouped.items() if any(columns.split(c)[1] not in NOT_FEATURES for c in block)}
+    return sorted(own - {columns.CLINICAL})

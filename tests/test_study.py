@@ -63,6 +63,7 @@ def test_a_study_is_the_labeled_rows_in_the_order_of_their_ids(tmp_path):
     assert study.modalities == ["t1", "t2"]
     assert list(study.flow["n_samples"]) == [30, 2, 0, 28]
     assert not study.synthetic
+    assert study.settings["ready_made"] == ["t1", "t2"]  # a page says so; clinical columns are told apart
 
 
 def test_a_modality_too_rare_for_the_folds_is_named(tmp_path):

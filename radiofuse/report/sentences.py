@@ -59,16 +59,20 @@ def _task(contents: Contents) -> str:
 
 
 def _features(contents: Contents) -> str:
-    kinds = ["radiomic"] if contents.about["settings"].get("radiomics") else ["ready-made"] * _has_ready_made(contents)
+    radiomic = ["radiomic"] if contents.about["settings"].get("radiomics") else []
+    kinds = radiomic + ["ready-made"] * bool(_ready_made(contents))
     if contents.encoder is None:
-        return "radiomic features" if "radiomic" in kinds else "features"
+        return f"{listed(kinds)} features" if radiomic else "features"
     return f"{listed([*kinds, 'deep'])} features ({contents.encoder['encoder']})"
 
 
-def _has_ready_made(contents: Contents) -> bool:
-    """Whether the cohort table brought columns of its own, beside those that point at crops."""
-    named = [split(column) for column in contents.about.get("columns", [])]
-    return any(thing != CROP for _, thing in filter(None, named))
+def _ready_made(contents: Contents) -> list[str]:
+    """Return the modalities to which the cohort table brought columns of its own."""
+    settings = contents.about["settings"]
+    if "ready_made" in settings:
+        return settings["ready_made"]
+    named = [] if settings.get("radiomics") else [split(column) for column in contents.about.get("columns", [])]
+    return list(dict.fromkeys(modality for modality, thing in filter(None, named) if thing != CROP))
 
 
 def encoder(contents: Contents) -> str:
@@ -103,16 +107,14 @@ def encoder_fitting(contents: Contents) -> str:
 
 def before_the_folds(contents: Contents) -> str:
     """Return what happened before the folds, and what can be known of it."""
-    if contents.about["settings"].get("radiomics"):
-        return (
-            "Before the folds: nothing. A radiomic feature depends on one image and its mask, not on other samples "
-            "or on labels."
-        )
-    if contents.encoder is not None and not _has_ready_made(contents):
-        return "Before the folds: nothing. A tumor crop depends on one image and its mask."
+    radiomic, ready = contents.about["settings"].get("radiomics"), _ready_made(contents)
+    if not ready and (radiomic or contents.encoder is not None):
+        made = "A radiomic feature depends on one image and its mask, not on other samples or on labels."
+        return f"Before the folds: nothing. {made if radiomic else 'A tumor crop depends on one image and its mask.'}"
+    which = f" of {listed(ready)}" if radiomic else ""
     return (
-        "Before the folds: unknown. The features came ready-made; whether they looked at other samples or labels "
-        "cannot be told from here."
+        f"Before the folds: unknown. The features{which} came ready-made; whether they looked at other samples or "
+        "labels cannot be told from here."
     )
 
 

@@ -221,6 +221,13 @@ def test_the_summary_says_what_kinds_of_features_there_were(bundle, radiomics, c
     assert before in text
 
 
+def test_features_of_the_table_are_told_beside_those_of_images(bundle):
+    edit_about(bundle, settings={"radiomics": {"preset": "shi2023"}, "ready_made": ["pet", "t2"]})
+    text = text_of(bundle)
+    assert "from radiomic, ready-made and deep features (san10_small) of" in text
+    assert "Before the folds: unknown. The features of pet and t2 came ready-made; whether" in text
+
+
 def test_the_protocol_names_constraint_fusions_and_other_features(page, deep_bundle):
     assert "constraint fusions of the selected features: constrained_method1, constrained_method2" in page.text
     assert "all but these also on deep and radiomics features alone" in page.text
