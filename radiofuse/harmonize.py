@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.magnitude import unit_magnitude
 from radiofuse.routing import refuse_misaligned
 
 CONVERGED = 1e-4  # sva's own: largest relative change of an iteration
@@ -187,15 +188,14 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X, site, covariates = self._read(X, site, covariates, reset=False)
         expected = self.grand_mean_ + covariates @ self.coef_
-        spread = np.sqrt(self.pooled_variance_)
         harmonized = X.copy()
         codes, sites = pd.factorize(site)
         for code, name in enumerate(sites.tolist()):
             rows = np.flatnonzero(codes == code)
-            standardized = (X[rows] - expected[rows]) / spread
+            standardized = (X[rows] - expected[rows]) / self._spread
             gamma, delta = self._effects_at(name, standardized, rows)
             moved = (gamma != 0) | (delta != 1)  # others stay as they are, to the last bit
-            values = (standardized - gamma) / np.sqrt(delta) * spread + expected[rows]
+            values = (standardized - gamma) / np.sqrt(delta) * self._spread + expected[rows]
             harmonized[np.ix_(rows, moved)] = values[:, moved]
         return harmonized
 
@@ -311,12 +311,16 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         rest = X - covariates @ self.coef_
         site_means = np.stack([_mean(rest[codes == code]) for code in range(len(self.sites_))])
         self.grand_mean_ = _mean(rest[anchor])
-        self.pooled_variance_ = _mean((rest - site_means[codes])[anchor] ** 2)
-        largest = np.fmax.reduce(np.abs(X), axis=0)
-        self.adjusted_ &= self.pooled_variance_ > (NUMERICALLY_CONSTANT * largest) ** 2
+        scaled, exponents = unit_magnitude((rest - site_means[codes])[anchor])
+        variance = _mean(scaled**2)
+        self._spread = np.ldexp(np.sqrt(variance), exponents)
+        with np.errstate(over="ignore", under="ignore"):  # told, but not computed with
+            self.pooled_variance_ = np.ldexp(variance, 2 * exponents)
+        self.adjusted_ &= self._spread > NUMERICALLY_CONSTANT * np.fmax.reduce(np.abs(X), axis=0)
         untouched = ~self.adjusted_
-        self.coef_[:, untouched], self.grand_mean_[untouched], self.pooled_variance_[untouched] = 0.0, 0.0, 1.0
-        return (X - covariates @ self.coef_ - self.grand_mean_) / np.sqrt(self.pooled_variance_)
+        self.coef_[:, untouched], self.grand_mean_[untouched] = 0.0, 0.0
+        self._spread[untouched], self.pooled_variance_[untouched] = 1.0, 1.0
+        return (X - covariates @ self.coef_ - self.grand_mean_) / self._spread
 
     def _site_effects(self, standardized: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return shift and squared scale of one site; NaN where its rows cannot tell, 0 and 1 if not adjusted."""
@@ -485,13 +489,13 @@ def _covariate_effects(X: np.ndarray, codes: np.ndarray, covariates: np.ndarray)
 
 
 def _slopes(X: np.ndarray, codes: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+    covariates, exponents = unit_magnitude(covariates)  # a small covariate is not a dependent one
     within, X = covariates.copy(), X.copy()
     for code in np.unique(codes):
         rows = codes == code
         within[rows] -= within[rows].mean(axis=0)
         X[rows] -= X[rows].mean(axis=0)
-    size = np.abs(covariates).max(axis=0)
-    rank = np.linalg.matrix_rank(within / np.where(size > 0, size, 1.0), tol=1e-10 * np.sqrt(len(X)))
+    rank = np.linalg.matrix_rank(within, tol=1e-10 * np.sqrt(len(X)))
     if rank < within.shape[1]:
         raise CohortError(
             "The covariates",
@@ -500,7 +504,7 @@ def _slopes(X: np.ndarray, codes: np.ndarray, covariates: np.ndarray) -> np.ndar
                 "or by the site, so their effects cannot be told apart. Leave it out."
             ],
         )
-    return np.linalg.lstsq(within, X, rcond=None)[0]
+    return np.ldexp(np.linalg.lstsq(within, X, rcond=None)[0], -exponents[:, None])
 
 
 def _shrunken_mean(mean: np.ndarray, count, variance) -> np.ndarray:

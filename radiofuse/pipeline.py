@@ -10,13 +10,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse import columns
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.errors import RequestError
+from radiofuse.magnitude import fit_scaler
 from radiofuse.plugins import lookup
 from radiofuse.select import SELECTORS
 
@@ -116,8 +116,7 @@ class TrainingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Complete features: no NaN.
         """
         X = validate_data(self, X, dtype=np.float64)
-        self.scaler_ = StandardScaler().fit(X)
-        self.constant_ = self.scaler_.scale_ != np.sqrt(self.scaler_.var_)  # where scikit-learn divides by 1 instead
+        self.scaler_, self.constant_ = fit_scaler(X)
         return self
 
     def transform(self, X):

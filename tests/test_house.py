@@ -36,7 +36,7 @@ LAYERS = (
         "copies",
         "multiplicity",
     }
-    | {"jobs", "kept", "cells", "labels", "wording", "kernels", "spreadsheet"},
+    | {"jobs", "kept", "cells", "labels", "wording", "kernels", "spreadsheet", "magnitude"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},

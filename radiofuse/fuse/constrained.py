@@ -11,7 +11,6 @@ import pandas as pd
 from scipy.special import softmax
 from sklearn.base import _fit_context
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -21,6 +20,7 @@ from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
+from radiofuse.magnitude import fit_scaler
 from radiofuse.routing import refuse_misaligned
 
 _EPSILON = 1e-5  # of torch's layer normalization
@@ -189,7 +189,7 @@ class ConstraintFusion(MemberFusion):
         self.members_, self.scalers_, features = {}, {}, {}
         for member in members:
             self.members_[member.name], left = in_one_thread(member.fit_transform, target, groups)
-            self.scalers_[member.name] = StandardScaler().fit(_check_features(member.name, left))
+            self.scalers_[member.name], _ = fit_scaler(_check_features(member.name, left))
             features[member.name] = self._standardize(member, left)
         self._fit_network(features, self._present(members), target)
         return self

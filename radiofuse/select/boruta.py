@@ -16,6 +16,7 @@ from radiofuse.errors import RequestError
 from radiofuse.routing import refuse_misaligned
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.significance import require_classes
+from radiofuse.select.standardize import standardize
 
 
 class BorutaSelector(SelectorMixin, BaseEstimator):
@@ -108,7 +109,8 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
         refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         labels = np.searchsorted(require_classes(y), y)
-        self.ranking_ = np.asarray(self._library().fit(X, labels).ranking_)
+        library = self._library().fit(standardize(X), labels)  # trees see single precision
+        self.ranking_ = np.asarray(library.ranking_)
         passed = self.ranking_ == 1
         self.support_ = settle_empty(passed, -self.ranking_, self.on_empty, type(self).__name__)
         self.fallback_ = bool((self.support_ & ~passed).any())

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
+from radiofuse.magnitude import unit_magnitude
 from radiofuse.routing import refuse_misaligned
 from radiofuse.select.significance import require_classes
 
@@ -44,6 +45,7 @@ def relieff(X: np.ndarray, y: np.ndarray, n_neighbors: int) -> np.ndarray:
     >>> relieff(X, np.array([0, 0, 1, 1]), 1).round(2)
     array([ 0.8, -0.8])
     """
+    X, _ = unit_magnitude(X)
     spread = np.ptp(X, axis=0)
     scaled = X / np.where(spread > 0, spread, np.inf)
     classes, labels = np.unique(y, return_inverse=True)

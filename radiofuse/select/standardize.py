@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from radiofuse.magnitude import unit_magnitude
+
 CONSTANT = 1e-13  # spread relative to the mean below which nothing but rounding is left (as in scipy.stats.pearsonr)
+SMALLEST, LARGEST = 1e-140, 1e140  # spreads whose squares floating point holds with all their digits
 
 
 def center_and_scale(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -22,10 +25,19 @@ def center_and_scale(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[
     >>> center_and_scale(np.array([[1.0, 0.1], [3.0, 0.1]]))
     (array([2. , 0.1]), array([ 1., inf]))
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # settled below
+        mean, scale = _moments(X, weights)
+    odd = ~((scale > SMALLEST) & (scale < LARGEST))
+    if odd.any():
+        scaled, exponents = unit_magnitude(X[:, odd])
+        mean[odd], scale[odd] = (np.ldexp(moment, exponents) for moment in _moments(scaled, weights))
+    return mean, np.where(scale <= CONSTANT * np.abs(mean), np.inf, scale)
+
+
+def _moments(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     mean = X.mean(axis=0) if weights is None else weights @ X
     squares = (X - mean) ** 2
-    scale = np.sqrt(squares.mean(axis=0) if weights is None else weights @ squares)
-    return mean, np.where(scale <= CONSTANT * np.abs(mean), np.inf, scale)
+    return mean, np.sqrt(squares.mean(axis=0) if weights is None else weights @ squares)
 
 
 def standardize(X: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
+from radiofuse.magnitude import unit_magnitude
 from radiofuse.routing import refuse_misaligned
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
@@ -71,7 +72,8 @@ class TTestSelector(SignificanceSelector):
             )
         varies = _varies(X)
         statistic, pvalue = np.zeros(X.shape[1]), np.ones(X.shape[1])
-        test = stats.ttest_ind(X[positive][:, varies], X[~positive][:, varies], equal_var=False)
+        scaled, _ = unit_magnitude(X[:, varies])  # fourth powers are taken
+        test = stats.ttest_ind(scaled[positive], scaled[~positive], equal_var=False)
         statistic[varies], pvalue[varies] = test.statistic, test.pvalue
         return ColumnTests(statistic, pvalue, np.abs(statistic), classes)
 
@@ -124,7 +126,7 @@ class AnovaSelector(SignificanceSelector):
         varies = _varies(X)
         F, pvalue = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if varies.any():
-            F[varies], pvalue[varies] = f_classif(X[:, varies], y)
+            F[varies], pvalue[varies] = f_classif(unit_magnitude(X[:, varies])[0], y)
         return ColumnTests(F, pvalue, F, classes)
 
 
@@ -144,7 +146,8 @@ class VarianceSelector(SelectorMixin, BaseEstimator):
     Attributes
     ----------
     scores_ : ndarray of shape (n_features_in_,)
-        Variance (divisor n); exactly 0 for a constant column.
+        Variance (divisor n); exactly 0 for a constant column. One below 1e-308 or above 1e308 is selected by, but
+        cannot be told.
     fallback_ : bool
         Whether the feature of largest variance had to stand in.
 
@@ -177,9 +180,13 @@ class VarianceSelector(SelectorMixin, BaseEstimator):
             If ``X`` is not finite.
         """
         X = validate_data(self, X, dtype=np.float64)
-        self.scores_ = np.where(_varies(X), X.var(axis=0), 0.0)  # rounding leaves a constant a variance
-        passed = self.scores_ > self.threshold
-        self.support_ = settle_empty(passed, self.scores_, self.on_empty, type(self).__name__)
+        scaled, exponents = unit_magnitude(X)
+        variance = np.where(_varies(X), scaled.var(axis=0), 0.0)  # rounding leaves a constant a variance
+        with np.errstate(over="ignore", under="ignore"):
+            self.scores_ = np.ldexp(variance, 2 * exponents)
+            passed = variance > np.ldexp(float(self.threshold), -2 * exponents)  # scores_ may be 0 or infinite
+        spread = np.ldexp(np.sqrt(variance), exponents)
+        self.support_ = settle_empty(passed, spread, self.on_empty, type(self).__name__)
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 
@@ -248,7 +255,8 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
         refuse_misaligned(X, y=y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         self.classes_ = require_classes(y)
-        information = mutual_info_classif(X, y, discrete_features=False, random_state=self.random_state)
+        scaled, _ = unit_magnitude(X)  # a spread below 2e-15 would be taken for none
+        information = mutual_info_classif(scaled, y, discrete_features=False, random_state=self.random_state)
         varies = _varies(X)
         self.scores_ = np.where(varies, information, 0.0)  # of a constant, noise alone is estimated
         self.support_ = np.zeros(X.shape[1], dtype=bool)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from radiofuse.classify import CLASSIFIERS
+from radiofuse.select.standardize import center_and_scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +58,7 @@ def fit_logistic(X: np.ndarray, y: np.ndarray) -> LogisticModel:
         return LogisticModel(nothing, nothing, nothing, nothing, float(np.log(share / (1 - share))))
     median = np.array([_median(column[~np.isnan(column)]) for column in X.T])
     values = np.where(np.isnan(X), median, X)
-    center, spread = values.mean(axis=0), values.std(axis=0)
-    constant = spread <= 10 * np.finfo(float).eps * np.abs(center)  # rounding noise of a constant is no spread
-    scale = np.where(constant, np.inf, spread)
+    center, scale = center_and_scale(values)
     fitted = CLASSIFIERS["logistic"]().fit((values - center) / scale, y)
     return LogisticModel(median, center, scale, fitted.coef_[0], float(fitted.intercept_[0]))
 

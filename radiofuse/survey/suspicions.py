@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from radiofuse.magnitude import unit_magnitude
 from radiofuse.survey.checks import FeatureTable
 from radiofuse.wording import count, some
 
@@ -76,8 +77,7 @@ def twin_pairs(values: np.ndarray) -> np.ndarray:
     """
     if not values.size:
         return np.empty((0, 2), int)
-    largest = np.nanmax(np.abs(values), axis=0)
-    scaled = values / np.where(largest > 0, largest, 1.0)  # squares neither overflow nor vanish
+    scaled, _ = unit_magnitude(values)
     centered = np.nan_to_num(scaled - np.nanmean(scaled, axis=0))
     lengths = np.linalg.norm(centered, axis=0)
     centered = centered / np.where(lengths > 0, lengths, 1.0)
