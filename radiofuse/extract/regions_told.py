@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from radiofuse.imaging.header import TWO_ORIENTATIONS
 from radiofuse.imaging.labels import UNITED
+from radiofuse.imaging.padding import PADDED
 from radiofuse.imaging.roi import CONSTANT, FILLS
 
 log = logging.getLogger(__name__)
@@ -17,11 +18,14 @@ WARNINGS = {
     "the mask is the tumor's and not the brain's.",
     CONSTANT: "%d of %d regions hold a single intensity, for instance %s (%s): %s. Their textures say nothing of the "
     "tissue. Check that image and mask belong together.",
+    PADDED: "%d of %d images are filled, outside the field of view, with a constant far below all others, for instance "
+    "%s (%s): %s. Normalization, filters and resampling read it as tissue, and so do features of a region that holds "
+    "it. Crop the image or set such voxels to the background's value.",
 }
 
 
 def tell_of_regions(notes: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
-    """Log one line on united labels, and one each on images in two places, regions that fill their image, flat regions.
+    """Log one line on united labels, and one each on whatever else ``WARNINGS`` names.
 
     Parameters
     ----------

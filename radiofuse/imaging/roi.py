@@ -11,6 +11,7 @@ from radiofuse.errors import ImageError
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.header import counted, in_words, not_3d, not_scalar
 from radiofuse.imaging.labels import Label, labeled
+from radiofuse.imaging.padding import padding
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -98,7 +99,7 @@ def paired(
         check_finite(image, "The image", region)
     else:
         notes += _not_finite_outside(intensities)
-    notes += _constant(intensities[region])
+    notes += _constant(intensities[region]) + padding(intensities, region, outside_is_read=outside_is_read)
     roi = sitk.GetImageFromArray(region.view(np.uint8))
     roi.CopyInformation(image)
     return RoiPair(image, roi, notes=notes)
