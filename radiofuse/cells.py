@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,6 +16,16 @@ _NONE = "None"  # as Python writes it; "none" may be a class
 EMPTY_SPELLINGS = tuple(dict.fromkeys([how(word) for word in _EMPTY for how in (str, str.upper)] + ["NaN", _NONE]))
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,4})?", re.ASCII)
 _LONGEST_WHOLE = 40  # digits of a whole number that is written out
+
+
+@contextmanager
+def any_field_length() -> Iterator[None]:
+    """Let fields be as long as they are: a header read with the wrong delimiter is one field, of any length."""
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def is_empty(cells: pd.Series) -> pd.Series:

@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.cells import Codes, is_empty
+from radiofuse.cells import Codes, any_field_length, is_empty
 from radiofuse.columns import (
     CLINICAL,
     CROP,
@@ -51,7 +51,9 @@ from radiofuse.columns import (
 from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.labels import BinaryLabel, as_entry, column_and_class
+from radiofuse.paths import describe_absent, is_of_windows, with_home
 from radiofuse.spreadsheet import as_meant
+from radiofuse.stand_ins import describe_stand_in
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,9 @@ LONGEST_ID = 128
 LONGEST_SHOWN = 60
 SHOWN = 10  # cells named in a sentence; Problem.items keeps them all
 
+FOLDER_ADVICE = (
+    "Name a CSV file with one row per sample that names the images; radiofuse datasets phantom DIR writes an example."
+)
 OWN_LABELS = (
     'A patient has one label; if each lesion or scan has its own, say label_per = "sample", and folds stay by patient.'
 )
@@ -113,9 +118,9 @@ def read_cohort(
         ``sex`` and other numeric columns become clinical columns.
     n_folds : int, optional
         Each class of each label must have at least this many patients.
-    missing_files : {"raise", "keep"}
+    missing_files : {"raise", "keep", "tell"}
         Whether a path that names no file is a problem here, or is left for the loop over
-        samples to report.
+        samples to report; "tell" also says in the log where it was looked for.
     label_per : {"patient", "sample"}
         Whose the labels are: a patient has one of each, or each lesion or scan its own.
     missing : sequence of str
@@ -160,8 +165,8 @@ def read_cohort(
     >>> cohort.attrs["classes"]
     {'idh': ('0', '1')}
     """
-    if missing_files not in ("raise", "keep"):
-        raise RequestError(f'missing_files must be "raise" or "keep", not {missing_files!r}.')
+    if missing_files not in ("raise", "keep", "tell"):
+        raise RequestError(f'missing_files must be "raise", "keep" or "tell", not {missing_files!r}.')
     if label_per not in ("patient", "sample"):
         raise RequestError(f'label_per must be "patient" or "sample", not {label_per!r}.')
     wanted = _Wanted.of(labels, modalities, ignore)
@@ -187,6 +192,9 @@ def read_cohort(
     problems += _copies(cohort, wanted.labels_in(text))
     if problems:
         raise CohortError(f"Cohort table {path}", problems)
+    if missing_files == "tell":
+        for sentence in _missing_files(_images(cohort)):
+            logger.warning(sentence)
     _log_empty_features(cohort)
     for note in (note for label in labels.values() for note in label.notes):
         logger.info(note)
@@ -329,8 +337,14 @@ def _read_text(path: str | os.PathLike, source: str, ignore: frozenset[str]) -> 
 def _decoded(path: Path, source: str) -> str:
     try:
         raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise CohortError(source, [Problem.of(describe_absent(path, "table"))]) from None
+    except IsADirectoryError:
+        raise _refusal(source, "It is a folder", FOLDER_ADVICE) from None
     except OSError as error:
         raise _refusal(source, f"It cannot be read: {error.strerror}", "Check the path.") from None
+    if told := describe_stand_in(path.name, raw, "table"):
+        raise CohortError(source, [Problem.of(told)])
     advice = "Save it as CSV, encoded in UTF-8."
     if raw.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         raise _refusal(source, "It is a workbook or an archive, not text", advice)
@@ -354,15 +368,17 @@ def _refusal(source: str, what: str, advice: str, items: Iterable[str] = ()) -> 
 def _delimiter(content: str) -> str:
     """Return whichever of comma, tab and semicolon splits the header into most fields."""
     header = next(iter(io.StringIO(content, newline="")))
-    return max(",\t;", key=lambda sign: len(next(csv.reader([header], delimiter=sign))))
+    with any_field_length():
+        return max(",\t;", key=lambda sign: len(next(csv.reader([header], delimiter=sign))))
 
 
 def _check_shape(content: str, delimiter: str, source: str) -> None:
     """Raise where a row has more or fewer fields than the header; pandas fills short rows silently."""
     rows = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
-        expected = len(next(rows))
-        ragged = [f"line {rows.line_num} has {len(row)}" for row in rows if row and len(row) != expected]
+        with any_field_length():
+            expected = len(next(rows))
+            ragged = [f"line {rows.line_num} has {len(row)}" for row in rows if row and len(row) != expected]
     except csv.Error as error:
         raise _refusal(source, f"Line {rows.line_num} cannot be read: {error}", "Check its quotes.") from None
     if ragged:
@@ -569,7 +585,10 @@ def _paths(text: pd.DataFrame, modality: str, folder: str) -> dict[str, pd.Serie
 
 def _absolute(cells: pd.Series, folder: str) -> pd.Series:
     paths = cells.str.strip().mask(is_empty(cells), "")
+    if paths.str.startswith("~").any():
+        paths = paths.map(with_home)
     rooted = paths.map(os.path.isabs).astype(bool)  # noqa: PTH117 - a million Path objects take their time
+    rooted |= paths.map(is_of_windows).astype(bool)  # as they are: the sentence about them shall show them
     return paths.where(rooted | (paths == ""), folder + os.sep + paths)
 
 
@@ -814,7 +833,10 @@ def _missing_files(images: pd.DataFrame) -> list[Problem]:
         absent = once[~is_file]
         named = zip(absent[SAMPLE], absent["modality"], absent[kind], strict=True)
         missing += [f"{modality} {kind} of {_shown(sample)}: {path}" for sample, modality, path in named]
-    return _problems("Missing files", missing, "Paths are relative to the table; correct them or empty the cell.")
+    advice = "Paths are relative to the folder of the table; correct them or empty the cell."
+    if any(is_of_windows(path) for path in (*images["image"], *images["mask"])):
+        advice = "Paths of Windows are not known to this system: write where they are mounted here, with /."
+    return _problems("Missing files", missing, advice)
 
 
 def _log_empty_features(cohort: pd.DataFrame) -> None:

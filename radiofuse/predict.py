@@ -282,7 +282,7 @@ def main(
         loaded = load_bundle(bundle)
         require_entries(loaded.folder / "bundle.json", loaded.description, NEEDED)
         pattern = loaded.description.get("modality_pattern")
-        rows = read_cohort(cohort, missing_files="keep", modality_pattern=pattern)
+        rows = read_cohort(cohort, missing_files="tell", modality_pattern=pattern)
         _refuse_images(out, named_files(rows))
         rows = _modalities_of_model(rows, loaded)
         predictions, failures = _predict_rows(loaded, rows, store=store, progress=_cli.progress, **options)

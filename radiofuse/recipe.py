@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from radiofuse.columns import modality_pattern
 from radiofuse.errors import RequestError
+from radiofuse.paths import describe_absent, is_of_windows, with_home
 from radiofuse.plugins import did_you_mean
 
 
@@ -202,7 +203,10 @@ class Recipe(_Part):
 
     def path(self, text: str) -> Path:
         """Return a path named in the recipe: ``${VARIABLE}`` filled in, relative to the recipe's folder."""
-        return self.folder / _fill_variables(text)
+        filled = _fill_variables(text)
+        if is_of_windows(filled):
+            raise RequestError(f"The recipe names {describe_absent(Path(filled), 'file')}")
+        return self.folder / with_home(filled)
 
     def files(self) -> list[Path]:
         """Return the files that the recipe names: tables and settings."""
@@ -233,10 +237,9 @@ def read_recipe(path: str | Path) -> Recipe:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
     except FileNotFoundError:
-        raise RequestError(
-            f"There is no recipe {path.name!r} in {path.absolute().parent}. "
-            "python -m radiofuse.init writes the ones that come along."
-        ) from None
+        told = describe_absent(path, "recipe")
+        shipped = "Correct the path; python -m radiofuse.init writes the recipes that come along."
+        raise RequestError(told.replace("Correct the path.", shipped)) from None
     except IsADirectoryError:
         raise RequestError(f"{path} is a folder; name the recipe, a TOML file.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

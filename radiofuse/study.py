@@ -189,7 +189,7 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
         ignore=chosen.ignore,
         participants=recipe.path(chosen.participants) if chosen.participants else None,
         n_folds=recipe.evaluation.folds,
-        missing_files="keep",
+        missing_files="tell",
         label_per=chosen.label_per,
         missing=chosen.missing,
         modality_pattern=chosen.modality_pattern,

@@ -109,7 +109,7 @@ def _from_options(cohort: Path, settings: str | None, label: str | None, backend
     from radiofuse.cohort import read_cohort
     from radiofuse.extract import RadiomicsExtractor
 
-    table = read_cohort(cohort, missing_files="keep")
+    table = read_cohort(cohort, missing_files="tell")
     return table, RadiomicsExtractor(settings or "default", label=parse_label(label), backend=backend or "radiofuse")
 
 

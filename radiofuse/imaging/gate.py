@@ -21,9 +21,9 @@ from radiofuse.imaging.labels import Label
 from radiofuse.imaging.memory import check_place
 from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
 from radiofuse.imaging.roi import RoiPair, check_finite, check_integer, paired
-from radiofuse.imaging.stand_ins import HEAD_BYTES, refuse_stand_in
 from radiofuse.imaging.stream import ByteStream, HashedFile, open_file
 from radiofuse.imaging.textual import meta_header, nrrd_header
+from radiofuse.stand_ins import HEAD_BYTES, describe_stand_in
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -178,7 +178,8 @@ def _reader(source: HashedFile) -> tuple:
             "not_an_image",
             f"{source.name} does not end in {', '.join(READERS)}. Convert it to .nii.gz, or correct its name.",
         )
-    refuse_stand_in(source.name, source.peek(HEAD_BYTES))
+    if told := describe_stand_in(source.name, source.peek(HEAD_BYTES), "image"):
+        raise ImageError("not_an_image", told)
     is_gzip = source.peek(2) == GZIP_MAGIC
     if is_gzip != READERS[suffix][2]:
         raise ImageError(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.stand_ins import refuse_dangling
+from radiofuse.stand_ins import describe_dangling
 
 MAX_FILE_BYTES = 4 << 30  # the largest clinical volumes, uncompressed, stay below 2 GiB
 READ_BYTES = 256 << 10
@@ -60,8 +60,8 @@ def open_file(path: Path) -> BinaryIO:
         if not refused:
             return path.open("rb")
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte in the path
-        refuse_dangling(path)
-        refused = ImageError("file_missing", f"{path.name} does not exist. Correct its path in the cohort table.")
+        told = describe_dangling(path) or f"{path.name} does not exist. Correct its path in the cohort table."
+        refused = ImageError("file_missing", told)
     except OSError as error:
         refused = _unreadable(path.name, error)
     raise refused

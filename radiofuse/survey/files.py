@@ -13,15 +13,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from radiofuse.cells import EMPTY_SPELLINGS
+from radiofuse.cells import EMPTY_SPELLINGS, any_field_length
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
+from radiofuse.paths import describe_absent
 from radiofuse.plugins import did_you_mean
 from radiofuse.spreadsheet import as_meant
+from radiofuse.stand_ins import HEAD_BYTES, describe_stand_in
 from radiofuse.survey.request import SurveyRequest
 from radiofuse.wording import count, some
 
 EXACT_BELOW = 2.0**53  # from here on, not every whole number is a double
+MADE_BY = "features of images become a table with: radiofuse extract COHORT, then radiofuse store export TABLE."
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
@@ -32,17 +35,26 @@ def read_file(path: Path, request: SurveyRequest) -> pd.DataFrame:
         raise RequestError(f"{path} is a spreadsheet; save its sheet as a CSV file in UTF-8, and name that file.")
     if path.exists() and not path.is_file() and not path.is_dir():
         raise RequestError(f"{path} is a pipe, and a table is read more than once; save it in a file first.")
+    if path.is_dir():
+        raise RequestError(f"{path} is a folder. Name the file of the table; {MADE_BY}")
     try:
+        if told := _stand_in(path):
+            raise RadiofuseError(told)
         return _read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_text(path, ids, request)
     except RadiofuseError:
         raise
-    except FileNotFoundError:
-        raise RequestError(f"There is no table at {path}.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise RequestError(describe_absent(path, "table")) from None
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         reason = " ".join(str(error).split())
         if isinstance(error, UnicodeDecodeError):
             reason = f"it is not UTF-8 text ({error.reason}). If it is a table, save it as UTF-8."
         raise RadiofuseError(f"{path} cannot be read as a CSV, TSV or Parquet table: {reason}") from error
+
+
+def _stand_in(path: Path) -> str:
+    with path.open("rb") as file:
+        return describe_stand_in(path.name, file.read(HEAD_BYTES), "table")
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -97,7 +109,7 @@ def _header(path: Path) -> tuple[str, list[str]]:
 
 
 def _first_two(path: Path, delimiter: str) -> list[list[str]]:
-    """Return the header and the first row, or nothing if a delimiter leaves too long a field."""
+    """Return the header and the first row, or nothing if a delimiter leaves what cannot be read."""
     try:
         return [fields for _, fields in islice(_records(path, delimiter), 2)]
     except csv.Error:
@@ -108,7 +120,8 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the last line and the fields of each record that is not blank."""
     with (gzip.open if _compression(path) else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
-        yield from ((reader.line_num, fields) for fields in reader if len(fields) > 1 or "".join(fields).strip())
+        with any_field_length():
+            yield from ((reader.line_num, fields) for fields in reader if len(fields) > 1 or "".join(fields).strip())
 
 
 def _refuse_short_rows(path: Path, delimiter: str, width: int) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from radiofuse.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.errors import RequestError
 from radiofuse.outputs import sha256_of
-from radiofuse.survey.files import read_file, rename_ids
+from radiofuse.survey.files import MADE_BY, read_file, rename_ids
 from radiofuse.survey.joining import join_labels, join_modalities, label_column
 from radiofuse.survey.request import SurveyRequest
 
@@ -97,7 +97,7 @@ def _read_store(request: SurveyRequest) -> RawTable:
 
     store, cohort = request.table, request.cohort
     if not (store / "blocks").is_dir():
-        raise RequestError(f"{store} is a folder, and no feature store; name the file of the table instead.")
+        raise RequestError(f"{store} is a folder, and no feature store; name the file of the table: {MADE_BY}")
     if cohort is None:
         raise RequestError(f"{store} is a feature store, which holds no labels. Name the cohort table with --cohort.")
     opened = FeatureStore(store)
