@@ -73,7 +73,7 @@ def test_mask_labels_are_any_one_or_several(tmp_path, text, label):
 
 
 def test_a_missing_recipe_says_where_to_look(tmp_path):
-    with pytest.raises(RequestError, match="no recipe 'none.toml' in /.* python -m radiofuse.init writes"):
+    with pytest.raises(RequestError, match="no recipe at /.*none.toml. Correct the path; python -m radiofuse.init"):
         read_recipe(tmp_path / "none.toml")
 
 
