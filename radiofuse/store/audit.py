@@ -25,7 +25,8 @@ class StoreReport:
     ok, failed : int
         Rows without a complaint: vectors and failures.
     problems : list of str
-        Damaged shards, rows whose values do not fit their checksum, conflicting keys.
+        Damaged shards, what such shards held and is not stored again, rows whose values do not fit their
+        checksum, conflicting keys.
     """
 
     blocks: int = 0
@@ -35,7 +36,7 @@ class StoreReport:
     problems: list[str] = field(default_factory=list)
 
 
-def audit_block(block: Block, folder: Path, report: StoreReport) -> Iterator[Path]:
+def audit_block(block: Block, folder: Path, quarantine: Path, report: StoreReport) -> Iterator[Path]:
     """Add one block to a report, shard by shard."""
     report.blocks += 1
     seen = [pd.DataFrame(columns=wide.INDEX_COLUMNS)]
@@ -49,7 +50,9 @@ def audit_block(block: Block, folder: Path, report: StoreReport) -> Iterator[Pat
         report.ok += int((seen[-1]["status"] == "ok").sum())
         report.failed += int((seen[-1]["status"] == "failed").sum())
         yield path
-    conflicts = wide.find_conflicts(pd.concat(seen))
+    together = pd.concat(seen)
+    report.problems += shard.describe_losses(quarantine, block.name, together["key"])
+    conflicts = wide.find_conflicts(together)
     report.problems += [wide.describe_conflict(block, row) for _, row in conflicts.iterrows()]
 
 
@@ -60,6 +63,9 @@ def audit_fingerprints(folder: Path, report: StoreReport) -> None:
 
 def _note_damage(report: StoreReport, path: Path, damage: shard.DamagedShardError) -> None:
     report.shards += 1
+    if isinstance(damage, shard.ForeignShardError):
+        report.problems.append(f"Shard {path.name} of {path.parent.name} is not used: {damage}.")
+        return
     report.problems.append(
         f"Shard {path.name} of {path.parent.name} is damaged ({damage}). The next extraction moves it to quarantine/ "
         "and computes again what it held."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,10 +19,11 @@ from radiofuse.store import rows, shard, wide
 from radiofuse.store.audit import StoreReport, audit_block, audit_fingerprints
 from radiofuse.store.export import write_table
 from radiofuse.store.fingerprints import Fingerprints
-from radiofuse.store.record import Block
+from radiofuse.store.record import Block, is_block_name
 from radiofuse.store.writer import Writer
 
 ORPHAN_AFTER_S = 3600.0  # no write lasts that long, so a temporary file of that age has no owner
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
 FAILURE_COLUMNS = ["sample_id", "modality", "code", "message", "block", "key"]
 
 Progress = Callable[[int, int], None]
@@ -118,7 +120,7 @@ class FeatureStore:
             ) from error
 
     def _block_names(self) -> list[str]:
-        return sorted(path.parent.name for path in self.root.glob("blocks/*/block.json"))
+        return sorted(path.parent.name for path in self.root.glob("blocks/*/block.json") if path.is_file())
 
     def _folder(self, block: Block) -> Path:
         return self.root / "blocks" / block.name
@@ -303,6 +305,7 @@ class FeatureStore:
         index = self._collect(block, wide.INDEX_COLUMNS, losses.add).to_pandas()
         wide.refuse_conflicts(block, index)
         if keys is None:
+            losses.told += shard.describe_losses(self._quarantine, block.name, index["key"])
             keys = wide.only_contents(block, index, sample_ids)
         return wide.Choice(block, keys, index)
 
@@ -346,7 +349,7 @@ class FeatureStore:
             except StoreError as error:
                 report.problems.append(str(error))
                 continue
-            for _ in audit_block(block, self._folder(block), report):
+            for _ in audit_block(block, self._folder(block), self._quarantine, report):
                 if on_done:
                     on_done(report.shards, max(total, report.shards))
         audit_fingerprints(self.root / "fingerprints", report)
@@ -381,7 +384,7 @@ class FeatureStore:
         return {"temporary_files": n_temporary, "merged_shards": n_merged, "quarantined_shards": n_quarantined}
 
     def _remove_orphans(self) -> int:
-        old = [path for path in self.root.rglob(".*.tmp") if _age_s(path) > ORPHAN_AFTER_S]
+        old = [path for path in self._temporary() if _age_s(path) > ORPHAN_AFTER_S]
         for path in old:
             if path.is_dir():  # of an encoder whose saving was cut off
                 shutil.rmtree(path, ignore_errors=True)
@@ -389,8 +392,14 @@ class FeatureStore:
                 path.unlink(missing_ok=True)
         return len(old)
 
+    def _temporary(self) -> list[Path]:
+        """Return what has the name of our unfinished writes, in the folders that are ours."""
+        blocks = [path for path in self.root.glob("blocks/*") if is_block_name(path.name)]
+        folders = [self.root, *blocks, *(self.root / name for name in ("fingerprints", "crops", "encoders"))]
+        return [path for folder in folders for path in folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name)]
+
     def _empty_quarantine(self) -> int:
-        damaged = list(self._quarantine.glob("*.parquet"))
+        damaged = [path for path in self._quarantine.glob("*.parquet") if not path.is_dir()]
         for path in damaged:
             path.unlink(missing_ok=True)
         return len(damaged)
@@ -428,16 +437,24 @@ class _Losses:
     def __init__(self, set_aside: shard.OnDamage):
         self._set_aside = set_aside
         self.any = False
+        self.told: list[str] = []  # of damage that was met before
 
     def add(self, path: Path, damage: shard.DamagedShardError) -> None:
         self._set_aside(path, damage)
-        self.any = True
+        self.any |= not isinstance(damage, shard.ForeignShardError)
 
     def refuse(self) -> None:
+        again = "Run the extraction with this store again: it computes just what is missing."
+        if self.told:
+            more = f" {len(self.told) - 1} more shards are damaged." if len(self.told) > 1 else ""
+            raise StoreError(
+                f"{self.told[0]}{more} {again} Then, or to do without it, delete the damaged shards with gc "
+                "--empty-quarantine of radiofuse.store."
+            )
         if self.any:
             raise StoreError(
                 "A part of the feature store was found damaged and was set aside; its vectors count as missing, the "
-                "others are safe. Run the same command again: it computes just what is missing."
+                f"others are safe. {again}"
             )
 
 

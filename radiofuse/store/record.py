@@ -109,6 +109,11 @@ class Block:
         return cls(*parts)
 
 
+def is_block_name(name: str) -> bool:
+    """Say whether a folder's name is that of a block."""
+    return _BLOCK_NAME.fullmatch(name) is not None
+
+
 def _digest(feature_names: Sequence[str], identity: Mapping[str, Any]) -> str:
     content = {"feature_names": list(feature_names), "identity": identity}
     return hashlib.sha256(_canonical(content).encode()).hexdigest()[:12]

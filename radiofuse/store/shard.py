@@ -11,7 +11,8 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 
 from radiofuse.aside import write_aside
 from radiofuse.errors import StoreError
+from radiofuse.store import held
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +29,15 @@ FULL_BYTES = 1 << 25  # in memory; crops of a tumor are a thousand times wider t
 _NAME = re.compile(r"[0-9a-f]{32}-([0-9a-f]{32})\.parquet")
 _REPETITIVE = ["sample_id", "modality", "status", "error_code", "message"]
 _VALUES = "values.list.element"
+FOLDER = "radiofuse folder"  # of the shard: in its footer, so that a shard of another block is known
 
 
 class DamagedShardError(Exception):
     """The bytes of a shard are not the ones that were written."""
+
+
+class ForeignShardError(DamagedShardError):
+    """What has the name of a shard never was one of this folder: setting it aside loses nothing."""
 
 
 OnDamage = Callable[[Path, DamagedShardError], None]
@@ -56,16 +63,18 @@ def write_shard(folder: Path, table: pa.Table) -> Path:
     """Write a table as a new shard, all of it or nothing, and return its path."""
     buffer = pa.BufferOutputStream()
     names = set(table.column_names)
-    pq.write_table(
-        table,
-        buffer,
-        compression="zstd",
-        write_page_checksum=True,
-        write_statistics=False,
-        use_dictionary=[name for name in _REPETITIVE if name in names],
+    options = {
+        "compression": "zstd",
+        "write_page_checksum": True,
+        "write_statistics": False,
+        "use_dictionary": [name for name in _REPETITIVE if name in names],
         # Bytes of equal weight side by side: measured 3.7 times faster to write than plain, and 5 % smaller.
-        column_encoding={_VALUES: "BYTE_STREAM_SPLIT"} if "values" in names else None,
-    )
+        "column_encoding": {_VALUES: "BYTE_STREAM_SPLIT"} if "values" in names else None,
+    }
+    with pq.ParquetWriter(buffer, table.schema, **options) as writer:
+        writer.write_table(table)
+        keys = {held.KEYS: held.to_text(table["key"].to_pylist())} if "key" in names else {}
+        writer.add_key_value_metadata({FOLDER: folder.name, **keys})
     content = buffer.getvalue()
     path = folder / f"{uuid4().hex}-{_short_digest(content)}.parquet"
     with write_aside(path) as file:
@@ -83,13 +92,19 @@ def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     Raises
     ------
     DamagedShardError
-        If a bit is not as it was written.
+        If a bit is not as it was written, or the file is not one of this folder's.
     """
+    if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait forever
+        raise ForeignShardError("it is no regular file")
     content = _read_into_arrow(path)
     expected = _NAME.fullmatch(path.name)[1]
     if _short_digest(content) != expected:
         raise DamagedShardError("its bytes do not match the checksum in its name")
-    return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read(columns)
+    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    folder = (file.metadata.metadata or {}).get(FOLDER.encode())  # none in shards of earlier versions
+    if folder is not None and folder != path.parent.name.encode():
+        raise ForeignShardError(f"it was written for {folder.decode()}")
+    return file.read(columns).replace_schema_metadata(None)
 
 
 def _read_into_arrow(path: Path) -> pa.Buffer:
@@ -165,12 +180,40 @@ def put_in_quarantine(path: Path, damage: DamagedShardError, quarantine: Path) -
     except OSError as error:  # a store on read-only media: the shard stays, and stays unused
         log.warning("Shard %s is damaged (%s) and cannot be moved away (%s).", path.name, damage, error.strerror)
         return
-    log.warning(
-        "Shard %s of %s is damaged (%s). It was moved to quarantine/; what it held will be computed again.",
-        path.name,
-        path.parent.name,
-        damage,
+    words = (
+        "Shard %s of %s is not used: %s. It was moved to quarantine/."
+        if isinstance(damage, ForeignShardError)
+        else "Shard %s of %s is damaged (%s). It was moved to quarantine/; the next extraction computes what it held."
     )
+    log.warning(words, path.name, path.parent.name, damage)
+
+
+def describe_losses(quarantine: Path, folder: str, stored: Collection[str]) -> list[str]:
+    """Return a sentence per damaged shard of a block whose records are not all stored again.
+
+    Parameters
+    ----------
+    quarantine : Path
+    folder : str
+        The block's name.
+    stored : collection of str
+        The content keys that the block holds.
+    """
+    sentences = []
+    for path in sorted(quarantine.glob("*.parquet")):
+        name = path.name.removeprefix(f"{folder}.")
+        if not _NAME.fullmatch(name) or not path.is_file():
+            continue
+        content = _read_into_arrow(path)
+        if _short_digest(content) == _NAME.fullmatch(name)[1]:  # undamaged: it was set aside as another block's
+            continue
+        keys = held.keys_of(content)
+        if keys is None:
+            sentences.append(f"What the damaged shard {name} of {folder} held cannot be told.")
+        elif lost := keys - set(stored):
+            count = f"{len(lost)} record" + ("s" if len(lost) > 1 else "")
+            sentences.append(f"{count} of the damaged shard {name} of {folder} are not computed again yet.")
+    return sentences
 
 
 def merge(folder: Path, tables: Mapping[Path, pa.Table], same: Sequence[str]) -> int:

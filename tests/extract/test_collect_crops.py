@@ -159,7 +159,7 @@ class TestAgain:
         first = collect_crops(cohort, TWO_SLICES, store)
         (shard,) = (store.root / "blocks").glob("*/*.parquet")
         shard.unlink()
-        with pytest.raises(StoreError, match="Run the same command again"):
+        with pytest.raises(StoreError, match="Run the extraction with this store again"):
             list(store.vectors(first.extraction.block, first.crops.keys))
         assert collect_crops(cohort, TWO_SLICES, store).extraction.n_computed == 2
 

@@ -228,7 +228,7 @@ def test_a_damaged_shard_is_set_aside_and_only_its_vectors_are_missing(store, bl
     fill(records[:3])
     damage_shards(store, block, at=at)
     fill(records[3:])
-    with caplog.at_level(logging.WARNING), pytest.raises(StoreError, match="Run the same command again"):
+    with caplog.at_level(logging.WARNING), pytest.raises(StoreError, match="Run the extraction with this store again"):
         store.read(block)
     assert "moved to quarantine/" in caplog.text
     missing = store.missing(block, [record.key for record in records])
@@ -300,7 +300,7 @@ def test_verify_notices_values_that_do_not_fit_their_own_checksum(store, block, 
 def test_gc_removes_old_temporary_files_and_merges(store, block, make_record, fill, monkeypatch):
     fill([make_record(number) for number in range(4)], batch=1)
     folder = store.root / "blocks" / block.name
-    (folder / ".0123.tmp").write_bytes(b"half a shard")
+    (folder / f".{31 * '0'}1.tmp").write_bytes(b"half a shard")
     assert store.gc() == {"temporary_files": 0, "merged_shards": 4, "quarantined_shards": 0}
     monkeypatch.setattr("time.time", lambda: 4e9)
     assert store.gc() == {"temporary_files": 1, "merged_shards": 0, "quarantined_shards": 0}
@@ -309,7 +309,7 @@ def test_gc_removes_old_temporary_files_and_merges(store, block, make_record, fi
 
 def test_gc_finds_what_a_crash_left_in_any_folder(store, monkeypatch):
     (store.root / "crops").mkdir(parents=True)
-    (store.root / "crops" / ".0123.tmp").write_bytes(b"half a crop file")
+    (store.root / "crops" / f".{31 * '0'}1.tmp").write_bytes(b"half a crop file")
     monkeypatch.setattr("radiofuse.store.feature_store.ORPHAN_AFTER_S", -1.0)
     assert store.gc()["temporary_files"] == 1
 
@@ -368,8 +368,11 @@ def test_an_export_that_fails_leaves_what_was_there(store, block, make_record, f
 
 def test_gc_removes_what_a_crash_left_of_a_shard_or_an_encoder_once_it_is_old(store, block, make_record, fill):
     fill([make_record(0)])
-    shard_file, encoder = store.root / "blocks" / block.name / ".a.tmp", store.root / "encoders" / ".b.tmp"
-    fresh = store.root / "encoders" / ".c.tmp"
+    shard_file, encoder = (
+        store.root / "blocks" / block.name / f".{32 * 'a'}.tmp",
+        store.root / "encoders" / f".{32 * 'b'}.tmp",
+    )
+    fresh = store.root / "encoders" / f".{32 * 'c'}.tmp"
     for folder in (encoder, fresh):
         folder.mkdir(parents=True)
         (folder / "weights.safetensors").write_bytes(b"half")
@@ -379,3 +382,74 @@ def test_gc_removes_what_a_crash_left_of_a_shard_or_an_encoder_once_it_is_old(st
     assert store.gc()["temporary_files"] == 2
     assert not shard_file.exists() and not encoder.exists() and fresh.exists()
     assert len(store.read(block)) == 1
+
+
+# Damage that was met before
+
+
+@pytest.mark.parametrize("at", [0.02, 0.3, 0.5, 0.8, 0.9, 0.999])
+def test_what_was_lost_stays_known_until_it_is_stored_again(store, block, make_record, fill, tmp_path, at):
+    records = [make_record(number) for number in range(40)]
+    fill(records, batch=10)
+    path = shard.list_shards(store.root / "blocks" / block.name)[1]
+    held = shard.load(path, ["key"])["key"].to_pylist()
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * at)] ^= 1
+    path.write_bytes(content)
+    for _ in range(3):
+        with pytest.raises(StoreError, match="^10 records of the damaged shard"):
+            store.export(tmp_path / "out.csv", block)
+        assert not (tmp_path / "out.csv").exists()
+    assert "10 records" in store.verify().problems[0]
+    missing = store.missing(block, [record.key for record in records])
+    assert missing == [record.key for record in records if record.key in held]
+    fill([record for record in records if record.key in missing[:9]])
+    assert "1 record of" in store.verify().problems[0]
+    fill([record for record in records if record.key == missing[9]])
+    assert store.verify().problems == []
+    assert len(pd.read_csv(store.export(tmp_path / "out.csv", block))) == 40
+
+
+def test_a_loss_that_cannot_be_told_is_accepted_by_emptying_the_quarantine(store, block, make_record, fill):
+    fill([make_record(0)])
+    (path,) = shard.list_shards(store.root / "blocks" / block.name)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    fill([make_record(1)])
+    for _ in range(2):
+        with pytest.raises(StoreError, match="held cannot be told.*gc --empty-quarantine"):
+            store.read(block)
+    store.gc(empty_quarantine=True)
+    assert list(store.read(block).index) == ["case-1"]
+
+
+def test_a_shard_of_another_block_is_not_taken_for_one_of_this(store, block, make_record, fill, caplog):
+    fill([make_record(0)])
+    other = Block.create("other", block.feature_names, {"bin_width": 50})
+    with store.writer(other) as writer:
+        writer.add(Record("other key", "case-0", "t1", values=[7.0, 7.0, 7.0]))
+    (path,) = shard.list_shards(store.root / "blocks" / other.name)
+    copy = store.root / "blocks" / block.name / path.name
+    copy.write_bytes(path.read_bytes())
+    (problem,) = store.verify().problems
+    assert problem == f"Shard {path.name} of {block.name} is not used: it was written for {other.name}."
+    assert store.read(block).loc["case-0"].to_list() == make_record(0).values.tolist()
+    assert f"it was written for {other.name}. It was moved to quarantine/" in caplog.text
+    assert store.verify().problems == []
+
+
+def test_a_pipe_in_the_place_of_a_shard_does_not_hang(store, block, make_record, fill):
+    fill([make_record(0)])
+    os.mkfifo(store.root / "blocks" / block.name / f"{32 * '0'}-{32 * '1'}.parquet")
+    assert "no regular file" in store.verify().problems[0]
+    assert len(store.read(block)) == 1
+    assert store.verify().problems == []
+
+
+def test_gc_leaves_the_temporary_files_of_others_alone(tmp_path):
+    others = [tmp_path / name for name in (".a.tmp", "blocks/.b.tmp", "blocks/lego/.c.tmp", f"mine/.{32 * 'd'}.tmp")]
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (0, 0))
+    assert FeatureStore(tmp_path).gc()["temporary_files"] == 0
+    assert all(path.exists() for path in others)
