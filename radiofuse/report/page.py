@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from radiofuse.report import pictures, sentences, tables
 from radiofuse.report.contents import Contents
 from radiofuse.report.tables import MAX_FAILURES, TOP_FEATURES
-from radiofuse.report.wording import MISSING, counted, listed
+from radiofuse.report.wording import MISSING, counted
 
 
 def render_page(contents: Contents) -> str:
@@ -64,7 +64,7 @@ def _results(contents: Contents) -> dict[str, Any]:
         "flow": tables.flow_table(contents),
         "scores": tables.scores_table(contents),
         "comparisons": tables.comparisons_table(contents),
-        "arms": listed(contents.arms),
+        "arms": sentences.arms(contents),
         "arm_members": tables.arm_members_table(contents),
         "arm_comparisons": tables.arm_comparisons_table(contents),
         "published": tables.published_tables(contents),

@@ -125,10 +125,14 @@ def fusions(contents: Contents) -> str:
     if protocol.get("constrained"):
         text += f"; constraint fusions of the selected features: {', '.join(protocol['constrained'])}"
     if contents.arms:
-        text += f"; all but these also on {listed(contents.arms)} features alone"
-    if "deep" in contents.arms:
-        text += " (deep: each network's own softmax probability per modality, no selection and no classifier)"
+        text += f"; all but these also {arms(contents)}"
     return text
+
+
+def arms(contents: Contents) -> str:
+    """Return what the arms learn from; ``deep`` selects and classifies nothing, so no features of it are fused."""
+    deep = " (deep: each network's own softmax probability per modality, no selection and no classifier)"
+    return f"on {listed(contents.arms)} features alone" + deep * ("deep" in contents.arms)
 
 
 def _patients(contents: Contents) -> str:

@@ -231,5 +231,6 @@ def test_features_of_the_table_are_told_beside_those_of_images(bundle):
 def test_the_protocol_names_constraint_fusions_and_other_features(page, deep_bundle):
     assert "constraint fusions of the selected features: constrained_method1, constrained_method2" in page.text
     assert "all but these also on deep and radiomics features alone" in page.text
+    assert "The single modalities on deep and radiomics features alone (deep: each network's own softmax" in page.text
     assert "own softmax probability per modality, no selection and no classifier" in page.text
     assert json.loads((deep_bundle / "bundle.json").read_text())["protocol"]["constrained"] == list(CONSTRAINED)
