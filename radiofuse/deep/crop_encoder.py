@@ -464,7 +464,7 @@ def _pointers(crops: Crops, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     wrong = known[(known < 0) | (known >= len(crops.keys)) | (known != np.floor(known))]
     if len(wrong):
         raise RequestError(
-            f"Column {column} holds {wrong[0]:g}; row numbers of {crops.path.name} from 0 to {len(crops.keys) - 1} "
+            f"Column {column} holds {wrong[0]:.15g}; row numbers of {crops.path.name} from 0 to {len(crops.keys) - 1} "
             "were expected. Take pointer_table() of this crop file, and let no scaler or imputer come before."
         )
     _refuse_foreign(crops, X.index[places], column, known.astype(int))

@@ -50,7 +50,7 @@ def labeled(values: np.ndarray, label: Label, voxel_mm3: float) -> tuple[np.ndar
     present, n_voxels = np.unique(values[region], return_counts=True)
     if present[0] < 0 or len(present) > MAX_LABELS:
         raise _implausible(present, n_voxels * voxel_mm3)
-    return region, (UNITED + ", ".join(f"{value:g}" for value in present) + ".",) if len(present) > 1 else ()
+    return region, (UNITED + ", ".join(f"{value:.15g}" for value in present) + ".",) if len(present) > 1 else ()
 
 
 def _wanted(label: Label) -> list[int] | None:
@@ -82,7 +82,7 @@ def _not_found(values: np.ndarray, wanted: list[int] | None) -> ImageError:
 
 def _implausible(present: np.ndarray, volumes_mm3: np.ndarray) -> ImageError:
     """Refuse to unite values that are no labels: below 0, or so many that they look like intensities."""
-    named = [f"{value:g} ({_volume(volume)})" for value, volume in zip(present, volumes_mm3, strict=True)]
+    named = [f"{value:.15g} ({_volume(volume)})" for value, volume in zip(present, volumes_mm3, strict=True)]
     return ImageError(
         "labels_implausible",
         f"The mask holds {counted(len(present), 'label')}: {_first(named)}; at most {MAX_LABELS}, all above 0, were "

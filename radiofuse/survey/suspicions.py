@@ -18,7 +18,12 @@ TWIN = 1e-9  # how far apart projections of the same standardized column may lie
 LEAKING_AUC = 0.99
 TIES_BY_CHANCE = 10  # pairs of equal values expected of whole numbers drawn at random; none: they were handed out
 FEWEST_NUMBERED = 20
-_ID_NAME = re.compile(r"(patient|subject|case|sample|study|scan|record|accession|participant)?_?(id|mrn|uid)_?\d*|case")
+_OF = r"(patient|subject|case|sample|study|series|scan|record|accession|participant|device|station|scanner)"
+_ID_NAME = re.compile(
+    rf"{_OF}?_?(id|mrn|uid)_?\d*|case|{_OF}_(number|no|nr)|(\w+_)?serial(_?(number|no|nr))?"
+    r"|(study|series|scan|acquisition|content|visit|exam|birth)?_?(date|timestamp|datetime)"
+)
+LONG = 1e8  # whole numbers of nine digits and more, all of one length: codes, hashes, seconds since 1970
 _NO_LETTER = re.compile(r"[\W_]+")
 
 
@@ -123,7 +128,7 @@ def identifier_columns(X: pd.DataFrame) -> list[str]:
     """Return the columns that look like numbers handed out to patients, whatever they say of the label.
 
     By name, or whole numbers of which no two are equal where chance would make some so: in steps of one size, or
-    as dense as the numbers of a register.
+    as dense as the numbers of a register; or days as 20240229, or long numbers of one length.
 
     Examples
     --------
@@ -140,13 +145,29 @@ def _named_as_id(name: str) -> bool:
 
 def _handed_out(values: np.ndarray) -> bool:
     """Say whether values are whole numbers without a tie, where as many drawn from their range would have ten."""
-    if len(values) < FEWEST_NUMBERED or (values != np.floor(values)).any() or np.abs(values).max() > 2**53:
+    if len(values) < FEWEST_NUMBERED or (values != np.floor(values)).any():
+        return False
+    if _are_days(values) or (len(np.unique(values)) == len(values) and _are_long(values)):
+        return True
+    if np.abs(values).max() > 2**53:
         return False
     steps = np.diff(np.sort(values)).astype(np.int64)
     if not steps.all():
         return False
     places = steps.sum() // np.gcd.reduce(steps) + 1
     return bool(len(values) == places or len(values) * (len(values) - 1) / (2 * places) >= TIES_BY_CHANCE)
+
+
+def _are_days(values: np.ndarray) -> bool:
+    """Say whether whole numbers are days written as 20240229, of more than one day."""
+    if values.min() < 19000101 or values.max() > 21001231 or values.min() == values.max():
+        return False
+    month, day = np.divmod(values % 10000, 100)
+    return bool(((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
+
+
+def _are_long(values: np.ndarray) -> bool:
+    return bool(values.min() >= LONG and len(np.unique(np.floor(np.log10(values)))) == 1)
 
 
 def suspect_covariates(table: FeatureTable) -> list[str]:

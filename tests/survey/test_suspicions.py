@@ -110,11 +110,19 @@ def test_columns_that_look_like_identifiers_are_told_whatever_they_separate(norm
         "MRN": rng.normal(size=40),
         "Patient ID": rng.integers(10**9, size=40),
         "caseId": rng.integers(3, size=40),
+        "scanned": 20190000 + 100 * rng.integers(1, 13, 40) + rng.integers(1, 29, 40),
+        "StudyDate": rng.normal(size=40),
+        "Accession Number": rng.normal(size=40),
+        "scanner_serial": rng.integers(3, size=40),
+        "hash": rng.integers(10**15, 9 * 10**15, 40),
+        "seconds": 1_500_000_000 + rng.permutation(10**8)[:40],
     }
     others = {
         "voxels": rng.permutation(10**6)[:40],  # whole and distinct, as large counts are
         "grey": rng.integers(60, size=40),
         "ones": np.ones(40),
+        "TotalEnergy": np.floor(np.exp(rng.normal(21, 1, 40))),
+        "update": rng.normal(size=40),
         "tenths": rng.permutation(40) / 10,
         "original_glcm_Idmn": rng.normal(size=40),
         "original_glcm_Id": rng.normal(size=40),
