@@ -17,7 +17,7 @@ from radiofuse import columns
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.errors import RequestError
 from radiofuse.magnitude import fit_scaler
-from radiofuse.plugins import lookup
+from radiofuse.plugins import make
 from radiofuse.select import SELECTORS
 
 
@@ -64,8 +64,8 @@ def modality_classifier(
     steps = {
         "impute": SimpleImputer(strategy="median", keep_empty_features=True),
         "scale": TrainingScaler(),
-        "select": "passthrough" if select is None else lookup(select, SELECTORS, "selector")(),
-        "classify": _classifier(classifier, random_state),
+        "select": "passthrough" if select is None else make(select, SELECTORS, "selector", select_options),
+        "classify": _classifier(classifier, random_state, classify_options),
     }
     chain = Pipeline([*([("encode", encoder)] if encoder is not None else []), *steps.items()])
     if getattr(steps["select"], "needs_names", False):
@@ -131,9 +131,10 @@ class TrainingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.where(self.constant_, 0.0, self.scaler_.transform(X))
 
 
-def _classifier(name: str, random_state: int | None) -> Any:
-    found = lookup(name, CLASSIFIERS, "classifier")
-    return found(random_state) if name in CLASSIFIERS else found()
+def _classifier(name: str, random_state: int | None, options: Mapping[str, Any] | None) -> Any:
+    if name in CLASSIFIERS:
+        return CLASSIFIERS[name](random_state)
+    return make(name, CLASSIFIERS, "classifier", options)
 
 
 def _set_options(chain: Pipeline, step: str, options: Mapping[str, Any]) -> None:
@@ -143,7 +144,7 @@ def _set_options(chain: Pipeline, step: str, options: Mapping[str, Any]) -> None
     if unknown:
         raise RequestError(f"Step {step!r} ({part}) has no option {unknown[0]!r}; its options are {sorted(known)}.")
     chain.set_params(**{f"{step}__{name}": value for name, value in options.items()})
-    if options and hasattr(part, "_parameter_constraints"):
+    if hasattr(part, "_parameter_constraints"):
         _check_values(part)
     if options.get("on_empty") == "intercept":
         raise RequestError(

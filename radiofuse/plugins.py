@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
@@ -46,6 +47,50 @@ def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
             "Check the path package.module:Class."
         )
     return found
+
+
+def make(name: str, table: Mapping[str, Any], kind: str, options: Mapping[str, Any] | None = None) -> Any:
+    """Return what ``name`` stands for, called with those of ``options`` that it cannot do without.
+
+    Parameters
+    ----------
+    name, table, kind
+        As for `lookup`.
+    options : mapping of str to object, optional
+        Further arguments, by name.
+
+    Raises
+    ------
+    RequestError
+        As by `lookup`, or if an argument without default is not among the options.
+
+    Examples
+    --------
+    >>> make("fractions:Fraction", {}, "number")
+    Fraction(0, 1)
+    """
+    found, options = lookup(name, table, kind), options or {}
+    needed = _without_default(found)
+    lacking = [argument for argument in needed if argument not in options]
+    if lacking:
+        raise RequestError(
+            f"The {kind} {name!r} needs the argument {lacking[0]!r}, which has no default and is not among its options "
+            f"({', '.join(map(str, options)) or 'none are given'}). Give it there, or name a subclass or a function "
+            "that needs none."
+        )
+    return found(**{argument: options[argument] for argument in needed})
+
+
+def _without_default(found: Any) -> list[str]:
+    try:
+        parameters = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):  # some written in C have no signature
+        return []
+    return [
+        one.name
+        for one in parameters
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

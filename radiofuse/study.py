@@ -45,7 +45,7 @@ from radiofuse.models import (
     encoder_spec,
 )
 from radiofuse.outputs import is_page, require_file, require_folder
-from radiofuse.plugins import lookup
+from radiofuse.plugins import make
 from radiofuse.published import check_models
 from radiofuse.radiomics import PRESETS
 from radiofuse.recipe import Recipe
@@ -249,7 +249,7 @@ def refuse_early(recipe: Recipe, out: Path, store: Path, *, overwrite: bool, rep
     require_folder(store, "--store")
     build_model(recipe, ["any"])
     for name in recipe.fusion.combine:
-        lookup(name, COMBINERS, "combiner")
+        make(name, COMBINERS, "combiner")
     _try_constraint_options(recipe)
     if recipe.deep is not None:
         _try_encoder(recipe)

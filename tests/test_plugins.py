@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import collections
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
+from radiofuse import LateFusion
 from radiofuse.errors import RequestError
-from radiofuse.plugins import lookup
+from radiofuse.pipeline import modality_classifier
+from radiofuse.plugins import lookup, make
 
 TABLE = {"logistic": 1, "svm": 2}
 
@@ -49,3 +54,36 @@ def test_what_cannot_be_called_is_a_wrong_request(path, kind):
 def test_a_path_without_a_package_is_an_unknown_name(path):
     with pytest.raises(RequestError, match="No selector is called"):
         lookup(path, TABLE, "selector")
+
+
+class Needy:
+    """A rule, classifier or selector that cannot be made without ``strength``."""
+
+    def __init__(self, strength, *, other=0):
+        self.strength = strength
+
+
+@pytest.mark.parametrize("kind", ["selector", "classifier", "combiner"])
+def test_an_argument_without_default_is_named_with_its_class(kind):
+    path = f"{__name__}:Needy"
+    told = f"The {kind} '{path}' needs the argument 'strength', which has no default"
+    with pytest.raises(RequestError) as caught:
+        if kind == "combiner":
+            X = pd.DataFrame({"t1__a": np.arange(6.0)})
+            LateFusion([("t1", LogisticRegression())], combine=path).fit(X, [0, 1, 0, 1, 0, 1])
+        else:
+            modality_classifier(**{"select" if kind == "selector" else "classifier": path})
+    assert str(caught.value).startswith(told)
+    assert make(path, {}, kind, {"strength": 3, "further": 1}).strength == 3
+
+
+def test_a_class_that_wraps_another_is_made_with_it_from_the_options():
+    wrapped = {"estimator": LogisticRegression()}
+    chain = modality_classifier("sklearn.multiclass:OneVsRestClassifier", classify_options=wrapped)
+    assert chain.named_steps["classify"].estimator is wrapped["estimator"]
+
+
+def test_reproducibility_without_its_table_is_refused_when_the_model_is_built():
+    with pytest.raises(RequestError, match=r"'icc' parameter of .* 'reproducibility' has no default: .*icc.csv"):
+        modality_classifier(select="reproducibility")
+    assert "scale" in modality_classifier(select="reproducibility", select_options={"icc": "icc.csv"}).named_steps

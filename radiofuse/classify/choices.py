@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from sklearn.ensemble import RandomForestClassifier
@@ -37,14 +38,16 @@ def xgboost(random_state: int | None = None) -> Any:
         If xgboost is not installed.
     """
     try:
-        from xgboost import XGBClassifier
+        import_module("xgboost")
     except ImportError:
         raise RequestError(
             "The classifier 'xgboost' needs the package xgboost, which is not installed. "
             "Install it with: pip install 'radiofuse[boost]'"
         ) from None
+    from radiofuse.classify.boosted_trees import BoostedTrees
+
     sampling = {"subsample": 0.8, "colsample_bytree": 0.8}
-    return XGBClassifier(
+    return BoostedTrees(
         n_estimators=200, max_depth=3, learning_rate=0.05, n_jobs=1, random_state=random_state, **sampling
     )
 

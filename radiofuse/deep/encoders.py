@@ -12,7 +12,7 @@ from torch import nn
 
 from radiofuse.deep.sanet import SANet
 from radiofuse.errors import RequestError
-from radiofuse.plugins import lookup
+from radiofuse.plugins import lookup, make
 
 LAYERS = {"san10": (2, 1, 2, 4, 1), "san15": (3, 2, 3, 5, 2), "san19": (3, 3, 4, 6, 3)}
 STOCK = (3, 7, 7, 7, 7)  # windows as published: images of 128 x 128 pixels or more
@@ -49,10 +49,9 @@ def make_encoder(name: str, seed: int) -> nn.Module:
     >>> make_encoder("san10_small", seed=0).embedding_dim
     128
     """
-    build = lookup(name, ENCODERS, "encoder")
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
-        module = build()
+        module = make(name, ENCODERS, "encoder")
     missing = [part for part in ("embed", "forward", "embedding_dim") if not hasattr(module, part)]
     if not isinstance(module, nn.Module) or missing:
         lacks = f" without {', '.join(missing)}" if missing else ""

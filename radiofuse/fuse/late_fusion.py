@@ -20,7 +20,7 @@ from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.inner_folds import inner_folds
 from radiofuse.jobs import results_in_order
-from radiofuse.plugins import lookup
+from radiofuse.plugins import make
 from radiofuse.routing import refuse_misaligned
 
 
@@ -227,7 +227,7 @@ def _build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:
     combiners: dict[str, Any] = {}
     for entry in combine if isinstance(combine, list) else [combine]:
         name, named = combiner_name(entry), isinstance(entry, str)
-        combiner = lookup(entry, COMBINERS, "combiner")() if named else clone(entry, safe=False)
+        combiner = make(entry, COMBINERS, "combiner") if named else clone(entry, safe=False)
         if name in combiners or name in taken:
             raise RequestError(f"Two columns of the answer would be called {name!r}: rename the member or combiner.")
         combiners[name] = combiner

@@ -77,6 +77,15 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
         self.absent = absent
         self.on_empty = on_empty
 
+    def _validate_params(self):
+        if self.icc is None:
+            raise RequestError(
+                "The 'icc' parameter of the selector 'reproducibility' has no default: name a table of intraclass "
+                'correlations in the options, icc = "icc.csv". `python -m radiofuse.extract COHORT --perturb 30` '
+                "writes one."
+            )
+        super()._validate_params()
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Look up every column.
