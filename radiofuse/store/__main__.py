@@ -83,6 +83,9 @@ def export(
     out: Annotated[Path, typer.Argument(help="A .csv or .parquet file; - is the screen.")],
     store: Store = HERE,
     block: Annotated[list[str] | None, typer.Option(help="Which block; repeat for several side by side.")] = None,
+    cohort: Annotated[
+        Path | None, typer.Option(help="Rows and ids of this cohort table, its vectors found by what its files hold.")
+    ] = None,
     as_json: AsJson = False,
     overwrite: _cli.Overwrite = False,
 ) -> None:
@@ -91,20 +94,33 @@ def export(
     names = block or [one.name for one in opened.blocks()]
     if not block and len(names) != 1:
         raise RequestError(f"{store} has {len(names)} blocks; choose with --block: {', '.join(names) or 'none'}.")
-    _require_output(out, opened, names, overwrite=overwrite)
-    path = opened.export(out, names)
+    _require_output(out, opened, names, cohort, overwrite=overwrite)
+    path = opened.export(out, names, **(_rows_of(cohort, opened, names) if cohort else {}))
     if not is_stream(out):
         print(json.dumps({"path": str(path), "blocks": names}) if as_json else path)
 
 
-def _require_output(out: Path, store: FeatureStore, blocks: list[str], *, overwrite: bool) -> None:
+def _rows_of(path: Path, store: FeatureStore, names: list[str]) -> dict[str, Any]:
+    """Return which rows and contents a cohort table names."""
+    from radiofuse.cohort import read_cohort
+    from radiofuse.extract.stored import find_stored
+
+    cohort = read_cohort(path, missing_files="keep")
+    found = {name: find_stored(cohort, store, store.block(name)) for name in names}
+    for name, contents in found.items():
+        for note in contents.notes(name):
+            _cli.say(note)
+    return {"sample_ids": list(cohort["sample_id"]), "keys": {name: one.keys for name, one in found.items()}}
+
+
+def _require_output(out: Path, store: FeatureStore, blocks: list[str], cohort: Path | None, *, overwrite: bool) -> None:
     """Refuse to replace a file that no export of these blocks wrote, or to put one among the store's own."""
     from radiofuse.store.export import is_export
 
     if {store.root.resolve() / name for name in ("blocks", "quarantine")} & {*out.resolve().parents}:
         raise RequestError(f"{out} lies among the files of the feature store {store.root}. Choose another place.")
     features = [name for block in blocks for name in store.block(block).feature_names]
-    require_file(out, "OUT", ours=lambda path: is_export(path, features), overwrite=overwrite)
+    require_file(out, "OUT", [cohort], ours=lambda path: is_export(path, features), overwrite=overwrite)
 
 
 def _open(root: Path) -> FeatureStore:

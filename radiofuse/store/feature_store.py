@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -165,6 +166,26 @@ class FeatureStore:
         table = self._collect(block, ["key", "status", "notes"])
         rows = zip(*(table[field].to_pylist() for field in ("key", "status", "notes")), strict=True)
         return {key: tuple(notes) for key, status, notes in rows if status == "ok"}
+
+    def contents(self, block: Block) -> pd.DataFrame:
+        """Return the vectors that are there without their values: one row per name under which each was stored.
+
+        Returns
+        -------
+        DataFrame
+            Columns key, sample_id, modality, image_sha256, mask_sha256, values_sha256.
+
+        Raises
+        ------
+        StoreError
+            If a part of the block was lost to damage and is not stored again.
+        """
+        fields = ["key", "sample_id", "modality", "image_sha256", "mask_sha256", "values_sha256", "status"]
+        losses = _Losses(self._set_aside)
+        rows = self._collect(block, fields, losses.add).to_pandas()
+        losses.told += shard.describe_losses(self._quarantine, block.name, rows["key"])
+        losses.refuse()
+        return rows.loc[rows["status"] == "ok", fields[:-1]].reset_index(drop=True)
 
     def failures(self, block: Block | None = None) -> pd.DataFrame:
         """Return the failed extractions, one row per content key, the latest attempt.
@@ -404,7 +425,7 @@ class FeatureStore:
             path.unlink(missing_ok=True)
         return len(damaged)
 
-    def export(self, path: str | Path, blocks: Block | str | Sequence[Block | str]) -> Path:
+    def export(self, path: str | Path, blocks: Block | str | Sequence[Block | str], **rows: Any) -> Path:
         """Write blocks as one wide table with the column ``sample_id`` first; return the path.
 
         Parameters
@@ -414,6 +435,8 @@ class FeatureStore:
             a leading apostrophe.
         blocks : Block, name, or sequence of them
             As for :meth:`read`.
+        **rows
+            ``sample_ids`` and ``keys``, as for :meth:`read`.
 
         Raises
         ------
@@ -421,7 +444,7 @@ class FeatureStore:
             If the suffix is another one.
         """
         with _plainly(f"{path} could not be written"):
-            return write_table(Path(path), lambda: self.read(blocks))
+            return write_table(Path(path), lambda: self.read(blocks, **rows))
 
     @property
     def _quarantine(self) -> Path:

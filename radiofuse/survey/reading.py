@@ -93,6 +93,8 @@ def _require_roles_apart(request: SurveyRequest) -> None:
 
 def _read_store(request: SurveyRequest) -> RawTable:
     from radiofuse.cohort import read_cohort
+    from radiofuse.extract import has_images
+    from radiofuse.extract.stored import find_stored
     from radiofuse.store import FeatureStore
 
     store, cohort = request.table, request.cohort
@@ -108,11 +110,15 @@ def _read_store(request: SurveyRequest) -> RawTable:
     label, positive = label_column(request.label, samples, str(cohort))
     if request.site is not None:
         samples = rename_ids(samples, request, cohort)
+    block = opened.block(request.block or names[0])
+    keys, notes = None, []
+    if has_images(samples):
+        found = find_stored(samples, opened, block)
+        keys, notes = found.keys, found.notes(block.name)
     extra = [name for name in (request.groups, SITE, *request.covariates) if name in samples]
     samples = samples[list(dict.fromkeys([SAMPLE, PATIENT, label, *extra]))]
-    features = opened.read(request.block or names[0], samples[SAMPLE]).reset_index(drop=True)
+    features = opened.read(block, samples[SAMPLE], keys=keys).reset_index(drop=True)
     content = hashlib.sha256("\n".join(features.columns).encode() + features.to_numpy().tobytes()).hexdigest()
     rows = pd.concat([samples.reset_index(drop=True), features], axis=1)
-    return RawTable(
-        rows, label, positive, f"{store} with {cohort}", {str(store): content, str(cohort): sha256_of(cohort)}
-    )
+    inputs = {str(store): content, str(cohort): sha256_of(cohort)}
+    return RawTable(rows, label, positive, f"{store} with {cohort}", inputs, tuple(notes))
