@@ -1,19 +1,29 @@
 # make demo    install what the main job needs into .venv, then run it on a generated cohort
 # make test    install everything the tests need into .venv, then run them
+# make test-oldest   the tests that depend on versions, with the lowest ones that pyproject.toml allows
 # make lint    the style checks alone
 # torch comes as the build that pip finds first; install another one into .venv beforehand to keep it.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+OLDEST := $(VENV)/oldest
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-oldest lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m radiofuse.run pipelines/demo.toml --out out/demo --jobs 2
 
-test: $(VENV)/.test lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(VENV)/.test lint test-oldest
+	RADIOFUSE_OTHER_PYTHON=$(CURDIR)/$(OLDEST)/bin/python $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Folds, patients handed on, tables read exactly, bundles, the store, and what typer makes of --help.
+OLDEST_TESTS := tests/evaluate/test_splits.py tests/test_inner_folds.py tests/test_routing.py tests/test_cohort.py \
+	tests/survey/test_reading.py tests/survey/test_feature_table.py tests/test_bundle.py \
+	tests/store/test_feature_store.py tests/store/test_shard.py tests/test_house.py::test_help_of_every_command_answers
+
+test-oldest: $(OLDEST)/.test
+	PYTHONPATH=$(CURDIR) $(OLDEST)/bin/python -m pytest $(OLDEST_TESTS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -39,6 +49,12 @@ $(VENV)/.pyradiomics: $(VENV)/.demo build_shims/sitecustomize.py
 
 $(VENV)/.test: $(VENV)/.pyradiomics
 	$(PIP) -e ".[radiomics,report,boost,deep,dask,boruta,dev]"
+	@touch $@
+
+# The package is that of the checkout: its kernels use the stable ABI, so one build serves both environments.
+$(OLDEST)/.test: $(VENV)/.demo requirements-oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-oldest.txt
 	@touch $@
 
 clean:

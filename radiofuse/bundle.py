@@ -258,6 +258,7 @@ def load_bundle(folder: str | Path) -> Bundle:
         If scikit-learn, numpy or an extraction library differs in its major or minor version.
     """
     import joblib
+    from sklearn.exceptions import InconsistentVersionWarning
 
     folder = find_bundle(folder)
     verify_bundle(folder)
@@ -266,7 +267,10 @@ def load_bundle(folder: str | Path) -> Bundle:
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     description = read_description(folder)
     try:
-        models = joblib.load(folder / MODEL)
+        with warnings.catch_warnings():
+            # Said above in one sentence for the whole bundle; scikit-learn says it of every class in it.
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            models = joblib.load(folder / MODEL)
     except (ImportError, AttributeError) as error:
         if getattr(error, "name", None) in ("torch", "safetensors"):
             raise BundleError(

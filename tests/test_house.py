@@ -8,6 +8,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
@@ -300,3 +301,12 @@ def test_each_test_file_has_a_name_of_its_own():
     """Two test modules of one name hide each other from pytest."""
     counts = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
     assert not [name for name, count in counts.items() if count > 1]
+
+
+def test_the_lowest_versions_that_are_tested_are_those_that_the_metadata_allow():
+    root = PACKAGE.parent
+    needed = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    lowest = dict(re.match(r"([\w-]+)>=([\d.]+)", word).groups() for word in needed)
+    tested = dict(re.findall(r"^([\w-]+)==([\d.]+)$", (root / "requirements-oldest.txt").read_text(), re.MULTILINE))
+    assert set(lowest) == {word.split(">=")[0] for word in needed}
+    assert not [name for name, bound in lowest.items() if not f"{tested.get(name)}.0.0".startswith(f"{bound}.")]

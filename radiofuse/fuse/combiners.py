@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-_LARGEST_LOGIT = float(logit(np.nextafter(1, 0)))  # about 36.7: nearer to 1 there is no other number but 1
+_BELOW_1 = np.nextafter(1, 0)  # nearer to 1 there is no other number but 1; its logit is about 36.7
 
 
 class Mean:
@@ -193,4 +193,5 @@ def fill_absent(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _logits(P: np.ndarray) -> np.ndarray:
-    return np.clip(logit(P), -_LARGEST_LOGIT, _LARGEST_LOGIT)
+    P = np.clip(P, 1 - _BELOW_1, _BELOW_1)
+    return np.log(P) - np.log1p(-P)  # scipy's logit changes in the last digit from version to version
