@@ -54,6 +54,7 @@ from radiofuse.labels import BinaryLabel, as_entry, column_and_class
 from radiofuse.paths import describe_absent, is_of_windows, with_home
 from radiofuse.spreadsheet import as_meant
 from radiofuse.stand_ins import describe_stand_in
+from radiofuse.wording import some
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,6 @@ BATCH_LABEL = 1  # what pyradiomics takes where a batch table names no label
 SEX = {"f": "0", "female": "0", "m": "1", "male": "1"}
 LONGEST_ID = 128
 LONGEST_SHOWN = 60
-SHOWN = 10  # cells named in a sentence; Problem.items keeps them all
 
 FOLDER_ADVICE = (
     "Name a CSV file with one row per sample that names the images; radiofuse datasets phantom DIR writes an example."
@@ -78,6 +78,7 @@ _Names = str | Sequence[str] | None
 
 _SAFE_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]+")
 _RESERVED_ID = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # device names on Windows
+_THOUSANDS = re.compile(r"'[-+]?\d{1,3}(,\d{3})+(\.\d*)?'")
 _NEAR_MISS = re.compile(r"([A-Za-z0-9]+)[_ .-]+(image|mask)", re.IGNORECASE)
 
 
@@ -144,7 +145,7 @@ def read_cohort(
     ------
     CohortError
         If anything is wrong; ``problems`` lists all of it, and ``items`` of a problem every
-        cell concerned where the sentence names ten.
+        cell concerned where the sentence names five.
 
     Notes
     -----
@@ -217,7 +218,7 @@ class Problem(str):
 
     def __new__(cls, what: str, items: Iterable[str] = (), advice: str = "") -> Problem:
         items = tuple(items)
-        named = f": {_listed(items)}" if items else ""
+        named = f": {some(items)}" if items else ""
         problem = super().__new__(cls, f"{what}{named}.{' ' + advice if advice else ''}")
         problem.items = items
         return problem
@@ -230,16 +231,6 @@ class Problem(str):
         problem = super().__new__(cls, sentence)
         problem.items = ()
         return problem
-
-
-def _listed(items: Sequence[str]) -> str:
-    """Return the first items, and how many more there are.
-
-    >>> _listed([str(number) for number in range(33)])
-    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 23 more'
-    """
-    rest = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + rest
 
 
 def _shown(text: str) -> str:
@@ -495,7 +486,7 @@ def _join_problems(text: pd.DataFrame, patients: pd.Series, people: pd.DataFrame
     ids = people[key]
     extra = ids[~ids.isin(patients)]
     if len(extra):
-        logger.info("Participants without a row in the cohort: %s.", _listed([_shown(one) for one in extra]))
+        logger.info("Participants without a row in the cohort: %s.", some([_shown(one) for one in extra]))
     absent = patients[~patients.isin(ids)].unique()
     twice = ids[ids.duplicated()].unique()
     both = [column for column in people.columns if column != key and column in text]
@@ -731,12 +722,12 @@ def _number_problems(text: pd.DataFrame, cohort: pd.DataFrame, wanted: _Wanted) 
     groups = wanted.groups(text)
     numbers = [name for names in groups.values() for name in names if name in cohort and not _is_path(name)]
     mask_labels = [name for name in numbers if split(name)[1] == "mask_label"]
+    wrong = _cells(text, cohort, [name for name in numbers if name not in mask_labels], np.isfinite)
+    advice = "Write numbers with a decimal point; leave unknown ones empty."
+    if any(_THOUSANDS.search(cell) for cell in wrong):
+        advice = "Write thousands without a comma (1000, not 1,000), decimals with a point; leave unknown ones empty."
     return [
-        *_problems(
-            "Cells that are not finite numbers",
-            _cells(text, cohort, [name for name in numbers if name not in mask_labels], np.isfinite),
-            "Write numbers with a decimal point; leave unknown ones empty.",
-        ),
+        *_problems("Cells that are not finite numbers", wrong, advice),
         *_problems(
             "Mask labels that are not whole numbers above 0",
             _cells(text, cohort, mask_labels, _is_mask_label),

@@ -13,6 +13,7 @@ from radiofuse import _cli
 from radiofuse.description import require_entries
 from radiofuse.errors import BundleError
 from radiofuse.outputs import is_failures, is_stream, refuse_inputs, require_file, require_folder, starts_with
+from radiofuse.wording import some
 
 app = _cli.command_app(__doc__)
 log = logging.getLogger(__name__)
@@ -249,9 +250,8 @@ def _describe_trained(predictions: Any) -> str:
     trained = predictions.loc[predictions["note"].str.startswith("trained on"), "sample_id"]
     if trained.empty:
         return ""
-    shown = ", ".join(trained[:5]) + (f" and {len(trained) - 5} more" if len(trained) > 5 else "")
     return (
-        f"Warning: the model was fitted on {len(trained)} of these {len(predictions)} samples ({shown}): their "
+        f"Warning: the model was fitted on {len(trained)} of these {len(predictions)} samples ({some(trained)}): their "
         "probabilities look better than those of new patients and say nothing of how good the model is. The column "
         "note says why; predictions.csv in the bundle has their out-of-fold probabilities."
     )
@@ -295,7 +295,7 @@ def main(
         _cli.say(f"Table of failures: {table}")
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
     if len(unusable):
-        _cli.say(f"Without a probability, for the reason in the column note: {', '.join(unusable)}.")
+        _cli.say(f"Without a probability, for the reason in the column note: {some(unusable)}.")
     for sentence in loaded.description["as_published"]:
         _cli.say(f"{AS_PUBLISHED}: {sentence}")
     if words := _describe_trained(predictions):

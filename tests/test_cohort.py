@@ -316,6 +316,11 @@ def test_decimal_commas_are_named_with_the_remedy(table):
     assert "decimal point" in problem
 
 
+def test_thousands_are_told_from_decimals(table):
+    problem = the_problem(table("sample_id;t1__a\nx;1,000\ny;12,345.5\n"))
+    assert "Write thousands without a comma (1000, not 1,000)" in problem
+
+
 @pytest.mark.parametrize("cell", ["2", "0.5", "inf", "mutant", "-1", "TRUE"])
 def test_labels_are_zero_or_one(table, cell):
     problem = the_problem(table(GOOD_ROWS + f"x,x,{cell},1\n"), labels="idh")
@@ -461,7 +466,7 @@ def test_every_problem_is_listed_together(table):
 
 def test_long_lists_are_shortened_in_the_sentence_only(table):
     problem = the_problem(table("sample_id,t1__mean\n" + "".join(f"s{n},x\n" for n in range(33))))
-    assert "t1__mean of s9: 'x' and 23 more." in problem
+    assert "t1__mean of s4: 'x' and 28 more." in problem
     assert len(problem.items) == 33
     assert pickle.loads(pickle.dumps(problem)).items == problem.items
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.header import counted
+from radiofuse.wording import some
 
 Label = Literal["any"] | int | Sequence[int]
 
 MAX_LABELS = 20  # segmentations of tumors hold a few; more distinct values look like intensities
-SHOWN_LABELS = 5
 UNITED = 'Label "any" united '  # how a note begins that the run tells of all its regions
 
 
@@ -76,7 +76,7 @@ def _not_found(values: np.ndarray, wanted: list[int] | None) -> ImageError:
             f"label={present[0]} in Python), or correct the mask"
         )
     return ImageError(
-        "label_not_found", f"The mask has no voxel with {named}; it holds the labels [{_first(present)}]. {advice}."
+        "label_not_found", f"The mask has no voxel with {named}; it holds the labels [{some(present)}]. {advice}."
     )
 
 
@@ -85,7 +85,7 @@ def _implausible(present: np.ndarray, volumes_mm3: np.ndarray) -> ImageError:
     named = [f"{value:.15g} ({_volume(volume)})" for value, volume in zip(present, volumes_mm3, strict=True)]
     return ImageError(
         "labels_implausible",
-        f"The mask holds {counted(len(present), 'label')}: {_first(named)}; at most {MAX_LABELS}, all above 0, were "
+        f"The mask holds {counted(len(present), 'label')}: {some(named)}; at most {MAX_LABELS}, all above 0, were "
         "expected. Choose the tumor's label (--label), or check that image and mask are not exchanged.",
     )
 
@@ -97,13 +97,3 @@ def _volume(volume_mm3: float) -> str:
     ('14,316 mm3', '1.5 mm3')
     """
     return f"{volume_mm3:,.0f} mm3" if volume_mm3 >= 100 else f"{volume_mm3:.3g} mm3"
-
-
-def _first(names: Sequence[object]) -> str:
-    """Return the first names, and how many more there are.
-
-    >>> _first([1, 4]), _first(range(9))
-    ('1, 4', '0, 1, 2, 3, 4 and 4 more')
-    """
-    rest = f" and {len(names) - SHOWN_LABELS} more" if len(names) > SHOWN_LABELS else ""
-    return ", ".join(map(str, names[:SHOWN_LABELS])) + rest
