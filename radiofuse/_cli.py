@@ -93,6 +93,9 @@ def _answer(command: Callable, *args, **kwargs) -> object:
     except BrokenPipeError:  # `| head` has read enough: nothing is wrong
         _write_no_more()
         raise typer.Exit(DONE) from None
+    except (ConnectionError, ChildProcessError) as error:  # between processes: neither a disk nor a path
+        say(f"Error: A process of this run is gone ({error}). Run it again, with fewer jobs if it repeats.")
+        raise typer.Exit(INPUT) from None
     except OSError as error:  # a full disk, a network folder that is gone
         say(f"Error: The operating system refuses: {error}. Make room or check the path, then run it again.")
         raise typer.Exit(INPUT) from None

@@ -80,6 +80,12 @@ def test_what_the_operating_system_refuses_is_a_sentence():
     assert result.stderr.startswith("Error: The operating system refuses: [Errno 28] No space left on device")
 
 
+def test_a_process_that_is_gone_is_no_matter_of_disk_or_path():
+    result = run_command(raising(ConnectionRefusedError(111, "Connection refused")))
+    assert result.exit_code == 3
+    assert "Run it again, with fewer jobs" in result.stderr and "room" not in result.stderr
+
+
 MUCH_TO_SAY = """
 from radiofuse import _cli
 app = _cli.command_app("A command of the tests.")

@@ -15,9 +15,16 @@ from threading import Thread
 from types import ModuleType
 from typing import Any, TypeVar
 
+from radiofuse.errors import WorkerError
+
 Task = TypeVar("Task")
 
 WORKER_DIED = object()
+STARTS = 3  # a process that starts children may be killed as one of them may; what refuses three times goes on refusing
+
+
+class _NotStartedError(BrokenProcessPool):
+    """No child could be started, which no task is to blame for."""
 
 
 def run_in_children(
@@ -40,14 +47,22 @@ def run_in_children(
         Picklable.
     jobs : int
         Number of children at a time.
+
+    Raises
+    ------
+    WorkerError
+        If no child can be started, three times; what was finished has been yielded.
     """
-    waiting, suspects = deque(tasks), []
+    waiting, suspects, refused = deque(tasks), [], 0
     while waiting:
         in_flight: dict[Future, Task] = {}
         try:
             yield from _run_pool(function, shared, waiting, in_flight, jobs)
-        except BrokenProcessPool:
+        except BrokenProcessPool as error:
             suspects.extend(in_flight.values())
+            refused += isinstance(error, _NotStartedError)
+            if refused == STARTS:
+                raise _cannot_start(error) from error
     for task in suspects:
         yield task, _run_alone(function, shared, task)
 
@@ -72,14 +87,28 @@ def _submit(pool: ProcessPoolExecutor, function, shared, task, waiting: deque) -
     except BrokenProcessPool:  # broke before this task was sent: it is under no suspicion
         waiting.appendleft(task)
         raise
+    except (OSError, EOFError) as error:  # of the server that starts children: it was killed, or may start no more
+        waiting.appendleft(task)
+        raise _NotStartedError(str(error)) from error
 
 
-def _run_alone(function, shared, task) -> Any:
+def _run_alone(function, shared, task, starts: int = STARTS) -> Any:
     with _pool(shared, 1) as pool:
         try:
             return _submit(pool, function, shared, task, deque()).result()
+        except _NotStartedError as error:
+            if starts == 1:
+                raise _cannot_start(error) from error
         except BrokenProcessPool:
             return WORKER_DIED
+    return _run_alone(function, shared, task, starts - 1)
+
+
+def _cannot_start(error: BrokenProcessPool) -> WorkerError:
+    return WorkerError(
+        f"No child process can be started ({error or 'its server ended'}), {STARTS} times. The number of processes or "
+        "open files may be at its limit, or memory is short: use fewer jobs, then run the same command again."
+    )
 
 
 def _pool(shared: Any, jobs: int) -> ProcessPoolExecutor:

@@ -6,8 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 
+import pytest
+
+from radiofuse.errors import WorkerError
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 
 
@@ -38,6 +42,44 @@ def test_a_poisoned_task_is_blamed_alone():
 def test_a_worker_killed_once_costs_nothing(tmp_path):
     results = dict(run_in_children(die_once, tmp_path / "died", range(6), jobs=2))
     assert results == {task: task for task in range(6)}
+
+
+def refuse_starts(monkeypatch, error, times):
+    """Let the server that starts children refuse so often."""
+    start, refused = forkserver.connect_to_new_process, iter(range(times))
+
+    def connect(fds):
+        if next(refused, None) is not None:
+            raise error
+        return start(fds)
+
+    monkeypatch.setattr(forkserver, "connect_to_new_process", connect)
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(111, "Connection refused"), BrokenPipeError(), EOFError()])
+def test_a_killed_server_of_children_costs_nothing(monkeypatch, error):
+    refuse_starts(monkeypatch, error, times=2)
+    assert dict(run_in_children(double_or_die, 2, range(4), jobs=2)) == {task: 2 * task for task in range(4)}
+
+
+def test_a_server_that_is_killed_between_tasks_is_started_again():
+    results = {}
+    for task, result in run_in_children(double_or_die, 2, range(6), jobs=1):
+        results[task] = result
+        if task in (1, 3):
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+    assert results == {task: 2 * task for task in range(6)}
+
+
+def test_a_suspect_is_not_blamed_for_a_child_that_could_not_start(tmp_path, monkeypatch):
+    refuse_starts(monkeypatch, ConnectionResetError(104, "Connection reset"), times=1)
+    assert dict(run_in_children(die_once, tmp_path / "died", [3], jobs=1)) == {3: 3}
+
+
+def test_children_that_can_never_start_are_no_matter_of_the_disk(monkeypatch):
+    refuse_starts(monkeypatch, ConnectionRefusedError(111, "Connection refused"), times=99)
+    with pytest.raises(WorkerError, match=r"No child process can be started \(.*Connection refused\), 3 times"):
+        list(run_in_children(double_or_die, 2, range(4), jobs=2))
 
 
 def test_no_tasks_start_no_process():
