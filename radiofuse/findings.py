@@ -17,6 +17,7 @@ from radiofuse import columns
 from radiofuse.errors import CohortError
 from radiofuse.evaluate.importance import held_out_importance
 from radiofuse.routing import fit_with_groups
+from radiofuse.screen import sentence_lines, table_lines
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
@@ -226,13 +227,13 @@ def list_failures(failures: pd.DataFrame, *, with_images: bool = True, shown: in
 
 
 def describe_comparisons(comparisons: pd.DataFrame) -> str:
-    """Return one line per comparison of the answer with another model."""
-    lines = [
+    """Return a sentence per comparison of the answer with another model, on lines that fit the screen."""
+    sentences = [
         f"AUC of {row.a} minus {row.b}: {row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f}), "
         f"{_p_value(row.p_value)} ({row.test})"
         for row in comparisons.itertuples()
     ]
-    return "\n".join(lines)
+    return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
 
 
 def _p_value(p: float) -> str:
@@ -243,7 +244,7 @@ def scoreboard(scores: pd.DataFrame) -> str:
     """Return the scores as a text table: one line per model, each value with its interval.
 
     Where models were scored on different patients, because some lack a modality, a column says on how
-    many: such scores are no like for like.
+    many: such scores are no like for like. Metrics for which the screen is too narrow follow below.
     """
     cells = scores[scores["metric"].isin(SHOWN_METRICS)].copy()
     cells["cell"] = [f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for row in cells.itertuples()]
@@ -252,4 +253,5 @@ def scoreboard(scores: pd.DataFrame) -> str:
     n_patients = scores.groupby("model")["n_patients"].first()
     if n_patients.nunique() > 1:
         table["patients"] = n_patients
-    return table.rename_axis(index=None, columns=None).to_string()
+    rows = [(model, *map(str, cells)) for model, *cells in table.itertuples()]
+    return "\n".join(table_lines(("", *table.columns), rows))

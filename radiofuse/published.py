@@ -11,6 +11,7 @@ import pandas as pd
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import METRICS
+from radiofuse.screen import sentence_lines, table_lines
 
 COLUMNS = ("table", "source", "row", "model", "metric", "value", "low", "high", "published")
 WEIGHT, IN_SAMPLE = "weight", "in_sample"
@@ -120,6 +121,8 @@ def _weight_rows(table: Any, weights: pd.DataFrame) -> Iterator[tuple]:
 def describe_published(rows: pd.DataFrame) -> str:
     """Return the published tables as text for the terminal: one block per table, one line per row.
 
+    Metrics for which the screen is too narrow follow below, with the rows' names once more.
+
     Parameters
     ----------
     rows : DataFrame
@@ -131,13 +134,15 @@ def describe_published(rows: pd.DataFrame) -> str:
         A score reads ``0.82 (0.74 to 0.90) [0.77]``, the published value in brackets. Empty without a row.
     """
     blocks = [_block(table) for _, table in rows.groupby("table", sort=False)]
-    return "\n\n".join([*blocks, f"[ ] is the published value. {OTHER_COHORT}"]) if blocks else ""
+    reading = "\n".join(sentence_lines(f"[ ] is the published value. {OTHER_COHORT}", indent=""))
+    return "\n\n".join([*blocks, reading]) if blocks else ""
 
 
 def _block(rows: pd.DataFrame) -> str:
     cells = _weight_cells(rows) if WEIGHT in set(rows["metric"]) else _score_cells(rows)
     title, source = rows[["table", "source"]].iloc[0]
-    return f"{title}\n{source}\n{cells.rename_axis(index=None, columns=None).to_string()}"
+    rows = [(name, *row) for name, *row in cells.itertuples()]
+    return "\n".join([*sentence_lines(title), *sentence_lines(source), *table_lines(("", *cells.columns), rows)])
 
 
 def _score_cells(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
+from radiofuse.screen import sentence_lines
 
 if TYPE_CHECKING:
     from radiofuse.survey.checks import FeatureTable
@@ -65,7 +66,7 @@ def noise(
         for key, kind in KINDS.items():
             for model, auc in record[key].items():
                 found[kind].setdefault(model, []).append(auc["estimate"])
-    print("\n".join([*_lines(found), READING]))
+    print("\n".join(line for sentence in [*_sentences(found), READING] for line in sentence_lines(sentence)))
 
 
 def _request(arguments: Sequence[str]) -> SurveyRequest:
@@ -115,8 +116,8 @@ def noise_like(table: FeatureTable, seed: int, time: int) -> FeatureTable:
     return replace(table, features=numbers, y=y)
 
 
-def _lines(found: dict[str, dict[str, list[float]]]) -> list[str]:
-    """Return one line per model and kind: mean and range of the AUC over the tables of noise."""
+def _sentences(found: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Return a sentence per model and kind: mean and range of the AUC over the tables of noise."""
     return [
         f"{model}: {kind} AUC {mean(aucs):.3f} on average ({min(aucs):.3f}-{max(aucs):.3f}, {len(aucs)} times)"
         for kind, models in found.items()

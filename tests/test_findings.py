@@ -207,7 +207,8 @@ def test_comparisons_are_lines_with_interval_and_p():
     assert describe_comparisons(table.assign(p_value=7.9e-227)).endswith("p < 0.001 (DeLong)")
 
 
-def test_the_scoreboard_keeps_the_order_of_the_models():
+def test_the_scoreboard_keeps_the_order_of_the_models(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
     metrics = ("auc", "balanced_accuracy", "recall", "specificity", "brier", "f1")
     rows = [(model, metric, 0.5, 0.4, 0.6, 30) for model in ("t2", "mean", "a") for metric in metrics]
     scores = pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n_patients"])

@@ -37,7 +37,7 @@ LAYERS = (
         "copies",
         "multiplicity",
     }
-    | {"jobs", "kept", "cells", "labels", "wording", "paths", "stand_ins", "kernels", "spreadsheet", "magnitude"},
+    | {"jobs", "kept", "cells", "labels", "screen", "wording", "paths", "stand_ins", "kernels", "spreadsheet", "magnitude"},
     {"cohort", "store", "imaging"},
     {"radiomics", "deep"},
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},

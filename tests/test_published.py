@@ -87,7 +87,8 @@ def test_no_table_gives_the_header_and_no_text(scores, weights):
     assert describe_published(found) == ""
 
 
-def test_what_the_terminal_shows(scores, weights):
+def test_what_the_terminal_shows(scores, weights, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     text = describe_published(published_rows([score_table(), weight_table()], scores, weights))
     first, second, note = text.split("\n\n")
     title, source, header, *lines = first.splitlines()

@@ -11,6 +11,7 @@ import typer
 from radiofuse import _cli
 from radiofuse.errors import RequestError
 from radiofuse.outputs import is_stream, require_file
+from radiofuse.screen import table_lines
 
 if TYPE_CHECKING:
     from radiofuse.store.feature_store import FeatureStore
@@ -31,10 +32,9 @@ def list_blocks(store: Store = HERE, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(lines, indent=1))
         return
-    width = max([len(line["block"]) for line in lines], default=5)
-    print(f"{'block':<{width}}  features       ok   failed")
-    for line in lines:
-        print(f"{line['block']:<{width}}  {line['features']:>8} {line['ok']:>8} {line['failed']:>8}")
+    header = ("block", "features", "ok", "failed")
+    rows = [tuple(str(line[name]) for name in header) for line in lines]
+    print("\n".join(table_lines(header, rows)))
 
 
 def _summarize(store: FeatureStore, block: Any) -> dict[str, Any]:

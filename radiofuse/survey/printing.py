@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any
 
 import pandas as pd
 
 from radiofuse.labels import positive_class
+from radiofuse.screen import sentence_lines, table_lines
 from radiofuse.spreadsheet import write_csv
 from radiofuse.survey.tables import SurveyTables
 from radiofuse.wording import count
@@ -44,8 +45,13 @@ def describe(tables: SurveyTables, output_format: str) -> str:
     record = tables.record
     flows = [flow_line(name, flow, record["settings"]) for name, flow in record["flow"].items()]
     n_folds = {row.modality: row.n_selections for row in tables.stability.itertuples()}
-    lines = [*flows, "", *feature_lines(chosen, n_folds), "", *_stability_lines(tables.stability)]
-    return "\n".join([*lines, positive_class(record["label"], record["positive"]), *auc_lines(record)])
+    positive = positive_class(record["label"], record["positive"])
+    below = [*_stability_lines(tables.stability), positive, *auc_lines(record)]
+    return "\n".join([*_fitted(flows), "", *feature_lines(chosen, n_folds), "", *_fitted(below)])
+
+
+def _fitted(sentences: Iterable[str]) -> list[str]:
+    return [line for sentence in sentences for line in sentence_lines(sentence)]
 
 
 def chosen_features(selection: pd.DataFrame) -> pd.DataFrame:
@@ -76,34 +82,32 @@ def flow_line(name: str, flow: Mapping[str, Any], settings: Mapping[str, Any]) -
 
 
 def feature_lines(chosen: pd.DataFrame, n_folds: Mapping[str, int]) -> list[str]:
-    """Return the chosen features as aligned columns, a star at those selected on all samples."""
+    """Return the chosen features as aligned columns, a star at those selected on all samples.
+
+    Where the screen is too narrow, the numbers of a feature stand below its name.
+    """
     if chosen.empty:
         return ["No feature was selected."]
-    lines, left_out = [_HEADINGS], 0
+    lines, left_out = [], 0
     for name, rows in chosen.groupby("modality", sort=False):
         lines += [_cells(row, n_folds.get(name)) for row in rows[:SHOWN].itertuples()]
         left_out += max(0, len(rows) - SHOWN)
-    widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
-    text = ["  ".join(map(_aligned, line, widths, range(len(line)))).rstrip() for line in lines]
+    text = table_lines(_HEADINGS, lines, n_text=_TEXT_COLUMNS, stacked=True)
     more = [f"… and {left_out} more; --format csv prints all"] if left_out else []
     return [*text, *more, "* selected on all samples"]
 
 
-_HEADINGS = ("", "feature", "modality", "family", "times", "rank", "AUC (95 % interval)", "p", "q", "coef", "sign")
-_TEXT_COLUMNS = 4  # the first ones are aligned to the left
-
-
-def _aligned(cell: str, width: int, place: int) -> str:
-    return cell.ljust(width) if place < _TEXT_COLUMNS else cell.rjust(width)
+_HEADINGS = ("  feature", "modality", "family", "times", "rank", "AUC (95 % interval)", "p", "q", "coef", "sign")
+_TEXT_COLUMNS = 3  # the first ones are aligned to the left
 
 
 def _cells(row: Any, n_folds: int | None) -> tuple[str, ...]:
     times = f"{row.times_selected:.0f}/{n_folds}" if n_folds else ""
     auc = f"{row.auc:.3f} ({row.auc_low:.3f}-{row.auc_high:.3f})"
     numbers = [_number(row.p, ".2g"), _number(row.q_bh, ".2g"), _number(row.median_coef, "+.4f")]
-    star = "*" if row.selected else ""
+    name = f"{'*' if row.selected else ' '} {row.feature}"
     mean_rank, sign = _number(row.mean_rank, ".1f"), _number(row.sign_consistency, ".0%")
-    return (star, row.feature, row.modality, row.family, times, mean_rank, auc, *numbers, sign)
+    return (name, row.modality, row.family, times, mean_rank, auc, *numbers, sign)
 
 
 def _number(value: float, how: str) -> str:

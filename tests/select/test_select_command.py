@@ -231,7 +231,7 @@ def test_as_a_process(table, tmp_path):
     command = [sys.executable, "-m", "radiofuse.select", str(tmp_path / "table.csv"), "--label", "idh", *FAST]
     done = subprocess.run([*command, "--out", str(tmp_path / "out")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "f0 " in done.stdout
+    assert " f0\n" in done.stdout
     assert "python" not in done.stderr.lower()
 
 

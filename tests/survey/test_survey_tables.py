@@ -246,7 +246,8 @@ def test_cautions_are_told():
     assert any(sentence.startswith(told) for sentence in tables.record["cautions"])
 
 
-def test_what_is_printed_is_what_the_tables_hold(found):
+def test_what_is_printed_is_what_the_tables_hold(found, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
     _, tables = found
     ever = tables.selection[tables.selection["rank"].notna()]
     assert len(json.loads(describe(tables, "json"))) == len(ever)
