@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -234,6 +234,21 @@ def describe_comparisons(comparisons: pd.DataFrame) -> str:
         for row in comparisons.itertuples()
     ]
     return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
+
+
+def describe_models(description: Mapping[str, Any], models: Iterable[str]) -> str:
+    """Return what the models of a bundle are called in words, a line for each whose name is not that of a modality.
+
+    Parameters
+    ----------
+    description : mapping
+        As in ``bundle.json``.
+    models : iterable of str
+        Those that are shown, in order.
+    """
+    words = description["protocol"]["words"]["models"]
+    named = [model for model in models if model not in description["modalities"]]
+    return "\n".join(line for model in named for line in sentence_lines(f"{model}: {words[model]['title']}"))
 
 
 def _p_value(p: float) -> str:

@@ -139,7 +139,7 @@ def build_model(
     """
     if recipe.deep is None or recipe.deep.join == "columns":
         return _late_fusion(recipe, [(name, _chain(recipe, source)) for name in modalities])
-    estimators = [(name, _radiomics_chain(recipe)) for name in modalities]
+    estimators = [(name, radiomics_chain(recipe)) for name in modalities]
     estimators += [(name + DEEP, _crop_classifier(recipe, source)) for name in modalities]
     crops = {name + DEEP: [columns.join(name, columns.CROP)] for name in modalities}
     return _late_fusion(recipe, estimators, {**(blocks or {}), **crops})
@@ -151,7 +151,7 @@ def list_models(
     """Return the models that answer and the arms to compare them with, unfitted, by name; as ``build_model``."""
     models = list_answering(recipe, modalities, blocks, source)
     if RADIOMICS in recipe.evaluation.arms:
-        estimators = [(name, _radiomics_chain(recipe)) for name in modalities]
+        estimators = [(name, radiomics_chain(recipe)) for name in modalities]
         models[RADIOMICS] = Arm(_late_fusion(recipe, estimators, blocks), RADIOMICS)
     if DEEP in recipe.evaluation.arms:
         crops = {name: [columns.join(name, columns.CROP)] for name in modalities}
@@ -227,10 +227,10 @@ def _constraint_fusion(recipe: Recipe, modalities: Sequence[str], method: str, s
 
 
 def _chain(recipe: Recipe, source: CropSource | None) -> Pipeline:
-    return _radiomics_chain(recipe, encoder=_crop_encoder(recipe, source) if recipe.deep else None)
+    return radiomics_chain(recipe, encoder=_crop_encoder(recipe, source) if recipe.deep else None)
 
 
-def _radiomics_chain(recipe: Recipe, encoder: BaseEstimator | None = None) -> Pipeline:
+def radiomics_chain(recipe: Recipe, encoder: BaseEstimator | None = None) -> Pipeline:
     return modality_classifier(
         recipe.classify.method,
         select=None if recipe.select.method == "none" else recipe.select.method,

@@ -93,6 +93,20 @@ def _without_default(found: Any) -> list[str]:
     ]
 
 
+def first_line(documented: Any) -> str:
+    """Return the first line of an object's own docstring without its "Return"; empty where it has none.
+
+    Examples
+    --------
+    >>> class Median:
+    ...     'The median of the probabilities present.'
+    >>> first_line(Median)
+    'The median of the probabilities present.'
+    """
+    text = (documented.__doc__ or "").strip().partition("\n")[0].strip().removeprefix("Return ")
+    return text[:1].upper() + text[1:]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean …?" with the closest of the known names, or nothing."""
     by_lower = {str(one).lower(): str(one) for one in known}

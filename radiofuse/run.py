@@ -208,6 +208,7 @@ def _deviations(recipe: Recipe) -> list[str]:
 
 
 def _describe_protocol(recipe: Recipe, study: Study) -> dict[str, Any]:
+    from radiofuse.glossary import describe_names
     from radiofuse.models import combined_names, constrained_name, training_options
     from radiofuse.options import describe_options
     from radiofuse.trial import list_all_models
@@ -228,6 +229,7 @@ def _describe_protocol(recipe: Recipe, study: Study) -> dict[str, Any]:
         "arms": list(recipe.evaluation.arms),
         "deep": recipe.deep and {**recipe.deep.model_dump(), "training": training_options(recipe)},
         "options": describe_options(list_all_models(recipe, study)),
+        "words": describe_names(recipe, study.modalities),
     }
 
 
@@ -246,7 +248,7 @@ def main(
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
     from radiofuse.bundle import read_description, read_table
-    from radiofuse.findings import AS_PUBLISHED, describe_comparisons, list_failures, scoreboard
+    from radiofuse.findings import AS_PUBLISHED, describe_comparisons, describe_models, list_failures, scoreboard
     from radiofuse.labels import as_entry, positive_class
     from radiofuse.published import describe_published
 
@@ -254,7 +256,9 @@ def main(
     folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=_cli.progress, **options)
     about = read_description(folder / "bundle")
     print(positive_class(about["label"], about["positive"], as_entry))
-    print(scoreboard(read_table(folder / "bundle", "scores")))
+    scores = read_table(folder / "bundle", "scores")
+    print(scoreboard(scores))
+    print(describe_models(read_description(folder / "bundle"), scores["model"].unique()))
     print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
     for sentence in about["as_published"]:
         print(f"{AS_PUBLISHED}: {sentence}")

@@ -43,7 +43,7 @@ LAYERS = (
     {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},
     {"bundle", "report", "datasets", "pipeline", "findings", "published", "training_rows", "options"},
     {"recipe"},
-    {"init", "run", "models", "study", "trial", "predict", "survey", "selftest", "_cli", "__main__"},
+    {"glossary", "init", "run", "models", "study", "trial", "predict", "survey", "selftest", "_cli", "__main__"},
 )
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 MEET_WITHIN = (0, len(LAYERS) - 1)  # rooms of these layers may import each other

@@ -16,5 +16,13 @@ CLASSIFIERS = {
     "mlp": mlp,
     "brnn": brnn,
 }
+CLASSIFIER_TITLES = {
+    "logistic": "logistic regression",
+    "svm": "support vector machine",
+    "random_forest": "random forest",
+    "xgboost": "gradient-boosted trees",
+    "mlp": "multilayer perceptron",
+    "brnn": "Bayesian regularized network",
+}
 
-__all__ = ["CLASSIFIERS", "BayesianRegularizedNetwork", "RecalibratedClassifier"]
+__all__ = ["CLASSIFIERS", "CLASSIFIER_TITLES", "BayesianRegularizedNetwork", "RecalibratedClassifier"]

@@ -5,8 +5,8 @@ probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into o
 combiner that also has ``fit(P, y)`` learns, and is shown out-of-fold probabilities only.
 """
 
-from radiofuse.fuse.combiners import COMBINERS, combiner_name
+from radiofuse.fuse.combiners import COMBINER_TITLES, COMBINERS, combiner_name
 from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.late_fusion import LateFusion
 
-__all__ = ["COMBINERS", "ConstraintFusion", "LateFusion", "combiner_name"]
+__all__ = ["COMBINERS", "COMBINER_TITLES", "ConstraintFusion", "LateFusion", "combiner_name"]

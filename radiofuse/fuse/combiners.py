@@ -150,6 +150,13 @@ COMBINERS = {
     "linear_regression": LinearRegression,
     "nonnegative": Nonnegative,
 }
+COMBINER_TITLES = {
+    "mean": "average of the probabilities",
+    "vote": "share of votes",
+    "regression": "logistic regression of the logits",
+    "linear_regression": "least-squares weights",
+    "nonnegative": "nonnegative weights",
+}
 
 
 def combiner_name(entry: Any) -> str:

@@ -92,6 +92,11 @@ class Contents:
         return self.protocol.get("options", {}).get("models", {})
 
     @property
+    def words(self) -> dict[str, Any]:
+        """What the names of selector, classifier and models stand for; empty in a bundle from before that was kept."""
+        return self.protocol.get("words", {})
+
+    @property
     def chains(self) -> list[dict[str, Any]]:
         """The chains of the members: the ``models`` and ``members`` that have one, and its options by step."""
         return self.protocol.get("options", {}).get("chains", [])

@@ -63,6 +63,7 @@ def _results(contents: Contents) -> dict[str, Any]:
     return {
         "flow": tables.flow_table(contents),
         "scores": tables.scores_table(contents),
+        "names": tables.names_table(contents),
         "comparisons": tables.comparisons_table(contents),
         "arms": sentences.arms(contents),
         "arm_members": tables.arm_members_table(contents),

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from radiofuse.classify import CLASSIFIER_TITLES
 from radiofuse.columns import CLINICAL, CROP, join, split
 from radiofuse.report.contents import MODALITY, TRIVIAL, Contents
 from radiofuse.report.tables import score_cell, written
 from radiofuse.report.wording import counted, listed, percent
-
-SELECTORS = {
-    "three_step": "Mann-Whitney U test with p < alpha, then of features with |r| > threshold one kept, then LASSO",
-    "mann_whitney": "Mann-Whitney U test",
-    "correlation": "correlated features removed",
-    "lasso": "LASSO",
-    "none": "all features kept",
-}
+from radiofuse.select import SELECTOR_TITLES
 
 
 @dataclass(frozen=True)
@@ -198,15 +192,21 @@ def resampling(contents: Contents) -> str:
 
 
 def selector(contents: Contents) -> str:
-    """Return the selector in words, with its options."""
-    name = contents.protocol["selector"]
-    words = SELECTORS.get(name)
-    return (f"{name} ({words})" if words else str(name)) + _options(contents.step_options("select"))
+    """Return the selector's name and its title, with its options."""
+    titled = _titled(contents.protocol["selector"], contents.words.get("selector"), SELECTOR_TITLES)
+    return titled + _options(contents.step_options("select"))
 
 
 def classifier(contents: Contents) -> str:
-    """Return the classifier's name, with its options."""
-    return str(contents.protocol["classifier"]) + _options(contents.step_options("classify"))
+    """Return the classifier's name and its title, with its options."""
+    titled = _titled(contents.protocol["classifier"], contents.words.get("classifier"), CLASSIFIER_TITLES)
+    return titled + _options(contents.step_options("classify"))
+
+
+def _titled(name: Any, words: Mapping[str, str] | None, built_in: Mapping[str, str]) -> str:
+    """Return a name with its title behind it; of a bundle that keeps no words, the built-in ones have one."""
+    title = words["title"] if words else built_in.get(str(name))
+    return f"{name} ({title})" if title else str(name)
 
 
 def _options(options: dict[str, Any]) -> str:

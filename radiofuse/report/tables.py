@@ -110,6 +110,14 @@ def score_cell(contents: Contents, model: str, metric: str) -> Estimate:
     return estimate(score.value, score.low, score.high, DIGITS.get(metric, 2))
 
 
+def names_table(contents: Contents) -> Table:
+    """What each main model is in words, and what it does; no rows for a bundle that does not say."""
+    words = contents.words.get("models", {})
+    known = [model for model in contents.main_models if model in words]
+    groups = _grouped(contents, {model: [(model, words[model]["title"], words[model]["does"])] for model in known})
+    return Table("What the models are", ("Model", "In words", "What it does"), groups, emphasized=contents.primary)
+
+
 def comparisons_table(contents: Contents) -> Table:
     """What the primary fusion adds to each other main model."""
     return _comparisons_table(contents, contents.main_models, "")

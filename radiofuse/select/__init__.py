@@ -27,6 +27,7 @@ _HOME = {
     "SelectorChain": "chain",
     "ThreeStepSelector": "three_step",
     "SELECTORS": "choices",
+    "SELECTOR_TITLES": "choices",
     "build_chain": "chain",
     "fit_in_folds": "fold_reuse",
     "PathEdgeWarning": "penalized_fit",

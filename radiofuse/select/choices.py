@@ -30,4 +30,23 @@ def _make(class_name: str, **parameters: Any) -> Any:
     return getattr(radiofuse.select, class_name)(**parameters)
 
 
+SELECTOR_TITLES = {
+    "three_step": "Mann-Whitney U test with p < alpha, then of features with |r| > threshold one kept, then LASSO",
+    "mann_whitney": "Mann-Whitney U test",
+    "kruskal": "Kruskal-Wallis test",
+    "t_test": "Welch's t-test",
+    "anova": "analysis of variance",
+    "variance": "features of low variance removed",
+    "mutual_info": "mutual information with the label",
+    "correlation": "correlated features removed",
+    "lasso": "LASSO",
+    "mrmr": "minimum redundancy, maximum relevance",
+    "stability": "stability selection with the LASSO",
+    "rfe": "recursive feature elimination",
+    "relief": "ReliefF weights",
+    "boruta": "Boruta",
+    "reproducibility": "reproducible features (intraclass correlation)",
+    "none": "all features kept",
+}
+
 SELECTORS = {name: partial(_make, class_name) for name, class_name in _CLASSES.items()}

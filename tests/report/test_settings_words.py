@@ -1,10 +1,15 @@
-"""The table of settings says what an empty list means."""
+"""Names and settings in words: what an empty list means, what a model is."""
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
-from radiofuse.report.tables import settings_table
+from bundle_fixture import make_bundle
+
+from radiofuse.report.contents import read_contents
+from radiofuse.report.page import render_page
+from radiofuse.report.tables import names_table, settings_table
 
 
 def test_an_empty_list_of_features_is_all_of_them():
@@ -16,3 +21,20 @@ def test_an_empty_list_of_features_is_all_of_them():
     said = [rows[of_class + name] for name in ("firstorder", "glcm", "glrlm")]
     assert said == ["all", "Contrast", "all"]
     assert rows["radiomics · wavelet_subbands"] == "all"
+
+
+def test_the_page_says_what_each_model_is(tmp_path):
+    folder = make_bundle(tmp_path / "bundle", modalities=("t1",), fusions=("mean",))
+    about = json.loads((folder / "bundle.json").read_text())
+    named = {"title": "average of the probabilities", "does": "The mean of the probabilities present."}
+    about["protocol"]["words"] = {
+        "selector": {"title": "LASSO", "does": "Keeps some."},
+        "classifier": {"title": "logistic regression", "does": "Fits."},
+        "models": {"mean": named},
+    }
+    (folder / "bundle.json").write_text(json.dumps(about))
+    contents = read_contents(folder)
+    assert names_table(contents).groups == (("Fusions", (("mean", named["title"], named["does"]),)),)
+    page = render_page(contents)
+    assert "What the models are" in page and named["does"] in page
+    assert "(LASSO)" in page and "(logistic regression)" in page
