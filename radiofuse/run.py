@@ -258,7 +258,7 @@ def main(
     print(positive_class(about["label"], about["positive"], as_entry))
     scores = read_table(folder / "bundle", "scores")
     print(scoreboard(scores))
-    print(describe_models(read_description(folder / "bundle"), scores["model"].unique()))
+    print(describe_models(about, scores["model"].unique()))
     print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
     for sentence in about["as_published"]:
         print(f"{AS_PUBLISHED}: {sentence}")

@@ -1,4 +1,7 @@
-"""The report: one HTML file, made from the files of a bundle folder and nothing else."""
+"""The report: one HTML file, made from the files of a bundle folder or a table of predictions and nothing else.
+
+The ``plot_`` functions draw its figures of a table of predictions; they are imported on first use.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,40 @@ from typing import TYPE_CHECKING, Any
 
 from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
+from radiofuse.lazy import lazy_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["write_report", "write_selection_report"]
+_PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "plots")
+__all__ = [*_PLOTS, "write_report", "write_selection_report"]
+_plot, __dir__ = lazy_names(__name__, _PLOTS)
 
 
-def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
-    """Write a bundle's report: one HTML file that needs no network and no script.
+def __getattr__(name: str) -> Any:
+    try:
+        return _plot(name)
+    except ModuleNotFoundError as missing:
+        raise _lacking(missing) from missing
+
+
+def write_report(
+    bundle: str | Path | pd.DataFrame, path: str | Path | None = None, *, model: str | None = None
+) -> Path:
+    """Write the report of a bundle or of a table of predictions: one HTML file that needs no network and no script.
 
     Parameters
     ----------
-    bundle : str or Path
-        The bundle folder. Its tables and descriptions are read; the model is never opened.
+    bundle : str, Path or DataFrame
+        The bundle folder. Its tables and descriptions are read; the model is never opened. Or predictions, as
+        ``cross_validated_predictions`` returns them or ``predictions.csv`` holds them: the page then has scores,
+        comparisons of one model with the others, and curves, and says what needs a bundle and is left out.
     path : str or Path, optional
-        Where to write; by default ``report.html`` beside the bundle folder. The file is
+        Where to write; by default ``report.html`` beside the bundle folder. Needed for predictions. The file is
         written aside and renamed, so that a reader never sees half of it.
+    model : str, optional
+        Of predictions, the model that is compared with the others and whose curves are drawn; by default the first.
+        A bundle names its own.
 
     Returns
     -------
@@ -36,7 +56,7 @@ def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
     BundleError
         If the folder lacks a file, a column or an entry that the report needs.
     RequestError
-        If the extra ``report`` is not installed, or the file cannot be written.
+        If the extra ``report`` is not installed, the predictions cannot be scored, or the file cannot be written.
 
     Examples
     --------
@@ -47,8 +67,14 @@ def write_report(bundle: str | Path, path: str | Path | None = None) -> Path:
     try:
         from radiofuse.report.contents import read_contents
         from radiofuse.report.page import render_page
+        from radiofuse.report.predictions_page import render_predictions
     except ModuleNotFoundError as missing:
         raise _lacking(missing) from missing
+    if not isinstance(bundle, str | Path):
+        if path is None:
+            raise RequestError("A report of predictions has no folder to lie beside: pass path, a .html file.")
+        _replace(Path(path), render_predictions(bundle, model))
+        return Path(path)
     bundle = Path(bundle)
     target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
     _refuse_inside(bundle, target)

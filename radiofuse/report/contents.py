@@ -17,6 +17,7 @@ from radiofuse.spreadsheet import as_meant
 
 TRIVIAL = "trivial"
 FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER = "fusion", "modality", "arm", "reference", "arm member"
+MODEL = "model"  # of a table of predictions that no bundle explains
 KINDS = (FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER)  # in the order of every table and figure
 
 # file -> (columns of text, columns of numbers)

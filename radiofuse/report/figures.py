@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from radiofuse.report.contents import ARM, FUSION, MODALITY, REFERENCE
+from radiofuse.report.contents import ARM, FUSION, MODALITY, MODEL, REFERENCE
 from radiofuse.report.wording import number, percent, shortened
 
 INK, GREY, PALE = "#1c2733", "#66717d", "#c9d1d9"
@@ -27,6 +27,7 @@ KIND_STYLE = {
     ARM: {"marker": "p", "color": "#3f7f6a", "markerfacecolor": "white"},
     REFERENCE: {"marker": "^", "color": GREY, "markerfacecolor": PALE},
 }
+KIND_STYLE[MODEL] = KIND_STYLE[FUSION]
 CURVE_COLORS = ("#b3541e", "#3f7f6a", "#8a6bab", "#c08a1e", "#5b6670")
 DASHES = ((0, (6, 1.6)), (0, (1.2, 1.2)), (0, (7, 1.6, 1.2, 1.6)), (0, (3, 1.4)), (0, (7, 1.4, 1, 1.4, 1, 1.4)))
 MARKERS = ("s", "^", "D", "v", "P", "X", "o")
@@ -74,6 +75,12 @@ def drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
             return _as_data_uri(draw(*args, **kwargs))
 
     return drawn
+
+
+def figure_of(draw: Callable[..., str], *args) -> Figure:
+    """Return the figure itself of a function that is ``drawn``."""
+    with _style():
+        return draw.__wrapped__(*args)
 
 
 @drawn

@@ -99,14 +99,20 @@ def calibration_picture(contents: Contents) -> Picture | None:
     rows = contents.predictions[contents.predictions["model"] == contents.primary]
     if rows.empty:
         return None
-    n_bins = int(np.clip(rows["sample_id"].nunique() // PER_BIN, 2, MAX_BINS))
-    points = calibration_points(rows, contents.primary, n_bins=n_bins, strategy="quantile")
+    points = binned(rows, contents.primary)
     alt = "; ".join(
         f"{number(point.mean_probability)} predicted, {number(point.share_positive)} observed, n {number(point.n, 0)}"
         for point in points.itertuples()
     )
     alt = f"Calibration of {contents.primary}: {alt}."
     return Picture(draw_calibration(points), alt, _calibration_caption(contents))
+
+
+def binned(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return the calibration of a model in as many groups as its number of samples bears."""
+    n_samples = predictions.loc[predictions["model"] == model, "sample_id"].nunique()
+    n_bins = int(np.clip(n_samples // PER_BIN, 2, MAX_BINS))
+    return calibration_points(predictions, model, n_bins=n_bins, strategy="quantile")
 
 
 def _calibration_caption(contents: Contents) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.columns import join
-from radiofuse.report.contents import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE, Contents
+from radiofuse.report.contents import ARM, ARM_MEMBER, FUSION, MODALITY, MODEL, REFERENCE, Contents
 from radiofuse.report.wording import (
     DIGITS,
     METRICS,
@@ -34,6 +34,7 @@ HEADINGS = {
     ARM: "Fusions on other features",
     REFERENCE: "For comparison",
     ARM_MEMBER: "Single modalities on other features",
+    MODEL: "Models",
 }
 WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights; all others are scores
 
@@ -69,9 +70,9 @@ def flow_table(contents: Contents) -> Table:
     return Table("From the cohort table to what was scored", header, (("", rows),), n_numbers=2)
 
 
-def scores_table(contents: Contents) -> Table:
+def scores_table(contents: Contents, caption: str = "Scores with intervals, out of fold") -> Table:
     """The main models by all metrics, with intervals."""
-    return _scores_table(contents, contents.main_models, "Scores with intervals, out of fold")
+    return _scores_table(contents, contents.main_models, caption)
 
 
 def arm_members_table(contents: Contents) -> Table:

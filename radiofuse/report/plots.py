@@ -1,0 +1,162 @@
+"""Figures of a predictions table, as matplotlib figures: the same drawings as in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from radiofuse.errors import RequestError
+from radiofuse.evaluate import decision_points, roc_points, score_predictions
+from radiofuse.evaluate.predictions import check_predictions, rows_of_model
+from radiofuse.report.contents import MODEL
+from radiofuse.report.figures import draw_auc, draw_calibration, draw_roc, figure_of
+from radiofuse.report.pictures import binned
+from radiofuse.report.selection_figures import draw_net_benefit
+from radiofuse.report.tables import HEADINGS
+from radiofuse.report.wording import number
+
+
+def plot_roc(predictions: pd.DataFrame, model: str | None = None) -> Figure:
+    """Draw the ROC curves of all models in a predictions table, one of them with its band.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As ``cross_validated_predictions`` returns it, or ``predictions.csv`` read again.
+    model : str, optional
+        The one drawn heavily, with a pointwise 95% band over resampled patients; by default the first.
+
+    Returns
+    -------
+    Figure
+        Curves averaged over the repeats; the legend gives the AUC. ``figure.savefig("roc.pdf")`` writes it.
+
+    Raises
+    ------
+    RequestError
+        If the table cannot be scored, has no such model, or one label only.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> predictions = pd.DataFrame({"sample_id": list("abcd"), "patient_id": list("abcd"), "repeat": 0, "fold": 0,
+    ...     "model": "t1", "label": [0, 1, 0, 1], "probability": [0.1, 0.6, 0.7, 0.9]})
+    >>> plot_roc(predictions).legends[0].get_texts()[0].get_text()
+    't1 0.75'
+    """
+    models, first = _models(predictions, model)
+    scores = score_predictions(predictions, n_resamples=1)
+    aucs = scores[scores["metric"] == "auc"].set_index("model")["value"]
+    names = {name: f"{name} {number(aucs[name])}" for name in models}
+    others = {names[name]: roc_points(predictions, name, n_resamples=1) for name in models if name != first}
+    return figure_of(draw_roc, roc_points(predictions, first), names[first], others)
+
+
+def plot_calibration(predictions: pd.DataFrame, model: str | None = None) -> Figure:
+    """Draw observed against predicted shares of one model.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for ``plot_roc``.
+    model : str, optional
+        By default the first.
+
+    Returns
+    -------
+    Figure
+        A point per group of samples of like probability, with its 95% Wilson interval and number of samples.
+
+    Raises
+    ------
+    RequestError
+        If the table cannot be scored, has no such model, or one label only.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> predictions = pd.DataFrame({"sample_id": list("abcd"), "patient_id": list("abcd"), "repeat": 0, "fold": 0,
+    ...     "model": "t1", "label": [0, 1, 0, 1], "probability": [0.1, 0.6, 0.7, 0.9]})
+    >>> plot_calibration(predictions).axes[0].get_ylabel()
+    'Observed share'
+    """
+    _, first = _models(predictions, model)
+    return figure_of(draw_calibration, binned(predictions, first))
+
+
+def plot_aucs(predictions: pd.DataFrame, model: str | None = None) -> Figure:
+    """Draw the AUC of every model in a predictions table with its interval.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for ``plot_roc``.
+    model : str, optional
+        The one in bold; by default the first.
+
+    Returns
+    -------
+    Figure
+        Intervals as by ``score_predictions``: percentiles over resampled patients, 95%.
+
+    Raises
+    ------
+    RequestError
+        If the table cannot be scored, has no such model, or one label only.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> predictions = pd.DataFrame({"sample_id": list("abcd"), "patient_id": list("abcd"), "repeat": 0, "fold": 0,
+    ...     "model": "t1", "label": [0, 1, 0, 1], "probability": [0.1, 0.6, 0.7, 0.9]})
+    >>> plot_aucs(predictions).axes[0].get_xlabel()
+    'AUC (0.5 = chance)'
+    """
+    models, first = _models(predictions, model)
+    scores = score_predictions(predictions)
+    aucs = scores[scores["metric"] == "auc"].set_index("model").loc[models].reset_index()
+    return figure_of(draw_auc, aucs.assign(kind=MODEL, heading=HEADINGS[MODEL]), first)
+
+
+def plot_decision_curve(predictions: pd.DataFrame, model: str | None = None) -> Figure:
+    """Draw the net benefit of treating by one model, beside treating all and treating none.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for ``plot_roc``.
+    model : str, optional
+        By default the first.
+
+    Returns
+    -------
+    Figure
+        The mean of the repeats, with a pointwise 95% band over resampled patients.
+
+    Raises
+    ------
+    RequestError
+        If the table cannot be scored, has no such model, or one label only.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> predictions = pd.DataFrame({"sample_id": list("abcd"), "patient_id": list("abcd"), "repeat": 0, "fold": 0,
+    ...     "model": "t1", "label": [0, 1, 0, 1], "probability": [0.1, 0.6, 0.7, 0.9]})
+    >>> plot_decision_curve(predictions).axes[0].get_ylabel()
+    'Net benefit'
+    """
+    _, first = _models(predictions, model)
+    return figure_of(draw_net_benefit, decision_points(predictions, first, confidence=0.95))
+
+
+def _models(predictions: pd.DataFrame, model: str | None) -> tuple[Sequence[str], str]:
+    """Return the models of a table that can be drawn, and the one asked for, which is the first unless named."""
+    check_predictions(predictions)
+    models = list(dict.fromkeys(predictions["model"]))
+    first = models[0] if model is None else model
+    if rows_of_model(predictions, first)["label"].nunique() < 2:
+        raise RequestError(f"All rows of the model {first!r} have one label; a figure needs both. Add the other class.")
+    return models, first

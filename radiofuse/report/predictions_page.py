@@ -1,0 +1,124 @@
+"""The page of a table of predictions that no bundle explains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.evaluate import compare_with_others, decision_points, roc_points, score_predictions
+from radiofuse.evaluate.predictions import check_predictions, rows_of_model
+from radiofuse.report import tables
+from radiofuse.report.contents import MODEL
+from radiofuse.report.figures import draw_auc, draw_roc
+from radiofuse.report.page import html_environment
+from radiofuse.report.pictures import Picture, calibration_picture
+from radiofuse.report.selection_figures import draw_net_benefit
+from radiofuse.report.selection_words import better_than_both
+from radiofuse.report.wording import MISSING, counted, percent
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionContents:
+    """A table of predictions, the model that the others are compared with, and what follows from both."""
+
+    predictions: pd.DataFrame
+    primary: str
+
+    @cached_property
+    def main_models(self) -> list[str]:
+        """All models, in the order of the table."""
+        return list(dict.fromkeys(self.predictions["model"]))
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Every metric of every model with its interval."""
+        return score_predictions(self.predictions)
+
+    @cached_property
+    def score_of(self) -> dict[tuple[str, str], Any]:
+        """The rows of the scores by model and metric."""
+        return {(row.model, row.metric): row for row in self.scores.itertuples()}
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """The primary model beside each other one; no rows where it is the only one."""
+        return compare_with_others(self.predictions, self.primary)
+
+    def kind_of(self, model: str) -> str:
+        """Say that a model is a model: nothing else is known of it."""
+        return MODEL
+
+    @property
+    def can_be_drawn(self) -> bool:
+        """Whether the primary model's rows have both labels."""
+        return self.predictions.loc[self.predictions["model"] == self.primary, "label"].nunique() > 1
+
+
+def render_predictions(predictions: pd.DataFrame, model: str | None = None) -> str:
+    """Return the page of a predictions table; raise RequestError if it cannot be scored or has no such model."""
+    check_predictions(predictions)
+    primary = predictions["model"].iloc[0] if model is None else model
+    rows_of_model(predictions, primary)  # refuses one that is not there
+    contents = PredictionContents(predictions, primary)
+    return (
+        html_environment()
+        .get_template("predictions.html")
+        .render(
+            primary=contents.primary,
+            lead=_lead(predictions),
+            missing=MISSING,
+            scores=tables.scores_table(contents, "Scores with intervals"),
+            comparisons=tables.comparisons_table(contents) if len(contents.main_models) > 1 else None,
+            pictures=_pictures(contents) if contents.can_be_drawn else [],
+        )
+    )
+
+
+def _lead(predictions: pd.DataFrame) -> str:
+    patients = predictions.groupby("patient_id")["label"].max()
+    samples, repeats = predictions["sample_id"].nunique(), predictions["repeat"].nunique()
+    models = counted(predictions["model"].nunique(), "model")
+    return (
+        f"{models} predicted {counted(len(patients), 'patient')} ({counted(samples, 'sample')}) in "
+        f"{counted(repeats, 'repeat')}; {counted(int(patients.sum()), 'patient')} ({percent(patients.mean())}) "
+        "had the event (label 1)."
+    )
+
+
+def _pictures(contents: PredictionContents) -> list[Picture]:
+    return [_auc_picture(contents), _roc_picture(contents), calibration_picture(contents), _decision_picture(contents)]
+
+
+def _auc_picture(contents: PredictionContents) -> Picture:
+    aucs = contents.scores[contents.scores["metric"] == "auc"].set_index("model").loc[contents.main_models]
+    drawn = draw_auc(aucs.reset_index().assign(kind=MODEL, heading=tables.HEADINGS[MODEL]), contents.primary)
+    said = "; ".join(f"{model} {tables.score_cell(contents, model, 'auc')}" for model in contents.main_models)
+    return Picture(
+        drawn, f"AUC with interval: {said}.", f"AUC with its 95% interval; the diamond is {contents.primary}."
+    )
+
+
+def _roc_picture(contents: PredictionContents) -> Picture:
+    names = {m: f"{m} {tables.score_cell(contents, m, 'auc').value}" for m in contents.main_models}
+    curves = {name: roc_points(contents.predictions, model, n_resamples=1) for model, name in names.items()}
+    first = names[contents.primary]
+    del curves[first]
+    caption = (
+        f"ROC curves, averaged over the repeats; of {contents.primary} (heavy line) with a pointwise 95% band over "
+        "resampled patients. The legend gives the AUC."
+    )
+    drawn = draw_roc(roc_points(contents.predictions, contents.primary), first, curves)
+    return Picture(drawn, f"ROC curves with AUC: {'; '.join(names.values())}.", caption)
+
+
+def _decision_picture(contents: PredictionContents) -> Picture:
+    curve = decision_points(contents.predictions, contents.primary, confidence=0.95)
+    where = better_than_both(curve)
+    caption = (
+        f"Decision curve of {contents.primary}, mean of the repeats, with a pointwise 95% band over resampled "
+        f"patients. Treating by the model is better than treating all and treating none {where}."
+    )
+    return Picture(draw_net_benefit(curve), f"Net benefit: the model is best {where}.", caption)

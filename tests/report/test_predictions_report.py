@@ -1,0 +1,94 @@
+"""The page and the figures of a table of predictions without a bundle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from radiofuse.errors import RequestError
+from radiofuse.report import plot_aucs, plot_calibration, plot_decision_curve, plot_roc, write_report
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    rng = np.random.default_rng(0)
+    label = np.arange(40) % 2
+    ids = [f"p{number:02d}" for number in range(40)]
+    shared = {"sample_id": ids, "patient_id": ids, "repeat": 0, "fold": 0, "label": label}
+    strengths = {"mean": 1.5, "t1": 0.5}
+    probability = {m: 1 / (1 + np.exp(-(s * (2 * label - 1) + rng.normal(size=40)))) for m, s in strengths.items()}
+    return pd.concat([pd.DataFrame({**shared, "model": m, "probability": p}) for m, p in probability.items()])
+
+
+def auc_of(predictions, model):
+    rows = predictions[predictions["model"] == model]
+    return roc_auc_score(rows["label"], rows["probability"])
+
+
+def test_the_page_has_scores_and_curves_and_says_what_is_left_out(predictions, tmp_path):
+    path = write_report(predictions, tmp_path / "page.html")
+    page = path.read_text()
+    assert f"{auc_of(predictions, 'mean'):.2f}" in page and f"{auc_of(predictions, 't1'):.2f}" in page
+    assert page.count("<img ") == 4  # AUCs, ROC, calibration, decision curve
+    assert "need a bundle and are left out" in page
+    assert "2 models predicted 40 patients (40 samples) in 1 repeat; 20 patients (50%)" in page
+    assert write_report(predictions, tmp_path / "again.html").read_text() == page
+
+
+def test_a_table_with_one_label_has_no_curves(predictions, tmp_path):
+    one = predictions[predictions["label"] == 1]
+    page = write_report(one, tmp_path / "page.html").read_text()
+    assert "No curve can be drawn" in page and "<img " not in page
+    with pytest.raises(RequestError, match="one label"):
+        plot_roc(one)
+
+
+def test_the_model_that_the_page_is_about_can_be_named(predictions, tmp_path):
+    page = write_report(predictions, tmp_path / "page.html", model="t1").read_text()
+    assert "AUC of t1 minus that of each other model" in page
+    with pytest.raises(RequestError, match="no model 'flair'"):
+        write_report(predictions, tmp_path / "page.html", model="flair")
+
+
+def test_predictions_need_a_place_and_must_be_predictions(predictions, tmp_path):
+    with pytest.raises(RequestError, match="pass path"):
+        write_report(predictions)
+    with pytest.raises(RequestError, match="lack the columns"):
+        write_report(predictions.drop(columns="fold"), tmp_path / "page.html")
+
+
+def test_the_drawn_roc_is_the_curve_of_scikit_learn(predictions):
+    axes = plot_roc(predictions, "t1").axes[0]
+    line = next(line for line in axes.get_lines() if line.get_label().startswith("t1 "))
+    rows = predictions[predictions["model"] == "t1"]
+    fpr, tpr, _ = roc_curve(rows["label"], rows["probability"], drop_intermediate=False)
+    drawn = np.trapezoid(line.get_ydata(), line.get_xdata())
+    assert abs(drawn - np.trapezoid(tpr, fpr)) < 0.01
+    assert line.get_label() == f"t1 {auc_of(predictions, 't1'):.2f}"
+
+
+def test_aucs_are_drawn_where_they_are(predictions):
+    lines = plot_aucs(predictions).axes[0].get_lines()
+    values = {float(line.get_xdata()[0]) for line in lines if len(line.get_xdata()) == 1}
+    assert np.allclose(sorted(values), sorted(auc_of(predictions, m) for m in ("mean", "t1")))
+
+
+def test_the_calibration_points_are_shares(predictions):
+    line = plot_calibration(predictions).axes[0].get_lines()[-1]
+    rows = predictions[predictions["model"] == "mean"].sort_values("probability")
+    halves = np.array_split(rows["label"].to_numpy(), 2)
+    assert np.allclose(line.get_ydata(), [half.mean() for half in halves])
+
+
+def test_the_decision_curve_starts_at_the_prevalence(predictions):
+    lines = {line.get_label(): line for line in plot_decision_curve(predictions).axes[0].get_lines()}
+    start = lines["treat all"]
+    threshold = start.get_xdata()[0]
+    assert np.isclose(start.get_ydata()[0], 0.5 - 0.5 * threshold / (1 - threshold))
+
+
+def test_an_unknown_model_is_named(predictions):
+    with pytest.raises(RequestError, match="no model 'flair'"):
+        plot_aucs(predictions, "flair")
