@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from radiofuse.errors import RequestError
+from radiofuse.paths import is_of_windows, with_home
 
 OTHERWISE = "Move it, name another file, or pass --overwrite."
 UNFINISHED = ".being_written.json"  # the names that a run is about to write; gone once all are there
@@ -117,6 +118,10 @@ def refuse_inputs(path: Path, option: str, inputs: Iterable[Path | None]) -> Non
 
 
 def _require_place(folder: Path, option: str, path: Path) -> None:
+    if str(path).startswith("~") and with_home(str(path)) != str(path):  # else a folder of the name ~ is made
+        raise RequestError(f"{option} is {path}: the shell left the ~ as it is. Write {with_home(str(path))}.")
+    if is_of_windows(str(path)):
+        raise RequestError(f"{option} is {path}, a path of Windows. Write where it is mounted here, with /.")
     there = next(one for one in (folder, *folder.parents) if one.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         reason = f"{there} may not be written to" if there.is_dir() else f"{there} is no folder"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from radiofuse.cohort import read_cohort
-from radiofuse.errors import RadiofuseError
+from radiofuse.errors import RadiofuseError, RequestError
+from radiofuse.outputs import require_file, require_folder
 from radiofuse.paths import with_home
 from radiofuse.recipe import read_recipe
 from radiofuse.survey.reading import read_raw
@@ -92,3 +93,14 @@ def test_image_paths_of_windows_are_told_as_such(tmp_path, caplog):
     assert cohort.loc[0, "t1__image"] == r"C:\x\y.nii.gz"
     assert "Missing files: t1 image of a: C:\\x\\y.nii.gz, t1 mask of a" in caplog.messages[0]
     assert "Paths of Windows are not known to this system" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("require", [require_file, require_folder])
+def test_outputs_make_no_folder_called_tilde_and_none_of_windows(tmp_path, monkeypatch, require):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError, match=f"--out is ~/x: the shell left the ~ as it is. Write {Path.home()}/x."):
+        require(Path("~/x"), "--out")
+    with pytest.raises(RequestError, match="a path of Windows. Write where it is mounted here"):
+        require(Path(r"D:\x"), "--out")
+    require(Path("a/~x"), "--out")
+    require(Path("~nobody-of-this-name"), "--out")
