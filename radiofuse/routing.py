@@ -128,26 +128,35 @@ def _deals_rows(cv: Any) -> bool:
     )
 
 
-def refuse_misaligned(X: Any, **given: Any) -> None:
-    """Raise where a Series or table in ``given`` has as many rows as the table ``X``, under another index.
+def refuse_misaligned(X: Any = None, **given: Any) -> None:
+    """Raise where two tables or Series have as many rows, under another index.
 
     Rows are matched by position, so another index means that labels or patients would go to other samples.
+
+    Parameters
+    ----------
+    X : table, Series, array or None
+        The rows; where they have no index, the first of ``given`` that has one stands for them.
+    given : table, Series, array or None
+        What goes with the rows, by name.
 
     Examples
     --------
     >>> X = pd.DataFrame({"t1__a": [0.1, 0.2]}, index=["s1", "s2"])
     >>> refuse_misaligned(X, y=pd.Series([0, 1], index=["s1", "s2"]), groups=["p1", "p2"])
     """
-    if not isinstance(X, pd.DataFrame):
-        return
-    for name, values in given.items():
-        if not isinstance(values, (pd.Series, pd.DataFrame)) or len(values) != len(X):
-            continue
-        differs = np.flatnonzero(values.index != X.index)
+    indexed = {
+        name: values.index
+        for name, values in {"X": X, **given}.items()
+        if isinstance(values, (pd.Series, pd.DataFrame))
+    }
+    whose, index = next(iter(indexed.items()), ("X", None))
+    for name, other in indexed.items():
+        differs = np.flatnonzero(other != index) if len(other) == len(index) else np.empty(0)
         if differs.size:
             row = differs[0]
             raise RequestError(
-                f"The index of {name} must be that of X, row by row; {differs.size} of {len(X)} rows differ, for "
-                f"example row {row}: {values.index[row]!r} in {name}, {X.index[row]!r} in X. Pass "
-                f"{name}.loc[X.index], or {name}.to_numpy() if the order is that of X."
+                f"The index of {name} must be that of {whose}, row by row; {differs.size} of {len(index)} rows differ, "
+                f"for example row {row}: {other[row]!r} in {name}, {index[row]!r} in {whose}. Pass "
+                f"{name}.loc[{whose}.index], or {name}.to_numpy() if the order is that of {whose}."
             )

@@ -17,6 +17,7 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.inputs import check_binary, check_scores, patient_places
 from radiofuse.evaluate.intervals import draw_seed, multiplicities, times_drawn
 from radiofuse.evaluate.metrics import METRICS, score
+from radiofuse.routing import refuse_misaligned
 
 CELLS = 4_000_000  # weights of one question to the metric; those of all left-out patients would fill the memory
 logger = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ def bootstrap_interval(
     >>> round(found.value, 3), round(found.low, 3), found.high
     (0.667, 0.333, 1.0)
     """
+    refuse_misaligned(label=label, score=score, patients=patients)
     label, score = (check_binary if metric == "brier" else _check_one_of_each)(label, score)
     place = patient_places(patients, len(label))
     strata = _strata(label, place) if stratified else np.zeros(place.max() + 1, dtype=int)

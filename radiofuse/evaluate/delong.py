@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from radiofuse.evaluate.inputs import check_scores
+from radiofuse.routing import refuse_misaligned
 
 ROUNDING = 1e-14  # of the variances of two AUCs, what is left of the variance of their difference if there is none
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ def delong_test(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> tup
     ----------
     DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837-845, eq. 7 for one contrast.
     """
+    refuse_misaligned(label=label, first=first, second=second)
     found = delong(label, np.stack([first, second], axis=1))
     contrast = np.array([1.0, -1.0])
     difference, variance = contrast @ found.auc, contrast @ found.covariance @ contrast

@@ -7,10 +7,12 @@ from numpy.typing import ArrayLike
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.splits import as_ids, check_labels
+from radiofuse.routing import refuse_misaligned
 
 
 def check_binary(label: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return labels 0 or 1 as integers and probabilities as floats, one of each per row; refuse anything else."""
+    refuse_misaligned(label=label, probability=probability)
     label, probability = check_labels(label), np.asarray(probability, dtype=float)
     _refuse_unequal(label, probability.shape, "probabilities")
     _refuse_outside(probability)
@@ -19,6 +21,7 @@ def check_binary(label: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, 
 
 def check_scores(label: ArrayLike, score: ArrayLike, *, fewest: int) -> tuple[np.ndarray, np.ndarray]:
     """Return labels 0 or 1, at least ``fewest`` of each, and as many finite scores; refuse anything else."""
+    refuse_misaligned(label=label, score=score)
     label, score = check_labels(label), np.asarray(score, dtype=float)
     _refuse_unequal(label, score.shape, "scores")
     if not np.isfinite(score).all():
@@ -42,6 +45,7 @@ def check_both_labels(label: np.ndarray, purpose: str) -> None:
 
 def check_calls(label: ArrayLike, call: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return labels and calls, each 0 or 1, as integers; refuse anything else."""
+    refuse_misaligned(label=label, call=call)
     label, call = check_labels(label), np.asarray(call)
     _refuse_unequal(label, call.shape, "calls")
     wrong = ~np.isin(call, (0, 1))
@@ -57,6 +61,7 @@ def check_multiclass(
     label: ArrayLike, probabilities: ArrayLike, classes: ArrayLike | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each row's class as a column number, the probabilities, and the classes in the order of the columns."""
+    refuse_misaligned(label=label, probabilities=probabilities)
     label, probabilities = np.asarray(label), np.asarray(probabilities, dtype=float)
     classes = np.unique(label) if classes is None else np.asarray(classes)
     _refuse_unequal(label, probabilities.shape[:1], "rows of probabilities")

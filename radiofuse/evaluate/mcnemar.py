@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from radiofuse.evaluate.inputs import check_calls
+from radiofuse.routing import refuse_misaligned
 
 
 class McNemar(NamedTuple):
@@ -65,6 +66,7 @@ def mcnemar_test(label: ArrayLike, call_a: ArrayLike, call_b: ArrayLike, *, meth
     >>> found.only_a, found.only_b, found.p_value
     (3, 0, 0.25)
     """
+    refuse_misaligned(label=label, call_a=call_a, call_b=call_b)
     label, call_a = check_calls(label, call_a)
     label, call_b = check_calls(label, call_b)
     right_a, right_b = call_a == label, call_b == label

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from radiofuse.routing import refuse_misaligned
+
 
 class Confusion(NamedTuple):
     """Weights of the rows called rightly and wrongly, each a number or one number per resample."""
@@ -41,6 +43,7 @@ def confusion(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = 
     >>> confusion([1, 1, 1, 0], [1, 1, 0, 0])
     Confusion(tp=np.float64(2.0), fp=np.float64(0.0), fn=np.float64(1.0), tn=np.float64(1.0))
     """
+    refuse_misaligned(label=label, call=call, weights=weights)
     label, call = np.asarray(label, dtype=bool), np.asarray(call, dtype=bool)
     kinds = np.stack([label & call, ~label & call, label & ~call, ~label & ~call]).astype(float)
     return Confusion(*(kinds @ (np.ones(len(label)) if weights is None else weights)))
@@ -114,6 +117,7 @@ def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None
     >>> float(brier([1, 0], [0.5, 0.0]))
     0.125
     """
+    refuse_misaligned(label=label, probability=probability, weights=weights)
     weights = np.ones(len(label)) if weights is None else weights
     squared = (np.asarray(probability, dtype=float) - label) ** 2
     return _ratio(squared @ weights, weights.sum(axis=0), undefined=np.nan)
@@ -145,6 +149,7 @@ def auc(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None =
     >>> float(auc([0, 0, 1, 1], [0.1, 0.6, 0.6, 0.9]))
     0.875
     """
+    refuse_misaligned(label=label, probability=probability, weights=weights)
     label, score = np.asarray(label), np.asarray(probability, dtype=float)
     weights = np.ones(len(label)) if weights is None else weights
     order = np.argsort(-score, kind="stable")

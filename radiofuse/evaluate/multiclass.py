@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from radiofuse.evaluate.inputs import check_multiclass, patient_places
 from radiofuse.evaluate.intervals import RESAMPLING_RULES, draw_seed, multiplicities, value_and_interval
 from radiofuse.evaluate.metrics import auc
+from radiofuse.routing import refuse_misaligned
 
 
 @validate_params(
@@ -87,6 +88,7 @@ def score_multiclass(
     >>> scores.set_index("metric").value[["accuracy", "auc_ovo", "brier"]].round(4).to_dict()
     {'accuracy': 0.75, 'auc_ovo': 0.875, 'brier': 0.5}
     """
+    refuse_misaligned(label=label, probabilities=probabilities, patients=patients)
     column, probabilities, _ = check_multiclass(label, probabilities, classes)
     places = patient_places(patients, len(column))
     weights = multiplicities(places.max() + 1, n_resamples, draw_seed(random_state))[places]

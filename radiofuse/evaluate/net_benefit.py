@@ -13,6 +13,7 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.inputs import check_binary, patient_places
 from radiofuse.evaluate.intervals import draw_seed, multiplicities, value_and_interval
 from radiofuse.evaluate.predictions import check_predictions, repeats_of, rows_of_model
+from radiofuse.routing import refuse_misaligned
 
 TREATMENT_THRESHOLDS = np.arange(1, 100) / 100
 CURVE_RULES = {
@@ -80,6 +81,7 @@ def decision_curve(
     0       0.25     0.416667   0.333333         0.0      0.833333     0.25
     1       0.50     0.000000   0.000000         0.0      0.000000     0.00
     """
+    refuse_misaligned(label=label, probability=probability, patients=patients)
     label, probability = check_binary(label, probability)
     places = patient_places(patients, len(label))
     counts = _counts(places.max() + 1, confidence, n_resamples, random_state)

@@ -35,6 +35,7 @@ from radiofuse.evaluate.metrics import (
     specificity,
 )
 from radiofuse.evaluate.predictions import check_predictions
+from radiofuse.routing import refuse_misaligned
 
 COLUMNS = ["metric", "value", "low", "high", "method"]
 BOOTSTRAP = "percentile bootstrap over patients"
@@ -144,6 +145,7 @@ def operating_point(
     >>> table.loc["recall", ["value", "low", "high"]].astype(float).round(3).to_dict()
     {'value': 0.8, 'low': 0.49, 'high': 0.943}
     """
+    refuse_misaligned(label=label, call=call, patients=patients)
     label, call = check_calls(label, call)
     if patients is not None:
         places = patient_places(patients, len(label))

@@ -22,6 +22,7 @@ from radiofuse.evaluate.metrics import METRICS
 from radiofuse.evaluate.predictions import repeats_of, rows_of_model
 from radiofuse.evaluate.splits import one_label_each, permuted
 from radiofuse.jobs import results_in_order
+from radiofuse.routing import refuse_misaligned
 
 CELLS = 4_000_000  # labels permuted at once
 NEARLY_EQUAL = 1e-12  # scores of two permutations that differ by rounding alone are ties
@@ -187,6 +188,7 @@ def permutation_test_auc(
     >>> round(found.value, 3), 0.08 < found.p_value < 0.12
     (0.889, True)
     """
+    refuse_misaligned(label=label, score=score, patients=patients)
     label, score = check_scores(label, score, fewest=1)
     place = patient_places(patients, len(label))
     order = one_label_each(label, place).astype(np.int8)  # of which many copies are permuted

@@ -18,6 +18,7 @@ from scipy.special import ndtr
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.delong import standardized
 from radiofuse.evaluate.inputs import check_binary, check_both_labels
+from radiofuse.routing import refuse_misaligned
 
 
 class NetReclassification(NamedTuple):
@@ -137,6 +138,7 @@ def integrated_discrimination(label: ArrayLike, old: ArrayLike, new: ArrayLike) 
 
 
 def _paired_probabilities(label: ArrayLike, old: ArrayLike, new: ArrayLike) -> tuple[np.ndarray, ...]:
+    refuse_misaligned(label=label, old=old, new=new)
     label, old = check_binary(label, old)
     label, new = check_binary(label, new)
     check_both_labels(label, "reclassification")

@@ -13,6 +13,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from radiofuse.errors import RequestError
+from radiofuse.routing import refuse_misaligned
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,7 @@ def patient_splits(
     >>> [len({0, 1} & set(split.test.tolist())) for split in splits]
     [2, 0]
     """
+    refuse_misaligned(y=y, groups=groups)
     labels = check_labels(y)
     patients = np.arange(len(labels)) if groups is None else as_ids(groups, "patient")
     check_consistent_length(labels, patients)
@@ -134,6 +136,7 @@ def permuted(
     >>> permuted([0, 0, 1, 1, 0], ["a", "a", "b", "b", "c"], random_state=3).tolist()
     [1, 1, 0, 0, 0]
     """
+    refuse_misaligned(y=y, groups=groups)
     labels = check_labels(y)
     patients = np.arange(len(labels)) if groups is None else as_ids(groups, "patient")
     check_consistent_length(labels, patients)
