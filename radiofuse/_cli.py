@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Annotated, BinaryIO, TextIO
+from typing import Annotated, Any, BinaryIO, TextIO
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from radiofuse import __version__, aside
 from radiofuse.errors import RadiofuseError, RequestError
+from radiofuse.paths import with_home
 
 DONE, FAULT, REQUEST, INPUT, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -74,9 +75,16 @@ def answers(command: Callable) -> Callable:
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
         with _open_streams():
-            return _answer(command, *args, **kwargs)
+            return _answer(command, *args, **{name: with_homes(given) for name, given in kwargs.items()})
 
     return wrapped
+
+
+def with_homes(given: Any) -> Any:
+    """Return paths with the ``~`` that a shell leaves as it is, as in ``--out=~/x``, replaced by the home folder."""
+    if isinstance(given, list | tuple):
+        return type(given)(map(with_homes, given))
+    return Path(with_home(str(given))) if isinstance(given, Path) else given
 
 
 def _answer(command: Callable, *args, **kwargs) -> object:

@@ -85,7 +85,7 @@ def encoding_steps(model: Any) -> Iterator[Any]:
 
 def read_table(folder: str | Path, name: str) -> pd.DataFrame:
     """Return one of a bundle's tables (a name in ``TABLES``); ids stay text."""
-    path = Path(folder) / f"{name}.csv"
+    path = Path(folder).absolute() / f"{name}.csv"  # pandas would look for ~ at home
     cells = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
     table = as_meant(cells)
     text = [column for column in table.columns if column in _TEXT_COLUMNS]
@@ -145,6 +145,8 @@ def save_bundle(
 
 def check_target(folder: Path) -> None:
     """Raise a BundleError unless a bundle can be written to ``folder``: a run asks before it begins."""
+    if folder.is_symlink() and not folder.exists():
+        raise BundleError(f"{folder} is a link to {folder.readlink()}, which is not there; name another output folder.")
     if folder.exists() and not (folder / CHECKSUMS).is_file():
         raise BundleError(f"{folder} exists and is no bundle; name another output folder.")
     foreign = _foreign_files(folder) if folder.exists() else []
@@ -228,7 +230,10 @@ def _swap(aside: Path, folder: Path) -> None:
     if folder.exists():
         folder.rename(old)
     aside.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    if old.is_symlink():  # to a bundle that lies elsewhere and stays
+        old.unlink()
+    else:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def load_bundle(folder: str | Path) -> Bundle:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import combinations
 from pathlib import Path
 
 from radiofuse.errors import RequestError
@@ -108,6 +109,34 @@ def require_file(
 def require_folder(path: Path, option: str) -> None:
     """Refuse a folder for output that cannot be made or written, or lies in a bundle."""
     _require_place(path.absolute(), option, path)
+
+
+def require_apart(outputs: Mapping[str, Path], folder: str | None = None) -> None:
+    """Refuse outputs at one path, and any inside a folder that is replaced as a whole.
+
+    Parameters
+    ----------
+    outputs : mapping of str to Path
+        By the option that named it.
+    folder : str, optional
+        The key of the output that is replaced as a whole.
+
+    Examples
+    --------
+    >>> require_apart({"--out": Path("a.csv"), "--failures": Path("b/../a.csv")})
+    Traceback (most recent call last):
+    radiofuse.errors.RequestError: --out and --failures name the same place, a.csv. Give each its own.
+    """
+    places = {option: Path(os.path.realpath(path)) for option, path in outputs.items() if not is_stream(path)}
+    for one, other in combinations(places, 2):
+        if places[one] == places[other]:
+            raise RequestError(f"{one} and {other} name the same place, {outputs[one]}. Give each its own.")
+    for option, place in places.items():
+        if folder is not None and option != folder and place.is_relative_to(places[folder]):
+            raise RequestError(
+                f"{option} {outputs[option]} lies in {outputs[folder]}, which is replaced as a whole. "
+                "Choose another place."
+            )
 
 
 def refuse_inputs(path: Path, option: str, inputs: Iterable[Path | None]) -> None:

@@ -12,7 +12,15 @@ import typer
 from radiofuse import _cli
 from radiofuse.description import require_entries
 from radiofuse.errors import BundleError
-from radiofuse.outputs import is_failures, is_stream, refuse_inputs, require_file, require_folder, starts_with
+from radiofuse.outputs import (
+    is_failures,
+    is_stream,
+    refuse_inputs,
+    require_apart,
+    require_file,
+    require_folder,
+    starts_with,
+)
 from radiofuse.wording import some
 
 app = _cli.command_app(__doc__)
@@ -318,6 +326,7 @@ def _require_outputs(out: Path, cohort: Path, store: Path, *, overwrite: bool) -
     if failures := _table_of_failures(out):
         require_file(failures, "The table of failures", [cohort], ours=is_failures, overwrite=overwrite)
     require_folder(store, "--store")
+    require_apart({"--out": out, "--store": store})
 
 
 def _refuse_images(out: Path, images: list[Path]) -> None:

@@ -75,7 +75,7 @@ def _request(arguments: Sequence[str]) -> SurveyRequest:
     from radiofuse.select.__main__ import as_request
 
     with typer.main.get_command(select_app).make_context("radiofuse select", list(arguments)) as context:
-        return as_request(**context.params)
+        return as_request(**{name: _cli.with_homes(given) for name, given in context.params.items()})
 
 
 def _table_of_shape(shape: str) -> FeatureTable:

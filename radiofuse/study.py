@@ -44,7 +44,7 @@ from radiofuse.models import (
     combiners_learn,
     encoder_spec,
 )
-from radiofuse.outputs import is_page, require_file, require_folder
+from radiofuse.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.plugins import make
 from radiofuse.published import check_models
 from radiofuse.radiomics import PRESETS
@@ -242,10 +242,11 @@ def refuse_early(recipe: Recipe, out: Path, store: Path, *, overwrite: bool, rep
             "--no-report: `radiofuse report` writes it from the bundle later."
         )
     _refuse_without_torch(recipe)
+    require_apart({"The bundle": out / "bundle", "The report": out / "report.html", "--store": store}, "The bundle")
+    require_folder(out, "--out")
     check_target(out / "bundle")
     if report:
         require_file(out / "report.html", "The report", recipe.files(), ours=is_page, overwrite=overwrite)
-    require_folder(out, "--out")
     require_folder(store, "--store")
     build_model(recipe, ["any"])
     for name in recipe.fusion.combine:

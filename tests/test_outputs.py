@@ -18,12 +18,13 @@ from typer.testing import CliRunner
 
 from radiofuse.aside import write_aside
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.errors import RequestError
+from radiofuse.errors import BundleError, RequestError
 from radiofuse.extract.__main__ import app as extract
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.outputs import UNFINISHED, is_failures, is_page, is_stream, require_file, require_own_tables
 from radiofuse.predict import app as predict
 from radiofuse.run import run_recipe
+from radiofuse.survey.request import SurveyRequest
 
 RECIPE = """
 [cohort]
@@ -168,6 +169,40 @@ def test_an_input_is_no_output_under_any_of_its_names(tmp_path):
         with pytest.raises(RequestError, match="is the input"):
             require_file(tmp_path / name, "--out", [None, table])
     require_file(tmp_path / "new" / "other.csv", "--out", [table])
+
+
+def test_two_outputs_at_one_place_are_refused(study, tmp_path):
+    (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
+    words = [str(study / "features.csv"), "--perturb", "2", "--failures", str(tmp_path / "a.csv")]
+    for name in ("a.csv", "link.csv", "new/../a.csv"):
+        refused = CliRunner().invoke(extract, [*words, "--perturb-out", str(tmp_path / name)])
+        assert (refused.exit_code, "name the same place" in refused.stderr) == (2, True)
+    for store in ("out/bundle", "out/bundle/store", "out/report.html"):
+        with pytest.raises(RequestError, match="name the same place|replaced as a whole"):
+            run_recipe(study / "study.toml", out=tmp_path / "out", store=tmp_path / store)
+    assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
+
+
+def test_the_home_folder_is_found_where_the_shell_left_its_sign(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = ask(study, "--out=~/p.csv")
+    assert done.exit_code == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+    request = SurveyRequest("idh", features=("t1=~/a.csv",))
+    assert request.modality_files == {"t1": tmp_path / "a.csv"}
+
+
+def test_a_bundle_that_is_a_link_is_replaced_and_what_it_led_to_stays(study, tmp_path):
+    (tmp_path / "bundle").symlink_to(study / "out" / "bundle")
+    before = sorted((study / "out" / "bundle").iterdir())
+    run_recipe(study / "study.toml", out=tmp_path, store=study / "store", report=False)
+    assert not (tmp_path / "bundle").is_symlink()
+    assert sorted((study / "out" / "bundle").iterdir()) == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    shutil.rmtree(tmp_path / "bundle")
+    (tmp_path / "bundle").symlink_to("gone")
+    with pytest.raises(BundleError, match="a link to gone, which is not there"):
+        run_recipe(study / "study.toml", out=tmp_path, store=study / "store")
 
 
 @pytest.mark.parametrize("name", ["", ".", "mine.csv", "mine.csv/below"])

@@ -65,7 +65,7 @@ def test_noise_keeps_gaps_and_patients_and_nothing_else():
 def test_wrong_requests():
     for arguments, sentence in (
         (["--shape", "100"], "--shape is '100'; write it as SAMPLESxFEATURES"),
-        (["nowhere.csv", "--label", "y"], "There is no table at nowhere.csv."),
+        (["nowhere.csv", "--label", "y"], "nowhere.csv was taken relative to the folder you are in"),
         (["--shape", "20x5", "--bogus", "1"], "No such option"),
     ):
         result = CliRunner().invoke(app, ["noise", *arguments])

@@ -11,7 +11,7 @@ import typer
 
 from radiofuse import _cli
 from radiofuse.errors import RequestError
-from radiofuse.outputs import is_failures, refuse_inputs, require_file, require_folder, starts_with
+from radiofuse.outputs import is_failures, refuse_inputs, require_apart, require_file, require_folder, starts_with
 
 GOOD_ICC = 0.75  # Koo and Li 2016, J Chiropr Med 15:155-163: good reliability from here on
 
@@ -65,7 +65,9 @@ def main(
     outputs = {"--failures": failures} | ({"--perturb-out": perturb_out} if perturb and not maps else {})
     for option, path in outputs.items():
         require_file(path, option, [cohort, recipe], ours=_OURS[option], overwrite=overwrite)
-    require_folder(maps or store, "--maps" if maps else "--store")
+    results = {"--maps" if maps else "--store": maps or store}
+    require_folder(*results.values(), *results)
+    require_apart(outputs | results)
     if recipe:
         table, extractor = _from_recipe(recipe, outputs, overwrite=overwrite)
     else:

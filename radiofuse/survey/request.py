@@ -11,6 +11,7 @@ from typing import Any
 
 from radiofuse.columns import is_modality, modality_pattern
 from radiofuse.errors import RequestError
+from radiofuse.paths import with_home
 
 CORRECTIONS = {
     "none": None,
@@ -97,7 +98,7 @@ class SurveyRequest:
                 raise RequestError(f"--features is {pair!r}; write it as NAME=FILE, the name in letters and digits.")
             if name in files:
                 raise RequestError(f"--features names {name!r} twice; give each modality one file.")
-            files[name] = Path(path)
+            files[name] = Path(with_home(path))
         return files
 
     @property
