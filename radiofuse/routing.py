@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from numbers import Integral
 from typing import Any
@@ -126,6 +127,26 @@ def _deals_rows(cv: Any) -> bool:
     return isinstance(cv, Integral | None) or (
         hasattr(cv, "split") and not get_routing_for_object(cv).consumes("split", ["groups"])
     )
+
+
+def warn_of_lost_groups(taker: str) -> None:
+    """Warn where a search or cross-validation of scikit-learn was handed patients and, routing being off, kept them.
+
+    Nothing but the calling frames tells so: scikit-learn hands such patients to its splitter alone, without a word.
+    Folds that run in other processes are not seen, the refit of a search is.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith("sklearn.model_selection"):
+            given = [held.get("groups") for held in (frame.f_locals, frame.f_locals.get("params") or {})]
+            if any(groups is not None and len(np.unique(groups)) < len(groups) for groups in given):
+                warnings.warn(
+                    f"{taker} was not handed the patients (groups) that scikit-learn was given, and its inner folds "
+                    "tear them. Call sklearn.set_config(enable_metadata_routing=True) before.",
+                    stacklevel=3,
+                )
+                return
+        frame = frame.f_back
 
 
 def refuse_misaligned(X: Any = None, **given: Any) -> None:

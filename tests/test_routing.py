@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,3 +170,22 @@ def test_what_lies_in_another_order_than_x_is_refused_by_every_door(model, names
     for moved in given:
         with pytest.raises(RequestError, match=f"index of {moved} must be that of X"):
             model.fit(X, **{"y": Y, **given, moved: given[moved].iloc[::-1]})
+
+
+@pytest.mark.parametrize("routed", [False, True])
+def test_patients_that_scikit_learn_keeps_for_itself_are_warned_of(routed):
+    fusion = LateFusion([("t1", LogisticRegression())], combine="nonnegative", cv=2, random_state=0)
+    search = GridSearchCV(fusion, {"t1__C": [1.0]}, cv=StratifiedGroupKFold(2), scoring="roc_auc")
+    held = {"params": {"groups": GROUPS}} if routed else {"groups": GROUPS}
+    for call in (
+        lambda: search.fit(X, Y, groups=GROUPS),
+        lambda: cross_validate(fusion, X, Y, cv=StratifiedGroupKFold(2), **held),
+    ):
+        with config_context(enable_metadata_routing=routed), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        told = [one for one in caught if "was not handed the patients" in str(one.message)]
+        assert bool(told) is not routed
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fusion.fit(X, Y)  # nobody spoke of patients
