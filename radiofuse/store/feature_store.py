@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import time
@@ -20,12 +21,15 @@ from radiofuse.store import rows, shard, wide
 from radiofuse.store.audit import StoreReport, audit_block, audit_fingerprints
 from radiofuse.store.export import write_table
 from radiofuse.store.fingerprints import Fingerprints
-from radiofuse.store.record import Block, is_block_name
+from radiofuse.store.record import Block, is_block_name, superseded_key
 from radiofuse.store.writer import Writer
 
 ORPHAN_AFTER_S = 3600.0  # no write lasts that long, so a temporary file of that age has no owner
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
 FAILURE_COLUMNS = ["sample_id", "modality", "code", "message", "block", "key"]
+
+_DIGESTS = ["image_sha256", "mask_sha256"]
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
@@ -185,7 +189,7 @@ class FeatureStore:
         rows = self._collect(block, fields, losses.add).to_pandas()
         losses.told += shard.describe_losses(self._quarantine, block.name, rows["key"])
         losses.refuse()
-        return rows.loc[rows["status"] == "ok", fields[:-1]].reset_index(drop=True)
+        return _without_superseded(block, rows[rows["status"] == "ok"])[fields[:-1]].reset_index(drop=True)
 
     def failures(self, block: Block | None = None) -> pd.DataFrame:
         """Return the failed extractions, one row per content key, the latest attempt.
@@ -323,10 +327,12 @@ class FeatureStore:
     def _choose(
         self, block: Block, keys: wide.Contents | None, sample_ids: Collection[str] | None, losses: _Losses
     ) -> wide.Choice:
-        index = self._collect(block, wide.INDEX_COLUMNS, losses.add).to_pandas()
+        index = self._collect(block, [*wide.INDEX_COLUMNS, *_DIGESTS], losses.add).to_pandas()
         wide.refuse_conflicts(block, index)
         if keys is None:
-            losses.told += shard.describe_losses(self._quarantine, block.name, index["key"])
+            stored = index["key"]
+            index = _without_superseded(block, index)
+            losses.told += shard.describe_losses(self._quarantine, block.name, stored)
             keys = wide.only_contents(block, index, sample_ids)
         return wide.Choice(block, keys, index)
 
@@ -452,6 +458,21 @@ class FeatureStore:
 
     def _set_aside(self, path: Path, damage: shard.DamagedShardError) -> None:
         shard.put_in_quarantine(path, damage, self._quarantine)
+
+
+def _without_superseded(block: Block, rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out vectors of the label "any" from before implausible masks were refused: a run computes them anew."""
+    told = rows[_DIGESTS].notna().all(axis=1)
+    parts = zip(rows["key"], *(rows[name] for name in _DIGESTS), told, strict=True)
+    old = [known and key == superseded_key(block, image, mask) for key, image, mask, known in parts]
+    if any(old):
+        log.warning(
+            '%d vectors in %s are of the label "any" of an earlier version, which took masks that are refused now: '
+            "they are not used. Run the extraction with this store again.",
+            sum(old),
+            block.name,
+        )
+    return rows[~np.array(old, bool)]
 
 
 class _Losses:

@@ -137,7 +137,16 @@ def content_key(block: Block, image_sha256: str, mask_sha256: str | None, mask_l
     >>> content_key(block, "ab", "cd", [4, 1]) == content_key(block, "ab", "cd", [1, 4, 4])
     True
     """
-    identities = [block.name, image_sha256, mask_sha256, _one_spelling(mask_label)]
+    return _key(block, image_sha256, mask_sha256, _one_spelling(mask_label))
+
+
+def superseded_key(block: Block, image_sha256: str, mask_sha256: str) -> str:
+    """Return the key of the label "any" as it was spelled before ``ANY_RULE`` was counted."""
+    return _key(block, image_sha256, mask_sha256, "any")
+
+
+def _key(block: Block, image_sha256: str, mask_sha256: str | None, label: Any) -> str:
+    identities = [block.name, image_sha256, mask_sha256, label]
     return hashlib.sha256(_canonical(identities).encode()).hexdigest()
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import pickle
@@ -453,3 +455,17 @@ def test_gc_leaves_the_temporary_files_of_others_alone(tmp_path):
         os.utime(path, (0, 0))
     assert FeatureStore(tmp_path).gc()["temporary_files"] == 0
     assert all(path.exists() for path in others)
+
+
+def test_vectors_of_any_from_before_implausible_masks_were_refused_are_not_served(store, block, fill, caplog):
+    text = json.dumps([block.name, "a" * 64, "b" * 64, "any"], separators=(",", ":"))
+    before = hashlib.sha256(text.encode()).hexdigest()
+    digests = {"image_sha256": "a" * 64, "mask_sha256": "b" * 64}
+    fill([Record(before, "case-0", "t1", values=[1.0, 1.0, 1.0], **digests)])
+    now = content_key(block, *digests.values(), "any")
+    assert store.missing(block, [now]) == [now]
+    assert store.contents(block).empty and store.read(block).empty
+    assert "1 vectors in" in caplog.text and "earlier version" in caplog.text
+    fill([Record(now, "case-0", "t1", values=[2.0, 2.0, 2.0], **digests)])
+    assert store.contents(block)["key"].to_list() == [now]
+    assert store.read(block).loc["case-0"].to_list() == [2.0, 2.0, 2.0]
