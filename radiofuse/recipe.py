@@ -234,7 +234,7 @@ def read_recipe(path: str | Path) -> Recipe:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)
     except FileNotFoundError:
         told = describe_absent(path, "recipe")
@@ -242,7 +242,7 @@ def read_recipe(path: str | Path) -> Recipe:
         raise RequestError(told.replace("Correct the path.", shipped)) from None
     except IsADirectoryError:
         raise RequestError(f"{path} is a folder; name the recipe, a TOML file.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise RequestError(f"{path.name} is not a readable TOML file: {error}.") from error
     name = path.stem.encode(errors="backslashreplace").decode()  # of a file name that is not UTF-8
     try:

@@ -48,6 +48,7 @@ def test_every_problem_is_listed(tmp_path):
         ("[cohort]\nlabel = 'idh'\ntable = 'a.csv'\nphantom = {}", "either table"),
         ("[cohort]\ntable = 'a.csv'", "cohort.label: is missing"),
         ("[cohort", "not a readable TOML"),
+        ("x = " + "[" * 9999, "not a readable TOML"),
         ("name = 'x'" + MINIMAL, "cannot be used"),
         (MINIMAL + "mask_label = 1.5", 'cohort.mask_label: should be "any", a whole number, or a list .* got 1.5'),
         (MINIMAL + "mask_label = []", "cohort.mask_label: should be"),

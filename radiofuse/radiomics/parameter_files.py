@@ -45,8 +45,10 @@ def read_parameters(path: Path) -> Any:
     try:
         return read(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise RequestError(f"{path.name} is not a readable YAML or JSON parameter file: {reason}") from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise RequestError(
+            f"{path.name} is not a readable YAML or JSON parameter file: {reason}. Correct it."
+        ) from error
 
 
 def _json(text: str) -> Any:

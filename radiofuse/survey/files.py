@@ -46,7 +46,7 @@ def read_file(path: Path, request: SurveyRequest) -> pd.DataFrame:
     except (FileNotFoundError, NotADirectoryError):
         raise RequestError(describe_absent(path, "table")) from None
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()).rstrip(".") + ". Save it again from the program that made it."
         if isinstance(error, UnicodeDecodeError):
             reason = f"it is not UTF-8 text ({error.reason}). If it is a table, save it as UTF-8."
         raise RadiofuseError(f"{path} cannot be read as a CSV, TSV or Parquet table: {reason}") from error
