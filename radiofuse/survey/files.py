@@ -71,7 +71,7 @@ def _read_text(path: Path, ids: Sequence[str], request: SurveyRequest) -> pd.Dat
     read = partial(pd.read_csv, path, sep=delimiter, keep_default_na=False, compression=_compression(path))
     # the default parser of pandas 3.1 and later reads every digit; low_memory would guess types piece by piece
     rows = read(na_values=list(EMPTY_SPELLINGS), low_memory=False)
-    codes = {*request.label_columns, SITE, request.site}.intersection(header)
+    codes = {*request.label_columns, SITE, request.site}.intersection(rows.columns)  # one may have no name
     as_text += sorted(name for name in codes.difference(as_text) if _is_rounded(rows[name]))
     if as_text:  # a second pass: empty values by column would make the first one twice as slow
         rows[as_text] = read(usecols=as_text, dtype="str")[as_text]

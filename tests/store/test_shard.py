@@ -51,6 +51,7 @@ def test_what_pool_threads_read_is_no_memory_of_python(one_shard, monkeypatch):
     """A pool thread that frees Python's memory while the interpreter ends aborts the process (exit 134)."""
     given, reader = [], pa.BufferReader
     monkeypatch.setattr(pa, "BufferReader", lambda content: given.append(content) or reader(content))
+    gc.collect()  # what earlier tests left is not to be freed in between
     before = pa.total_allocated_bytes()
     table = shard.load(one_shard)
     assert table.num_rows == 10

@@ -300,3 +300,8 @@ def test_prefixes_in_upper_case_are_those_of_their_file(tmp_path):
     plain_table().rename(columns={"t1__a": "T1__a", "t1__b": "b", "t2__a": "c"}).to_csv(tmp_path / "t.csv", index=False)
     found = read(None, features=[f"t1={tmp_path / 't.csv'}"]).rows
     assert list(found.columns) == ["sample_id", "idh", "t1__a", "t1__b", "t1__c"]
+
+
+def test_a_column_without_a_name_is_no_label(tmp_path):
+    plain_table().assign(**{"": 1.0}).to_csv(tmp_path / "t.csv", index=False)
+    assert len(read(tmp_path / "t.csv").rows) == 12
