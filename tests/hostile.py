@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -164,19 +165,19 @@ def trees(draw: Callable, bases: list[dict], keys: dict[str, list[Any]]) -> dict
         places = list(_places(tree))
         holder, key = draw(st.sampled_from(places)) if places else (tree, "x")
         if kind == "value":
-            holder[key] = draw(VALUES)
+            holder[key] = deepcopy(draw(VALUES))
         elif kind == "likely":
             part = draw(st.sampled_from(sorted(keys)))
             name, values = draw(st.sampled_from(keys[part]))
             inside = tree if part == "" else tree.setdefault(part, {})
             if isinstance(inside, dict):
-                inside[name] = draw(st.sampled_from(values) | st.sampled_from(values) | VALUES)
+                inside[name] = deepcopy(draw(st.sampled_from(values) | st.sampled_from(values) | VALUES))
         elif kind == "gone" and places:
             del holder[key]
         elif kind == "wrapped" and places:
             holder[key] = draw(st.sampled_from([[holder[key]], {"x": holder[key]}, [[holder[key]]]]))
         elif kind == "odd" and isinstance(holder, dict):
-            holder[draw(WORDS)] = draw(VALUES)
+            holder[draw(WORDS)] = deepcopy(draw(VALUES))
     return tree
 
 

@@ -13,6 +13,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 import radiofuse
+from radiofuse import _cli
 from radiofuse.bundle import CHECKSUMS, ENCODERS, FILES
 from radiofuse.extract import cohort_run
 from radiofuse.imaging import IMAGE_ERROR_CODES
@@ -77,3 +78,9 @@ def test_the_readme_lists_the_files_of_a_bundle():
     (tree,) = re.findall(r"^  bundle/\n(.*?)```", README, re.MULTILINE | re.DOTALL)
     listed = [name for line in tree.splitlines() for name in re.findall(r"[\w.]+\.\w+|\w+/", line)]
     assert sorted(listed) == sorted([*FILES, CHECKSUMS, f"{ENCODERS}/"])
+
+
+def test_every_exit_code_is_listed():
+    listed = re.findall(r"^\| (\d+) \| ", (DOCS / "refusals.md").read_text(), re.MULTILINE)
+    known = [_cli.DONE, _cli.FAULT, _cli.REQUEST, _cli.INPUT, _cli.NOTHING_SELECTED, _cli.INTERRUPTED]
+    assert list(map(int, listed)) == known
