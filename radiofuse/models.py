@@ -54,6 +54,9 @@ class Arm(TakesGroups, ClassifierMixin, BaseEstimator):
         self.fusion = fusion
         self.prefix = prefix
 
+    def _makes_folds(self) -> bool:
+        return False
+
     def fit(self, X, y, groups=None):
         """Fit the fusion on the rows that have one of its columns."""
         self.fusion_ = _fit_usable(self.fusion, self._usable(X), X, y, groups)
@@ -81,6 +84,9 @@ class Constrained(TakesGroups, ClassifierMixin, BaseEstimator):
     def __init__(self, fusion, name):
         self.fusion = fusion
         self.name = name
+
+    def _makes_folds(self) -> bool:
+        return False
 
     def fit(self, X, y, groups=None):
         """Fit the fusion on the rows that have one of its modalities."""

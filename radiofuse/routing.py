@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 from numbers import Integral
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import config_context
+from sklearn import config_context, get_config
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
@@ -19,6 +20,9 @@ from radiofuse.errors import RequestError
 class TakesGroups:
     """A mixin of estimators whose ``fit`` takes ``groups``: under metadata routing they ask for them.
 
+    Without it, a search or cross-validation of scikit-learn that was handed patients is refused: it would keep
+    them to its own folds. The refusal stands in ``clone``, which each of them calls before it fits anything.
+
     Examples
     --------
     >>> from radiofuse import LateFusion
@@ -27,6 +31,15 @@ class TakesGroups:
     """
 
     __metadata_request__fit = {"groups": True}
+
+    def __sklearn_clone__(self):
+        if self._makes_folds():
+            refuse_lost_groups(type(self).__name__)
+        return super().__sklearn_clone__()
+
+    def _makes_folds(self) -> bool:
+        """Say whether this estimator makes folds of its own; its parts, cloned with it, speak for themselves."""
+        return True
 
 
 def fit_with_groups(estimator: Any, X: Any, y: Any, groups: np.ndarray | None, *, method: str = "fit") -> Any:
@@ -129,24 +142,32 @@ def _deals_rows(cv: Any) -> bool:
     )
 
 
-def warn_of_lost_groups(taker: str) -> None:
-    """Warn where a search or cross-validation of scikit-learn was handed patients and, routing being off, kept them.
+def refuse_lost_groups(taker: str) -> None:
+    """Raise where a search or cross-validation of scikit-learn was handed patients and, routing being off, keeps them.
 
     Nothing but the calling frames tells so: scikit-learn hands such patients to its splitter alone, without a word.
-    Folds that run in other processes are not seen, the refit of a search is.
     """
-    frame = sys._getframe(1)
+    frame = None if get_config()["enable_metadata_routing"] else sys._getframe(1)
     while frame is not None:
-        if str(frame.f_globals.get("__name__")).startswith("sklearn.model_selection"):
-            given = [held.get("groups") for held in (frame.f_locals, frame.f_locals.get("params") or {})]
-            if any(groups is not None and len(np.unique(groups)) < len(groups) for groups in given):
-                warnings.warn(
-                    f"{taker} was not handed the patients (groups) that scikit-learn was given, and its inner folds "
-                    "tear them. Call sklearn.set_config(enable_metadata_routing=True) before.",
-                    stacklevel=3,
-                )
-                return
+        groups = _kept_groups(frame)
+        if groups is not None and len(np.unique(groups)) < len(groups):
+            raise RequestError(
+                f"{taker} would not be handed the patients (groups) that scikit-learn was given, and its inner folds "
+                "would tear them. Call sklearn.set_config(enable_metadata_routing=True) first; cross_validate then "
+                "takes params={'groups': patients}."
+            )
         frame = frame.f_back
+
+
+def _kept_groups(frame: FrameType) -> Any:
+    """Return the groups that a function of scikit-learn has and will hand to its splitter alone."""
+    params = frame.f_locals.get("params") or {}
+    module = str(frame.f_globals.get("__name__"))
+    if module == "sklearn.model_selection._search":  # GridSearchCV.fit and its kin
+        return params.get("groups")
+    if not module.startswith("sklearn.") or "groups" in params:  # cross_validate hands params on
+        return None
+    return frame.f_locals.get("groups")
 
 
 def refuse_misaligned(X: Any = None, **given: Any) -> None:

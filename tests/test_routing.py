@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.linear_model import LogisticRegression
@@ -26,7 +24,7 @@ from radiofuse.harmonize import ComBat
 from radiofuse.models import Arm, Constrained
 from radiofuse.plugins import lookup
 from radiofuse.routing import fit_with_groups
-from radiofuse.select import SELECTORS, SelectorChain
+from radiofuse.select import SELECTORS, LassoSelector, SelectorChain
 
 GROUPS = np.repeat(np.arange(30), 2)
 Y = GROUPS % 2
@@ -172,20 +170,28 @@ def test_what_lies_in_another_order_than_x_is_refused_by_every_door(model, names
             model.fit(X, **{"y": Y, **given, moved: given[moved].iloc[::-1]})
 
 
-@pytest.mark.parametrize("routed", [False, True])
-def test_patients_that_scikit_learn_keeps_for_itself_are_warned_of(routed):
-    fusion = LateFusion([("t1", LogisticRegression())], combine="nonnegative", cv=2, random_state=0)
-    search = GridSearchCV(fusion, {"t1__C": [1.0]}, cv=StratifiedGroupKFold(2), scoring="roc_auc")
-    held = {"params": {"groups": GROUPS}} if routed else {"groups": GROUPS}
-    for call in (
-        lambda: search.fit(X, Y, groups=GROUPS),
-        lambda: cross_validate(fusion, X, Y, cv=StratifiedGroupKFold(2), **held),
-    ):
-        with config_context(enable_metadata_routing=routed), warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            call()
-        told = [one for one in caught if "was not handed the patients" in str(one.message)]
-        assert bool(told) is not routed
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fusion.fit(X, Y)  # nobody spoke of patients
+FUSION = LateFusion([("t1", LogisticRegression())], combine="nonnegative", cv=2, random_state=0)
+LASSO = make_pipeline(LassoSelector(cv=2, random_state=0), LogisticRegression())
+
+
+@pytest.mark.parametrize("model", [FUSION, LASSO], ids=["fusion", "step of a pipeline"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_patients_that_scikit_learn_would_keep_for_itself_are_refused(model, n_jobs):
+    options = {"cv": StratifiedGroupKFold(2), "scoring": "roc_auc", "n_jobs": n_jobs}
+    taker = "LateFusion" if model is FUSION else "LassoSelector"
+    with pytest.raises(RequestError, match=f"{taker} would not be handed the patients"):
+        GridSearchCV(model, {}, **options).fit(X, Y, groups=GROUPS)
+    with pytest.raises(RequestError, match=r"takes params=\{'groups': patients\}"):
+        cross_validate(model, X, Y, groups=GROUPS, **options)
+
+
+def test_searches_that_lose_no_patient_are_not_refused():
+    options = {"cv": StratifiedGroupKFold(2), "scoring": "roc_auc"}
+    mean = clone(FUSION).set_params(combine="mean")
+    cross_validate(mean, X, Y, groups=GROUPS, **options)  # no folds of its own
+    cross_validate(FUSION, X, Y, groups=np.arange(len(Y)), **options)  # one row each
+    cross_validate(FUSION, X, Y, cv=2)  # nobody spoke of patients
+    cross_validate(FUSION, X, Y, groups=GROUPS, params={"groups": GROUPS}, **options)  # to the folds and to fit
+    with config_context(enable_metadata_routing=True):
+        cross_validate(FUSION, X, Y, params={"groups": GROUPS}, **options)
+        GridSearchCV(FUSION, {}, **options).fit(X, Y, groups=GROUPS)

@@ -21,7 +21,7 @@ from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.inner_folds import inner_folds
 from radiofuse.jobs import results_in_order
 from radiofuse.plugins import make
-from radiofuse.routing import refuse_misaligned, warn_of_lost_groups
+from radiofuse.routing import refuse_misaligned
 
 
 class LateFusion(MemberFusion):
@@ -119,7 +119,7 @@ class LateFusion(MemberFusion):
         groups : array-like of shape (n_samples,), optional
             The patient of each row; rows of one patient stay in one inner fold. Default: one row each.
             ``GridSearchCV`` and ``cross_validate`` hand them on under scikit-learn's metadata routing only:
-            call ``sklearn.set_config(enable_metadata_routing=True)`` first; a combiner that learns warns else.
+            call ``sklearn.set_config(enable_metadata_routing=True)`` first; a combiner that learns refuses else.
 
         Returns
         -------
@@ -148,6 +148,13 @@ class LateFusion(MemberFusion):
         self.weights_ = _weights_table(self.combiners_, list(self.columns_))
         return self
 
+    def _makes_folds(self) -> bool:
+        try:
+            combiners = _build_combiners(self.combine, taken=())
+        except RequestError:  # fit says what is wrong
+            return False
+        return any(hasattr(combiner, "fit") for combiner in combiners.values())
+
     def _check_members(self) -> None:
         self._check_names()
         for name, estimator in self.estimators:
@@ -159,8 +166,6 @@ class LateFusion(MemberFusion):
 
     def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
         learners = [combiner for combiner in self.combiners_.values() if hasattr(combiner, "fit")]
-        if learners and groups is None:
-            warn_of_lost_groups(type(self).__name__)
         self.out_of_fold_ = self._out_of_fold(members, y, groups) if learners else None
         for combiner in learners:
             P = self.out_of_fold_.to_numpy()

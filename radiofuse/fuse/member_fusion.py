@@ -53,6 +53,9 @@ class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
         positive = self.predict_proba(X)[:, 1] >= 0.5
         return self.classes_[positive.astype(int)]
 
+    def _makes_folds(self) -> bool:
+        return False
+
     def _encode(self, y: Any) -> np.ndarray:
         """Return labels 0 and 1, shape (n_samples,), once ``y`` is known to hold two classes."""
         y = validate_data(self, y=y)

@@ -206,6 +206,9 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
         self._set_params("steps", **params)
         return self
 
+    def _makes_folds(self) -> bool:
+        return False
+
     @property
     def needs_names(self) -> bool:
         """Whether a step looks features up by their names."""

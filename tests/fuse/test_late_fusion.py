@@ -374,7 +374,8 @@ def test_grid_search_over_a_member_and_the_combiner(cohort):
     search = GridSearchCV(
         fusion(modalities=["t1", "t2"]), grid, cv=GroupKFold(3), scoring="roc_auc", error_score="raise"
     )
-    search.fit(table, y, groups=groups)
+    with config_context(enable_metadata_routing=True):
+        search.fit(table, y, groups=groups)
     assert search.best_score_ > 0.8
     assert search.best_estimator_.get_params()["t1__C"] == search.best_params_["t1__C"]
 
