@@ -240,7 +240,7 @@ def test_the_order_of_the_table_does_not_move_a_number(study, tmp_path):
         (('constrained = ["method1"]', 'constrained = ["method9"]'), "method1"),
         (("folds = 2\nsize", "folds = 9\nsize"), "folds = 9"),
         (("tiny_encoder:Tiny", "san10"), "san10_roi72"),
-        (("tiny_encoder:Tiny", "torch.nn:Linear"), "cannot be made without arguments"),
+        (("tiny_encoder:Tiny", "torch.nn:Linear"), "needs the argument 'in_features'"),
         (("{ epochs = 20 }", "{ epoch = 20 }"), "no option 'epoch'.*epochs"),
         (("{ epochs = 20 }", '{ epochs = "20" }'), "'epochs' parameter"),
         (('constrained = ["method1"]', 'constrained = ["method3"]'), "needs the modality t1,"),

