@@ -30,7 +30,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ from radiofuse.columns import (
 from radiofuse.copies import copy_problems
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.labels import BinaryLabel, as_entry, column_and_class
-from radiofuse.paths import describe_absent, is_of_windows, with_home
+from radiofuse.paths import describe_absent, in_form_on_disk, is_of_windows, with_home
 from radiofuse.spreadsheet import as_meant
 from radiofuse.stand_ins import describe_stand_in
 from radiofuse.wording import some
@@ -317,8 +317,9 @@ def _read_text(path: str | os.PathLike, source: str, ignore: frozenset[str]) -> 
     delimiter = _delimiter(content)
     _check_shape(content, delimiter, source)
     cells = pd.read_csv(io.StringIO(content, newline=""), sep=delimiter, header=None, dtype=str, keep_default_na=False)
-    rows = cells.iloc[1:]
-    rows = rows[(rows != "").any(axis=1)].reset_index(drop=True)  # spreadsheets leave rows of bare commas
+    rows = cells.iloc[1:].fillna("")  # a line of blanks has no second field
+    filled = (rows.apply(lambda column: column.str.strip()) != "").any(axis=1)
+    rows = rows[filled].reset_index(drop=True)  # spreadsheets leave rows of bare commas
     text, problems = _named_columns(as_meant(rows.set_axis(cells.iloc[0].str.strip(), axis=1)))
     if not len(text):
         problems.append(Problem("There are no rows", advice="One row per sample was expected below the header."))
@@ -348,6 +349,9 @@ def _decoded(path: Path, source: str) -> str:
         raise _refusal(source, f"It is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line})", advice) from None
     if not content.strip():
         raise _refusal(source, "It is empty", "A header line and one row per sample were expected.")
+    if content.lower().startswith("sep="):
+        first = content.splitlines()[0]
+        raise _refusal(source, f"Its first line is {first!r}, not the names of the columns", "Delete that line.")
     return content.lstrip("\r\n")
 
 
@@ -369,7 +373,8 @@ def _check_shape(content: str, delimiter: str, source: str) -> None:
     try:
         with any_field_length():
             expected = len(next(rows))
-            ragged = [f"line {rows.line_num} has {len(row)}" for row in rows if row and len(row) != expected]
+            filled = ((rows.line_num, row) for row in rows if any(cell.strip() for cell in row))
+            ragged = [f"line {number} has {len(row)}" for number, row in filled if len(row) != expected]
     except csv.Error as error:
         raise _refusal(source, f"Line {rows.line_num} cannot be read: {error}", "Check its quotes.") from None
     if ragged:
@@ -411,7 +416,7 @@ def _from_batch(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
 
 def _stem(image: str) -> str:
     """Return the name of an image file without folders and without ``.nii.gz`` and the like."""
-    return Path(image.strip().removesuffix(".gz")).stem
+    return PureWindowsPath(image.strip().removesuffix(".gz")).stem  # either system's separators
 
 
 def _batch_names(modality: str) -> dict[str, str]:
@@ -578,6 +583,7 @@ def _absolute(cells: pd.Series, folder: str) -> pd.Series:
     paths = cells.str.strip().mask(is_empty(cells), "")
     if paths.str.startswith("~").any():
         paths = paths.map(with_home)
+    paths = paths.map(lambda path: path if path.isascii() else in_form_on_disk(path, folder))
     rooted = paths.map(os.path.isabs).astype(bool)  # noqa: PTH117 - a million Path objects take their time
     rooted |= paths.map(is_of_windows).astype(bool)  # as they are: the sentence about them shall show them
     return paths.where(rooted | (paths == ""), folder + os.sep + paths)
@@ -627,8 +633,10 @@ def _absent_columns(columns: list[str], wanted: _Wanted) -> list[Problem]:
     no_column = [name for name in wanted.modalities or () if name not in modalities]
     advice = "Each modality asked for needs <modality>__image or <modality>__<number> columns."
     known = [name for name in by_modality(columns) if name != CLINICAL]
+    batch = {"image", "mask"} <= {column.lower() for column in columns}
+    to_do = f"Add {SAMPLE}, or write Image and Mask, as pyradiomics does." if batch else "Add or rename them."
     return [
-        *_problems("Columns that the table lacks", _with_suggestions(absent, columns), "Add or rename them."),
+        *_problems("Columns that the table lacks", _with_suggestions(absent, columns), to_do),
         *_problems("Modalities without a column", _with_suggestions(no_column, known), advice),
     ]
 
@@ -825,7 +833,7 @@ def _missing_files(images: pd.DataFrame) -> list[Problem]:
         named = zip(absent[SAMPLE], absent["modality"], absent[kind], strict=True)
         missing += [f"{modality} {kind} of {_shown(sample)}: {path}" for sample, modality, path in named]
     advice = "Paths are relative to the folder of the table; correct them or empty the cell."
-    if any(is_of_windows(path) for path in (*images["image"], *images["mask"])):
+    if any("\\" in path for path in missing):
         advice = "Paths of Windows are not known to this system: write where they are mounted here, with /."
     return _problems("Missing files", missing, advice)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 from radiofuse.stand_ins import describe_dangling
@@ -25,6 +26,20 @@ def _expands(text: str) -> bool:
     except RuntimeError:  # no such user
         return False
     return True
+
+
+def in_form_on_disk(text: str, folder: str) -> str:
+    """Return a path in the Unicode form that a file there has: macOS takes letters apart that others keep whole.
+
+    Parameters
+    ----------
+    text : str
+        As it was written.
+    folder : str
+        What it starts from if it is not absolute.
+    """
+    forms = (text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD")))
+    return next((form for form in forms if Path(folder, form).exists()), text)
 
 
 def is_of_windows(text: str) -> bool:

@@ -107,7 +107,17 @@ def test_quoted_cells_may_hold_the_separator(table, tmp_path):
 
 
 def test_blank_lines_and_rows_of_bare_commas_are_no_rows(table):
-    assert len(read_cohort(table(GOOD_ROWS + "\n,,,\n\n"), labels="idh")) == 8
+    assert len(read_cohort(table(GOOD_ROWS + "\n,,,\n  \n , ,,\n\n"), labels="idh")) == 8
+
+
+def test_a_line_for_a_spreadsheet_alone_is_told(table):
+    with pytest.raises(CohortError, match="Its first line is 'sep=;', not the names of the columns. Delete that line"):
+        read_cohort(table("sep=;\nsample_id;t1__a\na;1\n"))
+
+
+def test_pyradiomics_headers_in_small_letters_are_told(table):
+    with pytest.raises(CohortError, match="lacks: sample_id. Add sample_id, or write Image and Mask, as pyradiomics"):
+        read_cohort(table("image,mask\ni.nii.gz,m.nii.gz\n"))
 
 
 @settings(deadline=None)

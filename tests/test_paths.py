@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,23 @@ def test_image_paths_of_windows_are_told_as_such(tmp_path, caplog):
     assert cohort.loc[0, "t1__image"] == r"C:\x\y.nii.gz"
     assert "Missing files: t1 image of a: C:\\x\\y.nii.gz, t1 mask of a" in caplog.messages[0]
     assert "Paths of Windows are not known to this system" in caplog.messages[0]
+
+
+def test_a_batch_table_of_windows_has_names_of_files_as_ids_and_is_told_of_its_paths(tmp_path, caplog):
+    path = tmp_path / "cohort.csv"
+    path.write_text("Image,Mask\nsub\\i.nii.gz,m.nii.gz\n")
+    assert read_cohort(path, missing_files="tell")["sample_id"].to_list() == ["i"]
+    assert "Paths of Windows are not known to this system" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(("written", "stored"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_file_is_found_whatever_unicode_form_its_name_has(tmp_path, written, stored):
+    cell, name = (unicodedata.normalize(form, "Jérôme.nii.gz") for form in (written, stored))
+    (tmp_path / name).write_bytes(b"")
+    (tmp_path / "cohort.csv").write_text(f"sample_id,t1__image,mask\na,{cell},{cell[:-1]}\n")
+    cohort = read_cohort(tmp_path / "cohort.csv", missing_files="keep")
+    assert cohort.loc[0, "t1__image"] == str(tmp_path / name)
+    assert cohort.loc[0, "t1__mask"] == str(tmp_path / cell[:-1])
 
 
 @pytest.mark.parametrize("require", [require_file, require_folder])

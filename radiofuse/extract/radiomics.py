@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pandas as pd
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging import RoiPair, check_pair, read_mask, read_pair
 from radiofuse.imaging.memory import as_image
+from radiofuse.imaging.padding import PADDED
 from radiofuse.radiomics import Settings, make_backend, read_settings
 from radiofuse.store import Block
 
@@ -217,7 +219,8 @@ class RadiomicsExtractor:
 
     def compute(self, pair: RoiPair) -> np.ndarray:
         """Return the feature vector, shape (n_features,), of a pair that passed the gate."""
-        return self._vector(self._engine.compute(pair.image, pair.roi))
+        with _padding_told(pair.notes):
+            return self._vector(self._engine.compute(pair.image, pair.roi))
 
     def _vector(self, features: Mapping[str, float]) -> np.ndarray:
         missing = [name for name in self._names if name not in features]
@@ -238,3 +241,17 @@ class RadiomicsExtractor:
                 f"{len(bad)} of {len(values)} features came out NaN or infinite, the first is {self._names[bad[0]]}. "
                 "The region is too small, flat or scattered for these settings: look at the mask.",
             )
+
+
+@contextmanager
+def _padding_told(notes: Sequence[str]) -> Iterator[None]:
+    """Add to a refusal of intensities too alike what the image is filled with: normalization reads it as tissue."""
+    try:
+        yield
+    except ImageError as error:
+        told = [note for note in notes if note.startswith(PADDED)]
+        if error.code != "too_few_grey_levels" or not told:
+            raise
+        raise ImageError(
+            error.code, f"{error} {told[0]} Crop the image or set them to the background's value."
+        ) from None

@@ -5,6 +5,7 @@ import pytest
 import SimpleITK as sitk
 
 from radiofuse import RadiomicsExtractor
+from radiofuse.errors import ImageError
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.imaging import check_pair
 from radiofuse.imaging.padding import PADDED
@@ -82,6 +83,14 @@ def test_a_filter_reads_it_and_the_original_image_does_not():
     assert plain.extract(voxels.T, mask.T, spacing_mm=(1, 1, 1)).item() == pytest.approx(voxels[mask > 0].mean())
     reads = [one.reads_outside_region for one in (plain, filtered)]
     assert [len(notes_of(voxels, outside_is_read=one)) for one in reads] == [0, 1]
+
+
+def test_a_refusal_of_intensities_too_alike_names_the_padding():
+    voxels, mask = np.where(OUTSIDE, -32768, tissue(0, 2000)), region()
+    parameters = {"imageType": {"Original": {}}, "featureClass": {"glcm": ["Contrast"]}}
+    normalized = RadiomicsExtractor({"setting": {"normalize": True, "binWidth": 5}, **parameters})
+    with pytest.raises(ImageError, match=r"less than one bin of 5.* hold -32768, none in the region. Crop"):
+        normalized.extract(voxels.T, mask.T, spacing_mm=(1, 1, 1))
 
 
 def test_a_run_says_it_once_with_the_first_image(caplog):
