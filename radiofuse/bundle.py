@@ -46,6 +46,7 @@ _TEXT_COLUMNS = (
 ).split()
 ESCAPED = "backslashreplace"  # of a file name that is not UTF-8; JSON spells it so too
 TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
+OLDEST_SKLEARN = [1, 8]  # the lowest of pyproject.toml; models of 1.7 end in an AttributeError
 
 
 class BundleVersionWarning(UserWarning):
@@ -254,8 +255,8 @@ def load_bundle(folder: str | Path) -> Bundle:
     Raises
     ------
     BundleError
-        If a file is missing, damaged or unknown, when nothing is unpickled; or if the model needs
-        a module that cannot be imported.
+        If a file is missing, damaged or unknown, or scikit-learn was older than any that is supported, when
+        nothing is unpickled; or if the model needs a module that cannot be imported.
 
     Warns
     -----
@@ -268,6 +269,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     folder = find_bundle(folder)
     verify_bundle(folder)
     environment = read_shape(folder / "environment.json", shapes.ENVIRONMENT)
+    _refuse_outdated(folder, environment["packages"].get("scikit-learn"))
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     description = read_description(folder)
@@ -341,6 +343,16 @@ def read_environment() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {"python": platform.python_version(), "platform": platform.platform(), "packages": found}
+
+
+def _refuse_outdated(folder: Path, made_with: str | None) -> None:
+    """Raise where the scikit-learn that fitted a model lacks attributes that every supported one looks for."""
+    if made_with is not None and [int(number) for number in re.findall(r"\d+", made_with)[:2]] < OLDEST_SKLEARN:
+        raise BundleError(
+            f"The bundle {folder} was made with scikit-learn {made_with}, whose models those from "
+            f"{'.'.join(map(str, OLDEST_SKLEARN))} on cannot apply. Run its recipe.toml again, or predict with the "
+            "versions of its environment.json."
+        )
 
 
 def version_differences(made: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -102,17 +102,26 @@ def test_another_version_is_said_by_name(saved):
     assert version_differences(here, here) == []
 
 
-def test_loading_warns_of_other_versions(saved):
+def make_with(saved, package, version):
+    """Let a bundle say that it was made with another version."""
     path = saved / "environment.json"
     content = json.loads(path.read_text())
-    content["packages"]["numpy"] = "1.26.4"
+    content["packages"][package] = version
     path.write_text(json.dumps(content))
     checksums = json.loads((saved / CHECKSUMS).read_text())
-    import hashlib
-
     checksums["environment.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
     (saved / CHECKSUMS).write_text(json.dumps(checksums))
+
+
+def test_loading_warns_of_other_versions(saved):
+    make_with(saved, "numpy", "1.26.4")
     with pytest.warns(BundleVersionWarning, match=r"numpy 1\.26\.4"):
+        load_bundle(saved)
+
+
+def test_a_bundle_made_before_the_lowest_supported_scikit_learn_is_refused_by_name(saved):
+    make_with(saved, "scikit-learn", "1.7.2")
+    with pytest.raises(BundleError, match=r"made with scikit-learn 1\.7\.2, whose models those from 1\.8 on cannot"):
         load_bundle(saved)
 
 

@@ -18,6 +18,7 @@ import pytest
 
 import radiofuse
 from radiofuse.__main__ import COMMANDS
+from radiofuse.bundle import OLDEST_SKLEARN
 
 PACKAGE = Path(radiofuse.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -321,4 +322,5 @@ def test_the_lowest_versions_that_are_tested_are_those_that_the_metadata_allow()
     lowest = dict(re.match(r"([\w-]+)>=([\d.]+)", word).groups() for word in needed)
     tested = dict(re.findall(r"^([\w-]+)==([\d.]+)$", (root / "requirements-oldest.txt").read_text(), re.MULTILINE))
     assert set(lowest) == {word.split(">=")[0] for word in needed}
+    assert lowest["scikit-learn"] == ".".join(map(str, OLDEST_SKLEARN))
     assert not [name for name, bound in lowest.items() if not f"{tested.get(name)}.0.0".startswith(f"{bound}.")]
