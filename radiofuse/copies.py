@@ -7,20 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from radiofuse.wording import some
+
 FEWEST = 20  # varying columns that both rows fill; fewer may agree by chance
 NEARLY_ALL = 0.9  # share of these columns that agree
 OF_SPREAD, OF_VALUE = 1e-5, 1e-6  # what rounding moves: a share of the column's spread, of the value
 SHARED = 0.1  # share of a column's pairs that agree, beyond which agreement says little
 CELLS = 4_000_000  # compared at once
-NAMED = 5  # pairs in a sentence
 ONE_PATIENT = "If they are one patient, give the copies one patient id; else keep one of each and drop the others."
 
 
 def copied_rows(values: np.ndarray, patients: Sequence) -> np.ndarray:
     """Return pairs of rows of different patients that agree to rounding in nearly all columns that both fill.
 
-    Each column is sorted and neighbors are compared; a pair that is neighbor in half as many columns as a copy
-    needs is compared in all. So no pair is looked at that no column suggests.
+    Each column is sorted into runs of values that agree; a pair that is neighbor there in half as many columns as a
+    copy needs is compared in all. So no pair is looked at that no column suggests.
 
     Parameters
     ----------
@@ -44,14 +45,15 @@ def copied_rows(values: np.ndarray, patients: Sequence) -> np.ndarray:
     values = values[:, np.isfinite(values).any(axis=0)]
     if values.shape[1] < FEWEST:
         return np.empty((0, 2), int)
-    low, high = np.nanquantile(values, (0.25, 0.75), axis=0)  # quartiles, which no outlier moves
+    distinct = ~pd.DataFrame(values).duplicated().to_numpy()  # one of each: what columns are like, no copies say
+    low, high = np.nanquantile(values[distinct], (0.25, 0.75), axis=0)  # quartiles, which no outlier moves
     tolerance = OF_SPREAD * (high / 2 - low / 2)
     suggested, telling = [], []
     for number, column in enumerate(values.T):
-        pairs, share = _neighbors(column, tolerance[number])
-        if share <= SHARED:
+        rows, run = _runs(column, tolerance[number])
+        if _share_that_agrees(run[distinct[rows]]) <= SHARED:
             telling.append(number)
-            suggested.append(pairs)
+            suggested.append(np.column_stack([rows[:-1], rows[1:]])[run[:-1] == run[1:]])
     if len(telling) < FEWEST:
         return np.empty((0, 2), int)
     pairs = _often(np.concatenate(suggested), len(values))
@@ -73,26 +75,25 @@ def copy_problems(features: pd.DataFrame, patients: Sequence) -> list[str]:
     pairs = copied_rows(features.to_numpy(float), patients)
     if not len(pairs):
         return []
-    named = some_pairs([f"{features.index[one]} = {features.index[other]}" for one, other in pairs])
+    named = some([f"{features.index[one]} = {features.index[other]}" for one, other in pairs])
     return [f"Rows of different patients with the same numbers in nearly all columns: {named}. {ONE_PATIENT}"]
 
 
-def some_pairs(named: Sequence[str]) -> str:
-    """Return the first of what is named, and how many more there are."""
-    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
-    return ", ".join(named[:NAMED]) + more
-
-
-def _neighbors(column: np.ndarray, tolerance: float) -> tuple[np.ndarray, float]:
-    """Return pairs of neighbors that agree in a column, and the share of all its pairs that do."""
+def _runs(column: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the filled rows of a column by run, in a run by number, and the run of each: its values agree."""
     order = np.argsort(column, kind="stable")[: np.isfinite(column).sum()]  # NaN comes last
-    if len(order) < 2:
-        return np.empty((0, 2), int), 1.0
     ordered = column[order]
-    same = np.diff(ordered) <= tolerance + OF_VALUE * np.abs(ordered[1:])
-    sizes = np.bincount(np.concatenate([[0], np.cumsum(~same)])).astype(float)
-    share = (sizes * (sizes - 1)).sum() / (len(order) * (len(order) - 1.0))
-    return np.sort(np.column_stack([order[:-1][same], order[1:][same]]), axis=1), float(share)
+    new = np.diff(ordered, prepend=-np.inf) > tolerance + OF_VALUE * np.abs(ordered)
+    run = np.cumsum(new)
+    return order[np.lexsort((order, run))], run
+
+
+def _share_that_agrees(run: np.ndarray) -> float:
+    """Return the share of all pairs that lie in one run."""
+    if len(run) < 2:
+        return 1.0
+    sizes = np.bincount(run).astype(float)
+    return float((sizes * (sizes - 1)).sum() / (len(run) * (len(run) - 1.0)))
 
 
 def _often(pairs: np.ndarray, n_rows: int) -> np.ndarray:

@@ -14,6 +14,7 @@ import typer
 
 from radiofuse import __version__, _cli
 from radiofuse.outputs import is_page
+from radiofuse.wording import some
 
 if TYPE_CHECKING:
     from radiofuse.recipe import Recipe
@@ -103,11 +104,9 @@ def describe_fewer(bundle: Path, patients: Sequence[str]) -> str:
     now = set(patients)
     if len(now) >= len(before):
         return ""
-    lost = sorted(before - now)
-    shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
     return (
         f"This run evaluates {len(now)} patients, the last one into this folder evaluated {len(before)}: without "
-        f"{shown}. Look at the failures; after mending, run again with --retry-failed."
+        f"{some(sorted(before - now))}. Look at the failures; after mending, run again with --retry-failed."
     )
 
 

@@ -67,6 +67,24 @@ def test_a_table_that_holds_every_row_three_times_links_all_copies():
     assert len(pairs) == 40
 
 
+@pytest.mark.parametrize("k", [6, 7, 20, 59])
+def test_the_more_copies_the_less_they_escape(k):
+    values = noise()
+    values[:k] = values[0]
+    assert pairs_of(values) == {(row, row + 1) for row in range(k - 1)}
+
+
+@pytest.mark.parametrize("k", [3, 10, 19])
+def test_many_copies_that_differ_by_rounding_are_linked(k):
+    values = noise(p=25)
+    values[:k] = values[0] * (1 + 1e-8 * noise(k, 25, seed=1))
+    assert pairs_of(values) == {(row, row + 1) for row in range(k - 1)}
+
+
+def test_ten_rows_of_which_each_is_there_twice_are_found():
+    assert len(pairs_of(np.vstack([noise(5)] * 2))) == 5
+
+
 @pytest.mark.parametrize(
     "values",
     [

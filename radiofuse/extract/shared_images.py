@@ -9,9 +9,10 @@ from typing import Protocol
 
 import pandas as pd
 
-from radiofuse.copies import ONE_PATIENT, some_pairs
+from radiofuse.copies import ONE_PATIENT
 from radiofuse.errors import CohortError, ImageError
 from radiofuse.imaging import read_image
+from radiofuse.wording import some
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def refuse_shared_images(cohort: pd.DataFrame, tasks: Iterable[NamedImage], dige
     _tell_of_modalities(several)
     shared = [pair for same in several for pair in _pairs(same, [patient_of[task.sample_id] for task in same])]
     if shared:
-        what = f"Images of different patients with the same content: {some_pairs(shared)}. {ONE_PATIENT}"
+        what = f"Images of different patients with the same content: {some(shared)}. {ONE_PATIENT}"
         raise CohortError("The cohort", [what])
 
 
@@ -60,7 +61,7 @@ def _tell_of_modalities(several: Iterable[Sequence[NamedImage]]) -> None:
     samples = [[task for task in same if task.sample_id == one] for same in several for one in _ids(same)]
     twice = [pair for same in samples for pair in _pairs(same, [task.modality for task in same])]
     if twice:
-        log.warning("One image is named for two modalities: %s. Correct the path if it is wrong.", some_pairs(twice))
+        log.warning("One image is named for two modalities: %s. Correct the path if it is wrong.", some(twice))
 
 
 def _ids(same: Iterable[NamedImage]) -> list[str]:
