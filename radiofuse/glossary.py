@@ -60,7 +60,7 @@ def describe_names(recipe: Recipe, modalities: Sequence[str]) -> dict[str, Any]:
 
 _REFERENCES = {
     CLINICAL_ARM: {"title": "clinical data alone", "does": "Logistic regression on the clinical columns."},
-    TRIVIAL_RULE: {"title": "trivial rule", "does": "Gives everybody the share of events among the training samples."},
+    TRIVIAL_RULE: {"title": "trivial rule", "does": "Gives everybody the share of events in the cohort."},
 }
 _DEEP_MEMBER = "The softmax probability of the network trained on the tumor crops of {}."
 

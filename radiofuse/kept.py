@@ -23,7 +23,7 @@ from radiofuse.aside import write_aside
 
 FOLDER = "unfinished"
 WRITE_EVERY_S = 2.0  # each write waits for the disk
-_FILE = re.compile(r"[0-9a-f]{32}\.json")
+_FILE = re.compile(r"[0-9a-f]{32}\.json|\.[0-9a-f]{32}\.tmp")  # a killed process leaves what it wrote aside
 _KEY = re.compile(r"[0-9a-f]{64}")
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Kept:
     def remove(self) -> None:
         """Remove everything: the computation is done. Files of others stay, and so do the folders they lie in."""
         for folder in [one for one in self._root.glob("*") if _KEY.fullmatch(one.name)]:
-            for path in [one for one in folder.glob("*.json") if _FILE.fullmatch(one.name)]:
+            for path in [one for one in folder.glob("*") if _FILE.fullmatch(one.name)]:
                 path.unlink(missing_ok=True)
             _remove_empty(folder)
         _remove_empty(self._root)

@@ -137,9 +137,7 @@ def _warn_of_other_code(steps: list[Any]) -> None:
 
 def _rows_of_training_patients(bundle: Any, cohort: Any, crops: Any, steps: list[Any]) -> dict[int, str]:
     """Return the crops of patients an encoder was trained on, whatever the sample is called, with a sentence each."""
-    from radiofuse.bundle import read_table
-
-    known = read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+    known = _training_patients(bundle)
     trained = set(known[known.index.isin({name for step in steps for name in step.encoder_.training_ids})])
     patients = cohort.set_index("sample_id")["patient_id"]
     return {
@@ -246,11 +244,16 @@ def _predictions(bundle: Any, X: Any, patients: Any, seen: set[str]) -> Any:
 
 
 def _training_rows(bundle: Any, X: Any, patients: Any) -> dict[str, str]:
-    from radiofuse.bundle import read_table
     from radiofuse.training_rows import rows_trained_on
 
-    known = read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
-    return rows_trained_on(X, patients, known, bundle.description.get("training_rows", {}))
+    return rows_trained_on(X, patients, _training_patients(bundle), bundle.description.get("training_rows", {}))
+
+
+def _training_patients(bundle: Any) -> Any:
+    """Return the patient of each sample that the bundle's models were fitted on."""
+    from radiofuse.bundle import read_table
+
+    return read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
 
 
 def _describe_trained(predictions: Any) -> str:

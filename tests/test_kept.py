@@ -82,6 +82,16 @@ def test_damage_counts_as_absence(tmp_path):
     assert Kept(folder, key).results == {}
 
 
+def test_what_a_killed_process_wrote_aside_is_removed_too(tmp_path):
+    folder, key = tmp_path / "unfinished", digest_of(1)
+    kept = Kept(folder, key)
+    with kept.writing():
+        kept.add("a", 1)
+    (folder / key / f".{'0' * 32}.tmp").write_bytes(b"{")
+    kept.remove()
+    assert not folder.exists()
+
+
 def test_only_files_of_ours_are_removed(tmp_path):
     folder, key = tmp_path / "unfinished", digest_of(1)
     kept = Kept(folder, key)
