@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 from sklearn.utils.parallel import Parallel, delayed  # joblib's, and scikit-learn's configuration goes along
 
 from radiofuse.errors import WorkerError
@@ -36,7 +36,8 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
     Raises
     ------
     WorkerError
-        If the child of one call was killed twice; all other calls have been yielded by then.
+        If the child of one call was killed twice, when all other calls have been yielded; or if fresh children,
+        too, cannot load what a call needs.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
     >>> sorted(finish_calls([delayed(pow)(2, n) for n in range(3)], ["a", "b", "c"], n_jobs=1))
     [(0, 1), (1, 2), (2, 4)]
     """
-    waiting, suspects = deque(range(len(calls))), []
+    waiting, suspects, renewed = deque(range(len(calls))), [], False
     while waiting:
         in_flight: list[int] = []
         try:
@@ -52,6 +53,11 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
         except TerminatedWorkerError:
             logger.warning("A process was killed; what was in flight in %s processes is repeated.", n_jobs)
             suspects += in_flight
+        except BrokenProcessPool as error:  # children that started before a module was put on the path lack it
+            if renewed:
+                raise WorkerError(_describe_unloadable(names[in_flight[0]], error)) from error
+            renewed = True
+            waiting.extendleft(reversed(in_flight))
     killed = []
     for position in suspects:
         try:
@@ -64,6 +70,14 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
             f"The process of {killed[0]}{more} was killed twice, the second time while it ran alone; most often "
             "memory ran out. Free memory or take a smaller problem, then run it again."
         )
+
+
+def _describe_unloadable(name: str, error: BrokenProcessPool) -> str:
+    reason = str(error.__cause__ or error).strip('"\n ').splitlines()[-1]
+    return (
+        f"A child process cannot load what {name} needs ({reason}). Put the modules of own classes on the path "
+        "(PYTHONPATH), or use one job."
+    )
 
 
 def results_in_order(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | None) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import warnings
@@ -45,6 +46,27 @@ def test_a_call_that_kills_its_child_twice_is_named_after_all_others_are_done():
 def test_an_error_of_a_call_is_its_own():
     with pytest.raises(ZeroDivisionError):
         results_in_order([delayed(divmod)(1, n) for n in (1, 0)], ["a", "b"], n_jobs=2)
+
+
+def test_children_that_are_older_than_a_module_are_replaced(tmp_path, monkeypatch):
+    assert results_in_order([delayed(pow)(2, 3)] * 2, ["a", "b"], n_jobs=2) == [8, 8]  # the children are there
+    (tmp_path / "later_module.py").write_text("def double(number):\n    return 2 * number\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    double = importlib.import_module("later_module").double
+    calls = [delayed(double)(number) for number in range(5)]
+    assert results_in_order(calls, [*"abcde"], n_jobs=2) == [0, 2, 4, 6, 8]
+
+
+class Unloadable:
+    """What no process can load."""
+
+    def __reduce__(self):
+        return divmod, (1, 0)
+
+
+def test_what_no_child_can_load_is_told_with_the_call_that_needs_it():
+    with pytest.raises(WorkerError, match=r"load what a needs \(ZeroDivisionError: .*\). Put the modules of own"):
+        results_in_order([delayed(id)(Unloadable())] * 2, ["a", "b"], n_jobs=2)
 
 
 def test_no_calls_start_no_process():

@@ -25,6 +25,7 @@ from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_split
 from radiofuse.jobs import finish_calls
 from radiofuse.kept import Kept
 from radiofuse.routing import fit_with_groups, refuse_misaligned
+from radiofuse.wording import count
 
 _NUMBER = re.compile(r"\d+")
 logger = logging.getLogger(__name__)
@@ -342,7 +343,7 @@ def log_warnings(warned: Counter[str], when: str) -> None:
         kinds.setdefault(_NUMBER.sub("#", message), []).append(message)
     for alike in kinds.values():
         times = sum(warned[message] for message in alike)
-        logger.warning("Warned %d times %s, for instance: %s", times, when, alike[0])
+        logger.warning("Warned %s %s, for instance: %s", count(times, "time"), when, alike[0])
 
 
 def _fold_result(
