@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
 import pandas as pd
 
-from radiofuse.columns import SEPARATOR, by_modality
+from radiofuse.columns import SEPARATOR
 from radiofuse.errors import RequestError
+from radiofuse.wording import some
 
 _SHOWN = 8  # lines of a difference; feature tables have hundreds of columns
 
@@ -39,16 +40,25 @@ def find_columns(table: pd.DataFrame, members: Sequence[str], columns: Mapping[s
     strangers = sorted(set(given) - set(members))
     if strangers:
         raise RequestError(f"columns names {strangers}, but the members are {list(members)}.")
-    prefixed = by_modality(column for column in table.columns if isinstance(column, str))
+    prefixed = _by_prefix(table.columns)
     found = {name: _given(name, given[name], table) if name in given else prefixed.get(name, []) for name in members}
     for name, labels in found.items():
         if not labels:
             raise RequestError(
                 f"Member {name!r} has no column: expected names that begin with {name}{SEPARATOR}, and the table "
-                f"has the modalities {sorted(prefixed)}. Rename the member, or pass columns={{{name!r}: [...]}}."
+                f"has the prefixes {some(sorted(prefixed)) or 'none'}. Rename the member, or pass columns={{{name!r}: [...]}}."
             )
     check_columns(table, found)
     return found
+
+
+def _by_prefix(labels: Iterable[Any]) -> dict[str, list[str]]:
+    """Group columns by what stands before the separator; a member may be called T1, which is no modality's name."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        if isinstance(label, str) and SEPARATOR in label:
+            groups.setdefault(label.partition(SEPARATOR)[0], []).append(label)
+    return groups
 
 
 def _given(name: str, chosen: Any, table: pd.DataFrame) -> list:
@@ -81,7 +91,7 @@ def check_columns(table: pd.DataFrame, columns: Mapping[str, list]) -> None:
 
 
 def _difference(name: str, wanted: list, missing: pd.Index, table: pd.DataFrame) -> str:
-    same_prefix = by_modality(column for column in table.columns if isinstance(column, str)).get(name, [])
+    same_prefix = _by_prefix(table.columns).get(name, [])
     unknown = pd.Index(same_prefix).difference(wanted, sort=False)
     advice = "Compute the features with the settings that the model was fitted with."
     if not same_prefix:

@@ -16,6 +16,11 @@ def test_prefix_is_the_whole_modality():
     assert found == {"t1": ["t1__a", "t1__b"], "t1ce": ["t1ce__a"]}
 
 
+def test_a_member_may_be_called_as_no_modality_may():
+    table = pd.DataFrame(columns=["T1__a", "t1_post__a", "T1__b__c"])
+    assert find_columns(table, ["T1", "t1_post"], None) == {"T1": ["T1__a", "T1__b__c"], "t1_post": ["t1_post__a"]}
+
+
 @pytest.mark.parametrize("chosen", [slice(1, 3), [1, 2], [-4, 2], ["t1__a", "t1ce__a"]])
 def test_columns_by_position_or_label(chosen):
     assert find_columns(TABLE, ["both"], {"both": chosen}) == {"both": ["t1__a", "t1ce__a"]}
@@ -24,7 +29,7 @@ def test_columns_by_position_or_label(chosen):
 @pytest.mark.parametrize(
     ("members", "columns", "words"),
     [
-        (["t2"], None, r"'t2' has no column.*t2__.*\['clinical', 't1', 't1ce'\]"),
+        (["t2"], None, "'t2' has no column.*t2__.*has the prefixes clinical, t1, t1ce."),
         (["t1"], {"t2": [0]}, r"columns names \['t2'\].*members are \['t1'\]"),
         (["x"], {"x": [9]}, "'x' is given column 9, but the table has 5"),
         (["x"], {"x": slice(5, None)}, "'x' has no column"),
