@@ -46,7 +46,8 @@ def find_columns(table: pd.DataFrame, members: Sequence[str], columns: Mapping[s
         if not labels:
             raise RequestError(
                 f"Member {name!r} has no column: expected names that begin with {name}{SEPARATOR}, and the table "
-                f"has the prefixes {some(sorted(prefixed)) or 'none'}. Rename the member, or pass columns={{{name!r}: [...]}}."
+                f"has the prefixes {some(sorted(prefixed)) or 'none'}. Rename the member, or pass "
+                f"columns={{{name!r}: [...]}}."
             )
     check_columns(table, found)
     return found
