@@ -138,7 +138,9 @@ class _LastingWords:
             return method(*args)
         except (OSError, ValueError):  # ValueError: the stream is closed
             with suppress(OSError, ValueError):  # else the interpreter fails on what is buffered, at its end
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+                number = self._stream.fileno()
+                with Path(os.devnull).open("wb") as null:
+                    os.dup2(null.fileno(), number)
             return None
 
 

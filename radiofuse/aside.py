@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,8 @@ def write_aside(path: Path) -> Iterator[BinaryIO]:
     aside = path.with_name(f".{uuid4().hex}.tmp")
     try:
         with aside.open("wb") as file:
+            with suppress(OSError):  # who may read a file that is replaced may read the new one, and nobody else
+                aside.chmod(stat.S_IMODE(path.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())

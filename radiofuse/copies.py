@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from radiofuse import columns
 from radiofuse.wording import some
 
 FEWEST = 20  # varying columns that both rows fill; fewer may agree by chance
@@ -15,6 +16,7 @@ OF_SPREAD, OF_VALUE = 1e-5, 1e-6  # what rounding moves: a share of the column's
 SHARED = 0.1  # share of a column's pairs that agree, beyond which agreement says little
 CELLS = 4_000_000  # compared at once
 ONE_PATIENT = "If they are one patient, give the copies one patient id; else keep one of each and drop the others."
+EMPTY = "Where nothing was measured, leave the cells empty."
 
 
 def copied_rows(values: np.ndarray, patients: Sequence) -> np.ndarray:
@@ -65,18 +67,24 @@ def copied_rows(values: np.ndarray, patients: Sequence) -> np.ndarray:
 def copy_problems(features: pd.DataFrame, patients: Sequence) -> list[str]:
     """Return a sentence if rows of different patients are copies: what learns from one would be asked about the other.
 
+    Looked for in all columns, and in those of each modality, which a model of its own learns from.
+
     Parameters
     ----------
     features : DataFrame
-        Numbers; index: what the sentence calls a row.
+        Numbers, columns ``<modality>__<feature>`` or other; index: what the sentence calls a row.
     patients : sequence
         Of each row.
     """
-    pairs = copied_rows(features.to_numpy(float), patients)
-    if not len(pairs):
-        return []
-    named = some([f"{features.index[one]} = {features.index[other]}" for one, other in pairs])
-    return [f"Rows of different patients with the same numbers in nearly all columns: {named}. {ONE_PATIENT}"]
+    found, told = [], set()
+    for modality, names in {"": list(features), **columns.by_modality(features)}.items():
+        new = [pair for pair in map(tuple, copied_rows(features[names].to_numpy(float), patients)) if pair not in told]
+        told.update(new)
+        if new:
+            named = some([f"{features.index[one]} = {features.index[other]}" for one, other in new])
+            where = f"nearly all columns{' of ' * bool(modality)}{modality}"
+            found.append(f"Rows of different patients with the same numbers in {where}: {named}. {ONE_PATIENT} {EMPTY}")
+    return found
 
 
 def _runs(column: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:

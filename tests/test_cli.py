@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import typer
@@ -376,3 +377,17 @@ def test_modules_run_from_a_folder_that_holds_one_named_radiofuse(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_words_that_nobody_hears_open_no_files(tmp_path):
+    stream = (tmp_path / "closed").open("w")
+    stream.close()
+    words, before = _cli._LastingWords(stream), _next_descriptor()
+    for _ in range(10):
+        words.write("x")
+    assert _next_descriptor() == before
+
+
+def _next_descriptor() -> int:
+    with Path(os.devnull).open() as file:
+        return file.fileno()

@@ -105,9 +105,20 @@ def test_what_agrees_by_nature_is_no_copy(values):
 
 def test_the_sentence_names_some_pairs_and_what_to_do():
     table = pd.DataFrame(np.vstack([noise(20)] * 2), index=[f"s{i:02d}" for i in range(40)])
-    (problem,) = copy_problems(table, np.arange(40))
+    (problem,) = copy_problems(table.add_prefix("t1__f"), np.arange(40))
     assert "and 15 more" in problem
     assert "give the copies one patient id" in problem
+
+
+def test_a_modality_copied_alone_is_found_and_a_whole_row_is_told_once():
+    table = pd.DataFrame(noise(p=80), columns=[f"{name}__f{i}" for name in ("t1", "t2") for i in range(40)])
+    table.iloc[5, :40] = table.iloc[3, :40]
+    table.iloc[9] = table.iloc[8]
+    whole, modality = copy_problems(table, np.arange(60))
+    assert "in nearly all columns: 8 = 9. If" in whole
+    assert "in nearly all columns of t1: 3 = 5. If" in modality
+    assert "leave the cells empty" in modality
+    assert not copy_problems(table, np.where(np.isin(np.arange(60), (3, 5, 8, 9)), 3, np.arange(60)))
 
 
 @pytest.fixture
