@@ -194,7 +194,7 @@ def refuse_misaligned(X: Any = None, **given: Any) -> None:
     }
     whose, index = next(iter(indexed.items()), ("X", None))
     for name, other in indexed.items():
-        differs = np.flatnonzero(other != index) if len(other) == len(index) else np.empty(0)
+        differs = _rows_that_differ(other, index) if len(other) == len(index) else np.empty(0)
         if differs.size:
             row = differs[0]
             raise RequestError(
@@ -202,3 +202,11 @@ def refuse_misaligned(X: Any = None, **given: Any) -> None:
                 f"for example row {row}: {other[row]!r} in {name}, {index[row]!r} in {whose}. Pass "
                 f"{name}.loc[{whose}.index], or {name}.to_numpy() if the order is that of {whose}."
             )
+
+
+def _rows_that_differ(one: pd.Index, other: pd.Index) -> np.ndarray:
+    """Return the positions at which two indexes differ; nothing is as nothing, whatever kinds they are."""
+    if one.equals(other):
+        return np.empty(0, int)
+    one, other = one.to_numpy(object), other.to_numpy(object)
+    return np.flatnonzero((one != other) & ~(pd.isna(one) & pd.isna(other)))

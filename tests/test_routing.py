@@ -23,7 +23,7 @@ from radiofuse.fuse import ConstraintFusion, LateFusion
 from radiofuse.harmonize import ComBat
 from radiofuse.models import Arm, Constrained
 from radiofuse.plugins import lookup
-from radiofuse.routing import fit_with_groups
+from radiofuse.routing import fit_with_groups, refuse_misaligned
 from radiofuse.select import SELECTORS, LassoSelector, SelectorChain
 
 GROUPS = np.repeat(np.arange(30), 2)
@@ -195,3 +195,21 @@ def test_searches_that_lose_no_patient_are_not_refused():
     with config_context(enable_metadata_routing=True):
         cross_validate(FUSION, X, Y, params={"groups": GROUPS}, **options)
         GridSearchCV(FUSION, {}, **options).fit(X, Y, groups=GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("index", "other"),
+    [
+        (["a", np.nan], ["a", np.nan]),
+        ([1, 2], [1.0, 2.0]),
+        (pd.CategoricalIndex(["a", "b"]), ["a", "b"]),
+        (pd.CategoricalIndex(["a", "b"], ["a", "b", "c"]), pd.CategoricalIndex(["a", "b"])),
+        (pd.MultiIndex.from_tuples([("a", 1), ("b", 2)]), [("a", 1), ("b", 2)]),
+    ],
+)
+def test_an_index_is_compared_by_what_it_says(index, other):
+    table = pd.DataFrame({"t1__a": [0.1, 0.2]}, index)
+    refuse_misaligned(table)
+    refuse_misaligned(table, y=pd.Series([0, 1], other))
+    with pytest.raises(RequestError, match="index of y must be that of X"):
+        refuse_misaligned(table, y=pd.Series([0, 1], other).iloc[::-1])
