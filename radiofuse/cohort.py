@@ -600,7 +600,7 @@ def _numbers(cells: pd.Series) -> pd.Series:
 def _renamed(text: pd.DataFrame, pattern: str, wanted: _Wanted) -> tuple[pd.DataFrame, list[Problem]]:
     """Bring the columns in whose names a pattern finds a modality into the grammar."""
     plain = {SAMPLE, PATIENT, SITE, MASK, *(wanted.labels or ())}
-    names = [name for name in text if name not in plain and not name.startswith(join(CLINICAL, ""))]
+    names = [name for name in text if name not in plain]
     found = renamed_by(modality_pattern(pattern), names)
     if not found:
         advice = "Correct it, or leave it out."

@@ -78,7 +78,7 @@ def renamed_by(pattern: re.Pattern[str], names: Iterable[str]) -> dict[str, str]
     """Return ``<modality>__<thing>`` for each name in which a pattern finds a modality.
 
     The modality is what the group holds, in small letters and digits; the thing is the rest of the name. Names
-    in which it finds none are left out.
+    in which it finds none are left out, and so are clinical columns: they are of no image.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def renamed_by(pattern: re.Pattern[str], names: Iterable[str]) -> dict[str, str]
     {'T1_volume': 't1__volume', 'core__t2__volume': 't2__core_volume'}
     """
     found = {}
-    for name in names:
+    for name in (name for name in names if not name.startswith(join(CLINICAL, ""))):
         match = pattern.search(name)
         if match and match["modality"]:
             modality = re.sub("[^a-z0-9]", "", match["modality"].lower())

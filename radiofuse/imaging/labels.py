@@ -86,7 +86,8 @@ def _implausible(present: np.ndarray, volumes_mm3: np.ndarray) -> ImageError:
     return ImageError(
         "labels_implausible",
         f"The mask holds {counted(len(present), 'label')}: {some(named)}; at most {MAX_LABELS}, all above 0, were "
-        "expected. Choose the tumor's label (--label), or check that image and mask are not exchanged.",
+        "expected. Choose the tumor's label (--label 1; lesions with numbers of their own: --label 1,2,3), or check "
+        "that image and mask are not exchanged.",
     )
 
 

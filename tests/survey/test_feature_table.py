@@ -374,6 +374,15 @@ def test_a_pattern_tells_modalities_apart():
     assert "1 column left out, not named <modality>__<feature>: volume." in found.notes
 
 
+def test_a_pattern_makes_no_image_feature_of_a_clinical_column():
+    names = ["T1_volume", "T1_mean", "T2_volume", "clinical__T1_stage"]
+    values = np.random.default_rng(0).normal(size=(20, 4))
+    table = pd.DataFrame(values, columns=names).assign(sample_id=[f"s{i:02d}" for i in range(20)], y=[0, 1] * 10)
+    found = check_table(RawTable(table, "y", None, "t.csv", {}), SurveyRequest("y", "t.csv", modality_pattern=PATTERN))
+    assert list(found.features) == ["t1__volume", "t1__mean", "t2__volume"]
+    assert any(note.startswith("1 clinical column left out") for note in found.notes)
+
+
 @pytest.mark.parametrize(
     ("pattern", "names", "said"),
     [
