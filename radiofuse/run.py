@@ -81,6 +81,8 @@ def run_recipe(
     study = prepare_study(recipe, out, store=store, n_jobs=n_jobs, progress=progress, **options)
     if words := describe_fewer(out / "bundle", study.groups):
         log.warning("%s", words)
+    for words in study.suspicions():
+        log.warning("%s", words)
     kept = Kept(out / FOLDER, trial_key(recipe, study))
     trial = run_trial(recipe, study, n_jobs=n_jobs, progress=progress, kept=kept)
     models = fit_models(recipe, study, n_jobs=n_jobs, progress=progress)
@@ -177,7 +179,10 @@ def describe_run(recipe: Recipe, study: Study, trial: Trial, model: Any) -> dict
         "training_rows": row_digests(study.X),
         "synthetic": study.synthetic,
         "as_published": _deviations(recipe),
-        "warnings": list_warnings(model, study.y, study.groups, study.failures, trial.findings),
+        "warnings": [
+            *study.suspicions(),
+            *list_warnings(model, study.y, study.groups, study.failures, trial.findings),
+        ],
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radiofuse import _cli
-from radiofuse.bundle import load_bundle, read_table
+from radiofuse.bundle import load_bundle, read_description, read_table
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.inner_folds import inner_folds
 from radiofuse.predict import predict_cohort
@@ -158,3 +158,16 @@ def test_a_pattern_of_modalities_is_kept_for_new_patients(tmp_path):
     path.write_text(path.read_text().replace("?P<modality>", ""))
     with pytest.raises(RequestError, match=r"cohort.modality_pattern: The modality pattern .* must name one group"):
         read_recipe(path)
+
+
+def test_columns_that_know_the_label_are_told_before_the_folds_and_beside_the_scores(tmp_path, caplog):
+    table = ready_features()
+    assert prepare(write(tmp_path / "clean", table)).suspicions() == []
+    table = table.assign(clinical__died=table["idh"], t1__idh_status=0.0, t2__mutated=7 - 3 * table["idh"])
+    path = write(tmp_path / "leaky", table)
+    folder = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    told = read_description(folder / "bundle")["warnings"]
+    advice = " What is not known before the label is belongs under ignore in the recipe."
+    assert f"t2__mutated, clinical__died alone each separate the classes (AUC above 0.99).{advice}" in told
+    assert f"t1__idh_status bears the name of the label.{advice}" in told
+    assert {sentence for sentence in told if advice in sentence} <= set(caplog.messages)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from radiofuse.magnitude import unit_magnitude
+from radiofuse.select.mann_whitney import mann_whitney
 from radiofuse.survey.checks import FeatureTable
 from radiofuse.wording import count, some
 
@@ -172,15 +172,39 @@ def _are_long(values: np.ndarray) -> bool:
 
 def suspect_covariates(table: FeatureTable) -> list[str]:
     """Return sentences on the covariates that may be the label in other words."""
-    separating = []
-    for name, values in table.covariates.items():
-        known = values.notna().to_numpy()
-        if len(np.unique(table.y[known])) == 2:
-            auc = roc_auc_score(table.y[known], values[known])
-            separating += [name] if max(auc, 1 - auc) > LEAKING_AUC else []
-    found = _knowing(table.covariates.columns, separating, table.label)
+    found = _knowing(table.covariates.columns, separating_columns(table.covariates, table.y), table.label)
     advice = "If it is not known before the label is, leave it out of --covariates."
     return [f"Covariates: {sentence} {advice}" for sentence in found]
+
+
+def suspect_columns(X: pd.DataFrame, y: np.ndarray, label: str) -> list[str]:
+    """Return sentences on the columns of a cohort table that may know the label otherwise than from images.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_samples, n_columns)
+        Ready-made features and clinical numbers.
+    y : ndarray of shape (n_samples,)
+        1 for the positive class, else 0.
+    label : str
+        The label's column.
+
+    Examples
+    --------
+    >>> suspect_columns(pd.DataFrame({"clinical__mutated": [5.0, 3.0, 5.0]}), np.array([1, 0, 1]), "idh")[0][:44]
+    'clinical__mutated alone separates the classe'
+    """
+    found = _knowing(X.columns, separating_columns(X, y), label)
+    advice = "What is not known before the label is belongs under ignore in the recipe."
+    return [f"{sentence} {advice}" for sentence in found]
+
+
+def separating_columns(X: pd.DataFrame, y: np.ndarray) -> list[str]:
+    """Return the columns that alone rank nearly all positives above, or below, the others."""
+    if X.empty:
+        return []
+    auc = mann_whitney(X, y).auc
+    return list(X.columns[np.fmax(auc, 1 - auc) > LEAKING_AUC])
 
 
 def _knowing(names: Iterable[str], separating: Sequence[str], label: str) -> list[str]:
