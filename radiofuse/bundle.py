@@ -27,6 +27,7 @@ from radiofuse.spreadsheet import as_meant, write_csv
 MODEL = "model.joblib"
 ENCODERS = "encoders"
 CHECKSUMS = "checksums.json"
+LEFT_BY_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")  # put into every folder that somebody looks into
 TABLES = tuple("cohort_flow predictions scores comparisons selected_features fusion_weights published failures".split())
 FILES = (
     "recipe.toml",
@@ -175,7 +176,7 @@ def _foreign_files(folder: Path) -> list[str]:
         return [CHECKSUMS]
     ours = {name for name in listed if name in FILES or _is_encoder(name)} | {CHECKSUMS}
     found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return sorted({path.relative_to(folder).as_posix() for path in found} - ours)
+    return sorted({path.relative_to(folder).as_posix() for path in found if not _left_by_system(path)} - ours)
 
 
 def _write_files(folder: Path, models: dict[str, Any], recipe, description, tables) -> None:
@@ -223,7 +224,13 @@ def _unfitted_encoders(model: Any) -> list[Any]:
 
 
 def _files_in(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    found = (path for path in folder.rglob("*") if path.is_file() and not _left_by_system(path))
+    return sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def _left_by_system(path: Path) -> bool:
+    """Say whether a file browser or macOS's tar put a file there: nothing reads it."""
+    return path.name in LEFT_BY_SYSTEMS or path.name.startswith("._")
 
 
 def _swap(aside: Path, folder: Path) -> None:
@@ -311,7 +318,7 @@ def verify_bundle(folder: Path) -> None:
         expected = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
         if problem := next(shapes.misshapen(expected, shapes.CHECKSUMS, CHECKSUMS), None):
             raise ValueError(problem)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise BundleError(
             f"{folder} is not a bundle: it has no {CHECKSUMS}. Pass the folder that `run` wrote."
         ) from None
@@ -322,7 +329,11 @@ def verify_bundle(folder: Path) -> None:
     found = [name for name in _files_in(folder) if name != CHECKSUMS]
     problems = [f"{name} is missing" for name in dict.fromkeys([*FILES, *expected]) if name not in found]
     problems += [f"{name} has no checksum" for name in FILES if name not in expected]
-    problems += [f"{name} does not belong there" for name in found if name not in FILES and not _is_encoder(name)]
+    problems += [
+        f"{name} does not belong there (move it elsewhere)"
+        for name in found
+        if name not in FILES and not _is_encoder(name)
+    ]
     problems += [f"{name} has no checksum" for name in found if _is_encoder(name) and name not in expected]
     if not problems:
         problems = [f"{name} has changed" for name in found if _sha256(folder / name) != expected[name]]

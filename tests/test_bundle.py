@@ -21,6 +21,7 @@ from radiofuse.bundle import (
     read_environment,
     read_table,
     save_bundle,
+    verify_bundle,
     version_differences,
 )
 from radiofuse.errors import BundleError
@@ -78,8 +79,17 @@ def test_missing_extra_and_foreign_folders_are_refused(saved, tmp_path):
     with pytest.raises(BundleError, match=r"scores.csv is missing"):
         load_bundle(saved)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BundleError, match="is not a bundle"):
-        load_bundle(tmp_path / "empty")
+    (tmp_path / "recipe.toml").touch()
+    for no_bundle in ("empty", "recipe.toml", "nowhere"):
+        with pytest.raises(BundleError, match="is not a bundle"):
+            load_bundle(tmp_path / no_bundle)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "._scores.csv"])
+def test_what_a_file_browser_leaves_in_a_bundle_changes_nothing(saved, name):
+    (saved / name).write_bytes(b"view")
+    verify_bundle(saved)
+    check_target(saved)
 
 
 def test_a_planted_pickle_never_runs(saved, tmp_path):
