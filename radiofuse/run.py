@@ -88,7 +88,7 @@ def run_recipe(
     models = fit_models(recipe, study, n_jobs=n_jobs, progress=progress)
     bundle, page = _save(recipe, study, trial, models, out / "bundle"), out / "report.html"
     if report:
-        write_report(bundle, page)
+        write_report(bundle, page, overwrite=overwrite)
     elif page.is_file() and is_page(page):  # of an earlier run: it does not stand beside another bundle
         page.unlink()
     kept.remove()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
 from radiofuse.lazy import lazy_names
+from radiofuse.outputs import is_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,11 @@ def __getattr__(name: str) -> Any:
 
 
 def write_report(
-    bundle: str | Path | pd.DataFrame, path: str | Path | None = None, *, model: str | None = None
+    bundle: str | Path | pd.DataFrame,
+    path: str | Path | None = None,
+    *,
+    model: str | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write the report of a bundle or of a table of predictions: one HTML file that needs no network and no script.
 
@@ -45,6 +50,8 @@ def write_report(
     model : str, optional
         Of predictions, the model that is compared with the others and whose curves are drawn; by default the first.
         A bundle names its own.
+    overwrite : bool, default=False
+        Whether a file that is there already and is no page of radiofuse may be replaced.
 
     Returns
     -------
@@ -56,7 +63,8 @@ def write_report(
     BundleError
         If the folder lacks a file, a column or an entry that the report needs.
     RequestError
-        If the extra ``report`` is not installed, the predictions cannot be scored, or the file cannot be written.
+        If the extra ``report`` is not installed, the predictions cannot be scored, or the file cannot be written
+        or is not ours.
 
     Examples
     --------
@@ -73,11 +81,13 @@ def write_report(
     if not isinstance(bundle, str | Path):
         if path is None:
             raise RequestError("A report of predictions has no folder to lie beside: pass path, a .html file.")
+        _refuse_foreign(Path(path), overwrite)
         _replace(Path(path), render_predictions(bundle, model))
         return Path(path)
     bundle = Path(bundle)
     target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
     _refuse_inside(bundle, target)
+    _refuse_foreign(target, overwrite)
     _replace(target, render_page(read_contents(bundle)))
     return target
 
@@ -123,6 +133,13 @@ def _refuse_inside(bundle: Path, target: Path) -> None:
         raise RequestError(
             f"The report cannot lie inside the bundle {bundle}: a bundle with a file that is not its own is "
             "refused by predict. Name a file elsewhere."
+        )
+
+
+def _refuse_foreign(target: Path, overwrite: bool) -> None:
+    if target.is_file() and not overwrite and not is_page(target):
+        raise RequestError(
+            f"{target} exists and is no page of radiofuse. Move it, name another file, or pass overwrite=True."
         )
 
 

@@ -30,7 +30,7 @@ def report(
     verify_bundle(folder)
     out = out or folder.resolve().parent / "report.html"
     require_file(out, "The report", ours=is_page, overwrite=overwrite)
-    written = write_report(folder, out)
+    written = write_report(folder, out, overwrite=overwrite)
     if not is_stream(out):
         print(written)
 

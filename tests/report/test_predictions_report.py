@@ -92,3 +92,13 @@ def test_the_decision_curve_starts_at_the_prevalence(predictions):
 def test_an_unknown_model_is_named(predictions):
     with pytest.raises(RequestError, match="no model 'flair'"):
         plot_aucs(predictions, "flair")
+
+
+def test_a_file_that_is_no_page_of_ours_is_replaced_only_when_asked(predictions, tmp_path):
+    mine = tmp_path / "cohort.csv"
+    mine.write_text("sample_id,idh")
+    with pytest.raises(RequestError, match=r"cohort.csv exists and is no page of radiofuse"):
+        write_report(predictions, mine)
+    assert mine.read_text() == "sample_id,idh"
+    page = write_report(predictions, mine, overwrite=True).read_text()
+    assert write_report(predictions, mine).read_text() == page  # ours by now
