@@ -124,7 +124,10 @@ def _advice(label: str, n_values: int, write: Writer) -> str:
     """Return what to do about a label that has not two values."""
     if n_values > MANY_VALUES:
         return f" Name a column of two classes with {write('label', '')}, or write one that cuts these values in two."
-    return f" Set one against the rest with {write('label', f'{label}=VALUE')}." if n_values > 2 else ""
+    if n_values < 3:
+        return ""
+    apart = f"Set one against the rest with {write('label', f'{label}=VALUE')}"
+    return f" {apart}; leave out a value that means unknown with {write('missing', '')}."
 
 
 def _unknown(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
