@@ -100,7 +100,7 @@ def _finish(
     for position, result, warned in Parallel(n_jobs, **options)(numbered()):
         in_flight.remove(position)
         for message, category in warned:
-            warnings.warn(message, category, stacklevel=3)
+            warnings.warn(_warning(message, category), stacklevel=3)
         yield position, result
 
 
@@ -110,3 +110,11 @@ def _numbered(position: int, call: Call) -> tuple[int, Any, list[tuple[str, type
     with warnings.catch_warnings(record=True) as caught:
         result = function(*arguments, **options)
     return position, result, [(str(one.message), one.category) for one in caught]
+
+
+def _warning(message: str, category: type[Warning]) -> Warning:
+    """Return a warning of the category, or of the nearest one above it that a text makes."""
+    try:
+        return category(message)
+    except TypeError:  # it takes other arguments, as scikit-learn's InconsistentVersionWarning does
+        return _warning(message, category.__base__)

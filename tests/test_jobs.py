@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from joblib import delayed
+from sklearn.exceptions import InconsistentVersionWarning
 
 from radiofuse.errors import WorkerError
 from radiofuse.jobs import finish_calls, results_in_order
@@ -79,3 +80,14 @@ def test_what_a_child_warns_of_is_warned_of_here(n_jobs):
     with pytest.warns(ResourceWarning) as caught:
         assert results_in_order(calls, ["a", "b"], n_jobs=n_jobs) == [None, None]
     assert sorted(str(one.message) for one in caught) == ["call 0", "call 1"]
+
+
+def warn_of_versions():
+    versions = {"estimator_name": "Tree", "current_sklearn_version": "2", "original_sklearn_version": "1"}
+    warnings.warn(InconsistentVersionWarning(**versions), stacklevel=1)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_warning_that_no_text_makes_ends_no_work(n_jobs):
+    with pytest.warns(UserWarning, match="Trying to unpickle estimator Tree"):
+        assert results_in_order([delayed(warn_of_versions)()], ["a call"], n_jobs=n_jobs) == [None]
