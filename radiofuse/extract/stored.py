@@ -65,6 +65,7 @@ def find_stored(cohort: pd.DataFrame, store: FeatureStore, block: Block) -> Stor
     contents = store.contents(block)
     of_pair = contents.groupby(["image_sha256", "mask_sha256"])
     of_name = contents.groupby(["sample_id", "modality"])
+    usual = cohort.attrs.get("mask_label")  # of a pyradiomics batch table; extracting may have named another
     keys, by_name, absent = {}, [], []
     for task in sorted(tasks, key=lambda task: (task.modality, task.sample_id)):
         pair = digests.get(task.image), digests.get(task.mask)
@@ -75,6 +76,8 @@ def find_stored(cohort: pd.DataFrame, store: FeatureStore, block: Block) -> Stor
             found = contents[contents["key"] == content_key(block, *pair, task.label)]
         else:
             found = _rows(of_pair, pair)
+            preferred = found[found["key"] == content_key(block, *pair, usual)]
+            found = preferred if len(preferred) else found
         keys[task.pair] = _only_key(found, task, block)
         if None not in pair and keys[task.pair] is None:
             absent.append(task.name)

@@ -83,6 +83,20 @@ def test_several_labels_of_one_pair_are_told_apart_by_the_table_alone(extracted)
     assert find_stored(named, store, of_one.extraction.block).keys == of_one.extraction.keys
 
 
+def test_a_batch_table_takes_its_usual_label_and_else_the_one_that_was_extracted(extracted):
+    folder, store, features = extracted
+    rows = [f"{name},{name}.nii,mask.nii" for name in IDS]
+    (folder / "batch.csv").write_text("\n".join(["ID,Image,Mask", *rows]) + "\n")
+    cohort = read_cohort(folder / "batch.csv")
+    extractor = RadiomicsExtractor(QUICK)
+    block = extractor.block()
+    united = find_stored(cohort, store, block).keys
+    assert set(united.values()) == set(store.contents(block)["key"])
+    of_one = collect_features(cohort, extractor, store)
+    assert find_stored(cohort, store, block).keys == of_one.extraction.keys
+    assert not set(of_one.extraction.keys.values()) & set(united.values())
+
+
 def test_a_scan_under_two_patients_is_refused_here_too(extracted):
     folder, store, _ = extracted
     shutil.copy(folder / "a.nii", folder / "d.nii")
