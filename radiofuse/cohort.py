@@ -685,6 +685,8 @@ def _id_problems(cohort: pd.DataFrame) -> list[Problem]:
     problems = _unsafe_ids(cohort, SAMPLE) + spelling_problems(cohort[SAMPLE], SAMPLE)
     if not cohort[PATIENT].equals(cohort[SAMPLE]):
         problems += _unsafe_ids(cohort, PATIENT) + spelling_problems(cohort[PATIENT], PATIENT)
+    if SITE in cohort:
+        problems += spelling_problems(cohort[SITE], SITE)
     counts = cohort[SAMPLE].value_counts(sort=False)
     repeated = [f"{_shown(sample)} ({rows} rows)" for sample, rows in counts[counts > 1].items()]
     advice = f"Number the samples and put the patient into {PATIENT}."

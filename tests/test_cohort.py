@@ -306,6 +306,11 @@ def test_spelling_twins_among_patients_are_found(table, one, other):
     assert sum("patient_id that differ in spelling only" in problem for problem in problems) == 1
 
 
+def test_spelling_twins_among_sites_are_found(table):
+    problem = the_problem(table("sample_id,site,t1__mean\na,Ulm,1\nb, ulm,2\nc,,3\nd,Bonn,4\n"))
+    assert str(problem).startswith("Values of site that differ in spelling only: 'Ulm' = 'ulm'.")
+
+
 def test_duplicate_ids_are_counted(table):
     problem = the_problem(table("sample_id,t1__mean\na,1\na,2\nb,1\n"))
     assert problem.items == ("a (2 rows)",)

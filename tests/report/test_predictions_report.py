@@ -37,6 +37,13 @@ def test_the_page_has_scores_and_curves_and_says_what_is_left_out(predictions, t
     assert write_report(predictions, tmp_path / "again.html").read_text() == page
 
 
+def test_probabilities_that_run_against_the_events_are_told(predictions, tmp_path):
+    against = predictions.assign(probability=1 - predictions["probability"])
+    assert (
+        "higher where there are fewer events" in write_report(against, tmp_path / "page.html", model="t1").read_text()
+    )
+
+
 def test_a_table_with_one_label_has_no_curves(predictions, tmp_path):
     one = predictions[predictions["label"] == 1]
     page = write_report(one, tmp_path / "page.html").read_text()
