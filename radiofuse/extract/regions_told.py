@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from radiofuse.imaging.geometry import CROPPED
 from radiofuse.imaging.header import TWO_ORIENTATIONS
 from radiofuse.imaging.labels import UNITED
 from radiofuse.imaging.padding import PADDED
-from radiofuse.imaging.roi import CONSTANT, FILLS
+from radiofuse.imaging.roi import CONSTANT, FILLS, INVERTED
 
 log = logging.getLogger(__name__)
 # What a note begins with, to what is said of how many regions it stands beside, and of the first of them.
@@ -16,6 +17,10 @@ WARNINGS = {
     TWO_ORIENTATIONS: "%d of %d images hold two orientations: %s (%s): %s.",
     FILLS: "%d of %d regions fill all that the image shows, for instance %s (%s): %s of its nonzero voxels. Check that "
     "the mask is the tumor's and not the brain's.",
+    INVERTED: "%d of %d regions hold every corner of their image, for instance %s (%s): %s of all voxels. Check that "
+    "the mask is the tumor's and not all but the tumor's.",
+    CROPPED: "%d of %d masks cover a part of their image, for instance %s (%s): %s. They were put where their headers "
+    "say.",
     CONSTANT: "%d of %d regions hold a single intensity, for instance %s (%s): %s. Their textures say nothing of the "
     "tissue. Check that image and mask belong together.",
     PADDED: "%d of %d images are filled, outside the field of view, with a constant far below all others, for instance "

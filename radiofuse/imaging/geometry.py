@@ -17,6 +17,7 @@ from radiofuse.imaging.header import counted, in_words
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+CROPPED = "The mask covers "  # how a note begins that the run tells of its masks
 TOLERANCE_VOX = 1e-3  # of a voxel, at the worst corner: float32 affines of 512-voxel scans stay below
 # NIfTI stores three of a quaternion's four numbers, in float32; the fourth, the root of 1 - b2 - c2 - d2, is off by
 # up to the root of their rounding where it is near 0, and the angle by twice that.
@@ -69,7 +70,7 @@ def mask_on_grid(
     values = _turned(mask, turn)
     if is_whole:
         return values, _notes(turn, shift_vox, mask_image, image)
-    box = f"The mask covers {in_words(values.shape[::-1])} voxels of the image's grid; the rest was taken as 0."
+    box = f"{CROPPED}{in_words(values.shape[::-1])} voxels of the image's grid; the rest was taken as 0."
     return _pasted(values, start, image.GetSize()), (box,)
 
 

@@ -20,6 +20,7 @@ MIN_ROI_VOXELS = 8  # 2 x 2 x 2, the smallest solid; a few voxels fewer and text
 FILLED_SHARE = 0.95  # of the nonzero voxels: masks of a brain are drawn a little smaller or larger than it
 FLAT_RANGE = 1e-6  # of the largest magnitude: about ten steps of float32, rounding and not tissue
 FILLS = "Share of the image's nonzero voxels that the region covers: "  # a note that the run tells of its regions
+INVERTED = "The region holds every corner of the image; share of all voxels: "  # likewise told
 CONSTANT = "The image is constant within the region of interest: "  # likewise told
 EVERY_NEIGHBOR = np.ones((3, 3, 3))  # texture counts all 26 neighbors, so pieces touch diagonally too
 
@@ -181,10 +182,12 @@ def _check_region(region: np.ndarray) -> tuple[str, ...]:
 
 
 def _fills(intensities: np.ndarray, region: np.ndarray) -> tuple[str, ...]:
-    """Note a region that covers all that the image shows: the mask of a brain, or an image of a tumor alone."""
+    """Note a region that covers all that the image shows (the mask of a brain), or all corners (all but the tumor)."""
     shown = intensities != 0
     share = np.count_nonzero(shown & region) / max(np.count_nonzero(shown), 1)
-    return (f"{FILLS}{share:.1%}.",) if share >= FILLED_SHARE else ()
+    if share >= FILLED_SHARE:
+        return (f"{FILLS}{share:.1%}.",)
+    return (f"{INVERTED}{region.mean():.1%}.",) if region[np.ix_((0, -1), (0, -1), (0, -1))].all() else ()
 
 
 def _check_pieces(pieces: np.ndarray) -> tuple[str, ...]:

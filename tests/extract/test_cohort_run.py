@@ -296,6 +296,26 @@ def test_united_labels_and_regions_that_fill_the_image_are_said_once_per_run(tmp
         assert told[1].startswith("1 of 2 regions fill all that the image shows, for instance a (t2): 100.0% of its")
 
 
+def test_masks_of_all_but_the_tumor_and_cropped_masks_are_said_once_per_run(tmp_path, caplog):
+    inside = region()
+    write(tmp_path / "inverted.nii.gz", (1 - inside).astype(np.uint8))
+    cropped = sitk.GetImageFromArray(inside[2:, 1:, 1:])
+    cropped.SetOrigin((1.0, 1.0, 2.0))
+    sitk.WriteImage(cropped, str(tmp_path / "cropped.nii.gz"))
+    for seed, name in enumerate(("t1", "t2")):
+        write(tmp_path / f"{name}.nii.gz", volume(seed))
+    header = "sample_id,t1__image,t2__image,t1__mask,t2__mask"
+    (tmp_path / "c.csv").write_text(f"{header}\na,t1.nii.gz,t2.nii.gz,inverted.nii.gz,cropped.nii.gz\n")
+    with caplog.at_level("WARNING", logger="radiofuse"):
+        extract_cohort(read_cohort(tmp_path / "c.csv"), RadiomicsExtractor(QUICK), FeatureStore(tmp_path / "s"))
+    share = f"{100 * (1 - inside.mean()):.1f}%"
+    told = sorted(record.getMessage() for record in caplog.records)
+    assert told[0].startswith("1 of 2 masks cover a part of their image, for instance a (t2): ")
+    assert told[1].startswith(
+        f"1 of 2 regions hold every corner of their image, for instance a (t1): {share:.1f}% of all"
+    )
+
+
 def test_regions_of_one_intensity_have_features_and_are_said_once_per_run(tmp_path, caplog):
     write(tmp_path / "mask.nii.gz", region())
     write(tmp_path / "t1.nii.gz", np.where(region(), 7, volume()).astype(np.float32))
