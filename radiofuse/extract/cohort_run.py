@@ -17,7 +17,7 @@ from radiofuse import columns
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.regions_told import tell_of_regions
-from radiofuse.extract.shared_images import refuse_shared_images
+from radiofuse.extract.shared_images import refuse_shared_images, tell_of_repeated_samples
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import CONTENT_CODES, RoiPair, file_sha256, read_pair
 from radiofuse.radiomics import FEATURE_ERROR_CODES
@@ -138,6 +138,7 @@ def extract_cohort(
     digests = store.fingerprints.of(_paths(tasks), file_sha256, n_jobs=jobs, on_done=on_hashed)
     refuse_shared_images(cohort, tasks, digests)
     keys = _content_keys(cohort, tasks, block, digests)
+    tell_of_repeated_samples(keys)
     present = [key for key in keys.values() if key]
     missing = set(store.missing(block, present, retry_failed=retry_failed, lasting=LASTING))
     todo = [task for task in tasks if keys[task.pair] in missing]

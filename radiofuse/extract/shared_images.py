@@ -57,6 +57,27 @@ def refuse_shared_images(cohort: pd.DataFrame, tasks: Iterable[NamedImage], dige
         raise CohortError("The cohort", [what])
 
 
+def tell_of_repeated_samples(keys: Mapping[tuple[str, str], str | None]) -> None:
+    """Warn where samples, of one patient by now, are the same image, mask and label: such a patient counts twice.
+
+    Parameters
+    ----------
+    keys : mapping
+        (sample_id, modality) to the key of the content, None where there is none.
+    """
+    of_content: dict[str, dict[str, str]] = defaultdict(dict)
+    for (sample_id, modality), key in keys.items():
+        if key:
+            of_content[key].setdefault(sample_id, f"{modality} of {sample_id}")
+    same = [list(names.values()) for names in of_content.values() if len(names) > 1]
+    if repeated := [f"{one} = {other}" for one, *others in same for other in others]:
+        log.warning(
+            "One region is named for several samples of a patient: %s. The patient weighs as much as all of them; "
+            "drop the copies.",
+            some(repeated),
+        )
+
+
 def _tell_of_modalities(several: Iterable[Sequence[NamedImage]]) -> None:
     samples = [[task for task in same if task.sample_id == one] for same in several for one in _ids(same)]
     twice = [pair for same in samples for pair in _pairs(same, [task.modality for task in same])]

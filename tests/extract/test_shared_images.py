@@ -80,6 +80,14 @@ def test_within_a_patient_images_may_be_equal_and_two_modalities_of_one_are_told
     cohort = read_cohort(table(scans, *rows, modalities=("t1", "t2")))
     assert extract_cohort(cohort, RadiomicsExtractor(QUICK), FeatureStore(scans / "store")).failures.empty
     assert "One image is named for two modalities: t1 of b = t2 of b." in caplog.text
+    assert "One region is named for several samples of a patient: t1 of a = t1 of b. The" in caplog.text
+
+
+def test_two_regions_of_one_image_are_two_samples(scans, caplog):
+    write(scans / "lesion.nii.gz", np.pad(np.ones((4, 4, 4), np.uint8), 4))
+    cohort = read_cohort(table(scans, "a,p1,one.nii.gz,mask.nii.gz", "b,p1,copy.nii.gz,lesion.nii.gz"))
+    extract_cohort(cohort, RadiomicsExtractor(QUICK), FeatureStore(scans / "store"))
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_files_that_are_no_image_are_left_to_the_loop(scans):
