@@ -50,7 +50,7 @@ from radiofuse.published import check_models
 from radiofuse.radiomics import PRESETS
 from radiofuse.recipe import Recipe
 from radiofuse.store import FeatureStore
-from radiofuse.survey.suspicions import suspect_columns
+from radiofuse.survey.suspicions import suspect_codes, suspect_columns
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +100,11 @@ class Study:
     source: CropSource | None
 
     def suspicions(self) -> list[str]:
-        """Return sentences on the columns of the cohort table that may know the label otherwise than from images."""
+        """Return sentences on columns of the cohort table that may know the label, or hold codes for unknown."""
         grouped = columns.by_modality(self.X.columns)
         own = [c for name in (*self.settings["ready_made"], columns.CLINICAL) for c in grouped.get(name, [])]
-        return suspect_columns(self.X[[c for c in own if columns.split(c)[1] != columns.CROP]], self.y, self.label)
+        table = self.X[[c for c in own if columns.split(c)[1] != columns.CROP]]
+        return suspect_columns(table, self.y, self.label) + suspect_codes(table)
 
     @property
     def blocks(self) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from radiofuse.inner_folds import fewest_patients
 from radiofuse.survey.checks import FeatureTable
 from radiofuse.survey.nested import ModalitySurvey
 from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.suspicions import suspect_covariates, suspect_leaks
+from radiofuse.survey.suspicions import suspect_codes, suspect_covariates, suspect_leaks
 from radiofuse.wording import count, some
 
 EVENTS_PER_VARIABLE = 10
@@ -28,7 +28,7 @@ def cautions(
     P. Peduzzi et al., "A simulation study of the number of events per variable in logistic regression analysis",
     Journal of Clinical Epidemiology 49 (1996) 1373-1379: ten events per variable.
     """
-    found = suspect_covariates(table)
+    found = suspect_covariates(table) + suspect_codes(pd.concat([table.features, table.covariates], axis=1))
     for survey in surveys:
         name = survey.block.modality
         auc = selection.loc[selection["modality"] == name, "auc"].to_numpy()

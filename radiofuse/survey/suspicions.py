@@ -23,6 +23,7 @@ _ID_NAME = re.compile(
     rf"{_OF}?_?(id|mrn|uid)_?\d*|case|{_OF}_(number|no|nr)|(\w+_)?serial(_?(number|no|nr))?"
     r"|(study|series|scan|acquisition|content|visit|exam|birth)?_?(date|timestamp|datetime)"
 )
+CODES_OF_UNKNOWN = (9, 99, 999, 9999, 99999)  # with either sign, where a program has no empty cell
 LONG = 1e8  # whole numbers of nine digits and more, all of one length: codes, hashes, seconds since 1970
 _NO_LETTER = re.compile(r"[\W_]+")
 
@@ -197,6 +198,38 @@ def suspect_columns(X: pd.DataFrame, y: np.ndarray, label: str) -> list[str]:
     found = _knowing(X.columns, separating_columns(X, y), label)
     advice = "What is not known before the label is belongs under ignore in the recipe."
     return [f"{sentence} {advice}" for sentence in found]
+
+
+def suspect_codes(X: pd.DataFrame) -> list[str]:
+    """Return a sentence on the columns whose extreme is a code for unknown: repeated, and far from all other values.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_samples, n_columns)
+        Numbers; NaN is unknown.
+
+    Examples
+    --------
+    >>> suspect_codes(pd.DataFrame({"clinical__age": [61.0, -999.0, 47.0, -999.0]}))[0][:54]
+    'Far from all other values: -999 in 2 rows of clinical_'
+    """
+    values = X.to_numpy(dtype=np.float64)
+    known = np.isfinite(values)
+    extremes = np.where(known, values, np.inf).min(axis=0), np.where(known, values, -np.inf).max(axis=0)
+    found = [
+        f"{code:.0f} in {times} rows of {X.columns[at]}"
+        for extreme in extremes
+        for at in np.flatnonzero(np.isin(np.abs(extreme), CODES_OF_UNKNOWN))
+        for code, times in [(extreme[at], int((values[:, at] == extreme[at]).sum()))]
+        if times > 1 and _lies_apart(code, values[known[:, at], at])
+    ]
+    return [f"Far from all other values: {some(found)}. If that means unknown, empty these cells."] if found else []
+
+
+def _lies_apart(code: float, values: np.ndarray) -> bool:
+    """Compare the distance to the nearest other value with the range of the others."""
+    others = values[values != code]
+    return len(others) > 1 and np.abs(others - code).min() > np.ptp(others) > 0
 
 
 def separating_columns(X: pd.DataFrame, y: np.ndarray) -> list[str]:

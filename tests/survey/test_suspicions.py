@@ -12,6 +12,7 @@ from radiofuse.survey.checks import FeatureTable
 from radiofuse.survey.suspicions import (
     describe_table,
     identifier_columns,
+    suspect_codes,
     suspect_covariates,
     suspect_leaks,
     twin_pairs,
@@ -139,3 +140,23 @@ def test_columns_too_short_or_empty_are_no_identifiers():
     few = pd.DataFrame({"count": np.arange(19.0), "gaps": [np.nan] * 19})
     assert identifier_columns(few) == []
     assert identifier_columns(pd.DataFrame({"count": [*range(20), np.nan]})) == ["count"]
+
+
+@pytest.mark.parametrize(
+    ("others", "code", "is_told"),
+    [
+        ([31.0, 52.5, 47.0, np.nan], -999, True),
+        ([1.0, 2.0, 4.0], 9, True),
+        ([0.0, 1.0, 1.0], 99, True),
+        ([31.0, 52.5, 47.0], 99, True),
+        ([31.0, 85.0, 47.0], 99, False),  # an age
+        ([-1000.0, 52.5, 47.0], -999, False),
+        ([31.0, 52.5, 47.0], -998, False),
+    ],
+)
+def test_codes_for_unknown_far_from_all_other_values_are_told(others, code, is_told):
+    told = suspect_codes(pd.DataFrame({"clinical__a": [*others, code, code], "clinical__b": [*others, code, np.nan]}))
+    expected = [
+        f"Far from all other values: {code} in 2 rows of clinical__a. If that means unknown, empty these cells."
+    ]
+    assert told == (expected if is_told else [])
