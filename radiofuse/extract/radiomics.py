@@ -252,6 +252,5 @@ def _padding_told(notes: Sequence[str]) -> Iterator[None]:
         told = [note for note in notes if note.startswith(PADDED)]
         if error.code != "too_few_grey_levels" or not told:
             raise
-        raise ImageError(
-            error.code, f"{error} {told[0]} Crop the image or set them to the background's value."
-        ) from None
+        to_do = "Crop the image or set them to the background's value."
+        raise ImageError("too_few_grey_levels", f"{error} {told[0]} {to_do}") from None
