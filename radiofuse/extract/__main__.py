@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from radiofuse import _cli
 from radiofuse.errors import RequestError
 from radiofuse.outputs import is_failures, refuse_inputs, require_apart, require_file, require_folder, starts_with
 
+DEFAULT_STORE = Path("feature_store")
 GOOD_ICC = 0.75  # Koo and Li 2016, J Chiropr Med 15:155-163: good reliability from here on
 
 _OURS = {"--failures": is_failures, "--perturb-out": starts_with("modality,feature,icc,low,high,")}
@@ -32,7 +34,7 @@ def main(
     backend: Annotated[
         str | None, typer.Option(help="The radiomics engine: radiofuse, which is the default, or pyradiomics.")
     ] = None,
-    store: Annotated[Path, typer.Option(help="Feature store.")] = Path("feature_store"),
+    store: Annotated[Path, typer.Option(help="Feature store.")] = DEFAULT_STORE,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; left out, one per core.")] = None,
     dask: Annotated[
         str | None,
@@ -166,7 +168,13 @@ def _extract(table: Any, extractor: Any, store: Path, options: dict[str, Any]) -
     extraction = _watched("Extracting", partial(extract_cohort, table, extractor, FeatureStore(store), **options))
     print(_counts(extraction))
     print(f"Block: {extraction.block.name} ({len(extraction.block.feature_names)} features)")
+    print(f"As a table: {_export_command(store, extraction.block.name)}")
     return extraction.failures
+
+
+def _export_command(store: Path, block: str) -> str:
+    at = "" if store == DEFAULT_STORE else f" --store {shlex.quote(str(store))}"
+    return f"python -m radiofuse.store export features.csv{at} --block {block}"
 
 
 def _perturb(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from radiofuse.cohort import read_cohort
 from radiofuse.errors import CohortError, StoreError
 from radiofuse.extract import RadiomicsExtractor, collect_features
+from radiofuse.extract.__main__ import app as extract_app
 from radiofuse.extract.stored import find_stored
 from radiofuse.store import FeatureStore
 from radiofuse.store.__main__ import app
@@ -61,6 +63,18 @@ def test_renamed_and_exchanged_samples_are_answered_by_content(extracted):
         assert words == ""
         raw = read_raw(SurveyRequest("idh", folder / "store", cohort=table))
         assert raw.rows[features.columns].to_numpy().tolist() == expected.to_numpy().tolist()
+
+
+def test_the_command_says_how_its_features_become_a_table(extracted):
+    folder, _, _ = extracted
+    store = folder / "a store"
+    done = CliRunner().invoke(extract_app, [str(folder / "cohort.csv"), "--store", str(store), "--jobs", "1"])
+    (said,) = [line for line in done.stdout.splitlines() if line.startswith("As a table: ")]
+    python, dash_m, module, command, name, *options = shlex.split(said.removeprefix("As a table: "))
+    assert (python, dash_m, module, command, name) == ("python", "-m", "radiofuse.store", "export", "features.csv")
+    result = CliRunner().invoke(app, ["export", str(folder / name), *options])
+    assert result.exit_code == 0, result.output
+    assert pd.read_csv(folder / name)["sample_id"].to_list() == IDS
 
 
 def test_what_is_not_stored_or_not_here_is_told(extracted):
