@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -21,6 +22,7 @@ Task = TypeVar("Task")
 
 WORKER_DIED = object()
 STARTS = 3  # a process that starts children may be killed as one of them may; what refuses three times goes on refusing
+PAUSE_S = 0.5  # before the next start: a server that was killed counts as running until the system has ended it
 
 
 class _NotStartedError(BrokenProcessPool):
@@ -60,9 +62,11 @@ def run_in_children(
             yield from _run_pool(function, shared, waiting, in_flight, jobs)
         except BrokenProcessPool as error:
             suspects.extend(in_flight.values())
-            refused += isinstance(error, _NotStartedError)
-            if refused == STARTS:
-                raise _cannot_start(error) from error
+            if isinstance(error, _NotStartedError):
+                refused += 1
+                if refused == STARTS:
+                    raise _cannot_start(error) from error
+                time.sleep(PAUSE_S * refused)
     for task in suspects:
         yield task, _run_alone(function, shared, task)
 
@@ -99,6 +103,7 @@ def _run_alone(function, shared, task, starts: int = STARTS) -> Any:
         except _NotStartedError as error:
             if starts == 1:
                 raise _cannot_start(error) from error
+            time.sleep(PAUSE_S * (STARTS + 1 - starts))
         except BrokenProcessPool:
             return WORKER_DIED
     return _run_alone(function, shared, task, starts - 1)
