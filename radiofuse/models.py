@@ -237,6 +237,7 @@ def _chain(recipe: Recipe, source: CropSource | None) -> Pipeline:
 
 
 def radiomics_chain(recipe: Recipe, encoder: BaseEstimator | None = None) -> Pipeline:
+    """Return one unfitted member of the fusion: the recipe's selector and classifier, behind an encoder if given."""
     return modality_classifier(
         recipe.classify.method,
         select=None if recipe.select.method == "none" else recipe.select.method,
