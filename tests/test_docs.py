@@ -22,7 +22,7 @@ from radiofuse.radiomics import FEATURE_ERROR_CODES
 
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs"
-README = (TESTS.parent / "README.md").read_text()
+PAGES = [TESTS.parent / "README.md", TESTS.parent / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 
 
 @pytest.mark.parametrize("name", ["selection.md"])
@@ -66,16 +66,18 @@ def offered_estimators() -> set[str]:
     return {each.__name__ for each in offered if inspect.isclass(each) and issubclass(each, BaseEstimator)}
 
 
-def test_the_readme_names_the_estimators_that_scikit_learns_tests_are_not_run_on():
+def test_the_guide_names_the_estimators_that_scikit_learns_tests_are_not_run_on():
     texts = [path.read_text() for path in TESTS.rglob("test_*.py")]
     contracts = "\n".join(text for text in texts if "@parametrize_with_checks(" in text)
     untested = {name for name in offered_estimators() if not re.search(rf"\b{name}\(", contracts)}
-    (said,) = re.findall(r"All public ones pass its common tests but (.+?), which", README, re.DOTALL)
+    (said,) = re.findall(
+        r"All public ones pass its common tests but (.+?), which", (DOCS / "howto.md").read_text(), re.DOTALL
+    )
     assert untested == set(re.findall(r"`(\w+)`", said))
 
 
-def test_the_readme_lists_the_files_of_a_bundle():
-    (tree,) = re.findall(r"^  bundle/\n(.*?)```", README, re.MULTILINE | re.DOTALL)
+def test_the_guide_lists_the_files_of_a_bundle():
+    (tree,) = re.findall(r"^  bundle/\n(.*?)```", (DOCS / "bundle.md").read_text(), re.MULTILINE | re.DOTALL)
     listed = [name for line in tree.splitlines() for name in re.findall(r"[\w.]+\.\w+|\w+/", line)]
     assert sorted(listed) == sorted([*FILES, CHECKSUMS, f"{ENCODERS}/"])
 
@@ -84,3 +86,26 @@ def test_every_exit_code_is_listed():
     listed = re.findall(r"^\| (\d+) \| ", (DOCS / "refusals.md").read_text(), re.MULTILINE)
     known = [_cli.DONE, _cli.FAULT, _cli.REQUEST, _cli.INPUT, _cli.NOTHING_SELECTED, _cli.INTERRUPTED]
     assert list(map(int, listed)) == known
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, spelled as code hosts and the site spell them."""
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_relative_links_and_anchors_lead_somewhere(page):
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"\w+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_is_short():
+    assert len(PAGES[0].read_text().splitlines()) < 150

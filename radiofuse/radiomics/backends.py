@@ -19,7 +19,7 @@ def _pyradiomics(settings: Settings) -> Any:
             raise
         raise RequestError(
             "The back end pyradiomics is not installed. Leave the back end out: radiofuse's own engine computes the "
-            "same features; or follow 'Installing by hand' in README.md."
+            "same features; or follow 'Installing by hand' in docs/install.md."
         ) from None
     return PyradiomicsBackend(settings)
 
