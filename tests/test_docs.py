@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import pkgutil
 import re
-from importlib import import_module
 from pathlib import Path
 
 import pytest
-from sklearn.base import BaseEstimator
 
 import radiofuse
 from radiofuse import _cli
@@ -57,23 +53,6 @@ def test_the_examples_of_refusals_are_what_the_code_says():
     for code, _, example in re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", (DOCS / "refusals.md").read_text(), re.M):
         words = example.split()
         assert any(" ".join(words[n : n + 3]) in said for n in range(len(words) - 2)), code
-
-
-def offered_estimators() -> set[str]:
-    """Every estimator that a room, or the package itself, names as its own for users."""
-    modules = [radiofuse, *(import_module(f"radiofuse.{m.name}") for m in pkgutil.iter_modules(radiofuse.__path__))]
-    offered = [getattr(module, name) for module in modules for name in getattr(module, "__all__", ())]
-    return {each.__name__ for each in offered if inspect.isclass(each) and issubclass(each, BaseEstimator)}
-
-
-def test_the_guide_names_the_estimators_that_scikit_learns_tests_are_not_run_on():
-    texts = [path.read_text() for path in TESTS.rglob("test_*.py")]
-    contracts = "\n".join(text for text in texts if "@parametrize_with_checks(" in text)
-    untested = {name for name in offered_estimators() if not re.search(rf"\b{name}\(", contracts)}
-    (said,) = re.findall(
-        r"All public ones pass its common tests but (.+?), which", (DOCS / "howto.md").read_text(), re.DOTALL
-    )
-    assert untested == set(re.findall(r"`(\w+)`", said))
 
 
 def test_the_guide_lists_the_files_of_a_bundle():

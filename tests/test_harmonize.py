@@ -12,15 +12,9 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.harmonize import ComBat
-
-
-@parametrize_with_checks([ComBat(), ComBat(parametric=False, unseen="reference"), ComBat(mean_only=True)])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 def scans(rng, sizes=(14, 20, 9), n_features: int = 30):

@@ -6,16 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.errors import RequestError
 from radiofuse.pipeline import TrainingScaler, modality_classifier
-
-
-@parametrize_with_checks([TrainingScaler()])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 def test_columns_that_vary_are_scaled_as_by_scikit_learn():

@@ -11,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radiofuse.classify import BayesianRegularizedNetwork
 from radiofuse.classify.network import output
@@ -30,11 +29,6 @@ def blobs():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 60)
     return rng.normal(size=(120, 3)) + y[:, None] * [1.5, 1.0, 0.0], y
-
-
-@parametrize_with_checks([BayesianRegularizedNetwork(), BayesianRegularizedNetwork(likelihood="gaussian")])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)

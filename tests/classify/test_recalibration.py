@@ -18,22 +18,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.classify.recalibration import RecalibratedClassifier, _require_method
 from radiofuse.errors import CohortError, RequestError
-
-
-@parametrize_with_checks(
-    [
-        RecalibratedClassifier(LogisticRegression(), cv=2, random_state=0),
-        RecalibratedClassifier(GaussianNB(), cv=2, random_state=0),
-        RecalibratedClassifier(GaussianNB(), method="isotonic", cv=2, random_state=0),
-    ]
-)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 class PatientMemory(ClassifierMixin, BaseEstimator):

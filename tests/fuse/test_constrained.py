@@ -11,13 +11,11 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.feature_selection import SelectKBest, SelectorMixin
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import validate_data
 
 from radiofuse import columns
@@ -74,28 +72,6 @@ class AnswersTrainingRowsOtherwise(KeepsGroups):
     def fit_transform(self, X, y=None, groups=None):
         self.fit(X, y, groups=groups)
         return np.zeros(np.shape(X))
-
-
-# ---- scikit-learn's own battery
-
-BATTERY = [(name, make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())) for name in ("whole", "odd")]
-
-
-@parametrize_with_checks(
-    [
-        ConstraintFusion(
-            BATTERY,
-            method={"whole": ["whole"], "odd": ["odd"]},
-            columns={"whole": slice(None), "odd": slice(0, None, 2)},
-            epochs=40,
-            learning_rate=0.05,
-            random_state=0,
-        )
-    ]
-)
-@pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")
-def test_scikit_learn_contract_of_the_constraint_fusion(estimator, check):
-    check(estimator)
 
 
 # ---- branches

@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radiofuse.errors import RequestError
 from radiofuse.select import NothingSelectedWarning
@@ -46,10 +45,3 @@ def test_on_noise_nothing_is_confirmed_and_the_best_fills_up():
         selector = BorutaSelector(n_rounds=15, n_estimators=30, random_state=0).fit(X, y)
     assert selector.fallback_
     assert selector.get_support(indices=True).tolist() == [selector.ranking_.argmin()]
-
-
-@needs_library
-@pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
-@parametrize_with_checks([BorutaSelector(n_rounds=4, n_estimators=5, random_state=0)])
-def test_scikit_learn_contract_of_boruta(estimator, check):
-    check(estimator)
