@@ -24,6 +24,12 @@ from radiofuse.fuse import LateFusion
 from radiofuse.fuse.combiners import LinearRegression
 from radiofuse.pipeline import modality_classifier
 
+# One of the two modalities holds no signal.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning"),
+    pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning"),
+]
+
 
 @pytest.fixture(scope="module")
 def table():

@@ -43,6 +43,7 @@ def test_permuted_labels_score_as_chance_through_the_whole_pipeline():
     assert means.between(0.45, 0.55).all(), means
 
 
+@pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning")
 def test_a_pure_noise_modality_gets_no_weight():
     rng = np.random.default_rng(1)
     y = np.repeat([0, 1], N_PATIENTS // 2)

@@ -287,16 +287,34 @@ def test_nothing_is_left_for_later():
     assert not [where(path) for path in SOURCES if later.search(path.read_text())]
 
 
-def test_only_the_commands_configure_logging_and_nobody_seeds_or_filters_globally():
+def called(call: ast.AST) -> str:
+    """The last word of what is called: ``simplefilter`` of ``warnings.simplefilter(...)``."""
+    func = getattr(call, "func", None)
+    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+
+
+def filters_in_a_block_of_their_own(tree: ast.AST) -> set[ast.AST]:
+    """The calls that change warning filters and stand in a ``with catch_warnings``, which takes the change back."""
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.With)]
+    guarding = [block for block in blocks if any(called(each.context_expr) == "catch_warnings" for each in block.items)]
+    inside = {call for block in guarding for statement in block.body for call in ast.walk(statement)}
+    return {call for call in inside if called(call) in ("filterwarnings", "simplefilter")}
+
+
+def calls_that_act_globally(tree: ast.AST) -> list[ast.Call]:
     forbidden = {"basicConfig", "seed", "filterwarnings", "simplefilter"}
-    allowed = {("_cli.py", "basicConfig")}
-    wrong = []
-    for path, call in nodes(ast.Call):
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        guarded = name in ("filterwarnings", "simplefilter") and "catch_warnings" in path.read_text()
-        if name in forbidden and (path.name, name) not in allowed and not guarded:
-            wrong.append(f"{where(path)}:{call.lineno} {name}")
-    assert not wrong
+    guarded = filters_in_a_block_of_their_own(tree)
+    return [node for node in ast.walk(tree) if called(node) in forbidden and node not in guarded]
+
+
+def test_only_the_commands_configure_logging_and_nobody_seeds_or_filters_globally():
+    wrong = [(path.name, called(call)) for path, tree in TREES.items() for call in calls_that_act_globally(tree)]
+    assert wrong == [("_cli.py", "basicConfig")]
+
+
+def test_a_filter_outside_its_block_is_seen():
+    source = "with catch_warnings():\n    simplefilter('ignore')\nsimplefilter('ignore')\n"
+    assert [call.lineno for call in calls_that_act_globally(ast.parse(source))] == [3]
 
 
 def test_every_file_says_what_it_is_for():

@@ -72,6 +72,7 @@ def test_gaussian_precisions_solve_the_evidence_equations(blobs):
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.filterwarnings("ignore:The network did not settle")
 def test_share_of_effective_parameters_falls_when_noise_inputs_are_added(blobs, likelihood):
     X, y = blobs
 

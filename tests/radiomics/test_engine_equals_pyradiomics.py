@@ -176,6 +176,7 @@ def test_a_flat_region_in_every_class():
 
 @pytest.mark.parametrize("n_voxels", range(2, 11))
 @pytest.mark.parametrize("scattered", [False, True])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # the reference takes means of nothing
 def test_regions_of_a_few_voxels(n_voxels, scattered):
     image = volume()
     rng = np.random.default_rng(n_voxels)

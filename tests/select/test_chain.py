@@ -51,6 +51,7 @@ def test_names_in_a_command_need_no_underscores():
         build_chain(["laso"], {})
 
 
+@pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning")
 def test_three_steps_are_the_chain_of_the_three():
     X, y = make_table()
     three = ThreeStepSelector(random_state=7).fit(X, y)
@@ -83,6 +84,9 @@ def test_infinite_values_are_refused():
         ThreeStepSelector().fit(X, y)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Features .* are constant:UserWarning", "ignore:invalid value:RuntimeWarning"
+)  # its own
 def test_any_selector_of_scikit_learn_is_a_step_and_its_removals_are_traced():
     X, y = make_table()
     chain = SelectorChain([("best", SelectKBest(k=5)), ("prune", CorrelationSelector())]).fit(X, y)

@@ -66,6 +66,7 @@ def test_the_report_and_the_trace_tell_each_step(table):
     assert (trace[trace["step"] == "lasso"]["value"] == 0).all()
 
 
+@pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning")
 def test_same_seed_same_answer_another_seed_other_folds(table):
     X, y = table
     one, same, other = (ThreeStepSelector(random_state=seed).fit(X, y) for seed in (1, 1, 2))
@@ -115,6 +116,7 @@ def test_one_feature(table):
     assert ThreeStepSelector(random_state=0).fit(X[["t1__f0"]], y).get_support().tolist() == [True]
 
 
+@pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning")
 def test_selection_inside_the_folds_is_honest_and_outside_is_not():
     """Labels without signal: the chain in the Pipeline scores about .5, the chain in front of it does not."""
     inside, outside = [], []

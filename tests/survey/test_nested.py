@@ -39,6 +39,7 @@ def surveyed():
     return table, request, survey_selection(table, request)
 
 
+@pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning")
 def test_each_fold_is_the_chain_fitted_to_its_training_rows_alone(surveyed):
     _, request, (t1, t2) = surveyed
     for survey in (t1, t2):
