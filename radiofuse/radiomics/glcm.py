@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from radiofuse.kernels import kernel
+from radiofuse.radiomics.neighbors import squared_norms
 
 _glcm = kernel("radiomics._glcm")
-
 
 FEATURES = (
     "Autocorrelation",
@@ -38,14 +38,6 @@ FEATURES = (
     "SumSquares",
 )
 EPS = float(np.spacing(1.0))  # pyradiomics adds it inside logarithms and to divisors
-
-# Squared norm of a step in mm, shape (n_offsets, 3) to (n_offsets,)
-SQUARED_NORMS = {
-    "euclidean": lambda steps_mm: (steps_mm**2).sum(axis=1),
-    "infinity": lambda steps_mm: steps_mm.max(axis=1) ** 2,
-    "manhattan": lambda steps_mm: steps_mm.sum(axis=1) ** 2,
-    "no_weighting": lambda steps_mm: np.zeros(len(steps_mm)),
-}
 
 
 def features(
@@ -101,7 +93,7 @@ def features(
     >>> features(pairs, ["Contrast", "JointAverage"], offsets=along_x, spacing_mm=(1, 1, 1), is_flat=False)
     {'Contrast': 0.25, 'JointAverage': 1.375}
     """
-    weights = None if weighting is None else _weights(weighting, offsets, spacing_mm)
+    weights = None if weighting is None else np.exp(-squared_norms(weighting, offsets, spacing_mm))
     values = np.empty((len(glcm) if weights is None else 1, len(FEATURES)))
     _glcm.features_of_directions(glcm, weights, symmetrical, 0.0 if ibsi else EPS, "MCC" in names, is_flat, values)
     met = values[~np.isnan(values[:, 0])]
@@ -109,10 +101,6 @@ def features(
         return {name: _without_pairs(name, len(values), is_flat=is_flat) for name in names}
     means = dict(zip(FEATURES, met.mean(axis=0).tolist(), strict=True))
     return {name: means[name] for name in names}
-
-
-def _weights(weighting: str, offsets: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    return np.exp(-SQUARED_NORMS[weighting](np.abs(offsets) * np.array(spacing_mm, float)))
 
 
 def _without_pairs(name: str, n_matrices: int, *, is_flat: bool) -> float:

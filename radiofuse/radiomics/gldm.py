@@ -13,7 +13,8 @@ class _Dependences:
     """A dependence matrix without its empty rows and columns; each formula is a method.
 
     ``counts`` has shape (levels that occur, numbers of dependent neighbors that occur); ``size`` is that number plus
-    one: pyradiomics and IBSI count the voxel itself.
+    one: pyradiomics and IBSI count the voxel itself. The formulas are those of `LengthStatistics`, which sums them in
+    another order: nine features would differ in their last digits from those that were computed before.
     """
 
     def __init__(self, gldm: np.ndarray, *, eps: float):

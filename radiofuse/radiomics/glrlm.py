@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radiofuse.errors import RequestError
+from radiofuse.radiomics.neighbors import norms
 from radiofuse.radiomics.runs_and_zones import LengthStatistics
 
 FORMULAS = {
@@ -28,14 +28,6 @@ FORMULAS = {
     "ShortRunLowGrayLevelEmphasis": lambda runs: runs.emphasis(-2, -2),
 }
 FEATURES = tuple(FORMULAS)
-
-# Norm of a step in mm, shape (n_offsets, 3) to (n_offsets,)
-NORMS = {
-    "euclidean": lambda steps_mm: np.sqrt((steps_mm**2).sum(axis=1)),
-    "infinity": lambda steps_mm: steps_mm.max(axis=1),
-    "manhattan": lambda steps_mm: steps_mm.sum(axis=1),
-    "no_weighting": lambda steps_mm: np.ones(len(steps_mm)),
-}
 
 
 def features(
@@ -82,7 +74,7 @@ def features(
     {'RunPercentage': 0.6666666666666666}
     """
     if weighting is not None:
-        runs = np.tensordot(_weights(weighting, offsets, spacing_mm), runs, axes=1)[None]
+        runs = np.tensordot(norms(weighting, offsets, spacing_mm), runs, axes=1)[None]
     met = runs.any(axis=(1, 2))
     if not met.any():
         return {name: _without_runs(name, len(runs)) for name in names}
@@ -93,12 +85,6 @@ def features(
     statistics = LengthStatistics(runs, lengths, n_voxels=n_voxels, ibsi=ibsi)
     per_direction = np.array([FORMULAS[name](statistics) for name in names])
     return dict(zip(names, per_direction.mean(axis=1).tolist(), strict=True))
-
-
-def _weights(weighting: str, offsets: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    if weighting not in NORMS:
-        raise RequestError(f"Unknown weightingNorm {weighting!r}. Choose from {', '.join(sorted(NORMS))}.")
-    return NORMS[weighting](np.abs(offsets) * np.array(spacing_mm))
 
 
 def _without_runs(name: str, n_matrices: int) -> float:

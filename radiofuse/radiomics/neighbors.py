@@ -8,12 +8,20 @@ from math import prod
 
 import numpy as np
 
-from radiofuse.errors import ImageError
+from radiofuse.errors import ImageError, RequestError
 from radiofuse.kernels import kernel
 
 _neighbors = kernel("radiomics._neighbors")
 
 MAX_OFFSETS = 2**15 - 2  # neighbors on both sides are counted in 16 bits
+
+# Squared norm of a step in mm, by the name of a weightingNorm; shape (n_offsets, 3) to (n_offsets,)
+SQUARED_NORMS = {
+    "euclidean": lambda steps_mm: (steps_mm**2).sum(axis=1),
+    "infinity": lambda steps_mm: steps_mm.max(axis=1) ** 2,
+    "manhattan": lambda steps_mm: steps_mm.sum(axis=1) ** 2,
+    "no_weighting": lambda steps_mm: np.zeros(len(steps_mm)),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +101,32 @@ def _n_offsets(farthest: Sequence[int], distances: Iterable[int]) -> int:
         return prod(2 * min(distance, size) + 1 for size in farthest)
 
     return sum(n_within(distance) - n_within(distance - 1) for distance in distances) // 2
+
+
+def squared_norms(weighting: str, offsets: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Return the squared norm of every step in mm^2, shape (n_offsets,); 0 for ``no_weighting``.
+
+    Examples
+    --------
+    >>> squared_norms("manhattan", np.array([[0, 1, -1]]), (3.0, 1.0, 2.0))
+    array([9.])
+    """
+    if weighting not in SQUARED_NORMS:
+        raise RequestError(f"Unknown weightingNorm {weighting!r}. Choose from {', '.join(sorted(SQUARED_NORMS))}.")
+    return SQUARED_NORMS[weighting](np.abs(offsets) * np.array(spacing_mm, float))
+
+
+def norms(weighting: str, offsets: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Return the norm of every step in mm, shape (n_offsets,); 1 for ``no_weighting``, as pyradiomics weights runs.
+
+    Examples
+    --------
+    >>> norms("manhattan", np.array([[0, 1, -1]]), (3.0, 1.0, 2.0))
+    array([3.])
+    """
+    if weighting == "no_weighting":
+        return np.ones(len(offsets))
+    return np.sqrt(squared_norms(weighting, offsets, spacing_mm))  # exact where the norm was squared
 
 
 def neighbor_matrices(

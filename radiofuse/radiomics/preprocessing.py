@@ -296,27 +296,9 @@ def _of(
     resampled: bool = False,
 ) -> Prepared:
     spacing_mm = grid.GetSpacing()[::-1]
-    region = _region(sitk.GetArrayViewFromImage(roi), spacing_mm)
+    region = Region.of(sitk.GetArrayViewFromImage(roi), spacing_mm)
     voxels = sitk.GetArrayViewFromImage(grid) if array is None else array
     return Prepared(voxels, spacing_mm, region, region, grid, roi, corrected, resampled)
-
-
-def _region(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> Region:
-    """Return `Region.of` the mask, looking at each voxel about once."""
-    slices = mask.reshape(len(mask), -1).any(axis=1)
-    if not slices.any():
-        raise ImageError("empty_roi", "The region of interest has no voxel. Draw it, or empty the image cell.")
-    z = _extent(slices)
-    plane = np.logical_or.reduce(mask[z], axis=0)
-    box = (z, _extent(plane.any(axis=1)), _extent(plane.any(axis=0)))
-    return Region(
-        np.ascontiguousarray(mask[box] != 0).view(np.uint8), tuple(side.start for side in box), mask.shape, spacing_mm
-    )
-
-
-def _extent(hit: np.ndarray) -> slice:
-    hits = np.flatnonzero(hit)
-    return slice(int(hits[0]), int(hits[-1]) + 1)
 
 
 # ---------------------------------------------------------------- grids
@@ -374,7 +356,7 @@ def _box_xyz(roi: sitk.Image, empty: ImageError | None = None) -> np.ndarray:
     mask = sitk.GetArrayViewFromImage(roi)
     if empty is not None and not mask.any():
         raise empty
-    region = _region(mask, (1.0, 1.0, 1.0))
+    region = Region.of(mask, (1.0, 1.0, 1.0))
     return np.array([region.start[::-1], region.shape[::-1]])
 
 
@@ -500,6 +482,6 @@ def _in_range(values: np.ndarray, steps: Preprocessing) -> np.ndarray:
 
 def _within(whole: Region, decides: np.ndarray, mask: np.ndarray) -> Region:
     """Return a mask of the whole region's box, cut to the box of the voxels that decide."""
-    box = _region(decides, whole.spacing_mm).box
+    box = Region.of(decides, whole.spacing_mm).box
     start = tuple(first + side.start for first, side in zip(whole.start, box, strict=True))
     return replace(whole, mask=np.ascontiguousarray(mask[box]).view(np.uint8), start=start)

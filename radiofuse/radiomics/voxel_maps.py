@@ -12,9 +12,8 @@ import numpy as np
 
 from radiofuse.errors import RequestError
 from radiofuse.kernels import kernel
+from radiofuse.radiomics import firstorder, glcm, neighbors, ngtdm
 from radiofuse.radiomics.discretisation import grey_levels
-from radiofuse.radiomics.glrlm import NORMS
-from radiofuse.radiomics.neighbors import offsets
 from radiofuse.radiomics.region import Region
 
 if TYPE_CHECKING:
@@ -210,7 +209,7 @@ class Windows:
         return grid.ravel(), self.centers, self.steps @ self.strides, out, n_levels
 
     def offsets(self, distances: Sequence[int]) -> np.ndarray:
-        return offsets(self.values.shape, distances, flat_axis=self.setting.flat_axis)
+        return neighbors.offsets(self.values.shape, distances, flat_axis=self.setting.flat_axis)
 
     def pairs(self, distances: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return pairs of positions, int32 (n_pairs, 2), and where those of each offset begin, int64."""
@@ -243,7 +242,7 @@ class Windows:
         """Return the norm in mm of every offset, or None where directions are not weighted."""
         if self.setting.weighting is None:
             return None
-        return NORMS[self.setting.weighting](np.abs(self.offsets(distances)) * np.array(self.spacing_mm))
+        return neighbors.norms(self.setting.weighting, self.offsets(distances), self.spacing_mm)
 
 
 def _firstorder(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
@@ -301,16 +300,8 @@ ENTROPIES = frozenset({"JointEntropy", "Imc1", "Imc2"})
 
 # What the kernels fill, row by row; "-" is a statistic that pyradiomics has withdrawn from the class.
 ROWS = {
-    "firstorder": (
-        "10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum MeanAbsoluteDeviation "
-        "Mean Median Minimum Range RobustMeanAbsoluteDeviation RootMeanSquared Skewness StandardDeviation "
-        "TotalEnergy Uniformity Variance"
-    ).split(),
-    "glcm": (
-        "Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation "
-        "DifferenceAverage DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2 InverseVariance "
-        "JointAverage JointEnergy JointEntropy MCC MaximumProbability SumAverage SumEntropy SumSquares"
-    ).split(),
+    "firstorder": tuple(firstorder.FORMULAS),
+    "glcm": glcm.FEATURES,
     "gldm": (
         "SmallDependenceEmphasis LargeDependenceEmphasis GrayLevelNonUniformity - DependenceNonUniformity "
         "DependenceNonUniformityNormalized - GrayLevelVariance DependenceVariance DependenceEntropy "
@@ -330,5 +321,5 @@ ROWS = {
         "ZoneEntropy LowGrayLevelZoneEmphasis HighGrayLevelZoneEmphasis SmallAreaLowGrayLevelEmphasis "
         "SmallAreaHighGrayLevelEmphasis LargeAreaLowGrayLevelEmphasis LargeAreaHighGrayLevelEmphasis"
     ).split(),
-    "ngtdm": "Busyness Coarseness Complexity Contrast Strength".split(),
+    "ngtdm": ngtdm.FEATURES,
 }
