@@ -2,6 +2,7 @@
 # make test    install everything the tests need into .venv, then run them
 # make test-oldest   the tests that depend on versions, with the lowest ones that pyproject.toml allows
 # make lint    the style checks alone
+# make docs    build the site of docs/ into out/site; a warning or a link that leads nowhere is an error
 # torch comes as the build that pip finds first; install another one into .venv beforehand to keep it.
 PYTHON ?= python3
 VENV   ?= .venv
@@ -9,7 +10,7 @@ BIN    := $(VENV)/bin
 OLDEST := $(VENV)/oldest
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-oldest lint clean
+.PHONY: demo test test-oldest lint docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m radiofuse.run pipelines/demo.toml --out out/demo --jobs 2
@@ -28,6 +29,9 @@ test-oldest: $(OLDEST)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m mkdocs build --strict
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "radiofuse needs Python 3.11, 3.12 or 3.13; this is %d.%d. Pass another: make PYTHON=python3.11" % sys.version_info[:2])'
@@ -49,6 +53,11 @@ $(VENV)/.pyradiomics: $(VENV)/.demo build_shims/sitecustomize.py
 
 $(VENV)/.test: $(VENV)/.pyradiomics
 	$(PIP) -e ".[radiomics,report,boost,deep,dask,boruta,dev]"
+	@touch $@
+
+# The reference is made from the docstrings of every public name, those of torch's room too.
+$(VENV)/.docs: $(VENV)/.test
+	$(PIP) -e ".[docs]"
 	@touch $@
 
 # The package is that of the checkout: its kernels use the stable ABI, so one build serves both environments.

@@ -1,0 +1,83 @@
+"""Pages of the site that are made from the code: one of the reference per room, and the examples."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import radiofuse
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES_PAGE = "examples.md"
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the reference into the navigation."""
+    config.nav.append({"Reference": [{room.__name__: page_name(room)} for room in public_rooms()]})
+    config.nav.append({"Examples": EXAMPLES_PAGE})
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add one page per room, and one of all examples."""
+    for room in public_rooms():
+        files.append(File.generated(config, page_name(room), content=reference_page(room)))
+    files.append(File.generated(config, EXAMPLES_PAGE, content=examples_page()))
+    return files
+
+
+def public_rooms() -> list[ModuleType]:
+    """Return the package and its rooms that name something in ``__all__``."""
+    names = [m.name for m in pkgutil.iter_modules(radiofuse.__path__) if not m.name.startswith("_")]
+    rooms = [radiofuse, *(import_module(f"radiofuse.{name}") for name in names)]
+    return [room for room in rooms if getattr(room, "__all__", ())]
+
+
+def page_name(room: ModuleType) -> str:
+    return f"reference/{room.__name__}.md"
+
+
+def reference_page(room: ModuleType) -> str:
+    """Return a room's page: its docstring, then every public name with its own."""
+    return "\n\n".join([f"# {room.__name__}", inspect.getdoc(room), *entries(room)]) + "\n"
+
+
+def entries(room: ModuleType) -> Iterator[str]:
+    for name in sorted(room.__all__):
+        value = getattr(room, name)
+        if not hasattr(value, "__qualname__"):
+            yield "\n".join([f"## {name}\n", *constant(value)])
+        elif room is radiofuse and in_a_room(name):
+            yield f"- [`{name}`][{identifier(value)}]"
+        else:
+            yield f"::: {identifier(value)}"
+
+
+def constant(value: Any) -> Iterator[str]:
+    """Yield the lines of a list of what a table or a tuple of the code holds."""
+    for key in value:
+        meaning = value[key] if isinstance(value, Mapping) else ""
+        yield f"- `{key}`" + (f": {meaning}" if isinstance(meaning, str) and meaning else "")
+
+
+def in_a_room(name: str) -> bool:
+    return any(name in room.__all__ for room in public_rooms() if room is not radiofuse)
+
+
+def identifier(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def examples_page() -> str:
+    """Return a page with every example in whole; its first line is what it shows."""
+    scripts = sorted(EXAMPLES.glob("*.py"))
+    parts = [f"## `examples/{script.name}`\n\n```python\n{script.read_text().strip()}\n```" for script in scripts]
+    return "\n\n".join(["# Examples", "Each runs as it stands, on generated data.", *parts]) + "\n"
