@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
-from sklearn.utils import check_array
+from sklearn.utils import Tags, check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
@@ -107,14 +108,14 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        site=None,
-        parametric=True,
-        empirical_bayes=True,
-        mean_only=False,
-        covariates=None,
-        unseen="error",
-        reference=None,
-    ):
+        site: ArrayLike | None = None,
+        parametric: bool = True,
+        empirical_bayes: bool = True,
+        mean_only: bool = False,
+        covariates: list[str] | None = None,
+        unseen: str = "error",
+        reference: str | int | None = None,
+    ) -> None:
         self.site = site
         self.parametric = parametric
         self.empirical_bayes = empirical_bayes
@@ -124,7 +125,13 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.reference = reference
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, site=None, covariates=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        site: ArrayLike | None = None,
+        covariates: ArrayLike | None = None,
+    ) -> Self:
         """Learn what each site does to each feature.
 
         Parameters
@@ -162,7 +169,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 self.gamma_[code], self.delta_[code] = self._site_effects(standardized[own])
         return self
 
-    def transform(self, X, site=None, covariates=None):
+    def transform(self, X: ArrayLike, site: ArrayLike | None = None, covariates: ArrayLike | None = None) -> np.ndarray:
         """Return the features without what their sites did to them.
 
         Parameters
@@ -199,7 +206,13 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             harmonized[np.ix_(rows, moved)] = values[:, moved]
         return harmonized
 
-    def fit_transform(self, X, y=None, site=None, covariates=None):
+    def fit_transform(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        site: ArrayLike | None = None,
+        covariates: ArrayLike | None = None,
+    ) -> np.ndarray:
         """Fit, and return the training rows without what their sites did to them.
 
         Parameters
@@ -216,7 +229,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         return self.fit(X, y, site=site, covariates=covariates).transform(X, site=site, covariates=covariates)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that are left: without site and covariates.
 
         Parameters
@@ -230,7 +243,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         names = super().get_feature_names_out(input_features)
         return names[~np.isin(names, self._named_columns())]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
@@ -240,7 +253,9 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _named_columns(self) -> list[str]:
         return [*([self.site] if self.site is not None else []), *(self.covariates or [])]
 
-    def _read(self, X, site, covariates, *, reset: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _read(
+        self, X: ArrayLike, site: ArrayLike | None, covariates: ArrayLike | None, *, reset: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return features, sites (zeros where there are none) and covariates (none: no column)."""
         named = self._named_columns()
         _refuse_missing_columns(X, named)
@@ -277,7 +292,9 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         return int(found)
 
-    def _refuse_thin_sites(self, X, members: list[np.ndarray], anchor: int | None, n_covariates: int) -> None:
+    def _refuse_thin_sites(
+        self, X: ArrayLike, members: list[np.ndarray], anchor: int | None, n_covariates: int
+    ) -> None:
         if len(members) == 1:
             return
         if len(X) <= len(members) + n_covariates:
@@ -305,7 +322,9 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     # ------------------------------------------------------------ what is learned
 
-    def _standardize_training(self, X: np.ndarray, codes: np.ndarray, covariates: np.ndarray, anchor) -> np.ndarray:
+    def _standardize_training(
+        self, X: np.ndarray, codes: np.ndarray, covariates: np.ndarray, anchor: int | None
+    ) -> np.ndarray:
         """Learn grand mean, pooled variance and covariates' effects; return X in their units."""
         self.coef_ = _covariate_effects(X, codes, covariates)
         rest = X - covariates @ self.coef_
@@ -335,7 +354,9 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             gamma[known], delta[known] = self._posterior(mean[known], variance[known], squares[known], count[known])
         return gamma, delta
 
-    def _posterior(self, mean, variance, squares, count) -> tuple[np.ndarray, np.ndarray]:
+    def _posterior(
+        self, mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
         if not self.empirical_bayes:
             return mean, variance
         if len(mean) < 2:
@@ -507,13 +528,15 @@ def _slopes(X: np.ndarray, codes: np.ndarray, covariates: np.ndarray) -> np.ndar
     return np.ldexp(np.linalg.lstsq(within, X, rcond=None)[0], -exponents[:, None])
 
 
-def _shrunken_mean(mean: np.ndarray, count, variance) -> np.ndarray:
+def _shrunken_mean(mean: np.ndarray, count: Any, variance: np.ndarray) -> np.ndarray:
     """Return the posterior mean of shifts under the normal prior that the shifts themselves show."""
     prior_mean, prior_variance = mean.mean(), mean.var(ddof=1)
     return (count * prior_variance * mean + variance * prior_mean) / (count * prior_variance + variance)
 
 
-def _parametric_posterior(mean, variance, squares, count) -> tuple[np.ndarray, np.ndarray]:
+def _parametric_posterior(
+    mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """Alternate the two conditional posterior means of Johnson et al., section 3.2, until they settle."""
     # The inverse gamma prior has a = 2 + m²/s and b = m + m³/s; multiplied by s, equal scales (s = 0) do no harm.
     center, spread = variance.mean(), variance.var(ddof=1)
@@ -530,7 +553,9 @@ def _parametric_posterior(mean, variance, squares, count) -> tuple[np.ndarray, n
     return gamma, delta
 
 
-def _nonparametric_posterior(mean, variance, squares, count) -> tuple[np.ndarray, np.ndarray]:
+def _nonparametric_posterior(
+    mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """Average shifts and scales of the other features, weighted by how well they explain each feature's values."""
     gamma, delta = np.empty_like(mean), np.empty_like(variance)
     half_log, half_precision = np.log(variance) / 2, 0.5 / variance

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from radiofuse.errors import RequestError
 
 CORRECTIONS = ("bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by")
 
 
-def adjust_pvalues(pvalues, method: str) -> np.ndarray:
+def adjust_pvalues(pvalues: ArrayLike, method: str) -> np.ndarray:
     """Adjust the p-values of one family of tests, so that comparing them with a level bounds an error of the family.
 
     Parameters

@@ -27,6 +27,7 @@ TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 LAYERS = (
     {
         "errors",
+        "estimators",
         "columns",
         "plugins",
         "lazy",

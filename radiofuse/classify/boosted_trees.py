@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from xgboost import XGBClassifier
 
 _REFUSED = str.maketrans({"[": "⟦", "]": "⟧", "<": "‹"})  # by xgboost, whose model files use them
@@ -28,15 +29,15 @@ class BoostedTrees(XGBClassifier):
     (['t1__wavelet[0]', 't1__a<b'], array([1]))
     """
 
-    def fit(self, X, y, **parameters):
+    def fit(self, X: ArrayLike, y: ArrayLike, **parameters: Any) -> Self:
         """Fit as xgboost does."""
         return super().fit(_cleaned(X), y, **parameters)
 
-    def predict(self, X, **parameters):
+    def predict(self, X: ArrayLike, **parameters: Any) -> np.ndarray:
         """Return the class of each row."""
         return super().predict(_cleaned(X), **parameters)
 
-    def predict_proba(self, X, **parameters):
+    def predict_proba(self, X: ArrayLike, **parameters: Any) -> np.ndarray:
         """Return the probability of each class, columns in the order of ``classes_``."""
         return super().predict_proba(_cleaned(X), **parameters)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -15,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.classify.evidence import LIKELIHOODS, Posterior, train
 from radiofuse.classify.network import nguyen_widrow
+from radiofuse.estimators import Seed
 from radiofuse.routing import refuse_misaligned
 
 
@@ -85,7 +88,15 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, n_neurons=2, *, likelihood="bernoulli", max_iter=1000, tol=1e-3, random_state=None):
+    def __init__(
+        self,
+        n_neurons: int = 2,
+        *,
+        likelihood: str = "bernoulli",
+        max_iter: int = 1000,
+        tol: float = 1e-3,
+        random_state: Seed = None,
+    ) -> None:
         self.n_neurons = n_neurons
         self.likelihood = likelihood
         self.max_iter = max_iter
@@ -93,7 +104,7 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train one network per class, or a single one for two classes.
 
         Parameters
@@ -152,7 +163,7 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         self.objective_ = [network.objective for network in networks]
         self.n_iter_ = max(1, *(len(steps) for steps in self.objective_))
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the score of the second class, or of each class when there are more than two.
 
         Parameters
@@ -169,7 +180,7 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         scores = np.column_stack([network.score(X) for network in self.networks_])
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.
 
         Parameters
@@ -189,7 +200,7 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         # Every network may say "not mine" with a clipped 0: then nothing is known of the class.
         return np.divide(probability, total, where=total > 0, out=np.full_like(probability, 1 / len(self.classes_)))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the class with the highest score.
 
         Parameters

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.svm import SVC
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -13,6 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from radiofuse.classify.recalibration import RecalibratedClassifier
 from radiofuse.errors import CohortError
+from radiofuse.estimators import Seed
 from radiofuse.inner_folds import fewest_patients
 from radiofuse.routing import TakesGroups, refuse_misaligned
 
@@ -61,14 +64,16 @@ class CalibratedSVC(TakesGroups, ClassifierMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, C=1.0, *, kernel="rbf", gamma="scale", random_state=None):
+    def __init__(
+        self, C: float = 1.0, *, kernel: str = "rbf", gamma: float | str = "scale", random_state: Seed = None
+    ) -> None:
         self.C = C
         self.kernel = kernel
         self.gamma = gamma
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the machine and its sigmoid.
 
         Parameters
@@ -113,7 +118,7 @@ class CalibratedSVC(TakesGroups, ClassifierMixin, BaseEstimator):
             )
         return fewest
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.
 
         Parameters
@@ -128,7 +133,7 @@ class CalibratedSVC(TakesGroups, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.calibrated_.predict_proba(validate_data(self, X, dtype=np.float64, reset=False))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the class with the highest probability.
 
         Parameters

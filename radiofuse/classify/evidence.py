@@ -190,7 +190,7 @@ def train(
 class _Search:
     """Where training stands: weights, precisions, and the curvature of E_D around the weights."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, likelihood: Gaussian | Bernoulli, theta: np.ndarray):
+    def __init__(self, X: np.ndarray, y: np.ndarray, likelihood: Gaussian | Bernoulli, theta: np.ndarray) -> None:
         self.X, self.y, self.likelihood = X, y, likelihood
         self.damping = _FIRST_DAMPING
         self._move_to(theta)

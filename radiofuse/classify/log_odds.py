@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 
 from radiofuse.errors import RequestError
+from radiofuse.estimators import Classifier
 from radiofuse.routing import fit_with_groups
 
 _NEAREST = 1 - np.nextafter(1, 0)  # nearer to 1 there is no other number but 1
@@ -45,11 +48,11 @@ class PlattOnLogOdds(ClassifierMixin, BaseEstimator):
         One for the second of two classes, or one for each class.
     """
 
-    def __init__(self, classifier, folds):
+    def __init__(self, classifier: Classifier, folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
         self.classifier = classifier
         self.folds = folds
 
-    def fit(self, X, y, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the sigmoids on out-of-fold probabilities, and the classifier on all rows."""
         self.classes_ = np.unique(y)
         unseen = np.empty((len(y), len(self.classes_)))
@@ -66,7 +69,7 @@ class PlattOnLogOdds(ClassifierMixin, BaseEstimator):
         ]
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class, columns in the order of ``classes_``."""
         scores = self._log_odds(self._probabilities(self.classifier_, X))
         each = np.column_stack(

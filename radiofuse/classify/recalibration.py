@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import sklearn
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.utils import get_tags, indexable
+from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -20,6 +22,7 @@ from sklearn.utils.validation import (
 
 from radiofuse.classify.log_odds import PlattOnLogOdds
 from radiofuse.errors import RequestError
+from radiofuse.estimators import Classifier, Folding, Seed
 from radiofuse.inner_folds import inner_folds
 from radiofuse.routing import TakesGroups, fit_with_groups, refuse_misaligned
 
@@ -82,14 +85,16 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, classifier, *, method="platt", cv=5, random_state=None):
+    def __init__(
+        self, classifier: Classifier, *, method: str = "platt", cv: Folding = 5, random_state: Seed = None
+    ) -> None:
         self.classifier = classifier
         self.method = method
         self.cv = cv
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the curve on out-of-fold scores, and the classifier on all rows.
 
         Parameters
@@ -129,7 +134,7 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
             return PlattOnLogOdds(classifier, folds)
         return CalibratedClassifierCV(classifier, method=CALIBRATORS[self.method], cv=folds, ensemble=False)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.
 
         Parameters
@@ -145,7 +150,7 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
         validate_data(self, X, reset=False, **AS_IT_COMES)
         return self.calibrated_.predict_proba(X)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the class with the highest probability.
 
         Parameters
@@ -159,7 +164,7 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
         probability = self.predict_proba(X)
         return self.classes_[probability.argmax(axis=1)]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.classifier).input_tags
         return tags

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import f as f_distribution
 
 from radiofuse.errors import RequestError
@@ -81,7 +82,7 @@ def icc(values: np.ndarray, kind: str = "ICC(3,1)", *, confidence: float = 0.95)
     return IntraclassCorrelation(*(_of_the_mean(bound, n_raters) for bound in single))
 
 
-def _checked(values) -> np.ndarray:
+def _checked(values: ArrayLike) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim not in (2, 3) or min(values.shape[-2:]) < 2:
         raise RequestError(
@@ -128,7 +129,9 @@ def _two_way_consistency(values: np.ndarray, tail: float) -> tuple[np.ndarray, n
     return _of_f_ratio(subjects, residual, k, (n - 1, (n - 1) * (k - 1)), tail)
 
 
-def _of_f_ratio(subjects, error, k: int, degrees: tuple[int, int], tail: float) -> tuple[np.ndarray, ...]:
+def _of_f_ratio(
+    subjects: np.ndarray, error: np.ndarray, k: int, degrees: tuple[int, int], tail: float
+) -> tuple[np.ndarray, ...]:
     """Return (F - 1) / (F + k - 1) of F and of the ends of its interval; 1 for an infinite F."""
     with np.errstate(divide="ignore", invalid="ignore"):  # no error: F is infinite; no spread at all: 0 / 0
         ratio = subjects / error
@@ -151,7 +154,7 @@ def _two_way_agreement(values: np.ndarray, tail: float) -> tuple[np.ndarray, np.
     return estimate, low, high
 
 
-def _satterthwaite(estimate, raters, residual, n: int, k: int) -> np.ndarray:
+def _satterthwaite(estimate: np.ndarray, raters: np.ndarray, residual: np.ndarray, n: int, k: int) -> np.ndarray:
     """Return the degrees of freedom of the raters' and residual mean squares together."""
     first = k * estimate * raters
     second = (n * (1 + (k - 1) * estimate) - k * estimate) * residual

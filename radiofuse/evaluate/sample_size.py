@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from radiofuse.errors import RequestError
@@ -39,7 +40,7 @@ class SampleSize(NamedTuple):
     r2_max: float
 
 
-def events_per_variable(y, n_features: int) -> float:
+def events_per_variable(y: ArrayLike, n_features: int) -> float:
     """Return the rows of the rarest class per candidate feature.
 
     Below 10, coefficients and their intervals are unreliable. Candidates are all features that selection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -32,7 +33,7 @@ def require_binary_target(y: np.ndarray) -> np.ndarray:
     return classes
 
 
-def positive_rows(y) -> np.ndarray:
+def positive_rows(y: ArrayLike) -> np.ndarray:
     """Return which rows hold the larger of the two labels."""
     y = np.asarray(y)
     return y == require_binary_target(y)[1]

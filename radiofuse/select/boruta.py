@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from types import ModuleType
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import RequestError
+from radiofuse.estimators import Seed
 from radiofuse.routing import refuse_misaligned
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.significance import require_classes
@@ -72,14 +76,14 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        n_rounds=100,
-        n_estimators=200,
-        max_depth=5,
-        alpha=0.05,
-        two_step=True,
-        on_empty="strongest",
-        random_state=None,
-    ):
+        n_rounds: int = 100,
+        n_estimators: int = 200,
+        max_depth: int | None = 5,
+        alpha: float = 0.05,
+        two_step: bool = True,
+        on_empty: str = "strongest",
+        random_state: Seed = None,
+    ) -> None:
         self.n_rounds = n_rounds
         self.n_estimators = n_estimators
         self.max_depth = max_depth
@@ -89,7 +93,7 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Let the features compete with their shuffled copies.
 
         Parameters
@@ -116,7 +120,7 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 
-    def _library(self):
+    def _library(self) -> ModuleType:
         try:
             from boruta import BorutaPy
         except ImportError:
@@ -132,11 +136,11 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
             random_state=check_random_state(self.random_state),
         )
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

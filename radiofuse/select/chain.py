@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from radiofuse.errors import RequestError
+from radiofuse.estimators import Seed, Selector
 from radiofuse.plugins import lookup
 from radiofuse.routing import TakesGroups, fit_with_groups, refuse_misaligned
 from radiofuse.select.choices import SELECTORS
@@ -28,7 +30,7 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> Self:
         """Fit the steps one after the other; a step that nothing reached is not fitted.
 
         Parameters
@@ -47,7 +49,9 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
         """
         return self.fit_tested(X, y, groups, None)
 
-    def fit_tested(self, X, y, groups, tested: MannWhitney | None):
+    def fit_tested(
+        self, X: ArrayLike, y: ArrayLike | None, groups: ArrayLike | None, tested: MannWhitney | None
+    ) -> Self:
         """Fit as ``fit`` does; a first Mann-Whitney step takes the result ``tested`` of these rows and columns."""
         refuse_misaligned(X, y=y, groups=groups)
         X, y = self._validate(X, y)
@@ -67,7 +71,7 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
         self.fallback_ = any(getattr(step, "fallback_", False) for step in self.steps_.values())
         return self
 
-    def _validate(self, X, y):
+    def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
         checked = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
         return (validate_data(self, X, **checked), None) if y is None else validate_data(self, X, y, **checked)
 
@@ -124,11 +128,11 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
         parts = [part for part in parts if len(part)]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(TRACE_COLUMNS))
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
@@ -193,15 +197,15 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
 
     _parameter_constraints: dict = {"steps": [list], "random_state": ["random_state"]}
 
-    def __init__(self, steps, *, random_state=None):
+    def __init__(self, steps: list[tuple[str, Selector]], *, random_state: Seed = None) -> None:
         self.steps = steps
         self.random_state = random_state
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, those of the steps as ``<name>__<parameter>``."""
         return self._get_params("steps", deep=deep)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the steps as ``<name>__<parameter>``."""
         self._set_params("steps", **params)
         return self
@@ -214,14 +218,14 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
         """Whether a step looks features up by their names."""
         return any(getattr(step, "needs_names", False) for _, step in self.steps)
 
-    def _unseeded_steps(self):
+    def _unseeded_steps(self) -> list[tuple[str, Selector]]:
         self._validate_names([name for name, _ in self.steps])
         for name, step in self.steps:
             if not hasattr(step, "get_support"):
                 raise TypeError(f"Step {name!r} is no selector: {step!r} has no get_support. Chain selectors only.")
         return self.steps
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         of_steps = [get_tags(step) for _, step in self.steps if hasattr(step, "get_support")]
         tags.target_tags.required = any(step.target_tags.required for step in of_steps)

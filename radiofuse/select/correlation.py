@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import RequestError
+from radiofuse.estimators import Seed
 from radiofuse.routing import refuse_misaligned
 from radiofuse.select.find_correlation import find_correlation
 from radiofuse.select.kruskal import kruskal
@@ -88,7 +91,7 @@ def prune(
 class _Rule:
     """What exceeds the threshold, and what may do so when seen in single precision."""
 
-    def __init__(self, threshold: float, absolute: bool, n_samples: int):
+    def __init__(self, threshold: float, absolute: bool, n_samples: int) -> None:
         self.threshold, self.absolute = threshold, absolute
         # Rounding of a product of two unit vectors is below (n + 2) half units, whatever the order of its sum.
         self.screen = threshold - (n_samples + 4) * float(np.finfo(np.float32).eps)
@@ -100,7 +103,15 @@ class _Rule:
         return (np.abs(r) if self.absolute else r) > self.threshold
 
 
-def _drop_against(columns, tile, kept, members, rule, partner, r) -> np.ndarray:
+def _drop_against(
+    columns: np.ndarray,
+    tile: np.ndarray,
+    kept: np.ndarray,
+    members: np.ndarray,
+    rule: _Rule,
+    partner: np.ndarray,
+    r: np.ndarray,
+) -> np.ndarray:
     """Record the first partner that each member has among ``kept``; return the members without one."""
     candidate = rule.may_exceed(tile @ columns[members].astype(np.float32).T)
     waiting = np.flatnonzero(candidate.any(axis=0))
@@ -116,7 +127,9 @@ def _drop_against(columns, tile, kept, members, rule, partner, r) -> np.ndarray:
     return members[partner[members] < 0]
 
 
-def _drop_within(columns, members, rule, partner, r) -> np.ndarray:
+def _drop_within(
+    columns: np.ndarray, members: np.ndarray, rule: _Rule, partner: np.ndarray, r: np.ndarray
+) -> np.ndarray:
     """Let each member that is still in drop later ones; return those that stay."""
     block = columns[members].astype(np.float32)
     candidate = np.triu(rule.may_exceed(block @ block.T), 1)
@@ -203,7 +216,15 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, *, threshold=0.9, method="pearson", keep="effect", sign="absolute", random_state=None):
+    def __init__(
+        self,
+        *,
+        threshold: float = 0.9,
+        method: str = "pearson",
+        keep: str = "effect",
+        sign: str = "absolute",
+        random_state: Seed = None,
+    ) -> None:
         self.threshold = threshold
         self.method = method
         self.keep = keep
@@ -211,7 +232,7 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Compare every pair of columns.
 
         Parameters
@@ -242,7 +263,7 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
             )
         return self
 
-    def _validate(self, X, y):
+    def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
         if self.keep == "effect":
             return validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         return validate_data(self, X, dtype=np.float64, ensure_min_samples=2), None
@@ -271,11 +292,11 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
         r[lost] = _correlations(columns, lost, partner[lost])
         return partner, r
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.kept_partner_ < 0
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.keep == "effect"
         return tags

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
-from sklearn.utils import check_consistent_length
+from sklearn.utils import Tags, check_consistent_length
 
 from radiofuse.select.significance import ColumnTests, SignificanceSelector, require_classes
 from radiofuse.select.sorted_columns import SortedColumns
 
 
-def kruskal(X, y) -> ColumnTests:
+def kruskal(X: ArrayLike, y: ArrayLike) -> ColumnTests:
     """Test every column of a table for a difference between two or more classes.
 
     Parameters
@@ -104,10 +105,10 @@ class KruskalSelector(SignificanceSelector):
     array([ True, False])
     """
 
-    def _test(self, X, y) -> ColumnTests:
+    def _test(self, X: np.ndarray, y: np.ndarray) -> ColumnTests:
         return kruskal(X, y)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.estimators import Seed
 from radiofuse.routing import TakesGroups, refuse_misaligned
 from radiofuse.select.binary import binary_target_tags
 from radiofuse.select.lasso_path import lasso_path_cv
@@ -25,7 +29,7 @@ from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.standardize import center_and_scale
 
 
-def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state) -> np.ndarray:
+def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state: Seed) -> np.ndarray:
     """Return the fold in which each row is held out; every class in every fold, groups kept whole.
 
     A class with fewer members (with ``groups``: fewer groups) than ``n_folds`` gets as many folds as it
@@ -163,16 +167,16 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        cv=10,
-        rule="min",
-        family="gaussian",
-        l1_ratio=1.0,
-        class_weight=None,
-        n_alphas=100,
-        full_path=False,
-        on_empty="strongest",
-        random_state=None,
-    ):
+        cv: int = 10,
+        rule: str = "min",
+        family: str = "gaussian",
+        l1_ratio: float = 1.0,
+        class_weight: Mapping | str | None = None,
+        n_alphas: int = 100,
+        full_path: bool = False,
+        on_empty: str = "strongest",
+        random_state: Seed = None,
+    ) -> None:
         self.cv = cv
         self.rule = rule
         self.family = family
@@ -184,7 +188,7 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Choose the penalty, then fit all rows with it.
 
         Parameters
@@ -270,11 +274,11 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
             stacklevel=4,
         )
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = binary_target_tags(super().__sklearn_tags__())
         tags.classifier_tags.multi_class = self.family == "multinomial"
         return tags

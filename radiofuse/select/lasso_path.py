@@ -104,7 +104,7 @@ def lasso_path_cv(
 class _Paths:
     """The path on all rows and one per fold, which all stand at the same penalty."""
 
-    def __init__(self, X, y, folds, weights):
+    def __init__(self, X: np.ndarray, y: np.ndarray, folds: np.ndarray, weights: np.ndarray) -> None:
         mean, scale = center_and_scale(X, weights)
         by_fold = np.argsort(folds, kind="stable")
         columns = np.take(X.T, by_fold, axis=1)
@@ -122,12 +122,14 @@ class _Paths:
         self._y_variance = weights @ (y - self._y_mean) ** 2
         self.first_alpha = np.abs(self._gradient).max()
 
-    def advance(self, alpha, coef):
+    def advance(self, alpha: float, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Go down to this penalty, fill ``coef`` and return the error's mean and standard error over the folds."""
         _lasso_path.advance(self._paths, alpha, self._errors, coef)
         return error_over_folds(self._errors, self._fold_weights)
 
-    def fit(self, alphas, cv_mean, cv_se, coef_path, *, stopped_early):
+    def fit(
+        self, alphas: np.ndarray, cv_mean: np.ndarray, cv_se: np.ndarray, coef_path: np.ndarray, *, stopped_early: bool
+    ) -> PenalizedFit:
         # at the solution the active columns' products with the residual are ±α, which gives the variance explained
         explained = coef_path @ self._gradient + alphas * np.abs(coef_path).sum(axis=1)
         return PenalizedFit(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special, stats
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import Tags, check_array, check_consistent_length
 from sklearn.utils._param_validation import StrOptions
 
 from radiofuse.errors import CohortError, RequestError
@@ -58,7 +60,7 @@ class MannWhitney:
         return self.U
 
 
-def mann_whitney(X, y, *, method: str = "asymptotic", continuity: bool = True) -> MannWhitney:
+def mann_whitney(X: ArrayLike, y: ArrayLike, *, method: str = "asymptotic", continuity: bool = True) -> MannWhitney:
     """Test every column of a table for a difference between two classes.
 
     Parameters
@@ -117,7 +119,7 @@ def mann_whitney(X, y, *, method: str = "asymptotic", continuity: bool = True) -
     return from_counts(counts, classes, method=method, continuity=continuity)
 
 
-def infinite_value(X, column: int) -> CohortError:
+def infinite_value(X: ArrayLike, column: int) -> CohortError:
     """Return the error for a column that holds an infinity; it is named where ``X`` has names."""
     name = X.columns[column] if hasattr(X, "columns") else column
     return CohortError(
@@ -173,7 +175,9 @@ def from_counts(counts: np.ndarray, classes: np.ndarray, *, method: str, continu
     return MannWhitney(U, pvalue, auc, effect, n_positive, n_negative, is_exact, classes)
 
 
-def _asymptotic_pvalue(U, tie_term, n_pairs, n, continuity: bool) -> np.ndarray:
+def _asymptotic_pvalue(
+    U: np.ndarray, tie_term: np.ndarray, n_pairs: np.ndarray, n: np.ndarray, continuity: bool
+) -> np.ndarray:
     # The order of operations is scipy's, so that the last bit agrees.
     with np.errstate(divide="ignore", invalid="ignore"):  # constant columns, and those with fewer than two values
         spread = np.sqrt(n_pairs / 12 * ((n + 1) - tie_term / (n * (n - 1))))
@@ -181,7 +185,7 @@ def _asymptotic_pvalue(U, tie_term, n_pairs, n, continuity: bool) -> np.ndarray:
     return np.where(spread > 0, np.clip(special.ndtr(-z) * 2, 0.0, 1.0), 1.0)
 
 
-def _exact_columns(method: str, tie_term, n_positive, n_negative) -> np.ndarray:
+def _exact_columns(method: str, tie_term: np.ndarray, n_positive: np.ndarray, n_negative: np.ndarray) -> np.ndarray:
     if method not in METHODS:
         raise RequestError(f"Expected a method out of {', '.join(METHODS)}, got {method!r}; choose one of them.")
     smaller = np.minimum(n_positive, n_negative)
@@ -189,7 +193,7 @@ def _exact_columns(method: str, tie_term, n_positive, n_negative) -> np.ndarray:
     return untied & (smaller <= SMALL_CLASS) if method == "auto" else untied & (method == "exact")
 
 
-def _exact_pvalue(twice_U, n_positive, n_negative) -> np.ndarray:
+def _exact_pvalue(twice_U: np.ndarray, n_positive: np.ndarray, n_negative: np.ndarray) -> np.ndarray:
     """Return exact p-values, which depend on a column through U and the sizes of its classes alone."""
     cases, case_of = np.unique(np.column_stack([n_positive, n_negative, twice_U]), axis=0, return_inverse=True)
     pvalue = np.empty(len(cases))
@@ -256,20 +260,28 @@ class MannWhitneySelector(SignificanceSelector):
         "continuity": ["boolean"],
     }
 
-    def __init__(self, *, alpha=0.05, correction=None, method="asymptotic", continuity=True, on_empty="strongest"):
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.05,
+        correction: str | None = None,
+        method: str = "asymptotic",
+        continuity: bool = True,
+        on_empty: str = "strongest",
+    ) -> None:
         super().__init__(alpha=alpha, correction=correction, on_empty=on_empty)
         self.method = method
         self.continuity = continuity
 
-    def _test(self, X, y) -> MannWhitney:
+    def _test(self, X: np.ndarray, y: np.ndarray) -> MannWhitney:
         return mann_whitney(X, y, method=self.method, continuity=self.continuity)
 
-    def _keep(self, result: MannWhitney):
+    def _keep(self, result: MannWhitney) -> Self:
         self.auc_, self.is_exact_ = result.auc, result.is_exact
         self.n_positive_, self.n_negative_ = result.n_positive, result.n_negative
         return super()._keep(result)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = binary_target_tags(super().__sklearn_tags__())
         tags.input_tags.allow_nan = True
         return tags

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin, f_classif
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -74,13 +77,13 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         "scheme": [StrOptions({"difference", "quotient"})],
     }
 
-    def __init__(self, k=10, *, relevance="f", scheme="quotient"):
+    def __init__(self, k: int = 10, *, relevance: str = "f", scheme: str = "quotient") -> None:
         self.k = k
         self.relevance = relevance
         self.scheme = scheme
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Choose the features one after the other.
 
         Parameters
@@ -124,11 +127,11 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
             return self.relevance_ - redundancy
         return self.relevance_ / np.maximum(redundancy, LEAST_REDUNDANCY)
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.ranking_ <= self.k
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
@@ -137,7 +140,7 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
 class _Correlation:
     """F-statistic with the label, absolute correlation between features."""
 
-    def __init__(self, Z: np.ndarray):
+    def __init__(self, Z: np.ndarray) -> None:
         self._Z = Z
 
     def relevance(self, labels: np.ndarray) -> np.ndarray:
@@ -154,7 +157,7 @@ class _Correlation:
 class _Information:
     """Mutual information of features cut into three states."""
 
-    def __init__(self, Z: np.ndarray):
+    def __init__(self, Z: np.ndarray) -> None:
         self._states = np.ascontiguousarray((1 + (Z > CUT) - (Z < -CUT)).T)
 
     def relevance(self, labels: np.ndarray) -> np.ndarray:

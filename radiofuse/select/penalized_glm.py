@@ -132,7 +132,9 @@ def _targets(y: np.ndarray, family: str) -> np.ndarray:
 class _Paths:
     """The fit on all rows, which comes first, and one per fold, each followed from the last penalty."""
 
-    def __init__(self, X, targets, folds, weights, family, l1_ratio):
+    def __init__(
+        self, X: np.ndarray, targets: np.ndarray, folds: np.ndarray, weights: np.ndarray, family: str, l1_ratio: float
+    ) -> None:
         self._family, self._l1_ratio = family, l1_ratio
         held_out = folds == np.unique(folds)[:, None]
         self._test_weights = held_out * weights
@@ -149,7 +151,7 @@ class _Paths:
         self._start(means)
         self.run, self.mean, self.se, self._coefs, self._explained = [], [], [], [], []
 
-    def _start(self, means):
+    def _start(self, means: np.ndarray) -> None:
         """Set the fits of the intercepts alone; the gradient there says which penalty lets a feature enter first."""
         intercepts = _link(means, self._family) - self._offset
         residuals = (means - self._offset)[:, :, None] - self._targets
@@ -163,7 +165,7 @@ class _Paths:
         self._active = (self._null_deviance > 0).astype(np.uint8)
         self._find_first_alpha(np.sqrt(self._targets**2 @ self._shares[0]).max())
 
-    def _find_first_alpha(self, spread):
+    def _find_first_alpha(self, spread: float) -> None:
         noise = max(ROUNDING * spread, np.finfo(float).tiny)
         self._strength = np.abs(self._gradient[0, :, 1:]).max(axis=0)
         self._strength[self._strength <= noise] = 0.0
@@ -190,7 +192,7 @@ class _Paths:
         """Whether the last fit on all rows explains so much that smaller penalties have nothing to add."""
         return self._explained[-1] > SATURATED
 
-    def _minimize(self, alpha):
+    def _minimize(self, alpha: float) -> None:
         minimize_penalized(
             self._columns,
             self._targets,
@@ -212,7 +214,7 @@ class _Paths:
             message = f"The penalized regression did not converge at penalty {alpha:.4g}; use larger ones."
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
-    def _row_deviances(self):
+    def _row_deviances(self) -> np.ndarray:
         """Return the deviance of every row under every fit."""
         if self._family == "gaussian":
             return np.square(self._linear[:, 0] - self._targets[0])
@@ -223,10 +225,10 @@ class _Paths:
         total = np.exp(self._linear - largest).sum(axis=1)
         return 2 * (largest[:, 0] + np.log(total) - (self._linear * self._targets).sum(axis=1))
 
-    def _training_deviance(self, deviances):
+    def _training_deviance(self, deviances: np.ndarray) -> np.ndarray:
         return np.einsum("fi,fi->f", deviances, self._shares)
 
-    def _held_out_error(self, deviances):
+    def _held_out_error(self, deviances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         errors = deviances[1:, : self._test_weights.shape[1]]
         if self._family != "gaussian":
             errors = np.clip(errors, -2 * np.log1p(-CLIPPED), -2 * np.log(CLIPPED))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import RFE, SelectorMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -56,13 +59,13 @@ class RFESelector(SelectorMixin, BaseEstimator):
         "C": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, k=10, *, step=0.1, C=1.0):
+    def __init__(self, k: int = 10, *, step: float = 0.1, C: float = 1.0) -> None:
         self.k = k
         self.step = step
         self.C = C
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit and drop until ``k`` features are left.
 
         Parameters
@@ -85,11 +88,11 @@ class RFESelector(SelectorMixin, BaseEstimator):
         self.ranking_ = rounds.fit(standardize(X), y).ranking_
         return self
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.ranking_ == 1
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -105,12 +108,12 @@ class ReliefSelector(SelectorMixin, BaseEstimator):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, k=10, *, n_neighbors=10):
+    def __init__(self, k: int = 10, *, n_neighbors: int = 10) -> None:
         self.k = k
         self.n_neighbors = n_neighbors
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Weigh every feature.
 
         Parameters
@@ -136,13 +139,13 @@ class ReliefSelector(SelectorMixin, BaseEstimator):
         self.scores_ = relieff(X, y, self.n_neighbors)
         return self
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         support = np.zeros(len(self.scores_), dtype=bool)
         support[np.lexsort((-self.scores_, self.scores_ == 0))[: self.k]] = True  # constants last
         return support
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from numbers import Real
 from os import PathLike
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -70,14 +72,22 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
         "on_empty": ON_EMPTY,
     }
 
-    def __init__(self, icc=None, *, threshold=0.75, bound="icc", absent="error", on_empty="strongest"):
+    def __init__(
+        self,
+        icc: str | Path | pd.DataFrame | pd.Series | Mapping[str, float] | None = None,
+        *,
+        threshold: float = 0.75,
+        bound: str = "icc",
+        absent: str = "error",
+        on_empty: str = "strongest",
+    ) -> None:
         self.icc = icc
         self.threshold = threshold
         self.bound = bound
         self.absent = absent
         self.on_empty = on_empty
 
-    def _validate_params(self):
+    def _validate_params(self) -> None:
         if self.icc is None:
             raise RequestError(
                 "The 'icc' parameter of the selector 'reproducibility' has no default: name a table of intraclass "
@@ -87,7 +97,7 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
         super()._validate_params()
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object | None = None) -> Self:
         """Look up every column.
 
         Parameters
@@ -116,12 +126,12 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
 
 
-def _by_column(icc, bound: str) -> pd.Series:
+def _by_column(icc: Any, bound: str) -> pd.Series:
     """Return the numbers to compare, by column of ``X``."""
     if isinstance(icc, Mapping | pd.Series):
         if bound != "icc":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -16,6 +19,9 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.multiplicity import CORRECTIONS, adjust_pvalues
 from radiofuse.routing import refuse_misaligned
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+
+if TYPE_CHECKING:
+    from radiofuse.select.mann_whitney import MannWhitney
 
 
 @dataclass(frozen=True)
@@ -90,13 +96,13 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
         "on_empty": ON_EMPTY,
     }
 
-    def __init__(self, *, alpha=0.05, correction=None, on_empty="strongest"):
+    def __init__(self, *, alpha: float = 0.05, correction: str | None = None, on_empty: str = "strongest") -> None:
         self.alpha = alpha
         self.correction = correction
         self.on_empty = on_empty
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Test every column.
 
         Parameters
@@ -115,7 +121,7 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
         return self._keep(self._test(*self._validate(X, y)))
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_tested(self, X, y, tested):
+    def fit_tested(self, X: ArrayLike, y: ArrayLike, tested: ColumnTests | MannWhitney) -> Self:
         """Learn what ``fit`` learns, from tests that were made before.
 
         Parameters
@@ -140,12 +146,12 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
             )
         return self._keep(tested)
 
-    def _validate(self, X, y):
+    def _validate(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         finite = "allow-nan" if self.__sklearn_tags__().input_tags.allow_nan else True
         refuse_misaligned(X, y=y)
         return validate_data(self, X, y, dtype=np.float64, ensure_all_finite=finite)
 
-    def _keep(self, result):
+    def _keep(self, result: ColumnTests | MannWhitney) -> Self:
         self.classes_ = result.classes
         self.statistics_, self.pvalues_, self.effect_ = result.statistic, result.pvalue, result.effect
         self.adjusted_pvalues_ = adjust_pvalues(result.pvalue, self.correction or "fdr_bh")
@@ -154,11 +160,11 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

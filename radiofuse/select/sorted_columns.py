@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length
 
 from radiofuse.errors import RequestError
@@ -37,7 +38,7 @@ class SortedColumns:
     array([1.])
     """
 
-    def __init__(self, X):
+    def __init__(self, X: ArrayLike) -> None:
         table = check_array(X, dtype=np.float64, ensure_all_finite=False)
         shape = table.shape[::-1]
         self._order = np.empty(shape, dtype=np.uint16 if len(table) <= 1 << 16 else np.uint32)
@@ -58,7 +59,9 @@ class SortedColumns:
         self._same[part, 1:] = values[:, 1:] == values[:, :-1]
         self._n_values[part] = columns.shape[1] - np.isnan(columns).sum(axis=1)
 
-    def mann_whitney(self, rows, y_rows, *, method: str = "asymptotic", continuity: bool = True) -> MannWhitney:
+    def mann_whitney(
+        self, rows: np.ndarray, y_rows: np.ndarray, *, method: str = "asymptotic", continuity: bool = True
+    ) -> MannWhitney:
         """Test every column on a subset of the rows: ``mann_whitney(X[rows], y[rows])``, bit for bit.
 
         Parameters
@@ -82,7 +85,7 @@ class SortedColumns:
         classes = require_binary_target(y_rows)
         return from_counts(self.count(rows, y_rows == classes[1]), classes, method=method, continuity=continuity)
 
-    def count(self, rows, positive: np.ndarray) -> np.ndarray:
+    def count(self, rows: np.ndarray, positive: np.ndarray) -> np.ndarray:
         """Return twice U, the tie term and the sizes of both classes per column, as integers.
 
         Parameters

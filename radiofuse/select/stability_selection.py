@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
+from radiofuse.estimators import Seed
 from radiofuse.routing import TakesGroups, refuse_misaligned
 from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
@@ -137,14 +140,14 @@ class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        q=None,
-        threshold=0.75,
-        max_false=1.0,
-        n_pairs=50,
-        sampling="complementary",
-        on_empty="strongest",
-        random_state=None,
-    ):
+        q: int | None = None,
+        threshold: float = 0.75,
+        max_false: float = 1.0,
+        n_pairs: int = 50,
+        sampling: str = "complementary",
+        on_empty: str = "strongest",
+        random_state: Seed = None,
+    ) -> None:
         self.q = q
         self.threshold = threshold
         self.max_false = max_false
@@ -154,7 +157,7 @@ class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Follow the LASSO path in every subsample.
 
         Parameters
@@ -199,11 +202,11 @@ class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
             yield np.flatnonzero(np.isin(patient, [m for members in first for m in members[: len(members) // 2]]))
             yield np.flatnonzero(np.isin(patient, [m for members in second for m in members[-(len(members) // 2) :]]))
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         return binary_target_tags(super().__sklearn_tags__())
 
 
@@ -263,7 +266,7 @@ class _Homotopy:
     the others a smaller one.
     """
 
-    def __init__(self, columns: np.ndarray, y: np.ndarray):
+    def __init__(self, columns: np.ndarray, y: np.ndarray) -> None:
         self._columns = columns
         self._correlation = columns @ y
         self._level = np.abs(self._correlation).max(initial=0)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import Tags
+
+from radiofuse.estimators import Seed, Selector
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.chain import StepwiseSelector
 from radiofuse.select.correlation import CorrelationSelector
@@ -75,19 +82,19 @@ class ThreeStepSelector(StepwiseSelector):
     def __init__(
         self,
         *,
-        alpha=0.05,
-        correction=None,
-        threshold=0.9,
-        keep="effect",
-        cv=10,
-        rule="min",
-        family="gaussian",
-        l1_ratio=1.0,
-        class_weight=None,
-        full_path=False,
-        on_empty="strongest",
-        random_state=None,
-    ):
+        alpha: float = 0.05,
+        correction: str | None = None,
+        threshold: float = 0.9,
+        keep: str = "effect",
+        cv: int = 10,
+        rule: str = "min",
+        family: str = "gaussian",
+        l1_ratio: float = 1.0,
+        class_weight: Mapping | str | None = None,
+        full_path: bool = False,
+        on_empty: str = "strongest",
+        random_state: Seed = None,
+    ) -> None:
         self.alpha = alpha
         self.correction = correction
         self.threshold = threshold
@@ -101,12 +108,12 @@ class ThreeStepSelector(StepwiseSelector):
         self.on_empty = on_empty
         self.random_state = random_state
 
-    def _validate(self, X, y):
+    def _validate(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         X, y = super()._validate(X, y)
         self.classes_ = require_binary_target(y)
         return X, y
 
-    def _unseeded_steps(self):
+    def _unseeded_steps(self) -> list[tuple[str, Selector]]:
         params = self.get_params()
         given = {step: {name: params[name] for name in names} for step, names in OF_STEPS.items()}
         return [
@@ -115,5 +122,5 @@ class ThreeStepSelector(StepwiseSelector):
             ("lasso", LassoSelector(**given[LassoSelector], on_empty=self.on_empty)),
         ]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         return binary_target_tags(super().__sklearn_tags__())

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin, f_classif, mutual_info_classif
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
+from radiofuse.estimators import Seed
 from radiofuse.magnitude import unit_magnitude
 from radiofuse.routing import refuse_misaligned
 from radiofuse.select.binary import binary_target_tags, require_binary_target
@@ -63,7 +67,7 @@ class TTestSelector(SignificanceSelector):
     array([ True, False])
     """
 
-    def _test(self, X, y) -> ColumnTests:
+    def _test(self, X: np.ndarray, y: np.ndarray) -> ColumnTests:
         classes = require_binary_target(y)
         positive = y == classes[1]
         if min(positive.sum(), (~positive).sum()) < 2:
@@ -77,7 +81,7 @@ class TTestSelector(SignificanceSelector):
         statistic[varies], pvalue[varies] = test.statistic, test.pvalue
         return ColumnTests(statistic, pvalue, np.abs(statistic), classes)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         return binary_target_tags(super().__sklearn_tags__())
 
 
@@ -116,7 +120,7 @@ class AnovaSelector(SignificanceSelector):
     array([ True, False])
     """
 
-    def _test(self, X, y) -> ColumnTests:
+    def _test(self, X: np.ndarray, y: np.ndarray) -> ColumnTests:
         classes = require_classes(y)
         if len(classes) == len(y):
             raise CohortError(
@@ -159,12 +163,12 @@ class VarianceSelector(SelectorMixin, BaseEstimator):
 
     _parameter_constraints: dict = {"threshold": [Interval(Real, 0, None, closed="left")], "on_empty": ON_EMPTY}
 
-    def __init__(self, *, threshold=0.0, on_empty="strongest"):
+    def __init__(self, *, threshold: float = 0.0, on_empty: str = "strongest") -> None:
         self.threshold = threshold
         self.on_empty = on_empty
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Take the variance of every column.
 
         Parameters
@@ -190,7 +194,7 @@ class VarianceSelector(SelectorMixin, BaseEstimator):
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
 
@@ -232,12 +236,12 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, k=10, *, random_state=None):
+    def __init__(self, k: int = 10, *, random_state: Seed = None) -> None:
         self.k = k
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Estimate the information of every column.
 
         Parameters
@@ -263,11 +267,11 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
         self.support_[np.lexsort((-self.scores_, ~varies))[: self.k]] = True  # constants last
         return self
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

@@ -1,0 +1,47 @@
+"""What the package asks of a model that is handed to it, for type checkers: scikit-learn's contract in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+Seed = int | np.random.RandomState | None
+
+
+class Estimator(Protocol):
+    """What can be cloned and fitted."""
+
+    def fit(self, X: Any, y: Any, /) -> Any:
+        """Fit to rows and their labels."""
+
+    def get_params(self, deep: bool = True) -> Mapping[str, Any]:
+        """Return the arguments it was made with."""
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments it was made with."""
+
+
+class Classifier(Estimator, Protocol):
+    """What answers with a probability per class."""
+
+    def predict_proba(self, X: Any, /) -> np.ndarray:
+        """Return the probability of each class, columns in the order of ``classes_``."""
+
+
+class Selector(Estimator, Protocol):
+    """What keeps some of the columns."""
+
+    def get_support(self, indices: bool = False) -> np.ndarray:
+        """Say which columns stay."""
+
+
+class Splitter(Protocol):
+    """What deals rows into folds."""
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the rows to learn from and the rows held out, once per fold."""
+
+
+Folding = int | Splitter
