@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from radiofuse import columns
 from radiofuse.errors import CohortError
 from radiofuse.evaluate.importance import held_out_importance
+from radiofuse.jobs import one_thread
 from radiofuse.routing import fit_with_groups
 from radiofuse.screen import sentence_lines, table_lines
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
@@ -158,7 +158,7 @@ def in_sample_weights(model: Any, X: pd.DataFrame, y: np.ndarray, groups: np.nda
     positive = (np.asarray(y) == model.classes_[1]).astype(int)
     learners = {name: combiner for name, combiner in model.combiners_.items() if hasattr(combiner, "fit")}
     try:
-        with threadpool_limits(1), warnings.catch_warnings():  # one thread, as in the fusion's own fit: same sums
+        with one_thread(), warnings.catch_warnings():  # one thread, as in the fusion's own fit: same sums
             for said_of_the_fusion in (NothingSelectedWarning, PathEdgeWarning):
                 warnings.simplefilter("ignore", said_of_the_fusion)
             P = np.column_stack([_in_sample(model, name, X, positive, groups) for name in model.members_])

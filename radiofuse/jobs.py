@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 from sklearn.utils.parallel import Parallel, delayed  # joblib's, and scikit-learn's configuration goes along
+from threadpoolctl import ThreadpoolController
 
 from radiofuse.errors import WorkerError
 
@@ -118,3 +122,26 @@ def _warning(message: str, category: type[Warning]) -> Warning:
         return category(message)
     except TypeError:  # it takes other arguments, as scikit-learn's InconsistentVersionWarning does
         return _warning(message, category.__base__)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep numerical libraries to one thread: sums by several threads round otherwise, and differ from run to run.
+
+    As ``threadpoolctl.threadpool_limits(1)``, which looks the libraries up again at every call.
+
+    Examples
+    --------
+    >>> from threadpoolctl import threadpool_info
+    >>> with one_thread():
+    ...     {library["num_threads"] for library in threadpool_info()} <= {1}
+    True
+    """
+    with _libraries(len(sys.modules)).limit(limits=1):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> ThreadpoolController:
+    """Return the libraries in memory, which are looked up anew once more modules are: one may have brought another."""
+    return ThreadpoolController()

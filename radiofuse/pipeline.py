@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -63,7 +63,7 @@ def modality_classifier(
     ['impute', 'scale', 'select', 'classify']
     """
     steps = {
-        "impute": SimpleImputer(strategy="median", keep_empty_features=True),
+        "impute": MedianImputer(),
         "scale": TrainingScaler(),
         "select": "passthrough" if select is None else make(select, SELECTORS, "selector", select_options),
         "classify": _classifier(classifier, random_state, classify_options),
@@ -84,6 +84,93 @@ def clinical_classifier(*, random_state: int | None = None) -> Pipeline:
     chosen = make_column_transformer(("passthrough", make_column_selector(pattern)), verbose_feature_names_out=False)
     chain = modality_classifier("logistic", select=None, random_state=random_state)
     return Pipeline([("columns", chosen), *chain.steps])
+
+
+class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """What is missing becomes the median of its column in the training rows, 0 where that has no value.
+
+    As scikit-learn's ``SimpleImputer(strategy="median", keep_empty_features=True)`` on numbers of double
+    precision, without its questions to every single column of a table, which cost more than all that follows.
+
+    Attributes
+    ----------
+    statistics_ : ndarray of shape (n_features_in_,)
+        The medians.
+
+    Examples
+    --------
+    >>> MedianImputer().fit_transform([[1.0, np.nan], [np.nan, np.nan], [5.0, np.nan]])
+    array([[1., 0.],
+           [3., 0.],
+           [5., 0.]])
+    """
+
+    _parameter_constraints: dict = {}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn the medians.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN is missing; none infinite.
+        """
+        self.statistics_ = column_medians(_read_columns(self, X, reset=True))
+        return self
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the columns without gaps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        values = _read_columns(self, X, reset=False)
+        gaps = np.isnan(values)
+        if not gaps.any():
+            return values
+        filled = values.copy(order="K")  # sums over rows that lie otherwise in memory round otherwise
+        np.copyto(filled, self.statistics_, where=gaps)
+        return filled
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def column_medians(X: np.ndarray) -> np.ndarray:
+    """Return the median of each column's values that are not NaN, 0 for a column without any.
+
+    Examples
+    --------
+    >>> column_medians(np.array([[1.0, np.nan], [2.0, np.nan], [4.0, np.nan]]))
+    array([2., 0.])
+    """
+    ordered = np.sort(X.T, axis=1)  # NaN last
+    known = X.shape[0] - np.isnan(X).sum(axis=0)
+    column, middle = np.arange(X.shape[1]), np.maximum(known, 1)
+    low, high = ordered[column, (middle - 1) // 2], ordered[column, middle // 2]
+    return np.where(known > 0, (low + high) / 2, 0.0)
+
+
+def _read_columns(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
+    """Return what scikit-learn's `validate_data` returns, at once for a table of numbers in double precision."""
+    values = X.to_numpy() if isinstance(X, pd.DataFrame) and len(X) and _has_known_names(estimator, X, reset) else None
+    if values is None or values.dtype != np.float64 or np.isinf(values).any():
+        return validate_data(estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+    if reset:
+        estimator.feature_names_in_, estimator.n_features_in_ = X.columns.to_numpy(object), X.shape[1]
+    return values
+
+
+def _has_known_names(estimator: BaseEstimator, X: pd.DataFrame, reset: bool) -> bool:
+    """Say whether the columns are called by text and, unless they are learned now, are those of the fit."""
+    if reset:
+        return len(X.columns) > 0 and X.columns.inferred_type == "string"
+    return np.array_equal(getattr(estimator, "feature_names_in_", []), X.columns.to_numpy(object))
 
 
 class TrainingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

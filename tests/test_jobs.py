@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from joblib import delayed
 from sklearn.exceptions import InconsistentVersionWarning
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from radiofuse.errors import WorkerError
-from radiofuse.jobs import finish_calls, results_in_order
+from radiofuse.jobs import _libraries, finish_calls, one_thread, results_in_order
 
 
 def square_or_die(number: int, deadly: int, marker: Path | None = None) -> int:
@@ -91,3 +94,19 @@ def warn_of_versions():
 def test_a_warning_that_no_text_makes_ends_no_work(n_jobs):
     with pytest.warns(UserWarning, match="Trying to unpickle estimator Tree"):
         assert results_in_order([delayed(warn_of_versions)()], ["a call"], n_jobs=n_jobs) == [None]
+
+
+def n_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info()}
+
+
+def test_libraries_have_one_thread_for_a_while_and_are_looked_up_once(monkeypatch):
+    with threadpool_limits(2):
+        before = n_threads()
+        with one_thread():
+            assert n_threads() == {1}
+        assert n_threads() == before
+    first = _libraries(len(sys.modules))
+    assert _libraries(len(sys.modules)) is first
+    monkeypatch.setitem(sys.modules, "brings_a_library", ModuleType("brings_a_library"))
+    assert _libraries(len(sys.modules)) is not first

@@ -23,7 +23,7 @@ from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifie
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion
 from radiofuse.harmonize import ComBat
-from radiofuse.pipeline import TrainingScaler
+from radiofuse.pipeline import MedianImputer, TrainingScaler
 from radiofuse.select import (
     AnovaSelector,
     BorutaSelector,
@@ -50,6 +50,7 @@ SCALED = [(name, make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegres
 OTHER_COMBINERS = sorted(set(COMBINERS) - {"regression"})
 
 ESTIMATORS = [
+    MedianImputer(),
     TrainingScaler(),
     ComBat(),
     ComBat(parametric=False, unseen="reference"),

@@ -17,12 +17,11 @@ from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length
-from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
-from radiofuse.jobs import finish_calls
+from radiofuse.jobs import finish_calls, one_thread
 from radiofuse.kept import Kept
 from radiofuse.routing import fit_with_groups, refuse_misaligned
 from radiofuse.wording import count
@@ -255,7 +254,7 @@ def _run_job(
     train, test = _by_id(rows.iloc[split.train]), _by_id(rows.iloc[split.test])
     X_test, y_test = _take(X, test.index), test["label"].to_numpy()
     # several threads sum in another order: results would depend on n_jobs
-    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+    with one_thread(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = _fit(clone(model), _take(X, train.index), train)
         answers = _answers(fitted, job[1], X_test)

@@ -9,13 +9,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length, check_random_state
-from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.bootstrap import counts_of_indices
 from radiofuse.evaluate.folds import positive_probability, run_folds
 from radiofuse.evaluate.inputs import patient_places
 from radiofuse.evaluate.splits import Split, as_ids, check_labels, refuse_few_patients
+from radiofuse.jobs import one_thread
 from radiofuse.routing import fit_with_groups, refuse_misaligned
 
 
@@ -72,7 +72,7 @@ def refit_on_resamples(
     answer = _AnswerAll(X)
     results = run_folds({"model": model}, X, label, groups=patients, splits=splits, n_jobs=n_jobs, inspect=answer)
     resampled = np.column_stack([result.findings["model"] for result in results])
-    with threadpool_limits(1):
+    with one_thread():
         whole = fit_with_groups(clone(model), X, label, patients)
     return Refits(label, answer(whole), resampled, counts)
 

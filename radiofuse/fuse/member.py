@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Member:
     estimator: Any
     block: pd.DataFrame
 
-    @property
+    @cached_property
     def present(self) -> np.ndarray:
         """Whether each row has the modality, shape (n_samples,)."""
         return self.block.notna().any(axis=1).to_numpy()

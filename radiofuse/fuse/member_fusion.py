@@ -11,10 +11,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
-from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse.member import Member
+from radiofuse.jobs import one_thread
 from radiofuse.routing import TakesGroups
 
 
@@ -101,5 +101,5 @@ class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
 
 def in_one_thread(task: Callable[..., Any], *arguments: Any) -> Any:
     """Run ``task``; sums by several threads round otherwise than those of a worker that has one."""
-    with threadpool_limits(1):
+    with one_thread():
         return task(*arguments)

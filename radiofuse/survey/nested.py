@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 from joblib import delayed
-from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import CohortError
 from radiofuse.evaluate import Split, patient_splits
 from radiofuse.harmonize import ComBat
-from radiofuse.jobs import finish_calls
+from radiofuse.jobs import finish_calls, one_thread
 from radiofuse.kept import Kept
 from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
@@ -309,7 +308,7 @@ def _fit_final(chain: SelectorChain, block: Block, seed: int) -> Final:
     everything = [np.arange(len(block.y))]
     states = [_state(seed, [0])]
     # one thread: a matrix product split among threads may differ in the last bit
-    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+    with one_thread(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         final = next(fit_in_folds(chain, block.X, block.y, everything, groups=block.groups, states=states))
         model = fit_logistic(block.inputs_of(final.get_support()), block.y)
@@ -325,7 +324,7 @@ def _fit_chunk(
     request: SurveyRequest,
 ) -> list[FoldOutcome]:
     """Return what some splits gave; ``whole`` was harmonized with all rows, and ``support`` selected from them."""
-    with threadpool_limits(1):
+    with one_thread():
         if not request.nested:
             return [FoldOutcome(split, _held_out(whole, split, support)) for split in splits]
         with warnings.catch_warnings(record=True) as caught:

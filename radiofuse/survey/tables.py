@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from radiofuse import _cli
+from radiofuse.jobs import one_thread
 from radiofuse.outputs import UNFINISHED, is_own, own_files, sha256_of
 from radiofuse.select.chain import fill_gaps
 from radiofuse.select.standardize import standardize
@@ -117,7 +117,7 @@ def listed_while_written(folder: Path, names: Sequence[str]) -> Iterator[None]:
 
 def survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:
     """Return everything that a survey found."""
-    with threadpool_limits(1):  # threads may differ in the last bit
+    with one_thread():  # threads may differ in the last bit
         return _survey_tables(surveys, table, request)
 
 
