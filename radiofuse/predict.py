@@ -132,7 +132,7 @@ def _warn_of_other_code(steps: list[Any]) -> None:
 
     trained = {(step.encoder_.card["encoder"], step.encoder_.card["inputs"]["version"]) for step in steps}
     for name in sorted(name for name, version in trained if encoder_version(name) != version):
-        log.warning("The encoder %s has other code than when it was trained; probabilities may differ.", name)
+        log.warning("The encoder %s has another version than when it was trained; probabilities may differ.", name)
 
 
 def _rows_of_training_patients(bundle: Any, cohort: Any, crops: Any, steps: list[Any]) -> dict[int, str]:

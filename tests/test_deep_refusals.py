@@ -86,7 +86,7 @@ def test_another_sample_of_a_training_patient_is_refused_and_others_are_answered
     assert failures["message"].str.contains("whom the encoder was trained on").all()
 
 
-def test_an_encoder_whose_code_has_changed_is_said(study, tmp_path, caplog):
+def test_an_encoder_whose_version_has_changed_is_said(study, tmp_path, caplog):
     table = make_phantom_cohort(tmp_path / "new", n_patients=20, seed=9)
     rows = pd.read_csv(table, dtype=str).head(1).assign(sample_id="a", patient_id="a")
     rows.to_csv(table, index=False)
@@ -97,7 +97,7 @@ def test_an_encoder_whose_code_has_changed_is_said(study, tmp_path, caplog):
         for chain in bundle.model.members_.values():
             chain["encode"].encoder_.card["inputs"]["version"] = "another"
         predict_cohort(bundle, table, store=tmp_path / "store")
-    assert [message for message in caplog.messages if "has other code than when it was trained" in message]
+    assert [message for message in caplog.messages if "has another version than when it was trained" in message]
 
 
 def test_copies_of_one_tumor_under_two_patients_are_refused_before_training(cohort):

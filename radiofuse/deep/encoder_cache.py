@@ -1,22 +1,22 @@
 """Trained encoders and their embeddings on disk: trained once, run once, whoever asks.
 
 ``encoders/<key>/`` in the folder of a feature store holds the weights and the card of one encoder. The key
-is a SHA-256 of all that the weights depend on: crops, labels, patients, options, seed, source code. A folder
-is filled aside and renamed, so it appears whole, and of two processes that train the same encoder at the same
-time one is first and both use its work. Embeddings are a block of the feature store per encoder and cropping.
+is a SHA-256 of all that the weights depend on: crops, labels, patients, options, seed, and the versions of
+training and encoder. A folder is filled aside and renamed, so it appears whole, and of two processes that train
+the same encoder at the same time one is first and both use its work. Embeddings are a block of the feature store
+per encoder and cropping.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,11 +24,10 @@ from uuid import uuid4
 import numpy as np
 import torch
 
-from radiofuse.deep import augment, device, embedding, training, window_kernels
 from radiofuse.deep.device import choose_device
 from radiofuse.deep.embedding import Scaling, embed
 from radiofuse.deep.encoders import encoder_version, make_encoder
-from radiofuse.deep.training import Training, train_encoder
+from radiofuse.deep.training import TRAINING_VERSION, Training, train_encoder
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
 from radiofuse.errors import BundleError, StoreError
 from radiofuse.imaging import Crops
@@ -36,7 +35,7 @@ from radiofuse.store import Block, FeatureStore, Record, content_key
 
 log = logging.getLogger(__name__)
 
-KEY_FORMAT = 1
+KEY_FORMAT = 2
 LOGIT = "logit"
 BATCH = 16  # crops; larger ones are no faster on one core
 ROWS_AT_ONCE = 64  # in memory
@@ -247,8 +246,10 @@ def _answers(module: torch.nn.Module, images: np.ndarray, counts: np.ndarray, de
 
 def _block(trained: TrainedEncoder, crops: Crops) -> Block:
     name, card = trained.card["encoder"], trained.card
-    # the weights' own digest too: on a GPU one key may lead to weights that differ in their last bits
-    identity = {"encoder": trained.key, "weights_sha256": card["sha256"], "crops": crops.identity}
+    # the weights' own digest too: on a GPU one key may lead to weights that differ in their last bits; and the versions
+    # that embed here, which those of an encoder out of a bundle may not be
+    versions = {"training": TRAINING_VERSION, "encoder": encoder_version(name)}
+    identity = {"encoder": trained.key, "weights_sha256": card["sha256"], "crops": crops.identity, "versions": versions}
     names = [*feature_names(name, card["embedding_dim"]), LOGIT]
     return Block.create(short_name(name), names, identity)
 
@@ -288,7 +289,7 @@ class _Task:
             "patients": _digest(self.groups.tolist()),
             "encoder": self.spec.encoder,
             "version": encoder_version(self.spec.encoder),
-            "code": _training_code(),
+            "training_version": TRAINING_VERSION,
             "training": self.spec.training.as_dict(),
             "seed": self.seed,
             "torch": ".".join(torch.__version__.split(".")[:2]),
@@ -322,13 +323,6 @@ class _Task:
             "training_pixels": pixels,
             "history": history,
         }
-
-
-@cache
-def _training_code() -> str:
-    """Return a digest of the source that computes, trains, augments, scales and embeds: other code, other numbers."""
-    sources = [inspect.getsource(module) for module in (window_kernels, training, augment, embedding, device)]
-    return _digest(sources)[:16]
 
 
 def _digest(content: Any) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import nn
 
+from radiofuse.deep.own_code import digest_of_own_code
 from radiofuse.deep.sanet import SANet
 from radiofuse.errors import RequestError
 from radiofuse.plugins import lookup, make
@@ -63,7 +62,10 @@ def make_encoder(name: str, seed: int) -> nn.Module:
 
 
 def encoder_version(name: str) -> str:
-    """Return a digest of the source code that defines an encoder, and of the options it is made with.
+    """Return what an encoder's numbers depend on beside its weights: its class, its version and its options.
+
+    The version is the class attribute ``encoder_version``, raised by hand whenever other numbers come out. A class or
+    function without one is known by the code of its module, and of the modules of its own that this one imports.
 
     Parameters
     ----------
@@ -73,22 +75,32 @@ def encoder_version(name: str) -> str:
     Raises
     ------
     RequestError
-        If there is no such encoder, or its source cannot be read.
+        If there is no such encoder, or it has no version and its source cannot be read.
 
     Examples
     --------
-    >>> encoder_version("san10") == encoder_version("san10_roi72")
-    False
+    >>> encoder_version("san10_roi72")
+    'SANet 1 (2, 1, 2, 4, 1) (3, 7, 7, 7, 3)'
     """
-    build, options = lookup(name, ENCODERS, "encoder"), []
+    build, options = lookup(name, ENCODERS, "encoder"), ""
     while isinstance(build, partial):
-        options.append((build.args, sorted(build.keywords.items())))
-        build = build.func
+        words = [*map(repr, build.args), *(f"{key}={value!r}" for key, value in sorted(build.keywords.items()))]
+        build, options = build.func, " ".join([options, *words])
+    return f"{build.__qualname__} {_own_version(name, build)}{options}"
+
+
+def _own_version(name: str, build: Callable[..., nn.Module]) -> str:
+    # not what is inherited: a subclass computes something else
+    declared = getattr(build, "__dict__", {}).get("encoder_version")
+    if isinstance(declared, int | str):
+        return str(declared)
+    modules = {build.__module__, name.partition(":")[0]}
+    inherited = getattr(build, "encoder_version", "")
     try:
-        source = inspect.getsource(inspect.getmodule(build))
-    except (OSError, TypeError) as error:
+        return f"{digest_of_own_code(modules)}{inherited and f' on {inherited}'}"
+    except OSError as error:
         raise RequestError(
             f"The source code of the encoder {name!r} cannot be read ({error}), and trained weights are kept under "
-            "its digest. Define it in a Python file that can be imported."
+            "its digest. Define it in a Python file that can be imported, or give its class an attribute "
+            "encoder_version, to be raised whenever it computes something else."
         ) from error
-    return hashlib.sha256(repr((build.__qualname__, options, source)).encode()).hexdigest()[:16]

@@ -184,6 +184,9 @@ class SANet(nn.Module):
     ----------
     embedding_dim : int
         Numbers that ``embed`` returns for an image.
+    encoder_version : int
+        Raised by hand whenever other numbers come out, here or in the window kernels: trained weights and stored
+        embeddings are kept under it.
 
     References
     ----------
@@ -195,6 +198,8 @@ class SANet(nn.Module):
     >>> net(torch.zeros(3, 1, 8, 8)).shape, net.embed(torch.zeros(3, 1, 8, 8)).shape
     (torch.Size([3, 2]), torch.Size([3, 16]))
     """
+
+    encoder_version = 1
 
     def __init__(
         self,

@@ -26,6 +26,9 @@ from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread
 from radiofuse.deep.embedding import check_crops, real_slices
 from radiofuse.errors import CohortError, RequestError
 
+# Raised by hand whenever training, augmentation, scaling or embedding give other numbers: the key of a trained encoder
+# holds it, so that encoders of other numbers are not found.
+TRAINING_VERSION = 1
 SCHEDULES = ("none", "cosine")
 BALANCES = ("none", "weights", "sampler")
 

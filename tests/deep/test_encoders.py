@@ -129,3 +129,71 @@ def test_versions_tell_encoders_apart_and_stay():
 def test_the_version_of_an_encoder_without_source_is_refused():
     with pytest.raises(RequestError, match="source code of the encoder 'builtins:dict' cannot be read"):
         encoder_version("builtins:dict")
+
+
+OWN = '''
+"""A net."""
+import own_parts
+from torch import nn
+
+class Net(nn.Module):
+    """A net of one layer."""
+    embedding_dim = 2  # axes
+
+    def embed(self, x):
+        """Return the axes."""
+        return own_parts.scaled(x)
+'''
+PARTS = "def scaled(x):\n    return 2 * x\n"
+SAME = {
+    "comment": ("# axes", "# how many axes there are"),
+    "docstring": ('"""Return the axes."""', '"""Return what\n        an image looks like."""'),
+    "first line": ('"""A net."""', '"""The net of our ward."""'),
+    "layout": ("embedding_dim = 2", "\n\n    embedding_dim = (\n        2\n    )"),
+    "docstring of an import": ("def scaled(x):\n", "def scaled(x):\n    'Return more.'\n"),
+}
+OTHER = {
+    "constant": ("embedding_dim = 2", "embedding_dim = 3"),
+    "function": ("own_parts.scaled(x)", "own_parts.scaled(x) + 1"),
+    "text that is no docstring": ('"""Return the axes."""', 'x = x or """Return the axes."""'),
+    "constant of an import": ("2 * x", "3 * x"),
+}
+
+
+@pytest.fixture
+def own_version(tmp_path, monkeypatch):
+    """Return a function: the version of the net above after a replacement in its files."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def version(change=("", "")):
+        for name, text in (("own_net", OWN), ("own_parts", PARTS)):
+            (tmp_path / f"{name}.py").write_text(text.replace(*change))
+        return encoder_version("own_net:Net")
+
+    yield version
+    for name in ("own_net", "own_parts"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("change", SAME)
+def test_other_words_of_an_own_encoder_are_the_same_version(own_version, change):
+    assert own_version(SAME[change]) == own_version()
+
+
+@pytest.mark.parametrize("change", OTHER)
+def test_other_code_of_an_own_encoder_is_another_version(own_version, change):
+    assert own_version(OTHER[change]) != own_version()
+
+
+def test_a_version_that_a_class_declares_stands_for_its_code_and_not_for_that_of_its_subclass(plugin, tmp_path):
+    path = tmp_path / f"{plugin}.py"
+    path.write_text(PLUGIN + "    encoder_version = 7\n\nclass Mine(NoModule):\n    pass\n")
+    declared, inherited = (encoder_version(f"{plugin}:{name}") for name in ("NoModule", "Mine"))
+    path.write_text(path.read_text().replace("return x\n", "return -x\n"))
+    assert encoder_version(f"{plugin}:NoModule") == declared == "NoModule 7"
+    assert encoder_version(f"{plugin}:Mine") != inherited
+    assert inherited.endswith(" on 7")
+
+
+def test_no_module_of_an_installer_is_read_beyond_the_one_that_is_named():
+    assert encoder_version("torch.nn:Linear").startswith("Linear ")

@@ -1,0 +1,98 @@
+"""What somebody's own Python files do, as a digest: their code without comments, docstrings and layout."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+
+_STANDARD = Path(sysconfig.get_path("stdlib"))
+_PACKAGE = Path(__file__).parents[1]
+_INSTALLED = {"site-packages", "dist-packages"}
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def digest_of_own_code(modules: Iterable[str]) -> str:
+    """Return 16 hex digits that change with the code of modules, or of those they import that no installer put there.
+
+    Parameters
+    ----------
+    modules : iterable of str
+        Names of modules that can be imported.
+
+    Raises
+    ------
+    OSError
+        If the source of one of ``modules`` cannot be read.
+
+    Examples
+    --------
+    >>> digest_of_own_code(["fractions"]) == digest_of_own_code(["colorsys"])
+    False
+    """
+    todo, code = sorted(set(modules)), {}
+    while todo:
+        name = todo.pop()
+        path = _path_of(name)
+        if path is None:
+            raise FileNotFoundError(f"{name} has no file")
+        code[name], imported = _read(name, path)
+        known = {*code, *todo}
+        todo += sorted(other for other in imported - known if _is_own(other))
+    return hashlib.sha256(repr(sorted(code.items())).encode()).hexdigest()[:16]
+
+
+def _path_of(name: str) -> Path | None:
+    if name in sys.modules:
+        file = getattr(sys.modules[name], "__file__", None)
+        return Path(file) if file else None
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):  # a name inside a module, or a module that is not here
+        return None
+    return Path(spec.origin) if spec is not None and spec.has_location else None
+
+
+def _is_own(name: str) -> bool:
+    path = _path_of(name)
+    if path is None or path.is_relative_to(_STANDARD) or path.is_relative_to(_PACKAGE):
+        return False
+    return not _INSTALLED & set(path.parts)
+
+
+def _read(name: str, path: Path) -> tuple[str, set[str]]:
+    """Return a module's code, and the names that it may import; of a compiled one the digest of its bytes."""
+    content = path.read_bytes()
+    if path.suffix != ".py":
+        return hashlib.sha256(content).hexdigest(), set()
+    tree = ast.parse(content)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    imported = {parent for full in _imports(tree, package) for parent in _with_parents(full)}
+    return _without_words(tree), imported
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            module = resolve_name(relative, package) if node.level else relative
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+
+
+def _without_words(tree: ast.Module) -> str:
+    """Return the code as Python writes it, which has neither comments nor layout, without docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
