@@ -91,7 +91,7 @@ def _plain(text: str) -> str:
         return text.strip()
     sign, digits, exponent = Decimal(text.strip()).as_tuple()
     kept = "".join(map(str, digits)).rstrip("0") or "0"
-    number = Decimal((sign if kept != "0" else 0, tuple(map(int, kept)), exponent + len(digits) - len(kept)))
+    number = Decimal((sign if kept != "0" else 0, tuple(map(int, kept)), int(exponent) + len(digits) - len(kept)))
     if kept == "0":
         return "0"
     return f"{number:f}" if abs(number.adjusted()) < _LONGEST_WHOLE else str(number)

@@ -29,7 +29,7 @@ class CohortError(RadiofuseError, ValueError):
         count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
         super().__init__("\n  - ".join([f"{source} has {count}:", *self.problems]))
 
-    def __reduce__(self):  # the message alone does not make one again on the way back from a worker process
+    def __reduce__(self) -> tuple:  # the message alone does not make one again on the way back from a worker process
         return type(self), (self.source, self.problems)
 
 
@@ -44,7 +44,7 @@ class ImageError(RadiofuseError, ValueError):
         self.code = code
         super().__init__(message)
 
-    def __reduce__(self):  # both arguments must survive the way back from a worker process
+    def __reduce__(self) -> tuple:  # both arguments must survive the way back from a worker process
         return type(self), (self.code, str(self))
 
 

@@ -188,7 +188,7 @@ def decode(value: Any) -> Any:
         return _decode_table(value)
     if "tuple" in value:
         return tuple(decode(value["tuple"]))
-    pairs = [(decode(key), decode(one)) for key, one in value.get("counter", value.get("dict"))]
+    pairs = [(decode(key), decode(one)) for key, one in value["counter" if "counter" in value else "dict"]]
     return Counter(dict(pairs)) if "counter" in value else dict(pairs)
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 
 NARROWEST = 20  # columns; no terminal is laid out for less
 GAP, INDENT = "  ", "    "
@@ -72,10 +73,10 @@ def sentence_lines(text: str, indent: str = "  ") -> list[str]:
     if len(text) <= width:
         return [text]
     first, *others = _TOGETHER.sub(lambda found: found[0].replace(" ", _HARD_SPACE), text).split(GAP)
-    options = {"subsequent_indent": indent, "break_long_words": False, "break_on_hyphens": False}
-    lines = textwrap.wrap(first, width, **options)
+    wrap = partial(textwrap.wrap, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    lines = wrap(first, width)
     for part in others:
-        lines += textwrap.wrap(part, width, initial_indent=indent, **options)
+        lines += wrap(part, width, initial_indent=indent)
     return [line.replace(_HARD_SPACE, " ") for line in lines]
 
 

@@ -72,7 +72,7 @@ class EmbeddingExtractor:
         self._trained_cropping = Cropping(**self._trained.card["inputs"]["crops"]["cropping"])
         self.cropping = self._trained_cropping if cropping is None else cropping
 
-    def __reduce__(self):  # each worker process loads the weights itself
+    def __reduce__(self) -> tuple:  # each worker process loads the weights itself
         label = self.label if self.label_is_named else None
         options = {"weights": self.weights, "label": label, "cropping": self.cropping, "device": self.device}
         return partial(type(self), **options), (self.encoder,)

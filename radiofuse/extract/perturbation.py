@@ -52,7 +52,7 @@ class PerturbedExtractor:
         self.label = extractor.label
         self.label_is_named = getattr(extractor, "label_is_named", True)
 
-    def __reduce__(self):  # without the block, whose many names need not travel
+    def __reduce__(self) -> tuple:  # without the block, whose many names need not travel
         return partial(type(self), seed=self.seed), (self.extractor, self.n_perturbations)
 
     def block(self) -> Block:

@@ -76,7 +76,7 @@ class RadiomicsExtractor:
         self._engine = make_backend(backend, self.settings)
         self._names = tuple(self._engine.feature_names())
 
-    def __reduce__(self):  # rebuilt in each worker process: engines need not be picklable
+    def __reduce__(self) -> tuple:  # rebuilt in each worker process: engines need not be picklable
         label = self.label if self.label_is_named else None
         return partial(type(self), label=label, backend=self.backend), (self.settings,)
 

@@ -14,13 +14,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radiofuse.aside import write_aside
 from radiofuse.columns import CROP, join
 from radiofuse.errors import RequestError, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 
@@ -173,7 +176,7 @@ class Crops:
         """Return how many slices of each row are real, shape (m,)."""
         return self._taken("count", rows).astype(np.int64)
 
-    def pointer_table(self):
+    def pointer_table(self) -> pd.DataFrame:
         """Return where each sample's crops are, as a table that can stand beside features.
 
         Returns

@@ -179,5 +179,5 @@ def _agreement(name: str, header: Nifti1Header, qform: np.ndarray, sform: np.nda
         raise invalid(name, "is mirrored in one of its two orientations (qform, sform) and not in the other")
     corners = np.array(np.meshgrid(*[(0, size - 1) for size in header["dim"][1:4]], [1])).reshape(4, -1)
     apart = float(np.abs(np.linalg.solve(qform, (sform - qform) @ corners)).max())
-    codes = tuple(SPACES.get(int(header[field]), "unknown") for field in ("qform_code", "sform_code"))
-    return TwoOrientations(qform, sform, codes, apart) if apart > AGREEMENT_VOX else None
+    q_space, s_space = (SPACES.get(int(header[field]), "unknown") for field in ("qform_code", "sform_code"))
+    return TwoOrientations(qform, sform, (q_space, s_space), apart) if apart > AGREEMENT_VOX else None

@@ -45,8 +45,8 @@ class Perturbation:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Perturbation:
         """Return one drawn evenly from the ranges of this module."""
-        angle, *shift, change = rng.uniform(-1, 1, size=5)
-        shift_vox = tuple(float(LARGEST_SHIFT_VOX * part) for part in shift)
+        angle, x, y, z, change = rng.uniform(-1, 1, size=5)
+        shift_vox = (float(LARGEST_SHIFT_VOX * x), float(LARGEST_SHIFT_VOX * y), float(LARGEST_SHIFT_VOX * z))
         return cls(float(LARGEST_ANGLE_DEG * angle), shift_vox, float(LARGEST_VOLUME_CHANGE * change))
 
 
