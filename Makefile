@@ -38,7 +38,7 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-KERNELS := $(wildcard radiofuse/_arrays.h radiofuse/*/_*.c)
+KERNELS := $(wildcard radiofuse/_arrays.h radiofuse/*/_*.[ch] radiofuse/*/*/_*.[ch])
 
 $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt $(KERNELS)
 	$(PIP) -e ".[report]"
@@ -67,4 +67,4 @@ $(OLDEST)/.test: $(VENV)/.demo requirements-oldest.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) out build radiofuse/*/*.so
+	rm -rf $(VENV) out build radiofuse/*/*.so radiofuse/*/*/*.so

@@ -15,7 +15,7 @@ def kernel(name: str) -> ModuleType:
     Parameters
     ----------
     name : str
-        Room and file, such as ``"radiomics._glcm"``.
+        Room and file, such as ``"radiomics.classes._glcm"``.
 
     Raises
     ------

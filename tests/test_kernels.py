@@ -2,8 +2,10 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from radiofuse.errors import RadiofuseError
 from radiofuse.kernels import kernel
 
 PACKAGE = Path(radiofuse.__file__).parent
-KERNELS = [path.stem for path in PACKAGE.glob("*/_*.c")]
+SOURCES = sorted(PACKAGE.rglob("_*.c"))
+KERNELS = [path.stem for path in SOURCES]
 
 
 def test_without_a_compiler_the_build_names_the_package_to_install(tmp_path):
@@ -31,16 +34,18 @@ def test_without_a_compiler_the_build_names_the_package_to_install(tmp_path):
 
 
 def test_a_kernel_that_was_not_compiled_is_named_with_the_command_that_compiles_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "radiofuse.radiomics._glcm", None)  # how Python marks what is not there
-    monkeypatch.delitem(sys.modules, "radiofuse.radiomics.glcm", raising=False)
-    with pytest.raises(ImportError, match=r"radiofuse\.radiomics\._glcm, .* python -m pip install -e '") as caught:
-        import radiofuse.radiomics.glcm  # noqa: F401
+    monkeypatch.setitem(sys.modules, "radiofuse.radiomics.classes._glcm", None)  # how Python marks what is not there
+    monkeypatch.delitem(sys.modules, "radiofuse.radiomics.classes.glcm", raising=False)
+    with pytest.raises(
+        ImportError, match=r"radiofuse\.radiomics\.classes\._glcm, .* python -m pip install -e '"
+    ) as caught:
+        import radiofuse.radiomics.classes.glcm  # noqa: F401
     assert isinstance(caught.value, RadiofuseError)
 
 
 @pytest.mark.parametrize("command", ["extract", "select"])
 def test_a_command_without_kernels_ends_in_a_sentence(command, tmp_path):
-    hidden = {"extract": "radiofuse.radiomics._neighbors", "select": "radiofuse.select._rank_sums"}[command]
+    hidden = {"extract": "radiofuse.radiomics.classes._neighbors", "select": "radiofuse.select._rank_sums"}[command]
     table = tmp_path / "table.csv"
     heads = {"extract": "sample_id,t1__image,t1__mask\na,a.nii.gz,b.nii.gz\n"}
     rows = "".join(f"p{row},{row % 2},{row * 7 % 11},{row * 5 % 13}\n" for row in range(20))
@@ -68,5 +73,21 @@ def test_kernels_are_imported_in_no_other_way():
 
 
 def test_all_kernels_are_there():
-    for path in PACKAGE.glob("*/_*.c"):
-        assert kernel(f"{path.parent.name}.{path.stem}").__name__ == f"radiofuse.{path.parent.name}.{path.stem}"
+    for path in SOURCES:
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        assert kernel(name).__name__ == f"radiofuse.{name}"
+
+
+def test_the_build_lists_every_kernel_and_every_header_that_it_includes():
+    """A header that is not listed is missing from a source distribution, and a change of it compiles nothing."""
+    table = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["ext-modules"]
+    listed = {(PACKAGE.parent / one["sources"][0]): {PACKAGE.parent / path for path in one["depends"]} for one in table}
+    assert sorted(listed) == SOURCES
+    assert {path: included(path) for path in SOURCES} == listed
+
+
+def included(path: Path) -> set[Path]:
+    """The headers of ours that a source file includes, directly or not."""
+    named = re.findall(r'^#include "(.+)"$', path.read_text(), re.MULTILINE)
+    headers = {(path.parent / name).resolve() for name in named}
+    return headers.union(*map(included, headers))

@@ -10,7 +10,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
-from radiofuse.radiomics import image_types, shape, shape2d
+from radiofuse.radiomics import image_types
+from radiofuse.radiomics.classes import shape, shape2d
 from radiofuse.radiomics.codes import costs_one_image
 from radiofuse.radiomics.diagnostics import general_info
 from radiofuse.radiomics.parameters import ImageType, resolve

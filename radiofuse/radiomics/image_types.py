@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from radiofuse.radiomics import gradient, laplacian_of_gaussian, local_binary_patterns, pointwise, wavelet
+from radiofuse.radiomics.filters import gradient, laplacian_of_gaussian, local_binary_patterns, pointwise, wavelet
 from radiofuse.radiomics.parameters import ImageType
 from radiofuse.radiomics.region import Region
 

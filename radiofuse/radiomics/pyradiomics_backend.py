@@ -16,7 +16,7 @@ from radiomics.featureextractor import RadiomicsFeatureExtractor
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.roi import is_constant
 from radiofuse.radiomics.codes import costs_one_image
-from radiofuse.radiomics.discretisation import MAX_GREY_LEVELS
+from radiofuse.radiomics.discretization import MAX_GREY_LEVELS
 from radiofuse.radiomics.settings import Settings
 
 PYRADIOMICS_BIN_WIDTH = 25  # what pyradiomics takes when nothing is said

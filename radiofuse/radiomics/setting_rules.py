@@ -220,4 +220,4 @@ def known_features(feature_class: str) -> tuple[str, ...]:
 
 
 def _module(feature_class: str) -> Any:
-    return import_module(f"radiofuse.radiomics.{feature_class.lower()}")
+    return import_module(f"radiofuse.radiomics.classes.{feature_class.lower()}")

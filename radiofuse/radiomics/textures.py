@@ -10,8 +10,8 @@ import numpy as np
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.roi import is_constant
-from radiofuse.radiomics import firstorder, glcm, gldm, glrlm, glszm, neighbors, ngtdm, runs_and_zones
-from radiofuse.radiomics.discretisation import grey_levels
+from radiofuse.radiomics.classes import firstorder, glcm, gldm, glrlm, glszm, neighbors, ngtdm, runs_and_zones
+from radiofuse.radiomics.discretization import grey_levels
 from radiofuse.radiomics.parameters import TextureSetting
 from radiofuse.radiomics.region import Region
 

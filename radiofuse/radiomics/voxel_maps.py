@@ -12,14 +12,14 @@ import numpy as np
 
 from radiofuse.errors import RequestError
 from radiofuse.kernels import kernel
-from radiofuse.radiomics import firstorder, glcm, neighbors, ngtdm
-from radiofuse.radiomics.discretisation import grey_levels
+from radiofuse.radiomics.classes import firstorder, glcm, neighbors, ngtdm
+from radiofuse.radiomics.discretization import grey_levels
 from radiofuse.radiomics.region import Region
 
 if TYPE_CHECKING:
     from radiofuse.radiomics.parameters import TextureSetting
 
-_voxel_maps = kernel("radiomics._voxel_maps")
+_voxel_maps = kernel("radiomics.classes._voxel_maps")
 
 
 def with_margin(region: Region, kernel_radius: int = 1) -> Region:

@@ -671,7 +671,7 @@ def raised_codes(path: Path) -> set[str]:
 
 def test_every_code_of_the_engine_is_documented_and_every_documented_one_is_raised():
     room = Path(radiofuse.radiomics.__file__).parent
-    sources = [*room.glob("*.py"), room.parent / "extract" / "radiomics.py"]
+    sources = [*room.rglob("*.py"), room.parent / "extract" / "radiomics.py"]
     raised = set().union(*map(raised_codes, sources))
     assert not raised - IMAGE_ERROR_CODES.keys() - FEATURE_ERROR_CODES.keys()
     assert not FEATURE_ERROR_CODES.keys() - raised

@@ -1,0 +1,251 @@
+/* Zones: groups of touching voxels (faces, edges or corners) of one grey level, by union-find.
+
+   A sweep notes for every voxel which of the 13 neighbors before it have its level, as bits. Equal neighbors that
+   touch each other are in one zone already, so it is enough to join one of each touching group: a table of all
+   8,192 patterns names them, four at most. Two-dimensional zones leave out the neighbors in other slices. */
+#include "../../_arrays.h"
+#include <stdlib.h>
+
+enum { N_NEIGHBOURS = 13, N_PATTERNS = 1 << N_NEIGHBOURS, N_JOINS = 4, NONE = N_NEIGHBOURS };
+
+/* z, y, x from a voxel to those before it, in the order of memory from the nearest back. */
+static const int BEFORE[N_NEIGHBOURS][3] = {
+    {0, 0, -1},  {0, -1, 1},  {0, -1, 0},  {0, -1, -1}, {-1, 1, 1},   {-1, 1, 0},  {-1, 1, -1},
+    {-1, 0, 1},  {-1, 0, 0},  {-1, 0, -1}, {-1, -1, 1}, {-1, -1, 0},  {-1, -1, -1},
+};
+
+/* Grey levels with a border of one zero voxel on each side; steps are the 13 neighbors in voxels. */
+typedef struct {
+    const uint16_t *levels;
+    Py_ssize_t shape[3], plane, row, steps[N_NEIGHBOURS];
+} Bordered;
+
+typedef struct {
+    int32_t *levels, *sizes; /* of each zone */
+    Py_ssize_t room;
+} Zones;
+
+static int touch(const int *a, const int *b)
+{
+    return abs(a[0] - b[0]) <= 1 && abs(a[1] - b[1]) <= 1 && abs(a[2] - b[2]) <= 1;
+}
+
+/* The voxels of pattern that touch seed, directly or through others of the pattern. */
+static unsigned touching_group(unsigned pattern, unsigned seed, const unsigned *touching)
+{
+    unsigned group = seed, before = 0;
+    while (group != before) {
+        before = group;
+        for (int k = 0; k < N_NEIGHBOURS; k++)
+            if (before >> k & 1)
+                group |= touching[k] & pattern;
+    }
+    return group;
+}
+
+static void fill_joins(uint8_t *joins)
+{
+    unsigned touching[N_NEIGHBOURS] = {0};
+    for (int a = 0; a < N_NEIGHBOURS; a++)
+        for (int b = 0; b < N_NEIGHBOURS; b++)
+            touching[a] |= (unsigned)touch(BEFORE[a], BEFORE[b]) << b;
+    memset(joins, NONE, (size_t)N_PATTERNS * N_JOINS);
+    for (unsigned pattern = 1; pattern < N_PATTERNS; pattern++) {
+        unsigned rest = pattern;
+        for (int n_joins = 0; rest; n_joins++) {
+            int first = 0;
+            while (!(rest >> first & 1))
+                first++;
+            joins[pattern * N_JOINS + n_joins] = (uint8_t)first;
+            rest &= ~touching_group(pattern, 1u << first, touching);
+        }
+    }
+}
+
+/* Bit k of patterns[x] says whether the neighbor k before voxel x has its level. */
+FOR_EACH_PROCESSOR
+static void note_equal(const Bordered *box, unsigned left_out, Py_ssize_t start, uint16_t *patterns)
+{
+    const uint16_t *levels = box->levels + start;
+    Py_ssize_t n = box->shape[2] - 2;
+    memset(patterns, 0, (size_t)n * sizeof *patterns);
+    for (int k = 0; k < N_NEIGHBOURS; k++) {
+        const uint16_t *before = levels + box->steps[k];
+        uint16_t bit = (uint16_t)((left_out >> k & 1) ? 0 : 1 << k);
+        for (Py_ssize_t x = 0; x < n; x++)
+            patterns[x] |= (uint16_t)(levels[x] == before[x] ? bit : 0);
+    }
+}
+
+static inline int32_t root_of(int32_t *parents, int32_t label)
+{
+    while (parents[label] != label) {
+        parents[label] = parents[parents[label]];
+        label = parents[label];
+    }
+    return label;
+}
+
+/* Join two zones under the smaller label, so that a parent's label is never above its child's. */
+static inline int32_t join(int32_t *parents, int32_t a, int32_t b)
+{
+    a = root_of(parents, a);
+    b = root_of(parents, b);
+    int32_t low = a < b ? a : b, high = a < b ? b : a;
+    parents[high] = low;
+    return low;
+}
+
+/* Give the voxels of one row labels, and count them per label; returns the highest label so far. */
+static int32_t label_row(const Bordered *box, const uint8_t *joins, const uint16_t *patterns, Py_ssize_t start,
+                         int32_t *labels, int32_t *parents, Zones *zones, int32_t highest)
+{
+    for (Py_ssize_t x = 0; x < box->shape[2] - 2; x++) {
+        Py_ssize_t voxel = start + x;
+        const uint8_t *of_pattern = joins + (size_t)patterns[x] * N_JOINS;
+        int32_t label;
+        if (!box->levels[voxel])
+            continue;
+        if (!patterns[x]) {
+            if (highest >= zones->room)
+                return -1;
+            label = ++highest;
+            parents[label] = label;
+            zones->levels[label - 1] = box->levels[voxel];
+            zones->sizes[label - 1] = 0;
+        } else {
+            label = labels[voxel + box->steps[of_pattern[0]]];
+            for (int k = 1; k < N_JOINS && of_pattern[k] != NONE; k++)
+                label = join(parents, label, labels[voxel + box->steps[of_pattern[k]]]);
+        }
+        labels[voxel] = label;
+        zones->sizes[label - 1]++;
+    }
+    return highest;
+}
+
+/* Add each label's voxels to its root's and keep the roots; returns the number of zones. */
+static Py_ssize_t gather(int32_t *parents, int32_t highest, Zones *zones)
+{
+    Py_ssize_t n_zones = 0;
+    for (int32_t label = 1; label <= highest; label++) {
+        int32_t root = parents[label] = parents[parents[label]];
+        if (root != label)
+            zones->sizes[root - 1] += zones->sizes[label - 1];
+    }
+    for (int32_t label = 1; label <= highest; label++)
+        if (parents[label] == label) {
+            zones->levels[n_zones] = zones->levels[label - 1];
+            zones->sizes[n_zones++] = zones->sizes[label - 1];
+        }
+    return n_zones;
+}
+
+/* Returns the number of zones, -1 without memory, -2 without room. */
+static Py_ssize_t find_zones(const Bordered *box, unsigned left_out, const uint8_t *joins, Zones *zones)
+{
+    size_t n_voxels = (size_t)(box->shape[0] * box->plane);
+    int32_t *labels = malloc(n_voxels * sizeof *labels), *parents = malloc(((size_t)zones->room + 1) * sizeof *parents);
+    uint16_t *patterns = malloc((size_t)box->row * sizeof *patterns);
+    Py_ssize_t found = labels && parents && patterns ? 0 : -1;
+    int32_t highest = 0;
+    for (Py_ssize_t z = 1; !found && z < box->shape[0] - 1; z++)
+        for (Py_ssize_t y = 1; highest >= 0 && y < box->shape[1] - 1; y++) {
+            Py_ssize_t start = z * box->plane + y * box->row + 1;
+            note_equal(box, left_out, start, patterns);
+            highest = label_row(box, joins, patterns, start, labels, parents, zones, highest);
+        }
+    if (!found)
+        found = highest < 0 ? -2 : gather(parents, highest, zones);
+    free(labels);
+    free(parents);
+    free(patterns);
+    return found;
+}
+
+static Bordered bordered(Py_buffer *levels)
+{
+    Bordered box = {levels->buf, {levels->shape[0], levels->shape[1], levels->shape[2]}, 0, levels->shape[2], {0}};
+    box.plane = box.shape[1] * box.shape[2];
+    for (int k = 0; k < N_NEIGHBOURS; k++)
+        box.steps[k] = BEFORE[k][0] * box.plane + BEFORE[k][1] * box.row + BEFORE[k][2];
+    return box;
+}
+
+static unsigned neighbors_along(int axis)
+{
+    unsigned along = 0;
+    for (int k = 0; axis >= 0 && axis < 3 && k < N_NEIGHBOURS; k++)
+        along |= (unsigned)(BEFORE[k][axis] != 0) << k;
+    return along;
+}
+
+/* views: levels, joins, levels of the zones, sizes of the zones */
+static int fit_together(const Py_buffer *views)
+{
+    const Py_ssize_t *shape = views[0].shape;
+    return shape[0] > 2 && shape[1] > 2 && shape[2] > 2 && views[0].len / 2 <= INT32_MAX &&
+           views[1].len == N_PATTERNS * N_JOINS && views[2].len == views[3].len;
+}
+
+/* zones(levels, joins, flat_axis, zone_levels, zone_sizes) -> number of zones: the levels and sizes of all zones of
+   levels (z, y, x) of uint16 with a zero border, in arrays of int32 with room for them; joins is what joins() filled;
+   flat_axis -1 looks for zones in three dimensions, else in the slices across that axis. */
+static PyObject *zones(PyObject *module, PyObject *arguments)
+{
+    PyObject *objects[4];
+    Py_buffer views[4] = {0};
+    int flat_axis;
+    Py_ssize_t found = -3;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "OOiOO", &objects[0], &objects[1], &flat_axis, &objects[2], &objects[3]))
+        return NULL;
+    if (take_array(objects[0], &views[0], 'u', 2, 3, READ, "levels") < 0 ||
+        take_array(objects[1], &views[1], 'u', 1, 2, READ, "joins") < 0 ||
+        take_array(objects[2], &views[2], 'i', 4, 1, WRITE, "zone_levels") < 0 ||
+        take_array(objects[3], &views[3], 'i', 4, 1, WRITE, "zone_sizes") < 0)
+        goto release;
+    if (!fit_together(views)) {
+        PyErr_SetString(PyExc_ValueError, "zones: levels, joins and zones do not fit together");
+        goto release;
+    }
+    Bordered box = bordered(&views[0]);
+    Zones all = {views[2].buf, views[3].buf, views[2].shape[0]};
+    Py_BEGIN_ALLOW_THREADS
+    found = find_zones(&box, neighbors_along(flat_axis), views[1].buf, &all);
+    Py_END_ALLOW_THREADS
+    if (found == -1)
+        PyErr_NoMemory();
+    if (found == -2)
+        PyErr_SetString(PyExc_ValueError, "zones: too little room for the zones");
+release:
+    release_arrays(views, 4);
+    return found < 0 ? NULL : PyLong_FromSsize_t(found);
+}
+
+/* joins(table): fill table (8192, 4) of uint8 with the neighbors to join for every pattern of equal neighbors. */
+static PyObject *joins(PyObject *module, PyObject *table)
+{
+    Py_buffer view;
+    (void)module;
+    if (take_array(table, &view, 'u', 1, 2, WRITE, "table") < 0)
+        return NULL;
+    int fits = view.shape[0] == N_PATTERNS && view.shape[1] == N_JOINS;
+    if (fits)
+        fill_joins(view.buf);
+    else
+        PyErr_SetString(PyExc_ValueError, "joins: expected a table of 8192 rows and 4 columns");
+    PyBuffer_Release(&view);
+    if (!fits)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"zones", zones, METH_VARARGS, NULL}, {"joins", joins, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_zones", NULL, 0, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__zones(void)
+{
+    return PyModule_Create(&definition);
+}

@@ -1,0 +1,218 @@
+"""Runs and zones: the matrices of run lengths and zone sizes, and the statistics that both are described by."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from radiofuse.errors import ImageError
+from radiofuse.kernels import kernel
+
+_runs = kernel("radiomics.classes._runs")
+_zones = kernel("radiomics.classes._zones")
+
+
+class Zones(NamedTuple):
+    """How many zones of each grey level have each size.
+
+    Attributes
+    ----------
+    counts : ndarray of int64, shape (n_levels, n_sizes)
+    sizes : ndarray of int64, shape (n_sizes,)
+        The sizes in voxels that occur, rising.
+    """
+
+    counts: np.ndarray
+    sizes: np.ndarray
+
+
+def run_lengths(levels: np.ndarray, n_levels: int, offsets: np.ndarray, *, ibsi: bool = False) -> np.ndarray:
+    """Return how many runs of each grey level have each length, along each direction.
+
+    Parameters
+    ----------
+    levels : ndarray of int32, shape (z, y, x)
+        Grey levels 1 to ``n_levels`` in the region's box; 0 outside the region.
+    n_levels : int
+        The highest level.
+    offsets : ndarray of int32, shape (n_offsets, 3)
+        Directions as the step (z, y, x) to the next voxel: one of each opposite pair, of distance 1.
+    ibsi : bool
+        Count along every direction. pyradiomics leaves a direction empty when no line along it meets the region
+        twice; IBSI counts single voxels there.
+
+    Returns
+    -------
+    ndarray of int32, shape (n_offsets, n_levels, n_lengths)
+        Column j counts runs of j + 1 voxels; n_lengths is the longest side of the box.
+
+    Raises
+    ------
+    ImageError
+        ``roi_too_small`` if the box leaves no direction.
+
+    References
+    ----------
+    Galloway 1975, doi:10.1016/S0146-664X(75)80008-6; in three dimensions IBSI section 3.7 (TP0I).
+
+    Examples
+    --------
+    >>> run_lengths(np.array([[[1, 1, 2, 1]]], np.int32), 2, np.array([[0, 0, 1]], np.int32))
+    array([[[1, 1, 0, 0],
+            [1, 0, 0, 0]]], dtype=int32)
+    """
+    if not len(offsets):
+        raise ImageError(
+            "roi_too_small",
+            f"The region's box of {levels.shape} voxels has no neighbors to look at, so runs have no direction. "
+            "Draw a larger region, or leave glrlm out.",
+        )
+    runs = np.empty((len(offsets), n_levels, max(levels.shape)), np.int32)
+    _runs.run_lengths(_bordered(levels), np.ascontiguousarray(offsets, np.int32), runs, ibsi)
+    return runs
+
+
+def zone_sizes(levels: np.ndarray, n_levels: int, *, flat_axis: int | None = None) -> Zones:
+    """Return how many zones of each grey level have each size.
+
+    A zone is a group of voxels of one level that touch with a face, an edge or a corner.
+
+    Parameters
+    ----------
+    levels : ndarray of int32, shape (z, y, x)
+        Grey levels 1 to ``n_levels`` in the region's box; 0 outside the region.
+    n_levels : int
+        The highest level.
+    flat_axis : int or None
+        Look for zones in the slices across this axis, 0 for z, instead of in three dimensions.
+
+    References
+    ----------
+    Thibault et al. 2009, PRIP: 140-145; IBSI section 3.8 (9SAK).
+
+    Examples
+    --------
+    >>> zone_sizes(np.array([[[1, 1, 2, 1], [1, 2, 2, 2]]], np.int32), 2)
+    Zones(counts=array([[1, 1, 0],
+           [0, 0, 1]]), sizes=array([1, 3, 4]))
+    """
+    zone_levels, zone_sizes = np.empty((2, levels.size), np.int32)
+    axis = -1 if flat_axis is None else flat_axis
+    n_zones = _zones.zones(_bordered(levels), _joins(), axis, zone_levels, zone_sizes)
+    zone_levels, zone_sizes = zone_levels[:n_zones], zone_sizes[:n_zones]
+    occurs = np.bincount(zone_sizes) > 0
+    sizes = np.flatnonzero(occurs)
+    column = np.cumsum(occurs) - 1
+    cells = (zone_levels - 1) * len(sizes) + column[zone_sizes]
+    return Zones(np.bincount(cells, minlength=n_levels * len(sizes)).reshape(n_levels, len(sizes)), sizes)
+
+
+class LengthStatistics:
+    """What runs and zones are described by; each statistic has shape (n_matrices,).
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n_matrices, n_levels, n_lengths)
+        Runs, or zones, by grey level 1 to n_levels and by length (for zones: size).
+    lengths : ndarray, shape (n_lengths,)
+        The length in voxels that each column stands for.
+    n_voxels : float
+        The voxels that the runs or zones of a matrix hold together.
+    ibsi : bool
+        Entropy of the exact probabilities; pyradiomics adds 2.2e-16 to each.
+
+    References
+    ----------
+    IBSI sections 3.7 and 3.8, where runs and zones share their formulas.
+    """
+
+    def __init__(self, counts: np.ndarray, lengths: np.ndarray, *, n_voxels: float, ibsi: bool):
+        self.counts = counts.astype(float)
+        self.lengths = lengths.astype(float)
+        self.levels = np.arange(1.0, counts.shape[1] + 1)
+        self.n_voxels = n_voxels
+        self._added = 0.0 if ibsi else np.spacing(1.0)
+
+    @cached_property
+    def _weighted(self) -> np.ndarray:
+        """Sums over lengths of counts times 1, 1 / length^2, length^2; shape (n_matrices, n_levels, 3)."""
+        return self.counts @ _powers(self.lengths).T
+
+    @cached_property
+    def _emphases(self) -> np.ndarray:
+        """Sums over levels, too, times 1, 1 / level^2, level^2; shape (3 of levels, 3 of lengths, n_matrices)."""
+        return np.moveaxis(_powers(self.levels) @ self._weighted, 0, 2)
+
+    @cached_property
+    def _per_level(self) -> np.ndarray:
+        return self._weighted[:, :, 0]
+
+    @cached_property
+    def _per_length(self) -> np.ndarray:
+        return self.counts.sum(axis=1)
+
+    @property
+    def n_groups(self) -> np.ndarray:
+        """Number of runs or zones."""
+        return self._emphases[0, 0]
+
+    def emphasis(self, level_power: int, length_power: int) -> np.ndarray:
+        """Mean of level ** level_power * length ** length_power, for powers 0, -2 and 2."""
+        return self._emphases[_POWERS.index(level_power), _POWERS.index(length_power)] / self.n_groups
+
+    def level_non_uniformity(self) -> np.ndarray:
+        """Sum of squares of the numbers per level, over their sum."""
+        return (self._per_level**2).sum(axis=1) / self.n_groups
+
+    def length_non_uniformity(self) -> np.ndarray:
+        """Sum of squares of the numbers per length, over their sum."""
+        return (self._per_length**2).sum(axis=1) / self.n_groups
+
+    def percentage(self) -> np.ndarray:
+        """Runs or zones per voxel."""
+        return self.n_groups / self.n_voxels
+
+    def level_variance(self) -> np.ndarray:
+        """Variance of the level of a run or zone."""
+        return _variance(self._per_level / self.n_groups[:, None], self.levels)
+
+    def length_variance(self) -> np.ndarray:
+        """Variance of the length of a run or zone."""
+        return _variance(self._per_length / self.n_groups[:, None], self.lengths)
+
+    def entropy(self) -> np.ndarray:
+        """Entropy in bits of level and length together."""
+        matrix, level, length = np.nonzero(self.counts)
+        shares = self.counts[matrix, level, length] / self.n_groups[matrix]
+        return -np.bincount(matrix, shares * np.log2(shares + self._added), minlength=len(self.counts))
+
+
+_POWERS = (0, -2, 2)
+
+
+def _powers(values: np.ndarray) -> np.ndarray:
+    """Return 1, 1 / value^2 and value^2, shape (3, n_values)."""
+    squares = values * values
+    return np.stack((np.ones_like(values), 1 / squares, squares))
+
+
+def _variance(shares: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the variance of values that occur with shares (n_matrices, n_values)."""
+    deviations = values - (shares @ values)[:, None]
+    return (shares * deviations**2).sum(axis=1)
+
+
+def _bordered(levels: np.ndarray) -> np.ndarray:
+    """Return the levels with a border of one 0 on each side, as uint16: no neighbor is out of reach."""
+    bordered = np.zeros(tuple(side + 2 for side in levels.shape), np.uint16)
+    bordered[1:-1, 1:-1, 1:-1] = levels
+    return bordered
+
+
+@cache
+def _joins() -> np.ndarray:
+    joins = np.empty((8192, 4), np.uint8)
+    _zones.joins(joins)
+    return joins

@@ -1,0 +1,1 @@
+"""Image filters, one file each: from a volume to the filtered values in a box."""
