@@ -7,16 +7,18 @@ weight is 1 / (2 alpha). What E_D is, the likelihood says.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
-from radiofuse.classify.network import jacobian, output
+from radiofuse.classify.network import activations, jacobian, output, unpack
 
 _PERFECT_FIT = 0.01  # E_D below which nothing is left to learn
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 0.005, 1e-20, 1e10
 # Without limits alpha runs off to infinity on noise (all weights vanish), to zero on separable classes.
 _PRECISION_LIMITS = (1e-6, 1e10)
+_TINY = float(np.finfo(float).tiny)
 
 
 class Gaussian:
@@ -56,7 +58,7 @@ class Bernoulli:
 
     def error(self, f: np.ndarray, y: np.ndarray) -> float:
         """Return E_D = sum(log(1 + exp(f)) - y f)."""
-        return float(np.sum(np.logaddexp(0, f) - y * f))
+        return float((np.logaddexp(0, f) - y * f).sum())
 
     def slope(self, f: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return p - y."""
@@ -175,16 +177,25 @@ def train(
     steps: list[tuple[float, float]] = []
     converged = False
     while len(steps) < max_iter and not converged:
-        before = search.objective(search.theta)
+        before = search.objective(search.place)
         if not search.descend(before):
             converged = True
             break
-        steps.append((before, search.objective(search.theta)))
+        steps.append((before, search.objective(search.place)))
         search.update_precisions()
         # An update resets F (to n / 2 when Gaussian), so the fall within a step is what tells.
         settled = len(steps) >= 3 and max(start - end for start, end in steps[-3:]) < tol
-        converged = settled or search.error < _PERFECT_FIT
+        converged = settled or search.place.error < _PERFECT_FIT
     return search.posterior(np.array(steps).reshape(-1, 2), converged)
+
+
+class _Place(NamedTuple):
+    """Weights, and what the network makes of the rows with them: worked out once for all that asks for it."""
+
+    theta: np.ndarray  # (K,)
+    hidden: np.ndarray  # (n, s)
+    f: np.ndarray  # (n,)
+    error: float  # E_D
 
 
 class _Search:
@@ -193,34 +204,37 @@ class _Search:
     def __init__(self, X: np.ndarray, y: np.ndarray, likelihood: Gaussian | Bernoulli, theta: np.ndarray) -> None:
         self.X, self.y, self.likelihood = X, y, likelihood
         self.damping = _FIRST_DAMPING
-        self._move_to(theta)
+        self._move_to(self._try(theta))
         self.gamma = float(theta.size)
         self.alpha = _within_limits(self.gamma, 2 * theta @ theta)
-        self.beta = likelihood.beta(self.error, len(y), self.gamma)
+        self.beta = likelihood.beta(self.place.error, len(y), self.gamma)
 
-    def _move_to(self, theta: np.ndarray) -> None:
-        """Expand E_D around ``theta``.
+    def _try(self, theta: np.ndarray) -> _Place:
+        hidden = activations(theta, self.X)
+        f = hidden @ unpack(theta, self.X.shape[1])[0]
+        return _Place(theta, hidden, f, self.likelihood.error(f, self.y))
+
+    def _move_to(self, place: _Place) -> None:
+        """Expand E_D around a place.
 
         Its Hessian is J' C J = V diag(s**2) V' by one thin singular value decomposition, which
         serves every damping tried, gamma and the covariance, and cannot fail as a Cholesky factor of
         a nearly singular sum can (duplicate columns, more weights than samples).
         """
-        self.theta = theta
-        f, J = output(theta, self.X), jacobian(theta, self.X)
-        self.error = self.likelihood.error(f, self.y)
-        self.slope = J.T @ self.likelihood.slope(f, self.y)  # (K,)
-        scaled = np.sqrt(self.likelihood.curvature(f))[:, None] * J
+        self.place = place
+        J = jacobian(place.theta, self.X, place.hidden)
+        self.slope = J.T @ self.likelihood.slope(place.f, self.y)  # (K,)
+        scaled = np.sqrt(self.likelihood.curvature(place.f))[:, None] * J
         _, singular, axes = np.linalg.svd(scaled, full_matrices=False)
         self.curvatures, self.axes = singular**2, axes.T  # (r,), (K, r) with r = min(n, K)
 
-    def objective(self, theta: np.ndarray) -> float:
-        error = self.likelihood.error(output(theta, self.X), self.y)
-        return self.beta * error + self.alpha * theta @ theta
+    def objective(self, place: _Place) -> float:
+        return self.beta * place.error + self.alpha * place.theta @ place.theta
 
     def _solve(self, ridge: float, target: np.ndarray) -> np.ndarray:
         """Return (beta J' C J + ridge I)**-1 ``target``."""
         within = self.axes.T @ target
-        flat = np.zeros_like(target)
+        flat = 0.0
         if self.axes.shape[0] > self.axes.shape[1]:  # directions of which the data say nothing
             flat = (target - self.axes @ within) / ridge
         scale = self.beta * self.curvatures + ridge
@@ -228,12 +242,12 @@ class _Search:
 
     def descend(self, before: float) -> bool:
         """Take the first step that lowers F, damping it tenfold until one does; False if none does."""
-        gradient = self.beta * self.slope + 2 * self.alpha * self.theta
+        gradient = self.beta * self.slope + 2 * self.alpha * self.place.theta
         while self.damping <= _MOST_DAMPING:
-            theta = self.theta - self._solve(2 * self.alpha + self.damping, gradient)
-            if self.objective(theta) < before:
+            place = self._try(self.place.theta - self._solve(2 * self.alpha + self.damping, gradient))
+            if self.objective(place) < before:
                 self.damping = max(self.damping / 10, _LEAST_DAMPING)
-                self._move_to(theta)
+                self._move_to(place)
                 return True
             self.damping *= 10
         return False
@@ -241,16 +255,16 @@ class _Search:
     def update_precisions(self) -> None:
         """Set gamma = K - 2 alpha tr(A**-1) (A: the Hessian of F), alpha = gamma / (2 E_W), then beta."""
         scaled = self.beta * self.curvatures
-        self.gamma = float(np.sum(scaled / (scaled + 2 * self.alpha)))
-        self.alpha = _within_limits(self.gamma, 2 * self.theta @ self.theta)
-        self.beta = self.likelihood.beta(self.error, len(self.y), self.gamma)
+        self.gamma = float((scaled / (scaled + 2 * self.alpha)).sum())
+        self.alpha = _within_limits(self.gamma, 2 * self.place.theta @ self.place.theta)
+        self.beta = self.likelihood.beta(self.place.error, len(self.y), self.gamma)
 
     def posterior(self, objective: np.ndarray, converged: bool) -> Posterior:
-        covariance = self._solve(2 * self.alpha, np.eye(self.theta.size))
+        covariance = self._solve(2 * self.alpha, np.eye(self.place.theta.size))
         precisions = self.alpha, self.beta, self.gamma
-        return Posterior(self.likelihood, self.theta, covariance, *precisions, objective, converged)
+        return Posterior(self.likelihood, self.place.theta, covariance, *precisions, objective, converged)
 
 
 def _within_limits(numerator: float, denominator: float) -> float:
     low, high = _PRECISION_LIMITS
-    return float(np.clip(numerator / max(denominator, np.finfo(float).tiny), low, high))
+    return float(min(max(numerator / max(denominator, _TINY), low), high))

@@ -12,23 +12,32 @@ import numpy as np
 def unpack(theta: np.ndarray, n_inputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return ``w`` (s,), ``b`` (s,) and ``B`` (s, p) as views of ``theta``."""
     n_neurons = theta.size // (n_inputs + 2)
-    w, b, B = np.split(theta, [n_neurons, 2 * n_neurons])
+    w, b, B = theta[:n_neurons], theta[n_neurons : 2 * n_neurons], theta[2 * n_neurons :]
     return w, b, B.reshape(n_neurons, n_inputs)
+
+
+def activations(theta: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return tanh(b_k + B_k . x) for every row of ``X`` (n, p) and neuron, shape (n, s)."""
+    _, b, B = unpack(theta, X.shape[1])
+    return np.tanh(X @ B.T + b)
 
 
 def output(theta: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Return f for every row of ``X`` (n, p), shape (n,)."""
-    w, b, B = unpack(theta, X.shape[1])
-    return np.tanh(X @ B.T + b) @ w
+    w, _, _ = unpack(theta, X.shape[1])
+    return activations(theta, X) @ w
 
 
-def jacobian(theta: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return the derivatives of f by ``theta`` for every row of ``X``, shape (n, s * (p + 2))."""
-    w, b, B = unpack(theta, X.shape[1])
-    hidden = np.tanh(X @ B.T + b)  # (n, s)
+def jacobian(theta: np.ndarray, X: np.ndarray, hidden: np.ndarray | None = None) -> np.ndarray:
+    """Return the derivatives of f by ``theta`` for every row of ``X``, shape (n, s * (p + 2)).
+
+    ``hidden`` are the activations there, where they are known already.
+    """
+    w, _, _ = unpack(theta, X.shape[1])
+    hidden = activations(theta, X) if hidden is None else hidden  # (n, s)
     by_bias = w * (1 - hidden**2)  # (n, s)
     by_weight = by_bias[:, :, None] * X[:, None, :]  # (n, s, p)
-    return np.hstack([hidden, by_bias, by_weight.reshape(len(X), -1)])
+    return np.concatenate([hidden, by_bias, by_weight.reshape(len(X), -1)], axis=1)
 
 
 def nguyen_widrow(n_neurons: int, n_inputs: int, rng: np.random.RandomState) -> np.ndarray:
