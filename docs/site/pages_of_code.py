@@ -78,6 +78,18 @@ def identifier(value: Any) -> str:
 
 def examples_page() -> str:
     """Return a page with every example in whole; its first line is what it shows."""
-    scripts = sorted(EXAMPLES.glob("*.py"))
-    parts = [f"## `examples/{script.name}`\n\n```python\n{script.read_text().strip()}\n```" for script in scripts]
-    return "\n\n".join(["# Examples", "Each runs as it stands, on generated data.", *parts]) + "\n"
+    scripts = [*sorted(EXAMPLES.glob("*.py")), *sorted(EXAMPLES.glob("gallery/*.py"))]
+    parts = [
+        f"## `examples/{script.relative_to(EXAMPLES)}`\n\n```python\n{script.read_text().strip()}\n```"
+        for script in scripts
+    ]
+    return (
+        "\n\n".join(
+            [
+                "# Examples",
+                "Each runs as it stands, on generated data; those of the gallery draw from a bundle.",
+                *parts,
+            ]
+        )
+        + "\n"
+    )
