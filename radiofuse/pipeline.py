@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.pipeline import Pipeline
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -135,7 +136,7 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         np.copyto(filled, self.statistics_, where=gaps)
         return filled
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags

@@ -6,10 +6,11 @@ import sys
 import warnings
 from numbers import Integral
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn import config_context, get_config
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
@@ -32,17 +33,17 @@ class TakesGroups:
 
     __metadata_request__fit = {"groups": True}
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Self:
         if self._makes_folds():
             refuse_lost_groups(type(self).__name__)
-        return super().__sklearn_clone__()
+        return super().__sklearn_clone__()  # type: ignore[misc]  # scikit-learn's, beside which the mixin stands
 
     def _makes_folds(self) -> bool:
         """Say whether this estimator makes folds of its own; its parts, cloned with it, speak for themselves."""
         return True
 
 
-def fit_with_groups(estimator: Any, X: Any, y: Any, groups: np.ndarray | None, *, method: str = "fit") -> Any:
+def fit_with_groups(estimator: Any, X: Any, y: Any, groups: ArrayLike | None, *, method: str = "fit") -> Any:
     """Call ``estimator.fit``, or another method that fits, so that ``groups`` reach whatever takes them.
 
     A composite of scikit-learn (Pipeline, GridSearchCV, CalibratedClassifierCV) hands them on by metadata
@@ -88,7 +89,7 @@ def fit_with_groups(estimator: Any, X: Any, y: Any, groups: np.ndarray | None, *
     return call(X, y, **arguments)
 
 
-def _arguments(estimator: Any, method: str, groups: np.ndarray) -> dict[str, np.ndarray]:
+def _arguments(estimator: Any, method: str, groups: ArrayLike) -> dict[str, ArrayLike]:
     try:
         asked = get_routing_for_object(estimator).consumes(method, ["groups"])
     except NotImplementedError:  # AdaBoost, or something that holds it
@@ -109,7 +110,7 @@ def _is_undecided(part: Any) -> bool:
     return isinstance(request, MetadataRequest) and request.fit.requests.get("groups") is None
 
 
-def _by_step(estimator: Any, groups: np.ndarray) -> dict[str, np.ndarray]:
+def _by_step(estimator: Any, groups: ArrayLike) -> dict[str, ArrayLike]:
     """Return the arguments that address the steps of a Pipeline; one of its parts knows no metadata routing."""
     steps = getattr(estimator, "named_steps", {})
     takers = [name for name, step in steps.items() if hasattr(step, "fit") and has_fit_parameter(step, "groups")]
@@ -123,7 +124,7 @@ def _by_step(estimator: Any, groups: np.ndarray) -> dict[str, np.ndarray]:
     return {f"{name}__groups": groups for name in takers}
 
 
-def _warn_of_torn_patients(parts: list[Any], groups: np.ndarray) -> None:
+def _warn_of_torn_patients(parts: list[Any], groups: ArrayLike) -> None:
     if len(np.unique(groups)) == len(groups):
         return
     for part in parts:
@@ -192,7 +193,9 @@ def refuse_misaligned(X: Any = None, **given: Any) -> None:
         for name, values in {"X": X, **given}.items()
         if isinstance(values, (pd.Series, pd.DataFrame))
     }
-    whose, index = next(iter(indexed.items()), ("X", None))
+    if not indexed:
+        return
+    whose, index = next(iter(indexed.items()))
     for name, other in indexed.items():
         differs = _rows_that_differ(other, index) if len(other) == len(index) else np.empty(0)
         if differs.size:

@@ -87,7 +87,7 @@ class Bernoulli:
         return expit(score)
 
 
-LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli}
+LIKELIHOODS: dict[str, type[Gaussian | Bernoulli]] = {"gaussian": Gaussian, "bernoulli": Bernoulli}
 
 
 @dataclass(frozen=True)

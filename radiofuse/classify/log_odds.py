@@ -52,7 +52,7 @@ class PlattOnLogOdds(ClassifierMixin, BaseEstimator):
         self.classifier = classifier
         self.folds = folds
 
-    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: pd.DataFrame | np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> Self:
         """Fit the sigmoids on out-of-fold probabilities, and the classifier on all rows."""
         self.classes_ = np.unique(y)
         unseen = np.empty((len(y), len(self.classes_)))
@@ -96,7 +96,7 @@ class PlattOnLogOdds(ClassifierMixin, BaseEstimator):
         return result
 
 
-def _take(X: Any, rows: np.ndarray) -> Any:
+def _take(X: pd.DataFrame | np.ndarray, rows: np.ndarray) -> Any:
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 

@@ -131,13 +131,14 @@ def _two_way_consistency(values: np.ndarray, tail: float) -> tuple[np.ndarray, n
 
 def _of_f_ratio(
     subjects: np.ndarray, error: np.ndarray, k: int, degrees: tuple[int, int], tail: float
-) -> tuple[np.ndarray, ...]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (F - 1) / (F + k - 1) of F and of the ends of its interval; 1 for an infinite F."""
     with np.errstate(divide="ignore", invalid="ignore"):  # no error: F is infinite; no spread at all: 0 / 0
         ratio = subjects / error
     low = ratio / f_distribution.isf(tail, *degrees)
     high = ratio * f_distribution.isf(tail, *degrees[::-1])
-    return tuple(1 - k / (bound + k - 1) for bound in (ratio, low, high))
+    value, low, high = (1 - k / (bound + k - 1) for bound in (ratio, low, high))
+    return value, low, high
 
 
 def _two_way_agreement(values: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import betaincinv, ndtri
 
 from radiofuse.evaluate.metrics import Confusion
 
 
-def wilson_interval(share: np.ndarray, n: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+def wilson_interval(
+    share: np.ndarray | float, n: np.ndarray | float, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return Wilson's score interval of a share out of n (1927, J Am Stat Assoc 22:209-212)."""
     z2 = ndtri((1 + confidence) / 2) ** 2
     center = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -17,7 +21,9 @@ def wilson_interval(share: np.ndarray, n: np.ndarray, confidence: float) -> tupl
     return np.where(share == 0, 0.0, low), np.where(share == 1, 1.0, high)  # there without rounding
 
 
-def clopper_pearson_interval(share: np.ndarray, n: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+def clopper_pearson_interval(
+    share: np.ndarray | float, n: np.ndarray | float, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the exact interval of a share out of n (Clopper and Pearson 1934, Biometrika 26:404-413)."""
     count, tail = np.round(np.multiply(share, n)), (1 - confidence) / 2
     low = np.where(count > 0, betaincinv(np.maximum(count, 1), n - count + 1, tail), 0.0)
@@ -46,7 +52,7 @@ def closed_intervals(c: Confusion, proportion: str, confidence: float) -> dict[s
     z = ndtri((1 + confidence) / 2)
     limits = wilson_interval if proportion == "wilson" else clopper_pearson_interval
 
-    def of_share(count: float, n: float) -> tuple[float, float]:
+    def of_share(count: Any, n: Any) -> tuple[Any, Any]:
         return limits(count / n, n, confidence) if n else (0.0, 1.0)
 
     sensitivity, specific = of_share(c.tp, c.tp + c.fn), of_share(c.tn, c.tn + c.fp)
@@ -55,7 +61,7 @@ def closed_intervals(c: Confusion, proportion: str, confidence: float) -> dict[s
         "specificity": specific,
         "precision": of_share(c.tp, c.tp + c.fp),
         "npv": of_share(c.tn, c.tn + c.fn),
-        "accuracy": of_share(c.tp + c.tn, sum(c)),
+        "accuracy": of_share(c.tp + c.tn, c.tp + c.fp + c.fn + c.tn),
     }
     jaccard = np.array(of_share(c.tp, c.tp + c.fp + c.fn))
     return {metric: (*interval, proportion) for metric, interval in shares.items()} | {
@@ -89,7 +95,7 @@ def _correlation_interval(c: Confusion, z: float) -> tuple[float, float]:
     return np.tanh(np.arctanh(phi) - half), np.tanh(np.arctanh(phi) + half)
 
 
-def _ratio_interval(a: float, b: float, c: float, d: float, z: float) -> tuple[float, float]:
+def _ratio_interval(a: Any, b: Any, c: Any, d: Any, z: float) -> tuple[float, float]:
     """Return the limits of (a / (a + b)) / (c / (c + d))."""
     a_row, b_row, c_row, d_row = np.array([a, b, c, d]) + (0.0 if a and b and c and d else 0.5)
     center = np.log(a_row / (a_row + b_row)) - np.log(c_row / (c_row + d_row))

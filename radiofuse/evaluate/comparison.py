@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,7 +129,7 @@ def compare_models(
     {"predictions": [pd.DataFrame], "a": [str], "correction": [StrOptions(set(CORRECTIONS))]},
     prefer_skip_nested_validation=True,
 )
-def compare_with_others(predictions: pd.DataFrame, a: str, *, correction: str = "holm", **options) -> pd.DataFrame:
+def compare_with_others(predictions: pd.DataFrame, a: str, *, correction: str = "holm", **options: Any) -> pd.DataFrame:
     """Compare one model with every other one.
 
     Parameters

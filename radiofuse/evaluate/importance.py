@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from radiofuse.estimators import Classifier
 from radiofuse.evaluate.metrics import auc
 
 CELLS = 4_000_000  # numbers in one question to the classifier; all copies at once would fill the memory
@@ -48,7 +49,9 @@ def held_out_importance(
     return pd.DataFrame({"feature": names, "importance": drops, "coefficient": coefficients})
 
 
-def _drops(classifier, values: np.ndarray, y: np.ndarray, n_permutations: int, rng) -> np.ndarray:
+def _drops(
+    classifier: Classifier, values: np.ndarray, y: np.ndarray, n_permutations: int, rng: np.random.Generator
+) -> np.ndarray:
     whole = auc(y, _predict(classifier, values))
     n_at_once = max(1, CELLS // (n_permutations * values.size))
     drops = []
@@ -60,7 +63,7 @@ def _drops(classifier, values: np.ndarray, y: np.ndarray, n_permutations: int, r
     return np.array(drops)
 
 
-def _permuted_copies(values: np.ndarray, features: range, n_permutations: int, rng) -> np.ndarray:
+def _permuted_copies(values: np.ndarray, features: range, n_permutations: int, rng: np.random.Generator) -> np.ndarray:
     """Return the rows again and again, one feature permuted at a time: (feature, permutation, row) in C order."""
     copies = np.tile(values, (len(features), n_permutations, 1, 1))
     for place, feature in enumerate(features):
@@ -69,6 +72,6 @@ def _permuted_copies(values: np.ndarray, features: range, n_permutations: int, r
     return copies.reshape(-1, values.shape[1])
 
 
-def _predict(classifier, values: np.ndarray) -> np.ndarray:
+def _predict(classifier: Classifier, values: np.ndarray) -> np.ndarray:
     names = getattr(classifier, "feature_names_in_", None)
     return classifier.predict_proba(values if names is None else pd.DataFrame(values, columns=names))[:, 1]

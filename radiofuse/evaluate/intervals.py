@@ -196,7 +196,7 @@ def _say_what_was_left_out(left_out: dict[str, np.ndarray]) -> None:
             "All rows of %s have one label: AUC and what else needs both does not exist.", ", ".join(one_label)
         )
     counts = {model: int(missing[1:].sum()) for model, missing in left_out.items() if not missing[0]}
-    worst = max(counts, key=counts.get, default=None)
+    worst = max(counts, key=counts.__getitem__, default=None)
     if worst is not None and counts[worst]:
         logger.warning(
             "Up to %d of %d resamples (%s) have one label only and are left out of the intervals that need both.",

@@ -20,10 +20,10 @@ from radiofuse.routing import refuse_misaligned
 class Confusion(NamedTuple):
     """Weights of the rows called rightly and wrongly, each a number or one number per resample."""
 
-    tp: np.ndarray
-    fp: np.ndarray
-    fn: np.ndarray
-    tn: np.ndarray
+    tp: np.ndarray | float
+    fp: np.ndarray | float
+    fn: np.ndarray | float
+    tn: np.ndarray | float
 
 
 def confusion(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> Confusion:
@@ -189,6 +189,6 @@ def score(
     return CALL_METRICS[metric](label, np.asarray(probability) >= threshold, weights)
 
 
-def _ratio(numerator: np.ndarray, denominator: np.ndarray, *, undefined: float) -> np.ndarray:
+def _ratio(numerator: np.ndarray | float, denominator: np.ndarray | float, *, undefined: float) -> np.ndarray:
     exists = denominator > 0
     return np.where(exists, numerator / np.where(exists, denominator, 1.0), undefined)[()]

@@ -263,6 +263,6 @@ def _values(repeats: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[st
     return values
 
 
-def _quotient(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def _quotient(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 does not exist, x / 0 is infinite
         return np.divide(numerator, denominator)

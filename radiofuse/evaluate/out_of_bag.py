@@ -109,8 +109,8 @@ def bootstrap_632(
     apparent, out_of_bag, chance = losses = _pair_losses(refits) if metric == "auc" else _row_losses(refits, metric)
     trusted = min(out_of_bag, chance) if metric == "auc" and plus else out_of_bag
     loss, weight = _combined(apparent, trusted, chance, plus=plus)
-    scores = [1 - value if metric != "brier" else value for value in (loss, *losses)]
-    return Bootstrap632(*map(float, scores), weight)
+    value, seen, unseen, none = (float(1 - one if metric != "brier" else one) for one in (loss, *losses))
+    return Bootstrap632(value, seen, unseen, none, weight)
 
 
 def _combined(apparent: float, out_of_bag: float, no_information: float, *, plus: bool) -> tuple[float, float]:

@@ -63,7 +63,7 @@ def _wanted(label: Label) -> list[int] | None:
     return [int(one) for one in labels]
 
 
-def _not_found(values: np.ndarray, wanted: list[int] | None) -> ImageError:
+def _not_found(values: np.ndarray, wanted: Sequence[int]) -> ImageError:
     present = [int(value) for value in np.unique(values) if value != 0]
     if not present:
         return ImageError("empty_roi", "The mask is zero everywhere. Draw the region, or empty the image cell.")

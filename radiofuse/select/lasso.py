@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -252,7 +252,7 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
         return weights
 
     def _follow_path(self, X: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> PenalizedFit:
-        shared = {"sample_weight": weights, "n_alphas": self.n_alphas, "full_path": self.full_path}
+        shared: dict[str, Any] = {"sample_weight": weights, "n_alphas": self.n_alphas, "full_path": self.full_path}
         if self.family == "gaussian" and self.l1_ratio == 1:
             return lasso_path_cv(X, codes, self.inner_folds_, **shared)
         return penalized_path_cv(X, codes, self.inner_folds_, family=self.family, l1_ratio=self.l1_ratio, **shared)

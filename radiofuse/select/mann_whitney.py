@@ -276,7 +276,7 @@ class MannWhitneySelector(SignificanceSelector):
     def _test(self, X: np.ndarray, y: np.ndarray) -> MannWhitney:
         return mann_whitney(X, y, method=self.method, continuity=self.continuity)
 
-    def _keep(self, result: MannWhitney) -> Self:
+    def _keep(self, result: MannWhitney) -> Self:  # type: ignore[override]  # of its own test
         self.auc_, self.is_exact_ = result.auc, result.is_exact
         self.n_positive_, self.n_negative_ = result.n_positive, result.n_negative
         return super()._keep(result)

@@ -191,7 +191,7 @@ class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
         self.fallback_ = bool((self.support_ & ~passed).any())
         return self
 
-    def _subsamples(self, positive: np.ndarray, groups: np.ndarray | None) -> Iterator[np.ndarray]:
+    def _subsamples(self, positive: np.ndarray, groups: ArrayLike | None) -> Iterator[np.ndarray]:
         """Draw ``2 * n_pairs`` sets of rows."""
         patient = np.arange(len(positive)) if groups is None else np.unique(groups, return_inverse=True)[1]
         strata = _strata(positive, patient, "rows" if groups is None else "patients")

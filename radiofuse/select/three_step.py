@@ -108,7 +108,7 @@ class ThreeStepSelector(StepwiseSelector):
         self.on_empty = on_empty
         self.random_state = random_state
 
-    def _validate(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
         X, y = super()._validate(X, y)
         self.classes_ = require_binary_target(y)
         return X, y
