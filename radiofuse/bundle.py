@@ -10,9 +10,8 @@ import platform
 import re
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -22,6 +21,7 @@ import pandas as pd
 from radiofuse import description as shapes
 from radiofuse.description import SCHEMA, read_shape
 from radiofuse.errors import BundleError
+from radiofuse.fuse import attached, portable
 from radiofuse.spreadsheet import as_meant, write_csv
 
 MODEL = "model.joblib"
@@ -73,16 +73,6 @@ class Bundle:
     model: Any
     others: dict[str, Any]
     description: dict[str, Any]
-
-
-def encoding_steps(model: Any) -> Iterator[Any]:
-    """Yield every fitted encoder inside a fitted model: what has ``encoder_``, ``crops`` and ``cache``."""
-    if hasattr(model, "encoder_"):
-        yield model
-    inside = [*getattr(model, "members_", {}).values(), *dict(getattr(model, "steps", [])).values()]
-    for part in [getattr(model, "fusion_", None), *inside]:
-        if part is not None:
-            yield from encoding_steps(part)
 
 
 def read_table(folder: str | Path, name: str) -> pd.DataFrame:
@@ -191,36 +181,8 @@ def _write_files(folder: Path, models: dict[str, Any], recipe, description, tabl
     for name in TABLES:
         with (folder / f"{name}.csv").open("wb") as file:
             write_csv(tables[name], file)
-    with _encoders_inside(models, folder / ENCODERS):
-        joblib.dump(models, folder / MODEL)
+    joblib.dump(portable(models, folder / ENCODERS), folder / MODEL)
     _write_json(folder / CHECKSUMS, {name: _sha256(folder / name) for name in _files_in(folder)})
-
-
-@contextmanager
-def _encoders_inside(models: dict[str, Any], folder: Path) -> Iterator[None]:
-    """Copy the encoders' weights into ``folder``; for the while, let no model name a path of this machine."""
-    every = [models["model"], *models["others"].values()]
-    fitted = [step for model in every for step in encoding_steps(model)]
-    steps = [*fitted, *(step for model in every for step in _unfitted_encoders(model))]
-    before = [(step, dict(vars(step))) for step in steps]
-    for step in fitted:
-        step.encoder_ = replace(step.encoder_.copied_to(folder), folder=Path(ENCODERS))
-        step.inner_encoders_ = []  # of use to the training rows alone
-    for step in steps:
-        step.set_params(crops=None, cache=None)
-    try:
-        yield
-    finally:
-        for step, attributes in before:
-            vars(step).clear()
-            vars(step).update(attributes)
-
-
-def _unfitted_encoders(model: Any) -> list[Any]:
-    """Return the encoders among a model's parameters, from which its fitted ones were cloned."""
-    fitted = [model, *([model.fusion_] if hasattr(model, "fusion_") else [])]
-    parts = [part for one in fitted if hasattr(one, "get_params") for part in one.get_params().values()]
-    return list({id(part): part for part in parts if hasattr(part, "crops") and hasattr(part, "cache")}.values())
 
 
 def _files_in(folder: Path) -> list[str]:
@@ -295,9 +257,7 @@ def load_bundle(folder: str | Path) -> Bundle:
             f"The model of {folder} was built with code that is not here ({error}). "
             "Put the module of its own selector or classifier on the path (PYTHONPATH)."
         ) from error
-    for model in (models["model"], *models["others"].values()):
-        for step in encoding_steps(model):
-            step.encoder_ = replace(step.encoder_, folder=folder / ENCODERS)
+    models = attached(models, weights=folder / ENCODERS)
     return Bundle(folder, models["model"], models["others"], description)
 
 

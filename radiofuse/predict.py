@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -98,16 +99,16 @@ def _predict_rows(bundle: Any, table: Any, *, store: str | Path, progress: Any, 
         )
     _warn_of_other_engine(bundle, features.extraction)
     if bundle.description["settings"]["crops"] is not None:
-        features = _with_crops(bundle, table, features, store, progress=progress, **options)
+        features, bundle = _with_crops(bundle, table, features, store, progress=progress, **options)
     X = _columns_of_model(features.table, bundle)
     seen = features.failures.loc[features.failures["code"] == SEEN, "sample_id"]
     return _predictions(bundle, X, table.set_index("sample_id")["patient_id"], set(seen)), features.failures
 
 
-def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, progress: Any, **options: Any) -> Any:
-    """Add the columns that point at the new patients' crops, and let the bundle's encoders read those."""
-    from radiofuse.bundle import encoding_steps
+def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, progress: Any, **options: Any) -> tuple:
+    """Add the columns that point at new patients' crops; return them, and the bundle with encoders that read those."""
     from radiofuse.extract import add_crops
+    from radiofuse.fuse import attached, holders
     from radiofuse.imaging import Cropping
     from radiofuse.store import FeatureStore
 
@@ -119,26 +120,19 @@ def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, progress
     with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
         options |= {"label": named["mask_label"], "on_hashed": on_hashed, "on_done": on_done}
         features, crops = add_crops(features, cohort, cropping, FeatureStore(store), **options)
-    steps = [step for model in (bundle.model, *bundle.others.values()) for step in encoding_steps(model)]
-    for step in steps:
-        step.set_params(crops=crops, cache=str(store))
-    _warn_of_other_code(steps)
-    seen = _rows_of_training_patients(bundle, cohort, crops, steps)
-    return _without_training_samples(features, crops, steps, seen)
+    model, others = attached((bundle.model, bundle.others), crops=crops, cache=store)
+    bundle = replace(bundle, model=model, others=others)
+    encoders = holders(model, *others.values())
+    for sentence in sorted({encoder.version_warning() for encoder in encoders} - {""}):
+        log.warning(sentence)
+    seen = _rows_of_training_patients(bundle, cohort, crops, encoders)
+    return _without_training_samples(features, crops, encoders, seen), bundle
 
 
-def _warn_of_other_code(steps: list[Any]) -> None:
-    from radiofuse.deep.encoders import encoder_version
-
-    trained = {(step.encoder_.card["encoder"], step.encoder_.card["inputs"]["version"]) for step in steps}
-    for name in sorted(name for name, version in trained if encoder_version(name) != version):
-        log.warning("The encoder %s has another version than when it was trained; probabilities may differ.", name)
-
-
-def _rows_of_training_patients(bundle: Any, cohort: Any, crops: Any, steps: list[Any]) -> dict[int, str]:
+def _rows_of_training_patients(bundle: Any, cohort: Any, crops: Any, encoders: list[Any]) -> dict[int, str]:
     """Return the crops of patients an encoder was trained on, whatever the sample is called, with a sentence each."""
     known = _training_patients(bundle)
-    trained = set(known[known.index.isin({name for step in steps for name in step.encoder_.training_ids})])
+    trained = set(known[known.index.isin({name for encoder in encoders for name in encoder.training_ids()})])
     patients = cohort.set_index("sample_id")["patient_id"]
     return {
         row: f"Sample {sample_id} ({crops.modalities[row]}) is of patient {patients[sample_id]}, whom the encoder was "
@@ -148,16 +142,14 @@ def _rows_of_training_patients(bundle: Any, cohort: Any, crops: Any, steps: list
     }
 
 
-def _without_training_samples(features: Any, crops: Any, steps: list[Any], seen: dict[int, str]) -> Any:
+def _without_training_samples(features: Any, crops: Any, encoders: list[Any], seen: dict[int, str]) -> Any:
     """Empty the rows of samples that an encoder has seen, and list them as failures; the others go on."""
     import pandas as pd
 
-    from radiofuse.deep import rows_seen
     from radiofuse.extract import Features
 
-    for step in steps:
-        own = [row for row, modality in enumerate(crops.modalities) if modality == step.modality]
-        seen = seen | rows_seen(step.encoder_, crops, own)
+    for encoder in encoders:
+        seen = seen | encoder.rows_seen(crops)
     found = [(crops.sample_ids[row], crops.modalities[row], SEEN, seen[row]) for row in sorted(seen)]
     table = features.table.copy()
     table.loc[[sample_id for sample_id, *_ in found]] = float("nan")

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.bundle import encoding_steps, load_bundle, read_description, read_table, verify_bundle  # noqa: E402
+from radiofuse.bundle import load_bundle, read_description, read_table, verify_bundle  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import BundleError, CohortError, RequestError  # noqa: E402
+from radiofuse.fuse import holders  # noqa: E402
 from radiofuse.predict import app as predict_app  # noqa: E402
 from radiofuse.predict import predict_cohort  # noqa: E402
 from radiofuse.run import app, run_recipe  # noqa: E402
@@ -134,7 +135,7 @@ def test_new_patients_get_the_same_numbers_from_the_bundle_as_in_process(study, 
     bundle = load_bundle(study / "out")
     weights = [path.suffix for path in (bundle.folder / "encoders").iterdir()]
     assert sorted(set(weights)) == [".json", ".safetensors"]
-    assert all(step.crops is None and step.cache is None for step in encoding_steps(bundle.model))
+    assert all(step.crops is None and step.cache is None for step in holders(bundle.model))
     table = make_phantom_cohort(tmp_path / "new", n_patients=20, seed=9)
     relabeled = pd.read_csv(table, dtype=str).assign(sample_id=lambda t: "new-" + t["sample_id"])
     relabeled.assign(patient_id=relabeled["sample_id"]).to_csv(table, index=False)

@@ -17,7 +17,7 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor, nn
 
 from radiofuse.aside import write_aside
-from radiofuse.deep.encoders import make_encoder
+from radiofuse.deep.encoders import encoder_version, make_encoder
 from radiofuse.errors import BundleError, RequestError
 
 SCHEMA = 1
@@ -67,6 +67,13 @@ class TrainedEncoder:
     def training_pixels(self) -> frozenset[str]:
         """The digests of the pixels it was trained on, where its card names them."""
         return frozenset(self.card.get("training_pixels", ()))
+
+    def version_warning(self) -> str:
+        """Return a sentence if the encoder of that name has another version than the one that was trained."""
+        name = self.card["encoder"]
+        if encoder_version(name) == self.card["inputs"]["version"]:
+            return ""
+        return f"The encoder {name} has another version than when it was trained; probabilities may differ."
 
     def module(self) -> nn.Module:
         """Return the encoder with its weights, in eval mode on the CPU.

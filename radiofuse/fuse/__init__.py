@@ -7,6 +7,17 @@ combiner that also has ``fit(P, y)`` learns, and is shown out-of-fold probabilit
 
 from radiofuse.fuse.combiners import COMBINER_TITLES, COMBINERS, combiner_name
 from radiofuse.fuse.constrained import ConstraintFusion
+from radiofuse.fuse.held_files import HoldsFiles, attached, holders, portable
 from radiofuse.fuse.late_fusion import LateFusion
 
-__all__ = ["COMBINERS", "COMBINER_TITLES", "ConstraintFusion", "LateFusion", "combiner_name"]
+__all__ = [
+    "COMBINERS",
+    "COMBINER_TITLES",
+    "ConstraintFusion",
+    "HoldsFiles",
+    "LateFusion",
+    "attached",
+    "combiner_name",
+    "holders",
+    "portable",
+]

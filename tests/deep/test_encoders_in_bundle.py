@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.pipeline import Pipeline  # noqa: E402
 from tiny_crops import TINY, TRAINING, labels, make_crops  # noqa: E402
 
-from radiofuse.bundle import ENCODERS, MODEL, TABLES, encoding_steps, load_bundle, save_bundle  # noqa: E402
+from radiofuse.bundle import ENCODERS, MODEL, TABLES, load_bundle, save_bundle  # noqa: E402
 from radiofuse.deep import CropClassifier, CropEncoder  # noqa: E402
-from radiofuse.fuse import ConstraintFusion, LateFusion  # noqa: E402
+from radiofuse.fuse import ConstraintFusion, LateFusion, attached, holders, portable  # noqa: E402
 from radiofuse.models import Constrained  # noqa: E402
 
 DESCRIPTION = {
@@ -39,13 +39,34 @@ def test_no_path_of_this_machine_is_in_it_and_the_models_in_memory_keep_theirs(t
     other = Constrained(ConstraintFusion([("t1", chain)], method={"t1": ["t1"]}, epochs=2), "one").fit(X, labels(X))
     tables = {name: pd.DataFrame({"sample_id": ["a"]}) for name in TABLES}
     options = {"recipe": "", "description": DESCRIPTION, "tables": tables, "others": {"one": other}}
-    before = [dict(vars(step)) for one in (model, other) for step in encoding_steps(one)]
+    before = [dict(vars(step)) for step in holders(model, other)]
     folder = save_bundle(tmp_path / "bundle", model=model, **options)
     assert b"a_private_folder" not in (folder / MODEL).read_bytes()
     assert len(list((folder / ENCODERS).iterdir())) == 2
-    assert [vars(step) for one in (model, other) for step in encoding_steps(one)] == before
+    assert [vars(step) for step in holders(model, other)] == before
     assert chain["encode"].crops is model.estimators[0][1]["encode"].crops is crops
     loaded = load_bundle(folder)
-    for step in [*encoding_steps(loaded.model), *encoding_steps(loaded.others["one"])]:
+    fitted = [step for step in holders(loaded.model, *loaded.others.values()) if hasattr(step, "encoder_")]
+    assert len(fitted) == 3
+    for step in fitted:
         assert step.crops is None
         assert step.encoder_.module().embedding_dim == 4
+    new = make_crops(tmp_path / "new", n=9, seed=5, names="n")
+    there, here = (attached(one, crops=new, cache=tmp_path / "cache") for one in (loaded.model, model))
+    rows = new.pointer_table()
+    assert there.predict_proba_each(rows).to_numpy().tobytes() == here.predict_proba_each(rows).to_numpy().tobytes()
+
+
+def test_what_holds_files_is_found_wherever_it_stands_and_stays_one_object(tmp_path):
+    encoder, plain = CropEncoder(TINY, crops="a", cache="b"), LogisticRegression()
+    chain = Pipeline([("encode", encoder), ("classify", plain)])
+    model = {"fusion": LateFusion([("t1", chain), ("t2", plain)]), "again": [(chain,)]}
+    assert holders(model) == [encoder]
+    moved = portable(model, tmp_path / "encoders")
+    assert moved["again"][0][0] is moved["fusion"].estimators[0][1]
+    assert (moved["again"][0][0]["encode"].crops, encoder.crops) == (None, "a")
+    assert moved["fusion"].estimators[1][1] is plain
+    assert portable(plain, tmp_path) is plain
+    assert not (tmp_path / "encoders").exists()
+    (unfitted,) = holders(moved)
+    assert (unfitted.training_ids(), unfitted.version_warning()) == (frozenset(), "")

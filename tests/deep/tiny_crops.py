@@ -16,11 +16,11 @@ TRAINING = {"epochs": 2, "learning_rate": 0.01, "flips": False, "rotation_deg": 
 
 
 def make_crops(
-    folder: Path, *, n=24, modalities=("t1",), signal=0.0, seed=0, identity=IDENTITY, keys=None, size=SIZE
+    folder: Path, *, n=24, modalities=("t1",), signal=0.0, seed=0, identity=IDENTITY, keys=None, size=SIZE, names="s"
 ) -> Crops:
     """Noise of which odd samples are brighter by ``signal`` in the upper half; one row per sample and modality."""
     kind, rng = row_type(2, size), np.random.default_rng(seed)
-    pairs = [(f"s{number:02d}", modality) for modality in modalities for number in range(n)]
+    pairs = [(f"{names}{number:02d}", modality) for modality in modalities for number in range(n)]
     records = np.zeros(len(pairs), kind)
     for record, (sample_id, _) in zip(records, pairs, strict=True):
         record["count"] = count = rng.integers(1, 3)
