@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -79,17 +81,36 @@ def identifier(value: Any) -> str:
 def examples_page() -> str:
     """Return a page with every example in whole; its first line is what it shows."""
     scripts = [*sorted(EXAMPLES.glob("*.py")), *sorted(EXAMPLES.glob("gallery/*.py"))]
-    parts = [
-        f"## `examples/{script.relative_to(EXAMPLES)}`\n\n```python\n{script.read_text().strip()}\n```"
-        for script in scripts
-    ]
-    return (
-        "\n\n".join(
-            [
-                "# Examples",
-                "Each runs as it stands, on generated data; those of the gallery draw from a bundle.",
-                *parts,
-            ]
-        )
-        + "\n"
-    )
+    opening = "Each runs as it stands, on generated data; those of the gallery draw from a bundle."
+    notebooks = map(notebook_section, sorted(EXAMPLES.glob("*.ipynb")))
+    return "\n\n".join(["# Examples", opening, *notebooks, *map(script_section, scripts)]) + "\n"
+
+
+def script_section(script: Path) -> str:
+    name = script.relative_to(EXAMPLES).as_posix()
+    return f"## `examples/{name}`\n\n{fenced(script.read_text(), 'python')}"
+
+
+def notebook_section(notebook: Path) -> str:
+    """Return a notebook's words, code, and what it printed and drew."""
+    parts = [f"## `examples/{notebook.name}`"]
+    for cell in json.loads(notebook.read_text())["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            parts += [fenced(text, "python"), *map(shown, cell["outputs"])]
+        else:
+            parts.append(re.sub(r"^#+", "###", text))  # below the notebook's own name
+    return "\n\n".join(parts)
+
+
+def shown(output: dict) -> str:
+    """Return a cell's output as Markdown: the picture where it has one, else the text."""
+    if output["output_type"] == "stream":
+        return fenced("".join(output["text"]), "")
+    if "image/png" in output["data"]:
+        return f"![What the cell above draws](data:image/png;base64,{output['data']['image/png'].strip()})"
+    return fenced("".join(output["data"]["text/plain"]), "")
+
+
+def fenced(text: str, language: str) -> str:
+    return f"```{language}\n{text.strip(chr(10))}\n```"
