@@ -175,7 +175,7 @@ def feature_maps(
 
 def map_box(prepared: Prepared, plan: Plan) -> Region:
     """Return the region with the margin that windows reach into."""
-    from radiofuse.radiomics.voxel_maps import with_margin
+    from radiofuse.radiomics.windows import with_margin
 
     return with_margin(prepared.region, plan.voxel_wise.kernel_radius)
 

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiofuse.errors import RequestError
 from radiofuse.kernels import kernel
-from radiofuse.radiomics.classes import firstorder, glcm, neighbors, ngtdm
-from radiofuse.radiomics.discretization import grey_levels
+from radiofuse.radiomics.classes import firstorder, glcm, ngtdm
 from radiofuse.radiomics.region import Region
+from radiofuse.radiomics.windows import Windows
 
 if TYPE_CHECKING:
     from radiofuse.radiomics.parameters import TextureSetting
 
-_voxel_maps = kernel("radiomics.classes._voxel_maps")
-
-
-def with_margin(region: Region, kernel_radius: int = 1) -> Region:
-    """Return the region in a box with ``kernel_radius`` voxels more on each side, where the volume has them.
-
-    Examples
-    --------
-    >>> with_margin(Region.of(np.pad(np.ones((2, 3, 4)), ((0, 5), (5, 5), (5, 0))), (1.0, 1.0, 1.0))).box
-    (slice(0, 3, None), slice(4, 9, None), slice(4, 9, None))
-    """
-    margins = [
-        (min(kernel_radius, side.start), min(kernel_radius, size - side.stop))
-        for side, size in zip(region.box, region.volume_shape, strict=True)
-    ]
-    start = tuple(first - before for first, (before, _) in zip(region.start, margins, strict=True))
-    return replace(region, mask=np.pad(region.mask, margins), start=start)
+MAPPED_CLASSES = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm")
+KERNELS = {name: kernel(f"radiomics.classes._{name}_maps") for name in MAPPED_CLASSES}
 
 
 def voxel_maps(
@@ -118,133 +99,6 @@ def voxel_maps(
     return maps
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
-    """The windows round the voxels of a region, in a box of values.
-
-    Attributes
-    ----------
-    values : ndarray, shape (z, y, x)
-        Intensities.
-    inside, present : ndarray of bool, shape (z, y, x)
-        The voxels to describe; those that windows may hold.
-    radii : tuple of int
-        Reach of a window along z, y, x.
-    spacing_mm : tuple of float
-        Along z, y, x.
-    setting : TextureSetting
-    image_type : str
-    """
-
-    values: np.ndarray
-    inside: np.ndarray
-    present: np.ndarray
-    radii: tuple[int, int, int]
-    spacing_mm: tuple[float, float, float]
-    setting: TextureSetting
-    image_type: str
-
-    @classmethod
-    def of(
-        cls,
-        values: np.ndarray,
-        region: Region,
-        setting: TextureSetting,
-        kernel_radius: int,
-        masked: bool,
-        image_type: str,
-    ) -> Windows:
-        if kernel_radius < 1:
-            raise RequestError(f"Voxel maps need a kernelRadius of 1 or more, got {kernel_radius}. Raise it.")
-        around = with_margin(region, kernel_radius)
-        if values.shape != around.shape:
-            raise RequestError(
-                f"Voxel maps need values of the region's box with a margin of {kernel_radius}, shape {around.shape}, "
-                f"got {values.shape}. Pass volume[with_margin(region, kernel_radius).box]."
-            )
-        inside = around.mask.view(bool)
-        present = inside if masked else np.ones_like(inside)
-        radii = tuple(0 if axis == setting.flat_axis else kernel_radius for axis in range(3))
-        return cls(values, inside, present, radii, region.spacing_mm, setting, image_type)
-
-    def placed(self, described: np.ndarray, init_value: float) -> np.ndarray:
-        """Return the values of the described voxels, shape (n_voxels,), as an image."""
-        image = np.full(self.values.shape, init_value, float)
-        image[self.inside] = described
-        return image
-
-    def levels(self, values: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return grey levels with a margin of the radii, 0 where absent, and the highest level."""
-        bins = {"bin_width": self.setting.bin_width, "bin_count": self.setting.bin_count}
-        levels = np.zeros(values.shape, np.int32)
-        levels[self.present], n_levels = grey_levels(values[self.present], **bins, image_type=self.image_type)
-        return self.with_margin(levels), n_levels
-
-    def with_margin(self, image: np.ndarray) -> np.ndarray:
-        return np.pad(image, [(radius, radius) for radius in self.radii])
-
-    @cached_property
-    def strides(self) -> np.ndarray:
-        """Steps along z, y, x in a flat image with margin."""
-        _, n_y, n_x = np.add(self.values.shape, np.multiply(self.radii, 2))
-        return np.array([n_y * n_x, n_x, 1])
-
-    @cached_property
-    def centers(self) -> np.ndarray:
-        """The described voxels in a flat image with margin, int64, shape (n_voxels,)."""
-        return (np.argwhere(self.inside) + self.radii) @ self.strides
-
-    @cached_property
-    def steps(self) -> np.ndarray:
-        """From the center to every position of a window, in the order of voxels; shape (n_positions, 3)."""
-        return np.array(list(product(*(range(-radius, radius + 1) for radius in self.radii))))
-
-    @cached_property
-    def textured(self) -> tuple[np.ndarray, int]:
-        return self.levels(self.values)
-
-    def shared(self, out: np.ndarray) -> tuple:
-        """Return what the texture kernels take first: grid, centers, positions, the array to fill, n_levels."""
-        grid, n_levels = self.textured
-        return grid.ravel(), self.centers, self.steps @ self.strides, out, n_levels
-
-    def offsets(self, distances: Sequence[int]) -> np.ndarray:
-        return neighbors.offsets(self.values.shape, distances, flat_axis=self.setting.flat_axis)
-
-    def pairs(self, distances: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return pairs of positions, int32 (n_pairs, 2), and where those of each offset begin, int64."""
-        pairs = [self._pairs_at(offset) for offset in self.offsets(distances)]
-        first = np.cumsum([0, *(len(at_offset) for at_offset in pairs)])
-        return np.concatenate([np.empty((0, 2), np.int32), *pairs]), first
-
-    def _pairs_at(self, offset: np.ndarray) -> np.ndarray:
-        ends = self.steps + offset
-        one = np.flatnonzero((np.abs(ends) <= self.radii).all(axis=1))
-        return np.column_stack([one, self._position(ends[one])]).astype(np.int32)
-
-    def _position(self, steps: np.ndarray) -> np.ndarray:
-        return np.ravel_multi_index((steps + self.radii).T, np.multiply(self.radii, 2) + 1)
-
-    def lines(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return lines of positions along every direction, where each line begins, and each direction's first line."""
-        along = [self._lines_along(direction) for direction in self.offsets((1,))]
-        lines = [line for of_direction in along for line in of_direction]
-        first = np.cumsum([0, *map(len, lines)])
-        return np.concatenate([np.empty(0, np.int32), *lines]), first, np.cumsum([0, *map(len, along)])
-
-    def _lines_along(self, direction: np.ndarray) -> list[np.ndarray]:
-        starts = self.steps[(np.abs(self.steps - direction) > self.radii).any(axis=1)]
-        reach = np.arange(2 * max(self.radii) + 1)[:, None] * direction
-        lines = (start + reach for start in starts)
-        return [self._position(line[(np.abs(line) <= self.radii).all(axis=1)]).astype(np.int32) for line in lines]
-
-    def norms(self, distances: Sequence[int]) -> np.ndarray | None:
-        """Return the norm in mm of every offset, or None where directions are not weighted."""
-        if self.setting.weighting is None:
-            return None
-        return neighbors.norms(self.setting.weighting, self.offsets(distances), self.spacing_mm)
-
-
 def _firstorder(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
     """Describe intensities; pyradiomics bins them as 64-bit numbers here, and in the image's type for textures."""
     values = windows.values.astype(float)
@@ -256,7 +110,7 @@ def _firstorder(windows: Windows, names: Sequence[str], out: np.ndarray) -> None
     positions = np.append(around @ windows.strides, 0)
     shift, voxel_volume_mm3 = windows.setting.voxel_array_shift, float(np.multiply.reduce(windows.spacing_mm[::-1]))
     shared = grid.ravel(), windows.centers, positions, out, n_levels
-    _voxel_maps.firstorder(*shared, windows.with_margin(values).ravel(), shift, voxel_volume_mm3)
+    KERNELS["firstorder"].describe(*shared, windows.with_margin(values).ravel(), shift, voxel_volume_mm3)
 
 
 def _glcm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
@@ -265,7 +119,7 @@ def _glcm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
     weights = None if norms_mm is None else np.exp(-(norms_mm**2))
     wants_entropies, wants_mcc = not ENTROPIES.isdisjoint(names), "MCC" in names
     shared, pairs = windows.shared(out), windows.pairs(distances)
-    _voxel_maps.glcm(*shared, *pairs, weights, windows.setting.symmetrical, wants_entropies, wants_mcc)
+    KERNELS["glcm"].describe(*shared, *pairs, weights, windows.setting.symmetrical, wants_entropies, wants_mcc)
     levels, _ = windows.textured
     if len(np.unique(levels[levels > 0])) < 2:
         out[ROWS["glcm"].index("MCC")] = 1
@@ -273,19 +127,19 @@ def _glcm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
 
 def _gldm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
     pairs = windows.pairs(windows.setting.distances)
-    _voxel_maps.gldm(*windows.shared(out), *pairs, windows.setting.gldm_a)
+    KERNELS["gldm"].describe(*windows.shared(out), *pairs, windows.setting.gldm_a)
 
 
 def _glrlm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
-    _voxel_maps.glrlm(*windows.shared(out), *windows.lines(), windows.norms((1,)))
+    KERNELS["glrlm"].describe(*windows.shared(out), *windows.lines(), windows.norms((1,)))
 
 
 def _glszm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
-    _voxel_maps.glszm(*windows.shared(out), *windows.pairs((1,)))
+    KERNELS["glszm"].describe(*windows.shared(out), *windows.pairs((1,)))
 
 
 def _ngtdm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
-    _voxel_maps.ngtdm(*windows.shared(out), *windows.pairs(windows.setting.distances))
+    KERNELS["ngtdm"].describe(*windows.shared(out), *windows.pairs(windows.setting.distances))
 
 
 DESCRIBE = {
@@ -298,7 +152,8 @@ DESCRIBE = {
 }
 ENTROPIES = frozenset({"JointEntropy", "Imc1", "Imc2"})
 
-# What the kernels fill, row by row; "-" is a statistic that pyradiomics has withdrawn from the class.
+# What the kernels fill, row by row, in the order of their enums; "-" is a statistic that pyradiomics has withdrawn
+# from the class.
 ROWS = {
     "firstorder": tuple(firstorder.FORMULAS),
     "glcm": glcm.FEATURES,

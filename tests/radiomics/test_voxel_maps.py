@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
+from radiofuse.radiomics.classes import firstorder, glcm, ngtdm
 from radiofuse.radiomics.parameters import TextureSetting as Setting
 from radiofuse.radiomics.region import Region
-from radiofuse.radiomics.voxel_maps import ROWS, voxel_maps, with_margin
+from radiofuse.radiomics.textures import TexturedRegion, features
+from radiofuse.radiomics.voxel_maps import ROWS, voxel_maps
+from radiofuse.radiomics.windows import with_margin
 
+KERNELS = Path(glcm.__file__).parent
 CLASSES = {name: tuple(row for row in rows if row != "-") for name, rows in ROWS.items()}
 
 
@@ -211,3 +217,32 @@ def test_values_that_do_not_fill_the_box_with_margin_are_refused(radius, shape):
     region = Region.of(np.ones((3, 3, 3)), (1.0, 1.0, 1.0))
     with pytest.raises(RequestError, match="margin|kernelRadius"):
         voxel_maps(np.zeros(shape), region, CLASSES, setting=Setting(), kernel_radius=radius)
+
+
+# ---------------------------------------------------------------- the order of features in C and in Python
+
+
+@pytest.mark.parametrize(
+    ("file", "last", "names"),
+    [
+        ("_cooccurrence.h", "N_GLCM", glcm.FEATURES),
+        ("_firstorder_maps.c", "N_FIRSTORDER", firstorder.FORMULAS),
+        ("_ngtdm_maps.c", "N_NGTDM", ngtdm.FEATURES),
+    ],
+)
+def test_the_kernels_count_features_in_the_order_of_their_names(file, last, names):
+    text = re.sub(r"/\*.*?\*/", "", (KERNELS / file).read_text(), flags=re.DOTALL)
+    counted = re.search(rf"enum {{([A-Z0-9_,\s]*)\b{last}\s*}}", text)[1]
+    in_c = [name.strip().replace("_", "").lower() for name in counted.split(",") if name.strip()]
+    assert in_c == [re.sub(r"^(\d+)(.*)", r"\2\1", name).lower() for name in names]
+
+
+@pytest.mark.parametrize("feature_class", CLASSES)
+def test_a_window_that_holds_the_whole_region_has_the_features_of_the_region(feature_class):
+    voxels = np.random.default_rng(2).integers(1, 5, (3, 3, 3))
+    region = Region.of(np.ones(voxels.shape), (1.0, 1.0, 1.0))
+    names = CLASSES[feature_class]
+    setting = Setting(bin_width=1)
+    of_region = features(TexturedRegion(voxels.ravel(), region, setting, (feature_class,)), {feature_class: names})
+    maps = voxel_maps(voxels, region, {feature_class: names}, setting=setting)
+    assert {name: values[1, 1, 1] for name, values in maps.items()} == pytest.approx(of_region, rel=1e-9)
