@@ -19,8 +19,8 @@ test: $(VENV)/.test lint test-oldest
 	RADIOFUSE_OTHER_PYTHON=$(CURDIR)/$(OLDEST)/bin/python $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # Folds, patients handed on, tables read exactly, bundles, the store, and what typer makes of --help.
-OLDEST_TESTS := tests/evaluate/test_splits.py tests/test_inner_folds.py tests/test_routing.py tests/test_cohort.py \
-	tests/survey/test_reading.py tests/survey/test_feature_table.py tests/test_bundle.py \
+OLDEST_TESTS := tests/patients/test_splits.py tests/patients/test_inner_folds.py tests/patients/test_routing.py tests/tables/test_cohort.py \
+	tests/selection_run/test_reading.py tests/selection_run/test_feature_table.py tests/bundle/test_bundle.py \
 	tests/store/test_feature_store.py tests/store/test_shard.py tests/test_house.py::test_help_of_every_command_answers
 
 test-oldest: $(OLDEST)/.test

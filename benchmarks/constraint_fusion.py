@@ -21,10 +21,12 @@ import pandas as pd
 import torch
 
 import radiofuse
-from radiofuse import columns
-from radiofuse.evaluate import auc, gather_predictions, patient_splits, run_folds
+from radiofuse.classify.modality import modality_classifier
+from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.fuse import ConstraintFusion
-from radiofuse.pipeline import modality_classifier
+from radiofuse.patients import patient_splits
+from radiofuse.statistics import auc
+from radiofuse.tables import columns
 
 TABLES = {"t1": "T1", "t1ce": "T1CE", "t2": "T2", "flair": "T2F"}
 METHODS = ("method1", "method2", "method3")

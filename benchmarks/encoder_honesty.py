@@ -35,12 +35,13 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 import radiofuse
-from radiofuse import _cli, columns
+from radiofuse.classify.modality import modality_classifier
+from radiofuse.commands import terminal
 from radiofuse.deep import CropEncoder
-from radiofuse.evaluate import permuted
-from radiofuse.pipeline import modality_classifier
-from radiofuse.recipe import Recipe, read_recipe
-from radiofuse.study import Study, prepare_study
+from radiofuse.experiment.recipe import Recipe, read_recipe
+from radiofuse.experiment.rows import Study, prepare_study
+from radiofuse.patients import permuted
+from radiofuse.tables import columns
 
 CROSSFIT, AS_PUBLISHED, ONCE = "crossfit", "as published", "once for all"
 
@@ -105,7 +106,7 @@ def one_seed(recipe: Recipe, study: Study, modality: str, y: np.ndarray, seed: i
 def measure(recipe: Recipe, study: Study, modality: str, labels: list[np.ndarray], output: str, jobs: int, label: str):
     calls = (delayed(one_seed)(recipe, study, modality, y, seed, output) for seed, y in enumerate(labels))
     rows = []
-    with _cli.progress(label, "cohorts") as on_done:
+    with terminal.progress(label, "cohorts") as on_done:
         for done, found in enumerate(Parallel(jobs, return_as="generator_unordered")(calls), start=1):
             rows += found
             on_done(done, len(labels))
@@ -167,7 +168,7 @@ def main() -> None:
     }
     recipe = recipe.model_copy(update=without_radiomics)
     study = prepare_study(
-        recipe, Path("out/encoder_honesty"), store=options.store, n_jobs=options.jobs, progress=_cli.progress
+        recipe, Path("out/encoder_honesty"), store=options.store, n_jobs=options.jobs, progress=terminal.progress
     )
     shared = {"jobs": options.jobs}
     print(

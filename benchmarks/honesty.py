@@ -18,17 +18,19 @@ from pathlib import Path
 import pandas as pd
 
 import radiofuse
-from radiofuse import _cli, columns
-from radiofuse.evaluate import permuted
-from radiofuse.pipeline import modality_classifier
-from radiofuse.recipe import Recipe, read_recipe
-from radiofuse.study import Study, prepare_study
-from radiofuse.trial import run_trial
+from radiofuse.classify.modality import modality_classifier
+from radiofuse.commands import terminal
+from radiofuse.experiment.evaluation import run_trial
+from radiofuse.experiment.recipe import Recipe, read_recipe
+from radiofuse.experiment.rows import Study, prepare_study
+from radiofuse.patients import permuted
+from radiofuse.progress import silent
+from radiofuse.tables import columns
 
 
 def mean_auc(recipe: Recipe, study: Study, n_jobs: int) -> pd.Series:
     """Return each model's AUC in one repeat of the recipe's cross-validation."""
-    scores = run_trial(recipe, study, n_jobs=n_jobs, progress=_cli.silent).scores
+    scores = run_trial(recipe, study, n_jobs=n_jobs, progress=silent).scores
     return scores[scores["metric"] == "auc"].set_index("model")["value"]
 
 
@@ -59,9 +61,11 @@ def main() -> None:
     unselected = recipe.model_copy(
         update={"select": recipe.select.model_copy(update={"method": "none", "options": {}})}
     )
-    study = prepare_study(recipe, Path("out/honesty"), store=options.store, n_jobs=options.jobs, progress=_cli.progress)
+    study = prepare_study(
+        recipe, Path("out/honesty"), store=options.store, n_jobs=options.jobs, progress=terminal.progress
+    )
     inside, before = [], []
-    with _cli.progress("Permuting", "permutations") as on_done:
+    with terminal.progress("Permuting", "permutations") as on_done:
         for seed in range(options.permutations):
             shuffled = replace(study, y=permuted(study.y, study.groups, random_state=seed))
             inside.append(mean_auc(recipe, shuffled, options.jobs))

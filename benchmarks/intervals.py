@@ -16,8 +16,8 @@ import scipy
 import sklearn
 from sklearn.metrics import roc_auc_score
 
-from radiofuse.evaluate import METRICS, auc, score_predictions
-from radiofuse.evaluate.intervals import multiplicities
+from radiofuse.statistics import METRICS, auc, score_predictions
+from radiofuse.statistics.intervals import multiplicities
 
 N_RESAMPLES = 2000
 N_MODELS, N_REPEATS, N_PATIENTS = 10, 5, 100

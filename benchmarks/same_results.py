@@ -25,14 +25,13 @@ MODULES_OF_COMMANDS = {"run": "radiofuse.run", "select": "radiofuse.select"}
 DEEP_RECIPE = """
 seed = 3
 [cohort]
-phantom = { n_patients = 24, seed = 1 }
+phantom = { n_patients = 20, seed = 1 }
 label = "idh"
-modalities = ["t1ce", "flair"]
 [deep]
 encoder = "san10_small"
 join = "columns"
 folds = 2
-size = 32
+size = 64
 training = { epochs = 1, batch_size = 8 }
 [fusion]
 combine = ["linear_regression", "mean"]
@@ -51,7 +50,7 @@ def radiofuse(command: str, *arguments: str, at: Path) -> None:
     """Run a command of radiofuse in the folder ``at``."""
     call = [sys.executable, "-m", MODULES_OF_COMMANDS[command], *arguments]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    subprocess.run(call, cwd=at, check=True, env=os.environ | {"PYTHONPATH": paths}, capture_output=True)
+    subprocess.run(call, cwd=at, check=True, env=os.environ | {"PYTHONPATH": paths}, stdout=subprocess.DEVNULL)
 
 
 def feature_table(path: Path, *, n_samples: int, n_features: int, seed: int) -> None:

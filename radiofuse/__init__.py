@@ -6,12 +6,12 @@ scikit-learn nor SimpleITK nor torch.
 
 from __future__ import annotations
 
-from radiofuse.lazy import lazy_names
+from radiofuse.names import lazy_names
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "read_cohort": "cohort",
+    "read_cohort": "tables",
     "FeatureStore": "store",
     "RadiomicsExtractor": "extract",
     "EmbeddingExtractor": "extract",
@@ -21,20 +21,20 @@ _HOME = {
     "ReproducibilitySelector": "select",
     "SelectorChain": "select",
     "ThreeStepSelector": "select",
-    "ComBat": "harmonize",
+    "ComBat": "prepare",
     "BayesianRegularizedNetwork": "classify",
-    "modality_classifier": "pipeline",
+    "modality_classifier": "classify",
     "LateFusion": "fuse",
     "ConstraintFusion": "fuse",
     "cross_validated_predictions": "evaluate",
-    "score_predictions": "evaluate",
-    "compare_models": "evaluate",
-    "read_recipe": "recipe",
-    "build_model": "models",
-    "run_recipe": "run",
+    "score_predictions": "statistics",
+    "compare_models": "statistics",
+    "read_recipe": "experiment",
+    "build_model": "experiment",
+    "run_recipe": "experiment",
     "save_bundle": "bundle",
     "load_bundle": "bundle",
-    "predict_cohort": "predict",
+    "predict_cohort": "bundle",
     "write_report": "report",
 }
 __all__ = sorted(_HOME)

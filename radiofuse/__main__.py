@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
 from contextlib import suppress
+from importlib import import_module
 
 from radiofuse import __version__
 
@@ -35,12 +35,12 @@ def main() -> None:
         print(f"radiofuse has no command {arguments[0]!r}.\n\n{_listing()}", file=sys.stderr)
         raise SystemExit(2)
     sys.argv = [f"radiofuse {arguments[0]}", *arguments[1:]]
-    runpy.run_module(f"radiofuse.{arguments[0]}", run_name="__main__", alter_sys=False)
+    import_module(f"radiofuse.commands.{arguments[0]}").app()
 
 
 def _listing() -> str:
     lines = [f"  {name:<10}{what}" for name, what in COMMANDS.items()]
-    return "\n".join(["Usage: radiofuse COMMAND …    (or python -m radiofuse.COMMAND)", "", *lines])
+    return "\n".join(["Usage: radiofuse COMMAND …    (or python -m radiofuse COMMAND)", "", *lines])
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle import load_bundle
+from radiofuse.bundle.folder import load_bundle
+from radiofuse.bundle.predict import predict_cohort
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.predict import predict_cohort
-from radiofuse.run import run_recipe
+from radiofuse.experiment.run import run_recipe
 
 RECIPE = """
 [cohort]

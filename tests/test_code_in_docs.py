@@ -10,8 +10,8 @@ import matplotlib as mpl
 import pytest
 
 from radiofuse.datasets import make_phantom_cohort
+from radiofuse.experiment.recipe import read_recipe
 from radiofuse.radiomics.settings import read_settings
-from radiofuse.recipe import read_recipe
 from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import radiofuse
-from radiofuse import _cli
-from radiofuse.bundle import CHECKSUMS, ENCODERS, FILES
+from radiofuse.bundle.folder import CHECKSUMS, ENCODERS, FILES
+from radiofuse.bundle.predict import SEEN
+from radiofuse.commands import terminal
 from radiofuse.extract import cohort_run
 from radiofuse.imaging import IMAGE_ERROR_CODES
-from radiofuse.predict import SEEN
 from radiofuse.radiomics import FEATURE_ERROR_CODES
 
 TESTS = Path(__file__).parent
@@ -55,7 +55,14 @@ def test_the_guide_lists_the_files_of_a_bundle():
 
 def test_every_exit_code_is_listed():
     listed = re.findall(r"^\| (\d+) \| ", (DOCS / "refusals.md").read_text(), re.MULTILINE)
-    known = [_cli.DONE, _cli.FAULT, _cli.REQUEST, _cli.INPUT, _cli.NOTHING_SELECTED, _cli.INTERRUPTED]
+    known = [
+        terminal.DONE,
+        terminal.FAULT,
+        terminal.REQUEST,
+        terminal.INPUT,
+        terminal.NOTHING_SELECTED,
+        terminal.INTERRUPTED,
+    ]
     assert list(map(int, listed)) == known
 
 

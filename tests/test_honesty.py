@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.evaluate import cross_validated_predictions, score_predictions
+from radiofuse.classify.modality import modality_classifier
+from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.fuse import LateFusion
-from radiofuse.pipeline import modality_classifier
+from radiofuse.statistics import score_predictions
 
 N_PATIENTS, N_FEATURES = 90, 120
 

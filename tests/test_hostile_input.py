@@ -14,16 +14,16 @@ import yaml
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from radiofuse import _cli
-from radiofuse.cohort import read_cohort
 from radiofuse.errors import RadiofuseError
+from radiofuse.experiment.models import build_model
+from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.rows import prepare_study, refuse_early
 from radiofuse.extract import RadiomicsExtractor
-from radiofuse.models import build_model
+from radiofuse.progress import silent
 from radiofuse.radiomics import read_settings
-from radiofuse.recipe import read_recipe
-from radiofuse.study import prepare_study, refuse_early
-from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.run import read_table
+from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.run import read_table
+from radiofuse.tables.cohort import read_cohort
 from tests import hostile
 
 EXAMPLES = int(os.environ.get("RADIOFUSE_FUZZ", "50"))
@@ -135,7 +135,7 @@ def test_recipes(data, tmp_path_factory):
     def prepare() -> Any:
         recipe = read_recipe(folder / "own.toml")
         refuse_early(recipe, out, store, overwrite=False)
-        study = prepare_study(recipe, out, store=store, n_jobs=1, progress=_cli.silent)
+        study = prepare_study(recipe, out, store=store, n_jobs=1, progress=silent)
         return build_model(recipe, study.modalities)
 
     assert answer("recipe", prepare) is None or tree

@@ -18,49 +18,21 @@ import pytest
 
 import radiofuse
 from radiofuse.__main__ import COMMANDS
-from radiofuse.bundle import OLDEST_SKLEARN
+from radiofuse.bundle.folder import OLDEST_SKLEARN
 
 PACKAGE = Path(radiofuse.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
-LAYERS = (
-    {
-        "errors",
-        "estimators",
-        "columns",
-        "plugins",
-        "lazy",
-        "routing",
-        "aside",
-        "outputs",
-        "description",
-        "inner_folds",
-        "copies",
-        "multiplicity",
-    }
-    | {
-        "jobs",
-        "kept",
-        "cells",
-        "labels",
-        "screen",
-        "wording",
-        "paths",
-        "stand_ins",
-        "kernels",
-        "spreadsheet",
-        "magnitude",
-    },
-    {"cohort", "store", "imaging"},
-    {"radiomics", "deep"},
-    {"extract", "harmonize", "select", "classify", "fuse", "evaluate"},
-    {"bundle", "report", "datasets", "pipeline", "findings", "published", "training_rows", "options"},
-    {"recipe"},
-    {"glossary", "init", "run", "models", "study", "trial", "predict", "survey", "selftest", "_cli", "__main__"},
-)
+CONTRIBUTING = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+PLAN = CONTRIBUTING.partition("## Which way imports point")[2]
+LAYERS = [set(line.split(", ")) for line in re.findall(r"^\d  (.*)$", PLAN, re.MULTILINE)]
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
-MEET_WITHIN = (0, len(LAYERS) - 1)  # rooms of these layers may import each other
+MAY_READ = set(re.findall(r"^(\w+) → (\w+)", PLAN, re.MULTILINE))  # within one layer
+SENTENCES = dict(re.findall(r"^\| `(\w+)(?:/|\.py)` \| (.*) \|$", CONTRIBUTING, re.MULTILINE))
+DOORS = {"run", "predict", "extract", "select", "report", "store", "datasets", "selftest"}
+TWO_NOUNS = {"radiomics", "deep", "report"}
+IMPORTED_BY_FIVE = 5  # rooms, for a file to stand at the top
 
 HEAVY_ROOMS = {
     "SimpleITK": {"imaging", "radiomics"},
@@ -74,7 +46,6 @@ HEAVY_ROOMS = {
     "matplotlib": {"report"},
     "jinja2": {"report"},
 }
-TWO_LEVELS = {"radiomics", "deep", "report"}
 SLOW_TO_LOAD = (
     "SimpleITK",
     "distributed",
@@ -127,8 +98,14 @@ def module_of(path: Path) -> str:
 
 
 def room_of(path: Path) -> str:
-    """The room a file belongs to; a command's ``__main__`` stands above all rooms."""
-    return "__main__" if path.name == "__main__.py" else path.relative_to(PACKAGE).with_suffix("").parts[0]
+    """The room a file belongs to: its folder in the package, or itself."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def is_door(path: Path) -> bool:
+    """Whether a file is what ``python -m radiofuse.NAME`` runs: it belongs to no layer."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[-1] == "__main__" or (len(parts) == 1 and parts[0] in DOORS)
 
 
 def run_time(tree: ast.AST) -> Iterator[ast.AST]:
@@ -163,25 +140,63 @@ def nodes(kind: type[ast.AST]) -> Iterator[tuple[Path, ast.AST]]:
 # ---------------------------------------------------------------- imports
 
 
-def test_every_file_has_a_layer():
-    rooms = {room_of(path) for path in SOURCES} - {"__init__"}
-    assert rooms <= set(LAYER_OF)
+def test_every_room_stands_in_the_table_and_in_a_layer():
+    rooms = {room_of(path) for path in SOURCES if not is_door(path)} - {"__init__"}
+    assert rooms == set(LAYER_OF) == set(SENTENCES)
 
 
-def test_imports_point_down_the_layers():
+@pytest.mark.parametrize("room", sorted(SENTENCES))
+def test_a_room_says_of_itself_what_the_table_says(room):
+    path = PACKAGE / room / "__init__.py"
+    path = path if path.exists() else PACKAGE / f"{room}.py"
+    first = ast.get_docstring(TREES[path]).partition("\n\n")[0].replace("\n", " ")
+    assert first.replace("``", "`") == SENTENCES[room]
+
+
+def test_the_figure_names_rooms_that_there_are():
+    figure = CONTRIBUTING.partition("```")[2].partition("```")[0]
+    named = set(re.findall(r"\b(\w+)/", figure))
+    assert len(named) > 10
+    assert named <= set(LAYER_OF)
+
+
+def test_imports_point_up_the_list_of_layers():
     wrong = []
-    for path in SOURCES:
+    for path in (path for path in SOURCES if not is_door(path)):
         own = room_of(path)
         for other in rooms_imported(path) - {own}:
-            below = LAYER_OF[other] < LAYER_OF.get(own, 0)
-            beside = LAYER_OF[other] == LAYER_OF.get(own, 0) in MEET_WITHIN
-            if not (below or beside):
+            above = LAYER_OF[other] < LAYER_OF.get(own, len(LAYERS))
+            if not (above or ((own, other) in MAY_READ and LAYER_OF[other] == LAYER_OF[own])):
                 wrong.append(f"{where(path)} imports {other}")
     assert not wrong
 
 
+def test_what_may_be_read_within_a_layer_is_read():
+    reading = {(room_of(path), other) for path in SOURCES for other in rooms_imported(path)}
+    assert not MAY_READ - reading
+    assert not [pair for pair in MAY_READ if LAYER_OF[pair[0]] != LAYER_OF[pair[1]]]
+
+
+def test_a_door_imports_one_command_and_nothing_else():
+    doors = [path for path in SOURCES if is_door(path) and path != PACKAGE / "__main__.py"]
+    assert {path.parent.name if path.name == "__main__.py" else path.stem for path in doors} == DOORS
+    for path in doors:
+        name = path.parent.name if path.name == "__main__.py" else path.stem
+        assert list(imports_of(path)) == [f"radiofuse.commands.{name}.app"]
+        assert len(path.read_text().splitlines()) <= 6
+
+
+def test_a_file_stands_at_the_top_only_if_five_rooms_import_it():
+    readers = {path.stem: set() for path in SOURCES if path.parent == PACKAGE and not is_door(path)}
+    for path in SOURCES:
+        for other in rooms_imported(path) & set(readers):
+            readers[other].add(room_of(path))
+    few = {name: rooms for name, rooms in readers.items() if len(rooms) < IMPORTED_BY_FIVE}
+    assert not {name: rooms for name, rooms in few.items() if name not in ("__init__", "estimators")}
+
+
 def test_the_import_reader_sees_imports_inside_functions():
-    assert "cohort" in rooms_imported(PACKAGE / "extract" / "__main__.py")
+    assert "tables" in rooms_imported(PACKAGE / "commands" / "extract.py")
 
 
 def test_heavy_libraries_stay_in_their_rooms():
@@ -189,7 +204,7 @@ def test_heavy_libraries_stay_in_their_rooms():
         f"{where(path)} imports {library}"
         for path in SOURCES
         for library in {name.split(".")[0] for name in imports_of(path)} & set(HEAVY_ROOMS)
-        if path.relative_to(PACKAGE).with_suffix("").parts[0] not in HEAVY_ROOMS[library]
+        if room_of(path) not in HEAVY_ROOMS[library]
     ]
     assert not wrong
 
@@ -208,13 +223,13 @@ def test_importing_the_package_loads_nothing_slow():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_answers_without_loading_anything_slow(command):
-    code = f"import runpy; sys.argv = ['x', '--help']; runpy.run_module('radiofuse.{command}', run_name='__main__')"
+    code = f"sys.argv = ['radiofuse', '{command}', '--help']; from radiofuse.__main__ import main; main()"
     assert loaded_by(code) == set()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command_answers(command):
-    done = subprocess.run([sys.executable, "-m", f"radiofuse.{command}", "--help"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "radiofuse", command, "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "Usage" in done.stdout
     assert done.stderr == ""
@@ -270,9 +285,10 @@ def test_no_file_is_named_after_nothing():
     assert not [where(path) for path in SOURCES if path.stem.strip("_") in vague]
 
 
-def test_no_folder_goes_deeper_than_one_level_but_in_rooms_of_two_nouns():
-    parts = {where(path): path.relative_to(PACKAGE).parts for path in SOURCES}
-    assert not [path for path, names in parts.items() if len(names) > 2 + (names[0] in TWO_LEVELS)]
+def test_only_rooms_of_two_nouns_have_one_more_level():
+    deeper = [path for path in SOURCES if len(path.relative_to(PACKAGE).parts) > 2]
+    assert not [where(path) for path in deeper if room_of(path) not in TWO_NOUNS]
+    assert not [where(path) for path in deeper if len(path.relative_to(PACKAGE).parts) > 3]
 
 
 def test_no_handler_swallows_everything():
@@ -312,7 +328,7 @@ def calls_that_act_globally(tree: ast.AST) -> list[ast.Call]:
 
 def test_only_the_commands_configure_logging_and_nobody_seeds_or_filters_globally():
     wrong = [(path.name, called(call)) for path, tree in TREES.items() for call in calls_that_act_globally(tree)]
-    assert wrong == [("_cli.py", "basicConfig")]
+    assert wrong == [("terminal.py", "basicConfig")]
 
 
 def test_a_filter_outside_its_block_is_seen():

@@ -12,7 +12,7 @@ import pytest
 
 import radiofuse
 from radiofuse.errors import RadiofuseError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 
 PACKAGE = Path(radiofuse.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("_*.c"))

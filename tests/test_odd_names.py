@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from radiofuse import _cli
-from radiofuse.bundle import read_description
-from radiofuse.cohort import read_cohort
+from radiofuse.bundle.folder import read_description
+from radiofuse.commands import terminal
+from radiofuse.commands.select import app as select_app
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.recipe import read_recipe
-from radiofuse.run import run_recipe
-from radiofuse.select.__main__ import app as select_app
+from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.run import run_recipe
+from radiofuse.tables.cohort import read_cohort
 
 ODD = os.fsdecode(b"odd\xff")
 RECIPE = """
@@ -65,15 +65,15 @@ def test_a_folder_that_no_cell_can_name_is_refused_where_images_lie_in_it(folder
 
 
 def test_a_name_that_cannot_be_written_is_a_sentence():
-    app = _cli.command_app("A command of the tests.")
+    app = terminal.command_app("A command of the tests.")
 
     @app.command()
-    @_cli.answers
+    @terminal.answers
     def command(words: str = "") -> None:
         f"/data/{ODD}/x.csv".encode()
 
     refused = CliRunner().invoke(app, ["--words", "x"])
-    assert refused.exit_code == _cli.INPUT
+    assert refused.exit_code == terminal.INPUT
     assert refused.stderr == "Error: A name is not UTF-8: '/data/odd\\udcff/x.csv'. Rename the file or folder.\n"
 
 

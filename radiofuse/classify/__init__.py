@@ -1,28 +1,20 @@
-"""One modality's classifier: the table of classifiers, and the Bayesian regularized network.
+"""Classifiers, their recalibration, and one modality's chain.
 
 ``CLASSIFIERS`` maps a name to a function of ``random_state`` that returns an unfitted classifier
 with ``predict_proba``. All run on one core and repeat exactly under one ``random_state``.
+Names are imported on first use.
 """
 
-from radiofuse.classify.brnn import BayesianRegularizedNetwork
-from radiofuse.classify.choices import brnn, logistic, mlp, random_forest, svm, xgboost
-from radiofuse.classify.recalibration import RecalibratedClassifier
+from __future__ import annotations
 
-CLASSIFIERS = {
-    "logistic": logistic,
-    "svm": svm,
-    "random_forest": random_forest,
-    "xgboost": xgboost,
-    "mlp": mlp,
-    "brnn": brnn,
-}
-CLASSIFIER_TITLES = {
-    "logistic": "logistic regression",
-    "svm": "support vector machine",
-    "random_forest": "random forest",
-    "xgboost": "gradient-boosted trees",
-    "mlp": "multilayer perceptron",
-    "brnn": "Bayesian regularized network",
-}
+from radiofuse.names import lazy_names
 
-__all__ = ["CLASSIFIERS", "CLASSIFIER_TITLES", "BayesianRegularizedNetwork", "RecalibratedClassifier"]
+_HOME = {
+    "BayesianRegularizedNetwork": "brnn",
+    "CLASSIFIERS": "choices",
+    "CLASSIFIER_TITLES": "choices",
+    "RecalibratedClassifier": "recalibration",
+    "modality_classifier": "modality",
+}
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiofuse.classify.evidence import LIKELIHOODS, Posterior, train
 from radiofuse.classify.network import nguyen_widrow
 from radiofuse.estimators import Seed
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
 
 
 class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):

@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from radiofuse.classify.recalibration import RecalibratedClassifier
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
-from radiofuse.inner_folds import fewest_patients
-from radiofuse.routing import TakesGroups, refuse_misaligned
+from radiofuse.patients.inner_folds import fewest_patients
+from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 
 FOLDS = 5  # fewer where the smallest class has fewer patients
 

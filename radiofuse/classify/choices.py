@@ -60,3 +60,21 @@ def mlp(random_state: int | None = None) -> MLPClassifier:
 def brnn(random_state: int | None = None) -> BayesianRegularizedNetwork:
     """Return the Bayesian regularized network with two neurons."""
     return BayesianRegularizedNetwork(random_state=random_state)
+
+
+CLASSIFIERS = {
+    "logistic": logistic,
+    "svm": svm,
+    "random_forest": random_forest,
+    "xgboost": xgboost,
+    "mlp": mlp,
+    "brnn": brnn,
+}
+CLASSIFIER_TITLES = {
+    "logistic": "logistic regression",
+    "svm": "support vector machine",
+    "random_forest": "random forest",
+    "xgboost": "gradient-boosted trees",
+    "mlp": "multilayer perceptron",
+    "brnn": "Bayesian regularized network",
+}

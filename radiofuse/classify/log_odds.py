@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier
-from radiofuse.routing import fit_with_groups
+from radiofuse.patients.routing import fit_with_groups
 
 _NEAREST = 1 - np.nextafter(1, 0)  # nearer to 1 there is no other number but 1
 

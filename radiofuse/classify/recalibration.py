@@ -23,8 +23,8 @@ from sklearn.utils.validation import (
 from radiofuse.classify.log_odds import PlattOnLogOdds
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Folding, Seed
-from radiofuse.inner_folds import inner_folds
-from radiofuse.routing import TakesGroups, fit_with_groups, refuse_misaligned
+from radiofuse.patients.inner_folds import inner_folds
+from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
 
 CALIBRATORS = {"platt": "sigmoid", "isotonic": "isotonic", "temperature": "temperature"}  # scikit-learn's names
 AS_IT_COMES = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}  # the classifier judges the values

@@ -1,4 +1,4 @@
-"""The datasets room: cohorts that the package generates itself, labeled synthetic.
+"""Cohorts that the package generates itself, labeled synthetic.
 
 Examples
 --------
@@ -11,7 +11,7 @@ Examples
 
 from __future__ import annotations
 
-from radiofuse.lazy import lazy_names
+from radiofuse.names import lazy_names
 
 _HOME = {"make_phantom_cohort": "phantom"}
 __all__ = sorted(_HOME)

@@ -32,11 +32,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.columns import CLINICAL, join
 from radiofuse.datasets.anatomy import SPACING_MM, Tumor, draw_image, draw_mask
 from radiofuse.errors import RequestError
+from radiofuse.files.outputs import require_file, starts_with
 from radiofuse.imaging import write_volume
-from radiofuse.outputs import require_file, starts_with
+from radiofuse.tables.columns import CLINICAL, join
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 SEPARATION_SD = {  # class 1 minus class 0, in standard deviations within a class

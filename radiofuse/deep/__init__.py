@@ -1,8 +1,8 @@
-"""The torch room: encoders of tumor crops, their training, their weights on disk and their embeddings."""
+"""Networks, the one room of torch: encoders of tumor crops, their training, weights and embeddings."""
 
 from __future__ import annotations
 
-from radiofuse.lazy import lazy_names
+from radiofuse.names import lazy_names
 
 _HOME = {
     "ENCODERS": "encoders",

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from radiofuse.aside import write_aside
+from radiofuse.files.aside import write_aside
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from radiofuse import columns
 from radiofuse.deep.alignment import fit_alignment
 from radiofuse.deep.encoder_cache import LOGIT, EncoderCache, EncoderSpec, feature_names, pixels_digest, short_name
 from radiofuse.deep.training import Training
@@ -26,7 +25,8 @@ from radiofuse.deep.training_plan import crossfit_folds
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.imaging import Crops
-from radiofuse.routing import TakesGroups, refuse_misaligned
+from radiofuse.patients.routing import TakesGroups, refuse_misaligned
+from radiofuse.tables import columns
 
 _LARGEST_SEED = np.iinfo(np.int32).max
 _SHARED_CONSTRAINTS: dict = {

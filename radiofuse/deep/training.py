@@ -9,7 +9,7 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from radiofuse.deep.checkpoint import Checkpoint
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread, own_chance
 from radiofuse.deep.embedding import check_crops, real_slices
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.progress import Progress
 
 # Raised by hand whenever training, augmentation, scaling or embedding give other numbers: the key of a trained encoder
 # holds it, so that encoders of other numbers are not found.
@@ -251,7 +252,7 @@ def train_encoder(
     device: str = "auto",
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 20.0,
-    on_epoch: Callable[[int, int], None] | None = None,
+    on_epoch: Progress | None = None,
 ) -> History:
     """Train an encoder in place; it is left in eval mode on the CPU.
 
@@ -345,7 +346,7 @@ def _run(
     training: Training,
     batch_size: int,
     saved: Checkpoint | None,
-    on_epoch: Callable[[int, int], None] | None,
+    on_epoch: Progress | None,
 ) -> None:
     """Train epoch by epoch, from the checkpoint on if there is one, and leave the module with the weights to keep."""
     state = saved and saved.read()

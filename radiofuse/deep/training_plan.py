@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec
 from radiofuse.errors import CohortError
 from radiofuse.imaging import Crops
-from radiofuse.inner_folds import inner_folds
-from radiofuse.jobs import finish_calls
+from radiofuse.patients.inner_folds import inner_folds
+from radiofuse.progress import Progress
+from radiofuse.work.jobs import finish_calls
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def train_encoders(
     *,
     seed: int,
     n_jobs: int | None = None,
-    on_done: Callable[[int, int], None] | None = None,
+    on_done: Progress | None = None,
 ) -> None:
     """Train the encoders that a cache does not hold yet; a fit that asks for one finds it there.
 

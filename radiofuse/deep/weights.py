@@ -16,9 +16,9 @@ from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
 from torch import Tensor, nn
 
-from radiofuse.aside import write_aside
 from radiofuse.deep.encoders import encoder_version, make_encoder
 from radiofuse.errors import BundleError, RequestError
+from radiofuse.files.aside import write_aside
 
 SCHEMA = 1
 EXPECTED = ("encoder", "scaling", "training_ids", "training_keys")

@@ -1,50 +1,29 @@
-"""Honest scores: patients are split, every sample is predicted by models that never saw its patient,
-and each number comes with an interval over patients.
+"""Models in folds: predictions for patients that the models never saw, importance, findings.
 
 Names are imported on first use.
 """
 
 from __future__ import annotations
 
-from radiofuse.lazy import lazy_names
+from radiofuse.names import lazy_names
 
 _MODULES = {
-    "agreement": ("IntraclassCorrelation", "icc", "reproducibility_table"),
-    "bootstrap": ("BootstrapInterval", "bootstrap_interval"),
-    "calibration": (
-        "CalibrationLine",
-        "CalibrationSummary",
-        "calibration_line",
-        "calibration_points",
-        "calibration_summary",
-        "smooth_calibration",
+    "folds": (
+        "FoldResult",
+        "cross_validated_predictions",
+        "gather_predictions",
+        "run_folds",
     ),
-    "calibration_errors": ("BrierParts", "brier_decomposition", "calibration_error", "multiclass_calibration_error"),
-    "comparison": ("Comparison", "compare_models", "compare_with_others"),
-    "curves": ("roc_points",),
-    "delong": ("AUCInterval", "UnpairedDeLong", "auc_interval", "delong_test", "delong_test_unpaired"),
-    "folds": ("FoldResult", "cross_validated_predictions", "gather_predictions", "run_folds"),
-    "intervals": ("score_predictions",),
-    "mcnemar": ("McNemar", "mcnemar_test"),
-    "metrics": ("METRICS", "auc", "brier"),
-    "multiclass": ("score_multiclass",),
-    "net_benefit": ("decision_curve", "decision_points"),
-    "operating_points": ("operating_point", "score_calls"),
     "optimism": ("optimism_corrected",),
-    "out_of_bag": ("Bootstrap632", "bootstrap_632"),
-    "permutation": ("PermutationTest", "permutation_test", "permutation_test_auc"),
-    "predictions": ("PREDICTION_COLUMNS",),
-    "reclassification": (
-        "IntegratedDiscrimination",
-        "NetReclassification",
-        "integrated_discrimination",
-        "net_reclassification",
+    "out_of_bag": (
+        "Bootstrap632",
+        "bootstrap_632",
     ),
-    "resampled_t": ("ResampledT", "corrected_resampled_t", "fold_differences"),
-    "sample_size": ("SampleSize", "auc_power", "cox_snell_of_auc", "events_per_variable", "riley_sample_size"),
-    "splits": ("Split", "patient_splits", "permuted"),
-    "stability": ("Stability", "measure_stability"),
-    "thresholds": ("choose_threshold", "thresholds_by_fold"),
+    "permutation": (
+        "PermutationTest",
+        "permutation_test",
+        "permutation_test_auc",
+    ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = sorted(_HOME)

@@ -19,12 +19,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.predictions import PREDICTION_COLUMNS
-from radiofuse.evaluate.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
-from radiofuse.jobs import finish_calls, one_thread
-from radiofuse.kept import Kept
-from radiofuse.routing import fit_with_groups, refuse_misaligned
+from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
+from radiofuse.patients.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
+from radiofuse.progress import Progress
+from radiofuse.tables.predictions import PREDICTION_COLUMNS
 from radiofuse.wording import count
+from radiofuse.work.jobs import finish_calls, one_thread
+from radiofuse.work.kept import Kept
 
 _NUMBER = re.compile(r"\d+")
 logger = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ def run_folds(
     splits: Sequence[Split],
     n_jobs: int | None = None,
     inspect: Inspect | None = None,
-    on_done: Callable[[int, int], None] | None = None,
+    on_done: Progress | None = None,
     kept: Kept | None = None,
 ) -> list[FoldResult]:
     """Fit and ask every model in every split.
@@ -316,9 +317,7 @@ def _tidy(answers: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).dropna(subset="probability")[list(PREDICTION_COLUMNS)]
 
 
-def _collect(
-    finished: Iterable[Outcome], total: int, on_done: Callable[[int, int], None] | None
-) -> dict[tuple[int, str], Outcome]:
+def _collect(finished: Iterable[Outcome], total: int, on_done: Progress | None) -> dict[tuple[int, str], Outcome]:
     outcomes: dict[tuple[int, str], Outcome] = {}
     owners: dict[str, str] = {}
     for outcome in finished:

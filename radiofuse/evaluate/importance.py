@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from radiofuse.estimators import Classifier
-from radiofuse.evaluate.metrics import auc
+from radiofuse.statistics.metrics import auc
 
 CELLS = 4_000_000  # numbers in one question to the classifier; all copies at once would fill the memory
 

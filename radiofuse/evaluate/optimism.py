@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.calibration import logistic_line
-from radiofuse.evaluate.metrics import METRICS, score
 from radiofuse.evaluate.refits import refit_on_resamples
+from radiofuse.statistics.calibration import logistic_line
+from radiofuse.statistics.metrics import METRICS, score
 
 OPTIMISM_METRICS = (*METRICS, "calibration_slope")
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.metrics import auc
 from radiofuse.evaluate.refits import Refits, refit_on_resamples
+from radiofuse.statistics.metrics import auc
 
 SHARE_IN_BAG = 0.632  # 1 - 1/e: the chance that a patient is in a resample
 

@@ -16,13 +16,13 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.folds import cross_validated_predictions
-from radiofuse.evaluate.inputs import check_scores, patient_places
-from radiofuse.evaluate.intervals import draw_seed, resampled_scores
-from radiofuse.evaluate.metrics import METRICS
-from radiofuse.evaluate.predictions import repeats_of, rows_of_model
-from radiofuse.evaluate.splits import one_label_each, permuted
-from radiofuse.jobs import results_in_order
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.patients.splits import one_label_each, permuted
+from radiofuse.statistics.inputs import check_scores, patient_places
+from radiofuse.statistics.intervals import draw_seed, resampled_scores
+from radiofuse.statistics.metrics import METRICS
+from radiofuse.tables.predictions import repeats_of, rows_of_model
+from radiofuse.work.jobs import results_in_order
 
 CELLS = 4_000_000  # labels permuted at once
 NEARLY_EQUAL = 1e-12  # scores of two permutations that differ by rounding alone are ties

@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length, check_random_state
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.bootstrap import counts_of_indices
 from radiofuse.evaluate.folds import positive_probability, run_folds
-from radiofuse.evaluate.inputs import patient_places
-from radiofuse.evaluate.splits import Split, as_ids, check_labels, refuse_few_patients
-from radiofuse.jobs import one_thread
-from radiofuse.routing import fit_with_groups, refuse_misaligned
+from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
+from radiofuse.patients.splits import Split, as_ids, check_labels, refuse_few_patients
+from radiofuse.statistics.bootstrap import counts_of_indices
+from radiofuse.statistics.inputs import patient_places
+from radiofuse.work.jobs import one_thread
 
 
 class Refits(NamedTuple):

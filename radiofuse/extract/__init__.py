@@ -1,8 +1,8 @@
-"""(image, mask) to a named vector, and the run over a whole cohort."""
+"""An image and its mask to a named vector, and a whole cohort through it."""
 
 from __future__ import annotations
 
-from radiofuse.lazy import lazy_names
+from radiofuse.names import lazy_names
 
 _HOME = {
     "CropExtractor": "crops",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from socket import gethostname
 from typing import Protocol
@@ -13,19 +13,19 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from radiofuse import columns
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images, tell_of_repeated_samples
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import CONTENT_CODES, RoiPair, file_sha256, read_pair
+from radiofuse.progress import Progress
 from radiofuse.radiomics import FEATURE_ERROR_CODES
 from radiofuse.store import Block, FeatureStore, Record, content_key
+from radiofuse.tables import columns
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
 FAILURE_COLUMNS = ["sample_id", "modality", "code", "message"]
 LASTING = CONTENT_CODES | (FEATURE_ERROR_CODES.keys() - {"extraction_failed"})  # which memory may decide
 

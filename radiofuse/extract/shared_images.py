@@ -9,9 +9,9 @@ from typing import Protocol
 
 import pandas as pd
 
-from radiofuse.copies import ONE_PATIENT
 from radiofuse.errors import CohortError, ImageError
 from radiofuse.imaging import read_image
+from radiofuse.tables.copies import ONE_PATIENT
 from radiofuse.wording import some
 
 log = logging.getLogger(__name__)

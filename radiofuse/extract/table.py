@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from radiofuse import columns
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, extract_cohort
 from radiofuse.extract.crops import collect_crops
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.store import FeatureStore
+from radiofuse.tables import columns
 
 _FILES = {"image", "mask", "mask_label"}
 

@@ -1,4 +1,4 @@
-"""Fusion: one classifier per modality, their probabilities combined, or one network on what they select.
+"""The models of an experiment: members, combiners, late fusion, constraint fusion, arms.
 
 ``COMBINERS`` maps a name to a class without arguments. ``combine(P)`` turns the members'
 probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into one per sample. A

@@ -18,10 +18,10 @@ from radiofuse.fuse.combiners import COMBINERS, combiner_name
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
-from radiofuse.inner_folds import inner_folds
-from radiofuse.jobs import results_in_order
-from radiofuse.plugins import make
-from radiofuse.routing import refuse_misaligned
+from radiofuse.names import make
+from radiofuse.patients.inner_folds import inner_folds
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.work.jobs import results_in_order
 
 
 class LateFusion(MemberFusion):

@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.routing import fit_with_groups
+from radiofuse.patients.routing import fit_with_groups
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.columns import SEPARATOR
 from radiofuse.errors import RequestError
+from radiofuse.tables.columns import SEPARATOR
 from radiofuse.wording import some
 
 _SHOWN = 8  # lines of a difference; feature tables have hundreds of columns

@@ -14,8 +14,8 @@ from sklearn.utils.validation import validate_data
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse.member import Member
-from radiofuse.jobs import one_thread
-from radiofuse.routing import TakesGroups
+from radiofuse.patients.routing import TakesGroups
+from radiofuse.work.jobs import one_thread
 
 
 class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):

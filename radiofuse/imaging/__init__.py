@@ -1,4 +1,4 @@
-"""The imaging room: every image and mask passes its gate before anything is computed from it.
+"""The gate that every image and mask passes before anything is computed; crops, perturbation, writing.
 
 Examples
 --------

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiofuse.aside import write_aside
-from radiofuse.columns import CROP, join
 from radiofuse.errors import RequestError, StoreError
+from radiofuse.files.aside import write_aside
+from radiofuse.tables.columns import CROP, join
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiofuse.errors import ImageError
+from radiofuse.files.stand_ins import HEAD_BYTES, describe_stand_in
 from radiofuse.imaging.geometry import affine_ras
 from radiofuse.imaging.header import TWO_ORIENTATIONS, Header, check_size, in_words, invalid, truncated
 from radiofuse.imaging.labels import Label
@@ -23,7 +24,6 @@ from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
 from radiofuse.imaging.roi import RoiPair, check_finite, check_integer, paired
 from radiofuse.imaging.stream import ByteStream, HashedFile, open_file
 from radiofuse.imaging.textual import meta_header, nrrd_header
-from radiofuse.stand_ins import HEAD_BYTES, describe_stand_in
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from radiofuse.errors import ImageError
-from radiofuse.stand_ins import describe_dangling
+from radiofuse.files.stand_ins import describe_dangling
 
 MAX_FILE_BYTES = 4 << 30  # the largest clinical volumes, uncompressed, stay below 2 GiB
 READ_BYTES = 256 << 10

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiofuse.aside import write_aside
+from radiofuse.files.aside import write_aside
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Image

@@ -1,4 +1,4 @@
-"""The radiomics room: settings in, an engine that turns image and region into named features out."""
+"""The engine: settings in, image and region to named features; in Python and C."""
 
 from radiofuse.radiomics.backends import BACKENDS, make_backend
 from radiofuse.radiomics.codes import FEATURE_ERROR_CODES

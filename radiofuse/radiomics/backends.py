@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from radiofuse.errors import RequestError
-from radiofuse.plugins import lookup
+from radiofuse.names import lookup
 from radiofuse.radiomics.settings import Settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 
 _discretization = kernel("radiomics._discretization")
 

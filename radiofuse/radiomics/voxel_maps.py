@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 from radiofuse.radiomics.classes import firstorder, glcm, ngtdm
 from radiofuse.radiomics.region import Region
 from radiofuse.radiomics.windows import Windows

@@ -1,4 +1,4 @@
-"""The report: one HTML file, made from the files of a bundle folder or a table of predictions and nothing else.
+"""One HTML file from the files of a bundle, a selection or a table of predictions, and nothing else.
 
 The ``plot_`` functions draw its figures of a table of predictions; they are imported on first use.
 """
@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError
-from radiofuse.lazy import lazy_names
-from radiofuse.outputs import is_page
+from radiofuse.files.aside import write_aside
+from radiofuse.files.outputs import is_page
+from radiofuse.names import lazy_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.columns import CLINICAL
-from radiofuse.description import ENVIRONMENT, read_description, read_shape
+from radiofuse.bundle.format import ENVIRONMENT, read_description, read_shape
 from radiofuse.errors import BundleError
-from radiofuse.spreadsheet import as_meant
+from radiofuse.tables.columns import CLINICAL
+from radiofuse.tables.spreadsheet import as_meant
 
 TRIVIAL = "trivial"
 FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER = "fusion", "modality", "arm", "reference", "arm member"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from radiofuse.columns import CLINICAL
-from radiofuse.evaluate import calibration_line, calibration_points, roc_points
 from radiofuse.report.contents import ARM, FUSION, KINDS, MODALITY, REFERENCE, TRIVIAL, Contents
 from radiofuse.report.figures import draw_auc, draw_calibration, draw_frequencies, draw_roc, draw_weights
 from radiofuse.report.sentences import best_modality
 from radiofuse.report.tables import HEADINGS, TOP_FEATURES, score_cell
 from radiofuse.report.wording import listed, number, percent
+from radiofuse.statistics import calibration_line, calibration_points, roc_points
+from radiofuse.tables.columns import CLINICAL
 
 PER_BIN, MAX_BINS = 15, 10  # samples wanted behind each point of the calibration figure
 

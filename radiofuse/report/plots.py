@@ -8,14 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate import decision_points, roc_points, score_predictions
-from radiofuse.evaluate.predictions import check_predictions, rows_of_model
 from radiofuse.report.contents import MODEL
 from radiofuse.report.figures import draw_auc, draw_calibration, draw_roc, figure_of
 from radiofuse.report.pictures import binned
 from radiofuse.report.selection_figures import draw_net_benefit
 from radiofuse.report.tables import HEADINGS
 from radiofuse.report.wording import number
+from radiofuse.statistics import decision_points, roc_points, score_predictions
+from radiofuse.tables.predictions import check_predictions, rows_of_model
 
 
 def plot_roc(predictions: pd.DataFrame, model: str | None = None) -> Figure:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.evaluate import compare_with_others, decision_points, roc_points, score_predictions
-from radiofuse.evaluate.predictions import check_predictions, rows_of_model
 from radiofuse.report import tables
 from radiofuse.report.contents import MODEL
 from radiofuse.report.figures import draw_auc, draw_roc
@@ -18,6 +16,8 @@ from radiofuse.report.pictures import Picture, calibration_picture
 from radiofuse.report.selection_figures import draw_net_benefit
 from radiofuse.report.selection_words import better_than_both
 from radiofuse.report.wording import MISSING, counted, percent
+from radiofuse.statistics import compare_with_others, decision_points, roc_points, score_predictions
+from radiofuse.tables.predictions import check_predictions, rows_of_model
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from radiofuse.evaluate import auc_interval, decision_points, roc_points
 from radiofuse.report import selection_words as words
 from radiofuse.report.figures import draw_roc
 from radiofuse.report.pictures import Picture, calibration_picture, frequency_picture
@@ -21,6 +20,7 @@ from radiofuse.report.selection_figures import (
     draw_volcano,
 )
 from radiofuse.report.wording import counted, estimate, number
+from radiofuse.statistics import auc_interval, decision_points, roc_points
 
 MAPPED = 60  # survivors in the map of correlations, the best by rank
 N_RESAMPLES = 500  # of the patients, for the bands

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.classify import CLASSIFIER_TITLES
-from radiofuse.columns import CLINICAL, CROP, join, split
 from radiofuse.report.contents import MODALITY, TRIVIAL, Contents
 from radiofuse.report.tables import score_cell, written
 from radiofuse.report.wording import counted, listed, percent
 from radiofuse.select import SELECTOR_TITLES
+from radiofuse.tables.columns import CLINICAL, CROP, join, split
 
 
 @dataclass(frozen=True)

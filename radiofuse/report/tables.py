@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.columns import join
 from radiofuse.report.contents import ARM, ARM_MEMBER, FUSION, MODALITY, MODEL, REFERENCE, Contents
 from radiofuse.report.wording import (
     DIGITS,
@@ -23,6 +22,7 @@ from radiofuse.report.wording import (
     p_value,
     percent,
 )
+from radiofuse.tables.columns import join
 
 Row = tuple[str | Estimate, ...]
 TOP_FEATURES = 10

@@ -1,4 +1,4 @@
-"""Which features of a table carry the label, and which are reproducible: selectors and chains of them.
+"""Which columns: selectors as transformers, and chains of them.
 
 Whatever looks at the label is fitted on training rows only: put a selector into the Pipeline that is
 cross-validated, never in front of it. Names are imported on first use, so that
@@ -7,7 +7,7 @@ cross-validated, never in front of it. Names are imported on first use, so that
 
 from __future__ import annotations
 
-from radiofuse.lazy import lazy_names
+from radiofuse.names import lazy_names
 
 _HOME = {
     "MannWhitneySelector": "mann_whitney",

@@ -17,10 +17,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.standardize import standardize
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.significance import require_classes
-from radiofuse.select.standardize import standardize
 
 
 class BorutaSelector(SelectorMixin, BaseEstimator):

@@ -16,8 +16,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed, Selector
-from radiofuse.plugins import lookup
-from radiofuse.routing import TakesGroups, fit_with_groups, refuse_misaligned
+from radiofuse.names import lookup
+from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
 from radiofuse.select.choices import SELECTORS
 from radiofuse.select.mann_whitney import MannWhitney, MannWhitneySelector
 from radiofuse.select.trace import TRACE_COLUMNS, per_column, trace_removals

@@ -16,12 +16,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.standardize import standardize
 from radiofuse.select.find_correlation import find_correlation
 from radiofuse.select.kruskal import kruskal
 from radiofuse.select.mann_whitney import mann_whitney
 from radiofuse.select.significance import require_classes
-from radiofuse.select.standardize import standardize
 
 BLOCK = 512  # features compared with the survivors at a time
 TILE = 1024  # survivors in one matrix product: tile and block stay in the processor's cache

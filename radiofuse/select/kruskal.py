@@ -82,7 +82,7 @@ class KruskalSelector(SignificanceSelector):
         Kept are features with p < alpha.
     correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
         What is compared with ``alpha``: the p-value as it is, or adjusted for the number of features, see
-        `radiofuse.multiplicity.adjust_pvalues`.
+        `radiofuse.statistics.multiplicity.adjust_pvalues`.
     on_empty : {"strongest", "raise", "intercept"}, default="strongest"
         What happens where no feature passes: the one of largest effect stays, with a
         `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.

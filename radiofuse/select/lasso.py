@@ -20,13 +20,13 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
-from radiofuse.routing import TakesGroups, refuse_misaligned
+from radiofuse.patients.routing import TakesGroups, refuse_misaligned
+from radiofuse.prepare.standardize import center_and_scale
 from radiofuse.select.binary import binary_target_tags
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
 from radiofuse.select.penalized_glm import FAMILIES, penalized_path_cv
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
-from radiofuse.select.standardize import center_and_scale
 
 
 def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state: Seed) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from radiofuse.errors import CohortError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
+from radiofuse.prepare.standardize import CONSTANT, center_and_scale
 from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
-from radiofuse.select.standardize import CONSTANT, center_and_scale
 
 _lasso_path = kernel("select._lasso_path")
 

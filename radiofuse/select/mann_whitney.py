@@ -12,7 +12,7 @@ from sklearn.utils import Tags, check_array, check_consistent_length
 from sklearn.utils._param_validation import StrOptions
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.significance import SignificanceSelector
 
@@ -223,7 +223,7 @@ class MannWhitneySelector(SignificanceSelector):
         Kept are features with p < alpha.
     correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
         What is compared with ``alpha``: the p-value as it is (the published chain), or adjusted for the
-        number of features, see `radiofuse.multiplicity.adjust_pvalues`.
+        number of features, see `radiofuse.statistics.multiplicity.adjust_pvalues`.
     method : {"asymptotic", "exact", "auto"}, default="asymptotic"
         See `mann_whitney`.
     continuity : bool, default=True

@@ -14,9 +14,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.standardize import standardize
 from radiofuse.select.significance import require_classes
-from radiofuse.select.standardize import standardize
 
 LEAST_REDUNDANCY = 1e-3  # divisor of the quotient where a feature is all but unrelated to those chosen
 CUT = 0.5  # standard deviations from the mean at which a feature is cut into low, middle and high

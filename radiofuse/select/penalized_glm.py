@@ -13,9 +13,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
+from radiofuse.prepare.standardize import center_and_scale
 from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
-from radiofuse.select.standardize import center_and_scale
 
 minimize_penalized = kernel("select._coordinate_descent").minimize_penalized
 

@@ -14,9 +14,9 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.standardize import standardize
 from radiofuse.select.significance import require_classes
-from radiofuse.select.standardize import standardize
 
 
 class RFESelector(SelectorMixin, BaseEstimator):

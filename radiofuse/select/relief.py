@@ -15,8 +15,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
-from radiofuse.magnitude import unit_magnitude
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.significance import require_classes
 
 

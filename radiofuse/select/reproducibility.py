@@ -16,10 +16,10 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from radiofuse import columns
 from radiofuse.errors import RequestError
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
-from radiofuse.spreadsheet import as_meant
+from radiofuse.tables import columns
+from radiofuse.tables.spreadsheet import as_meant
 
 
 class ReproducibilitySelector(SelectorMixin, BaseEstimator):

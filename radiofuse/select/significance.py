@@ -16,9 +16,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.multiplicity import CORRECTIONS, adjust_pvalues
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.statistics.multiplicity import CORRECTIONS, adjust_pvalues
 
 if TYPE_CHECKING:
     from radiofuse.select.mann_whitney import MannWhitney
@@ -75,7 +75,7 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
         Kept are features with p < alpha.
     correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
         What is compared with ``alpha``: the p-value as it is, or adjusted for the number of features, see
-        `radiofuse.multiplicity.adjust_pvalues`.
+        `radiofuse.statistics.multiplicity.adjust_pvalues`.
     on_empty : {"strongest", "raise", "intercept"}, default="strongest"
         What happens where no feature passes: the one of largest effect stays, with a
         `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.

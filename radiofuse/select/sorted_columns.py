@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length
 
 from radiofuse.errors import RequestError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 from radiofuse.select.binary import require_binary_target
 from radiofuse.select.mann_whitney import CHUNK, MannWhitney, from_counts, infinite_value
 

@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
-from radiofuse.routing import TakesGroups, refuse_misaligned
+from radiofuse.patients.routing import TakesGroups, refuse_misaligned
+from radiofuse.prepare.standardize import standardize
 from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
-from radiofuse.select.standardize import standardize
 
 ROUNDING = 1e-12  # share of a length below which nothing but rounding is left
 PARALLEL = 1e-9  # speed up to which a distance is never closed

@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
-from radiofuse.magnitude import unit_magnitude
-from radiofuse.routing import refuse_misaligned
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.significance import ColumnTests, SignificanceSelector, require_classes
@@ -38,7 +38,7 @@ class TTestSelector(SignificanceSelector):
         Kept are features with p < alpha.
     correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
         What is compared with ``alpha``: the p-value as it is, or adjusted for the number of features, see
-        `radiofuse.multiplicity.adjust_pvalues`.
+        `radiofuse.statistics.multiplicity.adjust_pvalues`.
     on_empty : {"strongest", "raise", "intercept"}, default="strongest"
         What happens where no feature passes: the one of largest effect stays, with a
         `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.
@@ -96,7 +96,7 @@ class AnovaSelector(SignificanceSelector):
         Kept are features with p < alpha.
     correction : {"bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"} or None, default=None
         What is compared with ``alpha``: the p-value as it is, or adjusted for the number of features, see
-        `radiofuse.multiplicity.adjust_pvalues`.
+        `radiofuse.statistics.multiplicity.adjust_pvalues`.
     on_empty : {"strongest", "raise", "intercept"}, default="strongest"
         What happens where no feature passes: the one of largest effect stays, with a
         `NothingSelectedWarning`; a `NothingSelectedError`; or an empty selection, with the warning.

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from radiofuse.aside import write_aside
-from radiofuse.columns import split
 from radiofuse.errors import RequestError
-from radiofuse.outputs import is_stdout
-from radiofuse.spreadsheet import inert
+from radiofuse.files.aside import write_aside
+from radiofuse.files.outputs import is_stdout
+from radiofuse.tables.columns import split
+from radiofuse.tables.spreadsheet import inert
 
 
 def write_table(path: Path, make_table: Callable[[], pd.DataFrame]) -> Path:

@@ -6,7 +6,7 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from radiofuse.aside import write_aside
 from radiofuse.errors import RequestError, StoreError
+from radiofuse.files.aside import write_aside
+from radiofuse.progress import Progress
 from radiofuse.store import rows, shard, wide
 from radiofuse.store.audit import StoreReport, audit_block, audit_fingerprints
 from radiofuse.store.export import write_table
@@ -30,8 +31,6 @@ FAILURE_COLUMNS = ["sample_id", "modality", "code", "message", "block", "key"]
 
 _DIGESTS = ["image_sha256", "mask_sha256"]
 log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
 
 
 class FeatureStore:

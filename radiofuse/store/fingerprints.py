@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from radiofuse.errors import RadiofuseError, StoreError
+from radiofuse.progress import Progress
 from radiofuse.store import shard
 
 RACY_S = 2.0  # coarsest time stamps in use (FAT); git calls files younger than that "racily clean"
@@ -22,7 +23,6 @@ ROWS_PER_SHARD = 100_000
 SAME_STATE = ["state"]
 
 HashFile = Callable[[str], str]
-Progress = Callable[[int, int], None]
 
 
 class Fingerprints:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from radiofuse.columns import is_modality
 from radiofuse.errors import StoreError
+from radiofuse.tables.columns import is_modality
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,8 +19,8 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radiofuse.aside import write_aside
 from radiofuse.errors import StoreError
+from radiofuse.files.aside import write_aside
 from radiofuse.store import held
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from radiofuse import columns
 from radiofuse.errors import RequestError, StoreConflictError, StoreError
 from radiofuse.store.record import Block
+from radiofuse.tables import columns
 
 INDEX_COLUMNS = ["key", "sample_id", "modality", "status", "values_sha256"]
 

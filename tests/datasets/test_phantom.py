@@ -14,12 +14,12 @@ import pytest
 import SimpleITK as sitk
 from scipy.stats import norm, spearmanr
 
-from radiofuse.cohort import read_cohort
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.datasets.anatomy import RIM, SHAPE, SPACING_MM, Tumor, draw_mask
 from radiofuse.datasets.phantom import MODALITIES, SEPARATION_SD, draw_truth
 from radiofuse.errors import RequestError
 from radiofuse.imaging import read_pair
+from radiofuse.tables.cohort import read_cohort
 
 
 @pytest.fixture(scope="module")

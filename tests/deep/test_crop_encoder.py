@@ -19,13 +19,14 @@ from sklearn.utils._param_validation import InvalidParameterError  # noqa: E402
 from test_encoder_cache import forward_passes  # noqa: E402
 from tiny_crops import TINY, TRAINING, labels, make_crops, patients  # noqa: E402
 
+from radiofuse.classify.modality import modality_classifier  # noqa: E402
 from radiofuse.deep.crop_encoder import CropClassifier, CropEncoder, rows_seen  # noqa: E402
 from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
-from radiofuse.evaluate import cross_validated_predictions, permuted  # noqa: E402
+from radiofuse.evaluate import cross_validated_predictions  # noqa: E402
 from radiofuse.fuse import LateFusion  # noqa: E402
-from radiofuse.pipeline import modality_classifier  # noqa: E402
-from radiofuse.routing import fit_with_groups  # noqa: E402
+from radiofuse.patients import permuted  # noqa: E402
+from radiofuse.patients.routing import fit_with_groups  # noqa: E402
 
 NEW = slice(24, 32)
 

@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.pipeline import Pipeline  # noqa: E402
 from tiny_crops import TINY, TRAINING, labels, make_crops  # noqa: E402
 
-from radiofuse.bundle import ENCODERS, MODEL, TABLES, load_bundle, save_bundle  # noqa: E402
+from radiofuse.bundle.folder import ENCODERS, MODEL, TABLES, load_bundle, save_bundle  # noqa: E402
 from radiofuse.deep import CropClassifier, CropEncoder  # noqa: E402
 from radiofuse.fuse import ConstraintFusion, LateFusion, attached, holders, portable  # noqa: E402
-from radiofuse.models import Constrained  # noqa: E402
+from radiofuse.fuse.arms import Constrained  # noqa: E402
 
 DESCRIPTION = {
     "title": "A test",

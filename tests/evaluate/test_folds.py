@@ -14,15 +14,10 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_info
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate import (
-    PREDICTION_COLUMNS,
-    Split,
-    cross_validated_predictions,
-    gather_predictions,
-    patient_splits,
-    run_folds,
-    score_predictions,
-)
+from radiofuse.evaluate import cross_validated_predictions, gather_predictions, run_folds
+from radiofuse.patients import Split, patient_splits
+from radiofuse.statistics import score_predictions
+from radiofuse.tables import PREDICTION_COLUMNS
 
 
 @pytest.fixture

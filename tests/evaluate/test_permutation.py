@@ -16,8 +16,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate import cross_validated_predictions, score_predictions
+from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.evaluate.permutation import permutation_test, permutation_test_auc
+from radiofuse.statistics import score_predictions
 
 
 @pytest.mark.parametrize("alternative", ["greater", "two-sided"])

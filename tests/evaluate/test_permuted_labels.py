@@ -10,7 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from radiofuse.evaluate import cross_validated_predictions, permuted, score_predictions
+from radiofuse.evaluate import cross_validated_predictions
+from radiofuse.patients import permuted
+from radiofuse.statistics import score_predictions
 
 
 def auc_of(model, X, y, groups=None, seed=0):

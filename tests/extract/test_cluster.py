@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from radiofuse.cohort import read_cohort
 from radiofuse.errors import RequestError
 from radiofuse.extract import cluster, extract_cohort
 from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.cohort_run import Task, extract_on_worker
 from radiofuse.extract.workers import WORKER_DIED
 from radiofuse.store import Block, FeatureStore
+from radiofuse.tables.cohort import read_cohort
 from tests.processes import LIMIT_S
 
 dask = pytest.importorskip("dask")

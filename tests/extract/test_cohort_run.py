@@ -11,12 +11,12 @@ import pytest
 import SimpleITK as sitk
 from threadpoolctl import threadpool_info
 
-from radiofuse.cohort import read_cohort
 from radiofuse.errors import ImageError, StoreError
 from radiofuse.extract import PerturbedExtractor, RadiomicsExtractor, extract_cohort, label_of_masks
 from radiofuse.extract.cohort_run import Task, extract_task, list_tasks
 from radiofuse.imaging import file_sha256
 from radiofuse.store import Block, FeatureStore, Record, content_key
+from radiofuse.tables.cohort import read_cohort
 
 SIZE = (14, 14, 14)
 QUICK = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean", "Energy"], "glcm": ["Contrast"]}}

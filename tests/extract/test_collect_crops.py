@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from radiofuse.cohort import read_cohort
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.extract import CropExtractor, add_crops, collect_crops, collect_features
 from radiofuse.imaging import Cropping, Crops, read_pair, tumor_crops
 from radiofuse.store import FeatureStore
+from radiofuse.tables.cohort import read_cohort
 
 TWO_SLICES = Cropping(size=24, slices=2)
 

@@ -11,13 +11,13 @@ import pytest
 import SimpleITK as sitk
 from typer.testing import CliRunner
 
-from radiofuse.cohort import read_cohort
+from radiofuse.commands.extract import app
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.evaluate import icc
 from radiofuse.extract import PerturbedExtractor, extract_perturbed
-from radiofuse.extract.__main__ import app
 from radiofuse.imaging import check_pair, read_pair
+from radiofuse.statistics import icc
 from radiofuse.store import Block, FeatureStore
+from radiofuse.tables.cohort import read_cohort
 
 SIZE = (20, 24, 24)
 N = 6

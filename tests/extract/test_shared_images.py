@@ -10,13 +10,13 @@ import pytest
 import SimpleITK as sitk
 from typer.testing import CliRunner
 
-from radiofuse.cohort import read_cohort
+from radiofuse.commands.extract import app
 from radiofuse.errors import CohortError
 from radiofuse.extract import RadiomicsExtractor, collect_features, extract_cohort
-from radiofuse.extract.__main__ import app
 from radiofuse.extract.crops import CropExtractor
 from radiofuse.extract.voxel_maps import map_cohort
 from radiofuse.store import FeatureStore
+from radiofuse.tables.cohort import read_cohort
 
 QUICK = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean"]}}
 PATHS = {"a copy": "copy.nii.gz", "a link": "link.nii.gz", "another spelling": "./one.nii.gz"}

@@ -11,15 +11,15 @@ import pytest
 import SimpleITK as sitk
 from typer.testing import CliRunner
 
-from radiofuse.cohort import read_cohort
+from radiofuse.commands.extract import app as extract_app
+from radiofuse.commands.store import app
 from radiofuse.errors import CohortError, StoreError
 from radiofuse.extract import RadiomicsExtractor, collect_features
-from radiofuse.extract.__main__ import app as extract_app
 from radiofuse.extract.stored import find_stored
+from radiofuse.selection_run.reading import read_raw
+from radiofuse.selection_run.request import SurveyRequest
 from radiofuse.store import FeatureStore
-from radiofuse.store.__main__ import app
-from radiofuse.survey.reading import read_raw
-from radiofuse.survey.request import SurveyRequest
+from radiofuse.tables.cohort import read_cohort
 
 QUICK = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean", "Energy"]}}
 IDS = ["a", "b", "c"]

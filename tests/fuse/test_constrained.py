@@ -18,11 +18,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import validate_data
 
-from radiofuse import columns
+from radiofuse.classify.modality import modality_classifier
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.fuse import ConstraintFusion
-from radiofuse.pipeline import modality_classifier
+from radiofuse.tables import columns
 
 torch = pytest.importorskip("torch")
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from radiofuse.bundle.predict import _extractor
 from radiofuse.errors import RequestError
-from radiofuse.predict import _extractor
 from radiofuse.radiomics import PRESETS, Settings, read_settings
 from radiofuse.radiomics.setting_rules import FEATURE_CLASSES, IMAGE_TYPES, SETTINGS, VOXEL, known_features
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.evaluate import compare_with_others, score_predictions
-from radiofuse.published import published_rows
-from radiofuse.recipe import PublishedTable
+from radiofuse.experiment.published import published_rows
+from radiofuse.experiment.recipe import PublishedTable
+from radiofuse.statistics import compare_with_others, score_predictions
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}

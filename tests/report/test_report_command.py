@@ -11,7 +11,7 @@ import pytest
 from bundle_fixture import make_bundle
 from typer.testing import CliRunner
 
-from radiofuse.report.__main__ import app
+from radiofuse.commands.report import app
 
 
 def test_writes_where_asked_and_prints_the_path(tmp_path):
@@ -31,7 +31,7 @@ def test_answers_a_missing_bundle_in_one_sentence(tmp_path):
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
 def test_names_the_extra_when_a_package_is_missing(tmp_path, package):
     make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean",))
-    script = f"import sys; sys.modules[{package!r}] = None; from radiofuse.report.__main__ import app; app()"
+    script = f"import sys; sys.modules[{package!r}] = None; from radiofuse.commands.report import app; app()"
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 2
     expected = f"needs the package {package}; install the extra: pip install 'radiofuse[report]'."
@@ -40,7 +40,7 @@ def test_names_the_extra_when_a_package_is_missing(tmp_path, package):
 
 def test_help_loads_nothing_heavy():
     heavy = "{'matplotlib', 'jinja2', 'pandas', 'sklearn', 'scipy', 'numpy'}"
-    script = f"import sys, radiofuse.report.__main__; print({heavy} & set(sys.modules))"
+    script = f"import sys, radiofuse.commands.report; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

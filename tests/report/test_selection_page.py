@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 from page_parser import Page
 
-from radiofuse.evaluate import auc_interval
 from radiofuse.report import write_selection_report
 from radiofuse.report.selection_figures import one_of_each
 from radiofuse.report.selection_tables import TOP_FEATURES
 from radiofuse.report.wording import DIGITS, METRICS, MISSING
-from radiofuse.survey.checks import check_table
-from radiofuse.survey.nested import survey_selection
-from radiofuse.survey.reading import RawTable
-from radiofuse.survey.request import SurveyRequest
-from radiofuse.survey.tables import survey_tables
+from radiofuse.selection_run.checks import check_table
+from radiofuse.selection_run.nested import survey_selection
+from radiofuse.selection_run.reading import RawTable
+from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.tables import survey_tables
+from radiofuse.statistics import auc_interval
 
 SHOWN = ("selection", "cv_curve", "path", "predictions", "performance", "correlation")
 MARKUP = "<script>alert(1)</script> & $\\frac{a$ <b>bold</b>"

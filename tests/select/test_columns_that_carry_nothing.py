@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radiofuse.plugins import lookup
+from radiofuse.names import lookup
 from radiofuse.select import SELECTORS
 
 RANKINGS = [name for name in SELECTORS if {"k", "n_features"} & set(lookup(name, SELECTORS, "selector")().get_params())]

@@ -22,10 +22,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from radiofuse.select import ThreeStepSelector, fit_in_folds
-from radiofuse.survey.checks import check_table
-from radiofuse.survey.nested import survey_selection
-from radiofuse.survey.reading import read_raw
-from radiofuse.survey.request import SurveyRequest
+from radiofuse.selection_run.checks import check_table
+from radiofuse.selection_run.nested import survey_selection
+from radiofuse.selection_run.reading import read_raw
+from radiofuse.selection_run.request import SurveyRequest
 
 pytestmark = [
     pytest.mark.data,

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from radiofuse.multiplicity import adjust_pvalues
 from radiofuse.select.kruskal import KruskalSelector, kruskal
 from radiofuse.select.mann_whitney import mann_whitney
 from radiofuse.select.shortfall import NothingSelectedWarning
+from radiofuse.statistics.multiplicity import adjust_pvalues
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from sklearn.linear_model import lars_path
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.prepare.standardize import center_and_scale, standardize
 from radiofuse.select import _lasso_path, lasso_path
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PATIENCE
-from radiofuse.select.standardize import center_and_scale, standardize
 
 
 @pytest.fixture(autouse=True, params=["all followed", "screened"])

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from radiofuse.errors import RequestError
-from radiofuse.multiplicity import CORRECTIONS, adjust_pvalues
 from radiofuse.select import MannWhitneySelector, NothingSelectedError, NothingSelectedWarning, _rank_sums
 from radiofuse.select.mann_whitney import CHUNK, mann_whitney
+from radiofuse.statistics.multiplicity import CORRECTIONS, adjust_pvalues
 
 
 def scipy_loop(X, y, method="asymptotic", continuity=True):

@@ -7,10 +7,10 @@ import pytest
 from sklearn.linear_model import ElasticNet, LogisticRegression
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.prepare.standardize import standardize
 from radiofuse.select import _coordinate_descent
 from radiofuse.select.penalized_fit import PATIENCE
 from radiofuse.select.penalized_glm import FAMILIES, penalized_path_cv
-from radiofuse.select.standardize import standardize
 
 
 def class_table(n_samples=90, n_features=25, n_classes=2, seed=0):

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from radiofuse import _cli
-from radiofuse.select.__main__ import app
+from radiofuse.commands import terminal
+from radiofuse.commands.select import app
+from radiofuse.selection_run import tables
 from radiofuse.store import FeatureStore
 from radiofuse.store.record import Block, Record, content_key
 from tests.processes import LIMIT_S, heed_interrupts
@@ -329,8 +330,8 @@ def test_a_selection_replaces_the_files_that_it_lists_and_nothing_else(table, tm
 
 
 def test_a_reader_who_has_had_enough_costs_no_table(table, tmp_path, monkeypatch):
-    monkeypatch.setattr("radiofuse.survey.printing.describe", raising(BrokenPipeError()))
-    monkeypatch.setattr(_cli, "_write_no_more", lambda: None)
+    monkeypatch.setattr("radiofuse.commands.selection_words.describe", raising(BrokenPipeError()))
+    monkeypatch.setattr(terminal, "_write_no_more", lambda: None)
     result = run(table, tmp_path, "--no-nested", "--no-report", "--out", tmp_path / "out")
     assert result.exit_code == 0
     assert (tmp_path / "out" / "selection.json").is_file()
@@ -344,7 +345,7 @@ def raising(error):
 
 
 def test_a_selection_killed_while_it_wrote_does_not_block_the_next(table, tmp_path, monkeypatch):
-    written, write = [], _cli.write_aside
+    written, write = [], tables.write_file
 
     def killed(path, *words):
         written.append(path.name)
@@ -353,7 +354,7 @@ def test_a_selection_killed_while_it_wrote_does_not_block_the_next(table, tmp_pa
         return write(path, *words)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_cli, "write_aside", killed)
+        patch.setattr(tables, "write_file", killed)
         assert run(table, tmp_path, "--no-nested", "--out", tmp_path / "out").exit_code == 1
     assert 0 < len(list((tmp_path / "out").glob("*.csv"))) < 9
     assert run(table, tmp_path, "--no-nested", "--no-report", "--out", tmp_path / "out").exit_code == 0

@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import lars_path
 
+from radiofuse.prepare.standardize import standardize
 from radiofuse.select import NothingSelectedWarning
 from radiofuse.select.shortfall import NothingSelectedError
-from radiofuse.select.stability_selection import (
-    StabilitySelector,
-    expected_false_selections,
-    first_to_enter,
-    largest_q,
-)
-from radiofuse.select.standardize import standardize
+from radiofuse.select.stability_selection import StabilitySelector, expected_false_selections, first_to_enter, largest_q
 
 
 def planted(n_samples=100, n_features=200, shift=1.5, seed=0):

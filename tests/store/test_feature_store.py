@@ -86,7 +86,7 @@ def test_a_store_can_be_sent_to_a_worker(store):
 
 
 def test_importing_the_room_loads_neither_pyarrow_nor_pandas():
-    script = "import sys, radiofuse.store.__main__; print({'pyarrow', 'pandas', 'numpy'} & set(sys.modules))"
+    script = "import sys, radiofuse.commands.store; print({'pyarrow', 'pandas', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from radiofuse.commands.store import app
 from radiofuse.store import Block, shard
-from radiofuse.store.__main__ import app
 
 
 @pytest.fixture

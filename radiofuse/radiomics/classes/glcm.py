@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 from radiofuse.radiomics.classes.neighbors import squared_norms
 
 _glcm = kernel("radiomics.classes._glcm")

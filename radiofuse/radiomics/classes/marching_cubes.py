@@ -7,7 +7,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 
 _mesh = kernel("radiomics.classes._mesh")
 

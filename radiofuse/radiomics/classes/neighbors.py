@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 
 _neighbors = kernel("radiomics.classes._neighbors")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 
 _runs = kernel("radiomics.classes._runs")
 _zones = kernel("radiomics.classes._zones")

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 from radiofuse.radiomics.classes.marching_cubes import mesh_area_and_volume
 from radiofuse.radiomics.region import Region
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 
 gradient_magnitude = kernel("radiomics.filters._gradient").gradient_magnitude
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 
 laplacian_in_box = kernel("radiomics.filters._recursive_gaussian").laplacian_in_box
 

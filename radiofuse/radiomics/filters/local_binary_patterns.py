@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from radiofuse.errors import RequestError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 from radiofuse.radiomics.region import Region
 
 sample_plane = kernel("radiomics.filters._spheres").sample_plane

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 from radiofuse.errors import RequestError
-from radiofuse.kernels import kernel
+from radiofuse.names import kernel
 
 filter_axis = kernel("radiomics.filters._wavelet").filter_axis
 

@@ -1,0 +1,1 @@
+"""One file per command, and the terminal: progress bars, words, exit codes."""

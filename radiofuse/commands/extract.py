@@ -1,0 +1,222 @@
+"""``python -m radiofuse.extract``: radiomic features of a cohort's images, into the feature store."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radiofuse.commands import terminal
+from radiofuse.errors import RequestError
+from radiofuse.files.aside import write_file
+from radiofuse.files.outputs import is_failures, refuse_inputs, require_apart, require_file, require_folder, starts_with
+
+DEFAULT_STORE = Path("feature_store")
+GOOD_ICC = 0.75  # Koo and Li 2016, J Chiropr Med 15:155-163: good reliability from here on
+
+_OURS = {"--failures": is_failures, "--perturb-out": starts_with("modality,feature,icc,low,high,")}
+
+app = terminal.command_app(__doc__)
+
+
+@app.command()
+@terminal.answers
+def main(
+    cohort: Annotated[Path | None, typer.Argument(help="The cohort table; or pass --recipe.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Take cohort, settings and mask label from a recipe.")] = None,
+    settings: Annotated[
+        str | None, typer.Option(help="Preset (default, shi2023) or a pyradiomics parameter file; left out, default.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="The radiomics engine: radiofuse, which is the default, or pyradiomics.")
+    ] = None,
+    store: Annotated[Path, typer.Option(help="Feature store.")] = DEFAULT_STORE,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; left out, one per core.")] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Dask scheduler, as tcp://host:8786: its workers, which see the same files, do it."
+        ),
+    ] = None,
+    perturb: Annotated[
+        int | None, typer.Option(min=2, help="Measure each feature's reproducibility under so many small changes.")
+    ] = None,
+    perturb_out: Annotated[
+        Path, typer.Option(help="Where the table of reproducibility goes: an ICC per modality and feature.")
+    ] = Path("reproducibility.csv"),
+    seed: Annotated[int, typer.Option(min=0, help="Which small changes --perturb draws.")] = 0,
+    maps: Annotated[
+        Path | None,
+        typer.Option(help="Write voxel-wise maps into this folder instead, every time anew."),
+    ] = None,
+    retry_failed: terminal.RetryFailed = False,
+    failures: Annotated[Path, typer.Option(help="Where the table of failures goes; - is the screen.")] = Path(
+        "failures.csv"
+    ),
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Extract what the store does not hold yet; a second run does only what is missing."""
+    if (cohort is None) == (recipe is None):
+        raise RequestError("Pass either a cohort table or --recipe.")
+    _refuse_together("--recipe", recipe, {"--settings": settings, "--label": label, "--backend": backend})
+    _refuse_together("--maps", maps, {"--perturb": perturb, "--dask": dask, "--backend": backend})
+    outputs = {"--failures": failures} | ({"--perturb-out": perturb_out} if perturb and not maps else {})
+    for option, path in outputs.items():
+        require_file(path, option, [cohort, recipe], ours=_OURS[option], overwrite=overwrite)
+    results = {"--maps" if maps else "--store": maps or store}
+    require_folder(*results.values(), *results)
+    require_apart(outputs | results)
+    if recipe:
+        table, extractor = _from_recipe(recipe, outputs, overwrite=overwrite)
+    else:
+        table, extractor = _from_options(cohort, settings, label, backend)
+    _refuse_images(table, outputs)
+    if maps:
+        _refuse_maps_among_images(table, maps, extractor)
+    jobs = jobs or _n_cores()
+    options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
+    failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, options)
+    if perturb and not maps:
+        failed = _perturb(failed, table, extractor, store, perturb, seed, perturb_out, options)
+    if len(failed):
+        _list(failed, failures)
+    raise typer.Exit(terminal.INPUT if len(failed) else terminal.DONE)
+
+
+def _refuse_together(option: str, value: Any, others: dict[str, Any]) -> None:
+    named = [name for name, other in others.items() if other is not None]
+    if value is not None and named:
+        raise RequestError(f"{option} goes without {' and '.join(named)}. Leave one of them out.")
+
+
+def _n_cores() -> int:
+    from joblib import cpu_count
+
+    return cpu_count()
+
+
+def _write_maps(table: Any, extractor: Any, folder: Path, jobs: int) -> Any:
+    """Write voxel-wise maps, print how many, and return the table of failures."""
+    from radiofuse.extract import map_cohort
+
+    with terminal.progress("Mapping", "images") as on_done:
+        n_files, failed = map_cohort(table, extractor, folder, jobs=jobs, on_done=on_done)
+    print(f"{n_files} maps in {folder}, {len(failed)} images failed")
+    return failed
+
+
+def _from_options(cohort: Path, settings: str | None, label: str | None, backend: str | None) -> tuple[Any, Any]:
+    from radiofuse.extract import RadiomicsExtractor
+    from radiofuse.tables.cohort import read_cohort
+
+    table = read_cohort(cohort, missing_files="tell")
+    return table, RadiomicsExtractor(settings or "default", label=parse_label(label), backend=backend or "radiofuse")
+
+
+def _refuse_images(table: Any, outputs: dict[str, Path]) -> None:
+    from radiofuse.tables.cohort import named_files
+
+    for option, path in outputs.items():
+        refuse_inputs(path, option, named_files(table))
+
+
+def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
+    """Refuse a folder where an image that is read has the name of a map to be written."""
+    from radiofuse.tables.cohort import named_files
+
+    maps = {f"{name}.nii.gz" for name in extractor.feature_names()}
+    for path in named_files(table):
+        if path.name in maps and folder.resolve() in path.resolve().parents:
+            raise RequestError(f"--maps {folder} holds the input {path}, named as a map is. Name another folder.")
+
+
+def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tuple[Any, Any]:
+    from radiofuse.experiment.recipe import read_recipe
+    from radiofuse.experiment.rows import cohort_table, make_extractor, read_recipe_cohort
+
+    recipe = read_recipe(path)
+    for option, output in outputs.items():
+        refuse_inputs(output, option, recipe.files())
+    table = cohort_table(recipe, Path("out") / recipe.name, overwrite=overwrite)
+    return read_recipe_cohort(recipe, table), make_extractor(recipe)
+
+
+def parse_label(text: str | None) -> str | int | list[int] | None:
+    """Return the mask label of an option: None, ``any``, one number or a list.
+
+    >>> parse_label("1,4")
+    [1, 4]
+    """
+    if text is None or text == "any":
+        return text
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise RequestError(f"--label takes any, a whole number, or several as 1,4; got {text!r}.") from None
+    return values[0] if len(values) == 1 else values
+
+
+def _extract(table: Any, extractor: Any, store: Path, options: dict[str, Any]) -> Any:
+    """Extract, print the counts, and return the table of failures."""
+    from radiofuse.extract import extract_cohort
+    from radiofuse.store import FeatureStore
+
+    extraction = _watched("Extracting", partial(extract_cohort, table, extractor, FeatureStore(store), **options))
+    print(_counts(extraction))
+    print(f"Block: {extraction.block.name} ({len(extraction.block.feature_names)} features)")
+    print(f"As a table: {_export_command(store, extraction.block.name)}")
+    return extraction.failures
+
+
+def _export_command(store: Path, block: str) -> str:
+    at = "" if store == DEFAULT_STORE else f" --store {shlex.quote(str(store))}"
+    return f"python -m radiofuse.store export features.csv{at} --block {block}"
+
+
+def _perturb(
+    failed: Any, table: Any, extractor: Any, store: Path, n: int, seed: int, path: Path, options: dict[str, Any]
+) -> Any:
+    """Extract under perturbations, write and print the ICCs, and return all failures."""
+    import pandas as pd
+
+    from radiofuse.extract import extract_perturbed
+    from radiofuse.statistics import reproducibility_table
+    from radiofuse.store import FeatureStore
+    from radiofuse.tables.spreadsheet import write_csv
+
+    work = partial(extract_perturbed, table, extractor, FeatureStore(store), n, seed=seed, **options)
+    perturbed = _watched("Perturbing", work)
+    iccs = reproducibility_table(perturbed.values, perturbed.feature_names)
+    write_file(path, partial(write_csv, iccs))
+    print(f"Under {n} perturbations: {_counts(perturbed.extraction)}")
+    for modality, rows in iccs.groupby("modality", sort=False):
+        good = int((rows["icc"] >= GOOD_ICC).sum())
+        n_patients = rows["n_patients"].iloc[0]
+        print(f"{modality}: {good} of {len(rows)} features with an ICC of {GOOD_ICC} or more ({n_patients} patients)")
+    print(f"Table of reproducibility: {path}")
+    return pd.concat([failed, perturbed.extraction.failures]).drop_duplicates(ignore_index=True)
+
+
+def _watched(label: str, work: Callable[..., Any]) -> Any:
+    with terminal.progress("Fingerprinting", "files") as on_hashed, terminal.progress(label, "vectors") as on_done:
+        return work(on_hashed=on_hashed, on_done=on_done)
+
+
+def _counts(extraction: Any) -> str:
+    return (
+        f"{extraction.n_computed} computed, {extraction.n_stored} found in the store, {len(extraction.failures)} failed"
+    )
+
+
+def _list(failed: Any, path: Path) -> None:
+    from radiofuse.evaluate.findings import list_failures
+    from radiofuse.tables.spreadsheet import write_csv
+
+    terminal.say(list_failures(failed))
+    write_file(path, partial(write_csv, failed))
+    terminal.say(f"Table of failures: {path}")

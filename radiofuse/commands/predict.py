@@ -1,0 +1,109 @@
+"""``radiofuse predict``: a bundle and new patients in, probabilities out."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radiofuse.commands import terminal
+from radiofuse.files.aside import write_file
+from radiofuse.files.outputs import (
+    is_failures,
+    is_stream,
+    refuse_inputs,
+    require_apart,
+    require_file,
+    require_folder,
+    starts_with,
+)
+from radiofuse.wording import some
+
+app = terminal.command_app(__doc__)
+
+
+def _describe_trained(predictions: Any) -> str:
+    """Return a sentence about the rows that the model was fitted on, or nothing."""
+    trained = predictions.loc[predictions["note"].str.startswith("trained on"), "sample_id"]
+    if trained.empty:
+        return ""
+    return (
+        f"Warning: the model was fitted on {len(trained)} of these {len(predictions)} samples ({some(trained)}): their "
+        "probabilities look better than those of new patients and say nothing of how good the model is. The column "
+        "note says why; predictions.csv in the bundle has their out-of-fold probabilities."
+    )
+
+
+@app.command()
+@terminal.answers
+def main(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
+    cohort: Annotated[Path, typer.Argument(help="The table of new patients.")],
+    out: Annotated[Path, typer.Option(help="Where the probabilities go, a CSV file; - is the screen.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
+    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    retry_failed: terminal.RetryFailed = False,
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Apply a bundle to new patients: images in, probabilities out."""
+    from radiofuse.bundle.folder import TRUST, load_bundle
+    from radiofuse.bundle.format import require_entries
+    from radiofuse.bundle.predict import NEEDED, modalities_of_model, predict_rows
+    from radiofuse.commands.run_words import AS_PUBLISHED
+    from radiofuse.evaluate.findings import list_failures
+    from radiofuse.extract import has_images
+    from radiofuse.tables.cohort import named_files, read_cohort
+    from radiofuse.tables.spreadsheet import write_csv
+
+    _require_outputs(out, cohort, store, overwrite=overwrite)
+    terminal.say(TRUST)
+    options = {"jobs": jobs, "retry_failed": retry_failed}
+    with terminal.warnings_as_sentences():
+        loaded = load_bundle(bundle)
+        require_entries(loaded.folder / "bundle.json", loaded.description, NEEDED)
+        pattern = loaded.description.get("modality_pattern")
+        rows = read_cohort(cohort, missing_files="tell", modality_pattern=pattern)
+        _refuse_images(out, named_files(rows))
+        rows = modalities_of_model(rows, loaded)
+        predictions, failures = predict_rows(loaded, rows, store=store, progress=terminal.progress, **options)
+    write_file(out, partial(write_csv, predictions))
+    table = _table_of_failures(out)
+    told = {} if table else {"shown": len(failures)}
+    terminal.say(list_failures(failures, with_images=has_images(rows), **told))
+    if len(failures) and table:
+        write_file(table, partial(write_csv, failures))
+        terminal.say(f"Table of failures: {table}")
+    unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
+    if len(unusable):
+        terminal.say(f"Without a probability, for the reason in the column note: {some(unusable)}.")
+    for sentence in loaded.description["as_published"]:
+        terminal.say(f"{AS_PUBLISHED}: {sentence}")
+    if words := _describe_trained(predictions):
+        terminal.say(words)
+    if table:
+        about = loaded.description
+        print(f"Probabilities of {about['label']} = {about['positive']}, {len(predictions)} samples: {out}")
+    raise typer.Exit(terminal.INPUT if len(failures) or len(unusable) else terminal.DONE)
+
+
+def _table_of_failures(out: Path) -> Path | None:
+    """Return where failures go; None where the probabilities go through a stream, which names no place."""
+    return None if is_stream(out) else out.with_name(f"{out.stem}_failures.csv")
+
+
+def _require_outputs(out: Path, cohort: Path, store: Path, *, overwrite: bool) -> None:
+    """Refuse what may not be written, before anything is read."""
+    ours = starts_with("sample_id,patient_id,probability,")
+    require_file(out, "--out", [cohort], ours=ours, overwrite=overwrite)
+    if failures := _table_of_failures(out):
+        require_file(failures, "The table of failures", [cohort], ours=is_failures, overwrite=overwrite)
+    require_folder(store, "--store")
+    require_apart({"--out": out, "--store": store})
+
+
+def _refuse_images(out: Path, images: list[Path]) -> None:
+    refuse_inputs(out, "--out", images)
+    if failures := _table_of_failures(out):
+        refuse_inputs(failures, "The table of failures", images)

@@ -1,0 +1,71 @@
+"""Published tables with this run's values beside theirs, as text for the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.commands.screen import sentence_lines, table_lines
+from radiofuse.experiment.published import IN_SAMPLE, WEIGHT
+
+OTHER_COHORT = "The published values are of another cohort: a difference is no verdict on either."
+
+
+def describe_published(rows: pd.DataFrame) -> str:
+    """Return the published tables as text for the terminal: one block per table, one line per row.
+
+    Metrics for which the screen is too narrow follow below, with the rows' names once more.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As ``published_rows`` returns them.
+
+    Returns
+    -------
+    str
+        A score reads ``0.82 (0.74 to 0.90) [0.77]``, the published value in brackets. Empty without a row.
+    """
+    blocks = [_block(table) for _, table in rows.groupby("table", sort=False)]
+    reading = "\n".join(sentence_lines(f"[ ] is the published value. {OTHER_COHORT}", indent=""))
+    return "\n\n".join([*blocks, reading]) if blocks else ""
+
+
+def _block(rows: pd.DataFrame) -> str:
+    cells = _weight_cells(rows) if WEIGHT in set(rows["metric"]) else _score_cells(rows)
+    title, source = rows[["table", "source"]].iloc[0]
+    rows = [(name, *row) for name, *row in cells.itertuples()]
+    return "\n".join([*sentence_lines(title), *sentence_lines(source), *table_lines(("", *cells.columns), rows)])
+
+
+def _score_cells(rows: pd.DataFrame) -> pd.DataFrame:
+    cells = rows.assign(cell=[_score_cell(row) for row in rows.itertuples()])
+    table = cells.pivot(index="row", columns="metric", values="cell")
+    return table.loc[rows["row"].drop_duplicates(), rows["metric"].drop_duplicates()]
+
+
+def _score_cell(row: Any) -> str:
+    theirs = f"[{_number(row.published)}]" if np.isfinite(row.published) else " " * len("[0.00]")
+    return " ".join(part for part in (_number(row.value), _interval(row), theirs) if part)
+
+
+def _weight_cells(rows: pd.DataFrame) -> pd.DataFrame:
+    weights, in_sample = (rows[rows["metric"] == metric].set_index("row") for metric in (WEIGHT, IN_SAMPLE))
+    return pd.DataFrame(
+        {
+            "out of fold": weights["value"].map(_number),
+            "spread over folds": [_interval(row) or "-" for row in weights.itertuples()],
+            "in sample": in_sample["value"].map(_number),
+            "published": [f"[{_number(value)}]" for value in weights["published"]],
+        }
+    )
+
+
+def _interval(row: Any) -> str:
+    return f"({_number(row.low)} to {_number(row.high)})" if np.isfinite([row.low, row.high]).all() else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:z.2f}" if np.isfinite(value) else "-"

@@ -1,0 +1,55 @@
+"""``radiofuse run``: recipe in; report, scores and bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radiofuse.commands import terminal
+
+app = terminal.command_app(__doc__)
+
+
+@app.command()
+@terminal.answers
+def main(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file; `radiofuse init` writes some.")],
+    out: Annotated[Path | None, typer.Option(help="Output folder; default out/<recipe name>.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")] = 1,
+    store: Annotated[Path, typer.Option(help="Feature store; what it holds is not extracted again.")] = Path(
+        "feature_store"
+    ),
+    report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
+    retry_failed: terminal.RetryFailed = False,
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
+    from radiofuse.bundle.folder import read_description, read_table
+    from radiofuse.commands.published_words import describe_published
+    from radiofuse.commands.run_words import AS_PUBLISHED, describe_comparisons, describe_models, scoreboard
+    from radiofuse.evaluate.findings import list_failures
+    from radiofuse.experiment import run_recipe
+    from radiofuse.tables.labels import as_entry, positive_class
+
+    options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
+    folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=terminal.progress, **options)
+    about = read_description(folder / "bundle")
+    print(positive_class(about["label"], about["positive"], as_entry))
+    scores = read_table(folder / "bundle", "scores")
+    print(scoreboard(scores))
+    print(describe_models(about, scores["model"].unique()))
+    print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
+    for sentence in about["as_published"]:
+        print(f"{AS_PUBLISHED}: {sentence}")
+    published = read_table(folder / "bundle", "published")
+    if len(published):
+        print(describe_published(published))
+    failures = read_table(folder / "bundle", "failures")
+    with_images = about["settings"]["radiomics"] is not None or about["settings"]["crops"] is not None
+    terminal.say(list_failures(failures, with_images=with_images))
+    print(f"Bundle: {folder / 'bundle'}")
+    if report:
+        print(f"Report: {folder / 'report.html'}")
+    raise typer.Exit(terminal.INPUT if len(failures) else terminal.DONE)

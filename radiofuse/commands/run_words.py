@@ -1,0 +1,60 @@
+"""The results of a run in words and text tables for the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.commands.screen import sentence_lines, table_lines
+
+AS_PUBLISHED = "AS PUBLISHED, against our own rules"  # before each deviation, on every screen
+SMALLEST_P = 0.001  # smaller ones are the normal curve's far tail, which no cohort of hundreds can vouch for
+SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")
+
+
+def describe_comparisons(comparisons: pd.DataFrame) -> str:
+    """Return a sentence per comparison of the answer with another model, on lines that fit the screen."""
+    sentences = [
+        f"AUC of {row.a} minus {row.b}: {row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f}), "
+        f"{_p_value(row.p_value)} ({row.test})"
+        for row in comparisons.itertuples()
+    ]
+    return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
+
+
+def describe_models(description: Mapping[str, Any], models: Iterable[str]) -> str:
+    """Return what the models of a bundle are called in words, a line for each whose name is not that of a modality.
+
+    Parameters
+    ----------
+    description : mapping
+        As in ``bundle.json``.
+    models : iterable of str
+        Those that are shown, in order.
+    """
+    words = description["protocol"]["words"]["models"]
+    named = [model for model in models if model not in description["modalities"]]
+    return "\n".join(line for model in named for line in sentence_lines(f"{model}: {words[model]['title']}"))
+
+
+def _p_value(p: float) -> str:
+    return f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P}"
+
+
+def scoreboard(scores: pd.DataFrame) -> str:
+    """Return the scores as a text table: one line per model, each value with its interval.
+
+    Where models were scored on different patients, because some lack a modality, a column says on how
+    many: such scores are not comparable. Metrics for which the screen is too narrow follow below.
+    """
+    cells = scores[scores["metric"].isin(SHOWN_METRICS)].copy()
+    cells["cell"] = [f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for row in cells.itertuples()]
+    table = cells.pivot(index="model", columns="metric", values="cell")
+    table = table.loc[scores["model"].drop_duplicates(), list(SHOWN_METRICS)]
+    n_patients = scores.groupby("model")["n_patients"].first()
+    if n_patients.nunique() > 1:
+        table["patients"] = n_patients
+    rows = [(model, *map(str, cells)) for model, *cells in table.itertuples()]
+    return "\n".join(table_lines(("", *table.columns), rows))

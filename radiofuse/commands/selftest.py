@@ -1,0 +1,128 @@
+"""``python -m radiofuse.selftest``: what a chain of selectors finds where there is nothing to find."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import mean
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radiofuse.commands import terminal
+from radiofuse.commands.screen import sentence_lines
+from radiofuse.errors import RequestError
+
+if TYPE_CHECKING:
+    from radiofuse.selection_run.checks import FeatureTable
+    from radiofuse.selection_run.request import SurveyRequest
+
+KINDS = {"auc_nested": "nested", "auc_optimistic": "optimistic"}
+READING = (
+    "The truth is .500. What lies above it is what this procedure finds in noise; a little below it lie folds that "
+    "select nothing, whose answer is the share of positives in their training rows."
+)
+MOST_CELLS = 50_000_000
+
+app = terminal.command_app(__doc__)
+
+
+@app.callback()
+def main() -> None:
+    """Try the tools on data whose answer is known."""
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@terminal.answers
+def noise(
+    context: typer.Context,
+    times: Annotated[int, typer.Option(min=1, help="How many tables of noise.")] = 5,
+    shape: Annotated[str | None, typer.Option(help="SAMPLESxFEATURES, such as 100x1000, instead of a TABLE.")] = None,
+) -> None:
+    """Run a selection on pure noise: every AUC away from .5 is what the procedure invents.
+
+    Takes a TABLE and the options of `radiofuse select`. Its features become normal numbers, gaps stay where they are,
+    and labels are permuted between patients.
+    """
+    from radiofuse.commands.select import read_aloud
+    from radiofuse.selection_run.run import survey_table
+
+    if shape is None:
+        request = _request(context.args)
+        table = read_aloud(request)
+    else:
+        request = _request(["none", "--label", "label", *context.args])
+        if request.site or request.groups or request.covariates:
+            raise RequestError(
+                "--site, --groups and --covariates name columns; give a TABLE that has them, not --shape."
+            )
+        table = _table_of_shape(shape)
+    if request.out is not None:
+        raise RequestError("selftest prints its finding and writes nothing; leave --out out.")
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in KINDS.values()}
+    for time in range(times):
+        seed = (request.seed + time) % 2**32
+        record = survey_table(
+            noise_like(table, request.seed, time), replace(request, seed=seed), progress=terminal.progress
+        ).record
+        for key, kind in KINDS.items():
+            for model, auc in record[key].items():
+                found[kind].setdefault(model, []).append(auc["estimate"])
+    print("\n".join(line for sentence in [*_sentences(found), READING] for line in sentence_lines(sentence)))
+
+
+def _request(arguments: Sequence[str]) -> SurveyRequest:
+    """Read the options of ``radiofuse select``."""
+    from radiofuse.commands.select import app as select_app
+    from radiofuse.commands.select import as_request
+
+    with typer.main.get_command(select_app).make_context("radiofuse select", list(arguments)) as context:
+        return as_request(**{name: terminal.with_homes(given) for name, given in context.params.items()})
+
+
+def _table_of_shape(shape: str) -> FeatureTable:
+    """Return a table of zeros with two classes of equal size, one sample per patient."""
+    import numpy as np
+    import pandas as pd
+
+    from radiofuse.selection_run.checks import FeatureTable
+
+    found = re.fullmatch(r"(\d+)x(\d+)", shape)
+    if not found or int(found[1]) < 1 or int(found[2]) < 1:
+        raise RequestError(f"--shape is {shape!r}; write it as SAMPLESxFEATURES, for example 100x1000.")
+    n_samples, n_features = map(int, found.groups())
+    if n_samples * n_features > MOST_CELLS:
+        raise RequestError(f"--shape {shape} has more than {MOST_CELLS:,} cells; ask for fewer.")
+    patients = np.array([f"p{number:0{len(str(n_samples))}d}" for number in range(n_samples)])
+    names = [f"noise__x{number}" for number in range(1, n_features + 1)]
+    features = pd.DataFrame(np.zeros((n_samples, n_features)), patients, names)
+    covariates = pd.DataFrame(index=patients)
+    return FeatureTable(features, np.arange(n_samples) % 2, patients, covariates, None, "label", ("0", "1"))
+
+
+def noise_like(table: FeatureTable, seed: int, time: int) -> FeatureTable:
+    """Return the table with normal numbers for features, the same gaps, and labels permuted between patients.
+
+    Where patients have samples of both classes, labels are permuted between samples.
+    """
+    import numpy as np
+
+    from radiofuse.patients import permuted
+
+    chance = np.random.default_rng([seed, time])
+    numbers = table.features.copy()
+    numbers[:] = np.where(table.features.isna(), np.nan, chance.normal(size=numbers.shape))
+    n_labels = len({*zip(table.patients.tolist(), table.y.tolist(), strict=True)})
+    groups = table.patients if n_labels == len(set(table.patients.tolist())) else None
+    y = permuted(table.y, groups, random_state=int(chance.integers(2**31)))
+    return replace(table, features=numbers, y=y)
+
+
+def _sentences(found: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Return a sentence per model and kind: mean and range of the AUC over the tables of noise."""
+    return [
+        f"{model}: {kind} AUC {mean(aucs):.3f} on average ({min(aucs):.3f}-{max(aucs):.3f}, {len(aucs)} times)"
+        for kind, models in found.items()
+        for model, aucs in models.items()
+    ]

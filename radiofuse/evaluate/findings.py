@@ -1,0 +1,222 @@
+"""What the folds found, as tables: selected features, fusion weights, warnings."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from radiofuse.errors import CohortError
+from radiofuse.evaluate.importance import held_out_importance
+from radiofuse.patients.routing import fit_with_groups
+from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
+from radiofuse.tables import columns
+from radiofuse.work.jobs import one_thread
+
+MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
+MAX_SHOWN_FAILURES = 20
+
+
+def inspect_fold(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] | None:
+    """Return what a fitted fusion selected and how it weighs its members; None for any other model.
+
+    A member that is no chain of steps, as an encoder that classifies, selects nothing.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted on a training fold.
+    X, y : DataFrame, ndarray
+        The held-out rows of that fold.
+    """
+    if not hasattr(model, "combiners_"):
+        return None
+    selected = []
+    for name, chain in _chains(model).items():
+        block = X[model.columns_[name]]
+        present = block.notna().any(axis=1).to_numpy()
+        selected.append(held_out_importance(chain, block[present], y[present]))
+    selected = pd.concat(selected, ignore_index=True)
+    return {"selected": selected, "weights": model.weights_, "fallbacks": list_fallbacks(model)}
+
+
+def _chains(model: Any) -> dict[str, Pipeline]:
+    return {name: member for name, member in model.members_.items() if isinstance(member, Pipeline)}
+
+
+def list_fallbacks(model: Any) -> list[str]:
+    """Return the members in which too few features survived the selection, so that others filled up."""
+    chains = _chains(model).items()
+    return [modality for modality, chain in chains if getattr(chain.named_steps["select"], "fallback_", False)]
+
+
+def summarize_selection(model: Any, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return one row per feature that any outer fold or the final model selected.
+
+    Columns: modality, feature, frequency (share of outer folds), importance (mean held-out AUC
+    drop, 0 where the feature was not selected, over the outer folds whose held-out rows with the
+    modality hold both classes; NaN without such a fold), mean_coefficient (over the folds that
+    selected it), in_final_model.
+    """
+    folds = pd.concat([found["selected"].assign(fold=fold) for fold, found in enumerate(findings)], ignore_index=True)
+    folds["modality"] = _modalities(folds["feature"])
+    n_unjudged = folds[folds["importance"].isna()].groupby("modality")["fold"].nunique()
+    final = {name for chain in _chains(model).values() for name in chain[:-1].get_feature_names_out()}
+    grouped = folds.groupby("feature")
+    table = pd.DataFrame(
+        {
+            "frequency": grouped.size() / len(findings),
+            "importance": grouped["importance"].sum(),
+            "mean_coefficient": grouped["coefficient"].mean(),
+        }
+    )
+    table = table.reindex(table.index.union(sorted(final))).fillna({"frequency": 0.0, "importance": 0.0})
+    table = table.rename_axis(index=None)
+    table["in_final_model"] = table.index.isin(final)
+    table.insert(0, "modality", _modalities(table.index))
+    table.insert(1, "feature", [columns.split(name)[1] for name in table.index])
+    table["importance"] /= len(findings) - table["modality"].map(n_unjudged).fillna(0)
+    order = {modality: rank for rank, modality in enumerate(model.members_)}
+    return table.sort_values(
+        ["modality", "frequency", "importance", "feature"],
+        ascending=[True, False, False, True],
+        key=lambda column: column.map(order) if column.name == "modality" else column,
+    ).reset_index(drop=True)
+
+
+def _modalities(names: Iterable[str]) -> list[str]:
+    return [columns.split(name)[0] for name in names]
+
+
+def summarize_weights(
+    model: Any, findings: Sequence[dict[str, Any]], in_sample: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the fusion weights of the final model beside their spread over the outer folds.
+
+    Parameters
+    ----------
+    model : LateFusion
+        Fitted on all rows.
+    findings : sequence of dict
+        What ``inspect_fold`` saw in each outer fold.
+    in_sample : DataFrame, optional
+        As ``in_sample_weights`` returns them.
+
+    Returns
+    -------
+    DataFrame
+        Columns: fusion, member, weight, mean, low, high (2.5 and 97.5 percentiles over the folds), in_sample
+        (NaN where there is none).
+    """
+    folds = pd.concat([found["weights"] for found in findings], ignore_index=True)
+    grouped = folds.groupby(["fusion", "member"])["weight"]
+    spread = pd.DataFrame({"mean": grouped.mean(), "low": grouped.quantile(0.025), "high": grouped.quantile(0.975)})
+    table = model.weights_.merge(spread, left_on=["fusion", "member"], right_index=True, how="left")
+    if in_sample is None:
+        return table.assign(in_sample=np.nan)
+    return table.merge(in_sample.rename(columns={"weight": "in_sample"}), on=["fusion", "member"], how="left")
+
+
+def in_sample_weights(model: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
+    """Return the weights that learned combiners would have if they were shown in-sample probabilities.
+
+    A combiner must learn from out-of-fold probabilities. Shown the answers for the very rows that the members
+    were fitted on, it finds every member to be right: members of pure noise then get weights that sum to far
+    more than 1 and a large negative intercept, and the one that overfits most gets the largest. So these
+    weights stand beside the out-of-fold ones only, for comparison with a publication whose weights may have
+    been learned in that way; no model answers by them.
+
+    Parameters
+    ----------
+    model : LateFusion
+        Fitted on these rows.
+    X : DataFrame of shape (n_samples, n_columns)
+    y : ndarray of shape (n_samples,)
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row.
+
+    Returns
+    -------
+    DataFrame
+        Columns fusion, member, weight; the intercept as member "(intercept)". Without rows if a member, as an
+        encoder that classifies, refuses the rows it was fitted on.
+
+    References
+    ----------
+    Wolpert (1992). Stacked generalization. Neural Networks 5(2), 241-259.
+    """
+    positive = (np.asarray(y) == model.classes_[1]).astype(int)
+    learners = {name: combiner for name, combiner in model.combiners_.items() if hasattr(combiner, "fit")}
+    try:
+        with one_thread(), warnings.catch_warnings():  # one thread, as in the fusion's own fit: same sums
+            for said_of_the_fusion in (NothingSelectedWarning, PathEdgeWarning):
+                warnings.simplefilter("ignore", said_of_the_fusion)
+            P = np.column_stack([_in_sample(model, name, X, positive, groups) for name in model.members_])
+    except CohortError:
+        learners = {}
+    rows = []
+    for fusion, learner in learners.items():
+        fitted = clone(learner, safe=False).fit(P, positive)
+        rows += [(fusion, *pair) for pair in zip(model.members_, getattr(fitted, "weights_", []), strict=False)]
+        if hasattr(fitted, "intercept_"):
+            rows.append((fusion, "(intercept)", fitted.intercept_))
+    return pd.DataFrame(rows, columns=["fusion", "member", "weight"])
+
+
+def _in_sample(model: Any, name: str, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return a member's probabilities of the rows it is fitted on, shape (n_samples,); NaN in rows that lack it."""
+    block = X[model.columns_[name]]
+    present = block.notna().any(axis=1).to_numpy()
+    classifier, Z, y = clone(model.members_[name]), block[present], y[present]
+    groups = None if groups is None else np.asarray(groups)[present]
+    if isinstance(classifier, Pipeline) and len(classifier) > 1:
+        before, classifier = classifier[:-1], classifier[-1]
+        Z = fit_with_groups(before, Z, y, groups, method="fit_transform")  # an encoder refuses to transform these rows
+    probability = np.full(len(block), np.nan)
+    probability[present] = fit_with_groups(classifier, Z, y, groups).predict_proba(Z)[:, 1]
+    return probability
+
+
+def list_warnings(
+    model: Any, y: np.ndarray, groups: np.ndarray, failures: pd.DataFrame, findings: Sequence[dict[str, Any]]
+) -> list[str]:
+    """Return the sentences a reader must see beside the scores."""
+    sentences = []
+    patients = pd.Series(y).groupby(np.asarray(groups)).max()
+    smaller = int(min((patients == 0).sum(), (patients == 1).sum()))
+    if smaller < MIN_EVENTS:
+        sentences.append(
+            f"The smaller class has {smaller} patients only: every score is uncertain, "
+            "and intervals from few patients tend to be too narrow."
+        )
+    if len(failures):
+        sentences.append(f"{len(failures)} image(s) failed and count as absent; the failures table says why.")
+    lost = Counter(modality for found in findings for modality in found["fallbacks"])
+    for modality, n_folds in lost.items():
+        sentences.append(
+            f"In {n_folds} of {len(findings)} outer folds too few {modality} features survived the selection; "
+            "those of largest effect filled up."
+        )
+    for modality in list_fallbacks(model):
+        sentences.append(
+            f"For the final model too few {modality} features survived the selection; "
+            "those of largest effect filled up."
+        )
+    return sentences
+
+
+def list_failures(failures: pd.DataFrame, *, with_images: bool = True, shown: int = MAX_SHOWN_FAILURES) -> str:
+    """Return the first failures as lines for the terminal; one line if there are none, or no images were read."""
+    if failures.empty:
+        return "Every image was usable." if with_images else "No images were read: the features came ready-made."
+    rows = failures.head(shown)
+    lines = [f"  {row.sample_id} ({row.modality}) {row.code}: {row.message}" for row in rows.itertuples()]
+    left_out = len(failures) - len(rows)
+    more = [f"  and {left_out} more in the table of failures"] if left_out else []
+    return "\n".join([f"{len(failures)} image(s) could not be used and count as absent:", *lines, *more])

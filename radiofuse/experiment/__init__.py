@@ -1,0 +1,20 @@
+"""A recipe's run: recipe, refusals, rows, models, evaluation, published tables.
+
+Names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from radiofuse.names import lazy_names
+
+_MODULES = {
+    "models": ("build_model",),
+    "recipe": (
+        "Recipe",
+        "read_recipe",
+    ),
+    "run": ("run_recipe",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

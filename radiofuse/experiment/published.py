@@ -1,0 +1,116 @@
+"""Published tables with this run's values beside theirs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.errors import RequestError
+from radiofuse.statistics import METRICS
+
+COLUMNS = ("table", "source", "row", "model", "metric", "value", "low", "high", "published")
+WEIGHT, IN_SAMPLE = "weight", "in_sample"
+TRIVIAL_ROW, TRIVIAL_MODEL = "Trivial rule", "trivial"
+
+
+def check_models(tables: Sequence[Any], names: Sequence[str], fusions: Sequence[str]) -> None:
+    """Refuse tables that name a model, fusion or metric there is not, or a table, row or metric twice.
+
+    Parameters
+    ----------
+    tables : sequence
+        As for ``published_rows``.
+    names : sequence of str
+        Every model that will be scored.
+    fusions : sequence of str
+        Those that have weights.
+
+    Raises
+    ------
+    RequestError
+        Naming the table and the name; where it is unknown, also the known ones.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Table
+    >>> check_models([Table(title="Weights", fusion="maen", rows=(), metrics=())], ["t1", "mean"], ["mean"])
+    Traceback (most recent call last):
+    radiofuse.errors.RequestError: The published table 'Weights' names the fusion 'maen', ... known are mean. ...
+    """
+    _refuse_repeated("The recipe", "published table", [table.title for table in tables])
+    for table in tables:
+        if table.fusion is not None:
+            _refuse_unknown(table.title, "fusion", [table.fusion], fusions)
+        _refuse_unknown(table.title, "model", [row.model for row in table.rows], names)
+        _refuse_unknown(table.title, "metric", table.metrics, METRICS)
+        _refuse_repeated(f"The published table {table.title!r}", "row", [row.name for row in table.rows])
+        _refuse_repeated(f"The published table {table.title!r}", "metric", table.metrics)
+
+
+def _refuse_repeated(where: str, kind: str, named: Sequence[str]) -> None:
+    repeated = [name for name, times in Counter(named).items() if times > 1]
+    if repeated:
+        raise RequestError(f"{where} has the {kind} {repeated[0]!r} more than once; rename or drop one.")
+
+
+def _refuse_unknown(title: str, kind: str, named: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in named if name not in known]
+    if unknown:
+        raise RequestError(
+            f"The published table {title!r} names the {kind} {unknown[0]!r}, which this run does not have; "
+            f"known are {', '.join(known)}. Correct the name, or drop it from the table."
+        )
+
+
+def published_rows(tables: Sequence[Any], scores: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
+    """Return published values beside this run's, one row per number.
+
+    Parameters
+    ----------
+    tables : sequence
+        What a recipe names: each with ``title`` and ``source``, and either ``metrics`` and ``rows`` (each with
+        ``name``, ``model`` and one ``published`` value per metric, None where there is none) or ``fusion`` and
+        ``published`` (its weights by member).
+    scores : DataFrame
+        As ``score_predictions`` returns them.
+    weights : DataFrame
+        As ``radiofuse.evaluate.findings.summarize_weights`` returns them.
+
+    Returns
+    -------
+    DataFrame
+        Columns table, source, row, model, metric, value, low, high, published; NaN where a number does not exist.
+        A table of scores ends with the trivial rule. A table of weights has the member as row and two metrics:
+        ``weight``, with its spread over the outer folds, and ``in_sample``.
+    """
+    found = []
+    for table in tables:
+        rows = _score_rows(table, scores) if table.fusion is None else _weight_rows(table, weights)
+        found += [(table.title, table.source, *row) for row in rows]
+    numbers = dict.fromkeys(COLUMNS[5:], float)
+    return pd.DataFrame(found, columns=list(COLUMNS)).astype(numbers)
+
+
+def _score_rows(table: Any, scores: pd.DataFrame) -> Iterator[tuple]:
+    """Yield row, model, metric, value, low, high, published."""
+    known = scores.set_index(["model", "metric"])[["value", "low", "high"]]
+    rows = [(row.name, row.model, row.published) for row in table.rows]
+    if TRIVIAL_MODEL not in [model for _, model, _ in rows]:
+        rows.append((TRIVIAL_ROW, TRIVIAL_MODEL, (None,) * len(table.metrics)))
+    for name, model, published in rows:
+        for metric, theirs in zip(table.metrics, published, strict=True):
+            ours = known.loc[(model, metric)] if (model, metric) in known.index else [np.nan] * 3
+            yield name, model, metric, *ours, theirs
+
+
+def _weight_rows(table: Any, weights: pd.DataFrame) -> Iterator[tuple]:
+    """Yield row, model, metric, value, low, high, published; members that only the publication has come last."""
+    known = weights[weights["fusion"] == table.fusion].set_index("member")
+    for member in dict.fromkeys([*known.index, *table.published]):
+        ours = known.reindex([member]).iloc[0]
+        yield member, table.fusion, WEIGHT, ours["weight"], ours["low"], ours["high"], table.published.get(member)
+        yield member, table.fusion, IN_SAMPLE, ours["in_sample"], np.nan, np.nan, None

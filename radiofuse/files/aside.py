@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all: written aside, synced, renamed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from radiofuse.errors import RequestError
+from radiofuse.files.outputs import is_stdout, is_stream
+
+
+@contextmanager
+def write_aside(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that takes the name ``path`` once the block ends without an exception.
+
+    The temporary file lies in the same folder, ``.<uuid>.tmp``; bytes and folder are synced, so the
+    file survives a loss of power too. Devices and pipes are written through; ``-`` is the standard output.
+    On any exception the temporary file is removed.
+    """
+    if is_stdout(path):
+        sys.stdout.flush()  # what was printed before comes before
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if is_stream(path):  # a rename would put a file in the place of the device
+        with path.open("ab") as file:
+            yield file
+        return
+    aside = path.with_name(f".{uuid4().hex}.tmp")
+    try:
+        with aside.open("wb") as file:
+            with suppress(OSError):  # who may read a file that is replaced may read the new one, and nobody else
+                aside.chmod(stat.S_IMODE(path.stat().st_mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        with suppress(OSError):  # the first error is the one to tell
+            aside.unlink(missing_ok=True)
+        raise
+
+
+def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let ``write`` fill a file that then takes the name ``path``, in folders made for it: never half a file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_aside(path) as file:
+            write(file)
+    except BrokenPipeError:  # of `--out - | head`, which has read enough
+        raise
+    except OSError as error:
+        reason = f"{path.parent} is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise RequestError(f"{path} cannot be written: {reason}. Choose another place.") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network folders refuse; the file itself is synced and in its place
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,86 @@
+"""Fusions as models of an experiment: each answers under its own names for the rows that it can read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+
+from radiofuse.fuse.branches import find_branches, listed
+from radiofuse.patients.routing import TakesGroups, refuse_misaligned
+from radiofuse.tables import columns
+
+
+class Arm(TakesGroups, ClassifierMixin, BaseEstimator):
+    """A fusion whose answers carry a prefix, so that it stands beside another one in the same table.
+
+    It answers for the rows that have its kind of features: an image may be fit for crops and not for radiomics.
+
+    Parameters
+    ----------
+    fusion : LateFusion
+        With ``columns`` for each member.
+    prefix : str
+    """
+
+    def __init__(self, fusion, prefix):
+        self.fusion = fusion
+        self.prefix = prefix
+
+    def _makes_folds(self) -> bool:
+        return False
+
+    def fit(self, X, y, groups=None):
+        """Fit the fusion on the rows that have one of its columns."""
+        self.fusion_ = _fit_usable(self.fusion, self._usable(X), X, y, groups)
+        return self
+
+    def predict_proba_each(self, X) -> pd.DataFrame:
+        """Return the fusion's probabilities, its names prefixed; NaN in rows without any of its columns."""
+        each = self.fusion_.predict_proba_each(X[self._usable(X)])
+        return each.reindex(X.index).add_prefix(f"{self.prefix}_")
+
+    def _usable(self, X: pd.DataFrame) -> np.ndarray:
+        blocks = self.fusion.columns.values()
+        return X[[column for block in blocks for column in block]].notna().any(axis=1).to_numpy()
+
+
+class Constrained(TakesGroups, ClassifierMixin, BaseEstimator):
+    """A constraint fusion that answers for the rows that have one of its modalities, under a name in tables.
+
+    Parameters
+    ----------
+    fusion : ConstraintFusion
+    name : str
+    """
+
+    def __init__(self, fusion, name):
+        self.fusion = fusion
+        self.name = name
+
+    def _makes_folds(self) -> bool:
+        return False
+
+    def fit(self, X, y, groups=None):
+        """Fit the fusion on the rows that have one of its modalities."""
+        self.fusion_ = _fit_usable(self.fusion, self._usable(X), X, y, groups)
+        return self
+
+    def predict_proba_each(self, X) -> pd.DataFrame:
+        """Return the probability of label 1 as a table of one column; NaN in rows without any of its modalities."""
+        rows = self._usable(X)
+        probability = pd.Series(np.nan, index=X.index, name=self.name)
+        if rows.any():
+            probability[rows] = self.fusion_.predict_proba(X[rows])[:, 1]
+        return probability.to_frame()
+
+    def _usable(self, X: pd.DataFrame) -> np.ndarray:
+        members = listed(find_branches(self.fusion.method, [name for name, _ in self.fusion.estimators]))
+        grouped = columns.by_modality(X.columns)
+        return X[[column for name in members for column in grouped.get(name, [])]].notna().any(axis=1).to_numpy()
+
+
+def _fit_usable(fusion: BaseEstimator, rows: np.ndarray, X: pd.DataFrame, y, groups) -> BaseEstimator:
+    refuse_misaligned(X, y=y, groups=groups)
+    groups = None if groups is None else np.asarray(groups)[rows]
+    return clone(fusion).fit(X[rows], np.asarray(y)[rows], groups=groups)

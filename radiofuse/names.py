@@ -1,0 +1,182 @@
+"""Names to objects: built-in tables, ``package.module:Class``, names imported on first use, kernels.
+
+No scanning. A room whose ``__init__`` imported scikit-learn or pandas would make a command's ``--help`` wait for them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from radiofuse.errors import KernelError, RequestError
+
+
+def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
+    """Return ``table[name]``, or the object that ``package.module:Class`` names.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``table`` or a dotted path with a colon before the object.
+    table : mapping
+        The built-in choices.
+    kind : str
+        What is looked up, for the message: "classifier", "selector", ….
+
+    Raises
+    ------
+    RequestError
+        If the name is in neither, or names what cannot be called; the message lists the choices.
+    """
+    if name in table:
+        return table[name]
+    module, colon, attribute = name.partition(":")
+    if not colon or not module or module.startswith("."):
+        hint = did_you_mean(name, table)
+        choices = ", ".join(sorted(table))
+        raise RequestError(f"No {kind} is called {name!r}.{hint} Choose from {choices}, or pass package.module:Class.")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise RequestError(
+            f"The {kind} {name!r} could not be imported ({error}). Check the path package.module:Class."
+        ) from error
+    if not callable(found):
+        raise RequestError(
+            f"The {kind} {name!r} is a {type(found).__name__}, a class or a function was expected. "
+            "Check the path package.module:Class."
+        )
+    return found
+
+
+def make(name: str, table: Mapping[str, Any], kind: str, options: Mapping[str, Any] | None = None) -> Any:
+    """Return what ``name`` stands for, called with those of ``options`` that it cannot do without.
+
+    Parameters
+    ----------
+    name, table, kind
+        As for `lookup`.
+    options : mapping of str to object, optional
+        Further arguments, by name.
+
+    Raises
+    ------
+    RequestError
+        As by `lookup`, or if an argument without default is not among the options.
+
+    Examples
+    --------
+    >>> make("fractions:Fraction", {}, "number")
+    Fraction(0, 1)
+    """
+    found, options = lookup(name, table, kind), options or {}
+    needed = _without_default(found)
+    lacking = [argument for argument in needed if argument not in options]
+    if lacking:
+        raise RequestError(
+            f"The {kind} {name!r} needs the argument {lacking[0]!r}, which has no default and is not among its options "
+            f"({', '.join(map(str, options)) or 'none are given'}). Give it there, or name a subclass or a function "
+            "that needs none."
+        )
+    return found(**{argument: options[argument] for argument in needed})
+
+
+def _without_default(found: Any) -> list[str]:
+    try:
+        parameters = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):  # some written in C have no signature
+        return []
+    return [
+        one.name
+        for one in parameters
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+
+
+def first_line(documented: Any) -> str:
+    """Return the first line of an object's own docstring without its "Return"; empty where it has none.
+
+    Examples
+    --------
+    >>> class Median:
+    ...     'The median of the probabilities present.'
+    >>> first_line(Median)
+    'The median of the probabilities present.'
+    """
+    text = (documented.__doc__ or "").strip().partition("\n")[0].strip().removeprefix("Return ")
+    return text[:1].upper() + text[1:]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean …?" with the closest of the known names, or nothing."""
+    by_lower = {str(one).lower(): str(one) for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def lazy_names(package: str, home: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return a package's ``__getattr__`` and ``__dir__``.
+
+    Parameters
+    ----------
+    package : str
+        The package's ``__name__``.
+    home : mapping
+        Public name to the submodule that defines it.
+
+    References
+    ----------
+    PEP 562, module ``__getattr__`` and ``__dir__``.
+    """
+
+    def get(name: str) -> Any:
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{package}.{home[name]}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *home})
+
+    return get, names
+
+
+def kernel(name: str) -> ModuleType:
+    """Import a compiled part of the package.
+
+    Parameters
+    ----------
+    name : str
+        Room and file, such as ``"radiomics.classes._glcm"``.
+
+    Raises
+    ------
+    KernelError
+        If it was never compiled, or for another platform.
+
+    Examples
+    --------
+    >>> kernel("radiomics._none")
+    Traceback (most recent call last):
+    radiofuse.errors.KernelError: radiofuse.radiomics._none, a compiled part of radiofuse, cannot be imported ...
+    """
+    try:
+        return import_module(f"radiofuse.{name}")
+    except ImportError as error:
+        raise KernelError(
+            f"radiofuse.{name}, a compiled part of radiofuse, cannot be imported ({error}). {_how_to_compile()}"
+        ) from error
+
+
+def _how_to_compile() -> str:
+    clone = Path(__file__).resolve().parents[1]
+    if not (clone / "pyproject.toml").exists():
+        return "Install radiofuse again, with the Python that is to run it."
+    return f"Compile it: python -m pip install -e '{clone}'. That needs a C compiler, and says which one to install."

@@ -1,0 +1,101 @@
+"""What a reader should be warned of once the selection is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.patients.inner_folds import fewest_patients
+from radiofuse.selection_run.checks import FeatureTable
+from radiofuse.selection_run.nested import ModalitySurvey
+from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.suspicions import suspect_codes, suspect_covariates, suspect_leaks
+from radiofuse.wording import count, some
+
+EVENTS_PER_VARIABLE = 10
+
+
+def cautions(
+    surveys: Sequence[ModalitySurvey], selection: pd.DataFrame, table: FeatureTable, request: SurveyRequest
+) -> list[str]:
+    """Return sentences: leaks, steps that left nothing, a path's edge, few events per variable, no nesting.
+
+    References
+    ----------
+    P. Peduzzi et al., "A simulation study of the number of events per variable in logistic regression analysis",
+    Journal of Clinical Epidemiology 49 (1996) 1373-1379: ten events per variable.
+    """
+    found = suspect_covariates(table) + suspect_codes(pd.concat([table.features, table.covariates], axis=1))
+    for survey in surveys:
+        name = survey.block.modality
+        auc = selection.loc[selection["modality"] == name, "auc"].to_numpy()
+        found += suspect_leaks(table, name, auc)
+        found += [f"{name}: {sentence}" for sentence in _of_selection(survey)]
+        found += _one_class_sites(survey, request)
+    warned = sum((survey.warned for survey in surveys), Counter())
+    warned += sum((outcome.warned for survey in surveys for outcome in survey.outcomes), Counter())
+    found += [f"Warned {count(times, 'time')} while fitting: {message}" for message, times in warned.items()]
+    if not request.nested:
+        found.append("No nested run: the AUC is optimistic, because the selection saw the test patients.")
+    return found
+
+
+def _of_selection(survey: ModalitySurvey) -> list[str]:
+    found = []
+    emptied = next((name for name, step in survey.final.steps_.items() if not step.get_support().any()), None)
+    if emptied is not None:
+        found.append(f"no feature is left after step {emptied}.")
+    penalized = survey.final.steps_.get("lasso")
+    if penalized is not None and penalized.alpha_min_ == penalized.alphas_[-1] and not penalized.stopped_early_:
+        found.append("the error is least at the path's edge; a smaller penalty may be better.")
+    if penalized is not None and penalized.stopped_early_:
+        found.append(
+            f"the path stopped at lambda = {penalized.alphas_[-1]:.4g}, well past its minimum; --full-path runs on."
+        )
+    if penalized is not None and penalized.n_folds_ < penalized.cv:
+        found.append(
+            f"{penalized.n_folds_} inner folds chose the penalty instead of {penalized.cv}: "
+            "the smaller class has no more."
+        )
+    return found + _empty_folds(survey) + _few_events(survey)
+
+
+def _empty_folds(survey: ModalitySurvey) -> list[str]:
+    n_empty = sum(outcome.chosen is not None and not outcome.chosen.any() for outcome in survey.outcomes)
+    if not n_empty:
+        return []
+    return [
+        f"{n_empty} of {count(len(survey.outcomes), 'training fold')} selected nothing; the answer there is the share "
+        "of positives, which is lower where more are held out, so that the pooled AUC falls a little below .5."
+    ]
+
+
+def _few_events(survey: ModalitySurvey) -> list[str]:
+    n_selected, n_candidates = int(survey.final.get_support().sum()), survey.block.X.shape[1]
+    if not n_selected:
+        return []
+    events = fewest_patients(survey.block.y, survey.block.patients)
+    if events >= EVENTS_PER_VARIABLE * n_candidates:
+        return []
+    return [
+        f"{count(events, 'patient')} in the smaller class for {count(n_candidates, 'candidate feature')}, "
+        f"{n_selected} selected ({events / n_selected:.1f} per selected one); with fewer than {EVENTS_PER_VARIABLE} "
+        "per candidate, coefficients and their order are uncertain."
+    ]
+
+
+def _one_class_sites(survey: ModalitySurvey, request: SurveyRequest) -> list[str]:
+    """Return a sentence on sites whose samples are of one class: their shift cannot be told from the label's."""
+    if request.site is None:
+        return []
+    sites, y = survey.block.sites, survey.block.y
+    pure = [site for site in np.unique(sites) if np.ptp(y[sites == site]) == 0]
+    if not pure:
+        return []
+    return [
+        f"{survey.block.modality}: {some(pure)} of {request.site} hold samples of one class only; evening them out "
+        "takes some of the difference between the classes with it."
+    ]

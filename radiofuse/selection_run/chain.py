@@ -1,0 +1,88 @@
+"""The chain that a request asks for, and what a fitted one says of each feature of the table."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import InvalidParameterError
+
+from radiofuse.errors import RequestError
+from radiofuse.select import ReproducibilitySelector, SelectorChain, build_chain
+from radiofuse.select.trace import per_column
+from radiofuse.selection_run.request import SurveyRequest
+
+STRENGTHS = {
+    "coef_": np.abs,
+    "frequencies_": np.positive,
+    "scores_": np.positive,
+    "ranking_": np.negative,
+    "pvalues_": np.negative,
+}
+
+
+def make_chain(request: SurveyRequest) -> SelectorChain:
+    """Return the unfitted chain, its parameters checked; a step that passes nothing leaves nothing.
+
+    Raises
+    ------
+    RequestError
+        If a step or the value of a parameter is unknown.
+    """
+    if not request.step_names:
+        raise RequestError("--steps names no step; write for example mannwhitney,correlation,lasso.")
+    chain = build_chain(request.step_names, request.step_options)
+    for _, step in chain.steps:
+        if "on_empty" in step.get_params():
+            step.set_params(on_empty="intercept")
+        _check_values(step)
+    return chain
+
+
+def _check_values(step: BaseEstimator) -> None:
+    if isinstance(step, ReproducibilitySelector):
+        raise RequestError("Step reproducibility needs a table of ICCs, which no option names; use it from Python.")
+    try:
+        step._validate_params()
+    except InvalidParameterError as error:
+        raise RequestError(f"{error}") from None
+
+
+def number_per_feature(chain: SelectorChain, attribute: str) -> np.ndarray:
+    """Return what the first step with that attribute learnt, NaN for features that did not reach it."""
+    numbers = np.full(chain.n_features_in_, np.nan)
+    for name, columns in chain.seen_.items():
+        if hasattr(chain.steps_[name], attribute):
+            numbers[columns] = per_column(chain.steps_[name], attribute)
+            break
+    return numbers
+
+
+def strength_of(chain: SelectorChain) -> np.ndarray:
+    """Return by what features rank, larger first: coefficient, frequency, score or p, whichever was learnt."""
+    for attribute, larger_first in STRENGTHS.items():
+        numbers = number_per_feature(chain, attribute)
+        if not np.isnan(numbers).all():
+            return larger_first(numbers)
+    return numbers
+
+
+def places_of(strength: np.ndarray) -> np.ndarray:
+    """Return 1 for the largest number, 2 for the next; equal ones by position, NaN stays."""
+    places = np.full(len(strength), np.nan)
+    order = np.argsort(-strength, kind="stable")[: int(np.sum(~np.isnan(strength)))]
+    places[order] = np.arange(1, len(order) + 1)
+    return places
+
+
+def cv_curve(chain: SelectorChain) -> dict[str, np.ndarray] | None:
+    """Return the cross-validated error of the penalties, in the words of cv.glmnet; None without such a step.
+
+    Keys: lambda, cvm and cvsd (error and its standard error), cvup, cvlo, nzero, is_min, is_1se.
+    """
+    step = chain.steps_.get("lasso")
+    if step is None:
+        return None
+    mean, se, alphas = step.cv_mean_, step.cv_se_, step.alphas_
+    error = {"cvm": mean, "cvsd": se, "cvup": mean + se, "cvlo": mean - se}
+    chosen = {"is_min": alphas == step.alpha_min_, "is_1se": alphas == step.alpha_1se_}
+    return {"lambda": alphas, **error, "nzero": step.n_nonzero_, **chosen}

@@ -1,0 +1,144 @@
+"""What the outer folds gave, as tables: who was held out where, probabilities, performance, stability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.selection_run.checks import FUSION
+from radiofuse.selection_run.nested import Block, ModalitySurvey
+from radiofuse.statistics import score_predictions
+from radiofuse.statistics.stability import measure_stability
+from radiofuse.tables import PREDICTION_COLUMNS
+from radiofuse.wording import count
+
+N_RESAMPLES = 2000
+PERFORMANCE_COLUMNS = ("model", "selection", "metric", "estimate", "low", "high", "method")
+
+
+def folds_table(survey: ModalitySurvey) -> pd.DataFrame:
+    """Return modality, sample_id, patient_id, repeat, fold, part and inner_fold of every sample in every fold.
+
+    ``part`` is train or test; ``inner_fold`` says where a training row was held out to choose the penalty, counted
+    from 0. The rows of the selection on all samples have neither repeat nor fold.
+    """
+    block, penalized = survey.block, survey.final.steps_.get("lasso")
+    parts = [_part(block, np.arange(len(block.y)), "train", None if penalized is None else penalized.inner_folds_)]
+    for outcome in survey.outcomes:
+        split = outcome.split
+        place = {"repeat": split.repeat, "fold": split.fold}
+        parts.append(_part(block, split.train, "train", outcome.inner_folds) | place)
+        parts.append(_part(block, split.test, "test", None) | place)
+    return stack(parts).astype(dict.fromkeys(("repeat", "fold", "inner_fold"), "Int64"))
+
+
+def _part(block: Block, rows: np.ndarray, part: str, inner: np.ndarray | None) -> dict[str, Any]:
+    ids = {
+        "modality": block.modality,
+        "sample_id": block.X.index.to_numpy(str)[rows],
+        "patient_id": block.patients[rows],
+    }
+    inner_fold = np.nan if inner is None else inner.astype(float)
+    return {**ids, "repeat": np.nan, "fold": np.nan, "part": part, "inner_fold": inner_fold}
+
+
+def stack(parts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return parts of equal keys below each other; a value that is no array stands in every row of its part.
+
+    Examples
+    --------
+    >>> stack([{"a": np.array([1, 2]), "b": "x"}, {"a": np.array([3]), "b": "y"}]).to_numpy().tolist()
+    [[1, 'x'], [2, 'x'], [3, 'y']]
+    """
+    lengths = [max(np.size(value) for value in part.values()) for part in parts]
+    return pd.DataFrame(
+        {
+            name: np.concatenate(
+                [np.broadcast_to(part[name], length) for part, length in zip(parts, lengths, strict=True)]
+            )
+            for name in parts[0]
+        }
+    )
+
+
+def predictions_table(surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
+    """Return the held-out probabilities: columns of `PREDICTION_COLUMNS`, and ``selection``.
+
+    Selection is "nested" where the features were chosen in the training rows, "optimistic" where all rows chose them.
+    With several modalities the model "fusion" is the mean over those that a sample has, in the folds that all of
+    them finished.
+    """
+    parts = [part for kind in ("nested", "optimistic") for survey in surveys for part in _probabilities(survey, kind)]
+    if not parts:
+        return pd.DataFrame(columns=[*PREDICTION_COLUMNS, "selection"])
+    table = stack(parts)
+    if len(surveys) > 1:
+        table = pd.concat([table, _fused(table, surveys)], ignore_index=True)
+        table = table.sort_values("selection", kind="stable", ignore_index=True)
+    return table[[*PREDICTION_COLUMNS, "selection"]]
+
+
+def _probabilities(survey: ModalitySurvey, kind: str) -> list[dict[str, Any]]:
+    block = survey.block
+    return [
+        {
+            "sample_id": block.X.index.to_numpy(str)[outcome.split.test],
+            "patient_id": block.patients[outcome.split.test],
+            "repeat": outcome.split.repeat,
+            "fold": outcome.split.fold,
+            "model": block.modality,
+            "label": block.y[outcome.split.test],
+            "probability": getattr(outcome, kind),
+            "selection": kind,
+        }
+        for outcome in survey.outcomes
+        if getattr(outcome, kind) is not None
+    ]
+
+
+def _fused(table: pd.DataFrame, surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
+    finished = [{(one.split.repeat, one.split.fold) for one in survey.outcomes} for survey in surveys]
+    common = set.intersection(*finished)
+    usable = [place in common for place in zip(table["repeat"], table["fold"], strict=True)]
+    keys = ["selection", "repeat", "fold", "sample_id", "patient_id", "label"]
+    return table[usable].groupby(keys, as_index=False)["probability"].mean().assign(model=FUSION)
+
+
+def performance_table(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return model, selection, metric, estimate, low, high and method; intervals are those of `score_predictions`."""
+    parts = []
+    for kind, rows in predictions.groupby("selection", sort=False):
+        scores = score_predictions(rows, n_resamples=N_RESAMPLES, random_state=seed)
+        scores = scores.rename(columns={"value": "estimate"}).assign(selection=kind)
+        n_repeats = rows["repeat"].nunique()
+        scores["method"] = (
+            f"mean of {count(n_repeats, 'repeat')}, percentiles of {N_RESAMPLES} resamples of the patients"
+        )
+        parts.append(scores[list(PERFORMANCE_COLUMNS)])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PERFORMANCE_COLUMNS))
+
+
+def stability_table(surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
+    """Return one row per modality: n_selections, n_features, mean_selected, n_empty and `Stability`.
+
+    Only modalities with two finished outer selections or more have a row.
+    """
+    rows = []
+    for survey in surveys:
+        chosen = np.array([one.chosen for one in survey.outcomes if one.chosen is not None])
+        if len(chosen) < 2:
+            continue
+        sizes = chosen.sum(axis=1)
+        counts = {
+            "modality": survey.block.modality,
+            "n_selections": len(sizes),
+            "n_features": chosen.shape[1],
+            "mean_selected": sizes.mean(),
+            "n_empty": int((sizes == 0).sum()),
+        }
+        rows.append({**counts, **asdict(measure_stability(chosen))})
+    return pd.DataFrame(rows)

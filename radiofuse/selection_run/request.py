@@ -1,0 +1,162 @@
+"""What a survey was asked for: the options of the command, as one object."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from radiofuse.errors import RequestError
+from radiofuse.files.paths import with_home
+from radiofuse.tables.columns import is_modality, modality_pattern
+
+CORRECTIONS = {
+    "none": None,
+    "bonferroni": "bonferroni",
+    "holm": "holm",
+    "hochberg": "hochberg",
+    "bh": "fdr_bh",
+    "by": "fdr_by",
+}
+NO_PART_OF_THE_ANSWER = ("out", "report", "jobs", "output_format", "overwrite")  # numbers do not depend on them
+OPTION_NAMES = {"sample_id": "id", "output_format": "format"}
+
+
+@dataclass(frozen=True)
+class SurveyRequest:
+    """The options of ``python -m radiofuse.select``; its ``--help`` says what each one means.
+
+    Examples
+    --------
+    >>> request = SurveyRequest("Target=1", Path("lgg.csv"), adjust="bh", modality_prefixes=False)
+    >>> request.command
+    'radiofuse select lgg.csv --label Target=1 --no-modality-prefixes --adjust bh'
+    """
+
+    label: str
+    table: Path | None = None
+    features: Sequence[str] = ()
+    labels: Path | None = None
+    sample_id: str | None = None
+    groups: str | None = None
+    missing: Sequence[str] = ()
+    label_per: str = "patient"
+    intersect: bool = False
+    cohort: Path | None = None
+    block: str | None = None
+    modality: str = "features"
+    modality_prefixes: bool | None = None
+    modality_pattern: str | None = None
+    ignore: Sequence[str] = ()
+    covariates: Sequence[str] = ()
+    site: str | None = None
+    unseen_site: str = "error"
+    steps: str = "mannwhitney,correlation,lasso"
+    alpha: float = 0.05
+    adjust: str = "none"
+    mwu: str = "asymptotic"
+    r: float = 0.9
+    prune_order: str = "effect"
+    family: str = "gaussian"
+    rule: str = "min"
+    full_path: bool = False
+    inner: int = 10
+    folds: int = 5
+    repeats: int | None = None
+    nested: bool = True
+    seed: int = 0
+    jobs: int = field(default=1, compare=False)
+    out: Path | None = field(default=None, compare=False)
+    report: bool = field(default=True, compare=False)
+    overwrite: bool = field(default=False, compare=False)
+    output_format: str = field(default="table", compare=False)
+
+    def __post_init__(self) -> None:
+        if not is_modality(self.modality):
+            raise RequestError(
+                f"--modality is {self.modality!r}; use a lower-case letter followed by letters or digits."
+            )
+        if self.modality_pattern is not None:
+            modality_pattern(self.modality_pattern)
+            if self.modality_prefixes is False or self.features:
+                other = "--features" if self.features else "--no-modality-prefixes"
+                raise RequestError(f"--modality-pattern and {other} each say what the modalities are; leave one out.")
+        if (self.table is None) == (not self.features):
+            raise RequestError("Name either one TABLE, or one file per modality with --features NAME=FILE.")
+
+    @cached_property
+    def modality_files(self) -> dict[str, Path]:
+        """The files of ``--features``, by modality."""
+        files: dict[str, Path] = {}
+        for pair in self.features:
+            name, equals, path = pair.partition("=")
+            name = name.lower()
+            if not (equals and path and is_modality(name)):
+                raise RequestError(f"--features is {pair!r}; write it as NAME=FILE, the name in letters and digits.")
+            if name in files:
+                raise RequestError(f"--features names {name!r} twice; give each modality one file.")
+            files[name] = Path(with_home(path))
+        return files
+
+    @property
+    def label_columns(self) -> tuple[str, str]:
+        """What the label's column may be called: as asked for, or what stands before the last "="."""
+        return self.label, self.label.rpartition("=")[0]
+
+    @property
+    def n_repeats(self) -> int:
+        """How often the outer folds are dealt: 10 times unless asked, once for a single pass without nesting."""
+        return self.repeats or (10 if self.nested else 1)
+
+    @cached_property
+    def step_names(self) -> list[str]:
+        """The steps of the chain, as asked for."""
+        return [name for name in (part.strip() for part in self.steps.split(",")) if name]
+
+    @cached_property
+    def step_options(self) -> dict[str, dict[str, Any]]:
+        """For each step that an option speaks of, its parameters."""
+        test = {"alpha": self.alpha, "correction": CORRECTIONS[self.adjust]}
+        lasso = {"cv": self.inner, "rule": self.rule, "family": self.family, "full_path": self.full_path}
+        pruning = {"threshold": self.r, "keep": self.prune_order}
+        return {
+            "mann_whitney": {**test, "method": self.mwu},
+            **dict.fromkeys(("kruskal", "t_test", "anova"), test),
+            "correlation": pruning,
+            "lasso": lasso,
+            "three_step": {**test, **pruning, **lasso},
+        }
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that a number may depend on, by option."""
+        asked = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in NO_PART_OF_THE_ANSWER}
+        asked["repeats"] = self.n_repeats
+        return {OPTION_NAMES.get(name, name): _plain(value) for name, value in asked.items()}
+
+    @property
+    def command(self) -> str:
+        """The command line that gives the same numbers again, defaults left out."""
+        words = ["radiofuse", "select", *([str(self.table)] if self.table else [])]
+        for one in fields(self):
+            value = _plain(getattr(self, one.name))
+            default = None if one.default is MISSING else _plain(one.default)
+            if one.name not in ("table", *NO_PART_OF_THE_ANSWER) and value != default:
+                words += _words(OPTION_NAMES.get(one.name, one.name), value)
+        return shlex.join(words)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple | list) else value
+
+
+def _words(name: str, value: Any) -> list[str]:
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return [option if value else f"--no-{option[2:]}"]
+    return [word for one in (value if isinstance(value, list) else [value]) for word in (option, str(one))]

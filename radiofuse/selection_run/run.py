@@ -1,0 +1,71 @@
+"""A survey from the request to its tables: read, check, select, count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radiofuse.files.outputs import require_own_tables
+from radiofuse.progress import Meter, silent
+from radiofuse.selection_run.chain import make_chain
+from radiofuse.selection_run.checks import FeatureTable, check_table
+from radiofuse.selection_run.nested import survey_selection
+from radiofuse.selection_run.reading import read_raw
+from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.suspicions import describe_table
+from radiofuse.selection_run.tables import RECORD, SurveyTables, file_names, survey_tables
+from radiofuse.tables.labels import positive_class
+from radiofuse.work.environment import read_environment
+from radiofuse.work.kept import FOLDER, Kept, digest_of, digest_of_code
+
+
+def read_table(request: SurveyRequest) -> FeatureTable:
+    """Read and check the table of a request.
+
+    Raises
+    ------
+    RequestError
+        If an option is wrong or the output cannot be written; told before a large table is read.
+    CohortError
+        If the table cannot be used.
+    RadiofuseError
+        If a file cannot be read.
+    """
+    make_chain(request)
+    if request.out is not None:
+        names = file_names(page=request.report)
+        require_own_tables(request.out, names, RECORD, _files_read(request), overwrite=request.overwrite)
+    return check_table(read_raw(request), request)
+
+
+def describe_read(table: FeatureTable) -> list[str]:
+    """Return in sentences what a table holds, which class is the positive one, and what was left out."""
+    return [*describe_table(table), positive_class(table.label, table.classes[1]), *table.notes]
+
+
+def _files_read(request: SurveyRequest) -> list[Path | None]:
+    return [request.table, request.labels, request.cohort, *request.modality_files.values()]
+
+
+def find_kept(table: FeatureTable, request: SurveyRequest) -> Kept | None:
+    """Return the outer folds that an earlier run finished and kept in the output folder, if one is asked for."""
+    if request.out is None:
+        return None
+    own = sorted({name.partition(":")[0] for name in request.step_names if ":" in name})
+    rows = (table.features, table.y, table.patients, table.covariates, table.sites)
+    key = digest_of(rows, request.settings, read_environment(), digest_of_code(*own))
+    return Kept(request.out / FOLDER, key)
+
+
+def survey_table(
+    table: FeatureTable, request: SurveyRequest, kept: Kept | None = None, *, progress: Meter = silent
+) -> SurveyTables:
+    """Run the selections on a checked table; outer folds that were kept are not fitted again.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If interrupted before the selections on all samples are finished; later, the tables hold what is finished.
+    """
+    with progress("Selecting", "selections") as on_done:
+        surveys = survey_selection(table, request, on_done, kept)
+    return survey_tables(surveys, table, request)

@@ -1,0 +1,195 @@
+"""All tables of a survey together, and their files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.files.aside import write_file
+from radiofuse.files.outputs import UNFINISHED, is_own, own_files, sha256_of
+from radiofuse.prepare.standardize import standardize
+from radiofuse.select.chain import fill_gaps
+from radiofuse.selection_run.cautions import cautions
+from radiofuse.selection_run.chain import cv_curve
+from radiofuse.selection_run.checks import FeatureTable
+from radiofuse.selection_run.features import selection_table
+from radiofuse.selection_run.fold_tables import (
+    folds_table,
+    performance_table,
+    predictions_table,
+    stability_table,
+    stack,
+)
+from radiofuse.selection_run.nested import ModalitySurvey
+from radiofuse.selection_run.record import as_json, survey_record
+from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.tables.spreadsheet import write_csv
+from radiofuse.work.jobs import one_thread
+
+PAGE, RECORD = "report.html", "selection.json"
+MOST_CORRELATED = 200  # features whose pairs are told
+CURVE_COLUMNS = (
+    "modality",
+    "repeat",
+    "fold",
+    "lambda",
+    "cvm",
+    "cvsd",
+    "cvup",
+    "cvlo",
+    "nzero",
+    "is_min",
+    "is_1se",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SurveyTables:
+    """What a survey found: a page or a file needs nothing else.
+
+    Attributes
+    ----------
+    selection : DataFrame
+        One row per feature; see `selection_table`.
+    cv_curve : DataFrame
+        modality, repeat, fold (none for the selection on all samples), lambda, cvm, cvsd, cvup, cvlo, nzero,
+        is_min, is_1se.
+    path : DataFrame
+        modality, lambda, feature, coef, dev_ratio: non-zero coefficients of the selection on all samples.
+    folds, predictions, performance, stability : DataFrame
+        As the functions of `fold_tables` say.
+    trace : DataFrame
+        modality, step, feature, value, why, in_favor_of: one row per removed feature.
+    correlation : DataFrame
+        modality, feature_a, feature_b, r: pairs of what pruning kept, at most `MOST_CORRELATED` features.
+    record : dict
+        What `survey_record` returns, and ``cautions``.
+    """
+
+    selection: pd.DataFrame
+    cv_curve: pd.DataFrame
+    path: pd.DataFrame
+    folds: pd.DataFrame
+    predictions: pd.DataFrame
+    performance: pd.DataFrame
+    stability: pd.DataFrame
+    trace: pd.DataFrame
+    correlation: pd.DataFrame
+    record: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write every table as ``<name>.csv``."""
+        for name, value in vars(self).items():
+            if name != "record":
+                write_file(folder / f"{name}.csv", partial(write_csv, value))
+
+    def write_record(self, folder: Path, names: Sequence[str]) -> None:
+        """Write the record, with the SHA-256 of those of the named files that are there."""
+        files = {name: sha256_of(folder / name) for name in names if (folder / name).is_file()}
+        text = as_json({**self.record, "files": files})
+        write_file(folder / RECORD, lambda file: file.write(text.encode(errors="backslashreplace")))
+
+
+def file_names(*, page: bool) -> list[str]:
+    """Return the names of the files that a selection writes, but for its record."""
+    tables = [f"{field.name}.csv" for field in fields(SurveyTables) if field.name != "record"]
+    return [PAGE, *tables] if page else tables
+
+
+@contextmanager
+def listed_while_written(folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Keep a list of the files to be written until they are: if the run is killed, the next may replace them."""
+    page = folder / PAGE
+    if PAGE in names or is_own(page, own_files(folder, RECORD)):
+        page.unlink(missing_ok=True)  # an older page does not stand beside new tables
+    write_file(folder / UNFINISHED, lambda file: file.write(json.dumps([*names, RECORD]).encode()))
+    yield
+    (folder / UNFINISHED).unlink()
+
+
+def survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:
+    """Return everything that a survey found."""
+    with one_thread():  # threads may differ in the last bit
+        return _survey_tables(surveys, table, request)
+
+
+def _survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:
+    selections = [selection_table(survey) for survey in surveys]
+    predictions = predictions_table(surveys).assign(positive=table.classes[1])
+    tables = {
+        "selection": pd.concat(selections, ignore_index=True),
+        "cv_curve": _gather(_curves, surveys),
+        "path": _gather(_path, surveys),
+        "folds": _gather(folds_table, surveys),
+        "predictions": predictions,
+        "performance": performance_table(predictions, request.seed),
+        "stability": stability_table(surveys),
+        "trace": _gather(_trace, surveys),
+        "correlation": pd.concat(map(_correlation, surveys, selections), ignore_index=True),
+    }
+    record = survey_record(surveys, table, request, tables)
+    return SurveyTables(**tables, record={**record, "cautions": cautions(surveys, tables["selection"], table, request)})
+
+
+def _gather(make: Any, surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
+    return pd.concat([make(survey) for survey in surveys], ignore_index=True)
+
+
+def _curves(survey: ModalitySurvey) -> pd.DataFrame:
+    final = {"modality": survey.block.modality, "repeat": np.nan, "fold": np.nan}
+    curves = [(final, cv_curve(survey.final))]
+    for outcome in survey.outcomes:
+        curves.append((final | {"repeat": outcome.split.repeat, "fold": outcome.split.fold}, outcome.curve))
+    known = [{**place, **curve} for place, curve in curves if curve is not None]
+    if not known:
+        return pd.DataFrame(columns=list(CURVE_COLUMNS))
+    return stack(known).astype({"repeat": "Int64", "fold": "Int64"})
+
+
+def _path(survey: ModalitySurvey) -> pd.DataFrame:
+    step = survey.final.steps_.get("lasso")
+    if step is None:
+        return pd.DataFrame(columns=["modality", "lambda", "feature", "coef", "dev_ratio"])
+    names = survey.block.X.columns[survey.final.seen_["lasso"]]
+    path = step.coef_path_
+    if path.ndim == 3:  # of several classes the largest
+        path = np.take_along_axis(path, np.abs(path).argmax(axis=1)[:, None], axis=1)[:, 0]
+    at, column = np.nonzero(path)
+    found = {
+        "modality": survey.block.modality,
+        "lambda": step.alphas_[at],
+        "feature": names[column],
+        "coef": path[at, column],
+        "dev_ratio": step.dev_ratio_[at],
+    }
+    return pd.DataFrame(found)
+
+
+def _trace(survey: ModalitySurvey) -> pd.DataFrame:
+    trace = survey.final.trace_
+    trace.insert(0, "modality", survey.block.modality)
+    return trace
+
+
+def _correlation(survey: ModalitySurvey, selection: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of what pruning kept, the best by rank, then by AUC."""
+    kept = selection[selection["kept_after_prune"].astype(bool)] if "correlation" in survey.final.steps_ else []
+    names: list[str] = []
+    if len(kept):
+        effect = (kept["auc"] - 0.5).abs()
+        order = np.lexsort((-effect, kept["rank"].to_numpy(float, na_value=np.inf)))
+        names = kept["feature"].iloc[order[:MOST_CORRELATED]].tolist()
+    values = fill_gaps(survey.block.X[names].to_numpy())
+    first, second = np.triu_indices(len(names), 1)
+    Z = standardize(values)  # a constant column correlates with nothing
+    r = (Z.T @ Z / len(Z))[first, second]
+    pairs = {"feature_a": np.array(names, object)[first], "feature_b": np.array(names, object)[second], "r": r}
+    return pd.DataFrame({"modality": survey.block.modality, **pairs})

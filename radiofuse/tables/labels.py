@@ -1,0 +1,158 @@
+"""A label of two classes out of codes or words: which class is positive, and what is unknown, alike for every table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.names import did_you_mean
+from radiofuse.tables.cells import Codes
+from radiofuse.wording import count, some
+
+MANY_VALUES = 10  # a column of more is hardly a label
+
+Writer = Callable[[str, str], str]
+
+
+def as_option(name: str, value: str) -> str:
+    """Return how a command is told something.
+
+    >>> as_option("label", "idh=mutant")
+    '--label idh=mutant'
+    """
+    return f"--{name} {value}".rstrip()
+
+
+def as_entry(name: str, value: str) -> str:
+    """Return how a recipe, or a call, is told something.
+
+    >>> as_entry("label", "idh=mutant"), as_entry("missing", "")
+    ('label = "idh=mutant"', 'missing')
+    """
+    return f'{name} = "{value}"' if value else name
+
+
+def column_and_class(asked: str, columns: Collection[str]) -> tuple[str, str | None]:
+    """Return the column of a label, and the class after "=" unless the column's own name has it.
+
+    Examples
+    --------
+    >>> column_and_class("grade=4", ["id", "grade"]), column_and_class("grade=4", ["grade=4"])
+    (('grade', '4'), ('grade=4', None))
+    """
+    name, equals, positive = asked.rpartition("=")
+    return (name, positive) if equals and asked not in columns else (asked, None)
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryLabel:
+    """A label of two classes.
+
+    Attributes
+    ----------
+    y : ndarray of float, shape (n_samples,)
+        1 for the positive class, 0 for the others, NaN where unknown.
+    classes : tuple of str
+        The second is the positive one; the first names all that it is set against.
+    values : list of str
+        The known values, ascending.
+    problems : list of str
+        What keeps the column from being used; then `classes` are empty.
+    notes : list of str
+        What was left out or set against each other.
+    """
+
+    y: np.ndarray
+    classes: tuple[str, str]
+    values: list[str]
+    problems: list[str]
+    notes: list[str]
+
+    @classmethod
+    def of(
+        cls, cells: pd.Series, asked: str | None = None, missing: Sequence[str] = (), write: Writer = as_option
+    ) -> BinaryLabel:
+        """Read a label.
+
+        Parameters
+        ----------
+        cells : Series
+            Its name is the column's.
+        asked : str, optional
+            The positive class; default: the second of two, in ascending order.
+        missing : sequence of str
+            Values that mean unknown.
+        write : callable
+            How the reader of a sentence says something: `as_option` or `as_entry`.
+
+        Examples
+        --------
+        >>> label = BinaryLabel.of(pd.Series(["mutant", "wildtype", "NA"], name="idh"), "mutant")
+        >>> label.y.tolist(), label.classes
+        ([1.0, 0.0, nan], ('wildtype', 'mutant'))
+        """
+        codes = Codes.of(cells, missing)
+        values, name = codes.known, str(cells.name)
+        positive = codes.name(asked) if asked is not None else values[1] if len(values) == 2 else ""
+        problems = _problems(name, len(cells), values, positive, asked, write)
+        if problems:
+            return cls(np.where(codes.rows.notna(), 0.0, np.nan), ("", ""), values, problems, [])
+        rest = [value for value in values if value != positive]
+        y = np.where(codes.rows.notna(), (codes.rows == positive).astype(float), np.nan)
+        notes = [*_unknown(codes, name, missing), *_set_against(name, positive, rest, write)]
+        return cls(y, (" or ".join(rest), positive), values, [], notes)
+
+
+def _problems(label: str, n_rows: int, values: list[str], positive: str, asked: str | None, write: Writer) -> list[str]:
+    if not values:
+        return [f"Column {label} is empty in all {n_rows} rows; a label of two values is needed."]
+    if asked is not None and positive not in values:
+        meant = did_you_mean(asked, values)
+        return [f"No sample has {label} = {asked!r}; its values are {some(values)}.{meant}"]
+    if len(values) < 2 or not positive:
+        return [
+            f"Column {label} holds {count(len(values), 'different value')} ({some(values)}); two are needed."
+            f"{_advice(label, len(values), write)}"
+        ]
+    return []
+
+
+def _advice(label: str, n_values: int, write: Writer) -> str:
+    """Return what to do about a label that has not two values."""
+    if n_values > MANY_VALUES:
+        return f" Name a column of two classes with {write('label', '')}, or write one that cuts these values in two."
+    if n_values < 3:
+        return ""
+    apart = f"Set one against the rest with {write('label', f'{label}=VALUE')}"
+    return f" {apart}; leave out a value that means unknown with {write('missing', '')}."
+
+
+def _unknown(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
+    """Return a sentence on the samples whose label is empty, or a code that says so."""
+    n_unknown = int(codes.rows.isna().sum())
+    if not n_unknown:
+        return []
+    have, are = ("has", "is") if n_unknown == 1 else ("have", "are")
+    stated = f" (empty, or {' or '.join(missing)})" if missing else ""
+    return [f"{n_unknown} of {len(codes.rows)} samples {have} no {label}{stated} and {are} left out."]
+
+
+def _set_against(label: str, positive: str, rest: Sequence[str], write: Writer) -> list[str]:
+    if len(rest) < 2:
+        return []
+    told = f"{label} = {positive} is set against {some(rest)}"
+    return [f"{told}; leave out a value that means unknown with {write('missing', '')}."]
+
+
+def positive_class(label: str, positive: str, write: Writer = as_option) -> str:
+    """Return which class the probabilities and the AUCs speak of.
+
+    Examples
+    --------
+    >>> positive_class("idh", "mutant")
+    'Positive class: idh = mutant (--label idh=VALUE names another).'
+    """
+    return f"Positive class: {label} = {positive} ({write('label', f'{label}=VALUE')} names another)."

@@ -1,0 +1,194 @@
+"""Bundles: whole or refused, replaced in one step, and never unpickled when damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import sys
+
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from radiofuse.bundle.folder import (
+    CHECKSUMS,
+    FILES,
+    TABLES,
+    BundleVersionWarning,
+    check_target,
+    load_bundle,
+    read_table,
+    save_bundle,
+    verify_bundle,
+)
+from radiofuse.errors import BundleError
+from radiofuse.work.environment import read_environment, version_differences
+
+DESCRIPTION = {
+    "title": "A test",
+    "label": "idh",
+    "positive": "1",
+    "modalities": ["t1"],
+    "synthetic": True,
+    "radiofuse_version": "0",
+    "as_published": [],
+    "warnings": ["small"],
+    "protocol": {"selector": "none", "classifier": "logistic", "primary": "mean", "n_repeats": 1, "n_splits": 5},
+}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    tables = {name: pd.DataFrame({"sample_id": ["007", "NA"], "value": [0.1, 1 / 3]}) for name in TABLES}
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    return save_bundle(tmp_path / "bundle", model=model, recipe="x = 1\n", description=DESCRIPTION, tables=tables)
+
+
+def test_a_bundle_comes_back_as_it_was(saved):
+    bundle = load_bundle(saved)
+    assert bundle.model.predict_proba([[0.3]]).shape == (1, 2)
+    assert bundle.description["title"] == "A test"
+    assert sorted(path.name for path in saved.iterdir()) == sorted([*FILES, CHECKSUMS])
+    assert "synthetic data" in (saved / "card.md").read_text()
+
+
+def test_tables_keep_ids_as_text_and_numbers_to_the_last_bit(saved):
+    table = read_table(saved, "predictions")
+    assert list(table["sample_id"]) == ["007", "NA"]
+    assert table["value"].iloc[1] == 1 / 3
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_changed_byte_is_refused(saved, name):
+    path = saved / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name} has changed"):
+        load_bundle(saved)
+
+
+def test_missing_extra_and_foreign_folders_are_refused(saved, tmp_path):
+    (saved / "notes.txt").write_text("hello")
+    with pytest.raises(BundleError, match="notes.txt does not belong there"):
+        load_bundle(saved)
+    (saved / "notes.txt").unlink()
+    (saved / "scores.csv").unlink()
+    with pytest.raises(BundleError, match=r"scores.csv is missing"):
+        load_bundle(saved)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "recipe.toml").touch()
+    for no_bundle in ("empty", "recipe.toml", "nowhere"):
+        with pytest.raises(BundleError, match="is not a bundle"):
+            load_bundle(tmp_path / no_bundle)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "._scores.csv"])
+def test_what_a_file_browser_leaves_in_a_bundle_changes_nothing(saved, name):
+    (saved / name).write_bytes(b"view")
+    verify_bundle(saved)
+    check_target(saved)
+
+
+def test_a_planted_pickle_never_runs(saved, tmp_path):
+    import joblib
+
+    class Planted:
+        def __reduce__(self):
+            return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
+
+    joblib.dump(Planted(), saved / "model.joblib")
+    with pytest.raises(BundleError):
+        load_bundle(saved)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_another_version_is_said_by_name(saved):
+    here = read_environment()
+    made = {**here, "packages": {**here["packages"], "scikit-learn": "0.1.0"}}
+    assert version_differences(made, here)[0].startswith("The bundle was made with scikit-learn 0.1.0; here ")
+    assert version_differences(here, here) == []
+
+
+def make_with(saved, package, version):
+    """Let a bundle say that it was made with another version."""
+    path = saved / "environment.json"
+    content = json.loads(path.read_text())
+    content["packages"][package] = version
+    path.write_text(json.dumps(content))
+    checksums = json.loads((saved / CHECKSUMS).read_text())
+    checksums["environment.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (saved / CHECKSUMS).write_text(json.dumps(checksums))
+
+
+def test_loading_warns_of_other_versions(saved):
+    make_with(saved, "numpy", "1.26.4")
+    with pytest.warns(BundleVersionWarning, match=r"numpy 1\.26\.4"):
+        load_bundle(saved)
+
+
+def test_a_bundle_made_before_the_lowest_supported_scikit_learn_is_refused_by_name(saved):
+    make_with(saved, "scikit-learn", "1.7.2")
+    with pytest.raises(BundleError, match=r"made with scikit-learn 1\.7\.2, whose models those from 1\.8 on cannot"):
+        load_bundle(saved)
+
+
+def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(saved, tmp_path):
+    tables = {name: pd.DataFrame({"a": []}) for name in TABLES}
+    save_bundle(saved, model=None, recipe="x = 2\n", description=DESCRIPTION, tables=tables)
+    assert (saved / "recipe.toml").read_text() == "x = 2\n"
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter1.tex").write_text("important")
+    with pytest.raises(BundleError, match="is no bundle"):
+        save_bundle(other, model=None, recipe="", description=DESCRIPTION, tables=tables)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "encoders/mine.txt"])
+def test_a_file_added_to_a_bundle_is_never_deleted(saved, name):
+    (saved / name).parent.mkdir(exist_ok=True)
+    (saved / name).write_text("mine")
+    with pytest.raises(BundleError, match=name):
+        check_target(saved)
+    assert (saved / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"chapter1.tex": "0"}'])
+def test_checksums_of_others_make_no_bundle(tmp_path, text):
+    (tmp_path / CHECKSUMS).write_text(text)
+    with pytest.raises(BundleError, match=CHECKSUMS):
+        check_target(tmp_path)
+
+
+def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
+    (tmp_path / "own_classifier.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\nclass Own(LogisticRegression): pass\n"
+    )
+    with monkeypatch.context() as path:
+        path.syspath_prepend(tmp_path)
+        model = importlib.import_module("own_classifier").Own()
+        tables = {name: pd.DataFrame({"sample_id": []}) for name in TABLES}
+        folder = save_bundle(tmp_path / "b", model=model, recipe="", description=DESCRIPTION, tables=tables)
+    monkeypatch.delitem(sys.modules, "own_classifier")
+    with pytest.raises(BundleError, match=r"No module named 'own_classifier'.*PYTHONPATH"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("bundle.json", "[1]", "entries by name was expected"),
+        ("bundle.json", "{}", "has schema None"),
+        ("environment.json", "[]", "entries by name was expected"),
+        ("environment.json", '{"packages": {"numpy": 2}}', "packages, numpy: text was expected, got 2"),
+    ],
+)
+def test_json_of_another_shape_is_refused_in_a_sentence(saved, file, content, said):
+    (saved / file).write_text(content)
+    checksums = json.loads((saved / CHECKSUMS).read_text())
+    checksums[file] = hashlib.sha256(content.encode()).hexdigest()
+    (saved / CHECKSUMS).write_text(json.dumps(checksums))
+    with pytest.raises(BundleError, match=said):
+        load_bundle(saved)

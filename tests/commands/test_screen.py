@@ -1,0 +1,136 @@
+"""Tables and sentences on narrow screens: nothing too long, nothing lost, no number broken."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.commands import store as store_command
+from radiofuse.commands.published_words import describe_published
+from radiofuse.commands.run_words import SHOWN_METRICS, describe_comparisons, scoreboard
+from radiofuse.commands.screen import sentence_lines, table_lines
+from radiofuse.commands.selection_words import describe
+from radiofuse.commands.selftest import KINDS, READING, _sentences
+from radiofuse.experiment.published import COLUMNS
+from radiofuse.selection_run.tables import SurveyTables
+
+METRICS = (*SHOWN_METRICS, "f1")
+MODELS = ("t1", "t1ce", "constrained_method2", "radiomics_linear_regression", "mycomb:LogitMeanOfAllTheMembers")
+FEATURES = ("original_gldm_LargeDependenceLowGrayLevelEmphasis", "wavelet-HHL_glcm_Imc1", "age")
+
+
+def scores() -> pd.DataFrame:
+    rows = [(model, metric, 0.512, 0.4, 0.6, 30 + place) for place, model in enumerate(MODELS) for metric in METRICS]
+    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n_patients"])
+
+
+def comparisons() -> pd.DataFrame:
+    rows = [(MODELS[-1], b, "auc", 0.0213, -0.036, 0.0826, 0.0312, "bootstrap", 98) for b in MODELS]
+    return pd.DataFrame(rows, columns="a b metric difference low high p_value test n_patients".split())
+
+
+def published() -> pd.DataFrame:
+    source = "Shi et al. 2023, Table III, of another cohort from the same archive, fused as the members were"
+    table = ("What each part brings, alone and fused", source)
+    rows = [(*table, f"Row {m}", m, metric, 0.7, 0.6, 0.8, 0.75) for m in MODELS for metric in METRICS]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def survey_tables() -> SurveyTables:
+    n = len(FEATURES)
+    selection = pd.DataFrame({"modality": "t1ce_late", "feature": FEATURES, "family": "firstorder", "selected": True})
+    numbers = dict.fromkeys("times_selected mean_rank auc auc_low auc_high p q_bh median_coef sign_consistency".split())
+    selection = selection.assign(**dict.fromkeys(numbers, 0.1234)).assign(rank=np.arange(n), times_selected=100)
+    stability = pd.DataFrame([("t1ce_late", 4.04, 100, 29, 0.48, 0.36)])
+    stability.columns = "modality mean_selected n_selections n_empty nogueira mean_jaccard".split()
+    auc = {name: {"estimate": 0.8, "low": 0.7, "high": 0.9} for name in MODELS}
+    steps = {"mann_whitney": 33, "correlation": 21, "stability": 9, "lasso": 3}
+    record = {
+        "flow": {"t1ce_late": {"features": 1300, "steps": steps, "selected": 3}},
+        "settings": {"adjust": "bh", "alpha": 0.05, "r": 0.9, "rule": "min"},
+        "label": "idh_of_the_second_biopsy",
+        "positive": "mutant",
+        "auc_nested": auc,
+        "auc_optimistic": auc,
+    }
+    others = dict.fromkeys(("cv_curve", "path", "predictions", "performance", "correlation", "trace", "folds"))
+    return SurveyTables(**{**others, "selection": selection, "stability": stability, "record": record})
+
+
+class Store:
+    """Two blocks, one of a long name."""
+
+    def blocks(self) -> list[str]:
+        return ["default-c2", "settings-of-the-second-reader-with-wavelets-and-laplacians-of-gaussians-71c0ffee"]
+
+
+def store_blocks(monkeypatch, capsys) -> str:
+    line = {"features": 1300, "ok": 123456, "failed": 12}
+    monkeypatch.setattr(store_command, "_open", lambda root: Store())
+    monkeypatch.setattr(store_command, "_summarize", lambda store, block: {"block": block, **line})
+    store_command.list_blocks.__wrapped__()
+    return capsys.readouterr().out.rstrip("\n")
+
+
+PRINTED = {
+    "scoreboard": lambda *_: scoreboard(scores()),
+    "comparisons": lambda *_: describe_comparisons(comparisons()),
+    "published": lambda *_: describe_published(published()),
+    "select": lambda *_: describe(survey_tables(), "table"),
+    "selftest": lambda *_: "\n".join(
+        line
+        for sentence in [*_sentences({kind: dict.fromkeys(MODELS, [0.512] * 3) for kind in KINDS.values()}), READING]
+        for line in sentence_lines(sentence)
+    ),
+    "store ls": store_blocks,
+}
+
+
+def printed(name: str, width: int, monkeypatch, capsys) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(width))
+    return PRINTED[name](monkeypatch, capsys).splitlines()
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_what_is_printed_fits_the_screen_and_is_all_there(name, monkeypatch, capsys):
+    wide = " ".join(printed(name, 1000, monkeypatch, capsys)).split()
+    for width in (120, 80, 60):
+        lines = printed(name, width, monkeypatch, capsys)
+        assert max(map(len, lines), default=0) <= width, max(lines, key=len)
+        unbroken = "".join(lines).replace(" ", "")  # a name longer than the screen goes on in the next line
+        assert [word for word in set(wide) if word not in " ".join(lines).split() and word not in unbroken] == []
+
+
+def test_without_a_terminal_a_screen_has_80_columns(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: (_ for _ in ()).throw(OSError()))
+    assert max(map(len, scoreboard(scores()).splitlines())) <= 80
+
+
+def test_columns_without_room_follow_with_the_names_once_more(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    lines = table_lines(("", "auc", "brier"), [("mean", "0.84 of 1", "0.18"), ("t1", "0.4 of 1", "0.3")])
+    assert lines == [
+        "            auc",
+        "mean  0.84 of 1",
+        "t1     0.4 of 1",
+        "",
+        "      brier",
+        "mean   0.18",
+        "t1      0.3",
+    ]
+
+
+def test_rows_without_room_continue_below_their_names(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "24")
+    lines = table_lines(("feature", "p", "coef"), [("original_glcm_Imc1", "0.04", "-0.0101")])
+    assert lines == ["feature", "       p     coef", "original_glcm_Imc1", "    0.04  -0.0101"]
+
+
+def test_intervals_are_not_broken(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = sentence_lines("AUC of mean minus nonnegative: +0.02 (-0.03 to +0.08), p = 0.44 (bootstrap)")
+    assert lines == ["AUC of mean minus nonnegative: +0.02", "  (-0.03 to +0.08), p = 0.44 (bootstrap)"]

@@ -1,0 +1,89 @@
+"""Names in words: every built-in has some, a user's own class brings its docstring's first line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from radiofuse.classify import CLASSIFIER_TITLES, CLASSIFIERS
+from radiofuse.commands.run_words import describe_models
+from radiofuse.experiment.glossary import describe_names
+from radiofuse.experiment.models import answered_names
+from radiofuse.experiment.recipe import read_recipe
+from radiofuse.fuse import COMBINER_TITLES, COMBINERS
+from radiofuse.names import first_line
+from radiofuse.select import SELECTOR_TITLES, SELECTORS
+
+FOUR = ["t1", "t1ce", "t2", "flair"]
+
+
+class LogitMean:
+    """Mean of the logits.
+
+    More than that is not told.
+    """
+
+
+class Undocumented:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("titles", "table"),
+    [
+        (COMBINER_TITLES, COMBINERS),
+        (CLASSIFIER_TITLES, CLASSIFIERS),
+        (SELECTOR_TITLES, {**SELECTORS, "none": None}),
+    ],
+)
+def test_every_built_in_has_a_title_of_its_own(titles, table):
+    assert set(titles) == set(table)
+    assert len(set(titles.values())) == len(titles)
+
+
+def test_every_combiner_says_what_it_does():
+    assert all(first_line(combiner).endswith(".") for combiner in COMBINERS.values())
+
+
+@pytest.mark.parametrize("recipe", ["demo", "idh_tcga"])
+def test_every_model_of_a_run_is_named(recipe):
+    recipe = read_recipe(f"pipelines/{recipe}.toml")
+    words = describe_names(recipe, FOUR)["models"]
+    assert set(words) == set(answered_names(recipe, FOUR))
+    assert all(one["title"] and one["does"] for one in words.values())
+
+
+def test_the_published_pipeline_is_named_too():
+    pytest.importorskip("torch")
+    recipe = read_recipe("pipelines/shi2023_idh.toml")
+    found = describe_names(recipe, FOUR)
+    assert set(found["models"]) == set(answered_names(recipe, FOUR))
+    assert found["classifier"]["title"] == "Bayesian regularized network"
+    assert found["models"]["constrained_method3"]["title"] == "constraint fusion of t1 and t1ce | t2 and flair"
+    assert "tumor crops of t2" in found["models"]["deep_t2"]["does"]
+
+
+def test_ones_own_class_is_described_by_the_first_line_of_its_docstring(tmp_path, monkeypatch):
+    own = ModuleType("own_combiners")
+    own.LogitMean, own.Undocumented = LogitMean, Undocumented
+    monkeypatch.setitem(sys.modules, "own_combiners", own)
+    text = Path("pipelines/demo.toml").read_text()
+    text = text.replace('"vote"', '"own_combiners:LogitMean", "own_combiners:Undocumented"')
+    (tmp_path / "own.toml").write_text(text)
+    words = describe_names(read_recipe(tmp_path / "own.toml"), FOUR)["models"]
+    assert words["LogitMean"] == {"title": "Mean of the logits", "does": "Mean of the logits."}
+    assert words["Undocumented"] == {"title": "Undocumented", "does": ""}
+
+
+def test_the_screen_names_all_but_the_modalities(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    description = {"modalities": FOUR, "protocol": {"words": describe_names(read_recipe("pipelines/demo.toml"), FOUR)}}
+    said = describe_models(description, ["t1", "mean", "nonnegative", "trivial"])
+    assert said.splitlines() == [
+        "mean: average of the probabilities",
+        "nonnegative: nonnegative weights",
+        "trivial: trivial rule",
+    ]

@@ -1,0 +1,35 @@
+"""The models that stand beside the one that answers: rows that lack their features do not stop them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from radiofuse.evaluate import cross_validated_predictions
+from radiofuse.fuse import LateFusion
+from radiofuse.fuse.arms import Arm
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(40, 2)), [f"s{n:02}" for n in range(40)], ["t1__a", "t1__crop"])
+    X.loc[["s03", "s30"], "t1__a"] = np.nan  # fit for a crop, not for radiomics
+    return X
+
+
+def test_an_arm_answers_for_the_rows_that_have_its_features(table):
+    y = np.arange(40) % 2
+    fusion = LateFusion([("t1", LogisticRegression())], combine=["mean"], columns={"t1": ["t1__a"]})
+    arm = Arm(fusion, "radiomics")
+    found = cross_validated_predictions({"arm": arm}, table, y, cv=4, random_state=0)
+    by_model = found.groupby("model")["sample_id"].agg(set)
+    assert by_model["radiomics_t1"] == by_model["radiomics_mean"] == set(table.index) - {"s03", "s30"}
+    fitted, known = arm.fit(table, y, groups=table.index), table["t1__a"].notna()
+    alone = fusion.fit(table[known], y[known])
+    pd.testing.assert_frame_equal(
+        fitted.predict_proba_each(table)[known], alone.predict_proba_each(table[known]).add_prefix("radiomics_")
+    )
+    assert fitted.predict_proba_each(table.loc[["s03"]]).isna().all(axis=None)

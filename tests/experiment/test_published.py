@@ -1,0 +1,150 @@
+"""Published tables beside this run's: every number at its place, and names that exist."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.bundle.folder import read_table
+from radiofuse.commands.published_words import describe_published
+from radiofuse.errors import RequestError
+from radiofuse.experiment.published import COLUMNS, check_models, published_rows
+from radiofuse.experiment.recipe import PublishedTable
+
+MODELS = ("t1", "mean", "linear_regression", "trivial")
+FUSIONS = ("mean", "linear_regression")
+
+
+def score_table(**changes) -> PublishedTable:
+    rows = [
+        {"name": "T1", "model": "t1", "published": [0.53, None]},
+        {"name": "Average", "model": "mean", "published": [0.79, 0.74]},
+    ]
+    content = {"title": "Fusion", "source": "Shi et al. 2023, Table III", "metrics": ["auc", "accuracy"], "rows": rows}
+    return PublishedTable(**{**content, **changes})
+
+
+def weight_table(**changes) -> PublishedTable:
+    content = {"title": "Weights", "source": "Table IV", "fusion": "linear_regression"}
+    return PublishedTable(**{**content, "published": {"t1": 0.4, "t2": 0.3, "(intercept)": -0.28}, **changes})
+
+
+@pytest.fixture(scope="module")
+def scores():
+    rows = [
+        (model, metric, 0.6 + 0.01 * i, 0.5, 0.7)
+        for i, (model, metric) in enumerate((model, metric) for model in MODELS for metric in ("auc", "accuracy", "f1"))
+    ]
+    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])
+
+
+@pytest.fixture(scope="module")
+def weights():
+    rows = [
+        ("mean", "t1", 1.0, 1.0, 1.0, 1.0, np.nan),
+        ("linear_regression", "t1", 0.05, 0.04, -0.1, 0.2, 1.31),
+        ("linear_regression", "(intercept)", 0.4, 0.4, 0.3, 0.5, -0.6),
+    ]
+    return pd.DataFrame(rows, columns=["fusion", "member", "weight", "mean", "low", "high", "in_sample"])
+
+
+def test_scores_stand_beside_their_published_values(scores, weights):
+    found = published_rows([score_table()], scores, weights)
+    assert list(found.columns) == list(COLUMNS)
+    average = found.set_index(["row", "metric"]).loc[("Average", "accuracy")]
+    ours = scores.set_index(["model", "metric"]).loc[("mean", "accuracy")]
+    assert list(average[["value", "low", "high", "published"]]) == [*ours, 0.74]
+    assert np.isnan(found.set_index(["row", "metric"]).loc[("T1", "accuracy"), "published"])
+
+
+def test_every_score_table_ends_with_the_trivial_rule(scores, weights):
+    found = published_rows([score_table(), score_table(title="Again")], scores, weights)
+    for _, table in found.groupby("table"):
+        assert list(table["row"].drop_duplicates()) == ["T1", "Average", "Trivial rule"]
+        last = table[table["model"] == "trivial"]
+        assert last["published"].isna().all()
+        assert last["value"].notna().all()
+
+
+def test_a_published_trivial_rule_is_not_added_again(scores, weights):
+    rows = [{"name": "Majority class", "model": "trivial", "published": [0.5, 0.6]}]
+    found = published_rows([score_table(rows=rows)], scores, weights)
+    assert list(found["row"]) == ["Majority class"] * 2
+
+
+def test_weights_stand_beside_in_sample_and_published_ones(scores, weights):
+    found = published_rows([weight_table()], scores, weights).set_index(["row", "metric"])
+    assert list(found.index.get_level_values("row").drop_duplicates()) == ["t1", "(intercept)", "t2"]
+    assert list(found.loc[("t1", "weight"), ["value", "low", "high", "published"]]) == [0.05, -0.1, 0.2, 0.4]
+    assert found.loc[("(intercept)", "in_sample"), "value"] == -0.6
+    assert found.loc[("t2", "weight"), ["value", "low", "high"]].isna().all()
+    assert found.loc[("t2", "weight"), "published"] == 0.3
+
+
+def test_no_table_gives_the_header_and_no_text(scores, weights):
+    found = published_rows([], scores, weights)
+    assert found.to_csv(index=False).strip() == ",".join(COLUMNS)
+    assert describe_published(found) == ""
+
+
+def test_what_the_terminal_shows(scores, weights, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    text = describe_published(published_rows([score_table(), weight_table()], scores, weights))
+    first, second, note = text.split("\n\n")
+    title, source, header, *lines = first.splitlines()
+    assert (title, source) == ("Fusion", "Shi et al. 2023, Table III")
+    assert header.split() == ["auc", "accuracy"]
+    assert " ".join(lines[1].split()) == "Average 0.63 (0.50 to 0.70) [0.79] 0.64 (0.50 to 0.70) [0.74]"
+    assert lines[0].rstrip().endswith("0.61 (0.50 to 0.70)")  # no published accuracy
+    assert "[" not in lines[2]
+    assert "trivial" in lines[2].lower()
+    assert " ".join(second.splitlines()[2].split()) == "out of fold spread over folds in sample published"
+    assert [" ".join(line.split()) for line in second.splitlines()[3:]] == [
+        "t1 0.05 (-0.10 to 0.20) 1.31 [0.40]",
+        "(intercept) 0.40 (0.30 to 0.50) -0.60 [-0.28]",
+        "t2 - - - [0.30]",
+    ]
+    assert note.count("\n") == 0
+    assert "of another cohort" in note
+
+
+def test_a_score_that_does_not_exist_is_a_dash(scores, weights):
+    known = scores[scores["model"] != "t1"]
+    text = describe_published(published_rows([score_table()], known, weights))
+    assert text.splitlines()[3].split() == ["T1", "-", "[0.53]", "-"]
+
+
+def test_text_survives_the_way_through_a_file(tmp_path, scores, weights):
+    tables = [score_table(title="007", rows=[{"name": "NA", "model": "t1", "published": [0.5, 0.5]}]), weight_table()]
+    found = published_rows(tables, scores, weights)
+    found.to_csv(tmp_path / "published.csv", index=False)
+    assert describe_published(read_table(tmp_path, "published")) == describe_published(found)
+
+
+def test_names_that_exist_pass():
+    check_models([score_table(), weight_table()], MODELS, FUSIONS)
+    check_models([], MODELS, FUSIONS)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ([weight_table(fusion="maen")], r"'Weights' names the fusion 'maen'.*known are mean, linear_regression"),
+        ([weight_table(fusion="t1")], r"'Weights' names the fusion 't1'.*known are mean, linear_regression"),
+        ([score_table(metrics=["auc", "acc"])], r"'Fusion' names the metric 'acc'.*known are auc, accuracy"),
+        (
+            [score_table(rows=[{"name": "T2", "model": "t2", "published": [1, 1]}])],
+            r"'Fusion' names the model 't2', which this run does not have; known are t1, .*Correct the name",
+        ),
+        ([score_table(), score_table()], r"The recipe has the published table 'Fusion' more than once"),
+        ([score_table(metrics=["auc", "auc"])], r"'Fusion' has the metric 'auc' more than once"),
+        (
+            [score_table(rows=[{"name": "T1", "model": name, "published": [1, 1]} for name in ("t1", "mean")])],
+            r"'Fusion' has the row 'T1' more than once",
+        ),
+    ],
+)
+def test_names_that_do_not_exist_or_stand_twice_are_refused(tables, message):
+    with pytest.raises(RequestError, match=message):
+        check_models(tables, MODELS, FUSIONS)
