@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from socket import gethostname
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,11 @@ from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images, tell_of_repeated_samples
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import CONTENT_CODES, RoiPair, file_sha256, read_pair
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.progress import Progress
 from radiofuse.radiomics import FEATURE_ERROR_CODES
 from radiofuse.store import Block, FeatureStore, Record, content_key
+from radiofuse.store.writer import Writer
 from radiofuse.tables import columns
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,8 @@ LASTING = CONTENT_CODES | (FEATURE_ERROR_CODES.keys() - {"extraction_failed"})  
 class Extractor(Protocol):
     """What a cohort can be run through: ``RadiomicsExtractor`` and what works like it."""
 
-    label: object
-
+    @property
+    def label(self) -> MaskLabel: ...
     def block(self) -> Block: ...
     def compute(self, pair: RoiPair) -> np.ndarray: ...
 
@@ -47,7 +49,7 @@ class Task:
     modality: str
     image: str
     mask: str
-    label: object
+    label: MaskLabel | None  # None where only the table may name one
 
     @property
     def name(self) -> str:
@@ -150,13 +152,13 @@ def extract_cohort(
     return Extraction(block, keys, failures, len(missing), len(present) - len(missing))
 
 
-def label_of_masks(cohort: pd.DataFrame, extractor: Extractor) -> object:
+def label_of_masks(cohort: pd.DataFrame, extractor: Extractor) -> MaskLabel:
     """Return the label of masks whose row names none: the extractor's, else the table's, else any."""
     named = getattr(extractor, "label_is_named", True)
     return extractor.label if named else cohort.attrs.get("mask_label", extractor.label)
 
 
-def list_tasks(cohort: pd.DataFrame, label: object) -> list[Task]:
+def list_tasks(cohort: pd.DataFrame, label: MaskLabel | None) -> list[Task]:
     """Return one task per image that is present, in the order of the table."""
     modalities = _imaged_modalities(cohort)
     if not modalities:
@@ -171,7 +173,7 @@ def _imaged_modalities(cohort: pd.DataFrame) -> list[str]:
     return [name for name in columns.by_modality(cohort.columns) if columns.join(name, "image") in cohort]
 
 
-def _task(row: dict, modality: str, label: object) -> Task:
+def _task(row: dict, modality: str, label: MaskLabel | None) -> Task:
     own = row.get(columns.join(modality, "mask_label"))
     label = label if own is None or pd.isna(own) else int(own)
     image, mask = (row.get(columns.join(modality, part), "") for part in ("image", "mask"))
@@ -196,7 +198,7 @@ def _compute(
     extractor: Extractor,
     todo: list[Task],
     keys: dict,
-    writer,
+    writer: Writer,
     *,
     jobs: int,
     cluster: str | None,
@@ -208,7 +210,7 @@ def _compute(
     """
     failed: dict[tuple, Outcome] = {}
     noted: list[str] = []
-    done, settled = 0, set()
+    done, settled = 0, set[str]()
     while turn := _first_with_each_key(todo, keys, failed, settled):
         total = done + len(turn)
         for task, result in _results(extractor, turn, jobs, cluster):
@@ -237,7 +239,7 @@ def _first_with_each_key(tasks: list[Task], keys: dict, failed: Collection, sett
     return list(chosen.values())
 
 
-def _results(extractor: Extractor, todo: list[Task], jobs: int, cluster: str | None) -> Iterator[tuple[Task, object]]:
+def _results(extractor: Extractor, todo: list[Task], jobs: int, cluster: str | None) -> Iterator[tuple[Task, Any]]:
     if cluster is None:
         return run_in_children(extract_task, extractor, todo, jobs=jobs)
     return run_on_cluster(extract_on_worker, (extractor, extractor.block().name), todo, address=cluster)
@@ -278,7 +280,7 @@ def extract_task(extractor: Extractor, task: Task) -> Outcome:
     started = time.perf_counter()
     try:
         outside_is_read = getattr(extractor, "reads_outside_region", True)
-        pair = read_pair(task.image, task.mask, label=task.label, outside_is_read=outside_is_read)
+        pair = read_pair(task.image, task.mask, label=cast(MaskLabel, task.label), outside_is_read=outside_is_read)
         with threadpool_limits(1, user_api="blas"):  # else the last bit depends on how many cores a machine has
             values = extractor.compute(pair)
     except ImageError as error:
@@ -322,7 +324,9 @@ def _record(task: Task, key: str, outcome: Outcome) -> Record:
     )
 
 
-def _failures(store, block, tasks, keys, digests, failed) -> pd.DataFrame:
+def _failures(
+    store: FeatureStore, block: Block, tasks: list[Task], keys: dict, digests: dict, failed: dict[tuple, Outcome]
+) -> pd.DataFrame:
     """Return what failed: now, by the files that were tried; before, by the content that decided it."""
     stored = store.failures(block).set_index("key")
     rows = []

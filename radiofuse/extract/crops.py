@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from radiofuse.errors import StoreError
 from radiofuse.extract.cohort_run import Extraction, extract_cohort
-from radiofuse.extract.radiomics import MaskLabel
 from radiofuse.imaging import CropIndex, Cropping, Crops, RoiPair, row_type, tumor_crops, write_crops
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.store import Block, FeatureStore
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class CropExtractor:
     404
     """
 
-    def __init__(self, cropping: Cropping | None = None, *, label: MaskLabel | None = None):
+    def __init__(self, cropping: Cropping | None = None, *, label: MaskLabel | None = None) -> None:
         self.cropping = Cropping() if cropping is None else cropping
         self.label_is_named = label is not None
         self.label = "any" if label is None else label
@@ -91,7 +92,7 @@ class CroppedCohort:
 
 
 def collect_crops(
-    cohort: pd.DataFrame, cropping: Cropping, store: FeatureStore, *, label: MaskLabel | None = None, **options
+    cohort: pd.DataFrame, cropping: Cropping, store: FeatureStore, *, label: MaskLabel | None = None, **options: Any
 ) -> CroppedCohort:
     """Return the tumor crops of a cohort, cropping what the store does not hold yet.
 

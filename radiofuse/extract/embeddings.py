@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiofuse.errors import BundleError, ImageError, RequestError
-from radiofuse.extract.radiomics import MaskLabel, named_features
+from radiofuse.extract.radiomics import named_features
 from radiofuse.imaging import Cropping, RoiPair, check_pair, read_pair, tumor_crops
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.store import Block
 
 if TYPE_CHECKING:
@@ -74,7 +76,12 @@ class EmbeddingExtractor:
 
     def __reduce__(self) -> tuple:  # each worker process loads the weights itself
         label = self.label if self.label_is_named else None
-        options = {"weights": self.weights, "label": label, "cropping": self.cropping, "device": self.device}
+        options: dict[str, Any] = {
+            "weights": self.weights,
+            "label": label,
+            "cropping": self.cropping,
+            "device": self.device,
+        }
         return partial(type(self), **options), (self.encoder,)
 
     def feature_names(self) -> list[str]:
@@ -113,7 +120,7 @@ class EmbeddingExtractor:
         """
         from radiofuse.deep.encoder_cache import short_name
 
-        read = read_pair if isinstance(image, (str, Path)) else check_pair
+        read: Callable[..., RoiPair] = read_pair if isinstance(image, (str, Path)) else check_pair
         vector = self.compute(read(image, mask, label=self.label))
         return vector if as_array else named_features(vector, self.feature_names(), short_name(self.encoder))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,7 +107,13 @@ class PerturbedCohort:
 
 
 def extract_perturbed(
-    cohort: pd.DataFrame, extractor: Extractor, store: FeatureStore, n_perturbations: int, *, seed: int = 0, **options
+    cohort: pd.DataFrame,
+    extractor: Extractor,
+    store: FeatureStore,
+    n_perturbations: int,
+    *,
+    seed: int = 0,
+    **options: Any,
 ) -> PerturbedCohort:
     """Extract every image of a cohort under small changes, computing what the store does not hold yet.
 

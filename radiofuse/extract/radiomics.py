@@ -13,6 +13,7 @@ import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging import RoiPair, check_pair, read_mask, read_pair
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.memory import as_image
 from radiofuse.imaging.padding import PADDED
 from radiofuse.radiomics import Settings, make_backend, read_settings
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from nibabel.spatialimages import SpatialImage
 
     Volume = str | Path | sitk.Image | SpatialImage | np.ndarray
-
-MaskLabel = str | int | Sequence[int]
 
 
 def named_features(vector: np.ndarray, names: Sequence[str], block: str) -> pd.Series:
@@ -137,11 +136,10 @@ class RadiomicsExtractor:
         return vector if as_array else named_features(vector, self._names, self.settings.name)
 
     def _pair(self, image: Volume, mask: Volume, spacing_mm: Sequence[float] | None, label: MaskLabel) -> RoiPair:
-        are_paths = [isinstance(one, (str, Path)) for one in (image, mask)]
-        if any(are_paths) and not (all(are_paths) and spacing_mm is None):
-            raise RequestError("Image and mask are two paths, or both in memory; spacing_mm is for arrays alone.")
-        if all(are_paths):
+        if isinstance(image, (str, Path)) and isinstance(mask, (str, Path)) and spacing_mm is None:
             return read_pair(image, mask, label=label, outside_is_read=self.reads_outside_region)
+        if isinstance(image, (str, Path)) or isinstance(mask, (str, Path)):
+            raise RequestError("Image and mask are two paths, or both in memory; spacing_mm is for arrays alone.")
         volumes = (as_image(image, "The image", spacing_mm), as_image(mask, "The mask", spacing_mm))
         return check_pair(*volumes, label=label, outside_is_read=self.reads_outside_region)
 
@@ -186,7 +184,8 @@ class RadiomicsExtractor:
         vectors = self._vectors(pairs)
         if as_array:
             return vectors
-        rows = pd.Index([str(list(one))[1:-1] if np.ndim(one) else one for one in labels], name="label")
+        names = [str([*one])[1:-1] if isinstance(one, Sequence) and one != "any" else one for one in labels]
+        rows = pd.Index(names, name="label")
         return pd.DataFrame(vectors, rows, self.feature_names())
 
     def _pairs(

@@ -20,9 +20,12 @@ log = logging.getLogger(__name__)
 class NamedImage(Protocol):
     """One image of one sample: a ``Task`` and what works like it."""
 
-    sample_id: str
-    modality: str
-    image: str
+    @property
+    def sample_id(self) -> str: ...
+    @property
+    def modality(self) -> str: ...
+    @property
+    def image(self) -> str: ...
 
 
 def refuse_shared_images(cohort: pd.DataFrame, tasks: Iterable[NamedImage], digests: Mapping[str, str | None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pandas as pd
+from pandas.api.typing import DataFrameGroupBy
 
 from radiofuse.errors import StoreError
 from radiofuse.extract.cohort_run import Task, list_tasks
@@ -85,7 +86,7 @@ def find_stored(cohort: pd.DataFrame, store: FeatureStore, block: Block) -> Stor
     return StoredContents({pair: key for pair, key in keys.items() if pair[1] in there}, by_name, absent)
 
 
-def _rows(grouped, name: tuple) -> pd.DataFrame:
+def _rows(grouped: DataFrameGroupBy, name: tuple) -> pd.DataFrame:
     return grouped.get_group(name) if name in grouped.groups else grouped.obj.iloc[:0]
 
 

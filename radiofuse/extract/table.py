@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, extract_cohort
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, Extractor, extract_cohort
 from radiofuse.extract.crops import collect_crops
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.store import FeatureStore
@@ -40,7 +41,7 @@ def has_images(cohort: pd.DataFrame) -> bool:
     return any((columns.split(column) or ("", ""))[1] == "image" for column in cohort.columns)
 
 
-def collect_features(cohort: pd.DataFrame, extractor, store, **options) -> Features:
+def collect_features(cohort: pd.DataFrame, extractor: Extractor, store: FeatureStore, **options: Any) -> Features:
     """Return all features of a cohort, extracting what the store does not hold yet.
 
     Parameters
@@ -68,7 +69,7 @@ def collect_features(cohort: pd.DataFrame, extractor, store, **options) -> Featu
 
 
 def add_crops(
-    features: Features, cohort: pd.DataFrame, cropping: Cropping, store: FeatureStore, **options
+    features: Features, cohort: pd.DataFrame, cropping: Cropping, store: FeatureStore, **options: Any
 ) -> tuple[Features, Crops]:
     """Return the features with columns that point at each modality's tumor crop, and the crops.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,13 @@ from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Progress, Task, label_
 from radiofuse.extract.shared_images import refuse_shared_images
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import file_sha256, read_pair
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.write_like import write_like
 from radiofuse.radiomics.settings import Settings, read_settings
 from radiofuse.store.fingerprints import digest_or_none
 
 if TYPE_CHECKING:
-    from radiofuse.extract.radiomics import MaskLabel, RadiomicsExtractor
+    from radiofuse.extract.radiomics import RadiomicsExtractor
     from radiofuse.radiomics.parameters import Plan
     from radiofuse.radiomics.preprocessing import Prepared
     from radiofuse.radiomics.region import Region
@@ -144,7 +145,7 @@ def _map_task(shared: tuple[Settings, Path], task: Task) -> int | tuple[str, str
     settings, out = shared
     folder = out / task.sample_id / task.modality
     try:
-        return len(write_voxel_maps(task.image, task.mask, settings, folder, label=task.label))
+        return len(write_voxel_maps(task.image, task.mask, settings, folder, label=cast(MaskLabel, task.label)))
     except ImageError as error:
         return error.code, str(error)
 

@@ -20,7 +20,7 @@ from radiofuse.errors import WorkerError
 
 Task = TypeVar("Task")
 
-WORKER_DIED = object()
+WORKER_DIED: Any = object()
 STARTS = 3  # a process that starts children may be killed as one of them may; what refuses three times goes on refusing
 PAUSE_S = 0.5  # before the next start: a server that was killed counts as running until the system has ended it
 
@@ -71,7 +71,7 @@ def run_in_children(
         yield task, _run_alone(function, shared, task)
 
 
-def _run_pool(function, shared, waiting: deque, in_flight: dict, jobs: int) -> Iterator[tuple[Any, Any]]:
+def _run_pool(function: Callable, shared: Any, waiting: deque, in_flight: dict, jobs: int) -> Iterator[tuple[Any, Any]]:
     """Keep at most ``jobs`` tasks in flight, so that a broken pool puts few under suspicion."""
     with _pool(shared, jobs) as pool:
         while waiting or in_flight:
@@ -84,7 +84,7 @@ def _run_pool(function, shared, waiting: deque, in_flight: dict, jobs: int) -> I
                 yield in_flight.pop(future), result
 
 
-def _submit(pool: ProcessPoolExecutor, function, shared, task, waiting: deque) -> Future:
+def _submit(pool: ProcessPoolExecutor, function: Callable, shared: Any, task: Any, waiting: deque) -> Future:
     try:
         with _script_hidden_unless_needed(function, shared):  # submitting is what starts a child
             return pool.submit(_call, function, task)
@@ -96,7 +96,7 @@ def _submit(pool: ProcessPoolExecutor, function, shared, task, waiting: deque) -
         raise _NotStartedError(str(error)) from error
 
 
-def _run_alone(function, shared, task, starts: int = STARTS) -> Any:
+def _run_alone(function: Callable, shared: Any, task: Any, starts: int = STARTS) -> Any:
     with _pool(shared, 1) as pool:
         try:
             return _submit(pool, function, shared, task, deque()).result()
@@ -147,5 +147,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _call(function, task) -> Any:
+def _call(function: Callable, task: Any) -> Any:
     return function(_SHARED[0], task)

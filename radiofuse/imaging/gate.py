@@ -18,7 +18,7 @@ from radiofuse.errors import ImageError
 from radiofuse.files.stand_ins import HEAD_BYTES, describe_stand_in
 from radiofuse.imaging.geometry import affine_ras
 from radiofuse.imaging.header import TWO_ORIENTATIONS, Header, check_size, in_words, invalid, truncated
-from radiofuse.imaging.labels import Label
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.memory import check_place
 from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
 from radiofuse.imaging.roi import RoiPair, check_finite, check_integer, paired
@@ -99,7 +99,7 @@ def read_pair(
     image_path: str | PathLike[str],
     mask_path: str | PathLike[str],
     *,
-    label: Label = "any",
+    label: MaskLabel = "any",
     outside_is_read: bool = True,
 ) -> RoiPair:
     """Read an image and its mask and check that they make a usable region of interest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,9 +118,10 @@ def not_3d(name: str, what: str) -> ImageError:
     return ImageError("wrong_dimensions", f"{name} holds {what}, one 3-D volume was expected. Name a file of one.")
 
 
-def one_slice(name: str, shape: tuple[int, int]) -> tuple[tuple[int, int, int], tuple[str, ...]]:
+def one_slice(name: str, shape: Sequence[int]) -> tuple[tuple[int, int, int], tuple[str, ...]]:
     """Return the size of a 2-D image as one slice of a volume, and a note on its thickness."""
-    return (*shape, 1), (f"{name} is 2-D ({in_words(shape)}); it was taken as one slice of 1 mm.",)
+    x, y = shape
+    return (x, y, 1), (f"{name} is 2-D ({in_words(shape)}); it was taken as one slice of 1 mm.",)
 
 
 def not_scalar(name: str, what: str) -> ImageError:

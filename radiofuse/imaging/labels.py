@@ -12,13 +12,13 @@ from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.header import counted
 from radiofuse.wording import some
 
-Label = Literal["any"] | int | Sequence[int]
+MaskLabel = Literal["any"] | int | Sequence[int]
 
 MAX_LABELS = 20  # segmentations of tumors hold a few; more distinct values look like intensities
 UNITED = 'Label "any" united '  # how a note begins that the run tells of all its regions
 
 
-def labeled(values: np.ndarray, label: Label, voxel_mm3: float) -> tuple[np.ndarray, tuple[str, ...]]:
+def labeled(values: np.ndarray, label: MaskLabel, voxel_mm3: float) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return where a mask holds the wanted labels, as booleans, and a note on what "any" united.
 
     Parameters
@@ -44,7 +44,7 @@ def labeled(values: np.ndarray, label: Label, voxel_mm3: float) -> tuple[np.ndar
     wanted = _wanted(label)
     region = values != 0 if wanted is None else np.isin(values, wanted)
     if not region.any():
-        raise _not_found(values, wanted)
+        raise _not_found(values, wanted or [])
     if wanted is not None:
         return region, ()
     present, n_voxels = np.unique(values[region], return_counts=True)
@@ -53,7 +53,7 @@ def labeled(values: np.ndarray, label: Label, voxel_mm3: float) -> tuple[np.ndar
     return region, (UNITED + ", ".join(f"{value:.15g}" for value in present) + ".",) if len(present) > 1 else ()
 
 
-def _wanted(label: Label) -> list[int] | None:
+def _wanted(label: MaskLabel) -> list[int] | None:
     if isinstance(label, str) and label == "any":
         return None
     labels = [label] if isinstance(label, Integral) else label

@@ -85,9 +85,9 @@ def _shape(name: str, header: Nifti1Header) -> tuple[tuple[int, int, int], tuple
         raise not_3d(name, f"a {n_dimensions}-D image ({in_words(sizes)})")
     if max(sizes[3:], default=1) > 1:
         raise not_3d(name, f"a {n_dimensions}-D image ({in_words(sizes)})")
-    if n_dimensions > 3:
-        return sizes[:3], (f"{name} is {n_dimensions}-D with a single volume, which was taken.",)
-    return sizes, ()
+    x, y, z = sizes[:3]
+    notes = (f"{name} is {n_dimensions}-D with a single volume, which was taken.",) if n_dimensions > 3 else ()
+    return (x, y, z), notes
 
 
 def _dtype(name: str, header: Nifti1Header) -> np.dtype:

@@ -10,7 +10,7 @@ import numpy as np
 from radiofuse.errors import ImageError
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.header import counted, in_words, not_3d, not_scalar
-from radiofuse.imaging.labels import Label, labeled
+from radiofuse.imaging.labels import MaskLabel, labeled
 from radiofuse.imaging.padding import padding
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class RoiPair:
     notes: tuple[str, ...] = ()
 
 
-def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any", outside_is_read: bool = True) -> RoiPair:
+def check_pair(
+    image: sitk.Image, mask: sitk.Image, *, label: MaskLabel = "any", outside_is_read: bool = True
+) -> RoiPair:
     """Check an image and a mask in memory and return the region that ``label`` selects.
 
     Parameters
@@ -82,7 +84,7 @@ def check_pair(image: sitk.Image, mask: sitk.Image, *, label: Label = "any", out
 
 
 def paired(
-    image: sitk.Image, mask: sitk.Image, label: Label, choices: tuple[str, ...], *, outside_is_read: bool
+    image: sitk.Image, mask: sitk.Image, label: MaskLabel, choices: tuple[str, ...], *, outside_is_read: bool
 ) -> RoiPair:
     """Do what ``check_pair`` does; ``choices`` say where the two files left their place to the reader."""
     import SimpleITK as sitk

@@ -11,6 +11,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
@@ -53,7 +54,7 @@ def file_sha256(path: str | PathLike[str]) -> str:
         raise _unreadable(Path(path).name, error) from None
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """Open a regular file of a sane size, or say in one sentence why not."""
     try:
         refused = _refusal(path.name, path.stat())  # before opening: a named pipe would block there
