@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.bundle.folder import format as shapes
+from radiofuse.bundle import format as shapes
 from radiofuse.bundle.format import SCHEMA, read_shape
 from radiofuse.errors import BundleError
 from radiofuse.fuse import attached, portable
