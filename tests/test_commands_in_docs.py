@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 
 import pytest
 import typer
@@ -30,9 +29,7 @@ OF_THE_LIST = {"--version", "--help"}  # known to `radiofuse` itself and to ever
 @cache
 def command(name: str):
     """Return a command as typer parses it."""
-    home = f"radiofuse.{name}"
-    inside = f"{home}.__main__"
-    return typer.main.get_command(import_module(inside if find_spec(home).submodule_search_locations else home).app)
+    return typer.main.get_command(import_module(f"radiofuse.commands.{name}").app)
 
 
 def options(of) -> set[str]:
