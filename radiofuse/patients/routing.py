@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import warnings
+from functools import lru_cache
+from inspect import signature
 from numbers import Integral
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn import config_context, get_config
+from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
@@ -75,9 +78,13 @@ def fit_with_groups(estimator: Any, X: Any, y: Any, groups: ArrayLike | None, *,
     call = getattr(estimator, method)
     if groups is None:
         return call(X, y)
-    if has_fit_parameter(estimator, "groups"):
+    if takes_groups(estimator):
         return call(X, y, groups=groups)
     parts = _parts(estimator)
+    plain = _plain_takers(estimator)
+    if plain is not None:
+        _warn_of_torn_patients(parts, groups)
+        return call(X, y, **{f"{name}__groups": groups for name in plain})
     with config_context(enable_metadata_routing=True):
         _warn_of_torn_patients(parts, groups)
         for part in parts:
@@ -87,6 +94,44 @@ def fit_with_groups(estimator: Any, X: Any, y: Any, groups: ArrayLike | None, *,
         if "groups" in arguments:
             return call(X, y, **arguments)
     return call(X, y, **arguments)
+
+
+def takes_groups(estimator: Any) -> bool:
+    """Say whether the estimator's ``fit`` takes ``groups``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> takes_groups(LogisticRegression())
+    False
+    """
+    function = getattr(type(estimator), "fit", None)
+    return _has_groups(function) if isinstance(function, FunctionType) else has_fit_parameter(estimator, "groups")
+
+
+@lru_cache(maxsize=256)
+def _has_groups(function: FunctionType) -> bool:
+    return "groups" in signature(function).parameters
+
+
+def _plain_takers(estimator: Any) -> list[str] | None:
+    """Return the steps that take groups where nothing is nested deeper; None where routing must find the takers.
+
+    Routing would find the same ones, but asks for the wishes of every part anew, which takes longer than many a fit.
+    """
+    if get_config()["enable_metadata_routing"]:
+        return None
+    steps = dict(estimator.steps) if type(estimator) is Pipeline else {"": estimator}
+    steps = {name: step for name, step in steps.items() if step not in (None, "passthrough")}
+    if not all(_is_plain(step) for step in steps.values()):
+        return None
+    return [name for name, step in steps.items() if takes_groups(step)]
+
+
+def _is_plain(step: Any) -> bool:
+    """Say whether nothing is nested in a step, and nobody changed what it asks of routing."""
+    decided = isinstance(step, TakesGroups) or not takes_groups(step)
+    return decided and not hasattr(step, "_metadata_request") and len(_parts(step)) == 1
 
 
 def _arguments(estimator: Any, method: str, groups: ArrayLike) -> dict[str, ArrayLike]:
@@ -104,7 +149,7 @@ def _parts(estimator: Any) -> list[Any]:
 
 
 def _is_undecided(part: Any) -> bool:
-    if not (has_fit_parameter(part, "groups") and hasattr(part, "set_fit_request")):
+    if not (takes_groups(part) and hasattr(part, "set_fit_request")):
         return False
     request = get_routing_for_object(part)
     return isinstance(request, MetadataRequest) and request.fit.requests.get("groups") is None
@@ -113,9 +158,9 @@ def _is_undecided(part: Any) -> bool:
 def _by_step(estimator: Any, groups: ArrayLike) -> dict[str, ArrayLike]:
     """Return the arguments that address the steps of a Pipeline; one of its parts knows no metadata routing."""
     steps = getattr(estimator, "named_steps", {})
-    takers = [name for name, step in steps.items() if hasattr(step, "fit") and has_fit_parameter(step, "groups")]
+    takers = [name for name, step in steps.items() if hasattr(step, "fit") and takes_groups(step)]
     others = [step for name, step in steps.items() if hasattr(step, "fit") and name not in takers] or [estimator]
-    lost = [part for step in others for part in _parts(step) if has_fit_parameter(part, "groups")]
+    lost = [part for step in others for part in _parts(step) if takes_groups(part)]
     if lost and len(np.unique(groups)) < len(groups):
         raise RequestError(
             f"{type(lost[0]).__name__} must be handed the patients, and {type(estimator).__name__} cannot do so: one "
@@ -128,7 +173,7 @@ def _warn_of_torn_patients(parts: list[Any], groups: ArrayLike) -> None:
     if len(np.unique(groups)) == len(groups):
         return
     for part in parts:
-        if hasattr(part, "cv") and not has_fit_parameter(part, "groups") and _deals_rows(part.cv):
+        if hasattr(part, "cv") and not takes_groups(part) and _deals_rows(part.cv):
             warnings.warn(
                 f"{type(part).__name__} deals rows into its folds (cv={part.cv}), so that rows of one patient are on "
                 "both sides of them. Pass cv=StratifiedGroupKFold(5), which is handed the patients.",
