@@ -12,13 +12,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.classify.evidence import LIKELIHOODS, Posterior, train
 from radiofuse.classify.network import nguyen_widrow
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.validation import class_labels, read_columns, read_rows
 
 
 class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
@@ -123,9 +123,8 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
             If ``y`` holds one class only.
         """
         refuse_misaligned(X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
+        X, y = read_rows(self, X, y)
+        self.classes_ = class_labels(y)
         if len(self.classes_) < 2:
             raise ValueError(f"A classifier needs two classes or more; y holds one class only, {self.classes_[0]!r}.")
         self._learn_scale(X)
@@ -176,7 +175,7 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
             Moderated logits for "bernoulli", raw outputs for "gaussian"; above 0 speaks for the class.
         """
         check_is_fitted(self)
-        X = self._scaled(validate_data(self, X, dtype=np.float64, reset=False))
+        X = self._scaled(read_columns(self, X, reset=False))
         scores = np.column_stack([network.score(X) for network in self.networks_])
         return scores[:, 0] if len(self.classes_) == 2 else scores
 

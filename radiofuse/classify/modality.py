@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.errors import RequestError
 from radiofuse.names import make
 from radiofuse.prepare.magnitude import fit_scaler
+from radiofuse.prepare.validation import read_columns
 from radiofuse.select import SELECTORS
 from radiofuse.tables import columns
 
@@ -117,7 +117,7 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             NaN is missing; none infinite.
         """
-        self.statistics_ = column_medians(_read_columns(self, X, reset=True))
+        self.statistics_ = column_medians(read_columns(self, X, allow_nan=True))
         return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:
@@ -128,7 +128,7 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
         """
         check_is_fitted(self)
-        values = _read_columns(self, X, reset=False)
+        values = read_columns(self, X, reset=False, allow_nan=True)
         gaps = np.isnan(values)
         if not gaps.any():
             return values
@@ -154,24 +154,9 @@ def column_medians(X: np.ndarray) -> np.ndarray:
     known = X.shape[0] - np.isnan(X).sum(axis=0)
     column, middle = np.arange(X.shape[1]), np.maximum(known, 1)
     low, high = ordered[column, (middle - 1) // 2], ordered[column, middle // 2]
-    return np.where(known > 0, (low + high) / 2, 0.0)
-
-
-def _read_columns(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
-    """Return what scikit-learn's `validate_data` returns, at once for a table of numbers in double precision."""
-    values = X.to_numpy() if isinstance(X, pd.DataFrame) and len(X) and _has_known_names(estimator, X, reset) else None
-    if values is None or values.dtype != np.float64 or np.isinf(values).any():
-        return validate_data(estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
-    if reset:
-        estimator.feature_names_in_, estimator.n_features_in_ = X.columns.to_numpy(object), X.shape[1]
-    return values
-
-
-def _has_known_names(estimator: BaseEstimator, X: pd.DataFrame, reset: bool) -> bool:
-    """Say whether the columns are called by text and, unless they are learned now, are those of the fit."""
-    if reset:
-        return len(X.columns) > 0 and X.columns.inferred_type == "string"
-    return np.array_equal(getattr(estimator, "feature_names_in_", []), X.columns.to_numpy(object))
+    with np.errstate(over="ignore"):
+        middle = (low + high) / 2
+    return np.where(known > 0, np.where(np.isinf(middle), low / 2 + high / 2, middle), 0.0)
 
 
 class TrainingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -204,7 +189,7 @@ class TrainingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Complete features: no NaN.
         """
-        X = validate_data(self, X, dtype=np.float64)
+        X = read_columns(self, X)
         self.scaler_, self.constant_ = fit_scaler(X)
         return self
 
@@ -216,8 +201,8 @@ class TrainingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.where(self.constant_, 0.0, self.scaler_.transform(X))
+        X = read_columns(self, X, reset=False)
+        return np.where(self.constant_, 0.0, (X - self.scaler_.mean_) / self.scaler_.scale_)
 
 
 def _classifier(name: str, random_state: int | None, options: Mapping[str, Any] | None) -> Any:

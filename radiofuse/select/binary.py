@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import ClassifierTags, Tags
-from sklearn.utils.multiclass import check_classification_targets
 
 from radiofuse.errors import CohortError
+from radiofuse.prepare.validation import class_labels
 
 
 def require_binary_target(y: np.ndarray) -> np.ndarray:
@@ -23,8 +23,7 @@ def require_binary_target(y: np.ndarray) -> np.ndarray:
     >>> require_binary_target(np.array(["wildtype", "mutant", "mutant"])).tolist()
     ['mutant', 'wildtype']
     """
-    check_classification_targets(y)
-    classes = np.unique(y)
+    classes = class_labels(y)
     if len(classes) != 2:
         found = "1 class" if len(classes) == 1 else f"{len(classes)} classes"
         raise CohortError(

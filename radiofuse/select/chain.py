@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed, Selector
 from radiofuse.names import lookup
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
+from radiofuse.prepare.validation import read_columns, read_rows
 from radiofuse.select.choices import SELECTORS
 from radiofuse.select.mann_whitney import MannWhitney, MannWhitneySelector
 from radiofuse.select.trace import TRACE_COLUMNS, per_column, trace_removals
@@ -72,8 +73,9 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
         return self
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
-        checked = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
-        return (validate_data(self, X, **checked), None) if y is None else validate_data(self, X, y, **checked)
+        if y is None:
+            return read_columns(self, X, allow_nan=True), None
+        return read_rows(self, X, y, allow_nan=True)
 
     def _seeded_steps(self) -> Iterator[tuple[str, Any]]:
         chance = check_random_state(self.random_state)

@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.standardize import standardize
+from radiofuse.prepare.validation import read_columns, read_rows
 from radiofuse.select.find_correlation import find_correlation
 from radiofuse.select.kruskal import kruskal
 from radiofuse.select.mann_whitney import mann_whitney
@@ -265,8 +266,8 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
         if self.keep == "effect":
-            return validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        return validate_data(self, X, dtype=np.float64, ensure_min_samples=2), None
+            return read_rows(self, X, y, min_samples=2)
+        return read_columns(self, X, min_samples=2), None
 
     def _preference(self, X: np.ndarray, y: np.ndarray | None) -> np.ndarray:
         if self.keep == "effect":

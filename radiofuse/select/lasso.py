@@ -15,13 +15,13 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 from radiofuse.prepare.standardize import center_and_scale
+from radiofuse.prepare.validation import class_labels, read_rows
 from radiofuse.select.binary import binary_target_tags
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
@@ -208,7 +208,7 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
             If ``class_weight`` has a weight that is not positive.
         """
         refuse_misaligned(X, y=y, groups=groups)
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = read_rows(self, X, y)
         codes = self._encode(y)
         if groups is not None:
             groups = np.asarray(groups)
@@ -228,8 +228,8 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
         return self
 
     def _encode(self, y: np.ndarray) -> np.ndarray:
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_ = class_labels(y)
+        codes = np.searchsorted(self.classes_, y)
         if len(self.classes_) < 2:
             raise CohortError("The training table", ["The LASSO needs two classes, but y holds 1 class. Add rows."])
         if len(self.classes_) > 2 and self.family != "multinomial":

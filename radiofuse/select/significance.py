@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.validation import class_labels, read_rows
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.statistics.multiplicity import CORRECTIONS, adjust_pvalues
 
@@ -57,8 +57,7 @@ def require_classes(y: np.ndarray) -> np.ndarray:
     >>> require_classes(np.array(["oligo", "astro", "gbm", "astro"])).tolist()
     ['astro', 'gbm', 'oligo']
     """
-    check_classification_targets(y)
-    classes = np.unique(y)
+    classes = class_labels(y)
     if len(classes) < 2:
         raise CohortError(
             "The training table", ["Selection compares classes, but y holds 1 class. Pass a label with two or more."]
@@ -147,9 +146,8 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
         return self._keep(tested)
 
     def _validate(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        finite = "allow-nan" if self.__sklearn_tags__().input_tags.allow_nan else True
         refuse_misaligned(X, y=y)
-        return validate_data(self, X, y, dtype=np.float64, ensure_all_finite=finite)
+        return read_rows(self, X, y, allow_nan=self.__sklearn_tags__().input_tags.allow_nan)
 
     def _keep(self, result: ColumnTests | MannWhitney) -> Self:
         self.classes_ = result.classes
