@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
@@ -15,6 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from radiofuse.errors import KernelError, RequestError
+
+STUB_LINE = re.compile(r"^from \.([\w.]+) import (\w+) as \2$", re.MULTILINE)
 
 
 def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
@@ -118,6 +121,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_lower = {str(one).lower(): str(one) for one in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def names_of_stub(init_file: str) -> dict[str, str]:
+    """Return public name to submodule, as the stub beside a package's ``__init__.py`` imports them.
+
+    The stub is what editors and type checkers read; read here too, it cannot say anything else than the package.
+
+    Parameters
+    ----------
+    init_file : str
+        The package's ``__file__``.
+    """
+    found = STUB_LINE.findall(Path(init_file).with_suffix(".pyi").read_text(encoding="utf-8"))
+    return {name: module for module, name in found}
 
 
 def lazy_names(package: str, home: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:

@@ -61,6 +61,7 @@ SLOW_TO_LOAD = (
 
 PUBLIC = {
     "read_cohort",
+    "collect_features",
     "FeatureStore",
     "RadiomicsExtractor",
     "EmbeddingExtractor",

@@ -7,14 +7,8 @@ Names are imported on first use.
 
 from __future__ import annotations
 
-from radiofuse.names import lazy_names
+from radiofuse.names import lazy_names, names_of_stub
 
-_HOME = {
-    "BayesianRegularizedNetwork": "brnn",
-    "CLASSIFIERS": "choices",
-    "CLASSIFIER_TITLES": "choices",
-    "RecalibratedClassifier": "recalibration",
-    "modality_classifier": "modality",
-}
+_HOME = names_of_stub(__file__)
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -11,8 +11,8 @@ Examples
 
 from __future__ import annotations
 
-from radiofuse.names import lazy_names
+from radiofuse.names import lazy_names, names_of_stub
 
-_HOME = {"make_phantom_cohort": "phantom"}
+_HOME = names_of_stub(__file__)
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

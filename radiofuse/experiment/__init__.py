@@ -5,16 +5,8 @@ Names are imported on first use.
 
 from __future__ import annotations
 
-from radiofuse.names import lazy_names
+from radiofuse.names import lazy_names, names_of_stub
 
-_MODULES = {
-    "models": ("build_model",),
-    "recipe": (
-        "Recipe",
-        "read_recipe",
-    ),
-    "run": ("run_recipe",),
-}
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_HOME = names_of_stub(__file__)
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -17,6 +17,11 @@ from radiofuse.names import lazy_names
 if TYPE_CHECKING:
     import pandas as pd
 
+    from radiofuse.report.plots import plot_aucs as plot_aucs
+    from radiofuse.report.plots import plot_calibration as plot_calibration
+    from radiofuse.report.plots import plot_decision_curve as plot_decision_curve
+    from radiofuse.report.plots import plot_roc as plot_roc
+
 _PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "plots")
 __all__ = [*_PLOTS, "write_report", "write_selection_report"]
 _plot, __dir__ = lazy_names(__name__, _PLOTS)

@@ -7,33 +7,8 @@ cross-validated, never in front of it. Names are imported on first use, so that
 
 from __future__ import annotations
 
-from radiofuse.names import lazy_names
+from radiofuse.names import lazy_names, names_of_stub
 
-_HOME = {
-    "MannWhitneySelector": "mann_whitney",
-    "KruskalSelector": "kruskal",
-    "TTestSelector": "univariate",
-    "AnovaSelector": "univariate",
-    "VarianceSelector": "univariate",
-    "MutualInfoSelector": "univariate",
-    "CorrelationSelector": "correlation",
-    "LassoSelector": "lasso",
-    "MRMRSelector": "mrmr",
-    "StabilitySelector": "stability_selection",
-    "RFESelector": "recursive_elimination",
-    "ReliefSelector": "relief",
-    "BorutaSelector": "boruta",
-    "ReproducibilitySelector": "reproducibility",
-    "SelectorChain": "chain",
-    "ThreeStepSelector": "three_step",
-    "SELECTORS": "choices",
-    "SELECTOR_TITLES": "choices",
-    "build_chain": "chain",
-    "fit_in_folds": "fold_reuse",
-    "PathEdgeWarning": "penalized_fit",
-    "SortedColumns": "sorted_columns",
-    "NothingSelectedError": "shortfall",
-    "NothingSelectedWarning": "shortfall",
-}
+_HOME = names_of_stub(__file__)
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

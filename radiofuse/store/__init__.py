@@ -6,8 +6,8 @@ described on one page in ``feature_store/README.md``.
 
 from __future__ import annotations
 
-from radiofuse.names import lazy_names
-from radiofuse.store.record import Block, Record, content_key
+from radiofuse.names import lazy_names, names_of_stub
 
-__all__ = ["Block", "FeatureStore", "Record", "content_key"]
-__getattr__, __dir__ = lazy_names(__name__, {"FeatureStore": "feature_store"})
+_HOME = names_of_stub(__file__)
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,4 @@
+"""The names of the room; `lazy_names` reads them here too."""
+
+from .cohort import read_cohort as read_cohort
+from .predictions import PREDICTION_COLUMNS as PREDICTION_COLUMNS
