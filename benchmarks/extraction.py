@@ -208,7 +208,7 @@ def part_cohort(repeats: int) -> None:
 def part_generated(repeats: int) -> None:
     for title, settings in (("13 image types", FULL), ("Original alone", ORIGINAL)):
         for n_levels in (8, 40, 400):
-            head(f"(d) generated volumes, {title}, {n_levels} grey levels")
+            head(f"(d) generated volumes, {title}, {n_levels} gray levels")
             chosen = {**settings, "setting": {"normalize": True, "normalizeScale": 100, "binCount": n_levels}}
             for n_voxels in (1_000, 10_000, 100_000, 300_000):
                 report_case(generated(n_voxels), chosen, repeats if n_levels < 400 else 1)

@@ -1,4 +1,4 @@
-/* Grey levels: how many of the rising bin edges are at or below each value. */
+/* Gray levels: how many of the rising bin edges are at or below each value. */
 #include "../_arrays.h"
 
 /* The bins are equally wide but for rounding: a division finds the bin, and a comparison with its edges settles it. */

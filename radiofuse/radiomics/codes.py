@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from radiofuse.errors import ImageError, RadiofuseError
 
+# Stores hold failures under these codes, so none is renamed.
 FEATURE_ERROR_CODES: dict[str, str] = {
     "extraction_failed": "The engine could not compute the features.",
     "feature_not_finite": "A feature came out NaN or infinite.",

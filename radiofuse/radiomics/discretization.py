@@ -1,19 +1,20 @@
-"""Discretisation: intensities to grey levels, by bins of fixed width or of fixed number."""
+"""Discretization: intensities to gray levels, by bins of fixed width or of fixed number."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.roi import is_constant
 from radiofuse.names import kernel
 
 _discretization = kernel("radiomics._discretization")
 
 # 13 co-occurrence matrices of 2,048 x 2,048 doubles take 0.4 GB.
-MAX_GREY_LEVELS = 2048
+MAX_GRAY_LEVELS = 2048
 
 
-def grey_levels(
+def gray_levels(
     values: np.ndarray,
     *,
     bin_width: float = 25,
@@ -22,7 +23,7 @@ def grey_levels(
     lower: float | None = None,
     image_type: str = "original",
 ) -> tuple[np.ndarray, int]:
-    """Return the grey level of every intensity, and the highest of them.
+    """Return the gray level of every intensity, and the highest of them.
 
     Parameters
     ----------
@@ -64,11 +65,11 @@ def grey_levels(
 
     Examples
     --------
-    >>> grey_levels(np.array([54.0, 74.9, 75.0, 166.0]), bin_width=25)
+    >>> gray_levels(np.array([54.0, 74.9, 75.0, 166.0]), bin_width=25)
     (array([1, 1, 2, 5], dtype=int32), 5)
     """
     low, high = _range(values)
-    _check_range(float(low), float(high), bin_width, bin_count, image_type)
+    check_range(float(low), float(high), bin_width=bin_width, bin_count=bin_count, image_type=image_type)
     if ibsi and bin_count is None:
         start = float(low if lower is None else lower)
         levels = np.floor((values.astype(float) - start) / bin_width).astype(np.int32) + np.int32(1)
@@ -85,21 +86,46 @@ def _range(values: np.ndarray) -> tuple[np.number | int, np.number | int]:
     return (low, high) if values.dtype.kind == "f" else (int(low), int(high))
 
 
-def _check_range(low: float, high: float, bin_width: float, bin_count: int | None, image_type: str) -> None:
+def check_range(low: float, high: float, *, bin_width: float, bin_count: int | None, image_type: str) -> None:
+    """Refuse a range that is not finite, or spans more gray levels than memory would hold matrices of.
+
+    Raises
+    ------
+    ImageError
+        ``not_finite`` or ``too_many_grey_levels``.
+    """
     if not np.isfinite(high - low):
         raise ImageError(
             "not_finite",
-            f"The {image_type} image runs from {low:g} to {high:g} in the region; grey levels need finite intensities. "
+            f"The {image_type} image runs from {low:g} to {high:g} in the region; gray levels need finite intensities. "
             "Correct the image, or leave this image type out.",
         )
     n_levels = (high - low) / bin_width + 1 if bin_count is None else bin_count
-    if n_levels > MAX_GREY_LEVELS:
+    if n_levels > MAX_GRAY_LEVELS:
         bins = f"binWidth {bin_width:g}" if bin_count is None else f"binCount {bin_count}"
         remedy = "Raise binWidth, set binCount, or set normalize." if bin_count is None else "Lower binCount."
         raise ImageError(
             "too_many_grey_levels",
-            f"The {image_type} image spans {n_levels:,.0f} grey levels at {bins}; "
-            f"at most {MAX_GREY_LEVELS:,} are computed. {remedy}",
+            f"The {image_type} image spans {n_levels:,.0f} gray levels at {bins}; "
+            f"at most {MAX_GRAY_LEVELS:,} are computed. {remedy}",
+        )
+
+
+def check_one_bin(values: np.ndarray, n_levels: float, *, bin_width: float, image_type: str) -> None:
+    """Refuse the original image where its intensities differ, but fall into one bin of fixed width.
+
+    Filtered images may be flat at that width, as in pyradiomics.
+
+    Raises
+    ------
+    ImageError
+        ``too_few_grey_levels``.
+    """
+    if image_type == "original" and n_levels < 2 and not is_constant(values):
+        raise ImageError(
+            "too_few_grey_levels",
+            f"The region's intensities differ by less than one bin of {bin_width:g}, so every texture is flat. Lower "
+            "binWidth (z-scored images need about 0.2), set binCount, or set normalize.",
         )
 
 

@@ -17,7 +17,7 @@ from radiofuse.radiomics.diagnostics import general_info
 from radiofuse.radiomics.parameters import ImageType, resolve
 from radiofuse.radiomics.preprocessing import Prepared, check_finite, prepare, prepare_each
 from radiofuse.radiomics.region import Region
-from radiofuse.radiomics.settings import Settings
+from radiofuse.radiomics.settings import NO_FEATURE, Settings
 from radiofuse.radiomics.textures import TexturedRegion
 from radiofuse.radiomics.textures import features as class_features
 
@@ -60,9 +60,7 @@ class Engine:
         self._plan = resolve(settings)
         self._shapes: dict[bytes, dict[str, float]] = {}
         if not self.feature_names():
-            raise RequestError(
-                "The radiomics settings enable no feature; name at least one imageType and featureClass."
-            )
+            raise RequestError(NO_FEATURE)
 
     def feature_names(self) -> list[str]:
         """Return the names of the features in the order ``compute`` gives them."""

@@ -59,7 +59,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class TextureSetting:
-    """Grey levels and neighbors of one image type's images.
+    """Gray levels and neighbors of one image type's images.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class TextureSetting:
     symmetrical, weighting
         Of co-occurrences; the weighting serves the runs as well.
     gldm_a : int
-        Largest difference of grey levels of voxels that depend on each other.
+        Largest difference of gray levels of voxels that depend on each other.
     voxel_array_shift : int
         Added to intensities for energies.
     flat_axis : int or None

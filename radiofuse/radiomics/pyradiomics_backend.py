@@ -13,11 +13,10 @@ import radiomics
 import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-from radiofuse.errors import ImageError, RequestError
-from radiofuse.imaging.roi import is_constant
+from radiofuse.errors import RequestError
 from radiofuse.radiomics.codes import costs_one_image
-from radiofuse.radiomics.discretization import MAX_GREY_LEVELS
-from radiofuse.radiomics.settings import Settings
+from radiofuse.radiomics.discretization import check_one_bin, check_range
+from radiofuse.radiomics.settings import NO_FEATURE, Settings
 
 PYRADIOMICS_BIN_WIDTH = 25  # what pyradiomics takes when nothing is said
 
@@ -77,7 +76,7 @@ class PyradiomicsBackend:
 
 
 class _GuardedExtractor(RadiomicsFeatureExtractor):
-    """pyradiomics' extractor, with a bound on grey levels and a choice of wavelet sub-bands."""
+    """pyradiomics' extractor, with a bound on gray levels and a choice of wavelet sub-bands."""
 
     def __init__(self, settings: Settings):
         # The provenance that additionalInfo adds costs 7 % of the time and is dropped anyway.
@@ -94,32 +93,22 @@ class _GuardedExtractor(RadiomicsFeatureExtractor):
     def computeFeatures(self, image, mask, imageTypeName, **kwargs):  # noqa: N802 (pyradiomics' name)
         if self._is_left_out(imageTypeName):
             return OrderedDict()
-        _check_grey_levels(image, mask, imageTypeName, kwargs)
+        _check_gray_levels(image, mask, imageTypeName, kwargs)
         return super().computeFeatures(image, mask, imageTypeName, **kwargs)
 
     def _is_left_out(self, image_type: str) -> bool:
         return bool(self.kept_wavelets) and image_type.startswith("wavelet") and image_type not in self.kept_wavelets
 
 
-def _check_grey_levels(image, mask, image_type: str, setting: dict[str, Any]) -> None:
+def _check_gray_levels(image, mask, image_type: str, setting: dict[str, Any]) -> None:
     """Refuse a histogram that would not fit; ``setting`` is that of this image type."""
     if setting.get("binCount") is not None:
         return
     values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(mask) > 0]
     bin_width = setting.get("binWidth", PYRADIOMICS_BIN_WIDTH)
-    n_levels = float(np.ptp(values.astype(float))) / bin_width + 1
-    if image_type == "original" and n_levels < 2 and not is_constant(values):
-        raise ImageError(
-            "too_few_grey_levels",
-            f"The region's intensities differ by less than one bin of {bin_width:g}, so every texture is flat. "
-            "Lower binWidth (z-scored images need about 0.2), set binCount, or set normalize.",
-        )
-    if not n_levels <= MAX_GREY_LEVELS:
-        raise ImageError(
-            "too_many_grey_levels",
-            f"The {image_type} image spans {n_levels:,.0f} grey levels at binWidth {bin_width:g}; "
-            f"at most {MAX_GREY_LEVELS:,} are computed. Raise binWidth, set binCount, or set normalize.",
-        )
+    low, high = float(values.min()), float(values.max())
+    check_one_bin(values, (high - low) / bin_width + 1, bin_width=bin_width, image_type=image_type)
+    check_range(low, high, bin_width=bin_width, bin_count=None, image_type=image_type)
 
 
 def _silence() -> None:
@@ -141,7 +130,7 @@ def _probe(extractor: _GuardedExtractor) -> dict[str, Any]:
 
 
 def _random_pair(setting: dict[str, Any], *, one_slice: bool) -> tuple[sitk.Image, sitk.Image]:
-    """Return noise of some 30 grey levels and a region in it; 2-D shape needs a region of one slice."""
+    """Return noise of some 30 gray levels and a region in it; 2-D shape needs a region of one slice."""
     bin_width = setting.get("binWidth") or PYRADIOMICS_BIN_WIDTH
     noise = np.random.default_rng(0).normal(scale=5 * bin_width, size=(PROBE_SIZE_VOX,) * 3)
     region = np.zeros(noise.shape, np.uint8)
@@ -158,5 +147,5 @@ def _random_pair(setting: dict[str, Any], *, one_slice: bool) -> tuple[sitk.Imag
 def _features_of(extractor: _GuardedExtractor, image: sitk.Image, roi: sitk.Image) -> dict[str, Any]:
     features = extractor.execute(image, roi, label=1)
     if not features:
-        raise RequestError("The radiomics settings enable no feature; name at least one imageType and featureClass.")
+        raise RequestError(NO_FEATURE)
     return features

@@ -139,7 +139,7 @@ PREPROCESSING = {
     "resegmentMode": _choice("absolute", ("absolute", "relative", "sigma")),
     "resegmentShape": _switch(False),
 }
-# Filters, grey levels and textures: an image type may have its own.
+# Filters, gray levels and textures: an image type may have its own.
 PER_IMAGE_TYPE = {
     "binWidth": _number(25, above=0),
     "binCount": _integer(None, 1),

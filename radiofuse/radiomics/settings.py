@@ -40,7 +40,7 @@ _SHAPE_13 = (
 _ALL_CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 
 # MR intensities have no unit: z-scored over the image and spread by 100, so that a bin of 5 is a
-# twentieth of a standard deviation and regions of a glioma span some 30 to 130 grey levels.
+# twentieth of a standard deviation and regions of a glioma span some 30 to 130 gray levels.
 _MR_SETTING = {"normalize": True, "normalizeScale": 100, "voxelArrayShift": 300, "binWidth": 5}
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # Yan et al. 2021 and Shi et al. 2023: 873 features in groups of 18 first order, 13 shape, 68 texture,
     # 430 wavelet, 258 LoG and 86 gradient. The papers name neither the sigmas nor which five of the
-    # eight wavelet sub-bands they kept, nor the grey-level settings: those choices are ours.
+    # eight wavelet sub-bands they kept, nor the gray-level settings: those choices are ours.
     "shi2023": {
         "imageType": {
             "Original": {},
@@ -71,6 +71,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "radiofuse": {"wavelet_subbands": ["LLL", "LLH", "LHL", "HLL", "HHH"]},
     },
 }
+
+NO_FEATURE = "The radiomics settings enable no feature; name at least one imageType and featureClass."
 
 _PARTS = ("imageType", "featureClass", "setting", "voxelSetting")
 _OWN_PART = "radiofuse"

@@ -1,4 +1,4 @@
-"""Intensity and texture classes of one filtered image: grey levels and matrices once, then each class' formulas."""
+"""Intensity and texture classes of one filtered image: gray levels and matrices once, then each class' formulas."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from radiofuse.errors import ImageError
-from radiofuse.imaging.roi import is_constant
 from radiofuse.radiomics.classes import firstorder, glcm, gldm, glrlm, glszm, neighbors, ngtdm, runs_and_zones
-from radiofuse.radiomics.discretization import grey_levels
+from radiofuse.radiomics.discretization import check_one_bin, gray_levels
 from radiofuse.radiomics.parameters import TextureSetting
 from radiofuse.radiomics.region import Region
 
-NEIGHBOUR_CLASSES = ("glcm", "gldm", "ngtdm")
+NEIGHBOR_CLASSES = ("glcm", "gldm", "ngtdm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +42,8 @@ class TexturedRegion:
     ibsi: bool = False
 
     @cached_property
-    def _discretised(self) -> tuple[np.ndarray, int]:
-        levels, n_levels = grey_levels(
+    def _discretized(self) -> tuple[np.ndarray, int]:
+        levels, n_levels = gray_levels(
             self.values,
             bin_width=self.setting.bin_width,
             bin_count=self.setting.bin_count,
@@ -53,28 +51,23 @@ class TexturedRegion:
             lower=self.setting.lower,
             image_type=self.image_name,
         )
-        one_bin = self.image_name == "original" and self.setting.bin_count is None and n_levels < 2
-        if one_bin and not is_constant(self.values):
-            raise ImageError(
-                "too_few_grey_levels",
-                f"The region's intensities differ by less than one bin of {self.setting.bin_width:g}, so every texture "
-                "is flat. Lower binWidth (z-scored images need about 0.2), set binCount, or set normalize.",
-            )
+        if self.setting.bin_count is None:
+            check_one_bin(self.values, n_levels, bin_width=self.setting.bin_width, image_type=self.image_name)
         return levels, n_levels
 
     @property
     def levels(self) -> np.ndarray:
-        """Grey levels of the values, int32, shape (n_voxels,)."""
-        return self._discretised[0]
+        """Gray levels of the values, int32, shape (n_voxels,)."""
+        return self._discretized[0]
 
     @property
     def n_levels(self) -> int:
-        """The highest grey level."""
-        return self._discretised[1]
+        """The highest gray level."""
+        return self._discretized[1]
 
     @cached_property
     def level_box(self) -> np.ndarray:
-        """Grey levels in the region's box, int32, shape (z, y, x); 0 outside the region."""
+        """Gray levels in the region's box, int32, shape (z, y, x); 0 outside the region."""
         box = np.zeros(self.region.shape, np.int32)
         box[self.region.mask.view(bool)] = self.levels
         return box
@@ -86,7 +79,7 @@ class TexturedRegion:
 
     @cached_property
     def neighbor_matrices(self) -> neighbors.NeighborMatrices:
-        want = tuple(name for name in NEIGHBOUR_CLASSES if name in self.classes)
+        want = tuple(name for name in NEIGHBOR_CLASSES if name in self.classes)
         return neighbors.neighbor_matrices(
             self.level_box, self.n_levels, self.offsets, alpha=self.setting.gldm_a, want=want
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from radiofuse.errors import RequestError
 from radiofuse.radiomics.classes import neighbors
-from radiofuse.radiomics.discretization import grey_levels
+from radiofuse.radiomics.discretization import gray_levels
 from radiofuse.radiomics.region import Region
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ class Windows:
         return image
 
     def levels(self, values: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return grey levels with a margin of the radii, 0 where absent, and the highest level."""
+        """Return gray levels with a margin of the radii, 0 where absent, and the highest level."""
         bins = {"bin_width": self.setting.bin_width, "bin_count": self.setting.bin_count}
         levels = np.zeros(values.shape, np.int32)
-        levels[self.present], n_levels = grey_levels(values[self.present], **bins, image_type=self.image_type)
+        levels[self.present], n_levels = gray_levels(values[self.present], **bins, image_type=self.image_type)
         return self.with_margin(levels), n_levels
 
     def with_margin(self, image: np.ndarray) -> np.ndarray:

@@ -159,7 +159,7 @@ def test_shape2d_across_y_is_that_across_z_of_the_turned_image():
 
 
 @pytest.mark.parametrize("n_levels", [2, 3, 64, 300])
-def test_numbers_of_grey_levels(n_levels):
+def test_numbers_of_gray_levels(n_levels):
     image = volume(shape=(24, 24, 24))
     only = {"Original": {}, "Gradient": {}}
     chosen = settings(only, binCount=n_levels)
@@ -168,7 +168,7 @@ def test_numbers_of_grey_levels(n_levels):
 
 
 def test_a_flat_region_in_every_class():
-    """Bins wide enough that one grey level remains; firstorder still varies."""
+    """Bins wide enough that one gray level remains; firstorder still varies."""
     image = volume()
     chosen = settings({"Square": {}, "LoG": {"sigma": [1.0]}}, normalize=False, binWidth=1e9)
     assert_equal(*both(image, ball(image), chosen))

@@ -84,9 +84,9 @@ def test_brain1_equals_the_baseline_of_pyradiomics(data_dir, feature_class):
     np.testing.assert_allclose([computed[name] for name in mesh], expected[mesh], rtol=1e-3)
 
 
-def test_too_many_grey_levels_are_refused_before_memory_is(noise):
+def test_too_many_gray_levels_are_refused_before_memory_is(noise):
     engine = backend({"imageType": {"Original": {}}, "featureClass": {"glcm": []}, "setting": {"binWidth": 25}})
-    with pytest.raises(ImageError, match=r"spans [\d,]+ grey levels at binWidth 25") as caught:
+    with pytest.raises(ImageError, match=r"spans [\d,]+ gray levels at binWidth 25") as caught:
         engine.compute(*cube(noise * 1e6))
     assert caught.value.code == "too_many_grey_levels"
 

@@ -1,6 +1,6 @@
 /* Texture matrices of neighboring voxels: co-occurrence, dependence and gray tone difference, in one pass.
 
-   Grey levels are copied into a box of 16-bit levels with a border of zeros as wide as the longest offset, so that no
+   Gray levels are copied into a box of 16-bit levels with a border of zeros as wide as the longest offset, so that no
    neighbor is outside the array and level 0 stands for "not in the region". Each row of voxels then goes through the
    three counts while it is in the cache. */
 #include "../../_arrays.h"
@@ -8,7 +8,7 @@
 
 enum { VECTOR = 16 }; /* 16-bit levels in the widest vector in use */
 
-/* Grey levels with a border of zeros; plane and row are the strides in voxels. */
+/* Gray levels with a border of zeros; plane and row are the strides in voxels. */
 typedef struct {
     uint16_t *levels;
     Py_ssize_t shape[3], border[3], plane, row;
@@ -218,7 +218,7 @@ static PyObject *count(PyObject *self, PyObject *args)
             Py_END_ALLOW_THREADS
         }
         if (result == -1)
-            PyErr_SetString(PyExc_ValueError, "a grey level is negative or higher than n_levels");
+            PyErr_SetString(PyExc_ValueError, "a gray level is negative or higher than n_levels");
         if (result == -2)
             PyErr_NoMemory();
         if (result == -3)

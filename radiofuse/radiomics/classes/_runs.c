@@ -1,4 +1,4 @@
-/* Run lengths: along every direction, how often a grey level stands how many voxels in a row.
+/* Run lengths: along every direction, how often a gray level stands how many voxels in a row.
 
    A voxel that is the k-th of its run, counted from the run's beginning, tells of one run of at least k voxels.
    So each direction takes one sweep that gives every voxel its place in its run (one more than the voxel before
@@ -7,7 +7,7 @@
 #include "../../_arrays.h"
 #include <stdlib.h>
 
-/* Grey levels with a border of one zero voxel on each side; the strides are in voxels. */
+/* Gray levels with a border of one zero voxel on each side; the strides are in voxels. */
 typedef struct {
     const uint16_t *levels;
     Py_ssize_t shape[3], plane, row;

@@ -1,4 +1,4 @@
-/* Zones: groups of touching voxels (faces, edges or corners) of one grey level, by union-find.
+/* Zones: groups of touching voxels (faces, edges or corners) of one gray level, by union-find.
 
    A sweep notes for every voxel which of the 13 neighbors before it have its level, as bits. Equal neighbors that
    touch each other are in one zone already, so it is enough to join one of each touching group: a table of all
@@ -6,18 +6,18 @@
 #include "../../_arrays.h"
 #include <stdlib.h>
 
-enum { N_NEIGHBOURS = 13, N_PATTERNS = 1 << N_NEIGHBOURS, N_JOINS = 4, NONE = N_NEIGHBOURS };
+enum { N_NEIGHBORS = 13, N_PATTERNS = 1 << N_NEIGHBORS, N_JOINS = 4, NONE = N_NEIGHBORS };
 
 /* z, y, x from a voxel to those before it, in the order of memory from the nearest back. */
-static const int BEFORE[N_NEIGHBOURS][3] = {
+static const int BEFORE[N_NEIGHBORS][3] = {
     {0, 0, -1},  {0, -1, 1},  {0, -1, 0},  {0, -1, -1}, {-1, 1, 1},   {-1, 1, 0},  {-1, 1, -1},
     {-1, 0, 1},  {-1, 0, 0},  {-1, 0, -1}, {-1, -1, 1}, {-1, -1, 0},  {-1, -1, -1},
 };
 
-/* Grey levels with a border of one zero voxel on each side; steps are the 13 neighbors in voxels. */
+/* Gray levels with a border of one zero voxel on each side; steps are the 13 neighbors in voxels. */
 typedef struct {
     const uint16_t *levels;
-    Py_ssize_t shape[3], plane, row, steps[N_NEIGHBOURS];
+    Py_ssize_t shape[3], plane, row, steps[N_NEIGHBORS];
 } Bordered;
 
 typedef struct {
@@ -36,7 +36,7 @@ static unsigned touching_group(unsigned pattern, unsigned seed, const unsigned *
     unsigned group = seed, before = 0;
     while (group != before) {
         before = group;
-        for (int k = 0; k < N_NEIGHBOURS; k++)
+        for (int k = 0; k < N_NEIGHBORS; k++)
             if (before >> k & 1)
                 group |= touching[k] & pattern;
     }
@@ -45,9 +45,9 @@ static unsigned touching_group(unsigned pattern, unsigned seed, const unsigned *
 
 static void fill_joins(uint8_t *joins)
 {
-    unsigned touching[N_NEIGHBOURS] = {0};
-    for (int a = 0; a < N_NEIGHBOURS; a++)
-        for (int b = 0; b < N_NEIGHBOURS; b++)
+    unsigned touching[N_NEIGHBORS] = {0};
+    for (int a = 0; a < N_NEIGHBORS; a++)
+        for (int b = 0; b < N_NEIGHBORS; b++)
             touching[a] |= (unsigned)touch(BEFORE[a], BEFORE[b]) << b;
     memset(joins, NONE, (size_t)N_PATTERNS * N_JOINS);
     for (unsigned pattern = 1; pattern < N_PATTERNS; pattern++) {
@@ -69,7 +69,7 @@ static void note_equal(const Bordered *box, unsigned left_out, Py_ssize_t start,
     const uint16_t *levels = box->levels + start;
     Py_ssize_t n = box->shape[2] - 2;
     memset(patterns, 0, (size_t)n * sizeof *patterns);
-    for (int k = 0; k < N_NEIGHBOURS; k++) {
+    for (int k = 0; k < N_NEIGHBORS; k++) {
         const uint16_t *before = levels + box->steps[k];
         uint16_t bit = (uint16_t)((left_out >> k & 1) ? 0 : 1 << k);
         for (Py_ssize_t x = 0; x < n; x++)
@@ -167,7 +167,7 @@ static Bordered bordered(Py_buffer *levels)
 {
     Bordered box = {levels->buf, {levels->shape[0], levels->shape[1], levels->shape[2]}, 0, levels->shape[2], {0}};
     box.plane = box.shape[1] * box.shape[2];
-    for (int k = 0; k < N_NEIGHBOURS; k++)
+    for (int k = 0; k < N_NEIGHBORS; k++)
         box.steps[k] = BEFORE[k][0] * box.plane + BEFORE[k][1] * box.row + BEFORE[k][2];
     return box;
 }
@@ -175,7 +175,7 @@ static Bordered bordered(Py_buffer *levels)
 static unsigned neighbors_along(int axis)
 {
     unsigned along = 0;
-    for (int k = 0; axis >= 0 && axis < 3 && k < N_NEIGHBOURS; k++)
+    for (int k = 0; axis >= 0 && axis < 3 && k < N_NEIGHBORS; k++)
         along |= (unsigned)(BEFORE[k][axis] != 0) << k;
     return along;
 }

@@ -16,7 +16,7 @@ class Intensities:
     values : ndarray, shape (n_voxels,)
         Intensities, finite.
     levels : ndarray of int, shape (n_voxels,)
-        Their grey levels.
+        Their gray levels.
     voxel_volume_mm3 : float
     voxel_array_shift : float
         Added to the intensities for the features of their squares.
@@ -62,7 +62,7 @@ class Intensities:
         return power.sum() / len(power) / self.variance ** (order / 2)
 
     def kurtosis(self) -> float:
-        """Fourth standardised moment; with ``ibsi`` less that of a normal distribution (IBSI IPH6)."""
+        """Fourth standardized moment; with ``ibsi`` less that of a normal distribution (IBSI IPH6)."""
         return self.moment_ratio(4) - (3 if self.ibsi and self.variance else 0)
 
     @cached_property
@@ -107,12 +107,12 @@ class Intensities:
 
     @cached_property
     def _shares(self) -> np.ndarray:
-        """Share of each grey level that occurs."""
+        """Share of each gray level that occurs."""
         counts = np.bincount(self.levels)
         return counts[counts > 0] / len(self.levels)
 
     def entropy(self) -> float:
-        """Entropy in bits of the grey levels."""
+        """Entropy in bits of the gray levels."""
         added = 0.0 if self.ibsi else np.spacing(1.0)
         return -(self._shares * np.log2(self._shares + added)).sum()
 
@@ -161,7 +161,7 @@ def features(
     values : ndarray, shape (n_voxels,)
         Intensities, integers or floating point, finite.
     levels : ndarray of int, shape (n_voxels,)
-        Their grey levels, from `grey_levels`: entropy and uniformity are those of the histogram.
+        Their gray levels, from `gray_levels`: entropy and uniformity are those of the histogram.
     names : sequence of str
         Of ``FEATURES`` and ``DEPRECATED``.
     voxel_volume_mm3 : float

@@ -1,4 +1,4 @@
-"""Features of the grey level co-occurrence matrix."""
+"""Features of the gray level co-occurrence matrix."""
 
 from __future__ import annotations
 

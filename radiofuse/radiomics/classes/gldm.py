@@ -1,4 +1,4 @@
-"""Features of the grey level dependence matrix."""
+"""Features of the gray level dependence matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of the grey level run length matrix."""
+"""Features of the gray level run length matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of the grey level size zone matrix."""
+"""Features of the gray level size zone matrix."""
 
 from __future__ import annotations
 

@@ -142,9 +142,9 @@ def neighbor_matrices(
     Parameters
     ----------
     levels : ndarray of int32, shape (z, y, x)
-        Grey levels 1..n_levels within the region, 0 outside.
+        Gray levels 1..n_levels within the region, 0 outside.
     n_levels : int
-        The highest grey level.
+        The highest gray level.
     offsets : ndarray of int32, shape (n_offsets, 3)
         From `offsets`; the opposite of each is looked at as well, except for co-occurrence.
     alpha : int

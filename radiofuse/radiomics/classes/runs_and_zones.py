@@ -15,7 +15,7 @@ _zones = kernel("radiomics.classes._zones")
 
 
 class Zones(NamedTuple):
-    """How many zones of each grey level have each size.
+    """How many zones of each gray level have each size.
 
     Attributes
     ----------
@@ -29,12 +29,12 @@ class Zones(NamedTuple):
 
 
 def run_lengths(levels: np.ndarray, n_levels: int, offsets: np.ndarray, *, ibsi: bool = False) -> np.ndarray:
-    """Return how many runs of each grey level have each length, along each direction.
+    """Return how many runs of each gray level have each length, along each direction.
 
     Parameters
     ----------
     levels : ndarray of int32, shape (z, y, x)
-        Grey levels 1 to ``n_levels`` in the region's box; 0 outside the region.
+        Gray levels 1 to ``n_levels`` in the region's box; 0 outside the region.
     n_levels : int
         The highest level.
     offsets : ndarray of int32, shape (n_offsets, 3)
@@ -75,14 +75,14 @@ def run_lengths(levels: np.ndarray, n_levels: int, offsets: np.ndarray, *, ibsi:
 
 
 def zone_sizes(levels: np.ndarray, n_levels: int, *, flat_axis: int | None = None) -> Zones:
-    """Return how many zones of each grey level have each size.
+    """Return how many zones of each gray level have each size.
 
     A zone is a group of voxels of one level that touch with a face, an edge or a corner.
 
     Parameters
     ----------
     levels : ndarray of int32, shape (z, y, x)
-        Grey levels 1 to ``n_levels`` in the region's box; 0 outside the region.
+        Gray levels 1 to ``n_levels`` in the region's box; 0 outside the region.
     n_levels : int
         The highest level.
     flat_axis : int or None
@@ -115,7 +115,7 @@ class LengthStatistics:
     Parameters
     ----------
     counts : ndarray of int, shape (n_matrices, n_levels, n_lengths)
-        Runs, or zones, by grey level 1 to n_levels and by length (for zones: size).
+        Runs, or zones, by gray level 1 to n_levels and by length (for zones: size).
     lengths : ndarray, shape (n_lengths,)
         The length in voxels that each column stands for.
     n_voxels : float

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from radiofuse.radiomics.classes.firstorder import DEPRECATED, FEATURES, features
-from radiofuse.radiomics.discretization import grey_levels
+from radiofuse.radiomics.discretization import gray_levels
 
 ALL = (*FEATURES, *DEPRECATED)
 VOXEL_VOLUME_MM3 = 2.1  # of the spacing below
@@ -49,7 +49,7 @@ def oracle(values: np.ndarray, **setting) -> dict[str, float]:
 
 
 def ours(values: np.ndarray, names=ALL, *, bin_width=25, shift=0, ibsi=False) -> dict[str, float]:
-    levels = grey_levels(values, bin_width=bin_width)[0]
+    levels = gray_levels(values, bin_width=bin_width)[0]
     given_ = {"voxel_volume_mm3": VOXEL_VOLUME_MM3, "voxel_array_shift": shift, "ibsi": ibsi}
     return features(values, levels, names, **given_)
 

@@ -135,7 +135,7 @@ def test_a_box_without_neighbors_is_refused(shape, distances):
 def test_a_level_out_of_range_is_refused(level):
     levels = random_levels((3, 4, 5), 3)
     levels[1, 2, 3] = level
-    with pytest.raises(ValueError, match="grey level"):
+    with pytest.raises(ValueError, match="gray level"):
         neighbor_matrices(levels, 3, offsets(levels.shape))
 
 
