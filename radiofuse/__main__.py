@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -19,11 +20,15 @@ COMMANDS = {
     "store": "list, verify, clean or export a feature store",
     "datasets": "generate the synthetic phantom cohort",
 }
+ASKED_BY_SHELL = "_RADIOFUSE_COMPLETE"  # set by the shell that asks how a line goes on
+COMPLETION = "--install-completion lets the shell complete commands and options."
 
 
 def main() -> None:
     """Run ``radiofuse COMMAND …``, or print the list of commands."""
     arguments = sys.argv[1:]
+    if ASKED_BY_SHELL in os.environ or arguments[:1] in (["--install-completion"], ["--show-completion"]):
+        import_module("radiofuse.commands.completion").answer(COMMANDS)
     if not arguments or arguments[0] in ("-h", "--help"):
         with suppress(BrokenPipeError):  # `| head` has read enough
             print(_listing(), flush=True)
@@ -40,7 +45,7 @@ def main() -> None:
 
 def _listing() -> str:
     lines = [f"  {name:<10}{what}" for name, what in COMMANDS.items()]
-    return "\n".join(["Usage: radiofuse COMMAND …    (or python -m radiofuse COMMAND)", "", *lines])
+    return "\n".join(["Usage: radiofuse COMMAND …    (or python -m radiofuse COMMAND)", "", *lines, "", COMPLETION])
 
 
 if __name__ == "__main__":

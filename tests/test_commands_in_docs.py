@@ -24,6 +24,7 @@ PAGES = [
 ]
 FIELDS = [["keys"], ["folder"]]  # `radiofuse keys` is a field of a stored file, no command
 OF_THE_LIST = {"--version", "--help"}  # known to `radiofuse` itself and to every command
+COMPLETION = {"--install-completion", "--show-completion"}  # known to `radiofuse` itself
 
 
 @cache
@@ -63,7 +64,7 @@ def unknown_words(words: list[str]) -> set[str]:
     """Return the words of a call that its command does not know."""
     name, *rest = words
     if name not in COMMANDS:
-        return set() if words in FIELDS else {name} - OF_THE_LIST
+        return set() if words in FIELDS else {name} - OF_THE_LIST - COMPLETION
     parsed = command(name)
     if hasattr(parsed, "commands") and rest:
         parsed = parsed.commands.get(rest[0], parsed)
@@ -101,3 +102,11 @@ def test_every_script_and_target_of_make_is_there(page):
             assert (REPOSITORY / script).is_file(), script
         for target in re.findall(r"^make ([\w-]+)", line.strip()):
             assert f"\n{target}:" in makefile, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_command_within_a_command_is_there(page):
+    groups = {name: command(name).commands for name in COMMANDS if hasattr(command(name), "commands")}
+    assert groups
+    for name, within in re.findall(rf"`({'|'.join(groups)}) (\w+)", page.read_text()):
+        assert within in groups[name]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
 import radiofuse
+from radiofuse import evaluate, statistics
 from radiofuse.bundle.folder import CHECKSUMS, ENCODERS, FILES
 from radiofuse.bundle.predict import SEEN
 from radiofuse.commands import terminal
@@ -87,3 +89,17 @@ def test_relative_links_and_anchors_lead_somewhere(page):
 
 def test_the_readme_is_short():
     assert len(PAGES[0].read_text().splitlines()) < 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_dotted_names_of_the_package_are_there(page):
+    for name in re.findall(r"`(radiofuse(?:\.\w+)+)", page.read_text()):
+        assert pkgutil.resolve_name(name)
+
+
+def test_the_table_of_statistics_names_public_functions():
+    section = (DOCS / "selection.md").read_text().split("## Statistics")[1].split("\n## ")[0]
+    first_cells = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+    named = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
+    assert len(named) > 30
+    assert named <= {*statistics.__all__, *evaluate.__all__}
