@@ -366,6 +366,7 @@ def test_a_place_that_cannot_be_written_is_a_wrong_request(tmp_path):
         write_file(tmp_path / "file" / "table.csv", lambda file: file.write(b""))
 
 
+@pytest.mark.filterwarnings("default")  # as in a command
 def test_warnings_become_sentences(capsys):
     with terminal.warnings_as_sentences():
         warnings.warn("Nothing was selected.", UserWarning, stacklevel=1)
