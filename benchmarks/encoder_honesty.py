@@ -39,14 +39,14 @@ from radiofuse.classify.modality import modality_classifier
 from radiofuse.commands import terminal
 from radiofuse.deep import CropEncoder
 from radiofuse.experiment.recipe import Recipe, read_recipe
-from radiofuse.experiment.rows import Study, prepare_study
+from radiofuse.experiment.rows import Rows, prepare_rows
 from radiofuse.patients import permuted
 from radiofuse.tables import columns
 
 CROSSFIT, AS_PUBLISHED, ONCE = "crossfit", "as published", "once for all"
 
 
-def encoder(recipe: Recipe, study: Study, *, protocol: str, output: str, seed: int) -> CropEncoder:
+def encoder(recipe: Recipe, study: Rows, *, protocol: str, output: str, seed: int) -> CropEncoder:
     deep, source = recipe.deep, study.source
     return CropEncoder(
         deep.encoder,
@@ -92,7 +92,7 @@ def once_for_all(features: CropEncoder, model: Pipeline, X, y, groups, seed: int
     return np.nan, cross_validated_auc(model, everyone, y, groups, seed)
 
 
-def one_seed(recipe: Recipe, study: Study, modality: str, y: np.ndarray, seed: int, output: str) -> list[tuple]:
+def one_seed(recipe: Recipe, study: Rows, modality: str, y: np.ndarray, seed: int, output: str) -> list[tuple]:
     X, model, rows = study.X[[columns.join(modality, columns.CROP)]], chain(recipe, seed), []
     tasks = [(CROSSFIT, "crossfit", in_the_folds), (AS_PUBLISHED, "as_published", in_the_folds)]
     with threadpool_limits(1), warnings.catch_warnings():
@@ -103,7 +103,7 @@ def one_seed(recipe: Recipe, study: Study, modality: str, y: np.ndarray, seed: i
     return rows
 
 
-def measure(recipe: Recipe, study: Study, modality: str, labels: list[np.ndarray], output: str, jobs: int, label: str):
+def measure(recipe: Recipe, study: Rows, modality: str, labels: list[np.ndarray], output: str, jobs: int, label: str):
     calls = (delayed(one_seed)(recipe, study, modality, y, seed, output) for seed, y in enumerate(labels))
     rows = []
     with terminal.progress(label, "cohorts") as on_done:
@@ -167,7 +167,7 @@ def main() -> None:
         "tables": (),
     }
     recipe = recipe.model_copy(update=without_radiomics)
-    study = prepare_study(
+    study = prepare_rows(
         recipe, Path("out/encoder_honesty"), store=options.store, n_jobs=options.jobs, progress=terminal.progress
     )
     shared = {"jobs": options.jobs}

@@ -20,21 +20,21 @@ import pandas as pd
 import radiofuse
 from radiofuse.classify.modality import modality_classifier
 from radiofuse.commands import terminal
-from radiofuse.experiment.evaluation import run_trial
+from radiofuse.experiment.evaluation import evaluate_models
 from radiofuse.experiment.recipe import Recipe, read_recipe
-from radiofuse.experiment.rows import Study, prepare_study
+from radiofuse.experiment.rows import Rows, prepare_rows
 from radiofuse.patients import permuted
 from radiofuse.progress import silent
 from radiofuse.tables import columns
 
 
-def mean_auc(recipe: Recipe, study: Study, n_jobs: int) -> pd.Series:
+def mean_auc(recipe: Recipe, study: Rows, n_jobs: int) -> pd.Series:
     """Return each model's AUC in one repeat of the recipe's cross-validation."""
-    scores = run_trial(recipe, study, n_jobs=n_jobs, progress=silent).scores
+    scores = evaluate_models(recipe, study, n_jobs=n_jobs, progress=silent).scores
     return scores[scores["metric"] == "auc"].set_index("model")["value"]
 
 
-def select_before_splitting(study: Study, seed: int) -> Study:
+def select_before_splitting(study: Rows, seed: int) -> Rows:
     """Return the study with the columns that the three steps select on all of its rows."""
     kept = columns.by_modality(study.X.columns).get(columns.CLINICAL, [])
     for modality in study.modalities:
@@ -61,7 +61,7 @@ def main() -> None:
     unselected = recipe.model_copy(
         update={"select": recipe.select.model_copy(update={"method": "none", "options": {}})}
     )
-    study = prepare_study(
+    study = prepare_rows(
         recipe, Path("out/honesty"), store=options.store, n_jobs=options.jobs, progress=terminal.progress
     )
     inside, before = [], []

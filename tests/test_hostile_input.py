@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment.models import build_model
 from radiofuse.experiment.recipe import read_recipe
-from radiofuse.experiment.rows import prepare_study, refuse_early
+from radiofuse.experiment.rows import prepare_rows
 from radiofuse.extract import RadiomicsExtractor
 from radiofuse.progress import silent
 from radiofuse.radiomics import read_settings
@@ -134,8 +134,7 @@ def test_recipes(data, tmp_path_factory):
 
     def prepare() -> Any:
         recipe = read_recipe(folder / "own.toml")
-        refuse_early(recipe, out, store, overwrite=False)
-        study = prepare_study(recipe, out, store=store, n_jobs=1, progress=silent)
+        study = prepare_rows(recipe, out, store=store, n_jobs=1, progress=silent)
         return build_model(recipe, study.modalities)
 
     assert answer("recipe", prepare) is None or tree

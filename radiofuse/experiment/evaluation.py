@@ -1,4 +1,4 @@
-"""The evaluation of a study: every model out of fold, scored, compared, and looked into."""
+"""The evaluation of a rows: every model out of fold, scored, compared, and looked into."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from radiofuse.experiment.models import (
     list_models,
 )
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.rows import Study
+from radiofuse.experiment.rows import Rows
 from radiofuse.patients import Split, patient_splits
 from radiofuse.statistics import compare_with_others, score_predictions
 from radiofuse.tables import columns
@@ -34,7 +34,7 @@ from radiofuse.work.kept import Kept, digest_of, digest_of_code
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class Results:
     """What cross-validation found.
 
     Attributes
@@ -51,30 +51,30 @@ class Trial:
     findings: list[dict[str, Any]]
 
 
-def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any, kept: Kept | None = None) -> Trial:
-    """Cross-validate a recipe's models on a study, everything fitted inside the folds.
+def evaluate_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Any, kept: Kept | None = None) -> Results:
+    """Cross-validate a recipe's models on its rows, everything fitted inside the folds.
 
     Parameters
     ----------
     recipe : Recipe
-    study : Study
+    rows : Rows
     n_jobs : int
         Processes; the numbers do not depend on it.
     progress : callable
         As for ``run_recipe``.
     kept : Kept, optional
-        Where finished folds are kept for a rerun, under the key of ``trial_key``.
+        Where finished folds are kept for a rerun, under the key of ``folds_key``.
     """
     plan, seed = recipe.evaluation, recipe.seed
-    splits = patient_splits(study.y, study.groups, n_splits=plan.folds, n_repeats=plan.repeats, random_state=seed)
-    options = {"groups": study.groups, "splits": splits, "n_jobs": n_jobs, "inspect": inspect_fold, "kept": kept}
+    splits = patient_splits(rows.y, rows.groups, n_splits=plan.folds, n_repeats=plan.repeats, random_state=seed)
+    options = {"groups": rows.groups, "splits": splits, "n_jobs": n_jobs, "inspect": inspect_fold, "kept": kept}
     if recipe.deep is not None:
-        train_all_encoders(recipe, study, splits, n_jobs=n_jobs, progress=progress)
+        train_all_encoders(recipe, rows, splits, n_jobs=n_jobs, progress=progress)
     with progress("Cross-validating", "fits") as on_done:
-        folds = run_folds(list_all_models(recipe, study), study.X, study.y, **options, on_done=on_done)
+        folds = run_folds(list_all_models(recipe, rows), rows.X, rows.y, **options, on_done=on_done)
     predictions = gather_predictions(folds)
     resampling = {"n_resamples": plan.resamples, "random_state": seed}
-    return Trial(
+    return Results(
         predictions,
         score_predictions(predictions, **resampling),
         compare_with_others(predictions, combined_names(recipe)[0], **resampling),
@@ -82,7 +82,7 @@ def run_trial(recipe: Recipe, study: Study, *, n_jobs: int, progress: Any, kept:
     )
 
 
-def trial_key(recipe: Recipe, study: Study) -> str:
+def folds_key(recipe: Recipe, rows: Rows) -> str:
     """Return the digest of all that the predictions and findings of the folds depend on."""
     chosen = [recipe.classify.method, recipe.select.method, *recipe.fusion.combine]
     device = crops = None
@@ -90,41 +90,43 @@ def trial_key(recipe: Recipe, study: Study) -> str:
         from radiofuse.deep.device import choose_device
 
         chosen.append(recipe.deep.encoder)
-        device, crops = str(choose_device(recipe.deep.device)), study.source.crops.path.stem
+        device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
     own = sorted({name.partition(":")[0] for name in chosen if ":" in name})
-    rows = (study.X, study.y, study.groups)
-    return digest_of(recipe.text, study.modalities, rows, device, crops, read_environment(), digest_of_code(*own))
+    learned_from = (rows.X, rows.y, rows.groups)
+    return digest_of(
+        recipe.text, rows.modalities, learned_from, device, crops, read_environment(), digest_of_code(*own)
+    )
 
 
-def train_all_encoders(recipe: Recipe, study: Study, splits: Sequence[Split], *, n_jobs: int, progress: Any) -> None:
+def train_all_encoders(recipe: Recipe, rows: Rows, splits: Sequence[Split], *, n_jobs: int, progress: Any) -> None:
     """Train what the folds and the final model will ask for, ahead of them: in parallel, with the time left.
 
     A fit that asks for an encoder that is not there trains it; so this moves work, never a number.
     """
     from radiofuse.deep import EncoderCache, train_encoders, training_sets
 
-    pointers = study.X[[columns.join(name, columns.CROP) for name in study.modalities]]
-    every_fit = [*(split.train for split in splits), np.arange(len(study.y))]
-    rows = {"splits": every_fit, "random_state": recipe.seed}
+    pointers = rows.X[[columns.join(name, columns.CROP) for name in rows.modalities]]
+    every_fit = [*(split.train for split in splits), np.arange(len(rows.y))]
+    fits = {"splits": every_fit, "random_state": recipe.seed}
     crossfit = recipe.deep.folds if recipe.deep.protocol == "crossfit" else None
     fusion_cv = recipe.fusion.inner_folds if combiners_learn(recipe) else None
     late = {"fusion_cv": fusion_cv, "cv": crossfit if recipe.deep.join == "columns" else None}
     constrained = [{"cv": crossfit}] if recipe.fusion.constrained else []
-    plans = [training_sets(pointers, study.y, study.groups, **rows, **plan) for plan in (late, *constrained)]
+    plans = [training_sets(pointers, rows.y, rows.groups, **fits, **plan) for plan in (late, *constrained)]
     sets = list(dict.fromkeys(one for plan in plans for one in plan))
     with progress("Training encoders", "encoders") as on_done:
-        cache = EncoderCache(study.source.cache)
+        cache = EncoderCache(rows.source.cache)
         train_encoders(
-            cache, encoder_spec(recipe), study.source.crops, sets, seed=recipe.seed, n_jobs=n_jobs, on_done=on_done
+            cache, encoder_spec(recipe), rows.source.crops, sets, seed=recipe.seed, n_jobs=n_jobs, on_done=on_done
         )
 
 
-def list_all_models(recipe: Recipe, study: Study) -> dict[str, BaseEstimator]:
+def list_all_models(recipe: Recipe, rows: Rows) -> dict[str, BaseEstimator]:
     """Return the recipe's models, the clinical-only arm if there are clinical columns, and the trivial rule."""
-    models = list_models(recipe, study.modalities, study.blocks, study.source)
-    if columns.CLINICAL in columns.by_modality(study.X.columns):
+    models = list_models(recipe, rows.modalities, rows.blocks, rows.source)
+    if columns.CLINICAL in columns.by_modality(rows.X.columns):
         models[CLINICAL_ARM] = clinical_classifier(random_state=recipe.seed)
     # The whole cohort's share of positives for everyone. Shares of the training folds would differ a little,
     # fall where the test fold holds more positives, and so rank below chance.
-    models[TRIVIAL_RULE] = FrozenEstimator(DummyClassifier(strategy="prior").fit(study.X, study.y))
+    models[TRIVIAL_RULE] = FrozenEstimator(DummyClassifier(strategy="prior").fit(rows.X, rows.y))
     return models

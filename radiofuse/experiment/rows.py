@@ -1,57 +1,49 @@
-"""A recipe's patients as rows to learn from, and everything that can be refused before the work begins."""
+"""A recipe's patients as rows to learn from."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils._param_validation import InvalidParameterError
 
-from radiofuse.bundle.folder import check_target
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.datasets.phantom import NOTICE_FILE
-from radiofuse.errors import CohortError, RequestError
-from radiofuse.evaluate.findings import list_failures
+from radiofuse.errors import CohortError, RadiofuseError
 from radiofuse.experiment.models import (
-    RADIOMICS,
     CropSource,
-    answered_names,
-    build_model,
-    combined_names,
-    combiners_learn,
-    encoder_spec,
 )
-from radiofuse.experiment.published import check_models
 from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.refusals import (
+    NO_RADIOMICS,
+    THE_COHORT,
+    Places,
+    copied_patients,
+    few_patients,
+    problems_before_reading,
+    problems_of_columns,
+    rare_modalities,
+    refuse,
+    together,
+)
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
-from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
-from radiofuse.fuse import COMBINERS, ConstraintFusion
-from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.imaging import Cropping
-from radiofuse.names import make
 from radiofuse.radiomics import PRESETS
 from radiofuse.selection_run.suspicions import suspect_codes, suspect_columns
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import NOT_FEATURES, read_cohort
-from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.labels import as_entry, positive_class
 
 log = logging.getLogger(__name__)
 
-NO_RADIOMICS = "none"
-
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Rows:
     """The rows that can be learned from, and how many were left behind on the way.
 
     Attributes
@@ -106,7 +98,7 @@ class Study:
         return {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
 
 
-def prepare_study(
+def prepare_rows(
     recipe: Recipe,
     out: Path,
     *,
@@ -116,8 +108,8 @@ def prepare_study(
     overwrite: bool = False,
     report: bool = True,
     retry_failed: bool = False,
-) -> Study:
-    """Return a recipe's study: its cohort read, its features extracted, cut to the rows with a label.
+) -> Rows:
+    """Return a recipe's rows: its cohort read, its features extracted, cut to those with a label.
 
     Parameters
     ----------
@@ -142,14 +134,10 @@ def prepare_study(
     RadiofuseError
         What can be refused is refused before anything is extracted.
     """
-    refuse_early(recipe, out, Path(store), overwrite=overwrite, report=report)
-    table = cohort_table(recipe, out, overwrite=overwrite)
-    cohort = read_recipe_cohort(recipe, table)
+    places = Places(out, Path(store), overwrite=overwrite, report=report)
+    table, cohort = read_and_refuse(recipe, places)
     label, classes = label_and_classes(cohort)
     log.info(positive_class(label, classes[1], as_entry))
-    refuse_featureless(recipe, columns.by_modality(cohort.columns))
-    refuse_names(recipe, columns.by_modality(cohort.columns))
-    require_patients(recipe, cohort)
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
     options = {"jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
@@ -163,6 +151,24 @@ def prepare_study(
         features, source = _with_crops(recipe, cohort, features, store, **options)
     synthetic = (table.parent / NOTICE_FILE).is_file()
     return _labeled_rows(recipe, cohort, features, extractor, source=source, synthetic=synthetic)
+
+
+def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]:
+    """Return the path of a recipe's cohort table and the table, or raise all that keeps the run from beginning.
+
+    A phantom is generated only where nothing of the recipe itself is wrong: that is work already.
+    """
+    problems = problems_before_reading(recipe, places)
+    if recipe.cohort.phantom is not None:
+        refuse(problems)
+    table = cohort_table(recipe, places.out, overwrite=places.overwrite)
+    try:
+        cohort = read_recipe_cohort(recipe, table)
+    except RadiofuseError as error:
+        raise together([*problems, error]) from None
+    problems += problems_of_columns(recipe, columns.by_modality(cohort.columns))
+    refuse([*problems, *few_patients(recipe, cohort, label_and_classes(cohort))])
+    return table, cohort
 
 
 def _with_crops(
@@ -231,198 +237,6 @@ def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtrac
     return _mask_label(recipe) or cohort.attrs.get("mask_label", "any")
 
 
-# What can be refused early
-
-
-def refuse_early(recipe: Recipe, out: Path, store: Path, *, overwrite: bool, report: bool = True) -> None:
-    """Find what would end the run at its last step, or after hours of extraction, before it begins."""
-    missing = [name for name in ("jinja2", "matplotlib") if report and find_spec(name) is None]
-    if missing:
-        raise RequestError(
-            f"The report needs {' and '.join(missing)}; install them with: pip install 'radiofuse[report]', or pass "
-            "--no-report: `radiofuse report` writes it from the bundle later."
-        )
-    _refuse_without_torch(recipe)
-    require_apart({"The bundle": out / "bundle", "The report": out / "report.html", "--store": store}, "The bundle")
-    require_folder(out, "--out")
-    check_target(out / "bundle")
-    if report:
-        require_file(out / "report.html", "The report", recipe.files(), ours=is_page, overwrite=overwrite)
-    require_folder(store, "--store")
-    build_model(recipe, ["any"])
-    for name in recipe.fusion.combine:
-        make(name, COMBINERS, "combiner")
-    _try_constraint_options(recipe)
-    if recipe.deep is not None:
-        _try_encoder(recipe)
-
-
-def _try_encoder(recipe: Recipe) -> None:
-    """Raise if options, device, encoder and size of the crops do not go together: embed one blank crop."""
-    from radiofuse.deep import embed, make_encoder
-    from radiofuse.deep.device import choose_device
-
-    encoder_spec(recipe)
-    choose_device(recipe.deep.device)
-    name, size = recipe.deep.encoder, recipe.deep.size
-    blank = np.zeros((1, 1, size, size), dtype=np.float32)
-    try:
-        embed(make_encoder(name, recipe.seed), blank, np.array([1]), device="cpu")
-    except (TypeError, RuntimeError) as error:  # of an encoder of the user's own
-        raise RequestError(
-            f"The encoder {name!r} cannot be made without arguments, or cannot embed one crop of {size} x {size} "
-            f"pixels: {error}. Correct the encoder, or size under [deep]."
-        ) from error
-
-
-def _try_constraint_options(recipe: Recipe) -> None:
-    """Raise if the constraint fusion has no such option or does not take its value."""
-    options, own = recipe.fusion.constrained_options, {"estimators", "method", "columns", "random_state"}
-    known = sorted(set(ConstraintFusion([]).get_params(deep=False)) - own)
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise RequestError(f"constrained_options has no option {unknown[0]!r}; choose from {', '.join(known)}.")
-    try:
-        ConstraintFusion([], **options)._validate_params()  # else scikit-learn does so in the first fold
-    except InvalidParameterError as error:
-        raise RequestError(f"constrained_options: {error}") from None
-
-
-def _refuse_without_torch(recipe: Recipe) -> None:
-    if "deep" in recipe.evaluation.arms and recipe.deep is None:
-        raise RequestError('The recipe evaluates the arm "deep" and names no encoder; add [deep] or drop the arm.')
-    needs_torch = recipe.deep is not None or recipe.fusion.constrained
-    missing = [name for name in ("torch", "safetensors") if needs_torch and find_spec(name) is None]
-    if missing:
-        raise RequestError(
-            f"Encoders and the constraint fusion need {' and '.join(missing)}; install the build of torch that suits "
-            "your machine, then: pip install 'radiofuse[deep]'."
-        )
-
-
-def refuse_names(recipe: Recipe, modalities: Sequence[str]) -> None:
-    """Raise if two rows of one table would have one name, or a published table names a model there is not."""
-    modalities = [name for name in modalities if name != columns.CLINICAL]
-    names = answered_names(recipe, modalities)
-    taken = [name for name, count in Counter(names).items() if count > 1]
-    if taken:
-        raise CohortError(
-            "The cohort", [f"a modality is called {taken[0]!r}, which is the name of a model. Rename its columns."]
-        )
-    _refuse_methods(recipe.fusion.constrained, modalities)
-    check_models(recipe.tables, names, combined_names(recipe))
-
-
-def _refuse_methods(methods: Sequence[str], modalities: Sequence[str]) -> None:
-    for method in methods:
-        if method not in METHODS:
-            raise RequestError(f"No input method is called {method!r}; choose from {', '.join(METHODS)}.")
-        absent = [name for name in listed(METHODS[method]) if name not in modalities]
-        if absent:
-            raise RequestError(
-                f"The input method {method!r} needs the modality {absent[0]}, and the modalities are "
-                f"{', '.join(modalities)}. Drop it from constrained under [fusion], or add the modality."
-            )
-
-
-def refuse_featureless(recipe: Recipe, grouped: Mapping[str, Sequence[str]]) -> None:
-    """Raise if an encoder has no image to look at, or what learns from other features has none of a modality."""
-    needs_others = recipe.deep is None or recipe.deep.join == "members" or RADIOMICS in recipe.evaluation.arms
-    for name in (name for name in grouped if name != columns.CLINICAL):
-        things = {columns.split(column)[1] for column in grouped[name]}
-        if recipe.deep is not None and "image" not in things:
-            raise RequestError(
-                f"[deep] needs images of every modality, and {name} has no column {columns.join(name, 'image')}. "
-                "Add it, or leave the modality out of modalities under [cohort]."
-            )
-        if needs_others and recipe.radiomics.settings == NO_RADIOMICS and things <= {"image", "mask", "mask_label"}:
-            raise RequestError(
-                f'Modality {name} has no radiomic features with settings = "none", and the recipe learns from them. '
-                'Name settings under [radiomics], or take encoders alone: [deep] with join = "columns" and no arm '
-                '"radiomics".'
-            )
-
-
-def require_patients(recipe: Recipe, rows: pd.DataFrame, failures: pd.DataFrame | None = None) -> None:
-    """Raise unless each class has the patients that outer and inner folds need; failures are named."""
-    (label, classes), folds = label_and_classes(rows), recipe.evaluation.folds
-    patients = [rows.loc[rows[label] == value, "patient_id"].nunique() for value in (0, 1)]
-    problems = []
-    if min(patients) < folds:
-        problems = [
-            f"{patients[0]} patients with {label} = {classes[0]} and {patients[1]} with {label} = {classes[1]} have a "
-            f"usable modality; {folds} folds need {folds} of each."
-        ]
-    else:
-        problems = _too_few_inside(recipe, min(patients))
-    if problems and failures is not None and len(failures):
-        problems.append(list_failures(failures))
-    if problems:
-        raise CohortError("The cohort", problems)
-
-
-def _too_few_inside(recipe: Recipe, n_patients: int) -> list[str]:
-    """Say which folds inside the training patients the smaller class, of ``n_patients``, is too small for."""
-    left = _left_to_train(n_patients, recipe.evaluation.folds)
-    head = f"of the smaller class's {n_patients} patients, {left} are left to train on when a fold is held out, too few"
-    inner = recipe.fusion.inner_folds
-    if combiners_learn(recipe):
-        if left < inner:
-            return [
-                f"{head} for inner_folds = {inner}. Lower inner_folds under [fusion], or combine by mean and vote, "
-                "which learn nothing."
-            ]
-        left = _left_to_train(left, inner)
-    if _cross_fits(recipe) and left < recipe.deep.folds:
-        return [f"{head} to train encoders in folds = {recipe.deep.folds} inside every fold. Lower folds under [deep]."]
-    return []
-
-
-def _cross_fits(recipe: Recipe) -> bool:
-    return recipe.selects_deep_features and recipe.deep.protocol == "crossfit"
-
-
-def _too_few_to_cross_fit(recipe: Recipe, n_patients: int) -> bool:
-    return _cross_fits(recipe) and _left_to_train(n_patients, recipe.evaluation.folds) < recipe.deep.folds
-
-
-def _left_to_train(n_patients: int, folds: int) -> int:
-    return n_patients - ceil(n_patients / folds)
-
-
-def _require_presence(
-    recipe: Recipe, present: pd.DataFrame, y: pd.Series, patients: pd.Series, classes: tuple[str, str]
-) -> None:
-    """Raise if a modality, or its crops, are too rare to be trained in every fold."""
-    problems = []
-    for modality in present:
-        counts = [patients[present[modality] & (y == value)].nunique() for value in (0, 1)]
-        if min(counts) < recipe.evaluation.folds:
-            problems.append(
-                f"{modality} is present in {counts[0]} patients with {y.name} = {classes[0]} and {counts[1]} with "
-                f"{classes[1]}, fewer than the {recipe.evaluation.folds} folds. Leave it out of modalities, or lower "
-                "folds."
-            )
-        elif not columns.is_modality(modality) and _too_few_to_cross_fit(recipe, min(counts)):  # crops of one
-            problems.append(
-                f"{modality} is present in {min(counts)} patients of the smaller class. When a fold is held out, too "
-                f"few are left to train encoders in folds = {recipe.deep.folds}. Lower folds under [deep]."
-            )
-    if problems:
-        raise CohortError("The cohort", problems)
-
-
-def _refuse_copies(table: pd.DataFrame, patients: pd.Series) -> None:
-    """Raise if two patients have the same features, however their images and files are called."""
-    features = [name for name in table if columns.split(name)[1] != columns.CROP]
-    problems = copy_problems(table[features], patients)
-    if problems:
-        raise CohortError("The cohort", problems)
-
-
-# From a cohort to rows
-
-
 def _labeled_rows(
     recipe: Recipe,
     cohort: pd.DataFrame,
@@ -431,27 +245,26 @@ def _labeled_rows(
     *,
     source: CropSource | None,
     synthetic: bool,
-) -> Study:
+) -> Rows:
     rows = cohort.set_index("sample_id")
     grouped = columns.by_modality(features.table.columns)
     modalities = [name for name in grouped if name != columns.CLINICAL]
     if not modalities:
         raise CohortError(
-            "The cohort", ["it names no modality: give <modality>__image or <modality>__<feature> columns."]
+            THE_COHORT, ["it names no modality: give <modality>__image or <modality>__<feature> columns."]
         )
     present = pd.DataFrame({name: features.table[grouped[name]].notna().any(axis=1) for name in modalities})
     label, classes = label_and_classes(cohort)
     imaged, known = present.any(axis=1), rows[label].notna()
-    require_patients(recipe, rows[known & imaged], features.failures)
+    refuse(few_patients(recipe, rows[known & imaged], (label, classes), features.failures))
     # Neither the order of the table's rows nor that of its columns may move a number.
     used = rows.index[known & imaged].sort_values()
     labels, patients = rows.loc[used, label], rows.loc[used, "patient_id"]
     if source is not None:
-        pointers = features.table[[columns.join(name, columns.CROP) for name in modalities]]
-        present = present.join(pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1))
-    _require_presence(recipe, present.loc[used], labels, patients, classes)
-    _refuse_copies(features.table.loc[used], patients)
-    return Study(
+        present = present.join(_have_crops(features.table, modalities))
+    rare = rare_modalities(recipe, present.loc[used], labels, patients, classes)
+    refuse([*rare, *copied_patients(features.table.loc[used], patients)])
+    return Rows(
         label=label,
         classes=classes,
         X=features.table.loc[used, sorted(features.table.columns)],
@@ -464,6 +277,11 @@ def _labeled_rows(
         synthetic=synthetic,
         source=source,
     )
+
+
+def _have_crops(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
+    pointers = table[[columns.join(name, columns.CROP) for name in modalities]]
+    return pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1)
 
 
 def _flow(rows: pd.DataFrame, known: pd.Series, imaged: pd.Series, failures: pd.DataFrame) -> pd.DataFrame:

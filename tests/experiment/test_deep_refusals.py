@@ -17,7 +17,7 @@ from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
 from radiofuse.experiment.recipe import read_recipe  # noqa: E402
-from radiofuse.experiment.rows import prepare_study  # noqa: E402
+from radiofuse.experiment.rows import prepare_rows  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.progress import silent  # noqa: E402
 
@@ -65,7 +65,7 @@ def cohort(study, tmp_path):
 def prepare(folder: Path, rows: pd.DataFrame):
     rows.to_csv(folder / "phantom" / "cohort.csv", index=False)
     recipe = read_recipe(folder / "recipe.toml")
-    return prepare_study(recipe, folder / "out", store=folder / "store", n_jobs=1, progress=silent)
+    return prepare_rows(recipe, folder / "out", store=folder / "store", n_jobs=1, progress=silent)
 
 
 def two_patients(rows: pd.DataFrame) -> tuple[int, int]:

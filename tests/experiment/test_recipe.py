@@ -7,7 +7,7 @@ import pytest
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.models import build_model
 from radiofuse.experiment.recipe import read_recipe
-from radiofuse.experiment.rows import refuse_names
+from radiofuse.experiment.refusals import problems_of_columns, refuse
 
 MINIMAL = """
 [cohort]
@@ -115,7 +115,7 @@ def test_an_encoder_s_member_may_not_be_called_like_a_modality(tmp_path):
     pytest.importorskip("torch")
     recipe = read_recipe(write(tmp_path, MINIMAL + "[deep]\njoin = 'members'\n"))
     with pytest.raises(CohortError, match="'t1deep'"):
-        refuse_names(recipe, ["t1", "t1deep"])
+        refuse(problems_of_columns(recipe, {"t1": ["t1__image"], "t1deep": ["t1deep__image"]}))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from radiofuse.bundle.predict import predict_cohort
 from radiofuse.commands.run import app
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.recipe import read_recipe
-from radiofuse.experiment.rows import prepare_study
+from radiofuse.experiment.rows import prepare_rows
 from radiofuse.experiment.run import run_recipe
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.progress import silent
@@ -53,7 +53,7 @@ def write(folder: Path, table: pd.DataFrame, *, inner: int = 3, classifier: str 
 
 
 def prepare(path: Path):
-    return prepare_study(read_recipe(path), path.parent / "out", store="unused", n_jobs=1, progress=silent)
+    return prepare_rows(read_recipe(path), path.parent / "out", store="unused", n_jobs=1, progress=silent)
 
 
 def test_a_study_is_the_labeled_rows_in_the_order_of_their_ids(tmp_path):

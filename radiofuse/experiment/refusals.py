@@ -1,0 +1,365 @@
+"""What can be refused before any work is done: lists of checks, their problems told together.
+
+A check takes the recipe and what it looks at, and returns its problems, each an error that would be raised were it
+the only one. ``BEFORE_READING`` look at the recipe and the places that are written to; ``OF_COLUMNS`` at the columns
+of the cohort table; ``OF_ROWS`` at the rows that are left once features are there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils._param_validation import InvalidParameterError
+
+from radiofuse.bundle.folder import check_target
+from radiofuse.errors import CohortError, RadiofuseError, RequestError
+from radiofuse.evaluate.findings import list_failures
+from radiofuse.experiment.models import (
+    RADIOMICS,
+    answered_names,
+    build_model,
+    combined_names,
+    combiners_learn,
+    encoder_spec,
+)
+from radiofuse.experiment.published import check_models
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
+from radiofuse.fuse import COMBINERS, ConstraintFusion
+from radiofuse.fuse.branches import METHODS, listed
+from radiofuse.names import make
+from radiofuse.tables import columns
+from radiofuse.tables.copies import copy_problems
+
+NO_RADIOMICS = "none"  # settings under [radiomics]: networks alone, or features that came ready
+THE_COHORT = "The cohort"
+
+Problems = Iterator[RadiofuseError]
+Check = Callable[..., Problems]
+Grouped = Mapping[str, Sequence[str]]
+Outcome = tuple[str, tuple[str, str]]  # the label, and its classes, the positive one last
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run writes, and what it may replace there.
+
+    Attributes
+    ----------
+    out : Path
+        Output folder.
+    store : Path
+        Root of the feature store.
+    overwrite : bool
+        Whether a ``report.html`` that radiofuse did not write may be replaced.
+    report : bool
+        Whether a report will be written.
+    """
+
+    out: Path
+    store: Path
+    overwrite: bool = False
+    report: bool = True
+
+
+def refuse(problems: Iterable[RadiofuseError]) -> None:
+    """Raise what ``together`` makes of the problems, if there are any."""
+    if problems := list(problems):
+        raise together(problems)
+
+
+def together(problems: Iterable[RadiofuseError]) -> RadiofuseError:
+    """Return one error: a single problem as it is, those of the cohort as one list, others as one wrong request."""
+    problems = list({str(problem): problem for problem in problems}.values())  # two checks may find the same
+    if len(problems) == 1:
+        return problems[0]
+    if all(isinstance(problem, CohortError) for problem in problems):
+        return CohortError(problems[0].source, [sentence for problem in problems for sentence in problem.problems])
+    head = f"{len(problems)} things keep this run from beginning:"
+    return RequestError("\n  - ".join([head, *map(str, problems)]))
+
+
+def problems_before_reading(recipe: Recipe, places: Places) -> list[RadiofuseError]:
+    """Return what would end the run at its last step, or after hours of extraction, and needs no table to be known."""
+    return list(_problems(BEFORE_READING, recipe, places))
+
+
+def problems_of_columns(recipe: Recipe, grouped: Grouped) -> list[RadiofuseError]:
+    """Return why a recipe cannot be run on a table of these columns, by modality."""
+    return list(_problems(OF_COLUMNS, recipe, grouped))
+
+
+def _problems(checks: Sequence[Check], *looked_at: Any) -> Problems:
+    for check in checks:
+        try:
+            yield from check(*looked_at)
+        except RadiofuseError as error:  # of what a check builds on the way, such as the models
+            yield error
+
+
+def _raised(call: Callable, *args: Any, **options: Any) -> Problems:
+    """Yield the error that a call raises."""
+    try:
+        call(*args, **options)
+    except RadiofuseError as error:
+        yield error
+
+
+# Before the cohort table is read
+
+
+def missing_packages(recipe: Recipe, places: Places) -> Problems:
+    """Yield what must be installed for the report, encoders and the constraint fusion."""
+    lacking = [name for name in ("jinja2", "matplotlib") if places.report and find_spec(name) is None]
+    if lacking:
+        yield RequestError(
+            f"The report needs {' and '.join(lacking)}; install them with: pip install 'radiofuse[report]', or pass "
+            "--no-report: `radiofuse report` writes it from the bundle later."
+        )
+    lacking = [name for name in ("torch", "safetensors") if _needs_torch(recipe) and find_spec(name) is None]
+    if lacking:
+        yield RequestError(
+            f"Encoders and the constraint fusion need {' and '.join(lacking)}; install the build of torch that suits "
+            "your machine, then: pip install 'radiofuse[deep]'."
+        )
+
+
+def _needs_torch(recipe: Recipe) -> bool:
+    return recipe.deep is not None or bool(recipe.fusion.constrained)
+
+
+def unwritable_places(recipe: Recipe, places: Places) -> Problems:
+    """Yield which of the places that are written to may not be, before hours are spent."""
+    out, store, page = places.out, places.store, places.out / "report.html"
+    apart = {"The bundle": out / "bundle", "The report": page, "--store": store}
+    yield from _raised(require_apart, apart, "The bundle")
+    yield from _raised(require_folder, out, "--out")
+    yield from _raised(check_target, out / "bundle")
+    if places.report:
+        yield from _raised(require_file, page, "The report", recipe.files(), ours=is_page, overwrite=places.overwrite)
+    yield from _raised(require_folder, store, "--store")
+
+
+def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
+    """Yield which selector, classifier or combiner is unknown, or does not take its options."""
+    yield from _raised(build_model, recipe, ["any"])
+    for name in recipe.fusion.combine:
+        yield from _raised(make, name, COMBINERS, "combiner")
+
+
+def unknown_constraint_options(recipe: Recipe, places: Places) -> Problems:
+    """Yield which option the constraint fusion does not have, or whose value it does not take."""
+    options, own = recipe.fusion.constrained_options, {"estimators", "method", "columns", "random_state"}
+    known = sorted(set(ConstraintFusion([]).get_params(deep=False)) - own)
+    unknown = [name for name in options if name not in known]
+    for name in unknown:
+        yield RequestError(f"constrained_options has no option {name!r}; choose from {', '.join(known)}.")
+    if unknown:
+        return
+    try:
+        ConstraintFusion([], **options)._validate_params()  # else scikit-learn does so in the first fold
+    except InvalidParameterError as error:
+        yield RequestError(f"constrained_options: {error}")
+
+
+def unusable_encoder(recipe: Recipe, places: Places) -> Problems:
+    """Yield whether options, device, encoder and size of the crops do not go together: one blank crop is embedded."""
+    if "deep" in recipe.evaluation.arms and recipe.deep is None:
+        yield RequestError('The recipe evaluates the arm "deep" and names no encoder; add [deep] or drop the arm.')
+    if recipe.deep is None or find_spec("torch") is None:
+        return
+    from radiofuse.deep.device import choose_device
+
+    yield from _raised(encoder_spec, recipe)
+    yield from _raised(choose_device, recipe.deep.device)
+    yield from _raised(_embed_blank_crop, recipe)
+
+
+def _embed_blank_crop(recipe: Recipe) -> None:
+    from radiofuse.deep import embed, make_encoder
+
+    name, size = recipe.deep.encoder, recipe.deep.size
+    blank = np.zeros((1, 1, size, size), dtype=np.float32)
+    try:
+        embed(make_encoder(name, recipe.seed), blank, np.array([1]), device="cpu")
+    except (TypeError, RuntimeError) as error:  # of an encoder of the user's own
+        raise RequestError(
+            f"The encoder {name!r} cannot be made without arguments, or cannot embed one crop of {size} x {size} "
+            f"pixels: {error}. Correct the encoder, or size under [deep]."
+        ) from error
+
+
+BEFORE_READING = (
+    missing_packages,
+    unwritable_places,
+    unmakeable_models,
+    unknown_constraint_options,
+    unusable_encoder,
+)
+
+
+# Once the columns of the cohort table are known
+
+
+def featureless_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which modality an encoder has no image of, or has nothing to learn from."""
+    needs_others = recipe.deep is None or recipe.deep.join == "members" or RADIOMICS in recipe.evaluation.arms
+    for name in _modalities(grouped):
+        things = {columns.split(column)[1] for column in grouped[name]}
+        if recipe.deep is not None and "image" not in things:
+            yield RequestError(
+                f"[deep] needs images of every modality, and {name} has no column {columns.join(name, 'image')}. "
+                "Add it, or leave the modality out of modalities under [cohort]."
+            )
+        if needs_others and recipe.radiomics.settings == NO_RADIOMICS and things <= {"image", "mask", "mask_label"}:
+            yield RequestError(
+                f'Modality {name} has no radiomic features with settings = "none", and the recipe learns from them. '
+                'Name settings under [radiomics], or take encoders alone: [deep] with join = "columns" and no arm '
+                '"radiomics".'
+            )
+
+
+def names_taken_twice(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which modality is called like a model: two rows of one table would have one name."""
+    names = answered_names(recipe, _modalities(grouped))
+    for name in (name for name, count in Counter(names).items() if count > 1):
+        sentence = f"a modality is called {name!r}, which is the name of a model. Rename its columns."
+        yield CohortError(THE_COHORT, [sentence])
+
+
+def unmet_input_methods(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which input method of the constraint fusion there is not, or names a modality there is not."""
+    modalities = _modalities(grouped)
+    for method in recipe.fusion.constrained:
+        if method not in METHODS:
+            yield RequestError(f"No input method is called {method!r}; choose from {', '.join(METHODS)}.")
+            continue
+        absent = [name for name in listed(METHODS[method]) if name not in modalities]
+        if absent:
+            yield RequestError(
+                f"The input method {method!r} needs the modality {absent[0]}, and the modalities are "
+                f"{', '.join(modalities)}. Drop it from constrained under [fusion], or add the modality."
+            )
+
+
+def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield whether a published table names a model that there is not."""
+    names = answered_names(recipe, _modalities(grouped))
+    yield from _raised(check_models, recipe.tables, names, combined_names(recipe))
+
+
+def _modalities(grouped: Grouped) -> list[str]:
+    return [name for name in grouped if name != columns.CLINICAL]
+
+
+OF_COLUMNS = (featureless_modalities, names_taken_twice, unmet_input_methods, unknown_published_rows)
+
+
+# Once rows are there
+
+
+def few_patients(
+    recipe: Recipe, rows: pd.DataFrame, outcome: Outcome, failures: pd.DataFrame | None = None
+) -> Problems:
+    """Yield whether a class lacks the patients that outer and inner folds need; failures are named beside it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    rows : DataFrame
+        With the columns patient_id and the label: 0, 1 or nothing.
+    outcome : (str, (str, str))
+        The label, and what 0 and 1 of it stand for.
+    failures : DataFrame, optional
+        Images that could not be used.
+    """
+    (label, classes), folds = outcome, recipe.evaluation.folds
+    patients = [rows.loc[rows[label] == value, "patient_id"].nunique() for value in (0, 1)]
+    sentences = _too_few_inside(recipe, min(patients))
+    if min(patients) < folds:
+        sentences = [
+            f"{patients[0]} patients with {label} = {classes[0]} and {patients[1]} with {label} = {classes[1]} have a "
+            f"usable modality; {folds} folds need {folds} of each."
+        ]
+    if sentences and failures is not None and len(failures):
+        sentences.append(list_failures(failures))
+    yield from _of_cohort(sentences)
+
+
+def _of_cohort(sentences: list[str]) -> Problems:
+    if sentences:
+        yield CohortError(THE_COHORT, sentences)
+
+
+def _too_few_inside(recipe: Recipe, n_patients: int) -> list[str]:
+    """Say which folds inside the training patients the smaller class, of ``n_patients``, is too small for."""
+    left = _left_to_train(n_patients, recipe.evaluation.folds)
+    head = f"of the smaller class's {n_patients} patients, {left} are left to train on when a fold is held out, too few"
+    inner = recipe.fusion.inner_folds
+    if combiners_learn(recipe):
+        if left < inner:
+            return [
+                f"{head} for inner_folds = {inner}. Lower inner_folds under [fusion], or combine by mean and vote, "
+                "which learn nothing."
+            ]
+        left = _left_to_train(left, inner)
+    if _cross_fits(recipe) and left < recipe.deep.folds:
+        return [f"{head} to train encoders in folds = {recipe.deep.folds} inside every fold. Lower folds under [deep]."]
+    return []
+
+
+def _cross_fits(recipe: Recipe) -> bool:
+    return recipe.selects_deep_features and recipe.deep.protocol == "crossfit"
+
+
+def _too_few_to_cross_fit(recipe: Recipe, n_patients: int) -> bool:
+    return _cross_fits(recipe) and _left_to_train(n_patients, recipe.evaluation.folds) < recipe.deep.folds
+
+
+def _left_to_train(n_patients: int, folds: int) -> int:
+    return n_patients - ceil(n_patients / folds)
+
+
+def rare_modalities(
+    recipe: Recipe, present: pd.DataFrame, y: pd.Series, patients: pd.Series, classes: tuple[str, str]
+) -> Problems:
+    """Yield which modality, or whose crops, are too rare to be trained on in every fold.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    present : DataFrame of shape (n_samples, n_modalities)
+        Whether a row has what the column names.
+    y, patients : Series of shape (n_samples,)
+    classes : tuple of str
+        What 0 and 1 stand for.
+    """
+    folds = recipe.evaluation.folds
+    for modality in present:
+        counts = [patients[present[modality] & (y == value)].nunique() for value in (0, 1)]
+        if min(counts) < folds:
+            sentence = (
+                f"{modality} is present in {counts[0]} patients with {y.name} = {classes[0]} and {counts[1]} with "
+                f"{classes[1]}, fewer than the {folds} folds. Leave it out of modalities, or lower folds."
+            )
+            yield from _of_cohort([sentence])
+        elif not columns.is_modality(modality) and _too_few_to_cross_fit(recipe, min(counts)):  # crops of one
+            sentence = (
+                f"{modality} is present in {min(counts)} patients of the smaller class. When a fold is held out, too "
+                f"few are left to train encoders in folds = {recipe.deep.folds}. Lower folds under [deep]."
+            )
+            yield from _of_cohort([sentence])
+
+
+def copied_patients(table: pd.DataFrame, patients: pd.Series) -> Problems:
+    """Yield which patients have the same features, however their images and files are called."""
+    features = [name for name in table if columns.split(name)[1] != columns.CROP]
+    yield from _of_cohort(copy_problems(table[features], patients))

@@ -1,0 +1,86 @@
+"""What keeps a run from beginning is told together, before any work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.errors import BundleError, CohortError, RequestError
+from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.refusals import NO_RADIOMICS, OF_COLUMNS, problems_of_columns, refuse, together
+from radiofuse.experiment.rows import prepare_rows
+from radiofuse.progress import silent
+
+RECIPE = """
+[cohort]
+table = "cohort.csv"
+label = "idh"
+[select]
+method = "three_stepp"
+[fusion]
+combine = ["mean", "meen"]
+[evaluation]
+folds = 5
+arms = ["deep"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A recipe with three faults beside a cohort table with two: five patients, one id twice."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"sample_id": [*"abcd", "a"], "idh": [0, 1, 0, 1, 0], "t1__f": rng.normal(size=5)})
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    return tmp_path
+
+
+def prepare(folder):
+    recipe = read_recipe(folder / "recipe.toml")
+    return prepare_rows(recipe, folder / "out", store=folder / "store", n_jobs=1, progress=silent, report=False)
+
+
+def test_faults_of_the_recipe_and_of_the_table_are_told_together(folder):
+    with pytest.raises(RequestError) as told:
+        prepare(folder)
+    for said in ("4 things keep", "'three_step'?", "'mean'?", 'the arm "deep"', "Classes of idh"):
+        assert said in str(told.value), said
+    assert not list((folder / "out").glob("*"))
+    assert not (folder / "store").exists()
+
+
+def test_a_phantom_is_not_generated_for_a_recipe_that_cannot_be_run(folder):
+    text = RECIPE.replace('table = "cohort.csv"', "phantom = { n_patients = 20 }")
+    (folder / "recipe.toml").write_text(text)
+    with pytest.raises(RequestError, match="3 things keep"):
+        prepare(folder)
+    assert not list((folder / "out").glob("*"))
+
+
+def test_one_problem_is_raised_as_it_is_and_those_of_the_cohort_as_one_list():
+    alone = BundleError("damaged")
+    assert together([alone]) is alone
+    assert str(together([alone, BundleError("damaged")])) == "damaged"
+    both = together([CohortError("The cohort", ["a", "b"]), CohortError("The cohort", ["c"])])
+    assert (type(both), both.problems) == (CohortError, ["a", "b", "c"])
+    assert isinstance(together([alone, CohortError("The cohort", ["a"])]), RequestError)
+    refuse([])
+
+
+def test_every_modality_without_features_is_named(tmp_path):
+    text = '[cohort]\ntable = "x.csv"\nlabel = "y"\n[radiomics]\nsettings = "none"\n'
+    (tmp_path / "recipe.toml").write_text(text)
+    recipe = read_recipe(tmp_path / "recipe.toml")
+    assert recipe.radiomics.settings == NO_RADIOMICS
+    grouped = {"t1": ["t1__image"], "flair": ["flair__image", "flair__mask"], "t2": ["t2__f"]}
+    said = [str(problem).split()[1] for problem in problems_of_columns(recipe, grouped)]
+    assert said == ["t1", "flair"]
+
+
+def test_a_check_yields_its_problems_and_raises_none(tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    recipe = read_recipe(tmp_path / "recipe.toml")
+    problems = problems_of_columns(recipe, {"t1": ["t1__f"]})
+    assert len(problems) <= len(OF_COLUMNS)
+    assert any("three_stepp" in str(problem) for problem in problems)
