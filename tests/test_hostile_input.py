@@ -21,7 +21,7 @@ from radiofuse.experiment.rows import prepare_rows
 from radiofuse.extract import RadiomicsExtractor
 from radiofuse.progress import silent
 from radiofuse.radiomics import read_settings
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.run import read_table
 from radiofuse.tables.cohort import read_cohort
 from tests import hostile
@@ -87,7 +87,7 @@ def test_cohort_tables(content, data, tmp_path_factory):
         st.sampled_from([{}, {"site": "site"}, {"covariates": ("clinical__age",)}, {"ignore": ("t1__*",)}])
     )
     request = {"modality_prefixes": data.draw(st.sampled_from([None, False])), "folds": 2, "inner": 2, **more}
-    answer("select", lambda: read_table(SurveyRequest(options["labels"] and "idh" or "grade", path, **request)))
+    answer("select", lambda: read_table(SelectionRequest(options["labels"] and "idh" or "grade", path, **request)))
 
 
 RECIPES = [

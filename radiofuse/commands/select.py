@@ -10,11 +10,11 @@ import typer
 
 from radiofuse.commands import terminal
 from radiofuse.errors import RequestError
-from radiofuse.selection_run.request import CORRECTIONS, SurveyRequest
+from radiofuse.selection_run.request import CORRECTIONS, SelectionRequest
 
 if TYPE_CHECKING:
     from radiofuse.selection_run.checks import FeatureTable
-    from radiofuse.selection_run.tables import SurveyTables
+    from radiofuse.selection_run.tables import SelectionTables
 
 WHY_NO_TABLE = (
     "No reduced table is written: its columns would have been chosen with the labels of all samples, so a model "
@@ -105,22 +105,22 @@ def select(
     run_request(as_request(**locals()))
 
 
-def as_request(**options: Any) -> SurveyRequest:
+def as_request(**options: Any) -> SelectionRequest:
     """Return the request of a command line; what was not given keeps its default."""
     given = {name: value for name, value in options.items() if value is not None}
-    return SurveyRequest(**{name: str(one) if isinstance(one, StrEnum) else one for name, one in given.items()})
+    return SelectionRequest(**{name: str(one) if isinstance(one, StrEnum) else one for name, one in given.items()})
 
 
-def run_request(request: SurveyRequest) -> None:
+def run_request(request: SelectionRequest) -> None:
     """Run, write, print; leave with the exit code."""
     with terminal.quick_imports():
         from radiofuse.commands.selection_words import describe
-        from radiofuse.selection_run.run import find_kept, survey_table
+        from radiofuse.selection_run.run import find_kept, run_selection
 
     try:
         table = read_aloud(request)
         kept = find_kept(table, request)
-        tables = survey_table(table, request, kept, progress=terminal.progress)
+        tables = run_selection(table, request, kept, progress=terminal.progress)
     except KeyboardInterrupt:
         terminal.say("Interrupted before an outer fold was finished: nothing is written.")
         raise typer.Exit(terminal.INTERRUPTED) from None
@@ -146,7 +146,7 @@ def run_request(request: SurveyRequest) -> None:
         raise typer.Exit(terminal.NOTHING_SELECTED)
 
 
-def read_aloud(request: SurveyRequest) -> FeatureTable:
+def read_aloud(request: SelectionRequest) -> FeatureTable:
     """Read and check the table of a request, and say what it holds."""
     from radiofuse.selection_run.run import describe_read, read_table
 
@@ -156,7 +156,7 @@ def read_aloud(request: SurveyRequest) -> FeatureTable:
     return table
 
 
-def _write(tables: SurveyTables, folder: Path, *, with_page: bool) -> None:
+def _write(tables: SelectionTables, folder: Path, *, with_page: bool) -> None:
     from radiofuse.selection_run.tables import PAGE, file_names, listed_while_written
 
     names, interrupted = file_names(page=with_page), False
@@ -173,7 +173,7 @@ def _write(tables: SurveyTables, folder: Path, *, with_page: bool) -> None:
         raise typer.Exit(terminal.INTERRUPTED)
 
 
-def _write_report(tables: SurveyTables, path: Path) -> None:
+def _write_report(tables: SelectionTables, path: Path) -> None:
     from radiofuse.report import write_selection_report
 
     shown = ("selection", "cv_curve", "path", "predictions", "performance", "correlation")

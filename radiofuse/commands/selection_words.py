@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.commands.screen import sentence_lines, table_lines
-from radiofuse.selection_run.tables import SurveyTables
+from radiofuse.selection_run.tables import SelectionTables
 from radiofuse.tables.labels import positive_class
 from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.wording import count
@@ -34,7 +34,7 @@ COLUMNS = [
 OPTIMISTIC = "optimistic: selection saw the test patients"
 
 
-def describe(tables: SurveyTables, output_format: str) -> str:
+def describe(tables: SelectionTables, output_format: str) -> str:
     """Return the features that any selection chose, as "table", "csv" or "json"; only the first has more lines."""
     chosen = chosen_features(tables.selection)
     if output_format == "csv":

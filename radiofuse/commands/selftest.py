@@ -16,7 +16,7 @@ from radiofuse.errors import RequestError
 
 if TYPE_CHECKING:
     from radiofuse.selection_run.checks import FeatureTable
-    from radiofuse.selection_run.request import SurveyRequest
+    from radiofuse.selection_run.request import SelectionRequest
 
 KINDS = {"auc_nested": "nested", "auc_optimistic": "optimistic"}
 READING = (
@@ -46,7 +46,7 @@ def noise(
     and labels are permuted between patients.
     """
     from radiofuse.commands.select import read_aloud
-    from radiofuse.selection_run.run import survey_table
+    from radiofuse.selection_run.run import run_selection
 
     if shape is None:
         request = _request(context.args)
@@ -63,7 +63,7 @@ def noise(
     found: dict[str, dict[str, list[float]]] = {name: {} for name in KINDS.values()}
     for time in range(times):
         seed = (request.seed + time) % 2**32
-        record = survey_table(
+        record = run_selection(
             noise_like(table, request.seed, time), replace(request, seed=seed), progress=terminal.progress
         ).record
         for key, kind in KINDS.items():
@@ -72,7 +72,7 @@ def noise(
     print("\n".join(line for sentence in [*_sentences(found), READING] for line in sentence_lines(sentence)))
 
 
-def _request(arguments: Sequence[str]) -> SurveyRequest:
+def _request(arguments: Sequence[str]) -> SelectionRequest:
     """Read the options of ``radiofuse select``."""
     from radiofuse.commands.select import app as select_app
     from radiofuse.commands.select import as_request

@@ -1,4 +1,4 @@
-"""What a survey of selections found, as the pages that tell of it read it."""
+"""What a selection found, as the pages that tell of it read it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNNAMED = "features"  # the modality of columns that name none
 
 @dataclass(frozen=True, eq=False)
 class SelectionContents:
-    """Tables and record of a survey.
+    """Tables and record of a selection.
 
     Attributes
     ----------

@@ -10,8 +10,8 @@ import pandas as pd
 
 from radiofuse.patients.inner_folds import fewest_patients
 from radiofuse.selection_run.checks import FeatureTable
-from radiofuse.selection_run.nested import ModalitySurvey
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.nested import ModalitySelection
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.suspicions import suspect_codes, suspect_covariates, suspect_leaks
 from radiofuse.wording import count, some
 
@@ -19,7 +19,7 @@ EVENTS_PER_VARIABLE = 10
 
 
 def cautions(
-    surveys: Sequence[ModalitySurvey], selection: pd.DataFrame, table: FeatureTable, request: SurveyRequest
+    results: Sequence[ModalitySelection], selection: pd.DataFrame, table: FeatureTable, request: SelectionRequest
 ) -> list[str]:
     """Return sentences: leaks, steps that left nothing, a path's edge, few events per variable, no nesting.
 
@@ -29,26 +29,26 @@ def cautions(
     Journal of Clinical Epidemiology 49 (1996) 1373-1379: ten events per variable.
     """
     found = suspect_covariates(table) + suspect_codes(pd.concat([table.features, table.covariates], axis=1))
-    for survey in surveys:
-        name = survey.block.modality
+    for result in results:
+        name = result.block.modality
         auc = selection.loc[selection["modality"] == name, "auc"].to_numpy()
         found += suspect_leaks(table, name, auc)
-        found += [f"{name}: {sentence}" for sentence in _of_selection(survey)]
-        found += _one_class_sites(survey, request)
-    warned = sum((survey.warned for survey in surveys), Counter())
-    warned += sum((outcome.warned for survey in surveys for outcome in survey.outcomes), Counter())
+        found += [f"{name}: {sentence}" for sentence in _of_selection(result)]
+        found += _one_class_sites(result, request)
+    warned = sum((result.warned for result in results), Counter())
+    warned += sum((outcome.warned for result in results for outcome in result.outcomes), Counter())
     found += [f"Warned {count(times, 'time')} while fitting: {message}" for message, times in warned.items()]
     if not request.nested:
         found.append("No nested run: the AUC is optimistic, because the selection saw the test patients.")
     return found
 
 
-def _of_selection(survey: ModalitySurvey) -> list[str]:
+def _of_selection(result: ModalitySelection) -> list[str]:
     found = []
-    emptied = next((name for name, step in survey.final.steps_.items() if not step.get_support().any()), None)
+    emptied = next((name for name, step in result.final.steps_.items() if not step.get_support().any()), None)
     if emptied is not None:
         found.append(f"no feature is left after step {emptied}.")
-    penalized = survey.final.steps_.get("lasso")
+    penalized = result.final.steps_.get("lasso")
     if penalized is not None and penalized.alpha_min_ == penalized.alphas_[-1] and not penalized.stopped_early_:
         found.append("the error is least at the path's edge; a smaller penalty may be better.")
     if penalized is not None and penalized.stopped_early_:
@@ -60,24 +60,24 @@ def _of_selection(survey: ModalitySurvey) -> list[str]:
             f"{penalized.n_folds_} inner folds chose the penalty instead of {penalized.cv}: "
             "the smaller class has no more."
         )
-    return found + _empty_folds(survey) + _few_events(survey)
+    return found + _empty_folds(result) + _few_events(result)
 
 
-def _empty_folds(survey: ModalitySurvey) -> list[str]:
-    n_empty = sum(outcome.chosen is not None and not outcome.chosen.any() for outcome in survey.outcomes)
+def _empty_folds(result: ModalitySelection) -> list[str]:
+    n_empty = sum(outcome.chosen is not None and not outcome.chosen.any() for outcome in result.outcomes)
     if not n_empty:
         return []
     return [
-        f"{n_empty} of {count(len(survey.outcomes), 'training fold')} selected nothing; the answer there is the share "
+        f"{n_empty} of {count(len(result.outcomes), 'training fold')} selected nothing; the answer there is the share "
         "of positives, which is lower where more are held out, so that the pooled AUC falls a little below .5."
     ]
 
 
-def _few_events(survey: ModalitySurvey) -> list[str]:
-    n_selected, n_candidates = int(survey.final.get_support().sum()), survey.block.X.shape[1]
+def _few_events(result: ModalitySelection) -> list[str]:
+    n_selected, n_candidates = int(result.final.get_support().sum()), result.block.X.shape[1]
     if not n_selected:
         return []
-    events = fewest_patients(survey.block.y, survey.block.patients)
+    events = fewest_patients(result.block.y, result.block.patients)
     if events >= EVENTS_PER_VARIABLE * n_candidates:
         return []
     return [
@@ -87,15 +87,15 @@ def _few_events(survey: ModalitySurvey) -> list[str]:
     ]
 
 
-def _one_class_sites(survey: ModalitySurvey, request: SurveyRequest) -> list[str]:
+def _one_class_sites(result: ModalitySelection, request: SelectionRequest) -> list[str]:
     """Return a sentence on sites whose samples are of one class: their shift cannot be told from the label's."""
     if request.site is None:
         return []
-    sites, y = survey.block.sites, survey.block.y
+    sites, y = result.block.sites, result.block.y
     pure = [site for site in np.unique(sites) if np.ptp(y[sites == site]) == 0]
     if not pure:
         return []
     return [
-        f"{survey.block.modality}: {some(pure)} of {request.site} hold samples of one class only; evening them out "
+        f"{result.block.modality}: {some(pure)} of {request.site} hold samples of one class only; evening them out "
         "takes some of the difference between the classes with it."
     ]

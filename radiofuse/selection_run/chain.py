@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from radiofuse.errors import RequestError
 from radiofuse.select import ReproducibilitySelector, SelectorChain, build_chain
 from radiofuse.select.trace import per_column
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 
 STRENGTHS = {
     "coef_": np.abs,
@@ -20,7 +20,7 @@ STRENGTHS = {
 }
 
 
-def make_chain(request: SurveyRequest) -> SelectorChain:
+def make_chain(request: SelectionRequest) -> SelectorChain:
     """Return the unfitted chain, its parameters checked; a step that passes nothing leaves nothing.
 
     Raises

@@ -12,7 +12,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.names import did_you_mean
 from radiofuse.selection_run.feature_columns import feature_columns, note, row_counters
 from radiofuse.selection_run.reading import RawTable
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables import columns
 from radiofuse.tables.cells import Codes
 from radiofuse.tables.cohort import PATIENT, SAMPLE, SITE, spelling_problems
@@ -75,7 +75,7 @@ class FeatureTable:
         return block.iloc[present].set_axis(names, axis=1), present
 
 
-def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
+def check_table(raw: RawTable, request: SelectionRequest) -> FeatureTable:
     """Return the usable part of a table, in the order of the sample ids.
 
     Raises
@@ -128,7 +128,7 @@ def check_table(raw: RawTable, request: SurveyRequest) -> FeatureTable:
     return table
 
 
-def _require_known(request: SurveyRequest, rows: pd.DataFrame) -> None:
+def _require_known(request: SelectionRequest, rows: pd.DataFrame) -> None:
     renamed = (request.sample_id, request.groups, request.site)
     for name in request.ignore:
         if name not in rows and name not in renamed:
@@ -160,7 +160,7 @@ def _ids(rows: pd.DataFrame, problems: list[str]) -> tuple[np.ndarray, np.ndarra
     return samples, patients
 
 
-def _spelling_problems(rows: pd.DataFrame, request: SurveyRequest) -> list[str]:
+def _spelling_problems(rows: pd.DataFrame, request: SelectionRequest) -> list[str]:
     """Return what is written in two ways, under the names that the file gives its columns."""
     named = {PATIENT: request.groups or PATIENT, SAMPLE: request.sample_id or SAMPLE}
     named |= {SITE: request.site} if request.site is not None else {}

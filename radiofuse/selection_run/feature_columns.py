@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import NOT_FEATURES, PATIENT, SAMPLE, SITE
 from radiofuse.wording import count, some
@@ -21,7 +21,7 @@ _UNNAMED = re.compile(r"(Unnamed: \d+)?")  # what pandas calls a column without 
 
 
 def feature_columns(
-    rows: pd.DataFrame, label: str, request: SurveyRequest, notes: list[str], problems: list[str]
+    rows: pd.DataFrame, label: str, request: SelectionRequest, notes: list[str], problems: list[str]
 ) -> pd.DataFrame:
     """Return the columns that are features, under their full names."""
     no_features = {SAMPLE, PATIENT, SITE, label, *request.ignore, *request.covariates}

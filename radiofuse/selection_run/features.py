@@ -10,12 +10,12 @@ import pandas as pd
 from radiofuse.select import SelectorChain
 from radiofuse.selection_run.chain import number_per_feature
 from radiofuse.selection_run.families import feature_family
-from radiofuse.selection_run.nested import ModalitySurvey
+from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.statistics.delong import auc_intervals
 from radiofuse.statistics.multiplicity import adjust_pvalues
 
 
-def selection_table(survey: ModalitySurvey) -> pd.DataFrame:
+def selection_table(result: ModalitySelection) -> pd.DataFrame:
     """Return one row per feature of a modality; a column of a step that was not run is empty.
 
     Columns
@@ -46,15 +46,15 @@ def selection_table(survey: ModalitySurvey) -> pd.DataFrame:
     rank : int
         Among features that any selection chose: by freq_outer, then size of the coefficient, then p.
     """
-    X, report = survey.block.X, survey.final.report_
-    table = pd.DataFrame({"modality": survey.block.modality, "feature": report["feature"]})
+    X, report = result.block.X, result.final.report_
+    table = pd.DataFrame({"modality": result.block.modality, "feature": report["feature"]})
     table["family"] = [feature_family(name) for name in table["feature"]]
     table["n"], table["missing"] = X.notna().sum().to_numpy(), X.isna().sum().to_numpy()
     for label in (0, 1):
-        table[f"median_{label}"] = X[survey.block.y == label].median().to_numpy()
-    table = table.assign(**_test(survey.final, report), **_auc(X, survey.block.y))
+        table[f"median_{label}"] = X[result.block.y == label].median().to_numpy()
+    table = table.assign(**_test(result.final, report), **_auc(X, result.block.y))
     table["direction"] = np.select([table["auc"] > 0.5, table["auc"] < 0.5], ["higher", "lower"], "")
-    table = table.assign(**_decisions(survey.final, report), selected=report["selected"], **_agreement(survey))
+    table = table.assign(**_decisions(result.final, report), selected=report["selected"], **_agreement(result))
     table["rank"] = _rank(table, report["coef"])
     return table
 
@@ -96,9 +96,9 @@ def _decisions(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def _agreement(survey: ModalitySurvey) -> dict[str, Any]:
+def _agreement(result: ModalitySelection) -> dict[str, Any]:
     """Return how often, how high and with which sign the outer folds chose each feature."""
-    outcomes = [outcome for outcome in survey.outcomes if outcome.chosen is not None]
+    outcomes = [outcome for outcome in result.outcomes if outcome.chosen is not None]
     if not outcomes:
         absent = ("times_selected", "freq_outer", "mean_rank", "median_coef", "sign_consistency")
         return dict.fromkeys(absent, np.nan)

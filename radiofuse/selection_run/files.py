@@ -17,7 +17,7 @@ from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.files.paths import describe_absent
 from radiofuse.files.stand_ins import HEAD_BYTES, describe_stand_in
 from radiofuse.names import did_you_mean
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.cells import EMPTY_SPELLINGS, any_field_length
 from radiofuse.tables.cohort import PATIENT, SAMPLE, SITE
 from radiofuse.tables.spreadsheet import as_meant
@@ -28,7 +28,7 @@ MADE_BY = "features of images become a table with: radiofuse extract COHORT, the
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
-def read_file(path: Path, request: SurveyRequest) -> pd.DataFrame:
+def read_file(path: Path, request: SelectionRequest) -> pd.DataFrame:
     """Read a CSV, TSV or Parquet table; ids stay text as it stands (007, NA)."""
     ids = [name for name in (SAMPLE, PATIENT, request.sample_id, request.groups) if name is not None]
     if path.suffix.lower() in SHEETS:
@@ -62,7 +62,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return table if table.index.name is None else table.reset_index()
 
 
-def _read_text(path: Path, ids: Sequence[str], request: SurveyRequest) -> pd.DataFrame:
+def _read_text(path: Path, ids: Sequence[str], request: SelectionRequest) -> pd.DataFrame:
     delimiter, header = _header(path)
     repeated = sorted(name for name, times in Counter(header).items() if times > 1 and name)
     if repeated:
@@ -137,7 +137,7 @@ def _compression(path: Path) -> str | None:
         return "gzip" if file.read(2) == b"\x1f\x8b" else None
 
 
-def rename_ids(rows: pd.DataFrame, request: SurveyRequest, path: Path) -> pd.DataFrame:
+def rename_ids(rows: pd.DataFrame, request: SelectionRequest, path: Path) -> pd.DataFrame:
     """Return the table with ids under ``sample_id`` and ``patient_id``, the site to harmonize over under ``site``."""
     asked = {SAMPLE: request.sample_id, PATIENT: request.groups, SITE: request.site}
     if not any(asked.values()):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.selection_run.checks import FUSION
-from radiofuse.selection_run.nested import Block, ModalitySurvey
+from radiofuse.selection_run.nested import Block, ModalitySelection
 from radiofuse.statistics import score_predictions
 from radiofuse.statistics.stability import measure_stability
 from radiofuse.tables import PREDICTION_COLUMNS
@@ -20,15 +20,15 @@ N_RESAMPLES = 2000
 PERFORMANCE_COLUMNS = ("model", "selection", "metric", "estimate", "low", "high", "method")
 
 
-def folds_table(survey: ModalitySurvey) -> pd.DataFrame:
+def folds_table(result: ModalitySelection) -> pd.DataFrame:
     """Return modality, sample_id, patient_id, repeat, fold, part and inner_fold of every sample in every fold.
 
     ``part`` is train or test; ``inner_fold`` says where a training row was held out to choose the penalty, counted
     from 0. The rows of the selection on all samples have neither repeat nor fold.
     """
-    block, penalized = survey.block, survey.final.steps_.get("lasso")
+    block, penalized = result.block, result.final.steps_.get("lasso")
     parts = [_part(block, np.arange(len(block.y)), "train", None if penalized is None else penalized.inner_folds_)]
-    for outcome in survey.outcomes:
+    for outcome in result.outcomes:
         split = outcome.split
         place = {"repeat": split.repeat, "fold": split.fold}
         parts.append(_part(block, split.train, "train", outcome.inner_folds) | place)
@@ -65,25 +65,25 @@ def stack(parts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def predictions_table(surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
+def predictions_table(results: Sequence[ModalitySelection]) -> pd.DataFrame:
     """Return the held-out probabilities: columns of `PREDICTION_COLUMNS`, and ``selection``.
 
     Selection is "nested" where the features were chosen in the training rows, "optimistic" where all rows chose them.
     With several modalities the model "fusion" is the mean over those that a sample has, in the folds that all of
     them finished.
     """
-    parts = [part for kind in ("nested", "optimistic") for survey in surveys for part in _probabilities(survey, kind)]
+    parts = [part for kind in ("nested", "optimistic") for result in results for part in _probabilities(result, kind)]
     if not parts:
         return pd.DataFrame(columns=[*PREDICTION_COLUMNS, "selection"])
     table = stack(parts)
-    if len(surveys) > 1:
-        table = pd.concat([table, _fused(table, surveys)], ignore_index=True)
+    if len(results) > 1:
+        table = pd.concat([table, _fused(table, results)], ignore_index=True)
         table = table.sort_values("selection", kind="stable", ignore_index=True)
     return table[[*PREDICTION_COLUMNS, "selection"]]
 
 
-def _probabilities(survey: ModalitySurvey, kind: str) -> list[dict[str, Any]]:
-    block = survey.block
+def _probabilities(result: ModalitySelection, kind: str) -> list[dict[str, Any]]:
+    block = result.block
     return [
         {
             "sample_id": block.X.index.to_numpy(str)[outcome.split.test],
@@ -95,13 +95,13 @@ def _probabilities(survey: ModalitySurvey, kind: str) -> list[dict[str, Any]]:
             "probability": getattr(outcome, kind),
             "selection": kind,
         }
-        for outcome in survey.outcomes
+        for outcome in result.outcomes
         if getattr(outcome, kind) is not None
     ]
 
 
-def _fused(table: pd.DataFrame, surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
-    finished = [{(one.split.repeat, one.split.fold) for one in survey.outcomes} for survey in surveys]
+def _fused(table: pd.DataFrame, results: Sequence[ModalitySelection]) -> pd.DataFrame:
+    finished = [{(one.split.repeat, one.split.fold) for one in result.outcomes} for result in results]
     common = set.intersection(*finished)
     usable = [place in common for place in zip(table["repeat"], table["fold"], strict=True)]
     keys = ["selection", "repeat", "fold", "sample_id", "patient_id", "label"]
@@ -122,19 +122,19 @@ def performance_table(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PERFORMANCE_COLUMNS))
 
 
-def stability_table(surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
+def stability_table(results: Sequence[ModalitySelection]) -> pd.DataFrame:
     """Return one row per modality: n_selections, n_features, mean_selected, n_empty and `Stability`.
 
     Only modalities with two finished outer selections or more have a row.
     """
     rows = []
-    for survey in surveys:
-        chosen = np.array([one.chosen for one in survey.outcomes if one.chosen is not None])
+    for result in results:
+        chosen = np.array([one.chosen for one in result.outcomes if one.chosen is not None])
         if len(chosen) < 2:
             continue
         sizes = chosen.sum(axis=1)
         counts = {
-            "modality": survey.block.modality,
+            "modality": result.block.modality,
             "n_selections": len(sizes),
             "n_features": chosen.shape[1],
             "mean_selected": sizes.mean(),

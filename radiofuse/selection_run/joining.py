@@ -12,7 +12,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.names import did_you_mean
 from radiofuse.selection_run.families import feature_family
 from radiofuse.selection_run.files import read_file, rename_ids
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables import columns
 from radiofuse.tables.cells import Codes
 from radiofuse.tables.cohort import PATIENT, SAMPLE, SITE
@@ -20,7 +20,7 @@ from radiofuse.tables.labels import column_and_class
 from radiofuse.wording import count, some
 
 
-def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
+def join_modalities(request: SelectionRequest, notes: list[str]) -> pd.DataFrame:
     """Return the files of ``--features`` side by side, their features named ``<modality>__<feature>``."""
     problems: list[str] = []
     parts = {name: _by_id(path, request, problems) for name, path in request.modality_files.items()}
@@ -43,11 +43,11 @@ def join_modalities(request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
     return pd.concat([ids, *features], axis=1).reset_index(drop=True)
 
 
-def _by_id(path: Path, request: SurveyRequest, problems: list[str]) -> pd.DataFrame:
+def _by_id(path: Path, request: SelectionRequest, problems: list[str]) -> pd.DataFrame:
     return _indexed(read_file(path, request), SAMPLE, path, request, problems)
 
 
-def _indexed(rows: pd.DataFrame, key: str, path: Path, request: SurveyRequest, problems: list[str]) -> pd.DataFrame:
+def _indexed(rows: pd.DataFrame, key: str, path: Path, request: SelectionRequest, problems: list[str]) -> pd.DataFrame:
     """Return the rows of a file by sample id, or by patient id."""
     rows = rename_ids(rows, request if key == SAMPLE else replace(request, sample_id=None), path)
     if key not in rows:
@@ -63,7 +63,9 @@ def _indexed(rows: pd.DataFrame, key: str, path: Path, request: SurveyRequest, p
     return rows.assign(**{key: ids}).drop_duplicates(key).set_index(key)
 
 
-def _take_features(name: str, part: pd.DataFrame, request: SurveyRequest, shared: dict[str, pd.Series]) -> pd.DataFrame:
+def _take_features(
+    name: str, part: pd.DataFrame, request: SelectionRequest, shared: dict[str, pd.Series]
+) -> pd.DataFrame:
     """Return one modality's features; what is none goes to ``shared``, from the first file that has it."""
     label = next((name for name in request.label_columns if name in part), "")
     for column in (PATIENT, SITE, label, *request.covariates, *request.ignore):
@@ -83,7 +85,7 @@ def _take_features(name: str, part: pd.DataFrame, request: SurveyRequest, shared
     )
 
 
-def join_labels(rows: pd.DataFrame, request: SurveyRequest, notes: list[str]) -> pd.DataFrame:
+def join_labels(rows: pd.DataFrame, request: SelectionRequest, notes: list[str]) -> pd.DataFrame:
     """Return the rows that ``--labels`` knows, with its columns: one row per sample, or one per patient."""
     problems: list[str] = []
     table = read_file(request.labels, request)
@@ -106,7 +108,7 @@ def join_labels(rows: pd.DataFrame, request: SurveyRequest, notes: list[str]) ->
     return pd.concat([rows.drop(columns=asked, errors="ignore"), found[asked]], axis=1)
 
 
-def _key_of_labels(labels: pd.DataFrame, rows: pd.DataFrame, request: SurveyRequest) -> str:
+def _key_of_labels(labels: pd.DataFrame, rows: pd.DataFrame, request: SelectionRequest) -> str:
     """Return by which ids labels are joined: of patients where the file names no samples and both name patients."""
     names_patients = PATIENT in rows and {request.groups or PATIENT, PATIENT}.intersection(labels)
     names_samples = request.sample_id in labels or SAMPLE in labels
@@ -114,7 +116,7 @@ def _key_of_labels(labels: pd.DataFrame, rows: pd.DataFrame, request: SurveyRequ
 
 
 def _labeled(
-    rows: pd.DataFrame, labels: pd.DataFrame, request: SurveyRequest, problems: list[str], notes: list[str]
+    rows: pd.DataFrame, labels: pd.DataFrame, request: SelectionRequest, problems: list[str], notes: list[str]
 ) -> pd.DataFrame:
     """Return the rows whose sample is in the labels file; what is in one file only is told."""
     key, what = labels.index.name, labels.index.name.removesuffix("_id")

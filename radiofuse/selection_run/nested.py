@@ -21,7 +21,7 @@ from radiofuse.select.penalized_fit import PathEdgeWarning
 from radiofuse.selection_run.chain import cv_curve, make_chain, number_per_feature, places_of, strength_of
 from radiofuse.selection_run.checks import FeatureTable
 from radiofuse.selection_run.model import LogisticModel, fit_logistic
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
 
@@ -108,7 +108,7 @@ class FoldOutcome:
 
 
 @dataclass(frozen=True, eq=False)
-class ModalitySurvey:
+class ModalitySelection:
     """One modality: the selection on all rows, its model, and the finished outer folds in order."""
 
     block: Block
@@ -123,12 +123,12 @@ class ModalitySurvey:
         return len(self.outcomes) == len(self.block.splits)
 
 
-def survey_selection(
+def fit_selections(
     table: FeatureTable,
-    request: SurveyRequest,
+    request: SelectionRequest,
     on_done: Progress = lambda done, total: None,
     kept: Kept | None = None,
-) -> list[ModalitySurvey]:
+) -> list[ModalitySelection]:
     """Select on all samples and in every outer training fold, modality by modality.
 
     The answer is the same to the last bit for any number of jobs. On an interrupt the finished folds are
@@ -137,7 +137,7 @@ def survey_selection(
     Parameters
     ----------
     table : FeatureTable
-    request : SurveyRequest
+    request : SelectionRequest
     on_done : callable
         Told (done, total) in numbers of selections.
     kept : Kept, optional
@@ -160,11 +160,11 @@ def survey_selection(
     finals = _fit_finals(chain, whole, request, told)
     with nullcontext() if kept is None else kept.writing():
         found = _fit_folds(chain, blocks, whole, finals, request, told, kept)
-    surveys = []
+    results = []
     for block, final in zip(whole, finals, strict=True):
         names = [name for name in (_fold_name(block, split) for split in block.splits) if name in found]
-        surveys.append(ModalitySurvey(block, *final, tuple(found[name] for name in names)))
-    return surveys
+        results.append(ModalitySelection(block, *final, tuple(found[name] for name in names)))
+    return results
 
 
 def _counted(on_done: Progress, total: int) -> Callable[[int], None]:
@@ -180,7 +180,7 @@ def _counted(on_done: Progress, total: int) -> Callable[[int], None]:
 
 
 def _fit_finals(
-    chain: SelectorChain, whole: Sequence[Block], request: SurveyRequest, told: Callable[[int], None]
+    chain: SelectorChain, whole: Sequence[Block], request: SelectionRequest, told: Callable[[int], None]
 ) -> list[Final]:
     """Return the selection on all samples of each modality."""
     calls = [delayed(_fit_final)(chain, block, request.seed) for block in whole]
@@ -197,7 +197,7 @@ def _fit_folds(
     blocks: Sequence[Block],
     whole: Sequence[Block],
     finals: Sequence[Final],
-    request: SurveyRequest,
+    request: SelectionRequest,
     told: Callable[[int], None],
     kept: Kept | None,
 ) -> dict[str, FoldOutcome]:
@@ -220,7 +220,7 @@ def _fit_folds(
                     kept.add(name, {key: value for key, value in vars(outcome).items() if key != "split"})
             told(len(outcomes))
     except KeyboardInterrupt:
-        pass  # what is finished is the answer; `ModalitySurvey.complete` says that it is not all
+        pass  # what is finished is the answer; `ModalitySelection.complete` says that it is not all
     return found
 
 
@@ -233,7 +233,7 @@ def _kept_folds(blocks: Sequence[Block], kept: Kept) -> dict[str, FoldOutcome]:
     return {name: FoldOutcome(splits[name], **values) for name, values in kept.results.items()}
 
 
-def _deal(table: FeatureTable, request: SurveyRequest) -> list[Split]:
+def _deal(table: FeatureTable, request: SelectionRequest) -> list[Split]:
     return patient_splits(
         table.y, table.patients, n_splits=request.folds, n_repeats=request.n_repeats, random_state=request.seed
     )
@@ -259,7 +259,7 @@ def _block(table: FeatureTable, name: str, splits: Sequence[Split]) -> Block:
     return Block(name, X, table.covariates.iloc[present], y, table.patients[present], sites, tuple(own))
 
 
-def _harmonized(block: Block, train: np.ndarray, request: SurveyRequest) -> Block:
+def _harmonized(block: Block, train: np.ndarray, request: SelectionRequest) -> Block:
     """Return the block without the shifts and scales of its sites, learnt from the training rows; see `ComBat`."""
     if request.site is None:
         return block
@@ -281,7 +281,7 @@ def _as_options(problem: str) -> str:
 
 
 def _tasks(
-    blocks: Sequence[Block], request: SurveyRequest, found: Container[str]
+    blocks: Sequence[Block], request: SelectionRequest, found: Container[str]
 ) -> Iterator[tuple[int, Sequence[Split]]]:
     """Yield a modality's place and some of its splits that are not found; early repeats of all modalities first."""
     n_splits = request.folds * request.n_repeats
@@ -322,7 +322,7 @@ def _fit_chunk(
     whole: Block,
     splits: Sequence[Split],
     support: np.ndarray,
-    request: SurveyRequest,
+    request: SelectionRequest,
 ) -> list[FoldOutcome]:
     """Return what some splits gave; ``whole`` was harmonized with all rows, and ``support`` selected from them."""
     with one_thread():
@@ -339,7 +339,7 @@ def _fit_chunk(
 
 
 def _fit_splits(
-    chain: SelectorChain, block: Block, splits: Sequence[Split], request: SurveyRequest
+    chain: SelectorChain, block: Block, splits: Sequence[Split], request: SelectionRequest
 ) -> Iterator[tuple[Block, SelectorChain]]:
     """Yield for each split the block as its training rows harmonize it, and the chain fitted to them."""
     states = [_state(request.seed, [1 + split.repeat, split.fold]) for split in splits]

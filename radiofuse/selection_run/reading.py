@@ -11,7 +11,7 @@ from radiofuse.errors import RequestError
 from radiofuse.files.outputs import sha256_of
 from radiofuse.selection_run.files import MADE_BY, read_file, rename_ids
 from radiofuse.selection_run.joining import join_labels, join_modalities, label_column
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.cohort import PATIENT, SAMPLE, SITE
 
 
@@ -42,7 +42,7 @@ class RawTable:
     notes: tuple[str, ...] = ()
 
 
-def read_raw(request: SurveyRequest) -> RawTable:
+def read_raw(request: SelectionRequest) -> RawTable:
     """Read what a request names.
 
     Raises
@@ -74,7 +74,7 @@ def read_raw(request: SurveyRequest) -> RawTable:
     return RawTable(rows, label, positive, source, {str(path): sha256_of(path) for path in files}, tuple(notes))
 
 
-def _require_roles_apart(request: SurveyRequest) -> None:
+def _require_roles_apart(request: SelectionRequest) -> None:
     """Refuse a column that is asked to be two things that exclude each other, such as label and covariate."""
     roles = {SAMPLE: "the sample id", PATIENT: "the patient id"}
     named = {request.sample_id: "--id", request.groups: "--groups", request.site: "--site"}
@@ -91,7 +91,7 @@ def _require_roles_apart(request: SurveyRequest) -> None:
             )
 
 
-def _read_store(request: SurveyRequest) -> RawTable:
+def _read_store(request: SelectionRequest) -> RawTable:
     from radiofuse.extract import has_images
     from radiofuse.extract.stored import find_stored
     from radiofuse.store import FeatureStore

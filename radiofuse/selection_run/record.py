@@ -14,16 +14,16 @@ import pandas as pd
 
 from radiofuse import __version__
 from radiofuse.selection_run.checks import FeatureTable
-from radiofuse.selection_run.nested import ModalitySurvey
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.nested import ModalitySelection
+from radiofuse.selection_run.request import SelectionRequest
 
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
 
 
-def survey_record(
-    surveys: Sequence[ModalitySurvey],
+def selection_record(
+    results: Sequence[ModalitySelection],
     table: FeatureTable,
-    request: SurveyRequest,
+    request: SelectionRequest,
     tables: Mapping[str, pd.DataFrame],
 ) -> dict[str, Any]:
     """Return what a reader needs to judge the tables, and to get them again.
@@ -32,8 +32,8 @@ def survey_record(
     features through the steps and the model fitted to all samples. It does not depend on the time, the place of the
     output or the number of jobs.
     """
-    planned = sum(len(survey.block.splits) for survey in surveys)
-    finished = sum(len(survey.outcomes) for survey in surveys)
+    planned = sum(len(result.block.splits) for result in results)
+    finished = sum(len(result.outcomes) for result in results)
     return {
         "radiofuse": __version__,
         "python": platform.python_version(),
@@ -46,20 +46,20 @@ def survey_record(
         "classes": list(table.classes),
         "positive": table.classes[1],
         "notes": list(table.notes),
-        "complete": all(survey.complete for survey in surveys),
+        "complete": all(result.complete for result in results),
         "folds_planned": planned,
         "folds_finished": finished,
-        "flow": {survey.block.modality: flow_counts(survey, len(table.y)) for survey in surveys},
+        "flow": {result.block.modality: flow_counts(result, len(table.y)) for result in results},
         "stability": _by_modality(tables["stability"]),
         "auc_nested": _aucs(tables["performance"], "nested"),
         "auc_optimistic": _aucs(tables["performance"], "optimistic"),
-        "models": {survey.block.modality: _model(survey) for survey in surveys},
+        "models": {result.block.modality: _model(result) for result in results},
     }
 
 
-def flow_counts(survey: ModalitySurvey, n_samples: int) -> dict[str, Any]:
+def flow_counts(result: ModalitySelection, n_samples: int) -> dict[str, Any]:
     """Return the counts of one modality: samples, gaps, and the features left after each step."""
-    block, final = survey.block, survey.final
+    block, final = result.block, result.final
     left = {name: int(step.get_support().sum()) for name, step in final.steps_.items()}
     return {
         "samples": len(block.y),
@@ -81,16 +81,16 @@ def _aucs(performance: pd.DataFrame, kind: str) -> dict[str, Any]:
     return {row.model: {"estimate": row.estimate, "low": row.low, "high": row.high} for row in rows.itertuples()}
 
 
-def _model(survey: ModalitySurvey) -> dict[str, Any]:
-    model, block = survey.model, survey.block
-    features = [*block.X.columns[survey.final.get_support()], *block.covariates.columns]
+def _model(result: ModalitySelection) -> dict[str, Any]:
+    model, block = result.model, result.block
+    features = [*block.X.columns[result.final.get_support()], *block.covariates.columns]
     arrays = {name: getattr(model, name).tolist() for name in ("median", "center", "scale", "coef")}
-    return {"features": features, **arrays, "intercept": model.intercept, **_harmonization(survey)}
+    return {"features": features, **arrays, "intercept": model.intercept, **_harmonization(result)}
 
 
-def _harmonization(survey: ModalitySurvey) -> dict[str, Any]:
+def _harmonization(result: ModalitySelection) -> dict[str, Any]:
     """Return what a value of a site is turned into before the model sees it, for the selected features."""
-    combat, selected = survey.block.combat, survey.final.get_support()
+    combat, selected = result.block.combat, result.final.get_support()
     if combat is None:
         return {}
     names = ("grand_mean_", "pooled_variance_", "gamma_", "delta_", "coef_")

@@ -1,4 +1,4 @@
-"""What a survey was asked for: the options of the command, as one object."""
+"""What a selection was asked for: the options of the command, as one object."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ OPTION_NAMES = {"sample_id": "id", "output_format": "format"}
 
 
 @dataclass(frozen=True)
-class SurveyRequest:
+class SelectionRequest:
     """The options of ``python -m radiofuse.select``; its ``--help`` says what each one means.
 
     Examples
     --------
-    >>> request = SurveyRequest("Target=1", Path("lgg.csv"), adjust="bh", modality_prefixes=False)
+    >>> request = SelectionRequest("Target=1", Path("lgg.csv"), adjust="bh", modality_prefixes=False)
     >>> request.command
     'radiofuse select lgg.csv --label Target=1 --no-modality-prefixes --adjust bh'
     """

@@ -1,4 +1,4 @@
-"""A survey from the request to its tables: read, check, select, count."""
+"""A selection from the request to its tables: read, check, select, count."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from radiofuse.files.outputs import require_own_tables
 from radiofuse.progress import Meter, silent
 from radiofuse.selection_run.chain import make_chain
 from radiofuse.selection_run.checks import FeatureTable, check_table
-from radiofuse.selection_run.nested import survey_selection
+from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.reading import read_raw
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.suspicions import describe_table
-from radiofuse.selection_run.tables import RECORD, SurveyTables, file_names, survey_tables
+from radiofuse.selection_run.tables import RECORD, SelectionTables, all_tables, file_names
 from radiofuse.tables.labels import positive_class
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import FOLDER, Kept, digest_of, digest_of_code
 
 
-def read_table(request: SurveyRequest) -> FeatureTable:
+def read_table(request: SelectionRequest) -> FeatureTable:
     """Read and check the table of a request.
 
     Raises
@@ -42,11 +42,11 @@ def describe_read(table: FeatureTable) -> list[str]:
     return [*describe_table(table), positive_class(table.label, table.classes[1]), *table.notes]
 
 
-def _files_read(request: SurveyRequest) -> list[Path | None]:
+def _files_read(request: SelectionRequest) -> list[Path | None]:
     return [request.table, request.labels, request.cohort, *request.modality_files.values()]
 
 
-def find_kept(table: FeatureTable, request: SurveyRequest) -> Kept | None:
+def find_kept(table: FeatureTable, request: SelectionRequest) -> Kept | None:
     """Return the outer folds that an earlier run finished and kept in the output folder, if one is asked for."""
     if request.out is None:
         return None
@@ -56,9 +56,9 @@ def find_kept(table: FeatureTable, request: SurveyRequest) -> Kept | None:
     return Kept(request.out / FOLDER, key)
 
 
-def survey_table(
-    table: FeatureTable, request: SurveyRequest, kept: Kept | None = None, *, progress: Meter = silent
-) -> SurveyTables:
+def run_selection(
+    table: FeatureTable, request: SelectionRequest, kept: Kept | None = None, *, progress: Meter = silent
+) -> SelectionTables:
     """Run the selections on a checked table; outer folds that were kept are not fitted again.
 
     Raises
@@ -67,5 +67,5 @@ def survey_table(
         If interrupted before the selections on all samples are finished; later, the tables hold what is finished.
     """
     with progress("Selecting", "selections") as on_done:
-        surveys = survey_selection(table, request, on_done, kept)
-    return survey_tables(surveys, table, request)
+        results = fit_selections(table, request, on_done, kept)
+    return all_tables(results, table, request)

@@ -1,4 +1,4 @@
-"""All tables of a survey together, and their files."""
+"""All tables of a selection together, and their files."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from radiofuse.selection_run.fold_tables import (
     stability_table,
     stack,
 )
-from radiofuse.selection_run.nested import ModalitySurvey
-from radiofuse.selection_run.record import as_json, survey_record
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.nested import ModalitySelection
+from radiofuse.selection_run.record import as_json, selection_record
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.work.jobs import one_thread
 
@@ -52,8 +52,8 @@ CURVE_COLUMNS = (
 
 
 @dataclass(frozen=True, eq=False)
-class SurveyTables:
-    """What a survey found: a page or a file needs nothing else.
+class SelectionTables:
+    """What a selection found: a page or a file needs nothing else.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class SurveyTables:
     correlation : DataFrame
         modality, feature_a, feature_b, r: pairs of what pruning kept, at most `MOST_CORRELATED` features.
     record : dict
-        What `survey_record` returns, and ``cautions``.
+        What `selection_record` returns, and ``cautions``.
     """
 
     selection: pd.DataFrame
@@ -100,7 +100,7 @@ class SurveyTables:
 
 def file_names(*, page: bool) -> list[str]:
     """Return the names of the files that a selection writes, but for its record."""
-    tables = [f"{field.name}.csv" for field in fields(SurveyTables) if field.name != "record"]
+    tables = [f"{field.name}.csv" for field in fields(SelectionTables) if field.name != "record"]
     return [PAGE, *tables] if page else tables
 
 
@@ -115,38 +115,42 @@ def listed_while_written(folder: Path, names: Sequence[str]) -> Iterator[None]:
     (folder / UNFINISHED).unlink()
 
 
-def survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:
-    """Return everything that a survey found."""
+def all_tables(results: Sequence[ModalitySelection], table: FeatureTable, request: SelectionRequest) -> SelectionTables:
+    """Return everything that a selection found."""
     with one_thread():  # threads may differ in the last bit
-        return _survey_tables(surveys, table, request)
+        return _all_tables(results, table, request)
 
 
-def _survey_tables(surveys: Sequence[ModalitySurvey], table: FeatureTable, request: SurveyRequest) -> SurveyTables:
-    selections = [selection_table(survey) for survey in surveys]
-    predictions = predictions_table(surveys).assign(positive=table.classes[1])
+def _all_tables(
+    results: Sequence[ModalitySelection], table: FeatureTable, request: SelectionRequest
+) -> SelectionTables:
+    selections = [selection_table(result) for result in results]
+    predictions = predictions_table(results).assign(positive=table.classes[1])
     tables = {
         "selection": pd.concat(selections, ignore_index=True),
-        "cv_curve": _gather(_curves, surveys),
-        "path": _gather(_path, surveys),
-        "folds": _gather(folds_table, surveys),
+        "cv_curve": _gather(_curves, results),
+        "path": _gather(_path, results),
+        "folds": _gather(folds_table, results),
         "predictions": predictions,
         "performance": performance_table(predictions, request.seed),
-        "stability": stability_table(surveys),
-        "trace": _gather(_trace, surveys),
-        "correlation": pd.concat(map(_correlation, surveys, selections), ignore_index=True),
+        "stability": stability_table(results),
+        "trace": _gather(_trace, results),
+        "correlation": pd.concat(map(_correlation, results, selections), ignore_index=True),
     }
-    record = survey_record(surveys, table, request, tables)
-    return SurveyTables(**tables, record={**record, "cautions": cautions(surveys, tables["selection"], table, request)})
+    record = selection_record(results, table, request, tables)
+    return SelectionTables(
+        **tables, record={**record, "cautions": cautions(results, tables["selection"], table, request)}
+    )
 
 
-def _gather(make: Any, surveys: Sequence[ModalitySurvey]) -> pd.DataFrame:
-    return pd.concat([make(survey) for survey in surveys], ignore_index=True)
+def _gather(make: Any, results: Sequence[ModalitySelection]) -> pd.DataFrame:
+    return pd.concat([make(result) for result in results], ignore_index=True)
 
 
-def _curves(survey: ModalitySurvey) -> pd.DataFrame:
-    final = {"modality": survey.block.modality, "repeat": np.nan, "fold": np.nan}
-    curves = [(final, cv_curve(survey.final))]
-    for outcome in survey.outcomes:
+def _curves(result: ModalitySelection) -> pd.DataFrame:
+    final = {"modality": result.block.modality, "repeat": np.nan, "fold": np.nan}
+    curves = [(final, cv_curve(result.final))]
+    for outcome in result.outcomes:
         curves.append((final | {"repeat": outcome.split.repeat, "fold": outcome.split.fold}, outcome.curve))
     known = [{**place, **curve} for place, curve in curves if curve is not None]
     if not known:
@@ -154,17 +158,17 @@ def _curves(survey: ModalitySurvey) -> pd.DataFrame:
     return stack(known).astype({"repeat": "Int64", "fold": "Int64"})
 
 
-def _path(survey: ModalitySurvey) -> pd.DataFrame:
-    step = survey.final.steps_.get("lasso")
+def _path(result: ModalitySelection) -> pd.DataFrame:
+    step = result.final.steps_.get("lasso")
     if step is None:
         return pd.DataFrame(columns=["modality", "lambda", "feature", "coef", "dev_ratio"])
-    names = survey.block.X.columns[survey.final.seen_["lasso"]]
+    names = result.block.X.columns[result.final.seen_["lasso"]]
     path = step.coef_path_
     if path.ndim == 3:  # of several classes the largest
         path = np.take_along_axis(path, np.abs(path).argmax(axis=1)[:, None], axis=1)[:, 0]
     at, column = np.nonzero(path)
     found = {
-        "modality": survey.block.modality,
+        "modality": result.block.modality,
         "lambda": step.alphas_[at],
         "feature": names[column],
         "coef": path[at, column],
@@ -173,23 +177,23 @@ def _path(survey: ModalitySurvey) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _trace(survey: ModalitySurvey) -> pd.DataFrame:
-    trace = survey.final.trace_
-    trace.insert(0, "modality", survey.block.modality)
+def _trace(result: ModalitySelection) -> pd.DataFrame:
+    trace = result.final.trace_
+    trace.insert(0, "modality", result.block.modality)
     return trace
 
 
-def _correlation(survey: ModalitySurvey, selection: pd.DataFrame) -> pd.DataFrame:
+def _correlation(result: ModalitySelection, selection: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs of what pruning kept, the best by rank, then by AUC."""
-    kept = selection[selection["kept_after_prune"].astype(bool)] if "correlation" in survey.final.steps_ else []
+    kept = selection[selection["kept_after_prune"].astype(bool)] if "correlation" in result.final.steps_ else []
     names: list[str] = []
     if len(kept):
         effect = (kept["auc"] - 0.5).abs()
         order = np.lexsort((-effect, kept["rank"].to_numpy(float, na_value=np.inf)))
         names = kept["feature"].iloc[order[:MOST_CORRELATED]].tolist()
-    values = fill_gaps(survey.block.X[names].to_numpy())
+    values = fill_gaps(result.block.X[names].to_numpy())
     first, second = np.triu_indices(len(names), 1)
     Z = standardize(values)  # a constant column correlates with nothing
     r = (Z.T @ Z / len(Z))[first, second]
     pairs = {"feature_a": np.array(names, object)[first], "feature_b": np.array(names, object)[second], "r": r}
-    return pd.DataFrame({"modality": survey.block.modality, **pairs})
+    return pd.DataFrame({"modality": result.block.modality, **pairs})

@@ -15,7 +15,7 @@ from radiofuse.commands.screen import sentence_lines, table_lines
 from radiofuse.commands.selection_words import describe
 from radiofuse.commands.selftest import KINDS, READING, _sentences
 from radiofuse.experiment.published import COLUMNS
-from radiofuse.selection_run.tables import SurveyTables
+from radiofuse.selection_run.tables import SelectionTables
 
 METRICS = (*SHOWN_METRICS, "f1")
 MODELS = ("t1", "t1ce", "constrained_method2", "radiomics_linear_regression", "mycomb:LogitMeanOfAllTheMembers")
@@ -39,7 +39,7 @@ def published() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def survey_tables() -> SurveyTables:
+def selection_tables() -> SelectionTables:
     n = len(FEATURES)
     selection = pd.DataFrame({"modality": "t1ce_late", "feature": FEATURES, "family": "firstorder", "selected": True})
     numbers = dict.fromkeys("times_selected mean_rank auc auc_low auc_high p q_bh median_coef sign_consistency".split())
@@ -57,7 +57,7 @@ def survey_tables() -> SurveyTables:
         "auc_optimistic": auc,
     }
     others = dict.fromkeys(("cv_curve", "path", "predictions", "performance", "correlation", "trace", "folds"))
-    return SurveyTables(**{**others, "selection": selection, "stability": stability, "record": record})
+    return SelectionTables(**{**others, "selection": selection, "stability": stability, "record": record})
 
 
 class Store:
@@ -79,7 +79,7 @@ PRINTED = {
     "scoreboard": lambda *_: scoreboard(scores()),
     "comparisons": lambda *_: describe_comparisons(comparisons()),
     "published": lambda *_: describe_published(published()),
-    "select": lambda *_: describe(survey_tables(), "table"),
+    "select": lambda *_: describe(selection_tables(), "table"),
     "selftest": lambda *_: "\n".join(
         line
         for sentence in [*_sentences({kind: dict.fromkeys(MODELS, [0.512] * 3) for kind in KINDS.values()}), READING]

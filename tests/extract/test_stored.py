@@ -17,7 +17,7 @@ from radiofuse.errors import CohortError, StoreError
 from radiofuse.extract import RadiomicsExtractor, collect_features
 from radiofuse.extract.stored import find_stored
 from radiofuse.selection_run.reading import read_raw
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.store import FeatureStore
 from radiofuse.tables.cohort import read_cohort
 
@@ -61,7 +61,7 @@ def test_renamed_and_exchanged_samples_are_answered_by_content(extracted):
         exported, words = export(folder, table)
         pd.testing.assert_frame_equal(exported, expected, check_exact=True)
         assert words == ""
-        raw = read_raw(SurveyRequest("idh", folder / "store", cohort=table))
+        raw = read_raw(SelectionRequest("idh", folder / "store", cohort=table))
         assert raw.rows[features.columns].to_numpy().tolist() == expected.to_numpy().tolist()
 
 

@@ -24,7 +24,7 @@ from radiofuse.experiment.run import run_recipe
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.files.aside import write_aside
 from radiofuse.files.outputs import UNFINISHED, is_failures, is_page, is_stream, require_file, require_own_tables
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 
 RECIPE = """
 [cohort]
@@ -188,7 +188,7 @@ def test_the_home_folder_is_found_where_the_shell_left_its_sign(study, tmp_path,
     done = ask(study, "--out=~/p.csv")
     assert done.exit_code == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
-    request = SurveyRequest("idh", features=("t1=~/a.csv",))
+    request = SelectionRequest("idh", features=("t1=~/a.csv",))
     assert request.modality_files == {"t1": tmp_path / "a.csv"}
 
 

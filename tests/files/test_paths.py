@@ -13,10 +13,10 @@ from radiofuse.experiment.recipe import read_recipe
 from radiofuse.files.outputs import require_file, require_folder
 from radiofuse.files.paths import with_home
 from radiofuse.selection_run.reading import read_raw
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.cohort import read_cohort
 
-DOORS = {"cohort": read_cohort, "recipe": read_recipe, "select": lambda path: read_raw(SurveyRequest("idh", path))}
+DOORS = {"cohort": read_cohort, "recipe": read_recipe, "select": lambda path: read_raw(SelectionRequest("idh", path))}
 
 
 def refused(door: str, path: Path) -> str:

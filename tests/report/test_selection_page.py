@@ -17,10 +17,10 @@ from radiofuse.report.selection_figures import one_of_each
 from radiofuse.report.selection_tables import TOP_FEATURES
 from radiofuse.report.wording import DIGITS, METRICS, MISSING
 from radiofuse.selection_run.checks import check_table
-from radiofuse.selection_run.nested import survey_selection
+from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.reading import RawTable
-from radiofuse.selection_run.request import SurveyRequest
-from radiofuse.selection_run.tables import survey_tables
+from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.selection_run.tables import all_tables
 from radiofuse.statistics import auc_interval
 
 SHOWN = ("selection", "cv_curve", "path", "predictions", "performance", "correlation")
@@ -38,15 +38,15 @@ def generated(n_features=30, prefixes=("t1__", "t2__")):
     return pd.DataFrame(rows)
 
 
-def survey_of(rows, interrupt_after=None, **options):
-    request = SurveyRequest("idh", "table.csv", **{"folds": 3, "repeats": 2, "inner": 4, **options})
+def tables_of(rows, interrupt_after=None, **options):
+    request = SelectionRequest("idh", "table.csv", **{"folds": 3, "repeats": 2, "inner": 4, **options})
     table = check_table(RawTable(rows, "idh", None, "table.csv", {"table.csv": "00"}), request)
 
     def stop(done, total):
         if done == interrupt_after:
             raise KeyboardInterrupt
 
-    return survey_tables(survey_selection(table, request, stop), table, request)
+    return all_tables(fit_selections(table, request, stop), table, request)
 
 
 def written(tables, path):
@@ -60,7 +60,7 @@ def read_cell(cell):
 
 @pytest.fixture(scope="module")
 def tables():
-    return survey_of(generated())
+    return tables_of(generated())
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,7 @@ def test_equal_tables_give_equal_bytes_whatever_the_users_style(tables, html, tm
 
 def test_markup_in_names_is_escaped(tmp_path):
     rows = generated(6, prefixes=("",)).rename(columns={"f0": MARKUP, "f1": "'\"><img src=x onerror=alert(1)>"})
-    html = written(survey_of(rows, modality_prefixes=False), tmp_path / "report.html")
+    html = written(tables_of(rows, modality_prefixes=False), tmp_path / "report.html")
     page = Page(html)
     assert_closed(html, page)
     assert MARKUP in [row[0] for row in table_starting(page, "The ")]
@@ -246,7 +246,7 @@ VARIANTS = {
 @pytest.mark.parametrize("name", VARIANTS)
 def test_renders_whatever_was_run(name, tmp_path):
     options, *said = VARIANTS[name]
-    html = written(survey_of(first_features(12), modality_prefixes=False, **options), tmp_path / "report.html")
+    html = written(tables_of(first_features(12), modality_prefixes=False, **options), tmp_path / "report.html")
     page = Page(html)
     assert_closed(html, page)
     for words in said:
@@ -257,14 +257,14 @@ def test_renders_whatever_was_run(name, tmp_path):
 
 def test_one_feature_has_neither_a_map_nor_a_plural(tmp_path):
     rows = first_features(1).drop(columns="flat")
-    page = Page(written(survey_of(rows, modality_prefixes=False), tmp_path / "report.html"))
+    page = Page(written(tables_of(rows, modality_prefixes=False), tmp_path / "report.html"))
     assert page.tables["The only feature that was ever chosen"][1][0] == "f0"
     assert "keeps 1 of 1 feature." in page.text
     assert "Correlations among" not in page.text
 
 
 def test_an_optimistic_auc_alone_is_told_as_such(tmp_path):
-    tables = survey_of(first_features(12), modality_prefixes=False, nested=False)
+    tables = tables_of(first_features(12), modality_prefixes=False, nested=False)
     html = written(tables, tmp_path / "report.html")
     page = Page(html)
     header, (model, cell) = table_starting(page, "AUC with its 95% interval")
@@ -282,7 +282,7 @@ def test_an_optimistic_auc_alone_is_told_as_such(tmp_path):
 def test_patients_with_several_samples_have_no_delong_interval(tmp_path):
     rows = first_features(12).assign(patient_id=[f"p{number // 4}" for number in range(60)])
     rows["idh"] = np.arange(60) // 4 % 2
-    page = Page(written(survey_of(rows, modality_prefixes=False), tmp_path / "report.html"))
+    page = Page(written(tables_of(rows, modality_prefixes=False), tmp_path / "report.html"))
     assert "Patients have several samples, for which DeLong's interval does not hold." in page.text
 
 

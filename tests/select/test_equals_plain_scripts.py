@@ -23,9 +23,9 @@ from threadpoolctl import threadpool_limits
 
 from radiofuse.select import ThreeStepSelector, fit_in_folds
 from radiofuse.selection_run.checks import check_table
-from radiofuse.selection_run.nested import survey_selection
+from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.reading import read_raw
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 
 pytestmark = [
     pytest.mark.data,
@@ -260,16 +260,16 @@ def test_the_command_selects_what_the_script_selects(data_dir, tmp_path):
     labels = tmp_path / "labels.csv"
     read_labels(data_dir).rename_axis("PatientID").to_csv(labels)
     files = [f"{name}={medimage_file(data_dir, name)}" for name in MEDIMAGE]
-    request = SurveyRequest("idh=1", features=files, labels=labels, sample_id="PatientID", repeats=1)
-    surveys = survey_selection(check_table(read_raw(request), request), request)
-    assert [survey.block.modality for survey in surveys] == [name.lower() for name in MEDIMAGE]
-    for survey, name in zip(surveys, MEDIMAGE, strict=True):
+    request = SelectionRequest("idh=1", features=files, labels=labels, sample_id="PatientID", repeats=1)
+    results = fit_selections(check_table(read_raw(request), request), request)
+    assert [result.block.modality for result in results] == [name.lower() for name in MEDIMAGE]
+    for result, name in zip(results, MEDIMAGE, strict=True):
         X, y, patients = read_blocks(data_dir, "medimage")[name]
-        assert survey.block.X.columns.tolist() == X.columns.tolist()
-        assert np.array_equal(survey.block.y, y) and np.array_equal(survey.block.patients, patients)
-        final = survey.final.steps_["lasso"].inner_folds_
-        fits = [(np.arange(len(y)), final, survey.final.get_support())]
-        fits += [(one.split.train, one.inner_folds, one.chosen) for one in survey.outcomes]
+        assert result.block.X.columns.tolist() == X.columns.tolist()
+        assert np.array_equal(result.block.y, y) and np.array_equal(result.block.patients, patients)
+        final = result.final.steps_["lasso"].inner_folds_
+        fits = [(np.arange(len(y)), final, result.final.get_support())]
+        fits += [(one.split.train, one.inner_folds, one.chosen) for one in result.outcomes]
         assert len(fits) == 6
         for train, folds, support in fits:
             plain = plain_script(X.to_numpy(float)[train], y[train], folds, empty=True)

@@ -1,4 +1,4 @@
-"""The table a survey reads: what is taken, what is left out, and every refusal."""
+"""The table a selection reads: what is taken, what is left out, and every refusal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.selection_run.checks import check_table
 from radiofuse.selection_run.reading import RawTable
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 
 
 def plain_table(n=12):
@@ -22,7 +22,7 @@ def plain_table(n=12):
 
 
 def checked(rows, positive=None, **options):
-    request = SurveyRequest("idh", "table.csv", **{"folds": 2, **options})
+    request = SelectionRequest("idh", "table.csv", **{"folds": 2, **options})
     return check_table(RawTable(rows, "idh", positive, "table.csv", {}), request)
 
 
@@ -378,7 +378,9 @@ def test_a_pattern_makes_no_image_feature_of_a_clinical_column():
     names = ["T1_volume", "T1_mean", "T2_volume", "clinical__T1_stage"]
     values = np.random.default_rng(0).normal(size=(20, 4))
     table = pd.DataFrame(values, columns=names).assign(sample_id=[f"s{i:02d}" for i in range(20)], y=[0, 1] * 10)
-    found = check_table(RawTable(table, "y", None, "t.csv", {}), SurveyRequest("y", "t.csv", modality_pattern=PATTERN))
+    found = check_table(
+        RawTable(table, "y", None, "t.csv", {}), SelectionRequest("y", "t.csv", modality_pattern=PATTERN)
+    )
     assert list(found.features) == ["t1__volume", "t1__mean", "t2__volume"]
     assert any(note.startswith("1 clinical column left out") for note in found.notes)
 
@@ -406,4 +408,4 @@ def test_a_pattern_that_does_not_fit_the_names_is_told(pattern, names, said):
 )
 def test_a_wrong_pattern_is_refused_in_a_sentence(options, said):
     with pytest.raises(RequestError, match=re.escape(said)):
-        SurveyRequest("idh", "table.csv", **options)
+        SelectionRequest("idh", "table.csv", **options)

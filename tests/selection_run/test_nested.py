@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from selection_cases import checked, request_for, two_modalities
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from survey_cases import checked, request_for, two_modalities
 
 from radiofuse.commands.selftest import noise_like
 from radiofuse.errors import CohortError, RequestError
@@ -27,25 +27,25 @@ from radiofuse.selection_run import nested
 from radiofuse.selection_run.chain import make_chain
 from radiofuse.selection_run.files import rename_ids
 from radiofuse.selection_run.fold_tables import predictions_table
-from radiofuse.selection_run.nested import _block, _deal, _state, survey_selection
+from radiofuse.selection_run.nested import _block, _deal, _state, fit_selections
 from radiofuse.selection_run.run import find_kept
 from radiofuse.statistics import auc
 from radiofuse.work.kept import encode
 
 
 @pytest.fixture(scope="module")
-def surveyed():
+def fitted():
     request = request_for()
     table = checked(two_modalities(), request)
-    return table, request, survey_selection(table, request)
+    return table, request, fit_selections(table, request)
 
 
 @pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning")
-def test_each_fold_is_the_chain_fitted_to_its_training_rows_alone(surveyed):
-    _, request, (t1, t2) = surveyed
-    for survey in (t1, t2):
-        block = survey.block
-        for outcome in survey.outcomes:
+def test_each_fold_is_the_chain_fitted_to_its_training_rows_alone(fitted):
+    _, request, (t1, t2) = fitted
+    for result in (t1, t2):
+        block = result.block
+        for outcome in result.outcomes:
             state = np.random.SeedSequence([0, 1 + outcome.split.repeat, outcome.split.fold]).generate_state(1)[0]
             train = outcome.split.train
             chain = make_chain(request).set_params(random_state=int(state))
@@ -56,8 +56,8 @@ def test_each_fold_is_the_chain_fitted_to_its_training_rows_alone(surveyed):
             np.testing.assert_array_equal(outcome.curve["cvm"], chain.steps_["lasso"].cv_mean_)
 
 
-def test_the_probabilities_are_those_of_a_pipeline_on_the_selected_columns(surveyed):
-    _, _, (t1, _) = surveyed
+def test_the_probabilities_are_those_of_a_pipeline_on_the_selected_columns(fitted):
+    _, _, (t1, _) = fitted
     block = t1.block
     for outcome in t1.outcomes:
         for support, given in (
@@ -73,15 +73,15 @@ def test_the_probabilities_are_those_of_a_pipeline_on_the_selected_columns(surve
 
 def test_where_nothing_is_selected_the_training_prevalence_is_the_answer():
     request = request_for(alpha=0.0)
-    for survey in survey_selection(checked(two_modalities(), request), request):
-        for outcome in survey.outcomes:
+    for result in fit_selections(checked(two_modalities(), request), request):
+        for outcome in result.outcomes:
             assert not outcome.chosen.any()
-            np.testing.assert_allclose(outcome.nested, survey.block.y[outcome.split.train].mean())
+            np.testing.assert_allclose(outcome.nested, result.block.y[outcome.split.train].mean())
 
 
-def test_modalities_share_their_folds_and_fuse_by_the_mean(surveyed):
-    table, _, surveys = surveyed
-    predictions = predictions_table(surveys)
+def test_modalities_share_their_folds_and_fuse_by_the_mean(fitted):
+    table, _, results = fitted
+    predictions = predictions_table(results)
     assert (predictions.groupby(["model", "selection", "repeat", "sample_id"])["fold"].nunique() == 1).all()
     assert (predictions.groupby(["repeat", "sample_id"])["fold"].nunique() == 1).all()
     wide = predictions.pivot(index=["selection", "repeat", "sample_id"], columns="model", values="probability")
@@ -92,11 +92,11 @@ def test_modalities_share_their_folds_and_fuse_by_the_mean(surveyed):
     assert labels.reindex(table.features.index).tolist() == table.y.tolist()
 
 
-def test_any_number_of_jobs_gives_the_same_bits(surveyed):
-    table, request, surveys = surveyed
-    again = survey_selection(table, replace(request, jobs=2))
-    pd.testing.assert_frame_equal(predictions_table(surveys), predictions_table(again), check_exact=True)
-    for one, two in zip(surveys, again, strict=True):
+def test_any_number_of_jobs_gives_the_same_bits(fitted):
+    table, request, results = fitted
+    again = fit_selections(table, replace(request, jobs=2))
+    pd.testing.assert_frame_equal(predictions_table(results), predictions_table(again), check_exact=True)
+    for one, two in zip(results, again, strict=True):
         for a, b in zip(one.outcomes, two.outcomes, strict=True):
             np.testing.assert_array_equal(a.coef, b.coef)
             assert all(np.array_equal(a.curve[key], b.curve[key]) for key in a.curve)
@@ -106,22 +106,22 @@ def test_patients_are_never_split_not_even_in_the_inner_folds():
     rows = two_modalities()
     rows["patient_id"] = [f"p{label}{number // 4:02d}" for number, label in enumerate(rows["idh"])]
     request = request_for()
-    for survey in survey_selection(checked(rows, request), request):
-        for outcome in survey.outcomes:
-            patients = survey.block.patients
+    for result in fit_selections(checked(rows, request), request):
+        for outcome in result.outcomes:
+            patients = result.block.patients
             assert not set(patients[outcome.split.train]) & set(patients[outcome.split.test])
             inner = pd.Series(outcome.inner_folds).groupby(patients[outcome.split.train]).nunique()
             assert (inner == 1).all()
 
 
-def test_an_interrupt_leaves_the_finished_folds(surveyed):
-    table, request, whole = surveyed
+def test_an_interrupt_leaves_the_finished_folds(fitted):
+    table, request, whole = fitted
 
     def stop_after_eight(done, total):
         if done >= 8:
             raise KeyboardInterrupt
 
-    t1, t2 = survey_selection(table, request, stop_after_eight)
+    t1, t2 = fit_selections(table, request, stop_after_eight)
     assert (len(t1.outcomes), len(t2.outcomes)) == (3, 3)
     assert not t1.complete
     np.testing.assert_array_equal(t1.outcomes[2].nested, whole[0].outcomes[2].nested)
@@ -133,11 +133,11 @@ def test_an_interrupt_leaves_the_finished_folds(surveyed):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        survey_selection(table, request, stop_at_once)
+        fit_selections(table, request, stop_at_once)
 
 
-def test_fusion_waits_for_the_folds_that_all_modalities_finished(surveyed):
-    _, _, (t1, t2) = surveyed
+def test_fusion_waits_for_the_folds_that_all_modalities_finished(fitted):
+    _, _, (t1, t2) = fitted
     predictions = predictions_table([t1, replace(t2, outcomes=t2.outcomes[:4])])
     fused = predictions[(predictions["model"] == "fusion") & (predictions["selection"] == "nested")]
     assert set(zip(fused["repeat"], fused["fold"], strict=True)) == {(0, 0), (0, 1), (0, 2), (1, 0)}
@@ -146,7 +146,7 @@ def test_fusion_waits_for_the_folds_that_all_modalities_finished(surveyed):
 def test_covariates_join_the_model_and_are_never_selected():
     rows = two_modalities().assign(age=lambda rows: 50.0 + 20 * rows["idh"])
     request = request_for(alpha=0.0, covariates=["age"])
-    (t1, t2) = survey_selection(checked(rows, request), request)
+    (t1, t2) = fit_selections(checked(rows, request), request)
     assert "age" not in t1.block.X
     assert len(t1.model.coef) == 1
     predictions = predictions_table([t1, t2]).query("model == 't2' and selection == 'nested'")
@@ -155,9 +155,9 @@ def test_covariates_join_the_model_and_are_never_selected():
 
 def test_without_nesting_only_the_optimistic_estimate_is_made():
     request = request_for(nested=False)
-    surveys = survey_selection(checked(two_modalities(), request), request)
-    assert set(predictions_table(surveys)["selection"]) == {"optimistic"}
-    assert surveys[0].outcomes[0].chosen is None
+    results = fit_selections(checked(two_modalities(), request), request)
+    assert set(predictions_table(results)["selection"]) == {"optimistic"}
+    assert results[0].outcomes[0].chosen is None
 
 
 def test_permuted_labels_score_like_chance_only_when_nested():
@@ -169,7 +169,7 @@ def test_permuted_labels_score_like_chance_only_when_nested():
     found = {"nested": [], "optimistic": []}
     for seed in range(6):
         noisy = replace(table, y=permuted(table.y, random_state=seed))
-        for kind, part in predictions_table(survey_selection(noisy, replace(request, seed=seed))).groupby("selection"):
+        for kind, part in predictions_table(fit_selections(noisy, replace(request, seed=seed))).groupby("selection"):
             scores = [auc(one["label"].to_numpy(), one["probability"].to_numpy()) for _, one in part.groupby("repeat")]
             found[kind].append(np.mean(scores))
     assert np.mean(found["nested"]) < 0.58
@@ -182,7 +182,7 @@ def test_a_modality_that_lacks_a_class_in_a_training_fold_is_refused():
     rows.loc[scarce, [name for name in rows if name.startswith("t2__")]] = np.nan
     request = request_for(repeats=50)
     with pytest.raises(CohortError, match="t2: repeat .* trains on fewer than two samples of a class"):
-        survey_selection(checked(rows, request), request)
+        fit_selections(checked(rows, request), request)
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_sites_are_evened_out_with_the_training_rows_of_each_fold():
     request = request_for(site="scanner")
     rows = with_sites(20.0)
     table = checked(rename_ids(rows, request, "table.csv"), request)
-    (survey, _) = survey_selection(table, request)
+    (result, _) = fit_selections(table, request)
     block = _block(table, "t1", _deal(table, request))
     assert "scanner" not in table.features.columns
-    for outcome in survey.outcomes:
+    for outcome in result.outcomes:
         train = outcome.split.train
         combat = ComBat().fit(block.X.to_numpy()[train], site=block.sites[train])
         values = combat.transform(block.X.to_numpy(), site=block.sites)
@@ -222,7 +222,7 @@ def test_sites_are_evened_out_with_the_training_rows_of_each_fold():
             random_state=_state(request.seed, [1 + outcome.split.repeat, outcome.split.fold])
         )
         assert np.array_equal(outcome.chosen, chain.fit(values[train], block.y[train]).get_support())
-    spread = np.abs(survey.block.X[block.sites == "north"].mean() - survey.block.X[block.sites == "south"].mean())
+    spread = np.abs(result.block.X[block.sites == "north"].mean() - result.block.X[block.sites == "south"].mean())
     assert spread.max() < 1
 
 
@@ -234,10 +234,10 @@ def test_a_site_without_training_rows_is_settled_by_the_option():
     rows.loc[:1, "idh"] = 1
     refused = request_for(site="scanner")
     with pytest.raises(CohortError, match="t1: Site 'east'.*--unseen-site"):
-        survey_selection(checked(rename_ids(rows, refused, "table.csv"), refused), refused)
+        fit_selections(checked(rename_ids(rows, refused, "table.csv"), refused), refused)
     passed = request_for(site="scanner", unseen_site="pass")
-    (survey, _) = survey_selection(checked(rename_ids(rows, passed, "table.csv"), passed), passed)
-    assert survey.complete
+    (result, _) = fit_selections(checked(rename_ids(rows, passed, "table.csv"), passed), passed)
+    assert result.complete
 
 
 def test_gaps_in_site_or_covariate_are_named_before_sites_are_evened_out():
@@ -256,17 +256,17 @@ def killing_once(marker: Path, fit: Callable, *arguments):
     return fit(*arguments)
 
 
-def test_a_killed_process_costs_no_fold_and_moves_no_number(surveyed, tmp_path, monkeypatch):
-    table, request, whole = surveyed
+def test_a_killed_process_costs_no_fold_and_moves_no_number(fitted, tmp_path, monkeypatch):
+    table, request, whole = fitted
     deadly = partial(killing_once, tmp_path / "killed", nested._fit_chunk)
     monkeypatch.setattr(nested, "_fit_chunk", deadly)
-    again = survey_selection(table, replace(request, jobs=2))
+    again = fit_selections(table, replace(request, jobs=2))
     assert (tmp_path / "killed").exists()
     pd.testing.assert_frame_equal(predictions_table(again), predictions_table(whole))
 
 
-def test_kept_folds_are_not_fitted_again_and_give_the_same_tables(surveyed, tmp_path, monkeypatch):
-    _, _, whole = surveyed
+def test_kept_folds_are_not_fitted_again_and_give_the_same_tables(fitted, tmp_path, monkeypatch):
+    _, _, whole = fitted
     request = request_for(out=tmp_path)
     table = checked(two_modalities(), request)
 
@@ -274,14 +274,14 @@ def test_kept_folds_are_not_fitted_again_and_give_the_same_tables(surveyed, tmp_
         if done >= 8:
             raise KeyboardInterrupt
 
-    survey_selection(table, request, stop_after_eight, find_kept(table, request))
+    fit_selections(table, request, stop_after_eight, find_kept(table, request))
     kept = find_kept(table, request)
     assert len(kept.results) == 6
     for other in (replace(request, seed=1), replace(request, alpha=0.1)):
         assert not find_kept(table, other).results
     counts = []
     monkeypatch.setattr(nested, "_fit_chunk", counting(counts, nested._fit_chunk))
-    again = survey_selection(table, replace(request, jobs=1), kept=kept)
+    again = fit_selections(table, replace(request, jobs=1), kept=kept)
     assert sum(counts) == 6
     for one, other in zip(again, whole, strict=True):
         for mine, fresh in zip(one.outcomes, other.outcomes, strict=True):
@@ -304,8 +304,8 @@ def test_samples_of_a_patient_with_labels_of_their_own_stay_in_one_fold():
     )
     request = request_for(label_per="sample", repeats=1)
     table = checked(rows, request)
-    (survey,) = survey_selection(table, request)
-    for outcome in survey.outcomes:
+    (result,) = fit_selections(table, request)
+    for outcome in result.outcomes:
         train, test = (set(table.patients[part]) for part in (outcome.split.train, outcome.split.test))
         assert not train & test
         assert set(table.y[outcome.split.test]) == {0, 1}

@@ -12,7 +12,7 @@ import pytest
 
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.selection_run.reading import read_raw
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 
 
 def plain_table(n=12):
@@ -23,7 +23,7 @@ def plain_table(n=12):
 
 
 def read(path, label="idh", **options):
-    return read_raw(SurveyRequest(label, path, **options))
+    return read_raw(SelectionRequest(label, path, **options))
 
 
 def refused(error, path, label="idh", **options):
@@ -103,11 +103,11 @@ def test_a_wrong_request_is_told_apart_from_a_bad_file(tmp_path):
     path.write_text("sample_id,idh,t1__a,t1__a\na,0,1,2\n")
     assert "Column names occur more than once: t1__a" in refused(CohortError, path)
     with pytest.raises(RequestError, match="either one TABLE, or one file per modality"):
-        SurveyRequest("idh")
+        SelectionRequest("idh")
     with pytest.raises(RequestError, match="write it as NAME=FILE"):
-        read_raw(SurveyRequest("idh", features=["t1.csv"]))
+        read_raw(SelectionRequest("idh", features=["t1.csv"]))
     with pytest.raises(RequestError, match="names 't1' twice"):
-        read_raw(SurveyRequest("idh", features=["t1=a.csv", "T1=b.csv"]))
+        read_raw(SelectionRequest("idh", features=["t1=a.csv", "T1=b.csv"]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from radiofuse.errors import CohortError
 from radiofuse.experiment.rows import _refuse_copies
 from radiofuse.selection_run.checks import check_table
 from radiofuse.selection_run.reading import RawTable
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.copies import copied_rows, copy_problems
 
@@ -134,7 +134,7 @@ def one_patient_each(table):
 
 
 def test_select_refuses_copies_of_other_patients(copied):
-    request = SurveyRequest("idh", "table.csv", folds=2)
+    request = SelectionRequest("idh", "table.csv", folds=2)
     with pytest.raises(CohortError, match="Rows of different patients with the same numbers .*: s00 = s20"):
         check_table(RawTable(copied, "idh", None, "table.csv", {}), request)
     check_table(RawTable(one_patient_each(copied), "idh", None, "table.csv", {}), request)

@@ -1,4 +1,4 @@
-"""Small tables that the tests of the survey share."""
+"""Small tables that the tests of selections share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from radiofuse.selection_run.checks import FeatureTable, check_table
 from radiofuse.selection_run.reading import RawTable
-from radiofuse.selection_run.request import SurveyRequest
+from radiofuse.selection_run.request import SelectionRequest
 
 FAST = {"folds": 3, "repeats": 2, "inner": 4}
 
@@ -30,9 +30,9 @@ def two_modalities():
     return rows
 
 
-def request_for(**options) -> SurveyRequest:
-    return SurveyRequest("idh", "table.csv", **{**FAST, **options})
+def request_for(**options) -> SelectionRequest:
+    return SelectionRequest("idh", "table.csv", **{**FAST, **options})
 
 
-def checked(rows: pd.DataFrame, request: SurveyRequest) -> FeatureTable:
+def checked(rows: pd.DataFrame, request: SelectionRequest) -> FeatureTable:
     return check_table(RawTable(rows, "idh", None, "table.csv", {"table.csv": "00"}), request)

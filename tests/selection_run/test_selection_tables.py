@@ -1,4 +1,4 @@
-"""The tables of a survey: their columns, and that each agrees with what it was made of."""
+"""The tables of a selection: their columns, and that each agrees with what it was made of."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from survey_cases import checked, request_for, two_modalities
+from selection_cases import checked, request_for, two_modalities
 
 from radiofuse.commands.selection_words import describe
 from radiofuse.selection_run.families import feature_family
-from radiofuse.selection_run.nested import survey_selection
+from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.record import as_json
 from radiofuse.selection_run.suspicions import describe_table
-from radiofuse.selection_run.tables import survey_tables
+from radiofuse.selection_run.tables import all_tables
 from radiofuse.statistics import auc_interval, score_predictions
 from radiofuse.statistics.delong import delong
 from radiofuse.tables import PREDICTION_COLUMNS
@@ -27,16 +27,16 @@ SELECTION_COLUMNS = (
 ).split()
 
 
-def survey_of(rows, **options):
+def results_of(rows, **options):
     request = request_for(**options)
     table = checked(rows, request)
-    surveys = survey_selection(table, request)
-    return surveys, survey_tables(surveys, table, request)
+    results = fit_selections(table, request)
+    return results, all_tables(results, table, request)
 
 
 @pytest.fixture(scope="module")
 def found():
-    return survey_of(two_modalities())
+    return results_of(two_modalities())
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_test_and_the_auc_agree_with_scipy_and_delong(selection):
 def test_a_feature_that_separates_the_classes_has_an_interval_of_newcombe():
     rows = two_modalities().assign(t1__leak=lambda rows: rows["idh"] + 0.0, t1__gaps=lambda rows: -rows["idh"] + 0.0)
     rows.loc[3, "t1__gaps"] = np.nan
-    _, tables = survey_of(rows, nested=False)
+    _, tables = results_of(rows, nested=False)
     for name, auc in (("leak", 1), ("gaps", 0)):
         row = tables.selection.set_index(["modality", "feature"]).loc[("t1", name)]
         known = rows[f"t1__{name}"].notna()
@@ -107,18 +107,18 @@ def test_the_carrier_is_found_and_its_copy_is_not(selection):
 
 
 def test_how_often_is_counted_over_the_outer_folds(found):
-    surveys, tables = found
-    for survey in surveys:
-        block = tables.selection[tables.selection["modality"] == survey.block.modality]
-        chosen = np.array([outcome.chosen for outcome in survey.outcomes])
+    results, tables = found
+    for result in results:
+        block = tables.selection[tables.selection["modality"] == result.block.modality]
+        chosen = np.array([outcome.chosen for outcome in result.outcomes])
         np.testing.assert_array_equal(block["times_selected"], chosen.sum(axis=0))
         for place in np.flatnonzero(chosen.any(axis=0)):
-            coefs = [one.coef[place] for one in survey.outcomes if one.chosen[place]]
+            coefs = [one.coef[place] for one in result.outcomes if one.chosen[place]]
             row = block.iloc[place]
             assert row["median_coef"] == np.median(coefs)
             assert row["sign_consistency"] == max(np.mean(np.sign(coefs) == sign) for sign in (-1, 1))
             ranks = []
-            for one in survey.outcomes:
+            for one in result.outcomes:
                 if one.chosen[place]:
                     ranks.append(1 + sum(abs(one.coef[one.chosen]) > abs(one.coef[place])))
             assert row["mean_rank"] == pytest.approx(np.mean(ranks))
@@ -128,7 +128,7 @@ def test_how_often_is_counted_over_the_outer_folds(found):
 
 
 def test_folds_say_who_was_held_out_where(found):
-    surveys, tables = found
+    results, tables = found
     final = tables.folds[tables.folds["repeat"].isna()]
     assert len(final) == 60 + 55
     assert final["inner_fold"].nunique() == 4
@@ -140,7 +140,7 @@ def test_folds_say_who_was_held_out_where(found):
 
 
 def test_curve_and_path_belong_together(found):
-    surveys, tables = found
+    results, tables = found
     curve = tables.cv_curve
     per_fit = curve.groupby(["modality", "repeat", "fold"], dropna=False)
     assert len(per_fit) == 2 * (1 + 6)
@@ -167,15 +167,15 @@ def test_performance_is_that_of_the_predictions(found):
 
 
 def test_the_record_holds_a_model_that_predicts(found):
-    surveys, tables = found
+    results, tables = found
     record = json.loads(as_json(tables.record))
     model = record["models"]["t1"]
     rows = two_modalities().set_index("sample_id").sort_index()
     X = rows[[f"t1__{name}" for name in model["features"]]].to_numpy()
     X = np.where(np.isnan(X), model["median"], X)
     score = (X - np.array(model["center"])) / np.array(model["scale"]) @ np.array(model["coef"]) + model["intercept"]
-    selected = surveys[0].final.get_support()
-    expected = surveys[0].model.probability(surveys[0].block.inputs_of(selected))
+    selected = results[0].final.get_support()
+    expected = results[0].model.probability(results[0].block.inputs_of(selected))
     np.testing.assert_allclose(1 / (1 + np.exp(-score)), expected, atol=1e-12)
     flow = record["flow"]["t1"]
     assert flow["features"] == 22
@@ -200,7 +200,7 @@ def test_survivors_of_pruning_are_correlated_below_the_threshold(found):
 
 
 def test_columns_of_steps_that_were_not_run_are_empty():
-    _, tables = survey_of(two_modalities(), steps="mannwhitney")
+    _, tables = results_of(two_modalities(), steps="mannwhitney")
     selection = tables.selection
     for column in ("kept_after_prune", "dropped_for"):
         assert (selection[column] == "").all()
@@ -216,14 +216,14 @@ def test_columns_of_steps_that_were_not_run_are_empty():
 def test_one_feature_is_enough():
     rows = two_modalities()[["sample_id", "idh", "t1__f0"]]
     assert describe_table(checked(rows, request_for()))[1] == "t1: 1 feature; nothing to choose from."
-    _, tables = survey_of(rows)
+    _, tables = results_of(rows)
     assert tables.selection["selected"].tolist() == [True]
     assert tables.record["auc_nested"]["t1"]["estimate"] > 0.8
 
 
 def test_two_class_families_agree_on_the_carrier():
     for family in ("binomial", "multinomial"):
-        _, tables = survey_of(two_modalities(), family=family)
+        _, tables = results_of(two_modalities(), family=family)
         best = tables.selection.set_index(["modality", "feature"]).loc[("t1", "f0")]
         assert best["selected"]
         assert tables.path.query("modality == 't1'")["feature"].iloc[0] == "f0"
@@ -231,17 +231,17 @@ def test_two_class_families_agree_on_the_carrier():
 
 def test_cautions_are_told():
     rows = two_modalities().assign(t1__leak=lambda rows: rows["idh"] + 0.0)
-    _, tables = survey_of(rows, nested=False)
+    _, tables = results_of(rows, nested=False)
     told = " ".join(tables.record["cautions"])
     assert "t1: leak alone separates the classes" in told
     assert "No nested run: the AUC is optimistic" in told
-    _, tables = survey_of(two_modalities(), alpha=0.0)
+    _, tables = results_of(two_modalities(), alpha=0.0)
     assert "t2: no feature is left after step mann_whitney." in tables.record["cautions"]
     rng = np.random.default_rng(1)
     weak = pd.DataFrame(rng.normal(size=(60, 30)), columns=[f"x{i}" for i in range(30)])
     weak = weak.assign(idh=np.arange(60) % 2)
     weak.iloc[:, :8] += weak["idh"].to_numpy()[:, None]
-    _, tables = survey_of(weak, full_path=True)
+    _, tables = results_of(weak, full_path=True)
     ((name, flow),) = tables.record["flow"].items()
     told = f"{name}: 30 patients in the smaller class for 30 candidate features, {flow['selected']} selected"
     assert any(sentence.startswith(told) for sentence in tables.record["cautions"])

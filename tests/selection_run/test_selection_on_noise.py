@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from survey_cases import checked
+from selection_cases import checked
 
-from radiofuse.selection_run.request import SurveyRequest
-from radiofuse.selection_run.run import survey_table
+from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.selection_run.run import run_selection
 
 SEEDS = 20
 
@@ -21,8 +21,8 @@ def records():
         values = rng.normal(size=(100, 1000))
         rows = pd.DataFrame(values, columns=[f"x{number}" for number in range(1000)])
         rows.insert(0, "idh", rng.permutation(np.arange(100) % 2))
-        request = SurveyRequest("idh", "table.csv", repeats=1, seed=seed)
-        found.append(survey_table(checked(rows, request), request).record)
+        request = SelectionRequest("idh", "table.csv", repeats=1, seed=seed)
+        found.append(run_selection(checked(rows, request), request).record)
     return found
 
 
