@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radiofuse.deep import EncoderCache, EncoderSpec, Training, make_encoder
-from radiofuse.deep.sanet import Pointwise, SANet
-from radiofuse.deep.window_kernels import SHARE
+from radiofuse.deep.encoders.sanet import Pointwise, SANet
+from radiofuse.deep.encoders.window_kernels import SHARE
 from radiofuse.imaging import CropIndex, Crops, row_type, write_crops
 
 SIZE = 72

@@ -25,9 +25,9 @@ import numpy as np
 import torch
 
 from radiofuse.deep.device import choose_device
-from radiofuse.deep.embedding import Scaling, embed
-from radiofuse.deep.encoders import encoder_version, make_encoder
-from radiofuse.deep.training import TRAINING_VERSION, Training, train_encoder
+from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
+from radiofuse.deep.encoders.embedding import Scaling, embed
+from radiofuse.deep.training.loop import TRAINING_VERSION, Training, train_encoder
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
 from radiofuse.errors import BundleError, StoreError
 from radiofuse.imaging import Crops

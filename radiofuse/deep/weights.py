@@ -16,7 +16,7 @@ from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
 from torch import Tensor, nn
 
-from radiofuse.deep.encoders import encoder_version, make_encoder
+from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.files.aside import write_aside
 

@@ -126,8 +126,8 @@ class EmbeddingExtractor:
 
     def compute(self, pair: RoiPair) -> np.ndarray:
         """Return the embedding, shape (n_features,), of a pair that passed the gate."""
-        from radiofuse.deep.embedding import embed
         from radiofuse.deep.encoder_cache import pixels_digest
+        from radiofuse.deep.encoders.embedding import embed
 
         crops = tumor_crops(pair, self.cropping)
         as_trained = crops if self.cropping == self._trained_cropping else tumor_crops(pair, self._trained_cropping)
@@ -147,7 +147,7 @@ class EmbeddingExtractor:
 
     @cached_property
     def _scaling(self) -> Any:
-        from radiofuse.deep.embedding import Scaling
+        from radiofuse.deep.encoders.embedding import Scaling
 
         return Scaling(*self._trained.scaling)
 

@@ -216,7 +216,7 @@ class ConstraintFusion(MemberFusion):
 
     def _fit_network(self, features: Mapping[str, np.ndarray], present: np.ndarray, y: np.ndarray) -> None:
         try:
-            from radiofuse.deep.constrained_net import TERMS, Objective, fit_constraint_net
+            from radiofuse.deep.fusion.constrained_net import TERMS, Objective, fit_constraint_net
         except ImportError as error:
             raise RequestError(
                 f"The constraint fusion needs torch to be fitted ({error}). Install the build that suits your machine."

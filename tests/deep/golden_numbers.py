@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from radiofuse.deep.device import one_thread
-from radiofuse.deep.embedding import Scaling, embed
-from radiofuse.deep.encoders import make_encoder
-from radiofuse.deep.sanet import SANet
-from radiofuse.deep.training import Training, train_encoder
+from radiofuse.deep.encoders.by_name import make_encoder
+from radiofuse.deep.encoders.embedding import Scaling, embed
+from radiofuse.deep.encoders.sanet import SANet
+from radiofuse.deep.training.loop import Training, train_encoder
 
 RECORD = Path(__file__).with_name("golden_numbers.json")
 N, SLICES, SIZE = 12, 2, 16
@@ -128,7 +128,7 @@ def numbers_of_encoders() -> dict[str, dict[str, list[float]]]:
 
 
 if __name__ == "__main__":
-    from radiofuse.deep.training import TRAINING_VERSION
+    from radiofuse.deep.training.loop import TRAINING_VERSION
 
     versions = {"training": TRAINING_VERSION, "encoders": SANet.encoder_version}
     numbers = {"trainings": numbers_of_trainings(), "encoders": numbers_of_encoders()}

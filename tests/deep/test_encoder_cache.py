@@ -17,7 +17,7 @@ from joblib import Parallel, delayed  # noqa: E402
 from tiny_crops import IDENTITY, TINY, TRAINING, make_crops  # noqa: E402
 
 from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec, feature_names, short_name  # noqa: E402
-from radiofuse.deep.training import Training  # noqa: E402
+from radiofuse.deep.training.loop import Training  # noqa: E402
 from radiofuse.errors import BundleError, CohortError, StoreError  # noqa: E402
 from radiofuse.store import FeatureStore  # noqa: E402
 
@@ -175,7 +175,7 @@ def test_the_key_changes_with_the_crops_and_with_how_they_were_cut(cache, crops,
 
 def test_the_key_changes_with_the_source_code_of_the_encoder(crops, tmp_path, monkeypatch):
     """Asked of two processes' worth of modules: one path, two contents."""
-    from radiofuse.deep.encoders import encoder_version
+    from radiofuse.deep.encoders.by_name import encoder_version
 
     monkeypatch.syspath_prepend(tmp_path)
     copy_encoder(tmp_path / "first_net.py")

@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 
 from golden_numbers import RECORD, TRAININGS, numbers_of_encoders, numbers_of_trainings, trained  # noqa: E402
 
-from radiofuse.deep.sanet import SANet  # noqa: E402
-from radiofuse.deep.training import TRAINING_VERSION  # noqa: E402
+from radiofuse.deep.encoders.sanet import SANet  # noqa: E402
+from radiofuse.deep.training.loop import TRAINING_VERSION  # noqa: E402
 
 ON_RECORD = json.loads(RECORD.read_text())
 # Of the largest number of its kind. Instruction sets (SSE2, AVX2, AVX-512; MKL's and torch's own) move them by 2e-7 at
@@ -39,7 +39,7 @@ def moved(numbers: dict, recorded: dict) -> list[str]:
 
 def test_trainings_give_the_numbers_on_record():
     names = moved(numbers_of_trainings(), ON_RECORD["trainings"])
-    assert not names, ADVICE.format(names, "TRAINING_VERSION in radiofuse.deep.training")
+    assert not names, ADVICE.format(names, "TRAINING_VERSION in radiofuse.deep.training.loop")
 
 
 def test_built_in_encoders_give_the_numbers_on_record():
@@ -52,8 +52,8 @@ def test_the_record_is_that_of_the_present_versions():
 
 
 CHANGES = {
-    "radiofuse.deep.augment.apply": lambda images, params: images,
-    "radiofuse.deep.training._measure_moments": lambda *_: None,
+    "radiofuse.deep.training.augment.apply": lambda images, params: images,
+    "radiofuse.deep.training.loop._measure_moments": lambda *_: None,
     "torch.optim.Adam": partial(torch.optim.Adam, betas=(0.9, 0.99)),
 }
 

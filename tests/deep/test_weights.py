@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from small_nets import small_net  # noqa: E402
 
-from radiofuse.deep.training import History  # noqa: E402
+from radiofuse.deep.training.loop import History  # noqa: E402
 from radiofuse.deep.weights import load_encoder, save_encoder  # noqa: E402
 from radiofuse.errors import BundleError, RequestError  # noqa: E402
 

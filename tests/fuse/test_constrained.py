@@ -195,7 +195,7 @@ def test_a_modality_that_one_class_has_is_named(cohort):
 
 
 def test_numpy_answers_as_torch_does(cohort):
-    from radiofuse.deep.constrained_net import ConstraintNet
+    from radiofuse.deep.fusion.constrained_net import ConstraintNet
 
     table, y = cohort
     holes = without(without(table, "t2", table.index[:30]), "flair", table.index[20:40])

@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import nn
 
+from radiofuse.deep.encoders.sanet import SANet
 from radiofuse.deep.own_code import digest_of_own_code
-from radiofuse.deep.sanet import SANet
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
 
@@ -56,7 +56,7 @@ def make_encoder(name: str, seed: int) -> nn.Module:
         lacks = f" without {', '.join(missing)}" if missing else ""
         raise RequestError(
             f"The encoder {name!r} is a {type(module).__name__}{lacks}; a torch module with embed(x), forward(x) and "
-            "embedding_dim was expected. See SANet in radiofuse/deep/sanet.py for one."
+            "embedding_dim was expected. See SANet in radiofuse/deep/encoders/sanet.py for one."
         )
     return module
 

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.deep.augment import Augmentation, apply, draw_params  # noqa: E402
+from radiofuse.deep.training.augment import Augmentation, apply, draw_params  # noqa: E402
 
 QUARTER = math.pi / 2
 

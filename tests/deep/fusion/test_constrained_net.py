@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.deep.constrained_net import (  # noqa: E402
+from radiofuse.deep.fusion.constrained_net import (  # noqa: E402
     TERMS,
     ConstraintNet,
     Objective,

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from radiofuse.deep.sanet import PairwiseAttention, PatchwiseAttention, SANet, Stem  # noqa: E402
-from radiofuse.deep.window_kernels import SHARE, NormRelu, RelationNormRelu, mirrored, rectified_differences  # noqa: E402
+from radiofuse.deep.encoders.sanet import PairwiseAttention, PatchwiseAttention, SANet, Stem  # noqa: E402
+from radiofuse.deep.encoders.window_kernels import SHARE, NormRelu, RelationNormRelu, mirrored, rectified_differences  # noqa: E402
 
 LAYERS = {"san10": (2, 1, 2, 4, 1), "san15": (3, 2, 3, 5, 2), "san19": (3, 3, 4, 6, 3)}
 STOCK = (3, 7, 7, 7, 7)

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules import batchnorm, dropout
 
-from radiofuse.deep import augment
-from radiofuse.deep.checkpoint import Checkpoint
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread, own_chance
-from radiofuse.deep.embedding import check_crops, real_slices
+from radiofuse.deep.encoders.embedding import check_crops, real_slices
+from radiofuse.deep.training import augment
+from radiofuse.deep.training.checkpoint import Checkpoint
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.progress import Progress
 
@@ -305,7 +305,7 @@ def train_encoder(
 
     Examples
     --------
-    >>> from radiofuse.deep.encoders import make_encoder
+    >>> from radiofuse.deep.encoders.by_name import make_encoder
     >>> rng = np.random.default_rng(0)
     >>> images, labels = rng.normal(size=(4, 1, 72, 72)).astype(np.float32), np.array([0, 1, 0, 1])
     >>> history = train_encoder(

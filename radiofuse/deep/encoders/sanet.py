@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radiofuse.deep.window_kernels import SHARE, Aggregation, NormRelu, RelationNormRelu, mirrored, windows
+from radiofuse.deep.encoders.window_kernels import SHARE, Aggregation, NormRelu, RelationNormRelu, mirrored, windows
 from radiofuse.errors import RequestError
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import orthogonal_procrustes
 from scipy.stats import ortho_group
 
-from radiofuse.deep.alignment import fit_alignment
+from radiofuse.deep.estimators.alignment import fit_alignment
 from radiofuse.errors import CohortError
 
 

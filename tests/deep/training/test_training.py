@@ -17,9 +17,9 @@ torch = pytest.importorskip("torch")
 
 from small_nets import Small, noise_crops, small_net  # noqa: E402
 
-from radiofuse.deep.embedding import Scaling, embed  # noqa: E402
-from radiofuse.deep.encoders import make_encoder  # noqa: E402
-from radiofuse.deep.training import Training, train_encoder  # noqa: E402
+from radiofuse.deep.encoders.by_name import make_encoder  # noqa: E402
+from radiofuse.deep.encoders.embedding import Scaling, embed  # noqa: E402
+from radiofuse.deep.training.loop import Training, train_encoder  # noqa: E402
 from radiofuse.errors import CohortError, ImageError, RequestError  # noqa: E402
 from radiofuse.imaging import Cropping, read_pair, tumor_crops  # noqa: E402
 
@@ -87,7 +87,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
 
 
 OTHER_PROCESS = """
-import hashlib, torch, test_training as t
+import hashlib, sys; sys.path.append('..')
+import torch, test_training as t
 torch.set_num_threads(2); torch.manual_seed(99); torch.rand(5)
 module = t.small_net()
 t.train(module, t.noise_crops(20), seed=1)

@@ -18,10 +18,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from radiofuse.deep.alignment import fit_alignment
 from radiofuse.deep.encoder_cache import LOGIT, EncoderCache, EncoderSpec, feature_names, pixels_digest, short_name
-from radiofuse.deep.training import Training
-from radiofuse.deep.training_plan import crossfit_folds
+from radiofuse.deep.estimators.alignment import fit_alignment
+from radiofuse.deep.training.loop import Training
+from radiofuse.deep.training.plan import crossfit_folds
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.imaging import Crops

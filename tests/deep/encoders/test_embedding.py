@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from small_nets import Small, noise_crops, small_net  # noqa: E402
 
-from radiofuse.deep.embedding import Scaling, embed  # noqa: E402
+from radiofuse.deep.encoders.embedding import Scaling, embed  # noqa: E402
 from radiofuse.errors import CohortError, ImageError, RequestError  # noqa: E402
 
 

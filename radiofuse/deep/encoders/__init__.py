@@ -1,0 +1,1 @@
+"""Networks that turn a crop into numbers: by name, and what they compute."""

@@ -1,0 +1,1 @@
+"""Encoders as scikit-learn estimators, and how they find their crops."""

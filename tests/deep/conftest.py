@@ -1,0 +1,1 @@
+"""Here so that the folders below find the nets and crops that they share."""
