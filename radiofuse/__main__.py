@@ -19,6 +19,7 @@ COMMANDS = {
     "report": "write a bundle's HTML report again",
     "store": "list, verify, clean or export a feature store",
     "datasets": "generate the synthetic phantom cohort",
+    "schema": "the JSON Schema of a recipe, from which editors complete it",
 }
 ASKED_BY_SHELL = "_RADIOFUSE_COMPLETE"  # set by the shell that asks how a line goes on
 COMPLETION = "--install-completion lets the shell complete commands and options."

@@ -146,6 +146,7 @@ def test_a_wrong_option_exits_with_two():
 
 APPS = {
     "init": [[]],
+    "schema": [[]],
     "run": [[]],
     "predict": [[]],
     "extract": [[]],

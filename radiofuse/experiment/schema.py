@@ -1,0 +1,76 @@
+"""The JSON Schema of a recipe, from which an editor completes and checks TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from radiofuse.classify import CLASSIFIERS
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.fuse import COMBINERS
+from radiofuse.radiomics import PRESETS
+from radiofuse.radiomics.backends import BACKENDS
+from radiofuse.select import SELECTORS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"  # of what pydantic writes
+OF_THE_FILE = ("name", "folder", "text")  # of a recipe, and not written in it
+OWN_CLASS = {"type": "string", "pattern": r"^[\w.]+:\w+$", "description": "package.module:Class of your own"}
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a recipe's TOML file.
+
+    Returns
+    -------
+    dict
+        Every key, its kind, its limits and its default; for what is chosen by name the names there are.
+
+    Examples
+    --------
+    >>> schema = recipe_schema()
+    >>> schema["required"]
+    ['cohort']
+    >>> schema["$defs"]["Cohort"]["properties"]["label_per"]["enum"]
+    ['patient', 'sample']
+    """
+    schema = Recipe.model_json_schema()
+    for key in OF_THE_FILE:
+        del schema["properties"][key]
+    schema["required"] = ["cohort"]
+    schema = _without_null(schema)
+    parts = {name: part["properties"] for name, part in schema["$defs"].items()}
+    schema["properties"]["select"] = _step(schema, "select", [*SELECTORS, "none"])
+    schema["properties"]["classify"] = _step(schema, "classify", CLASSIFIERS)
+    parts["Fusion"]["combine"]["items"] = _one_of(COMBINERS)
+    parts["Radiomics"]["backend"] |= _one_of(BACKENDS)
+    parts["Radiomics"]["settings"]["examples"] = [*PRESETS, "none", "settings.yaml"]
+    return {"$schema": DIALECT, **schema, "title": "A recipe of radiofuse"}
+
+
+def _step(schema: dict[str, Any], key: str, known: Iterable[str]) -> dict[str, Any]:
+    """Return a selector's or classifier's part, with the names there are."""
+    part = schema["$defs"]["Step"]
+    method = {**part["properties"]["method"], **_one_of(known)}
+    return {
+        **part,
+        "properties": {**part["properties"], "method": method},
+        "default": schema["properties"][key]["default"],
+    }
+
+
+def _one_of(known: Iterable[str]) -> dict[str, Any]:
+    return {"anyOf": [{"enum": sorted(known)}, OWN_CLASS]}
+
+
+def _without_null(schema: Any) -> Any:
+    """Return a schema without the null that TOML cannot write: what may be left out is not required anyhow."""
+    if isinstance(schema, list):
+        return [_without_null(item) for item in schema if item != {"type": "null"}]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _without_null(value) for key, value in schema.items() if not (key == "default" and value is None)}
+    choices = plain.get("anyOf")
+    if choices is not None and len(choices) == 1:
+        plain |= choices[0]
+        del plain["anyOf"]
+    return plain
