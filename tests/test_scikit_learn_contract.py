@@ -21,9 +21,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import radiofuse
 from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifier
 from radiofuse.classify.calibrated_svc import CalibratedSVC
-from radiofuse.classify.modality import MedianImputer, TrainingScaler
 from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion
 from radiofuse.prepare.harmonize import ComBat
+from radiofuse.prepare.impute import MedianImputer
+from radiofuse.prepare.scale import TrainingScaler
 from radiofuse.select import (
     AnovaSelector,
     BorutaSelector,

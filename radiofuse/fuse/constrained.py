@@ -21,7 +21,7 @@ from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.patients.routing import refuse_misaligned
-from radiofuse.prepare.magnitude import fit_scaler
+from radiofuse.prepare.scale import fit_scaler
 
 _EPSILON = 1e-5  # of torch's layer normalization
 

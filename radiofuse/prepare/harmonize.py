@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.prepare.constant import is_constant
 from radiofuse.prepare.magnitude import unit_magnitude
 
 CONVERGED = 1e-4  # sva's own: largest relative change of an iteration
 BLOCK = 256  # features whose likelihoods are held in memory at a time
 NUMBERS = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
-NUMERICALLY_CONSTANT = 1e-12  # spread relative to the largest value
 
 
 class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -335,7 +335,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._spread = np.ldexp(np.sqrt(variance), exponents)
         with np.errstate(over="ignore", under="ignore"):  # told, but not computed with
             self.pooled_variance_ = np.ldexp(variance, 2 * exponents)
-        self.adjusted_ &= self._spread > NUMERICALLY_CONSTANT * np.fmax.reduce(np.abs(X), axis=0)
+        self.adjusted_ &= ~is_constant(self._spread, np.fmax.reduce(np.abs(X), axis=0))
         untouched = ~self.adjusted_
         self.coef_[:, untouched], self.grand_mean_[untouched] = 0.0, 0.0
         self._spread[untouched], self.pooled_variance_[untouched] = 1.0, 1.0

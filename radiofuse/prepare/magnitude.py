@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 
 def unit_magnitude(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -32,28 +31,3 @@ def unit_magnitude(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     largest = np.fmax(np.fmax.reduce(X, axis=0, initial=0.0), -np.fmin.reduce(X, axis=0, initial=0.0))
     exponents = np.frexp(largest)[1]
     return np.ldexp(X, -exponents), exponents
-
-
-def fit_scaler(X: np.ndarray) -> tuple[StandardScaler, np.ndarray]:
-    """Return scikit-learn's scaler fitted on columns of any size, and which of them are constant.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Finite.
-
-    Examples
-    --------
-    >>> scaler, constant = fit_scaler(np.array([[1e-170, 5.0], [3e-170, 5.0]]))
-    >>> scaler.transform(np.array([[2e-170, 5.0], [3e-170, 5.0]])), constant
-    (array([[0., 0.],
-           [1., 0.]]), array([False,  True]))
-    """
-    scaled, exponents = unit_magnitude(X)
-    scaler = StandardScaler().fit(scaled)
-    constant = scaler.scale_ != np.sqrt(scaler.var_)  # where scikit-learn divides by 1 instead
-    scaler.mean_ = np.ldexp(scaler.mean_, exponents)
-    scaler.scale_ = np.where(constant, 1.0, np.ldexp(scaler.scale_, exponents))
-    with np.errstate(over="ignore", under="ignore"):  # nothing is computed from it
-        scaler.var_ = np.ldexp(scaler.var_, 2 * exponents)
-    return scaler, constant

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from radiofuse.prepare.constant import is_constant
 from radiofuse.prepare.magnitude import unit_magnitude
 
-CONSTANT = 1e-13  # spread relative to the mean below which nothing but rounding is left (as in scipy.stats.pearsonr)
 SMALLEST, LARGEST = 1e-140, 1e140  # spreads whose squares floating point holds with all their digits
 
 
@@ -31,7 +31,7 @@ def center_and_scale(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[
     if odd.any():
         scaled, exponents = unit_magnitude(X[:, odd])
         mean[odd], scale[odd] = (np.ldexp(moment, exponents) for moment in _moments(scaled, weights))
-    return mean, np.where(scale <= CONSTANT * np.abs(mean), np.inf, scale)
+    return mean, np.where(is_constant(scale, mean), np.inf, scale)
 
 
 def _moments(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed, Selector
 from radiofuse.names import lookup
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
+from radiofuse.prepare.impute import fill_gaps
 from radiofuse.prepare.validation import read_columns, read_rows
 from radiofuse.select.choices import SELECTORS
 from radiofuse.select.mann_whitney import MannWhitney, MannWhitneySelector
@@ -141,25 +142,6 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
 
 
 _OF_THE_TEST = {"pvalue": "pvalues_", "adjusted_pvalue": "adjusted_pvalues_", "auc": "auc_"}
-
-
-def fill_gaps(X: np.ndarray) -> np.ndarray:
-    """Return the rows with NaN replaced by the median of their column, or by 0 where it has no value.
-
-    Examples
-    --------
-    >>> fill_gaps(np.array([[1.0, np.nan], [np.nan, np.nan], [5.0, np.nan]]))[:, 0]
-    array([1., 3., 5.])
-    """
-    gaps = np.isnan(X)
-    holey = np.flatnonzero(gaps.any(axis=0))
-    if not len(holey):
-        return X
-    filled = X.copy()
-    for column in holey:
-        known = X[~gaps[:, column], column]
-        filled[gaps[:, column], column] = np.median(known) if len(known) else 0.0
-    return filled
 
 
 class SelectorChain(_BaseComposition, StepwiseSelector):

@@ -6,7 +6,8 @@ import numpy as np
 
 from radiofuse.errors import CohortError
 from radiofuse.names import kernel
-from radiofuse.prepare.standardize import CONSTANT, center_and_scale
+from radiofuse.prepare.constant import ROUNDING
+from radiofuse.prepare.standardize import center_and_scale
 from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_folds, is_past_minimum, require_falling
 
 _lasso_path = kernel("select._lasso_path")
@@ -111,7 +112,7 @@ class _Paths:
         columns -= mean[:, None]
         columns /= scale[:, None]
         self._gradient = np.empty(X.shape[1])
-        rounding = CONSTANT * np.abs(mean) / scale  # what counts as constant, on the scale of the columns
+        rounding = ROUNDING * np.abs(mean) / scale  # what counts as constant, on the scale of the columns
         folds = folds.astype(np.int64)
         self._errors = np.empty(folds.max() + 1)
         self._fold_weights = np.bincount(folds, weights)

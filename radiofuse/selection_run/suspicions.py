@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from radiofuse.prepare.constant import is_constant
 from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.mann_whitney import mann_whitney
 from radiofuse.selection_run.checks import FeatureTable
 from radiofuse.wording import count, some
 
-NUMERICALLY_CONSTANT = 1e-12  # spread as a share of the largest value: rounding noise of a constant
 TWIN = 1e-9  # how far apart projections of the same standardized column may lie
 LEAKING_AUC = 0.99
 TIES_BY_CHANCE = 10  # pairs of equal values expected of whole numbers drawn at random; none: they were handed out
@@ -48,9 +48,9 @@ def describe_table(table: FeatureTable) -> list[str]:
 
 def _oddities(X: pd.DataFrame, n_absent: int) -> str:
     values = X.to_numpy()
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    constant = low == high
-    nearly = ~constant & (high - low <= NUMERICALLY_CONSTANT * np.maximum(np.abs(low), np.abs(high)))
+    constant = np.nanmin(values, axis=0) == np.nanmax(values, axis=0)
+    scaled, _ = unit_magnitude(values)
+    nearly = ~constant & is_constant(np.nanstd(scaled, axis=0), np.nanmean(scaled, axis=0))
     twins = twin_pairs(values[:, ~constant & ~nearly])
     n_empty = int(np.isnan(values).sum())
     told = [

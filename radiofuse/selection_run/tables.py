@@ -15,8 +15,8 @@ import pandas as pd
 
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import UNFINISHED, is_own, own_files, sha256_of
+from radiofuse.prepare.impute import fill_gaps
 from radiofuse.prepare.standardize import standardize
-from radiofuse.select.chain import fill_gaps
 from radiofuse.selection_run.cautions import cautions
 from radiofuse.selection_run.chain import cv_curve
 from radiofuse.selection_run.checks import FeatureTable

@@ -5,50 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import StandardScaler
 
 from radiofuse.classify import CLASSIFIERS
-from radiofuse.classify.modality import MedianImputer, TrainingScaler, modality_classifier
+from radiofuse.classify.modality import modality_classifier
 from radiofuse.errors import RequestError
-
-
-@pytest.mark.parametrize("n_rows", [1, 6, 7])
-@pytest.mark.parametrize("as_table", [True, False])
-def test_gaps_are_filled_as_by_scikit_learn(n_rows, as_table):
-    rng = np.random.default_rng(n_rows)
-    train, test = rng.normal(size=(2, n_rows, 40))
-    train[rng.random(train.shape) < 0.4], test[rng.random(test.shape) < 0.4] = np.nan, np.nan
-    train[:, 0] = np.nan
-    if as_table:
-        train, test = (pd.DataFrame(values).add_prefix("t1__f") for values in (train, test))
-    expected = SimpleImputer(strategy="median", keep_empty_features=True).fit(train)
-    imputer = MedianImputer().fit(train)
-    np.testing.assert_array_equal(imputer.statistics_, expected.statistics_)
-    np.testing.assert_array_equal(imputer.transform(test), expected.transform(test))
-    assert imputer.get_feature_names_out().tolist() == expected.get_feature_names_out().tolist()
-
-
-def test_a_table_is_checked_as_by_scikit_learn_although_its_columns_are_read_at_once():
-    table = pd.DataFrame({"t1__a": [1.0, 2.0, np.nan], "t1__b": [3.0, 4.0, 6.0]})
-    imputer = MedianImputer().fit(table)
-    with pytest.raises(ValueError, match="should match those that were passed during fit"):
-        imputer.transform(table.rename(columns={"t1__b": "t1__c"}))
-    with pytest.raises(ValueError, match="contains infinity"):
-        imputer.transform(table.assign(t1__a=np.inf))
-    with pytest.warns(UserWarning, match="does not have valid feature names"):
-        imputer.transform(table.to_numpy())
-    assert MedianImputer().fit(table.astype({"t1__b": int})).statistics_.tolist() == [1.5, 4.0]
-
-
-def test_columns_that_vary_are_scaled_as_by_scikit_learn():
-    X = np.random.default_rng(0).normal(3, 5, size=(40, 4))
-    np.testing.assert_array_equal(TrainingScaler().fit_transform(X), StandardScaler().fit_transform(X))
-
-
-def test_constant_up_to_rounding_is_constant():
-    X = np.column_stack([np.full(30, 0.1) + 1e-17 * np.arange(30), np.arange(30.0)])
-    assert TrainingScaler().fit(X).constant_.tolist() == [True, False]
 
 
 @pytest.mark.parametrize("classifier", sorted(CLASSIFIERS))

@@ -9,9 +9,10 @@ from scipy import stats
 from sklearn.preprocessing import StandardScaler
 
 from radiofuse.classify import CLASSIFIERS
-from radiofuse.classify.modality import TrainingScaler, modality_classifier
+from radiofuse.classify.modality import modality_classifier
 from radiofuse.prepare.harmonize import ComBat
-from radiofuse.prepare.magnitude import fit_scaler, unit_magnitude
+from radiofuse.prepare.magnitude import unit_magnitude
+from radiofuse.prepare.scale import TrainingScaler, fit_scaler
 from radiofuse.prepare.standardize import center_and_scale
 from radiofuse.select import SELECTORS
 from radiofuse.selection_run.model import fit_logistic

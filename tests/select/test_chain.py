@@ -10,6 +10,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from radiofuse.errors import RequestError
+from radiofuse.prepare.impute import fill_gaps
 from radiofuse.select import (
     SELECTORS,
     CorrelationSelector,
@@ -21,7 +22,6 @@ from radiofuse.select import (
     build_chain,
     fit_in_folds,
 )
-from radiofuse.select.chain import fill_gaps
 
 
 def make_table(seed: int = 0, n_samples: int = 100, n_features: int = 60) -> tuple[pd.DataFrame, np.ndarray]:
