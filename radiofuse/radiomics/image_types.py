@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from radiofuse.radiomics.filters import gradient, laplacian_of_gaussian, local_binary_patterns, pointwise, wavelet
+from radiofuse.radiomics.filters import gradient, laplacian_of_gaussian, lbp2d, lbp3d, pointwise, wavelet
 from radiofuse.radiomics.parameters import ImageType
 from radiofuse.radiomics.region import Region
 
@@ -54,7 +54,7 @@ def names(image_type: ImageType, kept_subbands: Collection[str] | None = None) -
     if image_type.name == "LoG":
         return [laplacian_of_gaussian.name(sigma) for sigma in options.get("sigma", [])]
     if image_type.name == "LBP3D":
-        return local_binary_patterns.names_3d(options.get("lbp3DLevels", 2))
+        return lbp3d.names_3d(options.get("lbp3DLevels", 2))
     fixed = {"Original": "original", "Gradient": "gradient", "LBP2D": "lbp-2D", **POINTWISE}
     return [fixed[image_type.name]]
 
@@ -98,7 +98,7 @@ def _pointwise(name: str):
 def _lbp2d(source: Source, options: dict[str, Any]) -> Named:
     yield (
         "lbp-2D",
-        local_binary_patterns.lbp2d_in_box(
+        lbp2d.lbp2d_in_box(
             source.volume,
             source.box,
             axis=options.get("force2Ddimension", 0),
@@ -110,7 +110,7 @@ def _lbp2d(source: Source, options: dict[str, Any]) -> Named:
 
 
 def _lbp3d(source: Source, options: dict[str, Any]) -> Named:
-    return local_binary_patterns.lbp3d_in_box(
+    return lbp3d.lbp3d_in_box(
         source.volume,
         source.region,
         levels=options.get("lbp3DLevels", 2),

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofuse.errors import RequestError
-from radiofuse.radiomics.filters.local_binary_patterns import METHODS, lbp2d_in_box, lbp3d_in_box, names_3d
+from radiofuse.radiomics.filters.lbp2d import METHODS, lbp2d_in_box
+from radiofuse.radiomics.filters.lbp3d import lbp3d_in_box, names_3d
 from radiofuse.radiomics.region import Region
 
 ALL = (slice(None),) * 3
