@@ -11,32 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.datasets import make_phantom_cohort
 from radiofuse.datasets.phantom import NOTICE_FILE
-from radiofuse.errors import CohortError, RadiofuseError
+from radiofuse.errors import CohortError
+from radiofuse.experiment.cohort import label_and_classes, read_and_refuse
+from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
 from radiofuse.experiment.models import (
     CropSource,
 )
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.refusals import (
-    NO_RADIOMICS,
-    THE_COHORT,
-    Places,
-    copied_patients,
-    few_patients,
-    problems_before_reading,
-    problems_of_columns,
-    rare_modalities,
-    refuse,
-    together,
-)
+from radiofuse.experiment.refusals import NO_RADIOMICS, THE_COHORT, Places, refuse
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.imaging import Cropping
 from radiofuse.radiomics import PRESETS
 from radiofuse.selection_run.suspicions import suspect_codes, suspect_columns
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
-from radiofuse.tables.cohort import NOT_FEATURES, read_cohort
+from radiofuse.tables.cohort import NOT_FEATURES
 from radiofuse.tables.labels import as_entry, positive_class
 
 log = logging.getLogger(__name__)
@@ -153,24 +143,6 @@ def prepare_rows(
     return _labeled_rows(recipe, cohort, features, extractor, source=source, synthetic=synthetic)
 
 
-def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]:
-    """Return the path of a recipe's cohort table and the table, or raise all that keeps the run from beginning.
-
-    A phantom is generated only where nothing of the recipe itself is wrong: that is work already.
-    """
-    problems = problems_before_reading(recipe, places)
-    if recipe.cohort.phantom is not None:
-        refuse(problems)
-    table = cohort_table(recipe, places.out, overwrite=places.overwrite)
-    try:
-        cohort = read_recipe_cohort(recipe, table)
-    except RadiofuseError as error:
-        raise together([*problems, error]) from None
-    problems += problems_of_columns(recipe, columns.by_modality(cohort.columns))
-    refuse([*problems, *few_patients(recipe, cohort, label_and_classes(cohort))])
-    return table, cohort
-
-
 def _with_crops(
     recipe: Recipe, cohort: pd.DataFrame, features: Features, store: str | Path, *, progress: Any, **options: Any
 ) -> tuple[Features, CropSource]:
@@ -184,38 +156,6 @@ def _with_crops(
 def make_cropping(recipe: Recipe) -> Cropping:
     """Return how a recipe's tumor crops are cut."""
     return Cropping(size=recipe.deep.size, slices=recipe.deep.slices)
-
-
-def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
-    """Return the checked cohort table of a recipe; missing files are left to the loop over samples."""
-    chosen = recipe.cohort
-    return read_cohort(
-        table,
-        labels=chosen.label,
-        modalities=chosen.modalities,
-        ignore=chosen.ignore,
-        participants=recipe.path(chosen.participants) if chosen.participants else None,
-        n_folds=recipe.evaluation.folds,
-        missing_files="tell",
-        label_per=chosen.label_per,
-        missing=chosen.missing,
-        modality_pattern=chosen.modality_pattern,
-    )
-
-
-def label_and_classes(cohort: pd.DataFrame) -> tuple[str, tuple[str, str]]:
-    """Return the one label of a recipe's cohort table, and its classes, the positive one last."""
-    ((label, classes),) = cohort.attrs["classes"].items()
-    return label, classes
-
-
-def cohort_table(recipe: Recipe, out: Path, *, overwrite: bool = False) -> Path:
-    """Return the path of a recipe's cohort table; a phantom is generated under ``out`` first."""
-    phantom = recipe.cohort.phantom
-    if phantom is None:
-        return recipe.path(recipe.cohort.table)
-    chosen = {"n_patients": phantom.n_patients, "seed": phantom.seed}
-    return make_phantom_cohort(out / "phantom", **chosen, overwrite=overwrite)
 
 
 def make_extractor(recipe: Recipe) -> RadiomicsExtractor:

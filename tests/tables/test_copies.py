@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from radiofuse.errors import CohortError
-from radiofuse.experiment.rows import _refuse_copies
+from radiofuse.experiment.few_rows import copied_patients
+from radiofuse.experiment.refusals import refuse
 from radiofuse.selection_run.checks import check_table
 from radiofuse.selection_run.reading import RawTable
 from radiofuse.selection_run.request import SelectionRequest
@@ -154,5 +155,5 @@ def test_a_study_refuses_copies_among_extracted_features(copied):
     rows = copied.set_index("sample_id")
     features = rows.filter(like="t1__").assign(t1__crop=range(40))
     with pytest.raises(CohortError, match="s00 = s20"):
-        _refuse_copies(features, rows["patient_id"])
-    _refuse_copies(features, one_patient_each(rows)["patient_id"])
+        refuse(copied_patients(features, rows["patient_id"]))
+    refuse(copied_patients(features, one_patient_each(rows)["patient_id"]))

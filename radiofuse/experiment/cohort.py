@@ -1,0 +1,65 @@
+"""A recipe's cohort table: read and checked, or refused with all that keeps the run from beginning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from radiofuse.datasets import make_phantom_cohort
+from radiofuse.errors import RadiofuseError
+from radiofuse.experiment.few_rows import few_patients
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.refusals import Places, problems_before_reading, problems_of_columns, refuse, together
+from radiofuse.tables import columns
+from radiofuse.tables.cohort import read_cohort
+
+
+def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]:
+    """Return the path of a recipe's cohort table and the table, or raise all that keeps the run from beginning.
+
+    A phantom is generated only where nothing of the recipe itself is wrong: that is work already.
+    """
+    problems = problems_before_reading(recipe, places)
+    if recipe.cohort.phantom is not None:
+        refuse(problems)
+    table = cohort_table(recipe, places.out, overwrite=places.overwrite)
+    try:
+        cohort = read_recipe_cohort(recipe, table)
+    except RadiofuseError as error:
+        raise together([*problems, error]) from None
+    problems += problems_of_columns(recipe, columns.by_modality(cohort.columns))
+    refuse([*problems, *few_patients(recipe, cohort, label_and_classes(cohort))])
+    return table, cohort
+
+
+def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
+    """Return the checked cohort table of a recipe; missing files are left to the loop over samples."""
+    chosen = recipe.cohort
+    return read_cohort(
+        table,
+        labels=chosen.label,
+        modalities=chosen.modalities,
+        ignore=chosen.ignore,
+        participants=recipe.path(chosen.participants) if chosen.participants else None,
+        n_folds=recipe.evaluation.folds,
+        missing_files="tell",
+        label_per=chosen.label_per,
+        missing=chosen.missing,
+        modality_pattern=chosen.modality_pattern,
+    )
+
+
+def label_and_classes(cohort: pd.DataFrame) -> tuple[str, tuple[str, str]]:
+    """Return the one label of a recipe's cohort table, and its classes, the positive one last."""
+    ((label, classes),) = cohort.attrs["classes"].items()
+    return label, classes
+
+
+def cohort_table(recipe: Recipe, out: Path, *, overwrite: bool = False) -> Path:
+    """Return the path of a recipe's cohort table; a phantom is generated under ``out`` first."""
+    phantom = recipe.cohort.phantom
+    if phantom is None:
+        return recipe.path(recipe.cohort.table)
+    chosen = {"n_patients": phantom.n_patients, "seed": phantom.seed}
+    return make_phantom_cohort(out / "phantom", **chosen, overwrite=overwrite)
