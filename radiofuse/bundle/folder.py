@@ -164,7 +164,13 @@ def _foreign_files(folder: Path) -> list[str]:
     return sorted({path.relative_to(folder).as_posix() for path in found if not _left_by_system(path)} - ours)
 
 
-def _write_files(folder: Path, models: dict[str, Any], recipe, description, tables) -> None:
+def _write_files(
+    folder: Path,
+    models: dict[str, Any],
+    recipe: str,
+    description: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+) -> None:
     import joblib
 
     folder.mkdir(parents=True)

@@ -43,7 +43,7 @@ def command_app(help_text: str) -> typer.Typer:
 class _App(typer.Typer):
     """An application whose commands know ``--version`` and refuse empty words."""
 
-    def command(self, *args, **kwargs) -> Callable:
+    def command(self, *args: Any, **kwargs: Any) -> Callable:
         return super().command(*args, **{"cls": _Command, "epilog": EPILOG, **kwargs})
 
 
@@ -73,7 +73,7 @@ def answers(command: Callable) -> Callable:
     """Turn radiofuse's errors into one sentence on stderr and an exit code; no traceback."""
 
     @functools.wraps(command)
-    def wrapped(*args, **kwargs):
+    def wrapped(*args: Any, **kwargs: Any) -> object:
         with _open_streams():
             return _answer(command, *args, **{name: with_homes(given) for name, given in kwargs.items()})
 
@@ -87,7 +87,7 @@ def with_homes(given: Any) -> Any:
     return Path(with_home(str(given))) if isinstance(given, Path) else given
 
 
-def _answer(command: Callable, *args, **kwargs) -> object:
+def _answer(command: Callable, *args: Any, **kwargs: Any) -> object:
     _configure_logging()
     _print_any_character()
     try:
@@ -121,7 +121,7 @@ def _answer(command: Callable, *args, **kwargs) -> object:
 class _LastingWords:
     """Standard error that falls silent where it is closed or full: that is no reason to end the work."""
 
-    def __init__(self, stream: TextIO):
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def __getattr__(self, name: str) -> object:
@@ -219,7 +219,7 @@ def progress(label: str, unit: str = "") -> Iterator[Progress]:
 class _LineMeter:
     """One line every ``LINE_EVERY_S`` seconds, for log files and pipes."""
 
-    def __init__(self, label: str, unit: str):
+    def __init__(self, label: str, unit: str) -> None:
         self.label, self.unit = label, unit
         self.opened = self.said = self.started = time.monotonic()
         self.done = self.total = self.said_done = 0
@@ -270,7 +270,7 @@ def describe_seconds(seconds: float) -> str:
 class _TerminalMeter:
     """A rich progress bar that appears once the work has lasted ``QUIET_S`` seconds."""
 
-    def __init__(self, label: str, unit: str):
+    def __init__(self, label: str, unit: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -97,7 +97,7 @@ class EncoderCache:
         The folder of a feature store.
     """
 
-    def __init__(self, root: str | Path):
+    def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
     @property
@@ -266,7 +266,15 @@ class _Task:
     seed: int
 
     @classmethod
-    def in_order_of_ids(cls, spec, crops, rows, labels, groups, seed) -> _Task:
+    def in_order_of_ids(
+        cls,
+        spec: EncoderSpec,
+        crops: Crops,
+        rows: Sequence[int],
+        labels: Sequence[int],
+        groups: Sequence[Any],
+        seed: int,
+    ) -> _Task:
         """Return the task with its rows in the order of their sample ids, whatever order they came in."""
         rows, labels = np.asarray(rows, dtype=int), np.asarray(labels, dtype=int)
         groups = np.asarray(groups, dtype=object).astype(str)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from radiofuse.fuse.branches import find_branches, listed
+from radiofuse.fuse.constrained import ConstraintFusion
+from radiofuse.fuse.late_fusion import LateFusion
 from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 from radiofuse.tables import columns
 
@@ -23,19 +28,19 @@ class Arm(TakesGroups, ClassifierMixin, BaseEstimator):
     prefix : str
     """
 
-    def __init__(self, fusion, prefix):
+    def __init__(self, fusion: LateFusion, prefix: str) -> None:
         self.fusion = fusion
         self.prefix = prefix
 
     def _makes_folds(self) -> bool:
         return False
 
-    def fit(self, X, y, groups=None):
+    def fit(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the fusion on the rows that have one of its columns."""
         self.fusion_ = _fit_usable(self.fusion, self._usable(X), X, y, groups)
         return self
 
-    def predict_proba_each(self, X) -> pd.DataFrame:
+    def predict_proba_each(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the fusion's probabilities, its names prefixed; NaN in rows without any of its columns."""
         each = self.fusion_.predict_proba_each(X[self._usable(X)])
         return each.reindex(X.index).add_prefix(f"{self.prefix}_")
@@ -54,19 +59,19 @@ class Constrained(TakesGroups, ClassifierMixin, BaseEstimator):
     name : str
     """
 
-    def __init__(self, fusion, name):
+    def __init__(self, fusion: ConstraintFusion, name: str) -> None:
         self.fusion = fusion
         self.name = name
 
     def _makes_folds(self) -> bool:
         return False
 
-    def fit(self, X, y, groups=None):
+    def fit(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the fusion on the rows that have one of its modalities."""
         self.fusion_ = _fit_usable(self.fusion, self._usable(X), X, y, groups)
         return self
 
-    def predict_proba_each(self, X) -> pd.DataFrame:
+    def predict_proba_each(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the probability of label 1 as a table of one column; NaN in rows without any of its modalities."""
         rows = self._usable(X)
         probability = pd.Series(np.nan, index=X.index, name=self.name)
@@ -80,7 +85,9 @@ class Constrained(TakesGroups, ClassifierMixin, BaseEstimator):
         return X[[column for name in members for column in grouped.get(name, [])]].notna().any(axis=1).to_numpy()
 
 
-def _fit_usable(fusion: BaseEstimator, rows: np.ndarray, X: pd.DataFrame, y, groups) -> BaseEstimator:
+def _fit_usable(
+    fusion: BaseEstimator, rows: np.ndarray, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None
+) -> BaseEstimator:
     refuse_misaligned(X, y=y, groups=groups)
     groups = None if groups is None else np.asarray(groups)[rows]
     return clone(fusion).fit(X[rows], np.asarray(y)[rows], groups=groups)

@@ -6,7 +6,7 @@ member is absent; every row has at least one. A rule with ``fit`` learns ``weigh
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.optimize import nnls
@@ -14,6 +14,13 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 _BELOW_1 = np.nextafter(1, 0)  # nearer to 1 there is no other number but 1; its logit is about 36.7
+
+
+class Combiner(Protocol):
+    """One probability of several; a rule that learns has ``fit(P, y)`` too."""
+
+    def combine(self, P: np.ndarray, /) -> np.ndarray:
+        """Return one probability per row."""
 
 
 class Mean:

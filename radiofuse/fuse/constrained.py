@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.base import _fit_context
 from sklearn.pipeline import Pipeline
@@ -16,6 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.estimators import Seed
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
@@ -128,19 +130,19 @@ class ConstraintFusion(MemberFusion):
 
     def __init__(
         self,
-        estimators,
+        estimators: list[tuple[str, Pipeline]],
         *,
-        method="method3",
-        columns=None,
-        difference="orthogonality",
-        alpha=0.7,
-        beta=0.7,
-        gamma=0.7,
-        epochs=200,
-        learning_rate=0.01,
-        weight_decay=0.1,
-        random_state=None,
-    ):
+        method: str | Mapping[str, list[str]] = "method3",
+        columns: Mapping[str, list | slice] | None = None,
+        difference: str = "orthogonality",
+        alpha: float = 0.7,
+        beta: float = 0.7,
+        gamma: float = 0.7,
+        epochs: int = 200,
+        learning_rate: float = 0.01,
+        weight_decay: float = 0.1,
+        random_state: Seed = None,
+    ) -> None:
         self.estimators = estimators
         self.method = method
         self.columns = columns
@@ -154,7 +156,7 @@ class ConstraintFusion(MemberFusion):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the members' steps, then the network on what they leave.
 
         Parameters
@@ -227,7 +229,7 @@ class ConstraintFusion(MemberFusion):
         self.network_, losses = fit_constraint_net(self._inputs(features), present, y, objective, seed)
         self.losses_ = pd.DataFrame(losses, columns=list(TERMS))
 
-    def codes(self, X) -> pd.DataFrame:
+    def codes(self, X: ArrayLike) -> pd.DataFrame:
         """Return the codes that the label is read off: per branch two invariant and two specific numbers.
 
         Parameters
@@ -262,7 +264,7 @@ class ConstraintFusion(MemberFusion):
             return np.zeros((len(member.block), self.scalers_[member.name].n_features_in_))
         return self._standardize(member, member.estimator.transform(member.block[member.present]))
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of both classes.
 
         Parameters

@@ -91,7 +91,7 @@ def holders(*models: Any) -> list[HoldsFiles]:
 class _Replacing:
     """A walk through estimators and what they keep others in; what stands at two places stays one object."""
 
-    def __init__(self, change: Callable[[HoldsFiles], HoldsFiles]):
+    def __init__(self, change: Callable[[HoldsFiles], HoldsFiles]) -> None:
         self._change = change
         self._done: dict[int, tuple[Any, Any]] = {}  # by identity, with the object, whose identity is then its own
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from joblib import delayed
+from numpy.typing import ArrayLike
 from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
-from radiofuse.fuse.combiners import COMBINERS, combiner_name
+from radiofuse.estimators import Classifier, Folding, Seed
+from radiofuse.fuse.combiners import COMBINERS, Combiner, combiner_name
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
@@ -98,7 +100,16 @@ class LateFusion(MemberFusion):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimators, *, combine="mean", columns=None, cv=5, n_jobs=None, random_state=None):
+    def __init__(
+        self,
+        estimators: list[tuple[str, Classifier]],
+        *,
+        combine: str | Combiner | list[str | Combiner] = "mean",
+        columns: Mapping[str, list | slice] | None = None,
+        cv: Folding = 5,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+    ) -> None:
         self.estimators = estimators
         self.combine = combine
         self.columns = columns
@@ -107,7 +118,7 @@ class LateFusion(MemberFusion):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the members, and the combiners that learn.
 
         Parameters
@@ -183,7 +194,7 @@ class LateFusion(MemberFusion):
             table.iloc[test, names.index(member.name)] = part
         return table
 
-    def predict_proba_each(self, X) -> pd.DataFrame:
+    def predict_proba_each(self, X: ArrayLike) -> pd.DataFrame:
         """Return the positive class's probability by every member and every combiner.
 
         Parameters
@@ -212,7 +223,7 @@ class LateFusion(MemberFusion):
         P = each.to_numpy()
         return each.assign(**{name: combiner.combine(P) for name, combiner in self.combiners_.items()})
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of both classes by the first combiner.
 
         Parameters

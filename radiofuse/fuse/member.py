@@ -104,7 +104,7 @@ class Member:
             error.add_note(f"Raised while fitting member {self.name!r} on {n_rows} rows.")
             raise
 
-    def out_of_fold(self, train, test, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    def out_of_fold(self, train: np.ndarray, test: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
         """Return the probabilities of the rows ``test`` by a clone fitted on the rows ``train``.
 
         All NaN, with a warning, where too few rows of an inner fold have the modality to fit anything:

@@ -55,7 +55,7 @@ class Engine:
     (107, 1459)
     """
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._plan = resolve(settings)
         self._shapes: dict[bytes, dict[str, float]] = {}

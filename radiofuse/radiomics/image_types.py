@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ def _gradient(source: Source, options: dict[str, Any]) -> Named:
     )
 
 
-def _pointwise(name: str):
+def _pointwise(name: str) -> Callable[[Source, dict[str, Any]], Named]:
     def one(source: Source, options: dict[str, Any]) -> Named:
         yield name, pointwise.pointwise_in_box(name, source.volume, source.box)
 

@@ -37,7 +37,7 @@ class PyradiomicsBackend:
         If pyradiomics refuses the settings.
     """
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings) -> None:
         if settings.ibsi:
             raise RequestError("pyradiomics cannot follow IBSI. Leave ibsi out of the settings, or the back end.")
         _silence()
@@ -78,7 +78,7 @@ class PyradiomicsBackend:
 class _GuardedExtractor(RadiomicsFeatureExtractor):
     """pyradiomics' extractor, with a bound on gray levels and a choice of wavelet sub-bands."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings) -> None:
         # The provenance that additionalInfo adds costs 7 % of the time and is dropped anyway.
         parameters = {**settings.parameters}
         parameters["setting"] = {**(parameters.get("setting") or {}), "additionalInfo": False}
@@ -90,7 +90,7 @@ class _GuardedExtractor(RadiomicsFeatureExtractor):
         kept = settings.wavelet_subbands
         self.kept_wavelets = {f"wavelet-{band}" for band in kept} if kept else None
 
-    def computeFeatures(self, image, mask, imageTypeName, **kwargs):  # noqa: N802 (pyradiomics' name)
+    def computeFeatures(self, image: sitk.Image, mask: sitk.Image, imageTypeName: str, **kwargs: Any) -> dict[str, Any]:  # noqa: N802 (pyradiomics' name)
         if self._is_left_out(imageTypeName):
             return OrderedDict()
         _check_gray_levels(image, mask, imageTypeName, kwargs)
@@ -100,7 +100,7 @@ class _GuardedExtractor(RadiomicsFeatureExtractor):
         return bool(self.kept_wavelets) and image_type.startswith("wavelet") and image_type not in self.kept_wavelets
 
 
-def _check_gray_levels(image, mask, image_type: str, setting: dict[str, Any]) -> None:
+def _check_gray_levels(image: sitk.Image, mask: sitk.Image, image_type: str, setting: dict[str, Any]) -> None:
     """Refuse a histogram that would not fit; ``setting`` is that of this image type."""
     if setting.get("binCount") is not None:
         return

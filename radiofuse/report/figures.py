@@ -70,14 +70,14 @@ def drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
     """Let a function draw in our style and return the figure as a ``data:`` address."""
 
     @wraps(draw)
-    def drawn(*args, **kwargs) -> str:
+    def drawn(*args: Any, **kwargs: Any) -> str:
         with _style():
             return _as_data_uri(draw(*args, **kwargs))
 
     return drawn
 
 
-def figure_of(draw: Callable[..., str], *args) -> Figure:
+def figure_of(draw: Callable[..., str], *args: Any) -> Figure:
     """Return the figure itself of a function that is ``drawn``."""
     with _style():
         return draw.__wrapped__(*args)

@@ -35,7 +35,7 @@ class Pointwise(nn.Linear):
 class Stem(nn.Module):
     """A 1x1 convolution, normalized, rectified, and pooled to half the size."""
 
-    def __init__(self, in_channels: int, width: int):
+    def __init__(self, in_channels: int, width: int) -> None:
         super().__init__()
         self.widen, self.norm = Pointwise(in_channels, width, bias=False), NormRelu(width)
 
@@ -68,7 +68,7 @@ def halved(x: Tensor) -> Tensor:
 class Attention(nn.Module):
     """y_i = sum over j of weights(phi(x), psi(x))_ij * beta(x_j); the three 1x1 convolutions are one matrix product."""
 
-    def __init__(self, width: int, kernel: int):
+    def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
         self.kernel, self.sizes = kernel, (width // 16, width // 16, width // 4)
         self.phi_psi_beta = Pointwise(width, sum(self.sizes))
@@ -85,7 +85,7 @@ class Attention(nn.Module):
 class PairwiseAttention(Attention):
     """Weights from the pixel and one neighbor at a time: softmax over j of gamma(phi(x_i) - psi(x_j), p_i - p_j)."""
 
-    def __init__(self, width: int, kernel: int):
+    def __init__(self, width: int, kernel: int) -> None:
         super().__init__(width, kernel)
         relation, _, value = self.sizes
         self.position = Pointwise(2, 2)
@@ -113,7 +113,7 @@ def grid_like(x: Tensor) -> Tensor:
 class PatchwiseAttention(Attention):
     """Weights from the pixel and its whole window at once: gamma([phi(x_i), psi(x_j) for every j]), no softmax."""
 
-    def __init__(self, width: int, kernel: int):
+    def __init__(self, width: int, kernel: int) -> None:
         super().__init__(width, kernel)
         relation, _, value = self.sizes
         patch, maps = relation * (kernel**2 + 1), value // SHARE
@@ -137,7 +137,7 @@ ATTENTION = {"pairwise": PairwiseAttention, "patchwise": PatchwiseAttention}
 class Block(nn.Module):
     """A residual bottleneck: norm, attention, norm, 1x1 convolution, and the input added."""
 
-    def __init__(self, width: int, kernel: int, sa_type: str):
+    def __init__(self, width: int, kernel: int, sa_type: str) -> None:
         super().__init__()
         self.norm_in, self.norm_out = NormRelu(width), NormRelu(width // 4)
         self.attention = ATTENTION[sa_type](width, kernel)
@@ -151,7 +151,7 @@ class Block(nn.Module):
 class Stage(nn.Module):
     """Another width, then blocks of attention."""
 
-    def __init__(self, width_in: int, width: int, blocks: int, kernel: int, sa_type: str):
+    def __init__(self, width_in: int, width: int, blocks: int, kernel: int, sa_type: str) -> None:
         super().__init__()
         self.widen = Pointwise(width_in, width, bias=False)
         self.blocks = nn.Sequential(*(Block(width, kernel, sa_type) for _ in range(blocks)))
@@ -211,7 +211,7 @@ class SANet(nn.Module):
         in_channels: int = 1,
         embedding_dim: int | None = 128,
         n_classes: int = 2,
-    ):
+    ) -> None:
         super().__init__()
         self.in_channels = in_channels
         self.embedding_dim = embedding_dim or widths[-1]

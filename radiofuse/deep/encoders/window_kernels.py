@@ -6,6 +6,8 @@ against loops over the pixels, values and gradients.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -43,7 +45,7 @@ class NormalizeRectify(torch.autograd.Function):
     """relu(weight * (x - mean) / sd + bias) in few passes over the memory: torch's own takes five times as long."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
         mean = x.mean(dim=1)
         out = x - mean[:, None]  # (c, size)
         variance = torch.linalg.vector_norm(out, dim=1) ** 2 / x.shape[1]
@@ -55,7 +57,7 @@ class NormalizeRectify(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor, *_) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, None]:
         x, out, weight, mean, scale = ctx.saved_tensors
         gradient = torch.ops.aten.threshold_backward(gradient, out, 0)
         to_bias = gradient.sum(dim=1)
@@ -98,7 +100,7 @@ def add_rows(parts: Tensor) -> Tensor:
 class RelationNormRelu(NormRelu):
     """Batch normalization and rectifier of the relation of each pixel to its k x k neighbors, delta = x_i - x_j."""
 
-    def __init__(self, width: int, k: int):
+    def __init__(self, width: int, k: int) -> None:
         super().__init__(width)
         self.k = k
 
@@ -115,13 +117,13 @@ class RectifiedDifferences(torch.autograd.Function):
     """relu(x_i - x_j) of each pixel and its neighbors."""
 
     @staticmethod
-    def forward(ctx, center: Tensor, padded: Tensor, k: int) -> Tensor:
+    def forward(ctx: Any, center: Tensor, padded: Tensor, k: int) -> Tensor:
         ctx.save_for_backward(out := rectified_differences(center, padded, k))
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         gradient = torch.ops.aten.threshold_backward(gradient, ctx.saved_tensors[0], 0)
         return gradient.sum(dim=(1, 2)), -add_windows(gradient), None
 
@@ -135,7 +137,9 @@ class RelateNormalizeRectify(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, center: Tensor, padded: Tensor, weight: Tensor, bias: Tensor, k: int, eps: float):
+    def forward(
+        ctx: Any, center: Tensor, padded: Tensor, weight: Tensor, bias: Tensor, k: int, eps: float
+    ) -> tuple[Tensor, ...]:
         share = window_share(center, k)  # (1, h + k - 1, w + k - 1, 1)
         size = center[0].numel()
         of_center, of_neighbors = center.mean(dim=(1, 2, 3)), (padded * share).sum(dim=(1, 2, 3)) / size
@@ -152,7 +156,7 @@ class RelateNormalizeRectify(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor, *_):
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         center, padded, around, share, out, weight, scale = ctx.saved_tensors
         k, size = out.shape[1], center[0].numel()
         gradient = torch.ops.aten.threshold_backward(gradient, out, 0)
@@ -196,7 +200,7 @@ class Aggregation(torch.autograd.Function):
     """The neighbors, weighed and summed: y_i = sum over j of w_ij * beta(x_j). One column of the windows at a time."""
 
     @staticmethod
-    def forward(ctx, weights: Tensor, padded: Tensor) -> Tensor:
+    def forward(ctx: Any, weights: Tensor, padded: Tensor) -> Tensor:
         ctx.save_for_backward(weights, padded)
         maps, k, _, h, w, n = weights.shape
         values = window_rows(padded, k)  # (share, maps, k, h, w', n)
@@ -207,7 +211,7 @@ class Aggregation(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         weights, padded = ctx.saved_tensors
         maps, k, _, h, w, n = weights.shape
         gradient = gradient.reshape(SHARE, maps, 1, h, w, n)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, _fit_context
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
@@ -24,6 +25,7 @@ from radiofuse.deep.training.loop import Training
 from radiofuse.deep.training.plan import crossfit_folds
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.estimators import Folding, Seed
 from radiofuse.imaging import Crops
 from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 from radiofuse.tables import columns
@@ -47,7 +49,7 @@ class _OfOneModality(TakesGroups):
         """The modality whose crops were learned from."""
         return columns.split(_crop_column(self.feature_names_in_))[0]
 
-    def portable(self, folder: Path):
+    def portable(self, folder: Path) -> Self:
         """Return a copy whose weights lie in ``folder`` and that knows of no crops and no cache.
 
         Parameters
@@ -67,7 +69,9 @@ class _OfOneModality(TakesGroups):
             copied.inner_encoders_ = []
         return copied
 
-    def attached(self, *, weights: Path | None = None, crops: Crops | None = None, cache: str | Path | None = None):
+    def attached(
+        self, *, weights: Path | None = None, crops: Crops | None = None, cache: str | Path | None = None
+    ) -> Self:
         """Return a copy that finds things where they lie now; what is left out stays as it is.
 
         Parameters
@@ -162,17 +166,17 @@ class CropEncoder(_OfOneModality, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        encoder="san10_small",
+        encoder: str = "san10_small",
         *,
-        crops=None,
-        cache=None,
-        protocol="crossfit",
-        output="embedding",
-        cv=5,
-        training=None,
-        device="auto",
-        random_state=None,
-    ):
+        crops: Crops | str | Path | None = None,
+        cache: str | Path | None = None,
+        protocol: str = "crossfit",
+        output: str = "embedding",
+        cv: Folding = 5,
+        training: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        random_state: Seed = None,
+    ) -> None:
         self.encoder = encoder
         self.crops = crops
         self.cache = cache
@@ -183,14 +187,14 @@ class CropEncoder(_OfOneModality, TransformerMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.target_tags.required = True
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Train the encoder that new rows will get.
 
         Parameters
@@ -220,7 +224,7 @@ class CropEncoder(_OfOneModality, TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y, groups=None):
+    def fit_transform(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> np.ndarray:
         """Train the encoders and return the features to learn from.
 
         Parameters
@@ -270,7 +274,7 @@ class CropEncoder(_OfOneModality, TransformerMixin, BaseEstimator):
                 answers[test, :-1] = self.alignments_[-1].apply(answers[test, :-1])
         return answers
 
-    def transform(self, X):
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return the features of new rows.
 
         Parameters
@@ -303,7 +307,7 @@ class CropEncoder(_OfOneModality, TransformerMixin, BaseEstimator):
         table[places, others.shape[1] :] = answers[:, :-1] if self.output == "embedding" else answers[:, -1:]
         return pd.DataFrame(table, index=X.index, columns=names)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the other columns of the modality, then ``<modality>__<encoder>_0001`` and so on.
 
         Parameters
@@ -344,8 +348,15 @@ class CropClassifier(_OfOneModality, ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = dict(_SHARED_CONSTRAINTS)
 
     def __init__(
-        self, encoder="san10_small", *, crops=None, cache=None, training=None, device="auto", random_state=None
-    ):
+        self,
+        encoder: str = "san10_small",
+        *,
+        crops: Crops | str | Path | None = None,
+        cache: str | Path | None = None,
+        training: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        random_state: Seed = None,
+    ) -> None:
         self.encoder = encoder
         self.crops = crops
         self.cache = cache
@@ -353,14 +364,14 @@ class CropClassifier(_OfOneModality, ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.classifier_tags.multi_class = False
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Train the encoder on the rows that have a crop.
 
         Parameters
@@ -392,7 +403,7 @@ class CropClassifier(_OfOneModality, ClassifierMixin, BaseEstimator):
         self.encoder_ = bench.train(_labeled_rows(bench, X, labels, groups))
         return self
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """Return the probability of both classes, softmax of the network's logits; NaN without a crop.
 
         Parameters
@@ -420,7 +431,7 @@ class CropClassifier(_OfOneModality, ClassifierMixin, BaseEstimator):
         probability[places] = np.column_stack([expit(-logit), expit(logit)])
         return probability
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
         """Return the more probable class.
 
         Parameters

@@ -88,7 +88,7 @@ class ConstraintNet(nn.Module):
     torch.Size([4, 2])
     """
 
-    def __init__(self, widths: Sequence[int], generator: torch.Generator):
+    def __init__(self, widths: Sequence[int], generator: torch.Generator) -> None:
         super().__init__()
         self.project = nn.ModuleList(_linear(width, WIDTH, generator) for width in widths)
         self.invariant = _linear(WIDTH, CODE, generator)

@@ -26,7 +26,7 @@ class Intensities:
 
     def __init__(
         self, values: np.ndarray, levels: np.ndarray, *, voxel_volume_mm3: float, voxel_array_shift: float, ibsi: bool
-    ):
+    ) -> None:
         self.levels = levels
         self.voxel_volume_mm3 = voxel_volume_mm3
         self.ibsi = ibsi

@@ -17,7 +17,7 @@ class _Dependences:
     another order: nine features would differ in their last digits from those that were computed before.
     """
 
-    def __init__(self, gldm: np.ndarray, *, eps: float):
+    def __init__(self, gldm: np.ndarray, *, eps: float) -> None:
         self.per_level, self.per_size = gldm.sum(axis=1), gldm.sum(axis=0)
         rows, columns = np.flatnonzero(self.per_level), np.flatnonzero(self.per_size)
         self.counts = gldm[np.ix_(rows, columns)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations, product
 
@@ -68,12 +69,12 @@ def loops(pattern: int) -> list[tuple[int, ...]]:
     return found
 
 
-def _lowest_first(loop) -> tuple[int, ...]:
+def _lowest_first(loop: Sequence[int]) -> tuple[int, ...]:
     first = loop.index(min(loop))
     return tuple(loop[first:]) + tuple(loop[:first])
 
 
-def _edge_rotations():
+def _edge_rotations() -> Iterator[list[int]]:
     corner_at = {corner: index for index, corner in enumerate(CORNERS)}
     for axes, flips in product(permutations(range(3)), product((0, 1), repeat=3)):
         turned = np.eye(3, dtype=int)[list(axes)] * (1 - 2 * np.array(flips))[:, None]

@@ -13,7 +13,7 @@ NO_DIFFERENCE_COARSENESS = 1e6  # where no voxel differs from its neighbors (IBS
 class _Differences:
     """Rows of levels that occur: probability p, sum of differences s, level i; each formula is a method."""
 
-    def __init__(self, ngtdm: np.ndarray, *, ibsi: bool):
+    def __init__(self, ngtdm: np.ndarray, *, ibsi: bool) -> None:
         counts = ngtdm[:, 0] - ngtdm[:, 3] if ibsi else ngtdm[:, 0]
         occurs = counts > 0
         counts, self.s, self.i = counts[occurs], ngtdm[occurs, 1], ngtdm[occurs, 2]

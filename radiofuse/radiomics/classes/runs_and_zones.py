@@ -128,7 +128,7 @@ class LengthStatistics:
     IBSI sections 3.7 and 3.8, where runs and zones share their formulas.
     """
 
-    def __init__(self, counts: np.ndarray, lengths: np.ndarray, *, n_voxels: float, ibsi: bool):
+    def __init__(self, counts: np.ndarray, lengths: np.ndarray, *, n_voxels: float, ibsi: bool) -> None:
         self.counts = counts.astype(float)
         self.lengths = lengths.astype(float)
         self.levels = np.arange(1.0, counts.shape[1] + 1)

@@ -120,7 +120,7 @@ class Body:
         A closed mesh, and axes from sample variances.
     """
 
-    def __init__(self, region: Region, *, ibsi: bool):
+    def __init__(self, region: Region, *, ibsi: bool) -> None:
         self.region = region
         self._ibsi = ibsi
 

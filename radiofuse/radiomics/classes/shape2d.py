@@ -85,7 +85,7 @@ class Outline:
         The axis across which the region is one voxel thick.
     """
 
-    def __init__(self, region: Region, flat_axis: int):
+    def __init__(self, region: Region, flat_axis: int) -> None:
         if region.shape[flat_axis] != 1:
             raise ImageError(
                 "roi_not_flat",
