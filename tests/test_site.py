@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
+from types import SimpleNamespace
 
 from tests.conftest import REPOSITORY
 
@@ -38,3 +40,35 @@ def test_a_link_or_anchor_that_leads_nowhere_is_found(tmp_path):
     )
     broken = site_module("links").broken_links(tmp_path)
     assert list(broken) == ["b.html: gone.svg", "b.html: a.html#gone"]
+
+
+def test_the_page_of_commands_says_what_every_option_does():
+    page = site_module("pages_of_commands").page()
+    assert [line for line in page.splitlines() if line.startswith("## ")][:2] == [
+        "## radiofuse init",
+        "## radiofuse run",
+    ]
+    rows = re.findall(r"^\| `(.+?)` \| (.*?) \| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) > 80
+    assert [name for name, _, meaning in rows if not meaning] == []
+    assert "<modality>" not in page  # a browser would take it for markup
+
+
+def test_the_page_of_examples_holds_every_script_and_notebook():
+    page = site_module("pages_of_code").examples_page()
+    for path in [*(REPOSITORY / "examples").glob("*.*"), *(REPOSITORY / "examples" / "gallery").glob("*.py")]:
+        assert f"## `examples/{path.relative_to(REPOSITORY / 'examples')}`" in page
+
+
+def test_the_reference_has_an_entry_for_every_public_name():
+    pages = site_module("pages_of_code")
+    for room in pages.public_rooms():
+        page = pages.reference_page(room)
+        for name in room.__all__:
+            assert re.search(rf"^(## {name}|- \[`{name}`\]\[\S+\]|::: \S+\.{name})$", page, re.MULTILINE), name
+
+
+def test_marks_of_docstrings_become_those_of_pages(monkeypatch):
+    monkeypatch.setitem(sys.modules, "griffe", SimpleNamespace(Extension=object, Object=object))
+    as_markdown = site_module("plain_markup").as_markdown
+    assert as_markdown("As for :meth:`read`.\n\n    .. [2] Pepe 2003") == "As for `read`.\n\n    2. Pepe 2003"

@@ -7,15 +7,17 @@ import json
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from typing import TYPE_CHECKING, Any
 
 import radiofuse
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLES_PAGE = "examples.md"
@@ -30,12 +32,15 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add one page per room, and one of all examples."""
+    from mkdocs.structure.files import File
+
     for room in public_rooms():
         files.append(File.generated(config, page_name(room), content=reference_page(room)))
     files.append(File.generated(config, EXAMPLES_PAGE, content=examples_page()))
     return files
 
 
+@cache
 def public_rooms() -> list[ModuleType]:
     """Return the package and its rooms that name something in ``__all__``."""
     names = [m.name for m in pkgutil.iter_modules(radiofuse.__path__) if not m.name.startswith("_")]

@@ -94,7 +94,7 @@ def select(
         int | None, typer.Option(min=1, help="How often the outer folds are dealt: 10, without nesting once.")
     ] = None,
     nested: Annotated[bool, typer.Option(help="Select again in every outer fold.")] = True,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="How the folds are dealt.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the answer does not depend on it.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for all tables, selection.json and report.html.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.html beside the tables.")] = True,
