@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-import shutil
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +11,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
-from radiofuse.progress import Progress
 from radiofuse.store import rows, shard, wide
-from radiofuse.store.audit import StoreReport, audit_block, audit_fingerprints
 from radiofuse.store.export import write_table
-from radiofuse.store.fingerprints import Fingerprints
-from radiofuse.store.record import Block, is_block_name, superseded_key
+from radiofuse.store.losses import Losses, plainly
+from radiofuse.store.record import Block, superseded_key
+from radiofuse.store.upkeep import Upkeep
 from radiofuse.store.writer import Writer
 
-ORPHAN_AFTER_S = 3600.0  # no write lasts that long, so a temporary file of that age has no owner
-_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
 FAILURE_COLUMNS = ["sample_id", "modality", "code", "message", "block", "key"]
 
 _DIGESTS = ["image_sha256", "mask_sha256"]
 log = logging.getLogger(__name__)
 
 
-class FeatureStore:
+class FeatureStore(Upkeep):
     """Extracted vectors in a folder: embedded, without server or lock, for many processes at once.
 
     Rows go in by content key, in immutable files that are written aside and renamed; a reader
@@ -65,69 +57,6 @@ class FeatureStore:
     []
     {'t1ce__mean': 1.5, 't1ce__energy': 2.0}
     """
-
-    def __init__(self, root: str | Path = "feature_store"):
-        self.root = Path(root)
-        if self.root.exists() and not self.root.is_dir():
-            raise StoreError(f"{self.root} is a file; a feature store is a folder. Name another one.")
-
-    @property
-    def fingerprints(self) -> Fingerprints:
-        """What files' bytes hash to, remembered while the files are not touched."""
-        return Fingerprints(self.root / "fingerprints", self._quarantine)
-
-    # Blocks
-
-    def register(self, block: Block) -> None:
-        """Put a block's description on disk, once.
-
-        Raises
-        ------
-        StoreError
-            If another one is there under that name, or the disk refuses.
-        """
-        path = self._folder(block) / "block.json"
-        if path.exists():
-            if self.block(block.name) != block:
-                raise StoreError(f"{path} describes another block. Move that folder away and extract again.")
-            return
-        with _plainly(f"The block {block.name} could not be registered in {self.root}"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with write_aside(path) as file:
-                file.write(block.to_json().encode())
-
-    def blocks(self) -> list[Block]:
-        """Return every registered block, sorted by name."""
-        return [self.block(name) for name in self._block_names()]
-
-    def block(self, name: str) -> Block:
-        """Return a registered block.
-
-        Raises
-        ------
-        RequestError
-            If there is none of that name.
-        StoreError
-            If its description is damaged or was edited.
-        """
-        if name not in self._block_names():
-            have = ", ".join(self._block_names()) or "none"
-            raise RequestError(f"{self.root} has no block {name!r}; it has {have}.")
-        path = self.root / "blocks" / name / "block.json"
-        with _plainly(f"{path} cannot be read"):
-            text = path.read_bytes().decode(errors="replace")
-        try:
-            return Block.from_json(text)
-        except StoreError as error:
-            raise StoreError(
-                f"{path} is damaged or was edited: {error} Restore it, or move the folder away."
-            ) from error
-
-    def _block_names(self) -> list[str]:
-        return sorted(path.parent.name for path in self.root.glob("blocks/*/block.json") if path.is_file())
-
-    def _folder(self, block: Block) -> Path:
-        return self.root / "blocks" / block.name
 
     # What is there, what is missing
 
@@ -184,7 +113,7 @@ class FeatureStore:
             If a part of the block was lost to damage and is not stored again.
         """
         fields = ["key", "sample_id", "modality", "image_sha256", "mask_sha256", "values_sha256", "status"]
-        losses = _Losses(self._set_aside)
+        losses = Losses(self._set_aside)
         rows = self._collect(block, fields, losses.add).to_pandas()
         losses.told += shard.describe_losses(self._quarantine, block.name, rows["key"])
         losses.refuse()
@@ -233,7 +162,7 @@ class FeatureStore:
             If the disk refuses.
         """
         probe = self.root / "writable"
-        with _plainly(f"The feature store {self.root} cannot be written"):
+        with plainly(f"The feature store {self.root} cannot be written"):
             self.root.mkdir(parents=True, exist_ok=True)
             with write_aside(probe) as file:
                 file.write(b"x")
@@ -292,7 +221,7 @@ class FeatureStore:
         chosen = [block if isinstance(block, Block) else self.block(block) for block in chosen]
         sample_ids = None if sample_ids is None else list(sample_ids)
         wanted = wide.keys_by_block(chosen, keys)
-        losses = _Losses(self._set_aside)
+        losses = Losses(self._set_aside)
         choices = [self._choose(block, wanted[block.name], sample_ids, losses) for block in chosen]
         ids, names = wide.labels(choices, sample_ids)
         row_of = {sample_id: row for row, sample_id in enumerate(ids)}
@@ -317,14 +246,14 @@ class FeatureStore:
         StoreConflictError, StoreError
             As for :meth:`read`; some vectors may have been yielded before.
         """
-        losses = _Losses(self._set_aside)
+        losses = Losses(self._set_aside)
         index = self._collect(block, wide.INDEX_COLUMNS, losses.add).to_pandas()
         wide.refuse_conflicts(block, index)
         yield from self._scan_vectors(block, index, keys, losses)
         losses.refuse()
 
     def _choose(
-        self, block: Block, keys: wide.Contents | None, sample_ids: Collection[str] | None, losses: _Losses
+        self, block: Block, keys: wide.Contents | None, sample_ids: Collection[str] | None, losses: Losses
     ) -> wide.Choice:
         index = self._collect(block, [*wide.INDEX_COLUMNS, *_DIGESTS], losses.add).to_pandas()
         wide.refuse_conflicts(block, index)
@@ -335,7 +264,7 @@ class FeatureStore:
             keys = wide.only_contents(block, index, sample_ids)
         return wide.Choice(block, keys, index)
 
-    def _fill(self, values: np.ndarray, choice: wide.Choice, cells: wide.Cells, losses: _Losses) -> None:
+    def _fill(self, values: np.ndarray, choice: wide.Choice, cells: wide.Cells, losses: Losses) -> None:
         """Copy vectors to their cells."""
         width = len(choice.block.feature_names)
         for key, vector in self._scan_vectors(choice.block, choice.index, cells, losses):
@@ -343,7 +272,7 @@ class FeatureStore:
                 values[row, column : column + width] = vector
 
     def _scan_vectors(
-        self, block: Block, index: pd.DataFrame, keys: Collection[str], losses: _Losses
+        self, block: Block, index: pd.DataFrame, keys: Collection[str], losses: Losses
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Yield key and vector, one shard in memory at a time."""
         idle = set(index["shard"]) - set(index.loc[index["key"].isin(list(keys)), "shard"])
@@ -355,80 +284,6 @@ class FeatureStore:
                     left.discard(key)
                     yield key, vector
         losses.any |= bool(left)  # another process set their shard aside meanwhile
-
-    # Upkeep
-
-    def verify(self, on_done: Progress | None = None) -> StoreReport:
-        """Read every byte of every shard and compare all checksums; change nothing.
-
-        Parameters
-        ----------
-        on_done : callable, optional
-            Called with (done, total) shards.
-        """
-        report = StoreReport()
-        names = self._block_names()
-        total = sum(len(shard.list_shards(self.root / "blocks" / name)) for name in names)
-        for name in names:
-            try:
-                block = self.block(name)
-            except StoreError as error:
-                report.problems.append(str(error))
-                continue
-            for _ in audit_block(block, self._folder(block), self._quarantine, report):
-                if on_done:
-                    on_done(report.shards, max(total, report.shards))
-        audit_fingerprints(self.root / "fingerprints", report)
-        return report
-
-    def gc(self, *, empty_quarantine: bool = False) -> dict[str, int]:
-        """Remove temporary files that a crash left, and merge small shards.
-
-        Parameters
-        ----------
-        empty_quarantine : bool, default=False
-            Delete the damaged shards as well.
-
-        Returns
-        -------
-        dict
-            How many: temporary_files, merged_shards, quarantined_shards.
-        """
-        with _plainly(f"The feature store {self.root} could not be cleaned"):
-            n_temporary = self._remove_orphans()
-            n_quarantined = self._empty_quarantine() if empty_quarantine else 0
-            merged = [
-                shard.compact(
-                    self.root / "blocks" / name,
-                    rows=rows.ROWS_PER_SHARD,
-                    same=rows.SAME_RECORD,
-                    on_damage=self._set_aside,
-                )
-                for name in self._block_names()
-            ]
-            n_merged = sum(merged) + self.fingerprints.compact()
-        return {"temporary_files": n_temporary, "merged_shards": n_merged, "quarantined_shards": n_quarantined}
-
-    def _remove_orphans(self) -> int:
-        old = [path for path in self._temporary() if _age_s(path) > ORPHAN_AFTER_S]
-        for path in old:
-            if path.is_dir():  # of an encoder whose saving was cut off
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        return len(old)
-
-    def _temporary(self) -> list[Path]:
-        """Return what has the name of our unfinished writes, in the folders that are ours."""
-        blocks = [path for path in self.root.glob("blocks/*") if is_block_name(path.name)]
-        folders = [self.root, *blocks, *(self.root / name for name in ("fingerprints", "crops", "encoders"))]
-        return [path for folder in folders for path in folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name)]
-
-    def _empty_quarantine(self) -> int:
-        damaged = [path for path in self._quarantine.glob("*.parquet") if not path.is_dir()]
-        for path in damaged:
-            path.unlink(missing_ok=True)
-        return len(damaged)
 
     def export(self, path: str | Path, blocks: Block | str | Sequence[Block | str], **rows: Any) -> Path:
         """Write blocks as one wide table with the column ``sample_id`` first; return the path.
@@ -448,15 +303,8 @@ class FeatureStore:
         RequestError
             If the suffix is another one.
         """
-        with _plainly(f"{path} could not be written"):
+        with plainly(f"{path} could not be written"):
             return write_table(Path(path), lambda: self.read(blocks, **rows))
-
-    @property
-    def _quarantine(self) -> Path:
-        return self.root / "quarantine"
-
-    def _set_aside(self, path: Path, damage: shard.DamagedShardError) -> None:
-        shard.put_in_quarantine(path, damage, self._quarantine)
 
 
 def _without_superseded(block: Block, rows: pd.DataFrame) -> pd.DataFrame:
@@ -472,47 +320,3 @@ def _without_superseded(block: Block, rows: pd.DataFrame) -> pd.DataFrame:
             block.name,
         )
     return rows[~np.array(old, bool)]
-
-
-class _Losses:
-    """Whether a reading met damage; NaN in its place would pass for an absent modality."""
-
-    def __init__(self, set_aside: shard.OnDamage):
-        self._set_aside = set_aside
-        self.any = False
-        self.told: list[str] = []  # of damage that was met before
-
-    def add(self, path: Path, damage: shard.DamagedShardError) -> None:
-        self._set_aside(path, damage)
-        self.any |= not isinstance(damage, shard.ForeignShardError)
-
-    def refuse(self) -> None:
-        again = "Run the extraction with this store again: it computes just what is missing."
-        if self.told:
-            more = f" {len(self.told) - 1} more shards are damaged." if len(self.told) > 1 else ""
-            raise StoreError(
-                f"{self.told[0]}{more} {again} Then, or to do without it, delete the damaged shards with gc "
-                "--empty-quarantine of radiofuse.store."
-            )
-        if self.any:
-            raise StoreError(
-                "A part of the feature store was found damaged and was set aside; its vectors count as missing, the "
-                f"others are safe. {again}"
-            )
-
-
-def _age_s(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:  # a write that has just been finished
-        return 0.0
-
-
-@contextmanager
-def _plainly(what: str) -> Iterator[None]:
-    """Turn what the operating system refuses into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise StoreError(f"{what} ({reason}). Make room, check the rights, or name another folder.") from error

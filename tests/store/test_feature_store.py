@@ -312,7 +312,7 @@ def test_gc_removes_old_temporary_files_and_merges(store, block, make_record, fi
 def test_gc_finds_what_a_crash_left_in_any_folder(store, monkeypatch):
     (store.root / "crops").mkdir(parents=True)
     (store.root / "crops" / f".{31 * '0'}1.tmp").write_bytes(b"half a crop file")
-    monkeypatch.setattr("radiofuse.store.feature_store.ORPHAN_AFTER_S", -1.0)
+    monkeypatch.setattr("radiofuse.store.upkeep.ORPHAN_AFTER_S", -1.0)
     assert store.gc()["temporary_files"] == 1
 
 

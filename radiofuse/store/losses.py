@@ -1,0 +1,47 @@
+"""Damage that a reading of the store met, and what the operating system refused, as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from radiofuse.errors import StoreError
+from radiofuse.store import shard
+
+
+class Losses:
+    """Whether a reading met damage; NaN in its place would pass for an absent modality."""
+
+    def __init__(self, set_aside: shard.OnDamage):
+        self._set_aside = set_aside
+        self.any = False
+        self.told: list[str] = []  # of damage that was met before
+
+    def add(self, path: Path, damage: shard.DamagedShardError) -> None:
+        self._set_aside(path, damage)
+        self.any |= not isinstance(damage, shard.ForeignShardError)
+
+    def refuse(self) -> None:
+        again = "Run the extraction with this store again: it computes just what is missing."
+        if self.told:
+            more = f" {len(self.told) - 1} more shards are damaged." if len(self.told) > 1 else ""
+            raise StoreError(
+                f"{self.told[0]}{more} {again} Then, or to do without it, delete the damaged shards with gc "
+                "--empty-quarantine of radiofuse.store."
+            )
+        if self.any:
+            raise StoreError(
+                "A part of the feature store was found damaged and was set aside; its vectors count as missing, the "
+                f"others are safe. {again}"
+            )
+
+
+@contextmanager
+def plainly(what: str) -> Iterator[None]:
+    """Turn what the operating system refuses into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise StoreError(f"{what} ({reason}). Make room, check the rights, or name another folder.") from error
