@@ -16,7 +16,7 @@ def _pyradiomics(settings: Settings) -> Any:
         from radiofuse.radiomics.pyradiomics_backend import PyradiomicsBackend
     except ModuleNotFoundError as error:
         if error.name != "radiomics":
-            raise
+            raise  # a library that pyradiomics itself needs: its own message names it
         raise RequestError(
             "The back end pyradiomics is not installed. Leave the back end out: radiofuse's own engine computes the "
             "same features; or follow 'Installing by hand' in docs/install.md."
@@ -30,6 +30,7 @@ def _radiofuse(settings: Settings) -> Any:
     return Engine(settings)
 
 
+# Functions rather than classes: the libraries of a back end are loaded when it is chosen.
 BACKENDS = {"radiofuse": _radiofuse, "pyradiomics": _pyradiomics}
 METHODS = ("feature_names", "compute", "versions")
 
@@ -45,7 +46,7 @@ def make_backend(name: str, settings: Settings) -> Any:
     build = lookup(name, BACKENDS, "radiomics back end")
     try:
         backend = build(settings)
-    except TypeError as error:
+    except TypeError as error:  # what is named takes other arguments, or cannot be called
         raise _no_backend(name, f"cannot be built from settings ({error})") from error
     absent = [method for method in METHODS if not callable(getattr(backend, method, None))]
     if absent:

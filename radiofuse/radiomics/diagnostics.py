@@ -52,7 +52,7 @@ def general_info(
     info |= _configuration(settings, label)
     info |= {"Image-original_Hash": sitk.Hash(image), "Image-original_Dimensionality": f"{image.GetDimension()}D"}
     info |= _image("original", image)
-    info |= {"Mask-original_Hash": sitk.Hash(sitk.Cast(roi, sitk.sitkUInt32))}
+    info |= {"Mask-original_Hash": sitk.Hash(sitk.Cast(roi, sitk.sitkUInt32))}  # the type of pyradiomics' masks
     info |= _mask("original", roi, sitk.GetArrayViewFromImage(roi) == label)
     info |= _steps(prepared)
     return {f"diagnostics_{name}": value for name, value in info.items()}
@@ -80,7 +80,7 @@ def _configuration(settings: Settings, label: int) -> dict[str, Any]:
 def _steps(prepared: Prepared) -> dict[str, Any]:
     """Return what became of image and mask by the steps that were taken."""
     info = {}
-    region = sitk.GetArrayViewFromImage(prepared.roi) != 0
+    region = sitk.GetArrayViewFromImage(prepared.roi) != 0  # before resegmentation, which comes last
     if prepared.resampled:
         info |= _image("interpolated", prepared.grid) | _mask("interpolated", prepared.roi, region, prepared.array)
     if prepared.corrected:

@@ -24,7 +24,7 @@ from radiofuse.radiomics.textures import features as class_features
 # Raised by hand when a value can change: stored features of an older number are computed again.
 ENGINE_VERSION = 1
 SHAPE_CLASSES = ("shape", "shape2D")
-KEPT_SHAPES = 4
+KEPT_SHAPES = 4  # regions: the modalities of a patient mostly share one mask, and shape is costly
 
 
 class Engine:
@@ -103,6 +103,7 @@ class Engine:
         """
         with costs_one_image("radiofuse"):
             prepared = prepare_each(image, rois, self._plan)
+            # One array stands for one grid: filters then run once for all regions.
             if prepared and all(one.array is prepared[0].array for one in prepared):
                 return self._described(prepared)
             return [self._described([one])[0] for one in prepared]
@@ -115,15 +116,15 @@ class Engine:
         """Return the features of regions that share the first one's image."""
         for one in prepared:
             check_finite(one)
-        found = [self._shape_features(one.shape_region) for one in prepared]
+        per_region = [self._shape_features(one.shape_region) for one in prepared]
         around = Region.around([one.region for one in prepared])
         source = image_types.Source(prepared[0].array, around, self.settings.wavelet_subbands)
         for image_type in self._plan.image_types:
             for name, values in image_types.filtered(source, image_type):
-                for features, one in zip(found, prepared, strict=True):
+                for features, one in zip(per_region, prepared, strict=True):
                     inside = values[one.region.within(around)][one.region.mask.view(bool)]
                     features |= self._textures(inside, one.region, image_type, name)
-        return found
+        return per_region
 
     def _textures(self, inside: np.ndarray, region: Region, image_type: ImageType, name: str) -> dict[str, float]:
         classes = self._texture_classes

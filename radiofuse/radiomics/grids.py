@@ -46,19 +46,21 @@ def resampled(image: sitk.Image, roi: sitk.Image, steps: Preprocessing) -> tuple
         roi = roi if _is_exactly_on(image, roi) else _nearest_on(image, roi)
         return cut_images(image, roi, box_xyz(roi, _lost(spacing)), steps.pad_distance)
     start, size = _new_grid(box, own, spacing, np.array(roi.GetSize()), steps.pad_distance)
+    # Corners coincide, not centers: the first center moves by half the difference of the spacings.
     origin = roi.TransformContinuousIndexToPhysicalPoint(0.5 * (spacing - own) / own + start / (own / spacing))
     on_grid = sitk.ResampleImageFilter()
-    on_grid.SetNumberOfThreads(1)
+    on_grid.SetNumberOfThreads(1)  # patients run side by side in processes, which share the cores
     on_grid.SetOutputSpacing(spacing)
     on_grid.SetOutputDirection(roi.GetDirection())
     on_grid.SetOutputOrigin(origin)
     on_grid.SetSize(size)
     on_grid.SetInterpolator(_interpolator(steps.interpolator))
     _check_splines(image, steps)
+    # One filter for both, so that image and mask cannot come to lie on two grids.
     new_image = on_grid.Execute(image)
     on_grid.SetInterpolator(sitk.sitkNearestNeighbor)
     new_roi = on_grid.Execute(roi)
-    box_xyz(new_roi, _lost(spacing))
+    box_xyz(new_roi, _lost(spacing))  # refuses a region of which no voxel is left
     return new_image, new_roi
 
 
@@ -66,7 +68,7 @@ def _new_grid(
     box: np.ndarray, own: np.ndarray, spacing: np.ndarray, size: np.ndarray, pad_distance: int
 ) -> tuple[np.ndarray, list[int]]:
     """Return first index and size along x, y, z, in voxels of the new spacing."""
-    ratio = own / spacing
+    ratio = own / spacing  # voxels of the new grid to one of the old
     first = np.floor((box[0] - 0.5) * ratio - pad_distance)
     last = np.ceil((box[0] + box[1] - 0.5) * ratio + pad_distance)
     first, last = np.maximum(first, 0), np.minimum(last, np.ceil(size * ratio) - 1)
@@ -152,7 +154,7 @@ def box_xyz(roi: sitk.Image, empty: ImageError | None = None) -> np.ndarray:
 
 def _check_inside(image: sitk.Image, roi: sitk.Image, box: np.ndarray) -> None:
     """Refuse a region of which a corner lies outside the image."""
-    corners = box[0] - 0.5, box[0] + box[1] - 0.5
+    corners = box[0] - 0.5, box[0] + box[1] - 0.5  # indices are those of centers: a voxel reaches half one further
     in_image = [
         image.TransformPhysicalPointToContinuousIndex(roi.TransformContinuousIndexToPhysicalPoint(corner))
         for corner in corners

@@ -15,6 +15,7 @@ from radiofuse.radiomics.region import Region
 POINTWISE = {"Square": "square", "SquareRoot": "squareroot", "Logarithm": "logarithm", "Exponential": "exponential"}
 Box = tuple[slice, slice, slice]
 Named = Iterator[tuple[str, np.ndarray]]
+Filter = Callable[["Source", dict[str, Any]], Named]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +53,9 @@ def names(image_type: ImageType, kept_subbands: Collection[str] | None = None) -
     if image_type.name == "Wavelet":
         return wavelet.names(**_levels(options), flat_axis=_flat_axis(options), keep=kept_subbands)
     if image_type.name == "LoG":
-        return [laplacian_of_gaussian.name(sigma) for sigma in options.get("sigma", [])]
+        return [laplacian_of_gaussian.name(sigma) for sigma in options["sigma"]]
     if image_type.name == "LBP3D":
-        return lbp3d.names_3d(options.get("lbp3DLevels", 2))
+        return lbp3d.names_3d(options["lbp3DLevels"])
     fixed = {"Original": "original", "Gradient": "gradient", "LBP2D": "lbp-2D", **POINTWISE}
     return [fixed[image_type.name]]
 
@@ -67,7 +68,7 @@ def _wavelet(source: Source, options: dict[str, Any]) -> Named:
     return wavelet.wavelet_in_box(
         source.volume,
         source.box,
-        wavelet=options.get("wavelet", "coif1"),
+        wavelet=options["wavelet"],
         **_levels(options),
         flat_axis=_flat_axis(options),
         keep=source.kept_subbands,
@@ -75,24 +76,24 @@ def _wavelet(source: Source, options: dict[str, Any]) -> Named:
 
 
 def _log(source: Source, options: dict[str, Any]) -> Named:
-    for sigma_mm in options.get("sigma", []):
+    for sigma_mm in options["sigma"]:
         values = laplacian_of_gaussian.log_in_box(source.volume, source.region.spacing_mm, sigma_mm, source.box)
         yield laplacian_of_gaussian.name(sigma_mm), values
 
 
 def _gradient(source: Source, options: dict[str, Any]) -> Named:
-    use_spacing = options.get("gradientUseSpacing", True)
+    use_spacing = options["gradientUseSpacing"]
     yield (
         "gradient",
         gradient.gradient_in_box(source.volume, source.region.spacing_mm, source.box, use_spacing=use_spacing),
     )
 
 
-def _pointwise(name: str) -> Callable[[Source, dict[str, Any]], Named]:
-    def one(source: Source, options: dict[str, Any]) -> Named:
+def _pointwise(name: str) -> Filter:
+    def of_name(source: Source, options: dict[str, Any]) -> Named:
         yield name, pointwise.pointwise_in_box(name, source.volume, source.box)
 
-    return one
+    return of_name
 
 
 def _lbp2d(source: Source, options: dict[str, Any]) -> Named:
@@ -101,10 +102,10 @@ def _lbp2d(source: Source, options: dict[str, Any]) -> Named:
         lbp2d.lbp2d_in_box(
             source.volume,
             source.box,
-            axis=options.get("force2Ddimension", 0),
-            radius=options.get("lbp2DRadius", 1),
-            samples=options.get("lbp2DSamples", 8),
-            method=options.get("lbp2DMethod", "uniform"),
+            axis=options["force2Ddimension"],
+            radius=options["lbp2DRadius"],
+            samples=options["lbp2DSamples"],
+            method=options["lbp2DMethod"],
         ),
     )
 
@@ -113,21 +114,22 @@ def _lbp3d(source: Source, options: dict[str, Any]) -> Named:
     return lbp3d.lbp3d_in_box(
         source.volume,
         source.region,
-        levels=options.get("lbp3DLevels", 2),
-        radius=options.get("lbp3DIcosphereRadius", 1),
-        subdivision=options.get("lbp3DIcosphereSubdivision", 1),
+        levels=options["lbp3DLevels"],
+        radius=options["lbp3DIcosphereRadius"],
+        subdivision=options["lbp3DIcosphereSubdivision"],
     )
 
 
 def _levels(options: dict[str, Any]) -> dict[str, int]:
-    return {"start_level": options.get("start_level", 0), "level": options.get("level", 1)}
+    return {"start_level": options["start_level"], "level": options["level"]}
 
 
 def _flat_axis(options: dict[str, Any]) -> int | None:
-    return options.get("force2Ddimension", 0) if options.get("force2D", False) else None
+    return options["force2Ddimension"] if options["force2D"] else None
 
 
-FILTERS = {
+# Generators: an image is computed when the one before it has been described, so that one at a time is in memory.
+FILTERS: dict[str, Filter] = {
     "Original": _original,
     "Wavelet": _wavelet,
     "LoG": _log,

@@ -179,6 +179,7 @@ def resolve(settings: Settings) -> Plan:
 
 
 def _preprocessing(general: Mapping[str, Any]) -> Preprocessing:
+    # pyradiomics takes ``interpolator: null`` for "do not resample".
     resampled = general["resampledPixelSpacing"] if general["interpolator"] is not None else None
     return Preprocessing(
         normalize=general["normalize"],
@@ -223,7 +224,7 @@ def _first_bin(options: Mapping[str, Any]) -> float | None:
 
 
 def _classes(named: Mapping[str, Sequence[str] | None] | None, force2d: bool) -> dict[str, tuple[str, ...]]:
-    wanted = named or dict.fromkeys(FEATURE_CLASSES)
+    wanted = named or dict.fromkeys(FEATURE_CLASSES)  # none named: all
     return {of: _features(of, names) for of, names in wanted.items() if of != "shape2D" or force2d}
 
 
@@ -231,4 +232,5 @@ def _features(feature_class: str, names: Sequence[str] | None) -> tuple[str, ...
     if not names:
         return feature_names(feature_class)
     computed = {*feature_names(feature_class), *deprecated_features(feature_class)}
+    # Each once, however often it is named; withdrawn features are allowed in a file and left out here.
     return tuple(name for name in dict.fromkeys(names) if name in computed)

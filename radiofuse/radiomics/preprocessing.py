@@ -14,7 +14,7 @@ from radiofuse.radiomics.normalization import normalized
 from radiofuse.radiomics.parameters import Plan, Preprocessing
 from radiofuse.radiomics.region import Region
 
-SMALLEST_REGION = 2
+SMALLEST_REGION = 2  # voxels, below which pyradiomics describes nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,7 @@ def prepare_each(image: sitk.Image, rois: Sequence[sitk.Image], plan: Plan) -> l
     Without resampling and ``pre_crop`` all of them share one array.
     """
     steps = plan.preprocessing
+    # A view where nothing changes: the image is not copied, and owns the voxels.
     voxels = normalized(image, steps) if steps.normalize else sitk.GetArrayViewFromImage(image)
     if steps.resampled_spacing_mm is not None:
         source = as_image(voxels, image) if steps.normalize else image
@@ -124,7 +125,7 @@ def _of(
 def _finished(placed: Prepared, plan: Plan) -> Prepared:
     steps = plan.preprocessing
     check_size(placed.region, steps)
-    if steps.pre_crop and not placed.resampled:
+    if steps.pre_crop and not placed.resampled:  # resampling has cut the image already
         placed = _cut(placed, steps.pad_distance)
     return placed if steps.resegment_range is None else _resegmented(placed, plan)
 
@@ -204,6 +205,7 @@ def _resegmented(prepared: Prepared, plan: Plan) -> Prepared:
     region = _within(whole, mask, mask)
     check_size(region, steps)
     bare = whole if plan.ibsi else _within(whole, mask, inside)
+    # Unless resegmentShape asks for it, the range restricts intensities and textures, not the shape.
     shape_region = region if steps.resegment_shape else bare
     return replace(prepared, region=region, shape_region=shape_region, resegmented=True)
 

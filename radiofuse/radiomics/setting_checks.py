@@ -42,6 +42,7 @@ def _problems(mapping: Mapping[str, Any]) -> Iterator[str]:
     parts = {part: mapping.get(part) for part in (*PARTS, OWN_PART)}
     odd = [part for part, content in parts.items() if not (content is None or isinstance(content, Mapping))]
     yield from (f"{part} must be a mapping, not {parts[part]!r}." for part in odd)
+    # What is no mapping has had its sentence; the other parts are judged all the same.
     parts = {part: {} if content is None or part in odd else content for part, content in parts.items()}
     yield from _entries("setting", parts["setting"], SETTINGS)
     yield from _entries("voxelSetting", parts["voxelSetting"], VOXEL)
@@ -84,6 +85,7 @@ def _nearest(name: Any, known: Iterable[str]) -> str:
     """Return a sentence with the known name most like ``name``, or with all of them."""
     likeness = {one: _likeness(str(name).lower(), one.lower()) for one in known}
     closest = max(likeness, key=likeness.get)
+    # Below half of the most that likeness can be, no name is near enough to be meant.
     return f" The nearest known is {closest}." if likeness[closest] > 1 else f" Known are {', '.join(likeness)}."
 
 
@@ -107,6 +109,7 @@ def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str
         yield f"{where} must be a mapping of settings, {{}} for none, not {own!r}."
         return
     own = own or {}
+    # Known keys in the wrong place deserve another sentence than unknown ones.
     early = [key for key in own if key in PREPROCESSING]
     yield from (f"{where}: {key} acts before any filter, on all image types; move it to setting." for key in early)
     yield from _entries(where, {key: own[key] for key in own if key not in early}, PER_IMAGE_TYPE)
@@ -127,7 +130,7 @@ def _feature_class(name: Any, features: Any, setting: Mapping[str, Any]) -> Iter
     if features is not None and not isinstance(features, list):
         yield f"{where} must be a list of features, [] for all of them, not {features!r}."
         return
-    known = known_features(name) if features else ()
+    known = known_features(name) if features else ()  # looked up in the class' module, which costs an import
     for feature in (feature for feature in features or () if feature not in known):
         yield f"{where}: there is no feature {feature}.{_nearest(feature, known)}"
 

@@ -79,6 +79,7 @@ class TexturedRegion:
 
     @cached_property
     def neighbor_matrices(self) -> neighbors.NeighborMatrices:
+        # One pass over the voxels counts all three.
         want = tuple(name for name in NEIGHBOR_CLASSES if name in self.classes)
         return neighbors.neighbor_matrices(
             self.level_box, self.n_levels, self.offsets, alpha=self.setting.gldm_a, want=want
@@ -99,6 +100,7 @@ def _firstorder(textured: TexturedRegion, names: Sequence[str]) -> dict[str, flo
         textured.values,
         textured.levels,
         names,
+        # Multiplied along x, y, z as in pyradiomics: the last digit depends on the order.
         voxel_volume_mm3=float(np.multiply.reduce(textured.region.spacing_mm[::-1])),
         voxel_array_shift=textured.setting.voxel_array_shift,
         ibsi=textured.ibsi,
@@ -111,7 +113,7 @@ def _glcm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
         names,
         offsets=textured.offsets,
         spacing_mm=textured.region.spacing_mm,
-        is_flat=bool(textured.levels.min() == textured.n_levels),
+        is_flat=bool(textured.levels.min() == textured.n_levels),  # n_levels is the highest of them
         symmetrical=textured.setting.symmetrical,
         weighting=textured.setting.weighting,
         ibsi=textured.ibsi,
@@ -127,6 +129,7 @@ def _ngtdm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
 
 
 def _glrlm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    # Runs go from voxel to next voxel, whatever ``distances`` says.
     offsets = neighbors.offsets(textured.region.shape, (1,), flat_axis=textured.setting.flat_axis)
     return glrlm.features(
         runs_and_zones.run_lengths(textured.level_box, textured.n_levels, offsets, ibsi=textured.ibsi),

@@ -116,12 +116,13 @@ def _firstorder(windows: Windows, names: Sequence[str], out: np.ndarray) -> None
 def _glcm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
     distances = windows.setting.distances
     norms_mm = windows.norms(distances)
+    # The square of a root, as these maps have always had it: the squared norm itself differs in the last digit.
     weights = None if norms_mm is None else np.exp(-(norms_mm**2))
     wants_entropies, wants_mcc = not ENTROPIES.isdisjoint(names), "MCC" in names
     shared, pairs = windows.shared(out), windows.pairs(distances)
     KERNELS["glcm"].describe(*shared, *pairs, weights, windows.setting.symmetrical, wants_entropies, wants_mcc)
     levels, _ = windows.textured
-    if len(np.unique(levels[levels > 0])) < 2:
+    if len(np.unique(levels[levels > 0])) < 2:  # a flat region, for which pyradiomics sets 1
         out[ROWS["glcm"].index("MCC")] = 1
 
 

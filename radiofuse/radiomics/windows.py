@@ -80,7 +80,7 @@ class Windows:
                 f"got {values.shape}. Pass volume[with_margin(region, kernel_radius).box]."
             )
         inside = around.mask.view(bool)
-        present = inside if masked else np.ones_like(inside)
+        present = inside if masked else np.ones_like(inside)  # of the box, up to its margin
         radii = tuple(0 if axis == setting.flat_axis else kernel_radius for axis in range(3))
         return cls(values, inside, present, radii, region.spacing_mm, setting, image_type)
 
@@ -98,6 +98,7 @@ class Windows:
         return self.with_margin(levels), n_levels
 
     def with_margin(self, image: np.ndarray) -> np.ndarray:
+        # Zeros all round, so that a window at the border reads absent voxels instead of those of the next row.
         return np.pad(image, [(radius, radius) for radius in self.radii])
 
     @cached_property
@@ -136,8 +137,9 @@ class Windows:
 
     def _pairs_at(self, offset: np.ndarray) -> np.ndarray:
         ends = self.steps + offset
-        one = np.flatnonzero((np.abs(ends) <= self.radii).all(axis=1))
-        return np.column_stack([one, self._position(ends[one])]).astype(np.int32)
+        # Offsets hold one of each two opposite steps, so every pair is named once.
+        start = np.flatnonzero((np.abs(ends) <= self.radii).all(axis=1))
+        return np.column_stack([start, self._position(ends[start])]).astype(np.int32)
 
     def _position(self, steps: np.ndarray) -> np.ndarray:
         return np.ravel_multi_index((steps + self.radii).T, np.multiply(self.radii, 2) + 1)
@@ -150,7 +152,9 @@ class Windows:
         return np.concatenate([np.empty(0, np.int32), *lines]), first, np.cumsum([0, *map(len, along)])
 
     def _lines_along(self, direction: np.ndarray) -> list[np.ndarray]:
+        # A line starts where one step back leaves the window.
         starts = self.steps[(np.abs(self.steps - direction) > self.radii).any(axis=1)]
+        # No line is longer than the longest side; what is left of a shorter one lies outside and is dropped.
         reach = np.arange(2 * max(self.radii) + 1)[:, None] * direction
         lines = (start + reach for start in starts)
         return [self._position(line[(np.abs(line) <= self.radii).all(axis=1)]).astype(np.int32) for line in lines]

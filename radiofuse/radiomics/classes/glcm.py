@@ -96,7 +96,7 @@ def features(
     weights = None if weighting is None else np.exp(-squared_norms(weighting, offsets, spacing_mm))
     values = np.empty((len(glcm) if weights is None else 1, len(FEATURES)))
     _glcm.features_of_directions(glcm, weights, symmetrical, 0.0 if ibsi else EPS, "MCC" in names, is_flat, values)
-    met = values[~np.isnan(values[:, 0])]
+    met = values[~np.isnan(values[:, 0])]  # the kernel leaves NaN in the row of a direction without pairs
     if not len(met):
         return {name: _without_pairs(name, len(values), is_flat=is_flat) for name in names}
     means = dict(zip(FEATURES, met.mean(axis=0).tolist(), strict=True))

@@ -79,6 +79,7 @@ def features(
     if not met.any():
         return {name: _without_runs(name, len(runs)) for name in names}
     runs = runs[met]
+    # Columns longer than any run stay empty: without them the statistics have less to sum.
     longest = int(np.flatnonzero(runs.any(axis=(0, 1)))[-1]) + 1
     runs, lengths = runs[:, :, :longest], np.arange(1, longest + 1)
     n_voxels = runs[0].sum(axis=0) @ lengths  # every direction holds all voxels

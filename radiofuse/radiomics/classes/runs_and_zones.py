@@ -98,12 +98,13 @@ def zone_sizes(levels: np.ndarray, n_levels: int, *, flat_axis: int | None = Non
     Zones(counts=array([[1, 1, 0],
            [0, 0, 1]]), sizes=array([1, 3, 4]))
     """
-    zone_levels, zone_sizes = np.empty((2, levels.size), np.int32)
+    zone_levels, zone_sizes = np.empty((2, levels.size), np.int32)  # a zone holds a voxel or more
     axis = -1 if flat_axis is None else flat_axis
     n_zones = _zones.zones(_bordered(levels), _joins(), axis, zone_levels, zone_sizes)
     zone_levels, zone_sizes = zone_levels[:n_zones], zone_sizes[:n_zones]
     occurs = np.bincount(zone_sizes) > 0
     sizes = np.flatnonzero(occurs)
+    # Zones reach a size of the whole region: only sizes that occur have a column.
     column = np.cumsum(occurs) - 1
     cells = (zone_levels - 1) * len(sizes) + column[zone_sizes]
     return Zones(np.bincount(cells, minlength=n_levels * len(sizes)).reshape(n_levels, len(sizes)), sizes)
@@ -138,6 +139,7 @@ class LengthStatistics:
     @cached_property
     def _weighted(self) -> np.ndarray:
         """Sums over lengths of counts times 1, 1 / length^2, length^2; shape (n_matrices, n_levels, 3)."""
+        # One product for all nine emphases; the counts are the large array.
         return self.counts @ _powers(self.lengths).T
 
     @cached_property
@@ -184,7 +186,7 @@ class LengthStatistics:
 
     def entropy(self) -> np.ndarray:
         """Entropy in bits of level and length together."""
-        matrix, level, length = np.nonzero(self.counts)
+        matrix, level, length = np.nonzero(self.counts)  # most cells are empty, and those add nothing
         shares = self.counts[matrix, level, length] / self.n_groups[matrix]
         return -np.bincount(matrix, shares * np.log2(shares + self._added), minlength=len(self.counts))
 
@@ -213,6 +215,6 @@ def _bordered(levels: np.ndarray) -> np.ndarray:
 
 @cache
 def _joins() -> np.ndarray:
-    joins = np.empty((8192, 4), np.uint8)
+    joins = np.empty((8192, 4), np.uint8)  # 2^13 patterns of the neighbors that come before a voxel
     _zones.joins(joins)
     return joins

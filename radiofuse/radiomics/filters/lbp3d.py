@@ -12,7 +12,7 @@ from radiofuse.radiomics.region import Region
 
 sample_plane = kernel("radiomics.filters._spheres").sample_plane
 
-# The spline prefilter forgets by √3 - 2 per voxel: what lies farther than this from a voxel weighs less than 1e-36.
+# The weight of a voxel in the spline prefilter falls by √3 - 2 per voxel: farther than this it is below 1e-36.
 DECAY = 64
 
 

@@ -117,6 +117,7 @@ class _FilterBank:
     @classmethod
     def of(cls, wavelet: str, volume: np.ndarray, axes: tuple[int, ...]) -> _FilterBank:
         precision = np.float32 if volume.dtype == np.float32 else np.float64
+        # The stationary transform needs even lengths: pyradiomics appends the first voxel to an odd axis.
         return cls(_taps(wavelet, precision), axes, tuple(size + size % 2 for size in volume.shape))
 
     def stretches(self, box: tuple[slice, slice, slice], shape: tuple[int, ...], n_levels: int) -> list[list[Stretch]]:
@@ -126,6 +127,7 @@ class _FilterBank:
         while len(read) < n_levels:
             wider = self._widened(read[0])
             whole = [(0, length) for length in self.lengths]
+            # Deeper levels read more and more: from some level on the whole axis, and not around it twice.
             read.insert(0, [min(pair, key=lambda stretch: stretch[1]) for pair in zip(whole, wider, strict=True)])
         return read
 
@@ -145,6 +147,7 @@ class _FilterBank:
             return
         (axis, first), *rest = starts
         for letter in "LH":
+            # A half that leads to no wanted band is never filtered.
             if any(band.startswith(letters + letter) for band in wanted):
                 half = _filtered(block, axis, self.taps[letter], first, self.lengths[axis])
                 yield from self._split(half, rest, wanted, letters + letter)
