@@ -1,16 +1,16 @@
 """The names of the room; `lazy_names` reads them here too."""
 
 from .encoder_cache import EncoderCache as EncoderCache
-from .encoder_cache import EncoderSpec as EncoderSpec
 from .encoders.by_name import ENCODERS as ENCODERS
 from .encoders.by_name import make_encoder as make_encoder
 from .encoders.embedding import embed as embed
-from .estimators.crop_encoder import CropClassifier as CropClassifier
+from .estimators.crop_classifier import CropClassifier as CropClassifier
 from .estimators.crop_encoder import CropEncoder as CropEncoder
-from .estimators.crop_encoder import rows_seen as rows_seen
-from .training.loop import Training as Training
+from .seen_rows import rows_seen as rows_seen
 from .training.loop import train_encoder as train_encoder
+from .training.options import Training as Training
 from .training.plan import train_encoders as train_encoders
 from .training.plan import training_sets as training_sets
+from .training.task import EncoderSpec as EncoderSpec
 from .weights import TrainedEncoder as TrainedEncoder
 from .weights import load_encoder as load_encoder

@@ -9,83 +9,25 @@ per encoder and cropping.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import torch
 
-from radiofuse.deep.device import choose_device
-from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
-from radiofuse.deep.encoders.embedding import Scaling, embed
-from radiofuse.deep.training.loop import TRAINING_VERSION, Training, train_encoder
+from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
+from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
 from radiofuse.errors import BundleError, StoreError
 from radiofuse.imaging import Crops
-from radiofuse.store import Block, FeatureStore, Record, content_key
+from radiofuse.store import FeatureStore, content_key
 
 log = logging.getLogger(__name__)
-
-KEY_FORMAT = 2
-LOGIT = "logit"
-BATCH = 16  # crops; larger ones are no faster on one core
-ROWS_AT_ONCE = 64  # in memory
-
-
-@dataclass(frozen=True)
-class EncoderSpec:
-    """What encoder is trained, and how.
-
-    Parameters
-    ----------
-    encoder : str, default="san10_small"
-        A key of ``ENCODERS`` or ``package.module:Class``.
-    training : Training, optional
-        Left out, as published.
-    device : str, default="auto"
-        "auto", "cpu", "cuda" or "mps".
-    """
-
-    encoder: str = "san10_small"
-    training: Training = field(default_factory=Training)
-    device: str = "auto"
-
-
-def short_name(encoder: str) -> str:
-    """Return what an encoder is called in feature names: its key, or the class's name in lower case.
-
-    Examples
-    --------
-    >>> short_name("san10_small"), short_name("my_package.nets:Tiny")
-    ('san10_small', 'tiny')
-    """
-    return encoder.rpartition(":")[2].lower() if ":" in encoder else encoder
-
-
-def feature_names(encoder: str, embedding_dim: int) -> list[str]:
-    """Return the names of an embedding's features, without their modality.
-
-    Examples
-    --------
-    >>> feature_names("san10_small", 2)
-    ['san10_small_0001', 'san10_small_0002']
-    """
-    return [f"{short_name(encoder)}_{number:04d}" for number in range(1, embedding_dim + 1)]
-
-
-def pixels_digest(images: np.ndarray, masks: np.ndarray) -> str:
-    """Return the SHA-256 of one tumor's crops, arrays of shape (n_slices, size, size) without padding."""
-    parts = np.ascontiguousarray(images, "<f4"), np.ascontiguousarray(masks, np.uint8)
-    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
 class EncoderCache:
@@ -140,10 +82,10 @@ class EncoderCache:
         RequestError
             If the encoder or an option is unknown.
         """
-        task = _Task.in_order_of_ids(spec, crops, rows, labels, groups, seed)
+        task = TrainingTask.in_order_of_ids(spec, crops, rows, labels, groups, seed)
         return self._ready(task) or self._train(task)
 
-    def _ready(self, task: _Task) -> TrainedEncoder | None:
+    def _ready(self, task: TrainingTask) -> TrainedEncoder | None:
         """Return what is stored under the task's key; what does not belong there is set aside."""
         place = self.folder / task.key
         if not place.is_dir():
@@ -165,7 +107,7 @@ class EncoderCache:
             quarantine.mkdir(parents=True, exist_ok=True)
             place.rename(quarantine / f"encoder-{place.name[:12]}-{uuid4().hex[:8]}")
 
-    def _train(self, task: _Task) -> TrainedEncoder:
+    def _train(self, task: TrainingTask) -> TrainedEncoder:
         with _plainly(self.root):
             self.folder.mkdir(parents=True, exist_ok=True)
         module, card = task.train(self.folder / f"{task.key}.checkpoint")
@@ -210,131 +152,16 @@ class EncoderCache:
         """
         if not len(rows):
             return np.empty((0, trained.card["embedding_dim"] + 1))
-        store, block = FeatureStore(self.root), _block(trained, crops)
+        store, block = FeatureStore(self.root), embeddings_block(trained, crops)
         keys = [content_key(block, crops.keys[row], None, None) for row in rows]
         todo = dict(zip(keys, rows, strict=True))
         missing = store.missing(block, todo)
         if missing:
             with store.writer(block) as writer:
-                for record in _records(trained, crops, {key: todo[key] for key in missing}, device):
+                for record in embedded_records(trained, crops, {key: todo[key] for key in missing}, device):
                     writer.add(record)
         vectors = dict(store.vectors(block, set(keys)))
         return np.stack([vectors[key] for key in keys])
-
-
-def _records(trained: TrainedEncoder, crops: Crops, rows: dict[str, int], device: str) -> Iterator[Record]:
-    module, scaling = trained.module(), Scaling(*trained.scaling)
-    for keys in _chunks(list(rows), ROWS_AT_ONCE):
-        chosen = [rows[key] for key in keys]
-        answers = _answers(module, scaling.apply(crops.images(chosen)), crops.counts(chosen), device)
-        for key, row, values in zip(keys, chosen, answers, strict=True):
-            yield Record(key, crops.sample_ids[row], crops.modalities[row], values=values)
-
-
-def _chunks(values: list, size: int) -> Iterator[list]:
-    return (values[start : start + size] for start in range(0, len(values), size))
-
-
-def _answers(module: torch.nn.Module, images: np.ndarray, counts: np.ndarray, device: str) -> np.ndarray:
-    """Return embedding and logit per row, shape (n, d + 1), in batches that are all full: blank rows fill the last."""
-    n_blank = -counts.sum() % BATCH
-    images = np.concatenate([images, np.zeros((n_blank, *images.shape[1:]), np.float32)])
-    counts = np.concatenate([counts, np.ones(n_blank, counts.dtype)])
-    embedding, logit = embed(module, images, counts, device=device, batch_size=BATCH)
-    return np.column_stack([embedding, logit])[: len(counts) - n_blank].astype(np.float64)
-
-
-def _block(trained: TrainedEncoder, crops: Crops) -> Block:
-    name, card = trained.card["encoder"], trained.card
-    # the weights' own digest too: on a GPU one key may lead to weights that differ in their last bits; and the versions
-    # that embed here, which those of an encoder out of a bundle may not be
-    versions = {"training": TRAINING_VERSION, "encoder": encoder_version(name)}
-    identity = {"encoder": trained.key, "weights_sha256": card["sha256"], "crops": crops.identity, "versions": versions}
-    names = [*feature_names(name, card["embedding_dim"]), LOGIT]
-    return Block.create(short_name(name), names, identity)
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """The training of one encoder."""
-
-    spec: EncoderSpec
-    crops: Crops
-    rows: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
-    seed: int
-
-    @classmethod
-    def in_order_of_ids(
-        cls,
-        spec: EncoderSpec,
-        crops: Crops,
-        rows: Sequence[int],
-        labels: Sequence[int],
-        groups: Sequence[Any],
-        seed: int,
-    ) -> _Task:
-        """Return the task with its rows in the order of their sample ids, whatever order they came in."""
-        rows, labels = np.asarray(rows, dtype=int), np.asarray(labels, dtype=int)
-        groups = np.asarray(groups, dtype=object).astype(str)
-        order = sorted(range(len(rows)), key=lambda place: (crops.sample_ids[rows[place]], crops.keys[rows[place]]))
-        return cls(spec, crops, rows[order], labels[order], groups[order], int(seed))
-
-    @property
-    def arguments(self) -> tuple:
-        return self.spec, self.crops, self.rows, self.labels, self.groups, self.seed
-
-    @cached_property
-    def inputs(self) -> dict[str, Any]:
-        """All that the weights and the card depend on; JSON values only."""
-        inputs = {
-            "format": KEY_FORMAT,
-            "crops": self.crops.identity,
-            "rows": _digest([self.crops.keys[row] for row in self.rows]),
-            "sample_ids": _digest([self.crops.sample_ids[row] for row in self.rows]),
-            "labels": _digest(self.labels.tolist()),
-            "patients": _digest(self.groups.tolist()),
-            "encoder": self.spec.encoder,
-            "version": encoder_version(self.spec.encoder),
-            "training_version": TRAINING_VERSION,
-            "training": self.spec.training.as_dict(),
-            "seed": self.seed,
-            "torch": ".".join(torch.__version__.split(".")[:2]),
-            "device": torch.device(choose_device(self.spec.device)).type,
-        }
-        return json.loads(json.dumps(inputs))  # as a card gives it back, where tuples are lists
-
-    @cached_property
-    def key(self) -> str:
-        return _digest(self.inputs)
-
-    def train(self, checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
-        """Return the trained module and its card."""
-        spec, rows = self.spec, self.rows
-        images, masks, counts = self.crops.images(rows), self.crops.masks(rows), self.crops.counts(rows)
-        scaling = Scaling.fit(images, masks, counts)
-        module = make_encoder(spec.encoder, self.seed)
-        options = {"training": spec.training, "seed": self.seed, "device": spec.device, "checkpoint": checkpoint}
-        history = train_encoder(module, scaling.apply(images), counts, self.labels, groups=self.groups, **options)
-        pixels = [pixels_digest(images[n, :count], masks[n, :count]) for n, count in enumerate(counts)]
-        return module, self._card(module, scaling, history, pixels)
-
-    def _card(self, module: torch.nn.Module, scaling: Scaling, history: Any, pixels: list[str]) -> dict[str, Any]:
-        return {
-            "encoder": self.spec.encoder,
-            "inputs": self.inputs,
-            "embedding_dim": module.embedding_dim,
-            "scaling": [scaling.mean, scaling.sd],
-            "training_ids": [self.crops.sample_ids[row] for row in self.rows],
-            "training_keys": [self.crops.keys[row] for row in self.rows],
-            "training_pixels": pixels,
-            "history": history,
-        }
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 @contextmanager

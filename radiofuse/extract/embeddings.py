@@ -86,13 +86,13 @@ class EmbeddingExtractor:
 
     def feature_names(self) -> list[str]:
         """Return the feature names, ``<encoder>_0001`` and so on, in the order of the vector."""
-        from radiofuse.deep.encoder_cache import feature_names
+        from radiofuse.deep.encoders.by_name import feature_names
 
         return feature_names(self.encoder, self._trained.card["embedding_dim"])
 
     def block(self) -> Block:
         """Return what identifies these features in a store: the weights and the cropping."""
-        from radiofuse.deep.encoder_cache import short_name
+        from radiofuse.deep.encoders.by_name import short_name
 
         weights = {"encoder": self._trained.key, "weights_sha256": self._trained.card["sha256"]}
         return Block.create(short_name(self.encoder), self.feature_names(), {**weights, **self.cropping.identity()})
@@ -118,7 +118,7 @@ class EmbeddingExtractor:
         ImageError
             If file, mask or region is unusable, or the encoder was trained on it; ``code`` says why.
         """
-        from radiofuse.deep.encoder_cache import short_name
+        from radiofuse.deep.encoders.by_name import short_name
 
         read: Callable[..., RoiPair] = read_pair if isinstance(image, (str, Path)) else check_pair
         vector = self.compute(read(image, mask, label=self.label))
@@ -126,8 +126,8 @@ class EmbeddingExtractor:
 
     def compute(self, pair: RoiPair) -> np.ndarray:
         """Return the embedding, shape (n_features,), of a pair that passed the gate."""
-        from radiofuse.deep.encoder_cache import pixels_digest
         from radiofuse.deep.encoders.embedding import embed
+        from radiofuse.deep.seen_rows import pixels_digest
 
         crops = tumor_crops(pair, self.cropping)
         as_trained = crops if self.cropping == self._trained_cropping else tumor_crops(pair, self._trained_cropping)

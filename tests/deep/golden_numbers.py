@@ -15,7 +15,8 @@ from radiofuse.deep.device import one_thread
 from radiofuse.deep.encoders.by_name import make_encoder
 from radiofuse.deep.encoders.embedding import Scaling, embed
 from radiofuse.deep.encoders.sanet import SANet
-from radiofuse.deep.training.loop import Training, train_encoder
+from radiofuse.deep.training.loop import train_encoder
+from radiofuse.deep.training.options import Training
 
 RECORD = Path(__file__).with_name("golden_numbers.json")
 N, SLICES, SIZE = 12, 2, 16

@@ -16,8 +16,10 @@ import tiny_encoder  # noqa: E402
 from joblib import Parallel, delayed  # noqa: E402
 from tiny_crops import IDENTITY, TINY, TRAINING, make_crops  # noqa: E402
 
-from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec, feature_names, short_name  # noqa: E402
-from radiofuse.deep.training.loop import Training  # noqa: E402
+from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
+from radiofuse.deep.encoders.by_name import feature_names, short_name  # noqa: E402
+from radiofuse.deep.training.options import Training  # noqa: E402
+from radiofuse.deep.training.task import EncoderSpec  # noqa: E402
 from radiofuse.errors import BundleError, CohortError, StoreError  # noqa: E402
 from radiofuse.store import FeatureStore  # noqa: E402
 

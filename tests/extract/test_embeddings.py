@@ -11,8 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec  # noqa: E402
-from radiofuse.deep.training.loop import Training  # noqa: E402
+from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
+from radiofuse.deep.training.options import Training  # noqa: E402
+from radiofuse.deep.training.task import EncoderSpec  # noqa: E402
 from radiofuse.errors import BundleError, ImageError, RequestError  # noqa: E402
 from radiofuse.extract import EmbeddingExtractor, collect_crops, collect_features, label_of_masks  # noqa: E402
 from radiofuse.imaging import Cropping, write_volume  # noqa: E402

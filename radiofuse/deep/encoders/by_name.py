@@ -17,6 +17,8 @@ LAYERS = {"san10": (2, 1, 2, 4, 1), "san15": (3, 2, 3, 5, 2), "san19": (3, 3, 4,
 STOCK = (3, 7, 7, 7, 7)  # windows as published: images of 128 x 128 pixels or more
 ROI72 = (3, 7, 7, 7, 3)  # 72 pixels end at 2 x 2 in the last stage, where a mirrored border of 3 does not exist
 
+LOGIT = "logit"  # the feature that stands behind those of an embedding
+
 ENCODERS: dict[str, Callable[..., nn.Module]] = {
     **{name: partial(SANet, layers, STOCK) for name, layers in LAYERS.items()},
     **{f"{name}_patchwise": partial(SANet, layers, STOCK, sa_type="patchwise") for name, layers in LAYERS.items()},
@@ -104,3 +106,25 @@ def _own_version(name: str, build: Callable[..., nn.Module]) -> str:
             "its digest. Define it in a Python file that can be imported, or give its class an attribute "
             "encoder_version, to be raised whenever it computes something else."
         ) from error
+
+
+def short_name(encoder: str) -> str:
+    """Return what an encoder is called in feature names: its key, or the class's name in lower case.
+
+    Examples
+    --------
+    >>> short_name("san10_small"), short_name("my_package.nets:Tiny")
+    ('san10_small', 'tiny')
+    """
+    return encoder.rpartition(":")[2].lower() if ":" in encoder else encoder
+
+
+def feature_names(encoder: str, embedding_dim: int) -> list[str]:
+    """Return the names of an embedding's features, without their modality.
+
+    Examples
+    --------
+    >>> feature_names("san10_small", 2)
+    ['san10_small_0001', 'san10_small_0002']
+    """
+    return [f"{short_name(encoder)}_{number:04d}" for number in range(1, embedding_dim + 1)]

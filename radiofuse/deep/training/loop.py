@@ -9,10 +9,9 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,125 +20,16 @@ from torch.nn import functional
 from torch.nn.modules import batchnorm, dropout
 
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread, own_chance
-from radiofuse.deep.encoders.embedding import check_crops, real_slices
 from radiofuse.deep.training import augment
 from radiofuse.deep.training.checkpoint import Checkpoint
-from radiofuse.errors import CohortError, RequestError
-from radiofuse.progress import Progress
+from radiofuse.deep.training.examples import Examples, check_rows, held_out_rows
+from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.progress import Progress
+from radiofuse.errors import RequestError
 
 # Raised by hand whenever training, augmentation, scaling or embedding give other numbers: the key of a trained encoder
 # holds it, so that encoders of other numbers are not found.
 TRAINING_VERSION = 1
-SCHEDULES = ("none", "cosine")
-BALANCES = ("none", "weights", "sampler")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How an encoder is trained; the defaults are the published ones where the paper names them.
-
-    Parameters
-    ----------
-    epochs : int, default=100
-        The paper names no number.
-    batch_size : int, default=16
-        Crops in one step; an epoch's steps are of equal size, to one crop.
-    learning_rate : float, default=1e-4
-        Of Adam.
-    weight_decay : float, default=0.0
-        Of Adam: an L2 penalty.
-    schedule : {"none", "cosine"}, default="none"
-        "cosine" lets the learning rate fall to 0 over the epochs.
-    balance : {"none", "weights", "sampler"}, default="none"
-        "weights": both classes weigh the same in the loss. "sampler": crops are drawn with replacement,
-        each class as often as the other.
-    flips : bool, default=True
-        Flip each axis of a crop with probability 1/2.
-    rotation_deg : float, default=10.0
-        Rotate each crop by an angle between minus and plus this.
-    validation : float, default=0.0
-        Share of the patients of each class that is not trained on; the epoch with the lowest loss on
-        them is kept. 0: the last epoch is kept.
-    patience : int, default=10
-        Epochs without a lower validation loss after which training stops.
-    mixed_precision : bool, default=True
-        Compute in bfloat16 where a CUDA device does. The attention of an SA-Net stays in float32, so that of
-        it this reaches the two last layers, embedding and classifier.
-
-    Raises
-    ------
-    RequestError
-        If a value is none of its kind.
-
-    References
-    ----------
-    Adam with learning rate 1e-4 and batches of 16: Shi et al. (2023), section III.B.
-
-    Examples
-    --------
-    >>> Training(epochs=15, learning_rate=1e-3).batch_size
-    16
-    """
-
-    epochs: int = 100
-    batch_size: int = 16
-    learning_rate: float = 1e-4
-    weight_decay: float = 0.0
-    schedule: Literal["none", "cosine"] = "none"
-    balance: Literal["none", "weights", "sampler"] = "none"
-    flips: bool = True
-    rotation_deg: float = 10.0
-    validation: float = 0.0
-    patience: int = 10
-    mixed_precision: bool = True
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
-            self._check(name, _is_count(getattr(self, name)), "a whole number of 1 or more")
-        for name in ("flips", "mixed_precision"):
-            self._check(name, isinstance(getattr(self, name), bool), "true or false")
-        for name, choices in (("schedule", SCHEDULES), ("balance", BALANCES)):
-            self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
-        self._check("learning_rate", _is_number(self.learning_rate) and self.learning_rate > 0, "a number above 0")
-        self._check("weight_decay", _is_number(self.weight_decay) and self.weight_decay >= 0, "0 or more")
-        self._check("rotation_deg", _is_number(self.rotation_deg) and 0 <= self.rotation_deg <= 180, "0 to 180 degrees")
-        self._check("validation", _is_number(self.validation) and 0 <= self.validation < 1, "a share of 0 to below 1")
-
-    def _check(self, name: str, fits: bool, expected: str) -> None:
-        if not fits:
-            raise RequestError(f"The training option {name} is {getattr(self, name)!r}; expected {expected}.")
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Training:
-        """Return the training of named options; those left out keep their defaults.
-
-        Raises
-        ------
-        RequestError
-            If a name is unknown; the message lists the known ones.
-
-        Examples
-        --------
-        >>> Training.from_options({"epochs": 15}).epochs
-        15
-        """
-        known = [option.name for option in fields(cls)]
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise RequestError(f"No training option is called {unknown[0]!r}. Choose from {', '.join(known)}.")
-        return cls(**options)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the options as JSON values."""
-        return asdict(self)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -164,80 +54,6 @@ class History:
     best_epoch: int
     batch_size: int
     device: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Examples:
-    """The real slices of some rows, each with its row's label."""
-
-    images: Tensor  # (n, 1, h, w)
-    labels: Tensor  # (n,) of int64
-
-    @classmethod
-    def of(cls, images: np.ndarray, counts: np.ndarray, labels: np.ndarray, device: torch.device) -> _Examples:
-        real = real_slices(counts, images.shape[1])
-        slices = torch.from_numpy(images[real].astype(np.float32, copy=False))[:, None]
-        return cls(slices.to(device), torch.from_numpy(np.repeat(labels, counts).astype(np.int64)).to(device))
-
-    def class_weights(self) -> Tensor:
-        """Return what an example of each class weighs so that both classes weigh the same, shape (2,)."""
-        return len(self.labels) / (2 * torch.bincount(self.labels, minlength=2))
-
-
-@dataclass(eq=False)
-class _Progress:
-    """All that changes from epoch to epoch, as a checkpoint keeps it."""
-
-    module: nn.Module
-    optimizer: torch.optim.Optimizer
-    generator: torch.Generator
-    losses: list[float] = field(default_factory=list)
-    validation_losses: list[float] = field(default_factory=list)
-    best: dict[str, Tensor] | None = None
-
-    @classmethod
-    def begin(cls, module: nn.Module, start: dict[str, Tensor], training: Training, seed: int) -> _Progress:
-        module.load_state_dict(start)
-        optimizer = torch.optim.Adam(module.parameters(), weight_decay=training.weight_decay, fused=True)
-        return cls(module, optimizer, torch.Generator().manual_seed(seed))
-
-    @property
-    def best_epoch(self) -> int:
-        """The first epoch with the lowest validation loss, or without validation the last; from 1."""
-        return int(np.argmin(self.validation_losses)) + 1 if self.validation_losses else len(self.losses)
-
-    def is_over(self, training: Training) -> bool:
-        waited = len(self.losses) - self.best_epoch
-        return len(self.losses) >= training.epochs or waited >= training.patience
-
-    def add(self, loss: float, validation_loss: float | None) -> None:
-        """Note an epoch, and its weights if they are the best so far."""
-        self.losses.append(loss)
-        if not math.isfinite(loss + (validation_loss or 0.0)):
-            raise RequestError(
-                f"The loss of epoch {len(self.losses)} is not a finite number. Lower learning_rate, or look at the "
-                "intensities of the crops."
-            )
-        if validation_loss is not None:
-            self.validation_losses.append(validation_loss)
-            if self.best_epoch == len(self.losses):
-                self.best = copy.deepcopy(self.module.state_dict())
-
-    def state(self) -> dict[str, Any]:
-        chance = {"generator": self.generator.get_state(), "layers": torch.get_rng_state()}
-        if next(self.module.parameters()).is_cuda:
-            chance["layers_cuda"] = torch.cuda.get_rng_state()
-        parts = {"module": self.module.state_dict(), "optimizer": self.optimizer.state_dict()}
-        return {**parts, **chance, "epochs": (self.losses, self.validation_losses, self.best)}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.module.load_state_dict(state["module"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        torch.set_rng_state(state["layers"])
-        if "layers_cuda" in state:
-            torch.cuda.set_rng_state(state["layers_cuda"])
-        self.losses, self.validation_losses, self.best = state["epochs"]
 
 
 def train_encoder(
@@ -316,11 +132,11 @@ def train_encoder(
     (1, 16)
     """
     labels, patients = np.asarray(labels), np.asarray(groups, dtype=object).astype(str)
-    _check_rows(images, counts, labels, patients)
+    check_rows(images, counts, labels, patients)
     chosen = choose_device(device)
     split_seed, order_seed, layer_seed = np.random.SeedSequence(seed).generate_state(3).tolist()
-    held_out = _held_out_rows(labels, patients, training.validation, split_seed)
-    train, held = (_Examples.of(images[n], counts[n], labels[n], chosen) for n in (~held_out, held_out))
+    held_out = held_out_rows(labels, patients, training.validation, split_seed)
+    train, held = (Examples.of(images[n], counts[n], labels[n], chosen) for n in (~held_out, held_out))
     start = copy.deepcopy(module.to(chosen).state_dict())
 
     settings = {"training": training.as_dict(), "seed": seed, "device": str(chosen)}
@@ -329,7 +145,7 @@ def train_encoder(
     def run(batch_size: int) -> History:
         saved = checkpoint and Checkpoint(checkpoint, identity + b"%d" % batch_size, checkpoint_every_s)
         with own_chance(layer_seed, chosen):
-            progress = _Progress.begin(module, start, training, order_seed)
+            progress = Progress.begin(module, start, training, order_seed)
             _run(progress, train, held, training, batch_size, saved, on_epoch)
         return History(progress.losses, progress.validation_losses, progress.best_epoch, batch_size, str(chosen))
 
@@ -340,9 +156,9 @@ def train_encoder(
 
 
 def _run(
-    progress: _Progress,
-    train: _Examples,
-    held: _Examples,
+    progress: Progress,
+    train: Examples,
+    held: Examples,
     training: Training,
     batch_size: int,
     saved: Checkpoint | None,
@@ -368,7 +184,7 @@ def _run(
         saved.remove()
 
 
-def _epoch(progress: _Progress, train: _Examples, training: Training, batch_size: int) -> float:
+def _epoch(progress: Progress, train: Examples, training: Training, batch_size: int) -> float:
     """Pass over all examples once, in steps of nearly equal size, and return the mean loss."""
     module, optimizer, generator = progress.module.train(), progress.optimizer, progress.generator
     weights = train.class_weights() if training.balance == "weights" else None  # (2,)
@@ -419,7 +235,7 @@ def _logits(module: nn.Module, x: Tensor) -> Tensor:
 
 @torch.no_grad()  # not inference_mode: what a module keeps for later steps must stay usable there
 def _validation_loss(
-    module: nn.Module, train: _Examples, held: _Examples, weights: Tensor | None, batch_size: int
+    module: nn.Module, train: Examples, held: Examples, weights: Tensor | None, batch_size: int
 ) -> float | None:
     if not len(held.labels):
         return None
@@ -429,7 +245,7 @@ def _validation_loss(
 
 
 @torch.no_grad()
-def _measure_moments(module: nn.Module, train: _Examples, batch_size: int) -> None:
+def _measure_moments(module: nn.Module, train: Examples, batch_size: int) -> None:
     """Give batch normalization the moments of the training crops under the present weights.
 
     Its running averages are those of weights that have moved on, and a small cohort's training has few steps.
@@ -446,44 +262,6 @@ def _measure_moments(module: nn.Module, train: _Examples, batch_size: int) -> No
         module(x)
     for norm, momentum in norms.items():
         norm.momentum = momentum
-
-
-def _check_rows(images: np.ndarray, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray) -> None:
-    check_crops(images, counts)
-    n = len(images)
-    if labels.shape != (n,) or patients.shape != (n,):
-        raise RequestError(
-            f"One label and one group per row were expected; for {n} rows the shapes are {labels.shape} and "
-            f"{patients.shape}. Pass arrays of the same rows."
-        )
-    found = set(np.unique(labels).tolist())
-    if not found <= {0, 1}:
-        raise RequestError(f"Labels 0 and 1 were expected, and the labels are {sorted(found)}.")
-    if found != {0, 1}:
-        only = f"all have label {found.pop()}" if found else "there are none"
-        raise CohortError(
-            "The table of crops to train on",
-            [f"Rows of both classes were expected, and of {n} rows {only}. Add patients of the other class."],
-        )
-
-
-def _held_out_rows(labels: np.ndarray, patients: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Return which rows are kept for validation, bool (n,): that share of the patients of each class, one at least."""
-    names, of_row = np.unique(patients, return_inverse=True)
-    positive = np.bincount(of_row, labels) > 0  # (n_patients,)
-    held_out, rng = np.zeros(len(names), dtype=bool), np.random.default_rng(seed)
-    for members in (np.flatnonzero(~positive), np.flatnonzero(positive)) if share else ():
-        if len(members) < 2:
-            raise CohortError(
-                "The table of crops to train on",
-                [
-                    "Validation holds out patients of both classes and leaves others of both to train on, and one "
-                    f"class has {len(members)}. Add patients, or pass validation=0."
-                ],
-            )
-        n_held = min(max(1, round(share * len(members))), len(members) - 1)
-        held_out[rng.permutation(members)[:n_held]] = True
-    return held_out[of_row]
 
 
 def _digest(settings: dict[str, Any], arrays: list[np.ndarray], start: dict[str, Tensor]) -> bytes:

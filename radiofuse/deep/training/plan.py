@@ -12,7 +12,8 @@ import pandas as pd
 from joblib import delayed
 from numpy.typing import ArrayLike
 
-from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec
+from radiofuse.deep.encoder_cache import EncoderCache
+from radiofuse.deep.training.task import EncoderSpec
 from radiofuse.errors import CohortError
 from radiofuse.imaging import Crops
 from radiofuse.patients.inner_folds import inner_folds

@@ -20,8 +20,8 @@ from test_encoder_cache import forward_passes  # noqa: E402
 from tiny_crops import TINY, TRAINING, labels, make_crops, patients  # noqa: E402
 
 from radiofuse.classify.modality import modality_classifier  # noqa: E402
+from radiofuse.deep import CropClassifier, CropEncoder, rows_seen  # noqa: E402
 from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
-from radiofuse.deep.estimators.crop_encoder import CropClassifier, CropEncoder, rows_seen  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
 from radiofuse.evaluate import cross_validated_predictions  # noqa: E402
 from radiofuse.fuse import LateFusion  # noqa: E402

@@ -19,7 +19,8 @@ from small_nets import Small, noise_crops, small_net  # noqa: E402
 
 from radiofuse.deep.encoders.by_name import make_encoder  # noqa: E402
 from radiofuse.deep.encoders.embedding import Scaling, embed  # noqa: E402
-from radiofuse.deep.training.loop import Training, train_encoder  # noqa: E402
+from radiofuse.deep.training.loop import train_encoder  # noqa: E402
+from radiofuse.deep.training.options import Training  # noqa: E402
 from radiofuse.errors import CohortError, ImageError, RequestError  # noqa: E402
 from radiofuse.imaging import Cropping, read_pair, tumor_crops  # noqa: E402
 

@@ -12,10 +12,11 @@ from sklearn.model_selection import GroupKFold, KFold  # noqa: E402
 from tiny_crops import TINY, TRAINING, labels, make_crops, patients  # noqa: E402
 
 from radiofuse.classify.modality import modality_classifier  # noqa: E402
-from radiofuse.deep.encoder_cache import EncoderCache, EncoderSpec  # noqa: E402
-from radiofuse.deep.estimators.crop_encoder import CropClassifier, CropEncoder  # noqa: E402
-from radiofuse.deep.training.loop import Training  # noqa: E402
+from radiofuse.deep import CropClassifier, CropEncoder  # noqa: E402
+from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
+from radiofuse.deep.training.options import Training  # noqa: E402
 from radiofuse.deep.training.plan import TrainingSet, crossfit_folds, train_encoders, training_sets  # noqa: E402
+from radiofuse.deep.training.task import EncoderSpec  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
 from radiofuse.evaluate import run_folds  # noqa: E402
 from radiofuse.fuse import LateFusion  # noqa: E402

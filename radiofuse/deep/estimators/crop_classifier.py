@@ -1,0 +1,154 @@
+"""An encoder of tumor crops as a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiofuse.deep.estimators.crop_estimator import CropEstimator
+from radiofuse.deep.estimators.pointers import check_table, find_crops
+from radiofuse.deep.estimators.workbench import Workbench, labeled_rows
+from radiofuse.deep.seen_rows import refuse_seen
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.estimators import Seed
+from radiofuse.imaging import Crops
+from radiofuse.patients.routing import refuse_misaligned
+
+
+class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
+    """An encoder of tumor crops as a classifier by itself: the network's own answer.
+
+    Parameters
+    ----------
+    encoder, crops, cache, training, device, random_state
+        As for ``CropEncoder``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+    encoder_ : TrainedEncoder
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Examples
+    --------
+    >>> CropClassifier("san10_small", crops="crops.npy", cache="feature_store").device
+    'auto'
+    """
+
+    def __init__(
+        self,
+        encoder: str = "san10_small",
+        *,
+        crops: Crops | str | Path | None = None,
+        cache: str | Path | None = None,
+        training: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        random_state: Seed = None,
+    ) -> None:
+        self.encoder = encoder
+        self.crops = crops
+        self.cache = cache
+        self.training = training
+        self.device = device
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Train the encoder on the rows that have a crop.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            One column ``<modality>__crop``, NaN where there is no crop; no other column is looked at.
+        y : array-like of shape (n_samples,)
+            Two classes.
+        groups : array-like of shape (n_samples,), optional
+            The patient of each row. Default: each sample is one.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        CohortError
+            If the rows that have a crop hold one class only.
+        RequestError
+            If the columns, the labels or an option are not as described.
+        """
+        validate_data(self, check_table(X), skip_check_array=True)
+        refuse_misaligned(X, y=y, groups=groups)
+        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
+        if len(self.classes_) != 2:
+            raise RequestError(f"Two classes were expected, y holds {self.classes_.tolist()}. Check the labels.")
+        bench = Workbench.of(self)
+        self.encoder_ = bench.train(labeled_rows(bench, X, labels, groups))
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the probability of both classes, softmax of the network's logits; NaN without a crop.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            New rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        CohortError
+            If the encoder was trained on one of the rows.
+        """
+        check_is_fitted(self, "encoder_")
+        validate_data(self, check_table(X), reset=False, skip_check_array=True)
+        bench = Workbench.of(self)
+        pointers, places = find_crops(bench.crops, X)
+        refuse_seen(self.encoder_, bench.crops, pointers)
+        probability = np.full((len(X), 2), np.nan)
+        logit = bench.answers(self.encoder_, pointers)[:, -1]
+        probability[places] = np.column_stack([expit(-logit), expit(logit)])
+        return probability
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the more probable class.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            New rows, each with a crop.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        CohortError
+            As for ``predict_proba``, and if a row has no crop.
+        """
+        probability = self.predict_proba(X)[:, 1]
+        absent = X.index[np.isnan(probability)]
+        if len(absent):
+            problems = [f"Sample {label} has no crop to classify; leave it out." for label in absent]
+            raise CohortError("The table", problems)
+        return self.classes_[(probability >= 0.5).astype(int)]

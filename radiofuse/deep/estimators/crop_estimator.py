@@ -1,0 +1,89 @@
+"""What estimators of crops share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Self
+
+from radiofuse.deep.estimators.pointers import crop_column
+from radiofuse.deep.seen_rows import rows_seen
+from radiofuse.imaging import Crops
+from radiofuse.patients.routing import TakesGroups
+from radiofuse.tables import columns
+
+
+class CropEstimator(TakesGroups):
+    """Their modality, the kinds of their parameters, and where weights and crops lie."""
+
+    _parameter_constraints: dict = {
+        "encoder": [str],
+        "crops": [Crops, str, PathLike, None],
+        "cache": [str, PathLike, None],
+        "training": [Mapping, None],
+        "device": [str],
+        "random_state": ["random_state"],
+    }
+
+    @property
+    def modality(self) -> str:
+        """The modality whose crops were learned from."""
+        return columns.split(crop_column(self.feature_names_in_))[0]
+
+    def portable(self, folder: Path) -> Self:
+        """Return a copy whose weights lie in ``folder`` and that knows of no crops and no cache.
+
+        Parameters
+        ----------
+        folder : Path
+            Made if there are weights to put there; the copy names it by its last part alone.
+
+        Returns
+        -------
+        estimator
+            Without the inner encoders, which are of use to the training rows alone.
+        """
+        copied = copy(self).set_params(crops=None, cache=None)
+        if hasattr(self, "encoder_"):
+            copied.encoder_ = replace(self.encoder_.copied_to(folder), folder=Path(folder.name))
+        if hasattr(self, "inner_encoders_"):
+            copied.inner_encoders_ = []
+        return copied
+
+    def attached(
+        self, *, weights: Path | None = None, crops: Crops | None = None, cache: str | Path | None = None
+    ) -> Self:
+        """Return a copy that finds things where they lie now; what is left out stays as it is.
+
+        Parameters
+        ----------
+        weights : Path, optional
+            Folder of the trained encoder.
+        crops : Crops, optional
+            Of the rows to answer for.
+        cache : path, optional
+            Folder of the feature store that keeps their embeddings.
+        """
+        places = {name: place for name, place in (("crops", crops), ("cache", cache)) if place is not None}
+        copied = copy(self).set_params(**places)
+        if weights is not None and hasattr(self, "encoder_"):
+            copied.encoder_ = replace(self.encoder_, folder=weights)
+        return copied
+
+    def training_ids(self) -> frozenset[str]:
+        """Return the samples that the encoder was trained on; none before ``fit``."""
+        return self.encoder_.training_ids if hasattr(self, "encoder_") else frozenset()
+
+    def rows_seen(self, crops: Crops) -> dict[int, str]:
+        """Return the rows of this modality that the encoder was trained on, as ``rows_seen``; none before ``fit``."""
+        if not hasattr(self, "encoder_"):
+            return {}
+        own = [row for row, modality in enumerate(crops.modalities) if modality == self.modality]
+        return rows_seen(self.encoder_, crops, own)
+
+    def version_warning(self) -> str:
+        """Return a sentence if the encoder has another version here than when it was trained, else nothing."""
+        return self.encoder_.version_warning() if hasattr(self, "encoder_") else ""

@@ -1,0 +1,87 @@
+"""What an estimator of crops works with: its crops, its cache, its options, its labeled rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length
+
+from radiofuse.deep.encoder_cache import EncoderCache
+from radiofuse.deep.estimators.pointers import find_crops
+from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.task import EncoderSpec
+from radiofuse.deep.weights import TrainedEncoder
+from radiofuse.errors import RequestError
+from radiofuse.imaging import Crops
+from radiofuse.patients.routing import refuse_misaligned
+
+_LARGEST_SEED = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledRows:
+    """Training rows that have a crop, in the order of their sample ids."""
+
+    pointers: np.ndarray  # rows of the crop file
+    places: np.ndarray  # positions in the table
+    y: np.ndarray
+    groups: np.ndarray
+
+    def take(self, chosen: np.ndarray) -> LabeledRows:
+        """Return some of the rows, by position or by a mask."""
+        return LabeledRows(self.pointers[chosen], self.places[chosen], self.y[chosen], self.groups[chosen])
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What an estimator works with: its crops, its cache, its options and one seed."""
+
+    crops: Crops
+    cache: EncoderCache
+    spec: EncoderSpec
+    seed: int
+
+    @classmethod
+    def of(cls, estimator: Any) -> Workbench:
+        """Return that of a CropEncoder or CropClassifier; a random state is drawn from once."""
+        for name in ("crops", "cache"):
+            if getattr(estimator, name) is None:
+                what = {"crops": "a crop file", "cache": "the folder of a feature store, where encoders are kept"}[name]
+                raise RequestError(f"{type(estimator).__name__} has {name}=None; pass {what}.")
+        crops = estimator.crops if isinstance(estimator.crops, Crops) else Crops.open(estimator.crops)
+        spec = EncoderSpec(estimator.encoder, Training.from_options(estimator.training or {}), estimator.device)
+        return cls(crops, EncoderCache(estimator.cache), spec, _seed(estimator.random_state))
+
+    def train(self, rows: LabeledRows) -> TrainedEncoder:
+        """Return the encoder of these rows, trained if it is not in the cache."""
+        return self.cache.encoder(self.spec, self.crops, rows.pointers, rows.y, rows.groups, self.seed)
+
+    def answers(self, trained: TrainedEncoder, pointers: np.ndarray) -> np.ndarray:
+        """Return embedding and logit of crops, shape (n_rows, d + 1)."""
+        return self.cache.embeddings(trained, self.crops, pointers, device=self.spec.device)
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(_LARGEST_SEED))
+
+
+def labeled_rows(bench: Workbench, X: pd.DataFrame, y: Any, groups: Any) -> LabeledRows:
+    """Return the rows of a table that have a crop, once labels are 0 and 1 and everything is of one length."""
+    refuse_misaligned(X, y=y, groups=groups)
+    check_consistent_length(X, y, groups)
+    pointers, places = find_crops(bench.crops, X)
+    labels = np.asarray(y)[places]
+    wrong = labels[~np.isin(labels, (0, 1))]
+    if len(wrong):
+        raise RequestError(f"Labels 0 and 1 were expected, y holds {wrong[0]}. Code the classes as 0 and 1.")
+    ids = np.array([bench.crops.sample_ids[row] for row in pointers], dtype=object).astype(str)
+    patients = ids if groups is None else np.asarray(groups, dtype=object)[places].astype(str)
+    rows = LabeledRows(pointers, places, labels.astype(int), patients)
+    return rows.take(np.argsort(ids, kind="stable"))

@@ -1,0 +1,50 @@
+"""Embeddings as records of the feature store: their block, and what an encoder says of crops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from radiofuse.deep.encoders.by_name import LOGIT, encoder_version, feature_names, short_name
+from radiofuse.deep.encoders.embedding import Scaling, embed
+from radiofuse.deep.training.loop import TRAINING_VERSION
+from radiofuse.deep.weights import TrainedEncoder
+from radiofuse.imaging import Crops
+from radiofuse.store import Block, Record
+
+BATCH = 16  # crops; larger ones are no faster on one core
+ROWS_AT_ONCE = 64  # in memory
+
+
+def embeddings_block(trained: TrainedEncoder, crops: Crops) -> Block:
+    name, card = trained.card["encoder"], trained.card
+    # the weights' own digest too: on a GPU one key may lead to weights that differ in their last bits; and the versions
+    # that embed here, which those of an encoder out of a bundle may not be
+    versions = {"training": TRAINING_VERSION, "encoder": encoder_version(name)}
+    identity = {"encoder": trained.key, "weights_sha256": card["sha256"], "crops": crops.identity, "versions": versions}
+    names = [*feature_names(name, card["embedding_dim"]), LOGIT]
+    return Block.create(short_name(name), names, identity)
+
+
+def embedded_records(trained: TrainedEncoder, crops: Crops, rows: dict[str, int], device: str) -> Iterator[Record]:
+    module, scaling = trained.module(), Scaling(*trained.scaling)
+    for keys in _chunks(list(rows), ROWS_AT_ONCE):
+        chosen = [rows[key] for key in keys]
+        answers = _answers(module, scaling.apply(crops.images(chosen)), crops.counts(chosen), device)
+        for key, row, values in zip(keys, chosen, answers, strict=True):
+            yield Record(key, crops.sample_ids[row], crops.modalities[row], values=values)
+
+
+def _chunks(values: list, size: int) -> Iterator[list]:
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def _answers(module: torch.nn.Module, images: np.ndarray, counts: np.ndarray, device: str) -> np.ndarray:
+    """Return embedding and logit per row, shape (n, d + 1), in batches that are all full: blank rows fill the last."""
+    n_blank = -counts.sum() % BATCH
+    images = np.concatenate([images, np.zeros((n_blank, *images.shape[1:]), np.float32)])
+    counts = np.concatenate([counts, np.ones(n_blank, counts.dtype)])
+    embedding, logit = embed(module, images, counts, device=device, batch_size=BATCH)
+    return np.column_stack([embedding, logit])[: len(counts) - n_blank].astype(np.float64)

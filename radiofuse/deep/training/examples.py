@@ -1,0 +1,69 @@
+"""What an encoder is trained on: rows that fit together, patients held out, slices with their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radiofuse.deep.encoders.embedding import check_crops, real_slices
+from radiofuse.errors import CohortError, RequestError
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """The real slices of some rows, each with its row's label."""
+
+    images: Tensor  # (n, 1, h, w)
+    labels: Tensor  # (n,) of int64
+
+    @classmethod
+    def of(cls, images: np.ndarray, counts: np.ndarray, labels: np.ndarray, device: torch.device) -> Examples:
+        real = real_slices(counts, images.shape[1])
+        slices = torch.from_numpy(images[real].astype(np.float32, copy=False))[:, None]
+        return cls(slices.to(device), torch.from_numpy(np.repeat(labels, counts).astype(np.int64)).to(device))
+
+    def class_weights(self) -> Tensor:
+        """Return what an example of each class weighs so that both classes weigh the same, shape (2,)."""
+        return len(self.labels) / (2 * torch.bincount(self.labels, minlength=2))
+
+
+def check_rows(images: np.ndarray, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray) -> None:
+    """Raise unless crops, labels and patients are of the same rows and both classes are there."""
+    check_crops(images, counts)
+    n = len(images)
+    if labels.shape != (n,) or patients.shape != (n,):
+        raise RequestError(
+            f"One label and one group per row were expected; for {n} rows the shapes are {labels.shape} and "
+            f"{patients.shape}. Pass arrays of the same rows."
+        )
+    found = set(np.unique(labels).tolist())
+    if not found <= {0, 1}:
+        raise RequestError(f"Labels 0 and 1 were expected, and the labels are {sorted(found)}.")
+    if found != {0, 1}:
+        only = f"all have label {found.pop()}" if found else "there are none"
+        raise CohortError(
+            "The table of crops to train on",
+            [f"Rows of both classes were expected, and of {n} rows {only}. Add patients of the other class."],
+        )
+
+
+def held_out_rows(labels: np.ndarray, patients: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return which rows are kept for validation, bool (n,): that share of the patients of each class, one at least."""
+    names, of_row = np.unique(patients, return_inverse=True)
+    positive = np.bincount(of_row, labels) > 0  # (n_patients,)
+    held_out, rng = np.zeros(len(names), dtype=bool), np.random.default_rng(seed)
+    for members in (np.flatnonzero(~positive), np.flatnonzero(positive)) if share else ():
+        if len(members) < 2:
+            raise CohortError(
+                "The table of crops to train on",
+                [
+                    "Validation holds out patients of both classes and leaves others of both to train on, and one "
+                    f"class has {len(members)}. Add patients, or pass validation=0."
+                ],
+            )
+        n_held = min(max(1, round(share * len(members))), len(members) - 1)
+        held_out[rng.permutation(members)[:n_held]] = True
+    return held_out[of_row]

@@ -1,0 +1,126 @@
+"""The training of one encoder: all that its weights depend on, the key made of it, and the card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from radiofuse.deep.device import choose_device
+from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
+from radiofuse.deep.encoders.embedding import Scaling
+from radiofuse.deep.seen_rows import pixels_digest
+from radiofuse.deep.training.loop import TRAINING_VERSION, train_encoder
+from radiofuse.deep.training.options import Training
+from radiofuse.imaging import Crops
+
+KEY_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """What encoder is trained, and how.
+
+    Parameters
+    ----------
+    encoder : str, default="san10_small"
+        A key of ``ENCODERS`` or ``package.module:Class``.
+    training : Training, optional
+        Left out, as published.
+    device : str, default="auto"
+        "auto", "cpu", "cuda" or "mps".
+    """
+
+    encoder: str = "san10_small"
+    training: Training = field(default_factory=Training)
+    device: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingTask:
+    """The training of one encoder."""
+
+    spec: EncoderSpec
+    crops: Crops
+    rows: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    seed: int
+
+    @classmethod
+    def in_order_of_ids(
+        cls,
+        spec: EncoderSpec,
+        crops: Crops,
+        rows: Sequence[int],
+        labels: Sequence[int],
+        groups: Sequence[Any],
+        seed: int,
+    ) -> TrainingTask:
+        """Return the task with its rows in the order of their sample ids, whatever order they came in."""
+        rows, labels = np.asarray(rows, dtype=int), np.asarray(labels, dtype=int)
+        groups = np.asarray(groups, dtype=object).astype(str)
+        order = sorted(range(len(rows)), key=lambda place: (crops.sample_ids[rows[place]], crops.keys[rows[place]]))
+        return cls(spec, crops, rows[order], labels[order], groups[order], int(seed))
+
+    @property
+    def arguments(self) -> tuple:
+        return self.spec, self.crops, self.rows, self.labels, self.groups, self.seed
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """All that the weights and the card depend on; JSON values only."""
+        inputs = {
+            "format": KEY_FORMAT,
+            "crops": self.crops.identity,
+            "rows": _digest([self.crops.keys[row] for row in self.rows]),
+            "sample_ids": _digest([self.crops.sample_ids[row] for row in self.rows]),
+            "labels": _digest(self.labels.tolist()),
+            "patients": _digest(self.groups.tolist()),
+            "encoder": self.spec.encoder,
+            "version": encoder_version(self.spec.encoder),
+            "training_version": TRAINING_VERSION,
+            "training": self.spec.training.as_dict(),
+            "seed": self.seed,
+            "torch": ".".join(torch.__version__.split(".")[:2]),
+            "device": torch.device(choose_device(self.spec.device)).type,
+        }
+        return json.loads(json.dumps(inputs))  # as a card gives it back, where tuples are lists
+
+    @cached_property
+    def key(self) -> str:
+        return _digest(self.inputs)
+
+    def train(self, checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
+        """Return the trained module and its card."""
+        spec, rows = self.spec, self.rows
+        images, masks, counts = self.crops.images(rows), self.crops.masks(rows), self.crops.counts(rows)
+        scaling = Scaling.fit(images, masks, counts)
+        module = make_encoder(spec.encoder, self.seed)
+        options = {"training": spec.training, "seed": self.seed, "device": spec.device, "checkpoint": checkpoint}
+        history = train_encoder(module, scaling.apply(images), counts, self.labels, groups=self.groups, **options)
+        pixels = [pixels_digest(images[n, :count], masks[n, :count]) for n, count in enumerate(counts)]
+        return module, self._card(module, scaling, history, pixels)
+
+    def _card(self, module: torch.nn.Module, scaling: Scaling, history: Any, pixels: list[str]) -> dict[str, Any]:
+        return {
+            "encoder": self.spec.encoder,
+            "inputs": self.inputs,
+            "embedding_dim": module.embedding_dim,
+            "scaling": [scaling.mean, scaling.sd],
+            "training_ids": [self.crops.sample_ids[row] for row in self.rows],
+            "training_keys": [self.crops.keys[row] for row in self.rows],
+            "training_pixels": pixels,
+            "history": history,
+        }
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
