@@ -88,6 +88,16 @@ class Rows:
         return {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
 
 
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """What was made of a cohort's images, and by what."""
+
+    cohort: pd.DataFrame
+    features: Features
+    extractor: RadiomicsExtractor | None
+    source: CropSource | None
+
+
 def prepare_rows(
     recipe: Recipe,
     out: Path,
@@ -140,7 +150,7 @@ def prepare_rows(
         options |= {"label": label, "progress": progress}
         features, source = _with_crops(recipe, cohort, features, store, **options)
     synthetic = (table.parent / NOTICE_FILE).is_file()
-    return _labeled_rows(recipe, cohort, features, extractor, source=source, synthetic=synthetic)
+    return _labeled_rows(recipe, _Made(cohort, features, extractor, source), synthetic=synthetic)
 
 
 def _with_crops(
@@ -177,46 +187,45 @@ def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtrac
     return _mask_label(recipe) or cohort.attrs.get("mask_label", "any")
 
 
-def _labeled_rows(
-    recipe: Recipe,
-    cohort: pd.DataFrame,
-    features: Features,
-    extractor: RadiomicsExtractor | None,
-    *,
-    source: CropSource | None,
-    synthetic: bool,
-) -> Rows:
-    rows = cohort.set_index("sample_id")
-    grouped = columns.by_modality(features.table.columns)
-    modalities = [name for name in grouped if name != columns.CLINICAL]
-    if not modalities:
-        raise CohortError(
-            THE_COHORT, ["it names no modality: give <modality>__image or <modality>__<feature> columns."]
-        )
-    present = pd.DataFrame({name: features.table[grouped[name]].notna().any(axis=1) for name in modalities})
-    label, classes = label_and_classes(cohort)
-    imaged, known = present.any(axis=1), rows[label].notna()
-    refuse(few_patients(recipe, rows[known & imaged], (label, classes), features.failures))
+def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
+    samples, table = made.cohort.set_index("sample_id"), made.features.table
+    outcome, modalities = label_and_classes(made.cohort), _modalities(table)
+    present = _presence(table, modalities)
+    known, imaged = samples[outcome[0]].notna(), present.any(axis=1)
+    refuse(few_patients(recipe, samples[known & imaged], outcome, made.features.failures))
     # Neither the order of the table's rows nor that of its columns may move a number.
-    used = rows.index[known & imaged].sort_values()
-    labels, patients = rows.loc[used, label], rows.loc[used, "patient_id"]
-    if source is not None:
-        present = present.join(_have_crops(features.table, modalities))
-    rare = rare_modalities(recipe, present.loc[used], labels, patients, classes)
-    refuse([*rare, *copied_patients(features.table.loc[used], patients)])
+    used = samples.index[known & imaged].sort_values()
+    labels, patients = samples.loc[used, outcome[0]], samples.loc[used, "patient_id"]
+    if made.source is not None:
+        present = present.join(_have_crops(table, modalities))
+    rare = rare_modalities(recipe, present.loc[used], labels, patients, outcome[1])
+    refuse([*rare, *copied_patients(table.loc[used], patients)])
     return Rows(
-        label=label,
-        classes=classes,
-        X=features.table.loc[used, sorted(features.table.columns)],
+        *outcome,
+        X=table.loc[used, sorted(table.columns)],
         y=labels.to_numpy(int),
         groups=patients.to_numpy(),
         modalities=modalities,
-        flow=_flow(rows, known, imaged, features.failures),
-        failures=features.failures,
-        settings=_describe_settings(recipe, cohort, extractor, features),
+        flow=_flow(samples, known, imaged, made.features.failures),
+        failures=made.features.failures,
+        settings=_describe_settings(recipe, made),
         synthetic=synthetic,
-        source=source,
+        source=made.source,
     )
+
+
+def _modalities(table: pd.DataFrame) -> list[str]:
+    modalities = [name for name in columns.by_modality(table.columns) if name != columns.CLINICAL]
+    if not modalities:
+        sentence = "it names no modality: give <modality>__image or <modality>__<feature> columns."
+        raise CohortError(THE_COHORT, [sentence])
+    return modalities
+
+
+def _presence(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
+    """Return whether each row has a number of each modality."""
+    grouped = columns.by_modality(table.columns)
+    return pd.DataFrame({name: table[grouped[name]].notna().any(axis=1) for name in modalities})
 
 
 def _have_crops(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
@@ -238,16 +247,14 @@ def _flow(rows: pd.DataFrame, known: pd.Series, imaged: pd.Series, failures: pd.
     )
 
 
-def _describe_settings(
-    recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtractor | None, features: Features
-) -> dict[str, Any]:
-    crops = asdict(make_cropping(recipe)) if recipe.deep else None
+def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
+    extractor = made.extractor
     return {
         "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
-        "mask_label": _label_used(recipe, cohort, extractor) if extractor or recipe.deep else None,
-        "block": features.extraction.block.name if extractor else None,
-        "crops": crops,
-        "ready_made": _list_ready_made(cohort),
+        "mask_label": _label_used(recipe, made.cohort, extractor) if extractor or recipe.deep else None,
+        "block": made.features.extraction.block.name if extractor else None,
+        "crops": asdict(make_cropping(recipe)) if recipe.deep else None,
+        "ready_made": _list_ready_made(made.cohort),
     }
 
 
