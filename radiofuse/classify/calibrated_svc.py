@@ -27,7 +27,7 @@ class CalibratedSVC(TakesGroups, ClassifierMixin, BaseEstimator):
 
     The sigmoid is fitted on out-of-fold scores inside the training rows, the machine itself on all of
     them. All rows of a patient are in one of these folds: a machine scores rows whose neighbors it
-    learned by heart far from 0, and a sigmoid fitted on such scores is much too sure about strangers.
+    memorized, far from 0, and a sigmoid fitted on such scores is much too sure about strangers.
 
     Parameters
     ----------

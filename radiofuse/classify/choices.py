@@ -30,7 +30,7 @@ def random_forest(random_state: int | None = None) -> RandomForestClassifier:
 
 
 def xgboost(random_state: int | None = None) -> Any:
-    """Return 200 shallow boosted trees, learnt slowly on subsamples of rows and columns.
+    """Return 200 shallow boosted trees, learned slowly on subsamples of rows and columns.
 
     Raises
     ------

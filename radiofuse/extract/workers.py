@@ -88,7 +88,7 @@ def _submit(pool: ProcessPoolExecutor, function: Callable, shared: Any, task: An
     try:
         with _script_hidden_unless_needed(function, shared):  # submitting is what starts a child
             return pool.submit(_call, function, task)
-    except BrokenProcessPool:  # broke before this task was sent: it is under no suspicion
+    except BrokenProcessPool:  # the pool broke before this task was sent, so this task did not break it
         waiting.appendleft(task)
         raise
     except (OSError, EOFError) as error:  # of the server that starts children: it was killed, or may start no more

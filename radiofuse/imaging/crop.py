@@ -155,12 +155,12 @@ def tumor_crops(pair: RoiPair, cropping: Cropping) -> SliceCrops:
 def _axial_view(pair: RoiPair) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
     """Return image and region as (slice, row, column), and the size of a pixel along row and column axis.
 
-    Slices are counted as the file does; rows and columns run towards posterior and left, so that a
+    Slices are counted as the file does; rows and columns run toward posterior and left, so that a
     scan looks the same however it was stored. Oblique axes count as what they are closest to.
     """
     import SimpleITK as sitk
 
-    # A column per index axis: how far it runs towards left, posterior and superior.
+    # A column per index axis: how far it runs toward left, posterior and superior.
     direction = np.reshape(pair.image.GetDirection(), (3, 3))
     slice_axis = int(np.abs(direction[2]).argmax())
     others = [axis for axis in range(3) if axis != slice_axis]

@@ -110,7 +110,7 @@ def permuted(
 ) -> np.ndarray:
     """Return the labels permuted between patients; all rows of a patient keep one label.
 
-    For honesty tests: whatever is learnt from permuted labels must score like chance.
+    For honesty tests: whatever is learned from permuted labels must score like chance.
 
     Parameters
     ----------

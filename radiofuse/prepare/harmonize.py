@@ -26,7 +26,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Remove the shift and the scale that each site gives to each feature.
 
     The model is that of Johnson, Li and Rabinovic: feature = grand mean + covariates + site's shift +
-    site's scale · noise. Shifts and scales of one site are pulled towards what they are in its other
+    site's scale · noise. Shifts and scales of one site are pulled toward what they are in its other
     features (empirical Bayes). On the training rows the result is that of ``sva::ComBat``; on other rows
     of the same sites, what the training rows taught is applied.
 
@@ -54,7 +54,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         What becomes of a site that was not in the training rows (or of a feature that had no value at a
         site). "error" refuses. "pass" leaves the rows as they are, as if they came from the reference or
         had no shift from the grand mean. "reference" brings them to the reference, with shift and scale
-        learnt from the rows handed to ``transform``; a row's result then depends on the rows beside it.
+        learned from the rows handed to ``transform``; a row's result then depends on the rows beside it.
     reference : str or int, optional
         Site to whose mean and variance the others are brought; its rows stay as they are. None means
         the pooled mean and variance.

@@ -20,7 +20,7 @@ from radiofuse.report.contents import ARM, FUSION, MODALITY, MODEL, REFERENCE
 from radiofuse.report.wording import number, percent, shortened
 
 INK, GREY, PALE = "#1c2733", "#66717d", "#c9d1d9"
-PRIMARY, OTHER, BAND = "#0b3c5d", "#7aa6c9", "#e3edf4"  # dark to light: they stay apart in grey print
+PRIMARY, OTHER, BAND = "#0b3c5d", "#7aa6c9", "#e3edf4"  # dark to light: they stay apart in gray print
 KIND_STYLE = {
     FUSION: {"marker": "o", "color": "#2f6690", "markerfacecolor": "#2f6690"},
     MODALITY: {"marker": "s", "color": "#a4501f", "markerfacecolor": "white"},

@@ -48,7 +48,7 @@ def _check_values(step: BaseEstimator) -> None:
 
 
 def number_per_feature(chain: SelectorChain, attribute: str) -> np.ndarray:
-    """Return what the first step with that attribute learnt, NaN for features that did not reach it."""
+    """Return what the first step with that attribute learned, NaN for features that did not reach it."""
     numbers = np.full(chain.n_features_in_, np.nan)
     for name, columns in chain.seen_.items():
         if hasattr(chain.steps_[name], attribute):
@@ -58,7 +58,7 @@ def number_per_feature(chain: SelectorChain, attribute: str) -> np.ndarray:
 
 
 def strength_of(chain: SelectorChain) -> np.ndarray:
-    """Return by what features rank, larger first: coefficient, frequency, score or p, whichever was learnt."""
+    """Return by what features rank, larger first: coefficient, frequency, score or p, whichever was learned."""
     for attribute, larger_first in STRENGTHS.items():
         numbers = number_per_feature(chain, attribute)
         if not np.isnan(numbers).all():

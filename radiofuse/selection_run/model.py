@@ -13,7 +13,7 @@ from radiofuse.prepare.standardize import center_and_scale
 
 @dataclass(frozen=True, eq=False)
 class LogisticModel:
-    """Impute, scale, weigh: everything was learnt from the rows it was fitted to.
+    """Impute, scale, weigh: everything was learned from the rows it was fitted to.
 
     Attributes
     ----------

@@ -260,7 +260,7 @@ def _block(table: FeatureTable, name: str, splits: Sequence[Split]) -> Block:
 
 
 def _harmonized(block: Block, train: np.ndarray, request: SelectionRequest) -> Block:
-    """Return the block without the shifts and scales of its sites, learnt from the training rows; see `ComBat`."""
+    """Return the block without the shifts and scales of its sites, learned from the training rows; see `ComBat`."""
     if request.site is None:
         return block
     X, kept = block.X.to_numpy(), block.covariates.to_numpy(float)

@@ -94,8 +94,8 @@ def _harmonization(result: ModalitySelection) -> dict[str, Any]:
     if combat is None:
         return {}
     names = ("grand_mean_", "pooled_variance_", "gamma_", "delta_", "coef_")
-    learnt = {name.rstrip("_"): getattr(combat, name)[..., selected].tolist() for name in names}
-    return {"combat": {"sites": combat.sites_.tolist(), **learnt}}
+    learned = {name.rstrip("_"): getattr(combat, name)[..., selected].tolist() for name in names}
+    return {"combat": {"sites": combat.sites_.tolist(), **learned}}
 
 
 def as_json(record: Mapping[str, Any]) -> str:

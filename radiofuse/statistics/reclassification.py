@@ -1,6 +1,6 @@
 """Does a new model move patients the right way? Net reclassification and integrated discrimination improvement.
 
-Both are asked for by reviewers and both are criticised: the category-free NRI rises with variables that carry no
+Both are asked for by reviewers and both are criticized: the category-free NRI rises with variables that carry no
 information when the new model is miscalibrated, its two parts are of different patients and their sum is no share
 of anything, and the z-tests of NRI and IDI reject too often for nested models fitted on the same patients. Report
 the parts, and a comparison by a proper score or net benefit beside them. Hilden and Gerds 2014, Stat Med

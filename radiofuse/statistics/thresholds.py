@@ -1,6 +1,6 @@
 """From probability to call: thresholds chosen where the model was tuned, never where it is tested.
 
-A threshold is learnt from labels, like a coefficient. Chosen on the rows that are then scored, it makes
+A threshold is learned from labels, like a coefficient. Chosen on the rows that are then scored, it makes
 sensitivity and specificity look better than they will be.
 """
 

@@ -146,7 +146,7 @@ def test_repeated_rows_without_groups_fool_the_inner_folds():
     assert fooled.get_support().sum() > honest.get_support().sum()
 
 
-# ---------------------------------------------------------------- what is learnt
+# ---------------------------------------------------------------- what is learned
 
 
 def test_attributes_tell_the_whole_path():

@@ -120,7 +120,7 @@ def test_columns_that_look_like_identifiers_are_told_whatever_they_separate(norm
     }
     others = {
         "voxels": rng.permutation(10**6)[:40],  # whole and distinct, as large counts are
-        "grey": rng.integers(60, size=40),
+        "gray": rng.integers(60, size=40),
         "ones": np.ones(40),
         "TotalEnergy": np.floor(np.exp(rng.normal(21, 1, 40))),
         "update": rng.normal(size=40),

@@ -1,4 +1,4 @@
-"""NRI and IDI equal R's Hmisc, their definitions, and show the fault they are criticised for."""
+"""NRI and IDI equal R's Hmisc, their definitions, and show the fault they are criticized for."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class NormRelu(nn.BatchNorm1d):
 
     @torch.no_grad()
     def remember(self, mean: Tensor, variance: Tensor, size: int) -> None:
-        """Move the running moments towards those of a batch."""
+        """Move the running moments toward those of a batch."""
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (size / max(size - 1, 1)), self.momentum)
 
