@@ -37,7 +37,7 @@ class BoostedTrees(XGBClassifier):
         """Return the class of each row."""
         return super().predict(_cleaned(X), **parameters)
 
-    def predict_proba(self, X: ArrayLike, **parameters: Any) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike, **parameters: Any) -> np.ndarray:  # type: ignore[override]
         """Return the probability of each class, columns in the order of ``classes_``."""
         return super().predict_proba(_cleaned(X), **parameters)
 

@@ -279,7 +279,8 @@ class _TerminalMeter:
         self.bar = Progress(*columns, console=Console(stderr=True))
         self.task = self.bar.add_task(label, total=None, pace="")
         self.opened, self.shown = time.monotonic(), False
-        self.started, self.skipped = 0.0, None
+        self.started = 0.0
+        self.skipped: int | None = None
 
     def update(self, done: int, total: int) -> None:
         now = time.monotonic()

@@ -93,11 +93,14 @@ class EncoderCache:
         try:
             found = load_encoder(place, task.key)
         except BundleError as damage:
-            return self._set_aside(place, str(damage))
+            self._set_aside(place, str(damage))
+            return None
         if found is None:
-            return self._set_aside(place, "Its card is gone.")
+            self._set_aside(place, "Its card is gone.")
+            return None
         if found.card.get("inputs") != task.inputs:
-            return self._set_aside(place, "Its card describes another training.")
+            self._set_aside(place, "Its card describes another training.")
+            return None
         return found
 
     def _set_aside(self, place: Path, why: str) -> None:

@@ -230,7 +230,7 @@ def _rows(X: ArrayLike | pd.DataFrame, y: ArrayLike, groups: ArrayLike | None) -
 
 
 def _sample_ids(X: ArrayLike | pd.DataFrame) -> np.ndarray:
-    return as_ids(X.index if isinstance(X, pd.DataFrame) else np.arange(len(X)), "sample")
+    return as_ids(X.index if isinstance(X, pd.DataFrame) else np.arange(np.shape(X)[0]), "sample")
 
 
 def _check_models(models: Mapping[str, BaseEstimator]) -> None:

@@ -60,6 +60,6 @@ def cohort_table(recipe: Recipe, out: Path, *, overwrite: bool = False) -> Path:
     """Return the path of a recipe's cohort table; a phantom is generated under ``out`` first."""
     phantom = recipe.cohort.phantom
     if phantom is None:
-        return recipe.path(recipe.cohort.table)
+        return recipe.path(str(recipe.cohort.table))
     chosen = {"n_patients": phantom.n_patients, "seed": phantom.seed}
     return make_phantom_cohort(out / "phantom", **chosen, overwrite=overwrite)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from radiofuse import __version__
 from radiofuse.bundle.training_rows import row_digests
@@ -49,7 +49,9 @@ def _n_deep_features(recipe: Recipe) -> int:
         return 0
     from radiofuse.deep import make_encoder
 
-    return 1 if recipe.deep.output == "logit" else make_encoder(recipe.deep.encoder, recipe.seed).embedding_dim
+    if recipe.deep.output == "logit":
+        return 1
+    return cast(int, make_encoder(recipe.deep.encoder, recipe.seed).embedding_dim)
 
 
 def _deviations(recipe: Recipe) -> list[str]:

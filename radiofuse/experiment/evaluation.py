@@ -107,10 +107,10 @@ def train_all_encoders(recipe: Recipe, rows: Rows, splits: Sequence[Split], *, n
 
     pointers = rows.X[[columns.join(name, columns.CROP) for name in rows.modalities]]
     every_fit = [*(split.train for split in splits), np.arange(len(rows.y))]
-    fits = {"splits": every_fit, "random_state": recipe.seed}
+    fits: dict[str, Any] = {"splits": every_fit, "random_state": recipe.seed}
     crossfit = recipe.deep.folds if recipe.deep.protocol == "crossfit" else None
     fusion_cv = recipe.fusion.inner_folds if combiners_learn(recipe) else None
-    late = {"fusion_cv": fusion_cv, "cv": crossfit if recipe.deep.join == "columns" else None}
+    late: dict[str, Any] = {"fusion_cv": fusion_cv, "cv": crossfit if recipe.deep.join == "columns" else None}
     constrained = [{"cv": crossfit}] if recipe.fusion.constrained else []
     plans = [training_sets(pointers, rows.y, rows.groups, **fits, **plan) for plan in (late, *constrained)]
     sets = list(dict.fromkeys(one for plan in plans for one in plan))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from radiofuse.errors import RequestError
 from radiofuse.files.paths import describe_absent, is_of_windows, with_home
@@ -271,7 +272,7 @@ def _explain(name: str, error: ValidationError | TypeError) -> str:
     return "\n  - ".join([f"The recipe {name} has {len(lines)} problem{'s' if len(lines) > 1 else ''}:", *lines])
 
 
-def _sentence(item: dict) -> str:
+def _sentence(item: ErrorDetails) -> str:
     if item["type"] == "extra_forbidden":
         meant = did_you_mean(str(item["loc"][-1]), _entries_at(item["loc"][:-1]))
         return f"unknown entry; check its spelling and its table.{meant}"

@@ -76,8 +76,9 @@ def together(problems: Iterable[RadiofuseError]) -> RadiofuseError:
     problems = list({str(problem): problem for problem in problems}.values())  # two checks may find the same
     if len(problems) == 1:
         return problems[0]
-    if all(isinstance(problem, CohortError) for problem in problems):
-        return CohortError(problems[0].source, [sentence for problem in problems for sentence in problem.problems])
+    of_cohort = [problem for problem in problems if isinstance(problem, CohortError)]
+    if len(of_cohort) == len(problems):
+        return CohortError(of_cohort[0].source, [sentence for problem in of_cohort for sentence in problem.problems])
     head = f"{len(problems)} things keep this run from beginning:"
     return RequestError("\n  - ".join([head, *map(str, problems)]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def run_recipe(
     return out
 
 
-def describe_fewer(bundle: Path, patients: Sequence[str]) -> str:
+def describe_fewer(bundle: Path, patients: Iterable[str]) -> str:
     """Return a sentence on the patients that the run before, of this bundle, evaluated beyond these; else nothing."""
 
     try:

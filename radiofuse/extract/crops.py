@@ -134,7 +134,7 @@ def _index(extraction: Extraction, cropping: Cropping) -> CropIndex:
     place = {name: n for n, name in enumerate(dict.fromkeys(modality for _, modality in extraction.keys))}
     pairs.sort(key=lambda pair: place[pair[1]])
     sample_ids, modalities = ([pair[part] for pair in pairs] for part in (0, 1))
-    return CropIndex(cropping.identity(), sample_ids, modalities, [extraction.keys[pair] for pair in pairs])
+    return CropIndex(cropping.identity(), sample_ids, modalities, [str(extraction.keys[pair]) for pair in pairs])
 
 
 def _whole(path: Path) -> Crops | None:

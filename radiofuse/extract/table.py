@@ -41,7 +41,9 @@ def has_images(cohort: pd.DataFrame) -> bool:
     return any((columns.split(column) or ("", ""))[1] == "image" for column in cohort.columns)
 
 
-def collect_features(cohort: pd.DataFrame, extractor: Extractor, store: FeatureStore, **options: Any) -> Features:
+def collect_features(
+    cohort: pd.DataFrame, extractor: Extractor | None, store: FeatureStore, **options: Any
+) -> Features:
     """Return all features of a cohort, extracting what the store does not hold yet.
 
     Parameters

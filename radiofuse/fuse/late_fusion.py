@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from numbers import Integral
 from typing import Any, Self
 
@@ -104,7 +104,7 @@ class LateFusion(MemberFusion):
         self,
         estimators: list[tuple[str, Classifier]],
         *,
-        combine: str | Combiner | list[str | Combiner] = "mean",
+        combine: str | Combiner | Sequence[str | Combiner] = "mean",
         columns: Mapping[str, list | slice] | None = None,
         cv: Folding = 5,
         n_jobs: int | None = None,

@@ -138,7 +138,7 @@ def detached(name: str) -> ImageError:
     )
 
 
-def counted(number: int | str, noun: str) -> str:
+def counted(number: int | np.integer | str, noun: str) -> str:
     """Return a number and its noun, one or several.
 
     >>> counted(1, "voxel"), counted("0.5", "voxel")
@@ -147,7 +147,7 @@ def counted(number: int | str, noun: str) -> str:
     return f"{number} {noun}{'' if str(number) == '1' else 's'}"
 
 
-def in_words(numbers: tuple[float, ...]) -> str:
+def in_words(numbers: Sequence[float]) -> str:
     """Return numbers as people write a grid.
 
     >>> in_words((240, 240, 155)), in_words((0.5, 0.5, 3.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def as_image(
     if is_array != (spacing_mm is not None):
         advice = "pass spacing_mm=(x, y, z) in mm" if is_array else "leave spacing_mm out, it is for arrays"
         raise RequestError(f"{name} is a {type(volume).__name__}: {advice}.")
-    if is_array:
+    if isinstance(volume, np.ndarray) and spacing_mm is not None:
         return _placed(volume, name, np.diag(_checked_spacing(spacing_mm)), np.zeros(3))
     if isinstance(volume, sitk.Image):
         return volume
@@ -58,8 +58,9 @@ def as_image(
         raise RequestError(
             f"{name} is a {type(volume).__name__}; a path, a SimpleITK or nibabel image, or an array was expected."
         )
-    affine = np.asarray(volume.affine, float)
-    return _placed(np.asanyarray(volume.dataobj), name, LPS @ affine[:3, :3], LPS @ affine[:3, 3])
+    image = cast("SpatialImage", volume)
+    affine = np.asarray(image.affine, dtype=np.float64)
+    return _placed(np.asanyarray(image.dataobj), name, LPS @ affine[:3, :3], LPS @ affine[:3, 3])
 
 
 def check_place(name: str, spacing: np.ndarray, axes: np.ndarray) -> None:

@@ -161,7 +161,7 @@ def _by_step(estimator: Any, groups: ArrayLike) -> dict[str, ArrayLike]:
     takers = [name for name, step in steps.items() if hasattr(step, "fit") and takes_groups(step)]
     others = [step for name, step in steps.items() if hasattr(step, "fit") and name not in takers] or [estimator]
     lost = [part for step in others for part in _parts(step) if takes_groups(part)]
-    if lost and len(np.unique(groups)) < len(groups):
+    if lost and len(np.unique(groups)) < np.size(groups):
         raise RequestError(
             f"{type(lost[0]).__name__} must be handed the patients, and {type(estimator).__name__} cannot do so: one "
             "of its parts, such as AdaBoost, has no metadata routing. Choose another part, or keep one row per patient."
@@ -170,7 +170,7 @@ def _by_step(estimator: Any, groups: ArrayLike) -> dict[str, ArrayLike]:
 
 
 def _warn_of_torn_patients(parts: list[Any], groups: ArrayLike) -> None:
-    if len(np.unique(groups)) == len(groups):
+    if len(np.unique(groups)) == np.size(groups):
         return
     for part in parts:
         if hasattr(part, "cv") and not takes_groups(part) and _deals_rows(part.cv):

@@ -164,7 +164,7 @@ def check_labels(y: ArrayLike) -> np.ndarray:
     try:
         values = np.asarray(y, dtype=float)
     except (TypeError, ValueError):
-        values = np.full(len(y), np.nan)
+        values = np.full(np.shape(y)[:1], np.nan)
     wrong = ~np.isin(values, (0.0, 1.0))
     if wrong.any():
         example = np.asarray(y, dtype=object)[wrong].flat[0]

@@ -108,7 +108,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        site: ArrayLike | None = None,
+        site: str | None = None,
         parametric: bool = True,
         empirical_bayes: bool = True,
         mean_only: bool = False,
@@ -254,7 +254,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return [*([self.site] if self.site is not None else []), *(self.covariates or [])]
 
     def _read(
-        self, X: ArrayLike, site: ArrayLike | None, covariates: ArrayLike | None, *, reset: bool
+        self, X: Any, site: ArrayLike | None, covariates: ArrayLike | None, *, reset: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return features, sites (zeros where there are none) and covariates (none: no column)."""
         named = self._named_columns()
@@ -293,7 +293,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return int(found)
 
     def _refuse_thin_sites(
-        self, X: ArrayLike, members: list[np.ndarray], anchor: int | None, n_covariates: int
+        self, X: np.ndarray, members: list[np.ndarray], anchor: int | None, n_covariates: int
     ) -> None:
         if len(members) == 1:
             return
@@ -323,7 +323,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     # ------------------------------------------------------------ what is learned
 
     def _standardize_training(
-        self, X: np.ndarray, codes: np.ndarray, covariates: np.ndarray, anchor: int | None
+        self, X: np.ndarray, codes: np.ndarray, covariates: np.ndarray, anchor: slice | np.ndarray
     ) -> np.ndarray:
         """Learn grand mean, pooled variance and covariates' effects; return X in their units."""
         self.coef_ = _covariate_effects(X, codes, covariates)
@@ -528,7 +528,7 @@ def _slopes(X: np.ndarray, codes: np.ndarray, covariates: np.ndarray) -> np.ndar
     return np.ldexp(np.linalg.lstsq(within, X, rcond=None)[0], -exponents[:, None])
 
 
-def _shrunken_mean(mean: np.ndarray, count: Any, variance: np.ndarray) -> np.ndarray:
+def _shrunken_mean(mean: np.ndarray, count: Any, variance: np.ndarray | float) -> np.ndarray:
     """Return the posterior mean of shifts under the normal prior that the shifts themselves show."""
     prior_mean, prior_variance = mean.mean(), mean.var(ddof=1)
     return (count * prior_variance * mean + variance * prior_mean) / (count * prior_variance + variance)

@@ -73,7 +73,7 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
         self.fallback_ = any(getattr(step, "fallback_", False) for step in self.steps_.values())
         return self
 
-    def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
+    def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[np.ndarray, Any]:
         if y is None:
             return read_columns(self, X, allow_nan=True), None
         return read_rows(self, X, y, allow_nan=True)

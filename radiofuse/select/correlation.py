@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -269,7 +269,7 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
             return read_rows(self, X, y, min_samples=2)
         return read_columns(self, X, min_samples=2), None
 
-    def _preference(self, X: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+    def _preference(self, X: np.ndarray, y: Any) -> np.ndarray:
         if self.keep == "effect":
             return np.argsort(-_effect(X, y), kind="stable")
         if self.keep == "random":

@@ -222,7 +222,7 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
         self._keep_path(fit)
         if fit.least_at_edge:
             self._warn_of_edge()
-        nonzero = np.atleast_2d(self.coef_ != 0).any(axis=0)
+        nonzero = np.any(np.atleast_2d(self.coef_ != 0), axis=0)
         self.support_ = settle_empty(nonzero, fit.strength, self.on_empty, type(self).__name__)
         self.fallback_ = bool((self.support_ & ~nonzero).any())
         return self

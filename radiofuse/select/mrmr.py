@@ -144,7 +144,7 @@ class _Correlation:
         self._Z = Z
 
     def relevance(self, labels: np.ndarray) -> np.ndarray:
-        varies = self._Z.any(axis=0)
+        varies = np.any(self._Z, axis=0)
         F = np.zeros(len(varies))
         with np.errstate(divide="ignore"):  # constant within each class: infinite
             F[varies] = f_classif(self._Z[:, varies], labels)[0] if varies.any() else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +17,7 @@ from radiofuse.select.lasso import LassoSelector
 from radiofuse.select.mann_whitney import MannWhitneySelector
 from radiofuse.select.shortfall import ON_EMPTY
 
-OF_STEPS = {
+OF_STEPS: dict[Any, tuple[str, ...]] = {
     MannWhitneySelector: ("alpha", "correction"),
     CorrelationSelector: ("threshold", "keep"),
     LassoSelector: ("cv", "rule", "family", "l1_ratio", "class_weight", "full_path"),

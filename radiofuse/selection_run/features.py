@@ -81,7 +81,7 @@ def _auc(X: pd.DataFrame, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _decisions(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
-    found = dict.fromkeys(("passed_mwu", "kept_after_prune", "dropped_for"), "")
+    found: dict[str, Any] = dict.fromkeys(("passed_mwu", "kept_after_prune", "dropped_for"), "")
     found |= dict.fromkeys(("r_with_kept", "coef_min", "coef_1se"), np.nan)
     for name, columns in final.seen_.items():
         step = final.steps_[name]

@@ -185,7 +185,9 @@ def _trace(result: ModalitySelection) -> pd.DataFrame:
 
 def _correlation(result: ModalitySelection, selection: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs of what pruning kept, the best by rank, then by AUC."""
-    kept = selection[selection["kept_after_prune"].astype(bool)] if "correlation" in result.final.steps_ else []
+    kept = (
+        selection[selection["kept_after_prune"].astype(bool)] if "correlation" in result.final.steps_ else selection[:0]
+    )
     names: list[str] = []
     if len(kept):
         effect = (kept["auc"] - 0.5).abs()

@@ -248,7 +248,7 @@ def auc_intervals(
     methods = np.where((area == 0) | (area == 1), "newcombe", method)
     for place in np.flatnonzero(methods == "newcombe"):
         low[place], high[place] = newcombe_interval(area[place], len(below), len(above), confidence)
-    return AUCInterval(area, low, high, variance, methods)
+    return AUCInterval(area, low, high, variance, methods)  # type: ignore[arg-type]  # columns of them
 
 
 def newcombe_interval(area: float, n_positive: float, n_negative: float, confidence: float) -> tuple[float, float]:

@@ -180,7 +180,7 @@ def _interval_at_bound(
     label, probability, patient = (np.concatenate(parts) for parts in zip(*repeats, strict=True))
     c = confusion_by_patient(label, probability >= threshold, patient)
     if metric == "auc":
-        return newcombe_interval(value, c.tp + c.fn, c.fp + c.tn, confidence)
+        return newcombe_interval(value, float(c.tp + c.fn), float(c.fp + c.tn), confidence)
     if metric == "brier":
         low, high = wilson_interval(value, sum(c), confidence)
     else:

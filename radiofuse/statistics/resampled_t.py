@@ -76,7 +76,7 @@ def corrected_resampled_t(differences: ArrayLike, n_train: ArrayLike, n_test: Ar
             f"The test needs one finite difference for each of 2 folds or more, and got shape {values.shape} with "
             f"{(~np.isfinite(values)).sum()} not finite; use fewer folds where a test fold lacks a label."
         )
-    inflation = 1 / values.size + np.mean(n_test) / np.mean(n_train)
+    inflation = 1 / values.size + np.mean(np.asarray(n_test)) / np.mean(np.asarray(n_train))
     variance = inflation * values.var(ddof=1) if np.ptp(values) else 0.0  # rounding leaves some to equal ones
     mean, df = float(values.mean()), values.size - 1
     statistic = standardized(mean, variance)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -132,7 +132,7 @@ def riley_sample_size(
             f"Riley's criteria need a parameter or more (got {n_parameters}) and either r2_cs or auc (got r2_cs="
             f"{r2_cs}, auc={auc}). Pass the one that earlier studies report."
         )
-    r2 = cox_snell_of_auc(auc, prevalence) if r2_cs is None else r2_cs
+    r2 = cox_snell_of_auc(cast(float, auc), prevalence) if r2_cs is None else r2_cs
     r2_max = 1 - (prevalence**prevalence * (1 - prevalence) ** (1 - prevalence)) ** 2
     most = min(r2_max, shrinkage, 1 - optimism * r2_max)
     if not 0 < r2 < most:

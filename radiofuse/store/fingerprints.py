@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -77,11 +77,15 @@ class Fingerprints:
         here = str(Path.cwd())
         states = {path: _state(path, stat, here) for path, stat in status.items()}
         remembered = self._load()
-        digests = {path: remembered.get(state) for path, state in states.items()}
+        digests = {path: remembered.get(state) if state else None for path, state in states.items()}
         todo = [path for path, stat in status.items() if stat and digests[path] is None]
         report = on_done or (lambda done, total: None)
         report(len(digests) - len(todo), len(digests))
-        safe = {path: states[path] for path in todo if not _is_racy(status[path], started)}
+        safe = {
+            path: state
+            for path in todo
+            if (stat := status[path]) and (state := states[path]) and not _is_racy(stat, started)
+        }
         with closing(self._hash(todo, safe, hash_file, n_jobs)) as hashed:
             for n_new, (path, digest) in enumerate(hashed, start=1):
                 digests[path] = digest
@@ -90,7 +94,7 @@ class Fingerprints:
 
     def _hash(
         self, paths: Sequence[str], states: dict[str, str], hash_file: HashFile, n_jobs: int
-    ) -> Iterator[tuple[str, str | None]]:
+    ) -> Generator[tuple[str, str | None], None, None]:
         """Yield path and digest; remember what is known every half minute, and at any end."""
         new, saved = {}, time.monotonic()
         with ThreadPoolExecutor(n_jobs) as pool:

@@ -127,6 +127,6 @@ def cells_of(choice: Choice, row_of: Mapping[str, int], first_column: int) -> Ce
     start = {modality: first_column + n * width for n, modality in enumerate(choice.modalities)}
     cells: Cells = {}
     for (sample_id, modality), key in choice.keys.items():
-        if key in stored and sample_id in row_of:
+        if key is not None and key in stored and sample_id in row_of:
             cells.setdefault(key, []).append((row_of[sample_id], start[modality]))
     return cells

@@ -121,7 +121,7 @@ def _warning(message: str, category: type[Warning]) -> Warning:
     try:
         return category(message)
     except TypeError:  # it takes other arguments, as scikit-learn's InconsistentVersionWarning does
-        return _warning(message, category.__base__)
+        return _warning(message, category.__mro__[1])
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def digest_of_code(*modules: str) -> str:
     """
     package = Path(__file__).parents[1]
     files = sorted(path for kind in ("*.py", "*.so", "*.pyd") for path in package.rglob(kind))
-    files += [Path(import_module(name).__file__) for name in modules]
+    files += [Path(str(import_module(name).__file__)) for name in modules]
     return digest_of(*(hashlib.sha256(path.read_bytes()).hexdigest() for path in files))
 
 
