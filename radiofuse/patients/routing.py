@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import has_fit_parameter
 
 from radiofuse.errors import RequestError
@@ -80,11 +81,11 @@ def fit_with_groups(estimator: Any, X: Any, y: Any, groups: ArrayLike | None, *,
         return call(X, y)
     if takes_groups(estimator):
         return call(X, y, groups=groups)
+    steps = _plain_steps(estimator)
+    if steps is not None:
+        _warn_of_torn_patients(list(steps.values()), groups)
+        return call(X, y, **{f"{name}__groups": groups for name, step in steps.items() if takes_groups(step)})
     parts = _parts(estimator)
-    plain = _plain_takers(estimator)
-    if plain is not None:
-        _warn_of_torn_patients(parts, groups)
-        return call(X, y, **{f"{name}__groups": groups for name in plain})
     with config_context(enable_metadata_routing=True):
         _warn_of_torn_patients(parts, groups)
         for part in parts:
@@ -114,8 +115,8 @@ def _has_groups(function: FunctionType) -> bool:
     return "groups" in signature(function).parameters
 
 
-def _plain_takers(estimator: Any) -> list[str] | None:
-    """Return the steps that take groups where nothing is nested deeper; None where routing must find the takers.
+def _plain_steps(estimator: Any) -> dict[str, Any] | None:
+    """Return the steps of a Pipeline in which nothing is nested deeper; None where routing must find who takes groups.
 
     Routing would find the same ones, but asks for the wishes of every part anew, which takes longer than many a fit.
     """
@@ -123,15 +124,14 @@ def _plain_takers(estimator: Any) -> list[str] | None:
         return None
     steps = dict(estimator.steps) if type(estimator) is Pipeline else {"": estimator}
     steps = {name: step for name, step in steps.items() if step not in (None, "passthrough")}
-    if not all(_is_plain(step) for step in steps.values()):
-        return None
-    return [name for name, step in steps.items() if takes_groups(step)]
+    return steps if all(_is_plain(step) for step in steps.values()) else None
 
 
 def _is_plain(step: Any) -> bool:
     """Say whether nothing is nested in a step, and nobody changed what it asks of routing."""
     decided = isinstance(step, TakesGroups) or not takes_groups(step)
-    return decided and not hasattr(step, "_metadata_request") and len(_parts(step)) == 1
+    asks = hasattr(step, "_metadata_request") or isinstance(step, _BaseComposition)
+    return decided and not asks and not any(hasattr(value, "fit") for value in vars(step).values())
 
 
 def _arguments(estimator: Any, method: str, groups: ArrayLike) -> dict[str, ArrayLike]:

@@ -78,11 +78,28 @@ def fit_scaler(X: np.ndarray) -> tuple[StandardScaler, np.ndarray]:
            [1., 0.]]), array([False,  True]))
     """
     scaled, exponents = unit_magnitude(X)
-    scaler = StandardScaler().fit(scaled)
-    spread = np.sqrt(scaler.var_)
-    constant = is_constant(spread, scaler.mean_)
-    scaler.mean_ = np.ldexp(scaler.mean_, exponents)
+    mean, variance = _moments(scaled)
+    spread = np.sqrt(variance)
+    constant = is_constant(spread, mean)
+    scaler = StandardScaler()
+    scaler.n_features_in_, scaler.n_samples_seen_ = X.shape[1], len(X)
+    scaler.mean_ = np.ldexp(mean, exponents)
     scaler.scale_ = np.where(constant, 1.0, np.ldexp(spread, exponents))
     with np.errstate(over="ignore", under="ignore"):  # nothing is computed from it
-        scaler.var_ = np.ldexp(scaler.var_, 2 * exponents)
+        scaler.var_ = np.ldexp(variance, 2 * exponents)
     return scaler, constant
+
+
+def _moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance (1/n) of each column, the digits those of scikit-learn's scaler.
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance: analysis and
+    recommendations", The American Statistician 37 (1983) 242-247: the correction for the mean's own rounding.
+    """
+    mean = X.sum(axis=0) / len(X)
+    centered = X - mean
+    correction = centered.sum(axis=0)
+    centered **= 2
+    return mean, (centered.sum(axis=0) - correction**2 / len(X)) / len(X)

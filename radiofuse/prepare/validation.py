@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -88,6 +89,18 @@ def class_labels(y: np.ndarray) -> np.ndarray:
         return classes
     check_classification_targets(y)
     return np.unique(y)
+
+
+def as_numbers(X: Any) -> np.ndarray:
+    """Return ``X`` as a table of double precision, NaN and infinity included, as scikit-learn's ``check_array`` does.
+
+    Examples
+    --------
+    >>> as_numbers([[1, 2]])
+    array([[1., 2.]])
+    """
+    values = _plain_values(X)
+    return check_array(X, dtype=np.float64, ensure_all_finite=False) if values is None or not values.size else values
 
 
 def _are_plain_labels(y: Any) -> bool:

@@ -82,7 +82,7 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
         chance = check_random_state(self.random_state)
         for name, step in self._unseeded_steps():
             step = clone(step)
-            if "random_state" in step.get_params():
+            if hasattr(step, "random_state"):
                 seed = int(chance.randint(np.iinfo(np.int32).max))
                 step.set_params(random_state=seed if step.random_state is None else step.random_state)
             yield name, step

@@ -8,11 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
-from sklearn.utils import Tags, check_array, check_consistent_length
+from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils._param_validation import StrOptions
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.names import kernel
+from radiofuse.prepare.validation import as_numbers
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.significance import SignificanceSelector
 
@@ -109,7 +110,7 @@ def mann_whitney(X: ArrayLike, y: ArrayLike, *, method: str = "asymptotic", cont
     >>> result.pvalue.round(4)
     array([0.2453, 1.    ])
     """
-    table = check_array(X, dtype=np.float64, ensure_all_finite=False)
+    table = as_numbers(X)
     check_consistent_length(table, y)
     y = np.asarray(y)
     classes = require_binary_target(y)

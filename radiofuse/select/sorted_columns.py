@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_consistent_length
 
 from radiofuse.errors import RequestError
 from radiofuse.names import kernel
+from radiofuse.prepare.validation import as_numbers
 from radiofuse.select.binary import require_binary_target
 from radiofuse.select.mann_whitney import CHUNK, MannWhitney, from_counts, infinite_value
 
@@ -39,7 +40,7 @@ class SortedColumns:
     """
 
     def __init__(self, X: ArrayLike) -> None:
-        table = check_array(X, dtype=np.float64, ensure_all_finite=False)
+        table = as_numbers(X)
         shape = table.shape[::-1]
         self._order = np.empty(shape, dtype=np.uint16 if len(table) <= 1 << 16 else np.uint32)
         self._same = np.zeros(shape, dtype=bool)

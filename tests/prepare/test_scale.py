@@ -11,9 +11,15 @@ from radiofuse.prepare.scale import TrainingScaler
 from radiofuse.prepare.standardize import center_and_scale
 
 
-def test_columns_that_vary_are_scaled_as_by_scikit_learn():
-    X = np.random.default_rng(0).normal(3, 5, size=(40, 4))
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n_rows", [2, 40, 333])
+def test_columns_that_vary_are_scaled_as_by_scikit_learn(n_rows, order):
+    X = np.asarray(np.random.default_rng(n_rows).normal(3, 5, size=(n_rows, 50)), order=order)
+    X[:, 7] *= 1e9
     np.testing.assert_array_equal(TrainingScaler().fit_transform(X), StandardScaler().fit_transform(X))
+    ours, theirs = TrainingScaler().fit(X).scaler_, StandardScaler().fit(X)
+    for name in ("mean_", "var_", "scale_"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
 
 
 def test_constant_up_to_rounding_is_constant():
