@@ -18,6 +18,7 @@ import pandas as pd
 
 from radiofuse.bundle import format as shapes
 from radiofuse.bundle.format import SCHEMA, read_shape
+from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import BundleError
 from radiofuse.fuse import attached, portable
 from radiofuse.tables.spreadsheet import as_meant, write_csv
@@ -251,8 +252,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     except (ImportError, AttributeError) as error:
         if getattr(error, "name", None) in ("torch", "safetensors"):
             raise BundleError(
-                f"The model of {folder} holds encoders, which need {error.name}; install the build of torch that "
-                "suits your machine, then: pip install 'radiofuse[deep]'."
+                f"The model of {folder} holds encoders, which need {error.name}; {HOW_TO_INSTALL}."
             ) from error
         raise BundleError(
             f"The model of {folder} was built with code that is not here ({error}). "

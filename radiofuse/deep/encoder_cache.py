@@ -1,4 +1,4 @@
-"""Trained encoders and their embeddings on disk: trained once, run once, whoever asks.
+"""Trained encoders and their embeddings on disk, so that none is trained or run a second time.
 
 ``encoders/<key>/`` in the folder of a feature store holds the weights and the card of one encoder. The key
 is a SHA-256 of all that the weights depend on: crops, labels, patients, options, seed, and the versions of
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ import numpy as np
 from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
-from radiofuse.errors import BundleError, StoreError
+from radiofuse.errors import BundleError
 from radiofuse.imaging import Crops
 from radiofuse.store import FeatureStore, content_key
+from radiofuse.store.losses import plainly
 
 log = logging.getLogger(__name__)
 
@@ -106,12 +107,12 @@ class EncoderCache:
     def _set_aside(self, place: Path, why: str) -> None:
         log.warning("The encoder %s is not used and trained again: %s", place.name[:12], why)
         quarantine = self.root / "quarantine"
-        with _plainly(self.root), suppress(FileNotFoundError):  # another process set it aside
+        with self._plainly(), suppress(FileNotFoundError):  # another process set it aside
             quarantine.mkdir(parents=True, exist_ok=True)
             place.rename(quarantine / f"encoder-{place.name[:12]}-{uuid4().hex[:8]}")
 
     def _train(self, task: TrainingTask) -> TrainedEncoder:
-        with _plainly(self.root):
+        with self._plainly():
             self.folder.mkdir(parents=True, exist_ok=True)
         module, card = task.train(self.folder / f"{task.key}.checkpoint")
         aside = self.folder / f".{uuid4().hex}.tmp"
@@ -124,13 +125,18 @@ class EncoderCache:
     def _put_in_place(self, trained: TrainedEncoder) -> TrainedEncoder | None:
         """Give the folder its name; None if another process was first, whose work then counts."""
         place = self.folder / trained.key
-        try:
-            trained.folder.rename(place)
-        except OSError as error:
-            if place.is_dir():
-                return None
-            raise _refusal(self.root, error) from error
+        with self._plainly():
+            try:
+                trained.folder.rename(place)
+            except OSError:
+                if place.is_dir():
+                    return None
+                raise
         return replace(trained, folder=place)
+
+    def _plainly(self) -> AbstractContextManager[None]:
+        then = ", then run the same command again: encoders that are there are not trained again"
+        return plainly(f"An encoder could not be kept in {self.root}", then=then)
 
     def embeddings(
         self, trained: TrainedEncoder, crops: Crops, rows: Sequence[int], *, device: str = "auto"
@@ -165,19 +171,3 @@ class EncoderCache:
                     writer.add(record)
         vectors = dict(store.vectors(block, set(keys)))
         return np.stack([vectors[key] for key in keys])
-
-
-@contextmanager
-def _plainly(root: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise _refusal(root, error) from error
-
-
-def _refusal(root: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"An encoder could not be kept in {root} ({error.strerror or error}). Make room, check the rights, or name "
-        "another store, then run the same command again: encoders that are there are not trained again."
-    )

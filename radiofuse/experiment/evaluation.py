@@ -31,6 +31,7 @@ from radiofuse.statistics import compare_with_others, score_predictions
 from radiofuse.tables import columns
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import Kept, digest_of, digest_of_code
+from radiofuse.work.own_code import modules_named_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +85,12 @@ def evaluate_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Any, k
 
 def folds_key(recipe: Recipe, rows: Rows) -> str:
     """Return the digest of all that the predictions and findings of the folds depend on."""
-    chosen = [recipe.classify.method, recipe.select.method, *recipe.fusion.combine]
     device = crops = None
     if recipe.deep is not None:
         from radiofuse.deep.device import choose_device
 
-        chosen.append(recipe.deep.encoder)
         device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
-    own = sorted({name.partition(":")[0] for name in chosen if ":" in name})
+    own = modules_named_in(recipe.model_dump())
     learned_from = (rows.X, rows.y, rows.groups)
     return digest_of(
         recipe.text, rows.modalities, learned_from, device, crops, read_environment(), digest_of_code(*own)

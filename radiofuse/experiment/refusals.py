@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.bundle.folder import check_target
+from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.models import (
     RADIOMICS,
@@ -122,10 +123,7 @@ def missing_packages(recipe: Recipe, places: Places) -> Problems:
         )
     lacking = [name for name in ("torch", "safetensors") if _needs_torch(recipe) and find_spec(name) is None]
     if lacking:
-        yield RequestError(
-            f"Encoders and the constraint fusion need {' and '.join(lacking)}; install the build of torch that suits "
-            "your machine, then: pip install 'radiofuse[deep]'."
-        )
+        yield RequestError(f"Encoders and the constraint fusion need {' and '.join(lacking)}; {HOW_TO_INSTALL}.")
 
 
 def _needs_torch(recipe: Recipe) -> bool:

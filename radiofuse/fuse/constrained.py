@@ -16,6 +16,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
 from radiofuse.fuse.branches import find_branches, listed
@@ -221,7 +222,7 @@ class ConstraintFusion(MemberFusion):
             from radiofuse.deep.fusion.constrained_net import TERMS, Objective, fit_constraint_net
         except ImportError as error:
             raise RequestError(
-                f"The constraint fusion needs torch to be fitted ({error}). Install the build that suits your machine."
+                f"The constraint fusion needs torch to be fitted ({error}); {HOW_TO_INSTALL}."
             ) from error
         names = ("difference", "alpha", "beta", "gamma", "epochs", "learning_rate", "weight_decay")
         objective = Objective(**{name: getattr(self, name) for name in names})

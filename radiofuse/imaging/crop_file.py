@@ -20,6 +20,7 @@ import numpy as np
 
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
+from radiofuse.files.outputs import sha256_of
 from radiofuse.tables.columns import CROP, join
 
 if TYPE_CHECKING:
@@ -80,15 +81,10 @@ def write_crops(folder: Path, index: CropIndex, kind: np.dtype, rows: Iterable[t
         for number, row in rows:
             file.seek(start + number * kind.itemsize)
             file.write(row.tobytes())
-    content = {"format": FORMAT, **asdict(index), "sha256": _sha256(path)}
+    content = {"format": FORMAT, **asdict(index), "sha256": sha256_of(path)}
     with write_aside(path.with_suffix(".json")) as file:  # last: what it describes is there and whole
         file.write(json.dumps(content, indent=1).encode())
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Crops:
@@ -131,7 +127,7 @@ class Crops:
         StoreError
             If a bit is not as it was written.
         """
-        if _sha256(self.path) != self._content["sha256"]:
+        if sha256_of(self.path) != self._content["sha256"]:
             raise self._damaged("its bytes do not match their checksum")
 
     @property

@@ -16,6 +16,7 @@ from radiofuse.selection_run.tables import RECORD, SelectionTables, all_tables, 
 from radiofuse.tables.labels import positive_class
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import FOLDER, Kept, digest_of, digest_of_code
+from radiofuse.work.own_code import modules_named_in
 
 
 def read_table(request: SelectionRequest) -> FeatureTable:
@@ -50,7 +51,7 @@ def find_kept(table: FeatureTable, request: SelectionRequest) -> Kept | None:
     """Return the outer folds that an earlier run finished and kept in the output folder, if one is asked for."""
     if request.out is None:
         return None
-    own = sorted({name.partition(":")[0] for name in request.step_names if ":" in name})
+    own = modules_named_in([request.step_names, request.settings])
     rows = (table.features, table.y, table.patients, table.covariates, table.sites)
     key = digest_of(rows, request.settings, read_environment(), digest_of_code(*own))
     return Kept(request.out / FOLDER, key)

@@ -38,10 +38,18 @@ class Losses:
 
 
 @contextmanager
-def plainly(what: str) -> Iterator[None]:
-    """Turn what the operating system refuses into one sentence."""
+def plainly(what: str, *, then: str = "") -> Iterator[None]:
+    """Turn what the operating system refuses into one sentence.
+
+    Parameters
+    ----------
+    what : str
+        What could not be done.
+    then : str
+        What to do once that is mended, beginning with a comma.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise StoreError(f"{what} ({reason}). Make room, check the rights, or name another folder.") from error
+        raise StoreError(f"{what} ({reason}). Make room, check the rights, or name another folder{then}.") from error

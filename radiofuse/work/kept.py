@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.files.aside import write_aside
+from radiofuse.work.own_code import digest_of_own_code
 
 FOLDER = "unfinished"
 WRITE_EVERY_S = 2.0  # each write waits for the disk
@@ -126,15 +126,15 @@ def digest_of(*parts: Any) -> str:
 
 
 def digest_of_code(*modules: str) -> str:
-    """Return the SHA-256 of the package's own files and of further modules, by name.
+    """Return the SHA-256 of the package's own files, and of the code of further modules and of what they import.
 
     A key of the store never holds source text, so that its vectors last for years. What is kept here lasts
     until a rerun: to find nothing costs time, to find the folds of other code would mix two kinds of numbers.
     """
     package = Path(__file__).parents[1]
     files = sorted(path for kind in ("*.py", "*.so", "*.pyd") for path in package.rglob(kind))
-    files += [Path(str(import_module(name).__file__)) for name in modules]
-    return digest_of(*(hashlib.sha256(path.read_bytes()).hexdigest() for path in files))
+    ours = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    return digest_of(ours, digest_of_own_code(modules))
 
 
 def encode(value: Any) -> Any:

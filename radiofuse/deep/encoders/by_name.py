@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from radiofuse.deep.encoders.sanet import SANet
-from radiofuse.deep.own_code import digest_of_own_code
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
+from radiofuse.work.own_code import digest_of_own_code
 
 LAYERS = {"san10": (2, 1, 2, 4, 1), "san15": (3, 2, 3, 5, 2), "san19": (3, 3, 4, 6, 3)}
 STOCK = (3, 7, 7, 7, 7)  # windows as published: images of 128 x 128 pixels or more

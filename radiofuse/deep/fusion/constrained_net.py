@@ -125,7 +125,7 @@ def _linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
 
 
 def kl_similarity(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
-    """Return how far two invariant codes are from each other as distributions, meaned over the rows.
+    """Return how far two invariant codes are from each other as distributions, averaged over the rows.
 
     p is the softmax of a code, the natural reading of "the probability distribution of h". The printed
     divergence treats the first branch otherwise than the second; here it is the mean of both directions, so
@@ -187,7 +187,7 @@ def orthogonality(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
 
 
 def literal_norm(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
-    """Return the Euclidean distance of two codes, meaned over the rows: the difference loss as it is printed.
+    """Return the Euclidean distance of two codes, averaged over the rows: the difference loss as it is printed.
 
     Minimizing it pulls the specific code onto the invariant one, against what the text says that the loss is
     for. It is here to show what the printed equation does.

@@ -167,7 +167,7 @@ def train_encoders(
     n_jobs: int | None = None,
     on_done: Progress | None = None,
 ) -> None:
-    """Train the encoders that a cache does not hold yet; a fit that asks for one finds it there.
+    """Train the encoders that a cache does not hold yet, so that the fits find them there.
 
     A set whose rows do not suffice, as for the patients that validation holds out, is passed over: where a fit
     needs it, the fit says so, and an inner fold goes on without it.

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
+from typing import Any
 
 _STANDARD = Path(sysconfig.get_path("stdlib"))
 _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = {"site-packages", "dist-packages"}
+_NAMED = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):[A-Za-z_]\w*")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def modules_named_in(value: Any) -> set[str]:
+    """Return the modules of every ``package.module:Class`` in texts, lists and mappings, at any depth.
+
+    Examples
+    --------
+    >>> modules_named_in({"method": "lasso", "options": {"inner": ["fractions:Fraction"]}, "title": "note: one"})
+    {'fractions'}
+    """
+    if isinstance(value, str):
+        named = _NAMED.fullmatch(value)
+        return {named[1]} if named and _path_of(named[1]) else set()
+    if isinstance(value, Mapping):
+        value = value.values()
+    if isinstance(value, Iterable):
+        return {name for item in value for name in modules_named_in(item)}
+    return set()
 
 
 def digest_of_own_code(modules: Iterable[str]) -> str:
