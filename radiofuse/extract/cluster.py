@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 CONNECT_S = 20
-RETRIES = 2  # of a task that raises what is no ImageError: a network folder that is away for a moment, or too little memory
+# of a task that raises what is no ImageError: a network folder that is away for a moment, or too little memory
+RETRIES = 2
 TASKS_PER_THREAD = 2  # one that runs and one that waits, so that no worker idles while results travel
 
 
