@@ -3,13 +3,13 @@
 from radiofuse import (
     FeatureStore,
     RadiomicsExtractor,
+    collect_features,
     cross_validated_predictions,
     modality_classifier,
     read_cohort,
     score_predictions,
 )
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.extract import collect_features
 
 
 def main() -> None:
