@@ -102,7 +102,7 @@ def _without_default(found: Any) -> list[str]:
     ]
 
 
-def first_line(documented: Any) -> str:
+def first_line(documented: object) -> str:
     """Return the first line of an object's own docstring without its "Return"; empty where it has none.
 
     Examples

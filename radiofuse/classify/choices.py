@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -12,6 +12,9 @@ from sklearn.neural_network import MLPClassifier
 from radiofuse.classify.brnn import BayesianRegularizedNetwork
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.errors import RequestError
+
+if TYPE_CHECKING:
+    from radiofuse.classify.boosted_trees import BoostedTrees
 
 
 def logistic(random_state: int | None = None) -> LogisticRegression:
@@ -29,7 +32,7 @@ def random_forest(random_state: int | None = None) -> RandomForestClassifier:
     return RandomForestClassifier(300, min_samples_leaf=3, n_jobs=1, random_state=random_state)
 
 
-def xgboost(random_state: int | None = None) -> Any:
+def xgboost(random_state: int | None = None) -> BoostedTrees:
     """Return 200 shallow boosted trees, learned slowly on subsamples of rows and columns.
 
     Raises

@@ -80,7 +80,7 @@ def answers(command: Callable) -> Callable:
     return wrapped
 
 
-def with_homes(given: Any) -> Any:
+def with_homes(given: object) -> object:
     """Return paths with the ``~`` that a shell leaves as it is, as in ``--out=~/x``, replaced by the home folder."""
     if isinstance(given, list | tuple):
         return type(given)(map(with_homes, given))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,14 @@ from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 from radiofuse.tables import columns
 from radiofuse.work.jobs import one_thread
 
+if TYPE_CHECKING:
+    from radiofuse.fuse import LateFusion
+
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
 MAX_SHOWN_FAILURES = 20
 
 
-def inspect_fold(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] | None:
+def inspect_fold(model: LateFusion, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] | None:
     """Return what a fitted fusion selected and how it weighs its members; None for any other model.
 
     A member that is no chain of steps, as an encoder that classifies, selects nothing.
@@ -50,13 +53,13 @@ def _chains(model: Any) -> dict[str, Pipeline]:
     return {name: member for name, member in model.members_.items() if isinstance(member, Pipeline)}
 
 
-def list_fallbacks(model: Any) -> list[str]:
+def list_fallbacks(model: LateFusion) -> list[str]:
     """Return the members in which too few features survived the selection, so that others filled up."""
     chains = _chains(model).items()
     return [modality for modality, chain in chains if getattr(chain.named_steps["select"], "fallback_", False)]
 
 
-def summarize_selection(model: Any, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def summarize_selection(model: LateFusion, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return one row per feature that any outer fold or the final model selected.
 
     Columns: modality, feature, frequency (share of outer folds), importance (mean held-out AUC
@@ -95,7 +98,7 @@ def _modalities(names: Iterable[str]) -> list[str]:
 
 
 def summarize_weights(
-    model: Any, findings: Sequence[dict[str, Any]], in_sample: pd.DataFrame | None = None
+    model: LateFusion, findings: Sequence[dict[str, Any]], in_sample: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return the fusion weights of the final model beside their spread over the outer folds.
 
@@ -123,7 +126,7 @@ def summarize_weights(
     return table.merge(in_sample.rename(columns={"weight": "in_sample"}), on=["fusion", "member"], how="left")
 
 
-def in_sample_weights(model: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
+def in_sample_weights(model: LateFusion, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
     """Return the weights that learned combiners would have if they were shown in-sample probabilities.
 
     A combiner must learn from out-of-fold probabilities. Shown the answers for the very rows that the members
@@ -184,7 +187,7 @@ def _in_sample(model: Any, name: str, X: pd.DataFrame, y: np.ndarray, groups: np
 
 
 def list_warnings(
-    model: Any, y: np.ndarray, groups: np.ndarray, failures: pd.DataFrame, findings: Sequence[dict[str, Any]]
+    model: LateFusion, y: np.ndarray, groups: np.ndarray, failures: pd.DataFrame, findings: Sequence[dict[str, Any]]
 ) -> list[str]:
     """Return the sentences a reader must see beside the scores."""
     sentences = []

@@ -13,10 +13,11 @@ from radiofuse.experiment.models import combined_names, constrained_name, traini
 from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import Rows
+from radiofuse.fuse.late_fusion import LateFusion
 from radiofuse.tables import columns
 
 
-def describe_run(recipe: Recipe, rows: Rows, results: Results, model: Any) -> dict[str, Any]:
+def describe_run(recipe: Recipe, rows: Rows, results: Results, model: LateFusion) -> dict[str, Any]:
     """Return what goes into ``bundle.json``: everything that reading the tables does not tell."""
     grouped = columns.by_modality(rows.X.columns)
     return {

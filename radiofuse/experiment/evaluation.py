@@ -27,6 +27,7 @@ from radiofuse.experiment.models import (
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import Split, patient_splits
+from radiofuse.progress import Meter
 from radiofuse.statistics import compare_with_others, score_predictions
 from radiofuse.tables import columns
 from radiofuse.work.environment import read_environment
@@ -52,7 +53,7 @@ class Results:
     findings: list[dict[str, Any]]
 
 
-def evaluate_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Any, kept: Kept | None = None) -> Results:
+def evaluate_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter, kept: Kept | None = None) -> Results:
     """Cross-validate a recipe's models on its rows, everything fitted inside the folds.
 
     Parameters
@@ -97,7 +98,7 @@ def folds_key(recipe: Recipe, rows: Rows) -> str:
     )
 
 
-def train_all_encoders(recipe: Recipe, rows: Rows, splits: Sequence[Split], *, n_jobs: int, progress: Any) -> None:
+def train_all_encoders(recipe: Recipe, rows: Rows, splits: Sequence[Split], *, n_jobs: int, progress: Meter) -> None:
     """Train what the folds and the final model will ask for, ahead of them: in parallel, with the time left.
 
     A fit that asks for an encoder that is not there trains it; so this moves work, never a number.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
@@ -15,6 +15,9 @@ from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion, combiner_nam
 from radiofuse.fuse.arms import Arm, Constrained
 from radiofuse.names import lookup
 from radiofuse.tables import columns
+
+if TYPE_CHECKING:
+    from radiofuse.deep import EncoderSpec
 
 FUSION, CLINICAL_ARM, TRIVIAL_RULE = "fusion", columns.CLINICAL, "trivial"
 DEEP, RADIOMICS = "deep", "radiomics"
@@ -130,7 +133,7 @@ def training_options(recipe: Recipe) -> dict[str, Any]:
     return asdict(Training.from_options(recipe.deep.training))
 
 
-def encoder_spec(recipe: Recipe) -> Any:
+def encoder_spec(recipe: Recipe) -> EncoderSpec:
     """Return what identifies a recipe's encoders but for the rows they are trained on."""
     from radiofuse.deep import EncoderSpec, Training
 

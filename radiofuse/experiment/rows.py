@@ -22,6 +22,7 @@ from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, THE_COHORT, Places, refuse
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.imaging import Cropping
+from radiofuse.progress import Meter
 from radiofuse.radiomics import PRESETS
 from radiofuse.selection_run.suspicions import suspect_codes, suspect_columns
 from radiofuse.store import FeatureStore
@@ -104,7 +105,7 @@ def prepare_rows(
     *,
     store: str | Path,
     n_jobs: int,
-    progress: Any,
+    progress: Meter,
     overwrite: bool = False,
     report: bool = True,
     retry_failed: bool = False,
@@ -139,7 +140,7 @@ def prepare_rows(
     label, classes = label_and_classes(cohort)
     log.info(positive_class(label, classes[1], as_entry))
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
-    options = {"jobs": n_jobs, "retry_failed": retry_failed}
+    options: dict[str, Any] = {"jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         features = collect_features(
             cohort, extractor, FeatureStore(store), on_hashed=on_hashed, on_done=on_done, **options

@@ -22,7 +22,7 @@ TASKS_PER_THREAD = 2  # one that runs and one that waits, so that no worker idle
 
 
 def run_on_cluster(
-    function: Callable[[Any, Task], Any], shared: Any, tasks: Iterable[Task], *, address: str
+    function: Callable[[Any, Task], Any], shared: object, tasks: Iterable[Task], *, address: str
 ) -> Iterator[tuple[Task, Any]]:
     """Yield ``(task, function(shared, task))`` as the tasks finish, in any order; as ``run_in_children``.
 

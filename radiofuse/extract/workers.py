@@ -30,7 +30,7 @@ class _NotStartedError(BrokenProcessPool):
 
 
 def run_in_children(
-    function: Callable[[Any, Task], Any], shared: Any, tasks: Iterable[Task], *, jobs: int
+    function: Callable[[Any, Task], Any], shared: object, tasks: Iterable[Task], *, jobs: int
 ) -> Iterator[tuple[Task, Any]]:
     """Yield ``(task, function(shared, task))`` as the tasks finish, in any order.
 

@@ -6,7 +6,7 @@ member is absent; every row has at least one. A rule with ``fit`` learns ``weigh
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import nnls
@@ -166,7 +166,7 @@ COMBINER_TITLES = {
 }
 
 
-def combiner_name(entry: Any) -> str:
+def combiner_name(entry: str | Combiner) -> str:
     """Return what a combiner is called in tables: its key, or its class's name.
 
     Examples

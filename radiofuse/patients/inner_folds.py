@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.estimators import Folding, Seed
 
 FOR_COMBINERS = (
     "A combiner that learns needs at least {cv} patients of each class, one per inner fold, and the smaller class has "
@@ -16,7 +15,7 @@ FOR_COMBINERS = (
 
 
 def inner_folds(
-    cv: Any, y: np.ndarray, groups: np.ndarray | None, random_state: Any, *, refusal: str = FOR_COMBINERS
+    cv: Folding, y: np.ndarray, groups: np.ndarray | None, random_state: Seed, *, refusal: str = FOR_COMBINERS
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return ``(train, test)`` row numbers per fold; every row is in one test part.
 

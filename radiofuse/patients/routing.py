@@ -20,6 +20,7 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import has_fit_parameter
 
 from radiofuse.errors import RequestError
+from radiofuse.estimators import Estimator
 
 
 class TakesGroups:
@@ -47,7 +48,9 @@ class TakesGroups:
         return True
 
 
-def fit_with_groups(estimator: Any, X: Any, y: Any, groups: ArrayLike | None, *, method: str = "fit") -> Any:
+def fit_with_groups(
+    estimator: Estimator, X: ArrayLike, y: ArrayLike | None, groups: ArrayLike | None, *, method: str = "fit"
+) -> Any:
     """Call ``estimator.fit``, or another method that fits, so that ``groups`` reach whatever takes them.
 
     A composite of scikit-learn (Pipeline, GridSearchCV, CalibratedClassifierCV) hands them on by metadata
@@ -97,7 +100,7 @@ def fit_with_groups(estimator: Any, X: Any, y: Any, groups: ArrayLike | None, *,
     return call(X, y, **arguments)
 
 
-def takes_groups(estimator: Any) -> bool:
+def takes_groups(estimator: object) -> bool:
     """Say whether the estimator's ``fit`` takes ``groups``.
 
     Examples
@@ -216,7 +219,7 @@ def _kept_groups(frame: FrameType) -> Any:
     return frame.f_locals.get("groups")
 
 
-def refuse_misaligned(X: Any = None, **given: Any) -> None:
+def refuse_misaligned(X: object = None, **given: Any) -> None:
     """Raise where two tables or Series have as many rows, under another index.
 
     Rows are matched by position, so another index means that labels or patients would go to other samples.

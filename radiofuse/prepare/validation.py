@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 
 def read_columns(
-    estimator: BaseEstimator, X: Any, *, reset: bool = True, allow_nan: bool = False, min_samples: int = 1
+    estimator: BaseEstimator, X: ArrayLike, *, reset: bool = True, allow_nan: bool = False, min_samples: int = 1
 ) -> np.ndarray:
     """Return ``X`` as double precision, shape (n_samples, n_features), and let ``estimator`` learn its columns.
 

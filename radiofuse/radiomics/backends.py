@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup
 from radiofuse.radiomics.settings import Settings
 
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
-def _pyradiomics(settings: Settings) -> Any:
+
+def _pyradiomics(settings: Settings) -> Backend:
     try:
         from radiofuse.radiomics.pyradiomics_backend import PyradiomicsBackend
     except ModuleNotFoundError as error:
@@ -24,7 +28,7 @@ def _pyradiomics(settings: Settings) -> Any:
     return PyradiomicsBackend(settings)
 
 
-def _radiofuse(settings: Settings) -> Any:
+def _radiofuse(settings: Settings) -> Backend:
     from radiofuse.radiomics.engine import Engine
 
     return Engine(settings)
@@ -35,7 +39,20 @@ BACKENDS = {"radiofuse": _radiofuse, "pyradiomics": _pyradiomics}
 METHODS = ("feature_names", "compute", "versions")
 
 
-def make_backend(name: str, settings: Settings) -> Any:
+class Backend(Protocol):
+    """What computes features; ``compute_each`` and ``general_info`` are `Engine`'s own."""
+
+    def feature_names(self) -> list[str]:
+        """Return the names of the features in the order ``compute`` gives them."""
+
+    def compute(self, image: sitk.Image, roi: sitk.Image, /) -> Mapping[str, float]:
+        """Return the features of the voxels where ``roi`` is 1."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Return the back end and the libraries whose version can move a number."""
+
+
+def make_backend(name: str, settings: Settings) -> Backend:
     """Return the back end called ``name``, a key of ``BACKENDS`` or ``package.module:Class``, for ``settings``.
 
     Raises

@@ -61,7 +61,7 @@ class Rule:
     wants: str
     fits: Callable[[Any], bool]
 
-    def admits(self, value: Any) -> bool:
+    def admits(self, value: object) -> bool:
         """Return whether the key may hold a value."""
         return (value is None and self.default is None) or self.fits(value)
 

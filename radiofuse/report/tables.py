@@ -283,7 +283,7 @@ def _flattened(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
             yield f"{above}{name}", written(value)
 
 
-def written(value: Any) -> str:
+def written(value: object) -> str:
     """Return a setting's value as a page writes it."""
     if isinstance(value, list):
         return ", ".join(map(written, value)) or "none"

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.estimators import Selector
+
 TRACE_COLUMNS = ("step", "feature", "value", "why", "in_favor_of")
 REASONS = {  # learned attribute -> the words for a feature that fell by it; the first one a step has counts
     "kept_partner_r_": "correlates too much with a kept feature",
@@ -58,7 +60,7 @@ def trace_removals(name: str, step: Any, features: Sequence[str]) -> pd.DataFram
     return pd.DataFrame(trace, columns=list(TRACE_COLUMNS))
 
 
-def per_column(step: Any, attribute: str) -> np.ndarray:
+def per_column(step: Selector, attribute: str) -> np.ndarray:
     """Return one number per column; of coefficients of several classes the largest."""
     if attribute == "pvalues_" and getattr(step, "correction", None):
         attribute = "adjusted_pvalues_"

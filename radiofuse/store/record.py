@@ -119,7 +119,7 @@ def _digest(feature_names: Sequence[str], identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(_canonical(content).encode()).hexdigest()[:12]
 
 
-def content_key(block: Block, image_sha256: str | None, mask_sha256: str | None, mask_label: Any) -> str:
+def content_key(block: Block, image_sha256: str | None, mask_sha256: str | None, mask_label: object) -> str:
     """Return what a vector depends on, as one SHA-256: contents and settings, never a path or a date.
 
     Parameters

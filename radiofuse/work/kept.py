@@ -65,7 +65,7 @@ class Kept:
         self._new: dict[str, Any] = {}
         self._written = time.monotonic()
 
-    def add(self, name: str, value: Any) -> None:
+    def add(self, name: str, value: object) -> None:
         """Keep a result: arrays, tables, numbers, text, and what holds them."""
         self._new[name] = encode(value)
         if time.monotonic() - self._written >= WRITE_EVERY_S:
@@ -137,7 +137,7 @@ def digest_of_code(*modules: str) -> str:
     return digest_of(ours, digest_of_own_code(modules))
 
 
-def encode(value: Any) -> Any:
+def encode(value: object) -> Any:
     """Return a value as JSON can hold it, with every bit of every number and the kind of every container.
 
     >>> decode(encode({"a": (1, 0.1), "b": np.float32(3)}))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
@@ -72,7 +73,7 @@ def _seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(_LARGEST_SEED))
 
 
-def labeled_rows(bench: Workbench, X: pd.DataFrame, y: Any, groups: Any) -> LabeledRows:
+def labeled_rows(bench: Workbench, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None) -> LabeledRows:
     """Return the rows of a table that have a crop, once labels are 0 and 1 and everything is of one length."""
     refuse_misaligned(X, y=y, groups=groups)
     check_consistent_length(X, y, groups)

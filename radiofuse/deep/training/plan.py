@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from radiofuse.deep.encoder_cache import EncoderCache
 from radiofuse.deep.training.task import EncoderSpec
 from radiofuse.errors import CohortError
+from radiofuse.estimators import Folding, Seed
 from radiofuse.imaging import Crops
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.progress import Progress
@@ -46,7 +47,7 @@ FOR_ENCODERS = (
 )
 
 
-def crossfit_folds(cv: Any, y: np.ndarray, groups: np.ndarray, random_state: Any) -> list[tuple]:
+def crossfit_folds(cv: Folding, y: np.ndarray, groups: np.ndarray, random_state: Seed) -> list[tuple]:
     """Return ``(train, test)`` positions of the folds in which encoders are cross-fitted.
 
     Parameters
@@ -70,8 +71,8 @@ def training_sets(
     groups: ArrayLike | None = None,
     *,
     splits: Sequence[np.ndarray],
-    fusion_cv: Any = None,
-    cv: Any = None,
+    fusion_cv: Folding | None = None,
+    cv: Folding | None = None,
     random_state: int | None = None,
 ) -> list[TrainingSet]:
     """List what encoders will be trained on when a ``LateFusion`` of encoders is fitted in every split.
