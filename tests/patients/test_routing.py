@@ -93,6 +93,7 @@ def test_patients_reach_every_part_that_takes_them(model, n_fits, routed):
     whole(Witness.seen, n_fits)
 
 
+@pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning")
 def test_patients_go_on_to_a_step_beside_one_that_knows_no_routing():
     Witness.seen.clear()
     chain = make_pipeline(SelectorChain([("lasso", lookup("lasso", SELECTORS, "selector")())]), AdaBoostClassifier())
