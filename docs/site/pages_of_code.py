@@ -24,9 +24,9 @@ EXAMPLES_PAGE = "examples.md"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the reference into the navigation."""
+    """Put the examples and the reference at the end of the navigation."""
+    config.nav[-1]["Explanation and results"].append({"Examples": EXAMPLES_PAGE})
     config.nav.append({"Reference": [{room.__name__: page_name(room)} for room in public_rooms()]})
-    config.nav.append({"Examples": EXAMPLES_PAGE})
     return config
 
 

@@ -19,8 +19,8 @@ PAGE = "commands.md"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the page into the navigation."""
-    config.nav.append({"Commands": PAGE})
+    """Put the page before the rooms, at the head of the reference."""
+    config.nav[-1]["Reference"].insert(0, {"Commands": PAGE})
     return config
 
 
