@@ -271,7 +271,7 @@ def part_cores(repeats: int) -> None:
 
 def wall_of(extractor: RadiomicsExtractor, paths: list[str], jobs: int) -> float:
     started = time.perf_counter()
-    list(run_in_children(extract_files, extractor, [paths] * N_VOLUMES, jobs=jobs))
+    list(run_in_children(extract_files, extractor, [paths] * N_VOLUMES, n_jobs=jobs))
     return time.perf_counter() - started
 
 

@@ -15,7 +15,7 @@ from radiofuse.datasets import make_phantom_cohort
 def main() -> None:
     cohort = read_cohort(make_phantom_cohort("out/example_phantom", n_patients=30), labels="idh")
     extractor, store = RadiomicsExtractor("default", label="any"), FeatureStore("out/example_store")
-    table = collect_features(cohort, extractor, store, jobs=2).table
+    table = collect_features(cohort, extractor, store, n_jobs=2).table
 
     rows = cohort.set_index("sample_id")
     X = table.filter(like="t1ce__").dropna()

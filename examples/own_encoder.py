@@ -39,7 +39,7 @@ class TwoConvolutions(nn.Module):
 
 def main() -> None:
     cohort = read_cohort(make_phantom_cohort("out/example_phantom", n_patients=40), labels="idh")
-    crops = collect_crops(cohort, Cropping(size=32), FeatureStore(STORE), label="any", jobs=2).crops
+    crops = collect_crops(cohort, Cropping(size=32), FeatureStore(STORE), label="any", n_jobs=2).crops
     table = crops.pointer_table()[["t1ce__crop", "flair__crop"]].dropna(how="all")
     rows = cohort.set_index("sample_id").loc[table.index].query("idh.notna()")
 

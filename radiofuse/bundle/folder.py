@@ -145,8 +145,7 @@ def check_target(folder: Path) -> None:
             "Replacing the bundle would delete it; move it elsewhere, or name another output folder."
         )
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder.parent):
+        with TemporaryFile(dir=next(parent for parent in folder.absolute().parents if parent.exists())):
             pass
     except OSError as error:
         raise BundleError(f"{folder.parent} is no folder that can be written to ({error}). Choose --out.") from error
@@ -335,7 +334,7 @@ For research. Not a medical device.
 - Predicts: `{description["label"]}` = {description["positive"]}
 - Modalities: {", ".join(description["modalities"])}
 - Selector: {protocol["selector"]}; classifier: {protocol["classifier"]}; answer: fusion `{protocol["primary"]}`
-- Evaluated by: {protocol["n_repeats"]} x {protocol["n_splits"]}-fold cross-validation, patients kept whole,
+- Evaluated by: {protocol["repeats"]} x {protocol["folds"]}-fold cross-validation, patients kept whole,
   everything fitted inside the folds; see `scores.csv`
 - Made with: Python {environment["python"]}, radiofuse {description["radiofuse_version"]}
 - Deviations and warnings: {"; ".join(notes)}

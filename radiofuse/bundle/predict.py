@@ -70,7 +70,7 @@ def predict_cohort(
     require_entries(bundle.folder / "bundle.json", bundle.description, NEEDED)
     pattern = bundle.description.get("modality_pattern")
     table = modalities_of_model(read_cohort(cohort, missing_files="keep", modality_pattern=pattern), bundle)
-    options = {"jobs": n_jobs, "retry_failed": retry_failed}
+    options = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     return predict_rows(bundle, table, store=store, progress=progress, **options)
 
 

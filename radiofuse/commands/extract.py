@@ -79,7 +79,7 @@ def main(
     if maps:
         _refuse_maps_among_images(table, maps, extractor)
     jobs = jobs or _n_cores()
-    options = {"jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
+    options = {"n_jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
     failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, options)
     if perturb and not maps:
         failed = _perturb(failed, table, extractor, store, perturb, seed, perturb_out, options)
@@ -105,7 +105,7 @@ def _write_maps(table: Any, extractor: Any, folder: Path, jobs: int) -> Any:
     from radiofuse.extract import map_cohort
 
     with terminal.progress("Mapping", "images") as on_done:
-        n_files, failed = map_cohort(table, extractor, folder, jobs=jobs, on_done=on_done)
+        n_files, failed = map_cohort(table, extractor, folder, n_jobs=jobs, on_done=on_done)
     print(f"{n_files} maps in {folder}, {len(failed)} images failed")
     return failed
 

@@ -59,7 +59,7 @@ def main(
 
     _require_outputs(out, cohort, store, overwrite=overwrite)
     terminal.say(TRUST)
-    options = {"jobs": jobs, "retry_failed": retry_failed}
+    options = {"n_jobs": jobs, "retry_failed": retry_failed}
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle)
         require_entries(loaded.folder / "bundle.json", loaded.description, NEEDED)

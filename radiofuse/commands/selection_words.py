@@ -135,7 +135,7 @@ def auc_lines(record: Mapping[str, Any]) -> list[str]:
     }
     for key, words in kinds.items():
         lines += [
-            f"{name}: AUC {found['estimate']:.3f} ({found['low']:.3f}-{found['high']:.3f})  {words}"
+            f"{name}: AUC {found['value']:.3f} ({found['low']:.3f}-{found['high']:.3f})  {words}"
             for name, found in record[key].items()
         ]
     return lines

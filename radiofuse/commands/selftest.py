@@ -68,7 +68,7 @@ def noise(
         ).record
         for key, kind in KINDS.items():
             for model, auc in record[key].items():
-                found[kind].setdefault(model, []).append(auc["estimate"])
+                found[kind].setdefault(model, []).append(auc["value"])
     print("\n".join(line for sentence in [*_sentences(found), READING] for line in sentence_lines(sentence)))
 
 

@@ -74,10 +74,10 @@ def _deviations(recipe: Recipe) -> list[str]:
 def _describe_protocol(recipe: Recipe, rows: Rows) -> dict[str, Any]:
 
     return {
-        "n_splits": recipe.evaluation.folds,
-        "n_repeats": recipe.evaluation.repeats,
-        "inner_cv": recipe.fusion.inner_folds,
-        "n_resamples": recipe.evaluation.resamples,
+        "folds": recipe.evaluation.folds,
+        "repeats": recipe.evaluation.repeats,
+        "inner_folds": recipe.fusion.inner_folds,
+        "resamples": recipe.evaluation.resamples,
         "selector": recipe.select.method,
         "selector_options": recipe.select.options,
         "classifier": recipe.classify.method,

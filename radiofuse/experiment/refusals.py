@@ -73,15 +73,19 @@ def refuse(problems: Iterable[RadiofuseError]) -> None:
 
 
 def together(problems: Iterable[RadiofuseError]) -> RadiofuseError:
-    """Return one error: a single problem as it is, those of the cohort as one list, others as one wrong request."""
+    """Return one error: a single problem as it is, those of the cohort as one list, others as one list of their kind.
+
+    A wrong request is of the kind that goes before: its exit code asks to change the request first.
+    """
     problems = list({str(problem): problem for problem in problems}.values())  # two checks may find the same
     if len(problems) == 1:
         return problems[0]
     of_cohort = [problem for problem in problems if isinstance(problem, CohortError)]
     if len(of_cohort) == len(problems):
         return CohortError(of_cohort[0].source, [sentence for problem in of_cohort for sentence in problem.problems])
-    head = f"{len(problems)} things keep this run from beginning:"
-    return RequestError("\n  - ".join([head, *map(str, problems)]))
+    kinds = [type(problem) for problem in problems if not isinstance(problem, CohortError)]
+    kind = RequestError if RequestError in kinds else kinds[0]
+    return kind("\n  - ".join([f"{len(problems)} things keep this run from beginning:", *map(str, problems)]))
 
 
 def problems_before_reading(recipe: Recipe, places: Places) -> list[RadiofuseError]:

@@ -140,7 +140,7 @@ def prepare_rows(
     label, classes = label_and_classes(cohort)
     log.info(positive_class(label, classes[1], as_entry))
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
-    options: dict[str, Any] = {"jobs": n_jobs, "retry_failed": retry_failed}
+    options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         features = collect_features(
             cohort, extractor, FeatureStore(store), on_hashed=on_hashed, on_done=on_done, **options

@@ -93,7 +93,7 @@ def extract_cohort(
     extractor: Extractor,
     store: FeatureStore,
     *,
-    jobs: int = 1,
+    n_jobs: int = 1,
     cluster: str | None = None,
     retry_failed: bool = False,
     on_hashed: Progress | None = None,
@@ -110,7 +110,7 @@ def extract_cohort(
     store : FeatureStore
         Each finished vector goes there at once; failures too, and those that the content alone decides
         are not tried again.
-    jobs : int, default=1
+    n_jobs : int, default=1
         Child processes; with a cluster, threads that fingerprint.
     cluster : str, optional
         Address of a Dask scheduler whose workers see the same files and do the work instead of children.
@@ -137,7 +137,7 @@ def extract_cohort(
     store.check_writable()
     block = extractor.block()
     store.register(block)
-    digests = store.fingerprints.of(_paths(tasks), file_sha256, n_jobs=jobs, on_done=on_hashed)
+    digests = store.fingerprints.of(_paths(tasks), file_sha256, n_jobs=n_jobs, on_done=on_hashed)
     refuse_shared_images(cohort, tasks, digests)
     keys = _content_keys(cohort, tasks, block, digests)
     tell_of_repeated_samples(keys)
@@ -145,7 +145,7 @@ def extract_cohort(
     missing = set(store.missing(block, present, retry_failed=retry_failed, lasting=LASTING))
     todo = [task for task in tasks if keys[task.pair] in missing]
     with store.writer(block) as writer:
-        failed = _compute(extractor, todo, keys, writer, jobs=jobs, cluster=cluster, on_done=on_done)
+        failed = _compute(extractor, todo, keys, writer, n_jobs=n_jobs, cluster=cluster, on_done=on_done)
     notes = store.notes(block)
     tell_of_regions({region: notes[key] for region, key in keys.items() if key in notes})
     failures = _failures(store, block, tasks, keys, digests, failed)
@@ -200,7 +200,7 @@ def _compute(
     keys: dict,
     writer: Writer,
     *,
-    jobs: int,
+    n_jobs: int,
     cluster: str | None,
     on_done: Progress | None,
 ) -> dict[tuple, Outcome]:
@@ -213,7 +213,7 @@ def _compute(
     done, settled = 0, set[str]()
     while turn := _first_with_each_key(todo, keys, failed, settled):
         total = done + len(turn)
-        for task, result in _results(extractor, turn, jobs, cluster):
+        for task, result in _results(extractor, turn, n_jobs, cluster):
             outcome = _DIED if result is WORKER_DIED else result
             keys[task.pair] = outcome.key or keys[task.pair]
             writer.add(_record(task, keys[task.pair], outcome))
@@ -239,9 +239,9 @@ def _first_with_each_key(tasks: list[Task], keys: dict, failed: Collection, sett
     return list(chosen.values())
 
 
-def _results(extractor: Extractor, todo: list[Task], jobs: int, cluster: str | None) -> Iterator[tuple[Task, Any]]:
+def _results(extractor: Extractor, todo: list[Task], n_jobs: int, cluster: str | None) -> Iterator[tuple[Task, Any]]:
     if cluster is None:
-        return run_in_children(extract_task, extractor, todo, jobs=jobs)
+        return run_in_children(extract_task, extractor, todo, n_jobs=n_jobs)
     return run_on_cluster(extract_on_worker, (extractor, extractor.block().name), todo, address=cluster)
 
 

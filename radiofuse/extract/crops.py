@@ -107,7 +107,7 @@ def collect_crops(
     label : "any", int or list of int, optional
         Which mask values are the tumor; left out, as for ``CropExtractor``.
     **options
-        Passed on to ``extract_cohort``: jobs, retry_failed, on_hashed, on_done.
+        Passed on to ``extract_cohort``: n_jobs, retry_failed, on_hashed, on_done.
 
     Returns
     -------

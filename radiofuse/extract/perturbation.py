@@ -129,7 +129,7 @@ def extract_perturbed(
         Two or more.
     seed : int, default=0
     **options
-        Passed on to ``extract_cohort``: jobs, cluster, retry_failed, on_hashed, on_done.
+        Passed on to ``extract_cohort``: n_jobs, cluster, retry_failed, on_hashed, on_done.
 
     Returns
     -------

@@ -94,7 +94,7 @@ def map_cohort(
     extractor: RadiomicsExtractor,
     out: str | Path,
     *,
-    jobs: int = 1,
+    n_jobs: int = 1,
     on_done: Progress | None = None,
 ) -> tuple[int, pd.DataFrame]:
     """Write the maps of every image of a cohort, as ``out/<sample_id>/<modality>/<feature>.nii.gz``.
@@ -107,7 +107,7 @@ def map_cohort(
         Whose settings and label hold.
     out : path
         Folder of the maps.
-    jobs : int, default=1
+    n_jobs : int, default=1
         Child processes.
     on_done : callable, optional
         Called with (done, total) after each image.
@@ -126,7 +126,7 @@ def map_cohort(
     tasks, n_files, failures = list_tasks(cohort, label_of_masks(cohort, extractor)), 0, []
     refuse_shared_images(cohort, tasks, {task.image: digest_or_none(file_sha256, task.image) for task in tasks})
     shared = (extractor.settings, Path(out))
-    for done, (task, outcome) in enumerate(run_in_children(_map_task, shared, tasks, jobs=jobs), start=1):
+    for done, (task, outcome) in enumerate(run_in_children(_map_task, shared, tasks, n_jobs=n_jobs), start=1):
         outcome = _DIED if outcome is WORKER_DIED else outcome
         if isinstance(outcome, int):
             n_files += outcome

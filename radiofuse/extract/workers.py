@@ -30,7 +30,7 @@ class _NotStartedError(BrokenProcessPool):
 
 
 def run_in_children(
-    function: Callable[[Any, Task], Any], shared: object, tasks: Iterable[Task], *, jobs: int
+    function: Callable[[Any, Task], Any], shared: object, tasks: Iterable[Task], *, n_jobs: int
 ) -> Iterator[tuple[Task, Any]]:
     """Yield ``(task, function(shared, task))`` as the tasks finish, in any order.
 
@@ -47,7 +47,7 @@ def run_in_children(
         Sent to each child once.
     tasks : iterable
         Picklable.
-    jobs : int
+    n_jobs : int
         Number of children at a time.
 
     Raises
@@ -59,7 +59,7 @@ def run_in_children(
     while waiting:
         in_flight: dict[Future, Task] = {}
         try:
-            yield from _run_pool(function, shared, waiting, in_flight, jobs)
+            yield from _run_pool(function, shared, waiting, in_flight, n_jobs)
         except BrokenProcessPool as error:
             suspects.extend(in_flight.values())
             if isinstance(error, _NotStartedError):
@@ -71,11 +71,13 @@ def run_in_children(
         yield task, _run_alone(function, shared, task)
 
 
-def _run_pool(function: Callable, shared: Any, waiting: deque, in_flight: dict, jobs: int) -> Iterator[tuple[Any, Any]]:
-    """Keep at most ``jobs`` tasks in flight, so that a broken pool puts few under suspicion."""
-    with _pool(shared, jobs) as pool:
+def _run_pool(
+    function: Callable, shared: Any, waiting: deque, in_flight: dict, n_jobs: int
+) -> Iterator[tuple[Any, Any]]:
+    """Keep at most ``n_jobs`` tasks in flight, so that a broken pool may have been broken by few of them."""
+    with _pool(shared, n_jobs) as pool:
         while waiting or in_flight:
-            while waiting and len(in_flight) < jobs:
+            while waiting and len(in_flight) < n_jobs:
                 task = waiting.popleft()
                 in_flight[_submit(pool, function, shared, task, waiting)] = task
             finished, _ = wait(in_flight, return_when=FIRST_COMPLETED)
@@ -116,9 +118,9 @@ def _cannot_start(error: BrokenProcessPool) -> WorkerError:
     )
 
 
-def _pool(shared: Any, jobs: int) -> ProcessPoolExecutor:
+def _pool(shared: Any, n_jobs: int) -> ProcessPoolExecutor:
     # Forking a process that holds ITK or BLAS threads can hang; a server forks clean children.
-    return ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_remember, initargs=(shared,))
+    return ProcessPoolExecutor(n_jobs, mp_context=get_context("forkserver"), initializer=_remember, initargs=(shared,))
 
 
 @contextmanager

@@ -43,7 +43,7 @@ TABLES = {
 NEEDED = tuple(
     "name title radiofuse_version label positive modalities clinical settings protocol n_features synthetic "
     "as_published warnings".split()
-) + tuple(f"protocol.{name}" for name in "n_splits n_repeats inner_cv selector classifier fusions primary seed".split())
+) + tuple(f"protocol.{name}" for name in "folds repeats inner_folds selector classifier fusions primary seed".split())
 
 
 @dataclass(frozen=True)

@@ -70,9 +70,9 @@ class SelectionContents:
         return features[features["rank"].notna()].sort_values("rank", ignore_index=True)
 
     def auc(self, kind: str, model: str) -> tuple[float, float, float]:
-        """Return estimate, low and high of ``auc_nested`` or ``auc_optimistic``; NaN for what does not exist."""
+        """Return value, low and high of ``auc_nested`` or ``auc_optimistic``; NaN for what does not exist."""
         found = self.record[kind].get(model, {})
-        return tuple(as_float(found.get(key)) for key in ("estimate", "low", "high"))
+        return tuple(as_float(found.get(key)) for key in ("value", "low", "high"))
 
     @property
     def auc_pairs(self) -> list[tuple[str, tuple[float, float, float], tuple[float, float, float]]]:

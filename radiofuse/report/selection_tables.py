@@ -97,7 +97,7 @@ def performance_table(contents: SelectionContents) -> Table:
     scores = contents.nested.performance
     metrics = [metric for metric in METRICS if metric in set(scores["metric"])]
     found = {
-        (row.model, row.metric): estimate(row.estimate, row.low, row.high, DIGITS.get(row.metric, 2))
+        (row.model, row.metric): estimate(row.value, row.low, row.high, DIGITS.get(row.metric, 2))
         for row in scores.itertuples()
     }
     rows = tuple((model, *(found[model, metric] for metric in metrics)) for model in scores["model"].unique())

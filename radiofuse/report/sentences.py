@@ -151,8 +151,8 @@ def _main_result(contents: Contents) -> str:
 def design(contents: Contents) -> str:
     """Return the cross-validation in words."""
     protocol = contents.protocol
-    folds = f"{protocol['n_splits']}-fold cross-validation"
-    repeats = protocol["n_repeats"]
+    folds = f"{protocol['folds']}-fold cross-validation"
+    repeats = protocol["repeats"]
     return f"{folds}, repeated {repeats} times" if repeats > 1 else folds
 
 
@@ -182,7 +182,7 @@ def best_modality(contents: Contents) -> str | None:
 
 def resampling(contents: Contents) -> str:
     """Return how the intervals were made, and what they leave out."""
-    n_resamples = contents.protocol.get("n_resamples")
+    n_resamples = contents.protocol.get("resamples")
     times = f" {n_resamples:,} times" if n_resamples else ""
     return (
         f"Intervals are 95% percentile intervals: whole patients were drawn with replacement{times}, the fitted "

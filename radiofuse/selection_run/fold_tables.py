@@ -17,7 +17,7 @@ from radiofuse.tables import PREDICTION_COLUMNS
 from radiofuse.wording import count
 
 N_RESAMPLES = 2000
-PERFORMANCE_COLUMNS = ("model", "selection", "metric", "estimate", "low", "high", "method")
+PERFORMANCE_COLUMNS = ("model", "selection", "metric", "value", "low", "high", "method")
 
 
 def folds_table(result: ModalitySelection) -> pd.DataFrame:
@@ -109,11 +109,11 @@ def _fused(table: pd.DataFrame, results: Sequence[ModalitySelection]) -> pd.Data
 
 
 def performance_table(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return model, selection, metric, estimate, low, high and method; intervals are those of `score_predictions`."""
+    """Return model, selection, metric, value, low, high and method; intervals are those of `score_predictions`."""
     parts = []
     for kind, rows in predictions.groupby("selection", sort=False):
         scores = score_predictions(rows, n_resamples=N_RESAMPLES, random_state=seed)
-        scores = scores.rename(columns={"value": "estimate"}).assign(selection=kind)
+        scores = scores.assign(selection=kind)
         n_repeats = rows["repeat"].nunique()
         scores["method"] = (
             f"mean of {count(n_repeats, 'repeat')}, percentiles of {N_RESAMPLES} resamples of the patients"

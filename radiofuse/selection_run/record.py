@@ -28,7 +28,7 @@ def selection_record(
 ) -> dict[str, Any]:
     """Return what a reader needs to judge the tables, and to get them again.
 
-    ``auc_nested`` and ``auc_optimistic`` hold estimate, low and high by model; ``modalities`` for each one the flow of
+    ``auc_nested`` and ``auc_optimistic`` hold value, low and high by model; ``modalities`` for each one the flow of
     features through the steps and the model fitted to all samples. It does not depend on the time, the place of the
     output or the number of jobs.
     """
@@ -78,7 +78,7 @@ def _by_modality(stability: pd.DataFrame) -> dict[str, Any]:
 
 def _aucs(performance: pd.DataFrame, kind: str) -> dict[str, Any]:
     rows = performance[(performance["selection"] == kind) & (performance["metric"] == "auc")]
-    return {row.model: {"estimate": row.estimate, "low": row.low, "high": row.high} for row in rows.itertuples()}
+    return {row.model: {"value": row.value, "low": row.low, "high": row.high} for row in rows.itertuples()}
 
 
 def _model(result: ModalitySelection) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def selection_tables() -> SelectionTables:
     selection = selection.assign(**dict.fromkeys(numbers, 0.1234)).assign(rank=np.arange(n), times_selected=100)
     stability = pd.DataFrame([("t1ce_late", 4.04, 100, 29, 0.48, 0.36)])
     stability.columns = "modality mean_selected n_selections n_empty nogueira mean_jaccard".split()
-    auc = {name: {"estimate": 0.8, "low": 0.7, "high": 0.9} for name in MODELS}
+    auc = {name: {"value": 0.8, "low": 0.7, "high": 0.9} for name in MODELS}
     steps = {"mann_whitney": 33, "correlation": 21, "stability": 9, "lasso": 3}
     record = {
         "flow": {"t1ce_late": {"features": 1300, "steps": steps, "selected": 3}},

@@ -25,7 +25,7 @@ DESCRIPTION = {
     "radiofuse_version": "0",
     "as_published": [],
     "warnings": [],
-    "protocol": {"selector": "none", "classifier": "logistic", "primary": "mean", "n_repeats": 1, "n_splits": 5},
+    "protocol": {"selector": "none", "classifier": "logistic", "primary": "mean", "repeats": 1, "folds": 5},
 }
 
 

@@ -46,7 +46,7 @@ def test_faults_of_the_recipe_and_of_the_table_are_told_together(folder):
         prepare(folder)
     for said in ("4 things keep", "'three_step'?", "'mean'?", 'the arm "deep"', "Classes of idh"):
         assert said in str(told.value), said
-    assert not list((folder / "out").glob("*"))
+    assert not (folder / "out").exists()
     assert not (folder / "store").exists()
 
 
@@ -55,7 +55,7 @@ def test_a_phantom_is_not_generated_for_a_recipe_that_cannot_be_run(folder):
     (folder / "recipe.toml").write_text(text)
     with pytest.raises(RequestError, match="3 things keep"):
         prepare(folder)
-    assert not list((folder / "out").glob("*"))
+    assert not (folder / "out").exists()
 
 
 def test_one_problem_is_raised_as_it_is_and_those_of_the_cohort_as_one_list():
@@ -64,7 +64,8 @@ def test_one_problem_is_raised_as_it_is_and_those_of_the_cohort_as_one_list():
     assert str(together([alone, BundleError("damaged")])) == "damaged"
     both = together([CohortError("The cohort", ["a", "b"]), CohortError("The cohort", ["c"])])
     assert (type(both), both.problems) == (CohortError, ["a", "b", "c"])
-    assert isinstance(together([alone, CohortError("The cohort", ["a"])]), RequestError)
+    assert isinstance(together([alone, CohortError("The cohort", ["a"])]), BundleError)
+    assert isinstance(together([alone, CohortError("The cohort", ["a"]), RequestError("b")]), RequestError)
     refuse([])
 
 

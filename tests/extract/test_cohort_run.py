@@ -111,7 +111,7 @@ def extractor():
 
 def test_every_bad_input_is_named_and_the_rest_goes_on(bad_cohort, extractor, tmp_path):
     store = FeatureStore(tmp_path / "store")
-    result = extract_cohort(read_cohort(bad_cohort, missing_files="keep"), extractor, store, jobs=2)
+    result = extract_cohort(read_cohort(bad_cohort, missing_files="keep"), extractor, store, n_jobs=2)
     failures = result.failures.set_index("sample_id")
     for name, (_, codes) in BAD.items():
         assert failures.at[name, "code"] in codes, (name, failures.at[name, "message"])
@@ -153,22 +153,22 @@ def test_what_cannot_be_fingerprinted_has_its_own_code(tmp_path, extractor, spoi
 def test_messages_name_no_folder(bad_cohort, extractor, tmp_path):
     """Folder names often hold patients' names."""
     store = FeatureStore(tmp_path / "store")
-    result = extract_cohort(read_cohort(bad_cohort, missing_files="keep"), extractor, store, jobs=2)
+    result = extract_cohort(read_cohort(bad_cohort, missing_files="keep"), extractor, store, n_jobs=2)
     assert not result.failures["message"].str.contains(str(tmp_path), regex=False).any()
 
 
 def test_a_second_run_tries_what_the_content_does_not_decide_and_nothing_else(bad_cohort, extractor, tmp_path):
     cohort, store = read_cohort(bad_cohort, missing_files="keep"), FeatureStore(tmp_path / "store")
-    first = extract_cohort(cohort, extractor, store, jobs=2)
-    again = extract_cohort(cohort, extractor, FeatureStore(tmp_path / "store"), jobs=2)
+    first = extract_cohort(cohort, extractor, store, n_jobs=2)
+    again = extract_cohort(cohort, extractor, FeatureStore(tmp_path / "store"), n_jobs=2)
     assert (first.n_computed, again.n_computed) == (len(BAD) + 1, len(OF_THE_FILE))
     pd.testing.assert_frame_equal(first.failures, again.failures)
 
 
 def test_all_that_failed_is_tried_again_on_request(bad_cohort, extractor, tmp_path):
     cohort, store = read_cohort(bad_cohort, missing_files="keep"), FeatureStore(tmp_path / "store")
-    extract_cohort(cohort, extractor, store, jobs=2)
-    again = extract_cohort(cohort, extractor, store, jobs=2, retry_failed=True)
+    extract_cohort(cohort, extractor, store, n_jobs=2)
+    again = extract_cohort(cohort, extractor, store, n_jobs=2, retry_failed=True)
     assert again.n_computed == len(BAD) - 1  # all but the missing file, which has no content
 
 
@@ -209,16 +209,16 @@ def test_a_failure_that_the_content_does_not_decide_is_forgotten_by_the_next_run
 def test_a_changed_file_is_extracted_again_and_a_changed_setting_is_a_new_block(bad_cohort, extractor, tmp_path):
     store = FeatureStore(tmp_path / "store")
     cohort = read_cohort(bad_cohort, missing_files="keep")
-    first = extract_cohort(cohort, extractor, store, jobs=2)
+    first = extract_cohort(cohort, extractor, store, n_jobs=2)
     before = store.read([first.block.name], ["good_1", "good_2"], keys=first.keys)
     write(bad_cohort.parent / "good_1" / "image.nii.gz", volume(99))
-    second = extract_cohort(cohort, extractor, store, jobs=2)
+    second = extract_cohort(cohort, extractor, store, n_jobs=2)
     assert second.n_computed == 1 + len(OF_THE_FILE)
     after = store.read([second.block.name], ["good_1", "good_2"], keys=second.keys)
     assert (before.loc["good_1"] != after.loc["good_1"]).all()
     assert (before.loc["good_2"] == after.loc["good_2"]).all()
     other = RadiomicsExtractor({**QUICK, "setting": {"binWidth": 10}}, label=1)
-    assert extract_cohort(cohort, other, store, jobs=2).block.name != first.block.name
+    assert extract_cohort(cohort, other, store, n_jobs=2).block.name != first.block.name
 
 
 def test_a_modality_that_nobody_has_is_a_block_of_nan(bad_cohort, extractor, tmp_path):
@@ -236,7 +236,7 @@ def test_the_vector_does_not_depend_on_jobs(bad_cohort, extractor, tmp_path):
     tables = []
     for jobs in (1, 2):
         store = FeatureStore(tmp_path / f"store{jobs}")
-        result = extract_cohort(cohort, extractor, store, jobs=jobs)
+        result = extract_cohort(cohort, extractor, store, n_jobs=jobs)
         tables.append(store.read([result.block.name], ["good_1", "good_2"], keys=result.keys))
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 

@@ -33,7 +33,7 @@ def store(tmp_path_factory) -> FeatureStore:
 
 @pytest.fixture(scope="module")
 def cropped(phantom, store):
-    return collect_crops(phantom, TWO_SLICES, store, jobs=2)
+    return collect_crops(phantom, TWO_SLICES, store, n_jobs=2)
 
 
 def present(cohort: pd.DataFrame) -> set[tuple[str, str]]:
@@ -112,14 +112,14 @@ class TestCrops:
 class TestAgain:
     def test_a_second_run_computes_and_writes_nothing(self, phantom, store, cropped):
         before = cropped.crops.path.stat()
-        again = collect_crops(phantom, TWO_SLICES, FeatureStore(store.root), jobs=2)
+        again = collect_crops(phantom, TWO_SLICES, FeatureStore(store.root), n_jobs=2)
         assert (again.extraction.n_computed, again.extraction.n_stored) == (0, 39)
         assert again.crops.path == cropped.crops.path
         assert again.crops.path.stat().st_ino == before.st_ino
 
     def test_two_runs_write_the_same_bytes(self, phantom, cropped, tmp_path):
         """One child or two, one store or another."""
-        alone = collect_crops(phantom, TWO_SLICES, FeatureStore(tmp_path / "store"), jobs=1)
+        alone = collect_crops(phantom, TWO_SLICES, FeatureStore(tmp_path / "store"), n_jobs=1)
         for suffix in (".npy", ".json"):
             one, other = (run.crops.path.with_suffix(suffix) for run in (alone, cropped))
             assert one.name == other.name
@@ -244,7 +244,7 @@ EDGES = np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]
 @pytest.mark.data
 def test_the_real_cohort(data_dir, tmp_path):
     cohort = read_cohort(data_dir / "brats20_tcga_roi" / "cohort.csv")
-    result = collect_crops(cohort, Cropping(), FeatureStore(tmp_path / "store"), jobs=2)
+    result = collect_crops(cohort, Cropping(), FeatureStore(tmp_path / "store"), n_jobs=2)
     table = result.crops.pointer_table()
     assert result.failures.empty
     assert table.shape == (111, 4)

@@ -80,7 +80,7 @@ def test_it_embeds_new_tumors_as_the_cache_does(cohort, trained, tmp_path):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_cohort_goes_through_it_and_training_tumors_are_listed(cohort, trained, tmp_path, jobs):
-    features = collect_features(cohort, make(trained), FeatureStore(tmp_path / "new"), jobs=jobs)
+    features = collect_features(cohort, make(trained), FeatureStore(tmp_path / "new"), n_jobs=jobs)
     assert features.table.columns.to_list() == ["t1__net_0001", "t1__net_0002", "t1__net_0003"]
     assert features.table.notna().all(axis=1).to_list() == [False] * 6 + [True] * 4
     assert set(features.failures["code"]) == {"encoder_saw_it"}

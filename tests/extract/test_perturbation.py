@@ -81,7 +81,7 @@ def store(tmp_path_factory) -> FeatureStore:
 
 @pytest.fixture(scope="module")
 def measured(cohort, store):
-    return extract_perturbed(cohort, Refusing(), store, N, jobs=2)
+    return extract_perturbed(cohort, Refusing(), store, N, n_jobs=2)
 
 
 def pair(radius: float = 6.0):

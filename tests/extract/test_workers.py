@@ -29,18 +29,18 @@ def die_once(marker: Path, task: int) -> int:
 
 
 def test_all_results_come_back():
-    results = dict(run_in_children(double_or_die, 2, range(5), jobs=2))
+    results = dict(run_in_children(double_or_die, 2, range(5), n_jobs=2))
     assert results == {task: 2 * task for task in range(5)}
 
 
 def test_a_poisoned_task_is_blamed_alone():
-    results = dict(run_in_children(double_or_die, 2, range(12), jobs=2))
+    results = dict(run_in_children(double_or_die, 2, range(12), n_jobs=2))
     assert results.pop(7) is WORKER_DIED
     assert results == {task: 2 * task for task in range(12) if task != 7}
 
 
 def test_a_worker_killed_once_costs_nothing(tmp_path):
-    results = dict(run_in_children(die_once, tmp_path / "died", range(6), jobs=2))
+    results = dict(run_in_children(die_once, tmp_path / "died", range(6), n_jobs=2))
     assert results == {task: task for task in range(6)}
 
 
@@ -59,12 +59,12 @@ def refuse_starts(monkeypatch, error, times):
 @pytest.mark.parametrize("error", [ConnectionRefusedError(111, "Connection refused"), BrokenPipeError(), EOFError()])
 def test_a_killed_server_of_children_costs_nothing(monkeypatch, error):
     refuse_starts(monkeypatch, error, times=2)
-    assert dict(run_in_children(double_or_die, 2, range(4), jobs=2)) == {task: 2 * task for task in range(4)}
+    assert dict(run_in_children(double_or_die, 2, range(4), n_jobs=2)) == {task: 2 * task for task in range(4)}
 
 
 def test_a_server_that_is_killed_between_tasks_is_started_again():
     results = {}
-    for task, result in run_in_children(double_or_die, 2, range(6), jobs=1):
+    for task, result in run_in_children(double_or_die, 2, range(6), n_jobs=1):
         results[task] = result
         if task in (1, 3):
             os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
@@ -73,23 +73,23 @@ def test_a_server_that_is_killed_between_tasks_is_started_again():
 
 def test_a_suspect_is_not_blamed_for_a_child_that_could_not_start(tmp_path, monkeypatch):
     refuse_starts(monkeypatch, ConnectionResetError(104, "Connection reset"), times=1)
-    assert dict(run_in_children(die_once, tmp_path / "died", [3], jobs=1)) == {3: 3}
+    assert dict(run_in_children(die_once, tmp_path / "died", [3], n_jobs=1)) == {3: 3}
 
 
 def test_children_that_can_never_start_are_no_matter_of_the_disk(monkeypatch):
     refuse_starts(monkeypatch, ConnectionRefusedError(111, "Connection refused"), times=99)
     with pytest.raises(WorkerError, match=r"No child process can be started \(.*Connection refused\), 3 times"):
-        list(run_in_children(double_or_die, 2, range(4), jobs=2))
+        list(run_in_children(double_or_die, 2, range(4), n_jobs=2))
 
 
 def test_no_tasks_start_no_process():
-    assert list(run_in_children(double_or_die, 2, [], jobs=2)) == []
+    assert list(run_in_children(double_or_die, 2, [], n_jobs=2)) == []
 
 
 UNGUARDED = """
 import operator
 from radiofuse.extract.workers import run_in_children
-print(sorted(result for _, result in run_in_children(operator.mul, 2, range(3), jobs=2)))
+print(sorted(result for _, result in run_in_children(operator.mul, 2, range(3), n_jobs=2)))
 """
 
 
@@ -108,7 +108,7 @@ def itself(shared, task):
     return task
 
 if __name__ == "__main__":
-    for _ in run_in_children(itself, None, range(100), jobs=1):
+    for _ in run_in_children(itself, None, range(100), n_jobs=1):
         os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -231,9 +231,9 @@ def _about(n_repeats: int, modalities: tuple[str, ...], fusions: tuple[str, ...]
             "mask_label": "any",
         },
         "protocol": {
-            "n_splits": 5,
-            "n_repeats": n_repeats,
-            "inner_cv": 5,
+            "folds": 5,
+            "repeats": n_repeats,
+            "inner_folds": 5,
             "selector": "three_step",
             "classifier": "logistic",
             "fusions": list(fusions),

@@ -132,7 +132,7 @@ def test_a_class_that_never_occurs_leaves_no_curve_but_a_page(bundle):
 
 def test_one_fusion_without_clinical_data(bundle):
     keep = ["t1", "mean", "trivial"]
-    protocol = {"n_splits": 2, "n_repeats": 1, "inner_cv": 2, "selector": "own.module:Best", "classifier": "svm"}
+    protocol = {"folds": 2, "repeats": 1, "inner_folds": 2, "selector": "own.module:Best", "classifier": "svm"}
     protocol |= {"selector_options": {"alpha": 0.01}, "fusions": ["mean"], "primary": "mean", "seed": 0}
     edit_about(bundle, clinical=[], settings={"radiomics": None}, protocol=protocol)
     for name in ("scores", "predictions"):
@@ -177,7 +177,7 @@ def test_says_when_a_number_is_no_number(bundle):
     [
         ({"schema": 2}, "has schema 2; this version of radiofuse reads schema 1"),
         ({"label": None}, r"bundle\.json lacks the entry label"),
-        ({"protocol": {"seed": 0}}, r"protocol in bundle\.json lacks the entry n_splits"),
+        ({"protocol": {"seed": 0}}, r"protocol in bundle\.json lacks the entry folds"),
     ],
 )
 def test_says_what_is_wrong_with_the_description(bundle, changes, message):

@@ -70,7 +70,7 @@ def test_takes_the_folder_of_a_run_as_predict_does(tmp_path):
             "n_features, t1: a whole number was expected",
         ),
         ("bundle.json", lambda about: about | {"settings": {"radiomics": [1]}}, "settings, radiomics: null or entries"),
-        ("bundle.json", lambda about: about | {"protocol": [1]}, "protocol in bundle.json lacks the entry n_splits"),
+        ("bundle.json", lambda about: about | {"protocol": [1]}, "protocol in bundle.json lacks the entry folds"),
         (
             "bundle.json",
             lambda about: about | {"protocol": about["protocol"] | {"deep": {"encoder": "san10"}}},

@@ -85,9 +85,7 @@ def test_both_aucs_stand_under_their_names_as_in_the_record(tables, page):
     for model, *cells in rows:
         for kind, cell in zip(("auc_nested", "auc_optimistic"), cells, strict=True):
             assert read_cell(cell) == pytest.approx(list(tables.record[kind][model].values()), abs=0.0051)
-    gains = [
-        tables.record["auc_optimistic"][m]["estimate"] - tables.record["auc_nested"][m]["estimate"] for m, *_ in rows
-    ]
+    gains = [tables.record["auc_optimistic"][m]["value"] - tables.record["auc_nested"][m]["value"] for m, *_ in rows]
     assert f"changes the AUC by {min(gains):+z.2f} to {max(gains):+z.2f}." in page.text
     assert "(mean of 2 repeats, percentiles of 2000 resamples of the patients)" in page.text
 
@@ -103,7 +101,7 @@ def test_scores_equal_the_nested_performance(tables, page):
             seen.add((model, metric))
             rounding = 0.5 * 10 ** -DIGITS.get(metric, 2) + 1e-12
             assert read_cell(cell) == pytest.approx(
-                list(scores.loc[(model, metric), ["estimate", "low", "high"]]), abs=rounding
+                list(scores.loc[(model, metric), ["value", "low", "high"]]), abs=rounding
             )
     assert seen == set(scores.index)
 

@@ -98,7 +98,7 @@ def test_writes_every_table_and_the_record(table, tmp_path):
     assert record["settings"]["alpha"] == 0.05
     assert record["classes"][1] == record["positive"] == "1"
     performance = pd.read_csv(tmp_path / "out" / "performance.csv").set_index(["model", "selection", "metric"])
-    assert record["auc_nested"]["t1"]["estimate"] == performance.loc[("t1", "nested", "auc"), "estimate"]
+    assert record["auc_nested"]["t1"]["value"] == performance.loc[("t1", "nested", "auc"), "value"]
     assert not {"x", "f0"} & {path.stem for path in (tmp_path / "out").iterdir()}
 
 
@@ -265,7 +265,7 @@ def test_a_real_cohort_keeps_its_gap_between_the_two_estimates(data_dir, tmp_pat
     record = json.loads((tmp_path / "out" / "selection.json").read_text())
     steps = record["flow"]["features"]["steps"]
     assert steps["mann_whitney"] == 457  # R 4.2: wilcox.test(exact = FALSE) < .05
-    nested, optimistic = (record[key]["features"]["estimate"] for key in ("auc_nested", "auc_optimistic"))
+    nested, optimistic = (record[key]["features"]["value"] for key in ("auc_nested", "auc_optimistic"))
     assert 0.72 < nested < 0.85
     assert optimistic > nested + 0.05
 

@@ -29,9 +29,9 @@ def records():
 @pytest.mark.slow
 def test_the_nested_auc_of_noise_is_chance_within_its_interval(records):
     nested = pd.DataFrame([record["auc_nested"]["features"] for record in records])
-    spread = nested["estimate"].std(ddof=1) / np.sqrt(SEEDS)
-    assert abs(nested["estimate"].mean() - 0.5) < 3 * spread
-    assert nested["estimate"].mean() < 0.55
+    spread = nested["value"].std(ddof=1) / np.sqrt(SEEDS)
+    assert abs(nested["value"].mean() - 0.5) < 3 * spread
+    assert nested["value"].mean() < 0.55
     inside = (nested["low"] <= 0.5) & (nested["high"] >= 0.5)
     assert inside.sum() >= 16  # 19 are expected of independent 95 % intervals
 
@@ -39,4 +39,4 @@ def test_the_nested_auc_of_noise_is_chance_within_its_interval(records):
 @pytest.mark.slow
 def test_the_optimistic_auc_of_noise_is_far_from_chance(records):
     optimistic = pd.DataFrame([record["auc_optimistic"]["features"] for record in records])
-    assert (optimistic["estimate"] > 0.6).sum() >= 16
+    assert (optimistic["value"] > 0.6).sum() >= 16

@@ -52,7 +52,7 @@ def test_the_columns_of_every_table(found):
     assert tables.path.columns.tolist() == "modality lambda feature coef dev_ratio".split()
     assert tables.folds.columns.tolist() == "modality sample_id patient_id repeat fold part inner_fold".split()
     assert tables.predictions.columns.tolist() == [*PREDICTION_COLUMNS, "selection", "positive"]
-    assert tables.performance.columns.tolist() == "model selection metric estimate low high method".split()
+    assert tables.performance.columns.tolist() == "model selection metric value low high method".split()
     assert set(tables.predictions["positive"]) == {"1"}
     assert tables.trace.columns.tolist() == "modality step feature value why in_favor_of".split()
     assert tables.correlation.columns.tolist() == "modality feature_a feature_b r".split()
@@ -159,11 +159,11 @@ def test_performance_is_that_of_the_predictions(found):
     nested = tables.predictions[tables.predictions["selection"] == "nested"]
     expected = score_predictions(nested).set_index(["model", "metric"])["value"]
     rows = tables.performance[tables.performance["selection"] == "nested"].set_index(["model", "metric"])
-    assert rows["estimate"].to_dict() == expected.to_dict()
+    assert rows["value"].to_dict() == expected.to_dict()
     assert set(tables.performance["selection"]) == {"nested", "optimistic"}
     record = tables.record
-    assert record["auc_nested"]["fusion"]["estimate"] == expected["fusion", "auc"]
-    assert record["auc_nested"]["t1"]["low"] < record["auc_nested"]["t1"]["estimate"]
+    assert record["auc_nested"]["fusion"]["value"] == expected["fusion", "auc"]
+    assert record["auc_nested"]["t1"]["low"] < record["auc_nested"]["t1"]["value"]
 
 
 def test_the_record_holds_a_model_that_predicts(found):
@@ -218,7 +218,7 @@ def test_one_feature_is_enough():
     assert describe_table(checked(rows, request_for()))[1] == "t1: 1 feature; nothing to choose from."
     _, tables = results_of(rows)
     assert tables.selection["selected"].tolist() == [True]
-    assert tables.record["auc_nested"]["t1"]["estimate"] > 0.8
+    assert tables.record["auc_nested"]["t1"]["value"] > 0.8
 
 
 def test_two_class_families_agree_on_the_carrier():
@@ -261,7 +261,7 @@ def test_what_is_printed_is_what_the_tables_hold(found, monkeypatch):
         f"t1: 22 features -> {flow['mann_whitney']} with p < 0.05 -> {flow['correlation']} after pruning at |r| > 0.9 "
         f"-> {flow['lasso']} selected by the LASSO (lambda.min)"
     ) in text
-    assert f"fusion: AUC {tables.record['auc_nested']['fusion']['estimate']:.3f}" in text
+    assert f"fusion: AUC {tables.record['auc_nested']['fusion']['value']:.3f}" in text
     assert "optimistic: selection saw the test patients" in text
 
 

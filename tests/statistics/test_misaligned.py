@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse import evaluate
+from radiofuse import evaluate, patients, statistics
 from radiofuse.errors import RequestError
 
 N_ROWS = 60
@@ -29,11 +29,16 @@ FURTHER = {
     "operating_point": {"n_resamples": 20},
     "permutation_test_auc": {"n_permutations": 19},
 }
+FUNCTIONS = {
+    name: getattr(room, name)
+    for room in (evaluate, patients, statistics)
+    for name in room.__all__
+    if inspect.isfunction(getattr(room, name))
+}
 DOORS = [
     (name, argument)
-    for name in sorted(evaluate.__all__)
-    if inspect.isfunction(getattr(evaluate, name))
-    for parameters in [inspect.signature(getattr(evaluate, name)).parameters]
+    for name in sorted(FUNCTIONS)
+    for parameters in [inspect.signature(FUNCTIONS[name]).parameters]
     if {"label", "y"} & set(parameters) and not {"X", "probabilities"} & set(parameters)
     for argument in parameters
     if KIND_OF.get(argument, argument) in VALUES
@@ -41,7 +46,7 @@ DOORS = [
 
 
 def given(name: str) -> dict:
-    parameters = inspect.signature(getattr(evaluate, name)).parameters
+    parameters = inspect.signature(FUNCTIONS[name]).parameters
     series = {argument: VALUES.get(KIND_OF.get(argument, argument)) for argument in parameters}
     label = {argument: LABEL for argument in ("label", "y") if argument in parameters}
     return {**{key: value for key, value in series.items() if value is not None}, **label, **FURTHER.get(name, {})}
@@ -49,7 +54,7 @@ def given(name: str) -> dict:
 
 @pytest.mark.parametrize(("name", "argument"), DOORS)
 def test_another_index_is_refused_by_name(name, argument):
-    function, arguments = getattr(evaluate, name), given(name)
+    function, arguments = FUNCTIONS[name], given(name)
     function(**arguments)  # aligned, it answers
     arguments[argument] = arguments[argument].sample(frac=1, random_state=0)
     with pytest.raises(RequestError, match=r"The index of \w+ must be that of \w+, .* example row 0"):
@@ -69,9 +74,9 @@ def test_tables_of_probabilities_too(name):
     p = VALUES["probability"]
     table = pd.DataFrame({"a": p, "b": 1 - p})
     label = LABEL.map({0: "a", 1: "b"})
-    getattr(evaluate, name)(label, table)
+    FUNCTIONS[name](label, table)
     with pytest.raises(RequestError, match="The index of probabilities must be that of label"):
-        getattr(evaluate, name)(label, table[::-1])
+        FUNCTIONS[name](label, table[::-1])
 
 
 def test_patients_are_held_against_labels_where_the_features_have_no_index():
