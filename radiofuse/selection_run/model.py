@@ -1,67 +1,62 @@
-"""The model that says what a selection is worth: logistic regression on the selected features, as numbers."""
+"""The model that says what a selection is worth: a recipe's chain of one modality on the selected features."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
 
-from radiofuse.classify import CLASSIFIERS
-from radiofuse.prepare.standardize import center_and_scale
+from radiofuse.classify.modality import modality_classifier
 
-
-@dataclass(frozen=True, eq=False)
-class LogisticModel:
-    """Impute, scale, weigh: everything was learned from the rows it was fitted to.
-
-    Attributes
-    ----------
-    median, center, scale, coef : ndarray of shape (n_features,)
-        What stands in for NaN, mean and standard deviation (infinite where the rows were constant), and the
-        coefficient of the scaled column.
-    intercept : float
-    """
-
-    median: np.ndarray
-    center: np.ndarray
-    scale: np.ndarray
-    coef: np.ndarray
-    intercept: float
-
-    def probability(self, X: np.ndarray) -> np.ndarray:
-        """Return the probability of the positive class, shape (n_samples,)."""
-        filled = np.where(np.isnan(X), self.median, X)
-        return expit((filled - self.center) / self.scale @ self.coef + self.intercept)
+Model = Pipeline | DummyClassifier
 
 
-def fit_logistic(X: np.ndarray, y: np.ndarray) -> LogisticModel:
-    """Fit ridge-penalized logistic regression; without features it answers the share of positives.
+def fit_model(X: np.ndarray, y: np.ndarray) -> Model:
+    """Fit the chain of a recipe with logistic regression; without features it answers the share of positives.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        NaN is imputed with the column's median, 0 where it has no value.
+        What was selected, and covariates; NaN is imputed.
     y : ndarray of shape (n_samples,)
         0 or 1; both occur.
 
     Examples
     --------
-    >>> y = np.array([0, 0, 1, 1])
-    >>> fit_logistic(np.empty((4, 0)), y).probability(np.empty((2, 0))).tolist()
-    [0.5, 0.5]
-    >>> bool(fit_logistic(np.array([[0.0], [1.0], [2.0], [3.0]]), y).coef > 0)
-    True
+    >>> y = np.array([0, 0, 0, 1])
+    >>> fit_model(np.empty((4, 0)), y).predict_proba(np.empty((2, 0)))[:, 1].tolist()
+    [0.25, 0.25]
+    >>> list(fit_model(np.array([[0.0], [1.0], [2.0], [3.0]]), y).named_steps)
+    ['impute', 'scale', 'select', 'classify']
     """
-    if not X.shape[1]:
-        share, nothing = np.mean(y), np.empty(0)
-        return LogisticModel(nothing, nothing, nothing, nothing, float(np.log(share / (1 - share))))
-    median = np.array([_median(column[~np.isnan(column)]) for column in X.T])
-    values = np.where(np.isnan(X), median, X)
-    center, scale = center_and_scale(values)
-    fitted = CLASSIFIERS["logistic"]().fit((values - center) / scale, y)
-    return LogisticModel(median, center, scale, fitted.coef_[0], float(fitted.intercept_[0]))
+    model = modality_classifier("logistic", select=None) if X.shape[1] else DummyClassifier(strategy="prior")
+    return model.fit(X, y)
 
 
-def _median(known: np.ndarray) -> float:
-    return float(np.median(known)) if len(known) else 0.0
+def numbers_of(model: Model) -> dict[str, Any]:
+    """Return what makes a probability of features: the logit is (x - center) / scale · coef + intercept.
+
+    Parameters
+    ----------
+    model : Pipeline or DummyClassifier
+        As `fit_model` returns it.
+
+    Returns
+    -------
+    dict
+        median (what stands in for NaN), center, scale (infinite where the training rows were constant) and coef,
+        lists in the order of the features; intercept.
+    """
+    if isinstance(model, DummyClassifier):
+        negative, positive = model.class_prior_
+        return {name: [] for name in ("median", "center", "scale", "coef")} | {"intercept": np.log(positive / negative)}
+    scale, classifier = model["scale"], model["classify"]
+    return {
+        "median": model["impute"].statistics_.tolist(),
+        "center": scale.scaler_.mean_.tolist(),
+        "scale": np.where(scale.constant_, np.inf, scale.scaler_.scale_).tolist(),
+        "coef": classifier.coef_[0].tolist(),
+        "intercept": float(classifier.intercept_[0]),
+    }

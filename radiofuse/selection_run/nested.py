@@ -20,7 +20,7 @@ from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
 from radiofuse.selection_run.chain import cv_curve, make_chain, number_per_feature, places_of, strength_of
 from radiofuse.selection_run.checks import FeatureTable
-from radiofuse.selection_run.model import LogisticModel, fit_logistic
+from radiofuse.selection_run.model import Model, fit_model
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
@@ -30,7 +30,7 @@ AS_OPTIONS = {
     "unseen='reference'": "--unseen-site reference",
     ", or pass mean_only=True": "",
 }
-Final = tuple[SelectorChain, LogisticModel, Counter[str]]
+Final = tuple[SelectorChain, Model, Counter[str]]
 CHUNKS_PER_JOB = 4  # so that a slow chunk does not hold up the end
 
 
@@ -113,7 +113,7 @@ class ModalitySelection:
 
     block: Block
     final: SelectorChain
-    model: LogisticModel
+    model: Model
     warned: Counter[str]
     outcomes: tuple[FoldOutcome, ...]
 
@@ -312,7 +312,7 @@ def _fit_final(chain: SelectorChain, block: Block, seed: int) -> Final:
     with one_thread(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         final = next(fit_in_folds(chain, block.X, block.y, everything, groups=block.groups, states=states))
-        model = fit_logistic(block.inputs_of(final.get_support()), block.y)
+        model = fit_model(block.inputs_of(final.get_support()), block.y)
     return final, model, _messages(caught)
 
 
@@ -378,4 +378,4 @@ def _messages(caught: Iterable[warnings.WarningMessage]) -> Counter[str]:
 
 def _held_out(block: Block, split: Split, support: np.ndarray) -> np.ndarray:
     X = block.inputs_of(support)
-    return fit_logistic(X[split.train], block.y[split.train]).probability(X[split.test])
+    return fit_model(X[split.train], block.y[split.train]).predict_proba(X[split.test])[:, 1]

@@ -14,6 +14,7 @@ import pandas as pd
 
 from radiofuse import __version__
 from radiofuse.selection_run.checks import FeatureTable
+from radiofuse.selection_run.model import numbers_of
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.request import SelectionRequest
 
@@ -82,10 +83,9 @@ def _aucs(performance: pd.DataFrame, kind: str) -> dict[str, Any]:
 
 
 def _model(result: ModalitySelection) -> dict[str, Any]:
-    model, block = result.model, result.block
+    block = result.block
     features = [*block.X.columns[result.final.get_support()], *block.covariates.columns]
-    arrays = {name: getattr(model, name).tolist() for name in ("median", "center", "scale", "coef")}
-    return {"features": features, **arrays, "intercept": model.intercept, **_harmonization(result)}
+    return {"features": features, **numbers_of(result.model), **_harmonization(result)}
 
 
 def _harmonization(result: ModalitySelection) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def test_the_record_holds_a_model_that_predicts(found):
     X = np.where(np.isnan(X), model["median"], X)
     score = (X - np.array(model["center"])) / np.array(model["scale"]) @ np.array(model["coef"]) + model["intercept"]
     selected = results[0].final.get_support()
-    expected = results[0].model.probability(results[0].block.inputs_of(selected))
+    expected = results[0].model.predict_proba(results[0].block.inputs_of(selected))[:, 1]
     np.testing.assert_allclose(1 / (1 + np.exp(-score)), expected, atol=1e-12)
     flow = record["flow"]["t1"]
     assert flow["features"] == 22
