@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,17 +19,25 @@ BATCH = 16  # crops; larger ones are no faster on one core
 ROWS_AT_ONCE = 64  # in memory
 
 
+def identity_of(trained: TrainedEncoder) -> dict[str, Any]:
+    """Return what the embeddings by an encoder depend on beside the crops.
+
+    The key of the encoder holds versions too, but those that trained it: it may come from a bundle, and embed here. And
+    on a GPU one key may lead to weights that differ in their last bits.
+    """
+    versions = {"training": TRAINING_VERSION, "encoder": encoder_version(trained.card["encoder"])}
+    return {"encoder": trained.key, "weights_sha256": trained.card["sha256"], "embedded_by": versions}
+
+
 def embeddings_block(trained: TrainedEncoder, crops: Crops) -> Block:
-    name, card = trained.card["encoder"], trained.card
-    # the weights' own digest too: on a GPU one key may lead to weights that differ in their last bits; and the versions
-    # that embed here, which those of an encoder out of a bundle may not be
-    versions = {"training": TRAINING_VERSION, "encoder": encoder_version(name)}
-    identity = {"encoder": trained.key, "weights_sha256": card["sha256"], "crops": crops.identity, "versions": versions}
-    names = [*feature_names(name, card["embedding_dim"]), LOGIT]
-    return Block.create(short_name(name), names, identity)
+    """Return the block of the embeddings and logits of crops that were cut alike."""
+    name = trained.card["encoder"]
+    names = [*feature_names(name, trained.card["embedding_dim"]), LOGIT]
+    return Block.create(short_name(name), names, {**identity_of(trained), "crops": crops.identity})
 
 
 def embedded_records(trained: TrainedEncoder, crops: Crops, rows: dict[str, int], device: str) -> Iterator[Record]:
+    """Yield embedding and logit of rows of ``crops``, by key."""
     module, scaling = trained.module(), Scaling(*trained.scaling)
     for keys in _chunks(list(rows), ROWS_AT_ONCE):
         chosen = [rows[key] for key in keys]

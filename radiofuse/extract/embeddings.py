@@ -93,9 +93,10 @@ class EmbeddingExtractor:
     def block(self) -> Block:
         """Return what identifies these features in a store: the weights and the cropping."""
         from radiofuse.deep.encoders.by_name import short_name
+        from radiofuse.deep.stored_embeddings import identity_of
 
-        weights = {"encoder": self._trained.key, "weights_sha256": self._trained.card["sha256"]}
-        return Block.create(short_name(self.encoder), self.feature_names(), {**weights, **self.cropping.identity()})
+        identity = {**identity_of(self._trained), **self.cropping.identity()}
+        return Block.create(short_name(self.encoder), self.feature_names(), identity)
 
     def extract(
         self, image: str | Path | sitk.Image, mask: str | Path | sitk.Image, *, as_array: bool = False

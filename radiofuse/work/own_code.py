@@ -75,7 +75,7 @@ def _path_of(name: str) -> Path | None:
         spec = find_spec(name)
     except (ImportError, ValueError):  # a name inside a module, or a module that is not here
         return None
-    return Path(spec.origin) if spec is not None and spec.has_location else None
+    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 def _is_own(name: str) -> bool:

@@ -140,6 +140,15 @@ def test_embeddings_are_a_block_of_the_store(cache, crops):
     assert np.array_equal(table.loc[[f"s{row:02d}" for row in range(24)]].to_numpy(), answers)
 
 
+def test_embeddings_by_another_version_are_computed_again(cache, crops, monkeypatch):
+    trained = train(cache, crops)
+    cache.embeddings(trained, crops, [3], device="cpu")
+    monkeypatch.setattr("radiofuse.deep.stored_embeddings.TRAINING_VERSION", 99)
+    with forward_passes() as count:
+        cache.embeddings(trained, crops, [3], device="cpu")
+    assert count
+
+
 def test_the_order_of_the_rows_is_no_input(cache, crops):
     order = np.random.default_rng(0).permutation(16)
     mixed = {name: np.array(values)[order] for name, values in (("labels", LABELS), ("groups", GROUPS))}

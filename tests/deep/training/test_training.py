@@ -439,31 +439,3 @@ def test_logits_of_three_classes_are_refused():
 def test_a_loss_that_is_no_number_is_refused():
     with pytest.raises(RequestError, match="The loss of epoch . is not a finite number. Lower learning_rate"):
         train(small_net(), noise_crops(16), Training(epochs=9, learning_rate=1e30))
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({"epochs": 0}, "epochs is 0; expected a whole number of 1 or more"),
-        ({"batch_size": 2.0}, "batch_size is 2.0; expected a whole number"),
-        ({"patience": True}, "patience is True; expected a whole number"),
-        ({"learning_rate": 0}, "learning_rate is 0; expected a number above 0"),
-        ({"learning_rate": float("nan")}, "learning_rate is nan; expected a number above 0"),
-        ({"weight_decay": -1.0}, "weight_decay is -1.0; expected 0 or more"),
-        ({"schedule": "step"}, "schedule is 'step'; expected one of none, cosine"),
-        ({"balance": "smote"}, "balance is 'smote'; expected one of none, weights, sampler"),
-        ({"flips": 1}, "flips is 1; expected true or false"),
-        ({"rotation_deg": 181}, "rotation_deg is 181; expected 0 to 180 degrees"),
-        ({"validation": 1.0}, "validation is 1.0; expected a share of 0 to below 1"),
-        ({"lr": 1e-3}, "No training option is called 'lr'. Choose from epochs, batch_size, learning_rate,"),
-    ],
-)
-def test_options_of_no_use_are_refused(options, sentence):
-    with pytest.raises(RequestError) as raised:
-        Training.from_options(options)
-    assert sentence in str(raised.value)
-
-
-def test_options_are_those_of_the_paper_and_travel_as_json_values():
-    assert (Training().learning_rate, Training().batch_size, Training().validation) == (1e-4, 16, 0.0)
-    assert Training.from_options(Training(epochs=3).as_dict()) == Training(epochs=3)
