@@ -118,9 +118,19 @@ def first_line(documented: object) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean …?" with the closest of the known names, or nothing."""
+    close = closest(name, known)
+    return "" if close is None else f" Did you mean {close!r}?"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like another, whatever the case; None if none is like it.
+
+    >>> closest("Lasso_", ["lasso", "boruta"])
+    'lasso'
+    """
     by_lower = {str(one).lower(): str(one) for one in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+    return by_lower[close[0]] if close else None
 
 
 def names_of_stub(init_file: str) -> dict[str, str]:

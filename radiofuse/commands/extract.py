@@ -119,7 +119,7 @@ def _from_options(cohort: Path, settings: str | None, label: str | None, backend
 
 
 def _refuse_images(table: Any, outputs: dict[str, Path]) -> None:
-    from radiofuse.tables.cohort import named_files
+    from radiofuse.tables.images import named_files
 
     for option, path in outputs.items():
         refuse_inputs(path, option, named_files(table))
@@ -127,7 +127,7 @@ def _refuse_images(table: Any, outputs: dict[str, Path]) -> None:
 
 def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
     """Refuse a folder where an image that is read has the name of a map to be written."""
-    from radiofuse.tables.cohort import named_files
+    from radiofuse.tables.images import named_files
 
     maps = {f"{name}.nii.gz" for name in extractor.feature_names()}
     for path in named_files(table):

@@ -54,7 +54,8 @@ def main(
     from radiofuse.commands.run_words import AS_PUBLISHED
     from radiofuse.evaluate.findings import list_failures
     from radiofuse.extract import has_images
-    from radiofuse.tables.cohort import named_files, read_cohort
+    from radiofuse.tables.cohort import read_cohort
+    from radiofuse.tables.images import named_files
     from radiofuse.tables.spreadsheet import write_csv
 
     _require_outputs(out, cohort, store, overwrite=overwrite)

@@ -13,8 +13,8 @@ from radiofuse.errors import RequestError
 from radiofuse.selection_run.request import CORRECTIONS, SelectionRequest
 
 if TYPE_CHECKING:
-    from radiofuse.selection_run.checks import FeatureTable
     from radiofuse.selection_run.tables import SelectionTables
+    from radiofuse.tables.features import FeatureTable
 
 WHY_NO_TABLE = (
     "No reduced table is written: its columns would have been chosen with the labels of all samples, so a model "

@@ -15,8 +15,8 @@ from radiofuse.commands.screen import sentence_lines
 from radiofuse.errors import RequestError
 
 if TYPE_CHECKING:
-    from radiofuse.selection_run.checks import FeatureTable
     from radiofuse.selection_run.request import SelectionRequest
+    from radiofuse.tables.features import FeatureTable
 
 KINDS = {"auc_nested": "nested", "auc_optimistic": "optimistic"}
 READING = (
@@ -86,7 +86,7 @@ def _table_of_shape(shape: str) -> FeatureTable:
     import numpy as np
     import pandas as pd
 
-    from radiofuse.selection_run.checks import FeatureTable
+    from radiofuse.tables.features import FeatureTable
 
     found = re.fullmatch(r"(\d+)x(\d+)", shape)
     if not found or int(found[1]) < 1 or int(found[2]) < 1:

@@ -27,8 +27,8 @@ from radiofuse.radiomics import PRESETS
 from radiofuse.selection_run.suspicions import suspect_codes, suspect_columns
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
-from radiofuse.tables.cohort import NOT_FEATURES
 from radiofuse.tables.labels import as_entry, positive_class
+from radiofuse.tables.roles import NOT_FEATURES
 
 log = logging.getLogger(__name__)
 

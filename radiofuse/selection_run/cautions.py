@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.patients.inner_folds import fewest_patients
-from radiofuse.selection_run.checks import FeatureTable
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.suspicions import suspect_codes, suspect_covariates, suspect_leaks
+from radiofuse.tables.features import FeatureTable
 from radiofuse.wording import count, some
 
 EVENTS_PER_VARIABLE = 10

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.selection_run.checks import FUSION
 from radiofuse.selection_run.nested import Block, ModalitySelection
 from radiofuse.statistics import score_predictions
 from radiofuse.statistics.stability import measure_stability
 from radiofuse.tables import PREDICTION_COLUMNS
+from radiofuse.tables.features import FUSION
 from radiofuse.wording import count
 
 N_RESAMPLES = 2000

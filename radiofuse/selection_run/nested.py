@@ -19,9 +19,9 @@ from radiofuse.progress import Progress
 from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
 from radiofuse.selection_run.chain import cv_curve, make_chain, number_per_feature, places_of, strength_of
-from radiofuse.selection_run.checks import FeatureTable
 from radiofuse.selection_run.model import Model, fit_model
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.features import FeatureTable
 from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
 

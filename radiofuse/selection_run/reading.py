@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from radiofuse.errors import RequestError
 from radiofuse.files.outputs import sha256_of
-from radiofuse.selection_run.files import MADE_BY, read_file, rename_ids
-from radiofuse.selection_run.joining import join_labels, join_modalities, label_column
 from radiofuse.selection_run.request import SelectionRequest
-from radiofuse.tables.cohort import PATIENT, SAMPLE, SITE
+from radiofuse.tables.features import RawTable
+from radiofuse.tables.joining import join_labels, join_modalities, label_column, read_rows, rename_ids
+from radiofuse.tables.roles import PATIENT, SAMPLE, SITE
 
-
-@dataclass(frozen=True)
-class RawTable:
-    """One row per sample, as the files have it.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        Ids under ``sample_id`` and ``patient_id``, the label, features, whatever else.
-    label : str
-        The label's column.
-    positive : str or None
-        The value that ``--label COLUMN=VALUE`` names.
-    source : str
-        For sentences.
-    inputs : dict
-        SHA-256 of each file, by path; of a store, that of the features read.
-    notes : tuple of str
-    """
-
-    rows: pd.DataFrame
-    label: str
-    positive: str | None
-    source: str
-    inputs: dict[str, str]
-    notes: tuple[str, ...] = ()
+MADE_BY = "features of images become a table with: radiofuse extract COHORT, then radiofuse store export TABLE."
 
 
 def read_raw(request: SelectionRequest) -> RawTable:
@@ -50,28 +25,38 @@ def read_raw(request: SelectionRequest) -> RawTable:
     RequestError
         If there is no such file or column.
     CohortError
-        If files do not fit together; lists every problem.
-    RadiofuseError
-        If a file cannot be read.
+        If a file cannot be read, or files do not fit together; lists every problem.
     """
     _require_roles_apart(request)
     if request.table is not None and request.table.is_dir():
         return _read_store(request)
+    roles, several = request.roles, request.table is None or request.labels is not None
+    files = [path for path in (request.table, *request.modality_files.values(), request.labels) if path is not None]
+    for path in files:
+        _require_file(path)
     notes: list[str] = []
     if request.table is None:
-        rows = join_modalities(request, notes)
+        rows, notes = join_modalities(request.modality_files, roles, intersect=request.intersect)
         source = " with ".join(map(str, request.modality_files.values()))
     else:
-        rows, source = rename_ids(read_file(request.table, request), request, request.table), str(request.table)
+        rows = rename_ids(read_rows(request.table, roles), roles, request.table, several=several)
+        source = str(request.table)
     if request.labels is not None:
-        rows, source = join_labels(rows, request, notes), f"{source} with {request.labels}"
-    label, positive = label_column(request.label, rows, source)
+        rows, of_join = join_labels(rows, request.labels, roles)
+        source, notes = f"{source} with {request.labels}", notes + of_join
+    label, positive = label_column(roles, rows, source)
     if request.groups is not None and PATIENT not in rows:
         raise RequestError(f"{source} has no column {request.groups!r} for --groups.")
     if request.site is not None and SITE not in rows:
         raise RequestError(f"{source} has no column {request.site!r} for --site.")
-    files = [path for path in (request.table, *request.modality_files.values(), request.labels) if path is not None]
     return RawTable(rows, label, positive, source, {str(path): sha256_of(path) for path in files}, tuple(notes))
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise RequestError(f"{path} is a folder. Name the file of the table; {MADE_BY}")
+    if path.exists() and not path.is_file():
+        raise RequestError(f"{path} is a pipe, and a table is read more than once; save it in a file first.")
 
 
 def _require_roles_apart(request: SelectionRequest) -> None:
@@ -79,7 +64,7 @@ def _require_roles_apart(request: SelectionRequest) -> None:
     roles = {SAMPLE: "the sample id", PATIENT: "the patient id"}
     named = {request.sample_id: "--id", request.groups: "--groups", request.site: "--site"}
     roles.update({name: option for name, option in named.items() if name is not None})
-    label = dict.fromkeys(request.label_columns, "the label")
+    label = dict.fromkeys(request.roles.labels, "the label")
     for name in roles.keys() & label.keys():
         raise RequestError(f"Column {name!r} is named as the label and as {roles[name]}; name another with --label.")
     roles.update(label)
@@ -92,7 +77,7 @@ def _require_roles_apart(request: SelectionRequest) -> None:
 
 
 def _read_store(request: SelectionRequest) -> RawTable:
-    from radiofuse.extract import has_images
+    from radiofuse.extract import has_images  # here: a table that is a file has no need of all that
     from radiofuse.extract.stored import find_stored
     from radiofuse.store import FeatureStore
     from radiofuse.tables.cohort import read_cohort
@@ -103,18 +88,18 @@ def _read_store(request: SelectionRequest) -> RawTable:
     if cohort is None:
         raise RequestError(f"{store} is a feature store, which holds no labels. Name the cohort table with --cohort.")
     opened = FeatureStore(store)
-    names = [one.name for one in opened.blocks()]
+    names = [block.name for block in opened.blocks()]
     if request.block is None and len(names) != 1:
         raise RequestError(f"{store} has {len(names)} blocks; choose with --block: {', '.join(names) or 'none'}.")
     samples = read_cohort(cohort, missing_files="keep")
-    label, positive = label_column(request.label, samples, str(cohort))
+    label, positive = label_column(request.roles, samples, str(cohort))
     if request.site is not None:
-        samples = rename_ids(samples, request, cohort)
+        samples = rename_ids(samples, request.roles, cohort, several=request.labels is not None)
     block = opened.block(request.block or names[0])
     keys, notes = None, []
     if has_images(samples):
-        found = find_stored(samples, opened, block)
-        keys, notes = found.keys, found.notes(block.name)
+        stored = find_stored(samples, opened, block)
+        keys, notes = stored.keys, stored.notes(block.name)
     extra = [name for name in (request.groups, SITE, *request.covariates) if name in samples]
     samples = samples[list(dict.fromkeys([SAMPLE, PATIENT, label, *extra]))]
     features = opened.read(block, samples[SAMPLE], keys=keys).reset_index(drop=True)

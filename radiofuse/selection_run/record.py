@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from radiofuse import __version__
-from radiofuse.selection_run.checks import FeatureTable
 from radiofuse.selection_run.model import numbers_of
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.features import FeatureTable
 
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
 

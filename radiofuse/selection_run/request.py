@@ -12,6 +12,7 @@ from typing import Any
 from radiofuse.errors import RequestError
 from radiofuse.files.paths import with_home
 from radiofuse.tables.columns import is_modality, modality_pattern
+from radiofuse.tables.roles import Roles
 
 CORRECTIONS = {
     "none": None,
@@ -101,10 +102,22 @@ class SelectionRequest:
             files[name] = Path(with_home(path))
         return files
 
-    @property
-    def label_columns(self) -> tuple[str, str]:
-        """What the label's column may be called: as asked for, or what stands before the last "="."""
-        return self.label, self.label.rpartition("=")[0]
+    @cached_property
+    def roles(self) -> Roles:
+        """What the columns of the files mean."""
+        return Roles.of(
+            self.label,
+            sample=self.sample_id,
+            patient=self.groups,
+            site=self.site,
+            covariates=self.covariates,
+            ignore=self.ignore,
+            missing=self.missing,
+            label_per=self.label_per,
+            modality=self.modality,
+            modality_prefixes=self.modality_prefixes,
+            modality_pattern=self.modality_pattern,
+        )
 
     @property
     def n_repeats(self) -> int:

@@ -7,12 +7,12 @@ from pathlib import Path
 from radiofuse.files.outputs import require_own_tables
 from radiofuse.progress import Meter, silent
 from radiofuse.selection_run.chain import make_chain
-from radiofuse.selection_run.checks import FeatureTable, check_table
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.reading import read_raw
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.suspicions import describe_table
 from radiofuse.selection_run.tables import RECORD, SelectionTables, all_tables, file_names
+from radiofuse.tables.features import FeatureTable, check_table
 from radiofuse.tables.labels import positive_class
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import FOLDER, Kept, digest_of, digest_of_code
@@ -35,7 +35,7 @@ def read_table(request: SelectionRequest) -> FeatureTable:
     if request.out is not None:
         names = file_names(page=request.report)
         require_own_tables(request.out, names, RECORD, _files_read(request), overwrite=request.overwrite)
-    return check_table(read_raw(request), request)
+    return check_table(read_raw(request), request.roles, n_folds=request.folds)
 
 
 def describe_read(table: FeatureTable) -> list[str]:

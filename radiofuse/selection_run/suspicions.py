@@ -11,7 +11,7 @@ import pandas as pd
 from radiofuse.prepare.constant import is_constant
 from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.mann_whitney import mann_whitney
-from radiofuse.selection_run.checks import FeatureTable
+from radiofuse.tables.features import FeatureTable
 from radiofuse.wording import count, some
 
 TWIN = 1e-9  # how far apart projections of the same standardized column may lie

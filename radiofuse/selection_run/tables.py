@@ -19,7 +19,6 @@ from radiofuse.prepare.impute import fill_gaps
 from radiofuse.prepare.standardize import standardize
 from radiofuse.selection_run.cautions import cautions
 from radiofuse.selection_run.chain import cv_curve
-from radiofuse.selection_run.checks import FeatureTable
 from radiofuse.selection_run.features import selection_table
 from radiofuse.selection_run.fold_tables import (
     folds_table,
@@ -31,6 +30,7 @@ from radiofuse.selection_run.fold_tables import (
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.record import as_json, selection_record
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.features import FeatureTable
 from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.work.jobs import one_thread
 

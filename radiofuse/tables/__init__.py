@@ -1,4 +1,4 @@
-"""The one door for tables: column grammar, cells, labels, the cohort, copies of rows, predictions.
+"""The one door for tables: column grammar, files, roles, labels, the cohort, tables of features, predictions.
 
 Names are imported on first use.
 """

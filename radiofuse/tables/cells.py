@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,16 +16,6 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,4})?", re.ASCII)
 _LONGEST_WHOLE = 40  # digits of a whole number that is written out
 
 
-@contextmanager
-def any_field_length() -> Iterator[None]:
-    """Let fields be as long as they are: a header read with the wrong delimiter is one field, of any length."""
-    before = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
 def is_empty(cells: pd.Series) -> pd.Series:
     """Say which cells hold nothing, or a word for nothing: every table is read with these words.
 
@@ -38,6 +26,24 @@ def is_empty(cells: pd.Series) -> pd.Series:
     """
     text = cells.astype("str").str.strip()
     return text.isna() | text.str.lower().isin(_EMPTY) | (text == _NONE)
+
+
+def numbers_of(cells: pd.Series) -> pd.Series:
+    """Return the nearest double to each cell; NaN where it is missing or not a number.
+
+    Examples
+    --------
+    >>> numbers_of(pd.Series([" 1.5", "1,5", ""])).tolist()
+    [1.5, nan, nan]
+    """
+    is_number = pd.api.types.is_numeric_dtype(cells.dtype)
+    return pd.to_numeric(cells if is_number else cells.astype("str"), errors="coerce").astype(float)
+
+
+def filled(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with "" in the empty cells of its columns of text."""
+    text = [name for name in table if isinstance(table[name].dtype, pd.StringDtype) or table[name].dtype == object]
+    return table.fillna(dict.fromkeys(text, ""))
 
 
 @dataclass(frozen=True, eq=False)

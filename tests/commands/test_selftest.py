@@ -9,9 +9,8 @@ import pandas as pd
 from typer.testing import CliRunner
 
 from radiofuse.commands.selftest import _table_of_shape, app, noise_like
-from radiofuse.selection_run.checks import check_table
-from radiofuse.selection_run.reading import RawTable
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.features import RawTable, check_table
 
 FAST = ["--folds", "4", "--repeats", "1", "--inner", "3"]
 
@@ -50,7 +49,9 @@ def test_noise_keeps_gaps_and_patients_and_nothing_else():
     rows = pd.DataFrame(rng.normal(50, 9, size=(40, 3)), columns=["t1__a", "t1__b", "t2__a"])
     rows.loc[:4, "t2__a"] = np.nan
     rows = rows.assign(idh=np.repeat([0, 1], 20), patient_id=np.repeat([f"p{i}" for i in range(20)], 2))
-    table = check_table(RawTable(rows, "idh", None, "memory", {}), SelectionRequest("idh", "table.csv"))
+    table = check_table(
+        RawTable(rows, "idh", None, "memory", {}), SelectionRequest("idh", "table.csv").roles, n_folds=5
+    )
     noisy = noise_like(table, 0, 0)
     assert noisy.features.isna().equals(table.features.isna())
     assert abs(noisy.features.mean().mean()) < 1

@@ -16,12 +16,11 @@ from radiofuse.report import write_selection_report
 from radiofuse.report.selection_figures import one_of_each
 from radiofuse.report.selection_tables import TOP_FEATURES
 from radiofuse.report.wording import DIGITS, METRICS, MISSING
-from radiofuse.selection_run.checks import check_table
 from radiofuse.selection_run.nested import fit_selections
-from radiofuse.selection_run.reading import RawTable
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.tables import all_tables
 from radiofuse.statistics import auc_interval
+from radiofuse.tables.features import RawTable, check_table
 
 SHOWN = ("selection", "cv_curve", "path", "predictions", "performance", "correlation")
 MARKUP = "<script>alert(1)</script> & $\\frac{a$ <b>bold</b>"
@@ -40,7 +39,8 @@ def generated(n_features=30, prefixes=("t1__", "t2__")):
 
 def tables_of(rows, interrupt_after=None, **options):
     request = SelectionRequest("idh", "table.csv", **{"folds": 3, "repeats": 2, "inner": 4, **options})
-    table = check_table(RawTable(rows, "idh", None, "table.csv", {"table.csv": "00"}), request)
+    raw = RawTable(rows, "idh", None, "table.csv", {"table.csv": "00"})
+    table = check_table(raw, request.roles, n_folds=request.folds)
 
     def stop(done, total):
         if done == interrupt_after:

@@ -22,10 +22,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from radiofuse.select import ThreeStepSelector, fit_in_folds
-from radiofuse.selection_run.checks import check_table
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.reading import read_raw
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.features import check_table
 
 pytestmark = [
     pytest.mark.data,
@@ -261,7 +261,7 @@ def test_the_command_selects_what_the_script_selects(data_dir, tmp_path):
     read_labels(data_dir).rename_axis("PatientID").to_csv(labels)
     files = [f"{name}={medimage_file(data_dir, name)}" for name in MEDIMAGE]
     request = SelectionRequest("idh=1", features=files, labels=labels, sample_id="PatientID", repeats=1)
-    results = fit_selections(check_table(read_raw(request), request), request)
+    results = fit_selections(check_table(read_raw(request), request.roles, n_folds=request.folds), request)
     assert [result.block.modality for result in results] == [name.lower() for name in MEDIMAGE]
     for result, name in zip(results, MEDIMAGE, strict=True):
         X, y, patients = read_blocks(data_dir, "medimage")[name]

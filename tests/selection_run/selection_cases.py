@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from radiofuse.selection_run.checks import FeatureTable, check_table
-from radiofuse.selection_run.reading import RawTable
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.features import FeatureTable, RawTable, check_table
 
 FAST = {"folds": 3, "repeats": 2, "inner": 4}
 
@@ -35,4 +34,5 @@ def request_for(**options) -> SelectionRequest:
 
 
 def checked(rows: pd.DataFrame, request: SelectionRequest) -> FeatureTable:
-    return check_table(RawTable(rows, "idh", None, "table.csv", {"table.csv": "00"}), request)
+    raw = RawTable(rows, "idh", None, "table.csv", {"table.csv": "00"})
+    return check_table(raw, request.roles, n_folds=request.folds)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.selection_run.checks import check_table
-from radiofuse.selection_run.reading import RawTable
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.features import RawTable, check_table
+from radiofuse.tables.roles import Roles
 
 
 def plain_table(n=12):
@@ -23,7 +23,7 @@ def plain_table(n=12):
 
 def checked(rows, positive=None, **options):
     request = SelectionRequest("idh", "table.csv", **{"folds": 2, **options})
-    return check_table(RawTable(rows, "idh", positive, "table.csv", {}), request)
+    return check_table(RawTable(rows, "idh", positive, "table.csv", {}), request.roles, n_folds=request.folds)
 
 
 def problems_of(rows, positive=None, **options):
@@ -378,9 +378,7 @@ def test_a_pattern_makes_no_image_feature_of_a_clinical_column():
     names = ["T1_volume", "T1_mean", "T2_volume", "clinical__T1_stage"]
     values = np.random.default_rng(0).normal(size=(20, 4))
     table = pd.DataFrame(values, columns=names).assign(sample_id=[f"s{i:02d}" for i in range(20)], y=[0, 1] * 10)
-    found = check_table(
-        RawTable(table, "y", None, "t.csv", {}), SelectionRequest("y", "t.csv", modality_pattern=PATTERN)
-    )
+    found = check_table(RawTable(table, "y", None, "t.csv", {}), Roles.of("y", modality_pattern=PATTERN), n_folds=5)
     assert list(found.features) == ["t1__volume", "t1__mean", "t2__volume"]
     assert any(note.startswith("1 clinical column left out") for note in found.notes)
 

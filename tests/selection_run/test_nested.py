@@ -25,11 +25,11 @@ from radiofuse.patients import permuted
 from radiofuse.prepare.harmonize import ComBat
 from radiofuse.selection_run import nested
 from radiofuse.selection_run.chain import make_chain
-from radiofuse.selection_run.files import rename_ids
 from radiofuse.selection_run.fold_tables import predictions_table
 from radiofuse.selection_run.nested import _block, _deal, _state, fit_selections
 from radiofuse.selection_run.run import find_kept
 from radiofuse.statistics import auc
+from radiofuse.tables.joining import rename_ids
 from radiofuse.work.kept import encode
 
 
@@ -210,7 +210,7 @@ def with_sites(shift: float):
 def test_sites_are_evened_out_with_the_training_rows_of_each_fold():
     request = request_for(site="scanner")
     rows = with_sites(20.0)
-    table = checked(rename_ids(rows, request, "table.csv"), request)
+    table = checked(rename_ids(rows, request.roles, "table.csv"), request)
     (result, _) = fit_selections(table, request)
     block = _block(table, "t1", _deal(table, request))
     assert "scanner" not in table.features.columns
@@ -234,9 +234,9 @@ def test_a_site_without_training_rows_is_settled_by_the_option():
     rows.loc[:1, "idh"] = 1
     refused = request_for(site="scanner")
     with pytest.raises(CohortError, match="t1: Site 'east'.*--unseen-site"):
-        fit_selections(checked(rename_ids(rows, refused, "table.csv"), refused), refused)
+        fit_selections(checked(rename_ids(rows, refused.roles, "table.csv"), refused), refused)
     passed = request_for(site="scanner", unseen_site="pass")
-    (result, _) = fit_selections(checked(rename_ids(rows, passed, "table.csv"), passed), passed)
+    (result, _) = fit_selections(checked(rename_ids(rows, passed.roles, "table.csv"), passed), passed)
     assert result.complete
 
 
@@ -245,7 +245,7 @@ def test_gaps_in_site_or_covariate_are_named_before_sites_are_evened_out():
     rows = with_sites(0.0).assign(age=60.0)
     rows.loc[2, "age"], rows.loc[5:6, "scanner"] = np.nan, None
     with pytest.raises(CohortError, match="(?s)2 samples without scanner.*1 sample without age, which evening out"):
-        checked(rename_ids(rows, request, "table.csv"), request)
+        checked(rename_ids(rows, request.roles, "table.csv"), request)
 
 
 def killing_once(marker: Path, fit: Callable, *arguments):

@@ -11,7 +11,6 @@ from scipy import stats
 from selection_cases import checked, request_for, two_modalities
 
 from radiofuse.commands.selection_words import describe
-from radiofuse.selection_run.families import feature_family
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.record import as_json
 from radiofuse.selection_run.suspicions import describe_table
@@ -19,6 +18,7 @@ from radiofuse.selection_run.tables import all_tables
 from radiofuse.statistics import auc_interval, score_predictions
 from radiofuse.statistics.delong import delong
 from radiofuse.tables import PREDICTION_COLUMNS
+from radiofuse.tables.families import feature_family
 
 SELECTION_COLUMNS = (
     "modality feature family n missing median_0 median_1 U p p_method q_bh auc auc_low auc_high direction passed_mwu "

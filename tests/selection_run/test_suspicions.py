@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.selection_run.checks import FeatureTable
 from radiofuse.selection_run.suspicions import (
     describe_table,
     identifier_columns,
@@ -17,6 +16,7 @@ from radiofuse.selection_run.suspicions import (
     suspect_leaks,
     twin_pairs,
 )
+from radiofuse.tables.features import FeatureTable
 
 
 def table_of(features, sites=None, label="idh"):

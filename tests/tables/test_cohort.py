@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.tables.cohort import Problem, read_cohort
+from radiofuse.tables.cohort import read_cohort
+from radiofuse.tables.problems import Problem
 
 GOOD_ROWS = "sample_id,patient_id,idh,t1__mean\n" + "".join(f"s{n},p{n},{n % 2},0.{n}\n" for n in range(8))
 

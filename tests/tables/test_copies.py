@@ -11,11 +11,10 @@ import pytest
 from radiofuse.errors import CohortError
 from radiofuse.experiment.few_rows import copied_patients
 from radiofuse.experiment.refusals import refuse
-from radiofuse.selection_run.checks import check_table
-from radiofuse.selection_run.reading import RawTable
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.copies import copied_rows, copy_problems
+from radiofuse.tables.features import RawTable, check_table
 
 
 def noise(n=60, p=40, seed=0):
@@ -137,8 +136,8 @@ def one_patient_each(table):
 def test_select_refuses_copies_of_other_patients(copied):
     request = SelectionRequest("idh", "table.csv", folds=2)
     with pytest.raises(CohortError, match="Rows of different patients with the same numbers .*: s00 = s20"):
-        check_table(RawTable(copied, "idh", None, "table.csv", {}), request)
-    check_table(RawTable(one_patient_each(copied), "idh", None, "table.csv", {}), request)
+        check_table(RawTable(copied, "idh", None, "table.csv", {}), request.roles, n_folds=request.folds)
+    check_table(RawTable(one_patient_each(copied), "idh", None, "table.csv", {}), request.roles, n_folds=request.folds)
 
 
 def test_the_cohort_reader_refuses_copies_where_something_is_learned(tmp_path, copied):

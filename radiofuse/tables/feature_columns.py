@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables import columns
-from radiofuse.tables.cohort import NOT_FEATURES, PATIENT, SAMPLE, SITE
+from radiofuse.tables.roles import NOT_FEATURES, PATIENT, SAMPLE, SITE, Roles
 from radiofuse.wording import count, some
 
 DIAGNOSTICS = "diagnostics_"  # pyradiomics' record of how it was run: no features
@@ -20,31 +20,55 @@ FEWEST_COUNTED = 20  # rows through which no measurement goes steadily up or dow
 _UNNAMED = re.compile(r"(Unnamed: \d+)?")  # what pandas calls a column without a name
 
 
-def feature_columns(
-    rows: pd.DataFrame, label: str, request: SelectionRequest, notes: list[str], problems: list[str]
-) -> pd.DataFrame:
+class Features(NamedTuple):
+    """The columns that are features, and what there is to say of the others.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        Columns ``<modality>__<feature>``.
+    notes : list of str
+        What was left out, or read otherwise than it is written.
+    problems : list of str
+    """
+
+    rows: pd.DataFrame
+    notes: list[str]
+    problems: list[str]
+
+
+def feature_columns(rows: pd.DataFrame, label: str, roles: Roles) -> Features:
     """Return the columns that are features, under their full names."""
-    no_features = {SAMPLE, PATIENT, SITE, label, *request.ignore, *request.covariates}
-    rows = _named(rows[[name for name in rows.columns if name not in no_features]].rename(columns=str), notes)
-    prefixes = request.modality_prefixes
-    if request.modality_pattern is not None:
-        rows, prefixes = _renamed(rows, request.modality_pattern, notes, problems), True
+    no_features = {SAMPLE, PATIENT, SITE, label, *roles.ignore, *roles.covariates}
+    rows, notes = _named(rows[[name for name in rows.columns if name not in no_features]].rename(columns=str))
+    prefixes, problems = roles.modality_prefixes, []
+    if roles.modality_pattern is not None:
+        rows, notes_of_names, problems = _renamed(rows, roles.modality_pattern)
+        prefixes, notes = True, notes + notes_of_names
     if prefixes is not False:
-        rows = _lower_prefixes(rows, notes, problems)
+        rows, notes_of_case, twice = _lower_prefixes(rows)
+        notes, problems = notes + notes_of_case, problems + twice
     blocks = columns.by_modality(rows.columns)
     blocks.pop(columns.CLINICAL, None)
     if not blocks and prefixes is not False:
-        problems += _odd_prefixes(rows.columns)
-    one_modality = prefixes is False
+        problems = problems + _odd_prefixes(rows.columns)
     if prefixes is None:
-        problems += _mixed_names(rows, blocks)
-        one_modality = not _has_modalities(rows, blocks)
-        rows = rows[_without_clinical(rows.columns, notes)] if one_modality else rows
-    if one_modality:
-        kept = [name for name in rows.columns if not name.startswith(DIAGNOSTICS)]
-        note(notes, rows.shape[1] - len(kept), "diagnostics_* column", "no feature", "")
-        return rows[kept].rename(columns={name: columns.join(request.modality, name) for name in kept})
-    return rows[_inside(_without_clinical(rows.columns, notes), blocks, notes)]
+        problems = problems + _mixed_names(rows, blocks)
+    if prefixes is None and not _has_modalities(rows, blocks):
+        rows, notes_of_clinical = _without_clinical(rows)
+        prefixes, notes = False, notes + notes_of_clinical
+    if prefixes is False:
+        rows, notes_of_others = _one_modality(rows, roles.modality)
+    else:
+        rows, notes_of_others = _several_modalities(rows, blocks)
+    return Features(rows, notes + notes_of_others, problems)
+
+
+def _one_modality(rows: pd.DataFrame, modality: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return all columns as features of one modality, but for pyradiomics' record of its run."""
+    kept = [name for name in rows.columns if not name.startswith(DIAGNOSTICS)]
+    notes = left_out(rows.shape[1] - len(kept), "diagnostics_* column", "no feature")
+    return rows[kept].rename(columns={name: columns.join(modality, name) for name in kept}), notes
 
 
 def _has_modalities(rows: pd.DataFrame, blocks: dict[str, list[str]]) -> bool:
@@ -74,49 +98,49 @@ def _plain_numbers(rows: pd.DataFrame) -> list[str]:
     return [name for name in numeric if columns.split(name) is None and not name.startswith(DIAGNOSTICS)]
 
 
-def _without_clinical(names: Sequence[str], notes: list[str]) -> list[str]:
-    clinical = columns.by_modality(names).get(columns.CLINICAL, [])
-    note(notes, len(clinical), "clinical column", "no image feature; name it with --covariates to keep it", "")
-    return [name for name in names if name not in clinical]
+def _without_clinical(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    clinical = columns.by_modality(rows.columns).get(columns.CLINICAL, [])
+    why = "no image feature; name it with --covariates to keep it"
+    return rows.drop(columns=clinical), left_out(len(clinical), "clinical column", why)
 
 
-def _named(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+def _named(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return the columns that have a name; one without is the row numbers that a table was saved with."""
     things = {name: name.rpartition(columns.SEPARATOR)[2].strip() for name in rows.columns}
     unnamed = [name for name, thing in things.items() if _UNNAMED.fullmatch(thing)]
     why = "without a name (if it holds sample ids, name it and say so with --id)"
-    note(notes, len(unnamed), "column", why, f" {some(map(repr, unnamed))}.")
-    return rows.drop(columns=unnamed)
+    return rows.drop(columns=unnamed), left_out(len(unnamed), "column", why, some(map(repr, unnamed)))
 
 
-def _renamed(rows: pd.DataFrame, text: str, notes: list[str], problems: list[str]) -> pd.DataFrame:
-    """Return the columns as <modality>__<feature> where the pattern finds a modality in their names."""
-    found = columns.renamed_by(columns.modality_pattern(text), rows.columns)
-    if not found:
+def _renamed(rows: pd.DataFrame, text: str) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Return the columns as <modality>__<feature> where the pattern finds a modality, their counts, and problems."""
+    new_names = columns.renamed_by(columns.modality_pattern(text), rows.columns)
+    problems = []
+    if not new_names:
         problems.append(f"The modality pattern {text!r} finds no modality in any column, such as {some(rows.columns)}.")
-    rows = rows.rename(columns=found)
+    rows = rows.rename(columns=new_names)
     twice = rows.columns[rows.columns.duplicated()].unique()
     if len(twice):
-        same = [name for name, new in found.items() if new in twice]
+        same = [name for name, new in new_names.items() if new in twice]
         problems.append(f"By the modality pattern {text!r}, columns share a name: {some(same)}. Rename or ignore some.")
     rows = rows.loc[:, ~rows.columns.duplicated()]
-    notes.append(columns.count_by_modality(rows.columns))
-    return rows
+    return rows, [columns.count_by_modality(rows.columns)], problems
 
 
-def _lower_prefixes(rows: pd.DataFrame, notes: list[str], problems: list[str]) -> pd.DataFrame:
-    """Return the columns with prefixes such as T1 in lower case."""
+def _lower_prefixes(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Return the columns with prefixes such as T1 in lower case, a sentence on these, and problems."""
     lowered = [_lower_prefix(name) for name in rows.columns]
     changed = [name for name, lower in zip(rows.columns, lowered, strict=True) if name != lower]
     if not changed:
-        return rows
+        return rows, [], []
     twice = sorted({name for name in lowered if lowered.count(name) > 1}) if len(set(lowered)) < len(lowered) else []
+    problems = []
     if twice:
         problems.append(f"Two columns differ in the case of their prefix only: {some(twice)}. Rename or delete one.")
     prefixes = sorted({name.partition(columns.SEPARATOR)[0] for name in changed})
-    notes.append(f"Prefixes read in lower case, as modalities are written: {some(prefixes)}.")
+    notes = [f"Prefixes read in lower case, as modalities are written: {some(prefixes)}."]
     rows = rows.set_axis(lowered, axis=1)
-    return rows.loc[:, ~rows.columns.duplicated()]
+    return rows.loc[:, ~rows.columns.duplicated()], notes, problems
 
 
 def _lower_prefix(name: str) -> str:
@@ -137,28 +161,29 @@ def _odd_prefixes(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _inside(names: Sequence[str], blocks: dict[str, list[str]], notes: list[str]) -> list[str]:
-    """Return the features among columns named by modality; what else there is, is told."""
+def _several_modalities(rows: pd.DataFrame, blocks: dict[str, list[str]]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the features among columns named by modality, and sentences on the other columns."""
+    rows, notes = _without_clinical(rows)
     inside = [name for block in blocks.values() for name in block]
     things = {name: columns.split(name)[1] for name in inside}
     diagnostics = [name for name in inside if things[name].startswith(DIAGNOSTICS)]
-    note(notes, len(diagnostics), "diagnostics_* column", "no feature", "")
-    outside = [name for name in names if columns.split(name) is None]
+    outside = [name for name in rows.columns if columns.split(name) is None]
     rule = f" Here {RULE}." if _odd_prefixes(outside) else ""
-    which = f" {some(outside)}.{_meant(outside, blocks)}{rule}"
-    note(notes, len(outside), "column", "not named <modality>__<feature>", which)
-    notes += _stray_prefixes(blocks)
-    left_out = {
+    notes += left_out(len(diagnostics), "diagnostics_* column", "no feature")
+    notes += left_out(len(outside), "column", "not named <modality>__<feature>", some(outside))
+    if outside:
+        notes[-1] += _meant(outside, blocks) + rule
+    no_features = {
         *diagnostics,
         *(columns.join(name, thing) for name in blocks for thing in (*NOT_FEATURES, columns.CROP)),
     }
-    return [name for name in inside if name not in left_out]
+    return rows[[name for name in inside if name not in no_features]], notes + _stray_prefixes(blocks)
 
 
 def row_counters(numbers: pd.DataFrame) -> list[str]:
-    """Return a sentence on columns that count the rows from 0 or 1, or go up, or down, through 20 of them or more.
+    """Return a sentence on columns that look like row numbers: the order of the rows may know the label.
 
-    The order of the rows may know the label.
+    They count from 0 or 1, or only rise, or only fall, in 20 rows or more.
 
     Examples
     --------
@@ -178,10 +203,13 @@ def row_counters(numbers: pd.DataFrame) -> list[str]:
     ]
 
 
-def note(notes: list[str], number: int, thing: str, why: str, which: str) -> None:
-    """Add a sentence on columns that are left out, where there are some."""
-    if number:
-        notes.append(f"{count(number, thing)} left out, {why}{':' if which else '.'}{which}")
+def left_out(number: int, thing: str, why: str, which: str = "") -> list[str]:
+    """Return a sentence on columns that are left out, where there are some.
+
+    >>> left_out(2, "column", "without any value", "t1__a, t1__b")
+    ['2 columns left out, without any value: t1__a, t1__b.']
+    """
+    return [f"{count(number, thing)} left out, {why}{': ' if which else ''}{which}."] if number else []
 
 
 def _meant(outside: Sequence[str], blocks: dict[str, list[str]]) -> str:

@@ -1,0 +1,280 @@
+"""One file to one table: CSV, TSV, semicolons and Parquet, gzip or not; every digit is read, and codes as written.
+
+Every table that a command or a recipe names is read here, whatever becomes of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.files.paths import describe_absent
+from radiofuse.files.stand_ins import describe_stand_in
+from radiofuse.tables.cells import EMPTY_SPELLINGS, is_empty
+from radiofuse.tables.problems import Problem, problems_about, shown
+from radiofuse.tables.spreadsheet import as_meant
+
+SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+DELIMITERS = ",;\t"
+KINDS = "CSV, TSV or Parquet table"
+_BLANK_LINES = re.compile(r"\A([ \t]*(\r\n|\r|\n))+")
+
+
+@dataclass(frozen=True, eq=False)
+class FileTable:
+    """What a file holds.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        Without rows of bare separators. Columns of text as they are written, "" where a cell is empty; in others
+        numbers are numbers, and empty cells NaN.
+    nameless : list of str
+        What the columns are called that have no name in the file: ``Unnamed: 0``, counted from 0.
+    problems : list of Problem
+        Of the header. Of columns that share a name, the first is among the rows.
+    """
+
+    rows: pd.DataFrame
+    nameless: list[str]
+    problems: list[Problem]
+
+
+def read_file(path: Path, is_text: Callable[[str], bool], source: str | None = None) -> FileTable:
+    """Read a table.
+
+    Parameters
+    ----------
+    path : Path
+    is_text : callable
+        Says of a column's name whether its cells stay text as they are written: 007, NA, 1.0.
+    source : str, optional
+        What errors call the table; default: its path.
+
+    Raises
+    ------
+    RequestError
+        If the path names no file that could be a table.
+    CohortError
+        If the file cannot be read as one.
+    """
+    source = source or str(path)
+    raw = _bytes_of(path, source)
+    if raw.startswith(b"PAR1"):
+        return _named(_from_parquet(path, source), is_text)
+    content = _BLANK_LINES.sub("", _decoded(_unpacked(raw, source), source))
+    return _from_text(content, is_text, source)
+
+
+def refusal(source: str, what: str, advice: str, items: Iterable[str] = ()) -> CohortError:
+    """Return the error about a file that is no table: nothing more can be said of what it holds."""
+    return CohortError(source, [Problem(what, items, advice)])
+
+
+def _bytes_of(path: Path, source: str) -> bytes:
+    if path.suffix.lower() in SHEETS:
+        raise RequestError(f"{path} is a spreadsheet; save its sheet as a CSV file in UTF-8, and name that file.")
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise RequestError(describe_absent(path, "table")) from None
+    except OSError as error:
+        raise refusal(source, f"It cannot be read: {error.strerror}", "Check the path.") from None
+    if stand_in := describe_stand_in(path.name, raw, "table"):
+        raise CohortError(source, [Problem.of(stand_in)])
+    return raw
+
+
+def _unreadable(source: str, error: Exception) -> CohortError:
+    reason = " ".join(str(error).split()).rstrip(".")
+    return refusal(source, f"It cannot be read as a {KINDS}: {reason}", "Save it again from the program that made it.")
+
+
+def _from_parquet(path: Path, source: str) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from None
+    return table if table.index.name is None else table.reset_index()
+
+
+def _named(table: pd.DataFrame, is_text: Callable[[str], bool]) -> FileTable:
+    """Return a table that is typed already."""
+    names = [str(name).strip() for name in table.columns]
+    rows = table.set_axis(range(len(names)), axis=1)
+    for at in set(_of_words(rows)).union(at for at, name in enumerate(names) if is_text(name)):
+        rows[at] = rows[at].astype("str").fillna("") if is_text(names[at]) else _as_numbers(rows[at])
+    return _file_table(rows.set_axis(names, axis=1))
+
+
+# ---------------------------------------------------------------- text
+
+
+def _unpacked(raw: bytes, source: str) -> bytes:
+    if not raw.startswith(b"\x1f\x8b"):
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(source, error) from None
+
+
+def _decoded(raw: bytes, source: str) -> str:
+    advice = "Save it as CSV, encoded in UTF-8."
+    if raw.startswith(b"PK\x03\x04"):
+        raise refusal(source, "It is a workbook or an archive, not text", advice)
+    if b"\0" in raw:
+        raise refusal(source, "It holds NUL bytes: UTF-16, or not text at all", advice)
+    try:
+        content = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise refusal(source, f"It is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line})", advice) from None
+    if not content.strip():
+        raise refusal(source, "It is empty", "A header line and one row per sample were expected.")
+    return content
+
+
+def _from_text(content: str, is_text: Callable[[str], bool], source: str) -> FileTable:
+    delimiter, header = _header(content, source)
+    content = _without_blank_rows(content, delimiter, source)
+    names = [name.strip() for name in header]
+    meant = as_meant(pd.DataFrame(columns=names)).columns
+    as_text = [at for at, name in enumerate(meant) if is_text(name)]
+    rows = _typed(content, delimiter, len(names), as_text)
+    return _file_table(as_meant(rows.set_axis(names, axis=1)))
+
+
+def _typed(content: str, delimiter: str, width: int, as_text: list[int]) -> pd.DataFrame:
+    """Return the rows, their columns numbered: text where asked, numbers where all cells are numbers."""
+    read = partial(pd.read_csv, sep=delimiter, header=0, names=range(width), keep_default_na=False, index_col=False)
+    # the default parser of pandas 3.1 and later reads every digit; low_memory would guess types piece by piece
+    rows = read(io.StringIO(content, newline=""), na_values=list(EMPTY_SPELLINGS), low_memory=False)
+    for at in set(_of_words(rows)).difference(as_text):
+        rows[at] = _as_numbers(rows[at])
+    again = sorted({*as_text, *_infinite(rows)})  # a sentence about an infinite number shows what is written
+    if again:  # a second pass: empty values by column would make the first one twice as slow
+        rows[again] = read(io.StringIO(content, newline=""), usecols=again, dtype="str")[again]
+    return rows
+
+
+def _of_words(rows: pd.DataFrame) -> list[int]:
+    """Return the columns that are no numbers; their names are their places."""
+    return [at for at, dtype in enumerate(rows.dtypes) if not pd.api.types.is_numeric_dtype(dtype)]
+
+
+def _infinite(rows: pd.DataFrame) -> list[int]:
+    floats = rows.select_dtypes("float")
+    return list(floats.columns[np.isinf(floats.to_numpy()).any(axis=0)])
+
+
+def _as_numbers(cells: pd.Series) -> pd.Series:
+    """Return cells as numbers if all that are not empty are some, else as they are; NaN where empty."""
+    if cells.dtype.kind in "mM":  # days and times are for those who read them to refuse
+        return cells
+    known = cells.mask(is_empty(cells))
+    numbers = pd.to_numeric(known, errors="coerce")
+    return numbers if np.isfinite(numbers[known.notna()].to_numpy(float)).all() else known
+
+
+def _file_table(rows: pd.DataFrame) -> FileTable:
+    """Name columns without a name by their place, and keep the first of those that share one."""
+    names = [name or f"Unnamed: {at}" for at, name in enumerate(rows.columns)]
+    nameless = [new for new, name in zip(names, rows.columns, strict=True) if not name]
+    rows, problems = unique_columns(rows.set_axis(names, axis=1))
+    return FileTable(rows, nameless, problems)
+
+
+def unique_columns(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Keep the first of the columns that share a name."""
+    again = rows.columns.duplicated()
+    twice = map(shown, rows.columns[again].unique())
+    return rows.loc[:, ~again], problems_about("Columns that occur more than once", twice, "Keep one of each name.")
+
+
+# ---------------------------------------------------------------- rows of text
+
+
+def _header(content: str, source: str) -> tuple[str, list[str]]:
+    """Return the delimiter, and the names of the columns.
+
+    The delimiter is the one that gives the header and the first row the same number of fields, if one does, and
+    the most in the header.
+    """
+    starts = {delimiter: _first_two(content, delimiter) for delimiter in DELIMITERS}
+    widths = {delimiter: [len(fields) for fields in start] for delimiter, start in starts.items()}
+    delimiter = max(starts, key=lambda sign: (len(set(widths[sign])) == 1 < max(widths[sign]), widths[sign][:1]))
+    header = starts[delimiter][0] if starts[delimiter] else [content]
+    in_row = max((max(width[1:], default=0) for width in widths.values()), default=0)
+    first = content.splitlines()[0]
+    if first.lower().startswith("sep=") or (header[0].startswith("#") and in_row > len(header)):
+        raise refusal(source, f"Its first line is {first!r}, not the names of the columns", "Delete that line.")
+    return delimiter, header
+
+
+def _first_two(content: str, delimiter: str) -> list[list[str]]:
+    """Return the header and the first row, or nothing if a delimiter leaves what cannot be read."""
+    with _any_field_length():
+        try:
+            records = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
+            return list(islice((fields for fields in records if "".join(fields).strip()), 2))
+        except csv.Error:
+            return []
+
+
+def _without_blank_rows(content: str, delimiter: str, source: str) -> str:
+    """Drop rows of bare separators, which spreadsheets leave; raise where rows and header differ in length.
+
+    pandas would fill short rows silently.
+    """
+    lines = io.StringIO(content, newline="").readlines()
+    records = list(_records(lines, delimiter, source))
+    expected = next(width for _, _, width in records if width)
+    ragged = [f"line {end} has {width}" for _, end, width in records if width not in (0, expected)]
+    if ragged:
+        what = f"The header has {expected} fields, other lines do not"
+        advice = "Give every column a name and every empty cell its separator, and check the quotes."
+        raise refusal(source, what, advice, ragged)
+    if all(width for _, _, width in records):
+        return content
+    return "".join(line for start, end, width in records if width for line in lines[start:end])
+
+
+def _records(lines: list[str], delimiter: str, source: str) -> Iterator[tuple[int, int, int]]:
+    """Yield where each record begins and ends among the lines, and how many fields it has, 0 if all are blank."""
+    if not any('"' in line for line in lines):  # then a record is a line; the csv module would take ten times as long
+        for at, line in enumerate(lines):
+            yield at, at + 1, line.count(delimiter) + 1 if line.replace(delimiter, " ").strip() else 0
+        return
+    reader, start = csv.reader(lines, delimiter=delimiter, strict=True), 0
+    with _any_field_length():
+        try:
+            for fields in reader:
+                yield start, reader.line_num, len(fields) if any(map(str.strip, fields)) else 0
+                start = reader.line_num
+        except csv.Error as error:
+            what = f"Line {reader.line_num} cannot be read: {error}"
+            raise refusal(source, what, "Check its quotes.") from None
+
+
+@contextmanager
+def _any_field_length() -> Iterator[None]:
+    """Let fields be as long as they are: a header read with the wrong delimiter is one field, of any length."""
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
