@@ -16,14 +16,18 @@ from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import file_sha256, read_pair
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.write_like import write_like
+from radiofuse.radiomics.codes import costs_one_image
+from radiofuse.radiomics.image_types import Source, filtered
+from radiofuse.radiomics.parameters import Plan, resolve
+from radiofuse.radiomics.preprocessing import Prepared, check_finite, prepare
+from radiofuse.radiomics.region import Region
 from radiofuse.radiomics.settings import Settings, read_settings
+from radiofuse.radiomics.voxel_maps import voxel_maps
+from radiofuse.radiomics.windows import with_margin
 from radiofuse.store.fingerprints import digest_or_none
 
 if TYPE_CHECKING:
     from radiofuse.extract.radiomics import RadiomicsExtractor
-    from radiofuse.radiomics.parameters import Plan
-    from radiofuse.radiomics.preprocessing import Prepared
-    from radiofuse.radiomics.region import Region
 
 
 def write_voxel_maps(
@@ -67,10 +71,6 @@ def write_voxel_maps(
     round the region. Values are those of `radiofuse.radiomics.voxel_maps.voxel_maps`, whose notes tell where
     pyradiomics' differ.
     """
-    from radiofuse.radiomics.codes import costs_one_image
-    from radiofuse.radiomics.parameters import resolve
-    from radiofuse.radiomics.preprocessing import check_finite, prepare
-
     settings = read_settings(settings)
     plan = resolve(settings)
     if plan.ibsi:
@@ -154,9 +154,6 @@ def feature_maps(
     prepared: Prepared, plan: Plan, kept_subbands: tuple[str, ...] | None
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield name and voxels, shape (z, y, x) of the box that ``map_box`` tells, of every map."""
-    from radiofuse.radiomics.image_types import Source, filtered
-    from radiofuse.radiomics.voxel_maps import voxel_maps
-
     windows = plan.voxel_wise
     source = Source(prepared.array, map_box(prepared, plan), kept_subbands)
     for image_type in plan.image_types:
@@ -176,8 +173,6 @@ def feature_maps(
 
 def map_box(prepared: Prepared, plan: Plan) -> Region:
     """Return the region with the margin that windows reach into."""
-    from radiofuse.radiomics.windows import with_margin
-
     return with_margin(prepared.region, plan.voxel_wise.kernel_radius)
 
 

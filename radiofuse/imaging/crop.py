@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.roi import RoiPair
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
 CROP_VERSION = 1  # raised whenever the same image and mask would give other pixels
 MIN_SIZE = 8  # pixels along a side; below that a tumor is a handful of points
@@ -158,8 +156,6 @@ def _axial_view(pair: RoiPair) -> tuple[np.ndarray, np.ndarray, tuple[float, flo
     Slices are counted as the file does; rows and columns run toward posterior and left, so that a
     scan looks the same however it was stored. Oblique axes count as what they are closest to.
     """
-    import SimpleITK as sitk
-
     # A column per index axis: how far it runs toward left, posterior and superior.
     direction = np.reshape(pair.image.GetDirection(), (3, 3))
     slice_axis = int(np.abs(direction[2]).argmax())

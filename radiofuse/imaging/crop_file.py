@@ -14,17 +14,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
 from radiofuse.files.outputs import sha256_of
 from radiofuse.tables.columns import CROP, join
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FORMAT = 1
 
@@ -181,8 +179,6 @@ class Crops:
             Index ``sample_id``, the samples that have a crop; columns ``<modality>__crop``, float
             row numbers, NaN where a sample has no crop of that modality.
         """
-        import pandas as pd
-
         ids, names = (list(dict.fromkeys(values)) for values in (self.sample_ids, self.modalities))
         table = np.full((len(ids), len(names)), np.nan)
         row_of, column_of = ({value: n for n, value in enumerate(values)} for values in (ids, names))

@@ -10,9 +10,9 @@ import os
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.files.stand_ins import HEAD_BYTES, describe_stand_in
@@ -24,9 +24,6 @@ from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
 from radiofuse.imaging.roi import RoiPair, check_finite, check_integer, paired
 from radiofuse.imaging.stream import ByteStream, HashedFile, open_file
 from radiofuse.imaging.textual import meta_header, nrrd_header
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
 TEXT_HEADER_BYTES = 1 << 20  # segmentations by 3D Slicer describe every segment in the header
 GZIP_MAGIC = b"\x1f\x8b"
@@ -214,8 +211,6 @@ def _scaled(header: Header, stored: np.ndarray) -> np.ndarray:
 
 def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
     """Return voxels (z, y, x) as an image with the size, spacing, origin and axes that ITK reads."""
-    import SimpleITK as sitk
-
     place = sitk.ImageFileReader()
     place.SetFileName(str(path))
     try:
@@ -237,8 +232,6 @@ def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
 
 def _slice_placed(name: str, place: sitk.ImageFileReader, pixels: np.ndarray) -> sitk.Image:
     """Return a 2-D image as a volume of one slice, 1 mm thick, at the place in its plane that ITK reads."""
-    import SimpleITK as sitk
-
     if place.GetSize() != pixels.shape[::-1]:
         raise invalid(name, f"means {in_words(place.GetSize())} pixels to SimpleITK")
     check_place(name, np.array(place.GetSpacing()), np.reshape(place.GetDirection(), (2, 2)))

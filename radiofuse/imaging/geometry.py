@@ -7,15 +7,12 @@ masks, and a tolerance in millimeters accepts bad ones at small voxel sizes.
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
+import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.header import counted, in_words
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
 CROPPED = "The mask covers "  # how a note begins that the run tells of its masks
 TOLERANCE_VOX = 1e-3  # of a voxel, at the worst corner: float32 affines of 512-voxel scans stay below

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
+import SimpleITK as sitk
+from nibabel.spatialimages import SpatialImage
 
 from radiofuse.errors import RequestError
 from radiofuse.imaging.header import invalid, not_3d
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
-    from nibabel.spatialimages import SpatialImage
 
 AXES_TOLERANCE = 1e-3
 LPS = np.diag([-1.0, -1.0, 1.0])  # of nibabel's axes, which point to the right and to the front
@@ -44,8 +42,6 @@ def as_image(
     >>> as_image(np.zeros((4, 5, 6)), "The image", (1, 1, 2.5)).GetSpacing()
     (1.0, 1.0, 2.5)
     """
-    import SimpleITK as sitk
-
     is_array = isinstance(volume, np.ndarray)
     if is_array != (spacing_mm is not None):
         advice = "pass spacing_mm=(x, y, z) in mm" if is_array else "leave spacing_mm out, it is for arrays"
@@ -84,8 +80,6 @@ def _checked_spacing(spacing_mm: Sequence[float]) -> np.ndarray:
 
 def _placed(voxels: np.ndarray, name: str, steps: np.ndarray, origin: np.ndarray) -> sitk.Image:
     """Return voxels (x, y, z) as an image; ``steps`` has a column in mm (LPS) per index axis."""
-    import SimpleITK as sitk
-
     if voxels.ndim == 4 and voxels.shape[3] == 1:
         voxels = voxels[..., 0]
     if voxels.ndim != 3:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 import numpy as np
+from nibabel import Nifti1Header
+from nibabel.spatialimages import HeaderDataError
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.header import Header, TwoOrientations, detached, in_words, invalid, not_3d, not_scalar, one_slice
-
-if TYPE_CHECKING:
-    from nibabel import Nifti1Header
 
 HEADER_BYTES = 348
 NIFTI2_HEADER_BYTES = 540
@@ -56,8 +54,6 @@ def nifti_header(name: str, head: bytes) -> Header:
 
 
 def _parse(name: str, head: bytes) -> Nifti1Header:
-    from nibabel import Nifti1Header
-
     declared = {struct.unpack(order + "i", head[:4])[0]: order for order in "<>" if len(head) >= 4}
     if NIFTI2_HEADER_BYTES in declared:
         raise invalid(name, "is NIfTI-2, which SimpleITK does not read; NIfTI-1 was expected")
@@ -144,8 +140,6 @@ def _orientation(name: str, header: Nifti1Header) -> tuple[TwoOrientations | Non
 
 
 def _affines(name: str, header: Nifti1Header) -> tuple[np.ndarray | None, np.ndarray | None]:
-    from nibabel.spatialimages import HeaderDataError
-
     try:
         qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
     except (HeaderDataError, ValueError):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pywt
+import SimpleITK as sitk
+from scipy.ndimage import convolve1d, distance_transform_edt, gaussian_filter
 
 from radiofuse.imaging.roi import RoiPair, check_pair
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
 LARGEST_ANGLE_DEG = 10.0
 LARGEST_SHIFT_VOX = 0.5
@@ -94,8 +93,6 @@ def perturb(pair: RoiPair, change: Perturbation, rng: np.random.Generator) -> Ro
     >>> int(sitk.GetArrayViewFromImage(other.roi).sum()), 8**3
     (640, 512)
     """
-    import SimpleITK as sitk
-
     region = sitk.GetArrayViewFromImage(pair.roi).astype(bool)
     noisy = _with_noise(pair.image, region, rng)
     box = _box(region, NEAR_VOX)
@@ -112,8 +109,6 @@ def perturb(pair: RoiPair, change: Perturbation, rng: np.random.Generator) -> Ro
 
 def content_seed(pair: RoiPair) -> int:
     """Return a number for the voxels of image and region, the same however their files are compressed."""
-    import SimpleITK as sitk
-
     digest = hashlib.sha256(np.ascontiguousarray(sitk.GetArrayViewFromImage(pair.image)))
     digest.update(np.ascontiguousarray(sitk.GetArrayViewFromImage(pair.roi)))
     return int.from_bytes(digest.digest()[:16], "big")
@@ -143,9 +138,6 @@ def noise_level(voxels: np.ndarray, region: np.ndarray, slice_axis: int = 0) -> 
     >>> round(noise_level(voxels, np.ones(voxels.shape, dtype=bool)), 1)
     5.0
     """
-    import pywt
-    from scipy.ndimage import convolve1d
-
     high_pass = np.array(pywt.Wavelet("coif1").dec_hi)
     box = _box(region, len(high_pass))
     detail = voxels[box].astype(np.float64)
@@ -176,8 +168,6 @@ def redraw(
     >>> int(ball.sum()), int(smaller.sum())
     (485, 388)
     """
-    from scipy.ndimage import distance_transform_edt, gaussian_filter
-
     if not region.any():  # moved out of the image: the check that follows says so
         return region
     outside_mm = distance_transform_edt(~region, sampling=spacing_mm)
@@ -205,8 +195,6 @@ def _slice_axis(image: sitk.Image) -> int:
 
 
 def _with_noise(image: sitk.Image, region: np.ndarray, rng: np.random.Generator) -> sitk.Image:
-    import SimpleITK as sitk
-
     voxels = sitk.GetArrayViewFromImage(image)
     precision = np.float64 if voxels.dtype == np.float64 else np.float32
     noise = rng.standard_normal(voxels.shape, dtype=precision)
@@ -217,8 +205,6 @@ def _with_noise(image: sitk.Image, region: np.ndarray, rng: np.random.Generator)
 
 def _rigid(image: sitk.Image, region: np.ndarray, change: Perturbation) -> sitk.Transform:
     """Return the map from places in the new image to places in the old one, in mm."""
-    import SimpleITK as sitk
-
     center = [float(places.mean()) for places in np.nonzero(region)][::-1]
     axes = np.reshape(image.GetDirection(), (3, 3))
     transform = sitk.VersorRigid3DTransform()
@@ -230,8 +216,6 @@ def _rigid(image: sitk.Image, region: np.ndarray, change: Perturbation) -> sitk.
 
 def _resampled(image: sitk.Image, transform: sitk.Transform, near: tuple[slice, ...]) -> sitk.Image:
     """Return the image on its own grid: linearly interpolated, and by cubic splines in the box ``near``."""
-    import SimpleITK as sitk
-
     voxels = sitk.GetArrayViewFromImage(image)
     moved = sitk.GetArrayFromImage(_interpolated(image, image, transform, sitk.sitkLinear))
     source = _source_box(image, near)
@@ -257,16 +241,12 @@ def _source_box(image: sitk.Image, box: tuple[slice, ...]) -> tuple[slice, ...]:
 
 def _moved_region(roi: sitk.Image, transform: sitk.Transform, box: tuple[slice, ...]) -> np.ndarray:
     """Return the region after the move, within the box: voxels of which half or more belonged to it."""
-    import SimpleITK as sitk
-
     grid = _like(roi, sitk.GetArrayViewFromImage(roi)[box], box)
     share = sitk.Resample(roi, grid, transform, sitk.sitkLinear, 0.0, sitk.sitkFloat32)
     return sitk.GetArrayViewFromImage(share) >= 0.5
 
 
 def _interpolated(image: sitk.Image, grid: sitk.Image, transform: sitk.Transform, interpolator: int) -> sitk.Image:
-    import SimpleITK as sitk
-
     resample = sitk.ResampleImageFilter()
     resample.SetReferenceImage(grid)
     resample.SetTransform(transform)
@@ -277,8 +257,6 @@ def _interpolated(image: sitk.Image, grid: sitk.Image, transform: sitk.Transform
 
 def _like(image: sitk.Image, voxels: np.ndarray, box: tuple[slice, ...]) -> sitk.Image:
     """Return voxels (z, y, x) as an image on ``image``'s grid that begins where the box does."""
-    import SimpleITK as sitk
-
     placed = sitk.GetImageFromArray(voxels)
     placed.SetSpacing(image.GetSpacing())
     placed.SetDirection(image.GetDirection())

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import SimpleITK as sitk
+from scipy.ndimage import find_objects, label
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.header import counted, in_words, not_3d, not_scalar
 from radiofuse.imaging.labels import MaskLabel, labeled
 from radiofuse.imaging.padding import padding
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
 MIN_ROI_VOXELS = 8  # 2 x 2 x 2, the smallest solid; a few voxels fewer and texture is one pair or none
 FILLED_SHARE = 0.95  # of the nonzero voxels: masks of a brain are drawn a little smaller or larger than it
@@ -87,8 +85,6 @@ def paired(
     image: sitk.Image, mask: sitk.Image, label: MaskLabel, choices: tuple[str, ...], *, outside_is_read: bool
 ) -> RoiPair:
     """Do what ``check_pair`` does; ``choices`` say where the two files left their place to the reader."""
-    import SimpleITK as sitk
-
     if image.GetDimension() == mask.GetDimension() == 2:
         image, mask = sitk.JoinSeries([image]), sitk.JoinSeries([mask])
     image, mask = _one_volume(image, "The image"), _one_volume(mask, "The mask")
@@ -113,8 +109,6 @@ def check_finite(image: sitk.Image, name: str, region: np.ndarray | None = None)
 
     Outside the region they matter as well: normalization, resampling and filters spread them.
     """
-    import SimpleITK as sitk
-
     voxels = sitk.GetArrayViewFromImage(image)
     if voxels.dtype.kind != "f":
         return
@@ -138,8 +132,6 @@ def _not_finite_outside(intensities: np.ndarray) -> tuple[str, ...]:
 
 def check_integer(mask: sitk.Image, name: str) -> None:
     """Refuse a mask with values that are not whole numbers; 0.0 and 1.0 are."""
-    import SimpleITK as sitk
-
     check_finite(mask, name)
     values = sitk.GetArrayViewFromImage(mask)
     if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
@@ -162,8 +154,6 @@ def _one_volume(image: sitk.Image, name: str) -> sitk.Image:
 
 def _check_region(region: np.ndarray) -> tuple[str, ...]:
     """Refuse a region of no use to texture; return notes on its shape."""
-    from scipy.ndimage import find_objects, label
-
     n_voxels = int(region.sum())
     if n_voxels == region.size:
         raise ImageError(

@@ -5,14 +5,11 @@ from __future__ import annotations
 import gzip
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from nibabel import Nifti1Image
 
 from radiofuse.files.aside import write_aside
-
-if TYPE_CHECKING:
-    from nibabel import Nifti1Image
 
 
 def write_volume(
@@ -44,8 +41,6 @@ def write_volume(
     ...     read_image(f"{folder}/a.nii.gz").image.GetSize()
     (4, 5, 6)
     """
-    from nibabel import Nifti1Image
-
     image = Nifti1Image(voxels, np.diag([*spacing_mm, 1.0]))
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = description.encode("ascii")

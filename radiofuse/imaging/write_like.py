@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import SimpleITK as sitk
+from nibabel import Nifti1Image
 
 from radiofuse.imaging.write import write_packed
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
 ITK_TO_NIFTI = np.array([[-1.0], [-1.0], [1.0]])  # x to the left and y to the back; NIfTI: to the right, to the front
 
@@ -28,8 +26,6 @@ def write_like(path: str | PathLike[str], voxels: np.ndarray, image: sitk.Image)
     image : SimpleITK.Image
         3-D; its voxels are not read.
     """
-    from nibabel import Nifti1Image
-
     affine = np.eye(4)
     affine[:3, :3] = ITK_TO_NIFTI * np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     affine[:3, 3] = ITK_TO_NIFTI[:, 0] * image.GetOrigin()

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import pywt
 import SimpleITK as sitk
 
 from radiofuse.radiomics.preprocessing import Prepared
@@ -59,8 +60,6 @@ def general_info(
 
 
 def _versions() -> dict[str, str]:
-    import pywt
-
     return {
         "Radiofuse": version("radiofuse"),
         "Numpy": np.__version__,

@@ -10,6 +10,8 @@ from importlib import import_module
 from numbers import Integral, Real
 from typing import Any
 
+import pywt
+
 IMAGE_TYPES = (
     "Original",
     "Exponential",
@@ -106,8 +108,6 @@ def _is_interpolator(value: Any) -> bool:
 
 
 def _is_discrete_wavelet(value: Any) -> bool:
-    import pywt
-
     return isinstance(value, str) and value in pywt.wavelist(kind="discrete")
 
 

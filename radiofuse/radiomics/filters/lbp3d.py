@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
+from scipy.ndimage import spline_filter1d
 
 from radiofuse.names import kernel
 from radiofuse.radiomics.region import Region
@@ -193,8 +194,6 @@ def _spline_taps(side: slice, size: int, shifts: np.ndarray) -> tuple[np.ndarray
 
 def _spline_coefficients(volume: np.ndarray, reads: tuple[np.ndarray, ...]) -> np.ndarray:
     """Return the cubic B-spline coefficients of a volume, mirrored at its borders, that are read along each axis."""
-    from scipy.ndimage import spline_filter1d
-
     mirrored = [_mirrored(read, size) for read, size in zip(reads, volume.shape, strict=True)]
     crops = [slice(max(read.min() - DECAY, 0), read.max() + 1 + DECAY) for read in mirrored]
     coefficients = volume[tuple(crops)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import pywt
 
 from radiofuse.errors import RequestError
 from radiofuse.names import kernel
@@ -187,8 +188,6 @@ def _taps(wavelet: str, precision: type) -> dict[str, np.ndarray]:
     Its single-precision taps are not everywhere its double-precision taps rounded, so they are read off
     what it makes of a unit impulse.
     """
-    import pywt
-
     if wavelet not in pywt.wavelist(kind="discrete"):
         raise RequestError(
             f"Expected a discrete wavelet of PyWavelets such as 'coif1', 'haar' or 'db4', got {wavelet!r}; "
