@@ -104,9 +104,9 @@ class Engine:
         with costs_one_image("radiofuse"):
             prepared = prepare_each(image, rois, self._plan)
             # One array stands for one grid: filters then run once for all regions.
-            if prepared and all(one.array is prepared[0].array for one in prepared):
+            if prepared and all(pair.array is prepared[0].array for pair in prepared):
                 return self._described(prepared)
-            return [self._described([one])[0] for one in prepared]
+            return [self._described([pair])[0] for pair in prepared]
 
     def general_info(self, image: sitk.Image, roi: sitk.Image) -> dict[str, Any]:
         """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask at each step."""
@@ -114,16 +114,16 @@ class Engine:
 
     def _described(self, prepared: Sequence[Prepared]) -> list[dict[str, float]]:
         """Return the features of regions that share the first one's image."""
-        for one in prepared:
-            check_finite(one)
-        per_region = [self._shape_features(one.shape_region) for one in prepared]
-        around = Region.around([one.region for one in prepared])
+        for pair in prepared:
+            check_finite(pair)
+        per_region = [self._shape_features(pair.shape_region) for pair in prepared]
+        around = Region.around([pair.region for pair in prepared])
         source = image_types.Source(prepared[0].array, around, self.settings.wavelet_subbands)
         for image_type in self._plan.image_types:
             for name, values in image_types.filtered(source, image_type):
-                for features, one in zip(per_region, prepared, strict=True):
-                    inside = values[one.region.within(around)][one.region.mask.view(bool)]
-                    features |= self._textures(inside, one.region, image_type, name)
+                for features, pair in zip(per_region, prepared, strict=True):
+                    inside = values[pair.region.within(around)][pair.region.mask.view(bool)]
+                    features |= self._textures(inside, pair.region, image_type, name)
         return per_region
 
     def _textures(self, inside: np.ndarray, region: Region, image_type: ImageType, name: str) -> dict[str, float]:
@@ -133,22 +133,22 @@ class Engine:
 
     def _shape_features(self, region: Region) -> dict[str, float]:
         """Return the shape features; those of the last regions are kept, for other modalities on the same mask."""
-        key, kept = region.digest(), self._shapes
-        if key not in kept:
+        digest, shapes = region.digest(), self._shapes
+        if digest not in shapes:
             # A new dict in place of a changed one: threads may share the engine.
-            kept = self._shapes = dict([*kept.items(), (key, self._shapes_of(region))][-KEPT_SHAPES:])
-        return dict(kept[key])
+            shapes = self._shapes = dict([*shapes.items(), (digest, self._shapes_of(region))][-KEPT_SHAPES:])
+        return dict(shapes[digest])
 
     def _shapes_of(self, region: Region) -> dict[str, float]:
-        plan, found = self._plan, {}
+        plan, features = self._plan, {}
         if names := plan.classes.get("shape"):
-            found |= {
+            features |= {
                 f"original_shape_{name}": value for name, value in shape.features(region, names, ibsi=plan.ibsi).items()
             }
         if names := plan.classes.get("shape2D"):
             flat = shape2d.features(region, names, flat_axis=plan.preprocessing.force2d_dimension)
-            found |= {f"original_shape2D_{name}": value for name, value in flat.items()}
-        return found
+            features |= {f"original_shape2D_{name}": value for name, value in flat.items()}
+        return features
 
     @property
     def _texture_classes(self) -> dict[str, tuple[str, ...]]:

@@ -105,7 +105,7 @@ def prepare_each(image: sitk.Image, rois: Sequence[sitk.Image], plan: Plan) -> l
         placed = [_of(*resampled(source, channel(roi, steps), steps), resampled=True) for roi in rois]
     else:
         placed = [_of(image, *on_grid_of(image, channel(roi, steps), steps), array=voxels) for roi in rois]
-    return [_finished(one, plan) for one in placed]
+    return [_finished(pair, plan) for pair in placed]
 
 
 def _of(
@@ -192,16 +192,17 @@ def _resegmented(prepared: Prepared, plan: Plan) -> Prepared:
     steps, whole = plan.preprocessing, prepared.region
     inside = whole.mask.view(bool)
     values = prepared.array[whole.box][inside]
-    kept = _in_range(values, steps)
-    if np.count_nonzero(kept) < SMALLEST_REGION:
+    in_range = _in_range(values, steps)
+    n_left = np.count_nonzero(in_range)
+    if n_left < SMALLEST_REGION:
         raise ImageError(
             "empty_after_resegmentation",
-            f"resegmentRange {list(steps.resegment_range)} ({steps.resegment_mode}) leaves {np.count_nonzero(kept)} of "
+            f"resegmentRange {list(steps.resegment_range)} ({steps.resegment_mode}) leaves {n_left} of "
             f"the region's {len(values):,} voxels, whose intensities lie from {values.min():g} to {values.max():g}. "
             "Widen the range.",
         )
     mask = np.zeros_like(inside)
-    mask[inside] = kept
+    mask[inside] = in_range
     region = _within(whole, mask, mask)
     check_size(region, steps)
     bare = whole if plan.ibsi else _within(whole, mask, inside)
@@ -224,8 +225,8 @@ def _in_range(values: np.ndarray, steps: Preprocessing) -> np.ndarray:
     elif steps.resegment_mode == "sigma":
         mean, deviation = values.mean(), values.std()
         bounds = [mean + deviation * bound for bound in bounds]
-    kept = values >= bounds[0]
-    return kept if len(bounds) == 1 else kept & (values <= bounds[1])
+    above = values >= bounds[0]
+    return above if len(bounds) == 1 else above & (values <= bounds[1])
 
 
 def _within(whole: Region, decides: np.ndarray, mask: np.ndarray) -> Region:

@@ -66,7 +66,7 @@ class Region:
 
     def within(self, other: Region) -> tuple[slice, slice, slice]:
         """Return this box as an index into the box of another region."""
-        firsts = [own - its for own, its in zip(self.start, other.start, strict=True)]
+        firsts = [first - origin for first, origin in zip(self.start, other.start, strict=True)]
         return tuple(slice(first, first + size) for first, size in zip(firsts, self.shape, strict=True))
 
     def digest(self) -> bytes:

@@ -83,7 +83,7 @@ def _elsewhere(key: str) -> str:
 
 def _nearest(name: Any, known: Iterable[str]) -> str:
     """Return a sentence with the known name most like ``name``, or with all of them."""
-    likeness = {one: _likeness(str(name).lower(), one.lower()) for one in known}
+    likeness = {key: _likeness(str(name).lower(), str(key).lower()) for key in known}
     closest = max(likeness, key=likeness.get)
     # Below half of the most that likeness can be, no name is near enough to be meant.
     return f" The nearest known is {closest}." if likeness[closest] > 1 else f" Known are {', '.join(likeness)}."
@@ -147,11 +147,11 @@ def _own_part(own: Mapping[str, Any]) -> Iterator[str]:
 
 def _subband_problems(mapping: Mapping[str, Any]) -> Iterator[str]:
     """Yield a problem if the kept sub-bands have a letter too many or too few: no image would have their names."""
-    kept = (mapping.get(OWN_PART) or {}).get("wavelet_subbands") or ()
+    subbands = (mapping.get(OWN_PART) or {}).get("wavelet_subbands") or ()
     types = mapping.get("imageType") or {}
     setting = {**(mapping.get("setting") or {}), **(types.get("Wavelet") or {})}
     n_axes = 2 if setting.get("force2D") else 3
-    other = [band for band in kept if len(band) != n_axes]
+    other = [band for band in subbands if len(band) != n_axes]
     if other:
         yield f"radiofuse: wavelet_subbands {other} must have {n_axes} letters, one for each axis that is transformed."
 

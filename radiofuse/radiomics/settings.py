@@ -92,12 +92,14 @@ class Settings:
 
     def identity(self) -> dict[str, Any]:
         """Everything the features depend on, as JSON-able data; the name is not part of it."""
-        kept = list(self.wavelet_subbands) if self.wavelet_subbands else None
-        first = {"parameters": self.parameters, "wavelet_subbands": kept}
-        later = [one for one in fields(self) if one.name not in ("name", *first)]
+        subbands = list(self.wavelet_subbands) if self.wavelet_subbands else None
+        first = {"parameters": self.parameters, "wavelet_subbands": subbands}
+        later = [field for field in fields(self) if field.name not in ("name", *first)]
         # Absent at the default: features stored before there was such a field keep their identity.
-        own = {one.name: getattr(self, one.name) for one in later if getattr(self, one.name) != one.default}
-        return first | own
+        changed = {
+            field.name: getattr(self, field.name) for field in later if getattr(self, field.name) != field.default
+        }
+        return first | changed
 
     def to_json(self) -> dict[str, Any]:
         """Return the name and the identity, as a bundle holds them; ``from_json`` reads them back."""
@@ -113,9 +115,9 @@ class Settings:
         >>> Settings.from_json(settings.to_json()) == settings
         True
         """
-        own = {one.name: saved[one.name] for one in fields(cls) if one.name in saved}
-        kept = own.get("wavelet_subbands")
-        return cls(**own | {"wavelet_subbands": tuple(kept) if kept else None})
+        known = {field.name: saved[field.name] for field in fields(cls) if field.name in saved}
+        subbands = known.get("wavelet_subbands")
+        return cls(**known | {"wavelet_subbands": tuple(subbands) if subbands else None})
 
 
 def read_settings(source: str | Path | Mapping[str, Any] | Settings) -> Settings:
@@ -170,8 +172,8 @@ def _checked(name: str, mapping: Any) -> Settings:
     if problems:
         raise RequestError(_in_sentences(name, problems))
     own = {key: rule.default for key, rule in OWN_KEYS.items()} | dict(mapping.get(OWN_PART) or {})
-    kept = own["wavelet_subbands"]
-    return Settings(name, _plain(mapping), None if kept is None else tuple(kept), own["ibsi"])
+    subbands = own["wavelet_subbands"]
+    return Settings(name, _plain(mapping), None if subbands is None else tuple(subbands), own["ibsi"])
 
 
 def _in_sentences(name: str, problems: list[str]) -> str:

@@ -9,8 +9,9 @@ import SimpleITK as sitk
 from radiofuse.errors import ImageError
 from radiofuse.radiomics import read_settings
 from radiofuse.radiomics.engine import Engine
+from radiofuse.radiomics.normalization import normalized
 from radiofuse.radiomics.parameters import resolve
-from radiofuse.radiomics.preprocessing import normalized, prepare, prepare_each
+from radiofuse.radiomics.preprocessing import prepare, prepare_each
 
 # ITK sums in as many parts as there are threads; what is compared to the last bit takes one.
 sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

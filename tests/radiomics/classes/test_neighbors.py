@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radiofuse.errors import ImageError
-from radiofuse.radiomics.classes.neighbors import MAX_OFFSETS, neighbor_matrices, offsets
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.radiomics.classes.neighbors import MAX_OFFSETS, neighbor_matrices, norms, offsets, squared_norms
 
 
 def random_levels(shape, n_levels, *, seed=0, filled=0.7):
@@ -145,3 +145,22 @@ def test_wrong_arrays_are_refused():
         neighbor_matrices(levels.astype(np.int64), 3, offsets(levels.shape))
     with pytest.raises(ValueError, match="alpha"):
         neighbor_matrices(levels, 3, offsets(levels.shape), alpha=-1)
+
+
+def test_norms_of_a_step_by_hand():
+    step, spacing_mm = np.array([[0, -2, 1]]), (5.0, 1.5, 4.0)  # 3 mm and 4 mm
+    lengths = {"euclidean": 5.0, "infinity": 4.0, "manhattan": 7.0}
+    assert {name: norms(name, step, spacing_mm).item() for name in lengths} == lengths
+    assert {name: squared_norms(name, step, spacing_mm).item() ** 0.5 for name in lengths} == lengths
+
+
+def test_without_weighting_every_direction_weighs_1():
+    steps, spacing_mm = offsets((3, 3, 3)), (5.0, 1.5, 4.0)
+    assert (norms("no_weighting", steps, spacing_mm) == 1).all()
+    assert (np.exp(-squared_norms("no_weighting", steps, spacing_mm)) == 1).all()
+
+
+@pytest.mark.parametrize("function", [norms, squared_norms])
+def test_an_unknown_norm_is_refused_with_those_that_are_known(function):
+    with pytest.raises(RequestError, match="'chebyshev'.*euclidean, infinity, manhattan, no_weighting"):
+        function("chebyshev", offsets((3, 3, 3)), (1.0, 1.0, 1.0))
