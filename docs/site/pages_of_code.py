@@ -1,4 +1,4 @@
-"""Pages of the site that are made from the code: one of the reference per room, and the examples."""
+"""Pages of the site that are made from the code, from the examples, and from pages that lie elsewhere."""
 
 from __future__ import annotations
 
@@ -19,24 +19,33 @@ if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLES = REPOSITORY / "examples"
 EXAMPLES_PAGE = "examples.md"
+FROM_ELSEWHERE = {  # pages that lie beside what they are about
+    "How the code is laid out": ("contributing.md", "CONTRIBUTING.md"),
+    "What changed": ("changes.md", "CHANGELOG.md"),
+    "How features are stored": ("store_format.md", "feature_store/README.md"),
+}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the examples and the reference at the end of the navigation."""
+    """Put examples, reference and the project's own pages into the navigation."""
     config.nav[-1]["Explanation and results"].append({"Examples": EXAMPLES_PAGE})
     config.nav.append({"Reference": [{room.__name__: page_name(room)} for room in public_rooms()]})
+    config.nav.append({"Project": [{title: page} for title, (page, _) in FROM_ELSEWHERE.items()]})
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add one page per room, and one of all examples."""
+    """Add one page per room, one of all examples, and those that lie elsewhere."""
     from mkdocs.structure.files import File
 
     for room in public_rooms():
         files.append(File.generated(config, page_name(room), content=reference_page(room)))
     files.append(File.generated(config, EXAMPLES_PAGE, content=examples_page()))
+    for page, source in FROM_ELSEWHERE.values():
+        files.append(File.generated(config, page, content=(REPOSITORY / source).read_text()))
     return files
 
 

@@ -20,7 +20,8 @@ PAGE = "commands.md"
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the page before the rooms, at the head of the reference."""
-    config.nav[-1]["Reference"].insert(0, {"Commands": PAGE})
+    (reference,) = [section["Reference"] for section in config.nav if "Reference" in section]
+    reference.insert(0, {"Commands": PAGE})
     return config
 
 
