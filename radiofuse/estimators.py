@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Seed = int | np.random.RandomState | None
 
@@ -28,6 +31,16 @@ class Classifier(Estimator, Protocol):
 
     def predict_proba(self, X: Any, /) -> np.ndarray:
         """Return the probability of each class, columns in the order of ``classes_``."""
+
+
+class Answering(Protocol):
+    """A model of an experiment: it answers under its own names, be it one or those of its members and fusions."""
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Any:
+        """Fit to rows, their labels and their patients."""
+
+    def predict_proba_each(self, X: Any, /) -> pd.DataFrame:
+        """Return the probability of the positive class, a column per answer; NaN where a row cannot be answered."""
 
 
 class Selector(Estimator, Protocol):

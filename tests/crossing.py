@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.folder import load_bundle
+from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.experiment.run import run_recipe

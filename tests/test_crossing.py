@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radiofuse.bundle.folder import BundleVersionWarning
+from radiofuse.bundle.load import BundleVersionWarning
 from tests import crossing
 from tests.conftest import REPOSITORY
 from tests.processes import LIMIT_S
@@ -18,7 +18,7 @@ OTHER = os.environ.get("RADIOFUSE_OTHER_PYTHON")
 pytestmark = [
     pytest.mark.skipif(not OTHER, reason="RADIOFUSE_OTHER_PYTHON names no other environment; `make test` does"),
     pytest.mark.timeout(600),  # three recipes run in two environments, before the first test
-    pytest.mark.filterwarnings("ignore::radiofuse.bundle.folder.BundleVersionWarning"),
+    pytest.mark.filterwarnings("ignore::radiofuse.bundle.load.BundleVersionWarning"),
 ]
 
 

@@ -18,7 +18,7 @@ import pytest
 
 import radiofuse
 from radiofuse.__main__ import COMMANDS
-from radiofuse.bundle.folder import OLDEST_SKLEARN
+from radiofuse.bundle.load import OLDEST_SKLEARN
 
 PACKAGE = Path(radiofuse.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from radiofuse.bundle.folder import read_description
+from radiofuse.bundle.read import read_description
 from radiofuse.commands import terminal
 from radiofuse.commands.select import app as select_app
 from radiofuse.errors import CohortError, RequestError

@@ -1,8 +1,8 @@
 """The names of the room; `lazy_names` reads them here too."""
 
-from .folder import Bundle as Bundle
-from .folder import BundleVersionWarning as BundleVersionWarning
-from .folder import load_bundle as load_bundle
-from .folder import save_bundle as save_bundle
-from .folder import verify_bundle as verify_bundle
+from .load import Bundle as Bundle
+from .load import BundleVersionWarning as BundleVersionWarning
+from .load import load_bundle as load_bundle
 from .predict import predict_cohort as predict_cohort
+from .verify import verify_bundle as verify_bundle
+from .write import save_bundle as save_bundle

@@ -1,23 +1,126 @@
-"""The JSON files of a bundle, their shape checked once for all who read them."""
+"""The one description of a bundle: its files, the columns of its tables and their kinds, the shape of its JSON files.
+
+Writer, reader, check, report and predict read it here; a new table is an entry of ``TABLES``.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+import re
+from dataclasses import dataclass
+from enum import Enum
 
-from radiofuse.errors import BundleError
+from radiofuse.bundle.shapes import ANY_NAME, Whole
 
-SCHEMA = 1
-ANY_NAME = "*"  # in a shape: entries of whatever name
+SCHEMA = 2  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 
-class _Whole(dict):
-    """Entries that must all be there."""
+class Kind(Enum):
+    """What the cells of a column are."""
+
+    TEXT = "text"  # read as it is written: 007 stays 007, NA stays NA
+    COUNT = "whole number"
+    NUMBER = "number"
+    FLAG = "true or false"
 
 
-_ENCODER = _Whole(
+TEXT, COUNT, NUMBER, FLAG = Kind
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """What a table holds, in words, and its columns in order."""
+
+    holds: str
+    columns: dict[str, Kind]
+
+    def of(self, *kinds: Kind) -> list[str]:
+        """Return the columns of some kinds."""
+        return [name for name, kind in self.columns.items() if kind in kinds]
+
+
+TABLES = {
+    "predictions": TableFormat(
+        "every out-of-fold probability, with the label",
+        {
+            **dict.fromkeys(("sample_id", "patient_id"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), COUNT),
+            "model": TEXT,
+            "label": COUNT,
+            "probability": NUMBER,
+            "positive": TEXT,
+        },
+    ),
+    "scores": TableFormat(
+        "every score of every model, with its interval",
+        {
+            **dict.fromkeys(("model", "metric"), TEXT),
+            **dict.fromkeys(("value", "low", "high"), NUMBER),
+            **dict.fromkeys(("n_samples", "n_patients"), COUNT),
+        },
+    ),
+    "comparisons": TableFormat(
+        "the difference of the primary fusion from each other model, with its interval",
+        {
+            **dict.fromkeys(("a", "b", "metric"), TEXT),
+            **dict.fromkeys(("difference", "low", "high", "p_value", "adjusted_p_value"), NUMBER),
+            "test": TEXT,
+            "n_patients": COUNT,
+        },
+    ),
+    "published": TableFormat(
+        "published values beside this run's, where the recipe names some",
+        {
+            **dict.fromkeys(("table", "source", "row", "model", "metric"), TEXT),
+            **dict.fromkeys(("value", "low", "high", "published"), NUMBER),
+        },
+    ),
+    "selected_features": TableFormat(
+        "all features that a fold or the final model selected, not only those shown",
+        {
+            **dict.fromkeys(("modality", "feature"), TEXT),
+            **dict.fromkeys(("frequency", "importance", "mean_coefficient"), NUMBER),
+            "in_final_model": FLAG,
+        },
+    ),
+    "fusion_weights": TableFormat(
+        "the weight of every member in every fusion",
+        {
+            **dict.fromkeys(("fusion", "member"), TEXT),
+            **dict.fromkeys(("weight", "mean", "low", "high", "in_sample"), NUMBER),
+        },
+    ),
+    "cohort_flow": TableFormat(
+        "who came in, who did not, and why",
+        {"step": TEXT, **dict.fromkeys(("n_samples", "n_patients"), COUNT), "note": TEXT},
+    ),
+    "failures": TableFormat(
+        "images that gave no features, and why",
+        dict.fromkeys(("sample_id", "modality", "code", "message"), TEXT),
+    ),
+}
+
+RECIPE, CARD, ENVIRONMENT, DESCRIPTION = "recipe.toml", "card.md", "environment.json", "bundle.json"
+MODEL, ENCODERS, CHECKSUMS = "model.joblib", "encoders", "checksums.json"
+FILES = {  # name -> what it holds; all are there, the checksums and the folder of encoders come on top
+    **{f"{name}.csv": table.holds for name, table in TABLES.items()},
+    RECIPE: "what was asked for",
+    DESCRIPTION: "what was done: label, modalities, settings, protocol, warnings",
+    ENVIRONMENT: "the versions it was done with",
+    CARD: "what the model is for, in a few lines",
+    MODEL: "the model fitted on all labeled patients",
+}
+
+
+def is_encoder(name: str) -> bool:
+    """Say whether a file of the bundle is one of an encoder's: its weights, or their card.
+
+    >>> is_encoder("encoders/0f3a.safetensors"), is_encoder("encoders/notes.txt")
+    (True, False)
+    """
+    return re.fullmatch(rf"{ENCODERS}/[0-9a-f]+\.(json|safetensors)", name) is not None
+
+
+_ENCODER = Whole(
     encoder=str,
     join=("columns", "members"),
     output=("embedding", "logit"),
@@ -32,7 +135,8 @@ _RADIOMICS = {
     "wavelet_subbands": (None, [str]),
     "ibsi": bool,
 }
-DESCRIPTION = {  # a type, a list of one shape, entries by name, or alternatives; None and text stand for themselves
+# A shape is a type, a list of one shape, entries by name, or alternatives; None and text stand for themselves.
+DESCRIPTION_SHAPE = {
     "name": str,
     "title": str,
     "radiofuse_version": str,
@@ -70,104 +174,5 @@ DESCRIPTION = {  # a type, a list of one shape, entries by name, or alternatives
     "as_published": [str],
     "warnings": [str],
 }
-ENVIRONMENT = {"python": str, "platform": str, "packages": {ANY_NAME: str}}
-CHECKSUMS = {ANY_NAME: str}
-
-
-def read_description(path: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
-    """Return ``bundle.json``.
-
-    Parameters
-    ----------
-    path : Path
-    needed : iterable of str
-        Entries that must be there; ``protocol.primary`` is the entry primary of the entry protocol.
-
-    Raises
-    ------
-    BundleError
-        If the file is no JSON, of another schema or shape, or lacks an entry.
-    """
-    about = read_shape(path, {})
-    if about.get("schema") != SCHEMA:
-        raise BundleError(
-            f"{path.name} has schema {about.get('schema')!r}; this version of radiofuse reads schema {SCHEMA}. "
-            "Use the version that wrote the bundle."
-        )
-    require_entries(path, about, needed)
-    _refuse(path, about, DESCRIPTION)
-    return about
-
-
-def require_entries(path: Path, about: Mapping[str, Any], needed: Iterable[str]) -> None:
-    """Raise a BundleError if a description lacks an entry; at the top, null is none."""
-    wanted: dict[str, list[str]] = {}
-    for name in needed:
-        above, _, own = name.rpartition(".")
-        wanted.setdefault(above, []).append(own)
-    for above, names in wanted.items():
-        inside = about.get(above) if above else {name: one for name, one in about.items() if one is not None}
-        missing = [name for name in names if not isinstance(inside, Mapping) or name not in inside]
-        if missing:
-            where = f"{above} in {path.name}" if above else path.name
-            raise BundleError(f"{where} lacks the entry {', '.join(missing)}. Write the bundle again with a run.")
-
-
-def read_shape(path: Path, shape: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON file that holds entries of a shape, or raise a BundleError."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{path} is not there. Pass the folder that a run has written.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f"{path.name} is not JSON ({error}). Write the bundle again with a run.") from error
-    _refuse(path, content, shape)
-    return content
-
-
-def _refuse(path: Path, content: Any, shape: Mapping[str, Any]) -> None:
-    problem = next(misshapen(content, shape, path.name), None)
-    if problem:
-        raise BundleError(f"{problem}. Write the bundle again with a run.")
-
-
-def misshapen(value: Any, shape: Any, where: str) -> Iterator[str]:
-    """Yield a sentence for each part of a value that is of another shape; entries of other names are left alone.
-
-    >>> list(misshapen({"folds": "5"}, {"folds": int, "label": str}, "bundle.json"))
-    ["bundle.json, folds: a whole number was expected, got '5'"]
-    """
-    if isinstance(shape, tuple):
-        if all(any(misshapen(value, one, where)) for one in shape):
-            yield _expected(value, shape, where)
-    elif isinstance(shape, Mapping) and isinstance(value, Mapping):
-        if isinstance(shape, _Whole):
-            yield from (f"{where} lacks the entry {name}" for name in shape if name not in value)
-        for name, inside in value.items():
-            yield from misshapen(inside, shape.get(name, shape.get(ANY_NAME, object)), f"{where}, {name}")
-    elif isinstance(shape, list) and isinstance(value, list):
-        for place, inside in enumerate(value, start=1):
-            yield from misshapen(inside, shape[0], f"{where}, item {place}")
-    elif not _fits(value, shape):
-        yield _expected(value, shape, where)
-
-
-def _fits(value: Any, shape: Any) -> bool:
-    if isinstance(shape, type):
-        return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
-    return not isinstance(shape, Mapping | list) and value == shape
-
-
-def _expected(value: Any, shape: Any, where: str) -> str:
-    shown = repr(value)
-    return f"{where}: {_in_words(shape)} was expected, got {shown[:60]}{'…' * (len(shown) > 60)}"
-
-
-def _in_words(shape: Any) -> str:
-    if isinstance(shape, tuple):
-        return " or ".join(map(_in_words, shape))
-    if isinstance(shape, Mapping):
-        return "entries by name"
-    if isinstance(shape, list):
-        return "a list"
-    return {str: "text", int: "a whole number", bool: "true or false", None: "null"}.get(shape, repr(shape))
+ENVIRONMENT_SHAPE = {"python": str, "platform": str, "packages": {ANY_NAME: str}}
+CHECKSUMS_SHAPE = {ANY_NAME: str}

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from radiofuse.bundle.format import require_entries
+import pandas as pd
+
+from radiofuse.bundle.format import DESCRIPTION
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.read import read_table, require_entries
+from radiofuse.bundle.training_rows import rows_trained_on
 from radiofuse.errors import BundleError
+from radiofuse.extract import Extraction, Features, RadiomicsExtractor, add_crops, collect_features, has_images
+from radiofuse.fuse import HoldsFiles, attached, holders
+from radiofuse.imaging import Cropping, Crops
 from radiofuse.progress import Meter, silent
+from radiofuse.radiomics import Settings
+from radiofuse.store import FeatureStore
+from radiofuse.tables import columns
+from radiofuse.tables.cohort import read_cohort
 
 log = logging.getLogger(__name__)
 
 SEEN = "encoder_saw_it"
+REFUSED = "refused: an encoder was trained on it"
 NEEDED = tuple(
     "label positive modalities columns as_published settings protocol settings.radiomics settings.mask_label "
     "settings.block settings.crops protocol.primary".split()
@@ -21,14 +34,14 @@ NEEDED = tuple(
 
 
 def predict_cohort(
-    bundle: Any,
+    bundle: Bundle,
     cohort: str | Path,
     *,
     store: str | Path = "feature_store",
     n_jobs: int = 1,
     progress: Meter = silent,
     retry_failed: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Apply a loaded bundle to a cohort table, extracting what the store does not hold.
 
     Parameters
@@ -65,88 +78,19 @@ def predict_cohort(
     BundleError
         If the table lacks columns the model was trained on.
     """
-    from radiofuse.tables.cohort import read_cohort
+    table = modalities_of_model(read_new_patients(bundle, cohort), bundle)
+    return predict_rows(bundle, table, store=store, n_jobs=n_jobs, progress=progress, retry_failed=retry_failed)
 
-    require_entries(bundle.folder / "bundle.json", bundle.description, NEEDED)
+
+def read_new_patients(bundle: Bundle, cohort: str | Path, *, missing_files: str = "keep") -> pd.DataFrame:
+    """Read a cohort table with the modalities' names as the bundle's own cohort had them; labels are not read."""
+    require_entries(bundle.folder / DESCRIPTION, bundle.description, NEEDED)
     pattern = bundle.description.get("modality_pattern")
-    table = modalities_of_model(read_cohort(cohort, missing_files="keep", modality_pattern=pattern), bundle)
-    options = {"n_jobs": n_jobs, "retry_failed": retry_failed}
-    return predict_rows(bundle, table, store=store, progress=progress, **options)
+    return read_cohort(cohort, missing_files=missing_files, modality_pattern=pattern)
 
 
-def predict_rows(bundle: Any, table: Any, *, store: str | Path, progress: Any, **options: Any) -> tuple[Any, Any]:
-    from radiofuse.extract import collect_features, has_images
-    from radiofuse.store import FeatureStore
-
-    extractor = _extractor(bundle) if has_images(table) else None
-    with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
-        features = collect_features(
-            table, extractor, FeatureStore(store), on_hashed=on_hashed, on_done=on_done, **options
-        )
-    _warn_of_other_engine(bundle, features.extraction)
-    if bundle.description["settings"]["crops"] is not None:
-        features, bundle = _with_crops(bundle, table, features, store, progress=progress, **options)
-    X = _columns_of_model(features.table, bundle)
-    seen = features.failures.loc[features.failures["code"] == SEEN, "sample_id"]
-    return _predictions(bundle, X, table.set_index("sample_id")["patient_id"], set(seen)), features.failures
-
-
-def _with_crops(bundle: Any, cohort: Any, features: Any, store: Any, *, progress: Any, **options: Any) -> tuple:
-    """Add the columns that point at new patients' crops; return them, and the bundle with encoders that read those."""
-    from radiofuse.extract import add_crops
-    from radiofuse.fuse import attached, holders
-    from radiofuse.imaging import Cropping
-    from radiofuse.store import FeatureStore
-
-    named = bundle.description["settings"]
-    try:
-        cropping = Cropping(**named["crops"])
-    except TypeError as error:
-        raise BundleError(f"bundle.json describes the crops in other words than this version knows: {error}.") from None
-    with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
-        options |= {"label": named["mask_label"], "on_hashed": on_hashed, "on_done": on_done}
-        features, crops = add_crops(features, cohort, cropping, FeatureStore(store), **options)
-    model, others = attached((bundle.model, bundle.others), crops=crops, cache=store)
-    bundle = replace(bundle, model=model, others=others)
-    encoders = holders(model, *others.values())
-    for sentence in sorted({encoder.version_warning() for encoder in encoders} - {""}):
-        log.warning(sentence)
-    seen = _rows_of_training_patients(bundle, cohort, crops, encoders)
-    return _without_training_samples(features, crops, encoders, seen), bundle
-
-
-def _rows_of_training_patients(bundle: Any, cohort: Any, crops: Any, encoders: list[Any]) -> dict[int, str]:
-    """Return the crops of patients an encoder was trained on, whatever the sample is called, with a sentence each."""
-    known = _training_patients(bundle)
-    trained = set(known[known.index.isin({name for encoder in encoders for name in encoder.training_ids()})])
-    patients = cohort.set_index("sample_id")["patient_id"]
-    return {
-        row: f"Sample {sample_id} ({crops.modalities[row]}) is of patient {patients[sample_id]}, whom the encoder was "
-        "trained on. Ask about other patients; another one of that name needs another patient_id."
-        for row, sample_id in enumerate(crops.sample_ids)
-        if patients[sample_id] in trained
-    }
-
-
-def _without_training_samples(features: Any, crops: Any, encoders: list[Any], seen: dict[int, str]) -> Any:
-    """Empty the rows of samples that an encoder has seen, and list them as failures; the others go on."""
-    import pandas as pd
-
-    from radiofuse.extract import Features
-
-    for encoder in encoders:
-        seen = seen | encoder.rows_seen(crops)
-    found = [(crops.sample_ids[row], crops.modalities[row], SEEN, seen[row]) for row in sorted(seen)]
-    table = features.table.copy()
-    table.loc[[sample_id for sample_id, *_ in found]] = float("nan")
-    failures = pd.concat([features.failures, pd.DataFrame(found, columns=features.failures.columns)])
-    return Features(table, failures.reset_index(drop=True), features.extraction)
-
-
-def modalities_of_model(table: Any, bundle: Any) -> Any:
+def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """Leave out the modalities that the model does not know, before anything is extracted."""
-    from radiofuse.tables import columns
-
     grouped = columns.by_modality(table.columns)
     known = [name for name in grouped if name in bundle.description["modalities"]]
     if not known:
@@ -155,10 +99,37 @@ def modalities_of_model(table: Any, bundle: Any) -> Any:
     return table[["sample_id", "patient_id", *(column for name in known for column in grouped[name])]]
 
 
-def _extractor(bundle: Any) -> Any:
-    from radiofuse.extract import RadiomicsExtractor
-    from radiofuse.radiomics import Settings
+def predict_rows(
+    bundle: Bundle,
+    cohort: pd.DataFrame,
+    *,
+    store: str | Path,
+    progress: Meter,
+    n_jobs: int = 1,
+    retry_failed: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Apply a bundle to the rows of a cohort table; see ``predict_cohort``."""
+    extractor = _extractor(bundle) if has_images(cohort) else None
+    options = {"n_jobs": n_jobs, "retry_failed": retry_failed}
+    with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
+        options |= {"on_hashed": on_hashed, "on_done": on_done}
+        features = collect_features(cohort, extractor, FeatureStore(store), **options)
+    _warn_of_other_engine(bundle, features.extraction)
+    if bundle.description["settings"]["crops"] is not None:
+        with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
+            options |= {"on_hashed": on_hashed, "on_done": on_done}
+            features, crops = _add_crops(bundle, cohort, features, FeatureStore(store), **options)
+        bundle = _reading(bundle, crops, store)
+        features = _without_training_samples(features, crops, _encoders(bundle), _training_patients(bundle), cohort)
+    X = _columns_of_model(features.table, bundle)
+    seen = features.failures.loc[features.failures["code"] == SEEN, "sample_id"]
+    return _predictions(bundle, X, cohort.set_index("sample_id")["patient_id"], set(seen)), features.failures
 
+
+# ---------------------------------------------------------------- radiomics
+
+
+def _extractor(bundle: Bundle) -> RadiomicsExtractor | None:
     named = bundle.description["settings"]
     if named["radiomics"] is None and named["crops"] is not None:
         return None
@@ -171,7 +142,7 @@ def _extractor(bundle: Any) -> Any:
     return RadiomicsExtractor(settings, label=named["mask_label"], backend=radiomics["backend"])
 
 
-def _warn_of_other_engine(bundle: Any, extraction: Any) -> None:
+def _warn_of_other_engine(bundle: Bundle, extraction: Extraction | None) -> None:
     trained = bundle.description["settings"]["block"]
     if extraction is not None and extraction.block.name != trained:
         log.warning(
@@ -182,10 +153,67 @@ def _warn_of_other_engine(bundle: Any, extraction: Any) -> None:
         )
 
 
-def _columns_of_model(table: Any, bundle: Any) -> Any:
-    """Return the model's columns in its order; a modality that no sample has is all NaN."""
-    from radiofuse.tables import columns
+# ---------------------------------------------------------------- crops
 
+
+def _add_crops(
+    bundle: Bundle, cohort: pd.DataFrame, features: Features, store: FeatureStore, **options
+) -> tuple[Features, Crops]:
+    """Add the columns that point at new patients' crops, cut as those were that the encoders learned from."""
+    named = bundle.description["settings"]
+    try:
+        cropping = Cropping(**named["crops"])
+    except TypeError as error:
+        raise BundleError(f"bundle.json describes the crops in other words than this version knows: {error}.") from None
+    return add_crops(features, cohort, cropping, store, label=named["mask_label"], **options)
+
+
+def _reading(bundle: Bundle, crops: Crops, cache: str | Path) -> Bundle:
+    """Return the bundle with encoders that read these crops."""
+    model, others = attached((bundle.model, bundle.others), crops=crops, cache=cache)
+    bundle = replace(bundle, model=model, others=others)
+    for sentence in sorted({encoder.version_warning() for encoder in _encoders(bundle)} - {""}):
+        log.warning(sentence)
+    return bundle
+
+
+def _encoders(bundle: Bundle) -> list[HoldsFiles]:
+    return holders(bundle.model, *bundle.others.values())
+
+
+def _without_training_samples(
+    features: Features, crops: Crops, encoders: list[HoldsFiles], training: pd.Series, cohort: pd.DataFrame
+) -> Features:
+    """Empty the rows of samples that an encoder has seen, and list them as failures; the others go on."""
+    seen = _rows_of_training_patients(crops, encoders, training, cohort.set_index("sample_id")["patient_id"])
+    for encoder in encoders:
+        seen = seen | encoder.rows_seen(crops)
+    failed = [(crops.sample_ids[row], crops.modalities[row], SEEN, seen[row]) for row in sorted(seen)]
+    table = features.table.copy()
+    table.loc[[sample_id for sample_id, *_ in failed]] = float("nan")
+    failures = pd.concat([features.failures, pd.DataFrame(failed, columns=features.failures.columns)])
+    return Features(table, failures.reset_index(drop=True), features.extraction)
+
+
+def _rows_of_training_patients(
+    crops: Crops, encoders: list[HoldsFiles], training: pd.Series, patients: pd.Series
+) -> dict[int, str]:
+    """Return the crops of patients an encoder was trained on, whatever the sample is called, with a sentence each."""
+    learned_from = {name for encoder in encoders for name in encoder.training_ids()}
+    trained = set(training[training.index.isin(learned_from)])
+    return {
+        row: f"Sample {sample_id} ({crops.modalities[row]}) is of patient {patients[sample_id]}, whom the encoder was "
+        "trained on. Ask about other patients; another one of that name needs another patient_id."
+        for row, sample_id in enumerate(crops.sample_ids)
+        if patients[sample_id] in trained
+    }
+
+
+# ---------------------------------------------------------------- answers
+
+
+def _columns_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Return the model's columns in its order; a modality that no sample has is all NaN."""
     grouped = columns.by_modality(bundle.description["columns"])
     here = columns.by_modality(table.columns)
     missing = [name for modality, names in grouped.items() if modality in here for name in names if name not in table]
@@ -197,38 +225,34 @@ def _columns_of_model(table: Any, bundle: Any) -> Any:
     return table.reindex(columns=bundle.description["columns"])
 
 
-def _predictions(bundle: Any, X: Any, patients: Any, seen: set[str]) -> Any:
-    import pandas as pd
-
-    from radiofuse.tables import columns
-
-    usable = X.notna().any(axis=1)
-    models = (bundle.model, *bundle.others.values())
-    tables = [model.predict_proba_each(X[usable]) for model in models] if usable.any() else [pd.DataFrame()]
-    each = pd.concat(tables, axis=1)
+def _predictions(bundle: Bundle, X: pd.DataFrame, patients: pd.Series, seen: set[str]) -> pd.DataFrame:
+    about, each = bundle.description, _answers(bundle, X)
+    notes = _notes(X, rows_trained_on(X, patients, _training_patients(bundle), about.get("training_rows", {})))
     result = pd.DataFrame({"patient_id": patients.loc[X.index]}).join(each)
-    result.insert(1, "probability", each.get(bundle.description["protocol"]["primary"]))
-    trained = _training_rows(bundle, X, patients)
-    present = {name: X[block].notna().any(axis=1) for name, block in columns.by_modality(X.columns).items()}
-    absent = [[name for name, there in present.items() if not there[sample]] for sample in X.index]
-    notes = [f"absent: {', '.join(names)}" if names else "" for names in absent]
-    notes = ["; ".join(filter(None, (trained.get(sample), note))) for sample, note in zip(X.index, notes, strict=True)]
-    refused = "refused: an encoder was trained on it"
-    result["note"] = [refused if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
-    result["positive"] = bundle.description["positive"]
-    if bundle.description["as_published"]:
-        result["as_published"] = " ".join(bundle.description["as_published"])
+    result.insert(1, "probability", each.get(about["protocol"]["primary"]))
+    result["note"] = [REFUSED if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
+    result["positive"] = about["positive"]
+    if about["as_published"]:
+        result["as_published"] = " ".join(about["as_published"])
     return result.rename_axis("sample_id").reset_index()
 
 
-def _training_rows(bundle: Any, X: Any, patients: Any) -> dict[str, str]:
-    from radiofuse.bundle.training_rows import rows_trained_on
+def _answers(bundle: Bundle, X: pd.DataFrame) -> pd.DataFrame:
+    """Return what every model says of the rows that have a modality; no columns where none has."""
+    usable = X.notna().any(axis=1)
+    models = (bundle.model, *bundle.others.values())
+    tables = [model.predict_proba_each(X[usable]) for model in models] if usable.any() else [pd.DataFrame()]
+    return pd.concat(tables, axis=1)
 
-    return rows_trained_on(X, patients, _training_patients(bundle), bundle.description.get("training_rows", {}))
+
+def _notes(X: pd.DataFrame, trained: Mapping[str, str]) -> list[str]:
+    """Return for each row whether the model was fitted on it, and which modalities it lacks."""
+    present = {name: X[block].notna().any(axis=1) for name, block in columns.by_modality(X.columns).items()}
+    absent = [[name for name, there in present.items() if not there[sample]] for sample in X.index]
+    notes = [f"absent: {', '.join(names)}" if names else "" for names in absent]
+    return ["; ".join(filter(None, (trained.get(sample), note))) for sample, note in zip(X.index, notes, strict=True)]
 
 
-def _training_patients(bundle: Any) -> Any:
+def _training_patients(bundle: Bundle) -> pd.Series:
     """Return the patient of each sample that the bundle's models were fitted on."""
-    from radiofuse.bundle.folder import read_table
-
     return read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]

@@ -48,13 +48,12 @@ def main(
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Apply a bundle to new patients: images in, probabilities out."""
-    from radiofuse.bundle.folder import TRUST, load_bundle
-    from radiofuse.bundle.format import require_entries
-    from radiofuse.bundle.predict import NEEDED, modalities_of_model, predict_rows
+    from radiofuse.bundle.card import TRUST
+    from radiofuse.bundle.load import load_bundle
+    from radiofuse.bundle.predict import modalities_of_model, predict_rows, read_new_patients
     from radiofuse.commands.run_words import AS_PUBLISHED
     from radiofuse.evaluate.findings import list_failures
     from radiofuse.extract import has_images
-    from radiofuse.tables.cohort import read_cohort
     from radiofuse.tables.images import named_files
     from radiofuse.tables.spreadsheet import write_csv
 
@@ -63,9 +62,7 @@ def main(
     options = {"n_jobs": jobs, "retry_failed": retry_failed}
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle)
-        require_entries(loaded.folder / "bundle.json", loaded.description, NEEDED)
-        pattern = loaded.description.get("modality_pattern")
-        rows = read_cohort(cohort, missing_files="tell", modality_pattern=pattern)
+        rows = read_new_patients(loaded, cohort, missing_files="tell")
         _refuse_images(out, named_files(rows))
         rows = modalities_of_model(rows, loaded)
         predictions, failures = predict_rows(loaded, rows, store=store, progress=terminal.progress, **options)

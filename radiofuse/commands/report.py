@@ -24,7 +24,7 @@ def report(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the HTML report of a bundle whose files are as they were written, and print its path."""
-    from radiofuse.bundle.folder import find_bundle, verify_bundle
+    from radiofuse.bundle.verify import find_bundle, verify_bundle
 
     folder = find_bundle(bundle)
     verify_bundle(folder)

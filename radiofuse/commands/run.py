@@ -26,7 +26,7 @@ def main(
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
-    from radiofuse.bundle.folder import read_description, read_table
+    from radiofuse.bundle.read import read_description, read_table
     from radiofuse.commands.published_words import describe_published
     from radiofuse.commands.run_words import AS_PUBLISHED, describe_comparisons, describe_models, scoreboard
     from radiofuse.evaluate.findings import list_failures

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
-from radiofuse.bundle.folder import check_target
+from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.models import (

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from radiofuse.bundle.folder import read_table, save_bundle
+from radiofuse.bundle.read import read_table
+from radiofuse.bundle.write import save_bundle
+from radiofuse.errors import BundleError
 from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, summarize_weights
 from radiofuse.evaluate.folds import log_warnings
 from radiofuse.experiment.description import describe_run
@@ -96,7 +98,7 @@ def describe_fewer(bundle: Path, patients: Iterable[str]) -> str:
 
     try:
         before = set(read_table(bundle, "predictions")["patient_id"])
-    except (OSError, ValueError, KeyError):  # no run before, or its table is damaged and is replaced by this run
+    except BundleError:  # no run before, or its table is damaged and is replaced by this run
         return ""
     now = set(patients)
     if len(now) >= len(before):

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from radiofuse.bundle.format import ENVIRONMENT, read_description, read_shape
+from radiofuse.bundle.format import DESCRIPTION, ENVIRONMENT, RECIPE, TABLES
+from radiofuse.bundle.read import read_description, read_environment_of, read_table
 from radiofuse.errors import BundleError
 from radiofuse.tables.columns import CLINICAL
-from radiofuse.tables.spreadsheet import as_meant
 
 TRIVIAL = "trivial"
 FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER = "fusion", "modality", "arm", "reference", "arm member"
 MODEL = "model"  # of a table of predictions that no bundle explains
 KINDS = (FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER)  # in the order of every table and figure
 
-# file -> (columns of text, columns of numbers)
-TABLES = {
-    "cohort_flow.csv": (("step", "note"), ("n_samples", "n_patients")),
-    "predictions.csv": (
-        ("sample_id", "patient_id", "model"),
-        ("repeat", "fold", "label", "probability"),
-    ),
-    "scores.csv": (("model", "metric"), ("value", "low", "high", "n_samples", "n_patients")),
-    "comparisons.csv": (
-        ("a", "b", "metric", "test"),
-        ("difference", "low", "high", "p_value", "adjusted_p_value", "n_patients"),
-    ),
-    "selected_features.csv": (
-        ("modality", "feature", "in_final_model"),
-        ("frequency", "importance", "mean_coefficient"),
-    ),
-    "fusion_weights.csv": (("fusion", "member"), ("weight", "mean", "low", "high", "in_sample")),
-    "published.csv": (("table", "source", "row", "model", "metric"), ("value", "low", "high", "published")),
-    "failures.csv": (("sample_id", "modality", "code", "message"), ()),
-}
 NEEDED = tuple(
     "name title radiofuse_version label positive modalities clinical settings protocol n_features synthetic "
     "as_published warnings".split()
@@ -48,17 +27,17 @@ NEEDED = tuple(
 
 @dataclass(frozen=True)
 class Contents:
-    """A bundle's descriptions and tables; see ``TABLES`` for the columns."""
+    """A bundle's descriptions, and its tables by the names that the format gives them."""
 
     about: dict[str, Any]
     environment: dict[str, Any]
     recipe: str
-    flow: pd.DataFrame
+    cohort_flow: pd.DataFrame
     predictions: pd.DataFrame
     scores: pd.DataFrame
     comparisons: pd.DataFrame
-    features: pd.DataFrame
-    weights: pd.DataFrame
+    selected_features: pd.DataFrame
+    fusion_weights: pd.DataFrame
     published: pd.DataFrame
     failures: pd.DataFrame
 
@@ -140,7 +119,7 @@ class Contents:
     @property
     def members(self) -> list[str]:
         """The modalities that features were selected in, in the bundle's order."""
-        found = dict.fromkeys(self.features["modality"])
+        found = dict.fromkeys(self.selected_features["modality"])
         return [*self.about["modalities"], *(name for name in found if name not in self.about["modalities"])]
 
     @cached_property
@@ -150,7 +129,7 @@ class Contents:
 
 
 def read_contents(bundle: Path) -> Contents:
-    """Read a bundle folder's descriptions and tables.
+    """Read a bundle folder's descriptions and the tables that the report shows.
 
     Raises
     ------
@@ -158,45 +137,19 @@ def read_contents(bundle: Path) -> Contents:
         If the folder, a file, a column or an entry is missing, or a file cannot be parsed.
     """
     _require_files(bundle)
-    tables = {name: _read_table(bundle / name, *columns) for name, columns in TABLES.items()}
+    tables = {field.name: read_table(bundle, field.name) for field in fields(Contents) if field.name in TABLES}
     return Contents(
-        about=read_description(bundle / "bundle.json", NEEDED),
-        environment=read_shape(bundle / "environment.json", ENVIRONMENT),
-        recipe=(bundle / "recipe.toml").read_text(encoding="utf-8"),
-        flow=tables["cohort_flow.csv"],
-        predictions=tables["predictions.csv"],
-        scores=tables["scores.csv"],
-        comparisons=tables["comparisons.csv"],
-        features=tables["selected_features.csv"],
-        weights=tables["fusion_weights.csv"],
-        published=tables["published.csv"],
-        failures=tables["failures.csv"],
+        about=read_description(bundle, NEEDED),
+        environment=read_environment_of(bundle),
+        recipe=(bundle / RECIPE).read_text(encoding="utf-8"),
+        **tables,
     )
 
 
 def _require_files(bundle: Path) -> None:
     if not bundle.is_dir():
         raise BundleError(f"There is no bundle folder at {bundle}. Pass the folder that a run has written.")
-    needed = ("bundle.json", "environment.json", "recipe.toml", *TABLES)
-    _require(bundle.name, "file", [name for name in needed if not (bundle / name).is_file()])
-
-
-def _require(where: str, what: str, missing: Iterable[str]) -> None:
-    missing = list(missing)
+    needed = (DESCRIPTION, ENVIRONMENT, RECIPE, *(f"{name}.csv" for name in TABLES))
+    missing = [name for name in needed if not (bundle / name).is_file()]
     if missing:
-        raise BundleError(f"{where} lacks the {what} {', '.join(missing)}. Write the bundle again with a run.")
-
-
-def _read_table(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
-    """Read one table: text stays text (007 stays 007, NA stays NA), only numbers can be missing."""
-    try:
-        table = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            na_values=dict.fromkeys(numbers, ["", "nan", "NaN", "NA"]),
-        )
-        _require(path.name, "column", [column for column in (*text, *numbers) if column not in table])
-        return as_meant(table).astype(dict.fromkeys(numbers, float))
-    except (ValueError, pd.errors.ParserError) as error:
-        raise BundleError(f"{path.name} cannot be read ({error}). Write the bundle again with a run.") from error
+        raise BundleError(f"{bundle.name} lacks the file {', '.join(missing)}. Write the bundle again with a run.")

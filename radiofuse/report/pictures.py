@@ -148,7 +148,7 @@ def frequency_picture(features: pd.DataFrame, modality: str) -> Picture | None:
 
 def weight_pictures(contents: Contents) -> list[Picture]:
     """The weights of every fusion that learned some; equal ones need no figure."""
-    fusions = contents.weights.groupby("fusion", sort=False)
+    fusions = contents.fusion_weights.groupby("fusion", sort=False)
     return [_weight_picture(fusion, rows) for fusion, rows in fusions if _are_learned(rows)]
 
 

@@ -64,7 +64,7 @@ class Table:
 
 def flow_table(contents: Contents) -> Table:
     """How many samples and patients were there at each step."""
-    flow = contents.flow
+    flow = contents.cohort_flow
     rows = tuple((row.step, count(row.n_samples), count(row.n_patients), row.note) for row in flow.itertuples())
     header = ("Step", "Samples", "Patients", "Note")
     return Table("From the cohort table to what was scored", header, (("", rows),), n_numbers=2)
@@ -188,10 +188,9 @@ def _published_weights(rows: pd.DataFrame) -> Table:
 
 def selected_features(contents: Contents, modality: str) -> pd.DataFrame:
     """Return what was ever selected in a modality, the most often selected first."""
-    rows = contents.features[contents.features["modality"] == modality]
-    final = rows["in_final_model"].str.lower().isin(["true", "1"])
+    rows = contents.selected_features[contents.selected_features["modality"] == modality]
     names = [name.removeprefix(join(modality, "")) for name in rows["feature"]]
-    rows = rows.assign(in_final_model=final, feature=names)[(rows["frequency"] > 0) | final]
+    rows = rows.assign(feature=names)[(rows["frequency"] > 0) | rows["in_final_model"]]
     return rows.sort_values(["frequency", "importance", "feature"], ascending=[False, False, True])
 
 
@@ -214,10 +213,10 @@ def features_table(features: pd.DataFrame, modality: str) -> Table:
 def weights_table(contents: Contents) -> Table:
     """Every fusion's weight for every member; in-sample ones beside them where they are known."""
     header = ("Member", "Final model", "Mean over folds (middle 95%)", "In sample")
-    n_columns = len(header) if contents.weights["in_sample"].notna().any() else len(header) - 1
+    n_columns = len(header) if contents.fusion_weights["in_sample"].notna().any() else len(header) - 1
     groups = tuple(
         (fusion, tuple(_weight_row(row)[:n_columns] for row in rows.itertuples()))
-        for fusion, rows in contents.weights.groupby("fusion", sort=False)
+        for fusion, rows in contents.fusion_weights.groupby("fusion", sort=False)
     )
     return Table("Weights of the members in each fusion", header[:n_columns], groups, n_numbers=n_columns - 1)
 

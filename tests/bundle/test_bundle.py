@@ -11,20 +11,16 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from radiofuse.bundle.folder import (
-    CHECKSUMS,
-    FILES,
-    TABLES,
-    BundleVersionWarning,
-    check_target,
-    load_bundle,
-    read_table,
-    save_bundle,
-    verify_bundle,
-)
+from radiofuse.bundle.format import CHECKSUMS, FILES, MODEL, SCHEMA, TABLES
+from radiofuse.bundle.load import BundleVersionWarning, load_bundle
+from radiofuse.bundle.read import read_description, read_table
+from radiofuse.bundle.verify import check_target, verify_bundle
+from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
 from radiofuse.work.environment import read_environment, version_differences
+from tests.bundle_tables import tables_of
 
+SCORES = list(TABLES["scores"].columns)
 DESCRIPTION = {
     "title": "A test",
     "label": "idh",
@@ -40,9 +36,8 @@ DESCRIPTION = {
 
 @pytest.fixture
 def saved(tmp_path):
-    tables = {name: pd.DataFrame({"sample_id": ["007", "NA"], "value": [0.1, 1 / 3]}) for name in TABLES}
     model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-    return save_bundle(tmp_path / "bundle", model=model, recipe="x = 1\n", description=DESCRIPTION, tables=tables)
+    return save_bundle(tmp_path / "bundle", model=model, recipe="x = 1\n", description=DESCRIPTION, tables=tables_of())
 
 
 def test_a_bundle_comes_back_as_it_was(saved):
@@ -56,7 +51,7 @@ def test_a_bundle_comes_back_as_it_was(saved):
 def test_tables_keep_ids_as_text_and_numbers_to_the_last_bit(saved):
     table = read_table(saved, "predictions")
     assert list(table["sample_id"]) == ["007", "NA"]
-    assert table["value"].iloc[1] == 1 / 3
+    assert table["probability"].iloc[1] == 1 / 3
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -113,13 +108,9 @@ def test_another_version_is_said_by_name(saved):
 
 def make_with(saved, package, version):
     """Let a bundle say that it was made with another version."""
-    path = saved / "environment.json"
-    content = json.loads(path.read_text())
+    content = json.loads((saved / "environment.json").read_text())
     content["packages"][package] = version
-    path.write_text(json.dumps(content))
-    checksums = json.loads((saved / CHECKSUMS).read_text())
-    checksums["environment.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    (saved / CHECKSUMS).write_text(json.dumps(checksums))
+    rewrite(saved, "environment.json", json.dumps(content).encode())
 
 
 def test_loading_warns_of_other_versions(saved):
@@ -135,7 +126,7 @@ def test_a_bundle_made_before_the_lowest_supported_scikit_learn_is_refused_by_na
 
 
 def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(saved, tmp_path):
-    tables = {name: pd.DataFrame({"a": []}) for name in TABLES}
+    tables = tables_of()
     save_bundle(saved, model=None, recipe="x = 2\n", description=DESCRIPTION, tables=tables)
     assert (saved / "recipe.toml").read_text() == "x = 2\n"
     other = tmp_path / "thesis"
@@ -162,6 +153,50 @@ def test_checksums_of_others_make_no_bundle(tmp_path, text):
         check_target(tmp_path)
 
 
+def rewrite(saved, name, content):
+    """Put other bytes into a file of a bundle, and their checksum with them."""
+    (saved / name).write_bytes(content)
+    checksums = json.loads((saved / CHECKSUMS).read_text())
+    checksums[name] = hashlib.sha256(content).hexdigest()
+    (saved / CHECKSUMS).write_text(json.dumps(checksums))
+
+
+def test_a_bundle_from_before_its_classes_moved_says_to_run_its_recipe_again(saved):
+    about = json.loads((saved / "bundle.json").read_text())
+    rewrite(saved, MODEL, b"cradiofuse.pipeline\nTrainingScaler\n.")  # where the class once was
+    with pytest.raises(BundleError, match=r"No module named 'radiofuse\.pipeline'.*Run its recipe\.toml again"):
+        load_bundle(saved)
+    rewrite(saved, "bundle.json", json.dumps(about | {"schema": SCHEMA - 1}).encode())
+    (saved / "published.csv").unlink()  # an older version may have written fewer files
+    for read in (load_bundle, verify_bundle, read_description):
+        with pytest.raises(BundleError) as refused:
+            read(saved)
+        assert str(refused.value) == (
+            f"bundle.json has schema {SCHEMA - 1}; this version of radiofuse reads schema {SCHEMA}. Run its "
+            "recipe.toml again: the store still has the features, only the folds are computed again."
+        )
+    check_target(saved)  # the new run may take its place
+
+
+@pytest.mark.parametrize("columns", [["a", "b"], [*SCORES, "kappa"], SCORES[1:]])
+def test_a_table_with_columns_that_the_format_does_not_name_is_not_written(tmp_path, columns):
+    tables = tables_of() | {"scores": pd.DataFrame(columns=columns)}
+    with pytest.raises(BundleError, match="The table scores has the columns .* a bundle's has model, metric, value"):
+        save_bundle(tmp_path / "b", model=None, recipe="", description=DESCRIPTION, tables=tables)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_come_back_as_the_kinds_that_the_format_names(saved):
+    for name, written in tables_of().items():
+        pd.testing.assert_frame_equal(read_table(saved, name), written)
+    path = saved / "scores.csv"
+    path.write_text(path.read_text().replace(",1,1\n", ",,NA\n"))
+    assert read_table(saved, "scores")["n_patients"].isna().tolist() == [False, True]
+    path.write_text(path.read_text().replace(",,NA\n", ",,many\n"))
+    with pytest.raises(BundleError, match="scores.csv cannot be read .*many"):
+        read_table(saved, "scores")
+
+
 def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
     (tmp_path / "own_classifier.py").write_text(
         "from sklearn.linear_model import LogisticRegression\nclass Own(LogisticRegression): pass\n"
@@ -169,8 +204,7 @@ def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
     with monkeypatch.context() as path:
         path.syspath_prepend(tmp_path)
         model = importlib.import_module("own_classifier").Own()
-        tables = {name: pd.DataFrame({"sample_id": []}) for name in TABLES}
-        folder = save_bundle(tmp_path / "b", model=model, recipe="", description=DESCRIPTION, tables=tables)
+        folder = save_bundle(tmp_path / "b", model=model, recipe="", description=DESCRIPTION, tables=tables_of())
     monkeypatch.delitem(sys.modules, "own_classifier")
     with pytest.raises(BundleError, match=r"No module named 'own_classifier'.*PYTHONPATH"):
         load_bundle(folder)
@@ -186,9 +220,6 @@ def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
     ],
 )
 def test_json_of_another_shape_is_refused_in_a_sentence(saved, file, content, said):
-    (saved / file).write_text(content)
-    checksums = json.loads((saved / CHECKSUMS).read_text())
-    checksums[file] = hashlib.sha256(content.encode()).hexdigest()
-    (saved / CHECKSUMS).write_text(json.dumps(checksums))
+    rewrite(saved, file, content.encode())
     with pytest.raises(BundleError, match=said):
         load_bundle(saved)

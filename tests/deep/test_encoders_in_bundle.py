@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -11,10 +10,13 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.pipeline import Pipeline  # noqa: E402
 from tiny_crops import TINY, TRAINING, labels, make_crops  # noqa: E402
 
-from radiofuse.bundle.folder import ENCODERS, MODEL, TABLES, load_bundle, save_bundle  # noqa: E402
+from radiofuse.bundle.format import ENCODERS, MODEL  # noqa: E402
+from radiofuse.bundle.load import load_bundle  # noqa: E402
+from radiofuse.bundle.write import save_bundle  # noqa: E402
 from radiofuse.deep import CropClassifier, CropEncoder  # noqa: E402
 from radiofuse.fuse import ConstraintFusion, LateFusion, attached, holders, portable  # noqa: E402
 from radiofuse.fuse.arms import Constrained  # noqa: E402
+from tests.bundle_tables import tables_of  # noqa: E402
 
 DESCRIPTION = {
     "title": "A test",
@@ -37,8 +39,7 @@ def test_no_path_of_this_machine_is_in_it_and_the_models_in_memory_keep_theirs(t
     members = [("t1", chain), ("t1deep", CropClassifier(TINY, **shared))]
     model = LateFusion(members, columns={"t1deep": ["t1__crop"]}).fit(X, labels(X))
     other = Constrained(ConstraintFusion([("t1", chain)], method={"t1": ["t1"]}, epochs=2), "one").fit(X, labels(X))
-    tables = {name: pd.DataFrame({"sample_id": ["a"]}) for name in TABLES}
-    options = {"recipe": "", "description": DESCRIPTION, "tables": tables, "others": {"one": other}}
+    options = {"recipe": "", "description": DESCRIPTION, "tables": tables_of(), "others": {"one": other}}
     before = [dict(vars(step)) for step in holders(model, other)]
     folder = save_bundle(tmp_path / "bundle", model=model, **options)
     assert b"a_private_folder" not in (folder / MODEL).read_bytes()

@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.bundle.folder import load_bundle  # noqa: E402
+from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402

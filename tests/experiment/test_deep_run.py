@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.bundle.folder import load_bundle, read_description, read_table, verify_bundle  # noqa: E402
+from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
+from radiofuse.bundle.read import read_description, read_table  # noqa: E402
+from radiofuse.bundle.verify import verify_bundle  # noqa: E402
 from radiofuse.commands.predict import app as predict_app  # noqa: E402
 from radiofuse.commands.run import app  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402

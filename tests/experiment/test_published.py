@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.bundle.folder import read_table
+from radiofuse.bundle.read import read_table
 from radiofuse.commands.published_words import describe_published
 from radiofuse.errors import RequestError
 from radiofuse.experiment.published import COLUMNS, check_models, published_rows

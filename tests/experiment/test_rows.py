@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from radiofuse.bundle.folder import load_bundle, read_description, read_table
+from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
+from radiofuse.bundle.read import read_description, read_table
 from radiofuse.commands.run import app
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.recipe import read_recipe

@@ -12,8 +12,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
-from radiofuse.bundle.folder import load_bundle, read_table, verify_bundle
+from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
+from radiofuse.bundle.read import read_table
+from radiofuse.bundle.verify import verify_bundle
 from radiofuse.commands.predict import app as predict_app
 from radiofuse.commands.run import app as run_app
 from radiofuse.datasets import make_phantom_cohort

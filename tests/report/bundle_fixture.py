@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from radiofuse.bundle.format import SCHEMA
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import PublishedTable
 from radiofuse.statistics import compare_with_others, score_predictions
@@ -62,7 +63,7 @@ def make_bundle(
     features = _selected_features(rng, modalities)
     weights = _fusion_weights(rng, modalities, fusions, in_sample=deep)
     tables = {
-        "predictions": predictions,
+        "predictions": predictions.assign(positive="1"),
         "scores": scores,
         "comparisons": compare_with_others(predictions, fusions[0], n_resamples=60),
         "cohort_flow": _cohort_flow(n_patients),
@@ -218,7 +219,7 @@ def _failures() -> pd.DataFrame:
 
 def _about(n_repeats: int, modalities: tuple[str, ...], fusions: tuple[str, ...]) -> dict:
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "name": "idh",
         "title": "IDH mutation from four MRI sequences",
         "radiofuse_version": "0.1.0",

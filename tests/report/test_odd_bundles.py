@@ -11,6 +11,7 @@ import pytest
 from bundle_fixture import edit_about, make_bundle
 from page_parser import Page
 
+from radiofuse.bundle.format import SCHEMA
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.report import write_report
 
@@ -175,7 +176,11 @@ def test_says_when_a_number_is_no_number(bundle):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, "has schema 2; this version of radiofuse reads schema 1"),
+        (
+            {"schema": SCHEMA + 1},
+            r"has schema \d; .* reads schema \d\. Use the version that wrote",
+        ),
+        ({"schema": SCHEMA - 1}, r"has schema \d; .* Run its recipe\.toml again: the store still has the features"),
         ({"label": None}, r"bundle\.json lacks the entry label"),
         ({"protocol": {"seed": 0}}, r"protocol in bundle\.json lacks the entry folds"),
     ],

@@ -11,6 +11,7 @@ import pytest
 from bundle_fixture import make_bundle
 from typer.testing import CliRunner
 
+from radiofuse.bundle.format import SCHEMA
 from radiofuse.commands.report import app
 
 
@@ -57,7 +58,7 @@ def test_takes_the_folder_of_a_run_as_predict_does(tmp_path):
         ("bundle.json", lambda about: [about], "bundle.json: entries by name was expected, got [{"),
         ("bundle.json", lambda about: None, "bundle.json: entries by name was expected, got None"),
         ("bundle.json", lambda about: {}, "bundle.json has schema None"),
-        ("bundle.json", lambda about: {"schema": 1}, "bundle.json lacks the entry name, title"),
+        ("bundle.json", lambda about: {"schema": SCHEMA}, "bundle.json lacks the entry name, title"),
         ("bundle.json", lambda about: about | {"modalities": "t1"}, "bundle.json, modalities: a list was expected"),
         (
             "bundle.json",

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
-from radiofuse.bundle.folder import TABLES, read_table, save_bundle
+from radiofuse.bundle.format import TABLES
+from radiofuse.bundle.read import read_table
+from radiofuse.bundle.write import save_bundle
 from radiofuse.commands.select import app
 from radiofuse.select import ReproducibilitySelector
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.spreadsheet import as_meant, inert, write_csv
 from tests.bundle.test_bundle import DESCRIPTION
+from tests.bundle_tables import tables_of
 from tests.test_house import SOURCES, TREES
 
 NASTY = [
@@ -95,7 +98,7 @@ def test_columns_of_any_type_stay_as_they_are():
 
 
 def test_every_table_of_a_bundle_is_inert_and_is_read_as_it_was(tmp_path):
-    tables = {name: pd.DataFrame({"feature": NASTY, "weight": np.arange(len(NASTY)) / 3}) for name in TABLES}
+    tables = tables_of(NASTY)
     model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     bundle = save_bundle(tmp_path / "b", model=model, recipe="", description=DESCRIPTION, tables=tables)
     for name in TABLES:

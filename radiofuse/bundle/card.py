@@ -1,0 +1,29 @@
+"""A model in a few lines, for whoever finds its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
+
+
+def model_card(description: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
+    """Return what a model is for and how it was made, in a few lines of Markdown."""
+    protocol = description["protocol"]
+    synthetic = "\n**Trained on synthetic data. Not for any patient.**\n" if description["synthetic"] else ""
+    notes = [*description["as_published"], *description["warnings"]] or ["none"]
+    return f"""# {description["title"]}
+{synthetic}
+For research. Not a medical device.
+
+- Predicts: `{description["label"]}` = {description["positive"]}
+- Modalities: {", ".join(description["modalities"])}
+- Selector: {protocol["selector"]}; classifier: {protocol["classifier"]}; answer: fusion `{protocol["primary"]}`
+- Evaluated by: {protocol["repeats"]} x {protocol["folds"]}-fold cross-validation, patients kept whole,
+  everything fitted inside the folds; see `scores.csv`
+- Made with: Python {environment["python"]}, radiofuse {description["radiofuse_version"]}
+- Deviations and warnings: {"; ".join(notes)}
+
+{TRUST}
+"""

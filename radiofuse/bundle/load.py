@@ -1,0 +1,115 @@
+"""A bundle whose files are whole to its fitted models."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+from sklearn.exceptions import InconsistentVersionWarning
+
+from radiofuse.bundle.format import ENCODERS, MODEL
+from radiofuse.bundle.read import read_description, read_environment_of
+from radiofuse.bundle.verify import AGAIN, find_bundle, verify_bundle
+from radiofuse.deep.requirement import HOW_TO_INSTALL
+from radiofuse.errors import BundleError
+from radiofuse.estimators import Answering
+from radiofuse.fuse import LateFusion, attached
+from radiofuse.work.environment import read_environment, version_differences
+
+OLDEST_SKLEARN = [1, 8]  # the lowest of pyproject.toml; models of 1.7 end in an AttributeError
+
+
+class BundleVersionWarning(UserWarning):
+    """A bundle was made with other versions of a package than the ones installed."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle.
+
+    Attributes
+    ----------
+    folder : Path
+    model : LateFusion
+        Fitted on every labeled row of the cohort.
+    others : dict
+        Further fitted models with ``predict_proba_each``, by name: the constraint fusions.
+    description : dict
+        ``bundle.json``: label, modalities, settings, protocol, warnings.
+    """
+
+    folder: Path
+    model: LateFusion
+    others: dict[str, Answering]
+    description: dict[str, Any]
+
+
+def load_bundle(folder: str | Path) -> Bundle:
+    """Load a bundle whose checksums all match.
+
+    Loading runs the Python code pickled in ``model.joblib``. The checksums prove that a bundle is
+    whole, not who made it: load bundles only from people you trust.
+
+    Parameters
+    ----------
+    folder : path
+        A bundle folder, or the output folder of a run that holds one.
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    BundleError
+        If an older version wrote the bundle, a file is missing, damaged or unknown, or scikit-learn was older than
+        any that is supported, when nothing is unpickled; or if the model needs a module that cannot be imported.
+
+    Warns
+    -----
+    BundleVersionWarning
+        If scikit-learn, numpy or an extraction library differs in its major or minor version.
+    """
+    folder = find_bundle(folder)
+    verify_bundle(folder)
+    description = read_description(folder)
+    environment = read_environment_of(folder)
+    _refuse_outdated(folder, environment["packages"].get("scikit-learn"))
+    for sentence in version_differences(environment, read_environment()):
+        warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
+    models = attached(_unpickled(folder), weights=folder / ENCODERS)
+    return Bundle(folder, models["model"], models["others"], description)
+
+
+def _unpickled(folder: Path) -> dict[str, Any]:
+    try:
+        with warnings.catch_warnings():
+            # Said above in one sentence for the whole bundle; scikit-learn says it of every class in it.
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            return joblib.load(folder / MODEL)
+    except (ImportError, AttributeError) as error:
+        raise BundleError(_lacking_code(folder, error)) from error
+
+
+def _lacking_code(folder: Path, error: ImportError | AttributeError) -> str:
+    missing = str(getattr(error, "name", None) or "")
+    if missing in ("torch", "safetensors"):
+        return f"The model of {folder} holds encoders, which need {missing}; {HOW_TO_INSTALL}."
+    said = f"The model of {folder} was built with code that is not here ({error})."
+    if missing.partition(".")[0] == "radiofuse":  # a class of ours that has moved without a new schema
+        return f"{said} {AGAIN}"
+    return f"{said} Put the module of its own selector or classifier on the path (PYTHONPATH)."
+
+
+def _refuse_outdated(folder: Path, made_with: str | None) -> None:
+    """Raise where the scikit-learn that fitted a model lacks attributes that every supported one looks for."""
+    if made_with is not None and [int(number) for number in re.findall(r"\d+", made_with)[:2]] < OLDEST_SKLEARN:
+        raise BundleError(
+            f"The bundle {folder} was made with scikit-learn {made_with}, whose models those from "
+            f"{'.'.join(map(str, OLDEST_SKLEARN))} on cannot apply. Run its recipe.toml again, or predict with the "
+            "versions of its environment.json."
+        )

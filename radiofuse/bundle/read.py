@@ -1,0 +1,134 @@
+"""A bundle's folder to its descriptions and tables, each checked against the format; no model is opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.bundle.format import (
+    COUNT,
+    DESCRIPTION,
+    DESCRIPTION_SHAPE,
+    ENVIRONMENT,
+    ENVIRONMENT_SHAPE,
+    FLAG,
+    NUMBER,
+    TABLES,
+    TEXT,
+)
+from radiofuse.bundle.shapes import misshapen
+from radiofuse.bundle.verify import refuse_other_schema
+from radiofuse.errors import BundleError
+from radiofuse.tables.spreadsheet import as_meant
+
+EMPTY = ["", "nan", "NaN", "NA"]  # what stands where there is no number
+
+
+def read_table(folder: str | Path, name: str) -> pd.DataFrame:
+    """Return one of a bundle's tables, each column of the kind that the format names.
+
+    Parameters
+    ----------
+    folder : path
+    name : str
+        A name in ``TABLES``.
+
+    Raises
+    ------
+    BundleError
+        If the file is not there, lacks a column, or holds something else where a number belongs.
+    """
+    path = Path(folder).absolute() / f"{name}.csv"  # pandas would look for ~ at home
+    table = TABLES[name]
+    numbers = table.of(NUMBER, COUNT)
+    try:
+        cells = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(table.of(TEXT, FLAG), str),
+            keep_default_na=False,
+            na_values=dict.fromkeys(numbers, EMPTY),
+        )
+        _require_columns(path, [column for column in table.columns if column not in cells])
+        cells = as_meant(cells).astype(dict.fromkeys(table.of(NUMBER), float))
+        return cells.assign(**{column: _as_counts(cells[column]) for column in table.of(COUNT)}, **_flags(cells, name))
+    except FileNotFoundError:
+        raise BundleError(f"{path} is not there. Pass the folder that a run has written.") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise BundleError(f"{path.name} cannot be read ({error}). Write the bundle again with a run.") from error
+
+
+def _require_columns(path: Path, missing: list[str]) -> None:
+    if missing:
+        raise BundleError(f"{path.name} lacks the column {', '.join(missing)}. Write the bundle again with a run.")
+
+
+def _as_counts(column: pd.Series) -> pd.Series:
+    """Return whole numbers; floating ones where one is missing."""
+    return column if pd.api.types.is_integer_dtype(column) else column.astype(float)
+
+
+def _flags(cells: pd.DataFrame, name: str) -> dict[str, pd.Series]:
+    return {column: cells[column].str.lower().isin(["true", "1"]) for column in TABLES[name].of(FLAG)}
+
+
+def read_description(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
+    """Return ``bundle.json``: label, modalities, settings, protocol, deviations, warnings.
+
+    Parameters
+    ----------
+    folder : Path
+    needed : iterable of str
+        Entries that must be there; ``protocol.primary`` is the entry primary of the entry protocol.
+
+    Raises
+    ------
+    BundleError
+        If the file is no JSON, of another schema or shape, or lacks an entry.
+    """
+    path = folder / DESCRIPTION
+    about = read_shape(path, {})
+    refuse_other_schema(path, about.get("schema"))
+    require_entries(path, about, needed)
+    _refuse(path, about, DESCRIPTION_SHAPE)
+    return about
+
+
+def read_environment_of(folder: Path) -> dict[str, Any]:
+    """Return ``environment.json``: the versions that a bundle was made with."""
+    return read_shape(folder / ENVIRONMENT, ENVIRONMENT_SHAPE)
+
+
+def require_entries(path: Path, about: Mapping[str, Any], needed: Iterable[str]) -> None:
+    """Raise a BundleError if a description lacks an entry; at the top, null is none."""
+    wanted: dict[str, list[str]] = {}
+    for name in needed:
+        above, _, own = name.rpartition(".")
+        wanted.setdefault(above, []).append(own)
+    for above, names in wanted.items():
+        inside = about.get(above) if above else {name: one for name, one in about.items() if one is not None}
+        missing = [name for name in names if not isinstance(inside, Mapping) or name not in inside]
+        if missing:
+            where = f"{above} in {path.name}" if above else path.name
+            raise BundleError(f"{where} lacks the entry {', '.join(missing)}. Write the bundle again with a run.")
+
+
+def read_shape(path: Path, shape: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON file that holds entries of a shape, or raise a BundleError."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{path} is not there. Pass the folder that a run has written.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path.name} is not JSON ({error}). Write the bundle again with a run.") from error
+    _refuse(path, content, shape)
+    return content
+
+
+def _refuse(path: Path, content: Any, shape: Mapping[str, Any]) -> None:
+    problem = next(misshapen(content, shape, path.name), None)
+    if problem:
+        raise BundleError(f"{problem}. Write the bundle again with a run.")

@@ -1,0 +1,122 @@
+"""A run to its bundle: one folder with fixed file names, whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+
+from radiofuse.bundle.card import model_card
+from radiofuse.bundle.format import CARD, CHECKSUMS, DESCRIPTION, ENCODERS, ENVIRONMENT, MODEL, RECIPE, SCHEMA, TABLES
+from radiofuse.bundle.verify import check_target, files_in, sha256_of
+from radiofuse.errors import BundleError
+from radiofuse.estimators import Answering
+from radiofuse.fuse import LateFusion, portable
+from radiofuse.tables.spreadsheet import write_csv
+from radiofuse.work.environment import read_environment
+
+ESCAPED = "backslashreplace"  # of a file name that is not UTF-8; JSON spells it so too
+
+
+def save_bundle(
+    folder: str | Path,
+    *,
+    model: LateFusion,
+    recipe: str,
+    description: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    others: Mapping[str, Answering] | None = None,
+) -> Path:
+    """Write a bundle beside its final place, then move it there in one step.
+
+    Parameters
+    ----------
+    folder : path
+        An earlier bundle there is replaced; a folder that holds any other file is refused.
+    model : estimator
+        Fitted; written with joblib. The weights of encoders inside it are copied to ``encoders/``.
+    recipe : str
+        The recipe's text.
+    description : mapping
+        Goes into ``bundle.json``.
+    tables : mapping
+        One DataFrame for each name in ``TABLES``, with the columns that stand there.
+    others : mapping, optional
+        Further fitted models by name.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    BundleError
+        If a table has other columns than the format names, or the folder holds something else or cannot be written.
+    """
+    folder = Path(folder)
+    _refuse_other_columns(tables)
+    check_target(folder)
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        _write_files(aside, {"model": model, "others": dict(others or {})}, recipe, description, tables)
+        _swap(aside, folder)
+    except OSError as error:
+        raise BundleError(
+            f"The bundle could not be written to {folder}: {error.strerror}. Free space or choose --out."
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def _refuse_other_columns(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Raise where a table is not as the format says: a column that it does not name would be read by guessing."""
+    for name, table in TABLES.items():
+        written, described = list(tables[name].columns), list(table.columns)
+        if written != described:
+            raise BundleError(
+                f"The table {name} has the columns {', '.join(map(str, written))}; a bundle's has "
+                f"{', '.join(described)}. Bring them in line with radiofuse.bundle.format."
+            )
+
+
+def _write_files(
+    folder: Path,
+    models: dict[str, Any],
+    recipe: str,
+    description: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+) -> None:
+    folder.mkdir(parents=True)
+    environment = read_environment()
+    (folder / RECIPE).write_text(recipe, encoding="utf-8")
+    (folder / CARD).write_text(model_card(description, environment), encoding="utf-8", errors=ESCAPED)
+    _write_json(folder / ENVIRONMENT, environment)
+    _write_json(folder / DESCRIPTION, {"schema": SCHEMA, **description})
+    for name in TABLES:
+        with (folder / f"{name}.csv").open("wb") as file:
+            write_csv(tables[name], file)
+    joblib.dump(portable(models, folder / ENCODERS), folder / MODEL)
+    _write_json(folder / CHECKSUMS, {name: sha256_of(folder / name) for name in files_in(folder)})
+
+
+def _swap(aside: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        folder.rename(old)
+    aside.rename(folder)
+    if old.is_symlink():  # to a bundle that lies elsewhere and stays
+        old.unlink()
+    else:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors=ESCAPED)
