@@ -17,12 +17,12 @@ from radiofuse.names import lazy_names
 if TYPE_CHECKING:
     import pandas as pd
 
-    from radiofuse.report.plots import plot_aucs as plot_aucs
-    from radiofuse.report.plots import plot_calibration as plot_calibration
-    from radiofuse.report.plots import plot_decision_curve as plot_decision_curve
-    from radiofuse.report.plots import plot_roc as plot_roc
+    from radiofuse.report.predictions.plots import plot_aucs as plot_aucs
+    from radiofuse.report.predictions.plots import plot_calibration as plot_calibration
+    from radiofuse.report.predictions.plots import plot_decision_curve as plot_decision_curve
+    from radiofuse.report.predictions.plots import plot_roc as plot_roc
 
-_PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "plots")
+_PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "predictions.plots")
 __all__ = [*_PLOTS, "write_report", "write_selection_report"]
 _plot, __dir__ = lazy_names(__name__, _PLOTS)
 
@@ -78,9 +78,9 @@ def write_report(
     radiofuse.errors.BundleError: There is no bundle folder at no/such/bundle. ...
     """
     try:
-        from radiofuse.report.contents import read_contents
-        from radiofuse.report.page import render_page
-        from radiofuse.report.predictions_page import render_predictions
+        from radiofuse.report.experiment.contents import read_contents
+        from radiofuse.report.experiment.page import render_page
+        from radiofuse.report.predictions.page import render_predictions
     except ModuleNotFoundError as missing:
         raise _lacking(missing) from missing
     if not isinstance(bundle, str | Path):
@@ -120,7 +120,8 @@ def write_selection_report(tables: Mapping[str, pd.DataFrame], record: Mapping[s
         If the extra ``report`` is not installed, or the file cannot be written.
     """
     try:
-        from radiofuse.report.selection_page import SelectionContents, render_selection
+        from radiofuse.report.selection.contents import SelectionContents
+        from radiofuse.report.selection.page import render_selection
     except ModuleNotFoundError as missing:
         raise _lacking(missing) from missing
     _replace(Path(path), render_selection(SelectionContents(**tables, record=record)))

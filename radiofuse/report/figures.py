@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from radiofuse.report.contents import ARM, FUSION, MODALITY, MODEL, REFERENCE
+from radiofuse.report.kinds import ARM, FUSION, MODALITY, MODEL, REFERENCE
 from radiofuse.report.wording import number, percent, shortened
 
 INK, GREY, PALE = "#1c2733", "#66717d", "#c9d1d9"
@@ -99,7 +99,7 @@ def draw_auc(scores: pd.DataFrame, primary: str) -> Figure:
     figure = Figure(figsize=(WIDTH_IN, 0.9 + 0.34 * len(lines)))
     axes = figure.add_subplot()
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
-    _name_rows(axes, [name for name, _ in lines], bold=primary)
+    name_rows(axes, [name for name, _ in lines], bold=primary)
     for place, (_, row) in enumerate(lines):
         if row is None:
             axes.get_yticklabels()[place].set(color=GREY, fontsize=SMALL_PT, fontweight="bold")
@@ -131,7 +131,7 @@ def entitle(axes: Axes, title: str) -> None:
     axes.set_title(shortened(title, FEATURE_CHARACTERS), loc="left", fontsize=FONT_PT, fontweight="bold")
 
 
-def _name_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
+def name_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
     labels = [shortened(name, LABEL_CHARACTERS) for name in names]
     axes.set_yticks(range(len(names)), labels)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -243,25 +243,21 @@ def draw_frequencies(modality: str, features: pd.DataFrame) -> Figure:
 
 
 @drawn
-def draw_weights(fusion: str, weights: pd.DataFrame) -> Figure:
-    """Draw one fusion's weights: the final model's, and mean and interval over the outer folds.
+def draw_net_benefit(curve: pd.DataFrame) -> Figure:
+    """Draw the net benefit of the model, with its band, beside treating all and treating none.
 
     Parameters
     ----------
-    fusion : str
-        The figure's title.
-    weights : DataFrame
-        ``member``, ``weight``, ``mean``, ``low``, ``high``; the first is on top.
+    curve : DataFrame
+        ``threshold``, ``net_benefit``, ``treat_all``, ``treat_none``, ``low``, ``high``.
     """
-    figure = Figure(figsize=(WIDTH_IN, 1.6 + 0.36 * len(weights)))
+    figure = Figure(figsize=(WIDTH_IN, 4.2))
     axes = figure.add_subplot()
-    entitle(axes, fusion)
-    axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
-    places = np.arange(len(weights))
-    axes.hlines(places, weights["low"], weights["high"], color=OTHER, linewidth=4, label="middle 95% of folds")
-    axes.plot(weights["mean"], places, "|", color=PRIMARY, markersize=13, markeredgewidth=2, label="mean of folds")
-    axes.plot(weights["weight"], places, "D", color=INK, markerfacecolor="white", markersize=6, label="final model")
-    _name_rows(axes, list(weights["member"]))
-    axes.set_xlabel("Weight")
-    figure.legend(loc="outside lower center", ncols=3, handlelength=1.4, columnspacing=1)
+    axes.fill_between(curve["threshold"], curve["low"], curve["high"], color=BAND, linewidth=0)
+    axes.plot(curve["threshold"], curve["treat_all"], color=GREY, linestyle="--", linewidth=1.5, label="treat all")
+    axes.plot(curve["threshold"], curve["treat_none"], color=INK, linestyle=":", linewidth=1.5, label="treat none")
+    axes.plot(curve["threshold"], curve["net_benefit"], color=PRIMARY, linewidth=2.8, label="treat by the model")
+    top = curve[["net_benefit", "treat_all", "high"]].max(axis=None)
+    axes.set(xlim=(0, 1), ylim=(-0.15 * top, 1.08 * top), xlabel="Threshold probability", ylabel="Net benefit")
+    figure.legend(loc="outside lower center", ncols=3, handlelength=2.4, columnspacing=1)
     return figure

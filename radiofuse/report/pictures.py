@@ -1,22 +1,19 @@
-"""The report's figures with their captions and the words for those who cannot see them."""
+"""Figures with their captions and the words for those who cannot see them: those of every page of predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from radiofuse.report.contents import ARM, FUSION, KINDS, MODALITY, REFERENCE, TRIVIAL, Contents
-from radiofuse.report.figures import draw_auc, draw_calibration, draw_frequencies, draw_roc, draw_weights
-from radiofuse.report.sentences import best_modality
-from radiofuse.report.tables import HEADINGS, TOP_FEATURES, score_cell
-from radiofuse.report.wording import listed, number, percent
-from radiofuse.statistics import calibration_line, calibration_points, roc_points
-from radiofuse.tables.columns import CLINICAL
+from radiofuse.report.figures import draw_calibration, draw_frequencies, draw_net_benefit
+from radiofuse.report.tables import TOP_FEATURES
+from radiofuse.report.wording import counted, listed, number, percent
+from radiofuse.statistics import calibration_line, calibration_points
 
 PER_BIN, MAX_BINS = 15, 10  # samples wanted behind each point of the calibration figure
+SHOWN_RANGES = 3  # of thresholds, told one by one
 
 
 @dataclass(frozen=True)
@@ -28,84 +25,18 @@ class Picture:
     caption: str
 
 
-def auc_picture(contents: Contents) -> Picture | None:
-    """The AUC of every main model with its interval."""
-    scores = contents.scores[contents.scores["metric"] == "auc"].set_index("model")
-    models = [model for model in contents.main_models if model in scores.index]
-    kinds = [contents.kind_of(model) for model in models]
-    scores = scores.loc[models].reset_index().assign(kind=kinds, heading=[HEADINGS[kind] for kind in kinds])
-    if not np.isfinite(scores["value"]).any():
-        return None
-    alt = "; ".join(f"{model} {score_cell(contents, model, 'auc')}" for model in models)
-    return Picture(draw_auc(scores, contents.primary), f"AUC with interval: {alt}.", _auc_caption(contents))
-
-
-def _auc_caption(contents: Contents) -> str:
-    best = best_modality(contents)
-    beside = f", the best single modality ({best}) {score_cell(contents, best, 'auc')}" if best else ""
-    return (
-        f"The fusion “{contents.primary}” has an AUC of {score_cell(contents, contents.primary, 'auc')}{beside}. "
-        f"Circles: fusions, the diamond the primary one; squares: single modalities;{_arms_caption(contents)} "
-        "triangles: for comparison."
-    )
-
-
-def _arms_caption(contents: Contents) -> str:
-    return f" pentagons: {_arms_in_words(contents)};" if contents.arms else ""
-
-
-def _arms_in_words(contents: Contents) -> str:
-    """Return what the arms fuse: ``deep`` is no selection of features but the networks' own answers."""
-    words = {
-        "radiomics": "the same fusion on radiomic features alone",
-        "deep": "the fusion of the networks' own softmax probabilities (deep)",
-    }
-    return listed([words[arm] for arm in contents.arms])
-
-
-def roc_pictures(contents: Contents) -> list[Picture]:
-    """ROC figures, the primary fusion in all: with single modalities, with other fusions, with other features."""
-    predicted = set(contents.predictions["model"])
-    others = [model for model in contents.models if model in predicted - {contents.primary, TRIVIAL}]
-    of_kind = {kind: [model for model in others if contents.kind_of(model) == kind] for kind in KINDS}
-    single = of_kind[MODALITY] + of_kind[REFERENCE]
-    beside_single = "the single modalities" + (" and clinical data" if CLINICAL in single else "")
-    if contents.primary not in predicted or _has_one_label(contents.predictions):
-        return []
-    same = [model for model in of_kind[ARM] if model.endswith(f"_{contents.primary}")]
-    beside_same = _arms_in_words(contents)
-    panels = [(beside_single, single), ("the other fusions", of_kind[FUSION]), (beside_same, same)]
-    return [_roc_picture(contents, what, models) for what, models in panels if models]
-
-
-def _has_one_label(predictions: pd.DataFrame) -> bool:
-    return predictions["label"].nunique() < 2
-
-
-def _roc_picture(contents: Contents, what: str, models: Sequence[str]) -> Picture:
-    names = {model: f"{model} {score_cell(contents, model, 'auc').value}" for model in (contents.primary, *models)}
-    curves = {names[model]: roc_points(contents.predictions, model, n_resamples=1) for model in models}
-    primary = roc_points(contents.predictions, contents.primary)
-    alt = f"ROC curves with AUC: {'; '.join(names.values())}."
-    caption = (
-        f"ROC curve of the primary fusion (heavy line, with a pointwise 95% band over resampled patients) beside "
-        f"{what}. The legend gives the AUC."
-    )
-    return Picture(draw_roc(primary, names[contents.primary], curves), alt, caption)
-
-
-def calibration_picture(contents: Contents) -> Picture | None:
-    """Observed against predicted shares of the primary fusion."""
-    rows = contents.predictions[contents.predictions["model"] == contents.primary]
+def calibration_picture(predictions: pd.DataFrame, model: str) -> Picture | None:
+    """Observed against predicted shares of one model."""
+    rows = predictions[predictions["model"] == model]
     if rows.empty:
         return None
-    points = binned(rows, contents.primary)
+    points = binned(rows, model)
     alt = "; ".join(
         f"{number(point.mean_probability)} predicted, {number(point.share_positive)} observed, n {number(point.n, 0)}"
         for point in points.itertuples()
     )
-    alt = f"Calibration of {contents.primary}: {alt}."
-    return Picture(draw_calibration(points), alt, _calibration_caption(contents))
+    alt = f"Calibration of {model}: {alt}."
+    return Picture(draw_calibration(points), alt, _calibration_caption(rows, model))
 
 
 def binned(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -115,8 +46,8 @@ def binned(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
     return calibration_points(predictions, model, n_bins=n_bins, strategy="quantile")
 
 
-def _calibration_caption(contents: Contents) -> str:
-    line = calibration_line(contents.predictions, contents.primary)
+def _calibration_caption(predictions: pd.DataFrame, model: str) -> str:
+    line = calibration_line(predictions, model)
     drawn = (
         "Each point is a group of samples of like probability, with its number of samples and the 95% Wilson "
         "interval of the observed share; on the dotted line, predicted and observed agree."
@@ -146,18 +77,33 @@ def frequency_picture(features: pd.DataFrame, modality: str) -> Picture | None:
     return Picture(draw_frequencies(modality, top), f"Selection frequency in {modality}: {alt}.", caption)
 
 
-def weight_pictures(contents: Contents) -> list[Picture]:
-    """The weights of every fusion that learned some; equal ones need no figure."""
-    fusions = contents.fusion_weights.groupby("fusion", sort=False)
-    return [_weight_picture(fusion, rows) for fusion, rows in fusions if _are_learned(rows)]
+def decision_picture(curve: pd.DataFrame, what: str) -> Picture:
+    """Net benefit of treating by the model; ``what`` says whose curve it is and what its band is."""
+    where = better_than_both(curve)
+    caption = f"{what} Treating by the model is better than treating all and treating none {where}."
+    return Picture(draw_net_benefit(curve), f"Net benefit: the model is best {where}.", caption)
 
 
-def _are_learned(rows: pd.DataFrame) -> bool:
-    return rows["weight"].nunique() > 1 or bool((rows["low"] < rows["high"]).any())
+def better_than_both(curve: pd.DataFrame) -> str:
+    """At which thresholds the model's net benefit is above those of treating all and treating none.
+
+    Examples
+    --------
+    >>> rows = {"threshold": [0.1, 0.2, 0.3, 0.4], "treat_all": 0.1, "treat_none": 0.0}
+    >>> better_than_both(pd.DataFrame({**rows, "net_benefit": [0.2, 0.2, 0.0, 0.3]}))
+    'at thresholds of 0.10 to 0.20 and 0.40'
+    """
+    better = curve["net_benefit"] > curve[["treat_all", "treat_none"]].max(axis=1) + 1e-12
+    starts = (better & ~better.shift(fill_value=False)).cumsum()
+    spans = [rows["threshold"].iloc[[0, -1]] for _, rows in curve[better].groupby(starts[better])]
+    if not spans:
+        return "at no threshold"
+    if len(spans) > SHOWN_RANGES:
+        return (
+            f"at {better.sum()} of {counted(len(curve), 'threshold')} between {_span(curve.loc[better, 'threshold'])}"
+        )
+    return f"at thresholds of {listed([_span(span) for span in spans])}"
 
 
-def _weight_picture(fusion: str, rows: pd.DataFrame) -> Picture:
-    alt = "; ".join(f"{row.member} {number(row.weight)}" for row in rows.itertuples())
-    heaviest = rows.loc[~rows["member"].str.startswith("(")].sort_values("weight", ascending=False)["member"].iloc[0]
-    caption = f"{fusion}: {heaviest} has the largest weight in the final model."
-    return Picture(draw_weights(fusion, rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption)
+def _span(thresholds: pd.Series) -> str:
+    return " to ".join(dict.fromkeys(number(thresholds.iloc[place]) for place in (0, -1)))

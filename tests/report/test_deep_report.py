@@ -14,7 +14,8 @@ from page_parser import Page
 
 from radiofuse.errors import BundleError
 from radiofuse.report import write_report
-from radiofuse.report.contents import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE, read_contents
+from radiofuse.report.experiment.contents import read_contents
+from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE
 
 MAIN, COLLAPSED = "Scores with intervals, out of fold", "Scores of single modalities on other features, out of fold"
 ADDED, WEIGHTS = "What each part adds (Shi et al. 2023, Table I)", "Weights (Shi et al. 2023, Table IV)"

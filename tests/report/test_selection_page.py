@@ -13,8 +13,8 @@ import pytest
 from page_parser import Page
 
 from radiofuse.report import write_selection_report
-from radiofuse.report.selection_figures import one_of_each
-from radiofuse.report.selection_tables import TOP_FEATURES
+from radiofuse.report.selection.figures import one_of_each
+from radiofuse.report.selection.tables import TOP_FEATURES
 from radiofuse.report.wording import DIGITS, METRICS, MISSING
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.request import SelectionRequest

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 from bundle_fixture import make_bundle
 
-from radiofuse.report.contents import read_contents
-from radiofuse.report.page import render_page
-from radiofuse.report.tables import names_table, settings_table
+from radiofuse.report.experiment.contents import read_contents
+from radiofuse.report.experiment.page import render_page
+from radiofuse.report.experiment.tables import names_table, settings_table
 
 
 def test_an_empty_list_of_features_is_all_of_them():

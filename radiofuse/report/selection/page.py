@@ -4,41 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from radiofuse.report import selection_pictures as pictures
-from radiofuse.report import selection_tables as tables
-from radiofuse.report import selection_words as words
-from radiofuse.report.page import html_environment
-from radiofuse.report.selection_contents import FUSION, UNNAMED, SelectionContents
-from radiofuse.report.wording import MISSING, counted
+from radiofuse.report.page import Banner, render
+from radiofuse.report.selection import pictures, sentences, tables
+from radiofuse.report.selection.contents import FUSION, UNNAMED, SelectionContents
+from radiofuse.report.wording import counted
 
 
 def render_selection(contents: SelectionContents) -> str:
     """Return the report of a selection as HTML; every value is escaped."""
     record = contents.record
-    return (
-        html_environment()
-        .get_template("selection.html")
-        .render(
-            title=f"Which features carry {record['label']}",
-            lead=words.lead(contents),
-            banner=words.banner(record),
-            notes=record["notes"],
-            cautions=record["cautions"],
-            flow=tables.flow_table(record),
-            modalities=[_modality(contents, name) for name in contents.modalities],
-            command=record["command"],
-            version=record["radiofuse"],
-            missing=MISSING,
-            **_worth(contents),
-            **_how_it_was_made(contents),
-        )
+    return render(
+        "selection/page.html",
+        title=f"Which features carry {record['label']}",
+        lead=sentences.lead(contents),
+        banners=[Banner("Read this first", tuple(sentences.banner(record)))],
+        notes=record["notes"],
+        cautions=record["cautions"],
+        flow=tables.flow_table(record),
+        modalities=[_modality(contents, name) for name in contents.modalities],
+        command=record["command"],
+        version=record["radiofuse"],
+        **_worth(contents),
+        **_how_it_was_made(contents),
     )
 
 
 def _worth(contents: SelectionContents) -> dict[str, Any]:
     primary = contents.primary
     return {
-        "folds": words.folds(contents.record),
+        "folds": sentences.folds(contents.record),
         "honesty": tables.honesty_table(contents) if contents.models else None,
         "honesty_picture": pictures.honesty_picture(contents),
         "primary": primary,
@@ -53,7 +47,7 @@ def _modality(contents: SelectionContents, name: str) -> dict[str, Any]:
     left_out = len(contents.ranked(name)) - tables.TOP_FEATURES
     return {
         "name": "Features" if name == UNNAMED else f"Features of {name}",
-        "flow": words.flow(record["flow"][name], record["settings"]),
+        "flow": sentences.flow(record["flow"][name], record["settings"]),
         "table": tables.features_table(contents, name),
         "left_out": counted(left_out, "feature") if left_out > 0 else "",
         "pictures": pictures.selection_pictures(contents, name),

@@ -12,12 +12,9 @@ import pandas as pd
 from radiofuse.bundle.format import DESCRIPTION, ENVIRONMENT, RECIPE, TABLES
 from radiofuse.bundle.read import read_description, read_environment_of, read_table
 from radiofuse.errors import BundleError
+from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, KINDS, MODALITY, REFERENCE, TRIVIAL
+from radiofuse.report.scored import Scored
 from radiofuse.tables.columns import CLINICAL
-
-TRIVIAL = "trivial"
-FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER = "fusion", "modality", "arm", "reference", "arm member"
-MODEL = "model"  # of a table of predictions that no bundle explains
-KINDS = (FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER)  # in the order of every table and figure
 
 NEEDED = tuple(
     "name title radiofuse_version label positive modalities clinical settings protocol n_features synthetic "
@@ -26,7 +23,7 @@ NEEDED = tuple(
 
 
 @dataclass(frozen=True)
-class Contents:
+class Contents(Scored):
     """A bundle's descriptions, and its tables by the names that the format gives them."""
 
     about: dict[str, Any]
@@ -117,15 +114,15 @@ class Contents:
         return [model for model in self.models if self.kind_of(model) != ARM_MEMBER]
 
     @property
+    def arm_members(self) -> list[str]:
+        """The single modalities of the arms."""
+        return [model for model in self.models if self.kind_of(model) == ARM_MEMBER]
+
+    @property
     def members(self) -> list[str]:
         """The modalities that features were selected in, in the bundle's order."""
         found = dict.fromkeys(self.selected_features["modality"])
         return [*self.about["modalities"], *(name for name in found if name not in self.about["modalities"])]
-
-    @cached_property
-    def score_of(self) -> dict[tuple[str, str], Any]:
-        """The rows of ``scores.csv`` by model and metric."""
-        return {(row.model, row.metric): row for row in self.scores.itertuples()}
 
 
 def read_contents(bundle: Path) -> Contents:

@@ -8,11 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from radiofuse.errors import RequestError
-from radiofuse.report.contents import MODEL
-from radiofuse.report.figures import draw_auc, draw_calibration, draw_roc, figure_of
+from radiofuse.report.figures import draw_auc, draw_calibration, draw_net_benefit, draw_roc, figure_of
+from radiofuse.report.kinds import HEADINGS, MODEL
 from radiofuse.report.pictures import binned
-from radiofuse.report.selection_figures import draw_net_benefit
-from radiofuse.report.tables import HEADINGS
 from radiofuse.report.wording import number
 from radiofuse.statistics import decision_points, roc_points, score_predictions
 from radiofuse.tables.predictions import check_predictions, rows_of_model

@@ -7,15 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from radiofuse.report import selection_words as words
 from radiofuse.report.figures import draw_roc
-from radiofuse.report.pictures import Picture, calibration_picture, frequency_picture
-from radiofuse.report.selection_contents import SelectionContents
-from radiofuse.report.selection_figures import (
+from radiofuse.report.pictures import Picture, calibration_picture, decision_picture, frequency_picture
+from radiofuse.report.selection import sentences
+from radiofuse.report.selection.contents import SelectionContents
+from radiofuse.report.selection.figures import (
     draw_correlations,
     draw_curve,
     draw_honesty,
-    draw_net_benefit,
     draw_path,
     draw_volcano,
 )
@@ -36,7 +35,7 @@ def honesty_picture(contents: SelectionContents) -> Picture | None:
     alt = "; ".join(
         f"{model} {number(nested[0])} nested, {number(optimistic[0])} optimistic" for model, nested, optimistic in pairs
     )
-    return Picture(draw_honesty(pairs), f"AUC with interval: {alt}.", words.gains(contents))
+    return Picture(draw_honesty(pairs), f"AUC with interval: {alt}.", sentences.gains(contents))
 
 
 def selection_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
@@ -60,7 +59,7 @@ def volcano_picture(contents: SelectionContents, modality: str) -> Picture | Non
     )
     if settings["adjust"] != "none":
         passed = int(tested["passed_mwu"].astype(bool).sum())
-        caption += f" {passed:,} of them passed, with {words.significance(settings)}."
+        caption += f" {passed:,} of them passed, with {sentences.significance(settings)}."
     later = "dropped by LASSO" if "lasso" in contents.record["flow"][modality]["steps"] else "dropped later"
     alt = f"P-value over AUC of {counted(n, 'feature')}: {below:,} with p < {alpha:g}."
     return Picture(draw_volcano(tested, alpha, later), alt, caption)
@@ -74,7 +73,7 @@ def chosen_picture(contents: SelectionContents, modality: str) -> Picture | None
     picture = frequency_picture(ranked, modality)
     if picture is None:
         return None
-    return replace(picture, caption=f"{picture.caption} {words.stability(contents.record, modality)}")
+    return replace(picture, caption=f"{picture.caption} {sentences.stability(contents.record, modality)}")
 
 
 def lasso_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
@@ -84,7 +83,7 @@ def lasso_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
     if curve.empty:
         return []
     settings = contents.record["settings"]
-    loss, rules = LOSSES[settings["family"]], words.rules(curve, settings["rule"])
+    loss, rules = LOSSES[settings["family"]], sentences.rules(curve, settings["rule"])
     said = f"{loss} over the penalty λ, mean of {settings['inner']} inner folds of all samples, and one standard error."
     pictures = [Picture(draw_curve(curve, loss), f"{loss} over the penalty. {rules}", f"{said} {rules}")]
     if len(path):
@@ -124,7 +123,7 @@ def model_pictures(contents: SelectionContents) -> list[Picture]:
     """ROC, calibration and decision curve of the primary model; none where its rows have one label."""
     if not np.isfinite(contents.auc("auc_nested", contents.primary)[0]):
         return []
-    calibration = calibration_picture(contents.nested)  # it asks for predictions and primary only
+    calibration = calibration_picture(contents.nested.predictions, contents.primary)
     return [_roc_picture(contents), calibration, _decision_picture(contents)]
 
 
@@ -161,9 +160,7 @@ def _delong(contents: SelectionContents) -> str:
 
 def _decision_picture(contents: SelectionContents) -> Picture:
     curve = decision_points(contents.nested.predictions, contents.primary, confidence=0.95, n_resamples=N_RESAMPLES)
-    where = words.better_than_both(curve)
-    caption = (
-        f"Decision curve, mean of the repeats, with a pointwise 95% band over {N_RESAMPLES} resamples of the patients. "
-        f"Treating by the model is better than treating all and treating none {where}."
+    what = (
+        f"Decision curve, mean of the repeats, with a pointwise 95% band over {N_RESAMPLES} resamples of the patients."
     )
-    return Picture(draw_net_benefit(curve), f"Net benefit: the model is best {where}.", caption)
+    return decision_picture(curve, what)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.report.selection_contents import UNNAMED, SelectionContents
+from radiofuse.report.selection.contents import UNNAMED, SelectionContents
 from radiofuse.report.tables import Row, Table, name_value_table
 from radiofuse.report.wording import DIGITS, METRICS, MISSING, Estimate, estimate, number, p_value, percent
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.report.selection_contents import UNNAMED, SelectionContents, as_float
+from radiofuse.report.selection.contents import UNNAMED, SelectionContents, as_float
 from radiofuse.report.wording import counted, estimate, listed, number
 
 TESTS = {
@@ -24,7 +24,6 @@ ADJUSTMENTS = {
     "bh": "Benjamini and Hochberg",
     "by": "Benjamini and Yekutieli",
 }
-SHOWN_RANGES = 3  # of thresholds, told one by one
 
 
 def lead(contents: SelectionContents) -> str:
@@ -136,28 +135,3 @@ def gains(contents: SelectionContents) -> str:
     moved = [optimistic[0] - nested[0] for _, nested, optimistic in contents.auc_pairs]
     span = " to ".join(f"{gain:+z.2f}" for gain in dict.fromkeys([min(moved), max(moved)]))
     return f"Selecting on all patients first changes the AUC by {span}. Bars: 95% intervals."
-
-
-def better_than_both(curve: pd.DataFrame) -> str:
-    """At which thresholds the model's net benefit is above those of treating all and treating none.
-
-    Examples
-    --------
-    >>> rows = {"threshold": [0.1, 0.2, 0.3, 0.4], "treat_all": 0.1, "treat_none": 0.0}
-    >>> better_than_both(pd.DataFrame({**rows, "net_benefit": [0.2, 0.2, 0.0, 0.3]}))
-    'at thresholds of 0.10 to 0.20 and 0.40'
-    """
-    better = curve["net_benefit"] > curve[["treat_all", "treat_none"]].max(axis=1) + 1e-12
-    starts = (better & ~better.shift(fill_value=False)).cumsum()
-    spans = [rows["threshold"].iloc[[0, -1]] for _, rows in curve[better].groupby(starts[better])]
-    if not spans:
-        return "at no threshold"
-    if len(spans) > SHOWN_RANGES:
-        return (
-            f"at {better.sum()} of {counted(len(curve), 'threshold')} between {_span(curve.loc[better, 'threshold'])}"
-        )
-    return f"at thresholds of {listed([_span(span) for span in spans])}"
-
-
-def _span(thresholds: pd.Series) -> str:
-    return " to ".join(dict.fromkeys(number(thresholds.iloc[place]) for place in (0, -1)))

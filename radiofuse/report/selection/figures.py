@@ -13,7 +13,6 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from radiofuse.report.figures import (
-    BAND,
     DASHES,
     GREY,
     INK,
@@ -204,27 +203,6 @@ def _set_penalty_axis(axes: Axes, penalties: pd.Series) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(largest * 1.1, smallest / 1.1)
-
-
-@drawn
-def draw_net_benefit(curve: pd.DataFrame) -> Figure:
-    """Draw the net benefit of the model, with its band, beside treating all and treating none.
-
-    Parameters
-    ----------
-    curve : DataFrame
-        ``threshold``, ``net_benefit``, ``treat_all``, ``treat_none``, ``low``, ``high``.
-    """
-    figure = Figure(figsize=(WIDTH_IN, 4.2))
-    axes = figure.add_subplot()
-    axes.fill_between(curve["threshold"], curve["low"], curve["high"], color=BAND, linewidth=0)
-    axes.plot(curve["threshold"], curve["treat_all"], color=GREY, linestyle="--", linewidth=1.5, label="treat all")
-    axes.plot(curve["threshold"], curve["treat_none"], color=INK, linestyle=":", linewidth=1.5, label="treat none")
-    axes.plot(curve["threshold"], curve["net_benefit"], color=PRIMARY, linewidth=2.8, label="treat by the model")
-    top = curve[["net_benefit", "treat_all", "high"]].max(axis=None)
-    axes.set(xlim=(0, 1), ylim=(-0.15 * top, 1.08 * top), xlabel="Threshold probability", ylabel="Net benefit")
-    figure.legend(loc="outside lower center", ncols=3, handlelength=2.4, columnspacing=1)
-    return figure
 
 
 @drawn

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
-from radiofuse.report import tables
-from radiofuse.report.contents import MODEL
 from radiofuse.report.figures import draw_auc, draw_roc
-from radiofuse.report.page import html_environment
-from radiofuse.report.pictures import Picture, calibration_picture
-from radiofuse.report.selection_figures import draw_net_benefit
-from radiofuse.report.selection_words import better_than_both
-from radiofuse.report.wording import MISSING, counted, percent
+from radiofuse.report.kinds import HEADINGS, MODEL
+from radiofuse.report.page import render
+from radiofuse.report.pictures import Picture, calibration_picture, decision_picture
+from radiofuse.report.scored import Scored
+from radiofuse.report.tables import comparisons_table, score_cell, scores_table
+from radiofuse.report.wording import counted, percent
 from radiofuse.statistics import compare_with_others, decision_points, roc_points, score_predictions
 from radiofuse.tables.predictions import check_predictions, rows_of_model
 
 
 @dataclass(frozen=True, eq=False)
-class PredictionContents:
+class PredictionContents(Scored):
     """A table of predictions, the model that the others are compared with, and what follows from both."""
 
     predictions: pd.DataFrame
@@ -36,11 +34,6 @@ class PredictionContents:
     def scores(self) -> pd.DataFrame:
         """Every metric of every model with its interval."""
         return score_predictions(self.predictions)
-
-    @cached_property
-    def score_of(self) -> dict[tuple[str, str], Any]:
-        """The rows of the scores by model and metric."""
-        return {(row.model, row.metric): row for row in self.scores.itertuples()}
 
     @cached_property
     def comparisons(self) -> pd.DataFrame:
@@ -63,17 +56,14 @@ def render_predictions(predictions: pd.DataFrame, model: str | None = None) -> s
     primary = predictions["model"].iloc[0] if model is None else model
     rows_of_model(predictions, primary)  # refuses one that is not there
     contents = PredictionContents(predictions, primary)
-    return (
-        html_environment()
-        .get_template("predictions.html")
-        .render(
-            primary=contents.primary,
-            lead=_lead(predictions),
-            missing=MISSING,
-            scores=tables.scores_table(contents, "Scores with intervals"),
-            comparisons=tables.comparisons_table(contents) if len(contents.main_models) > 1 else None,
-            pictures=_pictures(contents) if contents.can_be_drawn else [],
-        )
+    return render(
+        "predictions/page.html",
+        title="Scores of a table of predictions",
+        lead=_lead(predictions),
+        primary=contents.primary,
+        scores=scores_table(contents, contents.main_models, "Scores with intervals"),
+        comparisons=comparisons_table(contents, contents.main_models) if len(contents.main_models) > 1 else None,
+        pictures=_pictures(contents) if contents.can_be_drawn else [],
     )
 
 
@@ -89,20 +79,21 @@ def _lead(predictions: pd.DataFrame) -> str:
 
 
 def _pictures(contents: PredictionContents) -> list[Picture]:
-    return [_auc_picture(contents), _roc_picture(contents), calibration_picture(contents), _decision_picture(contents)]
+    calibration = calibration_picture(contents.predictions, contents.primary)
+    return [_auc_picture(contents), _roc_picture(contents), calibration, _decision_picture(contents)]
 
 
 def _auc_picture(contents: PredictionContents) -> Picture:
     aucs = contents.scores[contents.scores["metric"] == "auc"].set_index("model").loc[contents.main_models]
-    drawn = draw_auc(aucs.reset_index().assign(kind=MODEL, heading=tables.HEADINGS[MODEL]), contents.primary)
-    said = "; ".join(f"{model} {tables.score_cell(contents, model, 'auc')}" for model in contents.main_models)
+    drawn = draw_auc(aucs.reset_index().assign(kind=MODEL, heading=HEADINGS[MODEL]), contents.primary)
+    said = "; ".join(f"{model} {score_cell(contents, model, 'auc')}" for model in contents.main_models)
     return Picture(
         drawn, f"AUC with interval: {said}.", f"AUC with its 95% interval; the diamond is {contents.primary}."
     )
 
 
 def _roc_picture(contents: PredictionContents) -> Picture:
-    names = {m: f"{m} {tables.score_cell(contents, m, 'auc').value}" for m in contents.main_models}
+    names = {m: f"{m} {score_cell(contents, m, 'auc').value}" for m in contents.main_models}
     curves = {name: roc_points(contents.predictions, model, n_resamples=1) for model, name in names.items()}
     first = names[contents.primary]
     del curves[first]
@@ -116,9 +107,7 @@ def _roc_picture(contents: PredictionContents) -> Picture:
 
 def _decision_picture(contents: PredictionContents) -> Picture:
     curve = decision_points(contents.predictions, contents.primary, confidence=0.95)
-    where = better_than_both(curve)
-    caption = (
-        f"Decision curve of {contents.primary}, mean of the repeats, with a pointwise 95% band over resampled "
-        f"patients. Treating by the model is better than treating all and treating none {where}."
+    what = (
+        f"Decision curve of {contents.primary}, mean of the repeats, with a pointwise 95% band over resampled patients."
     )
-    return Picture(draw_net_benefit(curve), f"Net benefit: the model is best {where}.", caption)
+    return decision_picture(curve, what)

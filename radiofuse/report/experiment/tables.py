@@ -1,0 +1,181 @@
+"""The report's tables: rows of written-out cells, straight from the bundle's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.tables import TOP_FEATURES, Row, Table, comparisons_table, grouped, name_value_table, scores_table
+from radiofuse.report.wording import DIGITS, METRICS, Estimate, count, estimate, listed, number, percent
+from radiofuse.tables.columns import join
+
+MAX_FAILURES = 200
+LATE_FUSION = "fusion"  # what the model that answers is called among a bundle's models
+WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights; all others are scores
+
+
+def flow_table(contents: Contents) -> Table:
+    """How many samples and patients were there at each step."""
+    flow = contents.cohort_flow
+    rows = tuple((row.step, count(row.n_samples), count(row.n_patients), row.note) for row in flow.itertuples())
+    header = ("Step", "Samples", "Patients", "Note")
+    return Table("From the cohort table to what was scored", header, (("", rows),), n_numbers=2)
+
+
+def main_scores(contents: Contents) -> Table:
+    """The main models by all metrics, with intervals."""
+    return scores_table(contents, contents.main_models, "Scores with intervals, out of fold")
+
+
+def arm_scores(contents: Contents) -> Table:
+    """As ``main_scores``, the single modalities of the arms."""
+    return scores_table(contents, contents.arm_members, "Scores of single modalities on other features, out of fold")
+
+
+def names_table(contents: Contents) -> Table:
+    """What each main model is in words, and what it does; no rows for a bundle that does not say."""
+    words = contents.words.get("models", {})
+    known = [model for model in contents.main_models if model in words]
+    groups = grouped(contents, {model: [(model, words[model]["title"], words[model]["does"])] for model in known})
+    return Table("What the models are", ("Model", "In words", "What it does"), groups, emphasized=contents.primary)
+
+
+def main_comparisons(contents: Contents) -> Table:
+    """What the primary fusion adds to each other main model."""
+    return comparisons_table(contents, contents.main_models)
+
+
+def arm_comparisons(contents: Contents) -> Table:
+    """As ``main_comparisons``, to each single modality of the arms."""
+    return comparisons_table(contents, contents.arm_members, ", on other features")
+
+
+def published_tables(contents: Contents) -> list[Table]:
+    """Every published table with this run's values beside its own."""
+    tables = contents.published.groupby("table", sort=False)
+    return [
+        _published_weights(rows) if WEIGHT in set(rows["metric"]) else _published_scores(rows) for _, rows in tables
+    ]
+
+
+def _published_caption(rows: pd.DataFrame) -> str:
+    return f"{rows['table'].iloc[0]} ({rows['source'].iloc[0]})"
+
+
+def _published_scores(rows: pd.DataFrame) -> Table:
+    metrics = list(rows["metric"].drop_duplicates())
+    found = []
+    for (name, _), cells in rows.groupby(["row", "model"], sort=False):
+        by_metric = {cell.metric: cell for cell in cells.itertuples()}
+        found.append((name, *(part for metric in metrics for part in _beside(by_metric[metric]))))
+    header = ("", *(part for metric in metrics for part in (METRICS.get(metric, metric), "published")))
+    muted = tuple(range(2, len(header), 2))
+    groups = (("", tuple(found)),)
+    return Table(_published_caption(rows), header, groups, n_numbers=len(header) - 1, muted=muted)
+
+
+def _beside(cell: Any) -> tuple[Estimate, str]:
+    digits = DIGITS.get(cell.metric, 2)
+    return estimate(cell.value, cell.low, cell.high, digits), _theirs(cell.published, digits)
+
+
+def _theirs(value: float, digits: int = 2) -> str:
+    """Return a published value; nothing where there is none, since no number of this run is missing there."""
+    return number(value, digits) if np.isfinite(value) else ""
+
+
+def _published_weights(rows: pd.DataFrame) -> Table:
+    in_sample = rows[rows["metric"] == IN_SAMPLE].set_index("row")["value"]
+    found = tuple(
+        (row.row, estimate(row.value, row.low, row.high), number(in_sample[row.row]), _theirs(row.published))
+        for row in rows[rows["metric"] == WEIGHT].itertuples()
+    )
+    header = ("Member", "Out of fold", "In sample", "published")
+    return Table(_published_caption(rows), header, (("", found),), n_numbers=3, muted=(3,))
+
+
+def selected_features(contents: Contents, modality: str) -> pd.DataFrame:
+    """Return what was ever selected in a modality, the most often selected first."""
+    rows = contents.selected_features[contents.selected_features["modality"] == modality]
+    names = [name.removeprefix(join(modality, "")) for name in rows["feature"]]
+    rows = rows.assign(feature=names)[(rows["frequency"] > 0) | rows["in_final_model"]]
+    return rows.sort_values(["frequency", "importance", "feature"], ascending=[False, False, True])
+
+
+def features_table(features: pd.DataFrame, modality: str) -> Table:
+    """The features that were chosen most often in one modality."""
+    rows = tuple(
+        (
+            row.feature,
+            percent(row.frequency),
+            number(row.importance, 3),
+            number(row.mean_coefficient, 3),
+            "yes" if row.in_final_model else "no",
+        )
+        for row in features.head(TOP_FEATURES).itertuples()
+    )
+    header = ("Feature", "Folds", "Importance", "Coefficient", "Final model")
+    return Table(f"Selected features of {modality}", header, (("", rows),), n_numbers=3)
+
+
+def weights_table(contents: Contents) -> Table:
+    """Every fusion's weight for every member; in-sample ones beside them where they are known."""
+    header = ("Member", "Final model", "Mean over folds (middle 95%)", "In sample")
+    n_columns = len(header) if contents.fusion_weights["in_sample"].notna().any() else len(header) - 1
+    groups = tuple(
+        (fusion, tuple(_weight_row(row)[:n_columns] for row in rows.itertuples()))
+        for fusion, rows in contents.fusion_weights.groupby("fusion", sort=False)
+    )
+    return Table("Weights of the members in each fusion", header[:n_columns], groups, n_numbers=n_columns - 1)
+
+
+def _weight_row(row: Any) -> Row:
+    in_sample = number(row.in_sample) if np.isfinite(row.in_sample) else ""  # a rule that learns nothing has none
+    return row.member, number(row.weight), estimate(row.mean, row.low, row.high), in_sample
+
+
+def failures_table(contents: Contents) -> Table:
+    """Samples whose features could not be computed, and why; at most ``MAX_FAILURES`` of them."""
+    failures = contents.failures.head(MAX_FAILURES)
+    rows = tuple((row.sample_id, row.modality, row.code, row.message) for row in failures.itertuples())
+    return Table("Samples that failed", ("Sample", "Modality", "Code", "Message"), (("", rows),))
+
+
+def settings_table(contents: Contents) -> Table:
+    """What the features were computed with."""
+    settings = {**contents.about["settings"], "features per modality": contents.about["n_features"]}
+    return name_value_table("Settings of the features", _with_all_said(settings))
+
+
+def _with_all_said(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Say "all" where the settings list no feature of a class, or no sub-bands: that means each of them."""
+    radiomics = settings.get("radiomics")
+    if not radiomics:
+        return dict(settings)
+    parameters = dict(radiomics.get("parameters") or {})
+    if parameters.get("featureClass"):
+        classes = parameters["featureClass"].items()
+        parameters["featureClass"] = {name: features or "all" for name, features in classes}
+    bands = radiomics.get("wavelet_subbands") or "all"
+    return {**settings, "radiomics": {**radiomics, "parameters": parameters, "wavelet_subbands": bands}}
+
+
+def options_table(contents: Contents) -> Table:
+    """Every option of every model and of every step of its members, defaults included."""
+    options = {_chain_name(chain): chain["steps"] for chain in contents.chains}
+    return name_value_table("Options of every step, defaults included", {**options, **contents.model_options})
+
+
+def _chain_name(chain: Mapping[str, Any]) -> str:
+    """Return the members that have a chain; behind the model's name where the chain is not the late fusion's."""
+    members = listed(chain["members"])
+    return members if chain["models"][0] == LATE_FUSION else f"{listed(chain['models'])}: {members}"
+
+
+def versions_table(contents: Contents) -> Table:
+    """Python, platform and package versions of the run."""
+    return name_value_table("Software of the run", contents.environment)
