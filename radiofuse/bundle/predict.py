@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -110,7 +111,7 @@ def predict_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Apply a bundle to the rows of a cohort table; see ``predict_cohort``."""
     extractor = _extractor(bundle) if has_images(cohort) else None
-    options = {"n_jobs": n_jobs, "retry_failed": retry_failed}
+    options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         options |= {"on_hashed": on_hashed, "on_done": on_done}
         features = collect_features(cohort, extractor, FeatureStore(store), **options)
@@ -157,7 +158,7 @@ def _warn_of_other_engine(bundle: Bundle, extraction: Extraction | None) -> None
 
 
 def _add_crops(
-    bundle: Bundle, cohort: pd.DataFrame, features: Features, store: FeatureStore, **options
+    bundle: Bundle, cohort: pd.DataFrame, features: Features, store: FeatureStore, **options: Any
 ) -> tuple[Features, Crops]:
     """Add the columns that point at new patients' crops, cut as those were that the encoders learned from."""
     named = bundle.description["settings"]

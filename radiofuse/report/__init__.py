@@ -129,8 +129,9 @@ def write_selection_report(tables: Mapping[str, pd.DataFrame], record: Mapping[s
 
 
 def _lacking(missing: ModuleNotFoundError) -> RequestError:
+    package = str(missing.name).partition(".")[0]
     return RequestError(
-        f"The report needs the package {missing.name}; install the extra: pip install 'radiofuse[report]'."
+        f"The report needs the package {package}; install the extra: pip install 'radiofuse[report]'."
     )
 
 
