@@ -130,9 +130,7 @@ def write_selection_report(tables: Mapping[str, pd.DataFrame], record: Mapping[s
 
 def _lacking(missing: ModuleNotFoundError) -> RequestError:
     package = str(missing.name).partition(".")[0]
-    return RequestError(
-        f"The report needs the package {package}; install the extra: pip install 'radiofuse[report]'."
-    )
+    return RequestError(f"The report needs the package {package}; install the extra: pip install 'radiofuse[report]'.")
 
 
 def _refuse_inside(bundle: Path, target: Path) -> None:
