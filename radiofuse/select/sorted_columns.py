@@ -42,7 +42,7 @@ class SortedColumns:
     def __init__(self, X: ArrayLike) -> None:
         table = as_numbers(X)
         shape = table.shape[::-1]
-        self._order = np.empty(shape, dtype=np.uint16 if len(table) <= 1 << 16 else np.uint32)
+        self._order: np.ndarray = np.empty(shape, dtype=np.uint16 if len(table) <= 1 << 16 else np.uint32)
         self._same = np.zeros(shape, dtype=bool)
         self._n_values = np.empty(shape[0], dtype=np.int64)
         for start in range(0, shape[0], CHUNK):

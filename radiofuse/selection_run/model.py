@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.modality import modality_classifier
 
-Model = Pipeline | DummyClassifier
+Model: TypeAlias = Pipeline | DummyClassifier
 
 
 def fit_model(X: np.ndarray, y: np.ndarray) -> Model:
