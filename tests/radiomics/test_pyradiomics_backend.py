@@ -91,6 +91,15 @@ def test_too_many_gray_levels_are_refused_before_memory_is(noise):
     assert caught.value.code == "too_many_grey_levels"
 
 
+def test_an_image_that_is_not_finite_is_refused_as_by_the_own_engine(noise):
+    voxels = noise * 100
+    voxels[tuple(size // 2 for size in noise.shape)] = np.inf
+    engine = backend({"imageType": {"Original": {}}, "featureClass": {"glcm": []}, "setting": {"binWidth": 25}})
+    with pytest.raises(ImageError) as caught:
+        engine.compute(*cube(voxels))
+    assert caught.value.code == "not_finite"
+
+
 def test_an_image_that_falls_into_one_bin_is_refused(noise):
     engine = backend({"imageType": {"Original": {}}, "featureClass": {"glcm": []}, "setting": {"binWidth": 25}})
     with pytest.raises(ImageError, match="less than one bin of 25") as caught:
