@@ -65,7 +65,7 @@ def test_the_reference_has_an_entry_for_every_public_name():
     for room in pages.public_rooms():
         page = pages.reference_page(room)
         for name in room.__all__:
-            assert re.search(rf"^(## {name}|- \[`{name}`\]\[\S+\]|::: \S+\.{name})$", page, re.MULTILINE), name
+            assert re.search(rf"^(## {name}|- \[`{name}`\]\[\S+\]: .+|::: \S+\.{name})$", page, re.MULTILINE), name
 
 
 def test_marks_of_docstrings_become_those_of_pages(monkeypatch):

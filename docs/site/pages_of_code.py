@@ -72,7 +72,7 @@ def entries(room: ModuleType) -> Iterator[str]:
         if not hasattr(value, "__qualname__"):
             yield "\n".join([f"## {name}\n", *constant(value)])
         elif room is radiofuse and in_a_room(name):
-            yield f"- [`{name}`][{identifier(value)}]"
+            yield f"- [`{name}`][{identifier(value)}]: {inspect.getdoc(value).splitlines()[0]}"
         else:
             yield f"::: {identifier(value)}"
 
