@@ -21,14 +21,14 @@ STUB_LINE = re.compile(r"^from \.([\w.]+) import (\w+) as \2$", re.MULTILINE)
 
 
 def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
-    """Return ``table[name]``, or the object that ``package.module:Class`` names.
+    """Return the object that a name stands for: of a table of built-in choices, or ``package.module:Class``.
 
     Parameters
     ----------
     name : str
         A key of ``table`` or a dotted path with a colon before the object.
     table : mapping
-        The built-in choices.
+        The built-in choices: name to dotted path, or to the object itself.
     kind : str
         What is looked up, for the message: "classifier", "selector", ….
 
@@ -36,10 +36,16 @@ def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
     ------
     RequestError
         If the name is in neither, or names what cannot be called; the message lists the choices.
+
+    Examples
+    --------
+    >>> lookup("ratio", {"ratio": "fractions:Fraction"}, "number")
+    <class 'fractions.Fraction'>
     """
-    if name in table:
-        return table[name]
-    module, colon, attribute = name.partition(":")
+    path = table.get(name, name)
+    if not isinstance(path, str):
+        return path
+    module, colon, attribute = path.partition(":")
     if not colon or not module or module.startswith("."):
         hint = did_you_mean(name, table)
         choices = ", ".join(sorted(table))
@@ -114,6 +120,23 @@ def first_line(documented: object) -> str:
     """
     text = (documented.__doc__ or "").strip().partition("\n")[0].strip().removeprefix("Return ")
     return text[:1].upper() + text[1:]
+
+
+def title_of(documented: Any) -> str:
+    """Return what a class or function is called in a sentence: its ``title``, or the first line of its docstring.
+
+    Examples
+    --------
+    >>> def forest():
+    ...     "Return a random forest."
+    >>> title_of(forest)
+    'random forest'
+    """
+    title = getattr(documented, "title", None)
+    if isinstance(title, str):
+        return title
+    line = (documented.__doc__ or "").strip().partition("\n")[0].strip().rstrip(".")
+    return re.sub(r"^Return (an? )?", "", line)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """Classifiers, their recalibration, and one modality's chain.
 
-``CLASSIFIERS`` maps a name to a function of ``random_state`` that returns an unfitted classifier
+``CLASSIFIERS`` maps a name to the path of a function of ``random_state`` that returns an unfitted classifier
 with ``predict_proba``. All run on one core and repeat exactly under one ``random_state``.
 Names are imported on first use.
 """

@@ -1,7 +1,6 @@
 """The names of the room; `lazy_names` reads them here too."""
 
 from .brnn import BayesianRegularizedNetwork as BayesianRegularizedNetwork
-from .choices import CLASSIFIER_TITLES as CLASSIFIER_TITLES
 from .choices import CLASSIFIERS as CLASSIFIERS
 from .modality import modality_classifier as modality_classifier
 from .recalibration import RecalibratedClassifier as RecalibratedClassifier

@@ -1,4 +1,7 @@
-"""The built-in classifiers, set for what selection leaves: a few scaled columns, tens to hundreds of rows."""
+"""The built-in classifiers, set for what selection leaves: a few scaled columns, tens to hundreds of rows.
+
+The first line of a function's docstring says what reports call its classifier.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,33 @@ if TYPE_CHECKING:
 
 
 def logistic(random_state: int | None = None) -> LogisticRegression:
-    """Return logistic regression with the customary ridge penalty, C = 1."""
+    """Return logistic regression.
+
+    The ridge penalty is the customary one, C = 1.
+    """
     return LogisticRegression(max_iter=1000, random_state=random_state)
 
 
 def svm(random_state: int | None = None) -> CalibratedSVC:
-    """Return a radial-basis support vector machine with Platt's probabilities."""
+    """Return a support vector machine.
+
+    Its kernel is the radial basis function, its probabilities are Platt's.
+    """
     return CalibratedSVC(random_state=random_state)
 
 
 def random_forest(random_state: int | None = None) -> RandomForestClassifier:
-    """Return 300 trees; leaves of at least three rows keep probabilities off 0 and 1."""
+    """Return a random forest.
+
+    Of 300 trees; leaves of at least three rows keep probabilities off 0 and 1.
+    """
     return RandomForestClassifier(300, min_samples_leaf=3, n_jobs=1, random_state=random_state)
 
 
 def xgboost(random_state: int | None = None) -> BoostedTrees:
-    """Return 200 shallow boosted trees, learned slowly on subsamples of rows and columns.
+    """Return gradient-boosted trees.
+
+    200 shallow ones, learned slowly on subsamples of rows and columns.
 
     Raises
     ------
@@ -56,28 +70,26 @@ def xgboost(random_state: int | None = None) -> BoostedTrees:
 
 
 def mlp(random_state: int | None = None) -> MLPClassifier:
-    """Return a perceptron of 8 hidden neurons, trained in full batches with a firm ridge penalty."""
+    """Return a multilayer perceptron.
+
+    Of 8 hidden neurons, trained in full batches with a firm ridge penalty.
+    """
     return MLPClassifier((8,), solver="lbfgs", alpha=1.0, max_iter=1000, random_state=random_state)
 
 
 def brnn(random_state: int | None = None) -> BayesianRegularizedNetwork:
-    """Return the Bayesian regularized network with two neurons."""
+    """Return a Bayesian regularized network.
+
+    It has two neurons.
+    """
     return BayesianRegularizedNetwork(random_state=random_state)
 
 
 CLASSIFIERS = {
-    "logistic": logistic,
-    "svm": svm,
-    "random_forest": random_forest,
-    "xgboost": xgboost,
-    "mlp": mlp,
-    "brnn": brnn,
-}
-CLASSIFIER_TITLES = {
-    "logistic": "logistic regression",
-    "svm": "support vector machine",
-    "random_forest": "random forest",
-    "xgboost": "gradient-boosted trees",
-    "mlp": "multilayer perceptron",
-    "brnn": "Bayesian regularized network",
+    "logistic": "radiofuse.classify.choices:logistic",
+    "svm": "radiofuse.classify.choices:svm",
+    "random_forest": "radiofuse.classify.choices:random_forest",
+    "xgboost": "radiofuse.classify.choices:xgboost",
+    "mlp": "radiofuse.classify.choices:mlp",
+    "brnn": "radiofuse.classify.choices:brnn",
 }

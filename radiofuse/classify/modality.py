@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.errors import RequestError
-from radiofuse.names import make
+from radiofuse.names import lookup, make
 from radiofuse.prepare.impute import MedianImputer
 from radiofuse.prepare.scale import TrainingScaler
 from radiofuse.select import SELECTORS
@@ -85,7 +85,7 @@ def clinical_classifier(*, random_state: int | None = None) -> Pipeline:
 
 def _classifier(name: str, random_state: int | None, options: Mapping[str, Any] | None) -> Any:
     if name in CLASSIFIERS:
-        return CLASSIFIERS[name](random_state)
+        return lookup(name, CLASSIFIERS, "classifier")(random_state)
     return make(name, CLASSIFIERS, "classifier", options)
 
 

@@ -77,10 +77,12 @@ def select(
         str | None, typer.Option(help="Column with the site: ComBat, fitted in the training rows, evens sites out.")
     ] = None,
     unseen_site: Annotated[Unseen, typer.Option(help="Test rows of a site without training rows.")] = Unseen.error,
-    steps: Annotated[str, typer.Option(help="Selectors, in this order.")] = "mannwhitney,correlation,lasso",
+    steps: Annotated[str, typer.Option(help="Selectors, in this order.")] = "mann_whitney,correlation,lasso",
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Test: keep p below this.")] = 0.05,
     adjust: Annotated[Adjust, typer.Option(help="Test: correct p for the number of features.")] = Adjust.none,
-    mwu: Annotated[Test, typer.Option(help="Mann-Whitney: how p is computed.")] = Test.asymptotic,
+    mann_whitney: Annotated[
+        Test, typer.Option("--mann-whitney", "--mwu", help="Mann-Whitney: how p is computed.")
+    ] = Test.asymptotic,
     r: Annotated[float, typer.Option(min=0, max=1, help="Pearson: drop |r| above this.")] = 0.9,
     prune_order: Annotated[Order, typer.Option(help="Which of two correlated features stays.")] = Order.effect,
     family: Annotated[Family, typer.Option(help="LASSO: error of the published chain, or of a class.")] = (

@@ -43,7 +43,7 @@ def describe(tables: SelectionTables, output_format: str) -> str:
     if output_format == "json":
         return json.dumps(json.loads(chosen.to_json(orient="records", double_precision=15)), indent=1)
     record = tables.record
-    flows = [flow_line(name, flow, record["settings"]) for name, flow in record["flow"].items()]
+    flows = [flow_line(name, flow, record["words"]) for name, flow in record["flow"].items()]
     n_folds = {row.modality: row.n_selections for row in tables.stability.itertuples()}
     positive = positive_class(record["label"], record["positive"])
     below = [*_stability_lines(tables.stability), positive, *auc_lines(record)]
@@ -62,22 +62,16 @@ def chosen_features(selection: pd.DataFrame) -> pd.DataFrame:
     return ever[COLUMNS].reset_index(drop=True)
 
 
-def flow_line(name: str, flow: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return how many features are left after each step of a modality.
+def flow_line(name: str, flow: Mapping[str, Any], words: Mapping[str, Any]) -> str:
+    """Return how many features are left after each step of a modality; ``words`` are those of the steps.
 
     Examples
     --------
-    >>> flow_line("t1", {"features": 9, "steps": {"mann_whitney": 3, "lasso": 2}, "selected": 2},
-    ...     {"adjust": "none", "alpha": 0.05, "r": 0.9, "rule": "min"})
-    't1: 9 features -> 3 with p < 0.05 -> 2 selected by the LASSO (lambda.min)'
+    >>> words = {"t_test": {"kept": "with p < 0.05 in the t-test"}, "lasso": {"kept": "with a coefficient"}}
+    >>> flow_line("t1", {"features": 9, "steps": {"t_test": 3, "lasso": 2}, "selected": 2}, words)
+    't1: 9 features -> 3 with p < 0.05 in the t-test -> 2 with a coefficient'
     """
-    tested = f"p ({settings['adjust']})" if settings["adjust"] != "none" else "p"
-    words = {
-        **dict.fromkeys(("mann_whitney", "kruskal", "t_test", "anova"), f"with {tested} < {settings['alpha']:g}"),
-        "correlation": f"after pruning at |r| > {settings['r']:g}",
-        "lasso": f"selected by the LASSO (lambda.{settings['rule']})",
-    }
-    steps = [f"{left} {words.get(step, f'after {step}')}" for step, left in flow["steps"].items()]
+    steps = [f"{left} {words[step]['kept']}" for step, left in flow["steps"].items()]
     return " -> ".join([f"{name}: {count(flow['features'], 'feature')}", *steps])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from radiofuse.classify import CLASSIFIER_TITLES
+from radiofuse.classify import CLASSIFIERS
 from radiofuse.experiment.models import (
     CLINICAL_ARM,
     DEEP,
@@ -15,10 +15,10 @@ from radiofuse.experiment.models import (
     radiomics_chain,
 )
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.fuse import COMBINER_TITLES, COMBINERS, ConstraintFusion, combiner_name
+from radiofuse.fuse import COMBINERS, ConstraintFusion, combiner_name
 from radiofuse.fuse.branches import find_branches
-from radiofuse.names import first_line, lookup
-from radiofuse.select import SELECTOR_TITLES
+from radiofuse.names import first_line, lookup, title_of
+from radiofuse.select.words import words_of
 
 Words = dict[str, str]
 
@@ -36,7 +36,7 @@ def describe_names(recipe: Recipe, modalities: Sequence[str]) -> dict[str, Any]:
     -------
     dict
         ``selector`` and ``classifier``, and ``models`` by name: each with ``title``, its name in words, and
-        ``does``, a sentence. Of a user's own class both are the first line of its docstring.
+        ``does``, a sentence. Both come from the class itself: its words or title, and the first line of its docstring.
 
     Examples
     --------
@@ -46,9 +46,7 @@ def describe_names(recipe: Recipe, modalities: Sequence[str]) -> dict[str, Any]:
     ('nonnegative weights', 'logistic regression')
     """
     chain = radiomics_chain(recipe).named_steps
-    selects = None if recipe.select.method == "none" else type(chain["select"])
-    selector = _in_words(recipe.select.method, selects, SELECTOR_TITLES)
-    classifier = _in_words(recipe.classify.method, type(chain["classify"]), CLASSIFIER_TITLES)
+    selector, classifier = _selector(chain["select"]), _classifier(recipe.classify.method, chain["classify"])
     main = {**_members(recipe, modalities, selector, classifier), **_combined(recipe)}
     arms = dict(_arms(recipe, main, modalities))
     return {
@@ -65,9 +63,15 @@ _REFERENCES = {
 _DEEP_MEMBER = "The softmax probability of the network trained on the tumor crops of {}."
 
 
-def _in_words(name: str, documented: Any, titles: Mapping[str, str]) -> Words:
-    does = "" if documented is None else first_line(documented)
-    return {"title": titles.get(name) or does.rstrip(".") or combiner_name(name), "does": does}
+def _selector(selector: Any) -> Words:
+    if selector == "passthrough":
+        return {"title": "all features kept", "does": ""}
+    return {"title": words_of(selector).title, "does": first_line(type(selector))}
+
+
+def _classifier(name: str, classifier: Any) -> Words:
+    called = title_of(lookup(name, CLASSIFIERS, "classifier"))
+    return {"title": called or combiner_name(name), "does": first_line(type(classifier))}
 
 
 def _members(recipe: Recipe, modalities: Sequence[str], selector: Words, classifier: Words) -> dict[str, Words]:
@@ -80,8 +84,9 @@ def _members(recipe: Recipe, modalities: Sequence[str], selector: Words, classif
 
 
 def _combined(recipe: Recipe) -> dict[str, Words]:
-    found = {entry: lookup(entry, COMBINERS, "combiner") for entry in recipe.fusion.combine}
-    return {combiner_name(entry): _in_words(entry, combiner, COMBINER_TITLES) for entry, combiner in found.items()}
+    names = {entry: combiner_name(entry) for entry in recipe.fusion.combine}
+    found = {name: lookup(entry, COMBINERS, "combiner") for entry, name in names.items()}
+    return {name: {"title": title_of(one) or name, "does": first_line(one)} for name, one in found.items()}
 
 
 def _constrained(recipe: Recipe, modalities: Sequence[str]) -> Iterator[tuple[str, Words]]:

@@ -1,7 +1,8 @@
 """Rules that make one probability of several.
 
 ``P`` (n_samples, n_members) holds the members' probabilities of the positive class, NaN where a
-member is absent; every row has at least one. A rule with ``fit`` learns ``weights_``.
+member is absent; every row has at least one. A rule with ``fit`` learns ``weights_``. Its ``title`` says in a few
+words what it is; without one, the first line of its docstring does.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Mean:
     array([0.4])
     """
 
+    title = "average of the probabilities"
+
     def combine(self, P: np.ndarray) -> np.ndarray:
         """Return one probability per row."""
         return np.nanmean(P, axis=1)
@@ -52,6 +55,8 @@ class Vote:
     >>> Vote().ties(P)
     array([False,  True])
     """
+
+    title = "share of votes"
 
     def combine(self, P: np.ndarray) -> np.ndarray:
         """Return one probability per row."""
@@ -77,6 +82,8 @@ class Regression:
     weights_ : ndarray of shape (n_members,)
     intercept_ : float
     """
+
+    title = "logistic regression of the logits"
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> Regression:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1."""
@@ -105,6 +112,8 @@ class LinearRegression:
     mutation status: the regression of Table IV.
     """
 
+    title = "least-squares weights"
+
     def fit(self, P: np.ndarray, y: np.ndarray) -> LinearRegression:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1."""
         filled = fill_absent(P, np.ones(P.shape[1]))
@@ -131,6 +140,8 @@ class Nonnegative:
     Lawson, Hanson (1974). Solving least squares problems, chapter 23: the algorithm.
     """
 
+    title = "nonnegative weights"
+
     def fit(self, P: np.ndarray, y: np.ndarray) -> Nonnegative:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1.
 
@@ -151,18 +162,11 @@ class Nonnegative:
 
 
 COMBINERS = {
-    "mean": Mean,
-    "vote": Vote,
-    "regression": Regression,
-    "linear_regression": LinearRegression,
-    "nonnegative": Nonnegative,
-}
-COMBINER_TITLES = {
-    "mean": "average of the probabilities",
-    "vote": "share of votes",
-    "regression": "logistic regression of the logits",
-    "linear_regression": "least-squares weights",
-    "nonnegative": "nonnegative weights",
+    "mean": "radiofuse.fuse.combiners:Mean",
+    "vote": "radiofuse.fuse.combiners:Vote",
+    "regression": "radiofuse.fuse.combiners:Regression",
+    "linear_regression": "radiofuse.fuse.combiners:LinearRegression",
+    "nonnegative": "radiofuse.fuse.combiners:Nonnegative",
 }
 
 

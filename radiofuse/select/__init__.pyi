@@ -3,7 +3,6 @@
 from .boruta import BorutaSelector as BorutaSelector
 from .chain import SelectorChain as SelectorChain
 from .chain import build_chain as build_chain
-from .choices import SELECTOR_TITLES as SELECTOR_TITLES
 from .choices import SELECTORS as SELECTORS
 from .correlation import CorrelationSelector as CorrelationSelector
 from .fold_reuse import fit_in_folds as fit_in_folds
@@ -24,3 +23,4 @@ from .univariate import AnovaSelector as AnovaSelector
 from .univariate import MutualInfoSelector as MutualInfoSelector
 from .univariate import TTestSelector as TTestSelector
 from .univariate import VarianceSelector as VarianceSelector
+from .words import Words as Words

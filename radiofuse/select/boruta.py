@@ -21,6 +21,7 @@ from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.standardize import standardize
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.significance import require_classes
+from radiofuse.select.words import Words
 
 
 class BorutaSelector(SelectorMixin, BaseEstimator):
@@ -62,6 +63,13 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
     .. [1] M. B. Kursa and W. R. Rudnicki, "Feature selection with the Boruta package", Journal of Statistical
        Software 36 (2010) 1-13.
     """
+
+    words = Words(
+        "Boruta",
+        heading="Boruta",
+        kept="more important than their shuffled copies (Boruta)",
+        removed="does not rank among the best",
+    )
 
     _parameter_constraints: dict = {
         "n_rounds": [Interval(Integral, 1, None, closed="left")],

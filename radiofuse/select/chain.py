@@ -20,7 +20,7 @@ from radiofuse.names import lookup
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
 from radiofuse.prepare.impute import fill_gaps
 from radiofuse.prepare.validation import read_columns, read_rows
-from radiofuse.select.choices import SELECTORS
+from radiofuse.select.choices import SELECTORS, known_name
 from radiofuse.select.mann_whitney import MannWhitney, MannWhitneySelector
 from radiofuse.select.trace import TRACE_COLUMNS, per_column, trace_removals
 
@@ -244,8 +244,7 @@ def build_chain(
     >>> [name for name, _ in chain.steps], chain.get_params()["lasso__rule"]
     (['mann_whitney', 'lasso'], '1se')
     """
-    plain = {name.replace("_", ""): name for name in SELECTORS}
-    names = [plain.get(step.lower().replace("_", "").replace("-", ""), step) for step in steps]
+    names = [known_name(step) for step in steps]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise RequestError(f"Step {twice[0]!r} is named twice; a chain takes each step once.")

@@ -1,52 +1,36 @@
-"""The selectors by name, each imported when it is made."""
+"""The selectors by name. Each brings its own words, and says which options of ``radiofuse select`` are for it."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
-import radiofuse.select
-
-_CLASSES = {
-    "three_step": "ThreeStepSelector",
-    "mann_whitney": "MannWhitneySelector",
-    "kruskal": "KruskalSelector",
-    "t_test": "TTestSelector",
-    "anova": "AnovaSelector",
-    "variance": "VarianceSelector",
-    "mutual_info": "MutualInfoSelector",
-    "correlation": "CorrelationSelector",
-    "lasso": "LassoSelector",
-    "mrmr": "MRMRSelector",
-    "stability": "StabilitySelector",
-    "rfe": "RFESelector",
-    "relief": "ReliefSelector",
-    "boruta": "BorutaSelector",
-    "reproducibility": "ReproducibilitySelector",
+SELECTORS = {
+    "three_step": "radiofuse.select.three_step:ThreeStepSelector",
+    "mann_whitney": "radiofuse.select.mann_whitney:MannWhitneySelector",
+    "kruskal": "radiofuse.select.kruskal:KruskalSelector",
+    "t_test": "radiofuse.select.univariate:TTestSelector",
+    "anova": "radiofuse.select.univariate:AnovaSelector",
+    "variance": "radiofuse.select.univariate:VarianceSelector",
+    "mutual_info": "radiofuse.select.univariate:MutualInfoSelector",
+    "correlation": "radiofuse.select.correlation:CorrelationSelector",
+    "lasso": "radiofuse.select.lasso:LassoSelector",
+    "mrmr": "radiofuse.select.mrmr:MRMRSelector",
+    "stability": "radiofuse.select.stability_selection:StabilitySelector",
+    "rfe": "radiofuse.select.recursive_elimination:RFESelector",
+    "relief": "radiofuse.select.relief:ReliefSelector",
+    "boruta": "radiofuse.select.boruta:BorutaSelector",
+    "reproducibility": "radiofuse.select.reproducibility:ReproducibilitySelector",
 }
 
 
-def _make(class_name: str, **parameters: Any) -> Any:
-    return getattr(radiofuse.select, class_name)(**parameters)
+def known_name(name: str) -> str:
+    """Return a selector's name as `SELECTORS` has it; case, underscores and hyphens do not count.
+
+    Examples
+    --------
+    >>> known_name("MannWhitney"), known_name("package.module:Class")
+    ('mann_whitney', 'package.module:Class')
+    """
+    return next((known for known in SELECTORS if _plain(known) == _plain(name)), name)
 
 
-SELECTOR_TITLES = {
-    "three_step": "Mann-Whitney U test with p < alpha, then of features with |r| > threshold one kept, then LASSO",
-    "mann_whitney": "Mann-Whitney U test",
-    "kruskal": "Kruskal-Wallis test",
-    "t_test": "Welch's t-test",
-    "anova": "analysis of variance",
-    "variance": "features of low variance removed",
-    "mutual_info": "mutual information with the label",
-    "correlation": "correlated features removed",
-    "lasso": "LASSO",
-    "mrmr": "minimum redundancy, maximum relevance",
-    "stability": "stability selection with the LASSO",
-    "rfe": "recursive feature elimination",
-    "relief": "ReliefF weights",
-    "boruta": "Boruta",
-    "reproducibility": "reproducible features (intraclass correlation)",
-    "none": "all features kept",
-}
-
-SELECTORS = {name: partial(_make, class_name) for name, class_name in _CLASSES.items()}
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")

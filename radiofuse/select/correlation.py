@@ -23,6 +23,7 @@ from radiofuse.select.find_correlation import find_correlation
 from radiofuse.select.kruskal import kruskal
 from radiofuse.select.mann_whitney import mann_whitney
 from radiofuse.select.significance import require_classes
+from radiofuse.select.words import Words
 
 BLOCK = 512  # features compared with the survivors at a time
 TILE = 1024  # survivors in one matrix product: tile and block stay in the processor's cache
@@ -208,6 +209,14 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
     >>> selector.get_support(), selector.kept_partner_
     (array([ True, False,  True]), array([-1,  0, -1]))
     """
+
+    words = Words(
+        "correlated features removed",
+        heading="pruning",
+        kept="after pruning at |r| > {threshold:g}",
+        removed="correlates too much with a kept feature",
+    )
+    command_options = {"r": "threshold", "prune_order": "keep"}
 
     _parameter_constraints: dict = {
         "threshold": [Interval(Real, 0, 1, closed="both")],

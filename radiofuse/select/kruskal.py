@@ -9,6 +9,7 @@ from sklearn.utils import Tags, check_consistent_length
 
 from radiofuse.select.significance import ColumnTests, SignificanceSelector, require_classes
 from radiofuse.select.sorted_columns import SortedColumns
+from radiofuse.select.words import Words
 
 
 def kruskal(X: ArrayLike, y: ArrayLike) -> ColumnTests:
@@ -104,6 +105,13 @@ class KruskalSelector(SignificanceSelector):
     >>> KruskalSelector(alpha=0.2).fit(X, ["a", "a", "b", "b", "c", "c"]).get_support()
     array([ True, False])
     """
+
+    words = Words(
+        "Kruskal-Wallis test",
+        heading="Kruskal-Wallis",
+        kept="with {p} < {alpha:g} in the Kruskal-Wallis test",
+        removed="{p} is not below alpha",
+    )
 
     def _test(self, X: np.ndarray, y: np.ndarray) -> ColumnTests:
         return kruskal(X, y)

@@ -27,6 +27,7 @@ from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
 from radiofuse.select.penalized_glm import FAMILIES, penalized_path_cv
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.words import Words
 
 
 def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state: Seed) -> np.ndarray:
@@ -151,6 +152,14 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
     >>> LassoSelector(rule="1se", random_state=0).fit(X, y).get_support(indices=True)
     array([3])
     """
+
+    words = Words(
+        "LASSO",
+        heading="LASSO",
+        kept="with a non-zero LASSO coefficient (lambda.{rule})",
+        removed="its coefficient is 0 at the chosen penalty",
+    )
+    command_options = {"inner": "cv", "rule": "rule", "family": "family", "full_path": "full_path"}
 
     _parameter_constraints: dict = {
         "cv": [Interval(Integral, 2, None, closed="left")],

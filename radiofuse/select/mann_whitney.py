@@ -16,6 +16,7 @@ from radiofuse.names import kernel
 from radiofuse.prepare.validation import as_numbers
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.significance import SignificanceSelector
+from radiofuse.select.words import Words
 
 merge_classes = kernel("select._rank_sums").merge_classes
 
@@ -254,6 +255,14 @@ class MannWhitneySelector(SignificanceSelector):
     >>> MannWhitneySelector().fit(X, [0, 0, 0, 0, 1, 1, 1, 1]).get_support()
     array([ True, False])
     """
+
+    words = Words(
+        "Mann-Whitney U test",
+        heading="Mann-Whitney",
+        kept="with {p} < {alpha:g} in the Mann-Whitney test",
+        removed="{p} is not below alpha",
+    )
+    command_options = {**SignificanceSelector.command_options, "mann_whitney": "method"}
 
     _parameter_constraints: dict = {
         **SignificanceSelector._parameter_constraints,

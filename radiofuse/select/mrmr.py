@@ -17,6 +17,7 @@ from radiofuse.errors import CohortError
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.standardize import standardize
 from radiofuse.select.significance import require_classes
+from radiofuse.select.words import Words
 
 LEAST_REDUNDANCY = 1e-3  # divisor of the quotient where a feature is all but unrelated to those chosen
 CUT = 0.5  # standard deviations from the mean at which a feature is cut into low, middle and high
@@ -70,6 +71,13 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
     >>> MRMRSelector(k=2).fit(X, y).get_support(indices=True)
     array([1, 3])
     """
+
+    words = Words(
+        "minimum redundancy, maximum relevance",
+        heading="mRMR",
+        kept="among the {k} of minimum redundancy and maximum relevance",
+        removed="does not rank among the best",
+    )
 
     _parameter_constraints: dict = {
         "k": [Interval(Integral, 1, None, closed="left")],

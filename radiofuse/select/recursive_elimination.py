@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.standardize import standardize
 from radiofuse.select.significance import require_classes
+from radiofuse.select.words import Words
 
 
 class RFESelector(SelectorMixin, BaseEstimator):
@@ -52,6 +53,13 @@ class RFESelector(SelectorMixin, BaseEstimator):
     >>> RFESelector(k=2).fit(X, y).get_support(indices=True)
     array([1, 3])
     """
+
+    words = Words(
+        "recursive feature elimination",
+        heading="elimination",
+        kept="after recursive elimination down to {k}",
+        removed="does not rank among the best",
+    )
 
     _parameter_constraints: dict = {
         "k": [Interval(Integral, 1, None, closed="left")],

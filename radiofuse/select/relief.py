@@ -18,6 +18,7 @@ from radiofuse.errors import CohortError
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.significance import require_classes
+from radiofuse.select.words import Words
 
 
 def relieff(X: np.ndarray, y: np.ndarray, n_neighbors: int) -> np.ndarray:
@@ -102,6 +103,13 @@ class ReliefSelector(SelectorMixin, BaseEstimator):
     >>> ReliefSelector(k=2).fit(X, y).get_support(indices=True)
     array([2, 4])
     """
+
+    words = Words(
+        "ReliefF weights",
+        heading="ReliefF",
+        kept="among the {k} of largest ReliefF weight",
+        removed="does not score among the best",
+    )
 
     _parameter_constraints: dict = {
         "k": [Interval(Integral, 1, None, closed="left")],

@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from radiofuse.errors import RequestError
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.words import Words
 from radiofuse.tables import columns
 from radiofuse.tables.spreadsheet import as_meant
 
@@ -62,6 +63,13 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
     >>> ReproducibilitySelector({"t1__a": 0.91, "t1__b": 0.4}).fit(X).get_feature_names_out().tolist()
     ['t1__a']
     """
+
+    words = Words(
+        "reproducible features (intraclass correlation)",
+        heading="reproducibility",
+        kept="with an intraclass correlation of {threshold:g} or more",
+        removed="is not reproducible enough",
+    )
 
     needs_names = True  # the steps before it in a chain have to hand on the columns' names
     _parameter_constraints: dict = {

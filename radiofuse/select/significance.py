@@ -89,6 +89,7 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
         The labels, sorted.
     """
 
+    command_options = {"alpha": "alpha", "adjust": "correction"}
     _parameter_constraints: dict = {
         "alpha": [Interval(Real, 0, 1, closed="both")],
         "correction": [StrOptions(set(CORRECTIONS)), None],

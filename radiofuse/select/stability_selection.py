@@ -20,6 +20,7 @@ from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 from radiofuse.prepare.standardize import standardize
 from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.words import Words
 
 ROUNDING = 1e-12  # share of a length below which nothing but rounding is left
 PARALLEL = 1e-9  # speed up to which a distance is never closed
@@ -126,6 +127,13 @@ class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
     >>> selector.get_support(indices=True), selector.q_, selector.error_bound_
     (array([3]), 5, 1.0)
     """
+
+    words = Words(
+        "stability selection with the LASSO",
+        heading="stability selection",
+        kept="chosen in {threshold:.0%} of the subsamples or more",
+        removed="was chosen in too few subsamples",
+    )
 
     _parameter_constraints: dict = {
         "q": [Interval(Integral, 1, None, closed="left"), None],

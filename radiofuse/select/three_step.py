@@ -16,6 +16,7 @@ from radiofuse.select.correlation import CorrelationSelector
 from radiofuse.select.lasso import LassoSelector
 from radiofuse.select.mann_whitney import MannWhitneySelector
 from radiofuse.select.shortfall import ON_EMPTY
+from radiofuse.select.words import Words
 
 OF_STEPS: dict[Any, tuple[str, ...]] = {
     MannWhitneySelector: ("alpha", "correction"),
@@ -73,6 +74,19 @@ class ThreeStepSelector(StepwiseSelector):
     >>> selector.report_.loc[3, ["feature", "dropped_for"]].tolist()
     ['x3', 'x4']
     """
+
+    words = Words(
+        "Mann-Whitney U test with p < alpha, then of features with |r| > threshold one kept, then LASSO",
+        heading="the three steps",
+        kept="after Mann-Whitney test, pruning and LASSO",
+        removed="does not pass the three steps",
+    )
+    command_options = {
+        option: name
+        for step, taken in OF_STEPS.items()
+        for option, name in step.command_options.items()
+        if name in taken
+    }
 
     _parameter_constraints: dict = {
         **{name: step._parameter_constraints[name] for step, names in OF_STEPS.items() for name in names},

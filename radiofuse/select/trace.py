@@ -9,17 +9,11 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.estimators import Selector
+from radiofuse.select.words import words_of
 
 TRACE_COLUMNS = ("step", "feature", "value", "why", "in_favor_of")
-REASONS = {  # learned attribute -> the words for a feature that fell by it; the first one a step has counts
-    "kept_partner_r_": "correlates too much with a kept feature",
-    "pvalues_": "p is not below alpha",
-    "coef_": "its coefficient is 0 at the chosen penalty",
-    "icc_": "is not reproducible enough",
-    "frequencies_": "was chosen in too few subsamples",
-    "ranking_": "does not rank among the best",
-    "scores_": "does not score among the best",
-}
+# Learned attributes that hold one number per column, by which selectors decide; the first one a step has counts.
+NUMBERS = ("kept_partner_r_", "pvalues_", "coef_", "icc_", "frequencies_", "ranking_", "scores_")
 
 
 def trace_removals(name: str, step: Any, features: Sequence[str]) -> pd.DataFrame:
@@ -30,7 +24,8 @@ def trace_removals(name: str, step: Any, features: Sequence[str]) -> pd.DataFram
     name : str
         What the step is called.
     step : selector
-        Fitted. Which number decided is read off its learned attributes, the first of `REASONS` it has.
+        Fitted. Which number decided is read off its learned attributes, the first of `NUMBERS` it has; why is said
+        in its own words.
     features : sequence of str, length n_features_in_
         Names of the columns that the step was fitted on.
 
@@ -47,12 +42,12 @@ def trace_removals(name: str, step: Any, features: Sequence[str]) -> pd.DataFram
     [['b', 'a']]
     """
     removed = np.flatnonzero(~step.get_support())
-    attribute = next((known for known in REASONS if hasattr(step, known)), None)
+    attribute = next((known for known in NUMBERS if hasattr(step, known)), None)
     trace = {
         "step": name,
         "feature": np.asarray(features, dtype=object)[removed],
         "value": per_column(step, attribute)[removed] if attribute else np.nan,
-        "why": _words(step, attribute),
+        "why": words_of(step).removed,
         "in_favor_of": "",
     }
     if attribute == "kept_partner_r_":
@@ -68,11 +63,3 @@ def per_column(step: Selector, attribute: str) -> np.ndarray:
     if values.ndim == 1:
         return values
     return np.take_along_axis(values, np.abs(values).argmax(axis=0)[None], axis=0)[0]
-
-
-def _words(step: Any, attribute: str | None) -> str:
-    if attribute is None:
-        return f"not selected by {type(step).__name__}"
-    if attribute == "pvalues_" and getattr(step, "correction", None):
-        return f"p adjusted by {step.correction} is not below alpha"
-    return REASONS[attribute]

@@ -21,6 +21,7 @@ from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.shortfall import ON_EMPTY, settle_empty
 from radiofuse.select.significance import ColumnTests, SignificanceSelector, require_classes
+from radiofuse.select.words import Words
 
 
 def _varies(X: np.ndarray) -> np.ndarray:
@@ -66,6 +67,13 @@ class TTestSelector(SignificanceSelector):
     >>> TTestSelector().fit(X, [0, 0, 0, 1, 1, 1]).get_support()
     array([ True, False])
     """
+
+    words = Words(
+        "Welch's t-test",
+        heading="t-test",
+        kept="with {p} < {alpha:g} in the t-test",
+        removed="{p} is not below alpha",
+    )
 
     def _test(self, X: np.ndarray, y: np.ndarray) -> ColumnTests:
         classes = require_binary_target(y)
@@ -120,6 +128,13 @@ class AnovaSelector(SignificanceSelector):
     array([ True, False])
     """
 
+    words = Words(
+        "analysis of variance",
+        heading="ANOVA",
+        kept="with {p} < {alpha:g} in the analysis of variance",
+        removed="{p} is not below alpha",
+    )
+
     def _test(self, X: np.ndarray, y: np.ndarray) -> ColumnTests:
         classes = require_classes(y)
         if len(classes) == len(y):
@@ -160,6 +175,13 @@ class VarianceSelector(SelectorMixin, BaseEstimator):
     >>> VarianceSelector().fit([[0.1, 1.0], [0.1, 2.0], [0.1, 3.0]]).get_support()
     array([False,  True])
     """
+
+    words = Words(
+        "features of low variance removed",
+        heading="variance",
+        kept="with a variance above {threshold:g}",
+        removed="its variance is too low",
+    )
 
     _parameter_constraints: dict = {"threshold": [Interval(Real, 0, None, closed="left")], "on_empty": ON_EMPTY}
 
@@ -230,6 +252,13 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
     >>> MutualInfoSelector(k=1, random_state=0).fit(X, y).get_support()
     array([False,  True, False])
     """
+
+    words = Words(
+        "mutual information with the label",
+        heading="mutual information",
+        kept="among the {k} of largest mutual information with the label",
+        removed="does not score among the best",
+    )
 
     _parameter_constraints: dict = {
         "k": [Interval(Integral, 1, None, closed="left")],

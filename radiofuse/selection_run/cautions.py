@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.patients.inner_folds import fewest_patients
+from radiofuse.selection_run.chain import penalized_step
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.suspicions import suspect_codes, suspect_covariates, suspect_leaks
@@ -48,7 +49,7 @@ def _of_selection(result: ModalitySelection) -> list[str]:
     emptied = next((name for name, step in result.final.steps_.items() if not step.get_support().any()), None)
     if emptied is not None:
         found.append(f"no feature is left after step {emptied}.")
-    penalized = result.final.steps_.get("lasso")
+    _, penalized = penalized_step(result.final)
     if penalized is not None and penalized.alpha_min_ == penalized.alphas_[-1] and not penalized.stopped_early_:
         found.append("the error is least at the path's edge; a smaller penalty may be better.")
     if penalized is not None and penalized.stopped_early_:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.errors import RequestError
-from radiofuse.select import ReproducibilitySelector, SelectorChain, build_chain
+from radiofuse.names import lookup
+from radiofuse.select import SELECTORS, ReproducibilitySelector, SelectorChain, build_chain
 from radiofuse.select.trace import per_column
 from radiofuse.selection_run.request import SelectionRequest
 
@@ -29,8 +32,10 @@ def make_chain(request: SelectionRequest) -> SelectorChain:
         If a step or the value of a parameter is unknown.
     """
     if not request.step_names:
-        raise RequestError("--steps names no step; write for example mannwhitney,correlation,lasso.")
-    chain = build_chain(request.step_names, request.step_options)
+        raise RequestError("--steps names no step; write for example mann_whitney,correlation,lasso.")
+    classes = {name: lookup(name, SELECTORS, "selector") for name in request.step_names}
+    options = {name: request.parameters(getattr(found, "command_options", {})) for name, found in classes.items()}
+    chain = build_chain(request.step_names, options)
     for _, step in chain.steps:
         if "on_empty" in step.get_params():
             step.set_params(on_empty="intercept")
@@ -74,12 +79,17 @@ def places_of(strength: np.ndarray) -> np.ndarray:
     return places
 
 
+def penalized_step(chain: SelectorChain) -> tuple[str, Any]:
+    """Return the fitted step that followed a path of penalties, as the LASSO does, and its name; or "" and None."""
+    return next(((name, step) for name, step in chain.steps_.items() if hasattr(step, "coef_path_")), ("", None))
+
+
 def cv_curve(chain: SelectorChain) -> dict[str, np.ndarray] | None:
     """Return the cross-validated error of the penalties, in the words of cv.glmnet; None without such a step.
 
     Keys: lambda, cvm and cvsd (error and its standard error), cvup, cvlo, nzero, is_min, is_1se.
     """
-    step = chain.steps_.get("lasso")
+    _, step = penalized_step(chain)
     if step is None:
         return None
     mean, se, alphas = step.cv_mean_, step.cv_se_, step.alphas_

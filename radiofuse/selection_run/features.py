@@ -62,7 +62,7 @@ def selection_table(result: ModalitySelection) -> pd.DataFrame:
 def _test(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
     name, step = next(((name, step) for name, step in final.steps_.items() if hasattr(step, "pvalues_")), ("", None))
     U, method = np.nan, "" if step is None else name
-    if name == "mann_whitney":
+    if hasattr(step, "is_exact_"):
         U = number_per_feature(final, "statistics_")
         method = np.where(number_per_feature(final, "is_exact_") == 1, "exact", "asymptotic")
     return {"U": U, "p": report["pvalue"], "p_method": method, "q_bh": adjust_pvalues(report["pvalue"], "fdr_bh")}
@@ -91,7 +91,7 @@ def _decisions(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
         if hasattr(step, "kept_partner_"):
             found |= {"kept_after_prune": kept, "dropped_for": report["dropped_for"]}
             found["r_with_kept"] = report["r_with_kept"]
-        if name == "lasso":
+        if hasattr(step, "coef_1se_"):
             found |= {rule: number_per_feature(final, f"{rule}_") for rule in ("coef_min", "coef_1se")}
     return found
 

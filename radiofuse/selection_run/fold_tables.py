@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.selection_run.chain import penalized_step
 from radiofuse.selection_run.nested import Block, ModalitySelection
 from radiofuse.statistics import score_predictions
 from radiofuse.statistics.stability import measure_stability
@@ -26,7 +27,7 @@ def folds_table(result: ModalitySelection) -> pd.DataFrame:
     ``part`` is train or test; ``inner_fold`` says where a training row was held out to choose the penalty, counted
     from 0. The rows of the selection on all samples have neither repeat nor fold.
     """
-    block, penalized = result.block, result.final.steps_.get("lasso")
+    block, (_, penalized) = result.block, penalized_step(result.final)
     parts = [_part(block, np.arange(len(block.y)), "train", None if penalized is None else penalized.inner_folds_)]
     for outcome in result.outcomes:
         split = outcome.split

@@ -18,7 +18,14 @@ from radiofuse.prepare.harmonize import ComBat
 from radiofuse.progress import Progress
 from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
-from radiofuse.selection_run.chain import cv_curve, make_chain, number_per_feature, places_of, strength_of
+from radiofuse.selection_run.chain import (
+    cv_curve,
+    make_chain,
+    number_per_feature,
+    penalized_step,
+    places_of,
+    strength_of,
+)
 from radiofuse.selection_run.model import Model, fit_model
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.features import FeatureTable
@@ -356,7 +363,7 @@ def _outcome(
     block: Block, split: Split, found: SelectorChain, optimistic: np.ndarray, warned: Counter[str]
 ) -> FoldOutcome:
     chosen = found.get_support()
-    penalized = found.steps_.get("lasso")
+    _, penalized = penalized_step(found)
     return FoldOutcome(
         split=split,
         optimistic=optimistic,

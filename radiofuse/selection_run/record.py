@@ -6,6 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse import __version__
+from radiofuse.select.words import words_of
 from radiofuse.selection_run.model import numbers_of
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.request import SelectionRequest
@@ -29,9 +31,9 @@ def selection_record(
 ) -> dict[str, Any]:
     """Return what a reader needs to judge the tables, and to get them again.
 
-    ``auc_nested`` and ``auc_optimistic`` hold value, low and high by model; ``modalities`` for each one the flow of
-    features through the steps and the model fitted to all samples. It does not depend on the time, the place of the
-    output or the number of jobs.
+    ``words`` holds what is said of each step; ``auc_nested`` and ``auc_optimistic`` hold value, low and high by
+    model; ``modalities`` for each one the flow of features through the steps and the model fitted to all samples. It
+    does not depend on the time, the place of the output or the number of jobs.
     """
     planned = sum(len(result.block.splits) for result in results)
     finished = sum(len(result.outcomes) for result in results)
@@ -50,6 +52,7 @@ def selection_record(
         "complete": all(result.complete for result in results),
         "folds_planned": planned,
         "folds_finished": finished,
+        "words": {name: asdict(words_of(step, name)) for name, step in results[0].final.steps},
         "flow": {result.block.modality: flow_counts(result, len(table.y)) for result in results},
         "stability": _by_modality(tables["stability"]),
         "auc_nested": _aucs(tables["performance"], "nested"),

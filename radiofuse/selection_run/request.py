@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from radiofuse.errors import RequestError
 from radiofuse.files.paths import with_home
+from radiofuse.select.choices import known_name
 from radiofuse.tables.columns import is_modality, modality_pattern
 from radiofuse.tables.roles import Roles
 
@@ -55,10 +56,10 @@ class SelectionRequest:
     covariates: Sequence[str] = ()
     site: str | None = None
     unseen_site: str = "error"
-    steps: str = "mannwhitney,correlation,lasso"
+    steps: str = "mann_whitney,correlation,lasso"
     alpha: float = 0.05
     adjust: str = "none"
-    mwu: str = "asymptotic"
+    mann_whitney: str = "asymptotic"
     r: float = 0.9
     prune_order: str = "effect"
     family: str = "gaussian"
@@ -76,6 +77,7 @@ class SelectionRequest:
     output_format: str = field(default="table", compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", ",".join(self.step_names))  # mannwhitney and mann_whitney are one request
         if not is_modality(self.modality):
             raise RequestError(
                 f"--modality is {self.modality!r}; use a lower-case letter followed by letters or digits."
@@ -126,22 +128,24 @@ class SelectionRequest:
 
     @cached_property
     def step_names(self) -> list[str]:
-        """The steps of the chain, as asked for."""
-        return [name for name in (part.strip() for part in self.steps.split(",")) if name]
+        """The steps of the chain, each by the name that `SELECTORS` has for it."""
+        return [known_name(name) for name in (part.strip() for part in self.steps.split(",")) if name]
 
-    @cached_property
-    def step_options(self) -> dict[str, dict[str, Any]]:
-        """For each step that an option speaks of, its parameters."""
-        test = {"alpha": self.alpha, "correction": CORRECTIONS[self.adjust]}
-        lasso = {"cv": self.inner, "rule": self.rule, "family": self.family, "full_path": self.full_path}
-        pruning = {"threshold": self.r, "keep": self.prune_order}
-        return {
-            "mann_whitney": {**test, "method": self.mwu},
-            **dict.fromkeys(("kruskal", "t_test", "anova"), test),
-            "correlation": pruning,
-            "lasso": lasso,
-            "three_step": {**test, **pruning, **lasso},
-        }
+    def parameters(self, options: Mapping[str, str]) -> dict[str, Any]:
+        """Return the parameters of a selector that are given by options of the command.
+
+        Parameters
+        ----------
+        options : mapping of str to str
+            The selector's ``command_options``: for an option the parameter that it sets.
+
+        Examples
+        --------
+        >>> SurveyRequest("grade", Path("lgg.csv"), adjust="bh").parameters({"adjust": "correction", "alpha": "alpha"})
+        {'correction': 'fdr_bh', 'alpha': 0.05}
+        """
+        given = {"adjust": CORRECTIONS[self.adjust]}
+        return {name: given.get(option, getattr(self, option)) for option, name in options.items()}
 
     @property
     def settings(self) -> dict[str, Any]:

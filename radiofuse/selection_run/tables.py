@@ -17,8 +17,9 @@ from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import UNFINISHED, is_own, own_files, sha256_of
 from radiofuse.prepare.impute import fill_gaps
 from radiofuse.prepare.standardize import standardize
+from radiofuse.select.chain import SelectorChain
 from radiofuse.selection_run.cautions import cautions
-from radiofuse.selection_run.chain import cv_curve
+from radiofuse.selection_run.chain import cv_curve, penalized_step
 from radiofuse.selection_run.features import selection_table
 from radiofuse.selection_run.fold_tables import (
     folds_table,
@@ -159,10 +160,10 @@ def _curves(result: ModalitySelection) -> pd.DataFrame:
 
 
 def _path(result: ModalitySelection) -> pd.DataFrame:
-    step = result.final.steps_.get("lasso")
+    name, step = penalized_step(result.final)
     if step is None:
         return pd.DataFrame(columns=["modality", "lambda", "feature", "coef", "dev_ratio"])
-    names = result.block.X.columns[result.final.seen_["lasso"]]
+    names = result.block.X.columns[result.final.seen_[name]]
     path = step.coef_path_
     if path.ndim == 3:  # of several classes the largest
         path = np.take_along_axis(path, np.abs(path).argmax(axis=1)[:, None], axis=1)[:, 0]
@@ -185,9 +186,7 @@ def _trace(result: ModalitySelection) -> pd.DataFrame:
 
 def _correlation(result: ModalitySelection, selection: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs of what pruning kept, the best by rank, then by AUC."""
-    kept = (
-        selection[selection["kept_after_prune"].astype(bool)] if "correlation" in result.final.steps_ else selection[:0]
-    )
+    kept = selection[selection["kept_after_prune"].astype(bool)] if _prunes(result.final) else selection[:0]
     names: list[str] = []
     if len(kept):
         effect = (kept["auc"] - 0.5).abs()
@@ -199,3 +198,7 @@ def _correlation(result: ModalitySelection, selection: pd.DataFrame) -> pd.DataF
     r = (Z.T @ Z / len(Z))[first, second]
     pairs = {"feature_a": np.array(names, object)[first], "feature_b": np.array(names, object)[second], "r": r}
     return pd.DataFrame({"modality": result.block.modality, **pairs})
+
+
+def _prunes(chain: SelectorChain) -> bool:
+    return any(hasattr(step, "kept_partner_") for step in chain.steps_.values())

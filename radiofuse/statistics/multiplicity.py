@@ -7,7 +7,13 @@ from numpy.typing import ArrayLike
 
 from radiofuse.errors import RequestError
 
-CORRECTIONS = ("bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by")
+CORRECTIONS = {
+    "bonferroni": "Bonferroni",
+    "holm": "Holm",
+    "hochberg": "Hochberg",
+    "fdr_bh": "Benjamini and Hochberg",
+    "fdr_by": "Benjamini and Yekutieli",
+}
 
 
 def adjust_pvalues(pvalues: ArrayLike, method: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from radiofuse import LateFusion, modality_classifier
 from radiofuse.classify import CLASSIFIERS
+from radiofuse.names import lookup
 
 xgboost = pytest.importorskip("xgboost", reason="the extra `boost` is not installed")
 
@@ -26,7 +27,7 @@ def table():
 
 def test_names_are_cleaned_at_the_door_and_given_back(table):
     X, y = table
-    trees = CLASSIFIERS["xgboost"](0).fit(X, y)
+    trees = lookup("xgboost", CLASSIFIERS, "classifier")(0).fit(X, y)
     plain = xgboost.XGBClassifier(**trees.get_params()).fit(X.to_numpy(), y)
     np.testing.assert_array_equal(trees.predict_proba(X), plain.predict_proba(X.to_numpy()))
     np.testing.assert_array_equal(trees.predict(X), plain.predict(X.to_numpy()))

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.errors import RequestError
+from radiofuse.names import lookup
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +33,23 @@ def name(request):
 
 def test_separates_breast_cancer_out_of_fold(name, cancer):
     X, y = cancer
-    model = make_pipeline(StandardScaler(), CLASSIFIERS[name](0))
+    model = make_pipeline(StandardScaler(), lookup(name, CLASSIFIERS, "classifier")(0))
     folds = StratifiedKFold(3, shuffle=True, random_state=0)
     assert roc_auc_score(y, cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]) > 0.95
 
 
 def test_same_seed_same_probabilities(name, cancer):
     X, y = cancer
-    first, second = (clone(CLASSIFIERS[name](7)).fit(X, y).predict_proba(X) for _ in range(2))
+    first, second = (clone(lookup(name, CLASSIFIERS, "classifier")(7)).fit(X, y).predict_proba(X) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.filterwarnings("error::FutureWarning", "error::DeprecationWarning")
 def test_settings_are_not_deprecated(name, cancer):
-    assert CLASSIFIERS[name](0).fit(*cancer).classes_.tolist() == [0, 1]
+    assert lookup(name, CLASSIFIERS, "classifier")(0).fit(*cancer).classes_.tolist() == [0, 1]
 
 
 def test_missing_xgboost_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(RequestError, match=r"radiofuse\[boost\]"):
-        CLASSIFIERS["xgboost"](0)
+        lookup("xgboost", CLASSIFIERS, "classifier")(0)

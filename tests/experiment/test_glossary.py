@@ -8,14 +8,15 @@ from types import ModuleType
 
 import pytest
 
-from radiofuse.classify import CLASSIFIER_TITLES, CLASSIFIERS
+from radiofuse.classify import CLASSIFIERS
 from radiofuse.commands.run_words import describe_models
 from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.models import answered_names
 from radiofuse.experiment.recipe import read_recipe
-from radiofuse.fuse import COMBINER_TITLES, COMBINERS
-from radiofuse.names import first_line
-from radiofuse.select import SELECTOR_TITLES, SELECTORS
+from radiofuse.fuse import COMBINERS
+from radiofuse.names import first_line, lookup, title_of
+from radiofuse.select import SELECTORS
+from radiofuse.select.words import words_of
 
 FOUR = ["t1", "t1ce", "t2", "flair"]
 
@@ -31,21 +32,20 @@ class Undocumented:
     pass
 
 
-@pytest.mark.parametrize(
-    ("titles", "table"),
-    [
-        (COMBINER_TITLES, COMBINERS),
-        (CLASSIFIER_TITLES, CLASSIFIERS),
-        (SELECTOR_TITLES, {**SELECTORS, "none": None}),
-    ],
-)
-def test_every_built_in_has_a_title_of_its_own(titles, table):
-    assert set(titles) == set(table)
-    assert len(set(titles.values())) == len(titles)
+def found_in(table, kind):
+    return [lookup(name, table, kind) for name in table]
+
+
+def test_every_built_in_has_a_title_of_its_own():
+    selectors = [words_of(selector()).title for selector in found_in(SELECTORS, "selector")]
+    others = [title_of(one) for one in found_in(COMBINERS, "combiner") + found_in(CLASSIFIERS, "classifier")]
+    assert all(title and not title.endswith(".") for title in selectors + others)
+    assert len(set(selectors)) == len(SELECTORS)
+    assert len(set(others)) == len(COMBINERS) + len(CLASSIFIERS)
 
 
 def test_every_combiner_says_what_it_does():
-    assert all(first_line(combiner).endswith(".") for combiner in COMBINERS.values())
+    assert all(first_line(combiner).endswith(".") for combiner in found_in(COMBINERS, "combiner"))
 
 
 @pytest.mark.parametrize("recipe", ["demo", "idh_tcga"])

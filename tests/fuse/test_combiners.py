@@ -12,6 +12,7 @@ from scipy.special import logit
 
 from radiofuse.fuse import COMBINERS
 from radiofuse.fuse.combiners import LinearRegression, Mean, Nonnegative, Regression, Vote, fill_absent
+from radiofuse.names import lookup
 
 # Shi et al. 2023, Table IV: weights of T1, T1CE, T2, FLAIR and the bias.
 PUBLISHED_WEIGHTS, PUBLISHED_INTERCEPT = np.array([0.40, 0.49, 0.30, 0.47]), -0.28
@@ -104,7 +105,7 @@ def test_permuted_labels_leave_weights_near_zero_and_the_prevalence(matrix, comb
 def test_answers_are_probabilities_and_row_order_does_not_matter(matrix, name):
     P, y = matrix
     P = knock_out(P)
-    combiner = COMBINERS[name]()
+    combiner = lookup(name, COMBINERS, "combiner")()
     if hasattr(combiner, "fit"):
         combiner.fit(P, y)
     answer, order = combiner.combine(P), np.random.default_rng(0).permutation(len(y))
@@ -123,7 +124,7 @@ def test_member_order_does_not_matter(matrix, combiner):
 def test_a_duplicate_member_and_certain_probabilities_are_survived(matrix, name):
     P, y = matrix
     P = np.column_stack([P, P[:, 0], y])  # the last member is right and says 0 or 1
-    combiner = COMBINERS[name]()
+    combiner = lookup(name, COMBINERS, "combiner")()
     if hasattr(combiner, "fit"):
         combiner.fit(P, y)
     assert np.isfinite(combiner.combine(P)).all()

@@ -22,7 +22,7 @@ from sklearn.svm import SVC
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse import COMBINERS, LateFusion
-from radiofuse.fuse.combiners import Regression
+from radiofuse.fuse.combiners import Mean, Regression
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 
@@ -173,7 +173,7 @@ def test_arrays_are_fused_by_columns(cohort):
 
 def test_a_combiner_of_ones_own_by_path_and_by_object(cohort):
     table, y, _ = cohort
-    each = fusion(["radiofuse.fuse.combiners:Regression", COMBINERS["mean"]()]).fit(table, y).predict_proba_each(table)
+    each = fusion(["radiofuse.fuse.combiners:Regression", Mean()]).fit(table, y).predict_proba_each(table)
     assert list(each)[4:] == ["Regression", "Mean"]
     np.testing.assert_array_equal(each["Regression"], fusion("regression").fit(table, y).predict_proba(table)[:, 1])
 

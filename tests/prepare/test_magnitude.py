@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.classify.modality import modality_classifier
+from radiofuse.names import lookup
 from radiofuse.prepare.harmonize import ComBat
 from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.prepare.scale import TrainingScaler, fit_scaler
@@ -49,7 +50,7 @@ def exponents(seed: int) -> np.ndarray:
 def selector(name: str):
     if name == "boruta":
         pytest.importorskip("boruta")
-    return SELECTORS[name](**OPTIONS.get(name, {}))
+    return lookup(name, SELECTORS, "selector")(**OPTIONS.get(name, {}))
 
 
 @pytest.mark.parametrize("name", sorted(set(SELECTORS) - {"reproducibility"}))
@@ -66,8 +67,8 @@ def test_selectors_keep_the_same_columns_whatever_the_size_of_each(name):
 @pytest.mark.parametrize("options", [{"family": "binomial"}, {"l1_ratio": 0.5}, {"class_weight": "balanced"}])
 def test_the_lasso_of_every_kind_has_the_same_coefficients(options):
     X, y = table()
-    first = SELECTORS["lasso"](random_state=0, cv=4, **options).fit(X, y)
-    second = SELECTORS["lasso"](random_state=0, cv=4, **options).fit(np.ldexp(X, exponents(3)), y)
+    first = lookup("lasso", SELECTORS, "selector")(random_state=0, cv=4, **options).fit(X, y)
+    second = lookup("lasso", SELECTORS, "selector")(random_state=0, cv=4, **options).fit(np.ldexp(X, exponents(3)), y)
     np.testing.assert_allclose(second.coef_, first.coef_, rtol=1e-9)
     assert first.coef_.any()
 
@@ -76,17 +77,17 @@ def test_tests_of_single_columns_have_the_statistics_of_the_columns_at_their_usu
     X, y = table()
     tiny = X * 1e-170
     expected = stats.ttest_ind(X[y == 1][:, :5], X[y == 0][:, :5], equal_var=False)
-    found = SELECTORS["t_test"]().fit(tiny, y)
+    found = lookup("t_test", SELECTORS, "selector")().fit(tiny, y)
     np.testing.assert_allclose(found.statistics_[:5], expected.statistic, rtol=1e-12)
     np.testing.assert_allclose(found.pvalues_[:5], expected.pvalue, rtol=1e-12)
-    found = SELECTORS["anova"]().fit(tiny, y).statistics_[:5]
+    found = lookup("anova", SELECTORS, "selector")().fit(tiny, y).statistics_[:5]
     np.testing.assert_allclose(found, stats.f_oneway(X[y == 1][:, :5], X[y == 0][:, :5]).statistic, rtol=1e-12)
 
 
 def test_a_threshold_of_variance_is_compared_exactly():
     X, _ = table()
     variance = (X * 2.0**-300).var(axis=0)
-    found = SELECTORS["variance"](threshold=float(np.median(variance))).fit(X * 2.0**-300)
+    found = lookup("variance", SELECTORS, "selector")(threshold=float(np.median(variance))).fit(X * 2.0**-300)
     np.testing.assert_array_equal(found.get_support(), variance > np.median(variance))
     np.testing.assert_allclose(found.scores_[:5], variance[:5], rtol=1e-15)
 

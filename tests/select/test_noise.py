@@ -17,6 +17,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
+from radiofuse.names import lookup
 from radiofuse.select import SELECTORS
 
 pytestmark = [
@@ -102,7 +103,7 @@ def nested_and_leaked_auc(case: Case, seed: int) -> tuple[float, float]:
     """Mean AUC over the folds: the selector in the Pipeline, and fitted to all rows in front of it."""
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(N_SAMPLES, case.n_features)), rng.permutation(np.arange(N_SAMPLES) % 2)
-    selector = SELECTORS[case.name](**case.options)
+    selector = lookup(case.name, SELECTORS, "selector")(**case.options)
     if "random_state" in selector.get_params():
         selector.set_params(random_state=seed)
     inside = cross_val_score(make_pipeline(selector, case.model), X, y, **folds(case.n_folds, seed))

@@ -258,8 +258,9 @@ def test_what_is_printed_is_what_the_tables_hold(found, monkeypatch):
     text = describe(tables, "table")
     flow = tables.record["flow"]["t1"]["steps"]
     assert (
-        f"t1: 22 features -> {flow['mann_whitney']} with p < 0.05 -> {flow['correlation']} after pruning at |r| > 0.9 "
-        f"-> {flow['lasso']} selected by the LASSO (lambda.min)"
+        f"t1: 22 features -> {flow['mann_whitney']} with p < 0.05 in the Mann-Whitney test -> "
+        f"{flow['correlation']} after pruning at |r| > 0.9 "
+        f"-> {flow['lasso']} with a non-zero LASSO coefficient (lambda.min)"
     ) in text
     assert f"fusion: AUC {tables.record['auc_nested']['fusion']['value']:.3f}" in text
     assert "optimistic: selection saw the test patients" in text

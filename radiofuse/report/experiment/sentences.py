@@ -7,13 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.classify import CLASSIFIER_TITLES
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.page import Banner
 from radiofuse.report.tables import score_cell, written
 from radiofuse.report.wording import counted, listed, percent
-from radiofuse.select import SELECTOR_TITLES
 from radiofuse.tables.columns import CLINICAL, CROP, join, split
 
 
@@ -185,20 +183,19 @@ def resampling(contents: Contents) -> str:
 
 def selector(contents: Contents) -> str:
     """Return the selector's name and its title, with its options."""
-    titled = _titled(contents.protocol["selector"], contents.words.get("selector"), SELECTOR_TITLES)
+    titled = _titled(contents.protocol["selector"], contents.words.get("selector"))
     return titled + _options(contents.step_options("select"))
 
 
 def classifier(contents: Contents) -> str:
     """Return the classifier's name and its title, with its options."""
-    titled = _titled(contents.protocol["classifier"], contents.words.get("classifier"), CLASSIFIER_TITLES)
+    titled = _titled(contents.protocol["classifier"], contents.words.get("classifier"))
     return titled + _options(contents.step_options("classify"))
 
 
-def _titled(name: Any, words: Mapping[str, str] | None, built_in: Mapping[str, str]) -> str:
-    """Return a name with its title behind it; of a bundle that keeps no words, the built-in ones have one."""
-    title = words["title"] if words else built_in.get(str(name))
-    return f"{name} ({title})" if title else str(name)
+def _titled(name: str, words: Mapping[str, str] | None) -> str:
+    """Return a name with its title behind it, where the bundle keeps one."""
+    return f"{name} ({words['title']})" if words else name
 
 
 def _options(options: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ def _modality(contents: SelectionContents, name: str) -> dict[str, Any]:
     left_out = len(contents.ranked(name)) - tables.TOP_FEATURES
     return {
         "name": "Features" if name == UNNAMED else f"Features of {name}",
-        "flow": sentences.flow(record["flow"][name], record["settings"]),
+        "flow": sentences.flow(record["flow"][name], record["words"]),
         "table": tables.features_table(contents, name),
         "left_out": counted(left_out, "feature") if left_out > 0 else "",
         "pictures": pictures.selection_pictures(contents, name),

@@ -60,9 +60,17 @@ def volcano_picture(contents: SelectionContents, modality: str) -> Picture | Non
     if settings["adjust"] != "none":
         passed = int(tested["passed_mwu"].astype(bool).sum())
         caption += f" {passed:,} of them passed, with {sentences.significance(settings)}."
-    later = "dropped by LASSO" if "lasso" in contents.record["flow"][modality]["steps"] else "dropped later"
+    later = _dropped_after_pruning(contents, modality)
     alt = f"P-value over AUC of {counted(n, 'feature')}: {below:,} with p < {alpha:g}."
     return Picture(draw_volcano(tested, alpha, later), alt, caption)
+
+
+def _dropped_after_pruning(contents: SelectionContents, modality: str) -> str:
+    """Name what fell after test and pruning: by the step that is left where there are three, else just later."""
+    steps = list(contents.record["flow"][modality]["steps"])
+    if len(steps) != 3 or contents.of("correlation", modality).empty:
+        return "dropped later"
+    return f"dropped by {contents.record['words'][steps[-1]]['heading']}"
 
 
 def chosen_picture(contents: SelectionContents, modality: str) -> Picture | None:
@@ -109,7 +117,7 @@ def correlation_picture(contents: SelectionContents, modality: str) -> Picture |
     values[first, second] = values[second, first] = pairs["r"].fillna(0.0)
     features = contents.of("selection", modality)
     selected = set(features.loc[features["selected"].astype(bool), "feature"])
-    left = contents.record["flow"][modality]["steps"]["correlation"]
+    left = int(features["kept_after_prune"].astype(bool).sum())
     which = f"the {len(shown)} that rank first of the {left:,}" if left > len(shown) else f"the {left:,}"
     largest = number(pairs["r"].abs().max())
     caption = f"Correlations among {which} features left after pruning, clustered; the largest |r| is {largest}."

@@ -10,20 +10,7 @@ import pandas as pd
 
 from radiofuse.report.selection.contents import UNNAMED, SelectionContents, as_float
 from radiofuse.report.wording import counted, estimate, listed, number
-
-TESTS = {
-    "mann_whitney": "the Mann-Whitney test",
-    "kruskal": "the Kruskal-Wallis test",
-    "t_test": "the t-test",
-    "anova": "the analysis of variance",
-}
-ADJUSTMENTS = {
-    "bonferroni": "Bonferroni",
-    "holm": "Holm",
-    "hochberg": "Hochberg",
-    "bh": "Benjamini and Hochberg",
-    "by": "Benjamini and Yekutieli",
-}
+from radiofuse.statistics.multiplicity import CORRECTIONS
 
 
 def lead(contents: SelectionContents) -> str:
@@ -78,27 +65,19 @@ def folds(record: Mapping[str, Any]) -> str:
     return f"{settings['folds']} outer folds" + (f", dealt {times} times" if times > 1 else "")
 
 
-def flow(counts: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """How many features of one modality are left after each step."""
-    left = [f"{count:,} {_left_by(step, settings)}" for step, count in counts["steps"].items()]
+def flow(counts: Mapping[str, Any], words: Mapping[str, Any]) -> str:
+    """How many features of one modality are left after each step; ``words`` are those of the steps."""
+    left = [f"{count:,} {words[step]['kept']}" for step, count in counts["steps"].items()]
     return (
         f"{counted(counts['samples'], 'sample')} with {counted(counts['features'], 'feature')}; {', then '.join(left)}."
     )
 
 
-def _left_by(step: str, settings: Mapping[str, Any]) -> str:
-    if step in TESTS:
-        return f"with {significance(settings)} in {TESTS[step]}"
-    words = {
-        "correlation": f"after pruning at |r| > {settings['r']:g}",
-        "lasso": f"with a non-zero LASSO coefficient (λ.{settings['rule']})",
-    }
-    return words.get(step, f"after {step}")
-
-
 def significance(settings: Mapping[str, Any]) -> str:
     """The level of the tests."""
-    adjusted = f" adjusted after {ADJUSTMENTS[settings['adjust']]}" if settings["adjust"] in ADJUSTMENTS else ""
+    adjust = settings["adjust"]
+    name = CORRECTIONS.get(adjust) or CORRECTIONS.get(f"fdr_{adjust}")
+    adjusted = f" adjusted after {name}" if name else ""
     return f"p{adjusted} < {settings['alpha']:g}"
 
 

@@ -13,14 +13,6 @@ from radiofuse.report.tables import Row, Table, name_value_table
 from radiofuse.report.wording import DIGITS, METRICS, MISSING, Estimate, estimate, number, p_value, percent
 
 TOP_FEATURES = 25
-STEP_HEADINGS = {
-    "mann_whitney": "Mann-Whitney",
-    "kruskal": "Kruskal-Wallis",
-    "t_test": "t-test",
-    "anova": "ANOVA",
-    "correlation": "pruning",
-    "lasso": "LASSO",
-}
 AUC_HEADINGS = {
     "auc_nested": "auc_nested: selected inside the folds",
     "auc_optimistic": "auc_optimistic: selected on all patients first",
@@ -34,8 +26,8 @@ def flow_table(record: Mapping[str, Any]) -> Table:
         *steps, _ = flow["steps"].values()  # the last step's are the selected ones
         counts = [*(flow[key] for key in ("samples", "positive", "absent", "imputed_cells", "features")), *steps]
         rows.append((name, *(f"{count:,}" for count in [*counts, flow["selected"]])))
-    *steps, _ = (STEP_HEADINGS.get(step, step) for step in next(iter(record["flow"].values()))["steps"])
-    left = (f"After {step}" for step in steps)
+    *steps, _ = next(iter(record["flow"].values()))["steps"]
+    left = (f"After {record['words'][step]['heading']}" for step in steps)
     samples = ("Samples", f"Class {record['classes'][1]}", "Absent in", "Empty cells")
     header = ("Modality", *samples, "Features", *left, "Selected")
     return Table("Samples and features", header, (("", tuple(rows)),), n_numbers=len(header) - 1)
