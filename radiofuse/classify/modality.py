@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
 from radiofuse.prepare.impute import MedianImputer
 from radiofuse.prepare.scale import TrainingScaler
-from radiofuse.select import SELECTORS
+from radiofuse.select import SELECTORS, SelectorChain, build_chain
+from radiofuse.select.options import set_options
 from radiofuse.tables import columns
 
 
 def modality_classifier(
     classifier: str = "logistic",
     *,
-    select: str | None = "three_step",
+    select: str | Sequence[str] | None = "three_step",
     random_state: int | None = None,
     select_options: Mapping[str, Any] | None = None,
     classify_options: Mapping[str, Any] | None = None,
@@ -34,12 +34,13 @@ def modality_classifier(
     ----------
     classifier : str, default="logistic"
         A key of ``radiofuse.classify.CLASSIFIERS`` or ``package.module:Class``.
-    select : str or None, default="three_step"
-        A key of ``radiofuse.select.SELECTORS`` or ``package.module:Class``; None keeps every column.
+    select : str, sequence of str or None, default="three_step"
+        A key of ``radiofuse.select.SELECTORS`` or ``package.module:Class``; several are a `SelectorChain`; None keeps
+        every column.
     random_state : int, optional
-        Handed to every step that has one.
+        Handed to every step that has one; a `SelectorChain` draws the seeds of its selectors from it.
     select_options, classify_options : mapping, optional
-        Parameters of the selector and the classifier, by name.
+        Parameters of the selector and the classifier, by name. Of several selectors a mapping for each, by its name.
     encoder : transformer, optional
         Put in front as step ``encode``: a ``CropEncoder`` turns the modality's crop into features.
 
@@ -62,17 +63,15 @@ def modality_classifier(
     steps = {
         "impute": MedianImputer(),
         "scale": TrainingScaler(),
-        "select": "passthrough" if select is None else make(select, SELECTORS, "selector", select_options),
+        "select": _selector(select, select_options or {}),
         "classify": _classifier(classifier, random_state, classify_options),
     }
     chain = Pipeline([*([("encode", encoder)] if encoder is not None else []), *steps.items()])
     if getattr(steps["select"], "needs_names", False):
         for name in ("impute", "scale"):
             steps[name].set_output(transform="pandas")
-    _set_options(chain, "select", select_options or {})
-    _set_options(chain, "classify", classify_options or {})
-    seeds = {name: random_state for name in chain.get_params() if name.endswith("__random_state")}
-    return chain.set_params(**seeds)
+    set_options(steps["classify"], classify_options or {}, "classify")
+    return chain.set_params(**dict.fromkeys(_seeds_of(chain), random_state))
 
 
 def clinical_classifier(*, random_state: int | None = None) -> Pipeline:
@@ -89,24 +88,29 @@ def _classifier(name: str, random_state: int | None, options: Mapping[str, Any] 
     return make(name, CLASSIFIERS, "classifier", options)
 
 
-def _set_options(chain: Pipeline, step: str, options: Mapping[str, Any]) -> None:
-    part = chain.named_steps[step]
-    known = part.get_params() if hasattr(part, "get_params") else {}
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise RequestError(f"Step {step!r} ({part}) has no option {unknown[0]!r}; its options are {sorted(known)}.")
-    chain.set_params(**{f"{step}__{name}": value for name, value in options.items()})
-    if hasattr(part, "_parameter_constraints"):
-        _check_values(part)
-    if options.get("on_empty") == "intercept":
+def _selector(select: str | Sequence[str] | None, options: Mapping[str, Any]) -> Any:
+    if select is None or isinstance(select, str):
+        selector = "passthrough" if select is None else make(select, SELECTORS, "selector", options)
+        set_options(selector, options, "select")
+        _refuse_empty("select", selector)
+        return selector
+    chain = build_chain(select, options)
+    for name, step in chain.steps:
+        _refuse_empty(name, step)
+    return chain
+
+
+def _refuse_empty(step: str, selector: Any) -> None:
+    """Raise if a selector may leave nothing to classify."""
+    if getattr(selector, "on_empty", None) == "intercept":
         raise RequestError(
             f'Step {step!r}: on_empty = "intercept" may leave the classifier no feature; choose "strongest".'
         )
 
 
-def _check_values(part: BaseEstimator) -> None:
-    """Refuse wrong values now; scikit-learn does so when the first fold is fitted."""
-    try:
-        part._validate_params()
-    except InvalidParameterError as error:
-        raise RequestError(f"{error}") from None
+def _seeds_of(chain: Pipeline) -> list[str]:
+    """Return the parameters that seed the steps; selectors in a chain get theirs from the chain, when it is fitted."""
+    names = [name for name in chain.get_params() if name.endswith("__random_state")]
+    if not isinstance(chain.named_steps["select"], SelectorChain):
+        return names
+    return [name for name in names if not name.startswith("select__") or name == "select__random_state"]

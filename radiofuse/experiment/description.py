@@ -78,7 +78,7 @@ def _describe_protocol(recipe: Recipe, rows: Rows) -> dict[str, Any]:
         "repeats": recipe.evaluation.repeats,
         "inner_folds": recipe.fusion.inner_folds,
         "resamples": recipe.evaluation.resamples,
-        "selector": recipe.select.method,
+        "selector": recipe.select.title,
         "selector_options": recipe.select.options,
         "classifier": recipe.classify.method,
         "classifier_options": recipe.classify.options,

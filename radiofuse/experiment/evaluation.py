@@ -23,9 +23,11 @@ from radiofuse.experiment.models import (
     combiners_learn,
     encoder_spec,
     list_models,
+    selector_files,
 )
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import Rows
+from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split, patient_splits
 from radiofuse.progress import Meter
 from radiofuse.statistics import compare_with_others, score_predictions
@@ -92,7 +94,7 @@ def folds_key(recipe: Recipe, rows: Rows) -> str:
 
         device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
     own = modules_named_in(recipe.model_dump())
-    learned_from = (rows.X, rows.y, rows.groups)
+    learned_from = (rows.X, rows.y, rows.groups, *map(sha256_of, selector_files(recipe)))
     return digest_of(
         recipe.text, rows.modalities, learned_from, device, crops, read_environment(), digest_of_code(*own)
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator
@@ -14,6 +16,7 @@ from radiofuse.experiment.recipe import Recipe
 from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion, combiner_name
 from radiofuse.fuse.arms import Arm, Constrained
 from radiofuse.names import lookup
+from radiofuse.select import SELECTORS
 from radiofuse.tables import columns
 
 if TYPE_CHECKING:
@@ -163,14 +166,36 @@ def _chain(recipe: Recipe, source: CropSource | None) -> Pipeline:
 
 def radiomics_chain(recipe: Recipe, encoder: BaseEstimator | None = None) -> Pipeline:
     """Return one unfitted member of the fusion: the recipe's selector and classifier, behind an encoder if given."""
+    chosen = recipe.select
     return modality_classifier(
         recipe.classify.method,
-        select=None if recipe.select.method == "none" else recipe.select.method,
+        select=chosen.steps or (None if chosen.method == "none" else chosen.method),
         random_state=recipe.seed,
-        select_options=recipe.select.options,
+        select_options=_with_paths(recipe),
         classify_options=recipe.classify.options,
         encoder=encoder,
     )
+
+
+def selector_files(recipe: Recipe) -> list[Path]:
+    """Return the files that the options of a recipe's selectors name."""
+    return [recipe.path(part[name]) for part, name in _named_paths(recipe, recipe.select.options)]
+
+
+def _with_paths(recipe: Recipe) -> dict[str, Any]:
+    """Return the options of a recipe's selectors, files found from the recipe's folder."""
+    options = deepcopy(recipe.select.options)
+    for part, name in _named_paths(recipe, options):
+        part[name] = str(recipe.path(part[name]))
+    return options
+
+
+def _named_paths(recipe: Recipe, options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the options, of the one selector or of a step, that name a file, and by which parameter."""
+    for selector in recipe.select.names:
+        part = options.get(selector, {}) if recipe.select.steps else options
+        known = getattr(lookup(selector, SELECTORS, "selector"), "path_parameters", ())
+        yield from ((part, name) for name in known if isinstance(part.get(name), str))
 
 
 def _crop_encoder(recipe: Recipe, source: CropSource | None) -> BaseEstimator:

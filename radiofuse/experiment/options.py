@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
+
+from radiofuse.select import SelectorChain
 
 CLASS = "class"
 # What moves no number, belongs to one machine, or is said elsewhere in a bundle: the members, their columns.
@@ -74,7 +77,10 @@ def _of_part(part: Any) -> dict[str, Any]:
         return {CLASS: part if isinstance(part, str) else type(part).__name__}
     options = part.get_params(deep=False).items()
     used = {name: _plain(value) for name, value in options if name not in LEFT_OUT and str(value) != "deprecated"}
-    return {CLASS: type(part).__name__, **used}
+    for name in getattr(part, "path_parameters", ()):  # where a file lies belongs to one machine
+        used[name] = Path(used[name]).name if isinstance(used[name], str) else used[name]
+    chained = {name: _of_part(step) for name, step in part.steps} if isinstance(part, SelectorChain) else {}
+    return {CLASS: type(part).__name__, **used, **chained}
 
 
 def _plain(value: Any) -> Any:

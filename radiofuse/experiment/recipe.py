@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from radiofuse.errors import RequestError
 from radiofuse.files.paths import describe_absent, is_of_windows, with_home
 from radiofuse.names import did_you_mean
+from radiofuse.select.choices import known_name
 from radiofuse.tables.columns import modality_pattern
 
 
@@ -60,7 +61,12 @@ def _codes_as_text(values: Any) -> Any:
     return tuple(map(str, values)) if isinstance(values, list) else values
 
 
+def _known_names(steps: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(known_name, steps))
+
+
 _Names = Annotated[tuple[str, ...], AfterValidator(_check_once)]
+_Steps = Annotated[tuple[str, ...], AfterValidator(_known_names), AfterValidator(_check_once)]
 
 
 class Cohort(_Part):
@@ -91,8 +97,38 @@ class Radiomics(_Part):
     backend: str = "radiofuse"
 
 
+class Selection(_Part):
+    """A selector by name, or several one after the other, with options: those of the method, or a table per step."""
+
+    method: str | None = None
+    steps: Annotated[_Steps, Field(min_length=1)] | None = None
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Selection:
+        if (self.method is None) == (self.steps is None):
+            raise ValueError("give either method (one selector) or steps (several, one after the other)")
+        for name, value in self.options.items() if self.steps else ():
+            if not isinstance(value, dict):
+                table = f"[select.options.{self.steps[0]}]"
+                raise ValueError(f"options of steps stand in a table for each, as {table}; {name!r} stands in none")
+            if name not in self.steps:
+                raise ValueError(f"options are given for {name!r}, which is no step.{did_you_mean(name, self.steps)}")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The selectors, in order; none where every column is kept."""
+        return self.steps or tuple(name for name in (self.method,) if name != "none")
+
+    @property
+    def title(self) -> str:
+        """What stands for the selection in tables: the method, or the steps."""
+        return self.method or ", ".join(self.steps)
+
+
 class Step(_Part):
-    """A selector or classifier by name, with its options."""
+    """A classifier by name, with its options."""
 
     method: str
     options: dict[str, Any] = {}
@@ -191,7 +227,7 @@ class Recipe(_Part):
     cohort: Cohort
     radiomics: Radiomics = Radiomics()
     deep: Deep | None = None
-    select: Step = Step(method="three_step")
+    select: Selection = Selection(method="three_step")
     classify: Step = Step(method="logistic")
     fusion: Fusion = Fusion()
     evaluation: Evaluation = Evaluation()

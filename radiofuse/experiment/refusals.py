@@ -26,6 +26,7 @@ from radiofuse.experiment.models import (
     build_model,
     combined_names,
     encoder_spec,
+    selector_files,
 )
 from radiofuse.experiment.published import check_models
 from radiofuse.experiment.recipe import Recipe
@@ -142,7 +143,8 @@ def unwritable_places(recipe: Recipe, places: Places) -> Problems:
     yield from _raised(require_folder, out, "--out")
     yield from _raised(check_target, out / "bundle")
     if places.report:
-        yield from _raised(require_file, page, "The report", recipe.files(), ours=is_page, overwrite=places.overwrite)
+        read = [*recipe.files(), *selector_files(recipe)]
+        yield from _raised(require_file, page, "The report", read, ours=is_page, overwrite=places.overwrite)
     yield from _raised(require_folder, store, "--store")
 
 

@@ -39,17 +39,18 @@ def recipe_schema() -> dict[str, Any]:
     schema["required"] = ["cohort"]
     schema = _without_null(schema)
     parts = {name: part["properties"] for name, part in schema["$defs"].items()}
-    schema["properties"]["select"] = _step(schema, "select", [*SELECTORS, "none"])
-    schema["properties"]["classify"] = _step(schema, "classify", CLASSIFIERS)
+    schema["properties"]["select"] = _step(schema, "Selection", "select", [*SELECTORS, "none"])
+    schema["properties"]["select"]["properties"]["steps"]["items"] = _one_of(SELECTORS)
+    schema["properties"]["classify"] = _step(schema, "Step", "classify", CLASSIFIERS)
     parts["Fusion"]["combine"]["items"] = _one_of(COMBINERS)
     parts["Radiomics"]["backend"] |= _one_of(BACKENDS)
     parts["Radiomics"]["settings"]["examples"] = [*PRESETS, "none", "settings.yaml"]
     return {"$schema": DIALECT, **schema, "title": "A recipe of radiofuse"}
 
 
-def _step(schema: dict[str, Any], key: str, known: Iterable[str]) -> dict[str, Any]:
+def _step(schema: dict[str, Any], kind: str, key: str, known: Iterable[str]) -> dict[str, Any]:
     """Return a selector's or classifier's part, with the names there are."""
-    part = schema["$defs"]["Step"]
+    part = schema["$defs"][kind]
     method = {**part["properties"]["method"], **_one_of(known)}
     return {
         **part,
@@ -68,7 +69,7 @@ def _without_null(schema: Any) -> Any:
         return [_without_null(item) for item in schema if item != {"type": "null"}]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: _without_null(value) for key, value in schema.items() if not (key == "default" and value is None)}
+    plain = {key: _without_null(value) for key, value in schema.items() if value is not None}
     choices = plain.get("anyOf")
     if choices is not None and len(choices) == 1:
         plain |= choices[0]

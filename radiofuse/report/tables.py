@@ -98,4 +98,6 @@ def written(value: object) -> str:
     """Return a setting's value as a page writes it."""
     if isinstance(value, list):
         return ", ".join(map(written, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {written(inside)}" for name, inside in value.items()) or "none"
     return "none" if value is None else str(value)

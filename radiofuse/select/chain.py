@@ -16,13 +16,15 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed, Selector
-from radiofuse.names import lookup
+from radiofuse.names import make
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
 from radiofuse.prepare.impute import fill_gaps
 from radiofuse.prepare.validation import read_columns, read_rows
 from radiofuse.select.choices import SELECTORS, known_name
 from radiofuse.select.mann_whitney import MannWhitney, MannWhitneySelector
+from radiofuse.select.options import set_options
 from radiofuse.select.trace import TRACE_COLUMNS, per_column, trace_removals
+from radiofuse.select.words import Words, words_of
 
 
 class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
@@ -198,6 +200,11 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
         return False
 
     @property
+    def words(self) -> Words:
+        """What is said of the chain: its steps, one after the other."""
+        return Words(", then ".join(words_of(step, name).title for name, step in self.steps))
+
+    @property
     def needs_names(self) -> bool:
         """Whether a step looks features up by their names."""
         return any(getattr(step, "needs_names", False) for _, step in self.steps)
@@ -227,7 +234,8 @@ def build_chain(
     Parameters
     ----------
     steps : sequence of str
-        Keys of ``radiofuse.select.SELECTORS``; underscores and hyphens do not count ("mannwhitney").
+        Keys of ``radiofuse.select.SELECTORS``, where underscores and hyphens do not count ("mannwhitney"), or
+        ``package.module:Class``, a step that is called ``Class``.
     options : mapping
         For the name of each step, as in ``SELECTORS``, its parameters.
     random_state : int, optional
@@ -236,7 +244,7 @@ def build_chain(
     Raises
     ------
     RequestError
-        If a name is unknown, named twice, or that of no selector.
+        If a name is unknown, named twice, or that of no selector, or a step does not take an option.
 
     Examples
     --------
@@ -245,17 +253,17 @@ def build_chain(
     (['mann_whitney', 'lasso'], '1se')
     """
     names = [known_name(step) for step in steps]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    made = [(name.rpartition(":")[2], _make(name, options.get(name, {}))) for name in names]
+    called = [name for name, _ in made]
+    twice = sorted({name for name in called if called.count(name) > 1})
     if twice:
         raise RequestError(f"Step {twice[0]!r} is named twice; a chain takes each step once.")
-    return SelectorChain([(name, _make(name, options.get(name, {}))) for name in names], random_state=random_state)
+    return SelectorChain(made, random_state=random_state)
 
 
 def _make(name: str, options: Mapping[str, Any]) -> Any:
-    try:
-        step = lookup(name, SELECTORS, "selector")(**options)
-    except TypeError as error:
-        raise RequestError(f"The selector {name!r} cannot be made: {error}. Name a scikit-learn selector.") from None
+    step = make(name, SELECTORS, "selector", options)
     if not (hasattr(step, "get_params") and hasattr(step, "get_support")):
         raise RequestError(f"{name!r} is no selector: it has no get_support. Name a scikit-learn selector.")
+    set_options(step, options, name)
     return step

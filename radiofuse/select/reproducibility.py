@@ -72,6 +72,7 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
     )
 
     needs_names = True  # the steps before it in a chain have to hand on the columns' names
+    path_parameters = ("icc",)  # in a recipe relative to its folder
     _parameter_constraints: dict = {
         "icc": [str, PathLike, pd.DataFrame, pd.Series, Mapping],
         "threshold": [Interval(Real, -1, 1, closed="both")],
@@ -103,6 +104,8 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
                 "writes one."
             )
         super()._validate_params()
+        if isinstance(self.icc, str | PathLike) and not Path(self.icc).is_file():
+            raise _no_table(self.icc)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: object | None = None) -> Self:
@@ -157,11 +160,15 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         return as_meant(pd.read_csv(path))
     except FileNotFoundError:
-        raise RequestError(
-            f"There is no table of ICCs {str(path)!r}. `python -m radiofuse.extract COHORT --perturb 30` writes one."
-        ) from None
+        raise _no_table(path) from None
     except (OSError, ValueError) as error:
         raise RequestError(f"The table of ICCs {str(path)!r} cannot be read: {error}.") from error
+
+
+def _no_table(path: str | PathLike) -> RequestError:
+    return RequestError(
+        f"There is no table of ICCs {str(path)!r}. `python -m radiofuse.extract COHORT --perturb 30` writes one."
+    )
 
 
 def _from_table(table: pd.DataFrame, bound: str) -> pd.Series:

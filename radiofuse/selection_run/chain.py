@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup
@@ -35,21 +33,13 @@ def make_chain(request: SelectionRequest) -> SelectorChain:
         raise RequestError("--steps names no step; write for example mann_whitney,correlation,lasso.")
     classes = {name: lookup(name, SELECTORS, "selector") for name in request.step_names}
     options = {name: request.parameters(getattr(found, "command_options", {})) for name, found in classes.items()}
+    if ReproducibilitySelector in classes.values():
+        raise RequestError("Step reproducibility needs a table of ICCs, which no option names; use it in a recipe.")
     chain = build_chain(request.step_names, options)
     for _, step in chain.steps:
         if "on_empty" in step.get_params():
             step.set_params(on_empty="intercept")
-        _check_values(step)
     return chain
-
-
-def _check_values(step: BaseEstimator) -> None:
-    if isinstance(step, ReproducibilitySelector):
-        raise RequestError("Step reproducibility needs a table of ICCs, which no option names; use it from Python.")
-    try:
-        step._validate_params()
-    except InvalidParameterError as error:
-        raise RequestError(f"{error}") from None
 
 
 def number_per_feature(chain: SelectorChain, attribute: str) -> np.ndarray:
