@@ -273,7 +273,7 @@ def test_a_real_cohort_keeps_its_gap_between_the_two_estimates(data_dir, tmp_pat
 def test_a_step_named_twice_and_what_is_no_selector_are_refused(table, tmp_path):
     for steps, said in (
         ("mannwhitney,mann_whitney", "Step 'mann_whitney' is named twice"),
-        ("os.path:join", "cannot be made"),
+        ("os.path:join", "needs the argument 'a'"),
         ("sklearn.linear_model:LassoCV", "is no selector: it has no get_support"),
         ("reproducibility", "needs a table of ICCs"),
     ):
