@@ -108,23 +108,26 @@ class Selection(_Part):
     def _one_way(self) -> Selection:
         if (self.method is None) == (self.steps is None):
             raise ValueError("give either method (one selector) or steps (several, one after the other)")
-        for name, value in self.options.items() if self.steps else ():
+        steps = self.steps or ()
+        for name, value in self.options.items() if steps else ():
             if not isinstance(value, dict):
-                table = f"[select.options.{self.steps[0]}]"
+                table = f"[select.options.{steps[0]}]"
                 raise ValueError(f"options of steps stand in a table for each, as {table}; {name!r} stands in none")
-            if name not in self.steps:
-                raise ValueError(f"options are given for {name!r}, which is no step.{did_you_mean(name, self.steps)}")
+            if name not in steps:
+                raise ValueError(f"options are given for {name!r}, which is no step.{did_you_mean(name, steps)}")
         return self
 
     @property
     def names(self) -> tuple[str, ...]:
         """The selectors, in order; none where every column is kept."""
-        return self.steps or tuple(name for name in (self.method,) if name != "none")
+        if self.method is None:
+            return self.steps or ()
+        return () if self.method == "none" else (self.method,)
 
     @property
     def title(self) -> str:
         """What stands for the selection in tables: the method, or the steps."""
-        return self.method or ", ".join(self.steps)
+        return self.method or ", ".join(self.steps or ())
 
 
 class Step(_Part):
