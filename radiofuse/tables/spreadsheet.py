@@ -62,7 +62,16 @@ def as_meant(table: pd.DataFrame) -> pd.DataFrame:
     >>> as_meant(pd.DataFrame({"'=1+1": ["'=x", "''+x", "'a'", "=y", "'-5"]})).to_dict("list")
     {'=1+1': ['=x', "'+x", "'a'", '=y', "'-5"]}
     """
-    return _map_text(table, ("'",), lambda cell: cell.removeprefix("'") if _FORMULA.match(cell) else cell)
+    return _map_text(table, ("'",), text_as_meant)
+
+
+def text_as_meant(cell: str) -> str:
+    """Return one text of a table that `inert` was applied to, as it was.
+
+    >>> text_as_meant("'=x"), text_as_meant("'a'")
+    ('=x', "'a'")
+    """
+    return cell.removeprefix("'") if _FORMULA.match(cell) else cell
 
 
 def _map_text(table: pd.DataFrame, starts: tuple[str, ...], change: Callable[[str], str]) -> pd.DataFrame:
