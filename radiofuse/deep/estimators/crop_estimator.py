@@ -7,10 +7,12 @@ from copy import copy
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from radiofuse.deep.estimators.pointers import crop_column
 from radiofuse.deep.seen_rows import rows_seen
+from radiofuse.deep.weights import TrainedEncoder
+from radiofuse.estimators import Seed
 from radiofuse.imaging import Crops
 from radiofuse.patients.routing import TakesGroups
 from radiofuse.tables import columns
@@ -27,6 +29,14 @@ class CropEstimator(TakesGroups):
         "device": [str],
         "random_state": ["random_state"],
     }
+
+    encoder: str
+    crops: Crops | str | Path | None
+    cache: str | Path | None
+    training: Mapping[str, Any] | None
+    device: str
+    random_state: Seed
+    encoder_: TrainedEncoder
 
     @property
     def modality(self) -> str:

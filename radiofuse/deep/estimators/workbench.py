@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from radiofuse.deep.encoder_cache import EncoderCache
+from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.pointers import find_crops
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.task import EncoderSpec
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import RequestError
+from radiofuse.estimators import Seed
 from radiofuse.imaging import Crops
 from radiofuse.patients.routing import refuse_misaligned
 
@@ -48,7 +49,7 @@ class Workbench:
     seed: int
 
     @classmethod
-    def of(cls, estimator: Any) -> Workbench:
+    def of(cls, estimator: CropEstimator) -> Workbench:
         """Return that of a CropEncoder or CropClassifier; a random state is drawn from once."""
         for name in ("crops", "cache"):
             if getattr(estimator, name) is None:
@@ -67,7 +68,7 @@ class Workbench:
         return self.cache.embeddings(trained, self.crops, pointers, device=self.spec.device)
 
 
-def _seed(random_state: Any) -> int:
+def _seed(random_state: Seed) -> int:
     if isinstance(random_state, Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(_LARGEST_SEED))
