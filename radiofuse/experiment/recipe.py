@@ -5,211 +5,30 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from radiofuse.errors import RequestError
+from radiofuse.experiment.recipe_parts import (
+    Cohort,
+    Deep,
+    Evaluation,
+    Fusion,
+    Part,
+    PublishedTable,
+    Radiomics,
+    Selection,
+    Step,
+)
 from radiofuse.files.paths import describe_absent, is_of_windows, with_home
 from radiofuse.names import did_you_mean
-from radiofuse.select.choices import known_name
-from radiofuse.tables.columns import modality_pattern
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Phantom(_Part):
-    """A synthetic cohort that the package generates, for want of patient data."""
-
-    n_patients: Annotated[int, Field(ge=20, le=1000)] = 60
-    seed: int = 0
-
-
-def _check_mask_label(value: Any) -> str | int | tuple[int, ...]:
-    values = value if isinstance(value, list) and value else [value]
-    if value != "any" and not all(type(one) is int for one in values):
-        raise ValueError('should be "any", a whole number, or a list of whole numbers')
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _check_slices(value: Any) -> Any:
-    if value != "all" and not (type(value) is int and value >= 1):
-        raise ValueError('should be 1 or more, or "all"')
-    return value
-
-
-def _check_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise ValueError(f"names {twice[0]!r} more than once")
-    return names
-
-
-def _check_pattern(text: str) -> str:
-    modality_pattern(text)
-    return text
-
-
-def _codes_as_text(values: Any) -> Any:
-    """Return codes as the table has them: 9 and "9" mean the same."""
-    return tuple(map(str, values)) if isinstance(values, list) else values
-
-
-def _known_names(steps: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(known_name, steps))
-
-
-_Names = Annotated[tuple[str, ...], AfterValidator(_check_once)]
-_Steps = Annotated[tuple[str, ...], AfterValidator(_known_names), AfterValidator(_check_once)]
-
-
-class Cohort(_Part):
-    """Which patients, which column is predicted, which modalities take part."""
-
-    table: str | None = None
-    phantom: Phantom | None = None
-    participants: str | None = None
-    label: str
-    label_per: Literal["patient", "sample"] = "patient"
-    missing: Annotated[tuple[str, ...], BeforeValidator(_codes_as_text)] = ()
-    ignore: tuple[str, ...] = ()
-    modalities: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    modality_pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
-    mask_label: Annotated[Any, AfterValidator(_check_mask_label)] = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Cohort:
-        if (self.table is None) == (self.phantom is None):
-            raise ValueError("give either table (a file) or phantom (a generated cohort)")
-        return self
-
-
-class Radiomics(_Part):
-    """How images become features."""
-
-    settings: str = "default"  # "none": no radiomics
-    backend: str = "radiofuse"
-
-
-class Selection(_Part):
-    """A selector by name, or several one after the other, with options: those of the method, or a table per step."""
-
-    method: str | None = None
-    steps: Annotated[_Steps, Field(min_length=1)] | None = None
-    options: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Selection:
-        if (self.method is None) == (self.steps is None):
-            raise ValueError("give either method (one selector) or steps (several, one after the other)")
-        steps = self.steps or ()
-        for name, value in self.options.items() if steps else ():
-            if not isinstance(value, dict):
-                table = f"[select.options.{steps[0]}]"
-                raise ValueError(f"options of steps stand in a table for each, as {table}; {name!r} stands in none")
-            if name not in steps:
-                raise ValueError(f"options are given for {name!r}, which is no step.{did_you_mean(name, steps)}")
-        return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The selectors, in order; none where every column is kept."""
-        if self.method is None:
-            return self.steps or ()
-        return () if self.method == "none" else (self.method,)
-
-    @property
-    def title(self) -> str:
-        """What stands for the selection in tables: the method, or the steps."""
-        return self.method or ", ".join(self.steps or ())
-
-
-class Step(_Part):
-    """A classifier by name, with its options."""
-
-    method: str
-    options: dict[str, Any] = {}
-
-
-class Deep(_Part):
-    """One encoder per modality, trained on tumor crops of the training patients; its output joins the radiomics.
-
-    ``join`` puts the output beside the radiomic columns before selection, or makes the encoder a member
-    of the late fusion of its own. ``folds`` are those that give training rows outputs of encoders that
-    never saw them.
-    """
-
-    encoder: str = "san10_small"
-    join: Literal["columns", "members"] = "columns"
-    output: Literal["embedding", "logit"] = "embedding"
-    protocol: Literal["crossfit", "as_published"] = "crossfit"
-    folds: Annotated[int, Field(ge=2)] = 5
-    size: Annotated[int, Field(ge=8, le=512)] = 72
-    slices: Annotated[Any, AfterValidator(_check_slices)] = 1
-    training: dict[str, Any] = {}
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-
-
-class Fusion(_Part):
-    """How the modalities' probabilities become one; the first of ``combine`` is the model's answer.
-
-    ``constrained`` names input methods of the constraint fusion, each evaluated as a model of its own.
-    """
-
-    combine: Annotated[_Names, Field(min_length=1)] = ("mean", "vote", "regression", "nonnegative")
-    inner_folds: Annotated[int, Field(ge=2)] = 5
-    constrained: _Names = ()
-    constrained_options: dict[str, Any] = {}
-
-
-class Evaluation(_Part):
-    """Repeated, stratified, patient-grouped cross-validation and its intervals.
-
-    ``arms`` evaluates a fusion on one kind of features alone, for comparison: ``radiomics`` is the same fusion
-    without encoders, ``deep`` fuses the networks' own softmax probabilities, without selection and classifier.
-    """
-
-    folds: Annotated[int, Field(ge=2)] = 5
-    repeats: Annotated[int, Field(ge=1)] = 5
-    resamples: Annotated[int, Field(ge=100)] = 2000
-    arms: Annotated[tuple[Literal["deep", "radiomics"], ...], AfterValidator(_check_once)] = ()
-
-
-class PublishedRow(_Part):
-    """One row of a published table: the model that stands for it here, and the published values."""
-
-    name: str
-    model: str
-    published: tuple[float | None, ...]
-
-
-class PublishedTable(_Part):
-    """A published table to print with this run's values beside it: scores by row, or a fusion's weights."""
-
-    title: str
-    source: str
-    metrics: tuple[str, ...] = ()
-    rows: tuple[PublishedRow, ...] = ()
-    fusion: str | None = None
-    published: dict[str, float] = {}
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> PublishedTable:
-        if bool(self.rows) == (self.fusion is not None):
-            raise ValueError("give either rows (scores) or fusion (its weights)")
-        uneven = [row.name for row in self.rows if len(row.published) != len(self.metrics)]
-        if uneven:
-            raise ValueError(f"row {uneven[0]!r} needs one published value per metric, {len(self.metrics)} in all")
-        return self
-
-
-class Recipe(_Part):
+class Recipe(Part):
     """Everything one run needs, as written in a TOML file.
 
     Attributes
@@ -226,15 +45,25 @@ class Recipe(_Part):
     folder: Path
     text: str
     title: str
+    """What the run is called in its report; left out, the name of the file."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """One seed for everything."""
     cohort: Cohort
+    """Which patients, which outcome."""
     radiomics: Radiomics = Radiomics()
+    """How images become features."""
     deep: Deep | None = None
+    """Encoders trained inside the folds; left out, none."""
     select: Selection = Selection(method="three_step")
+    """Which features are kept."""
     classify: Step = Step(method="logistic")
+    """The classifier of each modality."""
     fusion: Fusion = Fusion()
+    """How the modalities' probabilities become one."""
     evaluation: Evaluation = Evaluation()
+    """Repeated cross-validation and its intervals."""
     tables: tuple[PublishedTable, ...] = ()
+    """Published tables to print with this run's values beside theirs."""
 
     @property
     def selects_deep_features(self) -> bool:
@@ -331,7 +160,7 @@ def _entries_at(place: Iterable[str | int]) -> list[str]:
 
 def _part_in(annotation: Any) -> Any:
     """Return the table that an annotation as ``tuple[Part, ...] | None`` is about."""
-    if isinstance(annotation, type) and issubclass(annotation, _Part):
+    if isinstance(annotation, type) and issubclass(annotation, Part):
         return annotation
     return next(filter(None, map(_part_in, get_args(annotation))), None)
 

@@ -73,3 +73,11 @@ def test_the_command_writes_it_and_replaces_its_own_file_only(tmp_path):
     assert json.loads(own.read_text()) == SCHEMA == json.loads(CliRunner().invoke(app, []).stdout)
     assert CliRunner().invoke(app, ["--out", str(foreign)]).exit_code == 2
     assert foreign.read_text() == "{}"
+
+
+def test_an_editor_can_say_of_every_key_what_it_means():
+    tables = [SCHEMA, *SCHEMA["$defs"].values(), *(SCHEMA["properties"][key] for key in ("select", "classify"))]
+    entries = [(key, entry) for table in tables for key, entry in table["properties"].items()]
+    assert len(entries) > 40
+    assert not [key for key, entry in entries if "description" not in entry and "$ref" not in entry]
+    assert "minLength" not in json.dumps(SCHEMA)  # of a text; lists have minItems
