@@ -38,7 +38,7 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, model: LateFusion
         "synthetic": rows.synthetic,
         "as_published": _deviations(recipe),
         "warnings": [
-            *rows.suspicions(),
+            *rows.warnings(),
             *list_warnings(model, rows.y, rows.groups, rows.failures, results.findings),
         ],
     }

@@ -24,7 +24,7 @@ from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_f
 from radiofuse.imaging import Cropping
 from radiofuse.progress import Meter
 from radiofuse.radiomics import PRESETS
-from radiofuse.selection_run.suspicions import suspect_codes, suspect_columns
+from radiofuse.selection_run.table_warnings import code_warnings, column_warnings
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
 from radiofuse.tables.labels import as_entry, positive_class
@@ -75,12 +75,12 @@ class Rows:
     synthetic: bool
     source: CropSource | None
 
-    def suspicions(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Return sentences on columns of the cohort table that may know the label, or hold codes for unknown."""
         grouped = columns.by_modality(self.X.columns)
         own = [c for name in (*self.settings["ready_made"], columns.CLINICAL) for c in grouped.get(name, [])]
         table = self.X[[c for c in own if columns.split(c)[1] != columns.CROP]]
-        return suspect_columns(table, self.y, self.label) + suspect_codes(table)
+        return column_warnings(table, self.y, self.label) + code_warnings(table)
 
     @property
     def blocks(self) -> dict[str, list[str]]:

@@ -79,7 +79,7 @@ def run_recipe(
     rows = prepare_rows(recipe, out, store=store, n_jobs=n_jobs, progress=progress, **options)
     if words := describe_fewer(out / "bundle", rows.groups):
         log.warning("%s", words)
-    for words in rows.suspicions():
+    for words in rows.warnings():
         log.warning("%s", words)
     kept = Kept(out / FOLDER, folds_key(recipe, rows))
     results = evaluate_models(recipe, rows, n_jobs=n_jobs, progress=progress, kept=kept)

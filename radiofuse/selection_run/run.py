@@ -10,7 +10,7 @@ from radiofuse.selection_run.chain import make_chain
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.reading import read_raw
 from radiofuse.selection_run.request import SelectionRequest
-from radiofuse.selection_run.suspicions import describe_table
+from radiofuse.selection_run.table_warnings import describe_table
 from radiofuse.selection_run.tables import RECORD, SelectionTables, all_tables, file_names
 from radiofuse.tables.features import FeatureTable, check_table
 from radiofuse.tables.labels import positive_class

@@ -18,7 +18,6 @@ from radiofuse.files.outputs import UNFINISHED, is_own, own_files, sha256_of
 from radiofuse.prepare.impute import fill_gaps
 from radiofuse.prepare.standardize import standardize
 from radiofuse.select.chain import SelectorChain
-from radiofuse.selection_run.cautions import cautions
 from radiofuse.selection_run.chain import cv_curve, penalized_step
 from radiofuse.selection_run.features import selection_table
 from radiofuse.selection_run.fold_tables import (
@@ -31,6 +30,7 @@ from radiofuse.selection_run.fold_tables import (
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.record import as_json, selection_record
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.selection_run.selection_warnings import selection_warnings
 from radiofuse.tables.features import FeatureTable
 from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.work.jobs import one_thread
@@ -140,7 +140,7 @@ def _all_tables(
     }
     record = selection_record(results, table, request, tables)
     return SelectionTables(
-        **tables, record={**record, "cautions": cautions(results, tables["selection"], table, request)}
+        **tables, record={**record, "cautions": selection_warnings(results, tables["selection"], table, request)}
     )
 
 

@@ -164,7 +164,7 @@ def test_a_pattern_of_modalities_is_kept_for_new_patients(tmp_path):
 
 def test_columns_that_know_the_label_are_told_before_the_folds_and_beside_the_scores(tmp_path, caplog):
     table = ready_features()
-    assert prepare(write(tmp_path / "clean", table)).suspicions() == []
+    assert prepare(write(tmp_path / "clean", table)).warnings() == []
     table = table.assign(clinical__died=table["idh"], t1__idh_status=0.0, t2__mutated=7 - 3 * table["idh"])
     path = write(tmp_path / "leaky", table)
     folder = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)

@@ -17,7 +17,7 @@ from radiofuse.prepare.scale import TrainingScaler, fit_scaler
 from radiofuse.prepare.standardize import center_and_scale
 from radiofuse.select import SELECTORS
 from radiofuse.selection_run.model import fit_model
-from radiofuse.selection_run.suspicions import twin_pairs
+from radiofuse.selection_run.table_warnings import twin_pairs
 
 N_ROWS, N_COLUMNS = 60, 12
 OPTIONS = {

@@ -13,7 +13,7 @@ from selection_cases import checked, request_for, two_modalities
 from radiofuse.commands.selection_words import describe
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.record import as_json
-from radiofuse.selection_run.suspicions import describe_table
+from radiofuse.selection_run.table_warnings import describe_table
 from radiofuse.selection_run.tables import all_tables
 from radiofuse.statistics import auc_interval, score_predictions
 from radiofuse.statistics.delong import delong

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.selection_run.suspicions import (
+from radiofuse.selection_run.table_warnings import (
+    code_warnings,
+    covariate_warnings,
     describe_table,
     identifier_columns,
-    suspect_codes,
-    suspect_covariates,
-    suspect_leaks,
+    leak_warnings,
     twin_pairs,
 )
 from radiofuse.tables.features import FeatureTable
@@ -67,7 +67,7 @@ def test_twins_are_found_at_every_scale(scale):
 def test_a_column_that_separates_the_classes_is_suspected(normal):
     table = table_of(normal)
     auc = np.array([0.5, 0.995, 0.001, 0.98])
-    assert suspect_leaks(table, "t1", auc) == [
+    assert leak_warnings(table, "t1", auc) == [
         "t1: f1, f2 alone each separate the classes (AUC above 0.99). If that is no image feature, leave it out with "
         "--ignore."
     ]
@@ -75,16 +75,16 @@ def test_a_column_that_separates_the_classes_is_suspected(normal):
 
 def test_a_column_named_after_the_label_is_suspected(normal):
     table = table_of(normal.rename(columns={"t1__f2": "t1__Known_IDH_status"}))
-    (found,) = suspect_leaks(table, "t1", np.full(4, 0.5))
+    (found,) = leak_warnings(table, "t1", np.full(4, 0.5))
     assert found.startswith("t1: Known_IDH_status bears the name of the label.")
-    assert suspect_leaks(table_of(normal, label="f"), "t1", np.full(4, 0.5)) == []  # too short to mean anything
+    assert leak_warnings(table_of(normal, label="f"), "t1", np.full(4, 0.5)) == []  # too short to mean anything
 
 
 def test_a_column_that_tells_the_sites_apart_is_suspected(normal):
     sites = np.array(["a", "b", "c", "c"] * 10)
     scanner = np.where(sites == "a", 1.5, 3.0)
     table = table_of(normal.assign(t1__scanner=scanner, t1__flat=1.0), sites)
-    (found,) = suspect_leaks(table, "t1", np.full(6, 0.5))
+    (found,) = leak_warnings(table, "t1", np.full(6, 0.5))
     assert found.startswith("t1: scanner is the same within each site and differs between them.")
 
 
@@ -96,11 +96,11 @@ def test_covariates_that_know_the_label_are_suspected(normal):
     covariates.loc[4:, "gaps"] = np.nan
     covariates["empty"] = np.nan
     advice = "If it is not known before the label is, leave it out of --covariates."
-    assert suspect_covariates(replace(table, covariates=covariates)) == [
+    assert covariate_warnings(replace(table, covariates=covariates)) == [
         f"Covariates: grade, gaps alone each separate the classes (AUC above 0.99). {advice}",
         f"Covariates: IDH_2 bears the name of the label. {advice}",
     ]
-    assert suspect_covariates(table) == []
+    assert covariate_warnings(table) == []
 
 
 def test_columns_that_look_like_identifiers_are_told_whatever_they_separate(normal):
@@ -131,7 +131,7 @@ def test_columns_that_look_like_identifiers_are_told_whatever_they_separate(norm
     }
     assert identifier_columns(pd.DataFrame({**others, **numbers})) == list(numbers)
     features = normal.assign(t1__register=numbers["register"])
-    (sentence,) = suspect_leaks(table_of(features), "t1", np.full(5, 0.5))
+    (sentence,) = leak_warnings(table_of(features), "t1", np.full(5, 0.5))
     assert sentence.startswith("t1: register looks like an identifier, whose order may know the label.")
     assert "--ignore" in sentence
 
@@ -155,7 +155,7 @@ def test_columns_too_short_or_empty_are_no_identifiers():
     ],
 )
 def test_codes_for_unknown_far_from_all_other_values_are_told(others, code, is_told):
-    told = suspect_codes(pd.DataFrame({"clinical__a": [*others, code, code], "clinical__b": [*others, code, np.nan]}))
+    told = code_warnings(pd.DataFrame({"clinical__a": [*others, code, code], "clinical__b": [*others, code, np.nan]}))
     expected = [
         f"Far from all other values: {code} in 2 rows of clinical__a. If that means unknown, empty these cells."
     ]

@@ -1,4 +1,4 @@
-"""What a table looks like, and what of it looks wrong: constants, twins, and columns that may leak the answer."""
+"""What a reader of a table must know: its constants and twins, and columns that may know the label."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _oddities(X: pd.DataFrame, n_absent: int) -> str:
     nearly = ~constant & is_constant(np.nanstd(scaled, axis=0), np.nanmean(scaled, axis=0))
     twins = twin_pairs(values[:, ~constant & ~nearly])
     n_empty = int(np.isnan(values).sum())
-    told = [
+    oddities = [
         (X.shape[1] == 1, "nothing to choose from"),
         (n_absent, f"absent in {count(n_absent, 'sample')}"),
         (n_empty, f"{count(n_empty, 'empty cell')}, imputed by the median of the training rows"),
@@ -61,7 +61,7 @@ def _oddities(X: pd.DataFrame, n_absent: int) -> str:
         (nearly.any(), f"{nearly.sum()} constant but for rounding ({some(X.columns[nearly])})"),
         (len(twins), f"{len(twins)} equal to an earlier one up to scale and shift"),
     ]
-    parts = [text for applies, text in told if applies]
+    parts = [text for applies, text in oddities if applies]
     return f"; {'; '.join(parts)}" if parts else ""
 
 
@@ -98,7 +98,7 @@ def twin_pairs(values: np.ndarray) -> np.ndarray:
     return pairs[same]
 
 
-def suspect_leaks(table: FeatureTable, modality: str, auc: np.ndarray) -> list[str]:
+def leak_warnings(table: FeatureTable, modality: str, auc: np.ndarray) -> list[str]:
     """Return sentences on the features of a modality that may know the label or the site otherwise than from images.
 
     Parameters
@@ -110,19 +110,19 @@ def suspect_leaks(table: FeatureTable, modality: str, auc: np.ndarray) -> list[s
     """
     X, present = table.modality(modality)
     separating = X.columns[np.maximum(auc, 1 - auc) > LEAKING_AUC]
-    found = [f"{modality}: {sentence}" for sentence in _knowing(X.columns, separating, table.label)]
+    sentences = [f"{modality}: {sentence}" for sentence in _knowing(X.columns, separating, table.label)]
     identifiers = identifier_columns(X)
     if identifiers:
         verb = "looks like an identifier" if len(identifiers) == 1 else "look like identifiers"
-        found.append(f"{modality}: {some(identifiers)} {verb}, whose order may know the label.")
+        sentences.append(f"{modality}: {some(identifiers)} {verb}, whose order may know the label.")
     if table.sites is not None and len(np.unique(table.sites[present])) > 1:
         of_site = X.groupby(table.sites[present])
         spread = of_site.max() - of_site.min()
         fixed = X.columns[((spread == 0) | spread.isna()).all(axis=0) & (X.max() > X.min())]
         if len(fixed):
             verb = "is" if len(fixed) == 1 else "are"
-            found.append(f"{modality}: {some(fixed)} {verb} the same within each site and differs between them.")
-    return [f"{sentence} If that is no image feature, leave it out with --ignore." for sentence in found]
+            sentences.append(f"{modality}: {some(fixed)} {verb} the same within each site and differs between them.")
+    return [f"{sentence} If that is no image feature, leave it out with --ignore." for sentence in sentences]
 
 
 def identifier_columns(X: pd.DataFrame) -> list[str]:
@@ -171,14 +171,14 @@ def _are_long(values: np.ndarray) -> bool:
     return bool(values.min() >= LONG and len(np.unique(np.floor(np.log10(values)))) == 1)
 
 
-def suspect_covariates(table: FeatureTable) -> list[str]:
+def covariate_warnings(table: FeatureTable) -> list[str]:
     """Return sentences on the covariates that may be the label in other words."""
     found = _knowing(table.covariates.columns, separating_columns(table.covariates, table.y), table.label)
     advice = "If it is not known before the label is, leave it out of --covariates."
     return [f"Covariates: {sentence} {advice}" for sentence in found]
 
 
-def suspect_columns(X: pd.DataFrame, y: np.ndarray, label: str) -> list[str]:
+def column_warnings(X: pd.DataFrame, y: np.ndarray, label: str) -> list[str]:
     """Return sentences on the columns of a cohort table that may know the label otherwise than from images.
 
     Parameters
@@ -192,7 +192,7 @@ def suspect_columns(X: pd.DataFrame, y: np.ndarray, label: str) -> list[str]:
 
     Examples
     --------
-    >>> suspect_columns(pd.DataFrame({"clinical__mutated": [5.0, 3.0, 5.0]}), np.array([1, 0, 1]), "idh")[0][:44]
+    >>> column_warnings(pd.DataFrame({"clinical__mutated": [5.0, 3.0, 5.0]}), np.array([1, 0, 1]), "idh")[0][:44]
     'clinical__mutated alone separates the classe'
     """
     found = _knowing(X.columns, separating_columns(X, y), label)
@@ -200,7 +200,7 @@ def suspect_columns(X: pd.DataFrame, y: np.ndarray, label: str) -> list[str]:
     return [f"{sentence} {advice}" for sentence in found]
 
 
-def suspect_codes(X: pd.DataFrame) -> list[str]:
+def code_warnings(X: pd.DataFrame) -> list[str]:
     """Return a sentence on the columns whose extreme is a code for unknown: repeated, and far from all other values.
 
     Parameters
@@ -210,7 +210,7 @@ def suspect_codes(X: pd.DataFrame) -> list[str]:
 
     Examples
     --------
-    >>> suspect_codes(pd.DataFrame({"clinical__age": [61.0, -999.0, 47.0, -999.0]}))[0][:54]
+    >>> code_warnings(pd.DataFrame({"clinical__age": [61.0, -999.0, 47.0, -999.0]}))[0][:54]
     'Far from all other values: -999 in 2 rows of clinical_'
     """
     values = X.to_numpy(dtype=np.float64)

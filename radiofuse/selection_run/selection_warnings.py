@@ -1,4 +1,4 @@
-"""What a reader should be warned of once the selection is done."""
+"""What a reader of a selection must know once it is done: leaks, empty steps, ends of paths, few events, odd sites."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from radiofuse.patients.inner_folds import fewest_patients
 from radiofuse.selection_run.chain import penalized_step
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.request import SelectionRequest
-from radiofuse.selection_run.suspicions import suspect_codes, suspect_covariates, suspect_leaks
+from radiofuse.selection_run.table_warnings import code_warnings, covariate_warnings, leak_warnings
 from radiofuse.tables.features import FeatureTable
 from radiofuse.wording import count, some
 
 EVENTS_PER_VARIABLE = 10
 
 
-def cautions(
+def selection_warnings(
     results: Sequence[ModalitySelection], selection: pd.DataFrame, table: FeatureTable, request: SelectionRequest
 ) -> list[str]:
     """Return sentences: leaks, steps that left nothing, a path's edge, few events per variable, no nesting.
@@ -29,11 +29,11 @@ def cautions(
     P. Peduzzi et al., "A simulation study of the number of events per variable in logistic regression analysis",
     Journal of Clinical Epidemiology 49 (1996) 1373-1379: ten events per variable.
     """
-    found = suspect_covariates(table) + suspect_codes(pd.concat([table.features, table.covariates], axis=1))
+    found = covariate_warnings(table) + code_warnings(pd.concat([table.features, table.covariates], axis=1))
     for result in results:
         name = result.block.modality
         auc = selection.loc[selection["modality"] == name, "auc"].to_numpy()
-        found += suspect_leaks(table, name, auc)
+        found += leak_warnings(table, name, auc)
         found += [f"{name}: {sentence}" for sentence in _of_selection(result)]
         found += _one_class_sites(result, request)
     warned = sum((result.warned for result in results), Counter())
