@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.selection_run.blocks import Block
 from radiofuse.selection_run.chain import penalized_step
-from radiofuse.selection_run.nested import Block, ModalitySelection
+from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.statistics import score_predictions
 from radiofuse.statistics.stability import measure_stability
 from radiofuse.tables import PREDICTION_COLUMNS

@@ -6,18 +6,16 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from joblib import delayed
 
-from radiofuse.errors import CohortError
-from radiofuse.patients import Split, patient_splits
-from radiofuse.prepare.harmonize import ComBat
+from radiofuse.patients import Split
 from radiofuse.progress import Progress
 from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
+from radiofuse.selection_run.blocks import Block, block_of, deal_splits, harmonized
 from radiofuse.selection_run.chain import (
     cv_curve,
     make_chain,
@@ -32,53 +30,8 @@ from radiofuse.tables.features import FeatureTable
 from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
 
-AS_OPTIONS = {
-    "unseen='pass'": "--unseen-site pass",
-    "unseen='reference'": "--unseen-site reference",
-    ", or pass mean_only=True": "",
-}
 Final = tuple[SelectorChain, Model, Counter[str]]
 CHUNKS_PER_JOB = 4  # so that a slow chunk does not hold up the end
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """One modality's rows.
-
-    Attributes
-    ----------
-    modality : str
-    X, covariates : DataFrame
-        Index sample_id, the samples in which the modality is present.
-    y, patients : ndarray of shape (n_samples,)
-    sites : ndarray of str, shape (n_samples,), or None
-    splits : tuple of Split
-        Positions of these rows.
-    combat : ComBat or None
-        What harmonized ``X``.
-    """
-
-    modality: str
-    X: pd.DataFrame
-    covariates: pd.DataFrame
-    y: np.ndarray
-    patients: np.ndarray
-    sites: np.ndarray | None
-    splits: tuple[Split, ...]
-    combat: ComBat | None = None
-
-    @property
-    def groups(self) -> np.ndarray | None:
-        """The patients, where one has several samples."""
-        return self.patients if len(np.unique(self.patients)) < len(self.patients) else None
-
-    def inputs_of(self, support: np.ndarray) -> np.ndarray:
-        """Return the selected features beside the covariates, as the model takes them."""
-        return np.hstack([self.X.to_numpy()[:, support], self.covariates.to_numpy(float)])
-
-    def values_for(self, chain: SelectorChain) -> pd.DataFrame | np.ndarray:
-        """Return the features; bare where no step of the chain asks for names, which is quicker."""
-        return self.X if chain.needs_names else self.X.to_numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,9 +113,9 @@ def fit_selections(
         If a process was killed twice at the same selection.
     """
     chain = make_chain(request)
-    splits = _deal(table, request)
-    blocks = [_block(table, name, splits) for name in table.modalities]
-    whole = [_harmonized(block, np.arange(len(block.y)), request) for block in blocks]
+    splits = deal_splits(table, request)
+    blocks = [block_of(table, name, splits) for name in table.modalities]
+    whole = [harmonized(block, np.arange(len(block.y)), request) for block in blocks]
     told = _counted(on_done, sum(1 + len(block.splits) for block in blocks))
     finals = _fit_finals(chain, whole, request, told)
     with nullcontext() if kept is None else kept.writing():
@@ -240,53 +193,6 @@ def _kept_folds(blocks: Sequence[Block], kept: Kept) -> dict[str, FoldOutcome]:
     return {name: FoldOutcome(splits[name], **values) for name, values in kept.results.items()}
 
 
-def _deal(table: FeatureTable, request: SelectionRequest) -> list[Split]:
-    return patient_splits(
-        table.y, table.patients, n_splits=request.folds, n_repeats=request.n_repeats, random_state=request.seed
-    )
-
-
-def _block(table: FeatureTable, name: str, splits: Sequence[Split]) -> Block:
-    """Return a modality's rows; its folds are those of the whole table, so that modalities can be fused."""
-    X, present = table.modality(name)
-    y = table.y[present]
-    own = []
-    for split in splits:
-        tests = np.isin(present, split.test)
-        own.append(Split(split.repeat, split.fold, np.flatnonzero(~tests), np.flatnonzero(tests)))
-        if np.bincount(y[own[-1].train], minlength=2).min() < 2:
-            raise CohortError(
-                "The table",
-                [
-                    f"{name}: repeat {split.repeat}, fold {split.fold} trains on fewer than two samples of a class. "
-                    "Ask for other folds with --folds or --seed, or leave the modality out."
-                ],
-            )
-    sites = None if table.sites is None else table.sites[present]
-    return Block(name, X, table.covariates.iloc[present], y, table.patients[present], sites, tuple(own))
-
-
-def _harmonized(block: Block, train: np.ndarray, request: SelectionRequest) -> Block:
-    """Return the block without the shifts and scales of its sites, learned from the training rows; see `ComBat`."""
-    if request.site is None:
-        return block
-    X, kept = block.X.to_numpy(), block.covariates.to_numpy(float)
-    try:
-        combat = ComBat(unseen=request.unseen_site)
-        combat.fit(X[train], block.y[train], site=block.sites[train], covariates=kept[train])
-        values = combat.transform(X, site=block.sites, covariates=kept)
-    except CohortError as error:
-        raise CohortError("The table", [f"{block.modality}: {_as_options(one)}" for one in error.problems]) from None
-    return replace(block, X=pd.DataFrame(values, block.X.index, block.X.columns), combat=combat)
-
-
-def _as_options(problem: str) -> str:
-    """Return what ComBat says in the words of the command line."""
-    for argument, option in AS_OPTIONS.items():
-        problem = problem.replace(argument, option)
-    return problem
-
-
 def _tasks(
     blocks: Sequence[Block], request: SelectionRequest, found: Container[str]
 ) -> Iterator[tuple[int, Sequence[Split]]]:
@@ -352,7 +258,7 @@ def _fit_splits(
     states = [_state(request.seed, [1 + split.repeat, split.fold]) for split in splits]
     together = [splits] if request.site is None else [[split] for split in splits]  # what is the same table for all
     for group in together:
-        own = _harmonized(block, group[0].train, request)
+        own = harmonized(block, group[0].train, request)
         trains, own_states = [split.train for split in group], states[: len(group)]
         states = states[len(group) :]
         fitted = fit_in_folds(chain, own.values_for(chain), own.y, trains, groups=own.groups, states=own_states)

@@ -24,9 +24,10 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.patients import permuted
 from radiofuse.prepare.harmonize import ComBat
 from radiofuse.selection_run import nested
+from radiofuse.selection_run.blocks import block_of, deal_splits
 from radiofuse.selection_run.chain import make_chain
 from radiofuse.selection_run.fold_tables import predictions_table
-from radiofuse.selection_run.nested import _block, _deal, _state, fit_selections
+from radiofuse.selection_run.nested import _state, fit_selections
 from radiofuse.selection_run.run import find_kept
 from radiofuse.statistics import auc
 from radiofuse.tables.joining import rename_ids
@@ -212,7 +213,7 @@ def test_sites_are_evened_out_with_the_training_rows_of_each_fold():
     rows = with_sites(20.0)
     table = checked(rename_ids(rows, request.roles, "table.csv"), request)
     (result, _) = fit_selections(table, request)
-    block = _block(table, "t1", _deal(table, request))
+    block = block_of(table, "t1", deal_splits(table, request))
     assert "scanner" not in table.features.columns
     for outcome in result.outcomes:
         train = outcome.split.train
