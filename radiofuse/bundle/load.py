@@ -11,8 +11,9 @@ from typing import Any
 import joblib
 from sklearn.exceptions import InconsistentVersionWarning
 
+from radiofuse import notebook
 from radiofuse.bundle.format import ENCODERS, MODEL
-from radiofuse.bundle.read import read_description, read_environment_of
+from radiofuse.bundle.read import read_description, read_environment_of, read_table
 from radiofuse.bundle.verify import AGAIN, find_bundle, verify_bundle
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import BundleError
@@ -46,6 +47,22 @@ class Bundle:
     model: LateFusion
     others: dict[str, Answering]
     description: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        about, protocol = self.description, self.description["protocol"]
+        said = {
+            "predicts": f"{about['label']} = {about['positive']}",
+            "modalities": about["modalities"],
+            "selector": protocol["selector"],
+            "classifier": protocol["classifier"],
+            "answer": f"fusion {protocol['primary']}",
+            "synthetic": about["synthetic"],
+            **{f"as published {place}": deviation for place, deviation in enumerate(about["as_published"], start=1)},
+            **{f"warning {place}": warning for place, warning in enumerate(about["warnings"], start=1)},
+            "folder": self.folder,
+        }
+        scored = notebook.scores("Scores, out of fold, with 95% intervals", read_table(self.folder, "scores"))
+        return notebook.page(notebook.pairs(about["title"], said), scored)
 
 
 def load_bundle(folder: str | Path) -> Bundle:

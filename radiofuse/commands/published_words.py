@@ -9,6 +9,7 @@ import pandas as pd
 
 from radiofuse.commands.screen import sentence_lines, table_lines
 from radiofuse.experiment.published import IN_SAMPLE, WEIGHT
+from radiofuse.wording import interval, number
 
 OTHER_COHORT = "The published values are of another cohort: a difference is no verdict on either."
 
@@ -64,8 +65,8 @@ def _weight_cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _interval(row: Any) -> str:
-    return f"({_number(row.low)} to {_number(row.high)})" if np.isfinite([row.low, row.high]).all() else ""
+    return interval(row.low, row.high)
 
 
 def _number(value: float) -> str:
-    return f"{value:z.2f}" if np.isfinite(value) else "-"
+    return number(value, missing="-")

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.commands.screen import sentence_lines, table_lines
+from radiofuse.wording import p_value
 
 AS_PUBLISHED = "AS PUBLISHED, against our own rules"  # before each deviation, on every screen
-SMALLEST_P = 0.001  # smaller ones are the normal curve's far tail, which no cohort of hundreds can vouch for
 SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")
 
 
@@ -40,7 +40,8 @@ def describe_models(description: Mapping[str, Any], models: Iterable[str]) -> st
 
 
 def _p_value(p: float) -> str:
-    return f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P}"
+    written = p_value(p)
+    return f"p {written}" if written.startswith("<") else f"p = {written}"
 
 
 def scoreboard(scores: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from radiofuse.commands.screen import sentence_lines, table_lines
 from radiofuse.selection_run.tables import SelectionTables
 from radiofuse.tables.labels import positive_class
 from radiofuse.tables.spreadsheet import write_csv
-from radiofuse.wording import count
+from radiofuse.wording import counted
 
 SHOWN = 30  # features printed per modality; the other formats print all
 COLUMNS = [
@@ -72,7 +72,7 @@ def flow_line(name: str, flow: Mapping[str, Any], words: Mapping[str, Any]) -> s
     't1: 9 features -> 3 with p < 0.05 in the t-test -> 2 with a coefficient'
     """
     steps = [f"{left} {words[step]['kept']}" for step, left in flow["steps"].items()]
-    return " -> ".join([f"{name}: {count(flow['features'], 'feature')}", *steps])
+    return " -> ".join([f"{name}: {counted(flow['features'], 'feature')}", *steps])
 
 
 def feature_lines(chosen: pd.DataFrame, n_folds: Mapping[str, int]) -> list[str]:

@@ -23,7 +23,7 @@ from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
 from radiofuse.patients.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
 from radiofuse.progress import Progress
 from radiofuse.tables.predictions import PREDICTION_COLUMNS
-from radiofuse.wording import count
+from radiofuse.wording import counted
 from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
 
@@ -341,7 +341,7 @@ def log_warnings(warned: Counter[str], when: str) -> None:
         kinds.setdefault(_NUMBER.sub("#", message), []).append(message)
     for alike in kinds.values():
         times = sum(warned[message] for message in alike)
-        logger.warning("Warned %s %s, for instance: %s", count(times, "time"), when, alike[0])
+        logger.warning("Warned %s %s, for instance: %s", counted(times, "time"), when, alike[0])
 
 
 def _fold_result(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.refits import Refits, refit_on_resamples
 from radiofuse.statistics.metrics import auc
@@ -26,6 +27,8 @@ class Bootstrap632(NamedTuple):
     out_of_bag: float  # of the models of resamples, on the patients they left out
     no_information: float  # what the model's answers would score if they had nothing to do with the labels
     weight: float  # of out_of_bag in the value: .632, or up to 1 for the .632+ of a model that overfits; see Notes
+
+    _repr_html_ = notebook.result
 
 
 @validate_params(

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.folds import cross_validated_predictions
 from radiofuse.patients.routing import refuse_misaligned
@@ -34,6 +35,8 @@ class PermutationTest(NamedTuple):
     value: float
     p_value: float
     permuted: np.ndarray  # (n_permutations,), scores of permuted labels
+
+    _repr_html_ = notebook.result
 
 
 @validate_params(

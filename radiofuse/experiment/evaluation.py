@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
+from radiofuse import notebook
 from radiofuse.classify.modality import clinical_classifier
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
@@ -53,6 +54,12 @@ class Results:
     scores: pd.DataFrame
     comparisons: pd.DataFrame
     findings: list[dict[str, Any]]
+
+    def _repr_html_(self) -> str:
+        scored = notebook.scores("Scores, out of fold, with 95% intervals", self.scores)
+        return notebook.page(
+            scored, notebook.frame("Differences of the answer from each other model", self.comparisons)
+        )
 
 
 def evaluate_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter, kept: Kept | None = None) -> Results:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from radiofuse import notebook
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.regions_told import tell_of_regions
@@ -86,6 +87,11 @@ class Extraction:
     failures: pd.DataFrame
     n_computed: int
     n_stored: int
+
+    def _repr_html_(self) -> str:
+        said = {"block": self.block.name, "vectors computed now": self.n_computed, "found in the store": self.n_stored}
+        failed = notebook.frame("Pairs without a vector", self.failures) if len(self.failures) else ""
+        return notebook.page(notebook.pairs("Extraction", said), failed)
 
 
 def extract_cohort(

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from radiofuse import notebook
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, Extractor, extract_cohort
 from radiofuse.extract.crops import collect_crops
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
+from radiofuse.wording import counted
 
 _FILES = {"image", "mask", "mask_label"}
 
@@ -34,6 +36,17 @@ class Features:
     table: pd.DataFrame
     failures: pd.DataFrame
     extraction: Extraction | None
+
+    def _repr_html_(self) -> str:
+        grouped = columns.by_modality(self.table.columns)
+        rows = [
+            (modality, len(names), int(self.table[names].notna().any(axis=1).sum()))
+            for modality, names in grouped.items()
+        ]
+        caption = f"Features of {counted(len(self.table), 'sample')}"
+        found = notebook.table(caption, ("modality", "features", "samples that have it"), rows)
+        failed = notebook.frame("Images that gave no features", self.failures) if len(self.failures) else ""
+        return notebook.page(found, failed)
 
 
 def has_images(cohort: pd.DataFrame) -> bool:

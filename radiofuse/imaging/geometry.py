@@ -12,7 +12,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.header import counted, in_words
+from radiofuse.imaging.header import in_words
+from radiofuse.wording import counted
 
 CROPPED = "The mask covers "  # how a note begins that the run tells of its masks
 TOLERANCE_VOX = 1e-3  # of a voxel, at the worst corner: float32 affines of 512-voxel scans stay below

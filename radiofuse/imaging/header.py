@@ -138,15 +138,6 @@ def detached(name: str) -> ImageError:
     )
 
 
-def counted(number: int | np.integer | str, noun: str) -> str:
-    """Return a number and its noun, one or several.
-
-    >>> counted(1, "voxel"), counted("0.5", "voxel")
-    ('1 voxel', '0.5 voxels')
-    """
-    return f"{number} {noun}{'' if str(number) == '1' else 's'}"
-
-
 def in_words(numbers: Sequence[float]) -> str:
     """Return numbers as people write a grid.
 

@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.imaging.header import counted
-from radiofuse.wording import some
+from radiofuse.wording import counted, some
 
 MaskLabel = Literal["any"] | int | Sequence[int]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiofuse.imaging.header import counted
+from radiofuse.wording import counted
 
 PADDED = "Voxels filled with a constant far below all others: "  # how a note begins that the run tells of its images
 HIGHEST_PADDING = -1000.0  # air in CT; -1024, -2000, -3024 and -32768 are met as padding, in MRI as well

@@ -10,9 +10,10 @@ from scipy.ndimage import find_objects, label
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.geometry import mask_on_grid
-from radiofuse.imaging.header import counted, in_words, not_3d, not_scalar
+from radiofuse.imaging.header import in_words, not_3d, not_scalar
 from radiofuse.imaging.labels import MaskLabel, labeled
 from radiofuse.imaging.padding import padding
+from radiofuse.wording import counted
 
 MIN_ROI_VOXELS = 8  # 2 x 2 x 2, the smallest solid; a few voxels fewer and texture is one pair or none
 FILLED_SHARE = 0.95  # of the nonzero voxels: masks of a brain are drawn a little smaller or larger than it

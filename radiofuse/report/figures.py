@@ -17,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from radiofuse.report.kinds import ARM, FUSION, MODALITY, MODEL, REFERENCE
-from radiofuse.report.wording import number, percent, shortened
+from radiofuse.report.wording import shortened
+from radiofuse.wording import number, percent
 
 INK, GREY, PALE = "#1c2733", "#66717d", "#c9d1d9"
 PRIMARY, OTHER, BAND = "#0b3c5d", "#7aa6c9", "#e3edf4"  # dark to light: they stay apart in gray print

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from radiofuse.report.wording import MISSING
+from radiofuse.wording import MISSING
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from radiofuse.report.figures import draw_calibration, draw_frequencies, draw_net_benefit
 from radiofuse.report.tables import TOP_FEATURES
-from radiofuse.report.wording import counted, listed, number, percent
 from radiofuse.statistics import calibration_line, calibration_points
+from radiofuse.wording import counted, listed, number, percent
 
 PER_BIN, MAX_BINS = 15, 10  # samples wanted behind each point of the calibration figure
 SHOWN_RANGES = 3  # of thresholds, told one by one

@@ -8,7 +8,8 @@ from typing import Any
 
 from radiofuse.report.kinds import HEADINGS
 from radiofuse.report.scored import Scored
-from radiofuse.report.wording import DIGITS, METRICS, MISSING, Estimate, count, estimate, p_value
+from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
+from radiofuse.wording import MISSING, count, p_value
 
 TOP_FEATURES = 10  # shown of one modality, in the table and in the figure of frequencies
 Row = tuple[str | Estimate, ...]

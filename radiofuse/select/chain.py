@@ -14,6 +14,7 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed, Selector
 from radiofuse.names import make
@@ -132,6 +133,16 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
         parts = [trace_removals(name, step, names[self.seen_[name]]) for name, step in self.steps_.items()]
         parts = [part for part in parts if len(part)]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(TRACE_COLUMNS))
+
+    def _html_repr(self) -> str:
+        """Return scikit-learn's diagram and, once fitted, what each step left and what was selected."""
+        if not hasattr(self, "support_"):
+            return super()._html_repr()
+        seen = [(name, len(self.seen_[name]), int(step.get_support().sum())) for name, step in self.steps_.items()]
+        report = self.report_
+        selected = report.loc[report["selected"], ["feature", "pvalue", "auc", "coef"]].rename(columns={"pvalue": "p"})
+        steps = notebook.table("Features that each step saw and left", ("step", "saw", "left"), seen)
+        return super()._html_repr() + notebook.page(steps, notebook.frame("Selected features", selected))
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)

@@ -16,7 +16,7 @@ from radiofuse.statistics import score_predictions
 from radiofuse.statistics.stability import measure_stability
 from radiofuse.tables import PREDICTION_COLUMNS
 from radiofuse.tables.features import FUSION
-from radiofuse.wording import count
+from radiofuse.wording import counted
 
 N_RESAMPLES = 2000
 PERFORMANCE_COLUMNS = ("model", "selection", "metric", "value", "low", "high", "method")
@@ -118,7 +118,7 @@ def performance_table(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
         scores = scores.assign(selection=kind)
         n_repeats = rows["repeat"].nunique()
         scores["method"] = (
-            f"mean of {count(n_repeats, 'repeat')}, percentiles of {N_RESAMPLES} resamples of the patients"
+            f"mean of {counted(n_repeats, 'repeat')}, percentiles of {N_RESAMPLES} resamples of the patients"
         )
         parts.append(scores[list(PERFORMANCE_COLUMNS)])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PERFORMANCE_COLUMNS))

@@ -14,7 +14,7 @@ from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.table_warnings import code_warnings, covariate_warnings, leak_warnings
 from radiofuse.tables.features import FeatureTable
-from radiofuse.wording import count, some
+from radiofuse.wording import counted, some
 
 EVENTS_PER_VARIABLE = 10
 
@@ -38,7 +38,7 @@ def selection_warnings(
         found += _one_class_sites(result, request)
     warned = sum((result.warned for result in results), Counter())
     warned += sum((outcome.warned for result in results for outcome in result.outcomes), Counter())
-    found += [f"Warned {count(times, 'time')} while fitting: {message}" for message, times in warned.items()]
+    found += [f"Warned {counted(times, 'time')} while fitting: {message}" for message, times in warned.items()]
     if not request.nested:
         found.append("No nested run: the AUC is optimistic, because the selection saw the test patients.")
     return found
@@ -69,8 +69,8 @@ def _empty_folds(result: ModalitySelection) -> list[str]:
     if not n_empty:
         return []
     return [
-        f"{n_empty} of {count(len(result.outcomes), 'training fold')} selected nothing; the answer there is the share "
-        "of positives, which is lower where more are held out, so that the pooled AUC falls a little below .5."
+        f"{n_empty} of {counted(len(result.outcomes), 'training fold')} selected nothing; the answer there is the "
+        "share of positives, which is lower where more are held out, so that the pooled AUC falls a little below .5."
     ]
 
 
@@ -82,7 +82,7 @@ def _few_events(result: ModalitySelection) -> list[str]:
     if events >= EVENTS_PER_VARIABLE * n_candidates:
         return []
     return [
-        f"{count(events, 'patient')} in the smaller class for {count(n_candidates, 'candidate feature')}, "
+        f"{counted(events, 'patient')} in the smaller class for {counted(n_candidates, 'candidate feature')}, "
         f"{n_selected} selected ({events / n_selected:.1f} per selected one); with fewer than {EVENTS_PER_VARIABLE} "
         "per candidate, coefficients and their order are uncertain."
     ]

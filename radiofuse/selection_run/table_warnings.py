@@ -12,7 +12,7 @@ from radiofuse.prepare.constant import is_constant
 from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.mann_whitney import mann_whitney
 from radiofuse.tables.features import FeatureTable
-from radiofuse.wording import count, some
+from radiofuse.wording import counted, some
 
 TWIN = 1e-9  # how far apart projections of the same standardized column may lie
 LEAKING_AUC = 0.99
@@ -33,12 +33,12 @@ def describe_table(table: FeatureTable) -> list[str]:
     negative, positive = table.classes
     n_positive = int(table.y.sum())
     lines = [
-        f"Read {count(len(table.y), 'sample')} of {count(len(np.unique(table.patients)), 'patient')}: "
+        f"Read {counted(len(table.y), 'sample')} of {counted(len(np.unique(table.patients)), 'patient')}: "
         f"{n_positive} of class {positive}, {len(table.y) - n_positive} of class {negative} ({table.label})."
     ]
     for name in table.modalities:
         X, present = table.modality(name)
-        lines.append(f"{name}: {count(X.shape[1], 'feature')}{_oddities(X, len(table.y) - len(present))}.")
+        lines.append(f"{name}: {counted(X.shape[1], 'feature')}{_oddities(X, len(table.y) - len(present))}.")
     if len(table.covariates.columns):
         lines.append(f"Covariates: {some(table.covariates.columns)}.")
     if len(np.unique(table.patients)) < len(table.y):
@@ -55,8 +55,8 @@ def _oddities(X: pd.DataFrame, n_absent: int) -> str:
     n_empty = int(np.isnan(values).sum())
     oddities = [
         (X.shape[1] == 1, "nothing to choose from"),
-        (n_absent, f"absent in {count(n_absent, 'sample')}"),
-        (n_empty, f"{count(n_empty, 'empty cell')}, imputed by the median of the training rows"),
+        (n_absent, f"absent in {counted(n_absent, 'sample')}"),
+        (n_empty, f"{counted(n_empty, 'empty cell')}, imputed by the median of the training rows"),
         (constant.any(), f"{constant.sum()} constant ({some(X.columns[constant])})"),
         (nearly.any(), f"{nearly.sum()} constant but for rounding ({some(X.columns[nearly])})"),
         (len(twins), f"{len(twins)} equal to an earlier one up to scale and shift"),

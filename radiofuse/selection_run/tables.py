@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse import notebook
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import UNFINISHED, is_own, own_files, sha256_of
 from radiofuse.prepare.impute import fill_gaps
@@ -85,6 +86,21 @@ class SelectionTables:
     trace: pd.DataFrame
     correlation: pd.DataFrame
     record: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        kinds = ("auc_nested", "auc_optimistic")
+        aucs = pd.DataFrame(
+            [
+                {"model": model, "metric": kind, **{name: found[name] for name in ("value", "low", "high")}}
+                for kind in kinds
+                for model, found in self.record[kind].items()
+            ],
+            columns=["model", "metric", "value", "low", "high"],
+        )
+        scored = notebook.scores("AUC, features selected inside the folds, and on all samples first", aucs)
+        ranked = self.selection[self.selection["rank"].notna()].sort_values(["modality", "rank"])
+        shown = ["feature", "modality", "selected", "times_selected", "auc", "p", "q_bh", "median_coef"]
+        return notebook.page(scored, notebook.frame("Features, the best first", ranked, shown))
 
     def write(self, folder: Path) -> None:
         """Write every table as ``<name>.csv``."""

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import f as f_distribution
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ class IntraclassCorrelation(NamedTuple):
     icc: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+    _repr_html_ = notebook.result
 
 
 def icc(values: np.ndarray, kind: str = "ICC(3,1)", *, confidence: float = 0.95) -> IntraclassCorrelation:

@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.statistics.inputs import check_binary, check_scores, patient_places
@@ -32,6 +33,8 @@ class BootstrapInterval(NamedTuple):
     low: float
     high: float
     n_left_out: int  # resamples in which the metric does not exist
+
+    _repr_html_ = notebook.result
 
 
 @validate_params(

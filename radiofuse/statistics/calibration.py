@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import chdtrc, expit, logit, ndtr, xlog1py, xlogy
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.statistics.closed_intervals import wilson_interval
 from radiofuse.statistics.inputs import check_binary
 from radiofuse.statistics.lowess import lowess
@@ -111,6 +112,8 @@ class CalibrationLine(NamedTuple):
     slope: float
     n_left_out: int  # rows of probability 0 or 1, which have no log-odds
 
+    _repr_html_ = notebook.result
+
 
 def calibration_line(predictions: pd.DataFrame, model: str) -> CalibrationLine:
     """Fit the calibration line of a model, averaged over the repeats.
@@ -199,6 +202,8 @@ class CalibrationSummary(NamedTuple):
     s_z: float  # Spiegelhalter's z [S:z]
     s_p: float  # two-sided [S:p]
     n_left_out: int  # rows of probability 0 or 1, which have no log-odds
+
+    _repr_html_ = notebook.result
 
 
 def calibration_summary(label: ArrayLike, probability: ArrayLike) -> CalibrationSummary:

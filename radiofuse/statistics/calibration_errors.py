@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.statistics.calibration import probability_bins
 from radiofuse.statistics.inputs import check_binary, check_multiclass
 
@@ -147,6 +148,8 @@ class BrierParts(NamedTuple):
     uncertainty: float  # variance of the labels, which no model changes
     within_variance: float  # of the probabilities inside bins
     within_covariance: float  # twice that of probabilities and labels inside bins
+
+    _repr_html_ = notebook.result
 
 
 @validate_params(BINNING_RULES, prefer_skip_nested_validation=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.statistics.delong import delong_test
 from radiofuse.statistics.intervals import (
@@ -54,6 +55,8 @@ class Comparison:
     p_value: float
     test: str
     n_patients: int
+
+    _repr_html_ = notebook.result
 
 
 @validate_params(

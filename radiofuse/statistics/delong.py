@@ -13,6 +13,7 @@ from scipy.special import expit, logit, ndtr, ndtri, stdtr
 from scipy.stats import rankdata
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.statistics.inputs import check_scores
 
@@ -97,6 +98,8 @@ class UnpairedDeLong(NamedTuple):
     df: float  # degrees of freedom of Student's t
     p_value: float  # two-sided
 
+    _repr_html_ = notebook.result
+
 
 def delong_test_unpaired(
     label_a: ArrayLike, score_a: ArrayLike, label_b: ArrayLike, score_b: ArrayLike
@@ -149,6 +152,8 @@ class AUCInterval(NamedTuple):
     high: float
     variance: float  # DeLong's
     method: str  # where the interval is from: "delong", "logit" or "newcombe"
+
+    _repr_html_ = notebook.result
 
 
 @validate_params(

@@ -10,6 +10,7 @@ from scipy.special import chdtrc
 from scipy.stats import binomtest
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.statistics.inputs import check_calls
 
@@ -21,6 +22,8 @@ class McNemar(NamedTuple):
     only_b: int
     statistic: float  # chi-squared with one degree of freedom; NaN of the exact test, which has none
     p_value: float
+
+    _repr_html_ = notebook.result
 
 
 @validate_params(

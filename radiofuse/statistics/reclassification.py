@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.statistics.delong import standardized
@@ -32,6 +33,8 @@ class NetReclassification(NamedTuple):
     se_nonevents: float
     z: float
     p_value: float  # two-sided
+
+    _repr_html_ = notebook.result
 
 
 def net_reclassification(
@@ -98,6 +101,8 @@ class IntegratedDiscrimination(NamedTuple):
     se: float
     z: float
     p_value: float  # two-sided
+
+    _repr_html_ = notebook.result
 
 
 def integrated_discrimination(label: ArrayLike, old: ArrayLike, new: ArrayLike) -> IntegratedDiscrimination:

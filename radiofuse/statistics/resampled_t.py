@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtr
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.statistics.delong import standardized
 from radiofuse.statistics.metrics import METRICS, score
@@ -24,6 +25,8 @@ class ResampledT(NamedTuple):
     statistic: float
     df: int
     p_value: float  # two-sided
+
+    _repr_html_ = notebook.result
 
 
 @validate_params(

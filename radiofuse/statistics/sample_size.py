@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
 
 Z_95 = 1.96  # as in the paper and in pmsampsize, not 1.959964
@@ -38,6 +39,8 @@ class SampleSize(NamedTuple):
     events_per_parameter: float
     r2_cs: float
     r2_max: float
+
+    _repr_html_ = notebook.result
 
 
 def events_per_variable(y: ArrayLike, n_features: int) -> float:

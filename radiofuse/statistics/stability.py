@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from radiofuse import notebook
+
 CONFIDENCE = 0.95
 
 
@@ -32,6 +34,8 @@ class Stability:
     low: float
     high: float
     mean_jaccard: float
+
+    _repr_html_ = notebook.result
 
 
 def measure_stability(chosen: np.ndarray) -> Stability:

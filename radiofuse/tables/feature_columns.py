@@ -12,7 +12,7 @@ import pandas as pd
 
 from radiofuse.tables import columns
 from radiofuse.tables.roles import NOT_FEATURES, PATIENT, SAMPLE, SITE, Roles
-from radiofuse.wording import count, some
+from radiofuse.wording import counted, some
 
 DIAGNOSTICS = "diagnostics_"  # pyradiomics' record of how it was run: no features
 RULE = "a modality is a lower-case letter, then lower-case letters or digits"
@@ -82,8 +82,8 @@ def _mixed_names(rows: pd.DataFrame, blocks: dict[str, list[str]]) -> list[str]:
     if not _has_modalities(rows, blocks) or len(plain) <= _size(blocks):
         return []
     return [
-        f"{count(_size(blocks), 'column')} named <modality>__<feature> ({some(sum(blocks.values(), []))}) and "
-        f"{count(len(plain), 'other column')} of numbers ({some(plain)}). Take all as one modality with "
+        f"{counted(_size(blocks), 'column')} named <modality>__<feature> ({some(sum(blocks.values(), []))}) and "
+        f"{counted(len(plain), 'other column')} of numbers ({some(plain)}). Take all as one modality with "
         "--no-modality-prefixes, or leave out what has no prefix with --modality-prefixes."
     ]
 
@@ -156,8 +156,8 @@ def _odd_prefixes(names: Sequence[str]) -> list[str]:
     if not odd:
         return []
     return [
-        f"{count(len(odd), 'column')} with a prefix that is no modality: {some(sorted(set(odd)))}; {RULE}. Rename, or "
-        "take all columns as one modality with --no-modality-prefixes."
+        f"{counted(len(odd), 'column')} with a prefix that is no modality: {some(sorted(set(odd)))}; {RULE}. Rename, "
+        "or take all columns as one modality with --no-modality-prefixes."
     ]
 
 
@@ -209,7 +209,7 @@ def left_out(number: int, thing: str, why: str, which: str = "") -> list[str]:
     >>> left_out(2, "column", "without any value", "t1__a, t1__b")
     ['2 columns left out, without any value: t1__a, t1__b.']
     """
-    return [f"{count(number, thing)} left out, {why}{': ' if which else ''}{which}."] if number else []
+    return [f"{counted(number, thing)} left out, {why}{': ' if which else ''}{which}."] if number else []
 
 
 def _meant(outside: Sequence[str], blocks: dict[str, list[str]]) -> str:

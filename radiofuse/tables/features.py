@@ -18,7 +18,7 @@ from radiofuse.tables.labels import BinaryLabel
 from radiofuse.tables.numbers import as_numbers, covariate_numbers
 from radiofuse.tables.problems import spelling_problems
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles
-from radiofuse.wording import count, some
+from radiofuse.wording import counted, some
 
 FUSION = "fusion"  # the model that joins the modalities
 
@@ -168,7 +168,7 @@ def _require_known(roles: Roles, rows: pd.DataFrame) -> None:
 def _gaps_in_the_way_of_harmonization(sites: pd.Series, covariates: pd.DataFrame, site: str) -> list[str]:
     n_empty = {site: is_empty(sites).sum(), **covariates.isna().sum()}
     return [
-        f"{count(n, 'sample')} without {name}, which evening out sites needs of every sample; fill the gaps, or "
+        f"{counted(n, 'sample')} without {name}, which evening out sites needs of every sample; fill the gaps, or "
         "leave these samples out."
         for name, n in n_empty.items()
         if n
@@ -184,10 +184,10 @@ def _ids(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
     problems = []
     for name, ids in ((SAMPLE, samples), (PATIENT, patients)):
         if name in rows and (ids == "").any():
-            problems.append(f"{count((ids == '').sum(), 'row')} without {name}; give every row one.")
+            problems.append(f"{counted((ids == '').sum(), 'row')} without {name}; give every row one.")
     ids, counts = np.unique(samples[samples != ""], return_counts=True)
     if (counts > 1).any():
-        problems.append(f"{count((counts > 1).sum(), 'sample id')} more than once: {some(ids[counts > 1])}.")
+        problems.append(f"{counted((counts > 1).sum(), 'sample id')} more than once: {some(ids[counts > 1])}.")
     return samples, patients, problems
 
 
@@ -221,7 +221,7 @@ def _patient_problems(table: FeatureTable) -> list[str]:
     mixed = labels.index[labels > 1]
     if not len(mixed):
         return []
-    what = f"{count(len(mixed), 'patient')} with rows of both classes: {some(mixed)}."
+    what = f"{counted(len(mixed), 'patient')} with rows of both classes: {some(mixed)}."
     return [f"{what} If each lesion or scan has a label of its own, say --label-per sample; folds stay by patient."]
 
 
@@ -233,7 +233,7 @@ def _class_problems(table: FeatureTable, n_folds: int) -> list[str]:
             n_patients = len(np.unique(table.patients[present][table.y[present] == label]))
             if n_patients < n_folds:
                 problems.append(
-                    f"{name}: {count(n_patients, 'patient')} of class {value} with features, fewer than the {n_folds} "
-                    "folds. Ask for fewer with --folds, or add patients."
+                    f"{name}: {counted(n_patients, 'patient')} of class {value} with features, fewer than the "
+                    "{n_folds} folds. Ask for fewer with --folds, or add patients."
                 )
     return problems

@@ -18,7 +18,7 @@ from radiofuse.tables.families import feature_family
 from radiofuse.tables.labels import column_and_class
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles
 from radiofuse.tables.text import read_file
-from radiofuse.wording import count, some
+from radiofuse.wording import counted, some
 
 
 def read_rows(path: Path, roles: Roles) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def join_modalities(
         raise CohortError(" with ".join(map(str, files.values())), problems)
     notes = []
     if len(common) < len(every):
-        notes.append(f"{count(len(every) - len(common), 'sample')} not in every file, left out (--intersect).")
+        notes.append(f"{counted(len(every) - len(common), 'sample')} not in every file, left out (--intersect).")
     parts = {name: part.loc[common] for name, part in parts.items()}
     shared = _shared_columns(parts, files, roles)
     features = [_features_of(name, part.drop(columns=shared, errors="ignore")) for name, part in parts.items()]
@@ -93,8 +93,8 @@ def join_modalities(
 def _lacking(files: Mapping[str, Path], parts: Mapping[str, pd.DataFrame], every: pd.Index) -> list[str]:
     lacking = {name: every.difference(part.index) for name, part in parts.items()}
     return [
-        f"{files[name]} lacks {count(len(samples), 'sample')} that another modality has: {some(samples)}. Add them, or "
-        "keep the samples of all files with --intersect."
+        f"{files[name]} lacks {counted(len(samples), 'sample')} that another modality has: {some(samples)}. Add them, "
+        "or keep the samples of all files with --intersect."
         for name, samples in lacking.items()
         if len(samples)
     ]
@@ -115,7 +115,7 @@ def _indexed(rows: pd.DataFrame, key: str, path: Path, roles: Roles) -> tuple[pd
     ids = rows[key].astype(str)
     repeated = ids[ids.duplicated()].unique()
     what = key.replace("_", " ")
-    problems = [f"{path}: {count(len(repeated), what)} more than once: {some(repeated)}."] if len(repeated) else []
+    problems = [f"{path}: {counted(len(repeated), what)} more than once: {some(repeated)}."] if len(repeated) else []
     return rows.assign(**{key: ids}).drop_duplicates(key).set_index(key), problems
 
 
@@ -183,7 +183,7 @@ def _none_known(ids: pd.Series, labels: pd.DataFrame, path: Path) -> list[str]:
     if not len(labels) or not len(ids) or ids.isin(labels.index).any():
         return []
     return [
-        f"None of the {count(ids.nunique(), what)} is in {path} ({ids.iloc[0]} against {labels.index[0]}); write the "
+        f"None of the {counted(ids.nunique(), what)} is in {path} ({ids.iloc[0]} against {labels.index[0]}); write the "
         "ids alike in both."
     ]
 
@@ -195,11 +195,11 @@ def _left_out(ids: pd.Series, labels: pd.DataFrame, path: Path, called: str) -> 
     absent, unused = ids[~known].unique(), labels.index.difference(ids)
     notes = []
     if known.any() and len(absent):
-        notes.append(f"{count(len(absent), what)} not in the labels file, left out: {some(absent)}.")
+        notes.append(f"{counted(len(absent), what)} not in the labels file, left out: {some(absent)}.")
     if len(unused):
-        notes.append(f"{count(len(unused), what)} of {path} without features: {some(unused)}.")
+        notes.append(f"{counted(len(unused), what)} of {path} without features: {some(unused)}.")
     if labels.index.name == PATIENT and known.any():
-        joined = f"{count(ids[known].nunique(), 'patient')} joined to {count(known.sum(), 'sample')}"
+        joined = f"{counted(ids[known].nunique(), 'patient')} joined to {counted(known.sum(), 'sample')}"
         notes.append(f"Labels of {joined} by {called}.")
     return notes
 
@@ -214,7 +214,7 @@ def _contradictions(rows: pd.DataFrame, beside: pd.DataFrame, name: str) -> list
     if not differ.any():
         return []
     return [
-        f"Column {name} differs from that beside the features in {count(differ.sum(), 'sample')}: "
+        f"Column {name} differs from that beside the features in {counted(differ.sum(), 'sample')}: "
         f"{some(rows[SAMPLE][differ])}. Correct one of the two, or delete it beside the features."
     ]
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from radiofuse.names import did_you_mean
 from radiofuse.tables.cells import Codes
-from radiofuse.wording import count, some
+from radiofuse.wording import counted, some
 
 MANY_VALUES = 10  # a column of more is hardly a label
 
@@ -114,7 +114,7 @@ def _problems(label: str, n_rows: int, values: list[str], positive: str, asked: 
         return [f"No sample has {label} = {asked!r}; its values are {some(values)}.{meant}"]
     if len(values) < 2 or not positive:
         return [
-            f"Column {label} holds {count(len(values), 'different value')} ({some(values)}); two are needed."
+            f"Column {label} holds {counted(len(values), 'different value')} ({some(values)}); two are needed."
             f"{_advice(label, len(values), write)}"
         ]
     return []

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.names import did_you_mean
-from radiofuse.wording import SHOWN, count, some
+from radiofuse.wording import SHOWN, counted, some
 
 LARGEST = 1e150  # beyond it, squares overflow
 TIMES = ("datetime", "datetimetz", "timedelta")
@@ -28,8 +28,8 @@ def covariate_numbers(rows: pd.DataFrame, names: Sequence[str], samples: np.ndar
                 values = values.astype("str").map({kinds[0]: 0.0, kinds[1]: 1.0})
             elif kinds and pd.to_numeric(values.astype("str"), errors="coerce").isna().all():
                 problems.append(
-                    f"Covariate {name} holds {count(len(kinds), 'different text')} ({some(kinds)}); two or numbers are "
-                    "needed. Write one column of 0 and 1 per value."
+                    f"Covariate {name} holds {counted(len(kinds), 'different text')} ({some(kinds)}); two or numbers "
+                    "are needed. Write one column of 0 and 1 per value."
                 )
                 continue
         usable[name] = values
@@ -63,7 +63,7 @@ def as_numbers(features: pd.DataFrame, samples: np.ndarray) -> tuple[pd.DataFram
             wordy.append(f"Column {name} is not numeric: sample {sample} has {example!r}; {_advice(features[name])}.")
     problems += wordy[:SHOWN]
     if len(wordy) > SHOWN:
-        problems.append(f"{count(len(wordy) - SHOWN, 'further column')} not numeric.")
+        problems.append(f"{counted(len(wordy) - SHOWN, 'further column')} not numeric.")
     numbers = numbers.astype(float)
     unusable, too_large = _too_large(numbers)
     return numbers.drop(columns=unusable), problems + too_large
@@ -77,10 +77,10 @@ def _too_large(numbers: pd.DataFrame) -> tuple[pd.Index, list[str]]:
     problems = []
     if infinite.any():
         named = some(numbers.columns[infinite])
-        problems.append(f"{count(infinite.sum(), 'column')} with infinite values: {named}. Leave such cells empty.")
+        problems.append(f"{counted(infinite.sum(), 'column')} with infinite values: {named}. Leave such cells empty.")
     if huge.any():
         problems.append(
-            f"{count(huge.sum(), 'column')} with values beyond {LARGEST:g}, whose squares overflow: "
+            f"{counted(huge.sum(), 'column')} with values beyond {LARGEST:g}, whose squares overflow: "
             f"{some(numbers.columns[huge])}. Rescale, for example by the logarithm, or leave out with --ignore."
         )
     return numbers.columns[infinite | huge], problems
@@ -90,7 +90,7 @@ def _dates(features: pd.DataFrame) -> list[str]:
     dates = features.select_dtypes(include=TIMES).columns
     if not len(dates):
         return []
-    what = f"{count(len(dates), 'column')} of dates or times instead of numbers: {some(dates)}."
+    what = f"{counted(len(dates), 'column')} of dates or times instead of numbers: {some(dates)}."
     return [f"{what} Leave out with --ignore, or write a number such as an age in years."]
 
 

@@ -15,12 +15,13 @@ from page_parser import Page
 from radiofuse.report import write_selection_report
 from radiofuse.report.selection.figures import one_of_each
 from radiofuse.report.selection.tables import TOP_FEATURES
-from radiofuse.report.wording import DIGITS, METRICS, MISSING
+from radiofuse.report.wording import DIGITS, METRICS
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.tables import all_tables
 from radiofuse.statistics import auc_interval
 from radiofuse.tables.features import RawTable, check_table
+from radiofuse.wording import MISSING
 
 SHOWN = ("selection", "cv_curve", "path", "predictions", "performance", "correlation")
 MARKUP = "<script>alert(1)</script> & $\\frac{a$ <b>bold</b>"

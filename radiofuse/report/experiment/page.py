@@ -10,7 +10,7 @@ from radiofuse.report.experiment.tables import MAX_FAILURES
 from radiofuse.report.page import render
 from radiofuse.report.pictures import calibration_picture, frequency_picture
 from radiofuse.report.tables import TOP_FEATURES
-from radiofuse.report.wording import counted
+from radiofuse.wording import counted
 
 
 def render_page(contents: Contents) -> str:

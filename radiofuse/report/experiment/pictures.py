@@ -14,9 +14,9 @@ from radiofuse.report.figures import draw_auc, draw_roc
 from radiofuse.report.kinds import ARM, FUSION, HEADINGS, KINDS, MODALITY, REFERENCE, TRIVIAL
 from radiofuse.report.pictures import Picture
 from radiofuse.report.tables import score_cell
-from radiofuse.report.wording import listed, number
 from radiofuse.statistics import roc_points
 from radiofuse.tables.columns import CLINICAL
+from radiofuse.wording import listed, number
 
 
 def auc_picture(contents: Contents) -> Picture | None:

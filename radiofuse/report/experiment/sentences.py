@@ -11,8 +11,8 @@ from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.page import Banner
 from radiofuse.report.tables import score_cell, written
-from radiofuse.report.wording import counted, listed, percent
 from radiofuse.tables.columns import CLINICAL, CROP, join, split
+from radiofuse.wording import counted, listed, percent
 
 
 def banners(contents: Contents) -> list[Banner]:

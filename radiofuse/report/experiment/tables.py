@@ -10,8 +10,9 @@ import pandas as pd
 
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.tables import TOP_FEATURES, Row, Table, comparisons_table, grouped, name_value_table, scores_table
-from radiofuse.report.wording import DIGITS, METRICS, Estimate, count, estimate, listed, number, percent
+from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
 from radiofuse.tables.columns import join
+from radiofuse.wording import count, listed, number, percent
 
 MAX_FAILURES = 200
 LATE_FUSION = "fusion"  # what the model that answers is called among a bundle's models

@@ -13,9 +13,9 @@ from radiofuse.report.page import render
 from radiofuse.report.pictures import Picture, calibration_picture, decision_picture
 from radiofuse.report.scored import Scored
 from radiofuse.report.tables import comparisons_table, score_cell, scores_table
-from radiofuse.report.wording import counted, percent
 from radiofuse.statistics import compare_with_others, decision_points, roc_points, score_predictions
 from radiofuse.tables.predictions import check_predictions, rows_of_model
+from radiofuse.wording import counted, percent
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from radiofuse.errors import RequestError
 from radiofuse.report.figures import draw_auc, draw_calibration, draw_net_benefit, draw_roc, figure_of
 from radiofuse.report.kinds import HEADINGS, MODEL
 from radiofuse.report.pictures import binned
-from radiofuse.report.wording import number
 from radiofuse.statistics import decision_points, roc_points, score_predictions
 from radiofuse.tables.predictions import check_predictions, rows_of_model
+from radiofuse.wording import number
 
 
 def plot_roc(predictions: pd.DataFrame, model: str | None = None) -> Figure:

@@ -23,7 +23,8 @@ from radiofuse.report.figures import (
     WIDTH_IN,
     drawn,
 )
-from radiofuse.report.wording import number, shortened
+from radiofuse.report.wording import shortened
+from radiofuse.wording import number
 
 Interval = tuple[float, float, float]  # value, low, high
 

@@ -7,7 +7,7 @@ from typing import Any
 from radiofuse.report.page import Banner, render
 from radiofuse.report.selection import pictures, sentences, tables
 from radiofuse.report.selection.contents import FUSION, UNNAMED, SelectionContents
-from radiofuse.report.wording import counted
+from radiofuse.wording import counted
 
 
 def render_selection(contents: SelectionContents) -> str:

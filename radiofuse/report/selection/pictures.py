@@ -18,8 +18,9 @@ from radiofuse.report.selection.figures import (
     draw_path,
     draw_volcano,
 )
-from radiofuse.report.wording import counted, estimate, number
+from radiofuse.report.wording import estimate
 from radiofuse.statistics import auc_interval, decision_points, roc_points
+from radiofuse.wording import counted, number
 
 MAPPED = 60  # survivors in the map of correlations, the best by rank
 N_RESAMPLES = 500  # of the patients, for the bands

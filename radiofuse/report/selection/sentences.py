@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.report.selection.contents import UNNAMED, SelectionContents, as_float
-from radiofuse.report.wording import counted, estimate, listed, number
+from radiofuse.report.wording import estimate
 from radiofuse.statistics.multiplicity import CORRECTIONS
+from radiofuse.wording import counted, listed, number
 
 
 def lead(contents: SelectionContents) -> str:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from radiofuse.report.selection.contents import UNNAMED, SelectionContents
 from radiofuse.report.tables import Row, Table, name_value_table
-from radiofuse.report.wording import DIGITS, METRICS, MISSING, Estimate, estimate, number, p_value, percent
+from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
+from radiofuse.wording import MISSING, number, p_value, percent
 
 TOP_FEATURES = 25
 AUC_HEADINGS = {
