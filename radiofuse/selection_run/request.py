@@ -141,7 +141,8 @@ class SelectionRequest:
 
         Examples
         --------
-        >>> SurveyRequest("grade", Path("lgg.csv"), adjust="bh").parameters({"adjust": "correction", "alpha": "alpha"})
+        >>> request = SelectionRequest("grade", Path("lgg.csv"), adjust="bh")
+        >>> request.parameters({"adjust": "correction", "alpha": "alpha"})
         {'correction': 'fdr_bh', 'alpha': 0.05}
         """
         given = {"adjust": CORRECTIONS[self.adjust]}

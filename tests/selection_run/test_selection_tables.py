@@ -229,7 +229,7 @@ def test_two_class_families_agree_on_the_carrier():
         assert tables.path.query("modality == 't1'")["feature"].iloc[0] == "f0"
 
 
-def test_cautions_are_told():
+def test_warnings_are_told():
     rows = two_modalities().assign(t1__leak=lambda rows: rows["idh"] + 0.0)
     _, tables = results_of(rows, nested=False)
     told = " ".join(tables.record["cautions"])
