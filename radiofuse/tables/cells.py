@@ -70,11 +70,11 @@ class Codes:
     def of(cls, cells: pd.Series, missing: Iterable[str] = ()) -> Codes:
         """Return the codes of the cells; those in ``missing`` say that nothing is known."""
         text = cells.astype("str").str.strip().mask(is_empty(cells))
-        spellings, missing = text.dropna().unique(), {one.strip() for one in missing}
-        numeric = all(_NUMBER.fullmatch(one) for one in spellings if one not in missing)
-        names = {one: _plain(one) if numeric else one for one in spellings}
-        unknown = missing | {_plain(one) for one in missing if numeric}
-        stated = [one for one, name in names.items() if one in unknown or name in unknown]
+        spellings, missing = text.dropna().unique(), {code.strip() for code in missing}
+        numeric = all(_NUMBER.fullmatch(spelling) for spelling in spellings if spelling not in missing)
+        names = {spelling: _plain(spelling) if numeric else spelling for spelling in spellings}
+        unknown = missing | {_plain(code) for code in missing if numeric}
+        stated = [spelling for spelling, name in names.items() if spelling in unknown or name in unknown]
         return cls(text.mask(text.isin(stated)).map(names), numeric)
 
     @property

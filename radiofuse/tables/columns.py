@@ -85,7 +85,7 @@ def renamed_by(pattern: re.Pattern[str], names: Iterable[str]) -> dict[str, str]
     >>> renamed_by(modality_pattern("(?P<modality>[Tt][12])"), ["T1_volume", "core__t2__volume", "age"])
     {'T1_volume': 't1__volume', 'core__t2__volume': 't2__core_volume'}
     """
-    found = {}
+    new_names = {}
     for name in (name for name in names if not name.startswith(join(CLINICAL, ""))):
         match = pattern.search(name)
         if match and match["modality"]:
@@ -93,8 +93,8 @@ def renamed_by(pattern: re.Pattern[str], names: Iterable[str]) -> dict[str, str]
             before, after = name[: match.start("modality")].strip(_JOINTS), name[match.end("modality") :].strip(_JOINTS)
             thing = "_".join(filter(None, (before, after)))
             if is_modality(modality) and thing:
-                found[name] = join(modality, thing)
-    return found
+                new_names[name] = join(modality, thing)
+    return new_names
 
 
 def count_by_modality(columns: Iterable[str]) -> str:

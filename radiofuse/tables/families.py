@@ -41,8 +41,8 @@ def feature_family(name: str) -> str:
     >>> feature_family("age")
     'other'
     """
-    found = _CLASS.search(name)
-    if not found:
+    match = _CLASS.search(name)
+    if not match:
         return _PREFIXES.get(name.split("_")[0], "other") if "_" in name else "other"
-    kind, before = found[1].lower(), name[: found.start()].split("_")[-1]
+    kind, before = match[1].lower(), name[: match.start()].split("_")[-1]
     return f"{before} {kind}" if before.lower().startswith(IMAGES) else kind

@@ -143,8 +143,8 @@ def _unknown(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
 def _set_against(label: str, positive: str, rest: Sequence[str], write: Writer) -> list[str]:
     if len(rest) < 2:
         return []
-    told = f"{label} = {positive} is set against {some(rest)}"
-    return [f"{told}; leave out a value that means unknown with {write('missing', '')}."]
+    classes = f"{label} = {positive} is set against {some(rest)}"
+    return [f"{classes}; leave out a value that means unknown with {write('missing', '')}."]
 
 
 def positive_class(label: str, positive: str, write: Writer = as_option) -> str:

@@ -73,7 +73,7 @@ def read_file(path: Path, is_text: Callable[[str], bool], source: str | None = N
     source = source or str(path)
     raw = _bytes_of(path, source)
     if raw.startswith(b"PAR1"):
-        return _named(_from_parquet(path, source), is_text)
+        return _named(_from_parquet(raw, source), is_text)
     return _from_text(_checked(_unpacked(raw, source), source), is_text, source)
 
 
@@ -101,9 +101,9 @@ def _unreadable(source: str, error: Exception) -> CohortError:
     return refusal(source, f"It cannot be read as a {KINDS}: {reason}", "Save it again from the program that made it.")
 
 
-def _from_parquet(path: Path, source: str) -> pd.DataFrame:
+def _from_parquet(raw: bytes, source: str) -> pd.DataFrame:
     try:
-        table = pd.read_parquet(path)
+        table = pd.read_parquet(io.BytesIO(raw))
     except (OSError, ValueError) as error:
         raise _unreadable(source, error) from None
     return table if table.index.name is None else table.reset_index()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.errors import CohortError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.selection_run.reading import read_raw
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.cohort import read_cohort
@@ -123,6 +123,18 @@ def test_what_cannot_be_read_is_refused_in_the_same_words_at_both_doors(path, sa
         with pytest.raises(CohortError) as caught:
             door()
         assert any(said in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_a_spreadsheet_is_refused_by_its_name_at_both_doors(tmp_path):
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(b"PK\x03\x04")
+    doors: dict[type, Callable] = {
+        CohortError: read_cohort,
+        RequestError: lambda file: read_raw(SelectionRequest("idh", file)),
+    }
+    for error, door in doors.items():
+        with pytest.raises(error, match="is a spreadsheet; save its sheet as a CSV file in UTF-8"):
+            door(path)
 
 
 def test_an_empty_site_has_no_spelling(tmp_path):
