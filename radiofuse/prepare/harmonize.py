@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -28,7 +28,7 @@ from radiofuse.prepare.site_checks import (
 from radiofuse.prepare.takes_sites import TakesSites
 
 
-class ComBat(TakesSites, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ComBat(TakesSites, TransformerMixin, BaseEstimator):
     """Remove the shift and the scale that each site gives to each feature.
 
     The model is that of Johnson, Li and Rabinovic: feature = grand mean + covariates + site's shift +

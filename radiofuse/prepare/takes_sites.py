@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -16,8 +17,11 @@ from radiofuse.prepare.site_checks import checked_covariates, checked_sites, ref
 NUMBERS = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
 
 
-class TakesSites:
+class TakesSites(OneToOneFeatureMixin):
     """A mixin of estimators with parameters ``site`` and ``covariates``: columns that are no features."""
+
+    site: str | None
+    covariates: list[str] | None
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that are left: without site and covariates.
