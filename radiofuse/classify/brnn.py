@@ -14,11 +14,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from radiofuse.classify.classes import check_classes
 from radiofuse.classify.evidence import LIKELIHOODS, Posterior, train
 from radiofuse.classify.network import nguyen_widrow
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import refuse_misaligned
-from radiofuse.prepare.validation import class_labels, read_columns, read_rows
+from radiofuse.prepare.validation import read_columns, read_rows
 
 
 class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
@@ -124,9 +125,7 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         """
         refuse_misaligned(X, y=y)
         X, y = read_rows(self, X, y)
-        self.classes_ = class_labels(y)
-        if len(self.classes_) < 2:
-            raise ValueError(f"A classifier needs two classes or more; y holds one class only, {self.classes_[0]!r}.")
+        self.classes_ = check_classes(y)
         self._learn_scale(X)
         positives = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         rng = check_random_state(self.random_state)

@@ -7,12 +7,12 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.svm import SVC
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from radiofuse.classify.classes import ProbableClass, check_classes
 from radiofuse.classify.recalibration import RecalibratedClassifier
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
@@ -22,7 +22,7 @@ from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 FOLDS = 5  # fewer where the smallest class has fewer patients
 
 
-class CalibratedSVC(TakesGroups, ClassifierMixin, BaseEstimator):
+class CalibratedSVC(TakesGroups, ProbableClass, BaseEstimator):
     """Support vector machine with Platt's probabilities.
 
     The sigmoid is fitted on out-of-fold scores inside the training rows, the machine itself on all of
@@ -93,10 +93,7 @@ class CalibratedSVC(TakesGroups, ClassifierMixin, BaseEstimator):
         """
         refuse_misaligned(X, y=y, groups=groups)
         X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            raise ValueError(f"A classifier needs two classes or more; y holds one class only, {self.classes_[0]!r}.")
+        self.classes_ = check_classes(y)
         patients = np.arange(len(y)) if groups is None else np.asarray(groups)
         check_consistent_length(X, patients)
         machine = SVC(C=self.C, kernel=self.kernel, gamma=self.gamma)
@@ -132,17 +129,3 @@ class CalibratedSVC(TakesGroups, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.calibrated_.predict_proba(validate_data(self, X, dtype=np.float64, reset=False))
-
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the class with the highest probability.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        probability = self.predict_proba(X)
-        return self.classes_[probability.argmax(axis=1)]

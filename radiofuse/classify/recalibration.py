@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import sklearn
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     validate_data,
 )
 
+from radiofuse.classify.classes import ProbableClass, check_classes
 from radiofuse.classify.log_odds import PlattOnLogOdds
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Folding, Seed
@@ -35,7 +35,7 @@ TOO_FEW = (
 )
 
 
-class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
+class RecalibratedClassifier(TakesGroups, ProbableClass, BaseEstimator):
     """A classifier, and a curve from its scores to probabilities, learned inside the training rows.
 
     The curve is fitted on out-of-fold scores: each patient is scored by a classifier that did not see any
@@ -118,10 +118,8 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
         _require_method(self.method, sklearn.__version__)
         values, y = validate_data(self, X, y, **AS_IT_COMES)
         check_consistent_length(y, groups)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"A classifier needs two classes or more; y holds one class only, {self.classes_[0]!r}.")
+        self.classes_ = check_classes(y)
+        codes = np.searchsorted(self.classes_, y)
         groups = None if groups is None else np.asarray(groups)
         folds = inner_folds(self.cv, codes, groups, self.random_state, refusal=TOO_FEW)
         rows = X if isinstance(X, pd.DataFrame) else indexable(values)[0]
@@ -149,20 +147,6 @@ class RecalibratedClassifier(TakesGroups, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         validate_data(self, X, reset=False, **AS_IT_COMES)
         return self.calibrated_.predict_proba(X)
-
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the class with the highest probability.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        probability = self.predict_proba(X)
-        return self.classes_[probability.argmax(axis=1)]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

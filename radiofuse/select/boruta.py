@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 from types import ModuleType
-from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
-from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.standardize import standardize
-from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.column_selector import LabelSelector
+from radiofuse.select.shortfall import ON_EMPTY
 from radiofuse.select.significance import require_classes
 from radiofuse.select.words import Words
 
 
-class BorutaSelector(SelectorMixin, BaseEstimator):
+class BorutaSelector(LabelSelector):
     """Keep the features whose importance beats that of every shuffled copy, again and again.
 
     In each round a random forest sees the features and a shuffled copy of each; a feature scores a hit where it
@@ -100,33 +95,11 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
         self.on_empty = on_empty
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Let the features compete with their shuffled copies.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Complete features: no NaN.
-        y : array-like of shape (n_samples,)
-            Class labels.
-
-        Raises
-        ------
-        ValueError
-            If ``y`` holds one class, or ``X`` is not finite.
-        RequestError
-            If the library is not installed.
-        """
-        refuse_misaligned(X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+    def _measure(self, X: np.ndarray, y: np.ndarray) -> None:
         labels = np.searchsorted(require_classes(y), y)
         library = self._library().fit(standardize(X), labels)  # trees see single precision
         self.ranking_ = np.asarray(library.ranking_)
-        passed = self.ranking_ == 1
-        self.support_ = settle_empty(passed, -self.ranking_, self.on_empty, type(self).__name__)
-        self.fallback_ = bool((self.support_ & ~passed).any())
-        return self
+        self._settle(self.ranking_ == 1, -self.ranking_)
 
     def _library(self) -> ModuleType:
         try:
@@ -143,12 +116,3 @@ class BorutaSelector(SelectorMixin, BaseEstimator):
             two_step=self.two_step,
             random_state=check_random_state(self.random_state),
         )
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.support_
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

@@ -9,13 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin
+from sklearn.base import _fit_context
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
@@ -23,10 +22,11 @@ from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 from radiofuse.prepare.standardize import center_and_scale
 from radiofuse.prepare.validation import class_labels, read_rows
 from radiofuse.select.binary import binary_target_tags
+from radiofuse.select.column_selector import ColumnSelector
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
 from radiofuse.select.penalized_glm import FAMILIES, penalized_path_cv
-from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.shortfall import ON_EMPTY
 from radiofuse.select.words import Words
 
 
@@ -75,7 +75,7 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
     return folds
 
 
-class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
+class LassoSelector(TakesGroups, ColumnSelector):
     """Keep the features with a non-zero LASSO coefficient on the label.
 
     By default the least-squares LASSO of the published chain on the 0/1 label. Columns are standardized
@@ -232,8 +232,7 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
         if fit.least_at_edge:
             self._warn_of_edge()
         nonzero = np.any(np.atleast_2d(self.coef_ != 0), axis=0)
-        self.support_ = settle_empty(nonzero, fit.strength, self.on_empty, type(self).__name__)
-        self.fallback_ = bool((self.support_ & ~nonzero).any())
+        self._settle(nonzero, fit.strength)
         return self
 
     def _encode(self, y: np.ndarray) -> np.ndarray:
@@ -282,10 +281,6 @@ class LassoSelector(TakesGroups, SelectorMixin, BaseEstimator):
             PathEdgeWarning,
             stacklevel=4,
         )
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.support_
 
     def __sklearn_tags__(self) -> Tags:
         tags = binary_target_tags(super().__sklearn_tags__())

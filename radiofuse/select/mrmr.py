@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin, f_classif
-from sklearn.utils import Tags
+from sklearn.feature_selection import f_classif
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
-from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.standardize import standardize
+from radiofuse.select.column_selector import LabelSelector
 from radiofuse.select.significance import require_classes
 from radiofuse.select.words import Words
 
@@ -24,7 +19,7 @@ CUT = 0.5  # standard deviations from the mean at which a feature is cut into lo
 CHUNK = 512  # columns whose joint counts are made at a time
 
 
-class MRMRSelector(SelectorMixin, BaseEstimator):
+class MRMRSelector(LabelSelector):
     """Keep ``k`` features, each chosen for its relevance less its redundancy with those chosen before.
 
     The first feature is the most relevant one. Then again and again the one of largest relevance minus
@@ -90,24 +85,7 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         self.relevance = relevance
         self.scheme = scheme
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Choose the features one after the other.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Complete features: no NaN.
-        y : array-like of shape (n_samples,)
-            Class labels.
-
-        Raises
-        ------
-        ValueError
-            If ``y`` holds one class, or as many as there are rows, or ``X`` is not finite.
-        """
-        refuse_misaligned(X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+    def _measure(self, X: np.ndarray, y: np.ndarray) -> None:
         classes = require_classes(y)
         if len(classes) == len(y):
             raise CohortError("The training table", [f"Relevance needs more rows than classes; both are {len(y)}."])
@@ -115,7 +93,7 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         measure = _Correlation(Z) if self.relevance == "f" else _Information(Z)
         self.relevance_ = measure.relevance(np.searchsorted(classes, y))
         self._choose(measure)
-        return self
+        self.support_ = self.ranking_ <= self.k
 
     def _choose(self, measure: _Correlation | _Information) -> None:
         n_features = len(self.relevance_)
@@ -134,15 +112,6 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         if self.scheme == "difference":
             return self.relevance_ - redundancy
         return self.relevance_ / np.maximum(redundancy, LEAST_REDUNDANCY)
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.ranking_ <= self.k
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
 
 
 class _Correlation:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import RFE, SelectorMixin
+from sklearn.feature_selection import RFE
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.standardize import standardize
+from radiofuse.select.column_selector import LabelSelector
 from radiofuse.select.significance import require_classes
 from radiofuse.select.words import Words
 
 
-class RFESelector(SelectorMixin, BaseEstimator):
+class RFESelector(LabelSelector):
     """Recursive feature elimination with a logistic regression on standardized columns.
 
     A ridge-penalized logistic model is fitted, the features with the smallest squared coefficients are
@@ -72,35 +67,9 @@ class RFESelector(SelectorMixin, BaseEstimator):
         self.step = step
         self.C = C
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit and drop until ``k`` features are left.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Complete features: no NaN.
-        y : array-like of shape (n_samples,)
-            Class labels.
-
-        Raises
-        ------
-        ValueError
-            If ``y`` holds one class, or ``X`` is not finite.
-        """
-        refuse_misaligned(X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+    def _measure(self, X: np.ndarray, y: np.ndarray) -> None:
         require_classes(y)
         model = LogisticRegression(C=self.C, max_iter=1000)
         rounds = RFE(model, n_features_to_select=min(self.k, X.shape[1]), step=self.step)
         self.ranking_ = rounds.fit(standardize(X), y).ranking_
-        return self
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.ranking_ == 1
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
+        self.support_ = self.ranking_ == 1

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.errors import CohortError
-from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.magnitude import unit_magnitude
+from radiofuse.select.column_selector import LabelSelector
 from radiofuse.select.significance import require_classes
 from radiofuse.select.words import Words
 
@@ -71,7 +65,7 @@ def relieff(X: np.ndarray, y: np.ndarray, n_neighbors: int) -> np.ndarray:
     return weights / len(X)
 
 
-class ReliefSelector(SelectorMixin, BaseEstimator):
+class ReliefSelector(LabelSelector):
     """Keep the ``k`` features of largest ReliefF weight.
 
     Features that mean something only together are seen, which a test of each alone does not. Copies of a
@@ -120,24 +114,7 @@ class ReliefSelector(SelectorMixin, BaseEstimator):
         self.k = k
         self.n_neighbors = n_neighbors
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Weigh every feature.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Complete features: no NaN.
-        y : array-like of shape (n_samples,)
-            Class labels.
-
-        Raises
-        ------
-        ValueError
-            If ``y`` does not hold two classes of two rows each, or ``X`` is not finite.
-        """
-        refuse_misaligned(X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+    def _measure(self, X: np.ndarray, y: np.ndarray) -> None:
         require_classes(y)
         if np.unique(y, return_counts=True)[1].min() < 2:
             raise CohortError(
@@ -145,15 +122,5 @@ class ReliefSelector(SelectorMixin, BaseEstimator):
                 ["ReliefF compares rows of one class, but y holds a class with one row. Add rows."],
             )
         self.scores_ = relieff(X, y, self.n_neighbors)
-        return self
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        support = np.zeros(len(self.scores_), dtype=bool)
-        support[np.lexsort((-self.scores_, self.scores_ == 0))[: self.k]] = True  # constants last
-        return support
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
+        self.support_ = np.zeros(len(self.scores_), dtype=bool)
+        self.support_[np.lexsort((-self.scores_, self.scores_ == 0))[: self.k]] = True  # constants last

@@ -11,19 +11,19 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from radiofuse.errors import RequestError
-from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.column_selector import ColumnSelector
+from radiofuse.select.shortfall import ON_EMPTY
 from radiofuse.select.words import Words
 from radiofuse.tables import columns
 from radiofuse.tables.spreadsheet import as_meant
 
 
-class ReproducibilitySelector(SelectorMixin, BaseEstimator):
+class ReproducibilitySelector(ColumnSelector):
     """Keep the features whose intraclass correlation reaches ``threshold``.
 
     Features are found in the table by name, so ``X`` has to have column names; in a Pipeline of your own
@@ -133,13 +133,8 @@ class ReproducibilitySelector(SelectorMixin, BaseEstimator):
         if self.absent == "keep":
             passed |= is_absent
         effect = np.nan_to_num(self.icc_, nan=-np.inf)
-        self.support_ = settle_empty(passed, effect, self.on_empty, type(self).__name__)
-        self.fallback_ = bool((self.support_ & ~passed).any())
+        self._settle(passed, effect)
         return self
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.support_
 
 
 def _by_column(icc: Any, bound: str) -> pd.Series:

@@ -54,5 +54,5 @@ def settle_empty(passed: np.ndarray, effect: np.ndarray, on_empty: str, step: st
     if on_empty == "strongest":
         kept[np.argmax(effect)] = True
     answer = "the one of largest effect stays" if on_empty == "strongest" else "the selection is empty"
-    warnings.warn(f"{found}; {answer}.", NothingSelectedWarning, stacklevel=4)
+    warnings.warn(f"{found}; {answer}.", NothingSelectedWarning, stacklevel=5)
     return kept

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import Tags
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.validation import class_labels, read_rows
-from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.column_selector import LabelSelector
+from radiofuse.select.shortfall import ON_EMPTY
 from radiofuse.statistics.multiplicity import CORRECTIONS, adjust_pvalues
 
 if TYPE_CHECKING:
@@ -65,7 +63,7 @@ def require_classes(y: np.ndarray) -> np.ndarray:
     return classes
 
 
-class SignificanceSelector(SelectorMixin, BaseEstimator):
+class SignificanceSelector(LabelSelector):
     """Base of the selectors that keep columns by their p-values; a subclass fills ``_test``.
 
     Parameters
@@ -155,15 +153,5 @@ class SignificanceSelector(SelectorMixin, BaseEstimator):
         self.statistics_, self.pvalues_, self.effect_ = result.statistic, result.pvalue, result.effect
         self.adjusted_pvalues_ = adjust_pvalues(result.pvalue, self.correction or "fdr_bh")
         passed = (self.pvalues_ if self.correction is None else self.adjusted_pvalues_) < self.alpha
-        self.support_ = settle_empty(passed, result.effect, self.on_empty, type(self).__name__)
-        self.fallback_ = bool((self.support_ & ~passed).any())
+        self._settle(passed, result.effect)
         return self
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.support_
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

@@ -8,18 +8,18 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin
+from sklearn.base import _fit_context
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 from radiofuse.prepare.standardize import standardize
 from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
-from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.column_selector import ColumnSelector
+from radiofuse.select.shortfall import ON_EMPTY
 from radiofuse.select.words import Words
 
 ROUNDING = 1e-12  # share of a length below which nothing but rounding is left
@@ -65,7 +65,7 @@ def largest_q(max_false: float, threshold: float, n_features: int) -> int:
     return min(max(q, 1), n_features)
 
 
-class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
+class StabilitySelector(TakesGroups, ColumnSelector):
     """Keep the features that are among the first ``q`` of the LASSO path in most halves of the patients.
 
     The path is that of least squares on the 0/1 label with standardized columns. Subsamples hold half of
@@ -195,8 +195,7 @@ class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
             counts[first_to_enter(X[rows], positive[rows].astype(np.float64), self.q_)] += 1
         self.frequencies_ = counts / (2 * self.n_pairs)
         passed = self.frequencies_ >= self.threshold
-        self.support_ = settle_empty(passed, self.frequencies_, self.on_empty, type(self).__name__)
-        self.fallback_ = bool((self.support_ & ~passed).any())
+        self._settle(passed, self.frequencies_)
         return self
 
     def _subsamples(self, positive: np.ndarray, groups: ArrayLike | None) -> Iterator[np.ndarray]:
@@ -209,10 +208,6 @@ class StabilitySelector(TakesGroups, SelectorMixin, BaseEstimator):
             second = first if self.sampling == "complementary" else [chance.permutation(members) for members in strata]
             yield np.flatnonzero(np.isin(patient, [m for members in first for m in members[: len(members) // 2]]))
             yield np.flatnonzero(np.isin(patient, [m for members in second for m in members[-(len(members) // 2) :]]))
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.support_
 
     def __sklearn_tags__(self) -> Tags:
         return binary_target_tags(super().__sklearn_tags__())

@@ -8,18 +8,18 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin, f_classif, mutual_info_classif
+from sklearn.base import _fit_context
+from sklearn.feature_selection import f_classif, mutual_info_classif
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
-from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.binary import binary_target_tags, require_binary_target
-from radiofuse.select.shortfall import ON_EMPTY, settle_empty
+from radiofuse.select.column_selector import ColumnSelector, LabelSelector
+from radiofuse.select.shortfall import ON_EMPTY
 from radiofuse.select.significance import ColumnTests, SignificanceSelector, require_classes
 from radiofuse.select.words import Words
 
@@ -149,7 +149,7 @@ class AnovaSelector(SignificanceSelector):
         return ColumnTests(F, pvalue, F, classes)
 
 
-class VarianceSelector(SelectorMixin, BaseEstimator):
+class VarianceSelector(ColumnSelector):
     """Keep the features whose variance is above ``threshold``; the default leaves out the constant ones.
 
     The variance depends on the unit of a feature: above a threshold of 0, pass features on one scale.
@@ -212,16 +212,11 @@ class VarianceSelector(SelectorMixin, BaseEstimator):
             self.scores_ = np.ldexp(variance, 2 * exponents)
             passed = variance > np.ldexp(float(self.threshold), -2 * exponents)  # scores_ may be 0 or infinite
         spread = np.ldexp(np.sqrt(variance), exponents)
-        self.support_ = settle_empty(passed, spread, self.on_empty, type(self).__name__)
-        self.fallback_ = bool((self.support_ & ~passed).any())
+        self._settle(passed, spread)
         return self
 
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.support_
 
-
-class MutualInfoSelector(SelectorMixin, BaseEstimator):
+class MutualInfoSelector(LabelSelector):
     """Keep the ``k`` features that share most information with the label, whatever the form of their relation.
 
     The estimate is scikit-learn's, from distances to the three nearest neighbors of the same class.
@@ -269,24 +264,7 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
         self.k = k
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Estimate the information of every column.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Complete features: no NaN.
-        y : array-like of shape (n_samples,)
-            Two or more classes.
-
-        Raises
-        ------
-        ValueError
-            If ``y`` holds one class only, or ``X`` is not finite.
-        """
-        refuse_misaligned(X, y=y)
-        X, y = validate_data(self, X, y, dtype=np.float64)
+    def _measure(self, X: np.ndarray, y: np.ndarray) -> None:
         self.classes_ = require_classes(y)
         scaled, _ = unit_magnitude(X)  # a spread below 2e-15 would be taken for none
         information = mutual_info_classif(scaled, y, discrete_features=False, random_state=self.random_state)
@@ -294,13 +272,3 @@ class MutualInfoSelector(SelectorMixin, BaseEstimator):
         self.scores_ = np.where(varies, information, 0.0)  # of a constant, noise alone is estimated
         self.support_ = np.zeros(X.shape[1], dtype=bool)
         self.support_[np.lexsort((-self.scores_, ~varies))[: self.k]] = True  # constants last
-        return self
-
-    def _get_support_mask(self) -> np.ndarray:
-        check_is_fitted(self)
-        return self.support_
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
