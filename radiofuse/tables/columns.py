@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from radiofuse.errors import RequestError
 
@@ -108,3 +108,15 @@ def count_by_modality(columns: Iterable[str]) -> str:
     counts = {name: len(names) for name, names in by_modality(columns).items()}
     width = max(map(len, ("modality", *counts)))
     return "\n".join([f"{'modality':{width}}  columns", *(f"{name:{width}}  {n:7}" for name, n in counts.items())])
+
+
+def column_and_class(asked: str, columns: Collection[str]) -> tuple[str, str | None]:
+    """Return the column of a label, and the class after "=" unless the column's own name has it.
+
+    Examples
+    --------
+    >>> column_and_class("grade=4", ["id", "grade"]), column_and_class("grade=4", ["grade=4"])
+    (('grade', '4'), ('grade=4', None))
+    """
+    name, equals, positive = asked.rpartition("=")
+    return (name, positive) if equals and asked not in columns else (asked, None)

@@ -14,8 +14,8 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.names import did_you_mean
 from radiofuse.tables import columns
 from radiofuse.tables.cells import Codes
+from radiofuse.tables.columns import column_and_class
 from radiofuse.tables.families import feature_family
-from radiofuse.tables.labels import column_and_class
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles
 from radiofuse.tables.text import read_file
 from radiofuse.wording import counted, some

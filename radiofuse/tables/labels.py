@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,18 +33,6 @@ def as_entry(name: str, value: str) -> str:
     ('label = "idh=mutant"', 'missing')
     """
     return f'{name} = "{value}"' if value else name
-
-
-def column_and_class(asked: str, columns: Collection[str]) -> tuple[str, str | None]:
-    """Return the column of a label, and the class after "=" unless the column's own name has it.
-
-    Examples
-    --------
-    >>> column_and_class("grade=4", ["id", "grade"]), column_and_class("grade=4", ["grade=4"])
-    (('grade', '4'), ('grade=4', None))
-    """
-    name, equals, positive = asked.rpartition("=")
-    return (name, positive) if equals and asked not in columns else (asked, None)
 
 
 @dataclass(frozen=True, eq=False)

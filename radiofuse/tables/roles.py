@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from radiofuse.errors import RequestError
-from radiofuse.tables.columns import CLINICAL, by_modality, split
-from radiofuse.tables.labels import column_and_class
+from radiofuse.tables.columns import CLINICAL, by_modality, column_and_class, split
 
 SAMPLE, PATIENT, SITE, MASK = "sample_id", "patient_id", "site", "mask"
 PARTICIPANT = "participant_id"  # BIDS
