@@ -234,6 +234,6 @@ def _class_problems(table: FeatureTable, n_folds: int) -> list[str]:
             if n_patients < n_folds:
                 problems.append(
                     f"{name}: {counted(n_patients, 'patient')} of class {value} with features, fewer than the "
-                    "{n_folds} folds. Ask for fewer with --folds, or add patients."
+                    f"{n_folds} folds. Ask for fewer with --folds, or add patients."
                 )
     return problems
