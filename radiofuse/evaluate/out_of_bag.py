@@ -28,7 +28,8 @@ class Bootstrap632(NamedTuple):
     no_information: float  # what the model's answers would score if they had nothing to do with the labels
     weight: float  # of out_of_bag in the value: .632, or up to 1 for the .632+ of a model that overfits; see Notes
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 @validate_params(

@@ -36,7 +36,8 @@ class PermutationTest(NamedTuple):
     p_value: float
     permuted: np.ndarray  # (n_permutations,), scores of permuted labels
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 @validate_params(

@@ -128,7 +128,7 @@ def _pasted(values: np.ndarray, start: np.ndarray, size: tuple[int, ...]) -> np.
     source = tuple(slice(max(-a, 0), max(end - a, 0)) for a, end in zip(first, whole.shape, strict=True))
     n_outside = np.count_nonzero(values) - np.count_nonzero(values[source])
     if n_outside:
-        raise _mismatch(f"reaches beyond the image with {counted(n_outside, 'voxel')}")
+        raise _mismatch(f"reaches beyond the image with {counted(int(n_outside), 'voxel')}")
     whole[target] = values[source]
     return whole
 

@@ -40,7 +40,7 @@ def padding(intensities: np.ndarray, region: np.ndarray, *, outside_is_read: boo
     share, n_inside = np.count_nonzero(filled) / filled.size, np.count_nonzero(filled & region)
     if share < LEAST_SHARE or not (n_inside or outside_is_read) or not _lies_far_below(lowest, intensities[~filled]):
         return ()
-    inside = counted(n_inside, "voxel") if n_inside else "none"
+    inside = counted(int(n_inside), "voxel") if n_inside else "none"
     return (f"{PADDED}{_percent(share)} of the image hold {lowest:.10g}, {inside} in the region.",)
 
 

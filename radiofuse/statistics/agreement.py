@@ -27,7 +27,8 @@ class IntraclassCorrelation(NamedTuple):
     low: np.ndarray
     high: np.ndarray
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 def icc(values: np.ndarray, kind: str = "ICC(3,1)", *, confidence: float = 0.95) -> IntraclassCorrelation:

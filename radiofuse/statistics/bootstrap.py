@@ -34,7 +34,8 @@ class BootstrapInterval(NamedTuple):
     high: float
     n_left_out: int  # resamples in which the metric does not exist
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 @validate_params(

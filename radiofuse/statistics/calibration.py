@@ -112,7 +112,8 @@ class CalibrationLine(NamedTuple):
     slope: float
     n_left_out: int  # rows of probability 0 or 1, which have no log-odds
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 def calibration_line(predictions: pd.DataFrame, model: str) -> CalibrationLine:
@@ -203,7 +204,8 @@ class CalibrationSummary(NamedTuple):
     s_p: float  # two-sided [S:p]
     n_left_out: int  # rows of probability 0 or 1, which have no log-odds
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 def calibration_summary(label: ArrayLike, probability: ArrayLike) -> CalibrationSummary:

@@ -149,7 +149,8 @@ class BrierParts(NamedTuple):
     within_variance: float  # of the probabilities inside bins
     within_covariance: float  # twice that of probabilities and labels inside bins
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 @validate_params(BINNING_RULES, prefer_skip_nested_validation=True)

@@ -56,7 +56,8 @@ class Comparison:
     test: str
     n_patients: int
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 @validate_params(

@@ -98,7 +98,8 @@ class UnpairedDeLong(NamedTuple):
     df: float  # degrees of freedom of Student's t
     p_value: float  # two-sided
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 def delong_test_unpaired(
@@ -153,7 +154,8 @@ class AUCInterval(NamedTuple):
     variance: float  # DeLong's
     method: str  # where the interval is from: "delong", "logit" or "newcombe"
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 @validate_params(

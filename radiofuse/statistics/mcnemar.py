@@ -23,7 +23,8 @@ class McNemar(NamedTuple):
     statistic: float  # chi-squared with one degree of freedom; NaN of the exact test, which has none
     p_value: float
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 @validate_params(

@@ -34,7 +34,8 @@ class NetReclassification(NamedTuple):
     z: float
     p_value: float  # two-sided
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 def net_reclassification(
@@ -102,7 +103,8 @@ class IntegratedDiscrimination(NamedTuple):
     z: float
     p_value: float  # two-sided
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 def integrated_discrimination(label: ArrayLike, old: ArrayLike, new: ArrayLike) -> IntegratedDiscrimination:

@@ -26,7 +26,8 @@ class ResampledT(NamedTuple):
     df: int
     p_value: float  # two-sided
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 @validate_params(

@@ -40,7 +40,8 @@ class SampleSize(NamedTuple):
     r2_cs: float
     r2_max: float
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 def events_per_variable(y: ArrayLike, n_features: int) -> float:

@@ -35,7 +35,8 @@ class Stability:
     high: float
     mean_jaccard: float
 
-    _repr_html_ = notebook.result
+    def _repr_html_(self) -> str:
+        return notebook.result(self)
 
 
 def measure_stability(chosen: np.ndarray) -> Stability:
