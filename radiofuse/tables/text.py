@@ -168,9 +168,12 @@ def _typed(content: bytes, delimiter: str, width: int, as_text: list[int]) -> pd
     rows = rows.copy()  # columns of one type in one block, not 5,000 that pandas looks at one by one
     for at in set(_of_words(rows)).difference(as_text):
         rows[at] = _as_numbers(rows[at])
-    again = sorted({*as_text, *_infinite(rows)})  # a sentence about an infinite number shows what is written
+    infinite = set(_infinite(rows)).difference(as_text)  # a sentence about an infinite number shows what is written
+    again = sorted({*as_text, *infinite})
     if again:  # a second pass: empty values by column would make the first one twice as slow
         rows[again] = read(io.BytesIO(content), usecols=again, dtype="str")[again]
+    for at in infinite:
+        rows[at] = rows[at].mask(is_empty(rows[at]))
     return rows
 
 
