@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -41,6 +41,22 @@ class Answering(Protocol):
 
     def predict_proba_each(self, X: Any, /) -> pd.DataFrame:
         """Return the probability of the positive class, a column per answer; NaN where a row cannot be answered."""
+
+
+class Findings(NamedTuple):
+    """What a fitted model of members offers to be recorded of it."""
+
+    columns: dict[str, list[str]]  # what each member reads, in the order of the members
+    chains: dict[str, Any]  # of those members that are pipelines with a selection
+    weights: pd.DataFrame  # fusion, member, weight
+
+
+@runtime_checkable
+class OffersFindings(Protocol):
+    """A model that says itself what folds should record of it."""
+
+    def findings(self) -> Findings:
+        """Return what was selected and how members weigh, once fitted."""
 
 
 class Selector(Estimator, Protocol):

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import CohortError
+from radiofuse.estimators import Estimator, OffersFindings
 from radiofuse.evaluate.importance import held_out_importance
 from radiofuse.patients.routing import fit_with_groups
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
@@ -26,10 +27,8 @@ MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number i
 MAX_SHOWN_FAILURES = 20
 
 
-def inspect_fold(model: LateFusion, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] | None:
-    """Return what a fitted fusion selected and how it weighs its members; None for any other model.
-
-    A member that is no chain of steps, as an encoder that classifies, selects nothing.
+def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] | None:
+    """Return what a fitted model selected and how it weighs its members; None for one that offers no findings.
 
     Parameters
     ----------
@@ -38,24 +37,20 @@ def inspect_fold(model: LateFusion, X: pd.DataFrame, y: np.ndarray) -> dict[str,
     X, y : DataFrame, ndarray
         The held-out rows of that fold.
     """
-    if not hasattr(model, "combiners_"):
+    if not isinstance(model, OffersFindings):
         return None
-    selected = []
-    for name, chain in _chains(model).items():
-        block = X[model.columns_[name]]
+    offered, selected = model.findings(), []
+    for name, chain in offered.chains.items():
+        block = X[offered.columns[name]]
         present = block.notna().any(axis=1).to_numpy()
         selected.append(held_out_importance(chain, block[present], y[present]))
     selected = pd.concat(selected, ignore_index=True)
-    return {"selected": selected, "weights": model.weights_, "fallbacks": list_fallbacks(model)}
+    return {"selected": selected, "weights": offered.weights, "fallbacks": list_fallbacks(model)}
 
 
-def _chains(model: Any) -> dict[str, Pipeline]:
-    return {name: member for name, member in model.members_.items() if isinstance(member, Pipeline)}
-
-
-def list_fallbacks(model: LateFusion) -> list[str]:
+def list_fallbacks(model: OffersFindings) -> list[str]:
     """Return the members in which too few features survived the selection, so that others filled up."""
-    chains = _chains(model).items()
+    chains = model.findings().chains.items()
     return [modality for modality, chain in chains if getattr(chain.named_steps["select"], "fallback_", False)]
 
 
@@ -70,7 +65,7 @@ def summarize_selection(model: LateFusion, findings: Sequence[dict[str, Any]]) -
     folds = pd.concat([found["selected"].assign(fold=fold) for fold, found in enumerate(findings)], ignore_index=True)
     folds["modality"] = _modalities(folds["feature"])
     n_unjudged = folds[folds["importance"].isna()].groupby("modality")["fold"].nunique()
-    final = {name for chain in _chains(model).values() for name in chain[:-1].get_feature_names_out()}
+    final = {name for chain in model.findings().chains.values() for name in chain[:-1].get_feature_names_out()}
     grouped = folds.groupby("feature")
     table = pd.DataFrame(
         {
@@ -85,7 +80,7 @@ def summarize_selection(model: LateFusion, findings: Sequence[dict[str, Any]]) -
     table.insert(0, "modality", _modalities(table.index))
     table.insert(1, "feature", [columns.split(name)[1] for name in table.index])
     table["importance"] /= len(findings) - table["modality"].map(n_unjudged).fillna(0)
-    order = {modality: rank for rank, modality in enumerate(model.members_)}
+    order = {modality: rank for rank, modality in enumerate(model.findings().columns)}
     return table.sort_values(
         ["modality", "frequency", "importance", "feature"],
         ascending=[True, False, False, True],
@@ -120,7 +115,7 @@ def summarize_weights(
     folds = pd.concat([found["weights"] for found in findings], ignore_index=True)
     grouped = folds.groupby(["fusion", "member"])["weight"]
     spread = pd.DataFrame({"mean": grouped.mean(), "low": grouped.quantile(0.025), "high": grouped.quantile(0.975)})
-    table = model.weights_.merge(spread, left_on=["fusion", "member"], right_index=True, how="left")
+    table = model.findings().weights.merge(spread, left_on=["fusion", "member"], right_index=True, how="left")
     if in_sample is None:
         return table.assign(in_sample=np.nan)
     return table.merge(in_sample.rename(columns={"weight": "in_sample"}), on=["fusion", "member"], how="left")

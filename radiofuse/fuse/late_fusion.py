@@ -11,11 +11,12 @@ import pandas as pd
 from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context, clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
-from radiofuse.estimators import Classifier, Folding, Seed
+from radiofuse.estimators import Classifier, Findings, Folding, Seed
 from radiofuse.fuse.combiners import COMBINERS, Combiner, combiner_name
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
@@ -222,6 +223,18 @@ class LateFusion(MemberFusion):
         each = pd.DataFrame(answers, index=table.index)
         P = each.to_numpy()
         return each.assign(**{name: combiner.combine(P) for name, combiner in self.combiners_.items()})
+
+    def findings(self) -> Findings:
+        """Return what folds should record: the members' columns and chains, and the weights of the combiners.
+
+        Returns
+        -------
+        Findings
+            A member that is no chain of steps, as an encoder that classifies, is not among the chains.
+        """
+        check_is_fitted(self)
+        chains = {name: member for name, member in self.members_.items() if isinstance(member, Pipeline)}
+        return Findings(self.columns_, chains, self.weights_)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of both classes by the first combiner.

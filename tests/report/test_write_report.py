@@ -11,6 +11,7 @@ import pytest
 from bundle_fixture import MODALITIES, make_bundle
 from page_parser import Page
 
+from radiofuse.bundle.format import FILES
 from radiofuse.report import write_report
 from radiofuse.report.wording import DIGITS, METRICS
 
@@ -145,3 +146,8 @@ def test_equal_bundles_give_equal_bytes_whatever_the_users_style(tmp_path, bundl
         path = write_report(again, tmp_path / "other.html")
         assert dict(mpl.rcParams) == before
     assert path.read_text(encoding="utf-8") == html
+
+
+def test_the_page_lists_every_file_that_the_format_names(page):
+    for name, holds in FILES.items():
+        assert f"{name}{holds}" in page.text  # a name and what stands behind it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from radiofuse.bundle.format import FILES
 from radiofuse.report.experiment import pictures, sentences, tables
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.tables import MAX_FAILURES
@@ -88,4 +89,5 @@ def _how_it_was_made(contents: Contents) -> dict[str, Any]:
         "settings": tables.settings_table(contents),
         "options": tables.options_table(contents),
         "versions": tables.versions_table(contents),
+        "files": FILES,
     }
