@@ -93,7 +93,7 @@ class Written(str):
 
 
 def result(of: Any) -> str:
-    """Return a named tuple or a dataclass as a table: a method ``_repr_html_`` of results that are a few numbers.
+    """Return a named tuple or a dataclass as a table, which is what results of a few numbers show in a notebook.
 
     An interval, in the fields ``low`` and ``high``, stands behind the first number, whose it is.
 
@@ -104,7 +104,8 @@ def result(of: Any) -> str:
     ...     auc: float
     ...     low: float
     ...     high: float
-    ...     _repr_html_ = result
+    ...     def _repr_html_(self) -> str:
+    ...         return result(self)
     >>> "0.840 (0.760 to 0.910)" in Interval(0.84, 0.76, 0.91)._repr_html_()
     True
     """
