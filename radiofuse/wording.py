@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SHOWN = 5  # names told in a sentence
 MISSING = "—"  # in place of a number that does not exist
@@ -31,7 +35,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
-def count(value: float) -> str:
+def count(value: float | np.integer) -> str:
     """Return a count with thousands apart, a dash if it is unknown.
 
     Examples
@@ -42,7 +46,7 @@ def count(value: float) -> str:
     return f"{int(value):,}" if math.isfinite(value) else MISSING
 
 
-def counted(n: float | str, noun: str, plural: str = "") -> str:
+def counted(n: float | np.integer | str, noun: str, plural: str = "") -> str:
     """Return a count, or a number that is written out, with its noun.
 
     Examples
