@@ -34,7 +34,7 @@ class TakesSites(OneToOneFeatureMixin):
         -------
         ndarray of str
         """
-        names = super().get_feature_names_out(input_features)  # type: ignore[misc]  # of the estimator's other parent
+        names = super().get_feature_names_out(input_features)
         return names[~np.isin(names, self._named_columns())]
 
     def _named_columns(self) -> list[str]:
