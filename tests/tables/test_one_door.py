@@ -145,10 +145,11 @@ def test_an_empty_site_has_no_spelling(tmp_path):
 
 def test_cells_of_text_stay_as_they_are_and_numbers_are_doubles(tmp_path):
     path = tmp_path / "table.csv"
-    path.write_text("a,b,c,,d\n007,NA, 1.5,,inf\n,1e400,NULL,,1\n")
+    path.write_text("a,b,c,,d\n007,NA, 1.5,,inf\n,1e400,NULL,,\n")
     table = read_file(path, lambda name: name == "a")
     assert table.rows["a"].tolist() == ["007", ""]
     assert table.rows["b"].tolist()[1] == "1e400"  # no double: a sentence about it shows what is written
     assert table.rows["c"].tolist()[0] == 1.5
     assert table.rows["c"].isna().tolist() == [False, True]
-    assert (table.nameless, table.rows["d"].tolist()) == (["Unnamed: 3"], ["inf", "1"])
+    assert (table.nameless, table.rows["d"].tolist()[0]) == (["Unnamed: 3"], "inf")
+    assert table.rows[["b", "d"]].isna().to_numpy().tolist() == [[True, False], [False, True]]
