@@ -50,6 +50,7 @@ def selection_tables() -> SelectionTables:
     steps = {"mann_whitney": 33, "correlation": 21, "stability": 9, "lasso": 3}
     record = {
         "flow": {"t1ce_late": {"features": 1300, "steps": steps, "selected": 3}},
+        "words": {step: {"kept": f"after {step}"} for step in steps},
         "settings": {"adjust": "bh", "alpha": 0.05, "r": 0.9, "rule": "min"},
         "label": "idh_of_the_second_biopsy",
         "positive": "mutant",
