@@ -83,7 +83,11 @@ def test_a_class_that_wraps_another_is_made_with_it_from_the_options():
     assert chain.named_steps["classify"].estimator is wrapped["estimator"]
 
 
-def test_reproducibility_without_its_table_is_refused_when_the_model_is_built():
+def test_reproducibility_without_its_table_is_refused_when_the_model_is_built(tmp_path):
     with pytest.raises(RequestError, match=r"'icc' parameter of .* 'reproducibility' has no default: .*icc.csv"):
         modality_classifier(select="reproducibility")
-    assert "scale" in modality_classifier(select="reproducibility", select_options={"icc": "icc.csv"}).named_steps
+    options = {"icc": str(tmp_path / "icc.csv")}
+    with pytest.raises(RequestError, match="There is no table of ICCs"):
+        modality_classifier(select="reproducibility", select_options=options)
+    (tmp_path / "icc.csv").write_text("feature,icc,low,high\nt1__a,0.9,0.8,0.95\n")
+    assert "scale" in modality_classifier(select="reproducibility", select_options=options).named_steps
