@@ -20,7 +20,7 @@ test: $(VENV)/.test lint test-oldest
 
 # Folds, patients handed on, tables read exactly, bundles, the store, and what typer makes of --help.
 OLDEST_TESTS := tests/patients/test_splits.py tests/patients/test_inner_folds.py tests/patients/test_routing.py tests/tables/test_cohort.py \
-	tests/selection_run/test_reading.py tests/selection_run/test_feature_table.py tests/bundle/test_bundle.py \
+	tests/selection_run/test_reading.py tests/tables/test_features.py tests/bundle/test_bundle.py \
 	tests/store/test_feature_store.py tests/store/test_shard.py tests/test_house.py::test_help_of_every_command_answers
 
 test-oldest: $(OLDEST)/.test

@@ -65,3 +65,9 @@ def test_the_source_distribution_carries_these_files():
     names = {name for line in included for name in line.split()}
     assert {"LICENSE", "CITATION.cff", ".pre-commit-config.yaml", ".github"} <= names
     assert all((ROOT / name).exists() for name in names)
+
+
+def test_the_tests_that_the_makefile_names_are_there():
+    named = set(re.findall(r"tests/[\w/]+\.py", (REPOSITORY / "Makefile").read_text()))
+    assert len(named) > 5
+    assert not [name for name in named if not (REPOSITORY / name).is_file()]
