@@ -68,6 +68,6 @@ def test_the_source_distribution_carries_these_files():
 
 
 def test_the_tests_that_the_makefile_names_are_there():
-    named = set(re.findall(r"tests/[\w/]+\.py", (REPOSITORY / "Makefile").read_text()))
+    named = set(re.findall(r"tests/[\w/]+\.py", (ROOT / "Makefile").read_text()))
     assert len(named) > 5
-    assert not [name for name in named if not (REPOSITORY / name).is_file()]
+    assert not [name for name in named if not (ROOT / name).is_file()]
