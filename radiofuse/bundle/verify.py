@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,6 +19,7 @@ from radiofuse.bundle.format import (
 )
 from radiofuse.bundle.shapes import misshapen
 from radiofuse.errors import BundleError
+from radiofuse.files.outputs import sha256_of
 
 AGAIN = f"Run its {RECIPE} again: the store still has the features, only the folds are computed again."
 LEFT_BY_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")  # put into every folder that somebody looks into
@@ -125,6 +125,7 @@ def _foreign_files(folder: Path) -> list[str]:
 
 
 def files_in(folder: Path) -> list[str]:
+    """Return the files in a bundle's folder, sorted, without those that systems leave there."""
     found = (path for path in folder.rglob("*") if path.is_file() and not _left_by_system(path))
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
@@ -132,7 +133,3 @@ def files_in(folder: Path) -> list[str]:
 def _left_by_system(path: Path) -> bool:
     """Say whether a file browser or macOS's tar put a file there: nothing reads it."""
     return path.name in LEFT_BY_SYSTEMS or path.name.startswith("._")
-
-
-def sha256_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,9 +14,10 @@ import pandas as pd
 
 from radiofuse.bundle.card import model_card
 from radiofuse.bundle.format import CARD, CHECKSUMS, DESCRIPTION, ENCODERS, ENVIRONMENT, MODEL, RECIPE, SCHEMA, TABLES
-from radiofuse.bundle.verify import check_target, files_in, sha256_of
+from radiofuse.bundle.verify import check_target, files_in
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
+from radiofuse.files.outputs import sha256_of
 from radiofuse.fuse import LateFusion, portable
 from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.work.environment import read_environment

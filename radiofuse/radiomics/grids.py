@@ -97,6 +97,7 @@ def _lost(spacing: np.ndarray) -> ImageError:
 
 
 def channel(roi: sitk.Image, steps: Preprocessing) -> sitk.Image:
+    """Return the channel of a vector mask that the settings name; a plain mask as it is."""
     n_channels, channel = roi.GetNumberOfComponentsPerPixel(), steps.label_channel
     if n_channels == 1:
         return roi
@@ -178,6 +179,7 @@ def cut_images(image: sitk.Image, roi: sitk.Image, box: np.ndarray, pad: int) ->
 
 
 def as_image(voxels: np.ndarray, grid: sitk.Image) -> sitk.Image:
+    """Return voxels as an image that lies where ``grid`` does."""
     image = sitk.GetImageFromArray(voxels)
     image.CopyInformation(grid)
     return image
@@ -191,4 +193,5 @@ def _place(image: sitk.Image) -> str:
 
 
 def joined(numbers: np.ndarray | tuple, between: str = " x ") -> str:
+    """Return numbers in a sentence, seven digits each."""
     return between.join(f"{number:.7g}" for number in numbers)

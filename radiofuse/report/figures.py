@@ -133,6 +133,7 @@ def entitle(axes: Axes, title: str) -> None:
 
 
 def name_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
+    """Name the rows of a picture from the top down, one of them in bold."""
     labels = [shortened(name, LABEL_CHARACTERS) for name in names]
     axes.set_yticks(range(len(names)), labels)
     axes.set_ylim(len(names) - 0.4, -0.6)
