@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Estimator, OffersFindings
 from radiofuse.evaluate.importance import held_out_importance
-from radiofuse.patients.routing import fit_with_groups
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 from radiofuse.tables import columns
-from radiofuse.work.jobs import one_thread
 
 if TYPE_CHECKING:
     from radiofuse.fuse import LateFusion
@@ -149,36 +145,13 @@ def in_sample_weights(model: LateFusion, X: pd.DataFrame, y: np.ndarray, groups:
     ----------
     Wolpert (1992). Stacked generalization. Neural Networks 5(2), 241-259.
     """
-    positive = (np.asarray(y) == model.classes_[1]).astype(int)
-    learners = {name: combiner for name, combiner in model.combiners_.items() if hasattr(combiner, "fit")}
-    try:
-        with one_thread(), warnings.catch_warnings():  # one thread, as in the fusion's own fit: same sums
-            for said_of_the_fusion in (NothingSelectedWarning, PathEdgeWarning):
-                warnings.simplefilter("ignore", said_of_the_fusion)
-            P = np.column_stack([_in_sample(model, name, X, positive, groups) for name in model.members_])
-    except CohortError:
-        learners = {}
-    rows = []
-    for fusion, learner in learners.items():
-        fitted = clone(learner, safe=False).fit(P, positive)
-        rows += [(fusion, *pair) for pair in zip(model.members_, getattr(fitted, "weights_", []), strict=False)]
-        if hasattr(fitted, "intercept_"):
-            rows.append((fusion, "(intercept)", fitted.intercept_))
-    return pd.DataFrame(rows, columns=["fusion", "member", "weight"])
-
-
-def _in_sample(model: Any, name: str, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Return a member's probabilities of the rows it is fitted on, shape (n_samples,); NaN in rows that lack it."""
-    block = X[model.columns_[name]]
-    present = block.notna().any(axis=1).to_numpy()
-    classifier, Z, y = clone(model.members_[name]), block[present], y[present]
-    groups = None if groups is None else np.asarray(groups)[present]
-    if isinstance(classifier, Pipeline) and len(classifier) > 1:
-        before, classifier = classifier[:-1], classifier[-1]
-        Z = fit_with_groups(before, Z, y, groups, method="fit_transform")  # an encoder refuses to transform these rows
-    probability = np.full(len(block), np.nan)
-    probability[present] = fit_with_groups(classifier, Z, y, groups).predict_proba(Z)[:, 1]
-    return probability
+    with warnings.catch_warnings():
+        for said_of_the_fusion in (NothingSelectedWarning, PathEdgeWarning):
+            warnings.simplefilter("ignore", said_of_the_fusion)
+        try:
+            return model.in_sample_weights(X, y, groups)
+        except CohortError:
+            return pd.DataFrame(columns=["fusion", "member", "weight"])
 
 
 def list_warnings(

@@ -7,12 +7,18 @@ words what it is; without one, the first line of its docstring does.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Container
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import nnls
 from scipy.special import expit
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+
+from radiofuse.errors import RequestError
+from radiofuse.names import make
 
 _BELOW_1 = np.nextafter(1, 0)  # nearer to 1 there is no other number but 1; its logit is about 36.7
 
@@ -179,6 +185,31 @@ def combiner_name(entry: str | Combiner) -> str:
     ('mean', 'LogitMean', 'Mean')
     """
     return entry.rpartition(":")[2] if isinstance(entry, str) else type(entry).__name__
+
+
+def build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:
+    """Return unfitted combiners by the name they have in tables: the key, or the class's name."""
+    combiners: dict[str, Any] = {}
+    for entry in combine if isinstance(combine, list) else [combine]:
+        name, named = combiner_name(entry), isinstance(entry, str)
+        combiner = make(entry, COMBINERS, "combiner") if named else clone(entry, safe=False)
+        if name in combiners or name in taken:
+            raise RequestError(f"Two columns of the answer would be called {name!r}: rename the member or combiner.")
+        combiners[name] = combiner
+    if not combiners:
+        raise RequestError(f"combine is empty; choose from {', '.join(COMBINERS)}.")
+    return combiners
+
+
+def weights_table(combiners: dict[str, Any], members: list[str]) -> pd.DataFrame:
+    """Return the weights of the combiners that have some; a rule that learns nothing treats members alike."""
+    rows = []
+    for fusion, combiner in combiners.items():
+        equal = [] if hasattr(combiner, "fit") else np.full(len(members), 1 / len(members))
+        rows += zip([fusion] * len(members), members, getattr(combiner, "weights_", equal), strict=False)
+        if hasattr(combiner, "intercept_"):
+            rows.append((fusion, "(intercept)", combiner.intercept_))
+    return pd.DataFrame(rows, columns=["fusion", "member", "weight"])
 
 
 def fill_absent(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,10 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Findings, Folding, Seed
-from radiofuse.fuse.combiners import COMBINERS, Combiner, combiner_name
+from radiofuse.fuse.combiners import Combiner, build_combiners, weights_table
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
-from radiofuse.names import make
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.work.jobs import results_in_order
@@ -150,19 +149,19 @@ class LateFusion(MemberFusion):
         check_consistent_length(table, target, groups)
         self._check_members()
         self.columns_ = find_columns(table, [name for name, _ in self.estimators], self.columns)
-        self.combiners_ = _build_combiners(self.combine, taken=self.columns_)
+        self.combiners_ = build_combiners(self.combine, taken=self.columns_)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
         fitted = results_in_order(calls, [f"member {name}" for name in self.columns_], n_jobs=self.n_jobs)
         self.members_ = dict(zip(self.columns_, fitted, strict=True))
         self._fit_combiners(members, target, groups)
-        self.weights_ = _weights_table(self.combiners_, list(self.columns_))
+        self.weights_ = weights_table(self.combiners_, list(self.columns_))
         return self
 
     def _makes_folds(self) -> bool:
         try:
-            combiners = _build_combiners(self.combine, taken=())
+            combiners = build_combiners(self.combine, taken=())
         except RequestError:  # fit says what is wrong
             return False
         return any(hasattr(combiner, "fit") for combiner in combiners.values())
@@ -236,6 +235,33 @@ class LateFusion(MemberFusion):
         chains = {name: member for name, member in self.members_.items() if isinstance(member, Pipeline)}
         return Findings(self.columns_, chains, self.weights_)
 
+    def in_sample_weights(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
+        """Return the weights that combiners would have, had they been shown in-sample probabilities.
+
+        Parameters
+        ----------
+        X, y, groups
+            The rows that the fusion was fitted on.
+
+        Returns
+        -------
+        DataFrame
+            Columns as of ``weights_``, the combiners that learn only. No model answers by these weights.
+
+        Raises
+        ------
+        CohortError
+            If a member, as an encoder that classifies, refuses the rows it was fitted on.
+        """
+        check_is_fitted(self)
+        target = (np.asarray(y) == self.classes_[1]).astype(int)
+        groups = None if groups is None else np.asarray(groups)
+        members = self._members(self._table(X, reset=False), self.members_)
+        P = np.column_stack([in_one_thread(member.in_sample, target, groups) for member in members])
+        learners = {name: combiner for name, combiner in self.combiners_.items() if hasattr(combiner, "fit")}
+        shown = {name: clone(combiner, safe=False).fit(P, target) for name, combiner in learners.items()}
+        return weights_table(shown, list(self.columns_))
+
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of both classes by the first combiner.
 
@@ -251,28 +277,3 @@ class LateFusion(MemberFusion):
         each = self.predict_proba_each(X)
         probability = each[next(iter(self.combiners_))].to_numpy()
         return np.column_stack([1 - probability, probability])
-
-
-def _build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:
-    """Return unfitted combiners by the name they have in tables: the key, or the class's name."""
-    combiners: dict[str, Any] = {}
-    for entry in combine if isinstance(combine, list) else [combine]:
-        name, named = combiner_name(entry), isinstance(entry, str)
-        combiner = make(entry, COMBINERS, "combiner") if named else clone(entry, safe=False)
-        if name in combiners or name in taken:
-            raise RequestError(f"Two columns of the answer would be called {name!r}: rename the member or combiner.")
-        combiners[name] = combiner
-    if not combiners:
-        raise RequestError(f"combine is empty; choose from {', '.join(COMBINERS)}.")
-    return combiners
-
-
-def _weights_table(combiners: dict[str, Any], members: list[str]) -> pd.DataFrame:
-    """Return the weights of the combiners that have some; a rule that learns nothing treats members alike."""
-    rows = []
-    for fusion, combiner in combiners.items():
-        equal = [] if hasattr(combiner, "fit") else np.full(len(members), 1 / len(members))
-        rows += zip([fusion] * len(members), members, getattr(combiner, "weights_", equal), strict=False)
-        if hasattr(combiner, "intercept_"):
-            rows.append((fusion, "(intercept)", combiner.intercept_))
-    return pd.DataFrame(rows, columns=["fusion", "member", "weight"])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.patients.routing import fit_with_groups
@@ -85,6 +86,25 @@ class Member:
         estimator, *rows = self._training(y, groups)
         with self._saying_where():
             return estimator, fit_with_groups(estimator, *rows, method="fit_transform")
+
+    def in_sample(self, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+        """Return the probabilities of the very rows that a clone is fitted on; NaN where the modality is absent.
+
+        Raises
+        ------
+        CohortError
+            If the estimator, as an encoder that classifies, refuses the rows it was fitted on.
+        """
+        classifier, Z, labels, groups = self._training(y, groups)
+        with self._saying_where():
+            if isinstance(classifier, Pipeline) and len(classifier) > 1:
+                # an encoder before the classifier answers for these rows while it is fitted, and refuses them later
+                before, classifier = classifier[:-1], classifier[-1]
+                Z = fit_with_groups(before, Z, labels, groups, method="fit_transform")
+            answer = fit_with_groups(classifier, Z, labels, groups).predict_proba(Z)
+        probability = np.full(len(self.block), np.nan)
+        probability[self.present] = self._positive(answer, len(labels))
+        return probability
 
     def _training(self, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, Any, Any, Any]:
         """Return a clone, and rows, labels and patients of what has the modality."""
