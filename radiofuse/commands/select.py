@@ -131,7 +131,7 @@ def run_request(request: SelectionRequest) -> None:
         if tables.record["complete"]:
             kept.remove()
     print(describe(tables, request.output_format), flush=True)  # last: a reader such as `| head` may end it
-    for sentence in tables.record["cautions"]:
+    for sentence in tables.record["warnings"]:
         terminal.say(f"Warning: {sentence}")
     if request.out is not None:
         page = " and report.html" if request.report else ""

@@ -32,7 +32,7 @@ def selection_table(result: ModalitySelection) -> pd.DataFrame:
     auc, auc_low, auc_high, direction
         Of the feature alone over its known values, with the interval of `auc_interval`: DeLong's, or Newcombe's
         of an AUC of 0 or 1; "higher" in the positive class.
-    passed_mwu, kept_after_prune, dropped_for, r_with_kept
+    passed_test, kept_after_prune, dropped_for, r_with_kept
         What the steps decided; a pruned feature names the kept one it correlates with.
     coef_min, coef_1se
         LASSO coefficients of the standardized column at both penalties.
@@ -81,13 +81,13 @@ def _auc(X: pd.DataFrame, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _decisions(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
-    found: dict[str, Any] = dict.fromkeys(("passed_mwu", "kept_after_prune", "dropped_for"), "")
+    found: dict[str, Any] = dict.fromkeys(("passed_test", "kept_after_prune", "dropped_for"), "")
     found |= dict.fromkeys(("r_with_kept", "coef_min", "coef_1se"), np.nan)
     for name, columns in final.seen_.items():
         step = final.steps_[name]
         kept = np.isin(np.arange(len(report)), columns[step.get_support()])
         if hasattr(step, "pvalues_"):
-            found["passed_mwu"] = kept
+            found["passed_test"] = kept
         if hasattr(step, "kept_partner_"):
             found |= {"kept_after_prune": kept, "dropped_for": report["dropped_for"]}
             found["r_with_kept"] = report["r_with_kept"]

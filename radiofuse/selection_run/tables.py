@@ -73,7 +73,7 @@ class SelectionTables:
     correlation : DataFrame
         modality, feature_a, feature_b, r: pairs of what pruning kept, at most `MOST_CORRELATED` features.
     record : dict
-        What `selection_record` returns, and ``cautions``.
+        What `selection_record` returns, and ``warnings``.
     """
 
     selection: pd.DataFrame
@@ -156,7 +156,7 @@ def _all_tables(
     }
     record = selection_record(results, table, request, tables)
     return SelectionTables(
-        **tables, record={**record, "cautions": selection_warnings(results, tables["selection"], table, request)}
+        **tables, record={**record, "warnings": selection_warnings(results, tables["selection"], table, request)}
     )
 
 

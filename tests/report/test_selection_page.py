@@ -164,11 +164,11 @@ def test_delongs_interval_is_of_the_mean_probability_of_each_sample(tables, page
     assert f"over the repeats: {found.auc:.2f} ({found.low:.2f} to {found.high:.2f}), DeLong's interval." in page.text
 
 
-def test_cautions_are_listed(tables, page):
-    assert tables.record["cautions"]
-    for caution in tables.record["cautions"]:
-        assert caution in page.text
-    assert ("a", {"href": "#cautions"}) in page.tags
+def test_warnings_are_listed(tables, page):
+    assert tables.record["warnings"]
+    for sentence in tables.record["warnings"]:
+        assert sentence in page.text
+    assert ("a", {"href": "#warnings"}) in page.tags
 
 
 def test_figures_are_well_formed_and_told_in_words(page):

@@ -21,7 +21,7 @@ from radiofuse.tables import PREDICTION_COLUMNS
 from radiofuse.tables.families import feature_family
 
 SELECTION_COLUMNS = (
-    "modality feature family n missing median_0 median_1 U p p_method q_bh auc auc_low auc_high direction passed_mwu "
+    "modality feature family n missing median_0 median_1 U p p_method q_bh auc auc_low auc_high direction passed_test "
     "kept_after_prune dropped_for r_with_kept coef_min coef_1se selected times_selected freq_outer mean_rank "
     "median_coef sign_consistency rank"
 ).split()
@@ -94,7 +94,7 @@ def test_a_feature_that_separates_the_classes_has_an_interval_of_newcombe():
 def test_the_carrier_is_found_and_its_copy_is_not(selection):
     best = selection.loc[("t1", "f0")]
     assert best["selected"]
-    assert best["passed_mwu"]
+    assert best["passed_test"]
     assert best["kept_after_prune"]
     assert (best["rank"], best["direction"], best["missing"]) == (1, "higher", 0)
     assert best["times_selected"] == 6
@@ -232,11 +232,11 @@ def test_two_class_families_agree_on_the_carrier():
 def test_warnings_are_told():
     rows = two_modalities().assign(t1__leak=lambda rows: rows["idh"] + 0.0)
     _, tables = results_of(rows, nested=False)
-    told = " ".join(tables.record["cautions"])
+    told = " ".join(tables.record["warnings"])
     assert "t1: leak alone separates the classes" in told
     assert "No nested run: the AUC is optimistic" in told
     _, tables = results_of(two_modalities(), alpha=0.0)
-    assert "t2: no feature is left after step mann_whitney." in tables.record["cautions"]
+    assert "t2: no feature is left after step mann_whitney." in tables.record["warnings"]
     rng = np.random.default_rng(1)
     weak = pd.DataFrame(rng.normal(size=(60, 30)), columns=[f"x{i}" for i in range(30)])
     weak = weak.assign(idh=np.arange(60) % 2)
@@ -244,7 +244,7 @@ def test_warnings_are_told():
     _, tables = results_of(weak, full_path=True)
     ((name, flow),) = tables.record["flow"].items()
     told = f"{name}: 30 patients in the smaller class for 30 candidate features, {flow['selected']} selected"
-    assert any(sentence.startswith(told) for sentence in tables.record["cautions"])
+    assert any(sentence.startswith(told) for sentence in tables.record["warnings"])
 
 
 def test_what_is_printed_is_what_the_tables_hold(found, monkeypatch):

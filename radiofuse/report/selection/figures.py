@@ -49,7 +49,7 @@ def draw_volcano(selection: pd.DataFrame, alpha: float, dropped_later: str) -> F
     Parameters
     ----------
     selection : DataFrame
-        ``auc``, ``p``, ``passed_mwu``, ``kept_after_prune``, ``selected`` of one modality.
+        ``auc``, ``p``, ``passed_test``, ``kept_after_prune``, ``selected`` of one modality.
     alpha : float
         Drawn as a line.
     dropped_later : str
@@ -90,11 +90,11 @@ def reached_stage(selection: pd.DataFrame) -> np.ndarray:
 
     Examples
     --------
-    >>> steps = {"passed_mwu": [False, True], "kept_after_prune": [False, True], "selected": [False, True]}
+    >>> steps = {"passed_test": [False, True], "kept_after_prune": [False, True], "selected": [False, True]}
     >>> reached_stage(pd.DataFrame(steps))
     array([0, 3])
     """
-    decisions = selection[["passed_mwu", "kept_after_prune", "selected"]]
+    decisions = selection[["passed_test", "kept_after_prune", "selected"]]
     steps = decisions.apply(pd.to_numeric, errors="coerce").astype(float).fillna(1.0).to_numpy()
     return np.cumprod(steps, axis=1).sum(axis=1).astype(int)
 

@@ -19,7 +19,7 @@ def render_selection(contents: SelectionContents) -> str:
         lead=sentences.lead(contents),
         banners=[Banner("Read this first", tuple(sentences.banner(record)))],
         notes=record["notes"],
-        cautions=record["cautions"],
+        warnings=record["warnings"],
         flow=tables.flow_table(record),
         modalities=[_modality(contents, name) for name in contents.modalities],
         command=record["command"],

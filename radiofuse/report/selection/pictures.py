@@ -59,7 +59,7 @@ def volcano_picture(contents: SelectionContents, modality: str) -> Picture | Non
         f"about {alpha * n:,.0f}."
     )
     if settings["adjust"] != "none":
-        passed = int(tested["passed_mwu"].astype(bool).sum())
+        passed = int(tested["passed_test"].astype(bool).sum())
         caption += f" {passed:,} of them passed, with {sentences.significance(settings)}."
     later = _dropped_after_pruning(contents, modality)
     alt = f"P-value over AUC of {counted(n, 'feature')}: {below:,} with p < {alpha:g}."
