@@ -20,7 +20,7 @@ from radiofuse.errors import KernelError, RequestError
 STUB_LINE = re.compile(r"^from \.([\w.]+) import (\w+) as \2$", re.MULTILINE)
 
 
-def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
+def lookup(name: str, table: Mapping[str, str], kind: str) -> Any:
     """Return the object that a name stands for: of a table of built-in choices, or ``package.module:Class``.
 
     Parameters
@@ -28,7 +28,7 @@ def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
     name : str
         A key of ``table`` or a dotted path with a colon before the object.
     table : mapping
-        The built-in choices: name to dotted path, or to the object itself.
+        The built-in choices: name to dotted path.
     kind : str
         What is looked up, for the message: "classifier", "selector", ….
 
@@ -43,8 +43,6 @@ def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
     <class 'fractions.Fraction'>
     """
     path = table.get(name, name)
-    if not isinstance(path, str):
-        return path
     module, colon, attribute = path.partition(":")
     if not colon or not module or module.startswith("."):
         hint = did_you_mean(name, table)
@@ -64,7 +62,7 @@ def lookup(name: str, table: Mapping[str, Any], kind: str) -> Any:
     return found
 
 
-def make(name: str, table: Mapping[str, Any], kind: str, options: Mapping[str, Any] | None = None) -> Any:
+def make(name: str, table: Mapping[str, str], kind: str, options: Mapping[str, Any] | None = None) -> Any:
     """Return what ``name`` stands for, called with those of ``options`` that it cannot do without.
 
     Parameters

@@ -14,11 +14,11 @@ from radiofuse.classify.modality import modality_classifier
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
 
-TABLE = {"logistic": 1, "svm": 2}
+TABLE = {"logistic": "collections:Counter", "svm": "collections:ChainMap"}
 
 
 def test_a_built_in_name_comes_from_the_table():
-    assert lookup("svm", TABLE, "classifier") == 2
+    assert lookup("svm", TABLE, "classifier") is collections.ChainMap
 
 
 def test_a_path_with_a_colon_is_imported():
@@ -26,7 +26,8 @@ def test_a_path_with_a_colon_is_imported():
 
 
 def test_a_built_in_name_goes_before_an_import():
-    assert lookup("collections:Counter", {"collections:Counter": 3}, "classifier") == 3
+    table = {"collections:Counter": "collections:OrderedDict"}
+    assert lookup("collections:Counter", table, "classifier") is collections.OrderedDict
 
 
 def test_an_unknown_name_lists_the_choices_and_the_nearest():

@@ -1,8 +1,8 @@
 """The names of the room; `lazy_names` reads them here too."""
 
 from .encoder_cache import EncoderCache as EncoderCache
-from .encoders.by_name import ENCODERS as ENCODERS
 from .encoders.by_name import make_encoder as make_encoder
+from .encoders.choices import ENCODERS as ENCODERS
 from .encoders.embedding import embed as embed
 from .estimators.crop_classifier import CropClassifier as CropClassifier
 from .estimators.crop_encoder import CropEncoder as CropEncoder

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from radiofuse.classify import CLASSIFIERS
+from radiofuse.deep.encoders.choices import ENCODERS
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.fuse import COMBINERS
 from radiofuse.radiomics import PRESETS
@@ -44,6 +45,7 @@ def recipe_schema() -> dict[str, Any]:
     schema["properties"]["classify"] = _step(schema, "Step", "classify", CLASSIFIERS)
     parts["Fusion"]["combine"]["items"] = _one_of(COMBINERS)
     parts["Radiomics"]["backend"] |= _one_of(BACKENDS)
+    parts["Deep"]["encoder"] |= _one_of(ENCODERS)
     parts["Radiomics"]["settings"]["examples"] = [*PRESETS, "none", "settings.yaml"]
     return {"$schema": DIALECT, **schema, "title": "A recipe of radiofuse"}
 

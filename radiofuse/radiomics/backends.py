@@ -15,27 +15,10 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 
-def _pyradiomics(settings: Settings) -> Backend:
-    try:
-        from radiofuse.radiomics.pyradiomics_backend import PyradiomicsBackend
-    except ModuleNotFoundError as error:
-        if error.name != "radiomics":
-            raise  # a library that pyradiomics itself needs: its own message names it
-        raise RequestError(
-            "The back end pyradiomics is not installed. Leave the back end out: radiofuse's own engine computes the "
-            "same features; or follow 'Installing by hand' in docs/install.md."
-        ) from None
-    return PyradiomicsBackend(settings)
-
-
-def _radiofuse(settings: Settings) -> Backend:
-    from radiofuse.radiomics.engine import Engine
-
-    return Engine(settings)
-
-
-# Functions rather than classes: the libraries of a back end are loaded when it is chosen.
-BACKENDS = {"radiofuse": _radiofuse, "pyradiomics": _pyradiomics}
+BACKENDS = {
+    "radiofuse": "radiofuse.radiomics.engine:Engine",
+    "pyradiomics": "radiofuse.radiomics.backends:pyradiomics",
+}
 METHODS = ("feature_names", "compute", "versions")
 
 
@@ -50,6 +33,26 @@ class Backend(Protocol):
 
     def versions(self) -> Mapping[str, str]:
         """Return the back end and the libraries whose version can move a number."""
+
+
+def pyradiomics(settings: Settings) -> Backend:
+    """Return pyradiomics as a back end.
+
+    Raises
+    ------
+    RequestError
+        If pyradiomics is not installed.
+    """
+    try:
+        from radiofuse.radiomics.pyradiomics_backend import PyradiomicsBackend
+    except ModuleNotFoundError as error:
+        if error.name != "radiomics":
+            raise  # a library that pyradiomics itself needs: its own message names it
+        raise RequestError(
+            "The back end pyradiomics is not installed. Leave the back end out: radiofuse's own engine computes the "
+            "same features; or follow 'Installing by hand' in docs/install.md."
+        ) from None
+    return PyradiomicsBackend(settings)
 
 
 def make_backend(name: str, settings: Settings) -> Backend:

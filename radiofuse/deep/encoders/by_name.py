@@ -1,4 +1,4 @@
-"""Encoders by name: the published self-attention networks, their variants for tumor crops, and a small one."""
+"""Encoders by name: made with fresh weights, what their numbers depend on, what their features are called."""
 
 from __future__ import annotations
 
@@ -8,26 +8,12 @@ from functools import partial
 import torch
 from torch import nn
 
-from radiofuse.deep.encoders.sanet import SANet
+from radiofuse.deep.encoders.choices import ENCODERS
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
 from radiofuse.work.own_code import digest_of_own_code
 
-LAYERS = {"san10": (2, 1, 2, 4, 1), "san15": (3, 2, 3, 5, 2), "san19": (3, 3, 4, 6, 3)}
-STOCK = (3, 7, 7, 7, 7)  # windows as published: images of 128 x 128 pixels or more
-ROI72 = (3, 7, 7, 7, 3)  # 72 pixels end at 2 x 2 in the last stage, where a mirrored border of 3 does not exist
-
 LOGIT = "logit"  # the feature that stands behind those of an embedding
-
-ENCODERS: dict[str, Callable[..., nn.Module]] = {
-    **{name: partial(SANet, layers, STOCK) for name, layers in LAYERS.items()},
-    **{f"{name}_patchwise": partial(SANet, layers, STOCK, sa_type="patchwise") for name, layers in LAYERS.items()},
-    **{f"{name}_roi72": partial(SANet, layers, ROI72) for name, layers in LAYERS.items()},
-    **{
-        f"{name}_patchwise_roi72": partial(SANet, layers, ROI72, sa_type="patchwise") for name, layers in LAYERS.items()
-    },
-    "san10_small": partial(SANet, LAYERS["san10"], (3, 5, 5, 5, 3), widths=(32, 32, 64, 128, 256)),
-}
 
 
 def make_encoder(name: str, seed: int) -> nn.Module:

@@ -11,8 +11,10 @@ from radiofuse.errors import RequestError
 torch = pytest.importorskip("torch")
 
 from radiofuse.deep.device import one_thread  # noqa: E402
-from radiofuse.deep.encoders.by_name import ENCODERS, encoder_version, make_encoder  # noqa: E402
+from radiofuse.deep.encoders.by_name import encoder_version, make_encoder  # noqa: E402
+from radiofuse.deep.encoders.choices import ENCODERS  # noqa: E402
 from radiofuse.deep.encoders.sanet import Block  # noqa: E402
+from radiofuse.names import lookup  # noqa: E402
 
 BLOCKS = {"san10": [2, 1, 2, 4, 1], "san15": [3, 2, 3, 5, 2], "san19": [3, 3, 4, 6, 3]}
 
@@ -47,7 +49,7 @@ def plugin(tmp_path, monkeypatch):
 
 def on_meta(name, **options):
     with torch.device("meta"):
-        return ENCODERS[name](**options)
+        return lookup(name, ENCODERS, "encoder")(**options)
 
 
 def bits(module):

@@ -1,0 +1,19 @@
+"""The built-in encoders: the published self-attention networks, their variants for tumor crops, and a small one."""
+
+from __future__ import annotations
+
+ENCODERS = {
+    "san10": "radiofuse.deep.encoders.sanet_sizes:san10",
+    "san15": "radiofuse.deep.encoders.sanet_sizes:san15",
+    "san19": "radiofuse.deep.encoders.sanet_sizes:san19",
+    "san10_patchwise": "radiofuse.deep.encoders.sanet_sizes:san10_patchwise",
+    "san15_patchwise": "radiofuse.deep.encoders.sanet_sizes:san15_patchwise",
+    "san19_patchwise": "radiofuse.deep.encoders.sanet_sizes:san19_patchwise",
+    "san10_roi72": "radiofuse.deep.encoders.sanet_sizes:san10_roi72",
+    "san15_roi72": "radiofuse.deep.encoders.sanet_sizes:san15_roi72",
+    "san19_roi72": "radiofuse.deep.encoders.sanet_sizes:san19_roi72",
+    "san10_patchwise_roi72": "radiofuse.deep.encoders.sanet_sizes:san10_patchwise_roi72",
+    "san15_patchwise_roi72": "radiofuse.deep.encoders.sanet_sizes:san15_patchwise_roi72",
+    "san19_patchwise_roi72": "radiofuse.deep.encoders.sanet_sizes:san19_patchwise_roi72",
+    "san10_small": "radiofuse.deep.encoders.sanet_sizes:san10_small",
+}
