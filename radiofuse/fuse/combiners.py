@@ -164,7 +164,8 @@ class Nonnegative:
 
     def combine(self, P: np.ndarray) -> np.ndarray:
         """Return one probability per row."""
-        return fill_absent(P, self.weights_) @ self.weights_
+        # weights sum to 1 but for rounding: members that all answer 1 would give a little more
+        return np.minimum(fill_absent(P, self.weights_) @ self.weights_, 1)
 
 
 COMBINERS = {

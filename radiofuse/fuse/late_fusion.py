@@ -21,6 +21,7 @@ from radiofuse.fuse.combiners import Combiner, build_combiners, weights_table
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
+from radiofuse.fuse.probabilities import checked
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.work.jobs import results_in_order
@@ -210,7 +211,8 @@ class LateFusion(MemberFusion):
         Raises
         ------
         RequestError
-            If the table lacks columns; the message shows the difference.
+            If the table lacks columns; the message shows the difference. If a member or a combiner answers
+            something else than one probability per row.
         CohortError
             If a row has no modality at all.
         """
@@ -221,7 +223,8 @@ class LateFusion(MemberFusion):
         answers = {member.name: in_one_thread(member.probability) for member in members}
         each = pd.DataFrame(answers, index=table.index)
         P = each.to_numpy()
-        return each.assign(**{name: combiner.combine(P) for name, combiner in self.combiners_.items()})
+        combined = {name: combiner.combine(P) for name, combiner in self.combiners_.items()}
+        return each.assign(**{name: checked(answer, len(P), f"Combiner {name!r}") for name, answer in combined.items()})
 
     def findings(self) -> Findings:
         """Return what folds should record: the members' columns and chains, and the weights of the combiners.

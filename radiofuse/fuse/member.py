@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.fuse.probabilities import checked
 from radiofuse.patients.routing import fit_with_groups
 
 
@@ -56,14 +57,7 @@ class Member:
                 f"Member {self.name!r} must answer {n_rows} rows with shape {(n_rows, 2)}, one column for each of the "
                 f"classes 0 and 1; it answered shape {answer.shape} for the classes {classes}. Mend its predict_proba."
             )
-        probability = answer[:, classes.index(1)]
-        wrong = ~((probability >= 0) & (probability <= 1))
-        if wrong.any():
-            raise RequestError(
-                f"Member {self.name!r} must answer probabilities from 0 to 1; {wrong.sum()} of {n_rows} are not, for "
-                f"example {probability[wrong][0]}. Look for values it cannot handle, or calibrate it."
-            )
-        return probability
+        return checked(answer[:, classes.index(1)], n_rows, f"Member {self.name!r}")
 
     def fit(self, y: np.ndarray, groups: np.ndarray | None) -> Any:
         """Return a clone of the estimator fitted on the rows that have the modality.

@@ -80,6 +80,14 @@ def test_nonnegative_equals_a_general_solver(matrix):
     np.testing.assert_allclose(weights, oracle.x, atol=1e-4)
 
 
+def test_nonnegative_stays_within_1_where_all_members_are_certain():
+    rng, certain = np.random.default_rng(0), np.array([[1.0, 1.0, 1.0], [1.0, np.nan, 1.0]])
+    y = np.repeat([0, 1], 20)
+    learned = [Nonnegative().fit(rng.uniform(size=(40, 3)) / 2 + y[:, None] / 2, y) for _ in range(200)]
+    assert any(combiner.weights_.sum() > 1 for combiner in learned)  # by rounding
+    assert all((combiner.combine(certain) <= 1).all() for combiner in learned)
+
+
 def test_nonnegative_is_never_worse_than_its_best_member_or_the_mean(matrix):
     P, y = matrix
     fused = Nonnegative().fit(P, y).combine(P)

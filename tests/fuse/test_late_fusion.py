@@ -178,6 +178,32 @@ def test_a_combiner_of_ones_own_by_path_and_by_object(cohort):
     np.testing.assert_array_equal(each["Regression"], fusion("regression").fit(table, y).predict_proba(table)[:, 1])
 
 
+class Answering:
+    """A combiner that changes the mean of the probabilities."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def combine(self, P):
+        return self.change(P.mean(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda mean: np.where(mean < 0.4, np.nan, mean), "from 0 to 1; .* for example nan"),
+        (lambda mean: 2 * mean, "from 0 to 1"),
+        (lambda mean: mean[1:], r"one probability per row, shape \(.*\); it answered shape"),
+        (lambda mean: mean[:, None], "one probability per row"),
+    ],
+)
+def test_a_combiner_that_answers_no_probability_loses_no_row_in_silence(cohort, change, words):
+    table, y, groups = cohort
+    fitted = fusion([Answering(change)]).fit(table, y, groups=groups)
+    with pytest.raises(RequestError, match=f"Combiner 'Answering' must answer .*{words}"):
+        fitted.predict_proba_each(table)
+
+
 # ---- absent modalities
 
 
