@@ -90,6 +90,9 @@ def select(
     ),
     rule: Annotated[Rule, typer.Option(help="LASSO: least error, or within one standard error.")] = Rule.min,
     full_path: Annotated[bool, typer.Option("--full-path", help="LASSO: run the path to its end.")] = False,
+    icc: Annotated[
+        Path | None, typer.Option(help="Reproducibility: table of ICCs, as `radiofuse extract --perturb` writes it.")
+    ] = None,
     inner: Annotated[int, typer.Option(min=2, help="Folds that choose the LASSO penalty.")] = 10,
     folds: Annotated[int, typer.Option(min=2, help="Outer folds, of whole patients.")] = 5,
     repeats: Annotated[

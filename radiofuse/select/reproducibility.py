@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
@@ -34,7 +34,8 @@ class ReproducibilitySelector(ColumnSelector):
     ----------
     icc : path, DataFrame, Series or mapping
         What ``python -m radiofuse.extract --perturb`` writes: columns modality, feature, icc and low, where
-        ``X`` calls a feature ``<modality>__<feature>``. Or a number for each column of ``X`` by its name.
+        ``X`` calls a feature ``<modality>__<feature>``; a table without modality has the names of ``X``. Or a
+        number for each column of ``X`` by its name.
     threshold : float, default=0.75
         Kept is what lies at or above; good reliability begins at .75, excellent at .9 [1]_.
     bound : {"icc", "low"}, default="icc"
@@ -73,6 +74,7 @@ class ReproducibilitySelector(ColumnSelector):
 
     needs_names = True  # the steps before it in a chain have to hand on the columns' names
     path_parameters = ("icc",)  # in a recipe relative to its folder
+    command_options = {"icc": "icc"}
     _parameter_constraints: dict = {
         "icc": [str, PathLike, pd.DataFrame, pd.Series, Mapping],
         "threshold": [Interval(Real, -1, 1, closed="both")],
@@ -106,6 +108,32 @@ class ReproducibilitySelector(ColumnSelector):
         super()._validate_params()
         if isinstance(self.icc, str | PathLike) and not Path(self.icc).is_file():
             raise _no_table(self.icc)
+
+    def of_modality(self, modality: str, features: Sequence[str], *, only: bool) -> Self:
+        """Return an unfitted clone for a table of one modality, whose columns do not name it.
+
+        Parameters
+        ----------
+        modality : str
+        features : sequence of str
+            The columns, as in ``<modality>__<feature>``.
+        only : bool
+            Whether there is no other modality: ICCs that name none are then those of this one.
+
+        Raises
+        ------
+        RequestError
+            As by ``fit``.
+        """
+        known = _by_column(self.icc, self.bound)
+        names = pd.Index([columns.join(modality, feature) for feature in features])
+        if only and not names.isin(known.index).any():
+            return clone(self)
+        measured = names.isin(known.index)
+        if self.absent == "error" and not measured.all():
+            raise _absent(names[~measured], known)
+        own = known.reindex(names).set_axis(pd.Index(features))[measured]
+        return clone(self).set_params(icc=own, bound="icc")
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: object | None = None) -> Self:
@@ -167,13 +195,15 @@ def _no_table(path: str | PathLike) -> RequestError:
 
 
 def _from_table(table: pd.DataFrame, bound: str) -> pd.Series:
-    lacking = [name for name in ("modality", "feature", bound) if name not in table]
+    lacking = [name for name in ("feature", bound) if name not in table]
     if lacking:
         raise RequestError(
             f"The table of ICCs has no column {lacking[0]!r}; it has {', '.join(map(str, table.columns))}. "
             f"Expected are modality, feature and {bound}."
         )
-    names = [columns.join(*pair) for pair in zip(table["modality"], table["feature"], strict=True)]
+    names = table["feature"].astype(str).to_list()
+    if "modality" in table:
+        names = [columns.join(*pair) for pair in zip(table["modality"], names, strict=True)]
     return pd.Series(table[bound].to_numpy(dtype=np.float64), index=names)
 
 

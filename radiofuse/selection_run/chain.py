@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup
-from radiofuse.select import SELECTORS, ReproducibilitySelector, SelectorChain, build_chain
+from radiofuse.select import SELECTORS, SelectorChain, build_chain
 from radiofuse.select.trace import per_column
+from radiofuse.selection_run.blocks import Block
 from radiofuse.selection_run.request import SelectionRequest
 
 STRENGTHS = {
@@ -33,13 +35,49 @@ def make_chain(request: SelectionRequest) -> SelectorChain:
         raise RequestError("--steps names no step; write for example mann_whitney,correlation,lasso.")
     classes = {name: lookup(name, SELECTORS, "selector") for name in request.step_names}
     options = {name: request.parameters(getattr(found, "command_options", {})) for name, found in classes.items()}
-    if ReproducibilitySelector in classes.values():
-        raise RequestError("Step reproducibility needs a table of ICCs, which no option names; use it in a recipe.")
+    _check_icc(request, any("icc" in given for given in options.values()))
     chain = build_chain(request.step_names, options)
     for _, step in chain.steps:
         if "on_empty" in step.get_params():
             step.set_params(on_empty="intercept")
     return chain
+
+
+def _check_icc(request: SelectionRequest, looked_up: bool) -> None:
+    if looked_up and request.icc is None:
+        raise RequestError(
+            "Step reproducibility needs a table of ICCs: name one with --icc. `radiofuse extract COHORT --perturb 30` "
+            "writes one."
+        )
+    if request.icc is not None and not looked_up:
+        raise RequestError(
+            f"--icc {request.icc} is for the step reproducibility, which --steps {request.steps} does not name. "
+            "Put it in front, or leave --icc out."
+        )
+
+
+def chain_of(chain: SelectorChain, block: Block, *, only: bool) -> SelectorChain:
+    """Return the unfitted chain for a block, whose columns do not name their modality.
+
+    Parameters
+    ----------
+    chain : SelectorChain
+        As `make_chain` returns it.
+    block : Block
+    only : bool
+        Whether the table has no other modality.
+
+    Raises
+    ------
+    RequestError
+        If a table of the request lacks a feature of the block.
+    """
+    features = block.X.columns.to_list()
+    steps = [
+        (name, step.of_modality(block.modality, features, only=only) if hasattr(step, "of_modality") else clone(step))
+        for name, step in chain.steps
+    ]
+    return SelectorChain(steps, random_state=chain.random_state)
 
 
 def number_per_feature(chain: SelectorChain, attribute: str) -> np.ndarray:

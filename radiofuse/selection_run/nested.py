@@ -17,6 +17,7 @@ from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
 from radiofuse.selection_run.blocks import Block, block_of, deal_splits, harmonized
 from radiofuse.selection_run.chain import (
+    chain_of,
     cv_curve,
     make_chain,
     number_per_feature,
@@ -115,11 +116,12 @@ def fit_selections(
     chain = make_chain(request)
     splits = deal_splits(table, request)
     blocks = [block_of(table, name, splits) for name in table.modalities]
+    chains = [chain_of(chain, block, only=len(blocks) == 1) for block in blocks]
     whole = [harmonized(block, np.arange(len(block.y)), request) for block in blocks]
     told = _counted(on_done, sum(1 + len(block.splits) for block in blocks))
-    finals = _fit_finals(chain, whole, request, told)
+    finals = _fit_finals(chains, whole, request, told)
     with nullcontext() if kept is None else kept.writing():
-        found = _fit_folds(chain, blocks, whole, finals, request, told, kept)
+        found = _fit_folds(chains, blocks, whole, finals, request, told, kept)
     results = []
     for block, final in zip(whole, finals, strict=True):
         names = [name for name in (_fold_name(block, split) for split in block.splits) if name in found]
@@ -140,10 +142,10 @@ def _counted(on_done: Progress, total: int) -> Callable[[int], None]:
 
 
 def _fit_finals(
-    chain: SelectorChain, whole: Sequence[Block], request: SelectionRequest, told: Callable[[int], None]
+    chains: Sequence[SelectorChain], whole: Sequence[Block], request: SelectionRequest, told: Callable[[int], None]
 ) -> list[Final]:
     """Return the selection on all samples of each modality."""
-    calls = [delayed(_fit_final)(chain, block, request.seed) for block in whole]
+    calls = [delayed(_fit_final)(chain, block, request.seed) for chain, block in zip(chains, whole, strict=True)]
     names = [f"the selection of {block.modality} on all samples" for block in whole]
     finals = {}
     for place, final in finish_calls(calls, names, n_jobs=request.jobs):
@@ -153,7 +155,7 @@ def _fit_finals(
 
 
 def _fit_folds(
-    chain: SelectorChain,
+    chains: Sequence[SelectorChain],
     blocks: Sequence[Block],
     whole: Sequence[Block],
     finals: Sequence[Final],
@@ -167,7 +169,7 @@ def _fit_folds(
         told(len(found))
     tasks = list(_tasks(blocks, request, found))
     calls = [
-        delayed(_fit_chunk)(chain, blocks[place], whole[place], chunk, finals[place][0].get_support(), request)
+        delayed(_fit_chunk)(chains[place], blocks[place], whole[place], chunk, finals[place][0].get_support(), request)
         for place, chunk in tasks
     ]
     names = [_task_name(blocks[place], chunk) for place, chunk in tasks]

@@ -49,7 +49,11 @@ def read_raw(request: SelectionRequest) -> RawTable:
         raise RequestError(f"{source} has no column {request.groups!r} for --groups.")
     if request.site is not None and SITE not in rows:
         raise RequestError(f"{source} has no column {request.site!r} for --site.")
-    return RawTable(rows, label, positive, source, {str(path): sha256_of(path) for path in files}, tuple(notes))
+    return RawTable(rows, label, positive, source, _digests(*files, request.icc), tuple(notes))
+
+
+def _digests(*files: Path | None) -> dict[str, str]:
+    return {str(path): sha256_of(path) for path in files if path is not None}
 
 
 def _require_file(path: Path) -> None:
@@ -105,5 +109,5 @@ def _read_store(request: SelectionRequest) -> RawTable:
     features = opened.read(block, samples[SAMPLE], keys=keys).reset_index(drop=True)
     content = hashlib.sha256("\n".join(features.columns).encode() + features.to_numpy().tobytes()).hexdigest()
     rows = pd.concat([samples.reset_index(drop=True), features], axis=1)
-    inputs = {str(store): content, str(cohort): sha256_of(cohort)}
+    inputs = {str(store): content, **_digests(cohort, request.icc)}
     return RawTable(rows, label, positive, f"{store} with {cohort}", inputs, tuple(notes))

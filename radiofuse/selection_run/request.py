@@ -65,6 +65,7 @@ class SelectionRequest:
     family: str = "gaussian"
     rule: str = "min"
     full_path: bool = False
+    icc: Path | None = None
     inner: int = 10
     folds: int = 5
     repeats: int | None = None

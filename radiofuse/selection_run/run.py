@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiofuse.files.outputs import require_own_tables
+from radiofuse.files.outputs import require_own_tables, sha256_of
 from radiofuse.progress import Meter, silent
 from radiofuse.selection_run.chain import make_chain
 from radiofuse.selection_run.nested import fit_selections
@@ -44,7 +44,7 @@ def describe_read(table: FeatureTable) -> list[str]:
 
 
 def _files_read(request: SelectionRequest) -> list[Path | None]:
-    return [request.table, request.labels, request.cohort, *request.modality_files.values()]
+    return [request.table, request.labels, request.cohort, request.icc, *request.modality_files.values()]
 
 
 def find_kept(table: FeatureTable, request: SelectionRequest) -> Kept | None:
@@ -53,7 +53,8 @@ def find_kept(table: FeatureTable, request: SelectionRequest) -> Kept | None:
         return None
     own = modules_named_in([request.step_names, request.settings])
     rows = (table.features, table.y, table.patients, table.covariates, table.sites)
-    key = digest_of(rows, request.settings, read_environment(), digest_of_code(*own))
+    iccs = None if request.icc is None else sha256_of(request.icc)
+    key = digest_of(rows, iccs, request.settings, read_environment(), digest_of_code(*own))
     return Kept(request.out / FOLDER, key)
 
 
