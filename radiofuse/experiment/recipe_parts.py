@@ -27,8 +27,8 @@ class Phantom(Part):
 
 def _check_mask_label(value: Any) -> str | int | tuple[int, ...]:
     values = value if isinstance(value, list) and value else [value]
-    if value != "any" and not all(type(one) is int for one in values):
-        raise ValueError('should be "any", a whole number, or a list of whole numbers')
+    if value != "any" and not all(type(one) is int and one for one in values):
+        raise ValueError('should be "any", a whole number, or a list of whole numbers; 0 is the background')
     return tuple(value) if isinstance(value, list) else value
 
 

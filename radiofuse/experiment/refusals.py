@@ -2,7 +2,7 @@
 
 A check takes the recipe and what it looks at, and returns its problems, each an error that would be raised were it
 the only one. ``BEFORE_READING`` look at the recipe and the places that are written to; ``OF_COLUMNS`` at the columns
-of the cohort table; ``OF_ROWS`` at the rows that are left once features are there.
+of the cohort table. What the rows allow that are left once features are there, ``few_rows`` says.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.names import make
 from radiofuse.tables import columns
+from radiofuse.tables.roles import NOT_FEATURES
 
 NO_RADIOMICS = "none"  # settings under [radiomics]: networks alone, or features that came ready
 THE_COHORT = "The cohort"
@@ -42,7 +43,6 @@ THE_COHORT = "The cohort"
 Problems = Iterator[RadiofuseError]
 Check = Callable[..., Problems]
 Grouped = Mapping[str, Sequence[str]]
-Outcome = tuple[str, tuple[str, str]]  # the label, and its classes, the positive one last
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def featureless_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
                 f"[deep] needs images of every modality, and {name} has no column {columns.join(name, 'image')}. "
                 "Add it, or leave the modality out of modalities under [cohort]."
             )
-        if needs_others and recipe.radiomics.settings == NO_RADIOMICS and things <= {"image", "mask", "mask_label"}:
+        if needs_others and recipe.radiomics.settings == NO_RADIOMICS and things <= {*NOT_FEATURES}:
             yield RequestError(
                 f'Modality {name} has no radiomic features with settings = "none", and the recipe learns from them. '
                 'Name settings under [radiomics], or take encoders alone: [deep] with join = "columns" and no arm '

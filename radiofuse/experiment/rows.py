@@ -15,20 +15,19 @@ from radiofuse.datasets.phantom import NOTICE_FILE
 from radiofuse.errors import CohortError
 from radiofuse.experiment.cohort import label_and_classes, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
-from radiofuse.experiment.models import (
-    CropSource,
-)
+from radiofuse.experiment.models import CropSource
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, THE_COHORT, Places, refuse
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.imaging import Cropping
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.progress import Meter
 from radiofuse.radiomics import PRESETS
 from radiofuse.selection_run.table_warnings import code_warnings, column_warnings
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
 from radiofuse.tables.labels import as_entry, positive_class
-from radiofuse.tables.roles import NOT_FEATURES
+from radiofuse.tables.roles import belongs_to_image
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +154,7 @@ def prepare_rows(
 
 
 def _with_crops(
-    recipe: Recipe, cohort: pd.DataFrame, features: Features, store: str | Path, *, progress: Any, **options: Any
+    recipe: Recipe, cohort: pd.DataFrame, features: Features, store: str | Path, *, progress: Meter, **options: Any
 ) -> tuple[Features, CropSource]:
     """Add the columns that point at the tumor crops of each modality, and what could not be cropped."""
     with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
@@ -176,16 +175,17 @@ def make_extractor(recipe: Recipe) -> RadiomicsExtractor:
     return RadiomicsExtractor(settings, label=_mask_label(recipe), backend=recipe.radiomics.backend)
 
 
-def _mask_label(recipe: Recipe) -> Any:
+def _mask_label(recipe: Recipe) -> MaskLabel | None:
     label = recipe.cohort.mask_label
     return list(label) if isinstance(label, tuple) else label
 
 
-def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtractor | None) -> Any:
+def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtractor | None) -> MaskLabel:
     """Return the label of masks whose row names none, for crops and for whoever applies the model."""
     if extractor is not None:
         return label_of_masks(cohort, extractor)
-    return _mask_label(recipe) or cohort.attrs.get("mask_label", "any")
+    named = _mask_label(recipe)
+    return cohort.attrs.get("mask_label", "any") if named is None else named
 
 
 def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
@@ -262,5 +262,5 @@ def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
 def _list_ready_made(cohort: pd.DataFrame) -> list[str]:
     """Return the modalities to which the cohort table brings features of its own."""
     grouped = columns.by_modality(cohort.columns)
-    own = {name for name, block in grouped.items() if any(columns.split(c)[1] not in NOT_FEATURES for c in block)}
+    own = {name for name, block in grouped.items() if not all(map(belongs_to_image, block))}
     return sorted(own - {columns.CLINICAL})

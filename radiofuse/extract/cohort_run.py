@@ -26,6 +26,7 @@ from radiofuse.radiomics import FEATURE_ERROR_CODES
 from radiofuse.store import Block, FeatureStore, Record, content_key
 from radiofuse.store.writer import Writer
 from radiofuse.tables import columns
+from radiofuse.tables.images import imaged_modalities
 
 log = logging.getLogger(__name__)
 
@@ -166,17 +167,13 @@ def label_of_masks(cohort: pd.DataFrame, extractor: Extractor) -> MaskLabel:
 
 def list_tasks(cohort: pd.DataFrame, label: MaskLabel | None) -> list[Task]:
     """Return one task per image that is present, in the order of the table."""
-    modalities = _imaged_modalities(cohort)
+    modalities = imaged_modalities(cohort)
     if not modalities:
         raise RequestError("The cohort has no <modality>__image column, so there is nothing to extract.")
     tasks = []
     for row in cohort.to_dict("records"):
         tasks += [_task(row, name, label) for name in modalities if row[columns.join(name, "image")]]
     return tasks
-
-
-def _imaged_modalities(cohort: pd.DataFrame) -> list[str]:
-    return [name for name in columns.by_modality(cohort.columns) if columns.join(name, "image") in cohort]
 
 
 def _task(row: dict, modality: str, label: MaskLabel | None) -> Task:
@@ -191,7 +188,7 @@ def _paths(tasks: Iterable[Task]) -> list[str]:
 
 
 def _content_keys(cohort: pd.DataFrame, tasks: list[Task], block: Block, digests: dict) -> dict:
-    modalities = _imaged_modalities(cohort)
+    modalities = imaged_modalities(cohort)
     keys = dict.fromkeys((sample_id, name) for sample_id in cohort["sample_id"] for name in modalities)
     for task in tasks:
         image, mask = digests.get(task.image), digests.get(task.mask)

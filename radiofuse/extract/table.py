@@ -13,9 +13,9 @@ from radiofuse.extract.crops import collect_crops
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
+from radiofuse.tables.images import imaged_modalities
+from radiofuse.tables.roles import belongs_to_image
 from radiofuse.wording import counted
-
-_FILES = {"image", "mask", "mask_label"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Features:
 
 def has_images(cohort: pd.DataFrame) -> bool:
     """Say whether the cohort names images to extract from."""
-    return any((columns.split(column) or ("", ""))[1] == "image" for column in cohort.columns)
+    return bool(imaged_modalities(cohort))
 
 
 def collect_features(
@@ -106,13 +106,12 @@ def add_crops(
     """
     cropped = collect_crops(cohort, cropping, store, **options)
     failures = pd.concat([features.failures, cropped.failures]).drop_duplicates(ignore_index=True)
-    imaged = [name for name in columns.by_modality(cohort.columns) if columns.join(name, "image") in cohort]
-    pointers = [columns.join(name, columns.CROP) for name in imaged]
+    pointers = [columns.join(name, columns.CROP) for name in imaged_modalities(cohort)]
     table = features.table.join(cropped.crops.pointer_table().reindex(columns=pointers))
     return Features(table, failures, features.extraction), cropped.crops
 
 
 def _ready_columns(cohort: pd.DataFrame) -> pd.DataFrame:
-    chosen = [column for column in cohort.columns if (columns.split(column) or ("", "image"))[1] not in _FILES]
+    chosen = [column for column in cohort if columns.split(column) is not None and not belongs_to_image(column)]
     table = cohort.set_index("sample_id")[chosen]
     return table.astype(float)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radiofuse.tables.columns import CLINICAL, CROP, SEPARATOR, by_modality, join, split
 from radiofuse.tables.problems import Problem, is_near_miss, problems_about, with_suggestions
-from radiofuse.tables.roles import FILES, MASK, NOT_FEATURES, PATIENT, SAMPLE, SITE, Roles
+from radiofuse.tables.roles import FILES, MASK, PATIENT, SAMPLE, SITE, Roles, belongs_to_image
 
 
 def column_problems(columns: list[str], roles: Roles) -> list[Problem]:
@@ -13,7 +13,7 @@ def column_problems(columns: list[str], roles: Roles) -> list[Problem]:
         column
         for names in roles.groups(columns).values()
         for column in names
-        if _needs_image(column) and _image_of(column) not in names
+        if belongs_to_image(column) and _image_of(column) not in names
     ]
     reserved = [column for column in columns if (split(column) or ("", ""))[1] == CROP]
     return [
@@ -50,11 +50,6 @@ def _columns_outside(columns: list[str], roles: Roles) -> list[Problem]:
         *problems_about("Malformed columns", with_suggestions(malformed, known), advice),
         *problems_about("Unknown columns", with_suggestions(unknown, known), "Rename them, or list them under ignore."),
     ]
-
-
-def _needs_image(column: str) -> bool:
-    modality, thing = split(column)
-    return modality != CLINICAL and thing in NOT_FEATURES
 
 
 def _image_of(column: str) -> str:

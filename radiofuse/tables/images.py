@@ -22,6 +22,11 @@ def named_files(cohort: pd.DataFrame) -> list[Path]:
     return [Path(cell) for column in files for cell in cohort[column] if cell]
 
 
+def imaged_modalities(cohort: pd.DataFrame) -> list[str]:
+    """Return the modalities that have a column of images."""
+    return [name for name in by_modality(cohort) if name != CLINICAL and join(name, "image") in cohort]
+
+
 def folder_of(path: str | os.PathLike, columns: Iterable[str]) -> str:
     """Return the folder that the paths in a table start from; refuse one that no cell could hold."""
     folder = str(Path(path).absolute().parent)
@@ -71,11 +76,10 @@ def image_problems(cohort: pd.DataFrame, *, must_exist: bool) -> list[Problem]:
 def images_of(cohort: pd.DataFrame) -> pd.DataFrame:
     """Return one row per image that is there: sample, patient, modality, image, mask."""
     blocks = [cohort.iloc[:0][[SAMPLE, PATIENT]].assign(modality="", image="", mask="")]
-    for modality in by_modality(cohort):
+    for modality in imaged_modalities(cohort):
         image, mask = (join(modality, kind) for kind in FILES)
-        if modality != CLINICAL and image in cohort:
-            block = cohort.loc[cohort[image] != "", [SAMPLE, PATIENT, image, mask]]
-            blocks.append(block.rename(columns={image: "image", mask: "mask"}).assign(modality=modality))
+        block = cohort.loc[cohort[image] != "", [SAMPLE, PATIENT, image, mask]]
+        blocks.append(block.rename(columns={image: "image", mask: "mask"}).assign(modality=modality))
     return pd.concat(blocks, ignore_index=True)
 
 

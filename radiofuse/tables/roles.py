@@ -117,6 +117,16 @@ def names_of(given: str | Iterable[str] | None) -> tuple[str, ...] | None:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
+def belongs_to_image(column: str) -> bool:
+    """Say whether a column names an image, its mask or the label of its mask; other columns are numbers or text.
+
+    >>> belongs_to_image("t1__mask_label"), belongs_to_image("t1__volume"), belongs_to_image("clinical__image")
+    (True, False, False)
+    """
+    modality, thing = split(column) or ("", "")
+    return thing in NOT_FEATURES and modality not in ("", CLINICAL)
+
+
 def is_file_column(column: str) -> bool:
     """Say whether a column names images or masks.
 

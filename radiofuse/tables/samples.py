@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.tables.cells import is_empty
-from radiofuse.tables.columns import CLINICAL, by_modality, split
+from radiofuse.tables.columns import CLINICAL, by_modality
 from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.labels import BinaryLabel
 from radiofuse.tables.problems import Problem, problems_about, shown, spelling_problems
-from radiofuse.tables.roles import NOT_FEATURES, PATIENT, SAMPLE, SITE, Roles, is_file_column
+from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles, belongs_to_image, is_file_column
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _is_safe(text: str) -> bool:
 def copied_samples(cohort: pd.DataFrame, labels: list[str]) -> list[Problem]:
     """Find copies among the rows that can be learned from; two equal questions to a model do no harm."""
     known = cohort[cohort[labels].notna().any(axis=1)].set_index(SAMPLE)
-    features = [name for names in by_modality(known).values() for name in names if split(name)[1] not in NOT_FEATURES]
+    features = [name for names in by_modality(known).values() for name in names if not belongs_to_image(name)]
     numbers = known[[name for name in features if pd.api.types.is_float_dtype(known[name])]]
     return [Problem.of(sentence) for sentence in copy_problems(numbers, known[PATIENT])]
 
@@ -88,7 +88,7 @@ def copied_samples(cohort: pd.DataFrame, labels: list[str]) -> list[Problem]:
 def _number_problems(text: pd.DataFrame, cohort: pd.DataFrame, roles: Roles) -> list[Problem]:
     groups = roles.groups(text)
     numbers = [name for names in groups.values() for name in names if name in cohort and not is_file_column(name)]
-    mask_labels = [name for name in numbers if split(name)[1] == "mask_label"]
+    mask_labels = [name for name in numbers if belongs_to_image(name)]
     wrong = _cells(text, cohort, [name for name in numbers if name not in mask_labels], np.isfinite)
     advice = "Write numbers with a decimal point; leave unknown ones empty."
     if any(_THOUSANDS.search(cell) for cell in wrong):
@@ -151,7 +151,7 @@ def _small_classes(known: pd.DataFrame, label: str, classes: tuple[str, str], n_
 def log_empty_features(cohort: pd.DataFrame) -> None:
     """Say how many cells are empty in rows where the modality's other features are there."""
     for modality, names in by_modality(cohort).items():
-        features = [name for name in names if split(name)[1] not in NOT_FEATURES]
+        features = [name for name in names if not belongs_to_image(name)]
         empty = cohort[features].isna().to_numpy(dtype=bool)
         count = int(empty[~empty.all(axis=1)].sum())
         if count and modality != CLINICAL:

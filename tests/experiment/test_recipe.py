@@ -52,6 +52,8 @@ def test_every_problem_is_listed(tmp_path):
         ("name = 'x'" + MINIMAL, "cannot be used"),
         (MINIMAL + "mask_label = 1.5", 'cohort.mask_label: should be "any", a whole number, or a list .* got 1.5'),
         (MINIMAL + "mask_label = []", "cohort.mask_label: should be"),
+        (MINIMAL + "mask_label = 0", "cohort.mask_label: .*; 0 is the background, got 0"),
+        (MINIMAL + "mask_label = [1, 0]", "cohort.mask_label: .*; 0 is the background"),
         ("seed = -1" + MINIMAL, "seed: Input should be greater than or equal to 0"),
         ("seed = 4294967296" + MINIMAL, "seed: Input should be less than 4294967296"),
         (MINIMAL + "modalities = []", "cohort.modalities: is an empty list"),

@@ -68,6 +68,13 @@ def test_a_study_is_the_labeled_rows_in_the_order_of_their_ids(tmp_path):
     assert study.settings["ready_made"] == ["t1", "t2"]  # a page says so; clinical columns are told apart
 
 
+def test_clinical_columns_are_numbers_whatever_they_are_called(tmp_path):
+    numbers = {f"clinical__{thing}": np.arange(30.0) % 7 + 1 for thing in ("image", "mask", "mask_label")}
+    study = prepare(write(tmp_path, ready_features().assign(**numbers)))
+    assert sorted({*numbers, "clinical__age"}) == [name for name in study.X if name.startswith("clinical__")]
+    assert study.failures.empty
+
+
 def test_a_modality_too_rare_for_the_folds_is_named(tmp_path):
     table = ready_features()
     table.loc[table["idh"] == 1, table.columns.str.startswith("t2__")] = np.nan
