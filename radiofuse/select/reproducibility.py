@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -15,12 +16,13 @@ from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
-from radiofuse.errors import RequestError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.select.column_selector import ColumnSelector
 from radiofuse.select.shortfall import ON_EMPTY
 from radiofuse.select.words import Words
 from radiofuse.tables import columns
-from radiofuse.tables.spreadsheet import as_meant
+from radiofuse.tables.cells import is_empty, numbers_of
+from radiofuse.tables.text import read_file
 
 
 class ReproducibilitySelector(ColumnSelector):
@@ -106,8 +108,8 @@ class ReproducibilitySelector(ColumnSelector):
                 "writes one."
             )
         super()._validate_params()
-        if isinstance(self.icc, str | PathLike) and not Path(self.icc).is_file():
-            raise _no_table(self.icc)
+        if isinstance(self.icc, str | PathLike):  # before hours of extraction, not in the first fold
+            _by_column(self.icc, self.bound)
 
     def of_modality(self, modality: str, features: Sequence[str], *, only: bool) -> Self:
         """Return an unfitted clone for a table of one modality, whose columns do not name it.
@@ -172,26 +174,37 @@ def _by_column(icc: Any, bound: str) -> pd.Series:
             raise RequestError(f"bound={bound!r} needs a table with that column; a number for each feature has none.")
         known = pd.Series(icc, dtype=np.float64)
     else:
-        known = _from_table(icc if isinstance(icc, pd.DataFrame) else _read(Path(icc)), bound)
+        known = _from_table(icc, bound) if isinstance(icc, pd.DataFrame) else _from_file(Path(icc), bound)
     twice = known.index[known.index.duplicated()]
     if len(twice):
         raise RequestError(f"The ICCs name {twice[0]!r} more than once. Keep one of them.")
     return known
 
 
+def _from_file(path: Path, bound: str) -> pd.Series:
+    if not path.is_file():
+        raise RequestError(
+            f"There is no table of ICCs {str(path)!r}. `python -m radiofuse.extract COHORT --perturb 30` writes one."
+        )
+    state = path.stat()
+    return _unchanged(path, bound, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _unchanged(path: Path, bound: str, modified_ns: int, n_bytes: int) -> pd.Series:
+    """Return what a file holds; every fold of every modality asks, and reading takes longer than selecting."""
+    return _from_table(_read(path), bound)
+
+
 def _read(path: Path) -> pd.DataFrame:
+    source = f"The table of ICCs {str(path)!r}"
     try:
-        return as_meant(pd.read_csv(path))
-    except FileNotFoundError:
-        raise _no_table(path) from None
-    except (OSError, ValueError) as error:
-        raise RequestError(f"The table of ICCs {str(path)!r} cannot be read: {error}.") from error
-
-
-def _no_table(path: str | PathLike) -> RequestError:
-    return RequestError(
-        f"There is no table of ICCs {str(path)!r}. `python -m radiofuse.extract COHORT --perturb 30` writes one."
-    )
+        table = read_file(path, ("modality", "feature").__contains__, source)
+    except CohortError as error:  # in a fold, a cohort's error would mean that a modality lacks rows
+        raise RequestError(str(error)) from None
+    if table.problems:
+        raise RequestError(f"{source}: {table.problems[0]}")
+    return table.rows
 
 
 def _from_table(table: pd.DataFrame, bound: str) -> pd.Series:
@@ -204,7 +217,19 @@ def _from_table(table: pd.DataFrame, bound: str) -> pd.Series:
     names = table["feature"].astype(str).to_list()
     if "modality" in table:
         names = [columns.join(*pair) for pair in zip(table["modality"], names, strict=True)]
-    return pd.Series(table[bound].to_numpy(dtype=np.float64), index=names)
+    return pd.Series(_finite(table[bound], names).to_numpy(), index=names)
+
+
+def _finite(cells: pd.Series, names: Sequence[str]) -> pd.Series:
+    """Return cells as numbers, NaN where they are empty: the feature never changed."""
+    numbers = numbers_of(cells)
+    wrong = np.flatnonzero(~np.isfinite(numbers) & ~is_empty(cells))
+    if len(wrong):
+        raise RequestError(
+            f"The table of ICCs has {str(cells.iloc[wrong[0]])!r} as {cells.name} of {names[wrong[0]]}; a number was "
+            "expected, or an empty cell for a feature that never changed. Correct it."
+        )
+    return numbers
 
 
 def _absent(names: pd.Index, known: pd.Series) -> RequestError:

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from radiofuse.errors import RequestError
-from radiofuse.select import NothingSelectedWarning, ReproducibilitySelector
+from radiofuse.select import NothingSelectedWarning, ReproducibilitySelector, build_chain
 
 NAMES = ["t1__a", "t1__b", "t1__c"]
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(12, 3)), columns=NAMES)
@@ -78,6 +78,35 @@ def test_where_nothing_passes_the_best_fills_up_and_a_warning_says_so():
 def test_a_table_that_cannot_be_used_is_refused(icc, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         kept(icc, **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("modality,feature,icc\nt1,a,0.9\nt1,b,n.d.\n", "'n.d.' as icc of t1__b; a number was expected"),
+        ("modality,feature,icc\nt1,a,inf\n", "'inf' as icc of t1__a"),
+        ("modality,feature,icc,icc\nt1,a,0.9,0.8\n", "Columns that occur more than once: icc"),
+        ("", "It is empty"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_before_anything_is_fitted(tmp_path, text, sentence):
+    (tmp_path / "icc.csv").write_text(text)
+    with pytest.raises(RequestError, match=sentence):
+        build_chain(["reproducibility"], {"reproducibility": {"icc": str(tmp_path / "icc.csv")}})
+
+
+@pytest.mark.parametrize("sign", ["\t", ";"])
+def test_a_file_is_read_as_every_other_table(tmp_path, sign):
+    table = TABLE.assign(icc=["0.95", "0.75", "NULL", "n/a"])
+    table.to_csv(tmp_path / "icc.txt", index=False, sep=sign)
+    assert kept(tmp_path / "icc.txt") == NAMES[:2]
+
+
+def test_a_file_that_changed_is_read_again(tmp_path):
+    TABLE.to_csv(tmp_path / "icc.csv", index=False)
+    assert kept(tmp_path / "icc.csv") == NAMES[:2]
+    TABLE.assign(icc=[0.95, 0.755, 0.8125, 0.1]).to_csv(tmp_path / "icc.csv", index=False)
+    assert kept(tmp_path / "icc.csv") == NAMES
 
 
 def test_names_reach_it_through_a_pipeline():
