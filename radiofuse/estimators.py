@@ -40,7 +40,10 @@ class Answering(Protocol):
         """Fit to rows, their labels and their patients."""
 
     def predict_proba_each(self, X: Any, /) -> pd.DataFrame:
-        """Return the probability of the positive class, a column per answer; NaN where a row cannot be answered."""
+        """Return the probability of the positive class, a column per answer; NaN where a row cannot be answered.
+
+        Of more than two classes the columns are pairs of answer and class.
+        """
 
 
 class Findings(NamedTuple):
@@ -48,7 +51,7 @@ class Findings(NamedTuple):
 
     columns: dict[str, list[str]]  # what each member reads, in the order of the members
     chains: dict[str, Any]  # of those members that are pipelines with a selection
-    weights: pd.DataFrame  # fusion, member, weight
+    weights: pd.DataFrame  # fusion, member, weight; class where weights differ by class
 
 
 @runtime_checkable

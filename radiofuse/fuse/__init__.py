@@ -1,11 +1,12 @@
 """The models of an experiment: members, combiners, late fusion, constraint fusion, arms.
 
 ``COMBINERS`` maps a name to the path of a class without arguments. ``combine(P)`` turns the members'
-probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into one per sample. A
-combiner that also has ``fit(P, y)`` learns, and is shown out-of-fold probabilities only.
+probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into one per sample; of more than
+two classes there is a third axis for them. A combiner that also has ``fit(P, y)`` learns, and is shown
+out-of-fold probabilities only.
 """
 
-from radiofuse.fuse.combiners import COMBINERS, combiner_name
+from radiofuse.fuse.choices import COMBINERS, combiner_name
 from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.held_files import HoldsFiles, attached, holders, portable
 from radiofuse.fuse.late_fusion import LateFusion

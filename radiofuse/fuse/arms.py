@@ -9,9 +9,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
+from radiofuse.fuse.answers import answers_table
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.late_fusion import LateFusion
+from radiofuse.fuse.probabilities import of_second
 from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 from radiofuse.tables import columns
 
@@ -43,7 +45,8 @@ class Arm(TakesGroups, ClassifierMixin, BaseEstimator):
     def predict_proba_each(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the fusion's probabilities, its names prefixed; NaN in rows without any of its columns."""
         each = self.fusion_.predict_proba_each(X[self._usable(X)])
-        return each.reindex(X.index).add_prefix(f"{self.prefix}_")
+        named = {name: f"{self.prefix}_{name}" for name in each.columns.unique(0)}
+        return each.reindex(X.index).rename(columns=named, level=0 if each.columns.nlevels > 1 else None)
 
     def _usable(self, X: pd.DataFrame) -> np.ndarray:
         blocks = self.fusion.columns.values()
@@ -72,12 +75,12 @@ class Constrained(TakesGroups, ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba_each(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the probability of label 1 as a table of one column; NaN in rows without any of its modalities."""
-        rows = self._usable(X)
-        probability = pd.Series(np.nan, index=X.index, name=self.name)
+        """Return its probabilities as a table of one answer; NaN in rows without any of its modalities."""
+        rows, classes = self._usable(X), self.fusion_.classes_
+        probability = np.full((len(X), len(classes)), np.nan)
         if rows.any():
-            probability[rows] = self.fusion_.predict_proba(X[rows])[:, 1]
-        return probability.to_frame()
+            probability[rows] = self.fusion_.predict_proba(X[rows])
+        return answers_table({self.name: of_second(probability)}, X.index, classes)
 
     def _usable(self, X: pd.DataFrame) -> np.ndarray:
         members = listed(find_branches(self.fusion.method, [name for name, _ in self.fusion.estimators]))

@@ -65,8 +65,8 @@ class ConstraintFusion(MemberFusion):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
-        The second is the positive class.
+    classes_ : ndarray of shape (n_classes,)
+        Sorted. Of two the second is the positive class.
     branches_ : dict of str to list of str
         Members by branch.
     members_ : dict of str to Pipeline
@@ -165,7 +165,7 @@ class ConstraintFusion(MemberFusion):
         X : DataFrame or array of shape (n_samples, n_features)
             A block of NaN in a row means that the modality is absent.
         y : array-like of shape (n_samples,)
-            Two classes.
+            Two classes or more.
         groups : array-like of shape (n_samples,), optional
             The patient of each row, handed to every step whose ``fit`` takes it.
 
@@ -266,7 +266,7 @@ class ConstraintFusion(MemberFusion):
         return self._standardize(member, member.estimator.transform(member.block[member.present]))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the probability of both classes.
+        """Return the probability of each class.
 
         Parameters
         ----------
@@ -274,7 +274,7 @@ class ConstraintFusion(MemberFusion):
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
         codes = self.codes(X).to_numpy()

@@ -17,10 +17,13 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Findings, Folding, Seed
-from radiofuse.fuse.combiners import Combiner, build_combiners, weights_table
+from radiofuse.fuse.answers import answers_table, weights_table
+from radiofuse.fuse.choices import build_combiners, refuse_rules_for_two
+from radiofuse.fuse.combiners import Combiner
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
+from radiofuse.fuse.out_of_fold import known_rows, out_of_fold_table
 from radiofuse.fuse.probabilities import checked
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import refuse_misaligned
@@ -34,6 +37,8 @@ class LateFusion(MemberFusion):
     other rows, and the row is fused from the members it has, their weights renormalized. Combiners
     that learn are shown out-of-fold probabilities only, of models that saw no row of the same patient.
 
+    Labels may be numbers or text, of two classes or more.
+
     Parameters
     ----------
     estimators : list of (str, estimator)
@@ -43,7 +48,8 @@ class LateFusion(MemberFusion):
     combine : str, object or list of these, default="mean"
         Keys of ``COMBINERS`` (mean, vote, regression, linear_regression, nonnegative), paths
         ``package.module:Class``, or objects with ``combine``. The first answers ``predict_proba``;
-        all are fitted on the same out-of-fold probabilities.
+        all are fitted on the same out-of-fold probabilities. For more than two classes an own one must
+        say that it knows them (``multi_class = True``).
     columns : dict of str to list or slice, optional
         Columns by member where the name does not tell, by label or position; arrays need it.
     cv : int or splitter, default=5
@@ -55,17 +61,19 @@ class LateFusion(MemberFusion):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
-        The second is the positive class.
+    classes_ : ndarray of shape (n_classes,)
+        Sorted. Of two the second is the positive class.
     members_ : dict of str to estimator
-        Fitted on all rows that have the modality, on labels 0 and 1.
+        Fitted on all rows that have the modality, on labels 0, 1 and so on: places in ``classes_``.
     combiners_ : dict of str to object
     weights_ : DataFrame
-        Columns fusion, member, weight; the intercept as member "(intercept)".
+        Columns fusion, member, weight; the intercept as member "(intercept)". Where weights differ by class
+        there is a column class before the weight, empty for a weight that holds for all.
     columns_ : dict of str to list
         Columns by member.
-    out_of_fold_ : DataFrame of shape (n_samples, n_members) or None
-        What the combiners learned from; None if none of them learns.
+    out_of_fold_ : DataFrame of shape (n_samples, n_members) or (n_samples, n_members * n_classes), or None
+        What the combiners learned from; None if none of them learns. Of more than two classes the columns are
+        pairs of member and class.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -127,7 +135,7 @@ class LateFusion(MemberFusion):
         X : DataFrame or array of shape (n_samples, n_features)
             A block of NaN in a row means that the modality is absent.
         y : array-like of shape (n_samples,)
-            Two classes.
+            Two classes or more.
         groups : array-like of shape (n_samples,), optional
             The patient of each row; rows of one patient stay in one inner fold. Default: one row each.
             ``GridSearchCV`` and ``cross_validate`` hand them on under scikit-learn's metadata routing only:
@@ -140,9 +148,10 @@ class LateFusion(MemberFusion):
         Raises
         ------
         RequestError
-            If members, columns or combiners do not fit together.
+            If members, columns or combiners do not fit together, or there are more classes than a combiner knows.
         CohortError
-            If a row has no modality at all, or a member too few rows to be fitted.
+            If a row has no modality at all, a member no row of some class, or a class too few patients for the
+            inner folds.
         """
         refuse_misaligned(X, y=y, groups=groups)
         target = self._encode(y)
@@ -151,13 +160,14 @@ class LateFusion(MemberFusion):
         self._check_members()
         self.columns_ = find_columns(table, [name for name, _ in self.estimators], self.columns)
         self.combiners_ = build_combiners(self.combine, taken=self.columns_)
+        refuse_rules_for_two(self.combiners_, len(self.classes_))
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
         fitted = results_in_order(calls, [f"member {name}" for name in self.columns_], n_jobs=self.n_jobs)
         self.members_ = dict(zip(self.columns_, fitted, strict=True))
         self._fit_combiners(members, target, groups)
-        self.weights_ = weights_table(self.combiners_, list(self.columns_))
+        self.weights_ = weights_table(self.combiners_, list(self.columns_), self.classes_)
         return self
 
     def _makes_folds(self) -> bool:
@@ -178,25 +188,21 @@ class LateFusion(MemberFusion):
 
     def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
         learners = [combiner for combiner in self.combiners_.values() if hasattr(combiner, "fit")]
-        self.out_of_fold_ = self._out_of_fold(members, y, groups) if learners else None
+        self.out_of_fold_ = None
+        if learners:
+            folds = inner_folds(self.cv, y, groups, self.random_state)
+            self.out_of_fold_ = out_of_fold_table(members, folds, y, groups, n_jobs=self.n_jobs)
+            P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)
         for combiner in learners:
-            P = self.out_of_fold_.to_numpy()
-            known = ~np.isnan(P).all(axis=1)  # a row's only member may have gone without its inner fold
             combiner.fit(P[known], y[known])
 
-    def _out_of_fold(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
-        folds = inner_folds(self.cv, y, groups, self.random_state)
-        tasks = [(member, train, test) for member in members for train, test in folds]
-        calls = [delayed(in_one_thread)(member.out_of_fold, train, test, y, groups) for member, train, test in tasks]
-        parts = results_in_order(calls, [f"an inner fold of {member.name}" for member, *_ in tasks], n_jobs=self.n_jobs)
-        names = [member.name for member in members]
-        table = pd.DataFrame(np.nan, index=members[0].block.index, columns=names)
-        for (member, _, test), part in zip(tasks, parts, strict=True):
-            table.iloc[test, names.index(member.name)] = part
-        return table
+    def _by_member(self, answers: pd.DataFrame) -> np.ndarray:
+        """Return what combiners take: (n_samples, n_members), of more than two classes a third axis for them."""
+        P, n_classes = answers.to_numpy(), len(self.classes_)
+        return P if n_classes == 2 else P.reshape(len(P), -1, n_classes)
 
     def predict_proba_each(self, X: ArrayLike) -> pd.DataFrame:
-        """Return the positive class's probability by every member and every combiner.
+        """Return the probabilities by every member and every combiner.
 
         Parameters
         ----------
@@ -206,13 +212,14 @@ class LateFusion(MemberFusion):
         Returns
         -------
         DataFrame of shape (n_samples, n_members + n_combiners)
-            Indexed as ``X``; NaN where a member's modality is absent.
+            Of the positive class, indexed as ``X``; NaN where a member's modality is absent. Of more than two
+            classes the columns are pairs of answer and class, in the order of ``classes_``.
 
         Raises
         ------
         RequestError
             If the table lacks columns; the message shows the difference. If a member or a combiner answers
-            something else than one probability per row.
+            something else than one probability per row, or per row and class.
         CohortError
             If a row has no modality at all.
         """
@@ -221,10 +228,10 @@ class LateFusion(MemberFusion):
         check_columns(table, self.columns_)
         members = self._members(table, self.members_)
         answers = {member.name: in_one_thread(member.probability) for member in members}
-        each = pd.DataFrame(answers, index=table.index)
-        P = each.to_numpy()
-        combined = {name: combiner.combine(P) for name, combiner in self.combiners_.items()}
-        return each.assign(**{name: checked(answer, len(P), f"Combiner {name!r}") for name, answer in combined.items()})
+        P = self._by_member(answers_table(answers, table.index, self.classes_))
+        for name, combiner in self.combiners_.items():
+            answers[name] = checked(combiner.combine(P), len(P), len(self.classes_), f"Combiner {name!r}")
+        return answers_table(answers, table.index, self.classes_)
 
     def findings(self) -> Findings:
         """Return what folds should record: the members' columns and chains, and the weights of the combiners.
@@ -257,16 +264,16 @@ class LateFusion(MemberFusion):
             If a member, as an encoder that classifies, refuses the rows it was fitted on.
         """
         check_is_fitted(self)
-        target = (np.asarray(y) == self.classes_[1]).astype(int)
+        target = np.searchsorted(self.classes_, y)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(self._table(X, reset=False), self.members_)
-        P = np.column_stack([in_one_thread(member.in_sample, target, groups) for member in members])
+        P = np.stack([in_one_thread(member.in_sample, target, groups) for member in members], axis=1)
         learners = {name: combiner for name, combiner in self.combiners_.items() if hasattr(combiner, "fit")}
         shown = {name: clone(combiner, safe=False).fit(P, target) for name, combiner in learners.items()}
-        return weights_table(shown, list(self.columns_))
+        return weights_table(shown, list(self.columns_), self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the probability of both classes by the first combiner.
+        """Return the probability of each class by the first combiner.
 
         Parameters
         ----------
@@ -274,9 +281,9 @@ class LateFusion(MemberFusion):
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
         each = self.predict_proba_each(X)
         probability = each[next(iter(self.combiners_))].to_numpy()
-        return np.column_stack([1 - probability, probability])
+        return np.column_stack([1 - probability, probability]) if probability.ndim == 1 else probability

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.fuse.probabilities import checked
+from radiofuse.fuse.probabilities import checked, of_second
 from radiofuse.patients.routing import fit_with_groups
+from radiofuse.wording import listed
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,14 @@ class Member:
         Unfitted for ``fit``, ``fit_transform`` and ``out_of_fold``, which clone it; fitted for ``probability``.
     block : DataFrame of shape (n_samples, n_columns)
         Its columns; a row of NaN lacks the modality.
+    classes : ndarray of shape (n_classes,)
+        What the labels 0, 1 and so on, that the estimator is fitted on, are called.
     """
 
     name: str
     estimator: Any
     block: pd.DataFrame
+    classes: np.ndarray
 
     @cached_property
     def present(self) -> np.ndarray:
@@ -42,22 +46,36 @@ class Member:
         return self.block.notna().any(axis=1).to_numpy()
 
     def probability(self) -> np.ndarray:
-        """Return the positive class's probability per row, NaN where the modality is absent."""
-        present = self.present
-        result = np.full(len(self.block), np.nan)
-        if present.any():
-            result[present] = self._positive(self.estimator.predict_proba(self.block[present]), present.sum())
-        return result
+        """Return probabilities, NaN where the modality is absent.
 
-    def _positive(self, answer: Any, n_rows: int) -> np.ndarray:
-        """Return the column of class 1, wherever ``classes_`` has it, once it holds probabilities."""
-        answer, classes = np.asarray(answer, dtype=float), list(getattr(self.estimator, "classes_", (0, 1)))
-        if answer.shape != (n_rows, 2) or sorted(classes) != [0, 1]:
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Of two classes that of the second; of more one per class.
+        """
+        if not self.present.any():
+            return self._unknown(len(self.block))
+        return self._for_all_rows(self._checked(self.estimator.predict_proba(self.block[self.present]), self.estimator))
+
+    def _unknown(self, n_rows: int) -> np.ndarray:
+        return of_second(np.full((n_rows, len(self.classes)), np.nan))
+
+    def _for_all_rows(self, of_present: np.ndarray) -> np.ndarray:
+        answer = self._unknown(len(self.block))
+        answer[self.present] = of_present
+        return answer
+
+    def _checked(self, answer: Any, estimator: Any) -> np.ndarray:
+        """Return the columns in the order of the labels, once they are known to hold probabilities."""
+        answer, labels = np.asarray(answer, dtype=float), list(range(len(self.classes)))
+        expected, own = (int(self.present.sum()), len(labels)), list(getattr(estimator, "classes_", labels))
+        if answer.shape != expected or sorted(own) != labels:
             raise RequestError(
-                f"Member {self.name!r} must answer {n_rows} rows with shape {(n_rows, 2)}, one column for each of the "
-                f"classes 0 and 1; it answered shape {answer.shape} for the classes {classes}. Mend its predict_proba."
+                f"Member {self.name!r} must answer {expected[0]} rows with shape {expected}, one column for each of "
+                f"the classes {listed([str(label) for label in labels])}; it answered shape {answer.shape} "
+                f"for the classes {own}. Mend its predict_proba."
             )
-        return checked(answer[:, classes.index(1)], n_rows, f"Member {self.name!r}")
+        return checked(of_second(answer[:, [own.index(label) for label in labels]]), *expected, f"Member {self.name!r}")
 
     def fit(self, y: np.ndarray, groups: np.ndarray | None) -> Any:
         """Return a clone of the estimator fitted on the rows that have the modality.
@@ -96,9 +114,7 @@ class Member:
                 before, classifier = classifier[:-1], classifier[-1]
                 Z = fit_with_groups(before, Z, labels, groups, method="fit_transform")
             answer = fit_with_groups(classifier, Z, labels, groups).predict_proba(Z)
-        probability = np.full(len(self.block), np.nan)
-        probability[self.present] = self._positive(answer, len(labels))
-        return probability
+        return self._for_all_rows(self._checked(answer, classifier))
 
     def _training(self, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, Any, Any, Any]:
         """Return a clone, and rows, labels and patients of what has the modality."""
@@ -124,23 +140,35 @@ class Member:
         All NaN, with a warning, where too few rows of an inner fold have the modality to fit anything:
         the combiners then learn from the members there are, as they do in rows that lack it.
         """
-        learner = Member(self.name, self.estimator, self.block.iloc[train])
+        learner = replace(self, block=self.block.iloc[train])
         try:
             fitted = learner.fit(y[train], groups if groups is None else groups[train])
         except CohortError as error:
             warnings.warn(f"An inner fold goes without {self.name}. {error}", stacklevel=2)
-            return np.full(len(test), np.nan)
-        return Member(self.name, fitted, self.block.iloc[test]).probability()
+            return self._unknown(len(test))
+        return replace(self, estimator=fitted, block=self.block.iloc[test]).probability()
 
     def _check_classes(self, y: np.ndarray) -> None:
-        found = len(np.unique(y))
-        if found < 2:
-            rows = f"only in {len(y)} rows of one class" if found else "in none"
-            raise CohortError(
-                "The training table",
-                [
-                    f"Modality {self.name} must be present in rows of both classes, and is present {rows} of the "
-                    f"{len(self.block)} that its classifier is fitted on. Leave the modality out, add patients "
-                    f"that have it, or lower the number of folds."
-                ],
-            )
+        counts = np.bincount(y, minlength=len(self.classes))
+        if counts.all():
+            return
+        raise CohortError(
+            "The training table",
+            [
+                f"Modality {self.name} must be present in rows of {self._all_classes()}, and is present "
+                f"{self._whereabouts(counts)} of the {len(self.block)} that its classifier is fitted on. Leave the "
+                "modality out, add patients that have it, or lower the number of folds."
+            ],
+        )
+
+    def _all_classes(self) -> str:
+        return "both classes" if len(self.classes) == 2 else f"each of the {len(self.classes)} classes"
+
+    def _whereabouts(self, counts: np.ndarray) -> str:
+        """Say in which rows the modality is present, of which some class has none."""
+        if not counts.any():
+            return "in none"
+        if len(counts) == 2:
+            return f"only in {counts.sum()} rows of one class"
+        lacking = listed([str(label) for label in self.classes[counts == 0]])
+        return f"in {counts.sum()} rows, none of them of class {lacking},"

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from radiofuse.errors import CohortError, RequestError
@@ -21,7 +21,7 @@ from radiofuse.work.jobs import one_thread
 
 
 class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
-    """A classifier of two classes made of named members, each with its own columns of the table.
+    """A classifier made of named members, each with its own columns of the table.
 
     A subclass has the parameter ``estimators``, a list of (name, estimator), and sets ``columns_``, columns
     by member, before it asks for members.
@@ -38,11 +38,10 @@ class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
-        tags.classifier_tags.multi_class = False
         return tags
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the positive class where its probability is 0.5 or more.
+        """Return the class with the highest probability; of two the second one from 0.5 on.
 
         Parameters
         ----------
@@ -52,23 +51,21 @@ class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
         -------
         ndarray of shape (n_samples,)
         """
-        positive = self.predict_proba(X)[:, 1] >= 0.5
-        return self.classes_[positive.astype(int)]
+        probability = self.predict_proba(X)
+        chosen = (probability[:, 1] >= 0.5).astype(int) if len(self.classes_) == 2 else probability.argmax(axis=1)
+        return self.classes_[chosen]
 
     def _makes_folds(self) -> bool:
         return False
 
     def _encode(self, y: Any) -> np.ndarray:
-        """Return labels 0 and 1, shape (n_samples,), once ``y`` is known to hold two classes."""
+        """Return labels 0 to K - 1, shape (n_samples,), once ``y`` is known to hold K >= 2 classes."""
         y = validate_data(self, y=y)
         check_classification_targets(y)
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
-        if kind != "binary":
-            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
         self.classes_, encoded = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             found = self.classes_.tolist()
-            raise ValueError(f"A fusion needs labels of two classes; y holds {found}: one class or none.")
+            raise ValueError(f"A fusion needs labels of two classes or more; y holds {found}: one class or none.")
         return encoded
 
     def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
@@ -90,7 +87,9 @@ class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
 
     def _members(self, table: pd.DataFrame, estimators: Mapping[str, Any]) -> list[Member]:
         """Pair each member's estimator with its block, once every row is known to have a modality."""
-        members = [Member(name, estimators[name], table[columns]) for name, columns in self.columns_.items()]
+        members = [
+            Member(name, estimators[name], table[columns], self.classes_) for name, columns in self.columns_.items()
+        ]
         orphans = table.index[~np.any([member.present for member in members], axis=0)]
         if len(orphans):
             names = ", ".join(self.columns_)

@@ -55,7 +55,7 @@ class Passed(NamedTuple):
     invariant: Tensor  # (B, n, 2)
     specific: Tensor  # (B, n, 2)
     rebuilt: Tensor  # (B, n, 8)
-    logits: Tensor  # (n, 2)
+    logits: Tensor  # (n, n_classes)
 
 
 class ConstraintNet(nn.Module):
@@ -71,6 +71,8 @@ class ConstraintNet(nn.Module):
         Features per branch.
     generator : torch.Generator
         Draws the initial weights (Glorot); biases begin at 0.
+    n_classes : int, default=2
+        Of the label; the paper has two.
 
     References
     ----------
@@ -88,13 +90,13 @@ class ConstraintNet(nn.Module):
     torch.Size([4, 2])
     """
 
-    def __init__(self, widths: Sequence[int], generator: torch.Generator) -> None:
+    def __init__(self, widths: Sequence[int], generator: torch.Generator, n_classes: int = 2) -> None:
         super().__init__()
         self.project = nn.ModuleList(_linear(width, WIDTH, generator) for width in widths)
         self.invariant = _linear(WIDTH, CODE, generator)
         self.specific = nn.ModuleList(_linear(WIDTH, CODE, generator) for _ in widths)
         self.decode = nn.ModuleList(_linear(2 * CODE, WIDTH, generator) for _ in widths)
-        self.classify = _linear(2 * CODE * len(widths), 2, generator)
+        self.classify = _linear(2 * CODE * len(widths), n_classes, generator)
 
     def forward(self, inputs: Sequence[Tensor], present: Tensor) -> Passed:
         """Pass rows through; the codes of a branch that a row lacks are 0.
@@ -113,7 +115,7 @@ class ConstraintNet(nn.Module):
         specific = torch.stack([layer(u) for layer, u in zip(self.specific, projected, strict=True)]) * has  # (B, n, 2)
         codes = torch.cat([invariant, specific], dim=2)  # (B, n, 4)
         rebuilt = torch.stack([layer(code) for layer, code in zip(self.decode, codes, strict=True)])  # (B, n, 8)
-        logits = self.classify(torch.cat(list(codes), dim=1))  # (n, 2)
+        logits = self.classify(torch.cat(list(codes), dim=1))  # (n, n_classes)
         return Passed(projected, invariant, specific, rebuilt, logits)
 
 
@@ -241,7 +243,7 @@ def fit_constraint_net(
         Standardized features per branch, shape (n, width).
     present : ndarray of bool, shape (n, n_branches)
     y : ndarray of shape (n,)
-        Labels 0 and 1.
+        Labels 0 and 1, or 0 to K - 1, each of which occurs.
     objective : Objective
     seed : int
         Of the initial weights; nothing else is drawn.
@@ -258,7 +260,7 @@ def fit_constraint_net(
     Shi et al. (2023), equation 6.
     """
     with one_thread():
-        net = ConstraintNet([x.shape[1] for x in inputs], torch.Generator().manual_seed(seed))
+        net = ConstraintNet([x.shape[1] for x in inputs], torch.Generator().manual_seed(seed), len(np.unique(y)))
         tensors = [torch.as_tensor(x, dtype=torch.float64) for x in inputs]
         has, labels = torch.as_tensor(present, dtype=torch.float64), torch.as_tensor(y)
         weights = torch.tensor([1.0, objective.alpha, objective.beta, objective.gamma], dtype=torch.float64)

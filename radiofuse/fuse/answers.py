@@ -1,0 +1,85 @@
+"""What a fusion says as tables: probabilities by answer and class, weights by combiner and member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.fuse.combiners import Combiner
+
+
+def answer_columns(
+    names: Sequence[str], classes: np.ndarray, levels: tuple[str, str] = ("answer", "class")
+) -> pd.Index:
+    """Return the names of a table of probabilities: of two classes one per answer, of more one per answer and class.
+
+    Examples
+    --------
+    >>> answer_columns(["t1", "mean"], np.array([2, 3, 4])).to_list()[:4]
+    [('t1', 2), ('t1', 3), ('t1', 4), ('mean', 2)]
+    """
+    return pd.Index(names) if len(classes) == 2 else pd.MultiIndex.from_product([names, classes], names=levels)
+
+
+def answers_table(answers: Mapping[str, np.ndarray], index: pd.Index, classes: np.ndarray) -> pd.DataFrame:
+    """Return probabilities as a table with `answer_columns`.
+
+    Parameters
+    ----------
+    answers : mapping of str to ndarray of shape (n_samples,) or (n_samples, n_classes)
+    index : Index of length n_samples
+    classes : ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> answers_table({"t1": np.array([[0.5, 0.3, 0.2]])}, pd.Index(["s1"]), np.array([2, 3, 4]))["t1"]
+    class    2    3    4
+    s1     0.5  0.3  0.2
+    """
+    if len(classes) == 2:
+        return pd.DataFrame(answers, index=index)
+    return pd.DataFrame(np.hstack(list(answers.values())), index=index, columns=answer_columns(list(answers), classes))
+
+
+def weights_table(combiners: Mapping[str, Combiner], members: Sequence[str], classes: np.ndarray) -> pd.DataFrame:
+    """Return the weights of the combiners that have some; a rule that learns nothing treats members alike.
+
+    Parameters
+    ----------
+    combiners : mapping of str to Combiner
+        Fitted.
+    members : sequence of str
+    classes : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    DataFrame
+        Columns fusion, member, weight; the intercept as member "(intercept)". Where weights differ by class there is
+        a column class before the weight, empty for a weight that holds for all classes.
+
+    Examples
+    --------
+    >>> from radiofuse.fuse.combiners import Mean
+    >>> weights_table({"mean": Mean()}, ["t1", "t2"], np.array([0, 1]))
+      fusion member  weight
+    0   mean     t1     0.5
+    1   mean     t2     0.5
+    """
+    rows = [row for fusion, combiner in combiners.items() for row in _weights(fusion, combiner, members, classes)]
+    table = pd.DataFrame(rows, columns=["fusion", "member", "class", "weight"])
+    return table if table["class"].any() else table.drop(columns="class")
+
+
+def _weights(
+    fusion: str, combiner: Any, members: Sequence[str], classes: np.ndarray
+) -> Iterator[tuple[str, str, str, float]]:
+    equal = [] if hasattr(combiner, "fit") else np.full(len(members), 1 / len(members))
+    found = list(zip(members, getattr(combiner, "weights_", equal), strict=False))
+    if hasattr(combiner, "intercept_"):
+        found.append(("(intercept)", combiner.intercept_))
+    for member, weight in found:
+        labels = [str(label) for label in classes] if np.ndim(weight) else [""]
+        yield from ((fusion, member, *pair) for pair in zip(labels, np.atleast_1d(weight), strict=True))

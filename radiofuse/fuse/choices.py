@@ -1,0 +1,86 @@
+"""The built-in combiners by name, and those that a fusion was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+from sklearn.base import clone
+
+from radiofuse.errors import RequestError
+from radiofuse.fuse.combiners import Combiner
+from radiofuse.names import make
+
+COMBINERS = {
+    "mean": "radiofuse.fuse.combiners:Mean",
+    "vote": "radiofuse.fuse.combiners:Vote",
+    "regression": "radiofuse.fuse.combiners:Regression",
+    "linear_regression": "radiofuse.fuse.combiners:LinearRegression",
+    "nonnegative": "radiofuse.fuse.combiners:Nonnegative",
+}
+
+
+def combiner_name(entry: str | Combiner) -> str:
+    """Return what a combiner is called in tables: its key, or its class's name.
+
+    Examples
+    --------
+    >>> from radiofuse.fuse.combiners import Mean
+    >>> combiner_name("mean"), combiner_name("package.module:LogitMean"), combiner_name(Mean())
+    ('mean', 'LogitMean', 'Mean')
+    """
+    return entry.rpartition(":")[2] if isinstance(entry, str) else type(entry).__name__
+
+
+def build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:
+    """Return unfitted combiners by the name they have in tables.
+
+    Parameters
+    ----------
+    combine : str, object or list of these
+        Keys of ``COMBINERS``, paths, or objects, which are cloned.
+    taken : container of str
+        Names that the answer has already.
+
+    Raises
+    ------
+    RequestError
+        If there is none, or a name is unknown, taken or comes twice.
+
+    Examples
+    --------
+    >>> from radiofuse.fuse.combiners import Vote
+    >>> list(build_combiners(["mean", Vote()], taken=["t1"]))
+    ['mean', 'Vote']
+    """
+    combiners: dict[str, Any] = {}
+    for entry in combine if isinstance(combine, list) else [combine]:
+        name, named = combiner_name(entry), isinstance(entry, str)
+        combiner = make(entry, COMBINERS, "combiner") if named else clone(entry, safe=False)
+        if name in combiners or name in taken:
+            raise RequestError(f"Two columns of the answer would be called {name!r}: rename the member or combiner.")
+        combiners[name] = combiner
+    if not combiners:
+        raise RequestError(f"combine is empty; choose from {', '.join(COMBINERS)}.")
+    return combiners
+
+
+def refuse_rules_for_two(combiners: Mapping[str, Any], n_classes: int) -> None:
+    """Refuse a combiner that does not say that it knows more than two classes where there are more.
+
+    Raises
+    ------
+    RequestError
+
+    Examples
+    --------
+    >>> from radiofuse.fuse.combiners import Mean
+    >>> refuse_rules_for_two({"mean": Mean()}, 3)
+    """
+    ignorant = [name for name, combiner in combiners.items() if not getattr(combiner, "multi_class", False)]
+    if n_classes > 2 and ignorant:
+        raise RequestError(
+            f"Combiner {ignorant[0]!r} knows two classes, and y holds {n_classes}. Choose from "
+            f"{', '.join(COMBINERS)}; or teach it probabilities of shape (n_samples, n_members, n_classes) and "
+            "say so by the attribute multi_class = True."
+        )
