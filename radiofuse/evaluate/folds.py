@@ -1,45 +1,31 @@
-"""Running the folds: every model is fitted on the training patients and asked about the others."""
+"""Models over one table in folds of whole patients: predictions, and findings of every fold."""
 
 from __future__ import annotations
 
 import logging
 import re
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import delayed
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 
 from radiofuse.errors import RequestError
-from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
+from radiofuse.evaluate.fold_runner import FitInSplits, FoldRun, Inspect, Job, Outcome, finish_folds
+from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.patients.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
 from radiofuse.progress import Progress
-from radiofuse.tables.predictions import PREDICTION_COLUMNS
 from radiofuse.wording import counted
-from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
 
 _NUMBER = re.compile(r"\d+")
 logger = logging.getLogger(__name__)
-
-Inspect = Callable[[BaseEstimator, Any, np.ndarray], Any]
-
-
-class Outcome(NamedTuple):
-    """What one model of one split sends back from its process."""
-
-    job: tuple[int, str]
-    predictions: pd.DataFrame
-    finding: Any
-    warned: Counter[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +127,7 @@ def run_folds(
     inspect: Inspect | None = None,
     on_done: Progress | None = None,
     kept: Kept | None = None,
+    fit: FitInSplits | None = None,
 ) -> list[FoldResult]:
     """Fit and ask every model in every split.
 
@@ -158,6 +145,10 @@ def run_folds(
     kept : Kept, optional
         Where every finished model of a split is kept, and found again by a rerun; its key must hold all that they
         depend on. What ``inspect`` returns must be of the kinds that `Kept.add` takes.
+    fit : callable, optional
+        Called as ``fit(model, X, y, splits, groups=patients)`` with several splits, whose rows come in the order of
+        their ids; yields a clone fitted to each, so that what they share is computed once. Without it each is fitted
+        alone.
 
     Returns
     -------
@@ -174,36 +165,21 @@ def run_folds(
     refuse_misaligned(X, y=y, groups=groups)
     rows = _rows(X, y, groups)
     _check_models(models)
+    ids, patients = rows["sample_id"].to_numpy(), rows["patient_id"].to_numpy()
     for split in splits:
-        refuse_straddlers(split, rows["patient_id"].to_numpy())
-    calls = {
-        (place, name): delayed(_run_job)((place, name), model, X, rows, split, inspect)
-        for place, split in enumerate(splits)
-        for name, model in models.items()
-    }
-    names = {job: _job_name(job, splits) for job in calls}
+        refuse_straddlers(split, patients)
+    ordered = [_by_id(split, ids) for split in splits]
+    runs = {name: FoldRun(model, X, rows, ordered, patients) for name, model in models.items()}
     with nullcontext() if kept is None else kept.writing():
-        outcomes = _collect(_finish(calls, names, n_jobs, kept), len(calls), on_done)
+        finished = finish_folds(runs, n_jobs=n_jobs, inspect=inspect, kept=kept, fit=fit)
+        outcomes = _collect(finished, len(splits) * len(models), on_done)
     return [_fold_result(split, place, models, outcomes) for place, split in enumerate(splits)]
 
 
-def _job_name(job: tuple[int, str], splits: Sequence[Split]) -> str:
-    place, model = job
-    return f"model {model} in repeat {splits[place].repeat}, fold {splits[place].fold}"
-
-
-def _finish(
-    calls: Mapping[tuple[int, str], Any], names: Mapping[tuple[int, str], str], n_jobs: int | None, kept: Kept | None
-) -> Iterator[Outcome]:
-    """Yield what was kept, then what was missing as it finishes: a slow job does not hold back the news of others."""
-    known = {} if kept is None else kept.results
-    missing = [job for job in calls if names[job] not in known]
-    yield from (Outcome(job, *known[names[job]]) for job in calls if names[job] in known)
-    calls_left, names_left = [calls[job] for job in missing], [names[job] for job in missing]
-    for _, outcome in finish_calls(calls_left, names_left, n_jobs=n_jobs):
-        if kept is not None:
-            kept.add(names[outcome.job], (outcome.predictions, outcome.finding, outcome.warned))
-        yield outcome
+def _by_id(split: Split, ids: np.ndarray) -> Split:
+    # inner folds and bootstraps of a model follow the order of its rows; ids give one that does not vary
+    train, test = (part[np.argsort(ids[part], kind="stable")] for part in (split.train, split.test))
+    return replace(split, train=train, test=test)
 
 
 def gather_predictions(results: Iterable[FoldResult]) -> pd.DataFrame:
@@ -244,81 +220,8 @@ def _check_models(models: Mapping[str, BaseEstimator]) -> None:
             )
 
 
-def _run_job(
-    job: tuple[int, str],
-    model: BaseEstimator,
-    X: ArrayLike | pd.DataFrame,
-    rows: pd.DataFrame,
-    split: Split,
-    inspect: Inspect | None,
-) -> Outcome:
-    train, test = _by_id(rows.iloc[split.train]), _by_id(rows.iloc[split.test])
-    X_test, y_test = _take(X, test.index), test["label"].to_numpy()
-    # several threads sum in another order: results would depend on n_jobs
-    with one_thread(), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fitted = _fit(clone(model), _take(X, train.index), train)
-        answers = _answers(fitted, job[1], X_test)
-        finding = None if inspect is None else inspect(fitted, X_test, y_test)
-    table = _tidy(answers, test.assign(repeat=split.repeat, fold=split.fold))
-    return Outcome(job, table, finding, Counter(str(warning.message) for warning in caught))
-
-
-def _by_id(rows: pd.DataFrame) -> pd.DataFrame:
-    # inner folds and bootstraps of a model follow the order of its rows; ids give one that does not vary
-    return rows.sort_values("sample_id")
-
-
-def _take(X: ArrayLike | pd.DataFrame, positions: pd.Index) -> ArrayLike | pd.DataFrame:
-    return X.iloc[positions] if isinstance(X, pd.DataFrame) else np.asarray(X)[positions]
-
-
-def _fit(model: BaseEstimator, X: ArrayLike | pd.DataFrame, rows: pd.DataFrame) -> BaseEstimator:
-    return fit_with_groups(model, X, rows["label"].to_numpy(), rows["patient_id"].to_numpy())
-
-
-def _answers(fitted: BaseEstimator, name: str, X: ArrayLike | pd.DataFrame) -> pd.DataFrame:
-    if hasattr(fitted, "predict_proba_each"):
-        return fitted.predict_proba_each(X)
-    probability = positive_probability(fitted, X)
-    if np.isnan(probability).any():
-        raise RequestError(
-            f"Model {name} ({type(fitted).__name__}) gave no number for {np.isnan(probability).sum()} of "
-            f"{probability.size} test rows; look for values it cannot handle."
-        )
-    return pd.DataFrame({name: probability})
-
-
-def positive_probability(fitted: BaseEstimator, X: ArrayLike | pd.DataFrame) -> np.ndarray:
-    """Return the probability of label 1, shape (n_samples,), from the column that ``classes_`` says.
-
-    Raises
-    ------
-    RequestError
-        If the answer has not one column for each of the labels 0 and 1.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyClassifier
-    >>> positive_probability(DummyClassifier().fit([[0], [0], [0], [0]], [0, 1, 1, 1]), [[0]])
-    array([0.75])
-    """
-    answer, classes = np.asarray(fitted.predict_proba(X)), list(getattr(fitted, "classes_", (0, 1)))
-    if answer.ndim != 2 or answer.shape[1] != 2 or sorted(classes) != [0, 1]:
-        raise RequestError(
-            f"{type(fitted).__name__} must answer with one column for each of the labels 0 and 1; it answered shape "
-            f"{answer.shape} for the classes {classes}. Mend its predict_proba."
-        )
-    return answer[:, classes.index(1)]
-
-
-def _tidy(answers: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    tables = [rows.assign(model=name, probability=answers[name].to_numpy()) for name in answers]
-    return pd.concat(tables, ignore_index=True).dropna(subset="probability")[list(PREDICTION_COLUMNS)]
-
-
-def _collect(finished: Iterable[Outcome], total: int, on_done: Progress | None) -> dict[tuple[int, str], Outcome]:
-    outcomes: dict[tuple[int, str], Outcome] = {}
+def _collect(finished: Iterable[Outcome], total: int, on_done: Progress | None) -> dict[Job, Outcome]:
+    outcomes: dict[Job, Outcome] = {}
     owners: dict[str, str] = {}
     for outcome in finished:
         name = outcome.job[1]
@@ -344,9 +247,7 @@ def log_warnings(warned: Counter[str], when: str) -> None:
         logger.warning("Warned %s %s, for instance: %s", counted(times, "time"), when, alike[0])
 
 
-def _fold_result(
-    split: Split, place: int, models: Iterable[str], outcomes: Mapping[tuple[int, str], Outcome]
-) -> FoldResult:
+def _fold_result(split: Split, place: int, models: Iterable[str], outcomes: Mapping[Job, Outcome]) -> FoldResult:
     tables = [outcomes[place, name].predictions for name in models]
     findings = {name: outcomes[place, name].finding for name in models}
     return FoldResult(split.repeat, split.fold, pd.concat(tables, ignore_index=True), findings)

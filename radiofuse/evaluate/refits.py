@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length, check_random_state
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.folds import positive_probability, run_folds
+from radiofuse.evaluate.fold_runner import positive_probability
+from radiofuse.evaluate.folds import run_folds
 from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
 from radiofuse.patients.splits import Split, as_ids, check_labels, refuse_few_patients
 from radiofuse.statistics.bootstrap import counts_of_indices

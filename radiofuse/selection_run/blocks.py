@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, clone
 
 from radiofuse.errors import CohortError
 from radiofuse.patients import Split, patient_splits
 from radiofuse.prepare.harmonize import ComBat
-from radiofuse.select import SelectorChain
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.features import FeatureTable
 
+FEATURES, COVARIATES, SITE = "features", "covariates", "site"
 AS_OPTIONS = {
     "unseen='pass'": "--unseen-site pass",
     "unseen='reference'": "--unseen-site reference",
@@ -57,9 +59,24 @@ class Block:
         """Return the selected features beside the covariates, as the model takes them."""
         return np.hstack([self.X.to_numpy()[:, support], self.covariates.to_numpy(float)])
 
-    def values_for(self, chain: SelectorChain) -> pd.DataFrame | np.ndarray:
-        """Return the features; bare where no step of the chain asks for names, which is quicker."""
-        return self.X if chain.needs_names else self.X.to_numpy()
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Sample, patient and label of each row, as the fold runner takes them."""
+        ids = {"sample_id": self.X.index.to_numpy(str), "patient_id": self.patients}
+        return pd.DataFrame({**ids, "label": self.y})
+
+    @property
+    def parts(self) -> pd.DataFrame:
+        """Features, covariates and site side by side, each under the name of its part; see `part_of`."""
+        parts = {FEATURES: self.X, COVARIATES: self.covariates}
+        if self.sites is not None:
+            parts[SITE] = pd.DataFrame({SITE: self.sites}, self.X.index)
+        return pd.concat(parts, axis=1)
+
+
+def part_of(X: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the columns of one part of `Block.parts`; none where it has none."""
+    return X.loc[:, X.columns.get_level_values(0) == name].droplevel(0, axis=1)
 
 
 def deal_splits(table: FeatureTable, request: SelectionRequest) -> list[Split]:
@@ -89,18 +106,54 @@ def block_of(table: FeatureTable, name: str, splits: Sequence[Split]) -> Block:
     return Block(name, X, table.covariates.iloc[present], y, table.patients[present], sites, tuple(own))
 
 
-def harmonized(block: Block, train: np.ndarray, request: SelectionRequest) -> Block:
-    """Return the block without the shifts and scales of its sites, learned from the training rows; see `ComBat`."""
-    if request.site is None:
+class Harmonizer(BaseEstimator):
+    """Takes the shifts and scales of sites from features; see `ComBat`. Errors are in the words of the command.
+
+    Parameters
+    ----------
+    modality : str
+    unseen : str
+        What becomes of a site without training rows.
+    """
+
+    def __init__(self, modality: str, unseen: str) -> None:
+        self.modality = modality
+        self.unseen = unseen
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> Harmonizer:
+        """Learn from rows of `Block.parts`."""
+        with self._as_told():
+            values, given = _taken_apart(X)
+            self.combat_ = ComBat(unseen=self.unseen).fit(values, y, **given)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the features of rows of `Block.parts`."""
+        with self._as_told():
+            values, given = _taken_apart(X)
+            features = part_of(X, FEATURES)
+            return pd.DataFrame(self.combat_.transform(values, **given), features.index, features.columns)
+
+    @contextmanager
+    def _as_told(self) -> Iterator[None]:
+        try:
+            yield
+        except CohortError as error:
+            problems = [f"{self.modality}: {_as_options(one)}" for one in error.problems]
+            raise CohortError("The table", problems) from None
+
+
+def _taken_apart(X: pd.DataFrame) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    values = np.ascontiguousarray(part_of(X, FEATURES).to_numpy())
+    return values, {"site": X[SITE][SITE].to_numpy(str), "covariates": part_of(X, COVARIATES).to_numpy(float)}
+
+
+def harmonized(block: Block, harmonizer: Harmonizer | None) -> Block:
+    """Return the block without what its sites do, learned from all of its rows."""
+    if harmonizer is None:
         return block
-    X, kept = block.X.to_numpy(), block.covariates.to_numpy(float)
-    try:
-        combat = ComBat(unseen=request.unseen_site)
-        combat.fit(X[train], block.y[train], site=block.sites[train], covariates=kept[train])
-        values = combat.transform(X, site=block.sites, covariates=kept)
-    except CohortError as error:
-        raise CohortError("The table", [f"{block.modality}: {_as_options(one)}" for one in error.problems]) from None
-    return replace(block, X=pd.DataFrame(values, block.X.index, block.X.columns), combat=combat)
+    fitted = clone(harmonizer).fit(block.parts, block.y)
+    return replace(block, X=fitted.transform(block.parts), combat=fitted.combat_)
 
 
 def _as_options(problem: str) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from joblib import delayed
+from sklearn.base import clone
 
+from radiofuse.evaluate.fold_runner import FoldRun, Outcome, finish_folds, fit_alone
 from radiofuse.patients import Split
 from radiofuse.progress import Progress
 from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
 from radiofuse.select.penalized_fit import PathEdgeWarning
-from radiofuse.selection_run.blocks import Block, block_of, deal_splits, harmonized
+from radiofuse.selection_run.blocks import Block, Harmonizer, block_of, deal_splits, harmonized
 from radiofuse.selection_run.chain import (
     chain_of,
     cv_curve,
@@ -25,14 +30,15 @@ from radiofuse.selection_run.chain import (
     places_of,
     strength_of,
 )
-from radiofuse.selection_run.model import Model, fit_model
+from radiofuse.selection_run.model import Model, SelectedModel, fit_model, make_model
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.features import FeatureTable
 from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
 
 Final = tuple[SelectorChain, Model, Counter[str]]
-CHUNKS_PER_JOB = 4  # so that a slow chunk does not hold up the end
+Told = Callable[[int], None]
+Finished = dict[str, dict[int, Outcome]]  # by modality and place of the split
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,20 +122,30 @@ def fit_selections(
     chain = make_chain(request)
     splits = deal_splits(table, request)
     blocks = [block_of(table, name, splits) for name in table.modalities]
-    chains = [chain_of(chain, block, only=len(blocks) == 1) for block in blocks]
-    whole = [harmonized(block, np.arange(len(block.y)), request) for block in blocks]
+    models = [
+        SelectedModel(chain_of(chain, block, only=len(blocks) == 1), harmonizer=_harmonizer(block, request))
+        for block in blocks
+    ]
+    whole = [harmonized(block, model.harmonizer) for block, model in zip(blocks, models, strict=True)]
     told = _counted(on_done, sum(1 + len(block.splits) for block in blocks))
-    finals = _fit_finals(chains, whole, request, told)
-    with nullcontext() if kept is None else kept.writing():
-        found = _fit_folds(chains, blocks, whole, finals, request, told, kept)
-    results = []
-    for block, final in zip(whole, finals, strict=True):
-        names = [name for name in (_fold_name(block, split) for split in block.splits) if name in found]
-        results.append(ModalitySelection(block, *final, tuple(found[name] for name in names)))
-    return results
+    finals = _fit_finals(models, whole, request, told)
+    optimistic: Finished = {block.modality: {} for block in blocks}
+    nested: Finished = {block.modality: {} for block in blocks}
+    with suppress(KeyboardInterrupt):  # what is finished is the answer; `complete` says that it is not all
+        _run_optimistic(optimistic, whole, finals, request, told)
+        if request.nested:
+            _run_nested(nested, blocks, models, request, told, kept)
+    outcomes = [_outcomes(block, optimistic, nested, request) for block in blocks]
+    return [
+        ModalitySelection(block, *final, folds) for block, final, folds in zip(whole, finals, outcomes, strict=True)
+    ]
 
 
-def _counted(on_done: Progress, total: int) -> Callable[[int], None]:
+def _harmonizer(block: Block, request: SelectionRequest) -> Harmonizer | None:
+    return None if request.site is None else Harmonizer(block.modality, request.unseen_site)
+
+
+def _counted(on_done: Progress, total: int) -> Told:
     """Return what is told how many more selections are done."""
     done = 0
 
@@ -142,10 +158,11 @@ def _counted(on_done: Progress, total: int) -> Callable[[int], None]:
 
 
 def _fit_finals(
-    chains: Sequence[SelectorChain], whole: Sequence[Block], request: SelectionRequest, told: Callable[[int], None]
+    models: Sequence[SelectedModel], whole: Sequence[Block], request: SelectionRequest, told: Told
 ) -> list[Final]:
     """Return the selection on all samples of each modality."""
-    calls = [delayed(_fit_final)(chain, block, request.seed) for chain, block in zip(chains, whole, strict=True)]
+    pairs = zip(models, whole, strict=True)
+    calls = [delayed(_fit_final)(model.select, block, request.seed) for model, block in pairs]
     names = [f"the selection of {block.modality} on all samples" for block in whole]
     finals = {}
     for place, final in finish_calls(calls, names, n_jobs=request.jobs):
@@ -154,143 +171,122 @@ def _fit_finals(
     return [finals[place] for place in range(len(whole))]
 
 
-def _fit_folds(
-    chains: Sequence[SelectorChain],
-    blocks: Sequence[Block],
-    whole: Sequence[Block],
-    finals: Sequence[Final],
-    request: SelectionRequest,
-    told: Callable[[int], None],
-    kept: Kept | None,
-) -> dict[str, FoldOutcome]:
-    """Return the finished outer folds by name; after an interrupt, those that are finished."""
-    found = {} if kept is None else _kept_folds(blocks, kept)
-    if found:
-        told(len(found))
-    tasks = list(_tasks(blocks, request, found))
-    calls = [
-        delayed(_fit_chunk)(chains[place], blocks[place], whole[place], chunk, finals[place][0].get_support(), request)
-        for place, chunk in tasks
-    ]
-    names = [_task_name(blocks[place], chunk) for place, chunk in tasks]
-    try:
-        for number, outcomes in finish_calls(calls, names, n_jobs=request.jobs):
-            for outcome in outcomes:
-                name = _fold_name(blocks[tasks[number][0]], outcome.split)
-                found[name] = outcome
-                if kept is not None:
-                    kept.add(name, {key: value for key, value in vars(outcome).items() if key != "split"})
-            told(len(outcomes))
-    except KeyboardInterrupt:
-        pass  # what is finished is the answer; `ModalitySelection.complete` says that it is not all
-    return found
-
-
-def _fold_name(block: Block, split: Split) -> str:
-    return f"{block.modality} in repeat {split.repeat}, fold {split.fold}"
-
-
-def _kept_folds(blocks: Sequence[Block], kept: Kept) -> dict[str, FoldOutcome]:
-    splits = {_fold_name(block, split): split for block in blocks for split in block.splits}
-    return {name: FoldOutcome(splits[name], **values) for name, values in kept.results.items()}
-
-
-def _tasks(
-    blocks: Sequence[Block], request: SelectionRequest, found: Container[str]
-) -> Iterator[tuple[int, Sequence[Split]]]:
-    """Yield a modality's place and some of its splits that are not found; early repeats of all modalities first."""
-    n_splits = request.folds * request.n_repeats
-    size = request.folds
-    if request.jobs > 1:
-        size = max(1, min(size, n_splits * len(blocks) // (CHUNKS_PER_JOB * request.jobs)))
-    for start in range(0, n_splits, size):
-        for place, block in enumerate(blocks):
-            chunk = [one for one in block.splits[start : start + size] if _fold_name(block, one) not in found]
-            if chunk:
-                yield place, chunk
-
-
-def _task_name(block: Block, splits: Sequence[Split]) -> str:
-    first, last = splits[0], splits[-1]
-    end = "" if first is last else f" to repeat {last.repeat}, fold {last.fold}"
-    return f"the selection of {block.modality} in repeat {first.repeat}, fold {first.fold}{end}"
-
-
-def _state(seed: int, position: Sequence[int]) -> int:
-    return int(np.random.SeedSequence([seed, *position]).generate_state(1)[0])
-
-
 def _fit_final(chain: SelectorChain, block: Block, seed: int) -> Final:
     everything = [np.arange(len(block.y))]
     states = [_state(seed, [0])]
     # one thread: a matrix product split among threads may differ in the last bit
     with one_thread(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        final = next(fit_in_folds(chain, block.X, block.y, everything, groups=block.groups, states=states))
+        with _told_by_tables():
+            final = next(fit_in_folds(chain, block.X, block.y, everything, groups=block.groups, states=states))
         model = fit_model(block.inputs_of(final.get_support()), block.y)
-    return final, model, _messages(caught)
+    return final, model, Counter(str(one.message) for one in caught)
 
 
-def _fit_chunk(
-    chain: SelectorChain,
-    block: Block,
-    whole: Block,
-    splits: Sequence[Split],
-    support: np.ndarray,
-    request: SelectionRequest,
-) -> list[FoldOutcome]:
-    """Return what some splits gave; ``whole`` was harmonized with all rows, and ``support`` selected from them."""
-    with one_thread():
+def _run_optimistic(
+    found: Finished, whole: Sequence[Block], finals: Sequence[Final], request: SelectionRequest, told: Told
+) -> None:
+    """Ask in every split what the features are worth that all rows selected."""
+    runs = {}
+    for block, (final, *_) in zip(whole, finals, strict=True):
+        X = block.inputs_of(final.get_support())
+        runs[block.modality] = FoldRun(make_model(X.shape[1]), X, block.rows, block.splits)
+    for outcome in finish_folds(runs, n_jobs=request.jobs, fit=fit_alone):
+        place, modality = outcome.job
+        found[modality][place] = outcome
         if not request.nested:
-            return [FoldOutcome(split, _held_out(whole, split, support)) for split in splits]
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            outcomes = []
-            for split, (own, found) in zip(splits, _fit_splits(chain, block, splits, request), strict=True):
-                optimistic = _held_out(whole, split, support)
-                outcomes.append(_outcome(own, split, found, optimistic, _messages(caught)))
-                caught.clear()
-        return outcomes
+            told(1)
 
 
-def _fit_splits(
-    chain: SelectorChain, block: Block, splits: Sequence[Split], request: SelectionRequest
-) -> Iterator[tuple[Block, SelectorChain]]:
-    """Yield for each split the block as its training rows harmonize it, and the chain fitted to them."""
-    states = [_state(request.seed, [1 + split.repeat, split.fold]) for split in splits]
-    together = [splits] if request.site is None else [[split] for split in splits]  # what is the same table for all
-    for group in together:
-        own = harmonized(block, group[0].train, request)
-        trains, own_states = [split.train for split in group], states[: len(group)]
-        states = states[len(group) :]
-        fitted = fit_in_folds(chain, own.values_for(chain), own.y, trains, groups=own.groups, states=own_states)
-        yield from ((own, found) for found in fitted)
+def _run_nested(
+    found: Finished,
+    blocks: Sequence[Block],
+    models: Sequence[SelectedModel],
+    request: SelectionRequest,
+    told: Told,
+    kept: Kept | None,
+) -> None:
+    """Select in the training rows of every split, and ask what these features are worth."""
+    runs = {
+        block.modality: FoldRun(model, block.parts, block.rows, block.splits, block.groups)
+        for block, model in zip(blocks, models, strict=True)
+    }
+    fit = partial(fit_selections_together, seed=request.seed)
+    options = {"n_jobs": request.jobs, "inspect": describe_selection, "kept": kept, "fit": fit}
+    with nullcontext() if kept is None else kept.writing():
+        for outcome in finish_folds(runs, **options):
+            place, modality = outcome.job
+            found[modality][place] = outcome
+            told(1)
 
 
-def _outcome(
-    block: Block, split: Split, found: SelectorChain, optimistic: np.ndarray, warned: Counter[str]
-) -> FoldOutcome:
-    chosen = found.get_support()
-    _, penalized = penalized_step(found)
-    return FoldOutcome(
-        split=split,
-        optimistic=optimistic,
-        nested=_held_out(block, split, chosen),
-        chosen=chosen,
-        coef=number_per_feature(found, "coef_"),
-        place=places_of(np.where(chosen, strength_of(found), np.nan)),
-        inner_folds=None if penalized is None else penalized.inner_folds_,
-        curve=cv_curve(found),
-        warned=warned,
-    )
+def fit_selections_together(
+    model: SelectedModel,
+    X: pd.DataFrame,
+    y: np.ndarray,
+    splits: Sequence[Split],
+    *,
+    groups: np.ndarray | None,
+    seed: int,
+) -> Iterator[SelectedModel]:
+    """Yield the model fitted in each split, with a seed for each; what the selectors of all share is done once."""
+    states = [_state(seed, [1 + split.repeat, split.fold]) for split in splits]
+    if model.harmonizer is not None:  # every split has a table of its own
+        for split, state in zip(splits, states, strict=True):
+            seeded = clone(model).set_params(select__random_state=state)
+            with _told_by_tables():
+                fitted = next(fit_alone(seeded, X, y, [split], groups=groups))
+            yield fitted
+        return
+    trains = [split.train for split in splits]
+    chains = fit_in_folds(model.select, model.features_of(X), y, trains, groups=groups, states=states)
+    for train in trains:
+        with _told_by_tables():
+            chain = next(chains)
+        yield clone(model).complete(chain, X.iloc[train], y[train])
 
 
-def _messages(caught: Iterable[warnings.WarningMessage]) -> Counter[str]:
-    """Return what was warned of, but for what the tables tell: empty selections and the ends of paths."""
-    told = (NothingSelectedWarning, PathEdgeWarning)
-    return Counter(str(one.message) for one in caught if not issubclass(one.category, told))
+def _state(seed: int, position: Sequence[int]) -> int:
+    return int(np.random.SeedSequence([seed, *position]).generate_state(1)[0])
 
 
-def _held_out(block: Block, split: Split, support: np.ndarray) -> np.ndarray:
-    X = block.inputs_of(support)
-    return fit_model(X[split.train], block.y[split.train]).predict_proba(X[split.test])[:, 1]
+@contextmanager
+def _told_by_tables() -> Iterator[None]:
+    """Let no warning say what the tables tell: empty selections and the ends of paths."""
+    with warnings.catch_warnings():
+        for category in (NothingSelectedWarning, PathEdgeWarning):
+            warnings.simplefilter("ignore", category)
+        yield
+
+
+def describe_selection(fitted: SelectedModel, *_: Any) -> dict[str, Any]:
+    """Return what the selectors found in a fold, under the names of `FoldOutcome`."""
+    chain = fitted.select_
+    chosen = chain.get_support()
+    _, penalized = penalized_step(chain)
+    return {
+        "chosen": chosen,
+        "coef": number_per_feature(chain, "coef_"),
+        "place": places_of(np.where(chosen, strength_of(chain), np.nan)),
+        "inner_folds": None if penalized is None else penalized.inner_folds_,
+        "curve": cv_curve(chain),
+    }
+
+
+def _outcomes(
+    block: Block, optimistic: Finished, nested: Finished, request: SelectionRequest
+) -> tuple[FoldOutcome, ...]:
+    """Return the finished outer folds of a modality, in order."""
+    outcomes = []
+    for place in sorted((nested if request.nested else optimistic)[block.modality]):
+        answer = optimistic[block.modality][place]
+        found = FoldOutcome(block.splits[place], _probability(answer), warned=answer.warned)
+        if request.nested:
+            own = nested[block.modality][place]
+            found = replace(found, nested=_probability(own), **own.finding, warned=own.warned + answer.warned)
+        outcomes.append(found)
+    return tuple(outcomes)
+
+
+def _probability(outcome: Outcome) -> np.ndarray:
+    return outcome.predictions["probability"].to_numpy()

@@ -249,18 +249,18 @@ def test_gaps_in_site_or_covariate_are_named_before_sites_are_evened_out():
         checked(rename_ids(rows, request.roles, "table.csv"), request)
 
 
-def killing_once(marker: Path, fit: Callable, *arguments):
+def killing_once(marker: Path, describe: Callable, *arguments):
     """Kill the process of the first fold that comes here, once."""
     if not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return fit(*arguments)
+    return describe(*arguments)
 
 
 def test_a_killed_process_costs_no_fold_and_moves_no_number(fitted, tmp_path, monkeypatch):
     table, request, whole = fitted
-    deadly = partial(killing_once, tmp_path / "killed", nested._fit_chunk)
-    monkeypatch.setattr(nested, "_fit_chunk", deadly)
+    deadly = partial(killing_once, tmp_path / "killed", nested.describe_selection)
+    monkeypatch.setattr(nested, "describe_selection", deadly)
     again = fit_selections(table, replace(request, jobs=2))
     assert (tmp_path / "killed").exists()
     pd.testing.assert_frame_equal(predictions_table(again), predictions_table(whole))
@@ -280,10 +280,10 @@ def test_kept_folds_are_not_fitted_again_and_give_the_same_tables(fitted, tmp_pa
     assert len(kept.results) == 6
     for other in (replace(request, seed=1), replace(request, alpha=0.1)):
         assert not find_kept(table, other).results
-    counts = []
-    monkeypatch.setattr(nested, "_fit_chunk", counting(counts, nested._fit_chunk))
+    fitted_again = []
+    monkeypatch.setattr(nested, "describe_selection", listing(fitted_again, nested.describe_selection))
     again = fit_selections(table, replace(request, jobs=1), kept=kept)
-    assert sum(counts) == 6
+    assert len(fitted_again) == 6
     for one, other in zip(again, whole, strict=True):
         for mine, fresh in zip(one.outcomes, other.outcomes, strict=True):
             assert encode({**vars(mine), "split": 0}) == encode({**vars(fresh), "split": 0})
@@ -291,12 +291,12 @@ def test_kept_folds_are_not_fitted_again_and_give_the_same_tables(fitted, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def counting(counts: list[int], fit: Callable) -> Callable:
-    def counted(chain, block, whole, splits, *rest):
-        counts.append(len(splits))
-        return fit(chain, block, whole, splits, *rest)
+def listing(fitted: list, describe: Callable) -> Callable:
+    def described(*arguments):
+        fitted.append(arguments[0])
+        return describe(*arguments)
 
-    return counted
+    return described
 
 
 def test_samples_of_a_patient_with_labels_of_their_own_stay_in_one_fold():

@@ -1,0 +1,223 @@
+"""The fold runner: a model is fitted to the training rows of its splits and asked about the others, as jobs."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+from joblib import delayed, effective_n_jobs
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+
+from radiofuse.errors import RequestError
+from radiofuse.patients.routing import fit_with_groups
+from radiofuse.patients.splits import Split
+from radiofuse.tables.predictions import PREDICTION_COLUMNS
+from radiofuse.work.jobs import finish_calls, one_thread
+from radiofuse.work.kept import Kept
+
+TASKS_PER_JOB = 4  # where splits are fitted together: so many that a slow task does not hold up the end
+
+Table = ArrayLike | pd.DataFrame
+Job = tuple[int, str]  # place of the split, name of the model
+
+
+class Inspect(Protocol):
+    """What looks at a fitted model in the process of its fold."""
+
+    def __call__(self, fitted: Any, X_test: Any, y_test: np.ndarray, /) -> Any:
+        """Return the finding."""
+
+
+class FitInSplits(Protocol):
+    """What fits a model in several splits: where they share work, it is done once."""
+
+    def __call__(
+        self, model: Any, X: Any, y: np.ndarray, splits: Sequence[Split], *, groups: np.ndarray | None
+    ) -> Iterator[Any]:
+        """Yield a fitted clone for each split, in their order."""
+
+
+@dataclass(frozen=True, eq=False)
+class FoldRun:
+    """A model, the rows it is for, and its splits.
+
+    Attributes
+    ----------
+    model : estimator
+        Unfitted.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+    rows : DataFrame of shape (n_samples, 3)
+        Columns sample_id, patient_id and label.
+    splits : sequence of Split
+        Positions of these rows; the model is handed them in this order.
+    groups : ndarray of shape (n_samples,), optional
+        The patients as they are handed to the fit; None does not hand any over.
+    """
+
+    model: BaseEstimator
+    X: Table
+    rows: pd.DataFrame
+    splits: Sequence[Split]
+    groups: np.ndarray | None = None
+
+
+class Outcome(NamedTuple):
+    """What one model of one split sends back from its process."""
+
+    job: Job
+    predictions: pd.DataFrame
+    finding: Any
+    warned: Counter[str]
+
+
+def finish_folds(
+    runs: Mapping[str, FoldRun],
+    *,
+    n_jobs: int | None = None,
+    inspect: Inspect | None = None,
+    kept: Kept | None = None,
+    fit: FitInSplits | None = None,
+) -> Iterator[Outcome]:
+    """Yield what every model gave in every split: what was kept first, then the others as they finish.
+
+    Parameters
+    ----------
+    runs : dict of str to FoldRun
+        By the name of the model. Early splits of all models come first.
+    n_jobs : int, optional
+        Processes, as in joblib; no number depends on it.
+    inspect, kept
+        As in `run_folds`; who calls writes what is kept, with ``kept.writing()``.
+    fit : callable, optional
+        Fits a model in several splits of a repeat within one process; without it each is fitted alone.
+
+    Raises
+    ------
+    RequestError
+        If a model has no number for a test row.
+    WorkerError
+        If a process was killed twice at the same splits.
+    """
+    known = {} if kept is None else kept.results
+    names = {(place, name): _job_name(name, run.splits[place]) for name, run in runs.items() for place in _places(run)}
+    yield from (Outcome(job, *known[names[job]]) for job in names if names[job] in known)
+    tasks = [
+        (name, missing)
+        for name, places in _tasks(runs, n_jobs, together=fit is not None)
+        if (missing := [place for place in places if names[place, name] not in known])
+    ]
+    calls = [delayed(_run_task)(name, runs[name], places, inspect, fit or fit_alone) for name, places in tasks]
+    called = [_task_name(name, [runs[name].splits[place] for place in places]) for name, places in tasks]
+    for _, outcomes in finish_calls(calls, called, n_jobs=n_jobs):
+        for outcome in outcomes:
+            if kept is not None:
+                kept.add(names[outcome.job], tuple(outcome[1:]))
+        yield from outcomes
+
+
+def _places(run: FoldRun) -> range:
+    return range(len(run.splits))
+
+
+def _tasks(runs: Mapping[str, FoldRun], n_jobs: int | None, *, together: bool) -> Iterator[tuple[str, Sequence[int]]]:
+    """Yield models and the places of some of their splits."""
+    size = _task_size(runs, effective_n_jobs(n_jobs)) if together else 1
+    for start in range(0, max(len(run.splits) for run in runs.values()), size):
+        for name, run in runs.items():
+            yield name, _places(run)[start : start + size]
+
+
+def _task_size(runs: Mapping[str, FoldRun], n_jobs: int) -> int:
+    """Return the splits of a repeat, or fewer where several processes would wait for each other."""
+    splits = next(iter(runs.values())).splits
+    of_repeat = sum(split.repeat == splits[0].repeat for split in splits)
+    n_fits = sum(len(run.splits) for run in runs.values())
+    return of_repeat if n_jobs == 1 else max(1, min(of_repeat, n_fits // (TASKS_PER_JOB * n_jobs)))
+
+
+def _job_name(name: str, split: Split) -> str:
+    return f"model {name} in repeat {split.repeat}, fold {split.fold}"
+
+
+def _task_name(name: str, splits: Sequence[Split]) -> str:
+    end = "" if len(splits) == 1 else f" to repeat {splits[-1].repeat}, fold {splits[-1].fold}"
+    return _job_name(name, splits[0]) + end
+
+
+def _run_task(
+    name: str, run: FoldRun, places: Sequence[int], inspect: Inspect | None, fit: FitInSplits
+) -> list[Outcome]:
+    splits, labels, outcomes = [run.splits[place] for place in places], run.rows["label"].to_numpy(), []
+    # several threads sum in another order: results would depend on n_jobs
+    with one_thread(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        models = fit(run.model, run.X, labels, splits, groups=run.groups)
+        for place, split, fitted in zip(places, splits, models, strict=True):
+            X_test = take_rows(run.X, split.test)
+            answers = _answers(fitted, name, X_test)
+            finding = None if inspect is None else inspect(fitted, X_test, labels[split.test])
+            table = _tidy(answers, run.rows, split)
+            outcomes.append(Outcome((place, name), table, finding, Counter(str(one.message) for one in caught)))
+            caught.clear()
+    return outcomes
+
+
+def fit_alone(
+    model: BaseEstimator, X: Table, y: np.ndarray, splits: Sequence[Split], *, groups: np.ndarray | None
+) -> Iterator[BaseEstimator]:
+    """Yield a clone fitted to the training rows of each split."""
+    for split in splits:
+        patients = None if groups is None else groups[split.train]
+        yield fit_with_groups(clone(model), take_rows(X, split.train), y[split.train], patients)
+
+
+def take_rows(X: Table, positions: np.ndarray) -> np.ndarray | pd.DataFrame:
+    """Return some rows of an array or a table."""
+    return X.iloc[positions] if isinstance(X, pd.DataFrame) else np.asarray(X)[positions]
+
+
+def _answers(fitted: BaseEstimator, name: str, X: Table) -> pd.DataFrame:
+    if hasattr(fitted, "predict_proba_each"):
+        return fitted.predict_proba_each(X)
+    probability = positive_probability(fitted, X)
+    if np.isnan(probability).any():
+        raise RequestError(
+            f"Model {name} ({type(fitted).__name__}) gave no number for {np.isnan(probability).sum()} of "
+            f"{probability.size} test rows; look for values it cannot handle."
+        )
+    return pd.DataFrame({name: probability})
+
+
+def positive_probability(fitted: BaseEstimator, X: Table) -> np.ndarray:
+    """Return the probability of label 1, shape (n_samples,), from the column that ``classes_`` says.
+
+    Raises
+    ------
+    RequestError
+        If the answer has not one column for each of the labels 0 and 1.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> positive_probability(DummyClassifier().fit([[0], [0], [0], [0]], [0, 1, 1, 1]), [[0]])
+    array([0.75])
+    """
+    answer, classes = np.asarray(fitted.predict_proba(X)), list(getattr(fitted, "classes_", (0, 1)))
+    if answer.ndim != 2 or answer.shape[1] != 2 or sorted(classes) != [0, 1]:
+        raise RequestError(
+            f"{type(fitted).__name__} must answer with one column for each of the labels 0 and 1; it answered shape "
+            f"{answer.shape} for the classes {classes}. Mend its predict_proba."
+        )
+    return answer[:, classes.index(1)]
+
+
+def _tidy(answers: pd.DataFrame, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
+    rows = rows.iloc[split.test].assign(repeat=split.repeat, fold=split.fold)
+    tables = [rows.assign(model=name, probability=answers[name].to_numpy()) for name in answers]
+    return pd.concat(tables, ignore_index=True).dropna(subset="probability")[list(PREDICTION_COLUMNS)]
