@@ -29,6 +29,9 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
     s neurons and p inputs. The penalty on the weights follows from the evidence, so no validation
     data are spent on it, and ``gamma_`` says how many of the K weights the data really determine.
 
+    Of more than two classes each has a network of its own against the rest, and their probabilities are divided
+    by their sum.
+
     Parameters
     ----------
     n_neurons : int, default=2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Self
 
@@ -28,6 +29,7 @@ class CalibratedSVC(TakesGroups, ProbableClass, BaseEstimator):
     The sigmoid is fitted on out-of-fold scores inside the training rows, the machine itself on all of
     them. All rows of a patient are in one of these folds: a machine scores rows whose neighbors it
     memorized, far from 0, and a sigmoid fitted on such scores is much too sure about strangers.
+    Of more than two classes each has a sigmoid against the rest, and the answers are divided by their sum.
 
     Parameters
     ----------
@@ -37,6 +39,9 @@ class CalibratedSVC(TakesGroups, ProbableClass, BaseEstimator):
         As in scikit-learn's SVC.
     gamma : float or {"scale", "auto"}, default="scale"
         Width of the kernel, as in scikit-learn's SVC.
+    class_weight : dict, "balanced" or None, default=None
+        Price of the rows by class, of the machine alone: the sigmoid counts rows as they are, so that the
+        probabilities stay those of the training rows.
     random_state : int, RandomState instance or None, default=None
         Deals the patients to the folds.
 
@@ -49,6 +54,8 @@ class CalibratedSVC(TakesGroups, ProbableClass, BaseEstimator):
     ----------
     Platt (1999). Probabilistic outputs for support vector machines and comparisons to regularized
     likelihood methods. Advances in Large Margin Classifiers, 61-74.
+    Zadrozny, Elkan (2002). Transforming classifier scores into accurate multiclass probability
+    estimates. KDD, 694-699: a sigmoid for each of several classes.
 
     Examples
     --------
@@ -61,15 +68,23 @@ class CalibratedSVC(TakesGroups, ProbableClass, BaseEstimator):
         "C": [Interval(Real, 0, None, closed="neither")],
         "kernel": [StrOptions({"rbf", "linear", "poly", "sigmoid"})],
         "gamma": [StrOptions({"scale", "auto"}), Interval(Real, 0, None, closed="neither")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
         "random_state": ["random_state"],
     }
 
     def __init__(
-        self, C: float = 1.0, *, kernel: str = "rbf", gamma: float | str = "scale", random_state: Seed = None
+        self,
+        C: float = 1.0,
+        *,
+        kernel: str = "rbf",
+        gamma: float | str = "scale",
+        class_weight: Mapping | str | None = None,
+        random_state: Seed = None,
     ) -> None:
         self.C = C
         self.kernel = kernel
         self.gamma = gamma
+        self.class_weight = class_weight
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -96,7 +111,7 @@ class CalibratedSVC(TakesGroups, ProbableClass, BaseEstimator):
         self.classes_ = check_classes(y)
         patients = np.arange(len(y)) if groups is None else np.asarray(groups)
         check_consistent_length(X, patients)
-        machine = SVC(C=self.C, kernel=self.kernel, gamma=self.gamma)
+        machine = SVC(C=self.C, kernel=self.kernel, gamma=self.gamma, class_weight=self.class_weight)
         folds = min(FOLDS, self._fewest(y, patients))
         recalibrated = RecalibratedClassifier(machine, cv=folds, random_state=self.random_state)
         self.calibrated_ = recalibrated.fit(X, y, groups=patients)

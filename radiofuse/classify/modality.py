@@ -30,6 +30,8 @@ def modality_classifier(
 ) -> Pipeline:
     """Return the unfitted chain of one modality: impute, scale, select, classify.
 
+    It learns two classes or more, numbers or text, where the selection does.
+
     Parameters
     ----------
     classifier : str, default="logistic"

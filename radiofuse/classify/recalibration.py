@@ -42,6 +42,9 @@ class RecalibratedClassifier(TakesGroups, ProbableClass, BaseEstimator):
     of its rows. The classifier in use is then fitted on all rows. Scores are the ``decision_function``
     where the classifier has one, else its probabilities: "platt" takes their log-odds.
 
+    Of more than two classes "platt" and "isotonic" fit a curve for each class against the rest and divide the
+    answers by their sum, as Zadrozny and Elkan do; "temperature" is one number for all classes.
+
     Parameters
     ----------
     classifier : classifier

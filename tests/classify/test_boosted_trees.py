@@ -28,7 +28,8 @@ def table():
 def test_names_are_cleaned_at_the_door_and_given_back(table):
     X, y = table
     trees = lookup("xgboost", CLASSIFIERS, "classifier")(0).fit(X, y)
-    plain = xgboost.XGBClassifier(**trees.get_params()).fit(X.to_numpy(), y)
+    params = {name: value for name, value in trees.get_params().items() if name != "class_weight"}
+    plain = xgboost.XGBClassifier(**params).fit(X.to_numpy(), y)
     np.testing.assert_array_equal(trees.predict_proba(X), plain.predict_proba(X.to_numpy()))
     np.testing.assert_array_equal(trees.predict(X), plain.predict(X.to_numpy()))
     assert trees.feature_names_in_.tolist() == X.columns.tolist()
@@ -47,3 +48,25 @@ def test_a_fusion_whose_steps_hand_on_tables_fits(table):
     expected = fusion.fit(X, y).predict_proba(X)
     with sklearn.config_context(transform_output="pandas"):
         np.testing.assert_array_equal(fusion.fit(X, y).predict_proba(X), expected)
+
+
+def test_labels_of_any_kind_are_numbered_at_the_door(table):
+    X, y = table
+    grade = y + np.arange(60) // 40
+    numbers = lookup("xgboost", CLASSIFIERS, "classifier")(0).fit(X, grade)
+    words = clone(numbers).fit(X, np.array(["II", "III", "IV"])[grade])
+    np.testing.assert_array_equal(words.predict_proba(X), numbers.predict_proba(X))
+    assert words.classes_.tolist() == pickle.loads(pickle.dumps(words)).classes_.tolist() == ["II", "III", "IV"]
+    np.testing.assert_array_equal(words.predict(X), np.array(["II", "III", "IV"])[numbers.predict(X)])
+    assert words.fit(X, grade).classes_.tolist() == [0, 1, 2]  # fitted anew it forgets the other labels
+
+
+def test_weights_of_classes_are_weights_of_rows(table):
+    X, y = table
+    trees = clone(lookup("xgboost", CLASSIFIERS, "classifier")(0)).set_params(class_weight={0: 1, 1: 3})
+    by_row = lookup("xgboost", CLASSIFIERS, "classifier")(0).fit(X, y, sample_weight=1 + 2 * y)
+    np.testing.assert_array_equal(trees.fit(X, y).predict_proba(X), by_row.predict_proba(X))
+    assert (
+        trees.predict_proba(X)[:, 1].mean()
+        > trees.set_params(class_weight=None).fit(X, y).predict_proba(X)[:, 1].mean()
+    )

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -42,6 +42,32 @@ def test_same_seed_same_probabilities(name, cancer):
     X, y = cancer
     first, second = (clone(lookup(name, CLASSIFIERS, "classifier")(7)).fit(X, y).predict_proba(X) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_three_classes_named_by_text_are_three_classes_named_by_numbers(name):
+    X, y = load_iris(return_X_y=True)
+    X, names = StandardScaler().fit_transform(X)[::2], np.array(["setosa", "versicolor", "virginica"])
+    numbers, text = (lookup(name, CLASSIFIERS, "classifier")(0).fit(X, labels[::2]) for labels in (y, names[y]))
+    probability = text.predict_proba(X)
+    np.testing.assert_array_equal(probability, numbers.predict_proba(X))
+    np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-6)
+    assert text.classes_.tolist() == names.tolist()
+    assert (text.predict(X) == names[y[::2]]).mean() > 0.94
+
+
+def test_what_takes_weights_of_classes_leans_to_the_heavier_one(name):
+    rng = np.random.default_rng(0)
+    y = (np.arange(120) % 6 == 0).astype(int)
+    X = rng.normal(size=(120, 3)) + y[:, None]
+    classifier = lookup(name, CLASSIFIERS, "classifier")(0)
+    if "class_weight" not in classifier.get_params():
+        pytest.skip("knows no class_weight")
+    plain, weighted = (clone(classifier).set_params(class_weight=weight).fit(X, y) for weight in (None, "balanced"))
+    if name == "svm":  # its sigmoid undoes the shift on purpose: probabilities stay those of the rows
+        assert weighted.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), abs=0.03)
+        assert not np.array_equal(weighted.predict_proba(X), plain.predict_proba(X))
+    else:
+        assert weighted.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.05
 
 
 @pytest.mark.filterwarnings("error::FutureWarning", "error::DeprecationWarning")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from radiofuse.classify import CLASSIFIERS
-from radiofuse.classify.modality import modality_classifier
+from radiofuse.classify.modality import clinical_classifier, modality_classifier
 from radiofuse.errors import RequestError
 
 
@@ -62,3 +63,14 @@ def test_a_selector_that_goes_by_names_gets_them_through_the_chain():
     chain = modality_classifier("logistic", select="reproducibility", select_options={"icc": icc}).fit(X, y)
     assert chain["select"].get_support().tolist() == [True, False, True]
     assert chain.predict_proba(X).shape == (40, 2)
+
+
+def test_the_clinical_arm_learns_three_classes_named_by_text():
+    rng = np.random.default_rng(0)
+    grade = np.arange(90) % 3
+    X = pd.DataFrame({"clinical__age": rng.normal(size=90) + 2 * grade, "t1__noise": rng.normal(size=90)})
+    X.loc[5, "clinical__age"] = np.nan
+    chain = clinical_classifier(random_state=0).fit(X, np.array(["2", "3", "4"])[grade])
+    alone = LogisticRegression().fit(chain[:-1].transform(X), grade)
+    np.testing.assert_allclose(chain.predict_proba(X), alone.predict_proba(chain[:-1].transform(X)))
+    assert chain.classes_.tolist() == ["2", "3", "4"]

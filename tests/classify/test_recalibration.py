@@ -204,6 +204,33 @@ def test_three_classes_and_named_columns():
     assert model.feature_names_in_.tolist() == ["t1__x", "t1__z"]
 
 
+@pytest.mark.parametrize("method", ["platt", "isotonic", "temperature"])
+def test_three_classes_become_less_sure_in_any_order(method):
+    rng = np.random.default_rng(0)
+
+    def rows(n):
+        y = rng.integers(0, 3, n)
+        return np.repeat(rng.normal(size=(n, 3)) + np.eye(3)[y], 4, axis=1), y  # naive Bayes counts each four times
+
+    (X, y), (X_new, y_new) = rows(400), rows(3000)
+    raw = GaussianNB().fit(X, y).predict_proba(X_new)
+    model = RecalibratedClassifier(GaussianNB(), method=method, random_state=0).fit(X, y)
+    repaired = model.predict_proba(X_new)
+    assert log_loss(y_new, repaired) < log_loss(y_new, raw) - 0.1
+    turned = RecalibratedClassifier(GaussianNB(), method=method, random_state=0).fit(X, (y + 1) % 3)
+    np.testing.assert_allclose(turned.predict_proba(X_new)[:, [1, 2, 0]].mean(axis=0), repaired.mean(axis=0), atol=0.01)
+
+
+def test_one_against_the_rest_is_scikit_learns_calibration_of_three_classes():
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 2)) + y[:, None]
+    folds = list(StratifiedGroupKFold(5, shuffle=True, random_state=0).split(X, y, np.arange(90)))
+    expected = CalibratedClassifierCV(LogisticRegression(), cv=folds, ensemble=False).fit(X, y).predict_proba(X)
+    found = RecalibratedClassifier(LogisticRegression(), random_state=0).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_what_cannot_be_recalibrated_is_refused():
     X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) < 4
     with pytest.raises(CohortError, match=r"5 patients of each class, and the smallest class has 4"):
