@@ -36,9 +36,9 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from radiofuse.select import LassoSelector, ThreeStepSelector, fit_in_folds
-from radiofuse.select.correlation import prune
 from radiofuse.select.lasso import stratified_folds
 from radiofuse.select.mann_whitney import mann_whitney
+from radiofuse.select.pruning import prune
 from radiofuse.select.sorted_columns import SortedColumns
 
 R_SCRIPT = """
@@ -228,7 +228,7 @@ def part_chain(X: np.ndarray, y: np.ndarray, repeats: int) -> None:
 def part_memory(X: np.ndarray, y: np.ndarray, repeats: int) -> None:
     """Peak memory of pruning 20,000 features, in a process of its own."""
     code = (
-        "import sys, time, numpy; from radiofuse.select.correlation import prune\n"
+        "import sys, time, numpy; from radiofuse.select.pruning import prune\n"
         "X = numpy.load(sys.argv[1]); start = time.process_time(); kept = (prune(X, 0.9)[0] < 0).mean()\n"
         "took = time.process_time() - start; status = open('/proc/self/status').read()\n"
         "print(kept, took, status.split('VmHWM:')[1].split()[0])"

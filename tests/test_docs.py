@@ -14,7 +14,7 @@ from radiofuse import evaluate, statistics
 from radiofuse.bundle.format import CHECKSUMS, ENCODERS, FILES, TABLES
 from radiofuse.bundle.predict import SEEN
 from radiofuse.commands import terminal
-from radiofuse.extract import cohort_run
+from radiofuse.extract.outcomes import DIED
 from radiofuse.imaging import IMAGE_ERROR_CODES
 from radiofuse.radiomics import FEATURE_ERROR_CODES
 
@@ -25,7 +25,7 @@ PAGES = [TESTS.parent / "README.md", TESTS.parent / "CONTRIBUTING.md", *sorted(D
 
 def all_codes() -> dict[str, str | None]:
     """Every code of a refusal, with its meaning where a table of the code says it: those raised, and those in rows."""
-    codes: dict[str, str | None] = dict.fromkeys((cohort_run._DIED.code, SEEN))
+    codes: dict[str, str | None] = dict.fromkeys((DIED.code, SEEN))
     for path in sorted(Path(radiofuse.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             named = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ImageError"

@@ -2,7 +2,6 @@
 
 from .cohort_run import Extraction as Extraction
 from .cohort_run import extract_cohort as extract_cohort
-from .cohort_run import label_of_masks as label_of_masks
 from .crops import CropExtractor as CropExtractor
 from .crops import CroppedCohort as CroppedCohort
 from .crops import collect_crops as collect_crops
@@ -15,5 +14,6 @@ from .table import Features as Features
 from .table import add_crops as add_crops
 from .table import collect_features as collect_features
 from .table import has_images as has_images
+from .tasks import label_of_masks as label_of_masks
 from .voxel_maps import map_cohort as map_cohort
 from .voxel_maps import write_voxel_maps as write_voxel_maps

@@ -3,68 +3,31 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
-from socket import gethostname
-from typing import Any, Protocol, cast
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from radiofuse import notebook
-from radiofuse.errors import ImageError, RequestError
+from radiofuse.errors import ImageError
 from radiofuse.extract.cluster import run_on_cluster
+from radiofuse.extract.outcomes import DIED, Outcome, extract_on_worker, extract_task, record_of
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images, tell_of_repeated_samples
+from radiofuse.extract.tasks import Extractor, Task, label_of_masks, list_tasks
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
-from radiofuse.imaging import CONTENT_CODES, RoiPair, file_sha256, read_pair
-from radiofuse.imaging.labels import MaskLabel
+from radiofuse.imaging import CONTENT_CODES, file_sha256
 from radiofuse.progress import Progress
 from radiofuse.radiomics import FEATURE_ERROR_CODES
-from radiofuse.store import Block, FeatureStore, Record, content_key
+from radiofuse.store import Block, FeatureStore, content_key
 from radiofuse.store.writer import Writer
-from radiofuse.tables import columns
 from radiofuse.tables.images import imaged_modalities
 
 log = logging.getLogger(__name__)
 
 FAILURE_COLUMNS = ["sample_id", "modality", "code", "message"]
 LASTING = CONTENT_CODES | (FEATURE_ERROR_CODES.keys() - {"extraction_failed"})  # which memory may decide
-
-
-class Extractor(Protocol):
-    """What a cohort can be run through: ``RadiomicsExtractor`` and what works like it."""
-
-    @property
-    def label(self) -> MaskLabel: ...
-    def block(self) -> Block: ...
-    def compute(self, pair: RoiPair) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class Task:
-    """One image and mask of one sample."""
-
-    sample_id: str
-    modality: str
-    image: str
-    mask: str
-    label: MaskLabel | None  # None where only the table may name one
-
-    @property
-    def name(self) -> str:
-        return f"{self.sample_id} ({self.modality})"
-
-    @property
-    def pair(self) -> tuple[str, str]:
-        return self.sample_id, self.modality
-
-    @property
-    def files(self) -> tuple[str, str, str]:
-        """What two tasks agree in that have one fate, whether content, name or place decides it."""
-        return self.image, self.mask, str(self.label)
 
 
 @dataclass(frozen=True)
@@ -159,30 +122,6 @@ def extract_cohort(
     return Extraction(block, keys, failures, len(missing), len(present) - len(missing))
 
 
-def label_of_masks(cohort: pd.DataFrame, extractor: Extractor) -> MaskLabel:
-    """Return the label of masks whose row names none: the extractor's, else the table's, else any."""
-    named = getattr(extractor, "label_is_named", True)
-    return extractor.label if named else cohort.attrs.get("mask_label", extractor.label)
-
-
-def list_tasks(cohort: pd.DataFrame, label: MaskLabel | None) -> list[Task]:
-    """Return one task per image that is present, in the order of the table."""
-    modalities = imaged_modalities(cohort)
-    if not modalities:
-        raise RequestError("The cohort has no <modality>__image column, so there is nothing to extract.")
-    tasks = []
-    for row in cohort.to_dict("records"):
-        tasks += [_task(row, name, label) for name in modalities if row[columns.join(name, "image")]]
-    return tasks
-
-
-def _task(row: dict, modality: str, label: MaskLabel | None) -> Task:
-    own = row.get(columns.join(modality, "mask_label"))
-    label = label if own is None or pd.isna(own) else int(own)
-    image, mask = (row.get(columns.join(modality, part), "") for part in ("image", "mask"))
-    return Task(row["sample_id"], modality, image, mask, label)
-
-
 def _paths(tasks: Iterable[Task]) -> list[str]:
     return list(dict.fromkeys(path for task in tasks for path in (task.image, task.mask) if path))
 
@@ -217,9 +156,9 @@ def _compute(
     while turn := _first_with_each_key(todo, keys, failed, settled):
         total = done + len(turn)
         for task, result in _results(extractor, turn, n_jobs, cluster):
-            outcome = _DIED if result is WORKER_DIED else result
+            outcome = DIED if result is WORKER_DIED else result
             keys[task.pair] = outcome.key or keys[task.pair]
-            writer.add(_record(task, keys[task.pair], outcome))
+            writer.add(record_of(task, keys[task.pair], outcome))
             noted += [f"{task.name}: {note}" for note in outcome.notes]
             if outcome.code is not None:
                 failed[task.files] = outcome
@@ -254,77 +193,6 @@ def _log_notes(noted: list[str]) -> None:
         log.debug(line)
     if noted:
         log.info("%d notes on the images are kept in the store, for instance %s", len(noted), sorted(noted)[0])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a child sends back: values and the bytes they came from, or a code and a sentence."""
-
-    seconds: float
-    values: np.ndarray | None = None
-    key: str | None = None  # of the bytes that were read, should the files have changed since they were hashed
-    image_sha256: str | None = None
-    mask_sha256: str | None = None
-    code: str | None = None
-    message: str | None = None
-    notes: tuple[str, ...] = ()
-
-
-_DIED = Outcome(
-    0.0,
-    code="worker_died",
-    message="The processes that worked on it died, one after the other: out of memory, or a crash in compiled code. "
-    "Look at image and mask, or use fewer jobs; the next run tries again.",
-)
-
-
-def extract_task(extractor: Extractor, task: Task) -> Outcome:
-    """Read, check and extract one pair of files; runs in a child process."""
-    started = time.perf_counter()
-    try:
-        outside_is_read = getattr(extractor, "reads_outside_region", True)
-        pair = read_pair(task.image, task.mask, label=cast(MaskLabel, task.label), outside_is_read=outside_is_read)
-        with threadpool_limits(1, user_api="blas"):  # else the last bit depends on how many cores a machine has
-            values = extractor.compute(pair)
-    except ImageError as error:
-        return Outcome(time.perf_counter() - started, code=error.code, message=str(error))
-    key = content_key(extractor.block(), pair.image_sha256, pair.mask_sha256, task.label)
-    seconds = time.perf_counter() - started
-    return Outcome(seconds, values, key, pair.image_sha256, pair.mask_sha256, notes=pair.notes)
-
-
-UNSEEN = {"file_missing", "file_unreadable"}
-
-
-def extract_on_worker(shared: tuple[Extractor, str], task: Task) -> Outcome:
-    """Do what ``extract_task`` does on a machine that may have other libraries and other folders."""
-    extractor, block_name = shared
-    if extractor.block().name != block_name:
-        raise RequestError(
-            f"{gethostname()} would compute {extractor.block().name} where {block_name} was asked for: its libraries "
-            "have other versions. Install the same radiofuse and libraries on every worker."
-        )
-    outcome = extract_task(extractor, task)
-    if outcome.code not in UNSEEN:
-        return outcome
-    where = f"Files are read on the cluster's workers, and {gethostname()} does not see this one. Mount its folder "
-    return replace(outcome, message=f"{outcome.message} {where}there under the same path, and run again.")
-
-
-def _record(task: Task, key: str, outcome: Outcome) -> Record:
-    return Record(
-        key=key,
-        sample_id=task.sample_id,
-        modality=task.modality,
-        image_sha256=outcome.image_sha256,
-        mask_sha256=outcome.mask_sha256,
-        status="ok" if outcome.code is None else "failed",
-        error_code=outcome.code,
-        message=outcome.message,
-        seconds=outcome.seconds,
-        values=outcome.values,
-        notes=outcome.notes,
-    )
 
 
 def _failures(

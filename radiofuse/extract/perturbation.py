@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.extract.cohort_run import Extraction, Extractor, extract_cohort
+from radiofuse.extract.cohort_run import Extraction, extract_cohort
+from radiofuse.extract.tasks import Extractor
 from radiofuse.imaging import RoiPair
 from radiofuse.imaging.perturb import Perturbation, content_seed, perturb
 from radiofuse.store import Block, FeatureStore

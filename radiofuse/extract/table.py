@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from radiofuse import notebook
-from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, Extractor, extract_cohort
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, extract_cohort
 from radiofuse.extract.crops import collect_crops
+from radiofuse.extract.tasks import Extractor
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns

@@ -6,10 +6,8 @@ from .agreement import reproducibility_table as reproducibility_table
 from .bootstrap import BootstrapInterval as BootstrapInterval
 from .bootstrap import bootstrap_interval as bootstrap_interval
 from .calibration import CalibrationLine as CalibrationLine
-from .calibration import CalibrationSummary as CalibrationSummary
 from .calibration import calibration_line as calibration_line
 from .calibration import calibration_points as calibration_points
-from .calibration import calibration_summary as calibration_summary
 from .calibration import smooth_calibration as smooth_calibration
 from .calibration_errors import BrierParts as BrierParts
 from .calibration_errors import brier_decomposition as brier_decomposition
@@ -51,3 +49,5 @@ from .stability import Stability as Stability
 from .stability import measure_stability as measure_stability
 from .thresholds import choose_threshold as choose_threshold
 from .thresholds import thresholds_by_fold as thresholds_by_fold
+from .val_prob import CalibrationSummary as CalibrationSummary
+from .val_prob import calibration_summary as calibration_summary

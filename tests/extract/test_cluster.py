@@ -17,7 +17,8 @@ import SimpleITK as sitk
 from radiofuse.errors import RequestError
 from radiofuse.extract import cluster, extract_cohort
 from radiofuse.extract.cluster import run_on_cluster
-from radiofuse.extract.cohort_run import Task, extract_on_worker
+from radiofuse.extract.outcomes import extract_on_worker
+from radiofuse.extract.tasks import Task
 from radiofuse.extract.workers import WORKER_DIED
 from radiofuse.store import Block, FeatureStore
 from radiofuse.tables.cohort import read_cohort

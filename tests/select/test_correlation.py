@@ -9,9 +9,10 @@ from scipy import stats
 
 from radiofuse.errors import RequestError
 from radiofuse.select import CorrelationSelector
-from radiofuse.select.correlation import BLOCK, FULL_MATRIX, TILE, prune
+from radiofuse.select.correlation import FULL_MATRIX
 from radiofuse.select.find_correlation import find_correlation
 from radiofuse.select.mann_whitney import mann_whitney
+from radiofuse.select.pruning import BLOCK, TILE, prune
 
 
 def full_matrix_greedy(X, threshold, absolute=True):

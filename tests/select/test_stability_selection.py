@@ -8,8 +8,9 @@ from sklearn.linear_model import lars_path
 
 from radiofuse.prepare.standardize import standardize
 from radiofuse.select import NothingSelectedWarning
+from radiofuse.select.first_to_enter import first_to_enter
 from radiofuse.select.shortfall import NothingSelectedError
-from radiofuse.select.stability_selection import StabilitySelector, expected_false_selections, first_to_enter, largest_q
+from radiofuse.select.stability_selection import StabilitySelector, expected_false_selections, largest_q
 
 
 def planted(n_samples=100, n_features=200, shift=1.5, seed=0):

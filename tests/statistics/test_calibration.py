@@ -10,12 +10,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import roc_auc_score
 
 from radiofuse.errors import RequestError
-from radiofuse.statistics.calibration import (
-    calibration_line,
-    calibration_points,
-    calibration_summary,
-    smooth_calibration,
-)
+from radiofuse.statistics.calibration import calibration_line, calibration_points, smooth_calibration
+from radiofuse.statistics.val_prob import calibration_summary
 
 OF_LIKELIHOOD = {"intercept", "slope", "in_the_large", "r2", "d", "d_chi2", "u", "u_chi2", "u_p", "q"}
 
