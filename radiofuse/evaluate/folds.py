@@ -147,8 +147,8 @@ def run_folds(
         depend on. What ``inspect`` returns must be of the kinds that `Kept.add` takes.
     fit : callable, optional
         Called as ``fit(model, X, y, splits, groups=patients)`` with several splits, whose rows come in the order of
-        their ids; yields a clone fitted to each, so that what they share is computed once. Without it each is fitted
-        alone.
+        their ids; yields a clone fitted to each, so that what they share is computed once, as
+        `radiofuse.select.fit_in_splits` does. Without it each is fitted alone.
 
     Returns
     -------

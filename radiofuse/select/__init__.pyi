@@ -6,6 +6,7 @@ from .chain import build_chain as build_chain
 from .choices import SELECTORS as SELECTORS
 from .correlation import CorrelationSelector as CorrelationSelector
 from .fold_reuse import fit_in_folds as fit_in_folds
+from .fold_reuse import fit_in_splits as fit_in_splits
 from .kruskal import KruskalSelector as KruskalSelector
 from .lasso import LassoSelector as LassoSelector
 from .mann_whitney import MannWhitneySelector as MannWhitneySelector

@@ -7,10 +7,15 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.feature_selection import SelectKBest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import RequestError
+from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.names import lookup
+from radiofuse.patients import patient_splits
 from radiofuse.prepare.impute import fill_gaps
 from radiofuse.select import (
     SELECTORS,
@@ -19,9 +24,11 @@ from radiofuse.select import (
     MannWhitneySelector,
     ReproducibilitySelector,
     SelectorChain,
+    SortedColumns,
     ThreeStepSelector,
     build_chain,
     fit_in_folds,
+    fit_in_splits,
 )
 
 
@@ -146,3 +153,21 @@ def test_patients_reach_the_steps_of_shared_folds():
     (shared,) = fit_in_folds(ThreeStepSelector(), X, y, [train], groups=groups, states=[0])
     alone = ThreeStepSelector(random_state=0).fit(X.iloc[train], y[train], groups=groups[train])
     assert np.array_equal(shared.steps_["lasso"].inner_folds_, alone.steps_["lasso"].inner_folds_)
+
+
+def test_the_fold_runner_shares_work_where_it_is_asked_to_and_moves_no_number(monkeypatch):
+    X, y = make_table(3)
+    X, groups = with_gaps(X), np.array([f"p{patient:02d}" for patient in np.arange(100) // 4 * 2 + y])
+    classify = [("impute", SimpleImputer()), ("classify", LogisticRegression())]
+    models = {
+        "chain": Pipeline([("select", ThreeStepSelector(random_state=0)), *classify]),
+        "other": Pipeline(classify),
+    }
+    splits = patient_splits(y, groups, n_splits=4, n_repeats=2, random_state=0)
+    alone = run_folds(models, X, y, groups=groups, splits=splits)
+    shared_tests = []
+    test = SortedColumns.mann_whitney
+    monkeypatch.setattr(SortedColumns, "mann_whitney", lambda *a, **k: shared_tests.append(a) or test(*a, **k))
+    shared = run_folds(models, X, y, groups=groups, splits=splits, fit=fit_in_splits)
+    assert len(shared_tests) == len(splits)
+    pd.testing.assert_frame_equal(gather_predictions(shared), gather_predictions(alone), check_exact=True)
