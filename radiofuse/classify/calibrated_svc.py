@@ -8,16 +8,18 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn import config_context
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.svm import SVC
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from radiofuse.classify.classes import ProbableClass, check_classes
-from radiofuse.classify.recalibration import RecalibratedClassifier
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
-from radiofuse.patients.inner_folds import fewest_patients
+from radiofuse.patients.inner_folds import fewest_patients, inner_folds
 from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 
 FOLDS = 5  # fewer where the smallest class has fewer patients
@@ -40,15 +42,14 @@ class CalibratedSVC(TakesGroups, ProbableClass, BaseEstimator):
     gamma : float or {"scale", "auto"}, default="scale"
         Width of the kernel, as in scikit-learn's SVC.
     class_weight : dict, "balanced" or None, default=None
-        Price of the rows by class, of the machine alone: the sigmoid counts rows as they are, so that the
-        probabilities stay those of the training rows.
+        Weights of the rows by class, in the machine and in the sigmoid: probabilities lean to a heavier class.
     random_state : int, RandomState instance or None, default=None
         Deals the patients to the folds.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    calibrated_ : RecalibratedClassifier
+    calibrated_ : CalibratedClassifierCV
 
     References
     ----------
@@ -111,10 +112,13 @@ class CalibratedSVC(TakesGroups, ProbableClass, BaseEstimator):
         self.classes_ = check_classes(y)
         patients = np.arange(len(y)) if groups is None else np.asarray(groups)
         check_consistent_length(X, patients)
-        machine = SVC(C=self.C, kernel=self.kernel, gamma=self.gamma, class_weight=self.class_weight)
-        folds = min(FOLDS, self._fewest(y, patients))
-        recalibrated = RecalibratedClassifier(machine, cv=folds, random_state=self.random_state)
-        self.calibrated_ = recalibrated.fit(X, y, groups=patients)
+        cv = min(FOLDS, self._fewest(y, patients))
+        folds = inner_folds(cv, np.searchsorted(self.classes_, y), patients, self.random_state)
+        weights = None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
+        machine = SVC(C=self.C, kernel=self.kernel, gamma=self.gamma)
+        with config_context(enable_metadata_routing=False):  # which would have to be told where weights go
+            calibrated = CalibratedClassifierCV(machine, cv=folds, ensemble=False)
+            self.calibrated_ = calibrated.fit(X, y, sample_weight=weights)
         return self
 
     @staticmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
@@ -44,3 +45,12 @@ def test_a_small_class_gets_as_many_folds_as_it_has_patients():
     assert CalibratedSVC(random_state=0).fit(X, y).predict_proba(X).shape == (30, 2)
     with pytest.raises(CohortError, match="at least two patients of each class .* has 1"):
         CalibratedSVC().fit(X, y, groups=np.where(y, 99, np.arange(30)))
+
+
+def test_weights_of_classes_count_in_any_state_of_metadata_routing():
+    X, y, patients = scans(np.random.default_rng(0), 30, 2)
+    weighted = CalibratedSVC(class_weight={0: 1, 1: 9}, random_state=0)
+    expected = weighted.fit(X, y, groups=patients).predict_proba(X)
+    assert expected[:, 1].mean() > 0.8
+    with config_context(enable_metadata_routing=True):
+        np.testing.assert_array_equal(weighted.fit(X, y, groups=patients).predict_proba(X), expected)

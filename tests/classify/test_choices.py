@@ -63,11 +63,7 @@ def test_what_takes_weights_of_classes_leans_to_the_heavier_one(name):
     if "class_weight" not in classifier.get_params():
         pytest.skip("knows no class_weight")
     plain, weighted = (clone(classifier).set_params(class_weight=weight).fit(X, y) for weight in (None, "balanced"))
-    if name == "svm":  # its sigmoid undoes the shift on purpose: probabilities stay those of the rows
-        assert weighted.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), abs=0.03)
-        assert not np.array_equal(weighted.predict_proba(X), plain.predict_proba(X))
-    else:
-        assert weighted.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.05
+    assert weighted.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.05
 
 
 @pytest.mark.filterwarnings("error::FutureWarning", "error::DeprecationWarning")
