@@ -34,6 +34,13 @@ def main() -> None:
         f"\nscore_predictions: {scores['model'].nunique()} models x {N_REPEATS} repeats x {N_PATIENTS} patients x "
         f"{len(METRICS)} metrics x {N_RESAMPLES} resamples in {seconds:.2f} s"
     )
+    for n_patients in (100, 300, 500):
+        table = of_three_classes(n_patients)
+        seconds, scores = timed(lambda table=table: score_predictions(table, n_resamples=N_RESAMPLES))
+        print(
+            f"of three classes: 1 model x 1 repeat x {n_patients} patients x {len(scores)} metrics x {N_RESAMPLES} "
+            f"resamples in {seconds:.2f} s"
+        )
 
 
 def compare_with_loop(n_patients: int) -> None:
@@ -60,6 +67,17 @@ def predictions() -> pd.DataFrame:
         columns = {"sample_id": ids, "patient_id": ids, **place, "label": label, "probability": probability}
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables)
+
+
+def of_three_classes(n_patients: int) -> pd.DataFrame:
+    rng = np.random.default_rng(n_patients)
+    own = np.arange(n_patients) % 3
+    strength = np.exp(rng.normal(size=(n_patients, 3)) + np.eye(3)[own])
+    ids = np.repeat([f"p{patient:03d}" for patient in range(n_patients)], 3)
+    place = {"outcome": "grade", "repeat": 0, "fold": 0, "model": "m0", "class": np.tile(["2", "3", "4"], n_patients)}
+    probability = (strength / strength.sum(axis=1, keepdims=True)).ravel()
+    label = np.eye(3, dtype=int)[own].ravel()
+    return pd.DataFrame({"sample_id": ids, "patient_id": ids, **place, "label": label, "probability": probability})
 
 
 def timed(work):

@@ -19,8 +19,9 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.folds import cross_validated_predictions
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.patients.splits import one_label_each, permuted
+from radiofuse.statistics.binary_outcome import resampled_scores
 from radiofuse.statistics.inputs import check_scores, patient_places
-from radiofuse.statistics.intervals import draw_seed, resampled_scores
+from radiofuse.statistics.intervals import draw_seed
 from radiofuse.statistics.metrics import METRICS
 from radiofuse.tables.predictions import repeats_of, rows_of_model
 from radiofuse.work.jobs import results_in_order

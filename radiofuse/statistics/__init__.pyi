@@ -22,7 +22,6 @@ from .delong import UnpairedDeLong as UnpairedDeLong
 from .delong import auc_interval as auc_interval
 from .delong import delong_test as delong_test
 from .delong import delong_test_unpaired as delong_test_unpaired
-from .intervals import score_predictions as score_predictions
 from .mcnemar import McNemar as McNemar
 from .mcnemar import mcnemar_test as mcnemar_test
 from .metrics import METRICS as METRICS
@@ -45,6 +44,7 @@ from .sample_size import auc_power as auc_power
 from .sample_size import cox_snell_of_auc as cox_snell_of_auc
 from .sample_size import events_per_variable as events_per_variable
 from .sample_size import riley_sample_size as riley_sample_size
+from .scores import score_predictions as score_predictions
 from .stability import Stability as Stability
 from .stability import measure_stability as measure_stability
 from .thresholds import choose_threshold as choose_threshold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -11,17 +12,14 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from radiofuse import notebook
 from radiofuse.errors import RequestError
-from radiofuse.statistics.delong import delong_test
-from radiofuse.statistics.intervals import (
-    RESAMPLING_RULES,
-    draw_seed,
-    multiplicities,
-    resampled_scores,
-    value_and_interval,
-)
+from radiofuse.statistics.intervals import RESAMPLING_RULES, draw_seed, multiplicities, value_and_interval
 from radiofuse.statistics.metrics import METRICS
+from radiofuse.statistics.multiclass_metrics import MULTICLASS_METRICS
 from radiofuse.statistics.multiplicity import CORRECTIONS, adjust_pvalues
-from radiofuse.tables.predictions import by_repeat, check_predictions, repeats_of, rows_of_model
+from radiofuse.statistics.outcome_kinds import KINDS, Ordered, orders_of
+from radiofuse.statistics.scores import ORDER_RULE
+from radiofuse.tables.predictions import OutcomeRows, check_predictions, choose_outcome, outcomes_of, rows_of_model
+from radiofuse.wording import listed
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,14 @@ class Comparison:
 
 
 @validate_params(
-    {**RESAMPLING_RULES, "a": [str], "b": [str], "metric": [StrOptions(set(METRICS))]},
+    {
+        **RESAMPLING_RULES,
+        **ORDER_RULE,
+        "a": [str],
+        "b": [str],
+        "metric": [StrOptions({*METRICS, *MULTICLASS_METRICS})],
+        "outcome": [str, None],
+    },
     prefer_skip_nested_validation=True,
 )
 def compare_models(
@@ -74,6 +79,8 @@ def compare_models(
     confidence: float = 0.95,
     random_state: int | np.random.RandomState | None = 0,
     threshold: float = 0.5,
+    outcome: str | None = None,
+    ordered: Ordered = None,
 ) -> Comparison:
     """Compare two models on the patients that both predict.
 
@@ -85,12 +92,16 @@ def compare_models(
 
     Parameters
     ----------
-    predictions, n_resamples, confidence, random_state, threshold
+    predictions, n_resamples, confidence, random_state, threshold, ordered
         As in `score_predictions`.
     a, b : str
         Names in the column ``model``.
     metric : str, default="auc"
-        A metric of `score_predictions`. A lower Brier score is the better one.
+        A metric of `score_predictions`; of several classes one of all classes. A lower Brier score, log loss or
+        calibration error is the better one.
+    outcome : str, optional
+        Name in the column ``outcome``; may be left out where there is one. Of one class against the rest compare the
+        models by `radiofuse.tables.slice_of` that class.
 
     Returns
     -------
@@ -99,7 +110,8 @@ def compare_models(
     Raises
     ------
     RequestError
-        An unknown model, no sample in common, or samples of one label only.
+        An unknown model or outcome, a metric that the outcome does not have, no sample in common, or samples of one
+        label only, or not of every class.
 
     References
     ----------
@@ -118,23 +130,43 @@ def compare_models(
     (0.222, 'DeLong', 0.371)
     """
     check_predictions(predictions)
-    rows_a, rows_b = _paired(rows_of_model(predictions, a), rows_of_model(predictions, b))
+    compared = choose_outcome(predictions, outcome)
+    order = orders_of(outcomes_of(predictions), ordered)[compared.name]
+    rows_a, rows_b = _paired(compared, a, b)
+    of_a, of_b = (KINDS[compared.kind].of_rows(rows, compared.classes, threshold, order) for rows in (rows_a, rows_b))
+    if metric not in of_a.metrics:
+        raise RequestError(
+            f"{compared.title.capitalize()} has no metric {metric}; compare by one of {listed(of_a.metrics)}."
+        )
     n_patients = rows_a["patient_id"].nunique()
     counts = multiplicities(n_patients, n_resamples, draw_seed(random_state))
-    draws_a, draws_b = (
-        resampled_scores(repeats_of(rows), [metric], counts, threshold)[metric] for rows in (rows_a, rows_b)
-    )
-    difference, low, high = value_and_interval(draws_a - draws_b, confidence)
-    p_value, test = _p_value(metric, rows_a, rows_b, draws_a - draws_b)
+    draws = of_a.draws(counts, [metric])[of_a.whole, metric] - of_b.draws(counts, [metric])[of_b.whole, metric]
+    difference, low, high = value_and_interval(draws, confidence)
+    exact = KINDS[compared.kind].exact_p_value(metric, rows_a, rows_b)
+    p_value, test = exact or (_bootstrap_p_value(draws), "bootstrap")
     return Comparison(a, b, metric, difference, low, high, p_value, test, n_patients)
 
 
 @validate_params(
-    {"predictions": [pd.DataFrame], "a": [str], "correction": [StrOptions(set(CORRECTIONS))]},
+    {
+        "predictions": [pd.DataFrame],
+        "a": [str],
+        "outcome": [str, None],
+        "correction": [StrOptions(set(CORRECTIONS))],
+        **ORDER_RULE,
+    },
     prefer_skip_nested_validation=True,
 )
-def compare_with_others(predictions: pd.DataFrame, a: str, *, correction: str = "holm", **options: Any) -> pd.DataFrame:
-    """Compare one model with every other one.
+def compare_with_others(
+    predictions: pd.DataFrame,
+    a: str,
+    *,
+    outcome: str | None = None,
+    correction: str = "holm",
+    ordered: Ordered = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Compare one model with every other one, outcome by outcome.
 
     Parameters
     ----------
@@ -142,54 +174,72 @@ def compare_with_others(predictions: pd.DataFrame, a: str, *, correction: str = 
         As in `score_predictions`.
     a : str
         The model.
+    outcome : str, optional
+        Name in the column ``outcome``; all of them by default.
     correction : str, default="holm"
-        How p-values are adjusted for the number of comparisons: "holm" bounds the chance of any false finding, as
-        do "bonferroni" and "hochberg"; "fdr_bh" and "fdr_by" bound the expected share of false ones.
+        How p-values are adjusted for the number of comparisons within an outcome: "holm" bounds the chance of any
+        false finding, as do "bonferroni" and "hochberg"; "fdr_bh" and "fdr_by" bound the expected share of false
+        ones.
+    ordered : mapping of str to sequence of str, or sequence of str, optional
+        As in `score_predictions`.
     **options
         Passed to `compare_models`.
 
     Returns
     -------
     DataFrame
-        One row per other model, in the order of the table, with the attributes of a `Comparison` and
-        adjusted_p_value as columns. A model without samples of both labels in common with ``a`` has no row and
-        does not count.
+        One row per outcome and other model, in the order of the table, with the attributes of a `Comparison` and
+        adjusted_p_value as columns; before them outcome, where the predictions have it. A model without samples of
+        both labels, or of every class, in common with ``a`` has no row and does not count.
 
     References
     ----------
     Holm 1979, Scand J Stat 6:65-70. Benjamini and Hochberg 1995, J R Stat Soc B 57:289-300.
     """
-    found = []
-    for b in predictions["model"].unique():
-        common = predictions.loc[predictions["model"] == b, ["sample_id", "label"]]
-        common = common[common["sample_id"].isin(predictions.loc[predictions["model"] == a, "sample_id"])]
-        if b != a and common["label"].nunique() == 2:
-            found.append(asdict(compare_models(predictions, a, b, **options)))
+    check_predictions(predictions)
+    outcomes = outcomes_of(predictions)
+    orders = orders_of(outcomes, ordered)
+    names: list[str] = []
+    found: list[dict[str, Any]] = []
+    adjusted: list[float] = []
+    for compared in outcomes if outcome is None else [choose_outcome(predictions, outcome)]:
+        of_outcome = [
+            asdict(compare_models(rows, a, b, ordered=orders[compared.name], **options))
+            for b, rows in _comparable(compared, a)
+        ]
+        names += [compared.name] * len(of_outcome)
+        found += of_outcome
+        adjusted += adjust_pvalues([row["p_value"] for row in of_outcome], correction).tolist()
     table = pd.DataFrame(found, columns=[field.name for field in fields(Comparison)])
-    adjusted = adjust_pvalues(table["p_value"].to_numpy(dtype=float), correction)
-    table.insert(table.columns.get_loc("p_value") + 1, "adjusted_p_value", adjusted)
+    table.insert(table.columns.get_loc("p_value") + 1, "adjusted_p_value", np.array(adjusted, dtype=float))
+    if "outcome" in predictions:
+        table.insert(0, "outcome", names)
     return table
 
 
-def _paired(rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    key = ["repeat", "sample_id"]
+def _comparable(outcome: OutcomeRows, a: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each other model that can be compared with ``a``, and the rows of both."""
+    kind, model = KINDS[outcome.kind], outcome.rows["model"]
+    samples = outcome.rows.loc[model == a, "sample_id"]
+    for b in model.unique():
+        rows = outcome.rows[model == b]
+        if b != a and kind.has_all(rows[rows["sample_id"].isin(samples)], outcome.classes):
+            yield b, outcome.rows[model.isin((a, b))]
+
+
+def _paired(outcome: OutcomeRows, a: str, b: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    kind, rows_a, rows_b = KINDS[outcome.kind], rows_of_model(outcome.rows, a), rows_of_model(outcome.rows, b)
+    key = list(kind.pairing)
     both = rows_a.merge(rows_b[[*key, "probability"]], on=key, suffixes=("", "_b"))
-    if both["label"].nunique() < 2:
+    if not kind.has_all(both, outcome.classes):
         raise RequestError(
-            f"Models {rows_a['model'].iloc[0]} and {rows_b['model'].iloc[0]} have {both['sample_id'].nunique()} "
-            "samples in common; a comparison needs samples of both labels that both predict."
+            f"Models {a} and {b} have {both['sample_id'].nunique()} samples in common; a comparison needs "
+            f"{kind.needs} that both predict."
         )
     return both, both.assign(probability=both["probability_b"])
 
 
-def _p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame, draws: np.ndarray) -> tuple[float, str]:
-    samples = rows_a.drop_duplicates("sample_id").sort_values("sample_id")
-    scores_a, scores_b = by_repeat(rows_a), by_repeat(rows_b)
-    independent = samples["patient_id"].is_unique and samples["label"].value_counts().min() >= 2
-    if metric == "auc" and independent and not np.isnan(scores_a).any():
-        _, p_value = delong_test(samples["label"], scores_a, scores_b)
-        if not np.isnan(p_value):
-            return p_value, "DeLong"
+def _bootstrap_p_value(draws: np.ndarray) -> float:
     resampled = draws[1:][~np.isnan(draws[1:])]
     smaller = 1 + min((resampled <= 0).sum(), (resampled >= 0).sum())
-    return min(1.0, float(2 * smaller / (resampled.size + 1))), "bootstrap"
+    return min(1.0, float(2 * smaller / (resampled.size + 1)))

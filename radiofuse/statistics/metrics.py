@@ -52,19 +52,19 @@ def confusion(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = 
 def accuracy(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Share of rows called rightly; parameters as in `confusion`."""
     c = confusion(label, call, weights)
-    return _ratio(c.tp + c.tn, sum(c), undefined=np.nan)
+    return ratio(c.tp + c.tn, sum(c), undefined=np.nan)
 
 
 def recall(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Share of the positives called positive (sensitivity); parameters as in `confusion`."""
     c = confusion(label, call, weights)
-    return _ratio(c.tp, c.tp + c.fn, undefined=np.nan)
+    return ratio(c.tp, c.tp + c.fn, undefined=np.nan)
 
 
 def specificity(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Share of the negatives called negative; parameters as in `confusion`."""
     c = confusion(label, call, weights)
-    return _ratio(c.tn, c.tn + c.fp, undefined=np.nan)
+    return ratio(c.tn, c.tn + c.fp, undefined=np.nan)
 
 
 def balanced_accuracy(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -75,13 +75,13 @@ def balanced_accuracy(label: np.ndarray, call: np.ndarray, weights: np.ndarray |
 def precision(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Share of the positive calls that are right, 0 if there is none; parameters as in `confusion`."""
     c = confusion(label, call, weights)
-    return _ratio(c.tp, c.tp + c.fp, undefined=0.0)
+    return ratio(c.tp, c.tp + c.fp, undefined=0.0)
 
 
 def f1(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Harmonic mean of precision and recall; parameters as in `confusion`."""
     c = confusion(label, call, weights)
-    return _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn, undefined=0.0)
+    return ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn, undefined=0.0)
 
 
 def mcc(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -93,7 +93,7 @@ def mcc(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) 
     """
     c = confusion(label, call, weights)
     margins = (c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)
-    return _ratio(c.tp * c.tn - c.fp * c.fn, np.sqrt(margins), undefined=0.0)
+    return ratio(c.tp * c.tn - c.fp * c.fn, np.sqrt(margins), undefined=0.0)
 
 
 def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -120,7 +120,7 @@ def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None
     refuse_misaligned(label=label, probability=probability, weights=weights)
     weights = np.ones(len(label)) if weights is None else weights
     squared = (np.asarray(probability, dtype=float) - label) ** 2
-    return _ratio(squared @ weights, weights.sum(axis=0), undefined=np.nan)
+    return ratio(squared @ weights, weights.sum(axis=0), undefined=np.nan)
 
 
 def auc(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -159,7 +159,7 @@ def auc(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None =
     wins, ties_too = (np.searchsorted(-score[positive], -score[negative], side) for side in ("left", "right"))
     won = weights[negative] * (above[wins] + above[ties_too])
     pairs = above[-1] * weights[negative].sum(axis=0)
-    return _ratio(won.sum(axis=0) / 2, pairs, undefined=np.nan)
+    return ratio(won.sum(axis=0) / 2, pairs, undefined=np.nan)
 
 
 CALL_METRICS = {
@@ -189,6 +189,7 @@ def score(
     return CALL_METRICS[metric](label, np.asarray(probability) >= threshold, weights)
 
 
-def _ratio(numerator: np.ndarray | float, denominator: np.ndarray | float, *, undefined: float) -> np.ndarray:
+def ratio(numerator: np.ndarray | float, denominator: np.ndarray | float, *, undefined: float) -> np.ndarray:
+    """Return numerators over denominators, and what is not defined where a denominator is 0."""
     exists = denominator > 0
     return np.where(exists, numerator / np.where(exists, denominator, 1.0), undefined)[()]

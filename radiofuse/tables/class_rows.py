@@ -55,6 +55,8 @@ def check_class_rows(rows: pd.DataFrame, classes: Sequence[str], outcome: str) -
     outcome : str
         The outcome in a sentence, for example "outcome who_grade".
     """
+    if "" in classes:
+        raise RequestError(f"A class of {outcome} has no name; its classes are {list(classes)}. Name every class.")
     sample = rows.groupby(["model", "repeat", "sample_id"], sort=False, dropna=False).ngroup().to_numpy()
     of_sample = np.argsort(sample, kind="stable")  # keeps the order of the classes within a sample
     n_classes = np.bincount(sample)

@@ -98,10 +98,15 @@ def slice_of(predictions: pd.DataFrame, outcome: str | None = None, cls: str | N
       outcome class  label  probability
     1   grade     3      1          0.5
     """
-    outcomes = {found.name: found for found in outcomes_of(predictions)}
-    chosen = outcomes[_choose(outcome, list(outcomes), "outcome", "The predictions hold")]
+    chosen = choose_outcome(predictions, outcome)
     chosen_class = _choose(cls, list(chosen.classes), "class", f"The predictions of {chosen.title} hold")
     return chosen.rows[_texts(chosen.rows, "class") == chosen_class]
+
+
+def choose_outcome(predictions: pd.DataFrame, outcome: str | None = None) -> OutcomeRows:
+    """Return the rows of one outcome, which need not be named where there is one; or name the outcomes there are."""
+    outcomes = {found.name: found for found in outcomes_of(predictions)}
+    return outcomes[_choose(outcome, list(outcomes), "outcome", "The predictions hold")]
 
 
 def _choose(name: str | None, known: list[str], what: str, holder: str) -> str:

@@ -40,3 +40,34 @@ def golden(data_dir):
     folder = data_dir / "golden"
     values = pd.read_csv(folder / "LGG-1p19qDeletion_evalstats.csv", index_col="name")["value"]
     return values, pd.read_csv(folder / "LGG-1p19qDeletion_pred.csv")
+
+
+@pytest.fixture
+def make_grades():
+    """Return a maker of tables of an outcome of three ordered classes, of which the first is the rarest."""
+
+    def make(
+        n_patients=30, rows_per_patient=(1,), n_repeats=2, models=("t1", "fused"), seed=0, classes=("2", "3", "4")
+    ):
+        rng = np.random.default_rng(seed)
+        patient = np.repeat(np.arange(n_patients), np.resize(rows_per_patient, n_patients))
+        own = np.array([0, 1, 2, 2, 1, 2])[np.arange(n_patients) % 6][patient]
+        tables = []
+        for strength, model in enumerate(models, start=1):
+            for repeat in range(n_repeats):
+                weight = np.exp(rng.normal(size=(len(own), 3)) + strength * np.eye(3)[own])
+                table = {
+                    "outcome": "who_grade",
+                    "sample_id": np.repeat([f"s{row:03d}" for row in range(len(own))], 3),
+                    "patient_id": np.repeat([f"p{number:03d}" for number in patient], 3),
+                    "repeat": repeat,
+                    "fold": np.repeat(patient % 5, 3),
+                    "model": model,
+                    "class": np.tile(classes, len(own)),
+                    "label": np.eye(3, dtype=int)[own].ravel(),
+                    "probability": (weight / weight.sum(axis=1, keepdims=True)).ravel(),
+                }
+                tables.append(pd.DataFrame(table))
+        return pd.concat(tables, ignore_index=True)
+
+    return make

@@ -12,7 +12,8 @@ from scipy.stats.contingency import relative_risk
 from sklearn.metrics import class_likelihood_ratios
 
 from radiofuse.errors import RequestError
-from radiofuse.statistics.intervals import draw_seed, multiplicities, score_predictions
+from radiofuse.statistics import score_predictions
+from radiofuse.statistics.intervals import draw_seed, multiplicities
 from radiofuse.statistics.metrics import CALL_METRICS, mcc
 from radiofuse.statistics.operating_points import operating_point, score_calls
 from radiofuse.statistics.thresholds import thresholds_by_fold

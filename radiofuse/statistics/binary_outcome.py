@@ -1,0 +1,94 @@
+"""One model's answers about a binary outcome, scored in every resample."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.statistics.closed_intervals import closed_intervals, wilson_interval
+from radiofuse.statistics.delong import delong_test, newcombe_interval
+from radiofuse.statistics.intervals import confusion_by_patient
+from radiofuse.statistics.metrics import METRICS, score
+from radiofuse.tables.predictions import Repeat, by_repeat, repeats_of
+
+BOUNDS = dict.fromkeys(METRICS, (0.0, 1.0)) | {"mcc": (-1.0, 1.0)}
+
+
+class BinaryOutcome:
+    """One model's repeats of a binary outcome.
+
+    Parameters
+    ----------
+    repeats : sequence of Repeat
+    cls : str
+        The positive class.
+    threshold : float
+        A row is called positive from this probability on.
+    """
+
+    pairing = ("repeat", "sample_id")
+    needs = "samples of both labels"
+    whole_lacks = "All rows of %s have one label: AUC and what else needs both does not exist."
+    resamples_lack = (
+        "Up to %d of %d resamples (%s) have one label only and are left out of the intervals that need both."
+    )
+
+    def __init__(self, repeats: Sequence[Repeat], cls: str, threshold: float) -> None:
+        self.repeats, self.whole, self.threshold = repeats, cls, threshold
+        self.metrics = METRICS
+
+    @classmethod
+    def of_rows(
+        cls, rows: pd.DataFrame, classes: Sequence[str], threshold: float, order: Sequence[str] | None
+    ) -> BinaryOutcome:
+        """Return the repeats of one model's rows; two classes need no order."""
+        return cls(repeats_of(rows), classes[0], threshold)
+
+    @staticmethod
+    def has_all(rows: pd.DataFrame, classes: Sequence[str]) -> bool:
+        """Say whether there are rows of both labels."""
+        return rows["label"].nunique() == 2
+
+    @staticmethod
+    def exact_p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[float, str] | None:
+        """Return DeLong's p-value of an AUC and its name; None where it does not hold, or of anything else."""
+        samples = rows_a.drop_duplicates("sample_id").sort_values("sample_id")
+        scores_a, scores_b = by_repeat(rows_a), by_repeat(rows_b)
+        independent = samples["patient_id"].is_unique and samples["label"].value_counts().min() >= 2
+        if metric != "auc" or not independent or np.isnan(scores_a).any():
+            return None
+        _, p_value = delong_test(samples["label"], scores_a, scores_b)
+        return None if np.isnan(p_value) else (p_value, "DeLong")
+
+    def draws(self, counts: np.ndarray, metrics: Collection[str] | None = None) -> dict[tuple[str, str], np.ndarray]:
+        """Return each metric, averaged over the repeats, for each column of ``counts``, by class and metric."""
+        draws = resampled_scores(self.repeats, metrics or self.metrics, counts, self.threshold)
+        return {(self.whole, metric): values for metric, values in draws.items()}
+
+    def interval_at_bound(self, cls: str, metric: str, value: float, confidence: float) -> tuple[float, float] | None:
+        """Return the interval, in closed form, of a metric that is as low or as high as it gets, or None."""
+        if value not in BOUNDS[metric]:
+            return None
+        label, probability, patient = (np.concatenate(parts) for parts in zip(*self.repeats, strict=True))
+        c = confusion_by_patient(label, probability >= self.threshold, patient)
+        if metric == "auc":
+            return newcombe_interval(value, float(c.tp + c.fn), float(c.fp + c.tn), confidence)
+        if metric == "brier":
+            low, high = wilson_interval(value, sum(c), confidence)
+        else:
+            low, high, _ = closed_intervals(c, "wilson", confidence)[metric]
+        return float(low), float(high)
+
+
+def resampled_scores(
+    repeats: Sequence[Repeat], metrics: Collection[str], counts: np.ndarray, threshold: float
+) -> dict[str, np.ndarray]:
+    """Return each metric, averaged over the repeats, for each column of ``counts``."""
+    totals = {metric: np.zeros(counts.shape[1]) for metric in metrics}
+    for repeat in repeats:
+        weights = counts[repeat.patient]
+        for metric in metrics:
+            totals[metric] += score(metric, repeat.label, repeat.probability, weights, threshold=threshold)
+    return {metric: total / len(repeats) for metric, total in totals.items()}
