@@ -126,8 +126,12 @@ _ENCODER = Whole(
     output=("embedding", "logit"),
     protocol=("crossfit", "as_published"),
     folds=int,
+    size=int,
+    slices=(int, "all"),
     training={},
+    device=str,
 )
+_WORDS = {"title": str, "does": str}
 _RADIOMICS = {
     "name": str,
     "backend": str,
@@ -142,12 +146,14 @@ DESCRIPTION_SHAPE = {
     "radiofuse_version": str,
     "label": str,
     "positive": str,
+    "negative": str,
     "modalities": [str],
     "modality_pattern": (None, str),
     "clinical": [str],
     "columns": [str],
     "settings": {
         "radiomics": (None, _RADIOMICS),
+        "mask_label": (None, "any", int, [int]),
         "block": (None, str),
         "crops": (None, {"size": int, "slices": (int, "all"), "max_slices": int}),
         "ready_made": [str],
@@ -167,6 +173,11 @@ DESCRIPTION_SHAPE = {
         "constrained": [str],
         "arms": [str],
         "deep": (None, _ENCODER),
+        "options": {
+            "models": {ANY_NAME: {}},
+            "chains": [{"models": [str], "members": [str], "steps": {}}],  # a network's own options, not by step
+        },
+        "words": {"selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _WORDS}},
     },
     "n_features": {ANY_NAME: int},
     "training_rows": {ANY_NAME: str},

@@ -33,6 +33,27 @@ def misshapen(value: Any, shape: Any, where: str) -> Iterator[str]:
         yield _expected(value, shape, where)
 
 
+def unnamed(value: Any, shape: Any, where: str) -> Iterator[str]:
+    """Yield the place of each entry that a shape does not name; an empty shape leaves the names open.
+
+    >>> list(unnamed({"label": "idh", "folds": 5, "options": {"C": 1}}, {"label": str, "options": {}}, "bundle.json"))
+    ['bundle.json, folds']
+    """
+    if isinstance(shape, tuple):
+        shape = next(
+            (one for one in shape if isinstance(one, Mapping | list) and not any(misshapen(value, one, ""))), None
+        )
+    if isinstance(shape, Mapping) and isinstance(value, Mapping) and shape:
+        for name, inside in value.items():
+            if name in shape or ANY_NAME in shape:
+                yield from unnamed(inside, shape.get(name, shape.get(ANY_NAME)), f"{where}, {name}")
+            else:
+                yield f"{where}, {name}"
+    elif isinstance(shape, list) and isinstance(value, list):
+        for inside in value:
+            yield from unnamed(inside, shape[0], where)
+
+
 def _fits(value: Any, shape: Any) -> bool:
     if isinstance(shape, type):
         return isinstance(value, shape) and not (shape is int and isinstance(value, bool))

@@ -13,13 +13,26 @@ import joblib
 import pandas as pd
 
 from radiofuse.bundle.card import model_card
-from radiofuse.bundle.format import CARD, CHECKSUMS, DESCRIPTION, ENCODERS, ENVIRONMENT, MODEL, RECIPE, SCHEMA, TABLES
+from radiofuse.bundle.format import (
+    CARD,
+    CHECKSUMS,
+    DESCRIPTION,
+    DESCRIPTION_SHAPE,
+    ENCODERS,
+    ENVIRONMENT,
+    MODEL,
+    RECIPE,
+    SCHEMA,
+    TABLES,
+)
+from radiofuse.bundle.shapes import unnamed
 from radiofuse.bundle.verify import check_target, files_in
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
 from radiofuse.files.outputs import sha256_of
 from radiofuse.fuse import LateFusion, portable
 from radiofuse.tables.spreadsheet import write_csv
+from radiofuse.wording import some
 from radiofuse.work.environment import read_environment
 
 ESCAPED = "backslashreplace"  # of a file name that is not UTF-8; JSON spells it so too
@@ -59,10 +72,12 @@ def save_bundle(
     Raises
     ------
     BundleError
-        If a table has other columns than the format names, or the folder holds something else or cannot be written.
+        If a table has other columns, or the description other entries, than the format names; or the folder holds
+        something else or cannot be written.
     """
     folder = Path(folder)
     _refuse_other_columns(tables)
+    _refuse_other_entries(description)
     check_target(folder)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
@@ -86,6 +101,12 @@ def _refuse_other_columns(tables: Mapping[str, pd.DataFrame]) -> None:
                 f"The table {name} has the columns {', '.join(map(str, written))}; a bundle's has "
                 f"{', '.join(described)}. Bring them in line with radiofuse.bundle.format."
             )
+
+
+def _refuse_other_entries(description: Mapping[str, Any]) -> None:
+    """Raise where the format does not name an entry: nobody would check it when it is read."""
+    if other := list(unnamed(description, DESCRIPTION_SHAPE, DESCRIPTION)):
+        raise BundleError(f"The format of a bundle names no {some(other)}. Add it to radiofuse.bundle.format.")
 
 
 def _write_files(

@@ -223,3 +223,25 @@ def test_json_of_another_shape_is_refused_in_a_sentence(saved, file, content, sa
     rewrite(saved, file, content.encode())
     with pytest.raises(BundleError, match=said):
         load_bundle(saved)
+
+
+@pytest.mark.parametrize(
+    ("entry", "place"),
+    [
+        ({"outcome": "idh"}, "bundle.json, outcome"),
+        ({"protocol": {"chance": 7}}, "bundle.json, protocol, chance"),
+        ({"settings": {"crops": {"size": 72, "sides": 2}}}, "bundle.json, settings, crops, sides"),
+    ],
+)
+def test_an_entry_that_the_format_does_not_name_is_not_written(tmp_path, entry, place):
+    with pytest.raises(BundleError, match=f"names no {place}\\."):
+        save_bundle(tmp_path / "bundle", model=None, recipe="", description=DESCRIPTION | entry, tables=tables_of())
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_options_and_names_of_whatever_kind_are_written(tmp_path):
+    open_to_all = {"protocol": {"selector_options": {"alpha": 0.1}, "options": {"models": {"mean": {"cv": 5}}}}}
+    description = DESCRIPTION | {**open_to_all, "n_features": {"t1": 107}}
+    description["protocol"] = {**DESCRIPTION["protocol"], **open_to_all["protocol"]}
+    saved = save_bundle(tmp_path / "bundle", model=None, recipe="", description=description, tables=tables_of())
+    assert read_description(saved)["protocol"]["options"]["models"]["mean"] == {"cv": 5}
