@@ -1,4 +1,4 @@
-"""The target of every selector: one label per row, two classes."""
+"""The target of selectors that compare two classes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from radiofuse.errors import CohortError
 from radiofuse.prepare.validation import class_labels
 
 
-def require_binary_target(y: np.ndarray) -> np.ndarray:
+def require_binary_target(y: np.ndarray, *, instead: str = "") -> np.ndarray:
     """Return the two classes of ``y``, sorted; the second is the positive one.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    instead : str, default=""
+        What takes more than two classes, for the sentence: "choose the selector 'kruskal'".
 
     Raises
     ------
@@ -26,9 +32,8 @@ def require_binary_target(y: np.ndarray) -> np.ndarray:
     classes = class_labels(y)
     if len(classes) != 2:
         found = "1 class" if len(classes) == 1 else f"{len(classes)} classes"
-        raise CohortError(
-            "The training table", [f"Selection compares two classes, but y holds {found}. Pass a binary label."]
-        )
+        advice = f"Pass a binary label, or {instead}." if instead and len(classes) > 2 else "Pass a binary label."
+        raise CohortError("The training table", [f"Selection compares two classes, but y holds {found}. {advice}"])
     return classes
 
 

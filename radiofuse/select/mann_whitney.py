@@ -114,7 +114,7 @@ def mann_whitney(X: ArrayLike, y: ArrayLike, *, method: str = "asymptotic", cont
     table = as_numbers(X)
     check_consistent_length(table, y)
     y = np.asarray(y)
-    classes = require_binary_target(y)
+    classes = require_binary_target(y, instead="choose the selector 'kruskal'")
     counts, infinite = _count_sorted(table, y == classes[1])
     if infinite is not None:
         raise infinite_value(X, infinite)

@@ -66,7 +66,7 @@ class StabilitySelector(TakesGroups, ColumnSelector):
     """Keep the features that are among the first ``q`` of the LASSO path in most halves of the patients.
 
     The path is that of least squares on the 0/1 label with standardized columns. Subsamples hold half of
-    the patients of each class (rounded down), a patient's rows together.
+    the patients of each class (rounded down), a patient's rows together. More than two classes are refused.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ class StabilitySelector(TakesGroups, ColumnSelector):
         """
         refuse_misaligned(X, y=y, groups=groups)
         X, y = validate_data(self, X, y, dtype=np.float64)
-        self.classes_ = require_binary_target(y)
+        self.classes_ = require_binary_target(y, instead="choose the selector 'lasso' of family 'multinomial'")
         check_consistent_length(y, groups)
         positive = positive_rows(y)
         n_features = X.shape[1]

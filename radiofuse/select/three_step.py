@@ -1,4 +1,4 @@
-"""The published chain as one transformer: Mann-Whitney, then Pearson, then LASSO."""
+"""The published chain as one transformer: Mann-Whitney, then Pearson, then LASSO; for more classes Kruskal-Wallis."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
 from radiofuse.estimators import Seed, Selector
-from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.chain import StepwiseSelector
 from radiofuse.select.correlation import CorrelationSelector
+from radiofuse.select.kruskal import KruskalSelector
 from radiofuse.select.lasso import LassoSelector
 from radiofuse.select.mann_whitney import MannWhitneySelector
 from radiofuse.select.shortfall import ON_EMPTY
+from radiofuse.select.significance import require_classes
 from radiofuse.select.words import Words
 
 OF_STEPS: dict[Any, tuple[str, ...]] = {
@@ -24,9 +25,15 @@ OF_STEPS: dict[Any, tuple[str, ...]] = {
     LassoSelector: ("cv", "rule", "family", "l1_ratio", "class_weight", "full_path"),
 }
 
+_TITLE = "{} with p < alpha, then of features with |r| > threshold one kept, then {}"
+
 
 class ThreeStepSelector(StepwiseSelector):
     """Mann-Whitney filter, correlation pruning and LASSO, each on what the last one left.
+
+    Of more than two classes, which the published chain does not have, the first step is the Kruskal-Wallis test,
+    and the last one the LASSO of family "multinomial", whatever ``family`` says: a feature stays that serves one
+    class.
 
     Parameters
     ----------
@@ -37,24 +44,26 @@ class ThreeStepSelector(StepwiseSelector):
     cv, rule, family, l1_ratio, class_weight, full_path
         See `LassoSelector`.
     on_empty : {"strongest", "raise", "intercept"}, default="strongest"
-        What happens where the Mann-Whitney or the LASSO step passes nothing; see there.
+        What happens where the test or the LASSO passes nothing; see there.
     random_state : int, RandomState instance or None, default=None
         For ``keep="random"`` and for the inner folds.
 
     Attributes
     ----------
     steps_ : dict of str to selector
-        "mann_whitney", "correlation", "lasso": the fitted steps. A step that nothing reached is absent.
+        "mann_whitney" (of more than two classes "kruskal"), "correlation", "lasso": the fitted steps. A step that
+        nothing reached is absent.
     report_ : DataFrame
         One row per input feature: feature, pvalue, adjusted_pvalue, auc, removed_by (a step, or ""),
         dropped_for (the kept feature it duplicates, or ""), r_with_kept, coef (on standardized columns; NaN
-        where the LASSO did not see the feature), selected.
+        where the LASSO did not see the feature; of several classes the largest), selected. No auc of more than
+        two classes.
     trace_ : DataFrame
         One row per removed feature: step, feature, value (the number that decided), why, in_favor_of.
     fallback_ : bool
         Whether a step kept a feature that did not pass.
-    classes_ : ndarray of shape (2,)
-        The labels; the second is the positive class.
+    classes_ : ndarray of shape (n_classes,)
+        The labels; of two the second is the positive class.
 
     References
     ----------
@@ -75,12 +84,6 @@ class ThreeStepSelector(StepwiseSelector):
     ['x3', 'x4']
     """
 
-    words = Words(
-        "Mann-Whitney U test with p < alpha, then of features with |r| > threshold one kept, then LASSO",
-        heading="the three steps",
-        kept="after Mann-Whitney test, pruning and LASSO",
-        removed="does not pass the three steps",
-    )
     command_options = {
         option: name
         for step, taken in OF_STEPS.items()
@@ -123,19 +126,40 @@ class ThreeStepSelector(StepwiseSelector):
         self.on_empty = on_empty
         self.random_state = random_state
 
+    @property
+    def words(self) -> Words:
+        """What is said of the three steps: of those for two classes until more were seen."""
+        return self.words_of_classes(len(getattr(self, "classes_", (0, 1))))
+
+    def words_of_classes(self, n_classes: int) -> Words:
+        """Return what is said of the three steps for so many classes."""
+        tests = ("Mann-Whitney", "LASSO") if n_classes <= 2 else ("Kruskal-Wallis", "multinomial LASSO")
+        long = "Mann-Whitney U test" if n_classes <= 2 else "Kruskal-Wallis test"
+        return Words(
+            _TITLE.format(long, tests[1]),
+            heading="the three steps",
+            kept=f"after {tests[0]} test, pruning and {tests[1]}",
+            removed="does not pass the three steps",
+        )
+
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
         X, y = super()._validate(X, y)
-        self.classes_ = require_binary_target(y)
+        self.classes_ = require_classes(y)
         return X, y
 
     def _unseeded_steps(self) -> list[tuple[str, Selector]]:
         params = self.get_params()
         given = {step: {name: params[name] for name in names} for step, names in OF_STEPS.items()}
+        several = len(getattr(self, "classes_", ())) > 2
+        test, name = (KruskalSelector, "kruskal") if several else (MannWhitneySelector, "mann_whitney")
+        of_lasso = given[LassoSelector] | ({"family": "multinomial"} if several else {})
         return [
-            ("mann_whitney", MannWhitneySelector(**given[MannWhitneySelector], on_empty=self.on_empty)),
+            (name, test(**given[MannWhitneySelector], on_empty=self.on_empty)),
             ("correlation", CorrelationSelector(**given[CorrelationSelector])),
-            ("lasso", LassoSelector(**given[LassoSelector], on_empty=self.on_empty)),
+            ("lasso", LassoSelector(**of_lasso, on_empty=self.on_empty)),
         ]
 
     def __sklearn_tags__(self) -> Tags:
-        return binary_target_tags(super().__sklearn_tags__())
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

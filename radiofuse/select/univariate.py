@@ -76,7 +76,7 @@ class TTestSelector(SignificanceSelector):
     )
 
     def _test(self, X: np.ndarray, y: np.ndarray) -> ColumnTests:
-        classes = require_binary_target(y)
+        classes = require_binary_target(y, instead="choose the selector 'anova'")
         positive = y == classes[1]
         if min(positive.sum(), (~positive).sum()) < 2:
             raise CohortError(
