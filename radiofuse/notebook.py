@@ -70,12 +70,15 @@ def frame(caption: str, rows: pd.DataFrame, columns: Sequence[str] | None = None
 
 
 def scores(caption: str, rows: pd.DataFrame) -> str:
-    """Return scores, as ``score_predictions`` gives them, as a table: a line per model, values with their intervals."""
+    """Return scores, as ``score_predictions`` gives them, as a table: a line per outcome, model and class."""
     metrics = list(dict.fromkeys(rows["metric"]))
-    cells = {(row.model, row.metric): _estimate(row.value, row.low, row.high) for row in rows.itertuples()}
-    models = dict.fromkeys(rows["model"])
-    lines = [(model, *(cells.get((model, metric), MISSING) for metric in metrics)) for model in models]
-    return table(caption, ("model", *metrics), lines)
+    lead = [column for column in ("outcome", "model", "class") if column in rows]
+    lines: dict[tuple[Any, ...], dict[str, Written]] = {}
+    for row in rows.to_dict("records"):
+        named = tuple(row[column] for column in lead)
+        lines.setdefault(named, {})[row["metric"]] = _estimate(row["value"], row["low"], row["high"])
+    cells = [(*named, *(found.get(metric, MISSING) for metric in metrics)) for named, found in lines.items()]
+    return table(caption, (*lead, *metrics), cells)
 
 
 def _estimate(value: float, low: float, high: float) -> Written:

@@ -15,7 +15,7 @@ from radiofuse import notebook
 from radiofuse.statistics.closed_intervals import wilson_interval
 from radiofuse.statistics.inputs import check_binary
 from radiofuse.statistics.lowess import lowess
-from radiofuse.tables.predictions import check_predictions, repeats_of, rows_of_model
+from radiofuse.tables.predictions import check_slice, repeats_of, rows_of_model
 
 
 @validate_params(
@@ -45,7 +45,7 @@ def calibration_points(
     Parameters
     ----------
     predictions : DataFrame
-        As in `score_predictions`.
+        As in `score_predictions`, of one class of one outcome: `radiofuse.tables.slice_of` picks it.
     model : str
         Name in the column ``model``.
     n_bins : int, default=10
@@ -74,7 +74,7 @@ def calibration_points(
     0              0.30             0.5  2.0
     1              0.85             1.0  2.0
     """
-    check_predictions(predictions)
+    check_slice(predictions, "A calibration curve")
     rows = rows_of_model(predictions, model)
     label, probability = rows["label"].to_numpy(dtype=float), rows["probability"].to_numpy()
     edges, bin_of_row = probability_bins(probability, n_bins, strategy)
@@ -120,7 +120,7 @@ def calibration_line(predictions: pd.DataFrame, model: str) -> CalibrationLine:
     Parameters
     ----------
     predictions : DataFrame
-        As in `score_predictions`.
+        As in `score_predictions`, of one class of one outcome: `radiofuse.tables.slice_of` picks it.
     model : str
         Name in the column ``model``.
 
@@ -144,7 +144,7 @@ def calibration_line(predictions: pd.DataFrame, model: str) -> CalibrationLine:
     >>> round(line.slope, 6)
     0.5
     """
-    check_predictions(predictions)
+    check_slice(predictions, "A calibration line")
     repeats = repeats_of(rows_of_model(predictions, model))
     lines = [logistic_line(repeat.label, repeat.probability) for repeat in repeats]
     intercept, slope = np.mean(lines, axis=0)

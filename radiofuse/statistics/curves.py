@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.utils._param_validation import validate_params
 
 from radiofuse.statistics.intervals import RESAMPLING_RULES, draw_seed, multiplicities
-from radiofuse.tables.predictions import Repeat, check_predictions, repeats_of, rows_of_model
+from radiofuse.tables.predictions import Repeat, check_slice, repeats_of, rows_of_model
 
 FALSE_POSITIVE_RATES = np.linspace(0, 1, 201)
 
@@ -33,7 +33,7 @@ def roc_points(
     Parameters
     ----------
     predictions, n_resamples, confidence, random_state
-        As in `score_predictions`.
+        As in `score_predictions`; the predictions of one class of one outcome, which `radiofuse.tables.slice_of` picks.
     model : str
         Name in the column ``model``.
 
@@ -55,7 +55,7 @@ def roc_points(
     >>> roc_points(table, "t1").true_positive_rate.iloc[[0, 1, 100, 101, -1]].tolist()
     [0.0, 0.5, 0.5, 1.0, 1.0]
     """
-    check_predictions(predictions)
+    check_slice(predictions, "A ROC curve")
     rows = rows_of_model(predictions, model)
     counts = multiplicities(rows["patient_id"].nunique(), n_resamples, draw_seed(random_state))
     repeats = repeats_of(rows)

@@ -13,7 +13,7 @@ from radiofuse.errors import RequestError
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.statistics.inputs import check_binary, patient_places
 from radiofuse.statistics.intervals import draw_seed, multiplicities, value_and_interval
-from radiofuse.tables.predictions import check_predictions, repeats_of, rows_of_model
+from radiofuse.tables.predictions import check_slice, repeats_of, rows_of_model
 
 TREATMENT_THRESHOLDS = np.arange(1, 100) / 100
 CURVE_RULES = {
@@ -105,7 +105,7 @@ def decision_points(
     Parameters
     ----------
     predictions : DataFrame
-        As in `score_predictions`.
+        As in `score_predictions`, of one class of one outcome: `radiofuse.tables.slice_of` picks it.
     model : str
         Name in the column ``model``.
     thresholds, confidence, n_resamples, random_state
@@ -133,7 +133,7 @@ def decision_points(
     >>> decision_points(table, "t1", [0.25]).net_benefit.round(6).tolist()
     [0.416667]
     """
-    check_predictions(predictions)
+    check_slice(predictions, "A decision curve")
     rows = rows_of_model(predictions, model)
     cutoffs = _check_thresholds(thresholds)
     counts = _counts(rows["patient_id"].nunique(), confidence, n_resamples, random_state)

@@ -26,7 +26,7 @@ from radiofuse.statistics.intervals import (
     value_and_interval,
 )
 from radiofuse.statistics.metrics import Confusion, accuracy, balanced_accuracy, confusion, f1, mcc, recall, specificity
-from radiofuse.tables.predictions import check_predictions
+from radiofuse.tables.predictions import check_slice
 
 COLUMNS = ["metric", "value", "low", "high", "method"]
 BOOTSTRAP = "percentile bootstrap over patients"
@@ -201,7 +201,7 @@ def score_calls(
     >>> score_calls(table, n_resamples=100).set_index("metric").value[["recall", "specificity"]].to_dict()
     {'recall': 1.0, 'specificity': 0.5}
     """
-    check_predictions(calls)
+    check_slice(calls, "A score of calls")
     if "call" not in calls or calls["model"].nunique() > 1:
         raise RequestError(
             f"Scoring calls needs the rows of one model with a column 'call'; these are of {calls['model'].nunique()} "

@@ -15,7 +15,7 @@ from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.statistics.delong import standardized
 from radiofuse.statistics.metrics import METRICS, score
-from radiofuse.tables.predictions import check_predictions, rows_of_model
+from radiofuse.tables.predictions import check_slice, rows_of_model
 
 
 class ResampledT(NamedTuple):
@@ -105,7 +105,7 @@ def fold_differences(
     Parameters
     ----------
     predictions : DataFrame
-        As in `score_predictions`.
+        As in `score_predictions`, of one class of one outcome: `radiofuse.tables.slice_of` picks it.
     a, b : str
         Names in the column ``model``.
     metric : str, default="auc"
@@ -136,7 +136,7 @@ def fold_differences(
     0       0     0         0.5        3       3
     1       0     1         0.0        3       3
     """
-    check_predictions(predictions)
+    check_slice(predictions, "A difference by fold")
     key = ["repeat", "fold", "sample_id"]
     rows = rows_of_model(predictions, a).merge(
         rows_of_model(predictions, b)[[*key, "probability"]], on=key, suffixes=("_a", "_b")

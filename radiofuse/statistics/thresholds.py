@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from radiofuse.errors import RequestError
 from radiofuse.statistics.inputs import check_binary, check_both_labels
-from radiofuse.tables.predictions import check_predictions, rows_of_model
+from radiofuse.tables.predictions import check_slice, rows_of_model
 
 RULES = ("youden", "sensitivity", "specificity", "cost")
 THRESHOLD_RULES = {
@@ -123,7 +123,7 @@ def thresholds_by_fold(
     Parameters
     ----------
     predictions : DataFrame
-        As in `score_predictions`.
+        As in `score_predictions`, of one class of one outcome: `radiofuse.tables.slice_of` picks it.
     model : str
         Name in the column ``model``.
     rule, at_least, cost_fn, cost_fp
@@ -155,7 +155,7 @@ def thresholds_by_fold(
     2     1         0.50       0.50     1
     3     1         1.00       0.50     1
     """
-    check_predictions(predictions)
+    check_slice(predictions, "A threshold")
     rows = rows_of_model(predictions, model)
     threshold = pd.Series(np.nan, index=rows.index)
     for repeat, of_repeat in rows.groupby("repeat"):

@@ -109,3 +109,15 @@ def test_a_file_that_is_no_page_of_ours_is_replaced_only_when_asked(predictions,
     assert mine.read_text() == "sample_id,idh"
     page = write_report(predictions, mine, overwrite=True).read_text()
     assert write_report(predictions, mine).read_text() == page  # ours by now
+
+
+def test_a_table_of_several_classes_says_how_to_get_the_page_of_one(predictions, tmp_path):
+    parts = [predictions.assign(outcome="grade", label=0, probability=0.25, **{"class": name}) for name in ("2", "3")]
+    rest = {"outcome": "grade", "label": 1, "probability": 0.5, "class": "4"}
+    whole = pd.concat([*parts, predictions.assign(**rest)])
+    for ask in (lambda: write_report(whole, tmp_path / "page.html"), lambda: plot_roc(whole)):
+        with pytest.raises(RequestError, match=r"of one class of one outcome.* slice_of\("):
+            ask()
+    named = predictions.assign(outcome="idh", **{"class": "mutant"})
+    plain, same = (write_report(rows, tmp_path / "page.html").read_text() for rows in (predictions, named))
+    assert plain == same

@@ -9,8 +9,21 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
+from radiofuse import notebook
 from radiofuse.errors import RequestError
-from radiofuse.statistics import auc_interval, compare_models, compare_with_others, score_predictions
+from radiofuse.statistics import (
+    auc_interval,
+    calibration_line,
+    calibration_points,
+    compare_models,
+    compare_with_others,
+    decision_points,
+    fold_differences,
+    roc_points,
+    score_calls,
+    score_predictions,
+    thresholds_by_fold,
+)
 from radiofuse.statistics.closed_intervals import wilson_interval
 from radiofuse.statistics.intervals import draw_seed, multiplicities
 from radiofuse.statistics.multiclass_metrics import MULTICLASS_METRICS, class_metrics
@@ -264,3 +277,37 @@ def test_a_comparison_of_several_outcomes_asks_which_and_by_what(make_prediction
         compare_models(table, "t1", "fused", outcome="who_grade", metric="specificity")
     with pytest.raises(RequestError, match="Outcome idh has no metric auc_hand_till"):
         compare_models(table, "t1", "fused", outcome="idh", metric="auc_hand_till")
+
+
+OF_ONE_CLASS = {
+    "calibration curve": lambda table: calibration_points(table, "t1"),
+    "calibration line": lambda table: calibration_line(table, "t1"),
+    "decision curve": lambda table: decision_points(table, "t1"),
+    "difference by fold": lambda table: fold_differences(table, "t1", "fused"),
+    "ROC curve": lambda table: roc_points(table, "t1", n_resamples=5),
+    "score of calls": lambda table: score_calls(table[table["model"] == "t1"].assign(call=1), n_resamples=5),
+    "threshold": lambda table: thresholds_by_fold(table, "t1"),
+}
+
+
+@pytest.mark.parametrize("name", OF_ONE_CLASS)
+def test_what_is_of_one_class_takes_a_slice_and_says_so_of_a_whole_table(name, make_predictions, make_grades):
+    ask, grade = OF_ONE_CLASS[name], make_grades()
+    sentence = rf"{name} is of one class of one outcome.* slice_of\(predictions, outcome='who_grade', cls='2'\)"
+    with pytest.raises(RequestError, match=sentence):
+        ask(grade)
+    with pytest.raises(RequestError, match="hold the outcomes idh, who_grade"):
+        ask(pd.concat([as_idh(make_predictions()), grade]))
+    of_class = slice_of(grade, "who_grade", "3")
+    binary = of_class.drop(columns=["outcome", "class"])
+    found, expected = (np.asarray(ask(rows), dtype=object).ravel() for rows in (of_class, binary))
+    extra = {"who_grade", "3"} if name == "threshold" else set()  # the columns that come back with the rows
+    assert [value for value in found if value not in extra] == pytest.approx(list(expected), nan_ok=True)
+
+
+def test_a_notebook_has_a_line_per_outcome_model_and_class(make_grades):
+    scores = score_predictions(make_grades(models=("t1",)), n_resamples=5)
+    html = notebook.scores("Scores", scores)
+    assert html.count("<tr>") == 1 + 4  # the header, all classes, each class
+    for row in scores[scores["metric"] == "auc"].itertuples():
+        assert f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" in html

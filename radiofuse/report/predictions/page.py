@@ -14,7 +14,7 @@ from radiofuse.report.pictures import Picture, calibration_picture, decision_pic
 from radiofuse.report.scored import Scored
 from radiofuse.report.tables import comparisons_table, score_cell, scores_table
 from radiofuse.statistics import compare_with_others, decision_points, roc_points, score_predictions
-from radiofuse.tables.predictions import check_predictions, rows_of_model
+from radiofuse.tables.predictions import check_slice, rows_of_model
 from radiofuse.wording import counted, percent
 
 
@@ -52,7 +52,7 @@ class PredictionContents(Scored):
 
 def render_predictions(predictions: pd.DataFrame, model: str | None = None) -> str:
     """Return the page of a predictions table; raise RequestError if it cannot be scored or has no such model."""
-    check_predictions(predictions)
+    check_slice(predictions, "A page")
     primary = predictions["model"].iloc[0] if model is None else model
     rows_of_model(predictions, primary)  # refuses one that is not there
     contents = PredictionContents(predictions, primary)

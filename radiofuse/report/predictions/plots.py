@@ -12,7 +12,7 @@ from radiofuse.report.figures import draw_auc, draw_calibration, draw_net_benefi
 from radiofuse.report.kinds import HEADINGS, MODEL
 from radiofuse.report.pictures import binned
 from radiofuse.statistics import decision_points, roc_points, score_predictions
-from radiofuse.tables.predictions import check_predictions, rows_of_model
+from radiofuse.tables.predictions import check_slice, rows_of_model
 from radiofuse.wording import number
 
 
@@ -152,7 +152,7 @@ def plot_decision_curve(predictions: pd.DataFrame, model: str | None = None) -> 
 
 def _models(predictions: pd.DataFrame, model: str | None) -> tuple[Sequence[str], str]:
     """Return the models of a table that can be drawn, and the one asked for, which is the first unless named."""
-    check_predictions(predictions)
+    check_slice(predictions, "A figure")
     models = list(dict.fromkeys(predictions["model"]))
     first = models[0] if model is None else model
     if rows_of_model(predictions, first)["label"].nunique() < 2:
