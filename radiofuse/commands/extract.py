@@ -138,9 +138,15 @@ def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
 def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tuple[Any, Any]:
     from radiofuse.experiment.cohort import cohort_table, read_recipe_cohort
     from radiofuse.experiment.recipe import read_recipe
+    from radiofuse.experiment.refusals import NO_RADIOMICS
     from radiofuse.experiment.rows import make_extractor
 
     recipe = read_recipe(path)
+    if recipe.radiomics.settings == NO_RADIOMICS:
+        raise RequestError(
+            f'{path.name} says settings = "{NO_RADIOMICS}" under [radiomics], so there is nothing to extract. Name '
+            "settings there, or pass the cohort table in place of the recipe."
+        )
     for option, output in outputs.items():
         refuse_inputs(output, option, recipe.files())
     table = cohort_table(recipe, Path("out") / recipe.name, overwrite=overwrite)

@@ -72,7 +72,6 @@ def _deviations(recipe: Recipe) -> list[str]:
 
 
 def _describe_protocol(recipe: Recipe, rows: Rows) -> dict[str, Any]:
-
     return {
         "folds": recipe.evaluation.folds,
         "repeats": recipe.evaluation.repeats,

@@ -1,4 +1,4 @@
-"""The evaluation of a rows: every model out of fold, scored, compared, and looked into."""
+"""A recipe's evaluation: every model out of fold, scored, compared, and looked into."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from radiofuse.tables import columns
 
 if TYPE_CHECKING:
     from radiofuse.deep import EncoderSpec
+    from radiofuse.imaging import Crops
 
 FUSION, CLINICAL_ARM, TRIVIAL_RULE = "fusion", columns.CLINICAL, "trivial"
 DEEP, RADIOMICS = "deep", "radiomics"
@@ -32,12 +33,12 @@ class CropSource:
 
     Attributes
     ----------
-    crops : radiofuse.imaging.Crops
+    crops : Crops
     cache : str
         Root of the feature store.
     """
 
-    crops: Any
+    crops: Crops
     cache: str
 
 

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from radiofuse.bundle.format import NUMBER, TABLES
 from radiofuse.errors import RequestError
+from radiofuse.experiment.models import TRIVIAL_RULE
+from radiofuse.experiment.recipe_parts import PublishedTable
 from radiofuse.statistics import METRICS
 
-COLUMNS = ("table", "source", "row", "model", "metric", "value", "low", "high", "published")
 WEIGHT, IN_SAMPLE = "weight", "in_sample"
-TRIVIAL_ROW, TRIVIAL_MODEL = "Trivial rule", "trivial"
+TRIVIAL_ROW = "Trivial rule"
 
 
-def check_models(tables: Sequence[Any], names: Sequence[str], fusions: Sequence[str]) -> None:
+def check_models(tables: Sequence[PublishedTable], names: Sequence[str], fusions: Sequence[str]) -> None:
     """Refuse tables that name a model, fusion or metric there is not, or a table, row or metric twice.
 
     Parameters
     ----------
-    tables : sequence
+    tables : sequence of PublishedTable
         As for ``published_rows``.
     names : sequence of str
         Every model that will be scored.
@@ -66,15 +67,13 @@ def _refuse_unknown(title: str, kind: str, named: Sequence[str], known: Sequence
         )
 
 
-def published_rows(tables: Sequence[Any], scores: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
+def published_rows(tables: Sequence[PublishedTable], scores: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
     """Return published values beside this run's, one row per number.
 
     Parameters
     ----------
-    tables : sequence
-        What a recipe names: each with ``title`` and ``source``, and either ``metrics`` and ``rows`` (each with
-        ``name``, ``model`` and one ``published`` value per metric, None where there is none) or ``fusion`` and
-        ``published`` (its weights by member).
+    tables : sequence of PublishedTable
+        What a recipe names.
     scores : DataFrame
         As ``score_predictions`` returns them.
     weights : DataFrame
@@ -91,23 +90,23 @@ def published_rows(tables: Sequence[Any], scores: pd.DataFrame, weights: pd.Data
     for table in tables:
         rows = _score_rows(table, scores) if table.fusion is None else _weight_rows(table, weights)
         found += [(table.title, table.source, *row) for row in rows]
-    numbers = dict.fromkeys(COLUMNS[5:], float)
-    return pd.DataFrame(found, columns=list(COLUMNS)).astype(numbers)
+    described = TABLES["published"]
+    return pd.DataFrame(found, columns=list(described.columns)).astype(dict.fromkeys(described.of(NUMBER), float))
 
 
-def _score_rows(table: Any, scores: pd.DataFrame) -> Iterator[tuple]:
+def _score_rows(table: PublishedTable, scores: pd.DataFrame) -> Iterator[tuple]:
     """Yield row, model, metric, value, low, high, published."""
     known = scores.set_index(["model", "metric"])[["value", "low", "high"]]
     rows = [(row.name, row.model, row.published) for row in table.rows]
-    if TRIVIAL_MODEL not in [model for _, model, _ in rows]:
-        rows.append((TRIVIAL_ROW, TRIVIAL_MODEL, (None,) * len(table.metrics)))
+    if TRIVIAL_RULE not in [model for _, model, _ in rows]:
+        rows.append((TRIVIAL_ROW, TRIVIAL_RULE, (None,) * len(table.metrics)))
     for name, model, published in rows:
         for metric, theirs in zip(table.metrics, published, strict=True):
             ours = known.loc[(model, metric)] if (model, metric) in known.index else [np.nan] * 3
             yield name, model, metric, *ours, theirs
 
 
-def _weight_rows(table: Any, weights: pd.DataFrame) -> Iterator[tuple]:
+def _weight_rows(table: PublishedTable, weights: pd.DataFrame) -> Iterator[tuple]:
     """Yield row, model, metric, value, low, high, published; members that only the publication has come last."""
     known = weights[weights["fusion"] == table.fusion].set_index("member")
     for member in dict.fromkeys([*known.index, *table.published]):

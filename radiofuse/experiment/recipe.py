@@ -27,6 +27,8 @@ from radiofuse.experiment.recipe_parts import (
 from radiofuse.files.paths import describe_absent, is_of_windows, with_home
 from radiofuse.names import did_you_mean
 
+OF_THE_FILE = ("name", "folder", "text")  # fields of a recipe that are not written in it
+
 
 class Recipe(Part):
     """Everything one run needs, as written in a TOML file.
@@ -155,7 +157,7 @@ def _entries_at(place: Iterable[str | int]) -> list[str]:
     part: Any = Recipe
     for name in (name for name in place if isinstance(name, str)):
         part = _part_in(part.model_fields[name].annotation)
-    return [name for name in part.model_fields if name not in ("name", "folder", "text") or part is not Recipe]
+    return [name for name in part.model_fields if part is not Recipe or name not in OF_THE_FILE]
 
 
 def _part_in(annotation: Any) -> Any:

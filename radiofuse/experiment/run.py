@@ -72,7 +72,6 @@ def run_recipe(
     RadiofuseError
         With one sentence (or a list) that says what to change.
     """
-
     recipe = read_recipe(path)
     out = Path(out) if out else Path("out") / recipe.name
     options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
@@ -95,7 +94,6 @@ def run_recipe(
 
 def describe_fewer(bundle: Path, patients: Iterable[str]) -> str:
     """Return a sentence on the patients that the run before, of this bundle, evaluated beyond these; else nothing."""
-
     try:
         before = set(read_table(bundle, "predictions")["patient_id"])
     except BundleError:  # no run before, or its table is damaged and is replaced by this run
@@ -126,7 +124,6 @@ def fit_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter) -> d
 
 
 def _save(recipe: Recipe, rows: Rows, results: Results, models: dict[str, Any], folder: Path) -> Path:
-
     model = models[FUSION]
     in_sample = in_sample_weights(model, rows.X, rows.y, rows.groups) if recipe.tables else None
     weights = summarize_weights(model, results.findings, in_sample=in_sample)

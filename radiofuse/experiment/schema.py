@@ -7,14 +7,13 @@ from typing import Any
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.deep.encoders.choices import ENCODERS
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe import OF_THE_FILE, Recipe
 from radiofuse.fuse import COMBINERS
 from radiofuse.radiomics import PRESETS
 from radiofuse.radiomics.backends import BACKENDS
 from radiofuse.select import SELECTORS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"  # of what pydantic writes
-OF_THE_FILE = ("name", "folder", "text")  # of a recipe, and not written in it
 OWN_CLASS = {"type": "string", "pattern": r"^[\w.]+:\w+$", "description": "package.module:Class of your own"}
 
 

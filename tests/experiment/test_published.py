@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.read import read_table
 from radiofuse.commands.published_words import describe_published
 from radiofuse.errors import RequestError
-from radiofuse.experiment.published import COLUMNS, check_models, published_rows
+from radiofuse.experiment.published import check_models, published_rows
 from radiofuse.experiment.recipe import PublishedTable
 
 MODELS = ("t1", "mean", "linear_regression", "trivial")
@@ -51,7 +52,7 @@ def weights():
 
 def test_scores_stand_beside_their_published_values(scores, weights):
     found = published_rows([score_table()], scores, weights)
-    assert list(found.columns) == list(COLUMNS)
+    assert list(found.columns) == list(TABLES["published"].columns)
     average = found.set_index(["row", "metric"]).loc[("Average", "accuracy")]
     ours = scores.set_index(["model", "metric"]).loc[("mean", "accuracy")]
     assert list(average[["value", "low", "high", "published"]]) == [*ours, 0.74]
@@ -84,7 +85,7 @@ def test_weights_stand_beside_in_sample_and_published_ones(scores, weights):
 
 def test_no_table_gives_the_header_and_no_text(scores, weights):
     found = published_rows([], scores, weights)
-    assert found.to_csv(index=False).strip() == ",".join(COLUMNS)
+    assert found.to_csv(index=False).strip() == ",".join(TABLES["published"].columns)
     assert describe_published(found) == ""
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
 from radiofuse.bundle.read import read_description, read_table
+from radiofuse.commands import extract
 from radiofuse.commands.run import app
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.recipe import read_recipe
@@ -73,6 +74,15 @@ def test_clinical_columns_are_numbers_whatever_they_are_called(tmp_path):
     study = prepare(write(tmp_path, ready_features().assign(**numbers)))
     assert sorted({*numbers, "clinical__age"}) == [name for name in study.X if name.startswith("clinical__")]
     assert study.failures.empty
+
+
+def test_a_recipe_without_radiomics_has_nothing_to_extract(tmp_path, monkeypatch):
+    path = write(tmp_path, ready_features())
+    path.write_text(path.read_text() + '[radiomics]\nsettings = "none"\n')
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(extract.app, ["--recipe", "study.toml"])
+    assert done.exit_code == 2
+    assert 'study.toml says settings = "none" under [radiomics], so there is nothing to extract' in done.stderr
 
 
 def test_a_modality_too_rare_for_the_folds_is_named(tmp_path):
