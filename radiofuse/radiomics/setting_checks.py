@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from radiofuse.names import did_you_mean
 from radiofuse.radiomics.setting_rules import (
     FEATURE_CLASSES,
     IMAGE_TYPES,
@@ -38,7 +38,8 @@ def problems_of(mapping: Mapping[str, Any]) -> list[str]:
 def _problems(mapping: Mapping[str, Any]) -> Iterator[str]:
     unknown = [part for part in mapping if part not in (*PARTS, OWN_PART)]
     if unknown:
-        yield f"unknown parts {sorted(map(str, unknown))}; known are {sorted(PARTS)}.{_nearest(unknown[0], PARTS)}"
+        meant = did_you_mean(str(unknown[0]), PARTS)
+        yield f"unknown parts {sorted(map(str, unknown))}; known are {sorted(PARTS)}.{meant}"
     parts = {part: mapping.get(part) for part in (*PARTS, OWN_PART)}
     odd = [part for part, content in parts.items() if not (content is None or isinstance(content, Mapping))]
     yield from (f"{part} must be a mapping, not {parts[part]!r}." for part in odd)
@@ -57,7 +58,7 @@ def _problems(mapping: Mapping[str, Any]) -> Iterator[str]:
 def _entries(where: str, entries: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
     for key, value in entries.items():
         if key not in rules:
-            yield f"{where}: {key} is unknown.{_elsewhere(key) or _nearest(key, rules)}"
+            yield f"{where}: {key} is unknown.{_elsewhere(key) or _meant(key, rules)}"
         elif not rules[key].admits(value):
             yield f"{where}: {key} must be {rules[key].wants}, not {_said(value)}."
 
@@ -81,18 +82,9 @@ def _elsewhere(key: str) -> str:
     return "".join(f" It belongs under {part}." for part, keys in homes.items() if key in keys)
 
 
-def _nearest(name: Any, known: Iterable[str]) -> str:
+def _meant(name: Any, known: Iterable[str]) -> str:
     """Return a sentence with the known name most like ``name``, or with all of them."""
-    likeness = {key: _likeness(str(name).lower(), str(key).lower()) for key in known}
-    closest = max(likeness, key=likeness.get)
-    # Below half of the most that likeness can be, no name is near enough to be meant.
-    return f" The nearest known is {closest}." if likeness[closest] > 1 else f" Known are {', '.join(likeness)}."
-
-
-def _likeness(name: str, other: str) -> float:
-    """Return 0 to 2; letters that changed places, as in glmc, count as half a mistake."""
-    pairs = (name, other), (sorted(name), sorted(other))
-    return sum(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
+    return did_you_mean(str(name), known) or f" Known are {', '.join(map(str, known))}."
 
 
 def _bin_contradiction(setting: Mapping[str, Any]) -> Iterator[str]:
@@ -103,7 +95,7 @@ def _bin_contradiction(setting: Mapping[str, Any]) -> Iterator[str]:
 def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str]:
     where = f"imageType {name}"
     if name not in IMAGE_TYPES:
-        yield f"{where} is unknown.{_nearest(name, IMAGE_TYPES)}"
+        yield f"{where} is unknown.{_meant(name, IMAGE_TYPES)}"
         return
     if not (own is None or isinstance(own, Mapping)):
         yield f"{where} must be a mapping of settings, {{}} for none, not {own!r}."
@@ -123,7 +115,7 @@ def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str
 def _feature_class(name: Any, features: Any, setting: Mapping[str, Any]) -> Iterator[str]:
     where = f"featureClass {name}"
     if name not in FEATURE_CLASSES:
-        yield f"{where} is unknown.{_nearest(name, FEATURE_CLASSES)}"
+        yield f"{where} is unknown.{_meant(name, FEATURE_CLASSES)}"
         return
     if name == "shape2D" and setting.get("force2D") is not True:
         yield f"{where} needs force2D: true under setting, and a region one voxel thick along force2Ddimension."
@@ -132,7 +124,7 @@ def _feature_class(name: Any, features: Any, setting: Mapping[str, Any]) -> Iter
         return
     known = known_features(name) if features else ()  # looked up in the class' module, which costs an import
     for feature in (feature for feature in features or () if feature not in known):
-        yield f"{where}: there is no feature {feature}.{_nearest(feature, known)}"
+        yield f"{where}: there is no feature {feature}.{_meant(feature, known)}"
 
 
 def _own_part(own: Mapping[str, Any]) -> Iterator[str]:

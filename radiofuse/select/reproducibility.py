@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, validate_data
+from sklearn.utils.validation import _check_feature_names_in
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.prepare.validation import read_columns
 from radiofuse.select.column_selector import ColumnSelector
 from radiofuse.select.shortfall import ON_EMPTY
 from radiofuse.select.words import Words
@@ -152,7 +153,7 @@ class ReproducibilitySelector(ColumnSelector):
         RequestError
             If the table cannot be used, or lacks a feature and ``absent="error"``.
         """
-        validate_data(self, X, dtype=np.float64)
+        read_columns(self, X)
         known = _by_column(self.icc, self.bound)
         names = pd.Index(_check_feature_names_in(self))
         self.icc_ = known.reindex(names).to_numpy(dtype=np.float64)

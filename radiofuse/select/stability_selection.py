@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.utils.validation import check_consistent_length
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import TakesGroups, refuse_misaligned
+from radiofuse.prepare.validation import read_rows
 from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
 from radiofuse.select.column_selector import ColumnSelector
 from radiofuse.select.first_to_enter import first_to_enter
@@ -180,7 +181,7 @@ class StabilitySelector(TakesGroups, ColumnSelector):
             If ``y`` does not hold two classes of two rows (patients) each, or ``X`` is not finite.
         """
         refuse_misaligned(X, y=y, groups=groups)
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = read_rows(self, X, y)
         self.classes_ = require_binary_target(y, instead="choose the selector 'lasso' of family 'multinomial'")
         check_consistent_length(y, groups)
         positive = positive_rows(y)

@@ -12,11 +12,11 @@ from sklearn.base import _fit_context
 from sklearn.feature_selection import f_classif, mutual_info_classif
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import validate_data
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
 from radiofuse.prepare.magnitude import unit_magnitude
+from radiofuse.prepare.validation import read_columns
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.column_selector import ColumnSelector, LabelSelector
 from radiofuse.select.shortfall import ON_EMPTY
@@ -205,7 +205,7 @@ class VarianceSelector(ColumnSelector):
         ValueError
             If ``X`` is not finite.
         """
-        X = validate_data(self, X, dtype=np.float64)
+        X = read_columns(self, X)
         scaled, exponents = unit_magnitude(X)
         variance = np.where(_varies(X), scaled.var(axis=0), 0.0)  # rounding leaves a constant a variance
         with np.errstate(over="ignore", under="ignore"):

@@ -121,9 +121,9 @@ def refusal(parameters) -> str:
 
 
 MISTAKES = [
-    ({"imagetype": {"Original": {}}}, "The nearest known is imageType."),
-    ({"imageType": {"Wavelets": {}}}, "imageType Wavelets is unknown. The nearest known is Wavelet."),
-    ({"imageType": {"log": {"sigma": [1]}}}, "imageType log is unknown. The nearest known is LoG."),
+    ({"imagetype": {"Original": {}}}, "Did you mean 'imageType'?"),
+    ({"imageType": {"Wavelets": {}}}, "imageType Wavelets is unknown. Did you mean 'Wavelet'?"),
+    ({"imageType": {"log": {"sigma": [1]}}}, "imageType log is unknown. Did you mean 'LoG'?"),
     ({"imageType": {"LoG": {}}}, "imageType LoG has no sigma"),
     ({"imageType": {"LoG": {"sigma": [0]}}}, "imageType LoG: sigma must be a list of widths in mm, each above 0"),
     ({"imageType": {"LoG": {"sigma": [1, 1]}}}, "named once, not [1, 1]."),
@@ -131,12 +131,12 @@ MISTAKES = [
     ({"imageType": {"Original": [1]}}, "imageType Original must be a mapping of settings, {} for none, not [1]."),
     ({"imageType": {"Original": {"binWidth": 5}}, "setting": {"binCount": 9}}, "no effect beside setting's binCount"),
     ({"imageType": {"Original": {"binWidth": 5, "binCount": 9}}}, "imageType Original: they give both"),
-    ({"featureClass": {"glmc": []}}, "featureClass glmc is unknown. The nearest known is glcm."),
-    ({"featureClass": {"glcm": ["Contrst"]}}, "glcm: there is no feature Contrst. The nearest known is Contrast."),
+    ({"featureClass": {"glmc": []}}, "featureClass glmc is unknown. Did you mean 'glcm'?"),
+    ({"featureClass": {"glcm": ["Contrst"]}}, "glcm: there is no feature Contrst. Did you mean 'Contrast'?"),
     ({"featureClass": {"shape": "Sphericity"}}, "must be a list of features"),
     ({"featureClass": {"shape2D": []}}, "featureClass shape2D needs force2D: true"),
     ({"featureClass": ["glcm"]}, "featureClass must be a mapping, not ['glcm']."),
-    ({"setting": {"binwidth": 5}}, "setting: binwidth is unknown. The nearest known is binWidth."),
+    ({"setting": {"binwidth": 5}}, "setting: binwidth is unknown. Did you mean 'binWidth'?"),
     ({"setting": {"kernelRadius": 2}}, "setting: kernelRadius is unknown. It belongs under voxelSetting."),
     ({"voxelSetting": {"binWidth": 2}}, "voxelSetting: binWidth is unknown. It belongs under setting."),
     ({"setting": {"ibsi": True}}, "It belongs under radiofuse."),

@@ -15,9 +15,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
-from radiofuse.deep.estimators.pointers import check_table, find_crops
+from radiofuse.deep.estimators.pointers import check_table
 from radiofuse.deep.estimators.workbench import Workbench, labeled_rows
-from radiofuse.deep.seen_rows import refuse_seen
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
 from radiofuse.imaging import Crops
@@ -64,7 +63,6 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
         tags.classifier_tags.multi_class = False
         return tags
 
@@ -121,11 +119,8 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "encoder_")
         validate_data(self, check_table(X), reset=False, skip_check_array=True)
-        bench = Workbench.of(self)
-        pointers, places = find_crops(bench.crops, X)
-        refuse_seen(self.encoder_, bench.crops, pointers)
-        probability = np.full((len(X), 2), np.nan)
-        logit = bench.answers(self.encoder_, pointers)[:, -1]
+        places, answers = Workbench.of(self).answers_for_new(self.encoder_, X)
+        probability, logit = np.full((len(X), 2), np.nan), answers[:, -1]
         probability[places] = np.column_stack([expit(-logit), expit(logit)])
         return probability
 

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiofuse.deep.encoders.by_name import LOGIT, feature_names, short_name
 from radiofuse.deep.estimators.alignment import fit_alignment
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
-from radiofuse.deep.estimators.pointers import check_table, crop_column, find_crops
+from radiofuse.deep.estimators.pointers import check_table, crop_column
 from radiofuse.deep.estimators.workbench import LabeledRows, Workbench, labeled_rows
 from radiofuse.deep.seen_rows import refuse_seen
 from radiofuse.deep.training.plan import crossfit_folds
@@ -111,7 +111,6 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
         tags.target_tags.required = True
         return tags
 
@@ -215,10 +214,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "encoder_")
         validate_data(self, check_table(X), reset=False, skip_check_array=True)
-        bench = Workbench.of(self)
-        pointers, places = find_crops(bench.crops, X)
-        refuse_seen(self.encoder_, bench.crops, pointers)
-        return self._table(X, places, bench.answers(self.encoder_, pointers))
+        return self._table(X, *Workbench.of(self).answers_for_new(self.encoder_, X))
 
     def _table(self, X: pd.DataFrame, places: np.ndarray, answers: np.ndarray) -> pd.DataFrame:
         """Return the other columns of ``X`` and, behind them, the answers at the places that have one."""

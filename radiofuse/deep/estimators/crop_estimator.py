@@ -9,6 +9,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
+from sklearn.utils import Tags
+
 from radiofuse.deep.estimators.pointers import crop_column
 from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.deep.weights import TrainedEncoder
@@ -37,6 +39,11 @@ class CropEstimator(TakesGroups):
     device: str
     random_state: Seed
     encoder_: TrainedEncoder
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # a row without a crop
+        return tags
 
     @property
     def modality(self) -> str:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_consistent_length
 from radiofuse.deep.encoder_cache import EncoderCache
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.pointers import find_crops
+from radiofuse.deep.seen_rows import refuse_seen
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.task import EncoderSpec
 from radiofuse.deep.weights import TrainedEncoder
@@ -66,6 +67,18 @@ class Workbench:
     def answers(self, trained: TrainedEncoder, pointers: np.ndarray) -> np.ndarray:
         """Return embedding and logit of crops, shape (n_rows, d + 1)."""
         return self.cache.embeddings(trained, self.crops, pointers, device=self.spec.device)
+
+    def answers_for_new(self, trained: TrainedEncoder, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return the positions of the rows that have a crop, and embedding and logit of each.
+
+        Raises
+        ------
+        CohortError
+            If the encoder was trained on one of them.
+        """
+        pointers, places = find_crops(self.crops, X)
+        refuse_seen(trained, self.crops, pointers)
+        return places, self.answers(trained, pointers)
 
 
 def _seed(random_state: Seed) -> int:
