@@ -146,12 +146,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like another, whatever the case; None if none is like it.
 
-    >>> closest("Lasso_", ["lasso", "boruta"])
-    'lasso'
+    Of names that are equally like it, the one of the same letters goes first: glmc is glcm rather than gldm.
+
+    >>> closest("Lasso_", ["lasso", "boruta"]), closest("glmc", ["glcm", "gldm"])
+    ('lasso', 'glcm')
     """
     by_lower = {str(one).lower(): str(one) for one in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return by_lower[close[0]] if close else None
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3)
+    return by_lower[max(close, key=lambda other: _likeness(name.lower(), other))] if close else None
+
+
+def _likeness(name: str, other: str) -> list[float]:
+    pairs = (name, other), (sorted(name), sorted(other))
+    return [difflib.SequenceMatcher(None, other, name).ratio() for name, other in pairs]
 
 
 def names_of_stub(init_file: str) -> dict[str, str]:
