@@ -58,6 +58,8 @@ class Findings(NamedTuple):
 class OffersFindings(Protocol):
     """A model that says itself what folds should record of it."""
 
+    classes_: np.ndarray
+
     def findings(self) -> Findings:
         """Return what was selected and how members weigh, once fitted."""
 

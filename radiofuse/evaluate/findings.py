@@ -31,15 +31,16 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
     model : estimator
         Fitted on a training fold.
     X, y : DataFrame, ndarray
-        The held-out rows of that fold.
+        The held-out rows of that fold, with labels as the model was fitted on.
     """
     if not isinstance(model, OffersFindings):
         return None
-    offered, selected = model.findings(), []
+    offered, selected, known = model.findings(), [], np.isin(y, model.classes_)
+    X, places = X[known], np.searchsorted(model.classes_, np.asarray(y)[known])  # members are fitted on these places
     for name, chain in offered.chains.items():
         block = X[offered.columns[name]]
         present = block.notna().any(axis=1).to_numpy()
-        selected.append(held_out_importance(chain, block[present], y[present]))
+        selected.append(held_out_importance(chain, block[present], places[present]))
     selected = pd.concat(selected, ignore_index=True)
     return {"selected": selected, "weights": offered.weights, "fallbacks": list_fallbacks(model)}
 
@@ -106,15 +107,18 @@ def summarize_weights(
     -------
     DataFrame
         Columns: fusion, member, weight, mean, low, high (2.5 and 97.5 percentiles over the folds), in_sample
-        (NaN where there is none).
+        (NaN where there is none); class, before the weight, where weights differ by class.
     """
     folds = pd.concat([found["weights"] for found in findings], ignore_index=True)
-    grouped = folds.groupby(["fusion", "member"])["weight"]
+    table = model.findings().weights
+    keys = [column for column in ("fusion", "member", "class") if column in table]
+    grouped = folds.groupby(keys)["weight"]
     spread = pd.DataFrame({"mean": grouped.mean(), "low": grouped.quantile(0.025), "high": grouped.quantile(0.975)})
-    table = model.findings().weights.merge(spread, left_on=["fusion", "member"], right_index=True, how="left")
+    table = table.merge(spread, left_on=keys, right_index=True, how="left")
     if in_sample is None:
         return table.assign(in_sample=np.nan)
-    return table.merge(in_sample.rename(columns={"weight": "in_sample"}), on=["fusion", "member"], how="left")
+    shown = in_sample.reindex(columns=[*keys, "weight"]).rename(columns={"weight": "in_sample"})
+    return table.merge(shown, on=keys, how="left")
 
 
 def in_sample_weights(model: LateFusion, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:
@@ -160,10 +164,11 @@ def list_warnings(
     """Return the sentences a reader must see beside the scores."""
     sentences = []
     patients = pd.Series(y).groupby(np.asarray(groups)).max()
-    smaller = int(min((patients == 0).sum(), (patients == 1).sum()))
+    smaller = int(min((patients == label).sum() for label in model.classes_))
     if smaller < MIN_EVENTS:
+        which = "smaller" if len(model.classes_) == 2 else "smallest"
         sentences.append(
-            f"The smaller class has {smaller} patients only: every score is uncertain, "
+            f"The {which} class has {smaller} patients only: every score is uncertain, "
             "and intervals from few patients tend to be too narrow."
         )
     if len(failures):

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from radiofuse.estimators import Classifier
+from radiofuse.select.trace import per_column
 from radiofuse.statistics.metrics import auc
 
 CELLS = 4_000_000  # numbers in one question to the classifier; all copies at once would fill the memory
@@ -17,6 +18,8 @@ def held_out_importance(
 ) -> pd.DataFrame:
     """Return the drop in AUC when one selected feature is permuted among held-out rows.
 
+    Of more than two classes the AUC is the mean over those that the rows hold, each against the rest.
+
     Parameters
     ----------
     chain : Pipeline
@@ -24,7 +27,7 @@ def held_out_importance(
     X : DataFrame of shape (n_rows, n_columns)
         Rows the chain has not seen.
     y : array of shape (n_rows,)
-        Their labels, 0 or 1.
+        Their labels, as the classifier knows them; a row of another class has no say.
     n_permutations : int, default=10
         Permutations per feature; the mean drop is reported.
     random_state : int, default=0
@@ -33,34 +36,42 @@ def held_out_importance(
     Returns
     -------
     DataFrame
-        Columns feature, importance (NaN unless the rows hold both classes) and coefficient
-        (of the standardized feature; NaN where the classifier has none).
+        Columns feature, importance (NaN unless the rows hold two classes) and coefficient
+        (of the standardized feature, of several classes the largest; NaN where the classifier has none).
 
     References
     ----------
     Breiman L. Random forests. Machine Learning 45 (2001), section 10.
     """
     classifier, names = chain[-1], chain[:-1].get_feature_names_out()
-    drops = np.full(len(names), np.nan)
-    if len(np.unique(y)) == 2:
-        values = np.asarray(chain[:-1].transform(X), dtype=float)
-        drops = _drops(classifier, values, y, n_permutations, np.random.default_rng(random_state))
-    coefficients = np.ravel(getattr(classifier, "coef_", np.full(len(names), np.nan)))
+    drops, known = np.full(len(names), np.nan), np.isin(y, classifier.classes_)
+    if len(np.unique(np.asarray(y)[known])) > 1:
+        values = np.asarray(chain[:-1].transform(X[known]), dtype=float)
+        of_class = np.asarray(y)[known][:, None] == classifier.classes_  # (n_rows, n_classes)
+        drops = _drops(classifier, values, of_class, n_permutations, np.random.default_rng(random_state))
+    coefficients = per_column(classifier, "coef_") if hasattr(classifier, "coef_") else np.full(len(names), np.nan)
     return pd.DataFrame({"feature": names, "importance": drops, "coefficient": coefficients})
 
 
 def _drops(
-    classifier: Classifier, values: np.ndarray, y: np.ndarray, n_permutations: int, rng: np.random.Generator
+    classifier: Classifier, values: np.ndarray, of_class: np.ndarray, n_permutations: int, rng: np.random.Generator
 ) -> np.ndarray:
-    whole = auc(y, _predict(classifier, values))
+    whole = _mean_auc(of_class, _predict(classifier, values))
     n_at_once = max(1, CELLS // (n_permutations * values.size))
     drops = []
     for start in range(0, values.shape[1], n_at_once):
         features = range(start, min(start + n_at_once, values.shape[1]))
         probability = _predict(classifier, _permuted_copies(values, features, n_permutations, rng))
-        for rows in probability.reshape(len(features), n_permutations, len(values)):
-            drops.append(whole - np.mean([auc(y, row) for row in rows]))
+        for rows in probability.reshape(len(features), n_permutations, *of_class.shape):
+            drops.append(whole - np.mean([_mean_auc(of_class, each) for each in rows]))
     return np.array(drops)
+
+
+def _mean_auc(of_class: np.ndarray, probability: np.ndarray) -> float:
+    """Return the mean AUC of the classes that there are; of two that of the second, which both share."""
+    first = 1 if of_class.shape[1] == 2 else 0
+    there = [label for label in range(first, of_class.shape[1]) if of_class[:, label].any()]
+    return np.mean([auc(of_class[:, label], probability[:, label]) for label in there])
 
 
 def _permuted_copies(values: np.ndarray, features: range, n_permutations: int, rng: np.random.Generator) -> np.ndarray:
@@ -74,4 +85,4 @@ def _permuted_copies(values: np.ndarray, features: range, n_permutations: int, r
 
 def _predict(classifier: Classifier, values: np.ndarray) -> np.ndarray:
     names = getattr(classifier, "feature_names_in_", None)
-    return classifier.predict_proba(values if names is None else pd.DataFrame(values, columns=names))[:, 1]
+    return classifier.predict_proba(values if names is None else pd.DataFrame(values, columns=names))

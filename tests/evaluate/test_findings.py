@@ -223,3 +223,22 @@ def test_the_scoreboard_keeps_the_order_of_the_models(monkeypatch):
     assert "patients" not in lines[0]
     scores.loc[scores["model"] == "t2", "n_patients"] = 12
     assert [line.split()[-1] for line in scoreboard(scores).splitlines()] == ["patients", "12", "30", "30"]
+
+
+def test_findings_of_three_classes_named_by_text(table):
+    X, y = table
+    grade = np.array(["2", "3", "4"])[y + (np.arange(80) % 4 == 3)]
+    members = [(name, modality_classifier("logistic", random_state=0)) for name in ("t1", "t2")]
+    fusion = LateFusion(members, combine=["mean", "linear_regression"], cv=3, random_state=0).fit(X, grade)
+    rows = np.arange(80) % 3 > 0
+    found = inspect_fold(fusion, X[rows], grade[rows])
+    assert found["selected"].set_index("feature")["importance"].idxmax() == "t1__f0"
+    weights = summarize_weights(fusion, [found, found], in_sample_weights(fusion, X, grade, None))
+    assert list(weights) == ["fusion", "member", "class", "weight", "mean", "low", "high", "in_sample"]
+    of_combiner = weights[weights["fusion"] == "linear_regression"]
+    assert of_combiner["class"].tolist() == ["2", "3", "4"] * 3
+    np.testing.assert_array_equal(weights["mean"], weights["weight"])
+    assert of_combiner["in_sample"].notna().all()
+    assert weights[weights["fusion"] == "mean"]["in_sample"].isna().all()
+    (sentence, *_) = list_warnings(fusion, grade, np.arange(80), pd.DataFrame(), [found])
+    assert sentence.startswith("The smallest class has 10 patients only")

@@ -77,3 +77,39 @@ def test_a_single_selected_feature_works(fitted):
     X = X[["t1__signal"]]
     chain = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     assert len(held_out_importance(chain, X, y)) == 1
+
+
+@pytest.fixture
+def graded():
+    """Of three features one tells the last class of three, one is noise."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [60, 80, 60])
+    X = pd.DataFrame(rng.normal(size=(200, 3)), columns=["t1__last", "t1__all", "t1__noise"])
+    X["t1__last"] += 2 * (y == 2)
+    X["t1__all"] += y
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y), X, y
+
+
+def test_three_classes_agree_with_scikit_learns_macro_auc(graded):
+    chain, X, y = graded
+    ours = held_out_importance(chain, X, y, n_permutations=100).set_index("feature")
+    theirs = permutation_importance(chain, X, y, scoring="roc_auc_ovr", n_repeats=100, random_state=1).importances_mean
+    np.testing.assert_allclose(ours.loc[X.columns, "importance"], theirs, atol=0.01)
+    strongest = chain[-1].coef_[np.abs(chain[-1].coef_).argmax(axis=0), range(3)]
+    np.testing.assert_array_equal(ours.loc[X.columns, "coefficient"], strongest)
+
+
+def test_names_of_classes_change_no_importance_and_unknown_ones_have_no_say(graded):
+    _, X, y = graded
+    chain = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, np.array(["2", "3", "4"])[y])
+    more = pd.concat([X, X.tail(3)])
+    labels = np.append(np.array(["2", "3", "4"])[y], ["NOS"] * 3)
+    pd.testing.assert_frame_equal(held_out_importance(chain, more, labels), held_out_importance(*graded))
+
+
+def test_rows_that_lack_a_class_are_judged_by_the_others(graded):
+    chain, X, y = graded
+    rows = y != 1
+    found = held_out_importance(chain, X[rows], y[rows]).set_index("feature")["importance"]
+    assert found["t1__last"] > 0.1
+    assert abs(found["t1__noise"]) < 0.02
