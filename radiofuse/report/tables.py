@@ -11,6 +11,7 @@ from radiofuse.report.scored import Scored
 from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
 from radiofuse.wording import MISSING, count, p_value
 
+CLASS = "class"  # beside the options of a part of a model
 TOP_FEATURES = 10  # shown of one modality, in the table and in the figure of frequencies
 Row = tuple[str | Estimate, ...]
 
@@ -100,5 +101,17 @@ def written(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(written, value)) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {written(inside)}" for name, inside in value.items()) or "none"
+        inside = f"({pairs(value)})" if set(value) - {CLASS} else ""
+        return " ".join(filter(None, (value.get(CLASS), inside))) or "none"
     return "none" if value is None else str(value)
+
+
+def pairs(options: Mapping[str, Any]) -> str:
+    """Return options as a sentence lists them; a part of a model is told by its class.
+
+    Examples
+    --------
+    >>> pairs({"step": 0.5, "estimator": {"class": "LogisticRegression", "C": 1.0}})
+    'step = 0.5, estimator = LogisticRegression (C = 1.0)'
+    """
+    return ", ".join(f"{name} = {written(value)}" for name, value in options.items() if name != CLASS)

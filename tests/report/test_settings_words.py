@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from types import SimpleNamespace
 
 from bundle_fixture import make_bundle
 
-from radiofuse.report.experiment.contents import read_contents
+from radiofuse.report.experiment.contents import Contents, read_contents
 from radiofuse.report.experiment.page import render_page
+from radiofuse.report.experiment.sentences import classifier, selector
 from radiofuse.report.experiment.tables import names_table, settings_table
 
 
@@ -21,6 +23,21 @@ def test_an_empty_list_of_features_is_all_of_them():
     said = [rows[of_class + name] for name in ("firstorder", "glcm", "glrlm")]
     assert said == ["all", "Contrast", "all"]
     assert rows["radiomics · wavelet_subbands"] == "all"
+
+
+def test_options_of_a_chain_are_told_step_by_step_and_parts_by_their_class():
+    lasso = {"class": "LassoSelector", "cv": 10, "class_weight": None}
+    select = {"class": "SelectorChain", "random_state": 0, "lasso": lasso, "Own": {"class": "Own"}}
+    ridge = {"class": "LogisticRegression", "C": 0.1}
+    classify = {"class": "Boosted", "estimator": ridge, "inner": {"class": "Tree"}, "weights": {"0": 1, "1": 3}}
+    protocol = {"selector": "lasso, my.module:Own", "classifier": "boosted"}
+    protocol["options"] = {"chains": [{"steps": {"select": select, "classify": classify}}]}
+    parts = {field.name: None for field in fields(Contents)} | {"about": {"protocol": protocol}}
+    contents = Contents(**parts)
+    assert selector(contents) == "lasso, my.module:Own; random_state = 0; lasso: cv = 10, class_weight = none"
+    assert classifier(contents) == (
+        "boosted; estimator = LogisticRegression (C = 0.1), inner = Tree, weights = (0 = 1, 1 = 3)"
+    )
 
 
 def test_the_page_says_what_each_model_is(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.page import Banner
-from radiofuse.report.tables import score_cell, written
+from radiofuse.report.tables import pairs, score_cell
 from radiofuse.tables.columns import CLINICAL, CROP, join, split
 from radiofuse.wording import counted, listed, percent
 
@@ -182,9 +182,12 @@ def resampling(contents: Contents) -> str:
 
 
 def selector(contents: Contents) -> str:
-    """Return the selector's name and its title, with its options."""
-    titled = _titled(contents.protocol["selector"], contents.words.get("selector"))
-    return titled + _options(contents.step_options("select"))
+    """Return the selector's name and its title, with its options; those of a chain step by step."""
+    name = contents.protocol["selector"]
+    titled = _titled(name, contents.words.get("selector"))
+    return titled + _options(
+        contents.step_options("select"), steps=[step.rpartition(":")[2] for step in name.split(", ")]
+    )
 
 
 def classifier(contents: Contents) -> str:
@@ -198,8 +201,11 @@ def _titled(name: str, words: Mapping[str, str] | None) -> str:
     return f"{name} ({words['title']})" if words else name
 
 
-def _options(options: dict[str, Any]) -> str:
-    return "; " + ", ".join(f"{name} = {written(value)}" for name, value in options.items()) if options else ""
+def _options(options: Mapping[str, Any], steps: Sequence[str] = ()) -> str:
+    own = {name: value for name, value in options.items() if name not in steps}
+    parts = {step: pairs(options[step]) for step in steps if isinstance(options.get(step), Mapping)}
+    said = [pairs(own), *(f"{step}: {inside}" for step, inside in parts.items() if inside)]
+    return "".join(f"; {part}" for part in said if part)
 
 
 def selection_count(contents: Contents, modality: str, features: pd.DataFrame) -> str:
