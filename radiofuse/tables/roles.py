@@ -87,6 +87,9 @@ class Roles:
         positive = dict(named)
         if len(positive) < len(named):
             raise RequestError(f"labels are {', '.join(self.asked)}; name each column once.")
+        for name in positive:
+            if name in (SAMPLE, PATIENT, MASK) or belongs_to_image(name):
+                raise RequestError(f"The label {name} is a column of ids or files. Name the column of the outcome.")
         return replace(self, labels=tuple(positive), positive=positive)
 
     def labels_in(self, columns: Iterable[str]) -> list[str]:

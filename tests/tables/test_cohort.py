@@ -53,6 +53,13 @@ def the_problem(path: Path, **options) -> Problem:
     return problems[0]
 
 
+@pytest.mark.parametrize("label", ["sample_id", "patient_id", "mask", "t1__image", "t1__mask", "t1__mask_label"])
+def test_a_column_of_ids_or_files_is_no_label(images, table, label):
+    path = table("sample_id,patient_id,idh,t1__image,mask,t1__mask_label\na,p,1,a_t1.nii.gz,seg.nii.gz,1\n")
+    with pytest.raises(RequestError, match=f"^The label {label} is a column of ids or files. Name the column of the"):
+        read_cohort(path, labels=label, ignore="idh")
+
+
 # ---------------------------------------------------------------- what comes through
 
 
