@@ -190,7 +190,7 @@ class LateFusion(MemberFusion):
         learners = [combiner for combiner in self.combiners_.values() if hasattr(combiner, "fit")]
         self.out_of_fold_ = None
         if learners:
-            folds = inner_folds(self.cv, y, groups, self.random_state)
+            folds = inner_folds(self.cv, y, groups, self.random_state, classes=self.classes_)
             self.out_of_fold_ = out_of_fold_table(members, folds, y, groups, n_jobs=self.n_jobs)
             P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)
         for combiner in learners:

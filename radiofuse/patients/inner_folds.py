@@ -9,13 +9,19 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Folding, Seed
 
 FOR_COMBINERS = (
-    "A combiner that learns needs at least {cv} patients of each class, one per inner fold, and the smaller class has "
+    "A combiner that learns needs at least {cv} patients of each class, one per inner fold, and {smallest} has "
     "{fewest}. Lower inner_folds in the recipe (cv in Python), or combine by mean or vote, which learn nothing."
 )
 
 
 def inner_folds(
-    cv: Folding, y: np.ndarray, groups: np.ndarray | None, random_state: Seed, *, refusal: str = FOR_COMBINERS
+    cv: Folding,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    random_state: Seed,
+    *,
+    refusal: str = FOR_COMBINERS,
+    classes: np.ndarray | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return ``(train, test)`` row numbers per fold; every row is in one test part.
 
@@ -31,7 +37,9 @@ def inner_folds(
     random_state : int, RandomState instance or None
         Shuffles the folds that an int means.
     refusal : str
-        The sentence for too few patients, with places for {cv} and {fewest}.
+        The sentence for too few patients, with places for {cv} and {fewest}, and for {smallest}, the class.
+    classes : ndarray of shape (n_classes,), optional
+        What the labels 0, 1 and so on are called, for the sentence.
 
     Raises
     ------
@@ -56,7 +64,8 @@ def inner_folds(
         return folds
     fewest = fewest_patients(y, patients)
     if fewest < cv:
-        raise CohortError("The training table", [refusal.format(cv=cv, fewest=fewest)])
+        smallest = _smallest(y, patients, classes)
+        raise CohortError("The training table", [refusal.format(cv=cv, fewest=fewest, smallest=smallest)])
     splitter = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
     return list(splitter.split(rows, y, patients))
 
@@ -71,6 +80,15 @@ def fewest_patients(y: np.ndarray, patients: np.ndarray) -> int:
     """
     classes = np.unique(y)
     return min(len(np.unique(patients[y == label])) for label in classes) if len(classes) > 1 else 0
+
+
+def _smallest(y: np.ndarray, patients: np.ndarray, classes: np.ndarray | None) -> str:
+    """Return what the class with the fewest patients is called in a sentence."""
+    labels = np.unique(y)
+    if len(labels) <= 2:
+        return "the smaller class"
+    place = int(np.argmin([len(np.unique(patients[y == label])) for label in labels]))
+    return f"class {labels[place] if classes is None else classes[place]}"
 
 
 def _refuse_straddlers(train: np.ndarray, test: np.ndarray) -> None:
