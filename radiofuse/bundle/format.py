@@ -99,6 +99,8 @@ TABLES = {
     ),
 }
 
+WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights; all others are scores
+
 RECIPE, CARD, ENVIRONMENT, DESCRIPTION = "recipe.toml", "card.md", "environment.json", "bundle.json"
 MODEL, ENCODERS, CHECKSUMS = "model.joblib", "encoders", "checksums.json"
 FILES = {  # name -> what it holds; all are there, the checksums and the folder of encoders come on top

@@ -20,6 +20,7 @@ from radiofuse.bundle.format import (
 from radiofuse.bundle.shapes import misshapen
 from radiofuse.errors import BundleError
 from radiofuse.files.outputs import sha256_of
+from radiofuse.wording import some
 
 AGAIN = f"Run its {RECIPE} again: the store still has the features, only the folds are computed again."
 LEFT_BY_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")  # put into every folder that somebody looks into
@@ -99,9 +100,8 @@ def check_target(folder: Path) -> None:
         raise BundleError(f"{folder} exists and is no bundle; name another output folder.")
     foreign = _foreign_files(folder) if folder.exists() else []
     if foreign:
-        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise BundleError(
-            f"{folder} holds what no bundle holds: {', '.join(foreign[:3])}{more}. "
+            f"{folder} holds what no bundle holds: {some(foreign)}. "
             "Replacing the bundle would delete it; move it elsewhere, or name another output folder."
         )
     try:

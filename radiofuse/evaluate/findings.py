@@ -48,7 +48,7 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
 def list_fallbacks(model: OffersFindings) -> list[str]:
     """Return the members in which too few features survived the selection, so that others filled up."""
     chains = model.findings().chains.items()
-    return [modality for modality, chain in chains if getattr(chain.named_steps["select"], "fallback_", False)]
+    return [name for name, chain in chains if any(getattr(step, "fallback_", False) for _, step in chain.steps)]
 
 
 def summarize_selection(model: LateFusion, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import NUMBER, TABLES
+from radiofuse.bundle.format import IN_SAMPLE, NUMBER, TABLES, WEIGHT
 from radiofuse.errors import RequestError
 from radiofuse.experiment.models import TRIVIAL_RULE
 from radiofuse.experiment.recipe_parts import PublishedTable
 from radiofuse.statistics import METRICS
 
-WEIGHT, IN_SAMPLE = "weight", "in_sample"
 TRIVIAL_ROW = "Trivial rule"
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.wording import some
 
 
 def refuse_missing_columns(X: Any, named: list[str]) -> None:
@@ -143,13 +144,12 @@ def _too_thin(site: Any, n_rows: int, n_features: int, is_reference: bool) -> st
 
 def unseen_site(site: Any, is_new: bool, rows: np.ndarray, known: list[Any]) -> CohortError:
     """Return the error for rows of a site of which the training rows tell nothing, or nothing of some features."""
-    shown = ", ".join(str(row) for row in rows[:5]) + (", …" if len(rows) > 5 else "")
     what = "was not among the training rows" if is_new else "had no value of some features in the training rows"
     return CohortError(
         "The table to harmonize",
         [
-            f"Site {site!r} (rows {shown}) {what}, whose sites are {known}. Pass unseen='pass' to leave its rows as "
-            "they are, or unseen='reference' to learn the site from the rows at hand."
+            f"Site {site!r} (rows {some(rows)}) {what}, whose sites are {known}. Pass unseen='pass' to leave its rows "
+            "as they are, or unseen='reference' to learn the site from the rows at hand."
         ],
     )
 

@@ -13,7 +13,7 @@ from radiofuse.errors import RequestError
 from radiofuse.files.paths import with_home
 from radiofuse.select.choices import known_name
 from radiofuse.tables.columns import is_modality, modality_pattern
-from radiofuse.tables.roles import Roles
+from radiofuse.tables.roles import UNNAMED, Roles
 
 CORRECTIONS = {
     "none": None,
@@ -49,7 +49,7 @@ class SelectionRequest:
     intersect: bool = False
     cohort: Path | None = None
     block: str | None = None
-    modality: str = "features"
+    modality: str = UNNAMED
     modality_prefixes: bool | None = None
     modality_pattern: str | None = None
     ignore: Sequence[str] = ()

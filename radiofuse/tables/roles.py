@@ -12,6 +12,7 @@ SAMPLE, PATIENT, SITE, MASK = "sample_id", "patient_id", "site", "mask"
 PARTICIPANT = "participant_id"  # BIDS
 FILES = ("image", "mask")
 NOT_FEATURES = (*FILES, "mask_label")
+UNNAMED = "features"  # the modality of columns whose names tell none
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Roles:
     modalities: tuple[str, ...] | None = None
     missing: tuple[str, ...] = ()
     label_per: str = "patient"
-    modality: str = "features"
+    modality: str = UNNAMED
     modality_prefixes: bool | None = None
     modality_pattern: str | None = None
 

@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from radiofuse.classify.modality import modality_classifier
 from radiofuse.commands.run_words import describe_comparisons, scoreboard
@@ -22,6 +23,7 @@ from radiofuse.evaluate.findings import (
 )
 from radiofuse.fuse import LateFusion
 from radiofuse.fuse.combiners import LinearRegression
+from radiofuse.select import MannWhitneySelector, NothingSelectedWarning
 
 # One of the two modalities holds no signal.
 pytestmark = [
@@ -242,3 +244,17 @@ def test_findings_of_three_classes_named_by_text(table):
     assert weights[weights["fusion"] == "mean"]["in_sample"].isna().all()
     (sentence, *_) = list_warnings(fusion, grade, np.arange(80), pd.DataFrame(), [found])
     assert sentence.startswith("The smallest class has 10 patients only")
+
+
+def test_chains_of_ones_own_are_looked_into_whatever_their_steps_are_called():
+    rng, y = np.random.default_rng(0), np.tile([0, 1], 20)
+    X = pd.DataFrame(rng.normal(size=(40, 3)) + y[:, None], columns=["t1__a", "t1__b", "t1__c"])
+    plain = make_pipeline(StandardScaler(), LogisticRegression())
+    chosen = make_pipeline(MannWhitneySelector(alpha=1e-12), LogisticRegression())  # nothing passes: the best fills up
+    members = {"plain": plain, "chosen": chosen}
+    columns = dict.fromkeys(members, list(X))
+    with pytest.warns(NothingSelectedWarning):
+        fusion = LateFusion(list(members.items()), columns=columns).fit(X, y)
+    found = inspect_fold(fusion, X, y)
+    assert found["fallbacks"] == ["chosen"]
+    assert len(found["selected"]) == 3 + 1

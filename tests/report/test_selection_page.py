@@ -14,7 +14,7 @@ from page_parser import Page
 
 from radiofuse.report import write_selection_report
 from radiofuse.report.selection.figures import one_of_each
-from radiofuse.report.selection.tables import TOP_FEATURES
+from radiofuse.report.selection.tables import TOP_RANKED
 from radiofuse.report.wording import DIGITS, METRICS
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.request import SelectionRequest
@@ -110,11 +110,9 @@ def test_scores_equal_the_nested_performance(tables, page):
 @pytest.mark.parametrize("modality", ["t1", "t2"])
 def test_features_equal_the_selection(tables, page, modality):
     ranked = tables.selection.query("modality == @modality and rank.notna()").sort_values("rank")
-    header, *rows = table_starting(
-        page, f"The {min(TOP_FEATURES, len(ranked))} features of {modality} that were chosen"
-    )
+    header, *rows = table_starting(page, f"The {min(TOP_RANKED, len(ranked))} features of {modality} that were chosen")
     assert header[:6] == ["Feature", "Times chosen of 6", "Mean rank", "AUC alone", "p", "p, BH"]
-    assert [row[0] for row in rows] == list(ranked["feature"][:TOP_FEATURES])
+    assert [row[0] for row in rows] == list(ranked["feature"][:TOP_RANKED])
     for (_, times, rank, auc, p, q, coef, *_, final), row in zip(rows, ranked.itertuples(), strict=False):
         assert int(times) == row.times_selected
         assert read_cell(rank) == pytest.approx([row.mean_rank] if row.times_selected else [], abs=0.051)

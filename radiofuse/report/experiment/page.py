@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from radiofuse.bundle.format import FILES
+from radiofuse.bundle.format import FILES, WEIGHT
 from radiofuse.report.experiment import pictures, sentences, tables
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.tables import MAX_FAILURES
@@ -55,7 +55,7 @@ def _results(contents: Contents) -> dict[str, Any]:
         "arm_members": tables.arm_scores(contents),
         "arm_comparisons": tables.arm_comparisons(contents),
         "published": tables.published_tables(contents),
-        "published_weights": tables.WEIGHT in set(contents.published["metric"]),
+        "published_weights": WEIGHT in set(contents.published["metric"]),
         "auc": pictures.auc_picture(contents),
         "roc": pictures.roc_pictures(contents),
         "calibration": calibration_picture(contents.predictions, contents.primary),

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.bundle.format import IN_SAMPLE, WEIGHT
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.tables import TOP_FEATURES, Row, Table, comparisons_table, grouped, name_value_table, scores_table
 from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
-from radiofuse.tables.columns import join
 from radiofuse.wording import count, listed, number, percent
 
 MAX_FAILURES = 200
 LATE_FUSION = "fusion"  # what the model that answers is called among a bundle's models
-WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights; all others are scores
 
 
 def flow_table(contents: Contents) -> Table:
@@ -102,8 +101,7 @@ def _published_weights(rows: pd.DataFrame) -> Table:
 def selected_features(contents: Contents, modality: str) -> pd.DataFrame:
     """Return what was ever selected in a modality, the most often selected first."""
     rows = contents.selected_features[contents.selected_features["modality"] == modality]
-    names = [name.removeprefix(join(modality, "")) for name in rows["feature"]]
-    rows = rows.assign(feature=names)[(rows["frequency"] > 0) | rows["in_final_model"]]
+    rows = rows[(rows["frequency"] > 0) | rows["in_final_model"]]
     return rows.sort_values(["frequency", "importance", "feature"], ascending=[False, False, True])
 
 

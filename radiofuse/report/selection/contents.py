@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-FUSION = "fusion"
-UNNAMED = "features"  # the modality of columns that name none
+from radiofuse.tables.features import FUSION
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,9 @@ from typing import Any
 
 from radiofuse.report.page import Banner, render
 from radiofuse.report.selection import pictures, sentences, tables
-from radiofuse.report.selection.contents import FUSION, UNNAMED, SelectionContents
+from radiofuse.report.selection.contents import SelectionContents
+from radiofuse.tables.features import FUSION
+from radiofuse.tables.roles import UNNAMED
 from radiofuse.wording import counted
 
 
@@ -44,7 +46,7 @@ def _worth(contents: SelectionContents) -> dict[str, Any]:
 
 def _modality(contents: SelectionContents, name: str) -> dict[str, Any]:
     record = contents.record
-    left_out = len(contents.ranked(name)) - tables.TOP_FEATURES
+    left_out = len(contents.ranked(name)) - tables.TOP_RANKED
     return {
         "name": "Features" if name == UNNAMED else f"Features of {name}",
         "flow": sentences.flow(record["flow"][name], record["words"]),

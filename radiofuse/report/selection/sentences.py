@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.report.selection.contents import UNNAMED, SelectionContents, as_float
+from radiofuse.report.selection.contents import SelectionContents, as_float
 from radiofuse.report.wording import estimate
 from radiofuse.statistics.multiplicity import CORRECTIONS
+from radiofuse.tables.roles import UNNAMED
 from radiofuse.wording import counted, listed, number
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.report.selection.contents import UNNAMED, SelectionContents
+from radiofuse.report.selection.contents import SelectionContents
 from radiofuse.report.tables import Row, Table, name_value_table
 from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
+from radiofuse.tables.roles import UNNAMED
 from radiofuse.wording import MISSING, number, p_value, percent
 
-TOP_FEATURES = 25
+TOP_RANKED = 25  # features shown of one modality
 AUC_HEADINGS = {
     "auc_nested": "auc_nested: selected inside the folds",
     "auc_optimistic": "auc_optimistic: selected on all patients first",
@@ -45,7 +46,7 @@ def honesty_table(contents: SelectionContents) -> Table:
 
 def features_table(contents: SelectionContents, modality: str) -> Table:
     """The features of a modality that rank first; columns that would tell nothing are left out."""
-    ranked = contents.ranked(modality).head(TOP_FEATURES)
+    ranked = contents.ranked(modality).head(TOP_RANKED)
     n_folds = contents.record["stability"].get(modality, {}).get("n_selections")
     numbers = {name: cells for name, cells in _numbers(ranked, n_folds).items() if not _is_empty(cells)}
     texts = {"Family": list(ranked["family"])} if ranked["family"].nunique() > 1 else {}
