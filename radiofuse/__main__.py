@@ -40,8 +40,7 @@ def main() -> None:
     if arguments[0] not in COMMANDS:
         print(f"radiofuse has no command {arguments[0]!r}.\n\n{_listing()}", file=sys.stderr)
         raise SystemExit(2)
-    sys.argv = [f"radiofuse {arguments[0]}", *arguments[1:]]
-    import_module(f"radiofuse.commands.{arguments[0]}").app()
+    import_module(f"radiofuse.commands.{arguments[0]}").app(arguments[1:], prog_name=f"radiofuse {arguments[0]}")
 
 
 def _listing() -> str:

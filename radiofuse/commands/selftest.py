@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from statistics import mean
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +24,7 @@ READING = (
 )
 MOST_CELLS = 50_000_000
 
-app = terminal.command_app(__doc__)
+app = terminal.command_app("What a chain of selectors finds where there is nothing to find.")
 
 
 @app.callback()
@@ -49,10 +48,10 @@ def noise(
     from radiofuse.selection_run.run import run_selection
 
     if shape is None:
-        request = _request(context.args)
+        request = _request(context)
         table = read_aloud(request)
     else:
-        request = _request(["none", "--label", "label", *context.args])
+        request = _request(context, "none", "--label", "label")
         if request.site or request.groups or request.covariates:
             raise RequestError(
                 "--site, --groups and --covariates name columns; give a TABLE that has them, not --shape."
@@ -72,12 +71,12 @@ def noise(
     print("\n".join(line for sentence in [*_sentences(found), READING] for line in sentence_lines(sentence)))
 
 
-def _request(arguments: Sequence[str]) -> SelectionRequest:
-    """Read the options of ``radiofuse select``."""
+def _request(asked: typer.Context, *before: str) -> SelectionRequest:
+    """Read the options of ``radiofuse select``, which this command takes too."""
     from radiofuse.commands.select import app as select_app
     from radiofuse.commands.select import as_request
 
-    with typer.main.get_command(select_app).make_context("radiofuse select", list(arguments)) as context:
+    with typer.main.get_command(select_app).make_context(asked.command_path, [*before, *asked.args]) as context:
         return as_request(**{name: terminal.with_homes(given) for name, given in context.params.items()})
 
 

@@ -16,7 +16,7 @@ from radiofuse.files.outputs import is_stream, require_file
 if TYPE_CHECKING:
     from radiofuse.store.feature_store import FeatureStore
 
-app = terminal.command_app(__doc__)
+app = terminal.command_app("List, verify, clean or export a feature store.")
 
 Store = Annotated[Path, typer.Option("--store", help="The store's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

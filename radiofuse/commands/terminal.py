@@ -37,6 +37,7 @@ LINE_EVERY_S = 30.0  # how often a line is printed where there is no terminal
 def command_app(help_text: str) -> typer.Typer:
     """Return a Typer application with the settings all commands share."""
     options = {"add_completion": False, "pretty_exceptions_enable": False, "no_args_is_help": True}
+    options["rich_markup_mode"] = None  # boxes cut the names of options where a terminal has 80 columns
     return _App(help=help_text, cls=_Group, epilog=EPILOG, **options)
 
 
@@ -55,6 +56,9 @@ class _Command(TyperCommand):
             if given.get(one.name) == "":  # an unset variable of a shell; as a path it would be the folder one is in
                 ctx.fail(f"{'/'.join(one.opts)} is empty. Give it a value, or leave it out.")
         return super().parse_args(ctx, args)
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return super().get_short_help_str(limit=10 * limit)  # whole: a list of commands wraps what is long
 
 
 class _Group(TyperGroup):

@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from radiofuse.__main__ import COMMANDS
+from radiofuse.__main__ import COMMANDS, main
 from radiofuse.commands import terminal
 from radiofuse.errors import BundleError, CohortError, ImageError, RequestError, StoreError
 from radiofuse.files.aside import write_file
@@ -165,6 +165,34 @@ def test_every_command_tells_its_version_and_says_so(module):
         told = CliRunner().invoke(app, [*words, "--version"])
         assert (told.exit_code, told.stdout) == (0, f"radiofuse {version('radiofuse')}\n")
         assert "--version" in CliRunner().invoke(app, [*words, "--help"]).stdout
+
+
+@pytest.mark.parametrize("module", APPS)
+def test_help_names_every_option_whole_at_80_columns(module, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    app = import_module(f"radiofuse.commands.{module}").app
+    for words in APPS[module]:
+        told = CliRunner().invoke(app, [*words, "--help"]).stdout
+        assert "…" not in told.replace("...", "…").replace("[ARGS]…", "")
+        assert max(map(len, told.splitlines())) <= 80
+    if module == "select":
+        assert "--modality-prefixes / --no-modality-prefixes" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["run"], "Usage: radiofuse run [OPTIONS] {recipe}"),
+        (["store", "ls", "--fly"], "Usage: radiofuse store ls [OPTIONS]"),
+        (["selftest", "noise"], "Usage: radiofuse selftest noise [OPTIONS] [table]"),
+    ],
+)
+def test_usage_is_what_can_be_typed_however_the_program_was_called(words, usage, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/anywhere/radiofuse/__main__.py", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert usage in "".join(capsys.readouterr())
 
 
 def test_every_command_is_asked_for_its_version():

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radiofuse.bundle.format import TABLES
 from radiofuse.commands import store as store_command
 from radiofuse.commands.published_words import describe_published
 from radiofuse.commands.run_words import SHOWN_METRICS, describe_comparisons, scoreboard
 from radiofuse.commands.screen import sentence_lines, table_lines
 from radiofuse.commands.selection_words import describe
 from radiofuse.commands.selftest import KINDS, READING, _sentences
-from radiofuse.experiment.published import COLUMNS
 from radiofuse.selection_run.tables import SelectionTables
 
 METRICS = (*SHOWN_METRICS, "f1")
@@ -36,7 +36,7 @@ def published() -> pd.DataFrame:
     source = "Shi et al. 2023, Table III, of another cohort from the same archive, fused as the members were"
     table = ("What each part brings, alone and fused", source)
     rows = [(*table, f"Row {m}", m, metric, 0.7, 0.6, 0.8, 0.75) for m in MODELS for metric in METRICS]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(TABLES["published"].columns))
 
 
 def selection_tables() -> SelectionTables:
