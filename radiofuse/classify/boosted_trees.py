@@ -52,7 +52,7 @@ class BoostedTrees(XGBClassifier):
 
     def fit(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, **parameters: Any) -> Self:
         """Fit as xgboost does, rows weighted by their class too where ``class_weight`` says so."""
-        vars(self).pop("labels_", None)  # while it is fitted, its classes are numbers
+        self.__dict__.pop("labels_", None)  # while it is fitted, its classes are numbers
         labels, codes = np.unique(np.asarray(y), return_inverse=True)
         if self.class_weight is not None:
             sample_weight = compute_sample_weight(self.class_weight, y) * (

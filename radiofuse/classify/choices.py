@@ -63,9 +63,14 @@ def xgboost(random_state: int | None = None) -> BoostedTrees:
         ) from None
     from radiofuse.classify.boosted_trees import BoostedTrees
 
-    sampling = {"subsample": 0.8, "colsample_bytree": 0.8}
     return BoostedTrees(
-        n_estimators=200, max_depth=3, learning_rate=0.05, n_jobs=1, random_state=random_state, **sampling
+        n_estimators=200,
+        max_depth=3,
+        learning_rate=0.05,
+        subsample=0.8,
+        colsample_bytree=0.8,
+        n_jobs=1,
+        random_state=random_state,
     )
 
 

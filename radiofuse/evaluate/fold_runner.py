@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from radiofuse.work.kept import Kept
 
 TASKS_PER_JOB = 4  # where splits are fitted together: so many that a slow task does not hold up the end
 
-Table = ArrayLike | pd.DataFrame
+Table: TypeAlias = ArrayLike | pd.DataFrame
 Job = tuple[int, str]  # place of the split, name of the model
 
 

@@ -165,6 +165,7 @@ class LinearRegression:
     each class regressed on the probabilities of that class alone.
     """
 
+    intercept_: float | np.ndarray
     title = "least-squares weights"
     multi_class = True
 

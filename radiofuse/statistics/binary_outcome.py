@@ -28,7 +28,7 @@ class BinaryOutcome:
         A row is called positive from this probability on.
     """
 
-    pairing = ("repeat", "sample_id")
+    pairing: tuple[str, ...] = ("repeat", "sample_id")
     needs = "samples of both labels"
     whole_lacks = "All rows of %s have one label: AUC and what else needs both does not exist."
     resamples_lack = (

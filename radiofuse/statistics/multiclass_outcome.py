@@ -44,7 +44,7 @@ class MulticlassOutcome:
     """
 
     whole = WHOLE
-    pairing = ("repeat", "sample_id", "class")
+    pairing: tuple[str, ...] = ("repeat", "sample_id", "class")
     needs = "samples of every class"
     whole_lacks = "The rows of %s lack a class: AUC and what else needs all classes does not exist."
     resamples_lack = "Up to %d of %d resamples (%s) lack a class and are left out of the intervals that need all."

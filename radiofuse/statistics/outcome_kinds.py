@@ -22,7 +22,7 @@ from radiofuse.wording import listed
 class ModelOutcome(Protocol):
     """One model's answers about one outcome."""
 
-    metrics: Sequence[str]  # of the outcome as a whole
+    metrics: tuple[str, ...]  # of the outcome as a whole
     whole: str  # the class that these metrics stand under
     pairing: tuple[str, ...]  # what tells the rows of a model apart
     needs: str  # what a comparison cannot do without
