@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -96,7 +96,7 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
         self,
         n_neurons: int = 2,
         *,
-        likelihood: str = "bernoulli",
+        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
         max_iter: int = 1000,
         tol: float = 1e-3,
         random_state: Seed = None,

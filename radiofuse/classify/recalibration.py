@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -89,7 +89,12 @@ class RecalibratedClassifier(TakesGroups, ProbableClass, BaseEstimator):
     }
 
     def __init__(
-        self, classifier: Classifier, *, method: str = "platt", cv: Folding = 5, random_state: Seed = None
+        self,
+        classifier: Classifier,
+        *,
+        method: Literal["platt", "isotonic", "temperature"] = "platt",
+        cv: Folding = 5,
+        random_state: Seed = None,
     ) -> None:
         self.classifier = classifier
         self.method = method

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -150,7 +150,7 @@ def permutation_test_auc(
     score: ArrayLike,
     *,
     patients: ArrayLike | None = None,
-    alternative: str = "greater",
+    alternative: Literal["greater", "two-sided"] = "greater",
     n_permutations: int = 10_000,
     random_state: int | np.random.RandomState | None = None,
 ) -> PermutationTest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -135,7 +135,7 @@ class ConstraintFusion(MemberFusion):
         *,
         method: str | Mapping[str, list[str]] = "method3",
         columns: Mapping[str, list | slice] | None = None,
-        difference: str = "orthogonality",
+        difference: Literal["orthogonality", "literal_norm"] = "orthogonality",
         alpha: float = 0.7,
         beta: float = 0.7,
         gamma: float = 0.7,

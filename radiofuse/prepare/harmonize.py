@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -119,7 +119,7 @@ class ComBat(TakesSites, TransformerMixin, BaseEstimator):
         empirical_bayes: bool = True,
         mean_only: bool = False,
         covariates: list[str] | None = None,
-        unseen: str = "error",
+        unseen: Literal["error", "pass", "reference"] = "error",
         reference: str | int | None = None,
     ) -> None:
         self.site = site

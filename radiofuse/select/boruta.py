@@ -14,7 +14,7 @@ from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
 from radiofuse.prepare.standardize import standardize
 from radiofuse.select.column_selector import LabelSelector
-from radiofuse.select.shortfall import ON_EMPTY
+from radiofuse.select.shortfall import ON_EMPTY, OnEmpty
 from radiofuse.select.significance import require_classes
 from radiofuse.select.words import Words
 
@@ -84,7 +84,7 @@ class BorutaSelector(LabelSelector):
         max_depth: int | None = 5,
         alpha: float = 0.05,
         two_step: bool = True,
-        on_empty: str = "strongest",
+        on_empty: OnEmpty = "strongest",
         random_state: Seed = None,
     ) -> None:
         self.n_rounds = n_rounds

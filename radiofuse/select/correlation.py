@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +24,7 @@ from radiofuse.select.pruning import correlations, prune, unit_columns
 from radiofuse.select.significance import require_classes
 from radiofuse.select.words import Words
 
+Keep = Literal["effect", "first", "random", "caret"]
 FULL_MATRIX = 10_000  # features up to which the full correlation matrix is computed: 0.8 GB
 
 
@@ -97,9 +98,9 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
         self,
         *,
         threshold: float = 0.9,
-        method: str = "pearson",
-        keep: str = "effect",
-        sign: str = "absolute",
+        method: Literal["pearson", "spearman"] = "pearson",
+        keep: Keep = "effect",
+        sign: Literal["absolute", "literal"] = "absolute",
         random_state: Seed = None,
     ) -> None:
         self.threshold = threshold

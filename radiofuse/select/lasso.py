@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,9 +25,11 @@ from radiofuse.select.binary import binary_target_tags
 from radiofuse.select.column_selector import ColumnSelector
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
-from radiofuse.select.penalized_glm import FAMILIES, penalized_path_cv
-from radiofuse.select.shortfall import ON_EMPTY
+from radiofuse.select.penalized_glm import FAMILIES, Family, penalized_path_cv
+from radiofuse.select.shortfall import ON_EMPTY, OnEmpty
 from radiofuse.select.words import Words
+
+Rule = Literal["min", "1se"]
 
 
 def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state: Seed) -> np.ndarray:
@@ -177,13 +179,13 @@ class LassoSelector(TakesGroups, ColumnSelector):
         self,
         *,
         cv: int = 10,
-        rule: str = "min",
-        family: str = "gaussian",
+        rule: Rule = "min",
+        family: Family = "gaussian",
         l1_ratio: float = 1.0,
-        class_weight: Mapping | str | None = None,
+        class_weight: Mapping | Literal["balanced"] | None = None,
         n_alphas: int = 100,
         full_path: bool = False,
-        on_empty: str = "strongest",
+        on_empty: OnEmpty = "strongest",
         random_state: Seed = None,
     ) -> None:
         self.cv = cv

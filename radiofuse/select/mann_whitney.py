@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,8 +15,10 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.names import kernel
 from radiofuse.prepare.validation import as_numbers
 from radiofuse.select.binary import binary_target_tags, require_binary_target
+from radiofuse.select.shortfall import OnEmpty
 from radiofuse.select.significance import SignificanceSelector
 from radiofuse.select.words import Words
+from radiofuse.statistics.multiplicity import Correction
 
 merge_classes = kernel("select._rank_sums").merge_classes
 
@@ -62,7 +64,13 @@ class MannWhitney:
         return self.U
 
 
-def mann_whitney(X: ArrayLike, y: ArrayLike, *, method: str = "asymptotic", continuity: bool = True) -> MannWhitney:
+def mann_whitney(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    method: Literal["asymptotic", "exact", "auto"] = "asymptotic",
+    continuity: bool = True,
+) -> MannWhitney:
     """Test every column of a table for a difference between two classes.
 
     Parameters
@@ -274,10 +282,10 @@ class MannWhitneySelector(SignificanceSelector):
         self,
         *,
         alpha: float = 0.05,
-        correction: str | None = None,
-        method: str = "asymptotic",
+        correction: Correction | None = None,
+        method: Literal["asymptotic", "exact", "auto"] = "asymptotic",
         continuity: bool = True,
-        on_empty: str = "strongest",
+        on_empty: OnEmpty = "strongest",
     ) -> None:
         super().__init__(alpha=alpha, correction=correction, on_empty=on_empty)
         self.method = method

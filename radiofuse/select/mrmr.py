@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from sklearn.feature_selection import f_classif
@@ -80,7 +81,13 @@ class MRMRSelector(LabelSelector):
         "scheme": [StrOptions({"difference", "quotient"})],
     }
 
-    def __init__(self, k: int = 10, *, relevance: str = "f", scheme: str = "quotient") -> None:
+    def __init__(
+        self,
+        k: int = 10,
+        *,
+        relevance: Literal["f", "mutual_info"] = "f",
+        scheme: Literal["difference", "quotient"] = "quotient",
+    ) -> None:
         self.k = k
         self.relevance = relevance
         self.scheme = scheme

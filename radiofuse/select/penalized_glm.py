@@ -8,6 +8,7 @@ the penalty. That is the same as standardizing inside the fold, since the interc
 from __future__ import annotations
 
 import warnings
+from typing import Literal
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -19,6 +20,7 @@ from radiofuse.select.penalized_fit import PenalizedFit, alpha_grid, error_over_
 
 minimize_penalized = kernel("select._coordinate_descent").minimize_penalized
 
+Family = Literal["gaussian", "binomial", "multinomial"]
 FAMILIES = ("gaussian", "binomial", "multinomial")  # in the order in which the kernel counts them
 LANES = 8  # the kernel takes rows by eight
 TOLERANCE = 1e-12  # excess of a gradient over what its penalty allows, as a share of the largest first gradient

@@ -7,7 +7,7 @@ from functools import lru_cache
 from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_feature_names_in
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.prepare.validation import read_columns
 from radiofuse.select.column_selector import ColumnSelector
-from radiofuse.select.shortfall import ON_EMPTY
+from radiofuse.select.shortfall import ON_EMPTY, OnEmpty
 from radiofuse.select.words import Words
 from radiofuse.tables import columns
 from radiofuse.tables.cells import is_empty, numbers_of
@@ -91,9 +91,9 @@ class ReproducibilitySelector(ColumnSelector):
         icc: str | Path | pd.DataFrame | pd.Series | Mapping[str, float] | None = None,
         *,
         threshold: float = 0.75,
-        bound: str = "icc",
-        absent: str = "error",
-        on_empty: str = "strongest",
+        bound: Literal["icc", "low"] = "icc",
+        absent: Literal["error", "keep", "drop"] = "error",
+        on_empty: OnEmpty = "strongest",
     ) -> None:
         self.icc = icc
         self.threshold = threshold

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import Literal
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from radiofuse.errors import RadiofuseError
 
+OnEmpty = Literal["strongest", "raise", "intercept"]
 ON_EMPTY = [StrOptions({"strongest", "raise", "intercept"})]
 
 

@@ -15,8 +15,8 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.validation import class_labels, read_rows
 from radiofuse.select.column_selector import LabelSelector
-from radiofuse.select.shortfall import ON_EMPTY
-from radiofuse.statistics.multiplicity import CORRECTIONS, adjust_pvalues
+from radiofuse.select.shortfall import ON_EMPTY, OnEmpty
+from radiofuse.statistics.multiplicity import CORRECTIONS, Correction, adjust_pvalues
 
 if TYPE_CHECKING:
     from radiofuse.select.mann_whitney import MannWhitney
@@ -94,7 +94,9 @@ class SignificanceSelector(LabelSelector):
         "on_empty": ON_EMPTY,
     }
 
-    def __init__(self, *, alpha: float = 0.05, correction: str | None = None, on_empty: str = "strongest") -> None:
+    def __init__(
+        self, *, alpha: float = 0.05, correction: Correction | None = None, on_empty: OnEmpty = "strongest"
+    ) -> None:
         self.alpha = alpha
         self.correction = correction
         self.on_empty = on_empty

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,7 @@ from radiofuse.prepare.validation import read_rows
 from radiofuse.select.binary import binary_target_tags, positive_rows, require_binary_target
 from radiofuse.select.column_selector import ColumnSelector
 from radiofuse.select.first_to_enter import first_to_enter
-from radiofuse.select.shortfall import ON_EMPTY
+from radiofuse.select.shortfall import ON_EMPTY, OnEmpty
 from radiofuse.select.words import Words
 
 
@@ -150,8 +150,8 @@ class StabilitySelector(TakesGroups, ColumnSelector):
         threshold: float = 0.75,
         max_false: float = 1.0,
         n_pairs: int = 50,
-        sampling: str = "complementary",
-        on_empty: str = "strongest",
+        sampling: Literal["complementary", "half"] = "complementary",
+        on_empty: OnEmpty = "strongest",
         random_state: Seed = None,
     ) -> None:
         self.q = q

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,13 +11,15 @@ from sklearn.utils import Tags
 
 from radiofuse.estimators import Seed, Selector
 from radiofuse.select.chain import StepwiseSelector
-from radiofuse.select.correlation import CorrelationSelector
+from radiofuse.select.correlation import CorrelationSelector, Keep
 from radiofuse.select.kruskal import KruskalSelector
-from radiofuse.select.lasso import LassoSelector
+from radiofuse.select.lasso import LassoSelector, Rule
 from radiofuse.select.mann_whitney import MannWhitneySelector
-from radiofuse.select.shortfall import ON_EMPTY
+from radiofuse.select.penalized_glm import Family
+from radiofuse.select.shortfall import ON_EMPTY, OnEmpty
 from radiofuse.select.significance import require_classes
 from radiofuse.select.words import Words
+from radiofuse.statistics.multiplicity import Correction
 
 OF_STEPS: dict[Any, tuple[str, ...]] = {
     MannWhitneySelector: ("alpha", "correction"),
@@ -101,16 +103,16 @@ class ThreeStepSelector(StepwiseSelector):
         self,
         *,
         alpha: float = 0.05,
-        correction: str | None = None,
+        correction: Correction | None = None,
         threshold: float = 0.9,
-        keep: str = "effect",
+        keep: Keep = "effect",
         cv: int = 10,
-        rule: str = "min",
-        family: str = "gaussian",
+        rule: Rule = "min",
+        family: Family = "gaussian",
         l1_ratio: float = 1.0,
-        class_weight: Mapping | str | None = None,
+        class_weight: Mapping | Literal["balanced"] | None = None,
         full_path: bool = False,
-        on_empty: str = "strongest",
+        on_empty: OnEmpty = "strongest",
         random_state: Seed = None,
     ) -> None:
         self.alpha = alpha

@@ -19,7 +19,7 @@ from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.prepare.validation import read_columns
 from radiofuse.select.binary import binary_target_tags, require_binary_target
 from radiofuse.select.column_selector import ColumnSelector, LabelSelector
-from radiofuse.select.shortfall import ON_EMPTY
+from radiofuse.select.shortfall import ON_EMPTY, OnEmpty
 from radiofuse.select.significance import ColumnTests, SignificanceSelector, require_classes
 from radiofuse.select.words import Words
 
@@ -185,7 +185,7 @@ class VarianceSelector(ColumnSelector):
 
     _parameter_constraints: dict = {"threshold": [Interval(Real, 0, None, closed="left")], "on_empty": ON_EMPTY}
 
-    def __init__(self, *, threshold: float = 0.0, on_empty: str = "strongest") -> None:
+    def __init__(self, *, threshold: float = 0.0, on_empty: OnEmpty = "strongest") -> None:
         self.threshold = threshold
         self.on_empty = on_empty
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -60,7 +60,7 @@ def bootstrap_interval(
     score: ArrayLike,
     *,
     patients: ArrayLike | None = None,
-    kind: str = "percentile",
+    kind: Literal["percentile", "bca", "basic"] = "percentile",
     n_resamples: int = 2000,
     stratified: bool = True,
     confidence: float = 0.95,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ from radiofuse.statistics.closed_intervals import wilson_interval
 from radiofuse.statistics.inputs import check_binary
 from radiofuse.statistics.lowess import lowess
 from radiofuse.tables.predictions import check_slice, repeats_of, rows_of_model
+
+Strategy = Literal["uniform", "quantile"]
 
 
 @validate_params(
@@ -33,7 +35,7 @@ def calibration_points(
     model: str,
     *,
     n_bins: int = 10,
-    strategy: str = "uniform",
+    strategy: Strategy = "uniform",
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Return the share of positives among rows of similar probability.

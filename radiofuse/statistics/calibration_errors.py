@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from radiofuse import notebook
-from radiofuse.statistics.calibration import probability_bins
+from radiofuse.statistics.calibration import Strategy, probability_bins
 from radiofuse.statistics.inputs import check_binary, check_multiclass
 
 BINNING_RULES = {
@@ -22,7 +22,12 @@ ERROR_RULES = BINNING_RULES | {"norm": [StrOptions({"l1", "l2", "max"})]}
 
 @validate_params(ERROR_RULES, prefer_skip_nested_validation=True)
 def calibration_error(
-    label: ArrayLike, probability: ArrayLike, *, norm: str = "l1", n_bins: int = 10, strategy: str = "uniform"
+    label: ArrayLike,
+    probability: ArrayLike,
+    *,
+    norm: Literal["l1", "l2", "max"] = "l1",
+    n_bins: int = 10,
+    strategy: Strategy = "uniform",
 ) -> float:
     """Return the expected, root-mean-square or maximum calibration error.
 
@@ -78,11 +83,11 @@ def multiclass_calibration_error(
     label: ArrayLike,
     probabilities: ArrayLike,
     *,
-    kind: str = "top_label",
+    kind: Literal["top_label", "classwise"] = "top_label",
     classes: ArrayLike | None = None,
-    norm: str = "l1",
+    norm: Literal["l1", "l2", "max"] = "l1",
     n_bins: int = 15,
-    strategy: str = "uniform",
+    strategy: Strategy = "uniform",
 ) -> float:
     """Return the calibration error of the most probable class, or the mean of the classes' own.
 
@@ -155,7 +160,7 @@ class BrierParts(NamedTuple):
 
 @validate_params(BINNING_RULES, prefer_skip_nested_validation=True)
 def brier_decomposition(
-    label: ArrayLike, probability: ArrayLike, *, n_bins: int = 10, strategy: str = "uniform"
+    label: ArrayLike, probability: ArrayLike, *, n_bins: int = 10, strategy: Strategy = "uniform"
 ) -> BrierParts:
     """Split the Brier score into reliability, resolution and uncertainty, and what the binning hides.
 

@@ -15,7 +15,7 @@ from radiofuse.errors import RequestError
 from radiofuse.statistics.intervals import RESAMPLING_RULES, draw_seed, multiplicities, value_and_interval
 from radiofuse.statistics.metrics import METRICS
 from radiofuse.statistics.multiclass_metrics import MULTICLASS_METRICS
-from radiofuse.statistics.multiplicity import CORRECTIONS, adjust_pvalues
+from radiofuse.statistics.multiplicity import CORRECTIONS, Correction, adjust_pvalues
 from radiofuse.statistics.outcome_kinds import KINDS, Ordered, orders_of
 from radiofuse.statistics.scores import ORDER_RULE
 from radiofuse.tables.predictions import OutcomeRows, check_predictions, choose_outcome, outcomes_of, rows_of_model
@@ -162,7 +162,7 @@ def compare_with_others(
     a: str,
     *,
     outcome: str | None = None,
-    correction: str = "holm",
+    correction: Correction = "holm",
     ordered: Ordered = None,
     **options: Any,
 ) -> pd.DataFrame:

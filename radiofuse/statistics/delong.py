@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from numbers import Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -168,7 +168,11 @@ class AUCInterval(NamedTuple):
     prefer_skip_nested_validation=True,
 )
 def auc_interval(
-    label: ArrayLike, score: ArrayLike, *, confidence: float = 0.95, method: str = "delong"
+    label: ArrayLike,
+    score: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    method: Literal["delong", "logit", "newcombe"] = "delong",
 ) -> AUCInterval:
     """Return the AUC of independent rows and its interval, without resampling.
 
@@ -219,7 +223,11 @@ def auc_interval(
 
 
 def auc_intervals(
-    label: np.ndarray, scores: np.ndarray, *, confidence: float = 0.95, method: str = "delong"
+    label: np.ndarray,
+    scores: np.ndarray,
+    *,
+    confidence: float = 0.95,
+    method: Literal["delong", "logit", "newcombe"] = "delong",
 ) -> AUCInterval:
     """Return what `auc_interval` returns for every column of scores of the same rows, unchecked.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,7 +36,13 @@ class McNemar(NamedTuple):
     },
     prefer_skip_nested_validation=True,
 )
-def mcnemar_test(label: ArrayLike, call_a: ArrayLike, call_b: ArrayLike, *, method: str = "exact") -> McNemar:
+def mcnemar_test(
+    label: ArrayLike,
+    call_a: ArrayLike,
+    call_b: ArrayLike,
+    *,
+    method: Literal["exact", "chi2", "chi2_corrected"] = "exact",
+) -> McNemar:
     """Test whether two classifiers call equally many rows rightly.
 
     Parameters

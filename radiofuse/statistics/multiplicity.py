@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from radiofuse.errors import RequestError
 
+Correction = Literal["bonferroni", "holm", "hochberg", "fdr_bh", "fdr_by"]
 CORRECTIONS = {
     "bonferroni": "Bonferroni",
     "holm": "Holm",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def operating_point(
     call: ArrayLike,
     *,
     patients: ArrayLike | None = None,
-    proportion: str = "wilson",
+    proportion: Literal["wilson", "clopper-pearson"] = "wilson",
     confidence: float = 0.95,
     n_resamples: int = 2000,
     random_state: int | np.random.RandomState | None = 0,

@@ -7,6 +7,7 @@ sensitivity and specificity look better than they will be.
 from __future__ import annotations
 
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from radiofuse.errors import RequestError
 from radiofuse.statistics.inputs import check_binary, check_both_labels
 from radiofuse.tables.predictions import check_slice, rows_of_model
 
+ThresholdRule = Literal["youden", "sensitivity", "specificity", "cost"]
 RULES = ("youden", "sensitivity", "specificity", "cost")
 THRESHOLD_RULES = {
     "rule": [StrOptions(set(RULES))],
@@ -30,7 +32,7 @@ THRESHOLD_RULES = {
 def choose_threshold(
     label: ArrayLike,
     probability: ArrayLike,
-    rule: str = "youden",
+    rule: ThresholdRule = "youden",
     *,
     at_least: float = 0.9,
     cost_fn: float = 1.0,
@@ -108,7 +110,7 @@ def _candidates(probability: np.ndarray) -> np.ndarray:
 def thresholds_by_fold(
     predictions: pd.DataFrame,
     model: str,
-    rule: str = "youden",
+    rule: ThresholdRule = "youden",
     *,
     at_least: float = 0.9,
     cost_fn: float = 1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -92,8 +92,8 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         *,
         crops: Crops | str | Path | None = None,
         cache: str | Path | None = None,
-        protocol: str = "crossfit",
-        output: str = "embedding",
+        protocol: Literal["crossfit", "as_published"] = "crossfit",
+        output: Literal["embedding", "logit"] = "embedding",
         cv: Folding = 5,
         training: Mapping[str, Any] | None = None,
         device: str = "auto",
