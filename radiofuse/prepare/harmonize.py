@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from collections.abc import Hashable
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -269,7 +270,7 @@ class ComBat(TakesSites, TransformerMixin, BaseEstimator):
     def _estimator(self) -> SiteEstimator:
         return SiteEstimator(self.parametric, self.empirical_bayes, self.mean_only)
 
-    def _effects_at(self, site: Any, standardized: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _effects_at(self, site: Hashable, standardized: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return shift and squared scale at ``site``, with what training did not tell settled by ``unseen``."""
         code = pd.Index(self.sites_).get_indexer([site])[0]
         if code >= 0:

@@ -9,7 +9,6 @@ methods", Biostatistics 8 (2007) 118-127, section 3.2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class SiteEstimator:
         return gamma, delta
 
     def _posterior(
-        self, mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: Any
+        self, mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: np.ndarray | float
     ) -> tuple[np.ndarray, np.ndarray]:
         if not self.empirical_bayes:
             return mean, variance
@@ -61,14 +60,14 @@ class SiteEstimator:
         return parametric_posterior(mean, variance, squares, count)
 
 
-def shrunken_mean(mean: np.ndarray, count: Any, variance: np.ndarray | float) -> np.ndarray:
+def shrunken_mean(mean: np.ndarray, count: np.ndarray | float, variance: np.ndarray | float) -> np.ndarray:
     """Return the posterior mean of shifts under the normal prior that the shifts themselves show."""
     prior_mean, prior_variance = mean.mean(), mean.var(ddof=1)
     return (count * prior_variance * mean + variance * prior_mean) / (count * prior_variance + variance)
 
 
 def parametric_posterior(
-    mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: Any
+    mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Alternate the two conditional posterior means of Johnson et al., section 3.2, until they settle."""
     # The inverse gamma prior has a = 2 + m²/s and b = m + m³/s; multiplied by s, equal scales (s = 0) do no harm.
@@ -87,7 +86,7 @@ def parametric_posterior(
 
 
 def nonparametric_posterior(
-    mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: Any
+    mean: np.ndarray, variance: np.ndarray, squares: np.ndarray, count: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average shifts and scales of the other features, weighted by how well they explain each feature's values."""
     gamma, delta = np.empty_like(mean), np.empty_like(variance)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.wording import some
 
 
-def refuse_missing_columns(X: Any, named: list[str]) -> None:
+def refuse_missing_columns(X: ArrayLike, named: list[str]) -> None:
     """Raise where columns are named that ``X`` does not have."""
     columns = getattr(X, "columns", None)
     absent = [name for name in named if columns is None or name not in columns]
@@ -25,13 +25,13 @@ def refuse_missing_columns(X: Any, named: list[str]) -> None:
         )
 
 
-def refuse_twice(name: str, column: Any, argument: Any) -> None:
+def refuse_twice(name: str, column: str | list[str] | None, argument: ArrayLike | None) -> None:
     """Raise where something is named as a column and handed over as an argument too."""
     if column is not None and argument is not None:
         raise RequestError(f"{name} is given twice, as a column of X ({column!r}) and as an argument; leave one out.")
 
 
-def checked_sites(site: Any, n_rows: int) -> np.ndarray:
+def checked_sites(site: ArrayLike | None, n_rows: int) -> np.ndarray:
     """Return the site of each row; zeros where there are none."""
     if site is None:
         return np.zeros(n_rows, dtype=int)
@@ -43,7 +43,7 @@ def checked_sites(site: Any, n_rows: int) -> np.ndarray:
     return site
 
 
-def checked_covariates(covariates: Any, n_rows: int) -> np.ndarray:
+def checked_covariates(covariates: ArrayLike | None, n_rows: int) -> np.ndarray:
     """Return the covariates as numbers, shape (n_rows, n_covariates)."""
     if covariates is None:
         return np.empty((n_rows, 0))
@@ -65,7 +65,7 @@ def checked_covariates(covariates: Any, n_rows: int) -> np.ndarray:
     return values
 
 
-def refuse_label(y: Any, site: np.ndarray, covariates: np.ndarray) -> None:
+def refuse_label(y: ArrayLike | None, site: np.ndarray, covariates: np.ndarray) -> None:
     """Raise where sites or a covariate split the rows as the label does, or finer."""
     if y is None:
         return
@@ -100,7 +100,7 @@ def varies_in_every_site(X: np.ndarray, members: list[np.ndarray]) -> np.ndarray
 
 
 def refuse_thin_sites(
-    X: np.ndarray, members: Mapping[Any, np.ndarray], n_covariates: int, *, reference: Any, needed: int
+    X: np.ndarray, members: Mapping[Hashable, np.ndarray], n_covariates: int, *, reference: Hashable, needed: int
 ) -> None:
     """Raise where a site has too few values of a feature to learn its spread from.
 
@@ -136,13 +136,13 @@ def refuse_thin_sites(
         raise CohortError("The training table", problems)
 
 
-def _too_thin(site: Any, n_rows: int, n_features: int, is_reference: bool) -> str:
+def _too_thin(site: Hashable, n_rows: int, n_features: int, is_reference: bool) -> str:
     found = "one row" if n_rows == 1 else f"fewer than two values of {n_features} features"
     advice = "choose another reference" if is_reference else "merge it with another site, or pass mean_only=True"
     return f"Site {site!r} has {found}, and a spread needs two: leave it out, {advice}."
 
 
-def unseen_site(site: Any, is_new: bool, rows: np.ndarray, known: list[Any]) -> CohortError:
+def unseen_site(site: Hashable, is_new: bool, rows: np.ndarray, known: Sequence[Hashable]) -> CohortError:
     """Return the error for rows of a site of which the training rows tell nothing, or nothing of some features."""
     what = "was not among the training rows" if is_new else "had no value of some features in the training rows"
     return CohortError(
@@ -154,7 +154,7 @@ def unseen_site(site: Any, is_new: bool, rows: np.ndarray, known: list[Any]) -> 
     )
 
 
-def find_reference(reference: Any, sites: np.ndarray) -> int | None:
+def find_reference(reference: Hashable, sites: np.ndarray) -> int | None:
     """Return the place of the site that the others are brought to; a single site is its own."""
     if reference is None:
         return 0 if len(sites) == 1 else None

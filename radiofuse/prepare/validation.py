@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def read_columns(
 
 
 def read_rows(
-    estimator: BaseEstimator, X: Any, y: Any, *, allow_nan: bool = False, min_samples: int = 1
+    estimator: BaseEstimator, X: ArrayLike, y: ArrayLike | None, *, allow_nan: bool = False, min_samples: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and labels to fit to; see `read_columns`.
 
@@ -92,7 +92,7 @@ def class_labels(y: np.ndarray) -> np.ndarray:
     return np.unique(y)
 
 
-def as_numbers(X: Any) -> np.ndarray:
+def as_numbers(X: ArrayLike) -> np.ndarray:
     """Return ``X`` as a table of double precision, NaN and infinity included, as scikit-learn's ``check_array`` does.
 
     Examples
@@ -104,11 +104,11 @@ def as_numbers(X: Any) -> np.ndarray:
     return check_array(X, dtype=np.float64, ensure_all_finite=False) if values is None or not values.size else values
 
 
-def _are_plain_labels(y: Any) -> bool:
+def _are_plain_labels(y: object) -> TypeGuard[np.ndarray]:
     return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub"
 
 
-def _plain_values(X: Any) -> np.ndarray | None:
+def _plain_values(X: object) -> np.ndarray | None:
     """Return the numbers of an array or table of double precision; None for anything else."""
     if isinstance(X, pd.DataFrame) and X.columns.inferred_type == "string":
         X = X.to_numpy()
@@ -120,7 +120,7 @@ def _is_fit(values: np.ndarray, allow_nan: bool, min_samples: int) -> bool:
     return enough and not (np.isinf(values) if allow_nan else ~np.isfinite(values)).any()
 
 
-def _has_known_columns(estimator: BaseEstimator, X: Any, reset: bool) -> bool:
+def _has_known_columns(estimator: BaseEstimator, X: np.ndarray | pd.DataFrame, reset: bool) -> bool:
     """Say whether the columns are those of the fit; with ``reset`` they are learned, names and number."""
     names = X.columns.to_numpy(object) if isinstance(X, pd.DataFrame) else None
     if not reset:
