@@ -155,6 +155,18 @@ def test_three_classes_by_one_network_each(likelihood):
     assert network.score(X, y) > 0.95
 
 
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_three_classes_are_one_versus_rest_divided_by_their_sum(likelihood):
+    X, y = load_iris(return_X_y=True)
+    network = BayesianRegularizedNetwork(likelihood=likelihood, random_state=0).fit(X, np.array(["c", "a", "b"])[y])
+    first = BayesianRegularizedNetwork(likelihood=likelihood, random_state=0).fit(X, y == 1)
+    assert network.classes_.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(network.theta_[0], first.theta_[0])
+    each = np.column_stack([one.likelihood.probability(one.score(network._scaled(X))) for one in network.networks_])
+    np.testing.assert_array_equal(each[:, 0], first.predict_proba(X)[:, 1])
+    np.testing.assert_allclose(network.predict_proba(X), each / each.sum(axis=1, keepdims=True))
+
+
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="one class only"):
         BayesianRegularizedNetwork().fit(np.eye(3), [1, 1, 1])
