@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -44,12 +45,14 @@ def read_raw(request: SelectionRequest) -> RawTable:
     if request.labels is not None:
         rows, of_join = join_labels(rows, request.labels, roles)
         source, notes = f"{source} with {request.labels}", notes + of_join
+    digests = _digests(*files, request.icc)
+    _require_files_apart(request.modality_files, digests)
     label, positive = label_column(roles, rows, source)
     if request.groups is not None and PATIENT not in rows:
         raise RequestError(f"{source} has no column {request.groups!r} for --groups.")
     if request.site is not None and SITE not in rows:
         raise RequestError(f"{source} has no column {request.site!r} for --site.")
-    return RawTable(rows, label, positive, source, _digests(*files, request.icc), tuple(notes))
+    return RawTable(rows, label, positive, source, digests, tuple(notes))
 
 
 def _digests(*files: Path | None) -> dict[str, str]:
@@ -61,6 +64,17 @@ def _require_file(path: Path) -> None:
         raise RequestError(f"{path} is a folder. Name the file of the table; {MADE_BY}")
     if path.exists() and not path.is_file():
         raise RequestError(f"{path} is a pipe, and a table is read more than once; save it in a file first.")
+
+
+def _require_files_apart(files: Mapping[str, Path], digests: Mapping[str, str]) -> None:
+    """Refuse one file, or a copy of it, as two modalities: their fusion would count the same numbers twice."""
+    named: dict[str, str] = {}
+    for name, path in files.items():
+        first = named.setdefault(digests[str(path)], name)
+        if first != name:
+            raise RequestError(
+                f"--features names the same content for {first} and {name}: {files[first]} and {path}. Correct one."
+            )
 
 
 def _require_roles_apart(request: SelectionRequest) -> None:

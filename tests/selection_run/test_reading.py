@@ -143,6 +143,16 @@ def write_modalities(tmp_path, second_ids=slice(None)):
     return [f"T1={tmp_path / 't1.csv'}", f"T2={tmp_path / 't2.csv'}"]
 
 
+def test_one_file_is_not_two_modalities(tmp_path):
+    rows = pd.DataFrame({"sample_id": ["a", "b"], "idh": [0, 1], "x": [1.0, 2.0]})
+    for name in ("t1.csv", "again.csv"):
+        rows.to_csv(tmp_path / name, index=False)
+    for other in ("t1.csv", "again.csv"):
+        request = SelectionRequest(label="idh", features=(f"t1={tmp_path / 't1.csv'}", f"t2={tmp_path / other}"))
+        with pytest.raises(RequestError, match="the same content for t1 and t2: .*t1.csv and .*Correct one"):
+            read_raw(request)
+
+
 def test_modality_files_are_joined_by_id(tmp_path):
     files = write_modalities(tmp_path, slice(None, None, -1))
     found = read(None, features=files)
