@@ -11,11 +11,9 @@ import pandas as pd
 from radiofuse.errors import RequestError
 from radiofuse.files.outputs import sha256_of
 from radiofuse.selection_run.request import SelectionRequest
-from radiofuse.tables.features import RawTable
-from radiofuse.tables.joining import join_labels, join_modalities, label_column, read_rows, rename_ids
+from radiofuse.tables.features import MADE_BY, RawTable
+from radiofuse.tables.joining import join_labels, join_modalities, label_column, no_column, read_rows, rename_ids
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE
-
-MADE_BY = "features of images become a table with: radiofuse extract COHORT, then radiofuse store export TABLE."
 
 
 def read_raw(request: SelectionRequest) -> RawTable:
@@ -49,9 +47,9 @@ def read_raw(request: SelectionRequest) -> RawTable:
     _require_files_apart(request.modality_files, digests)
     label, positive = label_column(roles, rows, source)
     if request.groups is not None and PATIENT not in rows:
-        raise RequestError(f"{source} has no column {request.groups!r} for --groups.")
+        raise RequestError(no_column(source, request.groups, rows.columns, " for --groups"))
     if request.site is not None and SITE not in rows:
-        raise RequestError(f"{source} has no column {request.site!r} for --site.")
+        raise RequestError(no_column(source, request.site, rows.columns, " for --site"))
     return RawTable(rows, label, positive, source, digests, tuple(notes))
 
 
@@ -103,6 +101,8 @@ def _read_store(request: SelectionRequest) -> RawTable:
     store, cohort = request.table, request.cohort
     if not (store / "blocks").is_dir():
         raise RequestError(f"{store} is a folder, and no feature store; name the file of the table: {MADE_BY}")
+    if request.labels is not None:
+        raise RequestError(f"--labels goes with a table; of the store {store} they stand in the table of --cohort.")
     if cohort is None:
         raise RequestError(f"{store} is a feature store, which holds no labels. Name the cohort table with --cohort.")
     opened = FeatureStore(store)
@@ -112,7 +112,7 @@ def _read_store(request: SelectionRequest) -> RawTable:
     samples = read_cohort(cohort, missing_files="keep")
     label, positive = label_column(request.roles, samples, str(cohort))
     if request.site is not None:
-        samples = rename_ids(samples, request.roles, cohort, several=request.labels is not None)
+        samples = rename_ids(samples, request.roles, cohort)
     block = opened.block(request.block or names[0])
     keys, notes = None, []
     if has_images(samples):

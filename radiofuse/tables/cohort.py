@@ -22,7 +22,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -34,7 +33,7 @@ from radiofuse.tables.cohort_file import SEX, read_rows
 from radiofuse.tables.header import column_problems
 from radiofuse.tables.labels import BinaryLabel, as_entry
 from radiofuse.tables.participants import clinical_names, join_participants
-from radiofuse.tables.problems import Problem, problems_about, shown, spelling_problems
+from radiofuse.tables.problems import Problem, problems_about, shown
 from radiofuse.tables.roles import MASK, PARTICIPANT, PATIENT, SAMPLE, SITE, Roles, is_file_column
 from radiofuse.tables.text import unique_columns
 
@@ -202,8 +201,7 @@ def _read_label(text: pd.DataFrame, name: str, positive: str | None, missing: Se
     cells = text[name]
     codes = Codes.of(cells, missing)
     if positive is not None or not (set(codes.known) <= {"0", "1"} or {"0", "1"} <= set(codes.known)):
-        label = BinaryLabel.of(cells, positive, missing, write=as_entry)
-        return replace(label, problems=[*label.problems, *spelling_problems(label.values, name)])
+        return BinaryLabel.of(cells, positive, missing, write=as_entry)
     y = numbers_of(codes.rows)
     wrong = np.flatnonzero(codes.rows.notna() & ~y.isin((0, 1)))
     named = [f"{name} of {shown(text[SAMPLE].iat[row])}: {cells.iat[row]!r}" for row in wrong]

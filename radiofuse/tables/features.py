@@ -16,11 +16,13 @@ from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.feature_columns import feature_columns, left_out, row_counters
 from radiofuse.tables.labels import BinaryLabel
 from radiofuse.tables.numbers import as_numbers, covariate_numbers
-from radiofuse.tables.problems import spelling_problems
-from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles
+from radiofuse.tables.problems import repeated_ids, spelling_problems
+from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles, belongs_to_image
 from radiofuse.wording import counted, some
 
 FUSION = "fusion"  # the model that joins the modalities
+MADE_BY = "features of images become a table with: radiofuse extract COHORT, then radiofuse store export TABLE."
+NEEDED = "One column of numbers at least is needed beside ids, label, covariates and what --ignore names."
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +124,7 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
     samples, patients, problems = _ids(rows)
     problems += _spelling_problems(rows, roles)
     label = BinaryLabel.of(rows[raw.label], raw.positive, roles.missing)
-    problems += [*label.problems, *spelling_problems(label.values, raw.label)]
+    problems += label.problems
     covariates, of_covariates = covariate_numbers(rows, roles.covariates, samples)
     chosen = feature_columns(rows, raw.label, roles)
     features, of_features = as_numbers(chosen.rows, samples)
@@ -133,7 +135,8 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
     ids = pd.Index(samples, name=SAMPLE)
     features, without_values = _without_empty(features.set_axis(ids).iloc[order])
     if not len(features.columns) and not problems:
-        problems.append("No feature column is left.")
+        images = any(map(belongs_to_image, rows))
+        problems.append(f"No feature column is left. {f'The table names images; {MADE_BY}' if images else NEEDED}")
     problems += _name_clashes(features, covariates)
     sites = Codes.of(rows[SITE]).rows.astype(str).to_numpy(str)[order] if SITE in rows else None
     if roles.site is not None:
@@ -187,7 +190,7 @@ def _ids(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
             problems.append(f"{counted((ids == '').sum(), 'row')} without {name}; give every row one.")
     ids, counts = np.unique(samples[samples != ""], return_counts=True)
     if (counts > 1).any():
-        problems.append(f"{counted((counts > 1).sum(), 'sample id')} more than once: {some(ids[counts > 1])}.")
+        problems.append(repeated_ids(ids[counts > 1]))
     return samples, patients, problems
 
 

@@ -16,6 +16,7 @@ from radiofuse.tables import columns
 from radiofuse.tables.cells import Codes
 from radiofuse.tables.columns import column_and_class
 from radiofuse.tables.families import feature_family
+from radiofuse.tables.problems import repeated_ids
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles
 from radiofuse.tables.text import read_file
 from radiofuse.wording import counted, some
@@ -28,6 +29,16 @@ def read_rows(path: Path, roles: Roles) -> pd.DataFrame:
     if table.problems:
         raise CohortError(str(path), table.problems)
     return table.rows
+
+
+def no_column(source: object, name: str, known: Iterable[str], role: str = "", rule: str = "") -> str:
+    """Return a sentence on a column that a table lacks: what was probably meant, and what there is.
+
+    >>> no_column("t.csv", "agee", ["id", "age"], " for --groups")
+    "t.csv has no column 'agee' for --groups. Did you mean 'age'? It has id, age."
+    """
+    known = [str(one) for one in known]
+    return f"{source} has no column {name!r}{role}.{did_you_mean(name, known)}{rule} It has {some(known)}."
 
 
 def rename_ids(rows: pd.DataFrame, roles: Roles, path: Path, *, several: bool = False) -> pd.DataFrame:
@@ -47,11 +58,8 @@ def rename_ids(rows: pd.DataFrame, roles: Roles, path: Path, *, several: bool = 
         return rows
     named = {standard: rows[name] for standard, name in asked.items() if name in rows}  # one column may serve twice
     if roles.sample is not None and SAMPLE not in named:
-        meant = did_you_mean(roles.sample, rows.columns)
-        shared = "Every file must hold the ids under the same name. " if several else ""
-        raise RequestError(
-            f"{path} has no column {roles.sample!r} for --id.{meant} {shared}It has {some(rows.columns)}."
-        )
+        shared = " Every file must hold the ids under the same name." if several else ""
+        raise RequestError(no_column(path, roles.sample, rows.columns, " for --id", shared))
     given = [name for name in asked.values() if name is not None]
     replaced = [standard for standard, name in asked.items() if name is not None]
     rest = rows.drop(columns=[*given, *replaced], errors="ignore")
@@ -115,7 +123,7 @@ def _indexed(rows: pd.DataFrame, key: str, path: Path, roles: Roles) -> tuple[pd
     ids = rows[key].astype(str)
     repeated = ids[ids.duplicated()].unique()
     what = key.replace("_", " ")
-    problems = [f"{path}: {counted(len(repeated), what)} more than once: {some(repeated)}."] if len(repeated) else []
+    problems = [f"{path}: {repeated_ids(repeated, what)}"] if len(repeated) else []
     return rows.assign(**{key: ids}).drop_duplicates(key).set_index(key), problems
 
 
@@ -234,7 +242,7 @@ def label_column(roles: Roles, rows: pd.DataFrame, source: str) -> tuple[str, st
             ],
         )
     known: Iterable[str] = [name for name in rows.columns if columns.split(str(name)) is None] or rows.columns
-    raise RequestError(f"{source} has no column {wanted!r}.{did_you_mean(wanted, known)}")
+    raise RequestError(f"{no_column(source, wanted, known)} Name one with --label.")
 
 
 def _looks_transposed(rows: pd.DataFrame, label: str) -> bool:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from radiofuse.names import did_you_mean
 from radiofuse.tables.cells import Codes
+from radiofuse.tables.problems import spelling_problems
 from radiofuse.wording import counted, some
 
 MANY_VALUES = 10  # a column of more is hardly a label
@@ -85,7 +86,9 @@ class BinaryLabel:
         codes = Codes.of(cells, missing)
         values, name = codes.known, str(cells.name)
         positive = codes.name(asked) if asked is not None else values[1] if len(values) == 2 else ""
-        problems = _problems(name, len(cells), values, positive, asked, write)
+        problems = spelling_problems(values, name)
+        if not problems or asked is not None:  # else the number of values is told by how they are written
+            problems += _problems(name, len(cells), values, positive, asked, write)
         if problems:
             return cls(np.where(codes.rows.notna(), 0.0, np.nan), ("", ""), values, problems, [])
         rest = [value for value in values if value != positive]
@@ -112,8 +115,8 @@ def _advice(label: str, n_values: int, write: Writer) -> str:
     """Return what to do about a label that has not two values."""
     if n_values > MANY_VALUES:
         return f" Name a column of two classes with {write('label', '')}, or write one that cuts these values in two."
-    if n_values < 3:
-        return ""
+    if n_values < 2:
+        return f" Add samples of the other class, or name another column with {write('label', '')}."
     apart = f"Set one against the rest with {write('label', f'{label}=VALUE')}"
     return f" {apart}; leave out a value that means unknown with {write('missing', '')}."
 

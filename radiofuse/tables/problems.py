@@ -11,7 +11,7 @@ import pandas as pd
 
 from radiofuse.names import closest
 from radiofuse.tables.columns import SEPARATOR, is_modality, join
-from radiofuse.wording import some
+from radiofuse.wording import counted, some
 
 LONGEST_SHOWN = 60
 _SAFE = re.compile(r"(?!\.)[A-Za-z0-9._-]+")
@@ -82,16 +82,27 @@ def _suggestion(name: str, known: list[str]) -> str | None:
     return closest(name, known)
 
 
+def repeated_ids(ids: Iterable[str], what: str = "sample id") -> str:
+    """Return a sentence on ids that rows share.
+
+    >>> repeated_ids(["s1"])
+    '1 sample id more than once: s1. Keep one row of each, or name another column with --id.'
+    """
+    ids = list(ids)
+    advice = "Keep one row of each, or name another column with --id."
+    return f"{counted(len(ids), what)} more than once: {some(ids)}. {advice}"
+
+
 def spelling_problems(ids: Iterable[str], column: str) -> list[Problem]:
     """Return a problem if ids differ only in case, spaces or Unicode form: one patient, or site, typed twice.
 
     Examples
     --------
     >>> spelling_problems(["P1", "p1", "P2"], "patient_id")
-    ["Values of patient_id that differ in spelling only: 'P1' = 'p1'. Write each id in one way."]
+    ["Values of patient_id that differ in spelling only: 'P1' = 'p1'. Write each in one way."]
     """
     spellings = defaultdict(list)
     for text in pd.unique(pd.Series(ids, dtype="str").dropna()):
         spellings[" ".join(unicodedata.normalize("NFKC", text).casefold().split())].append(text)
     twins = [" = ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]
-    return problems_about(f"Values of {column} that differ in spelling only", twins, "Write each id in one way.")
+    return problems_about(f"Values of {column} that differ in spelling only", twins, "Write each in one way.")

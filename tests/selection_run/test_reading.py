@@ -13,6 +13,7 @@ import pytest
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.selection_run.reading import read_raw
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.features import check_table
 
 
 def plain_table(n=12):
@@ -325,4 +326,29 @@ def test_a_column_without_a_name_is_no_label(tmp_path):
 
 def test_gaps_in_the_first_column_do_not_hide_that_the_label_is_absent(tmp_path):
     (tmp_path / "t.csv").write_text("grade ?,x\na,1\n,2\n")
-    assert "has no column 'idh'." in refused(RequestError, tmp_path / "t.csv")
+    assert "has no column 'idh'. It has " in refused(RequestError, tmp_path / "t.csv")
+
+
+def test_a_table_of_images_is_no_table_of_features(tmp_path):
+    (tmp_path / "cohort.csv").write_text("sample_id,idh,t1__image,mask\na,0,a.nii.gz,m.nii.gz\nb,1,b.nii.gz,m.nii.gz\n")
+    request = SelectionRequest("idh", tmp_path / "cohort.csv")
+    with pytest.raises(CohortError, match="The table names images; features of images become a table with: radiofuse"):
+        check_table(read_raw(request), request.roles, n_folds=2)
+
+
+@pytest.mark.parametrize("asked", [None, "mutant"])
+def test_a_label_in_two_spellings_is_told_once(tmp_path, asked):
+    rows = pd.DataFrame({"sample_id": list("abc"), "idh": ["mutant", "Mutant", "wildtype"], "x": [1.0, 2.0, 3.0]})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    request = SelectionRequest(f"idh={asked}" if asked else "idh", tmp_path / "t.csv")
+    with pytest.raises(CohortError) as caught:
+        check_table(read_raw(request), request.roles, n_folds=2)
+    assert caught.value.problems == [
+        "Values of idh that differ in spelling only: 'Mutant' = 'mutant'. Write each in one way."
+    ]
+
+
+def test_labels_of_a_store_stand_in_its_cohort_table(tmp_path):
+    (tmp_path / "store" / "blocks").mkdir(parents=True)
+    with pytest.raises(RequestError, match="--labels goes with a table; of the store .* in the table of --cohort"):
+        read_raw(SelectionRequest("idh", tmp_path / "store", labels=tmp_path / "l.csv", cohort=tmp_path / "c.csv"))
