@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
-from sklearn.ensemble import VotingClassifier
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import PredefinedSplit, StratifiedGroupKFold, cross_val_predict
+from sklearn.model_selection import PredefinedSplit, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse import COMBINERS, LateFusion
@@ -128,22 +131,33 @@ def test_the_mean_is_scikit_learns_soft_vote(cohort):
     np.testing.assert_array_equal(votes.argmax(axis=1)[agree], hard.predict(block)[agree])
 
 
-def test_regression_is_stacking_by_multinomial_regression_on_log_probabilities(cohort):
-    table, y, groups = cohort
-    model = fusion("regression").fit(table, y, groups=groups)
-    folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
-    blocks = [table.filter(regex=f"^{name}__") for name in MODALITIES]
-
-    def log_probabilities(probabilities):
-        return np.log(np.hstack(probabilities))
-
-    unseen = [
-        cross_val_predict(LogisticRegression(), X, y, groups=groups, cv=folds, method="predict_proba") for X in blocks
+def test_regression_is_scikit_learns_stacking_of_log_probabilities(cohort):
+    table, y, _ = cohort
+    folds = PredefinedSplit(np.arange(150) // 2 % 3)
+    members = [
+        (
+            name,
+            make_pipeline(make_column_transformer(("passthrough", [f"{name}__a", f"{name}__b"])), LogisticRegression()),
+        )
+        for name in MODALITIES
     ]
-    stacked = LogisticRegression(C=0.1, tol=1e-8, max_iter=10_000).fit(log_probabilities(unseen), y)
-    members = [LogisticRegression().fit(X, y).predict_proba(X) for X in blocks]
-    np.testing.assert_allclose(model.out_of_fold_, np.hstack(unseen), atol=1e-8)
-    np.testing.assert_allclose(model.predict_proba(table), stacked.predict_proba(log_probabilities(members)), atol=1e-5)
+    final = make_pipeline(FunctionTransformer(np.log), LogisticRegression(C=0.1, tol=1e-8, max_iter=10_000))
+    stacked = StackingClassifier(members, final, cv=folds, stack_method="predict_proba").fit(table, y)
+    model = fusion("regression", cv=folds).fit(table, y)
+    np.testing.assert_allclose(model.predict_proba(table), stacked.predict_proba(table), atol=1e-5)
+    coefficients = stacked.final_estimator_[-1].coef_.reshape(3, 3, 3)  # answered class, member, class
+    np.testing.assert_allclose(model.combiners_["regression"].coef_, coefficients, atol=1e-4)
+    np.testing.assert_allclose(model.combiners_["regression"].weights_[:, 2], coefficients[2, :, 2], atol=1e-4)
+
+
+def test_scikit_learns_scores_of_several_classes_take_the_answers(cohort):
+    table, y, _ = cohort
+    scored = cross_validate(
+        fusion("nonnegative"), table, GRADES[y], cv=3, scoring=["neg_log_loss", "roc_auc_ovr", "roc_auc_ovo"],
+        error_score="raise",
+    )  # fmt: skip
+    assert scored["test_neg_log_loss"].mean() > -np.log(3)
+    assert scored["test_roc_auc_ovr"].mean() > 0.7 < scored["test_roc_auc_ovo"].mean()
 
 
 def test_linear_regression_is_the_binary_one_for_each_class_against_the_rest(cube):
@@ -334,9 +348,6 @@ def test_an_arm_renames_answers_and_leaves_classes(cohort):
 
 def test_constraint_fusion_reads_three_classes_off_its_codes(cohort):
     pytest.importorskip("torch")
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     table, y, groups = cohort
     chain = make_pipeline(StandardScaler(), LogisticRegression())
     method = {"t1": ["t1"], "rest": ["t1ce", "flair"]}
