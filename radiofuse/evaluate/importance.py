@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 from sklearn.pipeline import Pipeline
 
 from radiofuse.estimators import Classifier
 from radiofuse.select.trace import per_column
-from radiofuse.statistics.metrics import auc
 
 CELLS = 4_000_000  # numbers in one question to the classifier; all copies at once would fill the memory
 
@@ -62,16 +62,23 @@ def _drops(
     for start in range(0, values.shape[1], n_at_once):
         features = range(start, min(start + n_at_once, values.shape[1]))
         probability = _predict(classifier, _permuted_copies(values, features, n_permutations, rng))
-        for rows in probability.reshape(len(features), n_permutations, *of_class.shape):
-            drops.append(whole - np.mean([_mean_auc(of_class, each) for each in rows]))
+        copies = probability.reshape(len(features), n_permutations, *of_class.shape)
+        drops += [whole - np.mean(aucs) for aucs in _mean_auc(of_class, copies)]
     return np.array(drops)
 
 
-def _mean_auc(of_class: np.ndarray, probability: np.ndarray) -> float:
-    """Return the mean AUC of the classes that there are; of two that of the second, which both share."""
-    first = 1 if of_class.shape[1] == 2 else 0
-    there = [label for label in range(first, of_class.shape[1]) if of_class[:, label].any()]
-    return np.mean([auc(of_class[:, label], probability[:, label]) for label in there])
+def _mean_auc(of_class: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return the mean AUC of the classes that there are; of two that of the second, which both share.
+
+    One for each table of shape (n_rows, n_classes) in ``probability``, all ranked at once: `auc` asks too much of
+    each to be called for every permutation of every feature.
+    """
+    there = of_class.any(axis=0)
+    there[0] &= len(there) > 2
+    of_class, ranks = of_class[:, there], rankdata(probability[..., there], axis=-2)
+    n_positive, n_negative = of_class.sum(axis=0), (~of_class).sum(axis=0)
+    won = (ranks * of_class).sum(axis=-2) - n_positive * (n_positive + 1) / 2
+    return np.ascontiguousarray(won / (n_positive * n_negative)).mean(axis=-1)
 
 
 def _permuted_copies(values: np.ndarray, features: range, n_permutations: int, rng: np.random.Generator) -> np.ndarray:

@@ -263,7 +263,7 @@ class ConstraintFusion(MemberFusion):
     def _transform(self, member: Member) -> np.ndarray:
         if not member.present.any():
             return np.zeros((len(member.block), self.scalers_[member.name].n_features_in_))
-        return self._standardize(member, member.estimator.transform(member.block[member.present]))
+        return self._standardize(member, member.estimator.transform(member.known_block))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.

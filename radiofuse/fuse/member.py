@@ -43,7 +43,15 @@ class Member:
     @cached_property
     def present(self) -> np.ndarray:
         """Whether each row has the modality, shape (n_samples,)."""
+        values = self.block.to_numpy()
+        if values.dtype == np.float64:
+            return ~np.isnan(values).all(axis=1)
         return self.block.notna().any(axis=1).to_numpy()
+
+    @property
+    def known_block(self) -> pd.DataFrame:
+        """The rows that have the modality."""
+        return self.block if self.present.all() else self.block[self.present]
 
     def probability(self) -> np.ndarray:
         """Return probabilities, NaN where the modality is absent.
@@ -55,7 +63,7 @@ class Member:
         """
         if not self.present.any():
             return self._unknown(len(self.block))
-        return self._for_all_rows(self._checked(self.estimator.predict_proba(self.block[self.present]), self.estimator))
+        return self._for_all_rows(self._checked(self.estimator.predict_proba(self.known_block), self.estimator))
 
     def _unknown(self, n_rows: int) -> np.ndarray:
         return of_second(np.full((n_rows, len(self.classes)), np.nan))
@@ -120,7 +128,7 @@ class Member:
         """Return a clone, and rows, labels and patients of what has the modality."""
         present = self.present
         self._check_classes(y[present])
-        return clone(self.estimator), self.block[present], y[present], groups if groups is None else groups[present]
+        return clone(self.estimator), self.known_block, y[present], groups if groups is None else groups[present]
 
     @contextmanager
     def _saying_where(self) -> Iterator[None]:

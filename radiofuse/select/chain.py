@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context, clone
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
@@ -22,14 +21,15 @@ from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misa
 from radiofuse.prepare.impute import fill_gaps
 from radiofuse.prepare.validation import read_columns, read_rows
 from radiofuse.select.choices import SELECTORS, known_name
+from radiofuse.select.column_selector import KeepsColumns
 from radiofuse.select.mann_whitney import MannWhitney, MannWhitneySelector
 from radiofuse.select.options import set_options
 from radiofuse.select.trace import TRACE_COLUMNS, per_column, trace_removals
 from radiofuse.select.words import Words, words_of
 
 
-class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
-    """What chains of selectors share; a chain fills ``_unseeded_steps``.
+class StepwiseSelector(TakesGroups, KeepsColumns, BaseEstimator):
+    """What chains of selectors share; a chain fills ``_new_steps``: the steps, unfitted and its own.
 
     A step that cannot take NaN is given the median of the training rows for it, 0 in a column without values.
     """
@@ -83,11 +83,10 @@ class StepwiseSelector(TakesGroups, SelectorMixin, BaseEstimator):
 
     def _seeded_steps(self) -> Iterator[tuple[str, Any]]:
         chance = check_random_state(self.random_state)
-        for name, step in self._unseeded_steps():
-            step = clone(step)
+        for name, step in self._new_steps():
             if hasattr(step, "random_state"):
                 seed = int(chance.randint(np.iinfo(np.int32).max))
-                step.set_params(random_state=seed if step.random_state is None else step.random_state)
+                step.random_state = seed if step.random_state is None else step.random_state
             yield name, step
 
     def _part(self, X: np.ndarray, columns: np.ndarray, step: Any) -> np.ndarray | pd.DataFrame:
@@ -220,12 +219,12 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
         """Whether a step looks features up by their names."""
         return any(getattr(step, "needs_names", False) for _, step in self.steps)
 
-    def _unseeded_steps(self) -> list[tuple[str, Selector]]:
+    def _new_steps(self) -> list[tuple[str, Selector]]:
         self._validate_names([name for name, _ in self.steps])
         for name, step in self.steps:
             if not hasattr(step, "get_support"):
                 raise TypeError(f"Step {name!r} is no selector: {step!r} has no get_support. Chain selectors only.")
-        return self.steps
+        return [(name, clone(step)) for name, step in self.steps]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -8,15 +8,30 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.patients.routing import refuse_misaligned
-from radiofuse.prepare.validation import read_rows
+from radiofuse.prepare.validation import read_columns, read_rows
 from radiofuse.select.shortfall import settle_empty
 
 
-class ColumnSelector(SelectorMixin, BaseEstimator):
+class KeepsColumns(SelectorMixin):
+    """scikit-learn's selector, quick where it is handed an array of double precision."""
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the columns that stay.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        """
+        if type(X) is not np.ndarray or X.dtype != np.float64:
+            return super().transform(X)
+        return self._transform(read_columns(self, X, reset=False, allow_nan=get_tags(self).input_tags.allow_nan))
+
+
+class ColumnSelector(KeepsColumns, BaseEstimator):
     """Base of the selectors that learn ``support_``: which columns stay."""
 
     def _settle(self, passed: np.ndarray, effect: np.ndarray) -> None:

@@ -122,6 +122,6 @@ def _take(X: pd.DataFrame | np.ndarray, positions: np.ndarray) -> pd.DataFrame |
 
 
 def _first_test(chain: StepwiseSelector) -> MannWhitneySelector | None:
-    steps = chain._unseeded_steps()
+    steps = chain._new_steps()
     first = steps[0][1] if steps else None
     return first if type(first) is MannWhitneySelector else None

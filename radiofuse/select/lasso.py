@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
@@ -26,55 +25,11 @@ from radiofuse.select.column_selector import ColumnSelector
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning, PenalizedFit
 from radiofuse.select.penalized_glm import FAMILIES, Family, penalized_path_cv
+from radiofuse.select.penalty_folds import stratified_folds
 from radiofuse.select.shortfall import ON_EMPTY, OnEmpty
 from radiofuse.select.words import Words
 
 Rule = Literal["min", "1se"]
-
-
-def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state: Seed) -> np.ndarray:
-    """Return the fold in which each row is held out; every class in every fold, groups kept whole.
-
-    A class with fewer members (with ``groups``: fewer groups) than ``n_folds`` gets as many folds as it
-    has members.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Class labels.
-    groups : ndarray of shape (n_samples,) or None
-        The patient of each row.
-    n_folds : int
-        At least 2.
-    random_state : int, RandomState instance or None
-        Deals the rows.
-
-    Raises
-    ------
-    CohortError
-        If a class has fewer than two members.
-
-    Examples
-    --------
-    >>> np.bincount(stratified_folds(np.array([0, 0, 0, 0, 1, 1, 1]), None, 10, 0)).tolist()
-    [3, 2, 2]
-    """
-    members = [len(np.unique(groups[y == k])) if groups is not None else np.sum(y == k) for k in np.unique(y)]
-    if min(members) < 2:
-        unit = "rows" if groups is None else "patients"
-        raise CohortError(
-            "The training table",
-            [f"The LASSO's folds need at least 2 {unit} of each class; the smallest one has {min(members)}. Add some."],
-        )
-    order = np.arange(len(y)) if groups is None else np.argsort(groups, kind="stable")
-    whole = groups is None or len(np.unique(groups)) == len(groups)  # then rows may be dealt alone, which is far faster
-    splitter = (StratifiedKFold if whole else StratifiedGroupKFold)(
-        min(n_folds, *members), shuffle=True, random_state=random_state
-    )
-    folds = np.empty(len(y), dtype=int)
-    for fold, (_, held_out) in enumerate(splitter.split(y, y[order], None if whole else groups[order])):
-        folds[order[held_out]] = fold
-    return folds
 
 
 class LassoSelector(TakesGroups, ColumnSelector):

@@ -149,9 +149,8 @@ class ThreeStepSelector(StepwiseSelector):
         self.classes_ = require_classes(y)
         return X, y
 
-    def _unseeded_steps(self) -> list[tuple[str, Selector]]:
-        params = self.get_params()
-        given = {step: {name: params[name] for name in names} for step, names in OF_STEPS.items()}
+    def _new_steps(self) -> list[tuple[str, Selector]]:
+        given = {step: {name: getattr(self, name) for name in names} for step, names in OF_STEPS.items()}
         several = len(getattr(self, "classes_", ())) > 2
         test, name = (KruskalSelector, "kruskal") if several else (MannWhitneySelector, "mann_whitney")
         of_lasso = given[LassoSelector] | ({"family": "multinomial"} if several else {})

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from radiofuse.evaluate import importance
 from radiofuse.evaluate.importance import held_out_importance
+from radiofuse.statistics.metrics import auc
 
 
 @pytest.fixture
@@ -113,3 +114,16 @@ def test_rows_that_lack_a_class_are_judged_by_the_others(graded):
     found = held_out_importance(chain, X[rows], y[rows]).set_index("feature")["importance"]
     assert found["t1__last"] > 0.1
     assert abs(found["t1__noise"]) < 0.02
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_many_tables_are_scored_at_once_as_each_is_alone(n_classes):
+    rng = np.random.default_rng(n_classes)
+    probability = rng.integers(0, 6, size=(4, 5, 30, n_classes)) / 7
+    of_class = rng.permutation(np.arange(30) % n_classes)[:, None] == np.arange(n_classes)
+    labels = range(n_classes) if n_classes > 2 else [1]
+    expected = [
+        [np.mean([auc(of_class[:, label], table[:, label]) for label in labels]) for table in tables]
+        for tables in probability
+    ]
+    assert np.array_equal(importance._mean_auc(of_class, probability), expected)

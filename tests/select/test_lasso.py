@@ -7,10 +7,10 @@ import pytest
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.select import LassoSelector, NothingSelectedWarning
-from radiofuse.select.lasso import stratified_folds
 from radiofuse.select.lasso_path import lasso_path_cv
 from radiofuse.select.penalized_fit import PathEdgeWarning
 from radiofuse.select.penalized_glm import penalized_path_cv
+from radiofuse.select.penalty_folds import stratified_folds
 
 
 def informative_table(n_samples=90, n_features=40, seed=0):
