@@ -19,6 +19,11 @@ METRICS = {
     "brier": "Brier",
 }
 DIGITS = {"brier": 3}
+# of two classes these repeat what the others say; they stand in scores.csv
+IN_FILES_ONLY = {
+    *(f"{mean}_{name}" for mean in ("macro", "weighted") for name in ("precision", "recall", "f1")),
+    "log_loss",
+}
 
 
 @dataclass(frozen=True)
