@@ -94,6 +94,11 @@ class LassoSelector(TakesGroups, ColumnSelector):
     classes_ : ndarray of shape (n_classes,)
         The labels; of two the second counts as 1.
 
+    See Also
+    --------
+    StabilitySelector : Keeps what the LASSO lets in for most halves of the patients.
+    ThreeStepSelector : Tests and prunes before the LASSO.
+
     References
     ----------
     R. Tibshirani, "Regression shrinkage and selection via the lasso", Journal of the Royal Statistical

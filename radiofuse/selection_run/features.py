@@ -10,7 +10,7 @@ import pandas as pd
 from radiofuse.select import SelectorChain
 from radiofuse.selection_run.chain import number_per_feature
 from radiofuse.selection_run.nested import ModalitySelection
-from radiofuse.statistics.delong import auc_intervals
+from radiofuse.statistics.area_intervals import auc_intervals
 from radiofuse.statistics.multiplicity import adjust_pvalues
 from radiofuse.tables.families import feature_family
 
