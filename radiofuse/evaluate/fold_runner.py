@@ -218,6 +218,7 @@ def positive_probability(fitted: BaseEstimator, X: Table) -> np.ndarray:
 
 
 def _tidy(answers: pd.DataFrame, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
-    rows = rows.iloc[split.test].assign(repeat=split.repeat, fold=split.fold)
-    tables = [rows.assign(model=name, probability=answers[name].to_numpy()) for name in answers]
-    return pd.concat(tables, ignore_index=True).dropna(subset="probability")[list(PREDICTION_COLUMNS)]
+    names, n_rows = list(answers), len(split.test)
+    told = rows.iloc[np.tile(split.test, len(names))].assign(repeat=split.repeat, fold=split.fold)
+    told = told.assign(model=np.repeat(names, n_rows), probability=answers.to_numpy(float).T.ravel())
+    return told.dropna(subset="probability")[list(PREDICTION_COLUMNS)]

@@ -213,6 +213,8 @@ class LassoSelector(TakesGroups, ColumnSelector):
         return codes
 
     def _row_weights(self, y: np.ndarray) -> np.ndarray:
+        if self.class_weight is None:
+            return np.ones(len(y))
         weights = compute_sample_weight(self.class_weight, y)
         if not np.all(weights > 0):
             raise RequestError(
