@@ -87,8 +87,10 @@ def twin_pairs(values: np.ndarray) -> np.ndarray:
     centered = np.nan_to_num(scaled - np.nanmean(scaled, axis=0))
     lengths = np.linalg.norm(centered, axis=0)
     centered = centered / np.where(lengths > 0, lengths, 1.0)
+    # Always the same direction, so that a table has the same pairs each time.
     direction = np.random.default_rng(0).normal(size=len(values))
     projection = direction @ centered
+    # A mirrored column is a twin too.
     centered *= np.sign(projection)
     projection = np.abs(projection)
     order = np.argsort(projection, kind="stable")
@@ -150,11 +152,13 @@ def _handed_out(values: np.ndarray) -> bool:
         return False
     if _are_days(values) or (len(np.unique(values)) == len(values) and _are_long(values)):
         return True
+    # From there on doubles leave whole numbers out, and steps mean nothing.
     if np.abs(values).max() > 2**53:
         return False
     steps = np.diff(np.sort(values)).astype(np.int64)
     if not steps.all():
         return False
+    # A register may count in tens.
     places = steps.sum() // np.gcd.reduce(steps) + 1
     return bool(len(values) == places or len(values) * (len(values) - 1) / (2 * places) >= TIES_BY_CHANCE)
 

@@ -105,6 +105,7 @@ class Contents(Scored):
         order = [*self.fusions, *self.about["modalities"], *self._arm_models, CLINICAL, TRIVIAL]
         scored = list(dict.fromkeys(self.scores["model"]))
         known = [model for model in dict.fromkeys(order) if model in scored]
+        # A model that is not known by name is shown too: a score left out would mislead.
         other = [model for model in scored if model not in known]
         return sorted(known + other, key=lambda model: KINDS.index(self.kind_of(model)))
 
