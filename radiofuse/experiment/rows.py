@@ -26,7 +26,7 @@ from radiofuse.radiomics import PRESETS
 from radiofuse.selection_run.table_warnings import code_warnings, column_warnings
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
-from radiofuse.tables.labels import as_entry, positive_class
+from radiofuse.tables.labels import count_classes
 from radiofuse.tables.roles import belongs_to_image
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,8 @@ def prepare_rows(
     places = Places(out, Path(store), overwrite=overwrite, report=report)
     table, cohort = read_and_refuse(recipe, places)
     label, classes = label_and_classes(cohort)
-    log.info(positive_class(label, classes[1], as_entry))
+    known = cohort[cohort[label].notna()]
+    log.info(count_classes(known[label].to_numpy(), known["patient_id"], label, classes))
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:

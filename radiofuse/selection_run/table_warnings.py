@@ -12,6 +12,7 @@ from radiofuse.prepare.constant import is_constant
 from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.mann_whitney import mann_whitney
 from radiofuse.tables.features import FeatureTable
+from radiofuse.tables.labels import count_classes
 from radiofuse.wording import counted, some
 
 TWIN = 1e-9  # how far apart projections of the same standardized column may lie
@@ -30,12 +31,7 @@ _NO_LETTER = re.compile(r"[\W_]+")
 
 def describe_table(table: FeatureTable) -> list[str]:
     """Return what was read, as sentences: samples, classes, and per modality its columns and gaps."""
-    negative, positive = table.classes
-    n_positive = int(table.y.sum())
-    lines = [
-        f"Read {counted(len(table.y), 'sample')} of {counted(len(np.unique(table.patients)), 'patient')}: "
-        f"{n_positive} of class {positive}, {len(table.y) - n_positive} of class {negative} ({table.label})."
-    ]
+    lines = [count_classes(table.y, table.patients, table.label, table.classes)]
     for name in table.modalities:
         X, present = table.modality(name)
         lines.append(f"{name}: {counted(X.shape[1], 'feature')}{_oddities(X, len(table.y) - len(present))}.")

@@ -31,7 +31,7 @@ from radiofuse.tables import batch, columns, images, samples
 from radiofuse.tables.cells import Codes, numbers_of
 from radiofuse.tables.cohort_file import SEX, read_rows
 from radiofuse.tables.header import column_problems
-from radiofuse.tables.labels import BinaryLabel, as_entry
+from radiofuse.tables.labels import BinaryLabel, as_entry, unknown_labels
 from radiofuse.tables.participants import clinical_names, join_participants
 from radiofuse.tables.problems import Problem, problems_about, shown
 from radiofuse.tables.roles import MASK, PARTICIPANT, PATIENT, SAMPLE, SITE, Roles, is_file_column
@@ -208,9 +208,8 @@ def _read_label(text: pd.DataFrame, name: str, positive: str | None, missing: Se
     advice = (
         f"Write the two classes as 0 and 1 and leave unknown ones empty, or say {as_entry('label', f'{name}=VALUE')}."
     )
-    return BinaryLabel(
-        y.to_numpy(), ("0", "1"), codes.known, problems_about("Labels that are not 0 or 1", named, advice), []
-    )
+    problems = problems_about("Labels that are not 0 or 1", named, advice)
+    return BinaryLabel(y.to_numpy(), ("0", "1"), codes.known, problems, unknown_labels(codes, name, missing))
 
 
 def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, BinaryLabel], folder: str) -> pd.DataFrame:
