@@ -24,7 +24,7 @@ def some(names: Iterable) -> str:
     return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[object]) -> str:
     """Return names as running text.
 
     Examples
@@ -32,7 +32,8 @@ def listed(names: Sequence[str]) -> str:
     >>> listed(["t1", "t1ce", "flair"])
     't1, t1ce and flair'
     """
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+    texts = [str(name) for name in names]
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
 
 
 def count(value: float | np.integer) -> str:

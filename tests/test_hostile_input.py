@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
 from radiofuse.errors import RadiofuseError
-from radiofuse.experiment.models import build_model
+from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.rows import prepare_rows
 from radiofuse.extract import RadiomicsExtractor
 from radiofuse.progress import silent
@@ -135,7 +136,7 @@ def test_recipes(data, tmp_path_factory):
     def prepare() -> Any:
         recipe = read_recipe(folder / "own.toml")
         study = prepare_rows(recipe, out, store=store, n_jobs=1, progress=silent)
-        return build_model(recipe, study.modalities)
+        return build_model(recipe, RecipeModel(), Inputs(study.modalities))
 
     assert answer("recipe", prepare) is None or tree
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from radiofuse.bundle.read import outcomes_in
+
 TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
 
 
@@ -17,9 +19,9 @@ def model_card(description: Mapping[str, Any], environment: Mapping[str, Any]) -
 {synthetic}
 For research. Not a medical device.
 
-- Predicts: `{description["label"]}` = {description["positive"]}
+- Predicts: {"; ".join(outcome.phrase for outcome in outcomes_in(description))}
 - Modalities: {", ".join(description["modalities"])}
-- Selector: {protocol["selector"]}; classifier: {protocol["classifier"]}; answer: fusion `{protocol["primary"]}`
+- Selector: {protocol["selector"]}; classifier: {protocol["classifier"]}; answer: `{protocol["primary"]}`
 - Evaluated by: {protocol["repeats"]} x {protocol["folds"]}-fold cross-validation, patients kept whole,
   everything fitted inside the folds; see `scores.csv`
 - Made with: Python {environment["python"]}, radiofuse {description["radiofuse_version"]}

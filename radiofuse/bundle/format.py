@@ -11,7 +11,7 @@ from enum import Enum
 
 from radiofuse.bundle.shapes import ANY_NAME, Whole
 
-SCHEMA = 2  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
+SCHEMA = 3  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 
 class Kind(Enum):
@@ -40,20 +40,19 @@ class TableFormat:
 
 TABLES = {
     "predictions": TableFormat(
-        "every out-of-fold probability, with the label",
+        "every out-of-fold probability of a class, and whether the sample is of it",
         {
-            **dict.fromkeys(("sample_id", "patient_id"), TEXT),
+            **dict.fromkeys(("outcome", "sample_id", "patient_id"), TEXT),
             **dict.fromkeys(("repeat", "fold"), COUNT),
-            "model": TEXT,
+            **dict.fromkeys(("model", "class"), TEXT),
             "label": COUNT,
             "probability": NUMBER,
-            "positive": TEXT,
         },
     ),
     "scores": TableFormat(
         "every score of every model, with its interval",
         {
-            **dict.fromkeys(("model", "metric"), TEXT),
+            **dict.fromkeys(("outcome", "model", "class", "metric"), TEXT),
             **dict.fromkeys(("value", "low", "high"), NUMBER),
             **dict.fromkeys(("n_samples", "n_patients"), COUNT),
         },
@@ -61,7 +60,7 @@ TABLES = {
     "comparisons": TableFormat(
         "the difference of the primary fusion from each other model, with its interval",
         {
-            **dict.fromkeys(("a", "b", "metric"), TEXT),
+            **dict.fromkeys(("outcome", "a", "b", "metric"), TEXT),
             **dict.fromkeys(("difference", "low", "high", "p_value", "adjusted_p_value"), NUMBER),
             "test": TEXT,
             "n_patients": COUNT,
@@ -70,14 +69,14 @@ TABLES = {
     "published": TableFormat(
         "published values beside this run's, where the recipe names some",
         {
-            **dict.fromkeys(("table", "source", "row", "model", "metric"), TEXT),
+            **dict.fromkeys(("table", "source", "outcome", "row", "model", "metric"), TEXT),
             **dict.fromkeys(("value", "low", "high", "published"), NUMBER),
         },
     ),
     "selected_features": TableFormat(
         "all features that a fold or the final model selected, not only those shown",
         {
-            **dict.fromkeys(("modality", "feature"), TEXT),
+            **dict.fromkeys(("outcome", "model", "modality", "feature"), TEXT),
             **dict.fromkeys(("frequency", "importance", "mean_coefficient"), NUMBER),
             "in_final_model": FLAG,
         },
@@ -85,7 +84,7 @@ TABLES = {
     "fusion_weights": TableFormat(
         "the weight of every member in every fusion",
         {
-            **dict.fromkeys(("fusion", "member"), TEXT),
+            **dict.fromkeys(("outcome", "model", "fusion", "member", "class"), TEXT),
             **dict.fromkeys(("weight", "mean", "low", "high", "in_sample"), NUMBER),
         },
     ),
@@ -106,10 +105,10 @@ MODEL, ENCODERS, CHECKSUMS = "model.joblib", "encoders", "checksums.json"
 FILES = {  # name -> what it holds; all are there, the checksums and the folder of encoders come on top
     **{f"{name}.csv": table.holds for name, table in TABLES.items()},
     RECIPE: "what was asked for",
-    DESCRIPTION: "what was done: label, modalities, settings, protocol, warnings",
+    DESCRIPTION: "what was done: outcomes, modalities, settings, protocol, warnings",
     ENVIRONMENT: "the versions it was done with",
     CARD: "what the model is for, in a few lines",
-    MODEL: "the model fitted on all labeled patients",
+    MODEL: "the models of each outcome, fitted on all its labeled patients",
 }
 
 
@@ -141,14 +140,13 @@ _RADIOMICS = {
     "wavelet_subbands": (None, [str]),
     "ibsi": bool,
 }
+_ANSWER = {**_WORDS, "model": str, "kind": str}
 # A shape is a type, a list of one shape, entries by name, or alternatives; None and text stand for themselves.
 DESCRIPTION_SHAPE = {
     "name": str,
     "title": str,
     "radiofuse_version": str,
-    "label": str,
-    "positive": str,
-    "negative": str,
+    "outcomes": [{"name": str, "kind": ("binary", "multiclass"), "classes": [str], "ordered": bool}],
     "modalities": [str],
     "modality_pattern": (None, str),
     "clinical": [str],
@@ -169,17 +167,15 @@ DESCRIPTION_SHAPE = {
         "selector_options": {},
         "classifier": str,
         "classifier_options": {},
-        "fusions": [str],
         "primary": str,
         "seed": int,
-        "constrained": [str],
         "arms": [str],
         "deep": (None, _ENCODER),
         "options": {
             "models": {ANY_NAME: {}},
             "chains": [{"models": [str], "members": [str], "steps": {}}],  # a network's own options, not by step
         },
-        "words": {"selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _WORDS}},
+        "words": {"selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _ANSWER}},
     },
     "n_features": {ANY_NAME: int},
     "training_rows": {ANY_NAME: str},

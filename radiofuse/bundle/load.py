@@ -13,12 +13,13 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from radiofuse import notebook
 from radiofuse.bundle.format import ENCODERS, MODEL
-from radiofuse.bundle.read import read_description, read_environment_of, read_table
+from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
 from radiofuse.bundle.verify import AGAIN, find_bundle, verify_bundle
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
-from radiofuse.fuse import LateFusion, attached
+from radiofuse.fuse import attached
+from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.environment import read_environment, version_differences
 
 OLDEST_SKLEARN = [1, 8]  # the lowest of pyproject.toml; models of 1.7 end in an AttributeError
@@ -35,27 +36,35 @@ class Bundle:
     Attributes
     ----------
     folder : Path
-    model : LateFusion
-        Fitted on every labeled row of the cohort.
-    others : dict
-        Further fitted models with ``predict_proba_each``, by name: the constraint fusions.
+    models : dict of str to dict
+        For each outcome its models by name, each fitted on every row in which the outcome is known; the first one
+        gives the main answer.
     description : dict
-        ``bundle.json``: label, modalities, settings, protocol, warnings.
+        ``bundle.json``: outcomes, modalities, settings, protocol, warnings.
     """
 
     folder: Path
-    model: LateFusion
-    others: dict[str, Answering]
+    models: dict[str, dict[str, Answering]]
     description: dict[str, Any]
+
+    @property
+    def model(self) -> Answering:
+        """The model of the first outcome that gives the main answer."""
+        return next(iter(self.models[self.outcomes[0].name].values()))
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What the models predict."""
+        return outcomes_in(self.description)
 
     def _repr_html_(self) -> str:
         about, protocol = self.description, self.description["protocol"]
         said = {
-            "predicts": f"{about['label']} = {about['positive']}",
+            "predicts": [outcome.phrase for outcome in self.outcomes],
             "modalities": about["modalities"],
             "selector": protocol["selector"],
             "classifier": protocol["classifier"],
-            "answer": f"fusion {protocol['primary']}",
+            "answer": protocol["primary"],
             "synthetic": about["synthetic"],
             **{f"as published {place}": deviation for place, deviation in enumerate(about["as_published"], start=1)},
             **{f"warning {place}": warning for place, warning in enumerate(about["warnings"], start=1)},
@@ -99,7 +108,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     models = attached(_unpickled(folder), weights=folder / ENCODERS)
-    return Bundle(folder, models["model"], models["others"], description)
+    return Bundle(folder, models, description)
 
 
 def _unpickled(folder: Path) -> dict[str, Any]:

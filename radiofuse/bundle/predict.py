@@ -22,14 +22,16 @@ from radiofuse.progress import Meter, silent
 from radiofuse.radiomics import Settings
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
+from radiofuse.tables.answers import by_class
 from radiofuse.tables.cohort import read_cohort
+from radiofuse.tables.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 
 SEEN = "encoder_saw_it"
 REFUSED = "refused: an encoder was trained on it"
 NEEDED = tuple(
-    "label positive modalities columns as_published settings protocol settings.radiomics settings.mask_label "
+    "outcomes modalities columns as_published settings protocol settings.radiomics settings.mask_label "
     "settings.block settings.crops protocol.primary".split()
 )
 
@@ -63,11 +65,11 @@ def predict_cohort(
     Returns
     -------
     predictions : DataFrame
-        Columns sample_id, patient_id, probability (the bundle's answer) of the class in the column
-        positive, one column per member and fusion, and note (which modalities were absent, or that an
-        encoder was trained on the sample, or that the model was fitted on it). Where the bundle was made as
-        published, against our own rules, also as_published, which says in what. A sample without any
-        modality has empty probabilities.
+        Columns sample_id, patient_id, outcome, class, probability (the bundle's answer) of that class, one
+        column per member and fusion, and note (which modalities were absent, or that an encoder was trained
+        on the sample, or that the model was fitted on it). A row per sample and outcome of two classes; of
+        more classes one per class. Where the bundle was made as published, against our own rules, also
+        as_published, which says in what. A sample without any modality has empty probabilities.
     failures : DataFrame
         Columns sample_id, modality, code, message; samples that an encoder was trained on are among
         them, without a probability.
@@ -93,8 +95,9 @@ def read_new_patients(bundle: Bundle, cohort: str | Path, *, missing_files: str 
 def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """Leave out the modalities that the model does not know, before anything is extracted."""
     grouped = columns.by_modality(table.columns)
-    known = [name for name in grouped if name in bundle.description["modalities"]]
-    if not known:
+    read = columns.by_modality(bundle.description["columns"])
+    known = [name for name in grouped if name in read]
+    if not set(known) - {columns.CLINICAL}:
         wanted, found = ", ".join(bundle.description["modalities"]), ", ".join(grouped) or "none"
         raise BundleError(f"The model needs at least one of the modalities {wanted}; the cohort table names {found}.")
     return table[["sample_id", "patient_id", *(column for name in known for column in grouped[name])]]
@@ -171,15 +174,14 @@ def _add_crops(
 
 def _reading(bundle: Bundle, crops: Crops, cache: str | Path) -> Bundle:
     """Return the bundle with encoders that read these crops."""
-    model, others = attached((bundle.model, bundle.others), crops=crops, cache=cache)
-    bundle = replace(bundle, model=model, others=others)
+    bundle = replace(bundle, models=attached(bundle.models, crops=crops, cache=cache))
     for sentence in sorted({encoder.version_warning() for encoder in _encoders(bundle)} - {""}):
         log.warning(sentence)
     return bundle
 
 
 def _encoders(bundle: Bundle) -> list[HoldsFiles]:
-    return holders(bundle.model, *bundle.others.values())
+    return holders(*bundle.models.values())
 
 
 def _without_training_samples(
@@ -227,21 +229,41 @@ def _columns_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
 
 
 def _predictions(bundle: Bundle, X: pd.DataFrame, patients: pd.Series, seen: set[str]) -> pd.DataFrame:
-    about, each = bundle.description, _answers(bundle, X)
+    about = bundle.description
     notes = _notes(X, rows_trained_on(X, patients, _training_patients(bundle), about.get("training_rows", {})))
-    result = pd.DataFrame({"patient_id": patients.loc[X.index]}).join(each)
-    result.insert(1, "probability", each.get(about["protocol"]["primary"]))
-    result["note"] = [REFUSED if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
-    result["positive"] = about["positive"]
-    if about["as_published"]:
-        result["as_published"] = " ".join(about["as_published"])
-    return result.rename_axis("sample_id").reset_index()
+    notes = [REFUSED if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
+    parts = []
+    for outcome in bundle.outcomes:
+        answers = _answers(bundle, outcome, X)
+        for _, name, each in by_class(answers, outcome):
+            parts.append(_told(about, outcome, name, each.reindex(X.index), patients, notes))
+    table = pd.concat(parts, ignore_index=True)
+    place = {sample: number for number, sample in enumerate(X.index)}
+    return table.iloc[table["sample_id"].map(place).argsort(kind="stable")].reset_index(drop=True)
 
 
-def _answers(bundle: Bundle, X: pd.DataFrame) -> pd.DataFrame:
-    """Return what every model says of the rows that have a modality; no columns where none has."""
-    usable = X.notna().any(axis=1)
-    models = (bundle.model, *bundle.others.values())
+def _told(
+    about: Mapping[str, Any], outcome: Outcome, name: str, each: pd.DataFrame, patients: pd.Series, notes: list[str]
+) -> pd.DataFrame:
+    """Return the rows of one class of an outcome: the bundle's answer, and those of every member and fusion."""
+    samples = each.index
+    head = {
+        "sample_id": samples,
+        "patient_id": patients.loc[samples].to_numpy(),
+        "outcome": outcome.name,
+        "class": name,
+    }
+    told = pd.DataFrame(head, index=samples)
+    told["probability"] = each.get(about["protocol"]["primary"])
+    told = told.join(each).assign(note=notes)
+    return told.assign(as_published=" ".join(about["as_published"])) if about["as_published"] else told
+
+
+def _answers(bundle: Bundle, outcome: Outcome, X: pd.DataFrame) -> pd.DataFrame:
+    """Return what every model of an outcome says of the rows that have a modality; no columns where none has."""
+    imaged = [c for name, block in columns.by_modality(X.columns).items() if name != columns.CLINICAL for c in block]
+    usable = X[imaged].notna().any(axis=1)
+    models = bundle.models[outcome.name].values()
     tables = [model.predict_proba_each(X[usable]) for model in models] if usable.any() else [pd.DataFrame()]
     return pd.concat(tables, axis=1)
 

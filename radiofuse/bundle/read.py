@@ -23,6 +23,7 @@ from radiofuse.bundle.format import (
 from radiofuse.bundle.shapes import misshapen
 from radiofuse.bundle.verify import refuse_other_schema
 from radiofuse.errors import BundleError
+from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.spreadsheet import as_meant
 
 EMPTY = ["", "nan", "NaN", "NA"]  # what stands where there is no number
@@ -76,7 +77,7 @@ def _flags(cells: pd.DataFrame, name: str) -> dict[str, pd.Series]:
 
 
 def read_description(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
-    """Return ``bundle.json``: label, modalities, settings, protocol, deviations, warnings.
+    """Return ``bundle.json``: outcomes, modalities, settings, protocol, deviations, warnings.
 
     Parameters
     ----------
@@ -95,6 +96,11 @@ def read_description(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any]
     require_entries(path, about, needed)
     _refuse(path, about, DESCRIPTION_SHAPE)
     return about
+
+
+def outcomes_in(description: Mapping[str, Any]) -> list[Outcome]:
+    """Return what the models of a bundle predict, as its description says."""
+    return [Outcome(**{**said, "classes": tuple(said["classes"])}) for said in description["outcomes"]]
 
 
 def read_environment_of(folder: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from radiofuse.bundle.verify import check_target, files_in
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
 from radiofuse.files.outputs import sha256_of
-from radiofuse.fuse import LateFusion, portable
+from radiofuse.fuse import portable
 from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.wording import some
 from radiofuse.work.environment import read_environment
@@ -41,11 +41,10 @@ ESCAPED = "backslashreplace"  # of a file name that is not UTF-8; JSON spells it
 def save_bundle(
     folder: str | Path,
     *,
-    model: LateFusion,
+    models: Mapping[str, Mapping[str, Answering]],
     recipe: str,
     description: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
-    others: Mapping[str, Answering] | None = None,
 ) -> Path:
     """Write a bundle beside its final place, then move it there in one step.
 
@@ -53,16 +52,15 @@ def save_bundle(
     ----------
     folder : path
         An earlier bundle there is replaced; a folder that holds any other file is refused.
-    model : estimator
-        Fitted; written with joblib. The weights of encoders inside it are copied to ``encoders/``.
+    models : mapping
+        Fitted estimators by outcome and name; written with joblib. The weights of encoders inside them are copied to
+        ``encoders/``.
     recipe : str
         The recipe's text.
     description : mapping
         Goes into ``bundle.json``.
     tables : mapping
         One DataFrame for each name in ``TABLES``, with the columns that stand there.
-    others : mapping, optional
-        Further fitted models by name.
 
     Returns
     -------
@@ -81,7 +79,7 @@ def save_bundle(
     check_target(folder)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        _write_files(aside, {"model": model, "others": dict(others or {})}, recipe, description, tables)
+        _write_files(aside, {outcome: dict(own) for outcome, own in models.items()}, recipe, description, tables)
         _swap(aside, folder)
     except OSError as error:
         raise BundleError(

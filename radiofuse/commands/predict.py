@@ -73,7 +73,7 @@ def main(
     if len(failures) and table:
         write_file(table, partial(write_csv, failures))
         terminal.say(f"Table of failures: {table}")
-    unusable = predictions.loc[predictions["probability"].isna(), "sample_id"]
+    unusable = predictions.loc[predictions["probability"].isna(), "sample_id"].unique()
     if len(unusable):
         terminal.say(f"Without a probability, for the reason in the column note: {some(unusable)}.")
     for sentence in loaded.description["as_published"]:
@@ -81,8 +81,8 @@ def main(
     if words := _describe_trained(predictions):
         terminal.say(words)
     if table:
-        about = loaded.description
-        print(f"Probabilities of {about['label']} = {about['positive']}, {len(predictions)} samples: {out}")
+        said, n_samples = "; ".join(outcome.phrase for outcome in loaded.outcomes), predictions["sample_id"].nunique()
+        print(f"Probabilities of {said}, {n_samples} samples: {out}")
     raise typer.Exit(terminal.INPUT if len(failures) or len(unusable) else terminal.DONE)
 
 
@@ -93,7 +93,7 @@ def _table_of_failures(out: Path) -> Path | None:
 
 def _require_outputs(out: Path, cohort: Path, store: Path, *, overwrite: bool) -> None:
     """Refuse what may not be written, before anything is read."""
-    ours = starts_with("sample_id,patient_id,probability,")
+    ours = starts_with("sample_id,patient_id,outcome,class,probability,")
     require_file(out, "--out", [cohort], ours=ours, overwrite=overwrite)
     if failures := _table_of_failures(out):
         require_file(failures, "The table of failures", [cohort], ours=is_failures, overwrite=overwrite)

@@ -26,21 +26,22 @@ def main(
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
-    from radiofuse.bundle.read import read_description, read_table
+    from radiofuse.bundle.read import outcomes_in, read_description, read_table
     from radiofuse.commands.published_words import describe_published
     from radiofuse.commands.run_words import AS_PUBLISHED, describe_comparisons, describe_models, scoreboard
     from radiofuse.evaluate.findings import list_failures
     from radiofuse.experiment import run_recipe
-    from radiofuse.tables.labels import as_entry, positive_class
+    from radiofuse.tables.outcomes import outcome_words
 
     options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
     folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=terminal.progress, **options)
     about = read_description(folder / "bundle")
-    print(positive_class(about["label"], about["positive"], as_entry))
-    scores = read_table(folder / "bundle", "scores")
-    print(scoreboard(scores))
+    scores, comparisons = (read_table(folder / "bundle", name) for name in ("scores", "comparisons"))
+    for outcome in outcomes_in(about):
+        print("\n".join(outcome_words([outcome])))
+        print(scoreboard(scores[scores["outcome"] == outcome.name], outcome))
     print(describe_models(about, scores["model"].unique()))
-    print(describe_comparisons(read_table(folder / "bundle", "comparisons")))
+    print(describe_comparisons(comparisons))
     for sentence in about["as_published"]:
         print(f"{AS_PUBLISHED}: {sentence}")
     published = read_table(folder / "bundle", "published")

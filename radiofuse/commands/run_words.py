@@ -8,20 +8,29 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.commands.screen import sentence_lines, table_lines
+from radiofuse.tables.outcomes import BINARY, MULTICLASS, Outcome
 from radiofuse.wording import p_value
 
 AS_PUBLISHED = "AS PUBLISHED, against our own rules"  # before each deviation, on every screen
-SHOWN_METRICS = ("auc", "balanced_accuracy", "recall", "specificity", "brier")
+SHOWN = {
+    BINARY: ("auc", "balanced_accuracy", "recall", "specificity", "brier"),
+    MULTICLASS: ("auc", "balanced_accuracy", "macro_f1", "weighted_kappa", "brier"),
+}
 
 
 def describe_comparisons(comparisons: pd.DataFrame) -> str:
     """Return a sentence per comparison of the answer with another model, on lines that fit the screen."""
     sentences = [
-        f"AUC of {row.a} minus {row.b}: {row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f}), "
-        f"{_p_value(row.p_value)} ({row.test})"
+        f"{_of(row.outcome, comparisons)}AUC of {row.a} minus {row.b}: {row.difference:+.2f} "
+        f"({row.low:+.2f} to {row.high:+.2f}), {_p_value(row.p_value)} ({row.test})"
         for row in comparisons.itertuples()
     ]
     return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
+
+
+def _of(outcome: str, comparisons: pd.DataFrame) -> str:
+    """Return the outcome that a sentence is about, where there are several."""
+    return f"{outcome}: " if comparisons["outcome"].nunique() > 1 else ""
 
 
 def describe_models(description: Mapping[str, Any], models: Iterable[str]) -> str:
@@ -44,16 +53,18 @@ def _p_value(p: float) -> str:
     return f"p {written}" if written.startswith("<") else f"p = {written}"
 
 
-def scoreboard(scores: pd.DataFrame) -> str:
-    """Return the scores as a text table: one line per model, each value with its interval.
+def scoreboard(scores: pd.DataFrame, outcome: Outcome) -> str:
+    """Return the scores of an outcome as a text table: one line per model, each value with its interval.
 
     Where models were scored on different patients, because some lack a modality, a column says on how
     many: such scores are not comparable. Metrics for which the screen is too narrow follow below.
     """
-    cells = scores[scores["metric"].isin(SHOWN_METRICS)].copy()
+    metrics = [metric for metric in SHOWN[outcome.kind] if metric in set(scores["metric"])]
+    whole = "" if outcome.kind == MULTICLASS else outcome.positive
+    cells = scores[scores["metric"].isin(metrics) & (scores["class"] == whole)].copy()
     cells["cell"] = [f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for row in cells.itertuples()]
     table = cells.pivot(index="model", columns="metric", values="cell")
-    table = table.loc[scores["model"].drop_duplicates(), list(SHOWN_METRICS)]
+    table = table.loc[scores["model"].drop_duplicates(), metrics]
     n_patients = scores.groupby("model")["n_patients"].first()
     if n_patients.nunique() > 1:
         table["patients"] = n_patients

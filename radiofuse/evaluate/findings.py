@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
 MAX_SHOWN_FAILURES = 20
+WEIGHT_OF = ["fusion", "member", "class"]
 
 
 def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any] | None:
@@ -33,9 +34,10 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
     X, y : DataFrame, ndarray
         The held-out rows of that fold, with labels as the model was fitted on.
     """
-    if not isinstance(model, OffersFindings):
+    offered, selected = model.findings() if isinstance(model, OffersFindings) else None, []
+    if offered is None:
         return None
-    offered, selected, known = model.findings(), [], np.isin(y, model.classes_)
+    known = np.isin(y, model.classes_)
     X, places = X[known], np.searchsorted(model.classes_, np.asarray(y)[known])  # members are fitted on these places
     for name, chain in offered.chains.items():
         block = X[offered.columns[name]]
@@ -106,19 +108,22 @@ def summarize_weights(
     Returns
     -------
     DataFrame
-        Columns: fusion, member, weight, mean, low, high (2.5 and 97.5 percentiles over the folds), in_sample
-        (NaN where there is none); class, before the weight, where weights differ by class.
+        Columns: fusion, member, class (the place of one of several, where weights differ by class), weight, mean,
+        low, high (2.5 and 97.5 percentiles over the folds), in_sample (NaN where there is none).
     """
-    folds = pd.concat([found["weights"] for found in findings], ignore_index=True)
-    table = model.findings().weights
-    keys = [column for column in ("fusion", "member", "class") if column in table]
-    grouped = folds.groupby(keys)["weight"]
+    final, *folds = (_by_class(weights) for weights in (model.findings().weights, *(f["weights"] for f in findings)))
+    grouped = pd.concat(folds, ignore_index=True).groupby(WEIGHT_OF)["weight"]
     spread = pd.DataFrame({"mean": grouped.mean(), "low": grouped.quantile(0.025), "high": grouped.quantile(0.975)})
-    table = table.merge(spread, left_on=keys, right_index=True, how="left")
+    table = final.merge(spread, left_on=WEIGHT_OF, right_index=True, how="left")
     if in_sample is None:
         return table.assign(in_sample=np.nan)
-    shown = in_sample.reindex(columns=[*keys, "weight"]).rename(columns={"weight": "in_sample"})
-    return table.merge(shown, on=keys, how="left")
+    return table.merge(_by_class(in_sample).rename(columns={"weight": "in_sample"}), on=WEIGHT_OF, how="left")
+
+
+def _by_class(weights: pd.DataFrame) -> pd.DataFrame:
+    """Return weights with the class that each is for: none where it holds for all classes, as where there are two."""
+    told = weights if "class" in weights else weights.assign(**{"class": ""})
+    return told[[*WEIGHT_OF, "weight"]]
 
 
 def in_sample_weights(model: LateFusion, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:

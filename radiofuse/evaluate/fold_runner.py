@@ -17,7 +17,10 @@ from sklearn.base import BaseEstimator, clone
 from radiofuse.errors import RequestError
 from radiofuse.patients.routing import fit_with_groups
 from radiofuse.patients.splits import Split
-from radiofuse.tables.predictions import PREDICTION_COLUMNS
+from radiofuse.tables.answers import answers_table, by_class
+from radiofuse.tables.outcomes import Outcome
+from radiofuse.tables.predictions import LONG_PREDICTION_COLUMNS, PREDICTION_COLUMNS
+from radiofuse.wording import listed
 from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
 
@@ -58,6 +61,8 @@ class FoldRun:
         Positions of these rows; the model is handed them in this order.
     groups : ndarray of shape (n_samples,), optional
         The patients as they are handed to the fit; None does not hand any over.
+    outcome : Outcome, optional
+        What the labels are the places of the classes of; without it they are 0 and 1, and predictions name no class.
     """
 
     model: BaseEstimator
@@ -65,9 +70,15 @@ class FoldRun:
     rows: pd.DataFrame
     splits: Sequence[Split]
     groups: np.ndarray | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes a model answers for."""
+        return 2 if self.outcome is None else len(self.outcome.classes)
 
 
-class Outcome(NamedTuple):
+class Finished(NamedTuple):
     """What one model of one split sends back from its process."""
 
     job: Job
@@ -83,7 +94,7 @@ def finish_folds(
     inspect: Inspect | None = None,
     kept: Kept | None = None,
     fit: FitInSplits | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[Finished]:
     """Yield what every model gave in every split: what was kept first, then the others as they finish.
 
     Parameters
@@ -106,7 +117,7 @@ def finish_folds(
     """
     known = {} if kept is None else kept.results
     names = {(place, name): _job_name(name, run.splits[place]) for name, run in runs.items() for place in _places(run)}
-    yield from (Outcome(job, *known[names[job]]) for job in names if names[job] in known)
+    yield from (Finished(job, *known[names[job]]) for job in names if names[job] in known)
     tasks = [
         (name, missing)
         for name, places in _tasks(runs, n_jobs, together=fit is not None)
@@ -152,7 +163,7 @@ def _task_name(name: str, splits: Sequence[Split]) -> str:
 
 def _run_task(
     name: str, run: FoldRun, places: Sequence[int], inspect: Inspect | None, fit: FitInSplits
-) -> list[Outcome]:
+) -> list[Finished]:
     splits, labels, outcomes = [run.splits[place] for place in places], run.rows["label"].to_numpy(), []
     # several threads sum in another order: results would depend on n_jobs
     with one_thread(), warnings.catch_warnings(record=True) as caught:
@@ -160,10 +171,10 @@ def _run_task(
         models = fit(run.model, run.X, labels, splits, groups=run.groups)
         for place, split, fitted in zip(places, splits, models, strict=True):
             X_test = take_rows(run.X, split.test)
-            answers = _answers(fitted, name, X_test)
+            answers = _answers(fitted, name, X_test, run.n_classes)
             finding = None if inspect is None else inspect(fitted, X_test, labels[split.test])
-            table = _tidy(answers, run.rows, split)
-            outcomes.append(Outcome((place, name), table, finding, Counter(str(one.message) for one in caught)))
+            table = _tidy(answers, run, split)
+            outcomes.append(Finished((place, name), table, finding, Counter(str(one.message) for one in caught)))
             caught.clear()
     return outcomes
 
@@ -182,16 +193,18 @@ def take_rows(X: Table, positions: np.ndarray) -> np.ndarray | pd.DataFrame:
     return X.iloc[positions] if isinstance(X, pd.DataFrame) else np.asarray(X)[positions]
 
 
-def _answers(fitted: BaseEstimator, name: str, X: Table) -> pd.DataFrame:
+def _answers(fitted: BaseEstimator, name: str, X: Table, n_classes: int) -> pd.DataFrame:
     if hasattr(fitted, "predict_proba_each"):
         return fitted.predict_proba_each(X)
-    probability = positive_probability(fitted, X)
-    if np.isnan(probability).any():
+    probability = class_probabilities(fitted, X, n_classes)
+    absent = np.isnan(probability).any(axis=1)
+    if absent.any():
         raise RequestError(
-            f"Model {name} ({type(fitted).__name__}) gave no number for {np.isnan(probability).sum()} of "
-            f"{probability.size} test rows; look for values it cannot handle."
+            f"Model {name} ({type(fitted).__name__}) gave no number for {absent.sum()} of {len(absent)} test rows; "
+            "look for values it cannot handle."
         )
-    return pd.DataFrame({name: probability})
+    told = probability[:, 1] if n_classes == 2 else probability
+    return answers_table({name: told}, pd.RangeIndex(len(told)), np.arange(n_classes))
 
 
 def positive_probability(fitted: BaseEstimator, X: Table) -> np.ndarray:
@@ -208,17 +221,39 @@ def positive_probability(fitted: BaseEstimator, X: Table) -> np.ndarray:
     >>> positive_probability(DummyClassifier().fit([[0], [0], [0], [0]], [0, 1, 1, 1]), [[0]])
     array([0.75])
     """
-    answer, classes = np.asarray(fitted.predict_proba(X)), list(getattr(fitted, "classes_", (0, 1)))
-    if answer.ndim != 2 or answer.shape[1] != 2 or sorted(classes) != [0, 1]:
+    return class_probabilities(fitted, X, 2)[:, 1]
+
+
+def class_probabilities(fitted: BaseEstimator, X: Table, n_classes: int) -> np.ndarray:
+    """Return the probabilities of the labels 0, 1, ..., shape (n_samples, n_classes), wherever ``classes_`` has them.
+
+    Raises
+    ------
+    RequestError
+        If the answer has not one column for each label.
+    """
+    answer, labels = np.asarray(fitted.predict_proba(X)), list(range(n_classes))
+    classes = list(getattr(fitted, "classes_", labels))
+    if answer.ndim != 2 or answer.shape[1] != n_classes or sorted(classes) != labels:
         raise RequestError(
-            f"{type(fitted).__name__} must answer with one column for each of the labels 0 and 1; it answered shape "
-            f"{answer.shape} for the classes {classes}. Mend its predict_proba."
+            f"{type(fitted).__name__} must answer with one column for each of the labels {listed(labels)}; it answered "
+            f"shape {answer.shape} for the classes {classes}. Mend its predict_proba."
         )
-    return answer[:, classes.index(1)]
+    return answer[:, [classes.index(label) for label in labels]]
 
 
-def _tidy(answers: pd.DataFrame, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
-    names, n_rows = list(answers), len(split.test)
-    told = rows.iloc[np.tile(split.test, len(names))].assign(repeat=split.repeat, fold=split.fold)
-    told = told.assign(model=np.repeat(names, n_rows), probability=answers.to_numpy(float).T.ravel())
-    return told.dropna(subset="probability")[list(PREDICTION_COLUMNS)]
+def _tidy(answers: pd.DataFrame, run: FoldRun, split: Split) -> pd.DataFrame:
+    rows = run.rows.iloc[split.test].assign(repeat=split.repeat, fold=split.fold)
+    if run.outcome is None:
+        return _by_model(answers, rows, PREDICTION_COLUMNS)
+    rows, parts = rows.assign(outcome=run.outcome.name), []
+    for place, name, each in by_class(answers, run.outcome):
+        of_class = rows.assign(label=(rows["label"] == place).astype(int), **{"class": name})
+        parts.append(_by_model(each, of_class, LONG_PREDICTION_COLUMNS))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _by_model(answers: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the rows with each model's probability, model by model; without those that have none."""
+    tables = [rows.assign(model=name, probability=answers[name].to_numpy()) for name in answers]
+    return pd.concat(tables, ignore_index=True).dropna(subset="probability")[list(columns)]

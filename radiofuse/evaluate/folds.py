@@ -17,10 +17,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.fold_runner import FitInSplits, FoldRun, Inspect, Job, Outcome, finish_folds
+from radiofuse.evaluate.fold_runner import Finished, FitInSplits, FoldRun, Inspect, Job, finish_folds
 from radiofuse.patients.routing import refuse_misaligned
-from radiofuse.patients.splits import Split, as_ids, check_labels, patient_splits, refuse_straddlers
+from radiofuse.patients.splits import Split, as_ids, check_classes, check_labels, patient_splits, refuse_straddlers
 from radiofuse.progress import Progress
+from radiofuse.tables.outcomes import BINARY, MULTICLASS, Outcome
 from radiofuse.wording import counted
 from radiofuse.work.kept import Kept
 
@@ -67,12 +68,12 @@ def cross_validated_predictions(
     Parameters
     ----------
     model : estimator, or dict of name to estimator
-        Binary classifiers with ``predict_proba``. An estimator with ``predict_proba_each`` adds one model per
+        Classifiers with ``predict_proba``. An estimator with ``predict_proba_each`` adds one model per
         column of its answer; any other adds one, under its name in the dict (a bare one: "model").
     X : DataFrame or array-like of shape (n_samples, n_features)
         Features. The index of a DataFrame holds the sample ids; samples of an array are called by position.
     y : array-like of shape (n_samples,)
-        Labels, 0 or 1.
+        Labels: 0 and 1, or classes of any name, of which in ascending order the last of two is the positive one.
     groups : array-like of shape (n_samples,), optional
         Patient of each row; without it each sample is a patient. Also handed to the model, or to each step of a
         Pipeline, whose ``fit`` takes ``groups``.
@@ -90,12 +91,13 @@ def cross_validated_predictions(
     DataFrame
         Columns sample_id, patient_id, repeat, fold, model, label, probability; one row per model, repeat and
         sample, in the order of model (as given), repeat, fold, sample_id. A model of an estimator with
-        ``predict_proba_each`` has no row where it answers NaN: the modality is absent.
+        ``predict_proba_each`` has no row where it answers NaN: the modality is absent. Of other labels than 0 and 1
+        there are the columns outcome and class too, as `score_predictions` says.
 
     Raises
     ------
     RequestError
-        Labels other than 0 and 1, a class with fewer patients than folds, repeated sample ids, an estimator
+        Labels that are no classes, a class with fewer patients than folds, repeated sample ids, an estimator
         without ``predict_proba``, or two estimators that answer under one name.
 
     Examples
@@ -113,7 +115,19 @@ def cross_validated_predictions(
     refuse_misaligned(X, y=y, groups=groups)
     patients = _sample_ids(X) if groups is None else groups
     splits = patient_splits(y, patients, n_splits=cv, n_repeats=n_repeats, random_state=random_state)
-    return gather_predictions(run_folds(models, X, y, groups=groups, splits=splits, n_jobs=n_jobs))
+    outcome, codes = _outcome_of(y)
+    folds = run_folds(models, X, codes, groups=groups, splits=splits, n_jobs=n_jobs, outcome=outcome)
+    return gather_predictions(folds)
+
+
+def _outcome_of(y: ArrayLike) -> tuple[Outcome | None, np.ndarray]:
+    """Return what labels are the classes of, and their places; labels of 0 and 1 need no outcome."""
+    labels = check_classes(y)
+    classes, codes = np.unique(labels, return_inverse=True)
+    if set(classes) <= {0, 1}:
+        return None, labels
+    kind = BINARY if len(classes) == 2 else MULTICLASS
+    return Outcome(str(getattr(y, "name", None) or "label"), tuple(map(str, classes)), kind), codes
 
 
 def run_folds(
@@ -128,6 +142,7 @@ def run_folds(
     on_done: Progress | None = None,
     kept: Kept | None = None,
     fit: FitInSplits | None = None,
+    outcome: Outcome | None = None,
 ) -> list[FoldResult]:
     """Fit and ask every model in every split.
 
@@ -149,6 +164,9 @@ def run_folds(
         Called as ``fit(model, X, y, splits, groups=patients)`` with several splits, whose rows come in the order of
         their ids; yields a clone fitted to each, so that what they share is computed once, as
         `radiofuse.select.fit_in_splits` does. Without it each is fitted alone.
+    outcome : Outcome, optional
+        What the labels are the places of the classes of: predictions then name it, and each class that has a
+        probability of its own. Without it labels are 0 and 1.
 
     Returns
     -------
@@ -163,13 +181,13 @@ def run_folds(
         If the process of one model of one split was killed twice.
     """
     refuse_misaligned(X, y=y, groups=groups)
-    rows = _rows(X, y, groups)
+    rows = _rows(X, check_labels(y) if outcome is None else check_classes(y), groups)
     _check_models(models)
     ids, patients = rows["sample_id"].to_numpy(), rows["patient_id"].to_numpy()
     for split in splits:
         refuse_straddlers(split, patients)
     ordered = [_by_id(split, ids) for split in splits]
-    runs = {name: FoldRun(model, X, rows, ordered, patients) for name, model in models.items()}
+    runs = {name: FoldRun(model, X, rows, ordered, patients, outcome) for name, model in models.items()}
     with nullcontext() if kept is None else kept.writing():
         finished = finish_folds(runs, n_jobs=n_jobs, inspect=inspect, kept=kept, fit=fit)
         outcomes = _collect(finished, len(splits) * len(models), on_done)
@@ -191,9 +209,8 @@ def gather_predictions(results: Iterable[FoldResult]) -> pd.DataFrame:
     return table.iloc[np.lexsort([key.to_numpy() for key in keys])].reset_index(drop=True)
 
 
-def _rows(X: ArrayLike | pd.DataFrame, y: ArrayLike, groups: ArrayLike | None) -> pd.DataFrame:
+def _rows(X: ArrayLike | pd.DataFrame, labels: np.ndarray, groups: ArrayLike | None) -> pd.DataFrame:
     sample_ids = _sample_ids(X)
-    labels = check_labels(y)
     patients = sample_ids if groups is None else as_ids(groups, "patient")
     check_consistent_length(sample_ids, labels, patients)
     ids, times = np.unique(sample_ids, return_counts=True)
@@ -220,8 +237,8 @@ def _check_models(models: Mapping[str, BaseEstimator]) -> None:
             )
 
 
-def _collect(finished: Iterable[Outcome], total: int, on_done: Progress | None) -> dict[Job, Outcome]:
-    outcomes: dict[Job, Outcome] = {}
+def _collect(finished: Iterable[Finished], total: int, on_done: Progress | None) -> dict[Job, Finished]:
+    outcomes: dict[Job, Finished] = {}
     owners: dict[str, str] = {}
     for outcome in finished:
         name = outcome.job[1]
@@ -247,7 +264,7 @@ def log_warnings(warned: Counter[str], when: str) -> None:
         logger.warning("Warned %s %s, for instance: %s", counted(times, "time"), when, alike[0])
 
 
-def _fold_result(split: Split, place: int, models: Iterable[str], outcomes: Mapping[Job, Outcome]) -> FoldResult:
+def _fold_result(split: Split, place: int, models: Iterable[str], outcomes: Mapping[Job, Finished]) -> FoldResult:
     tables = [outcomes[place, name].predictions for name in models]
     findings = {name: outcomes[place, name].finding for name in models}
     return FoldResult(split.repeat, split.fold, pd.concat(tables, ignore_index=True), findings)

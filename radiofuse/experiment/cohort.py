@@ -13,6 +13,7 @@ from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.refusals import Places, problems_before_reading, problems_of_columns, refuse, together
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import read_cohort
+from radiofuse.tables.outcomes import Outcome
 
 
 def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]:
@@ -29,7 +30,7 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
     except RadiofuseError as error:
         raise together([*problems, error]) from None
     problems += problems_of_columns(recipe, columns.by_modality(cohort.columns))
-    refuse([*problems, *few_patients(recipe, cohort, label_and_classes(cohort))])
+    refuse([*problems, *few_patients(recipe, cohort, outcomes_of(cohort))])
     return table, cohort
 
 
@@ -38,7 +39,7 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
     chosen = recipe.cohort
     return read_cohort(
         table,
-        labels=chosen.label,
+        labels=recipe.asked,
         modalities=chosen.modalities,
         ignore=chosen.ignore,
         participants=recipe.path(chosen.participants) if chosen.participants else None,
@@ -50,10 +51,9 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
     )
 
 
-def label_and_classes(cohort: pd.DataFrame) -> tuple[str, tuple[str, str]]:
-    """Return the one label of a recipe's cohort table, and its classes, the positive one last."""
-    ((label, classes),) = cohort.attrs["classes"].items()
-    return label, classes
+def outcomes_of(cohort: pd.DataFrame) -> list[Outcome]:
+    """Return what a recipe predicts, as its cohort table was read."""
+    return list(cohort.attrs["outcomes"])
 
 
 def cohort_table(recipe: Recipe, out: Path, *, overwrite: bool = False) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 from radiofuse import __version__
@@ -9,39 +10,67 @@ from radiofuse.bundle.training_rows import row_digests
 from radiofuse.evaluate.findings import list_warnings
 from radiofuse.experiment.evaluation import Results, list_all_models
 from radiofuse.experiment.glossary import describe_names
-from radiofuse.experiment.models import combined_names, constrained_name, training_options
+from radiofuse.experiment.member_chains import training_options
+from radiofuse.experiment.model_list import model_list, primary_of, selects_deep_features
 from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED
 from radiofuse.experiment.rows import Rows
-from radiofuse.fuse.late_fusion import LateFusion
 from radiofuse.tables import columns
+from radiofuse.tables.outcomes import Outcome
+
+Models = dict[str, dict[str, Any]]  # fitted, by outcome and name
 
 
-def describe_run(recipe: Recipe, rows: Rows, results: Results, model: LateFusion) -> dict[str, Any]:
+def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -> dict[str, Any]:
     """Return what goes into ``bundle.json``: everything that reading the tables does not tell."""
     grouped = columns.by_modality(rows.X.columns)
     return {
         "name": recipe.name,
         "title": recipe.title,
         "radiofuse_version": __version__,
-        "label": rows.label,
-        "positive": rows.classes[1],
-        "negative": rows.classes[0],
+        "outcomes": [_describe_outcome(outcome) for outcome in rows.outcomes],
         "modalities": rows.modalities,
         "modality_pattern": recipe.cohort.modality_pattern,
         "clinical": grouped.get(columns.CLINICAL, []),
         "settings": rows.settings,
         "protocol": _describe_protocol(recipe, rows),
         "n_features": {name: len(block) + _n_deep_features(recipe) for name, block in rows.blocks.items()},
-        "columns": [column for name in rows.modalities for column in grouped[name]],
+        "columns": _columns_read(recipe, rows),
         "training_rows": row_digests(rows.X),
         "synthetic": rows.synthetic,
         "as_published": _deviations(recipe),
-        "warnings": [
-            *rows.warnings(),
-            *list_warnings(model, rows.y, rows.groups, rows.failures, results.findings),
-        ],
+        "warnings": list(dict.fromkeys([*rows.warnings(), *_warnings(rows, results, models)])),
     }
+
+
+def _describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "name": outcome.name,
+        "kind": outcome.kind,
+        "classes": list(outcome.classes),
+        "ordered": outcome.ordered,
+    }
+
+
+def _columns_read(recipe: Recipe, rows: Rows) -> list[str]:
+    """Return the columns that new patients must have: of all modalities, and clinical ones that a kept model reads."""
+    grouped = columns.by_modality(rows.X.columns)
+    kept = [model for model in model_list(recipe) if model.keep]
+    clinical = any(model.clinical or model.kind == CLINICAL for model in kept)
+    names = [*rows.modalities, *([columns.CLINICAL] if clinical else [])]
+    return [column for name in names for column in grouped.get(name, [])]
+
+
+def _warnings(rows: Rows, results: Results, models: Models) -> Iterator[str]:
+    """Yield what a reader must see beside the scores, with the outcome in front where there are several."""
+    for outcome in rows.outcomes:
+        labeled, several = rows.of(outcome), len(rows.outcomes) > 1
+        for name, model in models[outcome.name].items():
+            findings = results.findings.get((outcome.name, name))
+            if findings is not None:
+                said = list_warnings(model, labeled.y, labeled.groups, rows.failures, findings)
+                yield from (f"{outcome.name}: {sentence}" if several else sentence for sentence in said)
 
 
 def _n_deep_features(recipe: Recipe) -> int:
@@ -58,12 +87,13 @@ def _n_deep_features(recipe: Recipe) -> int:
 def _deviations(recipe: Recipe) -> list[str]:
     """Return a sentence for each thing that a recipe asks for as published and that we would not do."""
     said = []
-    if recipe.selects_deep_features and recipe.deep.protocol == "as_published":
+    if selects_deep_features(recipe) and recipe.deep.protocol == "as_published":
         said.append(
             "Training rows carry embeddings by the encoder that was trained on them (as_published): selection and "
             "classifiers see features fitted to the labels. Use protocol = crossfit for figures to rely on."
         )
-    if recipe.fusion.constrained and recipe.fusion.constrained_options.get("difference") == "literal_norm":
+    constrained = [model for model in model_list(recipe) if model.kind == CONSTRAINED]
+    if any(model.options.get("difference") == "literal_norm" for model in constrained):
         said.append(
             "The constraint fusions minimize equation 4 as printed (difference = literal_norm), which makes specific "
             "codes equal to invariant ones, the contrary of what the text wants. Leave it out for orthogonality."
@@ -81,12 +111,10 @@ def _describe_protocol(recipe: Recipe, rows: Rows) -> dict[str, Any]:
         "selector_options": recipe.select.options,
         "classifier": recipe.classify.method,
         "classifier_options": recipe.classify.options,
-        "fusions": combined_names(recipe),
-        "primary": combined_names(recipe)[0],
+        "primary": primary_of(recipe),
         "seed": recipe.seed,
-        "constrained": [constrained_name(method) for method in recipe.fusion.constrained],
         "arms": list(recipe.evaluation.arms),
         "deep": recipe.deep and {**recipe.deep.model_dump(), "training": training_options(recipe)},
-        "options": describe_options(list_all_models(recipe, rows)),
-        "words": describe_names(recipe, rows.modalities),
+        "options": describe_options(list_all_models(recipe, rows, rows.of(rows.outcomes[0]))),
+        "words": describe_names(recipe, rows.modalities, clinical=bool(rows.inputs.clinical)),
     }

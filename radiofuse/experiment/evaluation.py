@@ -1,10 +1,11 @@
-"""A recipe's evaluation: every model out of fold, scored, compared, and looked into."""
+"""The evaluation of a run: every model out of fold, scored, compared, and looked into."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,26 +17,33 @@ from radiofuse import notebook
 from radiofuse.classify.modality import clinical_classifier
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
-from radiofuse.experiment.models import (
-    CLINICAL_ARM,
-    FUSION,
-    TRIVIAL_RULE,
-    combined_names,
+from radiofuse.experiment.deal import deal_splits
+from radiofuse.experiment.glossary import list_answers
+from radiofuse.experiment.member_chains import encoder_spec, selector_files
+from radiofuse.experiment.model_list import (
     combiners_learn,
-    encoder_spec,
-    list_models,
-    selector_files,
+    inner_folds_of,
+    modalities_of,
+    model_list,
+    primary_of,
+    reads_crops,
+    reads_deep_columns,
 )
+from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, list_models
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.rows import Rows
+from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.files.outputs import sha256_of
-from radiofuse.patients import Split, patient_splits
+from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.statistics import compare_with_others, score_predictions
 from radiofuse.tables import columns
+from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import Kept, digest_of, digest_of_code
 from radiofuse.work.own_code import modules_named_in
+
+if TYPE_CHECKING:
+    from radiofuse.deep.training.plan import TrainingSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +53,15 @@ class Results:
     Attributes
     ----------
     predictions, scores, comparisons : DataFrame
-        As ``gather_predictions``, ``score_predictions`` and ``compare_with_others`` return them.
-    findings : list of dict
-        For each outer fold, what ``inspect_fold`` saw in the fitted fusion.
+        As ``gather_predictions``, ``score_predictions`` and ``compare_with_others`` return them, outcome by outcome.
+    findings : dict of (str, str) to list of dict
+        For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
     """
 
     predictions: pd.DataFrame
     scores: pd.DataFrame
     comparisons: pd.DataFrame
-    findings: list[dict[str, Any]]
+    findings: dict[tuple[str, str], list[dict[str, Any]]]
 
     def _repr_html_(self) -> str:
         scored = notebook.scores("Scores, out of fold, with 95% intervals", self.scores)
@@ -62,7 +70,9 @@ class Results:
         )
 
 
-def evaluate_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter, kept: Kept | None = None) -> Results:
+def evaluate_models(
+    recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter, kept_in: Path | None = None
+) -> Results:
     """Cross-validate a recipe's models on its rows, everything fitted inside the folds.
 
     Parameters
@@ -73,69 +83,97 @@ def evaluate_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter,
         Processes; the numbers do not depend on it.
     progress : callable
         As for ``run_recipe``.
-    kept : Kept, optional
-        Where finished folds are kept for a rerun, under the key of ``folds_key``.
+    kept_in : Path, optional
+        Folder where finished folds are kept for a rerun, each outcome's under the key of ``folds_key``.
     """
-    plan, seed = recipe.evaluation, recipe.seed
-    splits = patient_splits(rows.y, rows.groups, n_splits=plan.folds, n_repeats=plan.repeats, random_state=seed)
-    options = {"groups": rows.groups, "splits": splits, "n_jobs": n_jobs, "inspect": inspect_fold, "kept": kept}
-    if recipe.deep is not None:
-        train_all_encoders(recipe, rows, splits, n_jobs=n_jobs, progress=progress)
-    with progress("Cross-validating", "fits") as on_done:
-        folds = run_folds(list_all_models(recipe, rows), rows.X, rows.y, **options, on_done=on_done)
-    predictions = gather_predictions(folds)
-    resampling = {"n_resamples": plan.resamples, "random_state": seed}
+    splits, predictions, findings = deal_splits(recipe, rows), [], {}
+    for outcome in rows.outcomes:
+        labeled = rows.of(outcome)
+        own = [labeled.split(split) for split in splits]
+        if recipe.deep is not None:
+            train_all_encoders(recipe, rows, labeled, own, n_jobs=n_jobs, progress=progress)
+        kept = None if kept_in is None else Kept(kept_in, folds_key(recipe, rows, labeled))
+        options = {"groups": labeled.groups, "splits": own, "n_jobs": n_jobs, "inspect": inspect_fold, "kept": kept}
+        with progress(_doing("Cross-validating", rows, outcome), "fits") as on_done:
+            models = list_all_models(recipe, rows, labeled)
+            folds = run_folds(models, labeled.X, labeled.y, outcome=outcome, **options, on_done=on_done)
+        predictions.append(gather_predictions(folds))
+        recorded = {name: [fold.findings[name] for fold in folds] for name in models}
+        findings |= {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen}
+    return _scored(recipe, rows, pd.concat(predictions, ignore_index=True), findings)
+
+
+def _doing(what: str, rows: Rows, outcome: Outcome) -> str:
+    return f"{what}, {outcome.name}" if len(rows.outcomes) > 1 else what
+
+
+def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame, findings: dict[tuple[str, str], Any]) -> Results:
+    resampling = {"n_resamples": recipe.evaluation.resamples, "random_state": recipe.seed}
+    ordered = {outcome.name: outcome.classes for outcome in rows.outcomes if outcome.ordered}
     return Results(
         predictions,
-        score_predictions(predictions, **resampling),
-        compare_with_others(predictions, combined_names(recipe)[0], **resampling),
-        [fold.findings[FUSION] for fold in folds],
+        score_predictions(predictions, ordered=ordered, **resampling),
+        compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
+        findings,
     )
 
 
-def folds_key(recipe: Recipe, rows: Rows) -> str:
-    """Return the digest of all that the predictions and findings of the folds depend on."""
+def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows) -> str:
+    """Return the digest of all that the predictions and findings of an outcome's folds depend on."""
     device = crops = None
     if recipe.deep is not None:
         from radiofuse.deep.device import choose_device
 
         device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
     own = modules_named_in(recipe.model_dump())
-    learned_from = (rows.X, rows.y, rows.groups, *map(sha256_of, selector_files(recipe)))
+    outcome = (labeled.outcome.name, labeled.outcome.classes)
+    learned_from = (outcome, labeled.X, labeled.y, labeled.groups, *map(sha256_of, selector_files(recipe)))
     return digest_of(
         recipe.text, rows.modalities, learned_from, device, crops, read_environment(), digest_of_code(*own)
     )
 
 
-def train_all_encoders(recipe: Recipe, rows: Rows, splits: Sequence[Split], *, n_jobs: int, progress: Meter) -> None:
+def train_all_encoders(
+    recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split], *, n_jobs: int, progress: Meter
+) -> None:
     """Train what the folds and the final model will ask for, ahead of them: in parallel, with the time left.
 
     A fit that asks for an encoder that is not there trains it; so this moves work, never a number.
     """
-    from radiofuse.deep import EncoderCache, train_encoders, training_sets
+    from radiofuse.deep import EncoderCache, train_encoders
 
-    pointers = rows.X[[columns.join(name, columns.CROP) for name in rows.modalities]]
-    every_fit = [*(split.train for split in splits), np.arange(len(rows.y))]
-    fits: dict[str, Any] = {"splits": every_fit, "random_state": recipe.seed}
-    crossfit = recipe.deep.folds if recipe.deep.protocol == "crossfit" else None
-    fusion_cv = recipe.fusion.inner_folds if combiners_learn(recipe) else None
-    late: dict[str, Any] = {"fusion_cv": fusion_cv, "cv": crossfit if recipe.deep.join == "columns" else None}
-    constrained = [{"cv": crossfit}] if recipe.fusion.constrained else []
-    plans = [training_sets(pointers, rows.y, rows.groups, **fits, **plan) for plan in (late, *constrained)]
-    sets = list(dict.fromkeys(one for plan in plans for one in plan))
-    with progress("Training encoders", "encoders") as on_done:
+    with progress(_doing("Training encoders", rows, labeled.outcome), "encoders") as on_done:
         cache = EncoderCache(rows.source.cache)
+        sets = encoder_sets(recipe, rows, labeled, splits)
         train_encoders(
             cache, encoder_spec(recipe), rows.source.crops, sets, seed=recipe.seed, n_jobs=n_jobs, on_done=on_done
         )
 
 
-def list_all_models(recipe: Recipe, rows: Rows) -> dict[str, BaseEstimator]:
-    """Return the recipe's models, the clinical-only arm if there are clinical columns, and the trivial rule."""
-    models = list_models(recipe, rows.modalities, rows.blocks, rows.source)
-    if columns.CLINICAL in columns.by_modality(rows.X.columns):
+def encoder_sets(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> list[TrainingSet]:
+    """Return the rows that encoders are trained on in the folds and for the final models, each set once."""
+    from radiofuse.deep import training_sets
+
+    fits = [*(split.train for split in splits), np.arange(len(labeled.y))]
+    crossfit = recipe.deep.folds if recipe.deep.protocol == "crossfit" else None
+    sets = []
+    for model in (model for model in model_list(recipe) if reads_crops(recipe, model)):
+        names = modalities_of(model, rows.modalities)
+        pointers = labeled.X[[columns.join(name, columns.CROP) for name in names]]
+        fusion_cv = inner_folds_of(recipe, model) if combiners_learn(recipe, model) else None
+        plan = {"fusion_cv": fusion_cv, "cv": crossfit if reads_deep_columns(recipe, model) else None}
+        options = {"splits": fits, "random_state": recipe.seed, **plan}
+        sets += training_sets(pointers, labeled.y, labeled.groups, **options)
+    return list(dict.fromkeys(sets))
+
+
+def list_all_models(recipe: Recipe, rows: Rows, labeled: LabeledRows) -> dict[str, BaseEstimator]:
+    """Return the recipe's models, the clinical-only model if there are clinical columns, and the trivial rule."""
+    models = list_models(recipe, rows.inputs)
+    answering = {answer.name: answer.model for answer in list_answers(recipe, rows.modalities)}
+    if rows.inputs.clinical and answering[CLINICAL_ARM] == CLINICAL_ARM:  # else a member answers by that name
         models[CLINICAL_ARM] = clinical_classifier(random_state=recipe.seed)
-    # The whole cohort's share of positives for everyone. Shares of the training folds would differ a little,
+    # The whole cohort's shares of the classes for everyone. Shares of the training folds would differ a little,
     # fall where the test fold holds more positives, and so rank below chance.
-    models[TRIVIAL_RULE] = FrozenEstimator(DummyClassifier(strategy="prior").fit(rows.X, rows.y))
+    models[TRIVIAL_RULE] = FrozenEstimator(DummyClassifier(strategy="prior").fit(labeled.X, labeled.y))
     return models

@@ -5,47 +5,57 @@ Each function yields its problems, as the checks of ``refusals`` do; ``refuse`` 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 import pandas as pd
 
 from radiofuse.errors import CohortError
 from radiofuse.evaluate.findings import list_failures
-from radiofuse.experiment.models import combiners_learn
+from radiofuse.experiment.model_list import largest_inner_folds, selects_deep_features
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.refusals import THE_COHORT, Problems
+from radiofuse.experiment.refusals import Problems
 from radiofuse.tables import columns
 from radiofuse.tables.copies import copy_problems
-
-Outcome = tuple[str, tuple[str, str]]  # the label, and its classes, the positive one last
+from radiofuse.tables.outcomes import Outcome
+from radiofuse.tables.problems import THE_COHORT
+from radiofuse.wording import listed
 
 
 def few_patients(
-    recipe: Recipe, rows: pd.DataFrame, outcome: Outcome, failures: pd.DataFrame | None = None
+    recipe: Recipe, rows: pd.DataFrame, outcomes: Sequence[Outcome], failures: pd.DataFrame | None = None
 ) -> Problems:
-    """Yield whether a class lacks the patients that outer and inner folds need; failures are named beside it.
+    """Yield which class lacks the patients that outer and inner folds need; failures are named beside it.
 
     Parameters
     ----------
     recipe : Recipe
     rows : DataFrame
-        With the columns patient_id and the label: 0, 1 or nothing.
-    outcome : (str, (str, str))
-        The label, and what 0 and 1 of it stand for.
+        With the columns patient_id and a column per outcome: the place of the row's class, or nothing.
+    outcomes : sequence of Outcome
     failures : DataFrame, optional
         Images that could not be used.
     """
-    (label, classes), folds = outcome, recipe.evaluation.folds
-    patients = [rows.loc[rows[label] == value, "patient_id"].nunique() for value in (0, 1)]
-    sentences = _too_few_inside(recipe, min(patients))
-    if min(patients) < folds:
-        sentences = [
-            f"{patients[0]} patients with {label} = {classes[0]} and {patients[1]} with {label} = {classes[1]} have a "
-            f"usable modality; {folds} folds need {folds} of each."
-        ]
+    sentences = [sentence for outcome in outcomes for sentence in _too_few(recipe, rows, outcome)]
     if sentences and failures is not None and len(failures):
         sentences.append(list_failures(failures))
     yield from _of_cohort(sentences)
+
+
+def _too_few(recipe: Recipe, rows: pd.DataFrame, outcome: Outcome) -> list[str]:
+    """Say whether the folds need more patients of an outcome's rarest class."""
+    folds = recipe.evaluation.folds
+    patients = patients_by_class(rows[outcome.name], rows["patient_id"], outcome)
+    if min(patients.values()) >= folds:
+        return _too_few_inside(recipe, min(patients.values()))
+    known = [f"{count} patients with {outcome.name} = {name}" for name, count in patients.items()]
+    each = f"{folds} folds need {folds} of each."
+    return [f"{listed(known)} have a usable modality; {each}"]
+
+
+def patients_by_class(y: pd.Series, patients: pd.Series, outcome: Outcome) -> dict[str, int]:
+    """Return how many patients have a row of each class, by its name."""
+    return {name: patients[y == place].nunique() for place, name in enumerate(outcome.classes)}
 
 
 def _of_cohort(sentences: list[str]) -> Problems:
@@ -57,8 +67,8 @@ def _too_few_inside(recipe: Recipe, n_patients: int) -> list[str]:
     """Say which folds inside the training patients the smaller class, of ``n_patients``, is too small for."""
     left = _left_to_train(n_patients, recipe.evaluation.folds)
     head = f"of the smaller class's {n_patients} patients, {left} are left to train on when a fold is held out, too few"
-    inner = recipe.fusion.inner_folds
-    if combiners_learn(recipe):
+    inner = largest_inner_folds(recipe)
+    if inner is not None:
         if left < inner:
             return [
                 f"{head} for inner_folds = {inner}. Lower inner_folds under [fusion], or combine by mean and vote, "
@@ -71,7 +81,7 @@ def _too_few_inside(recipe: Recipe, n_patients: int) -> list[str]:
 
 
 def _cross_fits(recipe: Recipe) -> bool:
-    return recipe.selects_deep_features and recipe.deep.protocol == "crossfit"
+    return selects_deep_features(recipe) and recipe.deep.protocol == "crossfit"
 
 
 def _too_few_to_cross_fit(recipe: Recipe, n_patients: int) -> bool:
@@ -83,7 +93,7 @@ def _left_to_train(n_patients: int, folds: int) -> int:
 
 
 def rare_modalities(
-    recipe: Recipe, present: pd.DataFrame, y: pd.Series, patients: pd.Series, classes: tuple[str, str]
+    recipe: Recipe, present: pd.DataFrame, y: pd.DataFrame, patients: pd.Series, outcomes: Sequence[Outcome]
 ) -> Problems:
     """Yield which modality, or whose crops, are too rare to be trained on in every fold.
 
@@ -92,25 +102,32 @@ def rare_modalities(
     recipe : Recipe
     present : DataFrame of shape (n_samples, n_modalities)
         Whether a row has what the column names.
-    y, patients : Series of shape (n_samples,)
-    classes : tuple of str
-        What 0 and 1 stand for.
+    y : DataFrame of shape (n_samples, n_outcomes)
+    patients : Series of shape (n_samples,)
+    outcomes : sequence of Outcome
     """
-    folds = recipe.evaluation.folds
-    for modality in present:
-        counts = [patients[present[modality] & (y == value)].nunique() for value in (0, 1)]
-        if min(counts) < folds:
-            sentence = (
-                f"{modality} is present in {counts[0]} patients with {y.name} = {classes[0]} and {counts[1]} with "
-                f"{classes[1]}, fewer than the {folds} folds. Leave it out of modalities, or lower folds."
-            )
-            yield from _of_cohort([sentence])
-        elif not columns.is_modality(modality) and _too_few_to_cross_fit(recipe, min(counts)):  # crops of one
-            sentence = (
-                f"{modality} is present in {min(counts)} patients of the smaller class. When a fold is held out, too "
-                f"few are left to train encoders in folds = {recipe.deep.folds}. Lower folds under [deep]."
-            )
-            yield from _of_cohort([sentence])
+    for outcome in outcomes:
+        for modality in present:
+            here = present[modality]
+            counts = patients_by_class(y.loc[here, outcome.name], patients[here], outcome)
+            yield from _of_cohort(_too_rare(recipe, modality, outcome, counts))
+
+
+def _too_rare(recipe: Recipe, modality: str, outcome: Outcome, counts: Mapping[str, int]) -> list[str]:
+    folds, fewest = recipe.evaluation.folds, min(counts.values())
+    if fewest < folds:
+        first, *others = counts.items()
+        known = [f"{first[1]} patients with {outcome.name} = {first[0]}", *(f"{n} with {name}" for name, n in others)]
+        return [
+            f"{modality} is present in {listed(known)}, fewer than the {folds} folds. Leave it out of modalities, or "
+            "lower folds."
+        ]
+    if not columns.is_modality(modality) and _too_few_to_cross_fit(recipe, fewest):  # crops of one
+        return [
+            f"{modality} is present in {fewest} patients of the smaller class. When a fold is held out, too "
+            f"few are left to train encoders in folds = {recipe.deep.folds}. Lower folds under [deep]."
+        ]
+    return []
 
 
 def copied_patients(table: pd.DataFrame, patients: pd.Series) -> Problems:

@@ -1,29 +1,45 @@
-"""What the models of a run are in words, and what each does: for the bundle, the page and the screen."""
+"""What the models of a run answer by: every name with its kind, its words, and what it does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from radiofuse.classify import CLASSIFIERS
-from radiofuse.experiment.models import (
-    CLINICAL_ARM,
+from radiofuse.experiment.member_chains import classifier_of, feature_chain
+from radiofuse.experiment.model_list import (
     DEEP,
-    TRIVIAL_RULE,
-    combined_names,
-    constrained_name,
-    radiomics_chain,
+    RADIOMICS,
+    called,
+    combiners_of,
+    modalities_of,
+    model_list,
+    prefixed,
 )
+from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, deep_member, reads_of
 from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
 from radiofuse.fuse import COMBINERS, ConstraintFusion, combiner_name
 from radiofuse.fuse.branches import find_branches
+from radiofuse.fuse.early import AFTER
 from radiofuse.names import first_line, lookup, title_of
+from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MEMBER, MODALITY, OTHER, REFERENCE
 from radiofuse.select.words import words_of
 
 Words = dict[str, str]
 
 
-def describe_names(recipe: Recipe, modalities: Sequence[str]) -> dict[str, Any]:
+class Answer(NamedTuple):
+    """One name in the tables of a run."""
+
+    name: str
+    model: str  # which model answers by it
+    kind: str  # as in ``radiofuse.report.kinds``
+    title: str
+    does: str
+
+
+def describe_names(recipe: Recipe, modalities: Sequence[str], *, clinical: bool = True) -> dict[str, Any]:
     """Return what the names of a run stand for.
 
     Parameters
@@ -31,12 +47,15 @@ def describe_names(recipe: Recipe, modalities: Sequence[str]) -> dict[str, Any]:
     recipe : Recipe
     modalities : sequence of str
         Those that have columns in the feature table.
+    clinical : bool, default=True
+        Whether there are clinical columns.
 
     Returns
     -------
     dict
-        ``selector`` and ``classifier``, and ``models`` by name: each with ``title``, its name in words, and
-        ``does``, a sentence. Both come from the class itself: its words or title, and the first line of its docstring.
+        ``selector`` and ``classifier`` of the first model, each with ``title``, its name in words, and ``does``, a
+        sentence; and ``models`` by name, which have also ``model`` and ``kind``. Title and sentence come from the
+        class itself: its words or title, and the first line of its docstring.
 
     Examples
     --------
@@ -45,22 +64,35 @@ def describe_names(recipe: Recipe, modalities: Sequence[str]) -> dict[str, Any]:
     >>> words["models"]["nonnegative"]["title"], words["classifier"]["title"]
     ('nonnegative weights', 'logistic regression')
     """
-    chain = radiomics_chain(recipe).named_steps
-    selector, classifier = _selector(chain["select"]), _classifier(recipe.classify.method, chain["classify"])
-    main = {**_members(recipe, modalities, selector, classifier), **_combined(recipe)}
-    arms = dict(_arms(recipe, main, modalities))
-    return {
-        "selector": selector,
-        "classifier": classifier,
-        "models": {**main, **dict(_constrained(recipe, modalities)), **arms, **_REFERENCES},
-    }
+    selector, classifier = _steps(recipe, model_list(recipe)[0])
+    answers = list_answers(recipe, modalities, clinical=clinical)
+    models = {one.name: {name: value for name, value in one._asdict().items() if name != "name"} for one in answers}
+    return {"selector": selector, "classifier": classifier, "models": models}
 
 
-_REFERENCES = {
-    CLINICAL_ARM: {"title": "clinical data alone", "does": "Logistic regression on the clinical columns."},
-    TRIVIAL_RULE: {"title": "trivial rule", "does": "Gives everybody the share of events in the cohort."},
-}
+def list_answers(recipe: Recipe, modalities: Sequence[str], *, clinical: bool = True) -> list[Answer]:
+    """Return every name that a recipe's models answer by in the table of predictions, in its order."""
+    answers = [
+        answer
+        for model in model_list(recipe)
+        for answer in _ANSWERS.get(model.kind, _own)(recipe, model, modalities_of(model, modalities))
+    ]
+    references = [_CLINICAL] * (clinical and CLINICAL_ARM not in [answer.name for answer in answers])
+    return [*answers, *references, _TRIVIAL]
+
+
+_CLINICAL_DOES = "Logistic regression on the clinical columns."
+_CLINICAL = Answer(CLINICAL_ARM, CLINICAL_ARM, REFERENCE, "clinical data alone", _CLINICAL_DOES)
+_TRIVIAL = Answer(
+    TRIVIAL_RULE, TRIVIAL_RULE, REFERENCE, "trivial rule", "Gives everybody the share of events in the cohort."
+)
 _DEEP_MEMBER = "The softmax probability of the network trained on the tumor crops of {}."
+
+
+def _steps(recipe: Recipe, model: RecipeModel) -> tuple[Words, Words]:
+    """Return the words of a model's selector and of its classifier."""
+    chain = feature_chain(recipe, model).named_steps
+    return _selector(chain["select"]), _classifier(classifier_of(recipe, model).method, chain["classify"])
 
 
 def _selector(selector: Any) -> Words:
@@ -70,35 +102,66 @@ def _selector(selector: Any) -> Words:
 
 
 def _classifier(name: str, classifier: Any) -> Words:
-    called = title_of(lookup(name, CLASSIFIERS, "classifier"))
-    return {"title": called or combiner_name(name), "does": first_line(type(classifier))}
+    title = title_of(lookup(name, CLASSIFIERS, "classifier"))
+    return {"title": title or combiner_name(name), "does": first_line(type(classifier))}
 
 
-def _members(recipe: Recipe, modalities: Sequence[str], selector: Words, classifier: Words) -> dict[str, Words]:
-    does = f"{selector['title']}; then, as classifier, {classifier['title']}; on the columns of {{}}."
-    members = {name: {"title": f"{name} alone", "does": does.format(name)} for name in modalities}
-    if recipe.deep is not None and recipe.deep.join == "members":
+def _chained(recipe: Recipe, model: RecipeModel, columns: str) -> str:
+    selector, classifier = _steps(recipe, model)
+    return f"{selector['title']}; then, as classifier, {classifier['title']}; on the columns of {columns}."
+
+
+def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+    of_arm = not model.keep and model.reads is not None
+    kinds = (MODALITY, FUSION) if not model.name else (ARM_MEMBER, ARM) if of_arm else (MEMBER, FUSION)
+    behind = f", {called(model)} features only" if of_arm else f", of {model.name}" if model.name else ""
+    for name, title, does in _members(recipe, model, modalities):
+        kind = REFERENCE if name == CLINICAL_ARM and not model.name else kinds[0]
+        yield Answer(prefixed(model, name), called(model), kind, title + behind, does)
+    for entry in combiners_of(recipe, model):
+        combiner, name = lookup(entry, COMBINERS, "combiner"), combiner_name(entry)
+        title = (title_of(combiner) or name) + behind
+        yield Answer(prefixed(model, name), called(model), kinds[1], title, first_line(combiner))
+
+
+def _members(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    reads = reads_of(recipe, model)
+    if RADIOMICS in reads:
+        yield from ((name, f"{name} alone", _chained(recipe, model, name)) for name in modalities)
+    if DEEP in reads:
+        by_network = ", by its network" if RADIOMICS in reads else ""
         for name in modalities:
-            members[name + DEEP] = {"title": f"{name} alone, by its network", "does": _DEEP_MEMBER.format(name)}
-    return members
+            yield deep_member(recipe, model, name), f"{name} alone{by_network}", _DEEP_MEMBER.format(name)
+    if model.clinical:
+        yield CLINICAL_ARM, _CLINICAL.title, _CLINICAL_DOES
 
 
-def _combined(recipe: Recipe) -> dict[str, Words]:
-    names = {entry: combiner_name(entry) for entry in recipe.fusion.combine}
-    found = {name: lookup(entry, COMBINERS, "combiner") for entry, name in names.items()}
-    return {name: {"title": title_of(one) or name, "does": first_line(one)} for name, one in found.items()}
+def _constrained(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+    branches = find_branches(model.branches, modalities)
+    dealt = " | ".join(" and ".join(members) for members in branches.values())
+    title = f"constraint fusion of {dealt}"
+    yield Answer(model.name, model.name, FUSION, title, first_line(ConstraintFusion))
 
 
-def _constrained(recipe: Recipe, modalities: Sequence[str]) -> Iterator[tuple[str, Words]]:
-    for method in recipe.fusion.constrained:
-        branches = find_branches(method, modalities)
-        dealt = " | ".join(" and ".join(members) for members in branches.values())
-        yield constrained_name(method), {"title": f"constraint fusion of {dealt}", "does": first_line(ConstraintFusion)}
+def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+    columns = ", ".join([*modalities, *([CLINICAL_ARM] if model.clinical else [])])
+    where = "selected in each and then joined" if model.joined == AFTER else "joined and then selected"
+    title = f"early fusion: columns {where}"
+    yield Answer(model.name, model.name, FUSION, title, _chained(recipe, model, columns))
 
 
-def _arms(recipe: Recipe, main: Mapping[str, Words], modalities: Sequence[str]) -> Iterator[tuple[str, Words]]:
-    for arm in recipe.evaluation.arms:
-        for name in (*modalities, *combined_names(recipe)):
-            by_network = arm == DEEP and name in modalities
-            does = _DEEP_MEMBER.format(name) if by_network else main[name]["does"]
-            yield f"{arm}_{name}", {"title": f"{main[name]['title']}, {arm} features only", "does": does}
+def _clinical(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+    yield Answer(model.name, model.name, REFERENCE, _CLINICAL.title, _CLINICAL_DOES)
+
+
+def _own(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+    found = lookup(model.kind, {}, "model")
+    yield Answer(model.name, model.name, OTHER, title_of(found) or model.name, first_line(found))
+
+
+_ANSWERS: dict[str, Callable[[Recipe, RecipeModel, Sequence[str]], Iterator[Answer]]] = {
+    LATE: _late,
+    EARLY: _early,
+    CONSTRAINED: _constrained,
+    CLINICAL: _clinical,
+}

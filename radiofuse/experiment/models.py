@@ -1,219 +1,206 @@
-"""A recipe's models: the fusion that answers, the same on one kind of features, and the constraint fusions."""
+"""A recipe's models as estimators, each built as its kind says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 
-from radiofuse.classify.modality import modality_classifier
+from radiofuse.classify.modality import clinical_classifier
+from radiofuse.errors import RequestError
+from radiofuse.experiment.member_chains import CropSource, crop_classifier, encoded_chain, feature_chain
+from radiofuse.experiment.model_list import (
+    DEEP,
+    RADIOMICS,
+    called,
+    combiners_of,
+    inner_folds_of,
+    modalities_of,
+    model_list,
+    reads_deep_columns,
+)
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion, combiner_name
-from radiofuse.fuse.arms import Arm, Constrained
-from radiofuse.names import lookup
-from radiofuse.select import SELECTORS
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
+from radiofuse.fuse import ConstraintFusion, LateFusion
+from radiofuse.fuse.branches import find_branches, listed
+from radiofuse.fuse.early import early_fusion
+from radiofuse.fuse.named import Named
+from radiofuse.names import make
 from radiofuse.tables import columns
 
-if TYPE_CHECKING:
-    from radiofuse.deep import EncoderSpec
-    from radiofuse.imaging import Crops
-
-FUSION, CLINICAL_ARM, TRIVIAL_RULE = "fusion", columns.CLINICAL, "trivial"
-DEEP, RADIOMICS = "deep", "radiomics"
+CLINICAL_ARM, TRIVIAL_RULE = columns.CLINICAL, "trivial"
 
 
 @dataclass(frozen=True)
-class CropSource:
-    """Where tumor crops lie, and where encoders trained on them and their embeddings are kept.
+class Inputs:
+    """What there is to read.
 
     Attributes
     ----------
-    crops : Crops
-    cache : str
-        Root of the feature store.
+    modalities : sequence of str
+        In order: those that have columns in the feature table.
+    blocks : mapping of str to list of str
+        Columns of each modality without its crop; empty where they are not known yet.
+    clinical : sequence of str
+        The clinical columns.
+    source : CropSource, optional
+        Needed to fit a model that reads tumor crops.
     """
 
-    crops: Crops
-    cache: str
+    modalities: Sequence[str]
+    blocks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    clinical: Sequence[str] = ()
+    source: CropSource | None = None
+
+    def columns_of(self, modalities: Sequence[str], *, clinical: bool = False) -> list[str]:
+        """Return the columns of some modalities, without crops; the clinical ones behind them, if asked for."""
+        own = [column for name in modalities for column in self.blocks.get(name, ())]
+        return [*own, *(self.clinical if clinical else ())]
 
 
-def build_model(
-    recipe: Recipe,
-    modalities: Sequence[str],
-    *,
-    blocks: Mapping[str, Sequence[str]] | None = None,
-    source: CropSource | None = None,
-) -> LateFusion:
-    """Return the unfitted late fusion that a recipe describes.
+def build_model(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    """Return the unfitted estimator that a model of a recipe describes.
 
     Parameters
     ----------
     recipe : Recipe
-    modalities : sequence of str
-        In order: those that have columns in the feature table.
-    blocks : mapping, optional
-        Columns of each modality without its crop; needed where encoders are members of their own.
-    source : CropSource, optional
-        Needed to fit a recipe that names an encoder.
+    model : RecipeModel
+    inputs : Inputs
 
     Returns
     -------
-    LateFusion
-        One member per modality; with ``join = "members"`` a second one, ``<modality>deep``, for its encoder.
+    estimator
+        With ``fit(X, y, groups)`` and ``predict_proba_each(X)``.
 
     Examples
     --------
     >>> from radiofuse.experiment.recipe import read_recipe
-    >>> [name for name, _ in build_model(read_recipe("pipelines/demo.toml"), ["t1", "t1ce"]).estimators]
+    >>> recipe = read_recipe("pipelines/demo.toml")
+    >>> [name for name, _ in build_model(recipe, RecipeModel(), Inputs(["t1", "t1ce"])).estimators]
     ['t1', 't1ce']
     """
-    if recipe.deep is None or recipe.deep.join == "columns":
-        return _late_fusion(recipe, [(name, _chain(recipe, source)) for name in modalities])
-    estimators = [(name, radiomics_chain(recipe)) for name in modalities]
-    estimators += [(name + DEEP, _crop_classifier(recipe, source)) for name in modalities]
-    crops = {name + DEEP: [columns.join(name, columns.CROP)] for name in modalities}
-    return _late_fusion(recipe, estimators, {**(blocks or {}), **crops})
+    return KINDS.get(model.kind, _own)(recipe, model, inputs)
 
 
-def list_models(
-    recipe: Recipe, modalities: Sequence[str], blocks: Mapping[str, Sequence[str]], source: CropSource | None
-) -> dict[str, BaseEstimator]:
-    """Return the models that answer and the arms to compare them with, unfitted, by name; as ``build_model``."""
-    models = list_answering(recipe, modalities, blocks, source)
-    if RADIOMICS in recipe.evaluation.arms:
-        estimators = [(name, radiomics_chain(recipe)) for name in modalities]
-        models[RADIOMICS] = Arm(_late_fusion(recipe, estimators, blocks), RADIOMICS)
-    if DEEP in recipe.evaluation.arms:
-        crops = {name: [columns.join(name, columns.CROP)] for name in modalities}
-        estimators = [(name, _crop_classifier(recipe, source)) for name in modalities]
-        models[DEEP] = Arm(_late_fusion(recipe, estimators, crops), DEEP)
-    return models
+def list_models(recipe: Recipe, inputs: Inputs) -> dict[str, BaseEstimator]:
+    """Return a recipe's models, unfitted, by what they are called."""
+    return {called(model): build_model(recipe, model, inputs) for model in model_list(recipe)}
 
 
-def list_answering(
-    recipe: Recipe, modalities: Sequence[str], blocks: Mapping[str, Sequence[str]], source: CropSource | None
-) -> dict[str, BaseEstimator]:
-    """Return the models that a bundle keeps: the fusion that answers and the constraint fusions."""
-    models: dict[str, BaseEstimator] = {FUSION: build_model(recipe, modalities, blocks=blocks, source=source)}
-    for method in recipe.fusion.constrained:
-        name = constrained_name(method)
-        models[name] = Constrained(_constraint_fusion(recipe, modalities, method, source), name)
-    return models
+def list_kept(recipe: Recipe, inputs: Inputs) -> dict[str, BaseEstimator]:
+    """Return the models that a bundle keeps."""
+    kept = [model for model in model_list(recipe) if model.keep]
+    return {called(model): build_model(recipe, model, inputs) for model in kept}
 
 
-def constrained_name(method: str) -> str:
-    """Return the model name of a constraint fusion with an input method."""
-    return f"constrained_{method}"
-
-
-def combined_names(recipe: Recipe) -> list[str]:
-    """Return what a recipe's combiners are called in tables, the primary one first."""
-    return [combiner_name(entry) for entry in recipe.fusion.combine]
-
-
-def answered_names(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
-    """Return every name that a recipe's models answer by in the table of predictions."""
-    members = [name for name, _ in build_model(recipe, modalities).estimators]
-    combined = combined_names(recipe)
-    names = [*members, *combined, *(constrained_name(method) for method in recipe.fusion.constrained)]
-    names += [f"{arm}_{name}" for arm in recipe.evaluation.arms for name in (*modalities, *combined)]
-    return [*names, CLINICAL_ARM, TRIVIAL_RULE]
-
-
-def combiners_learn(recipe: Recipe) -> bool:
-    """Say whether a combiner needs out-of-fold probabilities."""
-    return any(hasattr(lookup(name, COMBINERS, "combiner"), "fit") for name in recipe.fusion.combine)
-
-
-def training_options(recipe: Recipe) -> dict[str, Any]:
-    """Return how a recipe's encoders are trained, the defaults of what it leaves out included."""
-    from radiofuse.deep import Training
-
-    return asdict(Training.from_options(recipe.deep.training))
-
-
-def encoder_spec(recipe: Recipe) -> EncoderSpec:
-    """Return what identifies a recipe's encoders but for the rows they are trained on."""
-    from radiofuse.deep import EncoderSpec, Training
-
-    deep = recipe.deep
-    return EncoderSpec(deep.encoder, Training.from_options(deep.training), deep.device)
-
-
-def _late_fusion(recipe: Recipe, estimators: list[tuple[str, Any]], blocks: Mapping | None = None) -> LateFusion:
-    combine = list(recipe.fusion.combine)
-    return LateFusion(
-        estimators,
-        combine=combine,
+def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    members = _members(recipe, model, inputs)
+    blocks = _member_columns(recipe, model, inputs)
+    fusion = LateFusion(
+        members,
+        combine=list(combiners_of(recipe, model)),
         columns=blocks,
-        cv=recipe.fusion.inner_folds,
+        cv=inner_folds_of(recipe, model),
         random_state=recipe.seed,
     )
+    if not model.name:
+        return fusion
+    modalities = modalities_of(model, inputs.modalities)
+    own = [c for block in blocks.values() for c in block] if blocks else _all_columns(recipe, model, inputs, modalities)
+    return Named(fusion, model.name, own or None, records=model.keep)
 
 
-def _constraint_fusion(recipe: Recipe, modalities: Sequence[str], method: str, source: CropSource | None) -> Any:
-    chains = [(name, _chain(recipe, source)) for name in modalities]
-    return ConstraintFusion(chains, method=method, random_state=recipe.seed, **recipe.fusion.constrained_options)
+def _all_columns(recipe: Recipe, model: RecipeModel, inputs: Inputs, modalities: Sequence[str]) -> list[str]:
+    """Return the columns of some modalities, pointers to crops among them where a network reads beside the columns."""
+    own = inputs.columns_of(modalities, clinical=model.clinical)
+    deep = own and reads_deep_columns(recipe, model)
+    return [*own, *([columns.join(name, columns.CROP) for name in modalities] if deep else [])]
 
 
-def _chain(recipe: Recipe, source: CropSource | None) -> Pipeline:
-    return radiomics_chain(recipe, encoder=_crop_encoder(recipe, source) if recipe.deep else None)
+def reads_of(recipe: Recipe, model: RecipeModel) -> tuple[str, ...]:
+    """Return which members a late fusion has of each modality: of columns, of crops, or of both."""
+    if model.reads is not None:
+        return model.reads
+    return (RADIOMICS, DEEP) if recipe.deep is not None and recipe.deep.join == "members" else (RADIOMICS,)
 
 
-def radiomics_chain(recipe: Recipe, encoder: BaseEstimator | None = None) -> Pipeline:
-    """Return one unfitted member of the fusion: the recipe's selector and classifier, behind an encoder if given."""
-    chosen = recipe.select
-    return modality_classifier(
-        recipe.classify.method,
-        select=chosen.steps or (None if chosen.method == "none" else chosen.method),
-        random_state=recipe.seed,
-        select_options=_with_paths(recipe),
-        classify_options=recipe.classify.options,
-        encoder=encoder,
-    )
+def deep_member(recipe: Recipe, model: RecipeModel, modality: str) -> str:
+    """Return what a network's member is called; by the modality alone where there is no other member of it."""
+    return modality + DEEP if RADIOMICS in reads_of(recipe, model) else modality
 
 
-def selector_files(recipe: Recipe) -> list[Path]:
-    """Return the files that the options of a recipe's selectors name."""
-    return [recipe.path(part[name]) for part, name in _named_paths(recipe, recipe.select.options)]
+def _members(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> list[tuple[str, Any]]:
+    modalities, reads = modalities_of(model, inputs.modalities), reads_of(recipe, model)
+    chain = encoded_chain if model.reads is None and len(reads) == 1 else _radiomic_chain
+    members = [(name, chain(recipe, model, inputs.source)) for name in modalities if RADIOMICS in reads]
+    if DEEP in reads:
+        networks = [(name, crop_classifier(recipe, inputs.source)) for name in modalities]
+        members += [(deep_member(recipe, model, name), network) for name, network in networks]
+    if model.clinical:
+        members.append((columns.CLINICAL, clinical_classifier(random_state=recipe.seed)))
+    return members
 
 
-def _with_paths(recipe: Recipe) -> dict[str, Any]:
-    """Return the options of a recipe's selectors, files found from the recipe's folder."""
-    options = deepcopy(recipe.select.options)
-    for part, name in _named_paths(recipe, options):
-        part[name] = str(recipe.path(part[name]))
-    return options
+def _radiomic_chain(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> Any:
+    return feature_chain(recipe, model)
 
 
-def _named_paths(recipe: Recipe, options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the options, of the one selector or of a step, that name a file, and by which parameter."""
-    for selector in recipe.select.names:
-        part = options.get(selector, {}) if recipe.select.steps else options
-        known = getattr(lookup(selector, SELECTORS, "selector"), "path_parameters", ())
-        yield from ((part, name) for name in known if isinstance(part.get(name), str))
+def _member_columns(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> dict[str, list[str]] | None:
+    """Return the columns of each member; None where their prefixes tell."""
+    reads = reads_of(recipe, model)
+    if model.reads is None and DEEP not in reads:
+        return None
+    modalities = modalities_of(model, inputs.modalities)
+    blocks = {name: list(inputs.blocks[name]) for name in modalities if RADIOMICS in reads and name in inputs.blocks}
+    if DEEP in reads:
+        crops = {name: [columns.join(name, columns.CROP)] for name in modalities}
+        blocks |= {deep_member(recipe, model, name): crop for name, crop in crops.items()}
+    return blocks | ({columns.CLINICAL: list(inputs.clinical)} if model.clinical else {})
 
 
-def _crop_encoder(recipe: Recipe, source: CropSource | None) -> BaseEstimator:
-    from radiofuse.deep import CropEncoder
-
-    deep = recipe.deep
-    return CropEncoder(protocol=deep.protocol, output=deep.output, cv=deep.folds, **_encoder_options(recipe, source))
-
-
-def _crop_classifier(recipe: Recipe, source: CropSource | None) -> BaseEstimator:
-    from radiofuse.deep import CropClassifier
-
-    return CropClassifier(**_encoder_options(recipe, source))
+def _constrained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    chains = [(name, encoded_chain(recipe, model, inputs.source)) for name in modalities_of(model, inputs.modalities)]
+    fusion = ConstraintFusion(chains, method=model.branches, random_state=recipe.seed, **model.options)
+    if not inputs.blocks:  # columns are not known yet; the method may name a modality that is not there
+        return Named(fusion, model.name)
+    members = listed(find_branches(model.branches, [name for name, _ in chains]))
+    return Named(fusion, model.name, _all_columns(recipe, model, inputs, members))
 
 
-def _encoder_options(recipe: Recipe, source: CropSource | None) -> dict[str, Any]:
-    deep = recipe.deep
-    training = training_options(recipe)
-    options = {"encoder": deep.encoder, "training": training, "device": deep.device, "random_state": recipe.seed}
-    return options if source is None else {**options, "crops": source.crops, "cache": source.cache}
+def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    modalities = modalities_of(model, inputs.modalities)
+    own = inputs.columns_of(modalities, clinical=model.clinical)
+    blocks = [*modalities, *([columns.CLINICAL] if model.clinical else [])]
+    chain = early_fusion(feature_chain(recipe, model), blocks, joined=model.joined)
+    return Named(chain, model.name, own or None)
+
+
+def _clinical(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    return Named(clinical_classifier(random_state=recipe.seed), model.name, list(inputs.clinical) or None)
+
+
+def _own(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    estimator = make(model.kind, {}, "model", model.options)
+    if not hasattr(estimator, "fit") or not (
+        hasattr(estimator, "predict_proba") or hasattr(estimator, "predict_proba_each")
+    ):
+        raise RequestError(
+            f"The model {model.kind!r} has no fit with predict_proba or predict_proba_each, which a model needs."
+        )
+    seeds = {"random_state": recipe.seed} if "random_state" in _parameters(estimator) - set(model.options) else {}
+    own = inputs.columns_of(modalities_of(model, inputs.modalities), clinical=model.clinical)
+    return Named(estimator.set_params(**seeds), model.name, own or None)
+
+
+def _parameters(estimator: Any) -> set[str]:
+    return set(estimator.get_params(deep=False))
+
+
+KINDS: dict[str, Callable[[Recipe, RecipeModel, Inputs], Any]] = {
+    LATE: _late,
+    EARLY: _early,
+    CONSTRAINED: _constrained,
+    CLINICAL: _clinical,
+}

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from radiofuse.fuse.named import Named
 from radiofuse.select import SelectorChain
 
 CLASS = "class"
@@ -64,8 +65,9 @@ def _add(chains: list[dict[str, Any]], model: str, member: str, steps: dict[str,
 
 def _members(model: Any) -> list[tuple[str, Any]]:
     """Return a model's members by the names that they answer by."""
-    prefix = f"{model.prefix}_" if hasattr(model, "prefix") else ""
-    members = getattr(getattr(model, "fusion", model), "estimators", [])
+    prefix = f"{model.name}_" if isinstance(model, Named) else ""
+    own = model.model if isinstance(model, Named) else model
+    members = getattr(own, "estimators", [])
     return [(prefix + name, member) for name, member in members]
 
 

@@ -22,7 +22,7 @@ def check_models(tables: Sequence[PublishedTable], names: Sequence[str], fusions
 
     Parameters
     ----------
-    tables : sequence of PublishedTable
+    tables : sequence
         As for ``published_rows``.
     names : sequence of str
         Every model that will be scored.
@@ -66,29 +66,37 @@ def _refuse_unknown(title: str, kind: str, named: Sequence[str], known: Sequence
         )
 
 
-def published_rows(tables: Sequence[PublishedTable], scores: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
+def published_rows(
+    tables: Sequence[PublishedTable], scores: pd.DataFrame, weights: pd.DataFrame, outcome: str
+) -> pd.DataFrame:
     """Return published values beside this run's, one row per number.
 
     Parameters
     ----------
-    tables : sequence of PublishedTable
-        What a recipe names.
+    tables : sequence
+        What a recipe names: each with ``title`` and ``source``, and either ``metrics`` and ``rows`` (each with
+        ``name``, ``model`` and one ``published`` value per metric, None where there is none) or ``fusion`` and
+        ``published`` (its weights by member).
     scores : DataFrame
         As ``score_predictions`` returns them.
     weights : DataFrame
         As ``radiofuse.evaluate.findings.summarize_weights`` returns them.
+    outcome : str
+        The one that tables are about which name none.
 
     Returns
     -------
     DataFrame
-        Columns table, source, row, model, metric, value, low, high, published; NaN where a number does not exist.
+        Columns table, source, outcome, row, model, metric, value, low, high, published; NaN where there is no number.
         A table of scores ends with the trivial rule. A table of weights has the member as row and two metrics:
         ``weight``, with its spread over the outer folds, and ``in_sample``.
     """
     found = []
     for table in tables:
-        rows = _score_rows(table, scores) if table.fusion is None else _weight_rows(table, weights)
-        found += [(table.title, table.source, *row) for row in rows]
+        named = table.outcome or outcome
+        ours = (scores if table.fusion is None else weights).query("outcome == @named")
+        rows = _score_rows(table, ours) if table.fusion is None else _weight_rows(table, ours)
+        found += [(table.title, table.source, named, *row) for row in rows]
     described = TABLES["published"]
     return pd.DataFrame(found, columns=list(described.columns)).astype(dict.fromkeys(described.of(NUMBER), float))
 

@@ -9,16 +9,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from radiofuse.errors import RequestError
+from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import (
     Cohort,
     Deep,
     Evaluation,
     Fusion,
     Part,
+    PredictedOutcome,
     PublishedTable,
     Radiomics,
     Selection,
@@ -26,6 +28,7 @@ from radiofuse.experiment.recipe_parts import (
 )
 from radiofuse.files.paths import describe_absent, is_of_windows, with_home
 from radiofuse.names import did_you_mean
+from radiofuse.tables.outcomes import AskedOutcome
 
 OF_THE_FILE = ("name", "folder", "text")  # fields of a recipe that are not written in it
 
@@ -51,7 +54,9 @@ class Recipe(Part):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """One seed for everything."""
     cohort: Cohort
-    """Which patients, which outcome."""
+    """Which patients; with ``label``, what is predicted."""
+    outcomes: Annotated[tuple[PredictedOutcome, ...], Field(min_length=1)] | None = None
+    """What is predicted, where it is more than one column of two classes."""
     radiomics: Radiomics = Radiomics()
     """How images become features."""
     deep: Deep | None = None
@@ -60,6 +65,8 @@ class Recipe(Part):
     """Which features are kept."""
     classify: Step = Step(method="logistic")
     """The classifier of each modality."""
+    models: Annotated[tuple[RecipeModel, ...], Field(min_length=1)] | None = None
+    """The models; left out, one late fusion, and what constrained and arms add to it."""
     fusion: Fusion = Fusion()
     """How the modalities' probabilities become one."""
     evaluation: Evaluation = Evaluation()
@@ -67,10 +74,33 @@ class Recipe(Part):
     tables: tuple[PublishedTable, ...] = ()
     """Published tables to print with this run's values beside theirs."""
 
+    @model_validator(mode="after")
+    def _one_way_to_say_what(self) -> Recipe:
+        if (self.cohort.label is None) == (self.outcomes is None):
+            raise ValueError("say what is predicted: either label under [cohort], or [[outcomes]]")
+        if self.outcomes is not None and self.cohort.missing:
+            raise ValueError("with [[outcomes]], missing stands in each of them, not under [cohort]")
+        return self
+
+    @model_validator(mode="after")
+    def _models_once(self) -> Recipe:
+        if self.models is None:
+            return self
+        names = [model.name for model in self.models]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two of the models are called {twice[0]!r}; give each a name of its own")
+        if self.fusion.constrained or self.evaluation.arms:
+            raise ValueError(
+                'with [[models]], constrained and arms are models too: kind = "constrained" with branches, and '
+                'kind = "late" with reads = ["radiomics"] or ["deep"]'
+            )
+        return self
+
     @property
-    def selects_deep_features(self) -> bool:
-        """Whether a model learns from an encoder's output as columns: where ``output`` and ``protocol`` matter."""
-        return self.deep is not None and (self.deep.join == "columns" or bool(self.fusion.constrained))
+    def asked(self) -> str | list[AskedOutcome]:
+        """What is predicted, as a reader of tables is asked for it."""
+        return [one.asked for one in self.outcomes] if self.outcomes else str(self.cohort.label)
 
     def path(self, text: str) -> Path:
         """Return a path named in the recipe: ``${VARIABLE}`` filled in, relative to the recipe's folder."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from radiofuse.names import did_you_mean
 from radiofuse.select.choices import known_name
 from radiofuse.tables.columns import modality_pattern
+from radiofuse.tables.outcomes import AskedOutcome
 
 
 class Part(BaseModel):
@@ -38,7 +39,8 @@ def _check_slices(value: Any) -> Any:
     return value
 
 
-def _check_once(names: tuple[str, ...]) -> tuple[str, ...]:
+def check_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names, or raise a ValueError if one stands there twice."""
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise ValueError(f"names {twice[0]!r} more than once")
@@ -50,6 +52,10 @@ def _check_pattern(text: str) -> str:
     return text
 
 
+def _code_as_text(value: Any) -> Any:
+    return str(value) if type(value) in (int, float) else value
+
+
 def _codes_as_text(values: Any) -> Any:
     """Return codes as the table has them: 9 and "9" mean the same."""
     return tuple(map(str, values)) if isinstance(values, list) else values
@@ -59,9 +65,9 @@ def _known_names(steps: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(known_name, steps))
 
 
-_Names = Annotated[tuple[str, ...], AfterValidator(_check_once)]
+_Names = Annotated[tuple[str, ...], AfterValidator(check_once)]
 _Some = Annotated[tuple[str, ...], Field(min_length=1)]
-_Steps = Annotated[_Some, AfterValidator(_known_names), AfterValidator(_check_once)]
+_Steps = Annotated[_Some, AfterValidator(_known_names), AfterValidator(check_once)]
 
 
 class Cohort(Part):
@@ -73,8 +79,8 @@ class Cohort(Part):
     """A generated cohort in place of a table."""
     participants: str | None = None
     """A table with one row per patient (BIDS participants.tsv): labels and clinical columns, joined by patient."""
-    label: str
-    """The column that is predicted; "idh=mutant" says which class is positive."""
+    label: str | None = None
+    """The column that is predicted; "idh=mutant" says which class is positive. For more, write [[outcomes]]."""
     label_per: Literal["patient", "sample"] = "patient"
     """Whose the label is: a patient has one, or each lesion or scan its own; folds stay by patient."""
     missing: Annotated[tuple[str, ...], BeforeValidator(_codes_as_text)] = ()
@@ -93,6 +99,52 @@ class Cohort(Part):
         if (self.table is None) == (self.phantom is None):
             raise ValueError("give either table (a file) or phantom (a generated cohort)")
         return self
+
+
+def _listed_spellings(values: Any) -> Any:
+    """Return lists of spellings, where some are written as one text with commas."""
+    if not isinstance(values, dict):
+        return values
+    return {name: one.split(",") if isinstance(one, str) else one for name, one in values.items()}
+
+
+class PredictedOutcome(Part):
+    """An outcome: which column holds it, and what its classes are."""
+
+    column: str
+    """The column of the cohort table, or of the participants."""
+    name: str = ""
+    """What it is called in tables and pages; left out, as its column."""
+    kind: Literal["binary", "multiclass"] = "binary"
+    """Two classes, or three and more."""
+    positive: Annotated[str | None, BeforeValidator(_code_as_text)] = None
+    """The class that the probabilities of a binary outcome speak of."""
+    classes: Annotated[tuple[str, ...], BeforeValidator(_codes_as_text), AfterValidator(check_once)] = ()
+    """The classes in order; left out, those that occur, ascending. Of two, the last is the positive one."""
+    ordered: bool | None = None
+    """Whether the order of the classes is a ranking; left out, it is one for WHO grades."""
+    spellings: Annotated[dict[str, tuple[str, ...]] | None, BeforeValidator(_listed_spellings)] = None
+    """How each class is also written; left out, the well-known spellings of IDH, 1p/19q, MGMT and WHO grade."""
+    missing: Annotated[tuple[str, ...], BeforeValidator(_codes_as_text)] = ()
+    """Values that mean unknown."""
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> PredictedOutcome:
+        if self.kind == "binary" and len(self.classes) > 2:
+            raise ValueError(f'{len(self.classes)} classes need kind = "multiclass"; a binary outcome has two')
+        if self.kind == "multiclass" and self.positive is not None:
+            raise ValueError("an outcome of several classes has no positive one; leave positive out, or ask for binary")
+        if self.positive is not None and self.classes and self.positive not in self.classes:
+            raise ValueError(f"positive = {self.positive!r} is none of the classes {', '.join(self.classes)}")
+        return self
+
+    @property
+    def asked(self) -> AskedOutcome:
+        """The same for whoever reads tables."""
+        positive, classes = self.positive, self.classes
+        if positive is not None and len(classes) == 2:  # the positive class is the last one
+            classes = tuple(sorted(classes, key=lambda name: name == positive))
+        return AskedOutcome(**{**self.model_dump(), "classes": classes})
 
 
 class Radiomics(Part):
@@ -183,7 +235,7 @@ class Fusion(Part):
     ``constrained`` names input methods of the constraint fusion, each evaluated as a model of its own.
     """
 
-    combine: Annotated[_Some, AfterValidator(_check_once)] = ("mean", "vote", "regression", "nonnegative")
+    combine: Annotated[_Some, AfterValidator(check_once)] = ("mean", "vote", "regression", "nonnegative")
     """How probabilities are combined; the first is the model's answer, all are scored."""
     inner_folds: Annotated[int, Field(ge=2)] = 5
     """Folds that give the combiners out-of-fold probabilities."""
@@ -206,7 +258,7 @@ class Evaluation(Part):
     """How often the outer folds are dealt."""
     resamples: Annotated[int, Field(ge=100)] = 2000
     """Bootstrap resamples of the patients, for intervals."""
-    arms: Annotated[tuple[Literal["deep", "radiomics"], ...], AfterValidator(_check_once)] = ()
+    arms: Annotated[tuple[Literal["deep", "radiomics"], ...], AfterValidator(check_once)] = ()
     """The same fusion on one kind of features alone, for comparison."""
 
 
@@ -228,6 +280,8 @@ class PublishedTable(Part):
     """What the table shows."""
     source: str
     """Where it was published."""
+    outcome: str = ""
+    """Of which outcome; left out, the first."""
     metrics: tuple[str, ...] = ()
     """The columns: auc, accuracy, precision, recall, f1 and others."""
     rows: tuple[PublishedRow, ...] = ()

@@ -20,25 +20,30 @@ from sklearn.utils._param_validation import InvalidParameterError
 from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
-from radiofuse.experiment.models import (
-    RADIOMICS,
-    answered_names,
-    build_model,
+from radiofuse.experiment.glossary import list_answers
+from radiofuse.experiment.member_chains import encoder_spec, selector_files
+from radiofuse.experiment.model_list import (
+    DEEP,
+    called,
     combined_names,
-    encoder_spec,
-    selector_files,
+    combiners_of,
+    modalities_of,
+    model_list,
+    reads_columns_alone,
 )
+from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.published import check_models
 from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
-from radiofuse.names import make
+from radiofuse.names import did_you_mean, make
 from radiofuse.tables import columns
+from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import NOT_FEATURES
 
 NO_RADIOMICS = "none"  # settings under [radiomics]: networks alone, or features that came ready
-THE_COHORT = "The cohort"
 
 Problems = Iterator[RadiofuseError]
 Check = Callable[..., Problems]
@@ -132,7 +137,7 @@ def missing_packages(recipe: Recipe, places: Places) -> Problems:
 
 
 def _needs_torch(recipe: Recipe) -> bool:
-    return recipe.deep is not None or bool(recipe.fusion.constrained)
+    return recipe.deep is not None or any(model.kind == CONSTRAINED for model in model_list(recipe))
 
 
 def unwritable_places(recipe: Recipe, places: Places) -> Problems:
@@ -150,30 +155,42 @@ def unwritable_places(recipe: Recipe, places: Places) -> Problems:
 
 def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
     """Yield which selector, classifier or combiner is unknown, or does not take its options."""
-    yield from _raised(build_model, recipe, ["any"])
-    for name in recipe.fusion.combine:
-        yield from _raised(make, name, COMBINERS, "combiner")
+    for model in model_list(recipe):
+        if model.kind == CONSTRAINED or (DEEP in (model.reads or ()) and recipe.deep is None):
+            continue  # other checks say what they lack
+        yield from _raised(build_model, recipe, model, Inputs(model.modalities or ["any"]))
+        for name in combiners_of(recipe, model):
+            yield from _raised(make, name, COMBINERS, "combiner")
 
 
 def unknown_constraint_options(recipe: Recipe, places: Places) -> Problems:
     """Yield which option the constraint fusion does not have, or whose value it does not take."""
-    options, own = recipe.fusion.constrained_options, {"estimators", "method", "columns", "random_state"}
+    for model in (model for model in model_list(recipe) if model.kind == CONSTRAINED):
+        where = "constrained_options" if recipe.models is None else f"options of the model {model.name!r}"
+        yield from _problems_of_options(model.options, where)
+
+
+def _problems_of_options(options: Mapping[str, Any], where: str) -> Problems:
+    own = {"estimators", "method", "columns", "random_state"}
     known = sorted(set(ConstraintFusion([]).get_params(deep=False)) - own)
     unknown = [name for name in options if name not in known]
     for name in unknown:
-        yield RequestError(f"constrained_options has no option {name!r}; choose from {', '.join(known)}.")
+        have = "have" if where.startswith("options") else "has"
+        yield RequestError(f"{where} {have} no option {name!r}; choose from {', '.join(known)}.")
     if unknown:
         return
     try:
         ConstraintFusion([], **options)._validate_params()  # else scikit-learn does so in the first fold
     except InvalidParameterError as error:
-        yield RequestError(f"constrained_options: {error}")
+        yield RequestError(f"{where}: {error}")
 
 
 def unusable_encoder(recipe: Recipe, places: Places) -> Problems:
     """Yield whether options, device, encoder and size of the crops do not go together: one blank crop is embedded."""
-    if "deep" in recipe.evaluation.arms and recipe.deep is None:
-        yield RequestError('The recipe evaluates the arm "deep" and names no encoder; add [deep] or drop the arm.')
+    if recipe.deep is None and any(DEEP in (model.reads or ()) for model in model_list(recipe)):
+        what = 'evaluates the arm "deep"' if recipe.models is None else 'has a model with reads = ["deep"]'
+        advice = "add [deep] or drop the arm." if recipe.models is None else "add [deep], or leave reads out."
+        yield RequestError(f"The recipe {what} and names no encoder; {advice}")
     if recipe.deep is None or find_spec("torch") is None:
         return
     from radiofuse.deep.device import choose_device
@@ -211,7 +228,7 @@ BEFORE_READING = (
 
 def featureless_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which modality an encoder has no image of, or has nothing to learn from."""
-    needs_others = recipe.deep is None or recipe.deep.join == "members" or RADIOMICS in recipe.evaluation.arms
+    needs_others = recipe.deep is None or any(reads_columns_alone(recipe, model) for model in model_list(recipe))
     for name in _modalities(grouped):
         things = {columns.split(column)[1] for column in grouped[name]}
         if recipe.deep is not None and "image" not in things:
@@ -229,7 +246,7 @@ def featureless_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
 
 def names_taken_twice(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which modality is called like a model: two rows of one table would have one name."""
-    names = answered_names(recipe, _modalities(grouped))
+    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
     for name in (name for name, count in Counter(names).items() if count > 1):
         sentence = f"a modality is called {name!r}, which is the name of a model. Rename its columns."
         yield CohortError(THE_COHORT, [sentence])
@@ -237,12 +254,14 @@ def names_taken_twice(recipe: Recipe, grouped: Grouped) -> Problems:
 
 def unmet_input_methods(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which input method of the constraint fusion there is not, or names a modality there is not."""
-    modalities = _modalities(grouped)
-    for method in recipe.fusion.constrained:
-        if method not in METHODS:
+    known = _modalities(grouped)
+    for model in (model for model in model_list(recipe) if model.kind == CONSTRAINED):
+        modalities, method = modalities_of(model, known), model.branches
+        if isinstance(method, str) and method not in METHODS:
             yield RequestError(f"No input method is called {method!r}; choose from {', '.join(METHODS)}.")
             continue
-        absent = [name for name in listed(METHODS[method]) if name not in modalities]
+        branches = METHODS[method] if isinstance(method, str) else method
+        absent = [name for name in listed(branches) if name not in modalities]
         if absent:
             yield RequestError(
                 f"The input method {method!r} needs the modality {absent[0]}, and the modalities are "
@@ -250,14 +269,37 @@ def unmet_input_methods(recipe: Recipe, grouped: Grouped) -> Problems:
             )
 
 
+def absent_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which model reads a modality, or clinical columns, that the cohort does not have."""
+    known = _modalities(grouped)
+    for model in model_list(recipe):
+        for name in (name for name in model.modalities or () if name not in known):
+            yield RequestError(
+                f"The model {called(model)!r} reads the modality {name!r}, and the cohort has {', '.join(known)}."
+                f"{did_you_mean(name, known) or ' Correct its modalities.'}"
+            )
+        if (model.clinical or model.kind == CLINICAL) and columns.CLINICAL not in grouped:
+            yield RequestError(
+                f"The model {called(model)!r} reads clinical columns, and the cohort has none. Add columns called "
+                "clinical__<name>, or participants under [cohort]."
+            )
+
+
 def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield whether a published table names a model that there is not."""
-    names = answered_names(recipe, _modalities(grouped))
-    yield from _raised(check_models, recipe.tables, names, combined_names(recipe))
+    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
+    weighted = [name for model in model_list(recipe) if model.kind == LATE for name in combined_names(recipe, model)]
+    yield from _raised(check_models, recipe.tables, names, weighted)
 
 
 def _modalities(grouped: Grouped) -> list[str]:
     return [name for name in grouped if name != columns.CLINICAL]
 
 
-OF_COLUMNS = (featureless_modalities, names_taken_twice, unmet_input_methods, unknown_published_rows)
+OF_COLUMNS = (
+    absent_modalities,
+    featureless_modalities,
+    names_taken_twice,
+    unmet_input_methods,
+    unknown_published_rows,
+)

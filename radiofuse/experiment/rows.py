@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,23 @@ import pandas as pd
 
 from radiofuse.datasets.phantom import NOTICE_FILE
 from radiofuse.errors import CohortError
-from radiofuse.experiment.cohort import label_and_classes, read_and_refuse
+from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
-from radiofuse.experiment.models import CropSource
+from radiofuse.experiment.member_chains import CropSource
+from radiofuse.experiment.models import Inputs
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.refusals import NO_RADIOMICS, THE_COHORT, Places, refuse
+from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.imaging import Cropping
 from radiofuse.imaging.labels import MaskLabel
+from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.radiomics import PRESETS
 from radiofuse.selection_run.table_warnings import code_warnings, column_warnings
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
-from radiofuse.tables.labels import count_classes
+from radiofuse.tables.outcomes import Outcome, outcome_words
+from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import belongs_to_image
 
 log = logging.getLogger(__name__)
@@ -38,14 +41,12 @@ class Rows:
 
     Attributes
     ----------
-    label : str
-        The column that is predicted.
-    classes : tuple of str
-        Its two classes, the positive one last.
+    outcomes : list of Outcome
+        What is predicted.
     X : DataFrame of shape (n_samples, n_columns)
-        Labeled rows with at least one modality, sorted by ``sample_id``, their index.
-    y : ndarray of shape (n_samples,)
-        1 for the positive class, else 0.
+        Rows with at least one modality and one known outcome, sorted by ``sample_id``, their index.
+    y : DataFrame of shape (n_samples, n_outcomes)
+        The place of each row's class, NaN where it is unknown.
     groups : ndarray of shape (n_samples,)
         Patient of each row.
     modalities : list of str
@@ -62,10 +63,9 @@ class Rows:
         Where the crops lie, if the recipe names an encoder.
     """
 
-    label: str
-    classes: tuple[str, str]
+    outcomes: list[Outcome]
     X: pd.DataFrame
-    y: np.ndarray
+    y: pd.DataFrame
     groups: np.ndarray
     modalities: list[str]
     flow: pd.DataFrame
@@ -75,17 +75,70 @@ class Rows:
     source: CropSource | None
 
     def warnings(self) -> list[str]:
-        """Return sentences on columns of the cohort table that may know the label, or hold codes for unknown."""
+        """Return sentences on columns of the cohort table that may know a label, or hold codes for unknown."""
+        knowing = (sentence for outcome in self.outcomes for sentence in self._knowing(self.of(outcome)))
+        return [*dict.fromkeys(knowing), *code_warnings(self.X[self._own_columns])]
+
+    def _knowing(self, rows: LabeledRows) -> Iterator[str]:
+        """Yield sentences on columns that tell an outcome, or one of its classes from all others."""
+        for place, name in enumerate(rows.outcome.classes):
+            if name in rows.outcome.told:
+                said = rows.outcome.name if rows.outcome.is_binary else f"{rows.outcome.name} = {name}"
+                yield from column_warnings(rows.X[self._own_columns], (rows.y == place).astype(int), said)
+
+    @property
+    def _own_columns(self) -> list[str]:
+        """The columns that the cohort table brought, without those that point at crops."""
         grouped = columns.by_modality(self.X.columns)
         own = [c for name in (*self.settings["ready_made"], columns.CLINICAL) for c in grouped.get(name, [])]
-        table = self.X[[c for c in own if columns.split(c)[1] != columns.CROP]]
-        return column_warnings(table, self.y, self.label) + code_warnings(table)
+        return [c for c in own if columns.split(c)[1] != columns.CROP]
 
     @property
     def blocks(self) -> dict[str, list[str]]:
         """Columns of each modality, without those that point at crops."""
         grouped = columns.by_modality(self.X.columns)
         return {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
+
+    @property
+    def inputs(self) -> Inputs:
+        """What there is to read for the models."""
+        clinical = columns.by_modality(self.X.columns).get(columns.CLINICAL, [])
+        return Inputs(self.modalities, self.blocks, clinical, self.source)
+
+    def of(self, outcome: Outcome) -> LabeledRows:
+        """Return the rows in which an outcome is known."""
+        known = np.flatnonzero(self.y[outcome.name].notna())
+        y = self.y[outcome.name].iloc[known].to_numpy(int)
+        return LabeledRows(outcome, self.X.iloc[known], y, self.groups[known], known)
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledRows:
+    """The rows in which one outcome is known.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    X : DataFrame of shape (n_samples, n_columns)
+    y : ndarray of int, shape (n_samples,)
+        The place of each row's class.
+    groups : ndarray of shape (n_samples,)
+    place : ndarray of int, shape (n_samples,)
+        Where these rows are among all rows.
+    """
+
+    outcome: Outcome
+    X: pd.DataFrame
+    y: np.ndarray
+    groups: np.ndarray
+    place: np.ndarray
+
+    def split(self, whole: Split) -> Split:
+        """Return a split of all rows as one of these."""
+        position = np.full(max(whole.train.max(), whole.test.max(), self.place.max()) + 1, -1)
+        position[self.place] = np.arange(len(self.place))
+        train, test = position[whole.train], position[whole.test]
+        return Split(whole.repeat, whole.fold, train[train >= 0], test[test >= 0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +189,8 @@ def prepare_rows(
     """
     places = Places(out, Path(store), overwrite=overwrite, report=report)
     table, cohort = read_and_refuse(recipe, places)
-    label, classes = label_and_classes(cohort)
-    known = cohort[cohort[label].notna()]
-    log.info(count_classes(known[label].to_numpy(), known["patient_id"], label, classes))
+    for sentence in outcome_words(outcomes_of(cohort)):
+        log.info(sentence)
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
@@ -191,21 +243,22 @@ def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtrac
 
 def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
     samples, table = made.cohort.set_index("sample_id"), made.features.table
-    outcome, modalities = label_and_classes(made.cohort), _modalities(table)
+    outcomes, modalities = outcomes_of(made.cohort), _modalities(table)
+    names = [outcome.name for outcome in outcomes]
     present = _presence(table, modalities)
-    known, imaged = samples[outcome[0]].notna(), present.any(axis=1)
-    refuse(few_patients(recipe, samples[known & imaged], outcome, made.features.failures))
+    known, imaged = samples[names].notna().any(axis=1), present.any(axis=1)
+    refuse(few_patients(recipe, samples[known & imaged], outcomes, made.features.failures))
     # Neither the order of the table's rows nor that of its columns may move a number.
     used = samples.index[known & imaged].sort_values()
-    labels, patients = samples.loc[used, outcome[0]], samples.loc[used, "patient_id"]
+    labels, patients = samples.loc[used, names], samples.loc[used, "patient_id"]
     if made.source is not None:
         present = present.join(_have_crops(table, modalities))
-    rare = rare_modalities(recipe, present.loc[used], labels, patients, outcome[1])
+    rare = rare_modalities(recipe, present.loc[used], labels, patients, outcomes)
     refuse([*rare, *copied_patients(table.loc[used], patients)])
     return Rows(
-        *outcome,
+        outcomes,
         X=table.loc[used, sorted(table.columns)],
-        y=labels.to_numpy(int),
+        y=labels,
         groups=patients.to_numpy(),
         modalities=modalities,
         flow=_flow(samples, known, imaged, made.features.failures),

@@ -5,27 +5,31 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
+from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, summarize_weights
 from radiofuse.evaluate.folds import log_warnings
-from radiofuse.experiment.description import describe_run
-from radiofuse.experiment.evaluation import Results, evaluate_models, folds_key
-from radiofuse.experiment.models import FUSION, list_answering
+from radiofuse.experiment.description import Models, describe_run
+from radiofuse.experiment.evaluation import Results, evaluate_models
+from radiofuse.experiment.model_list import FUSION
+from radiofuse.experiment.models import list_kept
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
-from radiofuse.experiment.rows import Rows, prepare_rows
+from radiofuse.experiment.rows import LabeledRows, Rows, prepare_rows
 from radiofuse.files.outputs import is_page
 from radiofuse.progress import Meter, silent
 from radiofuse.report import write_report
 from radiofuse.select import NothingSelectedWarning
 from radiofuse.wording import some
-from radiofuse.work.kept import FOLDER, Kept
+from radiofuse.work.kept import FOLDER, Kept, digest_of
 
 log = logging.getLogger(__name__)
 
@@ -80,20 +84,20 @@ def run_recipe(
         log.warning("%s", words)
     for words in rows.warnings():
         log.warning("%s", words)
-    kept = Kept(out / FOLDER, folds_key(recipe, rows))
-    results = evaluate_models(recipe, rows, n_jobs=n_jobs, progress=progress, kept=kept)
+    results = evaluate_models(recipe, rows, n_jobs=n_jobs, progress=progress, kept_in=out / FOLDER)
     models = fit_models(recipe, rows, n_jobs=n_jobs, progress=progress)
     bundle, page = _save(recipe, rows, results, models, out / "bundle"), out / "report.html"
     if report:
         write_report(bundle, page, overwrite=overwrite)
     elif page.is_file() and is_page(page):  # of an earlier run: it does not stand beside another bundle
         page.unlink()
-    kept.remove()
+    Kept(out / FOLDER, digest_of()).remove()
     return out
 
 
 def describe_fewer(bundle: Path, patients: Iterable[str]) -> str:
     """Return a sentence on the patients that the run before, of this bundle, evaluated beyond these; else nothing."""
+
     try:
         before = set(read_table(bundle, "predictions")["patient_id"])
     except BundleError:  # no run before, or its table is damaged and is replaced by this run
@@ -107,36 +111,69 @@ def describe_fewer(bundle: Path, patients: Iterable[str]) -> str:
     )
 
 
-def fit_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter) -> dict[str, Any]:
-    """Fit the models of the bundle: on every labeled row, once, after the evaluation."""
-
-    models = list_answering(recipe, rows.modalities, rows.blocks, rows.source)
-    models[FUSION].set_params(n_jobs=n_jobs)
+def fit_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter) -> Models:
+    """Fit the models of the bundle, by outcome and name: on every labeled row, once, after the evaluation."""
+    models = {outcome.name: list_kept(recipe, rows.inputs) for outcome in rows.outcomes}
+    total, done = sum(map(len, models.values())), 0
     with warnings.catch_warnings(record=True) as caught, progress("Fitting the final models", "models") as on_done:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", NothingSelectedWarning)  # said in the bundle's warnings
-        for done, model in enumerate(models.values(), start=1):
-            model.fit(rows.X, rows.y, groups=rows.groups)
-            on_done(done, len(models))
+        for outcome in rows.outcomes:
+            labeled = rows.of(outcome)
+            for model in models[outcome.name].values():
+                _fit_in_parallel(model, labeled, n_jobs)
+                done += 1
+                on_done(done, total)
     log_warnings(Counter(str(one.message) for one in caught), "while fitting the final models")
-    models[FUSION].set_params(n_jobs=None)  # how many processes fitted it is no property of a model
     return models
 
 
-def _save(recipe: Recipe, rows: Rows, results: Results, models: dict[str, Any], folder: Path) -> Path:
-    model = models[FUSION]
-    in_sample = in_sample_weights(model, rows.X, rows.y, rows.groups) if recipe.tables else None
-    weights = summarize_weights(model, results.findings, in_sample=in_sample)
+def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
+    """Fit a model; how many processes fitted it is no property that it keeps."""
+    takes_jobs = "n_jobs" in model.get_params(deep=False)
+    if takes_jobs:
+        model.set_params(n_jobs=n_jobs)
+    model.fit(labeled.X, labeled.y, groups=labeled.groups)
+    if takes_jobs:
+        model.set_params(n_jobs=None)
+
+
+def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: Path) -> Path:
+    selected, weights = {}, {}
+    for (outcome, name), findings in results.findings.items():
+        model = models[outcome][name]
+        selected[outcome, name] = summarize_selection(model, findings)
+        weights[outcome, name] = _weights(recipe, rows, (outcome, name), model, findings)
     tables = {
         "cohort_flow": rows.flow,
-        "predictions": results.predictions.assign(positive=rows.classes[1]),
+        "predictions": results.predictions,
         "scores": results.scores,
         "comparisons": results.comparisons,
-        "selected_features": summarize_selection(model, results.findings),
-        "fusion_weights": weights,
-        "published": published_rows(recipe.tables, results.scores, weights),
+        "selected_features": _of_all_models(selected),
+        "fusion_weights": _of_all_models(weights),
+        "published": published_rows(recipe.tables, results.scores, _of_all_models(weights), rows.outcomes[0].name),
         "failures": rows.failures,
     }
-    others = {name: other for name, other in models.items() if name != FUSION}
-    description = describe_run(recipe, rows, results, model)
-    return save_bundle(folder, model=model, others=others, recipe=recipe.text, description=description, tables=tables)
+    description = describe_run(recipe, rows, results, models)
+    return save_bundle(folder, models=models, recipe=recipe.text, description=description, tables=tables)
+
+
+def _of_all_models(tables: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
+    """Return one table of those of each outcome and model, with both in front."""
+    parts = []
+    for (outcome, name), table in tables.items():
+        head = pd.DataFrame({"outcome": outcome, "model": name}, index=table.index)
+        parts.append(pd.concat([head, table], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _weights(
+    recipe: Recipe, rows: Rows, key: tuple[str, str], model: OffersFindings, findings: Sequence[dict[str, Any]]
+) -> pd.DataFrame:
+    """Return a model's weights; beside them those learned in sample, where a published table may show such."""
+    labeled = next(rows.of(outcome) for outcome in rows.outcomes if outcome.name == key[0])
+    wanted = recipe.tables and key[1] == FUSION
+    in_sample = in_sample_weights(model, labeled.X, labeled.y, labeled.groups) if wanted else None
+    table = summarize_weights(model, findings, in_sample=in_sample)
+    names = {str(place): name for place, name in enumerate(labeled.outcome.classes)}
+    return table.assign(**{"class": table["class"].map(names).fillna("")})

@@ -1,4 +1,4 @@
-"""What a fusion says as tables: probabilities by answer and class, weights by combiner and member."""
+"""What a fusion says of its members: their weights by combiner, as a table."""
 
 from __future__ import annotations
 
@@ -9,39 +9,6 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.fuse.combiners import Combiner
-
-
-def answer_columns(
-    names: Sequence[str], classes: np.ndarray, levels: tuple[str, str] = ("answer", "class")
-) -> pd.Index:
-    """Return the names of a table of probabilities: of two classes one per answer, of more one per answer and class.
-
-    Examples
-    --------
-    >>> answer_columns(["t1", "mean"], np.array([2, 3, 4])).to_list()[:4]
-    [('t1', 2), ('t1', 3), ('t1', 4), ('mean', 2)]
-    """
-    return pd.Index(names) if len(classes) == 2 else pd.MultiIndex.from_product([names, classes], names=levels)
-
-
-def answers_table(answers: Mapping[str, np.ndarray], index: pd.Index, classes: np.ndarray) -> pd.DataFrame:
-    """Return probabilities as a table with `answer_columns`.
-
-    Parameters
-    ----------
-    answers : mapping of str to ndarray of shape (n_samples,) or (n_samples, n_classes)
-    index : Index of length n_samples
-    classes : ndarray of shape (n_classes,)
-
-    Examples
-    --------
-    >>> answers_table({"t1": np.array([[0.5, 0.3, 0.2]])}, pd.Index(["s1"]), np.array([2, 3, 4]))["t1"]
-    class    2    3    4
-    s1     0.5  0.3  0.2
-    """
-    if len(classes) == 2:
-        return pd.DataFrame(answers, index=index)
-    return pd.DataFrame(np.hstack(list(answers.values())), index=index, columns=answer_columns(list(answers), classes))
 
 
 def weights_table(combiners: Mapping[str, Combiner], members: Sequence[str], classes: np.ndarray) -> pd.DataFrame:

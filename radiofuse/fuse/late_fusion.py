@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Findings, Folding, Seed
-from radiofuse.fuse.answers import answers_table, weights_table
+from radiofuse.fuse.answers import weights_table
 from radiofuse.fuse.choices import build_combiners, refuse_rules_for_two
 from radiofuse.fuse.combiners import Combiner
 from radiofuse.fuse.member import Member
@@ -27,6 +27,7 @@ from radiofuse.fuse.out_of_fold import known_rows, out_of_fold_table
 from radiofuse.fuse.probabilities import checked
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.tables.answers import answers_table
 from radiofuse.work.jobs import results_in_order
 
 
@@ -76,10 +77,6 @@ class LateFusion(MemberFusion):
         pairs of member and class.
     n_features_in_, feature_names_in_
         As in scikit-learn.
-
-    See Also
-    --------
-    ConstraintFusion : Fuses the selected features, in a small network.
 
     Notes
     -----

@@ -9,9 +9,9 @@ import pandas as pd
 from joblib import delayed
 
 from radiofuse.errors import CohortError
-from radiofuse.fuse.answers import answer_columns
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_fusion import in_one_thread
+from radiofuse.tables.answers import answer_columns
 from radiofuse.work.jobs import results_in_order
 
 

@@ -59,7 +59,7 @@ def patient_splits(
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels, 0 or 1.
+        Labels: 0 and 1, or classes of any name.
     groups : array-like of shape (n_samples,), optional
         Patient of each row. Without it each row is a patient, known by its position.
     n_splits : int, default=5
@@ -73,12 +73,12 @@ def patient_splits(
     -------
     list of Split
         ``n_repeats * n_splits`` splits, by repeat and fold. Where each patient has one label, every
-        test fold holds both labels.
+        test fold holds all labels.
 
     Raises
     ------
     RequestError
-        A label other than 0 and 1, or a label with fewer patients than folds.
+        Labels that are no classes, or a label with fewer patients than folds.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def patient_splits(
     [2, 0]
     """
     refuse_misaligned(y=y, groups=groups)
-    labels = check_labels(y)
+    labels = check_classes(y)
     patients = np.arange(len(labels)) if groups is None else as_ids(groups, "patient")
     check_consistent_length(labels, patients)
     refuse_few_patients(labels, patients, n_splits, f"fewer than the {n_splits} folds; ask for fewer folds or")
@@ -175,6 +175,22 @@ def check_labels(y: ArrayLike) -> np.ndarray:
     return values.astype(int)
 
 
+def check_classes(y: ArrayLike) -> np.ndarray:
+    """Return labels of any classes, shape (n_samples,), or refuse what is none: gaps, and numbers between others.
+
+    Examples
+    --------
+    >>> check_classes(["2", "4", "3"]).tolist()
+    ['2', '4', '3']
+    """
+    values = np.ravel(np.asarray(y)) if np.ndim(y) == 2 and np.shape(y)[1] == 1 else np.asarray(y)
+    if values.dtype.kind == "O" and not pd.isna(values).any():
+        values = values.astype(str) if all(isinstance(one, str) for one in values) else values
+    if values.dtype.kind in "iU" and values.ndim == 1 and not set(np.unique(values)) <= {0, 1}:
+        return values
+    return check_labels(y)
+
+
 def as_ids(values: ArrayLike, what: str) -> np.ndarray:
     """Return ids as text, or refuse missing ones."""
     ids = np.asarray(values, dtype=object)
@@ -195,8 +211,9 @@ def refuse_straddlers(split: Split, patients: np.ndarray) -> None:
 
 
 def refuse_few_patients(labels: np.ndarray, patients: np.ndarray, fewest: int, why: str) -> None:
-    """Raise unless each label, also one that no row has, has ``fewest`` patients."""
-    for label in (0, 1):
+    """Raise unless each label has ``fewest`` patients; of 0 and 1 also one that no row has."""
+    found = np.unique(labels)
+    for label in (0, 1) if set(found) <= {0, 1} else found:
         n_patients = np.unique(patients[labels == label]).size
         if n_patients < fewest:
             raise RequestError(f"Label {label} has {n_patients} patients, {why} add patients of that label.")

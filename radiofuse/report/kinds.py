@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 TRIVIAL = "trivial"
-FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER = "fusion", "modality", "arm", "reference", "arm member"
+FUSION, MODALITY, ARM, OTHER, REFERENCE = "fusion", "modality", "arm", "other", "reference"
+ARM_MEMBER, MEMBER = "arm member", "member"
 MODEL = "model"  # of a table of predictions that no bundle explains
-KINDS = (FUSION, MODALITY, ARM, REFERENCE, ARM_MEMBER)  # in the order of every table and figure
+KINDS = (FUSION, MODALITY, ARM, OTHER, REFERENCE, ARM_MEMBER, MEMBER)  # in the order of every table and figure
 
 HEADINGS = {
     FUSION: "Fusions",
     MODALITY: "Single modalities",
     ARM: "Fusions on other features",
+    OTHER: "Other models",
     REFERENCE: "For comparison",
     ARM_MEMBER: "Single modalities on other features",
+    MEMBER: "Members of further fusions",
     MODEL: "Models",
 }

@@ -15,7 +15,7 @@ import pandas as pd
 from joblib import delayed
 from sklearn.base import clone
 
-from radiofuse.evaluate.fold_runner import FoldRun, Outcome, finish_folds, fit_alone
+from radiofuse.evaluate.fold_runner import Finished, FoldRun, finish_folds, fit_alone
 from radiofuse.patients import Split
 from radiofuse.progress import Progress
 from radiofuse.select import NothingSelectedWarning, SelectorChain, fit_in_folds
@@ -38,7 +38,7 @@ from radiofuse.work.kept import Kept
 
 Final = tuple[SelectorChain, Model, Counter[str]]
 Told = Callable[[int], None]
-Finished = dict[str, dict[int, Outcome]]  # by modality and place of the split
+Finished = dict[str, dict[int, Finished]]  # by modality and place of the split
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +194,6 @@ def _run_optimistic(
     for outcome in finish_folds(runs, n_jobs=request.jobs, fit=fit_alone):
         place, modality = outcome.job
         found[modality][place] = outcome
-        # Each split is counted once, by the run that takes longer.
         if not request.nested:
             told(1)
 
@@ -231,7 +230,6 @@ def fit_selections_together(
     seed: int,
 ) -> Iterator[SelectedModel]:
     """Yield the model fitted in each split, with a seed for each; what the selectors of all share is done once."""
-    # Place 0 is the selection on all rows.
     states = [_state(seed, [1 + split.repeat, split.fold]) for split in splits]
     if model.harmonizer is not None:  # every split has a table of its own
         for split, state in zip(splits, states, strict=True):
@@ -244,13 +242,11 @@ def fit_selections_together(
     chains = fit_in_folds(model.select, model.features_of(X), y, trains, groups=groups, states=states)
     for train in trains:
         with _told_by_tables():
-            # A generator fits when it is asked, so the filter of warnings has to stand around this.
             chain = next(chains)
         yield clone(model).complete(chain, X.iloc[train], y[train])
 
 
 def _state(seed: int, position: Sequence[int]) -> int:
-    # Chance hangs on the place of a fold alone: not on the number of jobs, nor on who is first.
     return int(np.random.SeedSequence([seed, *position]).generate_state(1)[0])
 
 
@@ -292,5 +288,5 @@ def _outcomes(
     return tuple(outcomes)
 
 
-def _probability(outcome: Outcome) -> np.ndarray:
+def _probability(outcome: Finished) -> np.ndarray:
     return outcome.predictions["probability"].to_numpy()

@@ -111,11 +111,6 @@ def bootstrap_interval(
         Unusable labels, scores, patients or indices; or "bca" where leaving out one patient leaves no metric, or
         where all resamples lie on one side of the value.
 
-    See Also
-    --------
-    auc_interval : Of the AUC, without resampling.
-    score_predictions : All metrics of all models of a table.
-
     References
     ----------
     Efron 1987, J Am Stat Assoc 82:171-185 (BCa; its z0 counts ties half). Davison and Hinkley 1997, Bootstrap
@@ -128,7 +123,7 @@ def bootstrap_interval(
     (0.667, 0.333, 1.0)
     """
     refuse_misaligned(label=label, score=score, patients=patients)
-    label, score = (check_binary if metric in ("brier", "log_loss") else _check_one_of_each)(label, score)
+    label, score = (check_binary if metric == "brier" else _check_one_of_each)(label, score)
     place = patient_places(patients, len(label))
     strata = _strata(label, place) if stratified else np.zeros(place.max() + 1, dtype=int)
     counts = _draw(strata, n_resamples, random_state) if indices is None else _counts_of(indices, len(strata))

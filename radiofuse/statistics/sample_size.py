@@ -62,10 +62,6 @@ def events_per_variable(y: ArrayLike, n_features: int) -> float:
     RequestError
         If there is one class only, or no feature.
 
-    See Also
-    --------
-    riley_sample_size : What replaces the rule of thumb.
-
     References
     ----------
     P. Peduzzi et al., "A simulation study of the number of events per variable in logistic regression
@@ -118,12 +114,6 @@ def riley_sample_size(
     ------
     RequestError
         If an argument is out of its range, or R² above what the prevalence allows.
-
-    See Also
-    --------
-    cox_snell_of_auc : Its R² from an AUC that was published.
-    events_per_variable : The rule of thumb.
-    auc_power : The power to find an AUC.
 
     References
     ----------
@@ -188,10 +178,6 @@ def cox_snell_of_auc(auc: float, prevalence: float) -> float:
     RequestError
         If an argument is out of its range.
 
-    See Also
-    --------
-    riley_sample_size : What asks for it.
-
     References
     ----------
     R. D. Riley, B. Van Calster and G. S. Collins, "A note on estimating the Cox-Snell R² from a reported
@@ -239,10 +225,6 @@ def auc_power(
     ------
     RequestError
         If an argument is out of its range.
-
-    See Also
-    --------
-    riley_sample_size : Patients to learn from, rather than to test on.
 
     References
     ----------

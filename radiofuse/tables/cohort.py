@@ -23,17 +23,17 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.tables import batch, columns, images, samples
-from radiofuse.tables.cells import Codes, numbers_of
+from radiofuse.tables.cells import numbers_of
 from radiofuse.tables.cohort_file import SEX, read_rows
 from radiofuse.tables.header import column_problems
-from radiofuse.tables.labels import BinaryLabel, as_entry, unknown_labels
+from radiofuse.tables.labels import Label
+from radiofuse.tables.outcomes import AskedOutcome, asked_outcomes, columns_asked, naming_problems, read_outcome
 from radiofuse.tables.participants import clinical_names, join_participants
-from radiofuse.tables.problems import Problem, problems_about, shown
+from radiofuse.tables.problems import Problem
 from radiofuse.tables.roles import MASK, PARTICIPANT, PATIENT, SAMPLE, SITE, Roles, is_file_column
 from radiofuse.tables.text import unique_columns
 
@@ -45,7 +45,7 @@ CODES_OF_SEX = {"f": "0", "female": "0", "m": "1", "male": "1"}
 def read_cohort(
     path: str | os.PathLike,
     *,
-    labels: str | Sequence[str] | None = None,
+    labels: str | AskedOutcome | Sequence[str | AskedOutcome] | None = None,
     modalities: str | Sequence[str] | None = None,
     ignore: str | Sequence[str] = (),
     participants: str | os.PathLike | None = None,
@@ -64,11 +64,11 @@ def read_cohort(
         Parquet. A pyradiomics
         batch table (headers ``Image`` and ``Mask``; optional ``Label``, ``ID``, ``Modality``)
         and a BIDS ``participants.tsv`` are read as they are.
-    labels : str or list of str, optional
+    labels : str, AskedOutcome, or list of these, optional
         Label columns; ``"grade=4"`` sets one value against all others. Of two other words or codes
-        than 0 and 1 the second in ascending order is the positive class. With labels, a column
-        outside the grammar is a problem unless it is named in `ignore`; without, such columns are
-        carried along as text.
+        than 0 and 1 the second in ascending order is the positive class. `AskedOutcome` says more:
+        several classes, their order, their spellings. With labels, a column outside the grammar is
+        a problem unless it is named in `ignore`; without, such columns are carried along as text.
     modalities : str or list of str, optional
         The modalities to keep; each must have a column. Default: all. ``clinical`` is not a
         modality, its columns are always kept.
@@ -95,8 +95,8 @@ def read_cohort(
     Returns
     -------
     DataFrame of shape (n_samples, n_columns)
-        ``sample_id``, ``patient_id``, ``site`` if given, labels (1.0 = positive, 0.0, NaN = unknown;
-        ``attrs["classes"]`` has the two classes of each, the positive one last); per
+        ``sample_id``, ``patient_id``, ``site`` if given, labels (1.0 = positive, 0.0, or the place of
+        one of several classes; NaN = unknown; ``attrs["outcomes"]`` has an `Outcome` for each); per
         modality ``<m>__image`` and ``<m>__mask`` (absolute paths, "" = absent),
         ``<m>__mask_label`` if given (NaN = not said), ready features; clinical numbers; text
         carried along. ``attrs["mask_label"]`` of a pyradiomics batch table is 1: the label of rows
@@ -124,15 +124,15 @@ def read_cohort(
     ...     cohort = read_cohort(table, labels="idh")
     >>> cohort[["sample_id", "idh", "t1__mean", "clinical__sex"]].to_dict("list")
     {'sample_id': ['007', 'NA'], 'idh': [1.0, nan], 't1__mean': [0.5, nan], 'clinical__sex': [0.0, 1.0]}
-    >>> cohort.attrs["classes"]
-    {'idh': ('0', '1')}
+    >>> cohort.attrs["outcomes"][0].classes
+    ('0', '1')
     """
     if missing_files not in ("raise", "keep", "tell"):
         raise RequestError(f'missing_files must be "raise", "keep" or "tell", not {missing_files!r}.')
     if label_per not in ("patient", "sample"):
         raise RequestError(f'label_per must be "patient" or "sample", not {label_per!r}.')
     roles = Roles.of(
-        labels,
+        columns_asked(labels),
         modalities=modalities,
         ignore=ignore,
         missing=missing,
@@ -144,24 +144,27 @@ def read_cohort(
         text, of_join = join_participants(text, participants, roles)
         problems += of_join
     roles = roles.settled(text.columns)
+    asked = asked_outcomes(labels, list(text.columns), missing)
     if modality_pattern is not None:
         text, of_pattern = _renamed(text, modality_pattern, roles)
         problems += of_pattern
-    problems += column_problems(list(text.columns), roles)
+    misnamed = naming_problems(asked, list(text.columns))
+    problems += column_problems(list(text.columns), roles) + misnamed
     text = _completed(text)
-    read = {name: _read_label(text, name, roles.positive[name], missing) for name in roles.labels_in(text)}
+    outcomes = [read_outcome(text, one) for one in asked if one.column in text and not misnamed]
+    read = {one.outcome.name: one.label for one in outcomes}
     cohort = _typed(text, roles, read, images.folder_of(path, text.columns))
     problems += samples.problems_of_rows(text, cohort, roles, read, n_folds)
     problems += images.image_problems(cohort, must_exist=missing_files == "raise")
-    problems += samples.copied_samples(cohort, roles.labels_in(text))
+    problems += samples.copied_samples(cohort, list(read))
     if problems:
         raise CohortError(f"Cohort table {path}", problems)
     _log(cohort, read, tell_missing=missing_files == "tell")
-    cohort.attrs |= attributes | ({"classes": {name: label.classes for name, label in read.items()}} if read else {})
+    cohort.attrs |= attributes | ({"outcomes": [one.outcome for one in outcomes]} if outcomes else {})
     return cohort
 
 
-def _log(cohort: pd.DataFrame, labels: Mapping[str, BinaryLabel], *, tell_missing: bool) -> None:
+def _log(cohort: pd.DataFrame, labels: Mapping[str, Label], *, tell_missing: bool) -> None:
     """Say what is no problem, and what a reader of the numbers wants to know."""
     if tell_missing:
         for sentence in images.missing_files(images.images_of(cohort)):
@@ -196,23 +199,7 @@ def _completed(text: pd.DataFrame) -> pd.DataFrame:
     return text
 
 
-def _read_label(text: pd.DataFrame, name: str, positive: str | None, missing: Sequence[str]) -> BinaryLabel:
-    """Return a label of 0 and 1, or of two other words or codes; where 0 and 1 are among more, the others are named."""
-    cells = text[name]
-    codes = Codes.of(cells, missing)
-    if positive is not None or not (set(codes.known) <= {"0", "1"} or {"0", "1"} <= set(codes.known)):
-        return BinaryLabel.of(cells, positive, missing, write=as_entry)
-    y = numbers_of(codes.rows)
-    wrong = np.flatnonzero(codes.rows.notna() & ~y.isin((0, 1)))
-    named = [f"{name} of {shown(text[SAMPLE].iat[row])}: {cells.iat[row]!r}" for row in wrong]
-    advice = (
-        f"Write the two classes as 0 and 1 and leave unknown ones empty, or say {as_entry('label', f'{name}=VALUE')}."
-    )
-    problems = problems_about("Labels that are not 0 or 1", named, advice)
-    return BinaryLabel(y.to_numpy(), ("0", "1"), codes.known, problems, unknown_labels(codes, name, missing))
-
-
-def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, BinaryLabel], folder: str) -> pd.DataFrame:
+def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], folder: str) -> pd.DataFrame:
     """Return the table that stages work on; what cannot be a number is NaN."""
     values = {SAMPLE: text[SAMPLE], PATIENT: text[PATIENT]}
     if SITE in text:

@@ -14,7 +14,7 @@ from radiofuse.tables import columns
 from radiofuse.tables.cells import Codes, is_empty
 from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.feature_columns import feature_columns, left_out, row_counters
-from radiofuse.tables.labels import BinaryLabel
+from radiofuse.tables.labels import Label
 from radiofuse.tables.numbers import as_numbers, covariate_numbers
 from radiofuse.tables.problems import repeated_ids, spelling_problems
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles, belongs_to_image
@@ -123,7 +123,7 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
     _require_known(roles, rows)
     samples, patients, problems = _ids(rows)
     problems += _spelling_problems(rows, roles)
-    label = BinaryLabel.of(rows[raw.label], raw.positive, roles.missing)
+    label = Label.of(rows[raw.label], raw.positive, roles.missing)
     problems += label.problems
     covariates, of_covariates = covariate_numbers(rows, roles.covariates, samples)
     chosen = feature_columns(rows, raw.label, roles)

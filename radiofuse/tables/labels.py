@@ -1,4 +1,4 @@
-"""A label of two classes out of codes or words: which class is positive, and what is unknown, alike for every table."""
+"""A label out of codes or words: its classes, which one is positive, and what is unknown, alike for every table."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def as_entry(name: str, value: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class BinaryLabel:
-    """A label of two classes.
+class Label:
+    """A label: the class of each row.
 
     Attributes
     ----------
     y : ndarray of float, shape (n_samples,)
-        1 for the positive class, 0 for the others, NaN where unknown.
+        The place of the row's class, NaN where unknown; of two classes 1 is the positive one, 0 all others.
     classes : tuple of str
-        The second is the positive one; the first names all that it is set against.
+        In order. Of two, the second is the positive one; the first names all that it is set against.
     values : list of str
         The known values, ascending.
     problems : list of str
@@ -55,7 +55,7 @@ class BinaryLabel:
     """
 
     y: np.ndarray
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     values: list[str]
     problems: list[str]
     notes: list[str]
@@ -63,8 +63,8 @@ class BinaryLabel:
     @classmethod
     def of(
         cls, cells: pd.Series, asked: str | None = None, missing: Sequence[str] = (), write: Writer = as_option
-    ) -> BinaryLabel:
-        """Read a label.
+    ) -> Label:
+        """Read a label of two classes.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class BinaryLabel:
 
         Examples
         --------
-        >>> label = BinaryLabel.of(pd.Series(["mutant", "wildtype", "NA"], name="idh"), "mutant")
+        >>> label = Label.of(pd.Series(["mutant", "wildtype", "NA"], name="idh"), "mutant")
         >>> label.y.tolist(), label.classes
         ([1.0, 0.0, nan], ('wildtype', 'mutant'))
         """
@@ -93,7 +93,7 @@ class BinaryLabel:
             return cls(np.where(codes.rows.notna(), 0.0, np.nan), ("", ""), values, problems, [])
         rest = [value for value in values if value != positive]
         y = np.where(codes.rows.notna(), (codes.rows == positive).astype(float), np.nan)
-        notes = [*unknown_labels(codes, name, missing), *_set_against(name, positive, rest, write)]
+        notes = [*unknown_note(codes, name, missing), *_set_against(name, positive, rest, write)]
         return cls(y, (" or ".join(rest), positive), values, [], notes)
 
 
@@ -121,7 +121,7 @@ def _advice(label: str, n_values: int, write: Writer) -> str:
     return f" {apart}; leave out a value that means unknown with {write('missing', '')}."
 
 
-def unknown_labels(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
+def unknown_note(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
     """Return a sentence on the samples whose label is empty, or a code that says so."""
     n_unknown = int(codes.rows.isna().sum())
     if not n_unknown:
@@ -136,19 +136,6 @@ def _set_against(label: str, positive: str, rest: Sequence[str], write: Writer) 
         return []
     classes = f"{label} = {positive} is set against {some(rest)}"
     return [f"{classes}; leave out a value that means unknown with {write('missing', '')}."]
-
-
-def count_classes(y: np.ndarray, patients: Sequence, label: str, classes: tuple[str, str]) -> str:
-    """Return how many samples, patients, and samples of each class there are; all labels are known.
-
-    Examples
-    --------
-    >>> count_classes(np.array([1, 0, 0]), ["a", "b", "b"], "idh", ("wildtype", "mutant"))
-    'Read 3 samples of 2 patients: 1 of class mutant, 2 of class wildtype (idh).'
-    """
-    negative, positive = classes
-    n_positive, read = int(np.sum(y)), f"{counted(len(y), 'sample')} of {counted(len(set(patients)), 'patient')}"
-    return f"Read {read}: {n_positive} of class {positive}, {len(y) - n_positive} of class {negative} ({label})."
 
 
 def positive_class(label: str, positive: str, write: Writer = as_option) -> str:

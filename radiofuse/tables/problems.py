@@ -14,6 +14,7 @@ from radiofuse.tables.columns import SEPARATOR, is_modality, join
 from radiofuse.wording import counted, some
 
 LONGEST_SHOWN = 60
+THE_COHORT = "The cohort"  # what problems are of once its table was read
 _SAFE = re.compile(r"(?!\.)[A-Za-z0-9._-]+")
 _NEAR_MISS = re.compile(r"([A-Za-z0-9]+)[_ .-]+(image|mask)", re.IGNORECASE)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import zip_longest
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from radiofuse.tables.cells import is_empty
 from radiofuse.tables.columns import CLINICAL, by_modality
 from radiofuse.tables.copies import copy_problems
-from radiofuse.tables.labels import BinaryLabel
+from radiofuse.tables.labels import Label
 from radiofuse.tables.problems import Problem, problems_about, shown, spelling_problems
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles, belongs_to_image, is_file_column
 
@@ -29,7 +29,7 @@ _THOUSANDS = re.compile(r"'[-+]?\d{1,3}(,\d{3})+(\.\d*)?'")
 
 
 def problems_of_rows(
-    text: pd.DataFrame, cohort: pd.DataFrame, roles: Roles, labels: Mapping[str, BinaryLabel], n_folds: int | None
+    text: pd.DataFrame, cohort: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], n_folds: int | None
 ) -> list[Problem]:
     """List what is wrong with ids, numbers and labels.
 
@@ -40,7 +40,7 @@ def problems_of_rows(
     cohort : DataFrame
         Their values, row by row.
     roles : Roles
-    labels : mapping of str to BinaryLabel
+    labels : mapping of str to Label
     n_folds : int, optional
         Each class of each label must have at least this many patients.
     """
@@ -119,10 +119,10 @@ def _cells(
     return [cell for wave in zip_longest(*named) for cell in wave if cell]
 
 
-def _label_problems(cohort: pd.DataFrame, labels: Mapping[str, BinaryLabel], n_folds: int | None) -> list[Problem]:
+def _label_problems(cohort: pd.DataFrame, labels: Mapping[str, Label], n_folds: int | None) -> list[Problem]:
     problems = []
     for label in [name for name in labels if any(labels[name].classes)] if len(cohort) else ():
-        known = cohort[cohort[label].isin((0, 1))]
+        known = cohort[cohort[label].notna()]
         if known.empty:
             problems.append(Problem(f"No patient has a known {label}", advice="At least some rows need 0 or 1."))
             continue
@@ -130,18 +130,19 @@ def _label_problems(cohort: pd.DataFrame, labels: Mapping[str, BinaryLabel], n_f
     return problems
 
 
-def _mixed_patients(cohort: pd.DataFrame, labels: Iterable[str]) -> list[Problem]:
+def _mixed_patients(cohort: pd.DataFrame, labels: Mapping[str, Label]) -> list[Problem]:
     problems = []
     for label in labels:
-        classes = cohort[cohort[label].isin((0, 1))].groupby(PATIENT, sort=False)[label].nunique()
-        both = map(shown, classes.index[classes > 1])
-        problems += problems_about(f"Patients with both classes of {label}", both, OWN_LABELS)
+        classes = cohort[cohort[label].notna()].groupby(PATIENT, sort=False)[label].nunique()
+        several = map(shown, classes.index[classes > 1])
+        which = "both classes" if len(labels[label].classes) <= 2 else "several classes"
+        problems += problems_about(f"Patients with {which} of {label}", several, OWN_LABELS)
     return problems
 
 
-def _small_classes(known: pd.DataFrame, label: str, classes: tuple[str, str], n_folds: int) -> list[Problem]:
+def _small_classes(known: pd.DataFrame, label: str, classes: tuple[str, ...], n_folds: int) -> list[Problem]:
     patients = {name: known.loc[known[label] == value, PATIENT].nunique() for value, name in enumerate(classes)}
-    if n_folds and not all(patients.values()):
+    if n_folds and len(classes) == 2 and not all(patients.values()):
         advice = f"Both {' and '.join(classes)} are needed."
         return [Problem(f"Every known {label} is {max(patients, key=patients.get)}", advice=advice)]
     small = [f"{value} ({count} patients)" for value, count in patients.items() if count < n_folds]

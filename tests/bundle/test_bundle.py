@@ -23,8 +23,7 @@ from tests.bundle_tables import tables_of
 SCORES = list(TABLES["scores"].columns)
 DESCRIPTION = {
     "title": "A test",
-    "label": "idh",
-    "positive": "1",
+    "outcomes": [{"name": "idh", "kind": "binary", "classes": ["0", "1"], "ordered": False}],
     "modalities": ["t1"],
     "synthetic": True,
     "radiofuse_version": "0",
@@ -37,7 +36,13 @@ DESCRIPTION = {
 @pytest.fixture
 def saved(tmp_path):
     model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-    return save_bundle(tmp_path / "bundle", model=model, recipe="x = 1\n", description=DESCRIPTION, tables=tables_of())
+    return save_bundle(
+        tmp_path / "bundle",
+        models={"idh": {"fusion": model}},
+        recipe="x = 1\n",
+        description=DESCRIPTION,
+        tables=tables_of(),
+    )
 
 
 def test_a_bundle_comes_back_as_it_was(saved):
@@ -127,13 +132,13 @@ def test_a_bundle_made_before_the_lowest_supported_scikit_learn_is_refused_by_na
 
 def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(saved, tmp_path):
     tables = tables_of()
-    save_bundle(saved, model=None, recipe="x = 2\n", description=DESCRIPTION, tables=tables)
+    save_bundle(saved, models={}, recipe="x = 2\n", description=DESCRIPTION, tables=tables)
     assert (saved / "recipe.toml").read_text() == "x = 2\n"
     other = tmp_path / "thesis"
     other.mkdir()
     (other / "chapter1.tex").write_text("important")
     with pytest.raises(BundleError, match="is no bundle"):
-        save_bundle(other, model=None, recipe="", description=DESCRIPTION, tables=tables)
+        save_bundle(other, models={}, recipe="", description=DESCRIPTION, tables=tables)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -181,8 +186,10 @@ def test_a_bundle_from_before_its_classes_moved_says_to_run_its_recipe_again(sav
 @pytest.mark.parametrize("columns", [["a", "b"], [*SCORES, "kappa"], SCORES[1:]])
 def test_a_table_with_columns_that_the_format_does_not_name_is_not_written(tmp_path, columns):
     tables = tables_of() | {"scores": pd.DataFrame(columns=columns)}
-    with pytest.raises(BundleError, match="The table scores has the columns .* a bundle's has model, metric, value"):
-        save_bundle(tmp_path / "b", model=None, recipe="", description=DESCRIPTION, tables=tables)
+    with pytest.raises(
+        BundleError, match="The table scores has the columns .* a bundle's has outcome, model, class, metric, value"
+    ):
+        save_bundle(tmp_path / "b", models={}, recipe="", description=DESCRIPTION, tables=tables)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -204,7 +211,9 @@ def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
     with monkeypatch.context() as path:
         path.syspath_prepend(tmp_path)
         model = importlib.import_module("own_classifier").Own()
-        folder = save_bundle(tmp_path / "b", model=model, recipe="", description=DESCRIPTION, tables=tables_of())
+        folder = save_bundle(
+            tmp_path / "b", models={"idh": {"fusion": model}}, recipe="", description=DESCRIPTION, tables=tables_of()
+        )
     monkeypatch.delitem(sys.modules, "own_classifier")
     with pytest.raises(BundleError, match=r"No module named 'own_classifier'.*PYTHONPATH"):
         load_bundle(folder)
@@ -235,7 +244,7 @@ def test_json_of_another_shape_is_refused_in_a_sentence(saved, file, content, sa
 )
 def test_an_entry_that_the_format_does_not_name_is_not_written(tmp_path, entry, place):
     with pytest.raises(BundleError, match=f"names no {place}\\."):
-        save_bundle(tmp_path / "bundle", model=None, recipe="", description=DESCRIPTION | entry, tables=tables_of())
+        save_bundle(tmp_path / "bundle", models={}, recipe="", description=DESCRIPTION | entry, tables=tables_of())
     assert not (tmp_path / "bundle").exists()
 
 
@@ -243,5 +252,5 @@ def test_options_and_names_of_whatever_kind_are_written(tmp_path):
     open_to_all = {"protocol": {"selector_options": {"alpha": 0.1}, "options": {"models": {"mean": {"cv": 5}}}}}
     description = DESCRIPTION | {**open_to_all, "n_features": {"t1": 107}}
     description["protocol"] = {**DESCRIPTION["protocol"], **open_to_all["protocol"]}
-    saved = save_bundle(tmp_path / "bundle", model=None, recipe="", description=description, tables=tables_of())
+    saved = save_bundle(tmp_path / "bundle", models={}, recipe="", description=description, tables=tables_of())
     assert read_description(saved)["protocol"]["options"]["models"]["mean"] == {"cv": 5}

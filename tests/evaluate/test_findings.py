@@ -24,6 +24,7 @@ from radiofuse.evaluate.findings import (
 from radiofuse.fuse import LateFusion
 from radiofuse.fuse.combiners import LinearRegression
 from radiofuse.select import MannWhitneySelector, NothingSelectedWarning
+from radiofuse.tables.outcomes import Outcome
 
 # One of the two modalities holds no signal.
 pytestmark = [
@@ -88,7 +89,7 @@ def test_a_fold_without_a_row_of_a_modality_is_inspected(fitted, table):
 
 def test_weights_carry_the_spread_over_folds(fitted, findings):
     summary = summarize_weights(fitted, findings)
-    assert list(summary.columns) == ["fusion", "member", "weight", "mean", "low", "high", "in_sample"]
+    assert list(summary.columns) == ["fusion", "member", "class", "weight", "mean", "low", "high", "in_sample"]
     assert summary["in_sample"].isna().all()
     np.testing.assert_allclose(summary["weight"], summary["mean"])  # the folds here are the final model itself
 
@@ -208,8 +209,8 @@ def test_failures_are_lines_with_sample_and_modality():
 
 
 def test_comparisons_are_lines_with_interval_and_p():
-    row = ("mean", "t1ce", "auc", 0.0213, -0.036, 0.0826, 0.4029, "DeLong", 98)
-    table = pd.DataFrame([row], columns="a b metric difference low high p_value test n_patients".split())
+    row = ("idh", "mean", "t1ce", "auc", 0.0213, -0.036, 0.0826, 0.4029, "DeLong", 98)
+    table = pd.DataFrame([row], columns="outcome a b metric difference low high p_value test n_patients".split())
     assert describe_comparisons(table) == "AUC of mean minus t1ce: +0.02 (-0.04 to +0.08), p = 0.4 (DeLong)"
     assert describe_comparisons(table.assign(p_value=7.9e-227)).endswith("p < 0.001 (DeLong)")
 
@@ -217,14 +218,15 @@ def test_comparisons_are_lines_with_interval_and_p():
 def test_the_scoreboard_keeps_the_order_of_the_models(monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     metrics = ("auc", "balanced_accuracy", "recall", "specificity", "brier", "f1")
-    rows = [(model, metric, 0.5, 0.4, 0.6, 30) for model in ("t2", "mean", "a") for metric in metrics]
-    scores = pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n_patients"])
-    lines = scoreboard(scores).splitlines()
+    rows = [(model, "1", metric, 0.5, 0.4, 0.6, 30) for model in ("t2", "mean", "a") for metric in metrics]
+    scores = pd.DataFrame(rows, columns=["model", "class", "metric", "value", "low", "high", "n_patients"])
+    idh = Outcome("idh", ("0", "1"))
+    lines = scoreboard(scores, idh).splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["t2", "mean", "a"]
     assert "0.50 (0.40 to 0.60)" in lines[1]
     assert "patients" not in lines[0]
     scores.loc[scores["model"] == "t2", "n_patients"] = 12
-    assert [line.split()[-1] for line in scoreboard(scores).splitlines()] == ["patients", "12", "30", "30"]
+    assert [line.split()[-1] for line in scoreboard(scores, idh).splitlines()] == ["patients", "12", "30", "30"]
 
 
 def test_findings_of_three_classes_named_by_text(table):

@@ -10,8 +10,7 @@ import pytest
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.commands.run_words import describe_models
-from radiofuse.experiment.glossary import describe_names
-from radiofuse.experiment.models import answered_names
+from radiofuse.experiment.glossary import describe_names, list_answers
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.fuse import COMBINERS
 from radiofuse.names import first_line, lookup, title_of
@@ -52,7 +51,7 @@ def test_every_combiner_says_what_it_does():
 def test_every_model_of_a_run_is_named(recipe):
     recipe = read_recipe(f"pipelines/{recipe}.toml")
     words = describe_names(recipe, FOUR)["models"]
-    assert set(words) == set(answered_names(recipe, FOUR))
+    assert list(words) == [answer.name for answer in list_answers(recipe, FOUR)]
     assert all(one["title"] and one["does"] for one in words.values())
 
 
@@ -60,7 +59,7 @@ def test_the_published_pipeline_is_named_too():
     pytest.importorskip("torch")
     recipe = read_recipe("pipelines/shi2023_idh.toml")
     found = describe_names(recipe, FOUR)
-    assert set(found["models"]) == set(answered_names(recipe, FOUR))
+    assert list(found["models"]) == [answer.name for answer in list_answers(recipe, FOUR)]
     assert found["classifier"]["title"] == "Bayesian regularized network"
     assert found["models"]["constrained_method3"]["title"] == "constraint fusion of t1 and t1ce | t2 and flair"
     assert "tumor crops of t2" in found["models"]["deep_t2"]["does"]
@@ -74,8 +73,9 @@ def test_ones_own_class_is_described_by_the_first_line_of_its_docstring(tmp_path
     text = text.replace('"vote"', '"own_combiners:LogitMean", "own_combiners:Undocumented"')
     (tmp_path / "own.toml").write_text(text)
     words = describe_names(read_recipe(tmp_path / "own.toml"), FOUR)["models"]
-    assert words["LogitMean"] == {"title": "Mean of the logits", "does": "Mean of the logits."}
-    assert words["Undocumented"] == {"title": "Undocumented", "does": ""}
+    named = {"model": "fusion", "kind": "fusion"}
+    assert words["LogitMean"] == {**named, "title": "Mean of the logits", "does": "Mean of the logits."}
+    assert words["Undocumented"] == {**named, "title": "Undocumented", "does": ""}
 
 
 def test_the_screen_names_all_but_the_modalities(monkeypatch):

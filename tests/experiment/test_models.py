@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.fuse import LateFusion
-from radiofuse.fuse.arms import Arm
+from radiofuse.fuse.named import Named
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def table():
 def test_an_arm_answers_for_the_rows_that_have_its_features(table):
     y = np.arange(40) % 2
     fusion = LateFusion([("t1", LogisticRegression())], combine=["mean"], columns={"t1": ["t1__a"]})
-    arm = Arm(fusion, "radiomics")
+    arm = Named(fusion, "radiomics", ["t1__a"])
     found = cross_validated_predictions({"arm": arm}, table, y, cv=4, random_state=0)
     by_model = found.groupby("model")["sample_id"].agg(set)
     assert by_model["radiomics_t1"] == by_model["radiomics_mean"] == set(table.index) - {"s03", "s30"}

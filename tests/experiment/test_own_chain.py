@@ -15,9 +15,13 @@ from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.evaluate.findings import inspect_fold
 from radiofuse.experiment.evaluation import folds_key
 from radiofuse.experiment.glossary import describe_names
-from radiofuse.experiment.models import build_model, selector_files
+from radiofuse.experiment.member_chains import selector_files
+from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe_models import RecipeModel
+from radiofuse.experiment.rows import LabeledRows
+from radiofuse.tables.outcomes import Outcome
 
 HEAD = """
 [cohort]
@@ -47,7 +51,9 @@ def cohort():
 
 
 def predictions(recipe, cohort):
-    return cross_validated_predictions(build_model(recipe, ["t1", "t2"]), *cohort, cv=3, random_state=0)
+    return cross_validated_predictions(
+        build_model(recipe, RecipeModel(), Inputs(["t1", "t2"])), *cohort, cv=3, random_state=0
+    )
 
 
 def test_the_three_steps_as_a_chain_predict_the_same_to_the_last_digit(tmp_path, cohort):
@@ -77,7 +83,7 @@ def test_reproducibility_in_front_removes_what_its_table_says(with_icc, cohort, 
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")  # the path is relative to the recipe
     X, y = cohort
-    model = build_model(with_icc, ["t1", "t2"]).fit(X, y)
+    model = build_model(with_icc, RecipeModel(), Inputs(["t1", "t2"])).fit(X, y)
     chain = model.members_["t1"].named_steps["select"]
     assert list(chain.steps_) == ["reproducibility", "mann_whitney", "correlation", "lasso"]
     trace = chain.trace_
@@ -95,7 +101,9 @@ def test_a_chain_is_described_step_by_step_without_the_place_of_its_files(with_i
         "then LASSO"
     )
     assert words["selector"]["title"] in words["models"]["t1"]["does"]
-    options = describe_options({"fusion": build_model(with_icc, ["t1"])})["chains"][0]["steps"]["select"]
+    options = describe_options({"fusion": build_model(with_icc, RecipeModel(), Inputs(["t1"]))})["chains"][0]["steps"][
+        "select"
+    ]
     assert options["reproducibility"] == {
         "class": "ReproducibilitySelector",
         "icc": "icc.csv",
@@ -110,12 +118,13 @@ def test_a_chain_is_described_step_by_step_without_the_place_of_its_files(with_i
 def test_folds_are_kept_under_what_the_files_of_selectors_hold(with_icc, cohort):
     from types import SimpleNamespace
 
-    rows = SimpleNamespace(X=cohort[0], y=cohort[1], groups=np.arange(60), modalities=["t1", "t2"])
+    rows = SimpleNamespace(modalities=["t1", "t2"])
+    labeled = LabeledRows(Outcome("idh", ("0", "1")), *cohort, np.arange(60), np.arange(60))
     (path,) = selector_files(with_icc)
-    before = folds_key(with_icc, rows)
-    assert folds_key(with_icc, rows) == before
+    before = folds_key(with_icc, rows, labeled)
+    assert folds_key(with_icc, rows, labeled) == before
     path.write_text(path.read_text().replace("0.1", "0.8"))
-    assert folds_key(with_icc, rows) != before
+    assert folds_key(with_icc, rows, labeled) != before
 
 
 @pytest.mark.parametrize(
@@ -150,7 +159,7 @@ def test_a_selection_that_is_written_wrong_gets_a_sentence(tmp_path, select, sai
 )
 def test_a_chain_that_cannot_be_made_is_refused_before_any_work(tmp_path, select, said):
     with pytest.raises(RequestError, match=said):
-        build_model(recipe_of(tmp_path, select), ["t1"])
+        build_model(recipe_of(tmp_path, select), RecipeModel(), Inputs(["t1"]))
 
 
 def test_a_class_of_ones_own_is_a_step(tmp_path, cohort, monkeypatch):
@@ -159,7 +168,7 @@ def test_a_class_of_ones_own_is_a_step(tmp_path, cohort, monkeypatch):
     monkeypatch.setitem(sys.modules, "own__selectors", own)
     select = "[select]\nsteps = ['own__selectors:Best', 'lasso']\n[select.options.'own__selectors:Best']\nk = 3\n"
     recipe = recipe_of(tmp_path, select)
-    model = build_model(recipe, ["t1", "t2"]).fit(*cohort)
+    model = build_model(recipe, RecipeModel(), Inputs(["t1", "t2"])).fit(*cohort)
     trace = model.members_["t1"].named_steps["select"].trace_
     assert (trace["step"] == "Best").sum() == 9
     assert set(trace.loc[trace["step"] == "Best", "why"]) == {"not selected by Best"}

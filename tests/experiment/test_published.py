@@ -34,33 +34,33 @@ def weight_table(**changes) -> PublishedTable:
 @pytest.fixture(scope="module")
 def scores():
     rows = [
-        (model, metric, 0.6 + 0.01 * i, 0.5, 0.7)
+        ("idh", model, metric, 0.6 + 0.01 * i, 0.5, 0.7)
         for i, (model, metric) in enumerate((model, metric) for model in MODELS for metric in ("auc", "accuracy", "f1"))
     ]
-    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])
+    return pd.DataFrame(rows, columns=["outcome", "model", "metric", "value", "low", "high"])
 
 
 @pytest.fixture(scope="module")
 def weights():
     rows = [
-        ("mean", "t1", 1.0, 1.0, 1.0, 1.0, np.nan),
-        ("linear_regression", "t1", 0.05, 0.04, -0.1, 0.2, 1.31),
-        ("linear_regression", "(intercept)", 0.4, 0.4, 0.3, 0.5, -0.6),
+        ("idh", "mean", "t1", 1.0, 1.0, 1.0, 1.0, np.nan),
+        ("idh", "linear_regression", "t1", 0.05, 0.04, -0.1, 0.2, 1.31),
+        ("idh", "linear_regression", "(intercept)", 0.4, 0.4, 0.3, 0.5, -0.6),
     ]
-    return pd.DataFrame(rows, columns=["fusion", "member", "weight", "mean", "low", "high", "in_sample"])
+    return pd.DataFrame(rows, columns=["outcome", "fusion", "member", "weight", "mean", "low", "high", "in_sample"])
 
 
 def test_scores_stand_beside_their_published_values(scores, weights):
-    found = published_rows([score_table()], scores, weights)
+    found = published_rows([score_table()], scores, weights, "idh")
     assert list(found.columns) == list(TABLES["published"].columns)
     average = found.set_index(["row", "metric"]).loc[("Average", "accuracy")]
-    ours = scores.set_index(["model", "metric"]).loc[("mean", "accuracy")]
+    ours = scores.set_index(["model", "metric"]).loc[("mean", "accuracy"), ["value", "low", "high"]]
     assert list(average[["value", "low", "high", "published"]]) == [*ours, 0.74]
     assert np.isnan(found.set_index(["row", "metric"]).loc[("T1", "accuracy"), "published"])
 
 
 def test_every_score_table_ends_with_the_trivial_rule(scores, weights):
-    found = published_rows([score_table(), score_table(title="Again")], scores, weights)
+    found = published_rows([score_table(), score_table(title="Again")], scores, weights, "idh")
     for _, table in found.groupby("table"):
         assert list(table["row"].drop_duplicates()) == ["T1", "Average", "Trivial rule"]
         last = table[table["model"] == "trivial"]
@@ -70,12 +70,12 @@ def test_every_score_table_ends_with_the_trivial_rule(scores, weights):
 
 def test_a_published_trivial_rule_is_not_added_again(scores, weights):
     rows = [{"name": "Majority class", "model": "trivial", "published": [0.5, 0.6]}]
-    found = published_rows([score_table(rows=rows)], scores, weights)
+    found = published_rows([score_table(rows=rows)], scores, weights, "idh")
     assert list(found["row"]) == ["Majority class"] * 2
 
 
 def test_weights_stand_beside_in_sample_and_published_ones(scores, weights):
-    found = published_rows([weight_table()], scores, weights).set_index(["row", "metric"])
+    found = published_rows([weight_table()], scores, weights, "idh").set_index(["row", "metric"])
     assert list(found.index.get_level_values("row").drop_duplicates()) == ["t1", "(intercept)", "t2"]
     assert list(found.loc[("t1", "weight"), ["value", "low", "high", "published"]]) == [0.05, -0.1, 0.2, 0.4]
     assert found.loc[("(intercept)", "in_sample"), "value"] == -0.6
@@ -84,14 +84,14 @@ def test_weights_stand_beside_in_sample_and_published_ones(scores, weights):
 
 
 def test_no_table_gives_the_header_and_no_text(scores, weights):
-    found = published_rows([], scores, weights)
+    found = published_rows([], scores, weights, "idh")
     assert found.to_csv(index=False).strip() == ",".join(TABLES["published"].columns)
     assert describe_published(found) == ""
 
 
 def test_what_the_terminal_shows(scores, weights, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    text = describe_published(published_rows([score_table(), weight_table()], scores, weights))
+    text = describe_published(published_rows([score_table(), weight_table()], scores, weights, "idh"))
     first, second, note = text.split("\n\n")
     title, source, header, *lines = first.splitlines()
     assert (title, source) == ("Fusion", "Shi et al. 2023, Table III")
@@ -112,13 +112,13 @@ def test_what_the_terminal_shows(scores, weights, monkeypatch):
 
 def test_a_score_that_does_not_exist_is_a_dash(scores, weights):
     known = scores[scores["model"] != "t1"]
-    text = describe_published(published_rows([score_table()], known, weights))
+    text = describe_published(published_rows([score_table()], known, weights, "idh"))
     assert text.splitlines()[3].split() == ["T1", "-", "[0.53]", "-"]
 
 
 def test_text_survives_the_way_through_a_file(tmp_path, scores, weights):
     tables = [score_table(title="007", rows=[{"name": "NA", "model": "t1", "published": [0.5, 0.5]}]), weight_table()]
-    found = published_rows(tables, scores, weights)
+    found = published_rows(tables, scores, weights, "idh")
     found.to_csv(tmp_path / "published.csv", index=False)
     assert describe_published(read_table(tmp_path, "published")) == describe_published(found)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.experiment.models import build_model
+from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.refusals import problems_of_columns, refuse
 
 MINIMAL = """
@@ -46,7 +47,7 @@ def test_every_problem_is_listed(tmp_path):
     [
         ("[cohort]\nlabel = 'idh'", "either table"),
         ("[cohort]\nlabel = 'idh'\ntable = 'a.csv'\nphantom = {}", "either table"),
-        ("[cohort]\ntable = 'a.csv'", "cohort.label: is missing"),
+        ("[cohort]\ntable = 'a.csv'", "say what is predicted: either label under"),
         ("[cohort", "not a readable TOML"),
         ("x = " + "[" * 9999, "not a readable TOML"),
         ("name = 'x'" + MINIMAL, "cannot be used"),
@@ -94,23 +95,23 @@ def test_shipped_recipes_build_their_model(name):
     from tests.conftest import REPOSITORY
 
     recipe = read_recipe(REPOSITORY / "pipelines" / f"{name}.toml")
-    model = build_model(recipe, ["t1", "t2"])
+    model = build_model(recipe, RecipeModel(), Inputs(["t1", "t2"]))
     assert [member for member, _ in model.estimators] == ["t1", "t2"]
     assert model.get_params()["t1__classify__random_state"] == recipe.seed
 
 
 def test_options_reach_the_steps_and_unknown_ones_are_refused(tmp_path):
     text = MINIMAL + "[select]\nmethod = 'three_step'\noptions = {alpha = 0.01}\n[classify]\nmethod = 'svm'\n"
-    model = build_model(read_recipe(write(tmp_path, text)), ["t1"])
+    model = build_model(read_recipe(write(tmp_path, text)), RecipeModel(), Inputs(["t1"]))
     assert model.get_params()["t1__select__alpha"] == 0.01
     with pytest.raises(RequestError, match="has no option 'alhpa'"):
-        build_model(read_recipe(write(tmp_path, text.replace("alpha", "alhpa"))), ["t1"])
+        build_model(read_recipe(write(tmp_path, text.replace("alpha", "alhpa"))), RecipeModel(), Inputs(["t1"]))
 
 
 def test_unknown_names_are_refused_with_the_choices(tmp_path):
     text = MINIMAL + "[classify]\nmethod = 'random_forst'\n"
     with pytest.raises(RequestError, match="Did you mean 'random_forest'"):
-        build_model(read_recipe(write(tmp_path, text)), ["t1"])
+        build_model(read_recipe(write(tmp_path, text)), RecipeModel(), Inputs(["t1"]))
 
 
 def test_an_encoder_s_member_may_not_be_called_like_a_modality(tmp_path):

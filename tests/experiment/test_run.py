@@ -135,7 +135,8 @@ def test_a_combiner_of_ones_own_has_one_name_everywhere(tmp_path, monkeypatch):
     folder = run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store") / "bundle"
     bundle = load_bundle(folder)
     assert bundle.description["protocol"]["primary"] == "LogitMean"
-    assert bundle.description["protocol"]["fusions"] == ["LogitMean", "mean"]
+    named = bundle.description["protocol"]["words"]["models"]
+    assert [name for name, said in named.items() if said["kind"] == "fusion"] == ["LogitMean", "mean"]
     comparisons = read_table(folder, "comparisons")
     assert set(comparisons["a"]) == {"LogitMean"}
     assert set(comparisons["b"]) == set(read_table(folder, "predictions")["model"]) - {"LogitMean"}

@@ -16,9 +16,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse import COMBINERS, LateFusion
-from radiofuse.fuse.arms import Arm, Constrained
 from radiofuse.fuse.combiners import LinearRegression, Mean, Nonnegative, Vote
 from radiofuse.fuse.constrained import ConstraintFusion
+from radiofuse.fuse.named import Named
 from radiofuse.fuse.votes import vote_shares
 from radiofuse.names import lookup
 
@@ -340,7 +340,7 @@ def test_what_is_learned_from_permuted_labels_scores_like_chance():
 def test_an_arm_renames_answers_and_leaves_classes(cohort):
     table, y, groups = cohort
     columns = {name: [column for column in table if column.startswith(f"{name}__")] for name in MODALITIES}
-    arm = Arm(fusion(columns=columns), "deep").fit(table, GRADES[y], groups)
+    arm = Named(fusion(columns=columns), "deep").fit(table, GRADES[y], groups)
     each = arm.predict_proba_each(table)
     assert each.columns.unique("answer").to_list() == ["deep_t1", "deep_t1ce", "deep_flair", "deep_mean"]
     assert each.columns.unique("class").to_list() == ["2", "3", "4"]
@@ -356,6 +356,6 @@ def test_constraint_fusion_reads_three_classes_off_its_codes(cohort):
     probability = model.predict_proba(table)
     np.testing.assert_allclose(probability.sum(axis=1), 1)
     assert (model.predict(table) == GRADES[y]).mean() > 0.6
-    each = Constrained(network, "both").fit(table, GRADES[y], groups).predict_proba_each(table)
+    each = Named(network, "both").fit(table, GRADES[y], groups).predict_proba_each(table)
     assert each.columns.to_list() == [("both", "2"), ("both", "3"), ("both", "4")]
     np.testing.assert_array_equal(each, probability)

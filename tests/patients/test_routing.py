@@ -20,7 +20,7 @@ from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifie
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.errors import RequestError
 from radiofuse.fuse import ConstraintFusion, LateFusion
-from radiofuse.fuse.arms import Arm, Constrained
+from radiofuse.fuse.named import Named
 from radiofuse.names import lookup
 from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
 from radiofuse.prepare.harmonize import ComBat
@@ -152,8 +152,8 @@ DOORS = [
     (RecalibratedClassifier(LogisticRegression()), "y groups"),
     (LateFusion(members()), "y groups"),
     (ConstraintFusion(members(), method="method1"), "y groups"),
-    (Arm(LateFusion(members(), columns=BLOCKS), "radiomics"), "y groups"),
-    (Constrained(ConstraintFusion(members(), method={"a": ["t1"], "b": ["t2"]}), "c"), "y groups"),
+    (Named(LateFusion(members(), columns=BLOCKS), "radiomics"), "y groups"),
+    (Named(ConstraintFusion(members(), method={"a": ["t1"], "b": ["t2"]}), "c"), "y groups"),
     (SelectorChain([("test", lookup("mann_whitney", SELECTORS, "selector")())]), "y groups"),
     (ComBat(), "y site"),
 ]

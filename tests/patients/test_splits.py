@@ -89,8 +89,8 @@ def test_class_with_fewer_patients_than_folds_is_refused_although_it_has_enough_
     assert len(patient_splits(y, groups, n_splits=3, random_state=0)) == 3
 
 
-@pytest.mark.parametrize("wrong", [[0, 1, np.nan], [0, 1, 2], ["yes", "no", "no"], [0, 1, None]])
-def test_labels_other_than_0_and_1_are_refused(wrong):
+@pytest.mark.parametrize("wrong", [[0, 1, np.nan], [0.5, 1, 2], ["yes", None, "no"], [0, 1, None]])
+def test_labels_that_are_no_classes_are_refused(wrong):
     with pytest.raises(RequestError, match="Labels must be the numbers 0 and 1"):
         patient_splits(wrong, n_splits=2)
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.tables.cohort import read_cohort
+from radiofuse.tables.outcomes import AskedOutcome, Outcome
 from radiofuse.tables.problems import Problem
 
 GOOD_ROWS = "sample_id,patient_id,idh,t1__mean\n" + "".join(f"s{n},p{n},{n % 2},0.{n}\n" for n in range(8))
@@ -166,10 +167,12 @@ def test_modalities_keep_theirs_and_the_clinical_columns(table):
     assert list(cohort) == ["sample_id", "patient_id", "t1__mean", "clinical__age"]
 
 
-def test_a_label_may_be_written_like_a_clinical_column(table):
-    content = GOOD_ROWS.replace("idh", "clinical__idh")
-    cohort = read_cohort(table(content), labels="clinical__idh")
-    assert list(cohort) == ["sample_id", "patient_id", "clinical__idh", "t1__mean"]
+def test_a_label_written_like_a_clinical_column_is_no_feature(table):
+    path = table(GOOD_ROWS.replace("idh", "clinical__idh"))
+    with pytest.raises(CohortError, match=r"called like a feature: clinical__idh\. Rename the column, or give"):
+        read_cohort(path, labels="clinical__idh")
+    cohort = read_cohort(path, labels=AskedOutcome("clinical__idh", name="idh"))
+    assert list(cohort) == ["sample_id", "patient_id", "idh", "t1__mean"]
 
 
 def test_samples_of_one_patient_may_be_partly_labeled(table):
@@ -360,7 +363,7 @@ def test_labels_may_be_words(table, label, classes):
     cohort = read_cohort(table(WORDS + "x,x,NULL,1\ny,y,pending,1\n"), labels=label, missing=["pending"], n_folds=4)
     expected = [float(n % 2 == (classes[1] == "mutant")) for n in range(8)]
     assert np.array_equal(cohort["idh"], [*expected, np.nan, np.nan], equal_nan=True)
-    assert cohort.attrs["classes"] == {"idh": classes}
+    assert cohort.attrs["outcomes"] == [Outcome("idh", classes)]
 
 
 def test_one_code_is_set_against_the_others_compared_as_numbers(table, caplog):

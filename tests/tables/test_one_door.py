@@ -15,7 +15,8 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.selection_run.reading import read_raw
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.cohort import read_cohort
-from radiofuse.tables.labels import BinaryLabel
+from radiofuse.tables.labels import Label
+from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.text import read_file
 
 PLAIN = "sample_id,patient_id,idh,t1__a,t1__b\n007,p1,1,0.25,1e-3\n008,p2,0,,2\nNA,p3,NA,-1.5,\n010,1e3,1.0,3,4\n"
@@ -84,9 +85,9 @@ def test_a_file_reads_the_same_through_both_doors(path, monkeypatch):
     rows = read_raw(SelectionRequest("idh", path)).rows
     for column in ("sample_id", "patient_id"):
         assert cohort[column].tolist() == rows[column].tolist()
-    label = BinaryLabel.of(rows["idh"])
+    label = Label.of(rows["idh"])
     np.testing.assert_array_equal(cohort["idh"], label.y)
-    assert cohort.attrs["classes"] == {"idh": label.classes}
+    assert cohort.attrs["outcomes"] == [Outcome("idh", label.classes)]
     features = ["t1__a", "t1__b"]
     np.testing.assert_array_equal(cohort[features].to_numpy(), rows[features].to_numpy(float))
     assert cohort[features].isna().to_numpy().sum() == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.bundle.format import DESCRIPTION, ENVIRONMENT, RECIPE, TABLES
-from radiofuse.bundle.read import read_description, read_environment_of, read_table
+from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
 from radiofuse.errors import BundleError
-from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, KINDS, MODALITY, REFERENCE, TRIVIAL
+from radiofuse.report.kinds import ARM_MEMBER, FUSION, KINDS, MEMBER, OTHER
 from radiofuse.report.scored import Scored
-from radiofuse.tables.columns import CLINICAL
+from radiofuse.tables.outcomes import Outcome
 
 NEEDED = tuple(
-    "name title radiofuse_version label positive modalities clinical settings protocol n_features synthetic "
+    "name title radiofuse_version outcomes modalities clinical settings protocol n_features synthetic "
     "as_published warnings".split()
-) + tuple(f"protocol.{name}" for name in "folds repeats inner_folds selector classifier fusions primary seed".split())
+) + tuple(f"protocol.{name}" for name in "folds repeats inner_folds selector classifier primary seed words".split())
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,32 @@ class Contents(Scored):
     fusion_weights: pd.DataFrame
     published: pd.DataFrame
     failures: pd.DataFrame
+    outcome: Outcome
+
+    @cached_property
+    def outcomes(self) -> list[Outcome]:
+        """What the run predicts."""
+        return outcomes_in(self.about)
+
+    def of(self, outcome: Outcome) -> Contents:
+        """Return the contents with the tables' rows of one outcome."""
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name in TABLES}
+        rows = {
+            name: table[table["outcome"] == outcome.name] if "outcome" in table else table
+            for name, table in own.items()
+        }
+        return replace(self, outcome=outcome, **rows)
+
+    @cached_property
+    def score_of(self) -> dict[tuple[str, str], Any]:
+        """The rows of `whole_scores` by model and metric."""
+        return {(row.model, row.metric): row for row in self.whole_scores.itertuples()}
+
+    @cached_property
+    def whole_scores(self) -> pd.DataFrame:
+        """The scores of the outcome as a whole, not of one of several classes against the rest."""
+        whole = self.outcome.positive if self.outcome.is_binary else ""
+        return self.scores[self.scores["class"] == whole]
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -44,13 +70,14 @@ class Contents(Scored):
 
     @property
     def primary(self) -> str:
-        """The fusion that answers."""
+        """The name of the main answer."""
         return self.protocol["primary"]
 
     @property
     def fusions(self) -> list[str]:
-        """All fusions on all features, the primary one first, the constraint fusions last."""
-        names = [self.primary, *self.protocol["fusions"], *self.protocol.get("constrained", ())]
+        """All fusions on all features, the primary one first."""
+        named = self.words["models"].items()
+        names = [self.primary, *(name for name, said in named if said["kind"] == FUSION)]
         return list(dict.fromkeys(names))
 
     @property
@@ -87,37 +114,26 @@ class Contents(Scored):
 
     def kind_of(self, model: str) -> str:
         """Say what a model is: a fusion, a single modality, either on one kind of features, or a reference."""
-        if model in self.fusions:
-            return FUSION
-        if model in self._arm_models:
-            return ARM if self._arm_models[model] in self.fusions else ARM_MEMBER
-        return REFERENCE if model in (CLINICAL, TRIVIAL) else MODALITY
-
-    @cached_property
-    def _arm_models(self) -> dict[str, str]:
-        """What each model of an arm is called outside the arm."""
-        names = [*self.fusions, *self.about["modalities"]]
-        return {f"{arm}_{name}": name for arm in self.arms for name in names}
+        said = self.words["models"].get(model)
+        return said["kind"] if said else OTHER
 
     @property
     def models(self) -> list[str]:
         """All models: the primary fusion, the others, the modalities, other features, references."""
-        order = [*self.fusions, *self.about["modalities"], *self._arm_models, CLINICAL, TRIVIAL]
         scored = list(dict.fromkeys(self.scores["model"]))
-        known = [model for model in dict.fromkeys(order) if model in scored]
-        # A model that is not known by name is shown too: a score left out would mislead.
-        other = [model for model in scored if model not in known]
-        return sorted(known + other, key=lambda model: KINDS.index(self.kind_of(model)))
+        order = [model for model in dict.fromkeys([self.primary, *self.words["models"]]) if model in scored]
+        other = [model for model in scored if model not in order]
+        return sorted(order + other, key=lambda model: KINDS.index(self.kind_of(model)))
 
     @property
     def main_models(self) -> list[str]:
         """The models that stand in the main tables and figures: all but the single modalities of an arm."""
-        return [model for model in self.models if self.kind_of(model) != ARM_MEMBER]
+        return [model for model in self.models if self.kind_of(model) not in (ARM_MEMBER, MEMBER)]
 
     @property
     def arm_members(self) -> list[str]:
-        """The single modalities of the arms."""
-        return [model for model in self.models if self.kind_of(model) == ARM_MEMBER]
+        """The members of the arms and of further fusions."""
+        return [model for model in self.models if self.kind_of(model) in (ARM_MEMBER, MEMBER)]
 
     @property
     def members(self) -> list[str]:
@@ -136,8 +152,10 @@ def read_contents(bundle: Path) -> Contents:
     """
     _require_files(bundle)
     tables = {field.name: read_table(bundle, field.name) for field in fields(Contents) if field.name in TABLES}
+    about = read_description(bundle, NEEDED)
     return Contents(
-        about=read_description(bundle, NEEDED),
+        about=about,
+        outcome=outcomes_in(about)[0],
         environment=read_environment_of(bundle),
         recipe=(bundle / RECIPE).read_text(encoding="utf-8"),
         **tables,

@@ -16,6 +16,7 @@ from radiofuse.wording import counted
 
 def render_page(contents: Contents) -> str:
     """Return the whole report as HTML; every value from the bundle is escaped."""
+    contents = contents.of(contents.outcomes[0])
     return render(
         "experiment/page.html",
         title=contents.about["title"],

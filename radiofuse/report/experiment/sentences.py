@@ -27,8 +27,8 @@ def banners(contents: Contents) -> list[Banner]:
 
 
 def outcome(contents: Contents) -> str:
-    """Return the event in words: ``idh = 1``."""
-    return f"{contents.about['label']} = {contents.about['positive']}"
+    """Return the outcome in words: ``idh = 1``."""
+    return contents.outcome.phrase
 
 
 def summary(contents: Contents) -> str:
@@ -104,10 +104,7 @@ def before_the_folds(contents: Contents) -> str:
 
 def fusions(contents: Contents) -> str:
     """Return the names of the fusions, and what sets some of them apart."""
-    protocol = contents.protocol
-    text = f"{', '.join(protocol['fusions'])}; the primary one, fixed beforehand, is {contents.primary}"
-    if protocol.get("constrained"):
-        text += f"; constraint fusions of the selected features: {', '.join(protocol['constrained'])}"
+    text = f"{', '.join(contents.fusions)}; the primary one, fixed beforehand, is {contents.primary}"
     if contents.arms:
         text += f"; all but these also {arms(contents)}"
     return text
@@ -165,7 +162,7 @@ def _clinical_columns(contents: Contents) -> str:
 
 def best_modality(contents: Contents) -> str | None:
     """Return the single modality with the highest AUC, or None if none has one."""
-    scores = contents.scores[contents.scores["metric"] == "auc"].dropna(subset="value")
+    scores = contents.whole_scores[contents.whole_scores["metric"] == "auc"].dropna(subset="value")
     scores = scores[[contents.kind_of(model) == MODALITY for model in scores["model"]]]
     return None if scores.empty else str(scores.loc[scores["value"].idxmax(), "model"])
 

@@ -1,0 +1,126 @@
+"""The chains of a recipe's models: one modality's columns selected and classified, or its crops by a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from radiofuse.classify.modality import modality_classifier
+from radiofuse.experiment.model_list import model_list
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_models import RecipeModel
+from radiofuse.experiment.recipe_parts import Selection, Step
+from radiofuse.names import lookup
+from radiofuse.select import SELECTORS
+
+if TYPE_CHECKING:
+    from radiofuse.deep import EncoderSpec
+    from radiofuse.imaging import Crops
+
+
+@dataclass(frozen=True)
+class CropSource:
+    """Where tumor crops lie, and where encoders trained on them and their embeddings are kept.
+
+    Attributes
+    ----------
+    crops : Crops
+    cache : str
+        Root of the feature store.
+    """
+
+    crops: Crops
+    cache: str
+
+
+def selection_of(recipe: Recipe, model: RecipeModel) -> Selection:
+    """Return how a model selects features."""
+    return model.select or recipe.select
+
+
+def classifier_of(recipe: Recipe, model: RecipeModel) -> Step:
+    """Return the classifier of a model."""
+    return model.classify or recipe.classify
+
+
+def feature_chain(recipe: Recipe, model: RecipeModel, encoder: BaseEstimator | None = None) -> Pipeline:
+    """Return an unfitted chain: a model's selector and classifier, behind an encoder if given."""
+    chosen, classifier = selection_of(recipe, model), classifier_of(recipe, model)
+    return modality_classifier(
+        classifier.method,
+        select=chosen.steps or (None if chosen.method == "none" else chosen.method),
+        random_state=recipe.seed,
+        select_options=_with_paths(recipe, chosen),
+        classify_options=classifier.options,
+        encoder=encoder,
+    )
+
+
+def encoded_chain(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> Pipeline:
+    """Return a chain whose encoder puts its output beside the radiomic columns, where the recipe names an encoder."""
+    return feature_chain(recipe, model, _crop_encoder(recipe, source) if recipe.deep else None)
+
+
+def crop_classifier(recipe: Recipe, source: CropSource | None) -> BaseEstimator:
+    """Return an unfitted network that classifies the tumor crops of one modality."""
+    from radiofuse.deep import CropClassifier
+
+    return CropClassifier(**_encoder_options(recipe, source))
+
+
+def selector_files(recipe: Recipe) -> list[Path]:
+    """Return the files that the options of a recipe's selectors name, each once."""
+    chosen = [selection_of(recipe, model) for model in model_list(recipe)]
+    named = (part[name] for one in chosen for part, name in _named_paths(one, one.options))
+    return [recipe.path(name) for name in dict.fromkeys(named)]
+
+
+def training_options(recipe: Recipe) -> dict[str, Any]:
+    """Return how a recipe's encoders are trained, the defaults of what it leaves out included."""
+    from radiofuse.deep import Training
+
+    return asdict(Training.from_options(recipe.deep.training))
+
+
+def encoder_spec(recipe: Recipe) -> EncoderSpec:
+    """Return what identifies a recipe's encoders but for the rows they are trained on."""
+    from radiofuse.deep import EncoderSpec, Training
+
+    deep = recipe.deep
+    return EncoderSpec(deep.encoder, Training.from_options(deep.training), deep.device)
+
+
+def _with_paths(recipe: Recipe, chosen: Selection) -> dict[str, Any]:
+    """Return the options of selectors, files found from the recipe's folder."""
+    options = deepcopy(chosen.options)
+    for part, name in _named_paths(chosen, options):
+        part[name] = str(recipe.path(part[name]))
+    return options
+
+
+def _named_paths(chosen: Selection, options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the options, of the one selector or of a step, that name a file, and by which parameter."""
+    for selector in chosen.names:
+        part = options.get(selector, {}) if chosen.steps else options
+        known = getattr(lookup(selector, SELECTORS, "selector"), "path_parameters", ())
+        yield from ((part, name) for name in known if isinstance(part.get(name), str))
+
+
+def _crop_encoder(recipe: Recipe, source: CropSource | None) -> BaseEstimator:
+    from radiofuse.deep import CropEncoder
+
+    deep = recipe.deep
+    return CropEncoder(protocol=deep.protocol, output=deep.output, cv=deep.folds, **_encoder_options(recipe, source))
+
+
+def _encoder_options(recipe: Recipe, source: CropSource | None) -> dict[str, Any]:
+    deep = recipe.deep
+    training = training_options(recipe)
+    options = {"encoder": deep.encoder, "training": training, "device": deep.device, "random_state": recipe.seed}
+    return options if source is None else {**options, "crops": source.crops, "cache": source.cache}

@@ -1,0 +1,118 @@
+"""A recipe's models as a list: those it lists, or those that its short form stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE, RecipeModel
+from radiofuse.fuse import COMBINERS, combiner_name
+from radiofuse.names import lookup
+
+FUSION = "fusion"  # what the late fusion without a name is called among models
+DEEP, RADIOMICS = "deep", "radiomics"
+
+
+def model_list(recipe: Recipe) -> list[RecipeModel]:
+    """Return a recipe's models, the first of which gives the main answer.
+
+    The short form is a late fusion without a name, a constraint fusion for each entry of ``constrained`` under
+    [fusion], and for each of ``arms`` under [evaluation] a late fusion on one kind of features.
+
+    Examples
+    --------
+    >>> from radiofuse.experiment.recipe import read_recipe
+    >>> [(model.kind, model.name) for model in model_list(read_recipe("pipelines/demo.toml"))]
+    [('late', '')]
+    """
+    if recipe.models is not None:
+        return list(recipe.models)
+    options = recipe.fusion.constrained_options
+    constrained = [
+        RecipeModel(kind=CONSTRAINED, name=constrained_name(method), branches=method, options=options)
+        for method in recipe.fusion.constrained
+    ]
+    arms = [arm for arm in (RADIOMICS, DEEP) if arm in recipe.evaluation.arms]
+    return [RecipeModel(), *constrained, *(RecipeModel(name=arm, reads=(arm,), keep=False) for arm in arms)]
+
+
+def constrained_name(method: str) -> str:
+    """Return the model name of a constraint fusion with an input method."""
+    return f"constrained_{method}"
+
+
+def called(model: RecipeModel) -> str:
+    """Return what a model is called among the models of a run."""
+    return model.name or FUSION
+
+
+def prefixed(model: RecipeModel, answer: str) -> str:
+    """Return the name in tables of one of a late fusion's answers.
+
+    >>> prefixed(RecipeModel(name="all"), "mean"), prefixed(RecipeModel(), "mean")
+    ('all_mean', 'mean')
+    """
+    return f"{model.name}_{answer}" if model.name else answer
+
+
+def combiners_of(recipe: Recipe, model: RecipeModel) -> tuple[str, ...]:
+    """Return the combiners of a late fusion as the recipe writes them."""
+    return model.combine or recipe.fusion.combine
+
+
+def inner_folds_of(recipe: Recipe, model: RecipeModel) -> int:
+    """Return how many folds give a late fusion's combiners out-of-fold probabilities."""
+    return model.inner_folds or recipe.fusion.inner_folds
+
+
+def combined_names(recipe: Recipe, model: RecipeModel) -> list[str]:
+    """Return what a late fusion's combiners are called in tables, the answering one first."""
+    return [prefixed(model, combiner_name(entry)) for entry in combiners_of(recipe, model)]
+
+
+def primary_of(recipe: Recipe) -> str:
+    """Return the name of a run's main answer."""
+    first = model_list(recipe)[0]
+    return combined_names(recipe, first)[0] if first.kind == LATE else first.name
+
+
+def combiners_learn(recipe: Recipe, model: RecipeModel) -> bool:
+    """Say whether a combiner of a late fusion needs out-of-fold probabilities."""
+    combiners = combiners_of(recipe, model) if model.kind == LATE else ()
+    return any(hasattr(lookup(name, COMBINERS, "combiner"), "fit") for name in combiners)
+
+
+def largest_inner_folds(recipe: Recipe) -> int | None:
+    """Return the most inner folds that a combiner of the recipe learns on, None where none learns."""
+    folds = [inner_folds_of(recipe, model) for model in model_list(recipe) if combiners_learn(recipe, model)]
+    return max(folds, default=None)
+
+
+def modalities_of(model: RecipeModel, known: Sequence[str]) -> list[str]:
+    """Return the modalities that a model reads, in the order of the run."""
+    return [name for name in known if model.modalities is None or name in model.modalities]
+
+
+def reads_deep_columns(recipe: Recipe, model: RecipeModel) -> bool:
+    """Say whether a model learns from an encoder's output as columns beside others."""
+    if recipe.deep is None or model.reads is not None:
+        return False
+    return model.kind == CONSTRAINED or (model.kind == LATE and recipe.deep.join == "columns")
+
+
+def reads_crops(recipe: Recipe, model: RecipeModel) -> bool:
+    """Say whether a model reads tumor crops, by networks of its own or as columns."""
+    own = model.kind == LATE and (DEEP in (model.reads or ()) or (recipe.deep is not None and model.reads is None))
+    return own or reads_deep_columns(recipe, model)
+
+
+def reads_columns_alone(recipe: Recipe, model: RecipeModel) -> bool:
+    """Say whether some member of a model learns from columns without an encoder's output beside them."""
+    if model.kind in (CONSTRAINED, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
+        return False
+    return not reads_deep_columns(recipe, model)
+
+
+def selects_deep_features(recipe: Recipe) -> bool:
+    """Say whether some model does: where ``output`` and ``protocol`` under [deep] matter."""
+    return any(reads_deep_columns(recipe, model) for model in model_list(recipe))

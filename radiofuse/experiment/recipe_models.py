@@ -1,0 +1,70 @@
+"""The models of a recipe, a list: what each is, what it reads, how it selects, classifies and combines."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from radiofuse.experiment.recipe_parts import Part, Selection, Step, check_once
+
+LATE, EARLY, CONSTRAINED, CLINICAL = "late", "early", "constrained", "clinical"
+OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
+    LATE: ("modalities", "reads", "clinical", "select", "classify", "combine", "inner_folds"),
+    EARLY: ("modalities", "clinical", "select", "classify", "joined"),
+    CONSTRAINED: ("modalities", "select", "branches", "options"),
+    CLINICAL: (),
+}
+OWN_CLASS = ("modalities", "clinical", "options")
+ALWAYS = ("name", "kind", "keep")
+
+_Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(check_once)]
+_Kinds = Annotated[tuple[Literal["radiomics", "deep"], ...], Field(min_length=1), AfterValidator(check_once)]
+
+
+class RecipeModel(Part):
+    """A model of a run.
+
+    A model with a name answers under it: an early fusion named ``all`` as ``all``, a late one as ``all_mean`` and,
+    for its members, ``all_t1``. One late fusion may go without a name and answers as ``mean`` and ``t1``.
+    """
+
+    name: Annotated[str, Field(pattern=r"^([A-Za-z][\w.+-]*)?$")] = ""
+    """What it is called in tables; one late fusion may go without."""
+    kind: str = LATE
+    """late, early, constrained, clinical, or a class of your own, package.module:Class."""
+    modalities: _Names | None = None
+    """Those it reads; left out, all that take part."""
+    reads: _Kinds | None = None
+    """Of a late fusion: radiomic and ready columns, or the networks' own answers; left out, what [deep] says."""
+    clinical: bool = False
+    """Whether the clinical columns take part: as a member of a late fusion, beside the features of an early one."""
+    select: Selection | None = None
+    """How it selects features; left out, as [select] says."""
+    classify: Step | None = None
+    """Its classifier; left out, as [classify] says."""
+    combine: _Names | None = None
+    """Of a late fusion: its combiners, the first of which answers; left out, as [fusion] says."""
+    inner_folds: Annotated[int, Field(ge=2)] | None = None
+    """Of a late fusion: folds that give the combiners out-of-fold probabilities; left out, as [fusion] says."""
+    joined: Literal["before_selection", "after_selection"] = "before_selection"
+    """Of an early fusion: whether columns are selected from all modalities together, or in each by itself."""
+    branches: str | dict[str, tuple[str, ...]] = "method3"
+    """Of a constraint fusion: an input method, or the modalities of each branch."""
+    options: dict[str, Any] = {}
+    """Parameters of a constraint fusion, or of a class of your own, by name."""
+    keep: bool = True
+    """Whether the bundle keeps it, for new patients."""
+
+    @model_validator(mode="after")
+    def _entries_of_its_kind(self) -> RecipeModel:
+        if self.kind not in OWN_OPTIONS and ":" not in self.kind:
+            known = ", ".join(OWN_OPTIONS)
+            raise ValueError(f"no kind of model is called {self.kind!r}; choose from {known}, or package.module:Class")
+        known = (*ALWAYS, *OWN_OPTIONS.get(self.kind, OWN_CLASS))
+        strange = [entry for entry in sorted(self.model_fields_set) if entry not in known]
+        if strange:
+            raise ValueError(f"{strange[0]} says nothing to a model of kind {self.kind!r}; it takes {', '.join(known)}")
+        if not self.name and self.kind != LATE:
+            raise ValueError(f"a model of kind {self.kind!r} needs a name")
+        return self

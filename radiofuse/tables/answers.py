@@ -1,0 +1,67 @@
+"""What a model answers, class by class: a column per answer for two classes, else one per answer and class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.tables.outcomes import Outcome
+
+
+def answer_columns(
+    names: Sequence[str], classes: np.ndarray, levels: tuple[str, str] = ("answer", "class")
+) -> pd.Index:
+    """Return the names of a table of probabilities: of two classes one per answer, of more one per answer and class.
+
+    Examples
+    --------
+    >>> answer_columns(["t1", "mean"], np.array([2, 3, 4])).to_list()[:4]
+    [('t1', 2), ('t1', 3), ('t1', 4), ('mean', 2)]
+    """
+    return pd.Index(names) if len(classes) == 2 else pd.MultiIndex.from_product([names, classes], names=levels)
+
+
+def answers_table(answers: Mapping[str, np.ndarray], index: pd.Index, classes: np.ndarray) -> pd.DataFrame:
+    """Return probabilities as a table with `answer_columns`.
+
+    Parameters
+    ----------
+    answers : mapping of str to ndarray of shape (n_samples,) or (n_samples, n_classes)
+    index : Index of length n_samples
+    classes : ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> answers_table({"t1": np.array([[0.5, 0.3, 0.2]])}, pd.Index(["s1"]), np.array([2, 3, 4]))["t1"]
+    class    2    3    4
+    s1     0.5  0.3  0.2
+    """
+    if len(classes) == 2:
+        return pd.DataFrame(answers, index=index)
+    return pd.DataFrame(np.hstack(list(answers.values())), index=index, columns=answer_columns(list(answers), classes))
+
+
+def by_class(answers: pd.DataFrame, outcome: Outcome) -> Iterator[tuple[int, str, pd.DataFrame]]:
+    """Yield the place, the name and the probabilities of each class that an outcome tells.
+
+    Parameters
+    ----------
+    answers : DataFrame of shape (n_samples, n_answers) or (n_samples, n_answers x n_classes)
+        As ``predict_proba_each`` returns them; of several classes the columns are pairs (answer, place of the class).
+    outcome : Outcome
+
+    Examples
+    --------
+    >>> answers = pd.DataFrame({"mean": [0.25, 0.5]})
+    >>> [(place, name) for place, name, _ in by_class(answers, Outcome("idh", ("wildtype", "mutant")))]
+    [(1, 'mutant')]
+    """
+    for place, name in enumerate(outcome.classes):
+        if name not in outcome.told:
+            continue
+        if answers.columns.nlevels == 1:
+            yield place, name, answers
+        else:
+            yield place, name, answers.xs(place, axis="columns", level=1)

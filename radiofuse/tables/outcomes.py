@@ -1,0 +1,321 @@
+"""Outcomes: what is predicted. A kind, its classes in order, and the column of the cohort table that holds it.
+
+Every kind has an entry in ``KINDS``. A later one, as time to event, is an entry there with its reader; what the
+predictions of it look like stands in ``tables/predictions.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.errors import RequestError
+from radiofuse.names import did_you_mean
+from radiofuse.tables.cells import Codes, numbers_of
+from radiofuse.tables.columns import column_and_class, split
+from radiofuse.tables.labels import Label, as_entry, positive_class, unknown_note
+from radiofuse.tables.problems import problems_about, shown, spelling_problems
+from radiofuse.tables.roles import SAMPLE
+from radiofuse.tables.spellings import Spellings, vocabulary_for
+from radiofuse.wording import counted, some
+
+BINARY, MULTICLASS = "binary", "multiclass"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run predicts.
+
+    Attributes
+    ----------
+    name : str
+        What tables and pages call it.
+    kind : str
+        A key of ``KINDS``.
+    classes : tuple of str
+        In order; of a binary outcome the positive one is last.
+    ordered : bool
+        Whether the order of the classes is a ranking.
+
+    Examples
+    --------
+    >>> Outcome("idh", ("wildtype", "mutant")).positive
+    'mutant'
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    kind: str = BINARY
+    ordered: bool = False
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it has two classes, of which one is positive."""
+        return self.kind == BINARY
+
+    @property
+    def positive(self) -> str:
+        """The class that probabilities of a binary outcome speak of."""
+        return self.classes[-1]
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The classes that have a probability of their own in a table of predictions."""
+        return self.classes[-1:] if self.is_binary else self.classes
+
+    @property
+    def phrase(self) -> str:
+        """The outcome as a sentence has it.
+
+        >>> Outcome("idh", ("wildtype", "mutant")).phrase
+        'idh = mutant'
+        >>> Outcome("grade", ("2", "3", "4"), "multiclass", ordered=True).phrase
+        'grade (2 < 3 < 4)'
+        """
+        if self.is_binary:
+            return f"{self.name} = {self.positive}"
+        return f"{self.name} ({' < '.join(self.classes) if self.ordered else ', '.join(self.classes)})"
+
+
+def outcome_words(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return a sentence on what the probabilities of each outcome speak of.
+
+    Examples
+    --------
+    >>> outcome_words([Outcome("grade", ("2", "3", "4"), "multiclass", ordered=True)])
+    ['Classes of grade, in order: 2 < 3 < 4.']
+    """
+    return [
+        positive_class(outcome.name, outcome.positive, as_entry)
+        if outcome.is_binary
+        else f"Classes of {outcome.name}, in order: {(' < ' if outcome.ordered else ', ').join(outcome.classes)}."
+        for outcome in outcomes
+    ]
+
+
+@dataclass(frozen=True)
+class AskedOutcome:
+    """An outcome as a caller asks for it, before the table is read.
+
+    Attributes
+    ----------
+    column : str
+        Of the cohort table.
+    name : str
+        What it is called; default: as its column.
+    kind : str
+        A key of ``KINDS``.
+    positive : str, optional
+        The class that a binary outcome's probabilities speak of.
+    classes : tuple of str
+        In order; default: those that occur, ascending.
+    ordered : bool, optional
+        Whether the order is a ranking; default: as the vocabulary of well-known spellings says.
+    spellings : mapping of str to sequence of str, optional
+        How each class is also written; default: a vocabulary, where one knows every value of the column.
+    missing : tuple of str
+        Values that mean unknown.
+    plain : bool
+        Whether it was asked for by its column alone: then words stay as they are.
+    """
+
+    column: str
+    name: str = ""
+    kind: str = BINARY
+    positive: str | None = None
+    classes: tuple[str, ...] = ()
+    ordered: bool | None = None
+    spellings: Mapping[str, Sequence[str]] | None = None
+    missing: tuple[str, ...] = ()
+    plain: bool = False
+
+    @property
+    def called(self) -> str:
+        """The outcome's name."""
+        return self.name or self.column
+
+
+Asked = str | AskedOutcome | Iterable[str | AskedOutcome] | None
+
+
+@dataclass(frozen=True)
+class ReadOutcome:
+    """An outcome with the code of every row; where it cannot be used, the label says why."""
+
+    outcome: Outcome
+    label: Label
+
+
+def asked_outcomes(
+    labels: str | AskedOutcome | Iterable[str | AskedOutcome] | None,
+    columns: Sequence[str],
+    missing: Sequence[str] = (),
+) -> list[AskedOutcome]:
+    """Return what a caller asks for, each outcome with its column in a table.
+
+    Parameters
+    ----------
+    labels : str, AskedOutcome, or several
+        A text as ``"grade=4"`` is a column of that name, or the positive class of the column ``grade``.
+    columns : sequence of str
+        Those of the table.
+    missing : sequence of str
+        Values that mean unknown, in columns that are asked for by a text.
+
+    Raises
+    ------
+    RequestError
+        If two outcomes have one name.
+    """
+    asked = []
+    for one in [labels] if isinstance(labels, str | AskedOutcome) else labels or ():
+        if isinstance(one, str):
+            column, positive = column_and_class(one, columns)
+            one = AskedOutcome(column, positive=positive, missing=tuple(missing), plain=True)
+        asked.append(one)
+    names = [one.called for one in asked]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise RequestError(f"Two outcomes are called {twice[0]!r}; name each column once, or give one another name.")
+    return asked
+
+
+def columns_asked(labels: Asked) -> list[str] | None:
+    """Return the columns of what a caller asks for, each once, a text as it was written."""
+    if labels is None:
+        return None
+    several = [labels] if isinstance(labels, str | AskedOutcome) else labels
+    return list(dict.fromkeys(one if isinstance(one, str) else one.column for one in several))
+
+
+def naming_problems(asked: Sequence[AskedOutcome], columns: Sequence[str]) -> list[str]:
+    """Return sentences on outcomes whose name is that of a feature, or of another column: a model would learn from it.
+
+    Examples
+    --------
+    >>> naming_problems([AskedOutcome("clinical__idh")], ["sample_id", "clinical__idh"])
+    ['Outcomes that are called like a feature: clinical__idh. Rename the column, or give the outcome another name.']
+    """
+    like_features = [one.called for one in asked if split(one.called) is not None]
+    own = {one.column for one in asked}
+    taken = [one.called for one in asked if one.called in columns and one.called not in own]
+    return [
+        *problems_about(
+            "Outcomes that are called like a feature",
+            like_features,
+            "Rename the column, or give the outcome another name.",
+        ),
+        *problems_about("Outcomes that are called like another column", taken, "Give them other names."),
+    ]
+
+
+def read_outcome(table: pd.DataFrame, asked: AskedOutcome) -> ReadOutcome:
+    """Read an outcome's column.
+
+    Parameters
+    ----------
+    table : DataFrame of str
+        With the column, and ``sample_id`` for sentences.
+    asked : AskedOutcome
+
+    Returns
+    -------
+    ReadOutcome
+        Codes are the places of the classes, NaN where unknown.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"sample_id": list("abcde"), "grade": ["G2", "G4", "G3", "G2", "[Not Available]"]})
+    >>> read = read_outcome(table, AskedOutcome("grade", kind="multiclass", missing=("[Not Available]",)))
+    >>> read.outcome.phrase, read.label.y.tolist()
+    ('grade (2 < 3 < 4)', [0.0, 2.0, 1.0, 0.0, nan])
+    """
+    cells = table[asked.column]
+    stated = cells.mask(cells.str.strip().isin(asked.missing), "")
+    spellings = _spellings(stated, asked)
+    spelled = stated if spellings is None else spellings.applied(stated)
+    label = KINDS[asked.kind](table.assign(**{asked.column: spelled}), asked, spellings)
+    ordered = asked.ordered if asked.ordered is not None else spellings is not None and spellings.ordered
+    return ReadOutcome(Outcome(asked.called, label.classes, asked.kind, ordered and asked.kind != BINARY), label)
+
+
+def _spellings(cells: pd.Series, asked: AskedOutcome) -> Spellings | None:
+    if asked.spellings is not None:
+        return Spellings(asked.spellings)
+    return None if asked.plain else vocabulary_for(asked.column, cells)
+
+
+def _binary(table: pd.DataFrame, asked: AskedOutcome, spellings: Spellings | None) -> Label:
+    """Return a label of 0 and 1, or of two other words or codes; where 0 and 1 are among more, the others are named."""
+    cells = table[asked.column]
+    codes = Codes.of(cells, asked.missing)
+    others = [value for value in codes.known if value not in map(codes.name, asked.classes)]
+    if asked.classes and others:
+        return _refused(codes, [_strangers(asked, others, asked.classes)])
+    positive = asked.positive or next(reversed(asked.classes), None) or _last_of(spellings, codes.known)
+    if positive is not None or not (set(codes.known) <= {"0", "1"} or {"0", "1"} <= set(codes.known)):
+        return Label.of(cells, positive, asked.missing, write=as_entry)
+    y = numbers_of(codes.rows)
+    wrong = np.flatnonzero(codes.rows.notna() & ~y.isin((0, 1)))
+    named = [f"{asked.column} of {shown(table[SAMPLE].iat[row])}: {cells.iat[row]!r}" for row in wrong]
+    entry = as_entry("label", f"{asked.column}=VALUE")
+    advice = f"Write the two classes as 0 and 1 and leave unknown ones empty, or say {entry}."
+    problems = problems_about("Labels that are not 0 or 1", named, advice)
+    return Label(y.to_numpy(), ("0", "1"), codes.known, problems, [])
+
+
+def _last_of(spellings: Spellings | None, known: Sequence[str]) -> str | None:
+    """Return the last class of a vocabulary, which is the one that is asked about, where two of its classes occur."""
+    named = [] if spellings is None else [name for name in spellings.classes if name in known]
+    return named[-1] if len(named) == 2 and len(known) == 2 else None
+
+
+def _multiclass(table: pd.DataFrame, asked: AskedOutcome, spellings: Spellings | None) -> Label:
+    codes = Codes.of(table[asked.column], asked.missing)
+    classes = [codes.name(name) for name in asked.classes] or _in_order(codes.known, spellings)
+    problems = [*_class_problems(asked, classes, codes.known), *spelling_problems(codes.known, asked.column)]
+    if problems:
+        return _refused(codes, problems)
+    y = codes.rows.map({name: float(place) for place, name in enumerate(classes)}).to_numpy(dtype=float)
+    return Label(y, tuple(classes), codes.known, [], unknown_note(codes, asked.called, asked.missing))
+
+
+def _in_order(known: Sequence[str], spellings: Spellings | None) -> list[str]:
+    """Return the classes that occur: as the spellings list them, else ascending."""
+    named = [] if spellings is None else [name for name in spellings.classes if name in known]
+    return [*named, *(name for name in known if name not in named)]
+
+
+def _class_problems(asked: AskedOutcome, classes: Sequence[str], known: Sequence[str]) -> Iterable[str]:
+    others = [value for value in known if value not in classes]
+    absent = [name for name in classes if name not in known]
+    if others:
+        yield _strangers(asked, others, classes)
+    for name in absent:
+        meant = did_you_mean(name, others)
+        yield f"No sample has {asked.column} = {name!r}; its values are {some(known)}.{meant}"
+    if len(classes) < 3 and not others and not absent:
+        yield (
+            f"Column {asked.column} holds {counted(len(classes), 'class', 'classes')} ({some(classes)}), and "
+            f'kind = "{MULTICLASS}" needs three or more. Write kind = "{BINARY}" and positive = its positive class.'
+        )
+
+
+def _strangers(asked: AskedOutcome, others: Sequence[str], classes: Sequence[str]) -> str:
+    return (
+        f"Column {asked.column} also holds {some(others)}; its classes are {', '.join(classes)}. Add to classes, bring "
+        "spellings together under spellings, or name under missing what means unknown."
+    )
+
+
+def _refused(codes: Codes, problems: list[str]) -> Label:
+    return Label(np.where(codes.rows.notna(), 0.0, np.nan), (), codes.known, problems, [])
+
+
+KINDS: dict[str, Callable[[pd.DataFrame, AskedOutcome, Spellings | None], Label]] = {
+    BINARY: _binary,
+    MULTICLASS: _multiclass,
+}
