@@ -178,7 +178,9 @@ def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
 
 def _clinical(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
-    return Named(clinical_classifier(random_state=recipe.seed), model.name, list(inputs.clinical) or None)
+    # nothing is selected from clinical columns, so that folds have nothing to record
+    classifier = clinical_classifier(random_state=recipe.seed)
+    return Named(classifier, model.name, list(inputs.clinical) or None, records=False)
 
 
 def _own(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:

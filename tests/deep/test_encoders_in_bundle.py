@@ -15,13 +15,12 @@ from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.write import save_bundle  # noqa: E402
 from radiofuse.deep import CropClassifier, CropEncoder  # noqa: E402
 from radiofuse.fuse import ConstraintFusion, LateFusion, attached, holders, portable  # noqa: E402
-from radiofuse.fuse.arms import Constrained  # noqa: E402
+from radiofuse.fuse.named import Named  # noqa: E402
 from tests.bundle_tables import tables_of  # noqa: E402
 
 DESCRIPTION = {
     "title": "A test",
-    "label": "idh",
-    "positive": "1",
+    "outcomes": [{"name": "idh", "kind": "binary", "classes": ["0", "1"], "ordered": False}],
     "modalities": ["t1"],
     "synthetic": True,
     "radiofuse_version": "0",
@@ -38,16 +37,17 @@ def test_no_path_of_this_machine_is_in_it_and_the_models_in_memory_keep_theirs(t
     chain = Pipeline([("encode", CropEncoder(TINY, cv=2, **shared)), ("classify", LogisticRegression())])
     members = [("t1", chain), ("t1deep", CropClassifier(TINY, **shared))]
     model = LateFusion(members, columns={"t1deep": ["t1__crop"]}).fit(X, labels(X))
-    other = Constrained(ConstraintFusion([("t1", chain)], method={"t1": ["t1"]}, epochs=2), "one").fit(X, labels(X))
-    options = {"recipe": "", "description": DESCRIPTION, "tables": tables_of(), "others": {"one": other}}
+    other = Named(ConstraintFusion([("t1", chain)], method={"t1": ["t1"]}, epochs=2), "one").fit(X, labels(X))
+    models = {"idh": {"fusion": model, "one": other}}
+    options = {"recipe": "", "description": DESCRIPTION, "tables": tables_of()}
     before = [dict(vars(step)) for step in holders(model, other)]
-    folder = save_bundle(tmp_path / "bundle", model=model, **options)
+    folder = save_bundle(tmp_path / "bundle", models=models, **options)
     assert b"a_private_folder" not in (folder / MODEL).read_bytes()
     assert len(list((folder / ENCODERS).iterdir())) == 2
     assert [vars(step) for step in holders(model, other)] == before
     assert chain["encode"].crops is model.estimators[0][1]["encode"].crops is crops
     loaded = load_bundle(folder)
-    fitted = [step for step in holders(loaded.model, *loaded.others.values()) if hasattr(step, "encoder_")]
+    fitted = [step for step in holders(*loaded.models.values()) if hasattr(step, "encoder_")]
     assert len(fitted) == 3
     for step in fitted:
         assert step.crops is None
