@@ -22,8 +22,9 @@ from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LAT
 from radiofuse.fuse import COMBINERS, ConstraintFusion, combiner_name
 from radiofuse.fuse.branches import find_branches
 from radiofuse.fuse.early import AFTER
+from radiofuse.fuse.subsets import subset_names
 from radiofuse.names import first_line, lookup, title_of
-from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MEMBER, MODALITY, OTHER, REFERENCE
+from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MEMBER, MODALITY, OTHER, REFERENCE, SUBSET
 from radiofuse.select.words import words_of
 
 Words = dict[str, str]
@@ -115,13 +116,19 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iter
     of_arm = not model.keep and model.reads is not None
     kinds = (MODALITY, FUSION) if not model.name else (ARM_MEMBER, ARM) if of_arm else (MEMBER, FUSION)
     behind = f", {called(model)} features only" if of_arm else f", of {model.name}" if model.name else ""
-    for name, title, does in _members(recipe, model, modalities):
+    members = list(_members(recipe, model, modalities))
+    for name, title, does in members:
         kind = REFERENCE if name == CLINICAL_ARM and not model.name else kinds[0]
         yield Answer(prefixed(model, name), called(model), kind, title + behind, does)
     for entry in combiners_of(recipe, model):
         combiner, name = lookup(entry, COMBINERS, "combiner"), combiner_name(entry)
         title = (title_of(combiner) or name) + behind
         yield Answer(prefixed(model, name), called(model), kinds[1], title, first_line(combiner))
+    if model.subsets == "all":
+        first = combiner_name(combiners_of(recipe, model)[0])
+        for name in subset_names(first, [name for name, *_ in members]):
+            does = f"As {first}, of some members only; they are those of the whole fusion."
+            yield Answer(prefixed(model, name), called(model), SUBSET, f"{name}{behind}", does)
 
 
 def _members(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[tuple[str, str, str]]:

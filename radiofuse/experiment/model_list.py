@@ -33,7 +33,8 @@ def model_list(recipe: Recipe) -> list[RecipeModel]:
         for method in recipe.fusion.constrained
     ]
     arms = [arm for arm in (RADIOMICS, DEEP) if arm in recipe.evaluation.arms]
-    return [RecipeModel(), *constrained, *(RecipeModel(name=arm, reads=(arm,), keep=False) for arm in arms)]
+    main = RecipeModel(subsets=recipe.fusion.subsets)
+    return [main, *constrained, *(RecipeModel(name=arm, reads=(arm,), keep=False) for arm in arms)]
 
 
 def constrained_name(method: str) -> str:

@@ -103,6 +103,7 @@ def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         combine=list(combiners_of(recipe, model)),
         columns=blocks,
         cv=inner_folds_of(recipe, model),
+        subsets=model.subsets == "all",
         random_state=recipe.seed,
     )
     if not model.name:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from radiofuse.datasets.phantom import NOTICE_FILE
 from radiofuse.errors import CohortError
+from radiofuse.experiment.circular import circular_warnings
 from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
 from radiofuse.experiment.member_chains import CropSource
@@ -77,7 +78,8 @@ class Rows:
     def warnings(self) -> list[str]:
         """Return sentences on columns of the cohort table that may know a label, or hold codes for unknown."""
         knowing = (sentence for outcome in self.outcomes for sentence in self._knowing(self.of(outcome)))
-        return [*dict.fromkeys(knowing), *code_warnings(self.X[self._own_columns])]
+        circular = circular_warnings(self.outcomes, self._own_columns)
+        return [*circular, *dict.fromkeys(knowing), *code_warnings(self.X[self._own_columns])]
 
     def _knowing(self, rows: LabeledRows) -> Iterator[str]:
         """Yield sentences on columns that tell an outcome, or one of its classes from all others."""

@@ -25,6 +25,7 @@ from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.fuse.out_of_fold import known_rows, out_of_fold_table
 from radiofuse.fuse.probabilities import checked
+from radiofuse.fuse.subsets import fit_subsets
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.tables.answers import answers_table
@@ -55,6 +56,10 @@ class LateFusion(MemberFusion):
         Columns by member where the name does not tell, by label or position; arrays need it.
     cv : int or splitter, default=5
         Inner folds for combiners that learn; an int means stratified folds of whole patients.
+    subsets : bool, default=False
+        Also answer as if only some members were there, by the first combiner for every combination of two
+        members or more, called ``mean(t1+flair)``. Members are fitted once; a combiner that learns is fitted
+        to the out-of-fold probabilities of each combination.
     n_jobs : int, optional
         Members and folds fitted at once; the numbers do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -64,6 +69,8 @@ class LateFusion(MemberFusion):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Sorted. Of two the second is the positive class.
+    subsets_ : list of Subset
+        The combinations of members, if they were asked for.
     members_ : dict of str to estimator
         Fitted on all rows that have the modality, on labels 0, 1 and so on: places in ``classes_``.
     combiners_ : dict of str to object
@@ -106,6 +113,7 @@ class LateFusion(MemberFusion):
         "combine": [str, list, HasMethods("combine")],
         "columns": [dict, None],
         "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split", "get_n_splits"])],
+        "subsets": ["boolean"],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
@@ -117,6 +125,7 @@ class LateFusion(MemberFusion):
         combine: str | Combiner | Sequence[str | Combiner] = "mean",
         columns: Mapping[str, list | slice] | None = None,
         cv: Folding = 5,
+        subsets: bool = False,
         n_jobs: int | None = None,
         random_state: Seed = None,
     ) -> None:
@@ -124,6 +133,7 @@ class LateFusion(MemberFusion):
         self.combine = combine
         self.columns = columns
         self.cv = cv
+        self.subsets = subsets
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -196,6 +206,9 @@ class LateFusion(MemberFusion):
             P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)
         for combiner in learners:
             combiner.fit(P[known], y[known])
+        shown = (P[known], y[known]) if learners else (None, y)
+        name, first = next(iter(self.combiners_.items()))
+        self.subsets_ = fit_subsets(name, first, list(self.columns_), *shown) if self.subsets else []
 
     def _by_member(self, answers: pd.DataFrame) -> np.ndarray:
         """Return what combiners take: (n_samples, n_members), of more than two classes a third axis for them."""
@@ -232,6 +245,7 @@ class LateFusion(MemberFusion):
         P = self._by_member(answers_table(answers, table.index, self.classes_))
         for name, combiner in self.combiners_.items():
             answers[name] = checked(combiner.combine(P), len(P), len(self.classes_), f"Combiner {name!r}")
+        answers |= {subset.name: subset.answer(P, len(self.classes_)) for subset in self.subsets_}
         return answers_table(answers, table.index, self.classes_)
 
     def findings(self) -> Findings:

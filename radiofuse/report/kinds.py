@@ -4,9 +4,9 @@ from __future__ import annotations
 
 TRIVIAL = "trivial"
 FUSION, MODALITY, ARM, OTHER, REFERENCE = "fusion", "modality", "arm", "other", "reference"
-ARM_MEMBER, MEMBER = "arm member", "member"
+ARM_MEMBER, MEMBER, SUBSET = "arm member", "member", "subset"
 MODEL = "model"  # of a table of predictions that no bundle explains
-KINDS = (FUSION, MODALITY, ARM, OTHER, REFERENCE, ARM_MEMBER, MEMBER)  # in the order of every table and figure
+KINDS = (FUSION, MODALITY, ARM, OTHER, REFERENCE, ARM_MEMBER, MEMBER, SUBSET)  # in the order of every table and figure
 
 HEADINGS = {
     FUSION: "Fusions",
@@ -16,5 +16,6 @@ HEADINGS = {
     REFERENCE: "For comparison",
     ARM_MEMBER: "Single modalities on other features",
     MEMBER: "Members of further fusions",
+    SUBSET: "Combinations of members",
     MODEL: "Models",
 }

@@ -50,6 +50,7 @@ MODELS = """
 name = "with_clinical"
 clinical = true
 combine = ["mean"]
+subsets = "all"
 [[models]]
 name = "early"
 kind = "early"
@@ -106,6 +107,8 @@ def run(tmp_path_factory):
 def test_every_answer_of_every_model_is_in_the_tables(run):
     predictions = read_table(run / "bundle", "predictions")
     members = [f"{prefix}{name}" for prefix in ("", "with_clinical_") for name in ("t1", "t2", "mean")]
+    pairs = ("t1+t2", "t1+clinical", "t2+clinical")
+    members += [f"with_clinical_mean({pair})" for pair in pairs]
     names = {*members, "regression", "with_clinical_clinical", "early", "early_with_clinical", "old", "own"}
     assert set(predictions["model"]) == {*names, "clinical", "trivial"}
     known = load_bundle(run).description["protocol"]["words"]["models"]
@@ -222,3 +225,12 @@ def test_what_cannot_be_an_outcome_is_refused_before_anything_is_computed(tmp_pa
     with pytest.raises((RadiofuseError, RequestError), match=sentence):
         run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_molecular_column_that_grade_is_defined_by_is_told(tmp_path):
+    path = write(tmp_path, "", cohort='label = "who_grade=G4"\nignore = ["idh"]')
+    table = pd.read_csv(tmp_path / "cohort.csv").assign(clinical__idh=np.arange(48) % 2)
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    run = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    (told, *_) = load_bundle(run).description["warnings"]
+    assert told.startswith("clinical__idh and who_grade are parts of one definition (WHO 2021)")
