@@ -29,6 +29,7 @@ KIND_STYLE = {
     REFERENCE: {"marker": "^", "color": GREY, "markerfacecolor": PALE},
 }
 KIND_STYLE[MODEL] = KIND_STYLE[FUSION]
+# Curves differ in dash and marker as well, for gray print and for readers who see few colors.
 CURVE_COLORS = ("#b3541e", "#3f7f6a", "#8a6bab", "#c08a1e", "#5b6670")
 DASHES = ((0, (6, 1.6)), (0, (1.2, 1.2)), (0, (7, 1.6, 1.2, 1.6)), (0, (3, 1.4)), (0, (7, 1.4, 1, 1.4, 1, 1.4)))
 MARKERS = ("s", "^", "D", "v", "P", "X", "o")
@@ -63,7 +64,9 @@ def _style() -> AbstractContextManager:
 
 def _as_data_uri(figure: Figure) -> str:
     buffer = io.BytesIO()
+    # With its date, equal bundles would not give equal pages.
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    # As an image: whatever a name holds, a browser runs nothing of it.
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -81,6 +84,7 @@ def drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
 def figure_of(draw: Callable[..., str], *args: Any) -> Figure:
     """Return the figure itself of a function that is ``drawn``."""
     with _style():
+        # What is decorated returns the address, for a page.
         return draw.__wrapped__(*args)
 
 
@@ -108,6 +112,7 @@ def draw_auc(scores: pd.DataFrame, primary: str) -> Figure:
         _draw_interval(axes, place, row, KIND_STYLE[row.kind], bold=row.model == primary)
         axes.text(1.02, place, number(row.value), transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_PT)
     axes.set_xlabel("AUC (0.5 = chance)")
+    # Chance stays in the picture, and what lies below it.
     axes.set_xlim(min(0.45, np.nanmin([0.45, *scores["low"] - 0.02])), 1.005)
     return figure
 
@@ -260,6 +265,7 @@ def draw_net_benefit(curve: pd.DataFrame) -> Figure:
     axes.plot(curve["threshold"], curve["treat_none"], color=INK, linestyle=":", linewidth=1.5, label="treat none")
     axes.plot(curve["threshold"], curve["net_benefit"], color=PRIMARY, linewidth=2.8, label="treat by the model")
     top = curve[["net_benefit", "treat_all", "high"]].max(axis=None)
+    # Treating all falls without end; far below zero nothing is decided.
     axes.set(xlim=(0, 1), ylim=(-0.15 * top, 1.08 * top), xlabel="Threshold probability", ylabel="Net benefit")
     figure.legend(loc="outside lower center", ncols=3, handlelength=2.4, columnspacing=1)
     return figure

@@ -47,6 +47,7 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        # A name that a template misspells is an error and no empty place.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -43,6 +43,7 @@ def binned(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
     """Return the calibration of a model in as many groups as its number of samples bears."""
     n_samples = predictions.loc[predictions["model"] == model, "sample_id"].nunique()
     n_bins = int(np.clip(n_samples // PER_BIN, 2, MAX_BINS))
+    # Quantiles: each point rests on as many samples as the next.
     return calibration_points(predictions, model, n_bins=n_bins, strategy="quantile")
 
 
@@ -93,6 +94,7 @@ def better_than_both(curve: pd.DataFrame) -> str:
     >>> better_than_both(pd.DataFrame({**rows, "net_benefit": [0.2, 0.2, 0.0, 0.3]}))
     'at thresholds of 0.10 to 0.20 and 0.40'
     """
+    # A difference by rounding is no benefit.
     better = curve["net_benefit"] > curve[["treat_all", "treat_none"]].max(axis=1) + 1e-12
     starts = (better & ~better.shift(fill_value=False)).cumsum()
     spans = [rows["threshold"].iloc[[0, -1]] for _, rows in curve[better].groupby(starts[better])]

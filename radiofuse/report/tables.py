@@ -8,7 +8,7 @@ from typing import Any
 
 from radiofuse.report.kinds import HEADINGS
 from radiofuse.report.scored import Scored
-from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
+from radiofuse.report.wording import DIGITS, IN_FILES_ONLY, METRICS, Estimate, estimate
 from radiofuse.wording import MISSING, count, p_value
 
 CLASS = "class"  # beside the options of a part of a model
@@ -41,7 +41,8 @@ class Table:
 
 def scores_table(contents: Scored, models: Sequence[str], caption: str) -> Table:
     """Models by all metrics, with intervals, under the headings of their kinds."""
-    present = dict.fromkeys(contents.scores["metric"])
+    present = [metric for metric in dict.fromkeys(contents.scores["metric"]) if metric not in IN_FILES_ONLY]
+    # What another version scored comes last, under its own name.
     metrics = [*(m for m in METRICS if m in present), *(m for m in present if m not in METRICS)]
     groups = grouped(contents, {model: [_score_row(contents, model, metrics)] for model in models})
     header = ("Model", *(METRICS.get(metric, metric) for metric in metrics), "Samples (patients)")

@@ -18,7 +18,13 @@ METRICS = {
     "mcc": "MCC",
     "brier": "Brier",
 }
+# Brier scores of models worth comparing differ in the third digit.
 DIGITS = {"brier": 3}
+# of two classes these repeat what the others say; they stand in scores.csv
+IN_FILES_ONLY = {
+    *(f"{mean}_{name}" for mean in ("macro", "weighted") for name in ("precision", "recall", "f1")),
+    "log_loss",
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,10 @@ def shortened(text: str, length: int) -> str:
     >>> shortened("wavelet-HHL_glszm_SmallAreaHighGrayLevelEmphasis", 21)
     'wavelet-HH…elEmphasis'
     """
+    # XML, and so SVG, has no place for control characters.
     text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     if len(text) <= length:
         return text
+    # The ends tell features apart: the filter in front, the name behind.
     half = (length - 1) // 2
     return f"{text[:half]}…{text[-half:]}"

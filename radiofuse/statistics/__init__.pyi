@@ -16,6 +16,7 @@ from .calibration_errors import multiclass_calibration_error as multiclass_calib
 from .comparison import Comparison as Comparison
 from .comparison import compare_models as compare_models
 from .comparison import compare_with_others as compare_with_others
+from .confusion import confusion_table as confusion_table
 from .curves import roc_points as roc_points
 from .delong import AUCInterval as AUCInterval
 from .delong import UnpairedDeLong as UnpairedDeLong

@@ -7,13 +7,14 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
-from radiofuse.statistics.closed_intervals import closed_intervals, wilson_interval
-from radiofuse.statistics.delong import delong_test, newcombe_interval
+from radiofuse.statistics.class_counts import CLASS_MEANS
+from radiofuse.statistics.class_intervals import Ends, interval_of_class, interval_over_classes
+from radiofuse.statistics.delong import delong_test
 from radiofuse.statistics.intervals import confusion_by_patient
-from radiofuse.statistics.metrics import METRICS, score
+from radiofuse.statistics.metrics import METRICS, SMALLEST, Confusion, confusion, score
 from radiofuse.tables.predictions import Repeat, by_repeat, repeats_of
 
-BOUNDS = dict.fromkeys(METRICS, (0.0, 1.0)) | {"mcc": (-1.0, 1.0)}
+BOUNDS = dict.fromkeys(METRICS, (0.0, 1.0)) | {"mcc": (-1.0, 1.0), "log_loss": (-np.log(1 - SMALLEST),)}
 
 
 class BinaryOutcome:
@@ -67,19 +68,24 @@ class BinaryOutcome:
         draws = resampled_scores(self.repeats, metrics or self.metrics, counts, self.threshold)
         return {(self.whole, metric): values for metric, values in draws.items()}
 
-    def interval_at_bound(self, cls: str, metric: str, value: float, confidence: float) -> tuple[float, float] | None:
+    def confusion(self) -> tuple[list[str], np.ndarray]:
+        """Return both classes, the negative one first, and the mean counts of their samples by class and call."""
+        names = [f"not {self.whole}", self.whole] if self.whole else ["0", "1"]
+        counted = [confusion(r.label, r.probability >= self.threshold) for r in self.repeats]
+        tp, fp, fn, tn = np.mean(counted, axis=0)
+        return names, np.array([[tn, fp], [fn, tp]])
+
+    def interval_at_bound(self, cls: str, metric: str, value: float, confidence: float) -> Ends | None:
         """Return the interval, in closed form, of a metric that is as low or as high as it gets, or None."""
         if value not in BOUNDS[metric]:
             return None
+        if metric == "log_loss":
+            return np.nan, np.nan
         label, probability, patient = (np.concatenate(parts) for parts in zip(*self.repeats, strict=True))
         c = confusion_by_patient(label, probability >= self.threshold, patient)
-        if metric == "auc":
-            return newcombe_interval(value, float(c.tp + c.fn), float(c.fp + c.tn), confidence)
-        if metric == "brier":
-            low, high = wilson_interval(value, sum(c), confidence)
-        else:
-            low, high, _ = closed_intervals(c, "wilson", confidence)[metric]
-        return float(low), float(high)
+        if metric in CLASS_MEANS:
+            return interval_over_classes([Confusion(c.tn, c.fn, c.fp, c.tp), c], metric, value, confidence)
+        return interval_of_class(c, metric, value, confidence)
 
 
 def resampled_scores(

@@ -123,7 +123,7 @@ def bootstrap_interval(
     (0.667, 0.333, 1.0)
     """
     refuse_misaligned(label=label, score=score, patients=patients)
-    label, score = (check_binary if metric == "brier" else _check_one_of_each)(label, score)
+    label, score = (check_binary if metric in ("brier", "log_loss") else _check_one_of_each)(label, score)
     place = patient_places(patients, len(label))
     strata = _strata(label, place) if stratified else np.zeros(place.max() + 1, dtype=int)
     counts = _draw(strata, n_resamples, random_state) if indices is None else _counts_of(indices, len(strata))

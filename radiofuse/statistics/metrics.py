@@ -1,4 +1,4 @@
-"""How good predictions are: nine metrics, each over one set of rows or over many weightings of it at once.
+"""How good predictions of two classes are: each metric over one set of rows or over many weightings of it at once.
 
 ``weights`` says how often each row counts. With one column per resample, a metric answers all resamples in
 one call, which is what makes bootstrap intervals cheap.
@@ -15,6 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.statistics.class_counts import CLASS_MEANS, ClassCounts, means_over_classes, ratio
+
+SMALLEST = np.finfo(float).eps  # what a probability is cut to before its logarithm is taken
 
 
 class Confusion(NamedTuple):
@@ -96,6 +99,49 @@ def mcc(label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None) 
     return ratio(c.tp * c.tn - c.fp * c.fn, np.sqrt(margins), undefined=0.0)
 
 
+def mean_over_classes(
+    metric: str, label: np.ndarray, call: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Precision, recall or F1 of both labels, averaged plainly (macro) or by their rows (weighted).
+
+    Parameters
+    ----------
+    metric : str
+        One of `CLASS_MEANS`, for example "macro_f1".
+    label, call, weights
+        As in `confusion`.
+
+    Examples
+    --------
+    >>> float(mean_over_classes("macro_recall", [1, 1, 1, 0], [1, 1, 0, 0]).round(4))
+    0.8333
+    """
+    c = confusion(label, call, weights)
+    pairs = (c.tn, c.tp), (c.tn + c.fp, c.tp + c.fn), (c.tn + c.fn, c.tp + c.fp)
+    return means_over_classes(ClassCounts(*map(np.stack, pairs)))[metric]
+
+
+def log_loss(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean negative logarithm of the probability that a row's own label was given; parameters as in `brier`.
+
+    Probabilities are cut to what a float can tell from 0 and 1, as in scikit-learn.
+
+    References
+    ----------
+    Good 1952, J R Stat Soc B 14:107-114.
+
+    Examples
+    --------
+    >>> float(log_loss([1, 0], [0.5, 0.5]).round(4))
+    0.6931
+    """
+    refuse_misaligned(label=label, probability=probability, weights=weights)
+    label, probability = np.asarray(label), np.asarray(probability, dtype=float)
+    weights = np.ones(len(label)) if weights is None else weights
+    own = np.clip(np.where(label == 1, probability, 1 - probability), SMALLEST, 1 - SMALLEST)
+    return ratio(-np.log(own) @ weights, weights.sum(axis=0), undefined=np.nan)
+
+
 def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Mean squared distance of probability and label.
 
@@ -171,8 +217,8 @@ CALL_METRICS = {
     "f1": f1,
     "mcc": mcc,
 }
-PROBABILITY_METRICS = {"auc": auc, "brier": brier}
-METRICS = ("auc", *CALL_METRICS, "brier")
+PROBABILITY_METRICS = {"auc": auc, "brier": brier, "log_loss": log_loss}
+METRICS = ("auc", *CALL_METRICS, "brier", *CLASS_MEANS, "log_loss")
 
 
 def score(
@@ -186,10 +232,7 @@ def score(
     """Return one of `METRICS`; a row is called positive from ``threshold`` on (``>=``)."""
     if metric in PROBABILITY_METRICS:
         return PROBABILITY_METRICS[metric](label, probability, weights)
-    return CALL_METRICS[metric](label, np.asarray(probability) >= threshold, weights)
-
-
-def ratio(numerator: np.ndarray | float, denominator: np.ndarray | float, *, undefined: float) -> np.ndarray:
-    """Return numerators over denominators, and what is not defined where a denominator is 0."""
-    exists = denominator > 0
-    return np.where(exists, numerator / np.where(exists, denominator, 1.0), undefined)[()]
+    call = np.asarray(probability) >= threshold
+    if metric in CLASS_MEANS:
+        return mean_over_classes(metric, label, call, weights)
+    return CALL_METRICS[metric](label, call, weights)

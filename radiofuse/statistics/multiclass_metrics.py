@@ -9,25 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 
 from radiofuse.statistics.calibration import probability_bins
-from radiofuse.statistics.metrics import auc, ratio
+from radiofuse.statistics.class_counts import (
+    CLASS_MEANS,
+    agreement,
+    count_classes,
+    mean_where,
+    means_over_classes,
+    ratio,
+    scores_of_classes,
+)
+from radiofuse.statistics.metrics import SMALLEST, auc
 
 Draws = dict[tuple[int | None, str], np.ndarray]
 
 ECE_BINS = 15
-SMALLEST = np.finfo(float).eps  # what a probability is cut to before its logarithm is taken
-
-
-class ClassCounts(NamedTuple):
-    """Weights of rows by class, each of shape (n_classes, n_resamples)."""
-
-    right: np.ndarray  # of the class and called so
-    there: np.ndarray  # of the class
-    called: np.ndarray  # called so
 
 
 def class_metrics(
@@ -89,69 +88,18 @@ def areas_of_pairs(code: np.ndarray, probability: np.ndarray, weights: np.ndarra
 def call_scores(code: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> Draws:
     """Score the called classes; everything follows from right calls, rows and calls of each class."""
     counts = count_classes(code, probability.argmax(axis=1), weights, probability.shape[1])
-    by_class = _scores_of_classes(counts, weights.sum(axis=0))
-    return _means_over_classes(counts, by_class) | _agreement(counts) | _named_by_class(by_class)
-
-
-def count_classes(code: np.ndarray, call: np.ndarray, weights: np.ndarray, n_classes: int) -> ClassCounts:
-    """Return the weights of the rows of each class, of its calls and of its right calls."""
-    identity = np.eye(n_classes)
-    truth, called = identity[code].T, identity[call].T
-    return ClassCounts((truth * called) @ weights, truth @ weights, called @ weights)
-
-
-def _scores_of_classes(counts: ClassCounts, total: np.ndarray) -> dict[str, np.ndarray]:
-    """Return each class held against the rest: shape (n_classes, n_resamples)."""
-    right, there, called = counts
-    wrong_calls = called - right
-    return {
-        "precision": ratio(right, called, undefined=0.0),
-        "recall": ratio(right, there, undefined=np.nan),
-        "specificity": ratio(total - there - wrong_calls, total - there, undefined=np.nan),
-        "f1": ratio(2 * right, there + called, undefined=0.0),
+    by_class = scores_of_classes(counts)
+    of_all = {
+        "accuracy": ratio(counts.right.sum(axis=0), counts.there.sum(axis=0), undefined=np.nan),
+        "balanced_accuracy": mean_where(by_class["recall"], counts.there > 0),
+        **means_over_classes(counts),
+        **agreement(counts),
     }
+    return {(None, metric): values for metric, values in of_all.items()} | _named_by_class(by_class)
 
 
 def _named_by_class(scores: dict[str, np.ndarray]) -> Draws:
     return {(k, metric): values[k] for metric, values in scores.items() for k in range(len(values))}
-
-
-def _means_over_classes(counts: ClassCounts, by_class: dict[str, np.ndarray]) -> Draws:
-    """Average precision, recall and F1 over the classes that are there or called, plainly or by their rows."""
-    right, there, called = counts
-    total = there.sum(axis=0)
-    counting = there + called > 0  # scikit-learn, too, sees no other classes
-    draws: Draws = {
-        (None, "accuracy"): ratio(right.sum(axis=0), total, undefined=np.nan),
-        (None, "balanced_accuracy"): _mean_where(by_class["recall"], there > 0),
-    }
-    for metric in ("precision", "recall", "f1"):
-        values = np.where(np.isnan(by_class[metric]), 0.0, by_class[metric])  # no recall of a class not there
-        draws[None, f"macro_{metric}"] = _mean_where(values, counting)
-        draws[None, f"weighted_{metric}"] = ratio((values * there).sum(axis=0), total, undefined=np.nan)
-    return draws
-
-
-def _mean_where(values: np.ndarray, counting: np.ndarray) -> np.ndarray:
-    return ratio(np.where(counting, values, 0.0).sum(axis=0), counting.sum(axis=0), undefined=np.nan)
-
-
-def _agreement(counts: ClassCounts) -> Draws:
-    """Return the correlation of classes and calls, and their agreement beyond chance.
-
-    References
-    ----------
-    Gorodkin 2004, Comput Biol Chem 28:367-374 (correlation). Cohen 1960, Educ Psychol Meas 20:37-46 (kappa).
-    """
-    right, there, called = counts
-    total = there.sum(axis=0)
-    by_chance = (there * called).sum(axis=0)
-    excess = right.sum(axis=0) * total - by_chance
-    scatter = (total**2 - (there**2).sum(axis=0)) * (total**2 - (called**2).sum(axis=0))
-    return {
-        (None, "mcc"): ratio(excess, np.sqrt(scatter), undefined=0.0),
-        (None, "kappa"): ratio(excess, total**2 - by_chance, undefined=np.nan),
-    }
 
 
 def weighted_kappa(code: np.ndarray, call: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -222,13 +170,7 @@ Family = Callable[[np.ndarray, np.ndarray, np.ndarray], Draws]
 FAMILIES: dict[Family, tuple[str, ...]] = {
     areas_against_rest: ("auc", "weighted_auc"),
     areas_of_pairs: ("auc_hand_till",),
-    call_scores: (
-        "accuracy",
-        "balanced_accuracy",
-        *(f"{mean}_{metric}" for metric in ("precision", "recall", "f1") for mean in ("macro", "weighted")),
-        "mcc",
-        "kappa",
-    ),
+    call_scores: ("accuracy", "balanced_accuracy", *CLASS_MEANS, "mcc", "kappa"),
     losses: ("log_loss", "brier"),
     top_label_error: ("ece",),
 }

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from radiofuse.statistics.closed_intervals import closed_intervals, wilson_interval
-from radiofuse.statistics.delong import newcombe_interval
+from radiofuse.statistics.class_intervals import Ends, interval_of_class, interval_over_classes
 from radiofuse.statistics.intervals import confusion_by_patient
-from radiofuse.statistics.metrics import Confusion
+from radiofuse.statistics.metrics import SMALLEST, Confusion
 from radiofuse.statistics.multiclass_metrics import (
     MULTICLASS_METRICS,
-    SMALLEST,
     WEIGHTED_KAPPA,
     class_metrics,
     weighted_kappa,
@@ -28,7 +25,6 @@ BOUNDS = (
     | {"log_loss": (-np.log(1 - SMALLEST),)}
 )
 WHOLE = ""  # the class of a metric of all classes
-Ends = tuple[float, float]
 
 
 class MulticlassOutcome:
@@ -96,31 +92,25 @@ class MulticlassOutcome:
             found[None, WEIGHTED_KAPPA] = weighted_kappa(self.rank[repeat.code], self.rank[call], weights)
         return {(WHOLE if k is None else self.classes[k], metric): values for (k, metric), values in found.items()}
 
+    def confusion(self) -> tuple[list[str], np.ndarray]:
+        """Return the classes, and the mean counts of their samples by class and call."""
+        identity = np.eye(len(self.classes))
+        counted = [identity[r.code].T @ identity[r.probability.argmax(axis=1)] for r in self.repeats]
+        return self.classes, np.mean(counted, axis=0)
+
     def interval_at_bound(self, cls: str, metric: str, value: float, confidence: float) -> Ends | None:
         """Return the interval, in closed form, of a metric that is as low or as high as it gets, or None.
 
-        Shares have Wilson's interval and areas Newcombe's, each patient counting once. The mean of the recalls
-        adds the squares of their distances, as the classes have other rows; any other mean over classes has the
-        mean of their intervals, as if they moved together. What measures agreement has none, nor has a log loss.
+        What measures agreement has none there, nor has a log loss; `interval_over_classes` says which the others have.
         """
-        bounds = (0.0, 2.0) if (cls, metric) == (WHOLE, "brier") else BOUNDS[metric]
-        if value not in bounds:
+        if value not in ((0.0, 2.0) if (cls, metric) == (WHOLE, "brier") else BOUNDS[metric]):
             return None
         if cls != WHOLE:
-            return self._of_class(self.classes.index(cls), metric, value, confidence)
-        if metric in ("accuracy", "weighted_recall", "ece"):
-            return self._wilson(value, confidence)
+            return interval_of_class(self._confusions[self.classes.index(cls)], metric, value, confidence)
         if metric == "brier":  # certain of one class in every row: the share of wrong calls, twice
-            low, high = self._wilson(value / 2, confidence)
+            low, high = interval_of_class(self._confusions[0], "brier", value / 2, confidence)
             return 2 * low, 2 * high
-        if metric in ("balanced_accuracy", "macro_recall"):
-            return self._mean_recall(value, confidence)
-        if metric == "auc_hand_till":
-            return self._mean_of_pairs(value, confidence)
-        kind, _, part = metric.rpartition("_")
-        if part in ("auc", "precision", "f1"):
-            return self._mean_of_classes(part, value, confidence, weighted=kind == "weighted")
-        return np.nan, np.nan
+        return interval_over_classes(self._confusions, metric, value, confidence) or (np.nan, np.nan)
 
     @cached_property
     def _confusions(self) -> list[Confusion]:
@@ -128,37 +118,3 @@ class MulticlassOutcome:
         code, probability, patient = (np.concatenate(parts) for parts in zip(*self.repeats, strict=True))
         call = probability.argmax(axis=1)
         return [confusion_by_patient(code == k, call == k, patient) for k in range(len(self.classes))]
-
-    @property
-    def _patients(self) -> np.ndarray:
-        return np.array([c.tp + c.fn for c in self._confusions])
-
-    def _wilson(self, value: float, confidence: float) -> Ends:
-        low, high = wilson_interval(value, self._patients.sum(), confidence)
-        return float(low), float(high)
-
-    def _of_class(self, k: int, metric: str, value: float, confidence: float) -> Ends:
-        c = self._confusions[k]
-        if metric == "auc":
-            return newcombe_interval(value, float(c.tp + c.fn), float(c.fp + c.tn), confidence)
-        if metric == "brier":
-            return self._wilson(value, confidence)
-        low, high, _ = closed_intervals(c, "wilson", confidence)[metric]
-        return float(low), float(high)
-
-    def _mean_recall(self, value: float, confidence: float) -> Ends:
-        there = self._patients[self._patients > 0]
-        low, high = wilson_interval(value, there, confidence)
-        below, above = (np.sqrt(np.sum((ends - value) ** 2)) / len(there) for ends in (low, high))
-        return float(value - below), float(value + above)
-
-    def _mean_of_pairs(self, value: float, confidence: float) -> Ends:
-        pairs = combinations(self._patients.tolist(), 2)
-        low, high = np.mean([newcombe_interval(value, *pair, confidence) for pair in pairs], axis=0)
-        return float(low), float(high)
-
-    def _mean_of_classes(self, metric: str, value: float, confidence: float, *, weighted: bool) -> Ends:
-        counting = [k for k, c in enumerate(self._confusions) if c.tp + c.fn + c.fp > 0]
-        ends = [self._of_class(k, metric, value, confidence) for k in counting]
-        low, high = np.average(ends, axis=0, weights=self._patients[counting] if weighted else None)
-        return float(low), float(high)

@@ -46,6 +46,9 @@ class ModelOutcome(Protocol):
     def draws(self, counts: np.ndarray, metrics: Collection[str] | None = None) -> dict[tuple[str, str], np.ndarray]:
         """Return each metric for each column of ``counts``, by class and metric."""
 
+    def confusion(self) -> tuple[list[str], np.ndarray]:
+        """Return the classes, and the mean counts of their samples by class (rows) and call (columns)."""
+
     def interval_at_bound(self, cls: str, metric: str, value: float, confidence: float) -> tuple[float, float] | None:
         """Return an interval where the resamples do not differ as the metric is at its bound; None where it is not."""
 

@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 
 from radiofuse.errors import RequestError
 from radiofuse.statistics import METRICS, auc_interval, operating_point, score_predictions
+from radiofuse.statistics.class_counts import CLASS_MEANS
 from radiofuse.statistics.intervals import draw_seed, multiplicities
 
 
@@ -44,7 +45,7 @@ def test_one_row_per_model_and_metric_with_counts(make_predictions):
     table = make_predictions(n_patients=20, rows_per_patient=(1, 2))
     scores = score_predictions(table, n_resamples=50)
     assert scores.columns.tolist() == ["model", "metric", "value", "low", "high", "n_samples", "n_patients"]
-    assert scores["model"].tolist() == ["t1"] * 9 + ["fused"] * 9
+    assert scores["model"].tolist() == ["t1"] * len(METRICS) + ["fused"] * len(METRICS)
     assert (scores["n_samples"] == 30).all()
     assert (scores["n_patients"] == 20).all()
     assert (scores["low"] <= scores["high"]).all()
@@ -119,10 +120,25 @@ def test_a_perfect_model_is_not_certain(make_predictions, rows_per_patient):
             expected = auc_interval(label, label)[1:3]
         elif metric == "brier":
             expected = tuple(1 - closed.loc["accuracy", ["high", "low"]].astype(float))
+        elif metric == "log_loss":
+            expected = (np.nan, np.nan)
+        elif metric in CLASS_MEANS:
+            expected = of_means(label, metric)
         else:
             expected = tuple(closed.loc[metric, ["low", "high"]].astype(float))
         assert (low, high) == pytest.approx(expected, abs=1e-12, nan_ok=True), metric
-    assert scores["low"].isna().sum() == 1  # of the correlation
+    assert scores.index[scores["low"].isna()].tolist() == ["mcc", "log_loss"]
+
+
+def of_means(label, metric):
+    """Of the recalls: that of accuracy or of balanced accuracy. Of anything else: the mean of both labels' own."""
+    closed = [operating_point(own, own).set_index("metric") for own in (1 - label, label)]
+    if metric.endswith("recall"):
+        named = "accuracy" if metric.startswith("weighted") else "balanced_accuracy"
+        return tuple(closed[1].loc[named, ["low", "high"]].astype(float))
+    ends = [table.loc[metric.rpartition("_")[2], ["low", "high"]].astype(float) for table in closed]
+    shares = [1 - label.mean(), label.mean()] if metric.startswith("weighted") else None
+    return tuple(np.average(ends, axis=0, weights=shares))
 
 
 def test_a_model_that_calls_nothing_positive_may_yet(make_predictions):

@@ -17,6 +17,7 @@ from radiofuse.statistics import (
     calibration_points,
     compare_models,
     compare_with_others,
+    confusion_table,
     decision_points,
     fold_differences,
     roc_points,
@@ -311,3 +312,36 @@ def test_a_notebook_has_a_line_per_outcome_model_and_class(make_grades):
     assert html.count("<tr>") == 1 + 4  # the header, all classes, each class
     for row in scores[scores["metric"] == "auc"].itertuples():
         assert f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" in html
+
+
+def test_the_confusion_table_is_the_mean_of_scikit_learns(make_predictions, make_grades):
+    idh, grade = make_predictions(), make_grades(rows_per_patient=(1, 2))
+    found = confusion_table(pd.concat([as_idh(idh), grade]))
+    assert found.columns.tolist() == ["outcome", "model", "class", "called", "n", "share"]
+    grades = found[(found["outcome"] == "who_grade") & (found["model"] == "fused")]
+    repeats = [rows for _, rows in grade[grade["model"] == "fused"].groupby("repeat")]
+    places = [
+        [rows[column].to_numpy().reshape(-1, 3).argmax(axis=1) for column in ("label", "probability")]
+        for rows in repeats
+    ]
+    expected = np.mean([sk.confusion_matrix(*pair) for pair in places], axis=0)
+    np.testing.assert_allclose(grades.pivot(index="class", columns="called", values="n"), expected)
+    recall = np.diag(expected) / expected.sum(axis=1)
+    np.testing.assert_allclose(grades.loc[grades["class"] == grades["called"], "share"], recall)
+    of_idh = found[(found["outcome"] == "idh") & (found["model"] == "t1")]
+    assert of_idh["class"].tolist() == ["not mutant", "not mutant", "mutant", "mutant"]
+    rows = idh[idh["model"] == "t1"]
+    binary = sk.confusion_matrix(rows["label"], rows["probability"] >= 0.5) / 2
+    np.testing.assert_allclose(of_idh["n"], binary.ravel())
+    plain = confusion_table(idh)
+    assert plain.columns.tolist() == ["model", "class", "called", "n", "share"]
+    assert plain["class"].tolist()[:4] == ["0", "0", "1", "1"]
+    shy = confusion_table(idh[idh["label"] == 1], threshold=1.0)
+    assert shy.loc[(shy["class"] == "0"), "share"].isna().all()
+
+
+def test_a_binary_outcome_of_several_keeps_its_threshold(make_predictions):
+    table = as_idh(make_predictions(models=("t1",)))
+    found = confusion_table(table, threshold=0.9).set_index(["class", "called"])["n"]
+    scores = score_predictions(table, n_resamples=5, threshold=0.9).set_index("metric")["value"]
+    assert found["mutant", "mutant"] / (found["mutant"].sum()) == pytest.approx(scores["recall"])

@@ -122,6 +122,7 @@ class Contents(Scored):
         """All models: the primary fusion, the others, the modalities, other features, references."""
         scored = list(dict.fromkeys(self.scores["model"]))
         order = [model for model in dict.fromkeys([self.primary, *self.words["models"]]) if model in scored]
+        # A model that is not known by name is shown too: a score left out would mislead.
         other = [model for model in scored if model not in order]
         return sorted(order + other, key=lambda model: KINDS.index(self.kind_of(model)))
 

@@ -57,6 +57,7 @@ def _arms_in_words(contents: Contents) -> str:
 def roc_pictures(contents: Contents) -> list[Picture]:
     """ROC figures, the primary fusion in all: with single modalities, with other fusions, with other features."""
     predicted = set(contents.predictions["model"])
+    # The trivial rule gives everybody about one number, whose curve says nothing.
     others = [model for model in contents.models if model in predicted - {contents.primary, TRIVIAL}]
     of_kind = {kind: [model for model in others if contents.kind_of(model) == kind] for kind in KINDS}
     single = of_kind[MODALITY] + of_kind[REFERENCE]
@@ -75,6 +76,7 @@ def _has_one_label(predictions: pd.DataFrame) -> bool:
 
 def _roc_picture(contents: Contents, what: str, models: Sequence[str]) -> Picture:
     names = {model: f"{model} {score_cell(contents, model, 'auc').value}" for model in (contents.primary, *models)}
+    # One resample: no band is drawn of these.
     curves = {names[model]: roc_points(contents.predictions, model, n_resamples=1) for model in models}
     primary = roc_points(contents.predictions, contents.primary)
     alt = f"ROC curves with AUC: {'; '.join(names.values())}."
@@ -97,6 +99,7 @@ def _are_learned(rows: pd.DataFrame) -> bool:
 
 def _weight_picture(fusion: str, rows: pd.DataFrame) -> Picture:
     alt = "; ".join(f"{row.member} {number(row.weight)}" for row in rows.itertuples())
+    # The intercept, in brackets, is no member.
     heaviest = rows.loc[~rows["member"].str.startswith("(")].sort_values("weight", ascending=False)["member"].iloc[0]
     caption = f"{fusion}: {heaviest} has the largest weight in the final model."
     return Picture(draw_weights(fusion, rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption)

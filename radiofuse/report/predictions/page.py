@@ -94,6 +94,7 @@ def _auc_picture(contents: PredictionContents) -> Picture:
 
 def _roc_picture(contents: PredictionContents) -> Picture:
     names = {m: f"{m} {score_cell(contents, m, 'auc').value}" for m in contents.main_models}
+    # One resample: no band is drawn of these.
     curves = {name: roc_points(contents.predictions, model, n_resamples=1) for model, name in names.items()}
     first = names[contents.primary]
     del curves[first]

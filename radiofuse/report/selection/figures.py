@@ -28,6 +28,7 @@ from radiofuse.wording import number
 
 Interval = tuple[float, float, float]  # value, low, high
 
+# A p of 0 has no logarithm.
 SMALLEST_P = 1e-300
 NAMED_PATHS = len(DASHES)  # coefficients named in the legend, each with a dash of its own
 NAMED_ROWS, ROW_CHARACTERS = 12, 22  # a map of few features has room for their names
@@ -111,6 +112,7 @@ def draw_correlations(r: pd.DataFrame, selected: Collection[str]) -> Figure:
         Features marked at the left; all are named there if they are few.
     """
     size = np.abs(r.to_numpy(float))
+    # Rounding leaves some |r| above 1, and a clustering takes no negative distance.
     distance = squareform(np.clip(1 - size, 0, None), checks=False)
     order = leaves_list(linkage(distance, "average", optimal_ordering=True))
     figure = Figure(figsize=(WIDTH_IN, 4.4))

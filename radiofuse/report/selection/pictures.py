@@ -153,6 +153,7 @@ def _roc_picture(contents: SelectionContents) -> Picture:
 def _delong(contents: SelectionContents) -> str:
     rows = contents.nested.predictions
     rows = rows[rows["model"] == contents.primary]
+    # DeLong's variance is of one score for each patient, so that repeats are averaged first.
     samples = rows.groupby("sample_id").agg(
         patient=("patient_id", "first"), label=("label", "first"), probability=("probability", "mean")
     )
