@@ -6,6 +6,7 @@ TRIVIAL = "trivial"
 FUSION, MODALITY, ARM, OTHER, REFERENCE = "fusion", "modality", "arm", "other", "reference"
 ARM_MEMBER, MEMBER, SUBSET = "arm member", "member", "subset"
 MODEL = "model"  # of a table of predictions that no bundle explains
+DETAILS = (ARM_MEMBER, MEMBER, SUBSET)  # beside the main tables and figures, not in them
 KINDS = (FUSION, MODALITY, ARM, OTHER, REFERENCE, ARM_MEMBER, MEMBER, SUBSET)  # in the order of every table and figure
 
 HEADINGS = {

@@ -72,8 +72,8 @@ class Codes:
         text = cells.astype("str").str.strip().mask(is_empty(cells))
         spellings, missing = text.dropna().unique(), {code.strip() for code in missing}
         numeric = all(_NUMBER.fullmatch(spelling) for spelling in spellings if spelling not in missing)
-        names = {spelling: _plain(spelling) if numeric else spelling for spelling in spellings}
-        unknown = missing | {_plain(code) for code in missing if numeric}
+        names = {spelling: plain_number(spelling) if numeric else spelling for spelling in spellings}
+        unknown = missing | {plain_number(code) for code in missing if numeric}
         stated = [spelling for spelling, name in names.items() if spelling in unknown or name in unknown]
         return cls(text.mask(text.isin(stated)).map(names), numeric)
 
@@ -84,16 +84,25 @@ class Codes:
 
     def name(self, written: str) -> str:
         """Return how a code that somebody wrote is spelled here."""
-        return _plain(written) if self.numeric else written.strip()
+        return plain_number(written) if self.numeric else written.strip()
 
 
-def _plain(text: str) -> str:
+def is_number(text: str) -> bool:
+    """Say whether a text is a number, written with a point.
+
+    >>> is_number(" 1.50"), is_number("1,5")
+    (True, False)
+    """
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
+def plain_number(text: str) -> str:
     """Return one spelling of each number: 1, 1.0 and 1e0 are 1; what is no number stays.
 
-    >>> [_plain(text) for text in ("01", "1.0", "1e2", "-0", "0.50", "mutant")]
+    >>> [plain_number(text) for text in ("01", "1.0", "1e2", "-0", "0.50", "mutant")]
     ['1', '1', '100', '0', '0.5', 'mutant']
     """
-    if not _NUMBER.fullmatch(text.strip()):
+    if not is_number(text):
         return text.strip()
     sign, digits, exponent = Decimal(text.strip()).as_tuple()
     kept = "".join(map(str, digits)).rstrip("0") or "0"

@@ -9,18 +9,20 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from radiofuse.tables.cells import is_empty
+from radiofuse.tables.cells import is_empty, is_number, plain_number
 
 _JOINTS = re.compile(r"[\s_-]+")
 
 
 def plain_spelling(text: str) -> str:
-    """Return what two spellings of one word have in common: no case, blanks, hyphens or underscores.
+    """Return what two spellings of one word or number have in common: no case, blanks, hyphens or underscores.
 
     >>> plain_spelling(" IDH wild-type") == plain_spelling("idh_wildtype")
     True
+    >>> plain_spelling("2.0")
+    '2'
     """
-    return _JOINTS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return plain_number(text) if is_number(text) else _JOINTS.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ VOCABULARIES: dict[str, Spellings] = {
     ),
     "grade": Spellings(
         {
-            number: [roman, f"{number}.0", f"G{number}", f"grade {number}", f"grade {roman}", f"WHO {number}"]
+            number: [roman, f"G{number}", f"grade {number}", f"grade {roman}", f"WHO {number}"]
             + [f"WHO {roman}", f"WHO grade {number}", f"WHO grade {roman}", f"CNS WHO grade {number}"]
             for number, roman in _GRADES.items()
         },

@@ -12,7 +12,7 @@ import pandas as pd
 from radiofuse.bundle.format import DESCRIPTION, ENVIRONMENT, RECIPE, TABLES
 from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
 from radiofuse.errors import BundleError
-from radiofuse.report.kinds import ARM_MEMBER, FUSION, KINDS, MEMBER, OTHER
+from radiofuse.report.kinds import DETAILS, FUSION, KINDS, OTHER
 from radiofuse.report.scored import Scored
 from radiofuse.tables.outcomes import Outcome
 
@@ -129,12 +129,12 @@ class Contents(Scored):
     @property
     def main_models(self) -> list[str]:
         """The models that stand in the main tables and figures: all but the single modalities of an arm."""
-        return [model for model in self.models if self.kind_of(model) not in (ARM_MEMBER, MEMBER)]
+        return [model for model in self.models if self.kind_of(model) not in DETAILS]
 
     @property
     def arm_members(self) -> list[str]:
         """The members of the arms and of further fusions."""
-        return [model for model in self.models if self.kind_of(model) in (ARM_MEMBER, MEMBER)]
+        return [model for model in self.models if self.kind_of(model) in DETAILS]
 
     @property
     def members(self) -> list[str]:
