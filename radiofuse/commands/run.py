@@ -28,7 +28,13 @@ def main(
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
     from radiofuse.bundle.read import outcomes_in, read_description, read_table
     from radiofuse.commands.published_words import describe_published
-    from radiofuse.commands.run_words import AS_PUBLISHED, describe_comparisons, describe_models, scoreboard
+    from radiofuse.commands.run_words import (
+        AS_PUBLISHED,
+        describe_comparisons,
+        describe_models,
+        of_main_models,
+        scoreboard,
+    )
     from radiofuse.evaluate.findings import list_failures
     from radiofuse.experiment import run_recipe
     from radiofuse.tables.outcomes import outcome_words
@@ -41,7 +47,7 @@ def main(
         print("\n".join(outcome_words([outcome])))
         print(scoreboard(scores[scores["outcome"] == outcome.name], outcome))
     print(describe_models(about, scores["model"].unique()))
-    print(describe_comparisons(comparisons))
+    print(describe_comparisons(of_main_models(comparisons, about)))
     for sentence in about["as_published"]:
         print(f"{AS_PUBLISHED}: {sentence}")
     published = read_table(folder / "bundle", "published")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.commands.screen import sentence_lines, table_lines
+from radiofuse.report.kinds import DETAILS
 from radiofuse.tables.outcomes import BINARY, MULTICLASS, Outcome
 from radiofuse.wording import p_value
 
@@ -26,6 +27,12 @@ def describe_comparisons(comparisons: pd.DataFrame) -> str:
         for row in comparisons.itertuples()
     ]
     return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
+
+
+def of_main_models(comparisons: pd.DataFrame, description: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the comparisons with the models that stand in the main tables of the report."""
+    words = description["protocol"]["words"]["models"]
+    return comparisons[[words[model]["kind"] not in DETAILS for model in comparisons["b"]]]
 
 
 def _of(outcome: str, comparisons: pd.DataFrame) -> str:
