@@ -59,9 +59,11 @@ def test_python_runs_from_top_to_bottom_of_a_page(page, one_patient, tmp_path, m
 def test_a_recipe_is_one_that_is_accepted(page, tmp_path, monkeypatch):
     monkeypatch.setenv("RADIOFUSE_DATA", str(tmp_path))
     for code in blocks(page, "toml"):
-        whole = code if "[cohort]" in code else f'[cohort]\ntable = "cohort.csv"\nlabel = "idh"\n{code}'
+        label = "" if "[[outcomes]]" in code else 'label = "idh"'
+        whole = code if "[cohort]" in code else f'[cohort]\ntable = "cohort.csv"\n{label}\n{code}'
         (tmp_path / "recipe.toml").write_text(whole)
-        assert read_recipe(tmp_path / "recipe.toml").cohort.label == "idh"
+        recipe = read_recipe(tmp_path / "recipe.toml")
+        assert recipe.asked == "idh" or recipe.asked[0].column == "idh"
 
 
 @pytest.mark.parametrize("page", pages_with("yaml"))

@@ -1,4 +1,4 @@
-"""The models of an experiment: members, combiners, late fusion, constraint fusion, arms.
+"""The models of an experiment: members, combiners, late, early and constraint fusion, under their names.
 
 ``COMBINERS`` maps a name to the path of a class without arguments. ``combine(P)`` turns the members'
 probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into one per sample; of more than
