@@ -113,12 +113,13 @@ def test_values_are_written_for_readers(value, name, written):
 
 def hostile_results(tmp_path):
     yield Comparison(HOSTILE, "mean", "auc", 0.1, 0.0, 0.2, 0.00001, HOSTILE, 98)
-    yield Results(pd.DataFrame(), scores_of(HOSTILE), pd.DataFrame({HOSTILE: [HOSTILE]}), [])
+    yield Results(pd.DataFrame(), scores_of(HOSTILE), pd.DataFrame({HOSTILE: [HOSTILE]}), {})
     failures = pd.DataFrame([("a", "t1", "empty_roi", HOSTILE)], columns=["sample_id", "modality", "code", "message"])
     yield Features(pd.DataFrame({f"t1__{HOSTILE}": [1.0, np.nan]}, index=["a", "b"]), failures, None)
-    about = {**DESCRIPTION, "title": HOSTILE, "label": HOSTILE, "warnings": [HOSTILE]}
-    save_bundle(tmp_path / "b", model=None, recipe="", description=about, tables=tables_of([HOSTILE]))
-    yield Bundle(tmp_path / "b", None, {}, about)
+    outcome = {"name": HOSTILE, "kind": "binary", "classes": ["0", HOSTILE], "ordered": False}
+    about = {**DESCRIPTION, "title": HOSTILE, "outcomes": [outcome], "warnings": [HOSTILE]}
+    save_bundle(tmp_path / "b", models={}, recipe="", description=about, tables=tables_of([HOSTILE]))
+    yield Bundle(tmp_path / "b", {}, about)
     aucs = {"auc_nested": {HOSTILE: {"value": 0.7, "low": 0.6, "high": 0.8}}, "auc_optimistic": {}}
     row = {"feature": HOSTILE, "modality": "t1", "selected": True, "times_selected": 3, "auc": 0.7, "p": 0.01}
     selection = pd.DataFrame([{**row, "q_bh": 0.02, "median_coef": 0.5, "rank": 1}])

@@ -11,25 +11,29 @@ import pytest
 from radiofuse.bundle.format import TABLES
 from radiofuse.commands import store as store_command
 from radiofuse.commands.published_words import describe_published
-from radiofuse.commands.run_words import SHOWN_METRICS, describe_comparisons, scoreboard
+from radiofuse.commands.run_words import SHOWN, describe_comparisons, scoreboard
 from radiofuse.commands.screen import sentence_lines, table_lines
 from radiofuse.commands.selection_words import describe
 from radiofuse.commands.selftest import KINDS, READING, _sentences
 from radiofuse.selection_run.tables import SelectionTables
+from radiofuse.tables.outcomes import Outcome
 
-METRICS = (*SHOWN_METRICS, "f1")
+IDH = Outcome("idh", ("0", "1"))
+METRICS = (*SHOWN[IDH.kind], "f1")
 MODELS = ("t1", "t1ce", "constrained_method2", "radiomics_linear_regression", "mycomb:LogitMeanOfAllTheMembers")
 FEATURES = ("original_gldm_LargeDependenceLowGrayLevelEmphasis", "wavelet-HHL_glcm_Imc1", "age")
 
 
 def scores() -> pd.DataFrame:
-    rows = [(model, metric, 0.512, 0.4, 0.6, 30 + place) for place, model in enumerate(MODELS) for metric in METRICS]
-    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n_patients"])
+    rows = [
+        (model, "1", metric, 0.512, 0.4, 0.6, 30 + place) for place, model in enumerate(MODELS) for metric in METRICS
+    ]
+    return pd.DataFrame(rows, columns=["model", "class", "metric", "value", "low", "high", "n_patients"])
 
 
 def comparisons() -> pd.DataFrame:
-    rows = [(MODELS[-1], b, "auc", 0.0213, -0.036, 0.0826, 0.0312, "bootstrap", 98) for b in MODELS]
-    return pd.DataFrame(rows, columns="a b metric difference low high p_value test n_patients".split())
+    rows = [("idh", MODELS[-1], b, "auc", 0.0213, -0.036, 0.0826, 0.0312, "bootstrap", 98) for b in MODELS]
+    return pd.DataFrame(rows, columns="outcome a b metric difference low high p_value test n_patients".split())
 
 
 def published() -> pd.DataFrame:
@@ -77,7 +81,7 @@ def store_blocks(monkeypatch, capsys) -> str:
 
 
 PRINTED = {
-    "scoreboard": lambda *_: scoreboard(scores()),
+    "scoreboard": lambda *_: scoreboard(scores(), IDH),
     "comparisons": lambda *_: describe_comparisons(comparisons()),
     "published": lambda *_: describe_published(published()),
     "select": lambda *_: describe(selection_tables(), "table"),
@@ -108,7 +112,7 @@ def test_what_is_printed_fits_the_screen_and_is_all_there(name, monkeypatch, cap
 def test_without_a_terminal_a_screen_has_80_columns(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr(os, "get_terminal_size", lambda *_: (_ for _ in ()).throw(OSError()))
-    assert max(map(len, scoreboard(scores()).splitlines())) <= 80
+    assert max(map(len, scoreboard(scores(), IDH).splitlines())) <= 80
 
 
 def test_columns_without_room_follow_with_the_names_once_more(monkeypatch):
