@@ -53,6 +53,23 @@ def the_problem(path: Path, **options) -> Problem:
     return problems[0]
 
 
+def test_a_column_to_ignore_that_is_not_there_is_named_with_the_one_that_was_meant(table, caplog):
+    path = table(GOOD_ROWS.replace("t1__mean", "clinical__grade"))
+    read_cohort(path, labels="idh", ignore=["clinical__grad", "nothing"])
+    told = "ignore that the table lacks: clinical__grad (did you mean clinical__grade?), nothing. Correct or delete"
+    assert told in caplog.text
+    caplog.clear()
+    read_cohort(path, labels="idh", ignore=["clinical__grade", "idh"])
+    assert caplog.text == ""
+
+
+def test_a_column_that_is_renamed_is_ignored_under_either_name(table):
+    people = table("participant_id\tage\tgrade\np1\t40\t2\np2\t50\t3\n", "participants.tsv")
+    for name in ("grade", "clinical__grade"):
+        cohort = read_cohort(table("sample_id,idh,t1__mean\np1,0,1\np2,1,2\n"), participants=people, ignore=name)
+        assert [column for column in cohort if column.startswith("clinical__")] == ["clinical__age"]
+
+
 @pytest.mark.parametrize("label", ["sample_id", "patient_id", "mask", "t1__image", "t1__mask", "t1__mask_label"])
 def test_a_column_of_ids_or_files_is_no_label(images, table, label):
     path = table("sample_id,patient_id,idh,t1__image,mask,t1__mask_label\na,p,1,a_t1.nii.gz,seg.nii.gz,1\n")
