@@ -70,6 +70,20 @@ def test_a_column_that_is_renamed_is_ignored_under_either_name(table):
         assert [column for column in cohort if column.startswith("clinical__")] == ["clinical__age"]
 
 
+@pytest.mark.parametrize(
+    ("n_known", "told"), [(3, "mutant (1 patient). Add patients."), (5, "(2 patients). Use fewer")]
+)
+def test_a_class_too_small_for_the_folds_is_told_with_what_can_be_done(table, n_known, told):
+    labels = ["wildtype", "mutant", "wildtype", "mutant", "wildtype", "wildtype"]
+    rows = "".join(f"s{n},{label if n < n_known else ''},0.{n}\n" for n, label in enumerate(labels))
+    assert told in the_problem(table("sample_id,idh,t1__mean\n" + rows), labels="idh=mutant", n_folds=3)
+
+
+def test_an_image_that_is_its_own_mask_is_told_with_the_next_step(images, table):
+    path = table("sample_id,t1__image,t1__mask\na,a_t1.nii.gz,a_t1.nii.gz\n")
+    assert the_problem(path) == "Images that are their own mask: t1 of a. Correct one of the two paths."
+
+
 @pytest.mark.parametrize("label", ["sample_id", "patient_id", "mask", "t1__image", "t1__mask", "t1__mask_label"])
 def test_a_column_of_ids_or_files_is_no_label(images, table, label):
     path = table("sample_id,patient_id,idh,t1__image,mask,t1__mask_label\na,p,1,a_t1.nii.gz,seg.nii.gz,1\n")
