@@ -72,3 +72,6 @@ def test_marks_of_docstrings_become_those_of_pages(monkeypatch):
     monkeypatch.setitem(sys.modules, "griffe", SimpleNamespace(Extension=object, Object=object))
     as_markdown = site_module("plain_markup").as_markdown
     assert as_markdown("As for :meth:`read`.\n\n    .. [2] Pepe 2003") == "As for `read`.\n\n    2. Pepe 2003"
+    neighbors = "See Also\n--------\nread : Reads it.\nother.write : Writes it.\n\nNotes\n-----\na : b"
+    said = as_markdown(neighbors).splitlines()
+    assert said[2:4] == ["- `read`: Reads it.", "- `other.write`: Writes it."] and said[-1] == "a : b"

@@ -48,14 +48,15 @@ def main(
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Apply a bundle to new patients: images in, probabilities out."""
-    from radiofuse.bundle.card import TRUST
-    from radiofuse.bundle.load import load_bundle
-    from radiofuse.bundle.predict import modalities_of_model, predict_rows, read_new_patients
-    from radiofuse.commands.run_words import AS_PUBLISHED
-    from radiofuse.evaluate.findings import list_failures
-    from radiofuse.extract import has_images
-    from radiofuse.tables.images import named_files
-    from radiofuse.tables.spreadsheet import write_csv
+    with terminal.quick_imports():
+        from radiofuse.bundle.card import TRUST
+        from radiofuse.bundle.load import load_bundle
+        from radiofuse.bundle.predict import modalities_of_model, predict_rows, read_new_patients
+        from radiofuse.commands.run_words import AS_PUBLISHED
+        from radiofuse.evaluate.findings import list_failures
+        from radiofuse.extract import has_images
+        from radiofuse.tables.images import named_files
+        from radiofuse.tables.spreadsheet import write_csv
 
     _require_outputs(out, cohort, store, overwrite=overwrite)
     terminal.say(TRUST)

@@ -12,6 +12,7 @@ NARROWEST = 20  # columns; no terminal is laid out for less
 GAP, INDENT = "  ", "    "
 _TOGETHER = re.compile(r"\([^()]*\)|p [=<] \S+|AUC \S+")  # not broken over two lines
 _HARD_SPACE = "\u00a0"
+_LEAD = re.compile(r" *(- )?")  # of an item of a list
 
 Row = Sequence[str]
 
@@ -78,6 +79,22 @@ def sentence_lines(text: str, indent: str = "  ") -> list[str]:
     for part in others:
         lines += wrap(part, width, initial_indent=indent)
     return [line.replace(_HARD_SPACE, " ") for line in lines]
+
+
+def wrapped(text: str) -> str:
+    """Return words for a person, wrapped between words to the width of the screen; items stay items of their list.
+
+    Examples
+    --------
+    >>> wrapped("Error: t.csv has 1 problem:\\n  - It is empty.")
+    'Error: t.csv has 1 problem:\\n  - It is empty.'
+    """
+    return "\n".join(_wrapped_line(line) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str) -> str:
+    indent = " " * len(_LEAD.match(line)[0]) or GAP
+    return textwrap.fill(line, screen_width(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _aligned(cell: str, width: int, is_text: bool) -> str:

@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from radiofuse import __version__
+from radiofuse.commands.screen import wrapped
 from radiofuse.errors import RadiofuseError
 from radiofuse.files.paths import with_home
 from radiofuse.progress import Progress
@@ -137,6 +138,9 @@ class _LastingWords:
     def flush(self) -> None:
         self._or_silence(self._stream.flush)
 
+    def isatty(self) -> bool:
+        return bool(self._or_silence(self._stream.isatty))
+
     def _or_silence(self, method: Callable, *args: str) -> int | None:
         try:
             return method(*args)
@@ -182,7 +186,17 @@ def _write_no_more() -> None:
 
 def say(text: str) -> None:
     """Print words for the person at the terminal: to stderr, results alone go to stdout."""
-    print(text, file=sys.stderr, flush=True)
+    print(_fitted(text), file=sys.stderr, flush=True)
+
+
+def _fitted(text: str) -> str:
+    """Wrap words for a terminal; in a file, or for a program, a sentence stays one line."""
+    return wrapped(text) if sys.stderr.isatty() else text
+
+
+class _Sentences(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return _fitted(super().format(record))
 
 
 @contextmanager
@@ -205,7 +219,9 @@ def quick_imports() -> Iterator[None]:
 
 
 def _configure_logging() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Sentences("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("radiofuse").setLevel(logging.INFO)
     logging.getLogger().setLevel(logging.WARNING)
 

@@ -19,13 +19,15 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.folds import cross_validated_predictions
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.patients.splits import one_label_each, permuted
-from radiofuse.statistics.binary_outcome import resampled_scores
 from radiofuse.statistics.inputs import check_scores, patient_places
 from radiofuse.statistics.intervals import draw_seed
 from radiofuse.statistics.metrics import METRICS
-from radiofuse.tables.predictions import repeats_of, rows_of_model
+from radiofuse.statistics.multiclass_metrics import MULTICLASS_METRICS
+from radiofuse.statistics.outcome_kinds import KINDS
+from radiofuse.tables.predictions import outcomes_of, rows_of_model
 from radiofuse.work.jobs import results_in_order
 
+LOSSES = {"brier", "log_loss", "ece"}  # the lower the better
 CELLS = 4_000_000  # labels permuted at once
 NEARLY_EQUAL = 1e-12  # scores of two permutations that differ by rounding alone are ties
 
@@ -46,7 +48,7 @@ class PermutationTest(NamedTuple):
         "X": ["array-like"],
         "y": ["array-like"],
         "groups": ["array-like", None],
-        "metric": [StrOptions(set(METRICS))],
+        "metric": [StrOptions({*METRICS, *MULTICLASS_METRICS})],
         "answer": [str, None],
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
         "cv": [Interval(Integral, 2, None, closed="left")],
@@ -83,7 +85,8 @@ def permutation_test(
     model, X, y, groups, cv, n_repeats
         As in `cross_validated_predictions`; ``model`` is one estimator, and each patient has one label.
     metric : str, default="auc"
-        A metric of `score_predictions`: pooled within a repeat, averaged over repeats.
+        A metric of `score_predictions`, of several classes one of all of them: pooled within a repeat, averaged
+        over repeats.
     answer : str, optional
         Which model to score where the estimator answers for several.
     n_permutations : int, default=100
@@ -98,8 +101,8 @@ def permutation_test(
     Returns
     -------
     PermutationTest
-        One-sided: the share of permutations that score as well or better (a lower Brier score), the cohort itself
-        counted among them.
+        One-sided: the share of permutations that score as well or better (a lower Brier score or log loss), the
+        cohort itself counted among them.
 
     Raises
     ------
@@ -130,7 +133,7 @@ def permutation_test(
     ]
     names = [f"permutation {number}" for number in range(len(calls))]  # 0: labels as they are
     value, *by_chance = results_in_order(calls, names, n_jobs=n_jobs)
-    sign = -1 if metric == "brier" else 1
+    sign = -1 if metric in LOSSES else 1
     return _test(value, np.array(by_chance), sign * np.array(by_chance) >= sign * value - NEARLY_EQUAL)
 
 
@@ -220,12 +223,16 @@ def _cross_validated_score(
 ) -> float:
     (metric, answer, threshold), (cv, n_repeats, seed) = asked, dealt
     table = cross_validated_predictions(model, X, y, groups=groups, cv=cv, n_repeats=n_repeats, random_state=seed)
-    answers = table["model"].unique()
+    (outcome,) = outcomes_of(table)
+    answers = outcome.rows["model"].unique()
     if answer is None and len(answers) > 1:
         raise RequestError(f"The model answers for {', '.join(answers)}; name one of them as ``answer``.")
-    repeats = repeats_of(rows_of_model(table, answer or answers[0]))
-    once = np.ones((repeats[0].patient.max() + 1, 1))
-    return float(resampled_scores(repeats, [metric], once, threshold)[metric][0])
+    rows = rows_of_model(outcome.rows, answer or answers[0])
+    of_model = KINDS[outcome.kind].of_rows(rows, outcome.classes, threshold, None)
+    if metric not in of_model.metrics:
+        raise RequestError(f"{metric!r} is no metric of these labels; choose from {', '.join(of_model.metrics)}.")
+    once = np.ones((rows["patient_id"].nunique(), 1))
+    return float(of_model.draws(once, [metric])[of_model.whole, metric][0])
 
 
 def _auc_of_ranks(labels: np.ndarray, rank_sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -38,7 +38,8 @@ from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
-from radiofuse.names import did_you_mean, make
+from radiofuse.names import did_you_mean, lookup, make
+from radiofuse.radiomics import BACKENDS, PRESETS, read_settings
 from radiofuse.tables import columns
 from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import NOT_FEATURES
@@ -214,8 +215,22 @@ def _embed_blank_crop(recipe: Recipe) -> None:
         ) from error
 
 
+def unusable_settings(recipe: Recipe, places: Places) -> Problems:
+    """Yield settings or a back end that cannot be had, also where all features of the table came ready."""
+    if recipe.radiomics.settings != NO_RADIOMICS:
+        yield from _raised(read_settings, settings_source(recipe))
+    yield from _raised(lookup, recipe.radiomics.backend, BACKENDS, "radiomics back end")
+
+
+def settings_source(recipe: Recipe) -> str | Path:
+    """Return what a recipe names as radiomics settings: a preset, or the path of a file."""
+    named = recipe.radiomics.settings
+    return named if named in PRESETS else recipe.path(named)
+
+
 BEFORE_READING = (
     missing_packages,
+    unusable_settings,
     unwritable_places,
     unmakeable_models,
     unknown_constraint_options,

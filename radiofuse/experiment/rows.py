@@ -19,13 +19,12 @@ from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_mo
 from radiofuse.experiment.member_chains import CropSource
 from radiofuse.experiment.models import Inputs
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse
+from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.imaging import Cropping
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
-from radiofuse.radiomics import PRESETS
 from radiofuse.selection_run.table_warnings import code_warnings, column_warnings
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
@@ -225,8 +224,7 @@ def make_cropping(recipe: Recipe) -> Cropping:
 
 def make_extractor(recipe: Recipe) -> RadiomicsExtractor:
     """Return the radiomics extractor that a recipe describes."""
-    named = recipe.radiomics.settings
-    settings = named if named in PRESETS else recipe.path(named)
+    settings = settings_source(recipe)
     return RadiomicsExtractor(settings, label=_mask_label(recipe), backend=recipe.radiomics.backend)
 
 

@@ -104,10 +104,12 @@ def extract_cohort(
         If the store cannot be written.
     """
     tasks = list_tasks(cohort, label_of_masks(cohort, extractor))
+    # Before hours of work, not at its first vector.
     store.check_writable()
     block = extractor.block()
     store.register(block)
     digests = store.fingerprints.of(_paths(tasks), file_sha256, n_jobs=n_jobs, on_done=on_hashed)
+    # Before the extraction: one scan under two patients would stand on both sides of a fold.
     refuse_shared_images(cohort, tasks, digests)
     keys = _content_keys(cohort, tasks, block, digests)
     tell_of_repeated_samples(keys)
@@ -157,11 +159,13 @@ def _compute(
         total = done + len(turn)
         for task, result in _results(extractor, turn, n_jobs, cluster):
             outcome = DIED if result is WORKER_DIED else result
+            # Of the bytes that were read: a file may have changed since it was fingerprinted.
             keys[task.pair] = outcome.key or keys[task.pair]
             writer.add(record_of(task, keys[task.pair], outcome))
             noted += [f"{task.name}: {note}" for note in outcome.notes]
             if outcome.code is not None:
                 failed[task.files] = outcome
+            # What hangs on a name or on memory may still succeed under the next name.
             if outcome.code is None or outcome.code in LASTING:
                 settled.add(keys[task.pair])
             done += 1
@@ -215,6 +219,7 @@ def _unreadable(task: Task, digests: dict) -> tuple[str, str]:
     """Return code and sentence for a pair without fingerprints; fingerprinting itself keeps no reasons."""
     if not task.mask:
         return "file_missing", "No mask is named for this image; fill its mask cell, or empty the image cell."
+    # Read once more, for the reason.
     role, path = ("Image", task.image) if not digests.get(task.image) else ("Mask", task.mask)
     try:
         file_sha256(path)

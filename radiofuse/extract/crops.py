@@ -69,6 +69,7 @@ class CropExtractor:
         absent = n_slices - n
         numbers = [n, crops.n_tumor_slices, *crops.slices, *[NO_SLICE] * absent]
         pixels = [np.pad(part, ((0, absent), (0, 0), (0, 0))).ravel() for part in (crops.images, crops.masks)]
+        # A store holds float64, which keeps every bit of float32 and uint8.
         return np.concatenate([numbers, *pixels], dtype=np.float64)
 
 
@@ -132,6 +133,7 @@ def _index(extraction: Extraction, cropping: Cropping) -> CropIndex:
     failed = set(zip(extraction.failures["sample_id"], extraction.failures["modality"], strict=True))
     pairs = [pair for pair in extraction.keys if pair not in failed and extraction.keys[pair]]
     place = {name: n for n, name in enumerate(dict.fromkeys(modality for _, modality in extraction.keys))}
+    # An encoder reads the crops of one modality: they lie in one run of the file.
     pairs.sort(key=lambda pair: place[pair[1]])
     sample_ids, modalities = ([pair[part] for pair in pairs] for part in (0, 1))
     return CropIndex(cropping.identity(), sample_ids, modalities, [str(extraction.keys[pair]) for pair in pairs])
@@ -167,6 +169,7 @@ def _rows(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield row number and record of every vector; the same files under two names are two rows."""
     numbers: dict[str, list[int]] = {}
+    # The same files under two names have one key and two rows.
     for number, key in enumerate(index.keys):
         numbers.setdefault(key, []).append(number)
     larger = set()

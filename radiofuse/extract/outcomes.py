@@ -60,6 +60,7 @@ UNSEEN = {"file_missing", "file_unreadable"}
 def extract_on_worker(shared: tuple[Extractor, str], task: Task) -> Outcome:
     """Do what ``extract_task`` does on a machine that may have other libraries and other folders."""
     extractor, block_name = shared
+    # A block is named by its identity, the versions of libraries among it.
     if extractor.block().name != block_name:
         raise RequestError(
             f"{gethostname()} would compute {extractor.block().name} where {block_name} was asked for: its libraries "

@@ -41,8 +41,8 @@ def tell_of_regions(notes: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
     if united:
         labels = {label for note in united.values() for label in note.removesuffix(".").split(", ")}
         log.info(
-            'Label "any" united the mask labels %s (%d of %d regions hold several). To take one, name it: --label, '
-            "or mask_label in the recipe.",
+            'Label "any" united the mask labels %s (%d of %d regions hold several). To take one, name it where '
+            "features are extracted: --label of radiofuse extract, or mask_label in the recipe.",
             ", ".join(sorted(labels, key=float)),
             len(united),
             len(notes),

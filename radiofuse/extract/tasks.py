@@ -67,6 +67,7 @@ def list_tasks(cohort: pd.DataFrame, label: MaskLabel | None) -> list[Task]:
 
 
 def _task(row: dict, modality: str, label: MaskLabel | None) -> Task:
+    # A label of the row goes before that of the whole cohort.
     own = row.get(columns.join(modality, "mask_label"))
     label = label if own is None or pd.isna(own) else int(own)
     image, mask = (row.get(columns.join(modality, part), "") for part in ("image", "mask"))

@@ -54,6 +54,7 @@ def inner_folds(
     >>> sorted(int(row) for _, test in folds for row in test)
     [0, 1, 2, 3]
     """
+    # Splitters ask for rows and look at their number alone.
     rows = np.zeros((len(y), 1))
     patients = np.arange(len(y)) if groups is None else groups
     if not isinstance(cv, int | np.integer):

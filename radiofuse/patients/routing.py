@@ -92,11 +92,13 @@ def fit_with_groups(
     with config_context(enable_metadata_routing=True):
         _warn_of_torn_patients(parts, groups)
         for part in parts:
+            # scikit-learn refuses groups while a part that takes them has not said whether it wants them.
             if _is_undecided(part):
                 part.set_fit_request(groups=True)
         arguments = _arguments(estimator, method, groups)
         if "groups" in arguments:
             return call(X, y, **arguments)
+    # Outside of routing, where a Pipeline takes arguments by the names of its steps.
     return call(X, y, **arguments)
 
 
@@ -123,6 +125,7 @@ def _plain_steps(estimator: Any) -> dict[str, Any] | None:
 
     Routing would find the same ones, but asks for the wishes of every part anew, which takes longer than many a fit.
     """
+    # Whoever switched routing on has decided who is handed what.
     if get_config()["enable_metadata_routing"]:
         return None
     steps = dict(estimator.steps) if type(estimator) is Pipeline else {"": estimator}

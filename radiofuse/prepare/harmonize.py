@@ -179,6 +179,7 @@ class ComBat(TakesSites, TransformerMixin, BaseEstimator):
         self.gamma_, self.delta_ = np.zeros((len(sites), X.shape[1])), np.ones((len(sites), X.shape[1]))
         estimator = self._estimator()
         for code, own in enumerate(members):
+            # The rows of the reference stay as they are.
             if code != anchor:
                 self.gamma_[code], self.delta_[code] = estimator.effects(standardized[own], self.adjusted_)
         return self
@@ -256,6 +257,7 @@ class ComBat(TakesSites, TransformerMixin, BaseEstimator):
         rest = X - covariates @ self.coef_
         site_means = np.stack([mean_of_known(rest[codes == code]) for code in range(len(self.sites_))])
         self.grand_mean_ = mean_of_known(rest[anchor])
+        # Squares of features of extreme magnitude would overflow, or vanish.
         scaled, exponents = unit_magnitude((rest - site_means[codes])[anchor])
         variance = mean_of_known(scaled**2)
         self._spread = np.ldexp(np.sqrt(variance), exponents)

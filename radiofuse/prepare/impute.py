@@ -77,6 +77,7 @@ def column_medians(X: np.ndarray) -> np.ndarray:
     low, high = ordered[column, (middle - 1) // 2], ordered[column, middle // 2]
     with np.errstate(over="ignore"):
         middle = (low + high) / 2
+    # Near the largest double the sum of two values overflows, and that of their halves does not.
     return np.where(known > 0, np.where(np.isinf(middle), low / 2 + high / 2, middle), 0.0)
 
 

@@ -29,6 +29,7 @@ class BinaryOutcome:
         A row is called positive from this probability on.
     """
 
+    no_interval: tuple[str, ...] = ()
     pairing: tuple[str, ...] = ("repeat", "sample_id")
     needs = "samples of both labels"
     whole_lacks = "All rows of %s have one label: AUC and what else needs both does not exist."

@@ -61,7 +61,7 @@ def interval_over_classes(confusions: Sequence[Confusion], metric: str, value: f
     """
     patients = np.array([c.tp + c.fn for c in confusions], dtype=float)
     kind, _, part = metric.rpartition("_")
-    if metric in ("accuracy", "weighted_recall", "ece"):
+    if metric in ("accuracy", "weighted_recall"):
         low, high = wilson_interval(value, patients.sum(), confidence)
     elif metric in ("balanced_accuracy", "macro_recall"):
         low, high = _mean_share(value, patients[patients > 0], confidence)

@@ -97,8 +97,8 @@ def compare_models(
     a, b : str
         Names in the column ``model``.
     metric : str, default="auc"
-        A metric of `score_predictions`; of several classes one of all classes. A lower Brier score, log loss or
-        calibration error is the better one.
+        A metric of `score_predictions`; of several classes one of all classes. A lower Brier score or log loss
+        is the better one.
     outcome : str, optional
         Name in the column ``outcome``; may be left out where there is one. Of one class against the rest compare the
         models by `radiofuse.tables.slice_of` that class.
@@ -134,9 +134,10 @@ def compare_models(
     order = orders_of(outcomes_of(predictions), ordered)[compared.name]
     rows_a, rows_b = _paired(compared, a, b)
     of_a, of_b = (KINDS[compared.kind].of_rows(rows, compared.classes, threshold, order) for rows in (rows_a, rows_b))
-    if metric not in of_a.metrics:
+    comparable = [name for name in of_a.metrics if name not in of_a.no_interval]
+    if metric not in comparable:
         raise RequestError(
-            f"{compared.title.capitalize()} has no metric {metric}; compare by one of {listed(of_a.metrics)}."
+            f"{compared.title.capitalize()} cannot be compared by {metric}; ask for one of {listed(comparable)}."
         )
     n_patients = rows_a["patient_id"].nunique()
     counts = multiplicities(n_patients, n_resamples, draw_seed(random_state))

@@ -74,7 +74,7 @@ def score_multiclass(
           that are there or called, or by their rows; precision is 0 for a class that is not called;
         - mcc, kappa, and weighted_kappa of ordered classes (quadratic weights);
         - log_loss (probabilities cut to what a float can tell from 0), brier (0 to 2, summed over the classes) and
-          ece (of the most probable class, 15 bins).
+          ece (of the most probable class, 15 bins; without an interval).
 
         An AUC is NaN where a class has no row; such resamples are left out of its interval. Balanced accuracy
         is the mean recall of the classes that have rows. Intervals of metrics at their bounds are those of

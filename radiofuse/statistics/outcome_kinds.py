@@ -24,6 +24,7 @@ class ModelOutcome(Protocol):
 
     metrics: tuple[str, ...]  # of the outcome as a whole
     whole: str  # the class that these metrics stand under
+    no_interval: tuple[str, ...]  # metrics whose resamples say nothing of other patients
     pairing: tuple[str, ...]  # what tells the rows of a model apart
     needs: str  # what a comparison cannot do without
     whole_lacks: str  # what is said where the AUC does not exist: of which models

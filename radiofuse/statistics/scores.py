@@ -71,7 +71,8 @@ def score_predictions(
         Metrics of several classes: auc and weighted_auc (means of the AUC of each class against the rest, plainly
         or by its rows), auc_hand_till (mean over pairs of classes), accuracy, balanced_accuracy, macro and weighted
         precision, recall and f1, mcc, kappa, weighted_kappa (quadratic, of ordered classes), log_loss, brier (0 to 2:
-        summed over the classes, so that its binary scale is half of it) and ece (of the most probable class, 15 bins).
+        summed over the classes, so that its binary scale is half of it) and ece (of the most probable class, 15 bins;
+        it has no interval, as chance keeps it above 0 and resampling adds to that).
         Of each class against the rest: auc, precision, recall, specificity and f1 of the calls, and brier (0 to 1).
 
     Raises
@@ -137,7 +138,9 @@ def score_draws(of_model: ModelOutcome, counts: np.ndarray, confidence: float) -
     draws, scores = of_model.draws(counts), []
     for (cls, metric), values in draws.items():
         value, low, high = value_and_interval(values, confidence)
-        if low == high:
+        if metric in of_model.no_interval:
+            low = high = np.nan
+        elif low == high:
             low, high = of_model.interval_at_bound(cls, metric, value, confidence) or (low, high)
         scores.append((cls, metric, value, low, high))
     return scores, np.isnan(draws[of_model.whole, "auc"])

@@ -57,17 +57,18 @@ def check_class_rows(rows: pd.DataFrame, classes: Sequence[str], outcome: str) -
     """
     if "" in classes:
         raise RequestError(f"A class of {outcome} has no name; its classes are {list(classes)}. Name every class.")
+    rows = rows.assign(sample_id=rows["sample_id"].astype(str))  # as they are sorted: 7 and "7" are one sample
     sample = rows.groupby(["model", "repeat", "sample_id"], sort=False, dropna=False).ngroup().to_numpy()
     of_sample = np.argsort(sample, kind="stable")  # keeps the order of the classes within a sample
     n_classes = np.bincount(sample)
     ends = np.cumsum(n_classes)
-    if (n_classes < len(classes)).any():
-        short = int(np.argmax(n_classes < len(classes)))
+    if (n_classes != len(classes)).any():
+        short = int(np.argmax(n_classes != len(classes)))
         there = rows["class"].iloc[of_sample[ends[short] - n_classes[short] : ends[short]]].astype(str)
         raise RequestError(
-            f"{(n_classes < len(classes)).sum()} of {len(n_classes)} predictions of {outcome} lack a class, for "
-            f"example {_named(rows.iloc[of_sample[ends[short] - 1]])} has {listed(list(there))} of {some(classes)}. "
-            "Give every class a row, of probability 0 where the model excludes it."
+            f"{(n_classes != len(classes)).sum()} of {len(n_classes)} predictions of {outcome} have not each class "
+            f"once, for example {_named(rows.iloc[of_sample[ends[short] - 1]])} has {listed(list(there))} of "
+            f"{some(classes)}. Give every class one row, of probability 0 where the model excludes it."
         )
     by_sample = of_sample.reshape(-1, len(classes))
     label = rows["label"].to_numpy(dtype=float)[by_sample]

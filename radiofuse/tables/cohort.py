@@ -33,9 +33,10 @@ from radiofuse.tables.header import column_problems
 from radiofuse.tables.labels import Label
 from radiofuse.tables.outcomes import AskedOutcome, asked_outcomes, columns_asked, naming_problems, read_outcome
 from radiofuse.tables.participants import clinical_names, join_participants
-from radiofuse.tables.problems import Problem
+from radiofuse.tables.problems import Problem, with_suggestions
 from radiofuse.tables.roles import MASK, PARTICIPANT, PATIENT, SAMPLE, SITE, Roles, is_file_column
 from radiofuse.tables.text import unique_columns
+from radiofuse.wording import some
 
 logger = logging.getLogger(__name__)
 
@@ -139,15 +140,17 @@ def read_cohort(
         label_per=label_per,
         modality_pattern=modality_pattern,
     )
-    text, attributes, problems = _read_translated(path, roles)
+    text, ignored, attributes, problems = _read_translated(path, roles)
     if participants is not None:
-        text, of_join = join_participants(text, participants, roles)
-        problems += of_join
+        text, of_people, of_join = join_participants(text, participants, roles)
+        ignored, problems = ignored + of_people, problems + of_join
     roles = roles.settled(text.columns)
     asked = asked_outcomes(labels, list(text.columns), missing)
     if modality_pattern is not None:
         text, of_pattern = _renamed(text, modality_pattern, roles)
         problems += of_pattern
+    renamed = [name for name in text if roles.is_ignored(name)]  # by the names that they were given here
+    text, ignored = text.drop(columns=renamed), [*ignored, *renamed]
     misnamed = naming_problems(asked, list(text.columns))
     problems += column_problems(list(text.columns), roles) + misnamed
     text = _completed(text)
@@ -160,6 +163,7 @@ def read_cohort(
     if problems:
         raise CohortError(f"Cohort table {path}", problems)
     _log(cohort, read, tell_missing=missing_files == "tell")
+    _warn_of_unknown(set(roles.ignore) - {*ignored, *roles.labels_in(roles.ignore)}, list(text.columns))
     cohort.attrs |= attributes | ({"outcomes": [one.outcome for one in outcomes]} if outcomes else {})
     return cohort
 
@@ -174,9 +178,18 @@ def _log(cohort: pd.DataFrame, labels: Mapping[str, Label], *, tell_missing: boo
         logger.info(note)
 
 
-def _read_translated(path: str | os.PathLike, roles: Roles) -> tuple[pd.DataFrame, dict[str, int], list[Problem]]:
+def _warn_of_unknown(ignored: set[str], columns: list[str]) -> None:
+    """Say which columns to leave out are not there: the one that was meant is used."""
+    if ignored:
+        named = some(with_suggestions(sorted(ignored), columns))
+        logger.warning("Columns under ignore that the table lacks: %s. Correct or delete the names.", named)
+
+
+def _read_translated(
+    path: str | os.PathLike, roles: Roles
+) -> tuple[pd.DataFrame, list[str], dict[str, int], list[Problem]]:
     """Read a table; bring pyradiomics' and BIDS' headers into the grammar, and say what they imply."""
-    rows, problems = read_rows(path, f"Cohort table {path}", roles)
+    rows, ignored, problems = read_rows(path, f"Cohort table {path}", roles)
     translated, attributes, of_batch = rows, {}, []
     if {"Image", "Mask"} <= set(rows.columns):
         translated, of_batch = batch.from_batch(rows)
@@ -184,7 +197,7 @@ def _read_translated(path: str | os.PathLike, roles: Roles) -> tuple[pd.DataFram
     elif PARTICIPANT in rows and SAMPLE not in rows:
         translated = clinical_names(rows, roles).rename(columns={PARTICIPANT: SAMPLE})
     translated, twice = unique_columns(translated)
-    return translated, attributes, problems + of_batch + twice
+    return translated, ignored, attributes, problems + of_batch + twice
 
 
 def _completed(text: pd.DataFrame) -> pd.DataFrame:

@@ -20,8 +20,8 @@ FOLDER_ADVICE = (
 )
 
 
-def read_rows(path: str | os.PathLike, source: str, roles: Roles) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return the rows of a file without the ignored columns, and problems of its header."""
+def read_rows(path: str | os.PathLike, source: str, roles: Roles) -> tuple[pd.DataFrame, list[str], list[Problem]]:
+    """Return the rows of a file without the ignored columns, the names of these, and problems of its header."""
     if Path(path).is_dir():
         raise refusal(source, "It is a folder", FOLDER_ADVICE)
     try:
@@ -31,7 +31,8 @@ def read_rows(path: str | os.PathLike, source: str, roles: Roles) -> tuple[pd.Da
     rows, problems = _with_names(table)
     if not len(rows):
         problems.append(Problem("There are no rows", advice="One row per sample was expected below the header."))
-    return rows.drop(columns=[column for column in rows if roles.is_ignored(column)]), problems
+    ignored = [column for column in rows if roles.is_ignored(column)]
+    return rows.drop(columns=ignored), ignored, problems
 
 
 def _is_text(column: str, roles: Roles) -> bool:

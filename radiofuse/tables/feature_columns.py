@@ -100,7 +100,7 @@ def _plain_numbers(rows: pd.DataFrame) -> list[str]:
 
 def _without_clinical(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     clinical = columns.by_modality(rows.columns).get(columns.CLINICAL, [])
-    why = "no image feature; name it with --covariates to keep it"
+    why = "no image feature; name what to keep with --covariates"
     return rows.drop(columns=clinical), left_out(len(clinical), "clinical column", why)
 
 

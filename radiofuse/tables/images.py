@@ -67,7 +67,11 @@ def image_problems(cohort: pd.DataFrame, *, must_exist: bool) -> list[Problem]:
             _described(images[images["mask"] == ""]),
             "Fill <modality>__mask, or one column mask for all modalities.",
         ),
-        *problems_about("Images that are their own mask", _described(images[images["mask"] == images["image"]])),
+        *problems_about(
+            "Images that are their own mask",
+            _described(images[images["mask"] == images["image"]]),
+            "Correct one of the two paths.",
+        ),
         *problems_about("Images that two patients share", _described(images[two_patients]), "Correct path or patient."),
     ]
     return problems + (missing_files(images) if must_exist else [])

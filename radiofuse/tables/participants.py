@@ -33,15 +33,18 @@ def _is_numeric(cells: pd.Series) -> bool:
     return not missing.all() and bool(np.isfinite(numbers_of(cells[~missing])).all())
 
 
-def join_participants(text: pd.DataFrame, path: str | os.PathLike, roles: Roles) -> tuple[pd.DataFrame, list[Problem]]:
-    """Add the columns of a participants table by patient."""
-    people, problems = read_rows(path, f"Participants table {path}", roles)
+def join_participants(
+    text: pd.DataFrame, path: str | os.PathLike, roles: Roles
+) -> tuple[pd.DataFrame, list[str], list[Problem]]:
+    """Add the columns of a participants table by patient; also return the names of those that are ignored."""
+    people, ignored, problems = read_rows(path, f"Participants table {path}", roles)
     key = next((name for name in (PARTICIPANT, PATIENT) if name in people), None)
     own = next((name for name in (PATIENT, SAMPLE) if name in text), None)
     if key is None:
-        return text, [*problems, Problem(f"{path} cannot be joined", advice=f"It needs a column {PARTICIPANT}.")]
+        lacking = Problem(f"{path} cannot be joined", advice=f"It needs a column {PARTICIPANT}.")
+        return text, ignored, [*problems, lacking]
     if own is None:  # a problem of the cohort table, named among its columns
-        return text, problems
+        return text, ignored, problems
     people = clinical_names(people.assign(**{key: people[key].str.removeprefix("sub-")}), roles)
     people, twice = unique_columns(people)
     patients = text[own].str.removeprefix("sub-")
@@ -49,7 +52,7 @@ def join_participants(text: pd.DataFrame, path: str | os.PathLike, roles: Roles)
     added = [column for column in people.columns if column != key and column not in text]
     logger.info("Participants joined by patient: %d of %d samples.", patients.isin(people[key]).sum(), len(patients))
     rows = people.drop_duplicates(key).set_index(key)[added].reindex(patients)
-    return pd.concat([text, filled(rows).set_axis(text.index)], axis=1), problems
+    return pd.concat([text, filled(rows).set_axis(text.index)], axis=1), ignored, problems
 
 
 def _join_problems(text: pd.DataFrame, patients: pd.Series, people: pd.DataFrame, key: str) -> list[Problem]:

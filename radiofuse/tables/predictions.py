@@ -114,10 +114,10 @@ def _choose(name: str | None, known: list[str], what: str, holder: str) -> str:
         return known[0]
     if name is None:
         raise RequestError(f"{holder} several, {some(known)}; name the {what}.")
-    if name not in known:
+    if str(name) not in known:
         there = f"they hold {some(known)}" if any(known) else f"they have no column {what}"
         raise RequestError(f"{holder} no {what} {name!r}; {there}.")
-    return name
+    return str(name)
 
 
 def check_predictions(predictions: pd.DataFrame) -> None:

@@ -16,6 +16,7 @@ from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.labels import Label
 from radiofuse.tables.problems import Problem, problems_about, shown, spelling_problems
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles, belongs_to_image, is_file_column
+from radiofuse.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -145,8 +146,9 @@ def _small_classes(known: pd.DataFrame, label: str, classes: tuple[str, ...], n_
     if n_folds and len(classes) == 2 and not all(patients.values()):
         advice = f"Both {' and '.join(classes)} are needed."
         return [Problem(f"Every known {label} is {max(patients, key=patients.get)}", advice=advice)]
-    small = [f"{value} ({count} patients)" for value, count in patients.items() if count < n_folds]
-    return problems_about(f"Classes of {label} with fewer patients than the {n_folds} folds", small, "Use fewer folds.")
+    small = [f"{value} ({counted(count, 'patient')})" for value, count in patients.items() if count < n_folds]
+    advice = "Use fewer folds, or add patients." if min(patients.values()) > 1 else "Add patients."
+    return problems_about(f"Classes of {label} with fewer patients than the {n_folds} folds", small, advice)
 
 
 def log_empty_features(cohort: pd.DataFrame) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import sys
 
 import numpy as np
 import pandas as pd
@@ -10,13 +13,39 @@ import pytest
 
 from radiofuse.bundle.format import TABLES
 from radiofuse.commands import store as store_command
+from radiofuse.commands import terminal
 from radiofuse.commands.published_words import describe_published
 from radiofuse.commands.run_words import SHOWN, describe_comparisons, scoreboard
-from radiofuse.commands.screen import sentence_lines, table_lines
+from radiofuse.commands.screen import sentence_lines, table_lines, wrapped
 from radiofuse.commands.selection_words import describe
 from radiofuse.commands.selftest import KINDS, READING, _sentences
 from radiofuse.selection_run.tables import SelectionTables
 from radiofuse.tables.outcomes import Outcome
+
+
+def test_words_for_a_person_are_wrapped_between_words_and_items_stay_items(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "Error: t.csv has 2 problems:\n  - Cells that are not finite numbers: t1__f0 of s03.\n  - " + 50 * "x"
+    lines = wrapped(text).split("\n")
+    assert lines[1:3] == ["  - Cells that are not finite numbers:", "    t1__f0 of s03."]
+    assert " ".join(line.strip() for line in lines) == text.replace("\n  ", " ")
+    assert all(len(line) <= 40 or "xxx" in line for line in lines)
+
+
+@pytest.mark.parametrize("is_a_terminal", [True, False])
+def test_a_sentence_is_wrapped_for_a_terminal_and_stays_a_line_in_a_file(is_a_terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    screen = io.StringIO()
+    screen.isatty = lambda: is_a_terminal
+    monkeypatch.setattr(sys, "stderr", screen)
+    terminal.say("The probabilities of 3 samples look better than those of new patients.")
+    record = logging.LogRecord(
+        "radiofuse", logging.WARNING, "", 0, "A warning that is longer than the screen is wide.", (), None
+    )
+    told = terminal._Sentences("%(message)s").format(record)
+    assert (max(map(len, screen.getvalue().split("\n"))) <= 40) is is_a_terminal
+    assert ("\n" in told) is is_a_terminal
+
 
 IDH = Outcome("idh", ("0", "1"))
 METRICS = (*SHOWN[IDH.kind], "f1")

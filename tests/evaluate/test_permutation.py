@@ -90,18 +90,19 @@ def test_a_selection_inside_the_pipeline_is_honest_and_one_made_before_looks_sig
     assert before.p_value == 0.05  # the mistake made on purpose
 
 
-def test_the_value_is_the_cross_validated_score_and_a_lower_brier_score_is_better():
+@pytest.mark.parametrize("metric", ["brier", "log_loss"])
+def test_the_value_is_the_cross_validated_score_and_a_lower_loss_is_better(metric):
     X, y = make_classification(20, class_sep=2, random_state=0)
     X, y, patient = X.repeat(2, axis=0), y.repeat(2), [f"p{row // 2:02d}" for row in range(40)]
     found = permutation_test(
-        LogisticRegression(), X, y, groups=patient, metric="brier", cv=2, n_repeats=2, n_permutations=9, random_state=7
+        LogisticRegression(), X, y, groups=patient, metric=metric, cv=2, n_repeats=2, n_permutations=9, random_state=7
     )
     seed = int(np.random.RandomState(7).randint(np.iinfo(np.int32).max, size=(10, 2))[0, 0])
     table = cross_validated_predictions(
         LogisticRegression(), X, y, groups=patient, cv=2, n_repeats=2, random_state=seed
     )
     scores = score_predictions(table, n_resamples=1).set_index("metric")["value"]
-    assert found.value == pytest.approx(scores["brier"], abs=1e-14)
+    assert found.value == pytest.approx(scores[metric], abs=1e-14)
     assert found.p_value == (np.sum(found.permuted <= found.value) + 1) / 10 < 0.5
 
 
@@ -135,3 +136,8 @@ def test_processes_change_no_bit_and_the_seed_does():
     assert one.value == two.value
     np.testing.assert_array_equal(one.permuted, two.permuted)
     assert not np.array_equal(one.permuted, other.permuted)
+
+
+def test_a_metric_of_several_classes_only_is_refused_for_two():
+    with pytest.raises(RequestError, match="'auc_hand_till' is no metric of these labels; choose from auc"):
+        permutation_test(LogisticRegression(), *make_classification(20), metric="auc_hand_till", n_permutations=1, cv=2)

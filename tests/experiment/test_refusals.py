@@ -50,6 +50,14 @@ def test_faults_of_the_recipe_and_of_the_table_are_told_together(folder):
     assert not (folder / "store").exists()
 
 
+def test_settings_and_a_back_end_that_do_not_exist_are_refused_though_all_features_came_ready(folder):
+    (folder / "recipe.toml").write_text(RECIPE + '[radiomics]\nsettings = "defalt"\nbackend = "itk"\n')
+    with pytest.raises(RequestError) as told:
+        prepare(folder)
+    for said in ("6 things keep", "no radiomics preset or file", "radiomics back end is called 'itk'"):
+        assert said in str(told.value), said
+
+
 def test_a_phantom_is_not_generated_for_a_recipe_that_cannot_be_run(folder):
     text = RECIPE.replace('table = "cohort.csv"', "phantom = { n_patients = 20 }")
     (folder / "recipe.toml").write_text(text)

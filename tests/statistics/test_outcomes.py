@@ -186,7 +186,7 @@ def test_a_perfect_model_is_not_certain(make_grades, rows_per_patient):
         assert of_all.loc[metric, NUMBERS].tolist() == pytest.approx([1, low, 1], abs=1e-12), metric
     assert 0.7 < of_all.loc["auc_hand_till", "low"] < np.mean(areas)  # pairs have fewer rows
     assert of_all.loc["brier", NUMBERS].tolist() == pytest.approx([0, 0, 2 * (1 - expected["accuracy"])], abs=1e-12)
-    assert of_all.index[of_all["low"].isna()].tolist() == ["mcc", "kappa", "log_loss", "weighted_kappa"]
+    assert of_all.index[of_all["low"].isna()].tolist() == ["mcc", "kappa", "log_loss", "ece", "weighted_kappa"]
     of_class = scores[scores["class"] == "2"].set_index("metric")
     assert of_class.loc["recall", "low"] == pytest.approx(recalls[0], abs=1e-12)
     assert of_class.loc["auc", "low"] == pytest.approx(areas[0], abs=1e-12)
@@ -200,7 +200,16 @@ def test_a_model_that_is_always_wrong_is_not_certain_either(make_grades):
     high = float(wilson_interval(0.0, 30, 0.95)[1])
     assert of_all.loc["accuracy", NUMBERS].tolist() == pytest.approx([0, 0, high], abs=1e-12)
     assert of_all.loc["brier", NUMBERS].tolist() == pytest.approx([2, 2 - 2 * high, 2], abs=1e-12)
-    assert of_all.loc["ece", NUMBERS].tolist() == pytest.approx([1, 1 - high, 1], abs=1e-12)
+    assert of_all.loc["ece", "value"] == pytest.approx(1, abs=1e-12)
+
+
+def test_a_calibration_error_has_no_interval_and_is_not_compared(make_grades):
+    table = make_grades()
+    ece = whole(score_predictions(table, n_resamples=20), "t1").loc["ece", NUMBERS].astype(float)
+    assert 0 < ece["value"] < 1
+    assert ece[["low", "high"]].isna().all()
+    with pytest.raises(RequestError, match="cannot be compared by ece"):
+        compare_models(table, "t1", "fused", metric="ece")
 
 
 def test_resamples_without_a_class_are_left_out_of_areas_and_counted(make_grades, caplog):
@@ -212,7 +221,7 @@ def test_resamples_without_a_class_are_left_out_of_areas_and_counted(make_grades
     lacking = int(np.any([counts[own == k].sum(axis=0) == 0 for k in range(3)], axis=0).sum())
     assert lacking > 10
     assert f"Up to {lacking} of 200 resamples (t1 of outcome who_grade) lack a class" in caplog.text
-    assert scores[NUMBERS].notna().all(axis=None)
+    assert scores.drop(index="ece")[NUMBERS].notna().all(axis=None)
 
 
 def test_a_model_that_met_no_sample_of_a_class_has_no_auc_but_an_accuracy(make_grades, caplog):
@@ -274,9 +283,9 @@ def test_a_comparison_of_several_outcomes_asks_which_and_by_what(make_prediction
     with pytest.raises(RequestError, match="hold several, idh, who_grade; name the outcome"):
         compare_models(table, "t1", "fused")
     assert compare_models(table, "t1", "fused", outcome="idh", n_resamples=9).test == "DeLong"
-    with pytest.raises(RequestError, match="Outcome who_grade has no metric specificity; compare by one of auc, "):
+    with pytest.raises(RequestError, match="Outcome who_grade cannot be compared by specificity; ask for one of auc, "):
         compare_models(table, "t1", "fused", outcome="who_grade", metric="specificity")
-    with pytest.raises(RequestError, match="Outcome idh has no metric auc_hand_till"):
+    with pytest.raises(RequestError, match="Outcome idh cannot be compared by auc_hand_till"):
         compare_models(table, "t1", "fused", outcome="idh", metric="auc_hand_till")
 
 

@@ -54,6 +54,37 @@ def the_problem(path: Path, **options) -> Problem:
     return problems[0]
 
 
+def test_a_column_to_ignore_that_is_not_there_is_named_with_the_one_that_was_meant(table, caplog):
+    path = table(GOOD_ROWS.replace("t1__mean", "clinical__grade"))
+    read_cohort(path, labels="idh", ignore=["clinical__grad", "nothing"])
+    told = "ignore that the table lacks: clinical__grad (did you mean clinical__grade?), nothing. Correct or delete"
+    assert told in caplog.text
+    caplog.clear()
+    read_cohort(path, labels="idh", ignore=["clinical__grade", "idh"])
+    assert caplog.text == ""
+
+
+def test_a_column_that_is_renamed_is_ignored_under_either_name(table):
+    people = table("participant_id\tage\tgrade\np1\t40\t2\np2\t50\t3\n", "participants.tsv")
+    for name in ("grade", "clinical__grade"):
+        cohort = read_cohort(table("sample_id,idh,t1__mean\np1,0,1\np2,1,2\n"), participants=people, ignore=name)
+        assert [column for column in cohort if column.startswith("clinical__")] == ["clinical__age"]
+
+
+@pytest.mark.parametrize(
+    ("n_known", "told"), [(3, "mutant (1 patient). Add patients."), (5, "(2 patients). Use fewer")]
+)
+def test_a_class_too_small_for_the_folds_is_told_with_what_can_be_done(table, n_known, told):
+    labels = ["wildtype", "mutant", "wildtype", "mutant", "wildtype", "wildtype"]
+    rows = "".join(f"s{n},{label if n < n_known else ''},0.{n}\n" for n, label in enumerate(labels))
+    assert told in the_problem(table("sample_id,idh,t1__mean\n" + rows), labels="idh=mutant", n_folds=3)
+
+
+def test_an_image_that_is_its_own_mask_is_told_with_the_next_step(images, table):
+    path = table("sample_id,t1__image,t1__mask\na,a_t1.nii.gz,a_t1.nii.gz\n")
+    assert the_problem(path) == "Images that are their own mask: t1 of a. Correct one of the two paths."
+
+
 @pytest.mark.parametrize("label", ["sample_id", "patient_id", "mask", "t1__image", "t1__mask", "t1__mask_label"])
 def test_a_column_of_ids_or_files_is_no_label(images, table, label):
     path = table("sample_id,patient_id,idh,t1__image,mask,t1__mask_label\na,p,1,a_t1.nii.gz,seg.nii.gz,1\n")

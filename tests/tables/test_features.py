@@ -78,7 +78,7 @@ def test_what_is_left_out_is_told():
     assert list(found.features.columns) == ["t1__a", "t1__b", "t2__a"]
     assert found.notes == (
         "2 of 12 samples have no idh and are left out.",
-        "1 clinical column left out, no image feature; name it with --covariates to keep it.",
+        "1 clinical column left out, no image feature; name what to keep with --covariates.",
         "1 diagnostics_* column left out, no feature.",
         "1 column left out, not named <modality>__<feature>: grade.",
         "Modality 't2' has a single column, t2__a.",

@@ -70,7 +70,14 @@ def test_classes_may_be_numbers_as_a_csv_gives_them_back():
     table = grades().drop(columns="outcome").astype({"class": int})
     check_predictions(table)
     assert outcomes_of(table)[0].classes == CLASSES
-    assert len(slice_of(table, cls="3")) == len(table) / 3
+    assert len(slice_of(table, cls="3")) == len(slice_of(table, cls=3)) == len(table) / 3
+
+
+def test_samples_that_differ_as_numbers_and_text_are_one():
+    table = grades(n_samples=2).astype({"sample_id": object})
+    ids = {"s00": 7, "s01": "7"}
+    with pytest.raises(RequestError, match="have not each class once, for example sample 7 .* has 2, 3, 4, 2, 3 and 4"):
+        check_predictions(table.assign(sample_id=[ids[name] for name in table["sample_id"]]))
 
 
 def test_samples_of_a_model_by_repeat_in_any_order_of_samples():
@@ -141,7 +148,10 @@ def changed(column, value, rows=3):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (lambda table: table.drop(index=4), "1 of 48 .* of outcome who_grade lack a class.* sample s01 .* has 2 and 4"),
+        (
+            lambda table: table.drop(index=4),
+            "1 of 48 .* of outcome who_grade have not each class once.* sample s01 .* has 2 and 4",
+        ),
         (
             lambda table: table.iloc[[0, 1, 2, 4, 3, *range(5, 144)]],
             "1 of 48 .* another order than 2, 3, 4, .* sample s01 of model t1, repeat 0. The order of the rows",
