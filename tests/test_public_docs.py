@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -51,3 +52,29 @@ def test_a_closed_set_of_options_is_typed_by_its_values():
                 assert literals_of(found, parameter) == options, f"{where}: {parameter}"
                 checked += 1
     assert checked > 40
+
+
+def neighbors_of(found: Any) -> list[str]:
+    """Return the names that a docstring lists under See Also."""
+    section = re.search(r"\nSee Also\n-+\n(.*?)(?=\n\n|\Z)", inspect.getdoc(found) or "", re.DOTALL)
+    lines = section[1].splitlines() if section else []
+    assert all(re.fullmatch(r"[\w.]+ : .+\.", line) for line in lines), lines
+    return [line.partition(" : ")[0] for line in lines]
+
+
+def resolved(name: str) -> Any:
+    room, _, own = name.rpartition(".")
+    return getattr(import_module(room), own)
+
+
+def test_what_a_docstring_says_to_see_also_is_there():
+    """A name without its room is of the same room."""
+    rooms = {where: where.rpartition(".")[0] for where in OBJECTS if where.count(".") > 1}
+    listed = {where: neighbors_of(OBJECTS[where]) for where in rooms}
+    names = {
+        f"{rooms[where]}.{one}" if one in import_module(rooms[where]).__all__ else one
+        for where, neighbors in listed.items()
+        for one in neighbors
+    }
+    assert len(names) > 40
+    assert [name for name in sorted(names) if not callable(resolved(name))] == []

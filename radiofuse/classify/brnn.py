@@ -65,6 +65,11 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
     center_, half_range_ : ndarray of shape (n_features_in_,)
         Inputs are scaled to [-1, 1] by them; a constant column becomes 0.
 
+    See Also
+    --------
+    modality_classifier : Puts preparation and selection in front.
+    RecalibratedClassifier : Mends its probabilities.
+
     References
     ----------
     MacKay (1992). A practical Bayesian framework for backpropagation networks. Neural Computation

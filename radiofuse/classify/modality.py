@@ -57,6 +57,11 @@ def modality_classifier(
     RequestError
         If a name or an option is unknown, or an option has a value that its step refuses.
 
+    See Also
+    --------
+    radiofuse.fuse.LateFusion : Fuses the classifiers of several modalities.
+    radiofuse.select.build_chain : A chain of selectors for it.
+
     Examples
     --------
     >>> list(modality_classifier("logistic").named_steps)

@@ -64,6 +64,11 @@ class RecalibratedClassifier(TakesGroups, ProbableClass, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
     calibrated_ : CalibratedClassifierCV or PlattOnLogOdds
 
+    See Also
+    --------
+    radiofuse.statistics.calibration_summary : Says whether it is needed.
+    radiofuse.statistics.smooth_calibration : Shows where.
+
     References
     ----------
     J. Platt, "Probabilistic outputs for support vector machines and comparisons to regularized

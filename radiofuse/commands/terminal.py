@@ -37,7 +37,7 @@ LINE_EVERY_S = 30.0  # how often a line is printed where there is no terminal
 
 def command_app(help_text: str) -> typer.Typer:
     """Return a Typer application with the settings all commands share."""
-    options = {"add_completion": False, "pretty_exceptions_enable": False, "no_args_is_help": True}
+    options: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "no_args_is_help": True}
     options["rich_markup_mode"] = None  # boxes cut the names of options where a terminal has 80 columns
     return _App(help=help_text, cls=_Group, epilog=EPILOG, **options)
 

@@ -255,5 +255,7 @@ def _tidy(answers: pd.DataFrame, run: FoldRun, split: Split) -> pd.DataFrame:
 
 def _by_model(answers: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return the rows with each model's probability, model by model; without those that have none."""
-    tables = [rows.assign(model=name, probability=answers[name].to_numpy()) for name in answers]
-    return pd.concat(tables, ignore_index=True).dropna(subset="probability")[list(columns)]
+    names, n_rows = list(answers), len(rows)
+    told = rows.iloc[np.tile(np.arange(n_rows), len(names))]
+    told = told.assign(model=np.repeat(names, n_rows), probability=answers.to_numpy(float).T.ravel())
+    return told.dropna(subset="probability")[list(columns)]

@@ -74,7 +74,7 @@ def _mean_auc(of_class: np.ndarray, probability: np.ndarray) -> np.ndarray:
     each to be called for every permutation of every feature.
     """
     there = of_class.any(axis=0)
-    there[0] &= len(there) > 2
+    there[0] &= of_class.shape[1] > 2
     of_class, ranks = of_class[:, there], rankdata(probability[..., there], axis=-2)
     n_positive, n_negative = of_class.sum(axis=0), (~of_class).sum(axis=0)
     won = (ranks * of_class).sum(axis=-2) - n_positive * (n_positive + 1) / 2

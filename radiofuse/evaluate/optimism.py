@@ -89,6 +89,11 @@ def optimism_corrected(
     RequestError
         An unknown metric, labels other than 0 and 1, fewer than two patients of a label, or unusable indices.
 
+    See Also
+    --------
+    bootstrap_632 : Weighs the error of rows left out of the bootstrap.
+    cross_validated_predictions : Predictions of patients that no model saw.
+
     Notes
     -----
     For models that fit their training rows perfectly the correction is too small; `bootstrap_632` with

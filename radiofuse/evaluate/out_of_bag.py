@@ -84,6 +84,11 @@ def bootstrap_632(
         Labels other than 0 and 1, fewer than two patients of a label, unusable indices, or so few resamples that a
         row was never left out.
 
+    See Also
+    --------
+    optimism_corrected : Subtracts the optimism of refits.
+    cross_validated_predictions : Predictions of patients that no model saw.
+
     Notes
     -----
     The .632+ of a loss is ``.632 + (least(out_of_bag, no_information) - apparent) * .368 * .632 R / (1 - .368 R)``

@@ -109,6 +109,10 @@ def permutation_test(
     RequestError
         As in `cross_validated_predictions`; a patient with two labels; or several answers and none named.
 
+    See Also
+    --------
+    permutation_test_auc : Of predictions that are there, without refits.
+
     References
     ----------
     Ojala and Garriga 2010, J Mach Learn Res 11:1833-1863, test 1. Phipson and Smyth 2010, Stat Appl Genet Mol Biol
@@ -185,6 +189,10 @@ def permutation_test_auc(
     ------
     RequestError
         Labels of one kind, scores that are not finite, unequal lengths, or a patient with two labels.
+
+    See Also
+    --------
+    permutation_test : Refits the model to every permutation.
 
     References
     ----------

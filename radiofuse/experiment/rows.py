@@ -28,7 +28,8 @@ from radiofuse.progress import Meter
 from radiofuse.selection_run.table_warnings import code_warnings, column_warnings
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
-from radiofuse.tables.outcomes import Outcome, outcome_words
+from radiofuse.tables.labels import count_classes
+from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import belongs_to_image
 
@@ -190,8 +191,9 @@ def prepare_rows(
     """
     places = Places(out, Path(store), overwrite=overwrite, report=report)
     table, cohort = read_and_refuse(recipe, places)
-    for sentence in outcome_words(outcomes_of(cohort)):
-        log.info(sentence)
+    for outcome in outcomes_of(cohort):
+        known = cohort[cohort[outcome.name].notna()]
+        log.info(count_classes(known[outcome.name].to_numpy(), known["patient_id"], outcome.name, outcome.classes))
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:

@@ -49,6 +49,10 @@ class EmbeddingExtractor:
     BundleError
         If weights or card are damaged.
 
+    See Also
+    --------
+    RadiomicsExtractor : Features by formula.
+
     Examples
     --------
     >>> EmbeddingExtractor("san10_small", weights="nowhere")

@@ -53,6 +53,11 @@ class RadiomicsExtractor:
     backend : str, default="radiofuse"
         The engine: a key of ``radiofuse.radiomics.BACKENDS`` or ``package.module:Class``.
 
+    See Also
+    --------
+    EmbeddingExtractor : Features by a trained network.
+    collect_features : A cohort through an extractor, as one table.
+
     Examples
     --------
     >>> extractor = RadiomicsExtractor("default")

@@ -20,8 +20,8 @@ def write_aside(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that takes the name ``path`` once the block ends without an exception.
 
     The temporary file lies in the same folder, ``.<uuid>.tmp``; bytes and folder are synced, so the
-    file survives a loss of power too. Devices and pipes are written through; ``-`` is the standard output.
-    On any exception the temporary file is removed.
+    file survives a loss of power too. A link is followed. Devices and pipes are written through; ``-`` is
+    the standard output. On any exception the temporary file is removed.
     """
     if is_stdout(path):
         sys.stdout.flush()  # what was printed before comes before
@@ -32,6 +32,8 @@ def write_aside(path: Path) -> Iterator[BinaryIO]:
         with path.open("ab") as file:
             yield file
         return
+    if path.is_symlink():  # what it leads to is replaced, and the link stays
+        path = Path(os.path.realpath(path))
     aside = path.with_name(f".{uuid4().hex}.tmp")
     try:
         with aside.open("wb") as file:

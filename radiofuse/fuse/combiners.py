@@ -222,9 +222,10 @@ class Nonnegative:
     def combine(self, P: np.ndarray) -> np.ndarray:
         """Return one probability per row, or one per row and class."""
         if P.ndim == 3:
-            return np.einsum("nmk,m->nk", fill_absent_by_class(P, self.weights_), self.weights_)
-        # weights sum to 1 but for rounding: members that all answer 1 would give a little more
-        return np.minimum(fill_absent(P, self.weights_) @ self.weights_, 1)
+            mean = np.einsum("nmk,m->nk", fill_absent_by_class(P, self.weights_), self.weights_)
+        else:
+            mean = fill_absent(P, self.weights_) @ self.weights_
+        return np.minimum(mean, 1)  # weights sum to 1 but for rounding: where all members are certain, a little more
 
 
 def _logits(P: np.ndarray) -> np.ndarray:

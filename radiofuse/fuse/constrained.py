@@ -82,6 +82,10 @@ class ConstraintFusion(MemberFusion):
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
+    See Also
+    --------
+    LateFusion : Fuses the members' probabilities.
+
     Notes
     -----
     Equation 4 as printed is the sum of the norms of the codes' differences. Its minimum is at equal codes, the

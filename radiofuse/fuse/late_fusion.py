@@ -85,6 +85,10 @@ class LateFusion(MemberFusion):
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
+    See Also
+    --------
+    ConstraintFusion : Fuses the selected features, in a small network.
+
     Notes
     -----
     Combiners that learned from in-sample probabilities would trust the member that overfits most.

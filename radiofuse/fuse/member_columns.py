@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -53,10 +53,10 @@ def find_columns(table: pd.DataFrame, members: Sequence[str], columns: Mapping[s
     return found
 
 
-def _by_prefix(labels: Iterable[Any]) -> dict[str, list[str]]:
+def _by_prefix(labels: pd.Index) -> dict[str, list[str]]:
     """Group columns by what stands before the separator; a member may be called T1, which is no modality's name."""
     groups: dict[str, list[str]] = {}
-    for label in labels:
+    for label in labels.tolist():
         if isinstance(label, str) and SEPARATOR in label:
             groups.setdefault(label.partition(SEPARATOR)[0], []).append(label)
     return groups

@@ -70,7 +70,7 @@ class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
 
     def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
         """Return ``X`` as a table; one with names may have its columns in any order and more of them."""
-        named = isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns)
+        named = isinstance(X, pd.DataFrame) and X.columns.inferred_type in ("string", "empty")
         if named and reset:
             validate_data(self, X, skip_check_array=True)
         if named and hasattr(self, "feature_names_in_"):

@@ -80,6 +80,10 @@ class ComBat(TakesSites, TransformerMixin, BaseEstimator):
     adjusted_ : ndarray of bool, shape (n_features,)
         False for features that are constant within a site; as in sva they stay as they are everywhere.
 
+    See Also
+    --------
+    TrainingScaler : Scales columns without regard to sites.
+
     Notes
     -----
     NaN is left out of the estimates, feature by feature, and stays NaN. In a complete table the result is

@@ -24,6 +24,10 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     statistics_ : ndarray of shape (n_features_in_,)
         The medians.
 
+    See Also
+    --------
+    TrainingScaler : Scales what is filled.
+
     Examples
     --------
     >>> MedianImputer().fit_transform([[1.0, np.nan], [np.nan, np.nan], [5.0, np.nan]])

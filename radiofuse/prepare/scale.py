@@ -28,6 +28,11 @@ class TrainingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     scaler_ : StandardScaler
     constant_ : ndarray of bool, shape (n_features_in_,)
 
+    See Also
+    --------
+    MedianImputer : Fills gaps before.
+    ComBat : Takes out what sites do to columns.
+
     Examples
     --------
     >>> scaler = TrainingScaler().fit([[1.0, 5.0], [3.0, 5.0]])

@@ -53,6 +53,11 @@ class BorutaSelector(LabelSelector):
     fallback_ : bool
         Whether the strongest feature stands in, as none passed.
 
+    See Also
+    --------
+    RFESelector : Removes the weakest features round by round.
+    StabilitySelector : Bounds the number of false selections.
+
     References
     ----------
     .. [1] M. B. Kursa and W. R. Rudnicki, "Feature selection with the Boruta package", Journal of Statistical

@@ -179,6 +179,11 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
     fallback_ : bool
         Whether a step kept a feature that did not pass.
 
+    See Also
+    --------
+    build_chain : Makes one of names and options.
+    ThreeStepSelector : The published chain, with the options of its steps side by side.
+
     Examples
     --------
     >>> from radiofuse.select import CorrelationSelector, MannWhitneySelector
@@ -255,6 +260,10 @@ def build_chain(
     ------
     RequestError
         If a name is unknown, named twice, or that of no selector, or a step does not take an option.
+
+    See Also
+    --------
+    SelectorChain : What it returns.
 
     Examples
     --------

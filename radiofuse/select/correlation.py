@@ -63,6 +63,11 @@ class CorrelationSelector(SelectorMixin, BaseEstimator):
     kept_partner_r_ : ndarray of shape (n_features_in_,)
         Their correlation; NaN for a kept feature. With ``keep="caret"`` it may lie below the threshold.
 
+    See Also
+    --------
+    VarianceSelector : Removes what hardly changes.
+    MRMRSelector : Weighs redundancy against relevance in one go.
+
     References
     ----------
     X. Shi et al., "An intra- and inter-modality fusion model with invariant- and specific-constraints

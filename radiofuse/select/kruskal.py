@@ -99,6 +99,11 @@ class KruskalSelector(SignificanceSelector):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
 
+    See Also
+    --------
+    MannWhitneySelector : Of two classes, with exact p-values.
+    AnovaSelector : By means.
+
     Examples
     --------
     >>> X = [[1.0, 7.0], [2.0, 3.0], [3.0, 5.0], [4.0, 6.0], [5.0, 2.0], [6.0, 4.0]]

@@ -94,6 +94,11 @@ class LassoSelector(TakesGroups, ColumnSelector):
     classes_ : ndarray of shape (n_classes,)
         The labels; of two the second counts as 1.
 
+    See Also
+    --------
+    StabilitySelector : Keeps what the LASSO lets in for most halves of the patients.
+    ThreeStepSelector : Tests and prunes before the LASSO.
+
     References
     ----------
     R. Tibshirani, "Regression shrinkage and selection via the lasso", Journal of the Royal Statistical
@@ -208,6 +213,8 @@ class LassoSelector(TakesGroups, ColumnSelector):
         return codes
 
     def _row_weights(self, y: np.ndarray) -> np.ndarray:
+        if self.class_weight is None:
+            return np.ones(len(y))
         weights = compute_sample_weight(self.class_weight, y)
         if not np.all(weights > 0):
             raise RequestError(

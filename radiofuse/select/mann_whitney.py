@@ -7,14 +7,14 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
 from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils._param_validation import StrOptions
 
-from radiofuse.errors import CohortError, RequestError
+from radiofuse.errors import CohortError
 from radiofuse.names import kernel
 from radiofuse.prepare.validation import as_numbers
 from radiofuse.select.binary import binary_target_tags, require_binary_target
+from radiofuse.select.rank_sum_pvalues import METHODS, asymptotic_pvalue, exact_columns, exact_pvalue
 from radiofuse.select.shortfall import OnEmpty
 from radiofuse.select.significance import SignificanceSelector
 from radiofuse.select.words import Words
@@ -23,8 +23,6 @@ from radiofuse.statistics.multiplicity import Correction
 merge_classes = kernel("select._rank_sums").merge_classes
 
 CHUNK = 256  # columns sorted at a time: they stay in the processor's cache
-METHODS = ("asymptotic", "exact", "auto")
-SMALL_CLASS = 8  # scipy's own limit for the exact distribution under method="auto"
 
 
 @dataclass(frozen=True)
@@ -175,50 +173,14 @@ def from_counts(counts: np.ndarray, classes: np.ndarray, *, method: str, continu
     """
     twice_U, tie_term, n_positive, n_negative = np.ascontiguousarray(counts.T)
     U, n_pairs = twice_U / 2, n_positive * n_negative
-    pvalue = _asymptotic_pvalue(U, tie_term, n_pairs, n_positive + n_negative, continuity)
-    is_exact = _exact_columns(method, tie_term, n_positive, n_negative)
+    pvalue = asymptotic_pvalue(U, tie_term, n_pairs, n_positive + n_negative, continuity)
+    is_exact = exact_columns(method, tie_term, n_positive, n_negative)
     if is_exact.any():
-        pvalue[is_exact] = _exact_pvalue(twice_U[is_exact], n_positive[is_exact], n_negative[is_exact])
+        pvalue[is_exact] = exact_pvalue(twice_U[is_exact], n_positive[is_exact], n_negative[is_exact])
     at_least_one = np.maximum(n_pairs, 1)
     effect = np.abs(U - n_pairs / 2) / at_least_one
     auc = np.where(n_pairs > 0, U / at_least_one, 0.5)
     return MannWhitney(U, pvalue, auc, effect, n_positive, n_negative, is_exact, classes)
-
-
-def _asymptotic_pvalue(
-    U: np.ndarray, tie_term: np.ndarray, n_pairs: np.ndarray, n: np.ndarray, continuity: bool
-) -> np.ndarray:
-    # The order of operations is scipy's, so that the last bit agrees.
-    with np.errstate(divide="ignore", invalid="ignore"):  # constant columns, and those with fewer than two values
-        spread = np.sqrt(n_pairs / 12 * ((n + 1) - tie_term / (n * (n - 1))))
-        z = (np.maximum(U, n_pairs - U) - n_pairs / 2 - (0.5 if continuity else 0.0)) / spread
-    return np.where(spread > 0, np.clip(special.ndtr(-z) * 2, 0.0, 1.0), 1.0)
-
-
-def _exact_columns(method: str, tie_term: np.ndarray, n_positive: np.ndarray, n_negative: np.ndarray) -> np.ndarray:
-    if method not in METHODS:
-        raise RequestError(f"Expected a method out of {', '.join(METHODS)}, got {method!r}; choose one of them.")
-    smaller = np.minimum(n_positive, n_negative)
-    untied = (smaller > 0) & (tie_term == 0)
-    return untied & (smaller <= SMALL_CLASS) if method == "auto" else untied & (method == "exact")
-
-
-def _exact_pvalue(twice_U: np.ndarray, n_positive: np.ndarray, n_negative: np.ndarray) -> np.ndarray:
-    """Return exact p-values, which depend on a column through U and the sizes of its classes alone."""
-    cases, case_of = np.unique(np.column_stack([n_positive, n_negative, twice_U]), axis=0, return_inverse=True)
-    pvalue = np.empty(len(cases))
-    for sizes in np.unique(cases[:, :2], axis=0):
-        alike = (cases[:, :2] == sizes).all(axis=1)
-        samples = _samples_with(cases[alike, 2], *sizes)
-        pvalue[alike] = stats.mannwhitneyu(*samples, axis=1, method="exact").pvalue
-    return pvalue[case_of.ravel()]
-
-
-def _samples_with(twice_U: np.ndarray, n_positive: int, n_negative: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return one pair of samples per U. Above the negatives 0, 1, 2, …, a positive (h − 1) / 2 adds h to twice U."""
-    halves, rest = np.divmod(twice_U[:, None], n_positive)
-    positives = (halves + (np.arange(n_positive) < rest) - 1) / 2
-    return positives, np.arange(float(n_negative))[None]
 
 
 class MannWhitneySelector(SignificanceSelector):
@@ -256,6 +218,12 @@ class MannWhitneySelector(SignificanceSelector):
         Whether the strongest feature had to stand in.
     classes_ : ndarray of shape (2,)
         The labels; the second is the positive class.
+
+    See Also
+    --------
+    KruskalSelector : By ranks, of two classes or more.
+    TTestSelector : By means.
+    CorrelationSelector : Removes what says the same twice.
 
     Examples
     --------

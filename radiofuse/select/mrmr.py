@@ -48,6 +48,11 @@ class MRMRSelector(LabelSelector):
     relevance_ : ndarray of shape (n_features_in_,)
         F-statistic, or mutual information with the label. 0 for a constant column.
 
+    See Also
+    --------
+    MutualInfoSelector : Relevance alone.
+    CorrelationSelector : Redundancy alone.
+
     References
     ----------
     .. [1] H. Peng, F. Long and C. Ding, "Feature selection based on mutual information: criteria of

@@ -132,5 +132,7 @@ def is_past_minimum(mean: np.ndarray, se: np.ndarray) -> bool:
     >>> is_past_minimum(np.r_[1.0, 0.5, np.full(20, 0.7)], np.full(22, 0.1))
     True
     """
-    least = int(np.argmin(mean))
-    return len(mean) > PATIENCE and bool(np.min(mean[-PATIENCE:]) > mean[least] + se[least])
+    if len(mean) <= PATIENCE:
+        return False
+    least = mean.argmin()
+    return bool(mean[-PATIENCE:].min() > mean[least] + se[least])

@@ -35,6 +35,11 @@ class RFESelector(LabelSelector):
     ranking_ : ndarray of int, shape (n_features_in_,)
         1 for a kept feature, 2 for one dropped in the last round, and so on.
 
+    See Also
+    --------
+    BorutaSelector : Keeps what beats shuffled features.
+    LassoSelector : Shrinks coefficients to zero.
+
     References
     ----------
     I. Guyon et al., "Gene selection for cancer classification using support vector machines", Machine

@@ -84,6 +84,11 @@ class ReliefSelector(LabelSelector):
     scores_ : ndarray of shape (n_features_in_,)
         Weights, from −1 to 1; about 0 for noise and 0 for a constant column. See `relieff`.
 
+    See Also
+    --------
+    MutualInfoSelector : Judges one feature at a time.
+    MRMRSelector : Weighs relevance against redundancy.
+
     References
     ----------
     M. Robnik-Šikonja and I. Kononenko, "Theoretical and empirical analysis of ReliefF and RReliefF",

@@ -56,6 +56,11 @@ class ReproducibilitySelector(ColumnSelector):
     fallback_ : bool
         Whether the strongest feature stands in, as none passed.
 
+    See Also
+    --------
+    radiofuse.statistics.reproducibility_table : Makes the table of intraclass correlations.
+    radiofuse.statistics.icc : One intraclass correlation with its interval.
+
     References
     ----------
     .. [1] T. K. Koo and M. Y. Li, "A guideline of selecting and reporting intraclass correlation coefficients

@@ -102,6 +102,11 @@ class StabilitySelector(TakesGroups, ColumnSelector):
     classes_ : ndarray of shape (2,)
         The labels; the second counts as 1.
 
+    See Also
+    --------
+    LassoSelector : One path on all rows, its penalty chosen by cross-validation.
+    BorutaSelector : Keeps what beats shuffled features in a forest.
+
     Notes
     -----
     What the bound counts depends on the sampling. [1]_ counts features that carry nothing, and assumes that

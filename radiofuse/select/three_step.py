@@ -67,6 +67,13 @@ class ThreeStepSelector(StepwiseSelector):
     classes_ : ndarray of shape (n_classes,)
         The labels; of two the second is the positive class.
 
+    See Also
+    --------
+    SelectorChain : Any selectors one after the other.
+    MannWhitneySelector : Its first step.
+    CorrelationSelector : Its second step.
+    LassoSelector : Its third step.
+
     References
     ----------
     X. Shi et al., "An intra- and inter-modality fusion model with invariant- and specific-constraints

@@ -56,6 +56,11 @@ class TTestSelector(SignificanceSelector):
     classes_ : ndarray of shape (2,)
         The labels; the second is the positive class.
 
+    See Also
+    --------
+    MannWhitneySelector : By ranks, which outliers hardly move.
+    AnovaSelector : Of two classes or more.
+
     References
     ----------
     B. L. Welch, "The generalization of 'Student's' problem when several different population variances are
@@ -121,6 +126,11 @@ class AnovaSelector(SignificanceSelector):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
 
+    See Also
+    --------
+    KruskalSelector : By ranks.
+    TTestSelector : Of two classes with unequal variances.
+
     Examples
     --------
     >>> X = [[1.0, 7.0], [2.0, 3.0], [3.0, 5.0], [4.0, 6.0], [5.0, 2.0], [6.0, 4.0]]
@@ -169,6 +179,11 @@ class VarianceSelector(ColumnSelector):
         cannot be told.
     fallback_ : bool
         Whether the feature of largest variance had to stand in.
+
+    See Also
+    --------
+    CorrelationSelector : Of features that say the same keeps one.
+    ReproducibilitySelector : Keeps what a second measurement repeats.
 
     Examples
     --------
@@ -234,6 +249,11 @@ class MutualInfoSelector(LabelSelector):
         Estimated mutual information in nat.
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
+
+    See Also
+    --------
+    MRMRSelector : Weighs information against redundancy.
+    ReliefSelector : Sees features that tell the classes apart together.
 
     References
     ----------

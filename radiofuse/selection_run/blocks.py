@@ -17,6 +17,7 @@ from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.features import FeatureTable
 
 FEATURES, COVARIATES, SITE = "features", "covariates", "site"
+# ComBat speaks to callers of the library; what it calls arguments are options here.
 AS_OPTIONS = {
     "unseen='pass'": "--unseen-site pass",
     "unseen='reference'": "--unseen-site reference",
@@ -91,6 +92,7 @@ def block_of(table: FeatureTable, name: str, splits: Sequence[Split]) -> Block:
     X, present = table.modality(name)
     y = table.y[present]
     own = []
+    # Positions count the block's own rows: those without the modality are not among them.
     for split in splits:
         tests = np.isin(present, split.test)
         own.append(Split(split.repeat, split.fold, np.flatnonzero(~tests), np.flatnonzero(tests)))
@@ -144,6 +146,7 @@ class Harmonizer(BaseEstimator):
 
 
 def _taken_apart(X: pd.DataFrame) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    # Sums of a table that lies otherwise in memory round otherwise.
     values = np.ascontiguousarray(part_of(X, FEATURES).to_numpy())
     return values, {"site": X[SITE][SITE].to_numpy(str), "covariates": part_of(X, COVARIATES).to_numpy(float)}
 

@@ -14,6 +14,7 @@ from radiofuse.select.trace import per_column
 from radiofuse.selection_run.blocks import Block
 from radiofuse.selection_run.request import SelectionRequest
 
+# The first of these that a chain learned ranks its features.
 STRENGTHS = {
     "coef_": np.abs,
     "frequencies_": np.positive,
@@ -38,6 +39,7 @@ def make_chain(request: SelectionRequest) -> SelectorChain:
     _check_icc(request, any("icc" in given for given in options.values()))
     chain = build_chain(request.step_names, options)
     for _, step in chain.steps:
+        # A feature that stands in where none passed would be told as selected.
         if "on_empty" in step.get_params():
             step.set_params(on_empty="intercept")
     return chain
@@ -72,6 +74,7 @@ def chain_of(chain: SelectorChain, block: Block, *, only: bool) -> SelectorChain
     RequestError
         If a table of the request lacks a feature of the block.
     """
+    # A table of ICCs names modality and feature; the columns of a block are features alone.
     features = block.X.columns.to_list()
     steps = [
         (name, step.of_modality(block.modality, features, only=only) if hasattr(step, "of_modality") else clone(step))

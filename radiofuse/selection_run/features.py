@@ -10,7 +10,7 @@ import pandas as pd
 from radiofuse.select import SelectorChain
 from radiofuse.selection_run.chain import number_per_feature
 from radiofuse.selection_run.nested import ModalitySelection
-from radiofuse.statistics.delong import auc_intervals
+from radiofuse.statistics.area_intervals import auc_intervals
 from radiofuse.statistics.multiplicity import adjust_pvalues
 from radiofuse.tables.families import feature_family
 
@@ -72,9 +72,11 @@ def _auc(X: pd.DataFrame, y: np.ndarray) -> dict[str, np.ndarray]:
     """Return the AUC of every column over its known values, with its interval."""
     values, found = X.to_numpy(), np.full((3, X.shape[1]), np.nan)
     holey = np.isnan(values).any(axis=0)
+    # Columns without gaps have the same rows, so that one pass ranks all of them.
     found[:, ~holey] = auc_intervals(y, values[:, ~holey])[:3]
     for column in np.flatnonzero(holey):
         known = ~np.isnan(values[:, column])
+        # A variance needs two values of each class.
         if np.bincount(y[known], minlength=2).min() > 1:
             found[:, [column]] = auc_intervals(y[known], values[known][:, [column]])[:3]
     return dict(zip(("auc", "auc_low", "auc_high"), found, strict=True))
@@ -104,6 +106,7 @@ def _agreement(result: ModalitySelection) -> dict[str, Any]:
         return dict.fromkeys(absent, np.nan)
     chosen = np.array([outcome.chosen for outcome in outcomes])
     times = chosen.sum(axis=0)
+    # A fold that did not choose a feature says nothing of its sign.
     coef = pd.DataFrame(np.where(chosen, [outcome.coef for outcome in outcomes], np.nan))
     signs = np.maximum((coef > 0).sum(axis=0), (coef < 0).sum(axis=0)).to_numpy()
     return {
@@ -118,5 +121,6 @@ def _agreement(result: ModalitySelection) -> dict[str, Any]:
 def _rank(table: pd.DataFrame, coef: pd.Series) -> pd.Series:
     frequency = table["freq_outer"].fillna(0.0)
     ever = table[table["selected"] | (frequency > 0)].index
+    # lexsort goes by the last key first.
     order = np.lexsort((table["p"].fillna(1)[ever], -coef[ever].abs().fillna(0), -frequency[ever]))
     return pd.Series(np.arange(1, len(ever) + 1), index=ever[order], dtype="Int64").reindex(table.index)

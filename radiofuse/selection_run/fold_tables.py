@@ -35,6 +35,7 @@ def folds_table(result: ModalitySelection) -> pd.DataFrame:
         place = {"repeat": split.repeat, "fold": split.fold}
         parts.append(_part(block, split.train, "train", outcome.inner_folds) | place)
         parts.append(_part(block, split.test, "test", None) | place)
+    # Nullable: the rows of the selection on all samples have no fold, and floats would read 1.0.
     return stack(parts).astype(dict.fromkeys(("repeat", "fold", "inner_fold"), "Int64"))
 
 
@@ -103,6 +104,7 @@ def _probabilities(result: ModalitySelection, kind: str) -> list[dict[str, Any]]
 
 
 def _fused(table: pd.DataFrame, results: Sequence[ModalitySelection]) -> pd.DataFrame:
+    # After an interrupt a fold may be done for one modality only, whose mean alone is no fusion.
     finished = [{(one.split.repeat, one.split.fold) for one in result.outcomes} for result in results]
     common = set.intersection(*finished)
     usable = [place in common for place in zip(table["repeat"], table["fold"], strict=True)]

@@ -109,12 +109,14 @@ def numbers_of(model: Model) -> dict[str, Any]:
         lists in the order of the features; intercept.
     """
     if isinstance(model, DummyClassifier):
+        # The share of positives as a logit, so that one formula holds for every model.
         negative, positive = model.class_prior_
         return {name: [] for name in ("median", "center", "scale", "coef")} | {"intercept": np.log(positive / negative)}
     scale, classifier = model["scale"], model["classify"]
     return {
         "median": model["impute"].statistics_.tolist(),
         "center": scale.scaler_.mean_.tolist(),
+        # Constant columns become 0, and so does what is divided by infinity.
         "scale": np.where(scale.constant_, np.inf, scale.scaler_.scale_).tolist(),
         "coef": classifier.coef_[0].tolist(),
         "intercept": float(classifier.intercept_[0]),

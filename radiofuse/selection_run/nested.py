@@ -194,6 +194,7 @@ def _run_optimistic(
     for outcome in finish_folds(runs, n_jobs=request.jobs, fit=fit_alone):
         place, modality = outcome.job
         found[modality][place] = outcome
+        # Each split is counted once, by the run that takes longer.
         if not request.nested:
             told(1)
 
@@ -230,6 +231,7 @@ def fit_selections_together(
     seed: int,
 ) -> Iterator[SelectedModel]:
     """Yield the model fitted in each split, with a seed for each; what the selectors of all share is done once."""
+    # Place 0 is the selection on all rows.
     states = [_state(seed, [1 + split.repeat, split.fold]) for split in splits]
     if model.harmonizer is not None:  # every split has a table of its own
         for split, state in zip(splits, states, strict=True):
@@ -242,11 +244,13 @@ def fit_selections_together(
     chains = fit_in_folds(model.select, model.features_of(X), y, trains, groups=groups, states=states)
     for train in trains:
         with _told_by_tables():
+            # A generator fits when it is asked, so the filter of warnings has to stand around this.
             chain = next(chains)
         yield clone(model).complete(chain, X.iloc[train], y[train])
 
 
 def _state(seed: int, position: Sequence[int]) -> int:
+    # Chance hangs on the place of a fold alone: not on the number of jobs, nor on who is first.
     return int(np.random.SeedSequence([seed, *position]).generate_state(1)[0])
 
 

@@ -121,6 +121,7 @@ def _read_store(request: SelectionRequest) -> RawTable:
     extra = [name for name in (request.groups, SITE, *request.covariates) if name in samples]
     samples = samples[list(dict.fromkeys([SAMPLE, PATIENT, label, *extra]))]
     features = opened.read(block, samples[SAMPLE], keys=keys).reset_index(drop=True)
+    # Files of a store are cut by chance, and may be merged; what they hold stays the same.
     content = hashlib.sha256("\n".join(features.columns).encode() + features.to_numpy().tobytes()).hexdigest()
     rows = pd.concat([samples.reset_index(drop=True), features], axis=1)
     inputs = {str(store): content, **_digests(cohort, request.icc)}

@@ -52,6 +52,7 @@ def selection_record(
         "complete": all(result.complete for result in results),
         "folds_planned": planned,
         "folds_finished": finished,
+        # A page is written from the record, where a class of a user's own may be out of reach.
         "words": {name: asdict(words_of(step, name)) for name, step in results[0].final.steps},
         "flow": {result.block.modality: flow_counts(result, len(table.y)) for result in results},
         "stability": _by_modality(tables["stability"]),
@@ -103,6 +104,7 @@ def _harmonization(result: ModalitySelection) -> dict[str, Any]:
 
 def as_json(record: Mapping[str, Any]) -> str:
     """Return a record as text; what is no number becomes null."""
+    # NaN is no JSON: Python would write and read it, other readers refuse the file.
     return json.dumps(_strict(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -146,6 +146,7 @@ class SelectionRequest:
         >>> request.parameters({"adjust": "correction", "alpha": "alpha"})
         {'correction': 'fdr_bh', 'alpha': 0.05}
         """
+        # The one option whose words are not the values of a parameter.
         given = {"adjust": CORRECTIONS[self.adjust]}
         return {name: given.get(option, getattr(self, option)) for option, name in options.items()}
 

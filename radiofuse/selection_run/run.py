@@ -31,6 +31,7 @@ def read_table(request: SelectionRequest) -> FeatureTable:
     RadiofuseError
         If a file cannot be read.
     """
+    # For its refusals: a wrong step is told before a large table is read.
     make_chain(request)
     if request.out is not None:
         names = file_names(page=request.report)
@@ -53,6 +54,7 @@ def find_kept(table: FeatureTable, request: SelectionRequest) -> Kept | None:
         return None
     own = modules_named_in([request.step_names, request.settings])
     rows = (table.features, table.y, table.patients, table.covariates, table.sites)
+    # A table of ICCs may change under the same name.
     iccs = None if request.icc is None else sha256_of(request.icc)
     key = digest_of(rows, iccs, request.settings, read_environment(), digest_of_code(*own))
     return Kept(request.out / FOLDER, key)

@@ -50,6 +50,7 @@ def _of_selection(result: ModalitySelection) -> list[str]:
     if emptied is not None:
         found.append(f"no feature is left after step {emptied}.")
     _, penalized = penalized_step(result.final)
+    # At the last penalty the error may still be falling.
     if penalized is not None and penalized.alpha_min_ == penalized.alphas_[-1] and not penalized.stopped_early_:
         found.append("the error is least at the path's edge; a smaller penalty may be better.")
     if penalized is not None and penalized.stopped_early_:
@@ -78,6 +79,7 @@ def _few_events(result: ModalitySelection) -> list[str]:
     n_selected, n_candidates = int(result.final.get_support().sum()), result.block.X.shape[1]
     if not n_selected:
         return []
+    # Candidates count, not what was selected: choosing by the label spends events as well.
     events = fewest_patients(result.block.y, result.block.patients)
     if events >= EVENTS_PER_VARIABLE * n_candidates:
         return []

@@ -12,6 +12,7 @@ from radiofuse.prepare.constant import is_constant
 from radiofuse.prepare.magnitude import unit_magnitude
 from radiofuse.select.mann_whitney import mann_whitney
 from radiofuse.tables.features import FeatureTable
+from radiofuse.tables.labels import count_classes
 from radiofuse.wording import counted, some
 
 TWIN = 1e-9  # how far apart projections of the same standardized column may lie
@@ -30,12 +31,7 @@ _NO_LETTER = re.compile(r"[\W_]+")
 
 def describe_table(table: FeatureTable) -> list[str]:
     """Return what was read, as sentences: samples, classes, and per modality its columns and gaps."""
-    negative, positive = table.classes
-    n_positive = int(table.y.sum())
-    lines = [
-        f"Read {counted(len(table.y), 'sample')} of {counted(len(np.unique(table.patients)), 'patient')}: "
-        f"{n_positive} of class {positive}, {len(table.y) - n_positive} of class {negative} ({table.label})."
-    ]
+    lines = [count_classes(table.y, table.patients, table.label, table.classes)]
     for name in table.modalities:
         X, present = table.modality(name)
         lines.append(f"{name}: {counted(X.shape[1], 'feature')}{_oddities(X, len(table.y) - len(present))}.")
@@ -87,8 +83,10 @@ def twin_pairs(values: np.ndarray) -> np.ndarray:
     centered = np.nan_to_num(scaled - np.nanmean(scaled, axis=0))
     lengths = np.linalg.norm(centered, axis=0)
     centered = centered / np.where(lengths > 0, lengths, 1.0)
+    # Always the same direction, so that a table has the same pairs each time.
     direction = np.random.default_rng(0).normal(size=len(values))
     projection = direction @ centered
+    # A mirrored column is a twin too.
     centered *= np.sign(projection)
     projection = np.abs(projection)
     order = np.argsort(projection, kind="stable")
@@ -150,11 +148,13 @@ def _handed_out(values: np.ndarray) -> bool:
         return False
     if _are_days(values) or (len(np.unique(values)) == len(values) and _are_long(values)):
         return True
+    # From there on doubles leave whole numbers out, and steps mean nothing.
     if np.abs(values).max() > 2**53:
         return False
     steps = np.diff(np.sort(values)).astype(np.int64)
     if not steps.all():
         return False
+    # A register may count in tens.
     places = steps.sum() // np.gcd.reduce(steps) + 1
     return bool(len(values) == places or len(values) * (len(values) - 1) / (2 * places) >= TIES_BY_CHANCE)
 

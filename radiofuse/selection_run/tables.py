@@ -110,6 +110,7 @@ class SelectionTables:
 
     def write_record(self, folder: Path, names: Sequence[str]) -> None:
         """Write the record, with the SHA-256 of those of the named files that are there."""
+        # A later selection replaces files that are still as this one left them.
         files = {name: sha256_of(folder / name) for name in names if (folder / name).is_file()}
         text = as_json({**self.record, "files": files})
         write_file(folder / RECORD, lambda file: file.write(text.encode(errors="backslashreplace")))
@@ -206,6 +207,7 @@ def _correlation(result: ModalitySelection, selection: pd.DataFrame) -> pd.DataF
     names: list[str] = []
     if len(kept):
         effect = (kept["auc"] - 0.5).abs()
+        # What no selection chose has no rank and comes last.
         order = np.lexsort((-effect, kept["rank"].to_numpy(float, na_value=np.inf)))
         names = kept["feature"].iloc[order[:MOST_CORRELATED]].tolist()
     values = fill_gaps(result.block.X[names].to_numpy())

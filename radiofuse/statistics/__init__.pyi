@@ -3,6 +3,8 @@
 from .agreement import IntraclassCorrelation as IntraclassCorrelation
 from .agreement import icc as icc
 from .agreement import reproducibility_table as reproducibility_table
+from .area_intervals import AUCInterval as AUCInterval
+from .area_intervals import auc_interval as auc_interval
 from .bootstrap import BootstrapInterval as BootstrapInterval
 from .bootstrap import bootstrap_interval as bootstrap_interval
 from .calibration import CalibrationLine as CalibrationLine
@@ -18,11 +20,9 @@ from .comparison import compare_models as compare_models
 from .comparison import compare_with_others as compare_with_others
 from .confusion import confusion_table as confusion_table
 from .curves import roc_points as roc_points
-from .delong import AUCInterval as AUCInterval
-from .delong import UnpairedDeLong as UnpairedDeLong
-from .delong import auc_interval as auc_interval
 from .delong import delong_test as delong_test
-from .delong import delong_test_unpaired as delong_test_unpaired
+from .delong_unpaired import UnpairedDeLong as UnpairedDeLong
+from .delong_unpaired import delong_test_unpaired as delong_test_unpaired
 from .mcnemar import McNemar as McNemar
 from .mcnemar import mcnemar_test as mcnemar_test
 from .metrics import METRICS as METRICS

@@ -57,6 +57,11 @@ def icc(values: np.ndarray, kind: str = "ICC(3,1)", *, confidence: float = 0.95)
         If the kind is unknown, the confidence is no share, there are fewer than two subjects or raters, or a
         value is not finite.
 
+    See Also
+    --------
+    reproducibility_table : Of every feature of a cohort.
+    radiofuse.select.ReproducibilitySelector : Keeps the features that reach one.
+
     References
     ----------
     P. E. Shrout and J. L. Fleiss, "Intraclass correlations: uses in assessing rater reliability",
@@ -192,6 +197,11 @@ def reproducibility_table(values: Mapping[str, np.ndarray], feature_names: Seque
     DataFrame
         Columns modality, feature, icc, low, high (95 % interval), n_patients, n_perturbations. The ICC of a
         feature that never changes is NaN: it cannot tell patients apart.
+
+    See Also
+    --------
+    icc : Of one feature.
+    radiofuse.select.ReproducibilitySelector : Keeps the features that reach a threshold.
 
     Examples
     --------

@@ -73,7 +73,7 @@ class BinaryOutcome:
         """Return both classes, the negative one first, and the mean counts of their samples by class and call."""
         names = [f"not {self.whole}", self.whole] if self.whole else ["0", "1"]
         counted = [confusion(r.label, r.probability >= self.threshold) for r in self.repeats]
-        tp, fp, fn, tn = np.mean(counted, axis=0)
+        tp, fp, fn, tn = np.mean(np.array(counted), axis=0)
         return names, np.array([[tn, fp], [fn, tp]])
 
     def interval_at_bound(self, cls: str, metric: str, value: float, confidence: float) -> Ends | None:

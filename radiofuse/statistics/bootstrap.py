@@ -111,6 +111,11 @@ def bootstrap_interval(
         Unusable labels, scores, patients or indices; or "bca" where leaving out one patient leaves no metric, or
         where all resamples lie on one side of the value.
 
+    See Also
+    --------
+    auc_interval : Of the AUC, without resampling.
+    score_predictions : All metrics of all models of a table.
+
     References
     ----------
     Efron 1987, J Am Stat Assoc 82:171-185 (BCa; its z0 counts ties half). Davison and Hinkley 1997, Bootstrap

@@ -62,6 +62,12 @@ def calibration_points(
     DataFrame
         Columns from_probability, to_probability, mean_probability, share_positive, low, high, n (float).
 
+    See Also
+    --------
+    calibration_line : Intercept and slope.
+    smooth_calibration : A curve without bins.
+    calibration_error : One number for the bins.
+
     References
     ----------
     Wilson 1927, J Am Stat Assoc 22:209-212.
@@ -133,6 +139,11 @@ def calibration_line(predictions: pd.DataFrame, model: str) -> CalibrationLine:
         rms, and counted. Where the probabilities separate the labels the slope is infinite and the intercept
         NaN; both are NaN where the probabilities are constant or the labels are.
 
+    See Also
+    --------
+    calibration_points : Observed shares in bins.
+    calibration_summary : Every number of R's val.prob.
+
     References
     ----------
     Cox 1958, Biometrika 45:562-565. Harrell 2015, Regression Modeling Strategies, section 10.9.
@@ -200,6 +211,11 @@ def smooth_calibration(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame
     ------
     RequestError
         Labels other than 0 and 1, probabilities outside 0 to 1, or unequal lengths.
+
+    See Also
+    --------
+    calibration_points : Observed shares in bins.
+    calibration_summary : How far the curve lies from the diagonal.
 
     References
     ----------

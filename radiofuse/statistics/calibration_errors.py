@@ -59,6 +59,12 @@ def calibration_error(
     RequestError
         Labels other than 0 and 1, probabilities outside 0 to 1, or unequal lengths.
 
+    See Also
+    --------
+    multiclass_calibration_error : Of more than two classes.
+    calibration_points : The bins themselves.
+    brier_decomposition : In squares, with resolution beside it.
+
     References
     ----------
     Naeini, Cooper and Hauskrecht 2015, AAAI 29:2901-2907 (ECE, MCE). Kumar, Liang and Ma 2019, NeurIPS 32 (l2).
@@ -114,6 +120,10 @@ def multiclass_calibration_error(
     ------
     RequestError
         Probabilities that do not fit the classes, lie outside 0 to 1, or do not add up to 1.
+
+    See Also
+    --------
+    calibration_error : Of two classes.
 
     References
     ----------
@@ -182,6 +192,11 @@ def brier_decomposition(
     ------
     RequestError
         Labels other than 0 and 1, probabilities outside 0 to 1, or unequal lengths.
+
+    See Also
+    --------
+    brier : The score itself.
+    calibration_error : In probabilities rather than squares.
 
     References
     ----------

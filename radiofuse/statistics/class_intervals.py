@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
+from radiofuse.statistics.area_intervals import newcombe_interval
 from radiofuse.statistics.closed_intervals import closed_intervals, wilson_interval
-from radiofuse.statistics.delong import newcombe_interval
 from radiofuse.statistics.metrics import Confusion
 
 Ends = tuple[float, float]

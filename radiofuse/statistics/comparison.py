@@ -113,6 +113,12 @@ def compare_models(
         An unknown model or outcome, a metric that the outcome does not have, no sample in common, or samples of one
         label only, or not of every class.
 
+    See Also
+    --------
+    compare_with_others : One model against all others, adjusted.
+    corrected_resampled_t : By differences of folds.
+    mcnemar_test : By right and wrong calls.
+
     References
     ----------
     DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837-845.
@@ -192,6 +198,10 @@ def compare_with_others(
         One row per outcome and other model, in the order of the table, with the attributes of a `Comparison` and
         adjusted_p_value as columns; before them outcome, where the predictions have it. A model without samples of
         both labels, or of every class, in common with ``a`` has no row and does not count.
+
+    See Also
+    --------
+    compare_models : One pair of models.
 
     References
     ----------

@@ -43,6 +43,11 @@ def roc_points(
         Columns false_positive_rate, true_positive_rate, low, high; from (0, 0) to (1, 1). All rates are NaN
         where the model's rows have one label.
 
+    See Also
+    --------
+    auc : The area below.
+    choose_threshold : One point of the curve.
+
     References
     ----------
     Fawcett 2006, Pattern Recognit Lett 27:861-874, section 9 (vertical averaging).

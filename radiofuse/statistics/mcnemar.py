@@ -65,6 +65,11 @@ def mcnemar_test(
     RequestError
         Labels or calls other than 0 and 1, or unequal lengths.
 
+    See Also
+    --------
+    compare_models : Compares probabilities rather than calls.
+    net_reclassification : Counts the calls that moved.
+
     References
     ----------
     McNemar 1947, Psychometrika 12:153-157. Edwards 1948, Psychometrika 13:185-187 (correction).

@@ -154,6 +154,10 @@ def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None
     weights : ndarray of shape (n_samples,) or (n_samples, n_resamples), optional
         How often each row counts; once by default.
 
+    See Also
+    --------
+    brier_decomposition : Its calibration and its resolution.
+
     References
     ----------
     Brier 1950, Mon Weather Rev 78:1-3, eq. 2, summed over one of the two classes.
@@ -185,6 +189,11 @@ def auc(label: np.ndarray, probability: np.ndarray, weights: np.ndarray | None =
     -------
     float or ndarray of shape (n_resamples,)
         NaN where one of the labels has no weight.
+
+    See Also
+    --------
+    auc_interval : With an interval.
+    roc_points : The curve whose area it is.
 
     References
     ----------

@@ -69,6 +69,11 @@ def decision_curve(
     RequestError
         Labels, probabilities or thresholds out of range, or unequal lengths.
 
+    See Also
+    --------
+    decision_points : Of a table of predictions, with bands.
+    choose_threshold : One threshold instead of all.
+
     References
     ----------
     Vickers and Elkin 2006, Med Decis Making 26:565-574. Kerr et al. 2016, J Clin Oncol 34:2534-2540
@@ -120,6 +125,10 @@ def decision_points(
     ------
     RequestError
         The predictions cannot be scored, or thresholds lie out of range.
+
+    See Also
+    --------
+    decision_curve : Of labels and probabilities.
 
     References
     ----------

@@ -107,6 +107,11 @@ def operating_point(
     RequestError
         Labels or calls other than 0 and 1, or unequal lengths.
 
+    See Also
+    --------
+    choose_threshold : Chooses the threshold.
+    score_calls : Of calls that are there.
+
     Notes
     -----
     Without patients: recall, specificity, precision, npv and accuracy are proportions [1]_ [2]_. Balanced
@@ -189,6 +194,10 @@ def score_calls(
     ------
     RequestError
         The table cannot be scored, holds more than one model, or lacks the column ``call``.
+
+    See Also
+    --------
+    operating_point : Of probabilities and a threshold.
 
     References
     ----------

@@ -65,6 +65,11 @@ def net_reclassification(
     RequestError
         Labels of one kind, probabilities outside 0 to 1, unequal lengths, or cutoffs that do not ascend in 0 to 1.
 
+    See Also
+    --------
+    integrated_discrimination : By probabilities, without categories.
+    decision_curve : By what a wrong call costs.
+
     Notes
     -----
     Criticised: see the head of this module. The standard error holds the models fixed.
@@ -119,6 +124,10 @@ def integrated_discrimination(label: ArrayLike, old: ArrayLike, new: ArrayLike) 
     ------
     RequestError
         As in `net_reclassification`, or fewer than two rows of a label.
+
+    See Also
+    --------
+    net_reclassification : By categories of risk.
 
     Notes
     -----

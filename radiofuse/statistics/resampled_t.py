@@ -63,6 +63,11 @@ def corrected_resampled_t(differences: ArrayLike, n_train: ArrayLike, n_test: Ar
     RequestError
         Fewer than two differences, or one that is not finite.
 
+    See Also
+    --------
+    fold_differences : What it is handed.
+    compare_models : By resampling whole patients.
+
     References
     ----------
     Nadeau and Bengio 2003, Mach Learn 52:239-281, eq. 10. Bouckaert and Frank 2004, PAKDD, LNCS 3056:3-12
@@ -123,6 +128,10 @@ def fold_differences(
     ------
     RequestError
         An unknown model, or no sample in common.
+
+    See Also
+    --------
+    corrected_resampled_t : Tests them.
 
     Examples
     --------

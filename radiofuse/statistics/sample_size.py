@@ -62,6 +62,10 @@ def events_per_variable(y: ArrayLike, n_features: int) -> float:
     RequestError
         If there is one class only, or no feature.
 
+    See Also
+    --------
+    riley_sample_size : What replaces the rule of thumb.
+
     References
     ----------
     P. Peduzzi et al., "A simulation study of the number of events per variable in logistic regression
@@ -114,6 +118,12 @@ def riley_sample_size(
     ------
     RequestError
         If an argument is out of its range, or R² above what the prevalence allows.
+
+    See Also
+    --------
+    cox_snell_of_auc : Its R² from an AUC that was published.
+    events_per_variable : The rule of thumb.
+    auc_power : The power to find an AUC.
 
     References
     ----------
@@ -178,6 +188,10 @@ def cox_snell_of_auc(auc: float, prevalence: float) -> float:
     RequestError
         If an argument is out of its range.
 
+    See Also
+    --------
+    riley_sample_size : What asks for it.
+
     References
     ----------
     R. D. Riley, B. Van Calster and G. S. Collins, "A note on estimating the Cox-Snell R² from a reported
@@ -225,6 +239,10 @@ def auc_power(
     ------
     RequestError
         If an argument is out of its range.
+
+    See Also
+    --------
+    riley_sample_size : Patients to learn from, rather than to test on.
 
     References
     ----------

@@ -80,6 +80,11 @@ def score_predictions(
     RequestError
         The table lacks a column, or holds impossible labels, probabilities or repeated predictions.
 
+    See Also
+    --------
+    compare_models : Differences of two models with their interval.
+    bootstrap_interval : One metric, with three kinds of intervals.
+
     Notes
     -----
     Pooling compares probabilities of different folds. A rule that answers each fold's training prevalence is

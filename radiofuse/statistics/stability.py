@@ -47,6 +47,10 @@ def measure_stability(chosen: np.ndarray) -> Stability:
     chosen : array-like of bool, shape (n_selections, n_features)
         All features that could have been chosen, not only those that ever were; at least two rows.
 
+    See Also
+    --------
+    radiofuse.select.StabilitySelector : Selects what is stable.
+
     References
     ----------
     S. Nogueira, K. Sechidis and G. Brown, "On the stability of feature selection algorithms", Journal of

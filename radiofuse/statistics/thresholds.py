@@ -71,6 +71,11 @@ def choose_threshold(
     RequestError
         One label is absent, labels other than 0 and 1, or probabilities outside 0 to 1.
 
+    See Also
+    --------
+    thresholds_by_fold : Chosen without the patients that it is used on.
+    operating_point : What the threshold is worth.
+
     References
     ----------
     Youden 1950, Cancer 3:32-35. Perkins and Schisterman 2006, Am J Epidemiol 163:670-675. Elkan 2001, IJCAI
@@ -140,6 +145,10 @@ def thresholds_by_fold(
     ------
     RequestError
         A repeat has one fold only, or the patients outside a fold have one label only.
+
+    See Also
+    --------
+    choose_threshold : One threshold for all rows.
 
     References
     ----------

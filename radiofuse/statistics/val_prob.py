@@ -65,6 +65,11 @@ def calibration_summary(label: ArrayLike, probability: ArrayLike) -> Calibration
     RequestError
         Labels other than 0 and 1, probabilities outside 0 to 1, or unequal lengths.
 
+    See Also
+    --------
+    calibration_line : Of a table of predictions, averaged over repeats.
+    brier_decomposition : What of the Brier score is calibration.
+
     References
     ----------
     Harrell, Lee and Mark 1996, Stat Med 15:361-387 (D, U, Q). Nagelkerke 1991, Biometrika 78:691-692. Austin

@@ -9,7 +9,7 @@ from radiofuse.files.aside import write_aside
 from radiofuse.store import shard
 from radiofuse.store.fingerprints import Fingerprints
 from radiofuse.store.losses import plainly
-from radiofuse.store.record import Block
+from radiofuse.store.record import BLOCK, Block
 
 
 class Blocks:
@@ -33,7 +33,7 @@ class Blocks:
         StoreError
             If another one is there under that name, or the disk refuses.
         """
-        path = self._folder(block) / "block.json"
+        path = self._folder(block) / BLOCK
         if path.exists():
             if self.block(block.name) != block:
                 raise StoreError(f"{path} describes another block. Move that folder away and extract again.")
@@ -60,7 +60,7 @@ class Blocks:
         if name not in self._block_names():
             have = ", ".join(self._block_names()) or "none"
             raise RequestError(f"{self.root} has no block {name!r}; it has {have}.")
-        path = self.root / "blocks" / name / "block.json"
+        path = self.root / "blocks" / name / BLOCK
         with plainly(f"{path} cannot be read"):
             text = path.read_bytes().decode(errors="replace")
         try:
@@ -71,7 +71,7 @@ class Blocks:
             ) from error
 
     def _block_names(self) -> list[str]:
-        return sorted(path.parent.name for path in self.root.glob("blocks/*/block.json") if path.is_file())
+        return sorted(path.parent.name for path in self.root.glob(f"blocks/*/{BLOCK}") if path.is_file())
 
     def _folder(self, block: Block) -> Path:
         return self.root / "blocks" / block.name

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 ANY_RULE = 2  # raised when "any" comes to mean another region: since 2 no values below 0, and no more than 20
+BLOCK = "block.json"  # what a block is, beside its shards
 _BLOCK_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)-[0-9a-f]{12}")
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 

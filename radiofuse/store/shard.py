@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from radiofuse.errors import StoreError
 from radiofuse.files.aside import write_aside
 from radiofuse.store import held
+from radiofuse.store.record import BLOCK, Block
 
 log = logging.getLogger(__name__)
 
@@ -102,9 +103,22 @@ def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise DamagedShardError("its bytes do not match the checksum in its name")
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     folder = (file.metadata.metadata or {}).get(FOLDER.encode())  # none in shards of earlier versions
-    if folder is not None and folder != path.parent.name.encode():
+    if folder is None:
+        _require_width(file.schema_arrow, path.parent)
+    elif folder != path.parent.name.encode():
         raise ForeignShardError(f"it was written for {folder.decode()}")
     return file.read(columns).replace_schema_metadata(None)
+
+
+def _require_width(schema: pa.Schema, folder: Path) -> None:
+    """Refuse a shard that names no folder where its vectors are not as long as those of the block it lies in."""
+    described = folder / BLOCK
+    if "values" not in schema.names or not described.is_file():
+        return
+    held_width = schema.field("values").type.list_size
+    width = len(Block.from_json(described.read_text(encoding="utf-8")).feature_names)
+    if held_width != width:
+        raise ForeignShardError(f"its vectors have {held_width} numbers, those of the block {width}")
 
 
 def _read_into_arrow(path: Path) -> pa.Buffer:

@@ -93,7 +93,7 @@ class Label:
             return cls(np.where(codes.rows.notna(), 0.0, np.nan), ("", ""), values, problems, [])
         rest = [value for value in values if value != positive]
         y = np.where(codes.rows.notna(), (codes.rows == positive).astype(float), np.nan)
-        notes = [*unknown_note(codes, name, missing), *_set_against(name, positive, rest, write)]
+        notes = [*unknown_labels(codes, name, missing), *_set_against(name, positive, rest, write)]
         return cls(y, (" or ".join(rest), positive), values, [], notes)
 
 
@@ -121,7 +121,7 @@ def _advice(label: str, n_values: int, write: Writer) -> str:
     return f" {apart}; leave out a value that means unknown with {write('missing', '')}."
 
 
-def unknown_note(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
+def unknown_labels(codes: Codes, label: str, missing: Sequence[str]) -> list[str]:
     """Return a sentence on the samples whose label is empty, or a code that says so."""
     n_unknown = int(codes.rows.isna().sum())
     if not n_unknown:
@@ -136,6 +136,22 @@ def _set_against(label: str, positive: str, rest: Sequence[str], write: Writer) 
         return []
     classes = f"{label} = {positive} is set against {some(rest)}"
     return [f"{classes}; leave out a value that means unknown with {write('missing', '')}."]
+
+
+def count_classes(y: np.ndarray, patients: Sequence, label: str, classes: Sequence[str]) -> str:
+    """Return how many samples, patients, and samples of each class there are; all labels are known.
+
+    Of two classes the positive one, the last, comes first.
+
+    Examples
+    --------
+    >>> count_classes(np.array([1, 0, 0]), ["a", "b", "b"], "idh", ("wildtype", "mutant"))
+    'Read 3 samples of 2 patients: 1 of class mutant, 2 of class wildtype (idh).'
+    """
+    places = range(len(classes)) if len(classes) > 2 else reversed(range(len(classes)))
+    counts = ", ".join(f"{np.sum(np.asarray(y) == place)} of class {classes[place]}" for place in places)
+    read = f"{counted(len(y), 'sample')} of {counted(len(set(patients)), 'patient')}"
+    return f"Read {read}: {counts} ({label})."
 
 
 def positive_class(label: str, positive: str, write: Writer = as_option) -> str:

@@ -16,7 +16,7 @@ from radiofuse.errors import RequestError
 from radiofuse.names import did_you_mean
 from radiofuse.tables.cells import Codes, numbers_of
 from radiofuse.tables.columns import column_and_class, split
-from radiofuse.tables.labels import Label, as_entry, positive_class, unknown_note
+from radiofuse.tables.labels import Label, as_entry, positive_class, unknown_labels
 from radiofuse.tables.problems import problems_about, shown, spelling_problems
 from radiofuse.tables.roles import SAMPLE
 from radiofuse.tables.spellings import Spellings, vocabulary_for
@@ -264,7 +264,7 @@ def _binary(table: pd.DataFrame, asked: AskedOutcome, spellings: Spellings | Non
     entry = as_entry("label", f"{asked.column}=VALUE")
     advice = f"Write the two classes as 0 and 1 and leave unknown ones empty, or say {entry}."
     problems = problems_about("Labels that are not 0 or 1", named, advice)
-    return Label(y.to_numpy(), ("0", "1"), codes.known, problems, [])
+    return Label(y.to_numpy(), ("0", "1"), codes.known, problems, unknown_labels(codes, asked.called, asked.missing))
 
 
 def _last_of(spellings: Spellings | None, known: Sequence[str]) -> str | None:
@@ -280,7 +280,7 @@ def _multiclass(table: pd.DataFrame, asked: AskedOutcome, spellings: Spellings |
     if problems:
         return _refused(codes, problems)
     y = codes.rows.map({name: float(place) for place, name in enumerate(classes)}).to_numpy(dtype=float)
-    return Label(y, tuple(classes), codes.known, [], unknown_note(codes, asked.called, asked.missing))
+    return Label(y, tuple(classes), codes.known, [], unknown_labels(codes, asked.called, asked.missing))
 
 
 def _in_order(known: Sequence[str], spellings: Spellings | None) -> list[str]:

@@ -122,7 +122,8 @@ def test_the_model_does_not_depend_on_the_number_of_processes(tmp_path):
     assert {bundle.model.n_jobs for bundle in bundles} == {None}
 
 
-def test_words_give_the_numbers_of_zero_and_one_and_the_positive_class_is_named(tmp_path):
+def test_words_give_the_numbers_of_zero_and_one_and_the_positive_class_is_named(tmp_path, caplog):
+    caplog.set_level("INFO", logger="radiofuse")
     table = ready_features()
     words = table.assign(idh=table["idh"].map({0: "wild type", 1: "mutant"})).astype({"idh": object})
     words.loc[[2, 20], "idh"] = ["pending", "NULL"]
@@ -133,6 +134,9 @@ def test_words_give_the_numbers_of_zero_and_one_and_the_positive_class_is_named(
     assert result.exit_code == 0, result.output
     said = 'Positive class: idh = mutant (label = "idh=VALUE" names another).'
     assert result.stdout.startswith(said)
+    assert "Positive class" not in caplog.text  # it stands with the scores
+    assert "samples have no idh (empty, or pending) and are left out." in caplog.text
+    assert f"of class mutant, {int((table['idh'] == 0).sum())} of class wild type (idh)." in caplog.text
     plain = run_recipe(write(tmp_path / "plain", table), out=tmp_path / "plain" / "out", report=False)
     before, after = (read_table(folder / "bundle", "predictions") for folder in (plain, tmp_path / "out"))
     assert set(before.pop("class")) == {"1"}

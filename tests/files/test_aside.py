@@ -42,3 +42,18 @@ def test_a_file_that_is_replaced_stays_readable_to_the_same_people(tmp_path, mod
 def test_the_folder_must_be_there(tmp_path):
     with pytest.raises(FileNotFoundError), write_aside(tmp_path / "none" / "a.csv") as file:
         file.write(b"x")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path, exists):
+    (tmp_path / "far").mkdir()
+    target = tmp_path / "far" / "table.csv"
+    if exists:
+        target.write_bytes(b"old")
+    (tmp_path / "link.csv").symlink_to("far/table.csv")
+    with write_aside(tmp_path / "link.csv") as file:
+        file.write(b"new")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert target.read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["far", "link.csv", "table.csv"]

@@ -8,7 +8,9 @@ from scipy.special import logit, ndtri
 from scipy.stats import norm, ttest_ind
 
 from radiofuse.errors import RequestError
-from radiofuse.statistics.delong import auc_interval, auc_intervals, delong, delong_test_unpaired
+from radiofuse.statistics.area_intervals import auc_interval, auc_intervals
+from radiofuse.statistics.delong import delong
+from radiofuse.statistics.delong_unpaired import delong_test_unpaired
 
 Z = ndtri(0.975)
 

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -437,6 +439,25 @@ def test_a_shard_of_another_block_is_not_taken_for_one_of_this(store, block, mak
     assert store.read(block).loc["case-0"].to_list() == make_record(0).values.tolist()
     assert f"it was written for {other.name}. It was moved to quarantine/" in caplog.text
     assert store.verify().problems == []
+
+
+def test_a_shard_of_before_that_names_no_block_is_known_by_the_length_of_its_vectors(
+    store, block, make_record, fill, caplog
+):
+    fill([make_record(0)])
+    other = Block.create("other", ["a", "b"], {"bin_width": 50})
+    with store.writer(other) as writer:
+        writer.add(Record("other key", "case-9", "t1", values=[7.0, 7.0]))
+    (path,) = shard.list_shards(store.root / "blocks" / other.name)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(shard.load(path), buffer)
+    content = buffer.getvalue().to_pybytes()
+    name = f"{32 * '0'}-{hashlib.sha256(content).hexdigest()[:32]}.parquet"
+    (store.root / "blocks" / block.name / name).write_bytes(content)
+    (problem,) = store.verify().problems
+    assert problem == f"Shard {name} of {block.name} is not used: its vectors have 2 numbers, those of the block 3."
+    assert store.read(block).index.to_list() == ["case-0"]
+    assert "those of the block 3. It was moved to quarantine/" in caplog.text
 
 
 def test_a_pipe_in_the_place_of_a_shard_does_not_hang(store, block, make_record, fill):

@@ -38,6 +38,10 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
+    See Also
+    --------
+    CropEncoder : The network's embedding as features.
+
     Examples
     --------
     >>> CropClassifier("san10_small", crops="crops.npy", cache="feature_store").device

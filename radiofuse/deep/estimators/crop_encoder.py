@@ -68,6 +68,10 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
+    See Also
+    --------
+    CropClassifier : The network's own answer as a classifier.
+
     Notes
     -----
     The alignment is learned on the inner encoder's own training rows, which both encoders were trained on.
