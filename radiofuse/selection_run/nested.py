@@ -38,7 +38,7 @@ from radiofuse.work.kept import Kept
 
 Final = tuple[SelectorChain, Model, Counter[str]]
 Told = Callable[[int], None]
-Finished = dict[str, dict[int, Finished]]  # by modality and place of the split
+FoldsOf = dict[str, dict[int, Finished]]  # by modality and place of the split
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +129,8 @@ def fit_selections(
     whole = [harmonized(block, model.harmonizer) for block, model in zip(blocks, models, strict=True)]
     told = _counted(on_done, sum(1 + len(block.splits) for block in blocks))
     finals = _fit_finals(models, whole, request, told)
-    optimistic: Finished = {block.modality: {} for block in blocks}
-    nested: Finished = {block.modality: {} for block in blocks}
+    optimistic: FoldsOf = {block.modality: {} for block in blocks}
+    nested: FoldsOf = {block.modality: {} for block in blocks}
     with suppress(KeyboardInterrupt):  # what is finished is the answer; `complete` says that it is not all
         _run_optimistic(optimistic, whole, finals, request, told)
         if request.nested:
@@ -184,7 +184,7 @@ def _fit_final(chain: SelectorChain, block: Block, seed: int) -> Final:
 
 
 def _run_optimistic(
-    found: Finished, whole: Sequence[Block], finals: Sequence[Final], request: SelectionRequest, told: Told
+    found: FoldsOf, whole: Sequence[Block], finals: Sequence[Final], request: SelectionRequest, told: Told
 ) -> None:
     """Ask in every split what the features are worth that all rows selected."""
     runs = {}
@@ -200,7 +200,7 @@ def _run_optimistic(
 
 
 def _run_nested(
-    found: Finished,
+    found: FoldsOf,
     blocks: Sequence[Block],
     models: Sequence[SelectedModel],
     request: SelectionRequest,
@@ -277,9 +277,7 @@ def describe_selection(fitted: SelectedModel, *_: Any) -> dict[str, Any]:
     }
 
 
-def _outcomes(
-    block: Block, optimistic: Finished, nested: Finished, request: SelectionRequest
-) -> tuple[FoldOutcome, ...]:
+def _outcomes(block: Block, optimistic: FoldsOf, nested: FoldsOf, request: SelectionRequest) -> tuple[FoldOutcome, ...]:
     """Return the finished outer folds of a modality, in order."""
     outcomes = []
     for place in sorted((nested if request.nested else optimistic)[block.modality]):

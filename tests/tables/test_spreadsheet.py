@@ -100,7 +100,9 @@ def test_columns_of_any_type_stay_as_they_are():
 def test_every_table_of_a_bundle_is_inert_and_is_read_as_it_was(tmp_path):
     tables = tables_of(NASTY)
     model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-    bundle = save_bundle(tmp_path / "b", model=model, recipe="", description=DESCRIPTION, tables=tables)
+    bundle = save_bundle(
+        tmp_path / "b", models={"idh": {"fusion": model}}, recipe="", description=DESCRIPTION, tables=tables
+    )
     for name in TABLES:
         written = cells_of((bundle / f"{name}.csv").read_bytes())
         assert not [cell for row in written for cell in row if runs(cell)]
