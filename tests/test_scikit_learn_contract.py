@@ -110,6 +110,8 @@ NOT_LISTED = {
     "Constrained": NAMED_COLUMNS,
     "PlattOnLogOdds": "is made with the folds of one table by RecalibratedClassifier, which is in the list",
     "BoostedTrees": "is xgboost's own estimator under other column names",
+    "Harmonizer": "takes rows of a selection's blocks: features, covariates and the site in one table",
+    "SelectedModel": "takes rows of a selection's blocks, and a selection of the columns of one of their parts",
 }
 GUIDE = (Path(__file__).parent.parent / "docs" / "howto.md").read_text()
 
