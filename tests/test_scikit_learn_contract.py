@@ -106,8 +106,7 @@ NAMED_COLUMNS = "reads the columns of modalities by name and answers with a tabl
 NOT_LISTED = {
     "CropEncoder": CROPS,
     "CropClassifier": CROPS,
-    "Arm": NAMED_COLUMNS,
-    "Constrained": NAMED_COLUMNS,
+    "Named": NAMED_COLUMNS,
     "PlattOnLogOdds": "is made with the folds of one table by RecalibratedClassifier, which is in the list",
     "BoostedTrees": "is xgboost's own estimator under other column names",
     "Harmonizer": "takes rows of a selection's blocks: features, covariates and the site in one table",
