@@ -60,7 +60,7 @@ class OffersFindings(Protocol):
 
     classes_: np.ndarray
 
-    def findings(self) -> Findings | None:
+    def findings(self) -> Any:
         """Return what was selected and how members weigh, once fitted."""
 
 

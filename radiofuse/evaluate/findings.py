@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MIN_EVENTS = 50  # fewer patients in the smaller class than this: every number is uncertain, its interval too
 MAX_SHOWN_FAILURES = 20
+_NOTHING_SELECTED = pd.DataFrame({"feature": pd.Series(dtype="str"), "importance": [], "coefficient": []})
 WEIGHT_OF = ["fusion", "member", "class"]
 
 
@@ -34,7 +35,9 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
     X, y : DataFrame, ndarray
         The held-out rows of that fold, with labels as the model was fitted on.
     """
-    offered, selected = model.findings() if isinstance(model, OffersFindings) else None, []
+    if not isinstance(model, OffersFindings):
+        return None
+    offered, selected = model.findings(), [_NOTHING_SELECTED]
     if offered is None:
         return None
     known = np.isin(y, model.classes_)
@@ -49,11 +52,12 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
 
 def list_fallbacks(model: OffersFindings) -> list[str]:
     """Return the members in which too few features survived the selection, so that others filled up."""
-    chains = model.findings().chains.items()
-    return [name for name, chain in chains if any(getattr(step, "fallback_", False) for _, step in chain.steps)]
+    offered = model.findings()
+    chains = {} if offered is None else offered.chains
+    return [name for name, chain in chains.items() if any(getattr(step, "fallback_", False) for _, step in chain.steps)]
 
 
-def summarize_selection(model: LateFusion, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def summarize_selection(model: OffersFindings, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return one row per feature that any outer fold or the final model selected.
 
     Columns: modality, feature, frequency (share of outer folds), importance (mean held-out AUC
@@ -79,7 +83,9 @@ def summarize_selection(model: LateFusion, findings: Sequence[dict[str, Any]]) -
     table.insert(0, "modality", _modalities(table.index))
     table.insert(1, "feature", [columns.split(name)[1] for name in table.index])
     table["importance"] /= len(findings) - table["modality"].map(n_unjudged).fillna(0)
-    order = {modality: rank for rank, modality in enumerate(model.findings().columns)}
+    read = model.findings().columns  # of an early fusion one block of several modalities
+    names = dict.fromkeys([*read, *_modalities(column for block in read.values() for column in block)])
+    order = {modality: rank for rank, modality in enumerate(names)}
     return table.sort_values(
         ["modality", "frequency", "importance", "feature"],
         ascending=[True, False, False, True],
@@ -88,17 +94,17 @@ def summarize_selection(model: LateFusion, findings: Sequence[dict[str, Any]]) -
 
 
 def _modalities(names: Iterable[str]) -> list[str]:
-    return [columns.split(name)[0] for name in names]
+    return [columns.split(name)[0] for name in map(str, names)]
 
 
 def summarize_weights(
-    model: LateFusion, findings: Sequence[dict[str, Any]], in_sample: pd.DataFrame | None = None
+    model: OffersFindings, findings: Sequence[dict[str, Any]], in_sample: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return the fusion weights of the final model beside their spread over the outer folds.
 
     Parameters
     ----------
-    model : LateFusion
+    model : estimator
         Fitted on all rows.
     findings : sequence of dict
         What ``inspect_fold`` saw in each outer fold.
@@ -164,7 +170,7 @@ def in_sample_weights(model: LateFusion, X: pd.DataFrame, y: np.ndarray, groups:
 
 
 def list_warnings(
-    model: LateFusion, y: np.ndarray, groups: np.ndarray, failures: pd.DataFrame, findings: Sequence[dict[str, Any]]
+    model: OffersFindings, y: np.ndarray, groups: np.ndarray, failures: pd.DataFrame, findings: Sequence[dict[str, Any]]
 ) -> list[str]:
     """Return the sentences a reader must see beside the scores."""
     sentences = []

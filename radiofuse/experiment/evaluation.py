@@ -93,7 +93,8 @@ def evaluate_models(
         if recipe.deep is not None:
             train_all_encoders(recipe, rows, labeled, own, n_jobs=n_jobs, progress=progress)
         kept = None if kept_in is None else Kept(kept_in, folds_key(recipe, rows, labeled))
-        options = {"groups": labeled.groups, "splits": own, "n_jobs": n_jobs, "inspect": inspect_fold, "kept": kept}
+        options: dict[str, Any] = {"groups": labeled.groups, "splits": own, "n_jobs": n_jobs}
+        options |= {"inspect": inspect_fold, "kept": kept}
         with progress(_doing("Cross-validating", rows, outcome), "fits") as on_done:
             models = list_all_models(recipe, rows, labeled)
             folds = run_folds(models, labeled.X, labeled.y, outcome=outcome, **options, on_done=on_done)
@@ -162,7 +163,7 @@ def encoder_sets(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Seque
         pointers = labeled.X[[columns.join(name, columns.CROP) for name in names]]
         fusion_cv = inner_folds_of(recipe, model) if combiners_learn(recipe, model) else None
         plan = {"fusion_cv": fusion_cv, "cv": crossfit if reads_deep_columns(recipe, model) else None}
-        options = {"splits": fits, "random_state": recipe.seed, **plan}
+        options: dict[str, Any] = {"splits": fits, "random_state": recipe.seed, **plan}
         sets += training_sets(pointers, labeled.y, labeled.groups, **options)
     return list(dict.fromkeys(sets))
 

@@ -51,7 +51,7 @@ class RecipeModel(Part):
     """Of a late fusion: "all" evaluates every combination of its members too, from the same fitted members."""
     joined: Literal["before_selection", "after_selection"] = "before_selection"
     """Of an early fusion: whether columns are selected from all modalities together, or in each by itself."""
-    branches: str | dict[str, tuple[str, ...]] = "method3"
+    branches: str | dict[str, list[str]] = "method3"
     """Of a constraint fusion: an input method, or the modalities of each branch."""
     options: dict[str, Any] = {}
     """Parameters of a constraint fusion, or of a class of your own, by name."""

@@ -7,10 +7,11 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
+from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
@@ -25,6 +26,7 @@ from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import LabeledRows, Rows, prepare_rows
 from radiofuse.files.outputs import is_page
+from radiofuse.fuse import LateFusion
 from radiofuse.progress import Meter, silent
 from radiofuse.report import write_report
 from radiofuse.select import NothingSelectedWarning
@@ -144,25 +146,26 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: 
         model = models[outcome][name]
         selected[outcome, name] = summarize_selection(model, findings)
         weights[outcome, name] = _weights(recipe, rows, (outcome, name), model, findings)
+    first = rows.outcomes[0].name
     tables = {
         "cohort_flow": rows.flow,
         "predictions": results.predictions,
         "scores": results.scores,
         "comparisons": results.comparisons,
-        "selected_features": _of_all_models(selected),
-        "fusion_weights": _of_all_models(weights),
-        "published": published_rows(recipe.tables, results.scores, _of_all_models(weights), rows.outcomes[0].name),
+        "selected_features": _of_all_models(selected, "selected_features"),
+        "fusion_weights": _of_all_models(weights, "fusion_weights"),
+        "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
         "failures": rows.failures,
     }
     description = describe_run(recipe, rows, results, models)
     return save_bundle(folder, models=models, recipe=recipe.text, description=description, tables=tables)
 
 
-def _of_all_models(tables: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
-    """Return one table of those of each outcome and model, with both in front."""
-    parts = []
-    for (outcome, name), table in tables.items():
-        head = pd.DataFrame({"outcome": outcome, "model": name}, index=table.index)
+def _of_all_models(tables: Mapping[tuple[str, str], pd.DataFrame], name: str) -> pd.DataFrame:
+    """Return one table of a bundle out of those of each outcome and model, with both in front."""
+    parts = [] if tables else [pd.DataFrame(columns=list(TABLES[name].columns))]
+    for (outcome, model), table in tables.items():
+        head = pd.DataFrame({"outcome": outcome, "model": model}, index=table.index)
         parts.append(pd.concat([head, table], axis=1))
     return pd.concat(parts, ignore_index=True)
 
@@ -173,7 +176,8 @@ def _weights(
     """Return a model's weights; beside them those learned in sample, where a published table may show such."""
     labeled = next(rows.of(outcome) for outcome in rows.outcomes if outcome.name == key[0])
     wanted = recipe.tables and key[1] == FUSION
-    in_sample = in_sample_weights(model, labeled.X, labeled.y, labeled.groups) if wanted else None
+    fusion = cast(LateFusion, model)  # the model without a name is one
+    in_sample = in_sample_weights(fusion, labeled.X, labeled.y, labeled.groups) if wanted else None
     table = summarize_weights(model, findings, in_sample=in_sample)
     names = {str(place): name for place, name in enumerate(labeled.outcome.classes)}
     return table.assign(**{"class": table["class"].map(names).fillna("")})
