@@ -92,6 +92,15 @@ TABLES = {
         "who came in, who did not, and why",
         {"step": TEXT, **dict.fromkeys(("n_samples", "n_patients"), COUNT), "note": TEXT},
     ),
+    "folds": TableFormat(
+        "how many patients of each class every fold trains and tests on, and what the fold is called",
+        {
+            **dict.fromkeys(("outcome", "class"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), COUNT),
+            "name": TEXT,
+            **dict.fromkeys(("n_train", "n_test"), COUNT),
+        },
+    ),
     "failures": TableFormat(
         "images that gave no features, and why",
         dict.fromkeys(("sample_id", "modality", "code", "message"), TEXT),
@@ -159,6 +168,7 @@ DESCRIPTION_SHAPE = {
         "ready_made": [str],
     },
     "protocol": {
+        "split": str,
         "folds": int,
         "repeats": int,
         "inner_folds": int,
@@ -175,7 +185,7 @@ DESCRIPTION_SHAPE = {
             "models": {ANY_NAME: {}},
             "chains": [{"models": [str], "members": [str], "steps": {}}],  # a network's own options, not by step
         },
-        "words": {"selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _ANSWER}},
+        "words": {"split": _WORDS, "selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _ANSWER}},
     },
     "n_features": {ANY_NAME: int},
     "training_rows": {ANY_NAME: str},

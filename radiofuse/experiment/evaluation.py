@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from radiofuse import notebook
 from radiofuse.classify.modality import clinical_classifier
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
-from radiofuse.experiment.deal import deal_splits
+from radiofuse.experiment.deal import deal_splits, split_words
 from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.member_chains import encoder_spec, selector_files
 from radiofuse.experiment.model_list import (
@@ -42,6 +43,8 @@ from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import Kept, digest_of, digest_of_code
 from radiofuse.work.own_code import modules_named_in
 
+log = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
     from radiofuse.deep.training.plan import TrainingSet
 
@@ -52,12 +55,15 @@ class Results:
 
     Attributes
     ----------
+    splits : list of Split
+        Of all rows.
     predictions, scores, comparisons : DataFrame
         As ``gather_predictions``, ``score_predictions`` and ``compare_with_others`` return them, outcome by outcome.
     findings : dict of (str, str) to list of dict
         For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
     """
 
+    splits: list[Split]
     predictions: pd.DataFrame
     scores: pd.DataFrame
     comparisons: pd.DataFrame
@@ -86,13 +92,15 @@ def evaluate_models(
     kept_in : Path, optional
         Folder where finished folds are kept for a rerun, each outcome's under the key of ``folds_key``.
     """
-    splits, predictions, findings = deal_splits(recipe, rows), [], {}
+    splits, predictions, findings = deal_splits(recipe, rows.samples, rows.outcomes), [], {}
+    words = split_words(recipe, splits)
+    log.info("Split by %s: %s.", words["title"], words["does"])
     for outcome in rows.outcomes:
         labeled = rows.of(outcome)
-        own = [labeled.split(split) for split in splits]
+        own = [split for split in map(labeled.split, splits) if split.test.size]  # a site may know another outcome only
         if recipe.deep is not None:
             train_all_encoders(recipe, rows, labeled, own, n_jobs=n_jobs, progress=progress)
-        kept = None if kept_in is None else Kept(kept_in, folds_key(recipe, rows, labeled))
+        kept = None if kept_in is None else Kept(kept_in, folds_key(recipe, rows, labeled, own))
         options = {"groups": labeled.groups, "splits": own, "n_jobs": n_jobs, "inspect": inspect_fold, "kept": kept}
         with progress(_doing("Cross-validating", rows, outcome), "fits") as on_done:
             models = list_all_models(recipe, rows, labeled)
@@ -100,17 +108,20 @@ def evaluate_models(
         predictions.append(gather_predictions(folds))
         recorded = {name: [fold.findings[name] for fold in folds] for name in models}
         findings |= {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen}
-    return _scored(recipe, rows, pd.concat(predictions, ignore_index=True), findings)
+    return _scored(recipe, rows, splits, pd.concat(predictions, ignore_index=True), findings)
 
 
 def _doing(what: str, rows: Rows, outcome: Outcome) -> str:
     return f"{what}, {outcome.name}" if len(rows.outcomes) > 1 else what
 
 
-def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame, findings: dict[tuple[str, str], Any]) -> Results:
+def _scored(
+    recipe: Recipe, rows: Rows, splits: list[Split], predictions: pd.DataFrame, findings: dict[tuple[str, str], Any]
+) -> Results:
     resampling = {"n_resamples": recipe.evaluation.resamples, "random_state": recipe.seed}
     ordered = {outcome.name: outcome.classes for outcome in rows.outcomes if outcome.ordered}
     return Results(
+        splits,
         predictions,
         score_predictions(predictions, ordered=ordered, **resampling),
         compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
@@ -118,7 +129,7 @@ def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame, findings: dic
     )
 
 
-def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows) -> str:
+def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> str:
     """Return the digest of all that the predictions and findings of an outcome's folds depend on."""
     device = crops = None
     if recipe.deep is not None:
@@ -126,7 +137,7 @@ def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows) -> str:
 
         device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
     own = modules_named_in(recipe.model_dump())
-    outcome = (labeled.outcome.name, labeled.outcome.classes)
+    outcome = (labeled.outcome.name, labeled.outcome.classes, *(split.test for split in splits))
     learned_from = (outcome, labeled.X, labeled.y, labeled.groups, *map(sha256_of, selector_files(recipe)))
     return digest_of(
         recipe.text, rows.modalities, learned_from, device, crops, read_environment(), digest_of_code(*own)

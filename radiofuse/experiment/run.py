@@ -17,6 +17,7 @@ from radiofuse.errors import BundleError
 from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, summarize_weights
 from radiofuse.evaluate.folds import log_warnings
+from radiofuse.experiment.deal import fold_table
 from radiofuse.experiment.description import Models, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
 from radiofuse.experiment.model_list import FUSION
@@ -146,6 +147,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: 
         weights[outcome, name] = _weights(recipe, rows, (outcome, name), model, findings)
     tables = {
         "cohort_flow": rows.flow,
+        "folds": fold_table(rows.samples, rows.outcomes, results.splits),
         "predictions": results.predictions,
         "scores": results.scores,
         "comparisons": results.comparisons,
