@@ -57,6 +57,15 @@ TABLES = {
             **dict.fromkeys(("n_samples", "n_patients"), COUNT),
         },
     ),
+    "fold_scores": TableFormat(
+        "the scores of every model in every fold by itself",
+        {
+            "outcome": TEXT,
+            **dict.fromkeys(("repeat", "fold"), COUNT),
+            **dict.fromkeys(("model", "metric"), TEXT),
+            "value": NUMBER,
+        },
+    ),
     "comparisons": TableFormat(
         "the difference of the primary fusion from each other model, with its interval",
         {
@@ -79,6 +88,14 @@ TABLES = {
             **dict.fromkeys(("outcome", "model", "modality", "feature"), TEXT),
             **dict.fromkeys(("frequency", "importance", "mean_coefficient"), NUMBER),
             "in_final_model": FLAG,
+        },
+    ),
+    "stability": TableFormat(
+        "how much the selections of the outer folds agree, in every model and modality",
+        {
+            **dict.fromkeys(("outcome", "model", "modality"), TEXT),
+            **dict.fromkeys(("n_folds", "n_features"), COUNT),
+            **dict.fromkeys(("mean_selected", "nogueira", "low", "high", "mean_jaccard"), NUMBER),
         },
     ),
     "fusion_weights": TableFormat(

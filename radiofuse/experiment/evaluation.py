@@ -36,7 +36,7 @@ from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
-from radiofuse.statistics import compare_with_others, score_predictions
+from radiofuse.statistics import compare_with_others, score_folds, score_predictions
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.environment import read_environment
@@ -57,8 +57,9 @@ class Results:
     ----------
     splits : list of Split
         Of all rows.
-    predictions, scores, comparisons : DataFrame
-        As ``gather_predictions``, ``score_predictions`` and ``compare_with_others`` return them, outcome by outcome.
+    predictions, scores, fold_scores, comparisons : DataFrame
+        As ``gather_predictions``, ``score_predictions``, ``score_folds`` and ``compare_with_others`` return them,
+        outcome by outcome.
     findings : dict of (str, str) to list of dict
         For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
     """
@@ -66,6 +67,7 @@ class Results:
     splits: list[Split]
     predictions: pd.DataFrame
     scores: pd.DataFrame
+    fold_scores: pd.DataFrame
     comparisons: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
 
@@ -124,6 +126,7 @@ def _scored(
         splits,
         predictions,
         score_predictions(predictions, ordered=ordered, **resampling),
+        score_folds(predictions, ordered=ordered),
         compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
         findings,
     )

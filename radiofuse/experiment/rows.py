@@ -20,6 +20,7 @@ from radiofuse.experiment.member_chains import CropSource
 from radiofuse.experiment.models import Inputs
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
+from radiofuse.experiment.telling_sites import site_warnings
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.imaging import Cropping
 from radiofuse.imaging.labels import MaskLabel
@@ -79,10 +80,11 @@ class Rows:
     source: CropSource | None
 
     def warnings(self) -> list[str]:
-        """Return sentences on columns of the cohort table that may know a label, or hold codes for unknown."""
+        """Return sentences on columns that may know a label or hold codes for unknown, and on sites that tell one."""
         knowing = (sentence for outcome in self.outcomes for sentence in self._knowing(self.of(outcome)))
         circular = circular_warnings(self.outcomes, self._own_columns)
-        return [*circular, *dict.fromkeys(knowing), *code_warnings(self.X[self._own_columns])]
+        sites = site_warnings(self.samples, self.outcomes)
+        return [*circular, *sites, *dict.fromkeys(knowing), *code_warnings(self.X[self._own_columns])]
 
     def _knowing(self, rows: LabeledRows) -> Iterator[str]:
         """Yield sentences on columns that tell an outcome, or one of its classes from all others."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.read import read_description, read_table
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment import run_recipe
-from radiofuse.statistics import score_predictions
+from radiofuse.statistics import score_folds, score_predictions
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
 
@@ -132,6 +133,26 @@ def test_a_list_of_patients_to_test_on_is_one_fold(tmp_path):
     again = score_predictions(predictions, n_resamples=100, random_state=0)
     scores = read_table(out / "bundle", "scores").query("model == 'mean'")
     np.testing.assert_array_equal(scores["value"], again["value"])
+
+
+def test_folds_are_scored_each_and_their_selections_compared(tmp_path):
+    out = run(tmp_path, "folds = 3\nrepeats = 2")
+    predictions, scores, stability, selected = (
+        read_table(out / "bundle", name) for name in ("predictions", "fold_scores", "stability", "selected_features")
+    )
+    assert len(scores) == 6 * predictions["model"].nunique() * scores["metric"].nunique()
+    fold = predictions.query("model == 'mean' and repeat == 1 and fold == 2")
+    found = scores.query("model == 'mean' and repeat == 1 and fold == 2").set_index("metric")["value"]
+    assert found["auc"] == pytest.approx(roc_auc_score(fold["label"], fold["probability"]), abs=1e-12)
+    np.testing.assert_array_equal(found, score_folds(fold)["value"])
+    assert list(stability["modality"]) == ["t1", "t2"]
+    assert set(stability["n_features"]) == {4} and set(stability["n_folds"]) == {6}
+    often = selected.query("modality == 't1'")["frequency"]
+    of_t1 = stability.set_index("modality").loc["t1"]
+    assert of_t1["mean_selected"] == pytest.approx(often.sum())
+    share = often.sum() / 4
+    spread = (often * (1 - often)).sum() / 4 * 6 / 5  # Nogueira et al. 2018, definition 4
+    assert of_t1["nogueira"] == pytest.approx(1 - spread / (share * (1 - share)))
 
 
 TWO_SITES = cohort().assign(site=np.where(np.arange(40) % 2, "A", "B"))
