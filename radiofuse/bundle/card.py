@@ -22,10 +22,17 @@ For research. Not a medical device.
 - Predicts: {"; ".join(outcome.phrase for outcome in outcomes_in(description))}
 - Modalities: {", ".join(description["modalities"])}
 - Selector: {protocol["selector"]}; classifier: {protocol["classifier"]}; answer: `{protocol["primary"]}`
-- Evaluated by: {protocol["repeats"]} x {protocol["folds"]}-fold cross-validation, patients kept whole,
+- Evaluated by: {_evaluation(protocol)}, patients kept whole,
   everything fitted inside the folds; see `scores.csv`
 - Made with: Python {environment["python"]}, radiofuse {description["radiofuse_version"]}
 - Deviations and warnings: {"; ".join(notes)}
 
 {TRUST}
 """
+
+
+def _evaluation(protocol: Mapping[str, Any]) -> str:
+    """Return how patients were split: folds and repeats, or the words of another split."""
+    if protocol.get("split", "kfold") == "kfold":
+        return f"{protocol['repeats']} x {protocol['folds']}-fold cross-validation"
+    return str(protocol["words"]["split"]["title"])

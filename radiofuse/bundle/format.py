@@ -57,6 +57,15 @@ TABLES = {
             **dict.fromkeys(("n_samples", "n_patients"), COUNT),
         },
     ),
+    "fold_scores": TableFormat(
+        "the scores of every model in every fold by itself",
+        {
+            "outcome": TEXT,
+            **dict.fromkeys(("repeat", "fold"), COUNT),
+            **dict.fromkeys(("model", "metric"), TEXT),
+            "value": NUMBER,
+        },
+    ),
     "comparisons": TableFormat(
         "the difference of the primary fusion from each other model, with its interval",
         {
@@ -81,6 +90,14 @@ TABLES = {
             "in_final_model": FLAG,
         },
     ),
+    "stability": TableFormat(
+        "how much the selections of the outer folds agree, in every model and modality",
+        {
+            **dict.fromkeys(("outcome", "model", "modality"), TEXT),
+            **dict.fromkeys(("n_folds", "n_features"), COUNT),
+            **dict.fromkeys(("mean_selected", "nogueira", "low", "high", "mean_jaccard"), NUMBER),
+        },
+    ),
     "fusion_weights": TableFormat(
         "the weight of every member in every fusion",
         {
@@ -91,6 +108,15 @@ TABLES = {
     "cohort_flow": TableFormat(
         "who came in, who did not, and why",
         {"step": TEXT, **dict.fromkeys(("n_samples", "n_patients"), COUNT), "note": TEXT},
+    ),
+    "folds": TableFormat(
+        "how many patients of each class every fold trains and tests on, and what the fold is called",
+        {
+            **dict.fromkeys(("outcome", "class"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), COUNT),
+            "name": TEXT,
+            **dict.fromkeys(("n_train", "n_test"), COUNT),
+        },
     ),
     "failures": TableFormat(
         "images that gave no features, and why",
@@ -159,6 +185,7 @@ DESCRIPTION_SHAPE = {
         "ready_made": [str],
     },
     "protocol": {
+        "split": str,
         "folds": int,
         "repeats": int,
         "inner_folds": int,
@@ -175,7 +202,7 @@ DESCRIPTION_SHAPE = {
             "models": {ANY_NAME: {}},
             "chains": [{"models": [str], "members": [str], "steps": {}}],  # a network's own options, not by step
         },
-        "words": {"selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _ANSWER}},
+        "words": {"split": _WORDS, "selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _ANSWER}},
     },
     "n_features": {ANY_NAME: int},
     "training_rows": {ANY_NAME: str},

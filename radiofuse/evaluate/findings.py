@@ -13,6 +13,7 @@ import pandas as pd
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Estimator, OffersFindings
 from radiofuse.evaluate.importance import held_out_importance
+from radiofuse.evaluate.selection_stability import count_candidates
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 from radiofuse.tables import columns
 
@@ -41,13 +42,20 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
     if offered is None:
         return None
     known = np.isin(y, model.classes_)
+    candidates: Counter[str] = Counter()
     X, places = X[known], np.searchsorted(model.classes_, np.asarray(y)[known])  # members are fitted on these places
     for name, chain in offered.chains.items():
+        candidates |= count_candidates(chain)
         block = X[offered.columns[name]]
         present = block.notna().any(axis=1).to_numpy()
         selected.append(held_out_importance(chain, block[present], places[present]))
     selected = pd.concat(selected, ignore_index=True)
-    return {"selected": selected, "weights": offered.weights, "fallbacks": list_fallbacks(model)}
+    return {
+        "selected": selected,
+        "candidates": dict(candidates),
+        "weights": offered.weights,
+        "fallbacks": list_fallbacks(model),
+    }
 
 
 def list_fallbacks(model: OffersFindings) -> list[str]:

@@ -8,12 +8,15 @@ import pandas as pd
 
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RadiofuseError
+from radiofuse.experiment.deal import fold_list
 from radiofuse.experiment.few_rows import few_patients
 from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_evaluation import FIXED, KFOLD
 from radiofuse.experiment.refusals import Places, problems_before_reading, problems_of_columns, refuse, together
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.outcomes import Outcome
+from radiofuse.tables.roles import SAMPLE
 
 
 def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]:
@@ -30,7 +33,11 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
     except RadiofuseError as error:
         raise together([*problems, error]) from None
     problems += problems_of_columns(recipe, columns.by_modality(cohort.columns))
-    refuse([*problems, *few_patients(recipe, cohort, outcomes_of(cohort))])
+    outcomes, samples = outcomes_of(cohort), cohort.set_index(SAMPLE)
+    known = samples[[outcome.name for outcome in outcomes]].notna().any(axis=1)
+    if recipe.evaluation.split == FIXED:
+        fold_list(recipe).refuse_other_ids(samples, known)
+    refuse([*problems, *few_patients(recipe, samples[known], outcomes)])
     return table, cohort
 
 
@@ -43,7 +50,7 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
         modalities=chosen.modalities,
         ignore=chosen.ignore,
         participants=recipe.path(chosen.participants) if chosen.participants else None,
-        n_folds=recipe.evaluation.folds,
+        n_folds=recipe.evaluation.folds if recipe.evaluation.split == KFOLD else None,
         missing_files="tell",
         label_per=chosen.label_per,
         missing=chosen.missing,

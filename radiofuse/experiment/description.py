@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from radiofuse import __version__
 from radiofuse.bundle.training_rows import row_digests
 from radiofuse.evaluate.findings import list_warnings
+from radiofuse.experiment.deal import split_words
 from radiofuse.experiment.evaluation import Results, list_all_models
 from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.member_chains import training_options
@@ -16,6 +17,7 @@ from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED
 from radiofuse.experiment.rows import Rows
+from radiofuse.patients import Split
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
 
@@ -34,7 +36,7 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "modality_pattern": recipe.cohort.modality_pattern,
         "clinical": grouped.get(columns.CLINICAL, []),
         "settings": rows.settings,
-        "protocol": _describe_protocol(recipe, rows),
+        "protocol": _describe_protocol(recipe, rows, results.splits),
         "n_features": {name: len(block) + _n_deep_features(recipe) for name, block in rows.blocks.items()},
         "columns": _columns_read(recipe, rows),
         "training_rows": row_digests(rows.X),
@@ -101,10 +103,12 @@ def _deviations(recipe: Recipe) -> list[str]:
     return said
 
 
-def _describe_protocol(recipe: Recipe, rows: Rows) -> dict[str, Any]:
+def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> dict[str, Any]:
+    words = describe_names(recipe, rows.modalities, clinical=bool(rows.inputs.clinical))
     return {
-        "folds": recipe.evaluation.folds,
-        "repeats": recipe.evaluation.repeats,
+        "split": recipe.evaluation.split,
+        "folds": len({split.fold for split in splits}),
+        "repeats": len({split.repeat for split in splits}),
         "inner_folds": recipe.fusion.inner_folds,
         "resamples": recipe.evaluation.resamples,
         "selector": recipe.select.title,
@@ -116,5 +120,5 @@ def _describe_protocol(recipe: Recipe, rows: Rows) -> dict[str, Any]:
         "arms": list(recipe.evaluation.arms),
         "deep": recipe.deep and {**recipe.deep.model_dump(), "training": training_options(recipe)},
         "options": describe_options(list_all_models(recipe, rows, rows.of(rows.outcomes[0]))),
-        "words": describe_names(recipe, rows.modalities, clinical=bool(rows.inputs.clinical)),
+        "words": {**words, "split": split_words(recipe, splits)},
     }

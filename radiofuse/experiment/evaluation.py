@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from radiofuse import notebook
 from radiofuse.classify.modality import clinical_classifier
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
-from radiofuse.experiment.deal import deal_splits
+from radiofuse.experiment.deal import deal_splits, split_words
 from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.member_chains import encoder_spec, selector_files
 from radiofuse.experiment.model_list import (
@@ -35,12 +36,14 @@ from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
-from radiofuse.statistics import compare_with_others, score_predictions
+from radiofuse.statistics import compare_with_others, score_folds, score_predictions
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import Kept, digest_of, digest_of_code
 from radiofuse.work.own_code import modules_named_in
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from radiofuse.deep.training.plan import TrainingSet
@@ -52,14 +55,19 @@ class Results:
 
     Attributes
     ----------
-    predictions, scores, comparisons : DataFrame
-        As ``gather_predictions``, ``score_predictions`` and ``compare_with_others`` return them, outcome by outcome.
+    splits : list of Split
+        Of all rows.
+    predictions, scores, fold_scores, comparisons : DataFrame
+        As ``gather_predictions``, ``score_predictions``, ``score_folds`` and ``compare_with_others`` return them,
+        outcome by outcome.
     findings : dict of (str, str) to list of dict
         For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
     """
 
+    splits: list[Split]
     predictions: pd.DataFrame
     scores: pd.DataFrame
+    fold_scores: pd.DataFrame
     comparisons: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
 
@@ -86,13 +94,15 @@ def evaluate_models(
     kept_in : Path, optional
         Folder where finished folds are kept for a rerun, each outcome's under the key of ``folds_key``.
     """
-    splits, predictions, findings = deal_splits(recipe, rows), [], {}
+    splits, predictions, findings = deal_splits(recipe, rows.samples, rows.outcomes), [], {}
+    words = split_words(recipe, splits)
+    log.info("Split by %s: %s.", words["title"], words["does"])
     for outcome in rows.outcomes:
         labeled = rows.of(outcome)
-        own = [labeled.split(split) for split in splits]
+        own = [split for split in map(labeled.split, splits) if split.test.size]  # a site may know another outcome only
         if recipe.deep is not None:
             train_all_encoders(recipe, rows, labeled, own, n_jobs=n_jobs, progress=progress)
-        kept = None if kept_in is None else Kept(kept_in, folds_key(recipe, rows, labeled))
+        kept = None if kept_in is None else Kept(kept_in, folds_key(recipe, rows, labeled, own))
         options: dict[str, Any] = {"groups": labeled.groups, "splits": own, "n_jobs": n_jobs}
         options |= {"inspect": inspect_fold, "kept": kept}
         with progress(_doing("Cross-validating", rows, outcome), "fits") as on_done:
@@ -101,25 +111,29 @@ def evaluate_models(
         predictions.append(gather_predictions(folds))
         recorded = {name: [fold.findings[name] for fold in folds] for name in models}
         findings |= {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen}
-    return _scored(recipe, rows, pd.concat(predictions, ignore_index=True), findings)
+    return _scored(recipe, rows, splits, pd.concat(predictions, ignore_index=True), findings)
 
 
 def _doing(what: str, rows: Rows, outcome: Outcome) -> str:
     return f"{what}, {outcome.name}" if len(rows.outcomes) > 1 else what
 
 
-def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame, findings: dict[tuple[str, str], Any]) -> Results:
+def _scored(
+    recipe: Recipe, rows: Rows, splits: list[Split], predictions: pd.DataFrame, findings: dict[tuple[str, str], Any]
+) -> Results:
     resampling = {"n_resamples": recipe.evaluation.resamples, "random_state": recipe.seed}
     ordered = {outcome.name: outcome.classes for outcome in rows.outcomes if outcome.ordered}
     return Results(
+        splits,
         predictions,
         score_predictions(predictions, ordered=ordered, **resampling),
+        score_folds(predictions, ordered=ordered),
         compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
         findings,
     )
 
 
-def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows) -> str:
+def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> str:
     """Return the digest of all that the predictions and findings of an outcome's folds depend on."""
     device = crops = None
     if recipe.deep is not None:
@@ -127,7 +141,7 @@ def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows) -> str:
 
         device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
     own = modules_named_in(recipe.model_dump())
-    outcome = (labeled.outcome.name, labeled.outcome.classes)
+    outcome = (labeled.outcome.name, labeled.outcome.classes, *(split.test for split in splits))
     learned_from = (outcome, labeled.X, labeled.y, labeled.groups, *map(sha256_of, selector_files(recipe)))
     return digest_of(
         recipe.text, rows.modalities, learned_from, device, crops, read_environment(), digest_of_code(*own)

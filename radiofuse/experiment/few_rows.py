@@ -10,11 +10,14 @@ from math import ceil
 
 import pandas as pd
 
-from radiofuse.errors import CohortError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate.findings import list_failures
+from radiofuse.experiment.deal import deal_splits, patients_by_class
 from radiofuse.experiment.model_list import largest_inner_folds, selects_deep_features
 from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_evaluation import KFOLD
 from radiofuse.experiment.refusals import Problems
+from radiofuse.patients import Split
 from radiofuse.tables import columns
 from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.outcomes import Outcome
@@ -31,12 +34,22 @@ def few_patients(
     ----------
     recipe : Recipe
     rows : DataFrame
-        With the columns patient_id and a column per outcome: the place of the row's class, or nothing.
+        As `deal_splits` takes them.
     outcomes : sequence of Outcome
     failures : DataFrame, optional
         Images that could not be used.
     """
-    sentences = [sentence for outcome in outcomes for sentence in _too_few(recipe, rows, outcome)]
+    sentences = []
+    if recipe.evaluation.split == KFOLD:
+        sentences = [sentence for outcome in outcomes for sentence in _too_few(recipe, rows, outcome)]
+    if not sentences and (recipe.evaluation.split != KFOLD or len(outcomes) > 1):
+        try:
+            splits = deal_splits(recipe, rows, outcomes)
+            sentences = [sentence for one in outcomes for sentence in _too_few_in_a_split(recipe, rows, one, splits)]
+        except CohortError as error:
+            sentences = error.problems
+        except RequestError as error:
+            yield error
     if sentences and failures is not None and len(failures):
         sentences.append(list_failures(failures))
     yield from _of_cohort(sentences)
@@ -47,15 +60,27 @@ def _too_few(recipe: Recipe, rows: pd.DataFrame, outcome: Outcome) -> list[str]:
     folds = recipe.evaluation.folds
     patients = patients_by_class(rows[outcome.name], rows["patient_id"], outcome)
     if min(patients.values()) >= folds:
-        return _too_few_inside(recipe, min(patients.values()))
+        smaller = min(patients.values())
+        left = _left_to_train(smaller, folds)
+        head = (
+            f"of the smaller class's {smaller} patients, {left} are left to train on when a fold is held out, too few"
+        )
+        return _too_few_inside(recipe, left, head)
     known = [f"{count} patients with {outcome.name} = {name}" for name, count in patients.items()]
     each = f"{folds} folds need {folds} of each."
     return [f"{listed(known)} have a usable modality; {each}"]
 
 
-def patients_by_class(y: pd.Series, patients: pd.Series, outcome: Outcome) -> dict[str, int]:
-    """Return how many patients have a row of each class, by its name."""
-    return {name: patients[y == place].nunique() for place, name in enumerate(outcome.classes)}
+def _too_few_in_a_split(recipe: Recipe, rows: pd.DataFrame, outcome: Outcome, splits: Sequence[Split]) -> list[str]:
+    """Say whether folds inside the training patients need more of a class than some split leaves."""
+    name, left = _fewest_trained(rows[outcome.name], rows["patient_id"], outcome, splits)
+    return _too_few_inside(recipe, left, f"some split leaves {left} patients with {outcome.name} = {name}, too few")
+
+
+def _fewest_trained(y: pd.Series, patients: pd.Series, outcome: Outcome, splits: Sequence[Split]) -> tuple[str, int]:
+    """Return the class of which some split leaves the fewest patients to train on, and how many."""
+    left = [patients_by_class(y.iloc[split.train], patients.iloc[split.train], outcome) for split in splits]
+    return min(((name, n) for counts in left for name, n in counts.items()), key=lambda pair: pair[1])
 
 
 def _of_cohort(sentences: list[str]) -> Problems:
@@ -63,10 +88,8 @@ def _of_cohort(sentences: list[str]) -> Problems:
         yield CohortError(THE_COHORT, sentences)
 
 
-def _too_few_inside(recipe: Recipe, n_patients: int) -> list[str]:
-    """Say which folds inside the training patients the smaller class, of ``n_patients``, is too small for."""
-    left = _left_to_train(n_patients, recipe.evaluation.folds)
-    head = f"of the smaller class's {n_patients} patients, {left} are left to train on when a fold is held out, too few"
+def _too_few_inside(recipe: Recipe, left: int, head: str) -> list[str]:
+    """Say which folds inside the training patients are too many for the ``left`` patients of a class."""
     inner = largest_inner_folds(recipe)
     if inner is not None:
         if left < inner:
@@ -92,9 +115,7 @@ def _left_to_train(n_patients: int, folds: int) -> int:
     return n_patients - ceil(n_patients / folds)
 
 
-def rare_modalities(
-    recipe: Recipe, present: pd.DataFrame, y: pd.DataFrame, patients: pd.Series, outcomes: Sequence[Outcome]
-) -> Problems:
+def rare_modalities(recipe: Recipe, present: pd.DataFrame, rows: pd.DataFrame, outcomes: Sequence[Outcome]) -> Problems:
     """Yield which modality, or whose crops, are too rare to be trained on in every fold.
 
     Parameters
@@ -102,15 +123,32 @@ def rare_modalities(
     recipe : Recipe
     present : DataFrame of shape (n_samples, n_modalities)
         Whether a row has what the column names.
-    y : DataFrame of shape (n_samples, n_outcomes)
-    patients : Series of shape (n_samples,)
+    rows : DataFrame
+        As `deal_splits` takes them.
     outcomes : sequence of Outcome
     """
+    splits = [] if recipe.evaluation.split == KFOLD else deal_splits(recipe, rows, outcomes)
     for outcome in outcomes:
         for modality in present:
             here = present[modality]
-            counts = patients_by_class(y.loc[here, outcome.name], patients[here], outcome)
+            if splits:
+                y = rows[outcome.name].where(here)
+                yield from _of_cohort(_absent_in_training(modality, outcome, y, rows["patient_id"], splits))
+                continue
+            counts = patients_by_class(rows.loc[here, outcome.name], rows.loc[here, "patient_id"], outcome)
             yield from _of_cohort(_too_rare(recipe, modality, outcome, counts))
+
+
+def _absent_in_training(
+    modality: str, outcome: Outcome, y: pd.Series, patients: pd.Series, splits: Sequence[Split]
+) -> list[str]:
+    name, left = _fewest_trained(y, patients, outcome, splits)
+    if left:
+        return []
+    return [
+        f"{modality} is present in no patient with {outcome.name} = {name} that some split trains on. Leave it out of "
+        "modalities, or split otherwise."
+    ]
 
 
 def _too_rare(recipe: Recipe, modality: str, outcome: Outcome, counts: Mapping[str, int]) -> list[str]:

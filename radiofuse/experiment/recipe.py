@@ -13,11 +13,11 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from radiofuse.errors import RequestError
+from radiofuse.experiment.recipe_evaluation import Evaluation
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import (
     Cohort,
     Deep,
-    Evaluation,
     Fusion,
     Part,
     PredictedOutcome,
@@ -70,7 +70,7 @@ class Recipe(Part):
     fusion: Fusion = Fusion()
     """How the modalities' probabilities become one."""
     evaluation: Evaluation = Evaluation()
-    """Repeated cross-validation and its intervals."""
+    """How patients are split, and the intervals of what is scored."""
     tables: tuple[PublishedTable, ...] = ()
     """Published tables to print with this run's values beside theirs."""
 
@@ -111,7 +111,7 @@ class Recipe(Part):
 
     def files(self) -> list[Path]:
         """Return the files that the recipe names: tables and settings."""
-        named = [self.cohort.table, self.cohort.participants, self.radiomics.settings]
+        named = [self.cohort.table, self.cohort.participants, self.radiomics.settings, self.evaluation.fixed]
         return [self.path(name) for name in named if name is not None]
 
 

@@ -247,23 +247,6 @@ class Fusion(Part):
     """Parameters of the constraint fusion by name."""
 
 
-class Evaluation(Part):
-    """Repeated, stratified, patient-grouped cross-validation and its intervals.
-
-    ``arms`` evaluates a fusion on one kind of features alone, for comparison: ``radiomics`` is the same fusion
-    without encoders, ``deep`` fuses the networks' own softmax probabilities, without selection and classifier.
-    """
-
-    folds: Annotated[int, Field(ge=2)] = 5
-    """Outer folds, of whole patients."""
-    repeats: Annotated[int, Field(ge=1)] = 5
-    """How often the outer folds are dealt."""
-    resamples: Annotated[int, Field(ge=100)] = 2000
-    """Bootstrap resamples of the patients, for intervals."""
-    arms: Annotated[tuple[Literal["deep", "radiomics"], ...], AfterValidator(check_once)] = ()
-    """The same fusion on one kind of features alone, for comparison."""
-
-
 class PublishedRow(Part):
     """One row of a published table: the model that stands for it here, and the published values."""
 

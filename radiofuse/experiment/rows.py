@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from radiofuse.experiment.member_chains import CropSource
 from radiofuse.experiment.models import Inputs
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
+from radiofuse.experiment.telling_sites import site_warnings
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.imaging import Cropping
 from radiofuse.imaging.labels import MaskLabel
@@ -31,7 +32,7 @@ from radiofuse.tables import columns
 from radiofuse.tables.labels import count_classes
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.problems import THE_COHORT
-from radiofuse.tables.roles import belongs_to_image
+from radiofuse.tables.roles import PATIENT, SITE, belongs_to_image
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class Rows:
         The place of each row's class, NaN where it is unknown.
     groups : ndarray of shape (n_samples,)
         Patient of each row.
+    sites : ndarray of shape (n_samples,) or None
+        Site of each row, if the cohort table has them.
     modalities : list of str
         In the order of the cohort table.
     flow : DataFrame
@@ -68,6 +71,7 @@ class Rows:
     X: pd.DataFrame
     y: pd.DataFrame
     groups: np.ndarray
+    sites: np.ndarray | None
     modalities: list[str]
     flow: pd.DataFrame
     failures: pd.DataFrame
@@ -76,10 +80,11 @@ class Rows:
     source: CropSource | None
 
     def warnings(self) -> list[str]:
-        """Return sentences on columns of the cohort table that may know a label, or hold codes for unknown."""
+        """Return sentences on columns that may know a label or hold codes for unknown, and on sites that tell one."""
         knowing = (sentence for outcome in self.outcomes for sentence in self._knowing(self.of(outcome)))
         circular = circular_warnings(self.outcomes, self._own_columns)
-        return [*circular, *dict.fromkeys(knowing), *code_warnings(self.X[self._own_columns])]
+        sites = site_warnings(self.samples, self.outcomes)
+        return [*circular, *sites, *dict.fromkeys(knowing), *code_warnings(self.X[self._own_columns])]
 
     def _knowing(self, rows: LabeledRows) -> Iterator[str]:
         """Yield sentences on columns that tell an outcome, or one of its classes from all others."""
@@ -87,6 +92,12 @@ class Rows:
             if name in rows.outcome.told:
                 said = rows.outcome.name if rows.outcome.is_binary else f"{rows.outcome.name} = {name}"
                 yield from column_warnings(rows.X[self._own_columns], (rows.y == place).astype(int), said)
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """The rows by ``sample_id`` as folds are dealt: their patient, their site if it is known, their classes."""
+        sites = {} if self.sites is None else {SITE: self.sites}
+        return self.y.assign(**{PATIENT: self.groups, **sites})
 
     @property
     def _own_columns(self) -> list[str]:
@@ -140,7 +151,7 @@ class LabeledRows:
         position = np.full(max(whole.train.max(), whole.test.max(), self.place.max()) + 1, -1)
         position[self.place] = np.arange(len(self.place))
         train, test = position[whole.train], position[whole.test]
-        return Split(whole.repeat, whole.fold, train[train >= 0], test[test >= 0])
+        return replace(whole, train=train[train >= 0], test=test[test >= 0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,13 +266,14 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
     labels, patients = samples.loc[used, names], samples.loc[used, "patient_id"]
     if made.source is not None:
         present = present.join(_have_crops(table, modalities))
-    rare = rare_modalities(recipe, present.loc[used], labels, patients, outcomes)
+    rare = rare_modalities(recipe, present.loc[used], samples.loc[used], outcomes)
     refuse([*rare, *copied_patients(table.loc[used], patients)])
     return Rows(
         outcomes,
         X=table.loc[used, sorted(table.columns)],
         y=labels,
         groups=patients.to_numpy(),
+        sites=samples.loc[used, SITE].to_numpy() if SITE in samples else None,
         modalities=modalities,
         flow=_flow(samples, known, imaged, made.features.failures),
         failures=made.features.failures,

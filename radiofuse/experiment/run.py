@@ -18,6 +18,8 @@ from radiofuse.errors import BundleError
 from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, summarize_weights
 from radiofuse.evaluate.folds import log_warnings
+from radiofuse.evaluate.selection_stability import summarize_stability
+from radiofuse.experiment.deal import fold_table
 from radiofuse.experiment.description import Models, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
 from radiofuse.experiment.model_list import FUSION
@@ -141,18 +143,22 @@ def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
 
 
 def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: Path) -> Path:
-    selected, weights = {}, {}
+    selected, stability, weights = {}, {}, {}
     for (outcome, name), findings in results.findings.items():
         model = models[outcome][name]
         selected[outcome, name] = summarize_selection(model, findings)
+        stability[outcome, name] = summarize_stability(findings)
         weights[outcome, name] = _weights(recipe, rows, (outcome, name), model, findings)
     first = rows.outcomes[0].name
     tables = {
         "cohort_flow": rows.flow,
+        "folds": fold_table(rows.samples, rows.outcomes, results.splits),
         "predictions": results.predictions,
         "scores": results.scores,
+        "fold_scores": results.fold_scores,
         "comparisons": results.comparisons,
         "selected_features": _of_all_models(selected, "selected_features"),
+        "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),
         "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
         "failures": rows.failures,

@@ -26,12 +26,15 @@ class Split:
         Counted from 0.
     train, test : ndarray of int
         Row positions, ascending.
+    name : str
+        What the fold is called, as after a site; empty where it has a number only.
     """
 
     repeat: int
     fold: int
     train: np.ndarray
     test: np.ndarray
+    name: str = ""
 
 
 @validate_params(

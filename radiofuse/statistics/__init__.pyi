@@ -23,6 +23,7 @@ from .curves import roc_points as roc_points
 from .delong import delong_test as delong_test
 from .delong_unpaired import UnpairedDeLong as UnpairedDeLong
 from .delong_unpaired import delong_test_unpaired as delong_test_unpaired
+from .fold_scores import score_folds as score_folds
 from .mcnemar import McNemar as McNemar
 from .mcnemar import mcnemar_test as mcnemar_test
 from .metrics import METRICS as METRICS

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import SCHEMA
+from radiofuse.bundle.format import SCHEMA, TABLES
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import PublishedTable
 from radiofuse.statistics import compare_with_others, score_predictions
@@ -72,7 +72,8 @@ def make_bundle(
         "published": published_rows(_published_tables(modalities) if deep else [], scores, weights),
         "failures": _failures(),
     }
-    for name, table in tables.items():
+    others = {name: pd.DataFrame(columns=list(table.columns)) for name, table in TABLES.items() if name not in tables}
+    for name, table in (tables | others).items():
         table.to_csv(folder / f"{name}.csv", index=False)
     _write_json(folder / "bundle.json", _about(n_repeats, modalities, fusions))
     if deep:

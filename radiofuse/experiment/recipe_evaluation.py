@@ -1,0 +1,72 @@
+"""The table [evaluation] of a recipe: how patients are split, how often, and what is compared."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from radiofuse.experiment.recipe_parts import Part, check_once
+
+KFOLD, BY_SITE, HOLDOUT, FIXED = "kfold", "leave_one_site_out", "holdout", "fixed"
+OPTIONS_OF_SPLIT = {  # which entries say something to which way of splitting
+    KFOLD: ("folds", "repeats"),
+    BY_SITE: ("smallest_site",),
+    HOLDOUT: ("share", "repeats"),
+    FIXED: ("fixed", "test"),
+}
+
+
+def _ids_as_text(values: Any) -> Any:
+    """Return ids, or lists of them, as the table has them: 7 and "7" mean the same."""
+    if not isinstance(values, list):
+        return values
+    return tuple(_ids_as_text(one) if isinstance(one, list) else str(one) for one in values)
+
+
+_Ids = Annotated[tuple[str, ...], Field(min_length=1)]
+_Listed = Annotated[_Ids | Annotated[tuple[_Ids, ...], Field(min_length=1)] | None, BeforeValidator(_ids_as_text)]
+
+
+class Evaluation(Part):
+    """How patients are split, always whole, and the intervals of what is scored.
+
+    ``arms`` evaluates a fusion on one kind of features alone, for comparison: ``radiomics`` is the same fusion
+    without encoders, ``deep`` fuses the networks' own softmax probabilities, without selection and classifier.
+    """
+
+    split: Literal["kfold", "leave_one_site_out", "holdout", "fixed"] = "kfold"
+    """Repeated stratified folds, a fold for each site, a share of the patients, or lists of your own."""
+    folds: Annotated[int, Field(ge=2)] = 5
+    """Of kfold: outer folds, of whole patients."""
+    repeats: Annotated[int, Field(ge=1)] = 5
+    """Of kfold and holdout: how often patients are dealt anew."""
+    smallest_site: Annotated[int, Field(ge=1)] = 1
+    """Of leave_one_site_out: sites with fewer patients than this are one fold together."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Of holdout: the share of the patients that is held out."""
+    fixed: str | None = None
+    """Of fixed: a table with sample_id or patient_id, fold, and perhaps repeat, relative to the recipe."""
+    test: _Listed = None
+    """Of fixed: the patients, or samples, that are tested on; a list of lists for several folds."""
+    resamples: Annotated[int, Field(ge=100)] = 2000
+    """Bootstrap resamples of the patients, for intervals."""
+    arms: Annotated[tuple[Literal["deep", "radiomics"], ...], AfterValidator(check_once)] = ()
+    """The same fusion on one kind of features alone, for comparison."""
+
+    @model_validator(mode="after")
+    def _options_of_its_split(self) -> Evaluation:
+        others = {name for options in OPTIONS_OF_SPLIT.values() for name in options} - {*OPTIONS_OF_SPLIT[self.split]}
+        unused = [name for name in type(self).model_fields if name in others & self.model_fields_set]
+        if unused:
+            own = " and ".join(OPTIONS_OF_SPLIT[self.split])
+            raise ValueError(f'{unused[0]} says nothing to split = "{self.split}", which takes {own}; leave it out')
+        if self.split == FIXED and (self.fixed is None) == (self.test is None):
+            raise ValueError('split = "fixed" takes either fixed (a table with a column fold) or test (lists of ids)')
+        return self
+
+    @property
+    def test_lists(self) -> list[tuple[str, ...]]:
+        """The lists of ids that are tested on, one for each fold."""
+        listed = self.test or ()
+        return [one for one in listed if isinstance(one, tuple)] or [tuple(map(str, listed))]
