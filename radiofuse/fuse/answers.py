@@ -36,9 +36,8 @@ def weights_table(combiners: Mapping[str, Combiner], members: Sequence[str], cla
     0   mean     t1     0.5
     1   mean     t2     0.5
     """
-    rows = [
-        row for fusion, combiner in combiners.items() for row in _weights(fusion, rule_of(combiner), members, classes)
-    ]
+    rules = {fusion: rule_of(combiner) for fusion, combiner in combiners.items()}
+    rows = [row for fusion, rule in rules.items() for row in _weights(fusion, rule, members, classes)]
     table = pd.DataFrame(rows, columns=["fusion", "member", "class", "weight"])
     return table if table["class"].any() else table.drop(columns="class")
 

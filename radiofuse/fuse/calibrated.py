@@ -81,7 +81,7 @@ def _smoothed(y: np.ndarray, n_classes: int) -> np.ndarray:
 
 
 def _fit_line(inputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Return slope and intercept of least cross-entropy, which is convex in them; of several classes the slope alone."""
+    """Return slope and intercept of least cross-entropy, which is convex; of several classes the slope alone."""
     second = np.zeros(inputs.shape[1])
     second[1] = inputs.shape[1] == 2
 

@@ -86,8 +86,8 @@ class LateFusion(MemberFusion):
     columns_ : dict of str to list
         Columns by member.
     out_of_fold_ : DataFrame of shape (n_samples, n_members) or (n_samples, n_members * n_classes), or None
-        What the combiners learned from, and were calibrated on; None if none of them was. Of more than two classes the columns are
-        pairs of member and class.
+        What the combiners learned from, and were calibrated on; None if none of them was. Of more than two classes
+        the columns are pairs of member and class.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
