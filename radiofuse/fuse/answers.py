@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.fuse.choices import learns, rule_of
 from radiofuse.fuse.combiners import Combiner
 
 
@@ -35,7 +36,8 @@ def weights_table(combiners: Mapping[str, Combiner], members: Sequence[str], cla
     0   mean     t1     0.5
     1   mean     t2     0.5
     """
-    rows = [row for fusion, combiner in combiners.items() for row in _weights(fusion, combiner, members, classes)]
+    rules = {fusion: rule_of(combiner) for fusion, combiner in combiners.items()}
+    rows = [row for fusion, rule in rules.items() for row in _weights(fusion, rule, members, classes)]
     table = pd.DataFrame(rows, columns=["fusion", "member", "class", "weight"])
     return table if table["class"].any() else table.drop(columns="class")
 
@@ -43,7 +45,7 @@ def weights_table(combiners: Mapping[str, Combiner], members: Sequence[str], cla
 def _weights(
     fusion: str, combiner: Any, members: Sequence[str], classes: np.ndarray
 ) -> Iterator[tuple[str, str, str, float]]:
-    equal = [] if hasattr(combiner, "fit") else np.full(len(members), 1 / len(members))
+    equal = [] if learns(combiner) else np.full(len(members), 1 / len(members))
     found = list(zip(members, getattr(combiner, "weights_", equal), strict=False))
     if hasattr(combiner, "intercept_"):
         found.append(("(intercept)", combiner.intercept_))

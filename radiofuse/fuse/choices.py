@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.base import clone
 
 from radiofuse.errors import RequestError
+from radiofuse.fuse.calibrated import Calibrated
 from radiofuse.fuse.combiners import Combiner
 from radiofuse.names import make
 
@@ -63,6 +64,37 @@ def build_combiners(combine: Any, *, taken: Container[str]) -> dict[str, Any]:
     if not combiners:
         raise RequestError(f"combine is empty; choose from {', '.join(COMBINERS)}.")
     return combiners
+
+
+def learns(combiner: Any, *, calibrate: bool = False) -> bool:
+    """Say whether a combiner, or a class of them, is to be shown out-of-fold probabilities.
+
+    Parameters
+    ----------
+    combiner : Combiner
+    calibrate : bool, default=False
+        Whether rules that hedge are calibrated, which learns too.
+
+    Examples
+    --------
+    >>> from radiofuse.fuse.combiners import Mean, Regression
+    >>> learns(Regression), learns(Mean()), learns(Mean(), calibrate=True)
+    (True, False, True)
+    """
+    return hasattr(combiner, "fit") or (calibrate and getattr(combiner, "hedges", False))
+
+
+def calibrated(combiners: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the combiners with those calibrated that learn nothing and hedge."""
+    return {
+        name: Calibrated(combiner) if learns(combiner, calibrate=True) and not learns(combiner) else combiner
+        for name, combiner in combiners.items()
+    }
+
+
+def rule_of(combiner: Any) -> Any:
+    """Return a combiner without its calibration: the one that has the weights."""
+    return combiner.rule if isinstance(combiner, Calibrated) else combiner
 
 
 def refuse_rules_for_two(combiners: Mapping[str, Any], n_classes: int) -> None:

@@ -6,8 +6,9 @@ answer (n_samples, n_classes), rows that sum to 1; ``fit`` takes labels 0 to K -
 every row has at least one.
 
 A rule with ``fit`` learns ``weights_``, one per member, or (n_members, n_classes) where they differ by class. One
-that knows more than two classes says so by ``multi_class = True``. Its ``title`` says in a few words what it is;
-without one, the first line of its docstring does.
+that knows more than two classes says so by ``multi_class = True``; one that learns nothing and answers nearer to the
+middle than its members have reason to, as an average does, by ``hedges = True``: it can be calibrated. Its ``title``
+says in a few words what it is; without one, the first line of its docstring does.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Mean:
 
     title = "average of the probabilities"
     multi_class = True
+    hedges = True
 
     def combine(self, P: np.ndarray) -> np.ndarray:
         """Return one probability per row, or one per row and class."""
@@ -123,14 +125,14 @@ class Regression:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1, or 0 to K - 1."""
         if P.ndim == 3:
             return self._fit_classes(P, y)
-        inputs = fill_absent(_logits(P), np.ones(P.shape[1]))
+        inputs = fill_absent(log_odds(P), np.ones(P.shape[1]))
         model = LogisticRegression(C=_RIDGE).fit(inputs, y)
         self.weights_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
         return self
 
     def _fit_classes(self, P: np.ndarray, y: np.ndarray) -> Regression:
         n_samples, n_members, n_classes = P.shape
-        inputs = fill_absent_by_class(_log(P), np.ones(n_members)).reshape(n_samples, -1)
+        inputs = fill_absent_by_class(log_probability(P), np.ones(n_members)).reshape(n_samples, -1)
         model = LogisticRegression(C=_RIDGE, tol=1e-8, max_iter=10_000).fit(inputs, y)
         self.coef_, self.intercept_ = model.coef_.reshape(n_classes, n_members, n_classes), model.intercept_
         self.weights_ = np.diagonal(self.coef_, axis1=0, axis2=2).copy()
@@ -139,9 +141,9 @@ class Regression:
     def combine(self, P: np.ndarray) -> np.ndarray:
         """Return one probability per row, or one per row and class."""
         if P.ndim == 3:
-            inputs = fill_absent_by_class(_log(P), np.abs(self.coef_).sum(axis=(0, 2)))
+            inputs = fill_absent_by_class(log_probability(P), np.abs(self.coef_).sum(axis=(0, 2)))
             return softmax(np.tensordot(inputs, self.coef_, axes=((1, 2), (1, 2))) + self.intercept_, axis=1)
-        return expit(fill_absent(_logits(P), self.weights_) @ self.weights_ + self.intercept_)
+        return expit(fill_absent(log_odds(P), self.weights_) @ self.weights_ + self.intercept_)
 
 
 class LinearRegression:
@@ -228,12 +230,14 @@ class Nonnegative:
         return np.minimum(mean, 1)  # weights sum to 1 but for rounding: where all members are certain, a little more
 
 
-def _logits(P: np.ndarray) -> np.ndarray:
+def log_odds(P: np.ndarray) -> np.ndarray:
+    """Return the log-odds of probabilities; of 0 and 1 finite ones, about 37."""
     P = np.clip(P, 1 - _BELOW_1, _BELOW_1)
     return np.log(P) - np.log1p(-P)  # scipy's logit changes in the last digit from version to version
 
 
-def _log(P: np.ndarray) -> np.ndarray:
+def log_probability(P: np.ndarray) -> np.ndarray:
+    """Return the logarithms of probabilities; of 0 a finite one, about -37."""
     return np.log(np.clip(P, 1 - _BELOW_1, None))
 
 

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Findings, Folding, Seed
 from radiofuse.fuse.answers import weights_table
-from radiofuse.fuse.choices import build_combiners, refuse_rules_for_two
+from radiofuse.fuse.choices import build_combiners, calibrated, learns, refuse_rules_for_two, rule_of
 from radiofuse.fuse.combiners import Combiner
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
@@ -56,6 +56,12 @@ class LateFusion(MemberFusion):
         Columns by member where the name does not tell, by label or position; arrays need it.
     cv : int or splitter, default=5
         Inner folds for combiners that learn; an int means stratified folds of whole patients.
+    calibrate : bool, default=False
+        Whether "mean", whose answers lie nearer to the middle than what held in patients its members had not seen,
+        is calibrated on the out-of-fold probabilities: of two classes by slope and intercept of its log-odds, which
+        leaves the order of the rows alone, of more by a temperature. Members are then fitted in the inner folds also
+        where no combiner learns weights. An own combiner that learns nothing is calibrated where it has the attribute
+        ``hedges = True``.
     subsets : bool, default=False
         Also answer as if only some members were there, by the first combiner for every combination of two
         members or more, called ``mean(t1+flair)``. Members are fitted once; a combiner that learns is fitted
@@ -80,8 +86,8 @@ class LateFusion(MemberFusion):
     columns_ : dict of str to list
         Columns by member.
     out_of_fold_ : DataFrame of shape (n_samples, n_members) or (n_samples, n_members * n_classes), or None
-        What the combiners learned from; None if none of them learns. Of more than two classes the columns are
-        pairs of member and class.
+        What the combiners learned from, and were calibrated on; None if none of them was. Of more than two classes
+        the columns are pairs of member and class.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -117,6 +123,7 @@ class LateFusion(MemberFusion):
         "combine": [str, list, HasMethods("combine")],
         "columns": [dict, None],
         "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split", "get_n_splits"])],
+        "calibrate": ["boolean"],
         "subsets": ["boolean"],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -129,6 +136,7 @@ class LateFusion(MemberFusion):
         combine: str | Combiner | Sequence[str | Combiner] = "mean",
         columns: Mapping[str, list | slice] | None = None,
         cv: Folding = 5,
+        calibrate: bool = False,
         subsets: bool = False,
         n_jobs: int | None = None,
         random_state: Seed = None,
@@ -137,6 +145,7 @@ class LateFusion(MemberFusion):
         self.combine = combine
         self.columns = columns
         self.cv = cv
+        self.calibrate = calibrate
         self.subsets = subsets
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -176,6 +185,8 @@ class LateFusion(MemberFusion):
         self.columns_ = find_columns(table, [name for name, _ in self.estimators], self.columns)
         self.combiners_ = build_combiners(self.combine, taken=self.columns_)
         refuse_rules_for_two(self.combiners_, len(self.classes_))
+        if self.calibrate:
+            self.combiners_ = calibrated(self.combiners_)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
@@ -190,7 +201,7 @@ class LateFusion(MemberFusion):
             combiners = build_combiners(self.combine, taken=())
         except RequestError:  # fit says what is wrong
             return False
-        return any(hasattr(combiner, "fit") for combiner in combiners.values())
+        return any(learns(combiner, calibrate=self.calibrate) for combiner in combiners.values())
 
     def _check_members(self) -> None:
         self._check_names()
@@ -202,7 +213,7 @@ class LateFusion(MemberFusion):
                 )
 
     def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
-        learners = [combiner for combiner in self.combiners_.values() if hasattr(combiner, "fit")]
+        learners = [combiner for combiner in self.combiners_.values() if learns(combiner)]
         self.out_of_fold_ = None
         if learners:
             folds = inner_folds(self.cv, y, groups, self.random_state, classes=self.classes_)
@@ -287,7 +298,7 @@ class LateFusion(MemberFusion):
         groups = None if groups is None else np.asarray(groups)
         members = self._members(self._table(X, reset=False), self.members_)
         P = np.stack([in_one_thread(member.in_sample, target, groups) for member in members], axis=1)
-        learners = {name: combiner for name, combiner in self.combiners_.items() if hasattr(combiner, "fit")}
+        learners = {name: combiner for name, combiner in self.combiners_.items() if learns(rule_of(combiner))}
         shown = {name: clone(combiner, safe=False).fit(P, target) for name, combiner in learners.items()}
         return weights_table(shown, list(self.columns_), self.classes_)
 

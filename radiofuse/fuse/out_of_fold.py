@@ -69,7 +69,7 @@ def known_rows(out_of_fold: pd.DataFrame, y: np.ndarray, classes: np.ndarray) ->
             "The training table",
             [
                 f"No sample of class {classes[lacking[0]]} was predicted in the inner folds that the combiners learn "
-                "from. Combine by mean or vote, which learn nothing, or add patients."
+                "from. Combine by mean or vote and leave calibrate out, or add patients."
             ],
         )
     return known

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from radiofuse.errors import CohortError
+from radiofuse.fuse.choices import learns
 from radiofuse.fuse.probabilities import checked
 
 
@@ -88,7 +89,7 @@ def fit_subsets(name: str, combiner: Any, members: Sequence[str], P: np.ndarray 
     for places in _places(len(members)):
         own = subset_name(name, [members[place] for place in places])
         fresh = clone(combiner, safe=False)
-        if P is not None and hasattr(fresh, "fit"):
+        if P is not None and learns(fresh):
             fresh = _fitted(fresh, P[:, list(places)], y, own)
         subsets.append(Subset(own, places, fresh))
     return subsets

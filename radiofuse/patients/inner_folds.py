@@ -10,7 +10,8 @@ from radiofuse.estimators import Folding, Seed
 
 FOR_COMBINERS = (
     "A combiner that learns needs at least {cv} patients of each class, one per inner fold, and {smallest} has "
-    "{fewest}. Lower inner_folds in the recipe (cv in Python), or combine by mean or vote, which learn nothing."
+    "{fewest}. Lower inner_folds in the recipe (cv in Python), or combine by mean or vote and "
+    "leave calibrate out: then nothing is learned."
 )
 
 
