@@ -143,7 +143,7 @@ def main(n_cohorts: int = 100, n_jobs: int = 1) -> None:
     tasks = [delayed(one_cohort)(world, seed) for world in worlds for seed in range(n_cohorts)]
     rows = pd.DataFrame([row for rows in Parallel(n_jobs)(tasks) for row in rows])
     table = rows.groupby(["signal", "p", "n", "interval"], sort=False)[["held", "width", "bias"]].mean()
-    print(f"{n_cohorts} cohorts per world; share of 95% intervals that hold the true AUC, width, estimate minus truth")
+    print(f"{n_cohorts} cohorts per world: share of intervals that hold the true AUC, width, estimate minus truth")
     print(table.round(3).to_string())
     print(rows.groupby("interval", sort=False)[["held", "width", "bias"]].mean().round(3).to_string())
 
