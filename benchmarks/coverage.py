@@ -2,8 +2,8 @@
 
 Run as ``python benchmarks/coverage.py [cohorts per world] [processes]``. In each world a cohort is drawn again and
 again, a modality's chain (three steps, logistic regression) is evaluated in 5 x 5 folds of patients, and fitted once
-more to all of them: its true AUC is that on 5,000 other patients. Printed for each interval: how often it holds the true
-AUC, how wide it is, and how far the estimate lies from the truth on average.
+more to all of them: its true AUC is that on 5,000 other patients. Printed for each interval: how often it holds the
+true AUC, how wide it is, and how far the estimate lies from the truth on average.
 
 Intervals, none of which fits a model again but the last:
 
