@@ -13,6 +13,7 @@ import pandas as pd
 
 from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.read import read_table
+from radiofuse.bundle.training_ranges import training_ranges
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
 from radiofuse.estimators import OffersFindings
@@ -20,7 +21,7 @@ from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, 
 from radiofuse.evaluate.folds import log_warnings
 from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
-from radiofuse.experiment.description import Models, describe_run
+from radiofuse.experiment.description import Models, columns_read, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
 from radiofuse.experiment.model_list import FUSION
 from radiofuse.experiment.models import list_kept
@@ -161,6 +162,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: 
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),
         "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
+        "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
         "failures": rows.failures,
     }
     description = describe_run(recipe, rows, results, models)

@@ -71,6 +71,7 @@ def make_bundle(
         "fusion_weights": weights,
         "published": published_rows(_published_tables(modalities) if deep else [], scores, weights),
         "failures": _failures(),
+        "training_ranges": pd.DataFrame({"column": ["t1__f"], "low": 0.0, "high": 1.0, "n_samples": n_patients}),
     }
     others = {name: pd.DataFrame(columns=list(table.columns)) for name, table in TABLES.items() if name not in tables}
     for name, table in (tables | others).items():
