@@ -126,6 +126,10 @@ TABLES = {
         "images that gave no features, and why",
         dict.fromkeys(("sample_id", "modality", "code", "message"), TEXT),
     ),
+    "run_times": TableFormat(
+        "how long each stage of the run took, and each model in the folds; no number of the run depends on it",
+        {**dict.fromkeys(("stage", "outcome", "model"), TEXT), "seconds": NUMBER},
+    ),
 }
 
 WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights; all others are scores

@@ -28,6 +28,7 @@ from radiofuse.experiment.models import list_kept
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import LabeledRows, Rows, prepare_rows
+from radiofuse.experiment.run_times import FINAL, run_times
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse import LateFusion
 from radiofuse.progress import Meter, silent
@@ -35,6 +36,7 @@ from radiofuse.report import write_report
 from radiofuse.select import NothingSelectedWarning
 from radiofuse.wording import some
 from radiofuse.work.kept import FOLDER, Kept, digest_of
+from radiofuse.work.laps import Laps
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +92,11 @@ def run_recipe(
     for words in rows.warnings():
         log.warning("%s", words)
     results = evaluate_models(recipe, rows, n_jobs=n_jobs, progress=progress, kept_in=out / FOLDER)
+    laps = Laps()
     models = fit_models(recipe, rows, n_jobs=n_jobs, progress=progress)
-    bundle, page = _save(recipe, rows, results, models, out / "bundle"), out / "report.html"
+    laps.end(FINAL)
+    times = run_times({**rows.stages, **results.stages, **laps.seconds}, results.in_folds)
+    bundle, page = _save(recipe, rows, results, models, times, out / "bundle"), out / "report.html"
     if report:
         write_report(bundle, page, overwrite=overwrite)
     elif page.is_file() and is_page(page):  # of an earlier run: it does not stand beside another bundle
@@ -143,7 +148,7 @@ def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
         model.set_params(n_jobs=None)
 
 
-def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: Path) -> Path:
+def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: pd.DataFrame, folder: Path) -> Path:
     selected, stability, weights = {}, {}, {}
     for (outcome, name), findings in results.findings.items():
         model = models[outcome][name]
@@ -164,6 +169,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: 
         "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
         "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
         "failures": rows.failures,
+        "run_times": times,
     }
     description = describe_run(recipe, rows, results, models)
     return save_bundle(folder, models=models, recipe=recipe.text, description=description, tables=tables)
