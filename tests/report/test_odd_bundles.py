@@ -149,7 +149,7 @@ def test_one_fusion_without_clinical_data(bundle):
     page = report_on(bundle)
     assert "from features of 1 modality (t1)" in page.text
     assert "Clinical data alone" not in page.text
-    assert "own.module:Best; alpha = 0.01" in page.text
+    assert "own.module:Best (three steps); alpha = 0.01" in page.text
     assert len(page.pictures()) == 1 + 1 + 1 + 1  # AUC, one ROC panel, calibration, features
 
 
