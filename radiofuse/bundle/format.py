@@ -118,9 +118,17 @@ TABLES = {
             **dict.fromkeys(("n_train", "n_test"), COUNT),
         },
     ),
+    "training_ranges": TableFormat(
+        "between which numbers each column that the model reads lay in training",
+        {"column": TEXT, **dict.fromkeys(("low", "high"), NUMBER), "n_samples": COUNT},
+    ),
     "failures": TableFormat(
         "images that gave no features, and why",
         dict.fromkeys(("sample_id", "modality", "code", "message"), TEXT),
+    ),
+    "run_times": TableFormat(
+        "how long each stage of the run took, and each model in the folds; no number of the run depends on it",
+        {**dict.fromkeys(("stage", "outcome", "model"), TEXT), "seconds": NUMBER},
     ),
 }
 
@@ -166,13 +174,28 @@ _RADIOMICS = {
     "wavelet_subbands": (None, [str]),
     "ibsi": bool,
 }
+_READING = {
+    "column": str,
+    "values": [str],
+    "missing": [str],
+    "spellings": (None, {ANY_NAME: [str]}),
+    "vocabulary": (None, str),
+}
+_OUTCOME = {
+    "name": str,
+    "kind": ("binary", "multiclass"),
+    "classes": [str],
+    "ordered": bool,
+    "reading": (None, _READING),
+}
 _ANSWER = {**_WORDS, "model": str, "kind": str}
 # A shape is a type, a list of one shape, entries by name, or alternatives; None and text stand for themselves.
 DESCRIPTION_SHAPE = {
     "name": str,
     "title": str,
     "radiofuse_version": str,
-    "outcomes": [{"name": str, "kind": ("binary", "multiclass"), "classes": [str], "ordered": bool}],
+    "outcomes": [_OUTCOME],
+    "label_per": ("patient", "sample"),
     "modalities": [str],
     "modality_pattern": (None, str),
     "clinical": [str],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.read import read_table, require_entries
+from radiofuse.bundle.training_ranges import far_outside
 from radiofuse.bundle.training_rows import rows_trained_on
 from radiofuse.errors import BundleError
 from radiofuse.extract import Extraction, Features, RadiomicsExtractor, add_crops, collect_features, has_images
@@ -67,7 +68,8 @@ def predict_cohort(
     predictions : DataFrame
         Columns sample_id, patient_id, outcome, class, probability (the bundle's answer) of that class, one
         column per member and fusion, and note (which modalities were absent, or that an encoder was trained
-        on the sample, or that the model was fitted on it). A row per sample and outcome of two classes; of
+        on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
+        training range). A row per sample and outcome of two classes; of
         more classes one per class. Where the bundle was made as published, against our own rules, also
         as_published, which says in what. A sample without any modality has empty probabilities.
     failures : DataFrame
@@ -230,7 +232,8 @@ def _columns_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
 
 def _predictions(bundle: Bundle, X: pd.DataFrame, patients: pd.Series, seen: set[str]) -> pd.DataFrame:
     about = bundle.description
-    notes = _notes(X, rows_trained_on(X, patients, _training_patients(bundle), about.get("training_rows", {})))
+    far = far_outside(X, read_table(bundle.folder, "training_ranges"))
+    notes = _notes(X, [trained_on(bundle, X, patients), far])
     notes = [REFUSED if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
     parts = []
     for outcome in bundle.outcomes:
@@ -268,12 +271,20 @@ def _answers(bundle: Bundle, outcome: Outcome, X: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, axis=1)
 
 
-def _notes(X: pd.DataFrame, trained: Mapping[str, str]) -> list[str]:
-    """Return for each row whether the model was fitted on it, and which modalities it lacks."""
+def _notes(X: pd.DataFrame, told: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return for each row what is told of it, and which modalities it lacks."""
     present = {name: X[block].notna().any(axis=1) for name, block in columns.by_modality(X.columns).items()}
     absent = [[name for name, there in present.items() if not there[sample]] for sample in X.index]
-    notes = [f"absent: {', '.join(names)}" if names else "" for names in absent]
-    return ["; ".join(filter(None, (trained.get(sample), note))) for sample, note in zip(X.index, notes, strict=True)]
+    lacking = [f"absent: {', '.join(names)}" if names else "" for names in absent]
+    return [
+        "; ".join(filter(None, (*(notes.get(sample) for notes in told), note)))
+        for sample, note in zip(X.index, lacking, strict=True)
+    ]
+
+
+def trained_on(bundle: Bundle, X: pd.DataFrame, patients: pd.Series) -> dict[str, str]:
+    """Return why a row is one that the bundle's models were fitted on, by sample; see ``rows_trained_on``."""
+    return rows_trained_on(X, patients, _training_patients(bundle), bundle.description.get("training_rows", {}))
 
 
 def _training_patients(bundle: Bundle) -> pd.Series:

@@ -23,6 +23,7 @@ from radiofuse.bundle.format import (
 from radiofuse.bundle.shapes import misshapen
 from radiofuse.bundle.verify import refuse_other_schema
 from radiofuse.errors import BundleError
+from radiofuse.tables.label_reading import LabelReading
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.spreadsheet import as_meant
 
@@ -100,7 +101,18 @@ def read_description(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any]
 
 def outcomes_in(description: Mapping[str, Any]) -> list[Outcome]:
     """Return what the models of a bundle predict, as its description says."""
-    return [Outcome(**{**said, "classes": tuple(said["classes"])}) for said in description["outcomes"]]
+    return [_outcome(said) for said in description["outcomes"]]
+
+
+def _outcome(said: Mapping[str, Any]) -> Outcome:
+    reading = said.get("reading")
+    return Outcome(
+        **{
+            **said,
+            "classes": tuple(said["classes"]),
+            "reading": None if reading is None else LabelReading.from_json(reading),
+        }
+    )
 
 
 def read_environment_of(folder: Path) -> dict[str, Any]:

@@ -26,13 +26,26 @@ app = terminal.command_app(__doc__)
 
 def _describe_trained(predictions: Any) -> str:
     """Return a sentence about the rows that the model was fitted on, or nothing."""
-    trained = predictions.loc[predictions["note"].str.startswith("trained on"), "sample_id"]
-    if trained.empty:
+    trained = predictions.loc[predictions["note"].str.startswith("trained on"), "sample_id"].unique()
+    if not len(trained):
         return ""
+    n_samples = predictions["sample_id"].nunique()
     return (
-        f"Warning: the model was fitted on {len(trained)} of these {len(predictions)} samples ({some(trained)}): their "
+        f"Warning: the model was fitted on {len(trained)} of these {n_samples} samples ({some(trained)}): their "
         "probabilities look better than those of new patients and say nothing of how good the model is. The column "
         "note says why; predictions.csv in the bundle has their out-of-fold probabilities."
+    )
+
+
+def _describe_far(predictions: Any, outside: str) -> str:
+    """Return a sentence about the samples with numbers far outside those of training, or nothing."""
+    far = predictions.loc[predictions["note"].str.contains(outside, regex=False), "sample_id"].unique()
+    if not len(far):
+        return ""
+    return (
+        f"Warning: {len(far)} of these {predictions['sample_id'].nunique()} samples have columns {outside} "
+        f"({some(far)}): what the model says there rests on nothing that it has seen. The column note counts them and "
+        "names the furthest; look for another unit, sequence or scale of intensities."
     )
 
 
@@ -52,6 +65,7 @@ def main(
         from radiofuse.bundle.card import TRUST
         from radiofuse.bundle.load import load_bundle
         from radiofuse.bundle.predict import modalities_of_model, predict_rows, read_new_patients
+        from radiofuse.bundle.training_ranges import OUTSIDE
         from radiofuse.commands.run_words import AS_PUBLISHED
         from radiofuse.evaluate.findings import list_failures
         from radiofuse.extract import has_images
@@ -79,7 +93,7 @@ def main(
         terminal.say(f"Without a probability, for the reason in the column note: {some(unusable)}.")
     for sentence in loaded.description["as_published"]:
         terminal.say(f"{AS_PUBLISHED}: {sentence}")
-    if words := _describe_trained(predictions):
+    for words in filter(None, (_describe_trained(predictions), _describe_far(predictions, OUTSIDE))):
         terminal.say(words)
     if table:
         said, n_samples = "; ".join(outcome.phrase for outcome in loaded.outcomes), predictions["sample_id"].nunique()

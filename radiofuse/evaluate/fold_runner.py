@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,6 +86,7 @@ class Finished(NamedTuple):
     predictions: pd.DataFrame
     finding: Any
     warned: Counter[str]
+    seconds: float
 
 
 def finish_folds(
@@ -165,6 +167,7 @@ def _run_task(
     name: str, run: FoldRun, places: Sequence[int], inspect: Inspect | None, fit: FitInSplits
 ) -> list[Finished]:
     splits, labels, outcomes = [run.splits[place] for place in places], run.rows["label"].to_numpy(), []
+    started = time.perf_counter()
     # several threads sum in another order: results would depend on n_jobs
     with one_thread(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -174,8 +177,10 @@ def _run_task(
             answers = _answers(fitted, name, X_test, run.n_classes)
             finding = None if inspect is None else inspect(fitted, X_test, labels[split.test])
             table = _tidy(answers, run, split)
-            outcomes.append(Finished((place, name), table, finding, Counter(str(one.message) for one in caught)))
+            warned, now = Counter(str(one.message) for one in caught), time.perf_counter()
+            outcomes.append(Finished((place, name), table, finding, warned, now - started))
             caught.clear()
+            started = now
     return outcomes
 
 

@@ -41,12 +41,15 @@ class FoldResult:
         The test rows, by model and sample; columns as in `cross_validated_predictions`.
     findings : dict
         For each model name what ``inspect`` returned, or None.
+    seconds : dict
+        For each model name how long it was fitted and asked; what splits share counts in the first of them.
     """
 
     repeat: int
     fold: int
     predictions: pd.DataFrame
     findings: dict[str, Any]
+    seconds: dict[str, float]
 
 
 def cross_validated_predictions(
@@ -267,4 +270,5 @@ def log_warnings(warned: Counter[str], when: str) -> None:
 def _fold_result(split: Split, place: int, models: Iterable[str], outcomes: Mapping[Job, Finished]) -> FoldResult:
     tables = [outcomes[place, name].predictions for name in models]
     findings = {name: outcomes[place, name].finding for name in models}
-    return FoldResult(split.repeat, split.fold, pd.concat(tables, ignore_index=True), findings)
+    seconds = {name: outcomes[place, name].seconds for name in models}
+    return FoldResult(split.repeat, split.fold, pd.concat(tables, ignore_index=True), findings, seconds)

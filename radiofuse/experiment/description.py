@@ -33,12 +33,13 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "radiofuse_version": __version__,
         "outcomes": [_describe_outcome(outcome) for outcome in rows.outcomes],
         "modalities": rows.modalities,
+        "label_per": recipe.cohort.label_per,
         "modality_pattern": recipe.cohort.modality_pattern,
         "clinical": grouped.get(columns.CLINICAL, []),
         "settings": rows.settings,
         "protocol": _describe_protocol(recipe, rows, results.splits),
         "n_features": {name: len(block) + _n_deep_features(recipe) for name, block in rows.blocks.items()},
-        "columns": _columns_read(recipe, rows),
+        "columns": columns_read(recipe, rows),
         "training_rows": row_digests(rows.X),
         "synthetic": rows.synthetic,
         "as_published": _deviations(recipe),
@@ -52,10 +53,11 @@ def _describe_outcome(outcome: Outcome) -> dict[str, Any]:
         "kind": outcome.kind,
         "classes": list(outcome.classes),
         "ordered": outcome.ordered,
+        "reading": None if outcome.reading is None else outcome.reading.to_json(),
     }
 
 
-def _columns_read(recipe: Recipe, rows: Rows) -> list[str]:
+def columns_read(recipe: Recipe, rows: Rows) -> list[str]:
     """Return the columns that new patients must have: of all modalities, and clinical ones that a kept model reads."""
     grouped = columns.by_modality(rows.X.columns)
     kept = [model for model in model_list(recipe) if model.keep]

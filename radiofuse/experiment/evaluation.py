@@ -33,6 +33,7 @@ from radiofuse.experiment.model_list import (
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, list_models
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
+from radiofuse.experiment.run_times import ENCODERS, FOLDS, SCORES
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
@@ -41,6 +42,7 @@ from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import Kept, digest_of, digest_of_code
+from radiofuse.work.laps import Laps
 from radiofuse.work.own_code import modules_named_in
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,10 @@ class Results:
         outcome by outcome.
     findings : dict of (str, str) to list of dict
         For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
+    stages : dict of str to float
+        Seconds of each stage.
+    in_folds : dict of (str, str) to float
+        Seconds of each outcome and model in its folds, added up over processes; finished folds of an earlier run too.
     """
 
     splits: list[Split]
@@ -70,6 +76,8 @@ class Results:
     fold_scores: pd.DataFrame
     comparisons: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
+    stages: dict[str, float]
+    in_folds: dict[tuple[str, str], float]
 
     def _repr_html_(self) -> str:
         scored = notebook.scores("Scores, out of fold, with 95% intervals", self.scores)
@@ -94,7 +102,8 @@ def evaluate_models(
     kept_in : Path, optional
         Folder where finished folds are kept for a rerun, each outcome's under the key of ``folds_key``.
     """
-    splits, predictions, findings = deal_splits(recipe, rows.samples, rows.outcomes), [], {}
+    splits, predictions, findings, in_folds = deal_splits(recipe, rows.samples, rows.outcomes), [], {}, {}
+    laps = Laps()
     words = split_words(recipe, splits)
     log.info("Split by %s: %s.", words["title"], words["does"])
     for outcome in rows.outcomes:
@@ -102,6 +111,7 @@ def evaluate_models(
         own = [split for split in map(labeled.split, splits) if split.test.size]  # a site may know another outcome only
         if recipe.deep is not None:
             train_all_encoders(recipe, rows, labeled, own, n_jobs=n_jobs, progress=progress)
+            laps.end(ENCODERS)
         kept = None if kept_in is None else Kept(kept_in, folds_key(recipe, rows, labeled, own))
         options: dict[str, Any] = {"groups": labeled.groups, "splits": own, "n_jobs": n_jobs}
         options |= {"inspect": inspect_fold, "kept": kept}
@@ -109,28 +119,29 @@ def evaluate_models(
             models = list_all_models(recipe, rows, labeled)
             folds = run_folds(models, labeled.X, labeled.y, outcome=outcome, **options, on_done=on_done)
         predictions.append(gather_predictions(folds))
+        laps.end(FOLDS)
+        in_folds |= {(outcome.name, name): sum(fold.seconds[name] for fold in folds) for name in models}
         recorded = {name: [fold.findings[name] for fold in folds] for name in models}
         findings |= {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen}
-    return _scored(recipe, rows, splits, pd.concat(predictions, ignore_index=True), findings)
+    scored = _scored(recipe, rows, pd.concat(predictions, ignore_index=True))
+    laps.end(SCORES)
+    return Results(splits=splits, **scored, findings=findings, stages=laps.seconds, in_folds=in_folds)
 
 
 def _doing(what: str, rows: Rows, outcome: Outcome) -> str:
     return f"{what}, {outcome.name}" if len(rows.outcomes) > 1 else what
 
 
-def _scored(
-    recipe: Recipe, rows: Rows, splits: list[Split], predictions: pd.DataFrame, findings: dict[tuple[str, str], Any]
-) -> Results:
+def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the predictions and what is computed from them alone, by the names that `Results` has for them."""
     resampling = {"n_resamples": recipe.evaluation.resamples, "random_state": recipe.seed}
     ordered = {outcome.name: outcome.classes for outcome in rows.outcomes if outcome.ordered}
-    return Results(
-        splits,
-        predictions,
-        score_predictions(predictions, ordered=ordered, **resampling),
-        score_folds(predictions, ordered=ordered),
-        compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
-        findings,
-    )
+    return {
+        "predictions": predictions,
+        "scores": score_predictions(predictions, ordered=ordered, **resampling),
+        "fold_scores": score_folds(predictions, ordered=ordered),
+        "comparisons": compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
+    }
 
 
 def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> str:

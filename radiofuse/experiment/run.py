@@ -13,6 +13,7 @@ import pandas as pd
 
 from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.read import read_table
+from radiofuse.bundle.training_ranges import training_ranges
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
 from radiofuse.estimators import OffersFindings
@@ -20,13 +21,14 @@ from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, 
 from radiofuse.evaluate.folds import log_warnings
 from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
-from radiofuse.experiment.description import Models, describe_run
+from radiofuse.experiment.description import Models, columns_read, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
 from radiofuse.experiment.model_list import FUSION
 from radiofuse.experiment.models import list_kept
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import LabeledRows, Rows, prepare_rows
+from radiofuse.experiment.run_times import FINAL, run_times
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse import LateFusion
 from radiofuse.progress import Meter, silent
@@ -34,6 +36,7 @@ from radiofuse.report import write_report
 from radiofuse.select import NothingSelectedWarning
 from radiofuse.wording import some
 from radiofuse.work.kept import FOLDER, Kept, digest_of
+from radiofuse.work.laps import Laps
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +92,11 @@ def run_recipe(
     for words in rows.warnings():
         log.warning("%s", words)
     results = evaluate_models(recipe, rows, n_jobs=n_jobs, progress=progress, kept_in=out / FOLDER)
+    laps = Laps()
     models = fit_models(recipe, rows, n_jobs=n_jobs, progress=progress)
-    bundle, page = _save(recipe, rows, results, models, out / "bundle"), out / "report.html"
+    laps.end(FINAL)
+    times = run_times({**rows.stages, **results.stages, **laps.seconds}, results.in_folds)
+    bundle, page = _save(recipe, rows, results, models, times, out / "bundle"), out / "report.html"
     if report:
         write_report(bundle, page, overwrite=overwrite)
     elif page.is_file() and is_page(page):  # of an earlier run: it does not stand beside another bundle
@@ -142,7 +148,7 @@ def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
         model.set_params(n_jobs=None)
 
 
-def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: Path) -> Path:
+def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: pd.DataFrame, folder: Path) -> Path:
     selected, stability, weights = {}, {}, {}
     for (outcome, name), findings in results.findings.items():
         model = models[outcome][name]
@@ -161,7 +167,9 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, folder: 
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),
         "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
+        "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
         "failures": rows.failures,
+        "run_times": times,
     }
     description = describe_run(recipe, rows, results, models)
     return save_bundle(folder, models=models, recipe=recipe.text, description=description, tables=tables)

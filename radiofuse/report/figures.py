@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from radiofuse.report.kinds import ARM, FUSION, MODALITY, MODEL, REFERENCE
+from radiofuse.report.kinds import OTHER as OTHER_MODEL
 from radiofuse.report.wording import shortened
 from radiofuse.wording import number, percent
 
@@ -26,6 +27,7 @@ KIND_STYLE = {
     FUSION: {"marker": "o", "color": "#2f6690", "markerfacecolor": "#2f6690"},
     MODALITY: {"marker": "s", "color": "#a4501f", "markerfacecolor": "white"},
     ARM: {"marker": "p", "color": "#3f7f6a", "markerfacecolor": "white"},
+    OTHER_MODEL: {"marker": "h", "color": "#8a6bab", "markerfacecolor": "white"},
     REFERENCE: {"marker": "^", "color": GREY, "markerfacecolor": PALE},
 }
 KIND_STYLE[MODEL] = KIND_STYLE[FUSION]
@@ -148,7 +150,7 @@ def name_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
 
 
 @drawn
-def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.DataFrame]) -> Figure:
+def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.DataFrame], title: str = "") -> Figure:
     """Draw ROC curves, the primary model's solid and heavy with its band, each other with its own dash and marker.
 
     Parameters
@@ -159,10 +161,13 @@ def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.Dat
         Its name in the legend.
     others : dict of str to DataFrame
         Legend label to curve; ``low`` and ``high`` are not drawn.
+    title : str, optional
     """
     n_columns = 2 if max(map(len, [primary_label, *others])) <= HALF_LEGEND_CHARACTERS else 1
     figure = Figure(figsize=(WIDTH_IN, 5.15 + 0.25 * math.ceil((1 + len(others)) / n_columns)))
     axes = figure.add_subplot(aspect="equal")
+    if title:
+        entitle(axes, title)
     axes.plot([0, 1], [0, 1], color=PALE, linewidth=1.2)
     axes.fill_between(primary.false_positive_rate, primary.low, primary.high, color=BAND, linewidth=0)
     for place, (label, curve) in enumerate(others.items()):
@@ -198,16 +203,19 @@ def frame_unit_square(axes: Axes, x: str, y: str) -> None:
 
 
 @drawn
-def draw_calibration(points: pd.DataFrame) -> Figure:
+def draw_calibration(points: pd.DataFrame, title: str = "") -> Figure:
     """Draw observed against predicted shares.
 
     Parameters
     ----------
     points : DataFrame
         ``mean_probability``, ``share_positive``, ``low``, ``high`` and ``n``, one row per group.
+    title : str, optional
     """
     figure = Figure(figsize=(WIDTH_IN, 4.9))
     axes = figure.add_subplot(aspect="equal")
+    if title:
+        entitle(axes, title)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=":")
     predicted, observed = points["mean_probability"], points["share_positive"]
     axes.vlines(predicted, points["low"], points["high"], color=OTHER, linewidth=2)
@@ -250,16 +258,19 @@ def draw_frequencies(modality: str, features: pd.DataFrame) -> Figure:
 
 
 @drawn
-def draw_net_benefit(curve: pd.DataFrame) -> Figure:
+def draw_net_benefit(curve: pd.DataFrame, title: str = "") -> Figure:
     """Draw the net benefit of the model, with its band, beside treating all and treating none.
 
     Parameters
     ----------
     curve : DataFrame
         ``threshold``, ``net_benefit``, ``treat_all``, ``treat_none``, ``low``, ``high``.
+    title : str, optional
     """
     figure = Figure(figsize=(WIDTH_IN, 4.2))
     axes = figure.add_subplot()
+    if title:
+        entitle(axes, title)
     axes.fill_between(curve["threshold"], curve["low"], curve["high"], color=BAND, linewidth=0)
     axes.plot(curve["threshold"], curve["treat_all"], color=GREY, linestyle="--", linewidth=1.5, label="treat all")
     axes.plot(curve["threshold"], curve["treat_none"], color=INK, linestyle=":", linewidth=1.5, label="treat none")

@@ -25,8 +25,8 @@ class Picture:
     caption: str
 
 
-def calibration_picture(predictions: pd.DataFrame, model: str) -> Picture | None:
-    """Observed against predicted shares of one model."""
+def calibration_picture(predictions: pd.DataFrame, model: str, title: str = "") -> Picture | None:
+    """Observed against predicted shares of one model; a title says of which class, where there are several."""
     rows = predictions[predictions["model"] == model]
     if rows.empty:
         return None
@@ -35,8 +35,16 @@ def calibration_picture(predictions: pd.DataFrame, model: str) -> Picture | None
         f"{number(point.mean_probability)} predicted, {number(point.share_positive)} observed, n {number(point.n, 0)}"
         for point in points.itertuples()
     )
-    alt = f"Calibration of {model}: {alt}."
-    return Picture(draw_calibration(points), alt, _calibration_caption(rows, model))
+    alt = f"Calibration of {model}{_of(title)}: {alt}."
+    return Picture(draw_calibration(points, title), alt, _led(title, _calibration_caption(rows, model)))
+
+
+def _of(title: str) -> str:
+    return f", {title}" if title else ""
+
+
+def _led(title: str, caption: str) -> str:
+    return f"{title}. {caption}" if title else caption
 
 
 def binned(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -78,11 +86,12 @@ def frequency_picture(features: pd.DataFrame, modality: str) -> Picture | None:
     return Picture(draw_frequencies(modality, top), f"Selection frequency in {modality}: {alt}.", caption)
 
 
-def decision_picture(curve: pd.DataFrame, what: str) -> Picture:
+def decision_picture(curve: pd.DataFrame, what: str, title: str = "") -> Picture:
     """Net benefit of treating by the model; ``what`` says whose curve it is and what its band is."""
     where = better_than_both(curve)
     caption = f"{what} Treating by the model is better than treating all and treating none {where}."
-    return Picture(draw_net_benefit(curve), f"Net benefit: the model is best {where}.", caption)
+    alt = f"Net benefit{_of(title)}: the model is best {where}."
+    return Picture(draw_net_benefit(curve, title), alt, _led(title, caption))
 
 
 def better_than_both(curve: pd.DataFrame) -> str:

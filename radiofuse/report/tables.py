@@ -8,8 +8,17 @@ from typing import Any
 
 from radiofuse.report.kinds import HEADINGS
 from radiofuse.report.scored import Scored
-from radiofuse.report.wording import DIGITS, IN_FILES_ONLY, METRICS, Estimate, estimate
-from radiofuse.wording import MISSING, count, p_value
+from radiofuse.report.wording import (
+    CLASSES_METRICS,
+    DIGITS,
+    FURTHER_METRICS,
+    IN_FILES_ONLY,
+    METRICS,
+    Estimate,
+    estimate,
+)
+from radiofuse.statistics import confusion_table
+from radiofuse.wording import MISSING, count, number, p_value, percent
 
 CLASS = "class"  # beside the options of a part of a model
 TOP_FEATURES = 10  # shown of one modality, in the table and in the figure of frequencies
@@ -39,14 +48,80 @@ class Table:
         )
 
 
-def scores_table(contents: Scored, models: Sequence[str], caption: str) -> Table:
-    """Models by all metrics, with intervals, under the headings of their kinds."""
-    present = [metric for metric in dict.fromkeys(contents.scores["metric"]) if metric not in IN_FILES_ONLY]
+def main_metrics(contents: Scored) -> dict[str, str]:
+    """Return the metrics of the main table, with their titles."""
+    present = dict.fromkeys(contents.whole_scores["metric"])
+    if contents.has_several_classes:
+        weighted = "kappa" if "weighted_kappa" in present else ""
+        return {name: title for name, title in CLASSES_METRICS.items() if name in present and name != weighted}
+    shown = [name for name in present if name not in IN_FILES_ONLY]
     # What another version scored comes last, under its own name.
-    metrics = [*(m for m in METRICS if m in present), *(m for m in present if m not in METRICS)]
-    groups = grouped(contents, {model: [_score_row(contents, model, metrics)] for model in models})
-    header = ("Model", *(METRICS.get(metric, metric) for metric in metrics), "Samples (patients)")
+    order = [*(name for name in METRICS if name in shown), *(name for name in shown if name not in METRICS)]
+    return {name: METRICS.get(name, name) for name in order}
+
+
+def further_metrics(contents: Scored) -> dict[str, str]:
+    """Return the metrics of several classes that stand beside the main table, with their titles."""
+    present, main = dict.fromkeys(contents.whole_scores["metric"]), main_metrics(contents)
+    return {name: title for name, title in FURTHER_METRICS.items() if name in present and name not in main}
+
+
+def scores_table(
+    contents: Scored, models: Sequence[str], caption: str, metrics: Mapping[str, str] | None = None
+) -> Table:
+    """Models by metrics, with intervals, under the headings of their kinds; by default by those of the main table."""
+    metrics = main_metrics(contents) if metrics is None else metrics
+    groups = grouped(contents, {model: [_score_row(contents, model, list(metrics))] for model in models})
+    header = ("Model", *metrics.values(), "Samples (patients)")
     return Table(caption, header, groups, n_numbers=len(header) - 1, emphasized=contents.primary)
+
+
+def classes_table(contents: Scored, caption: str) -> Table:
+    """The primary model's scores of each class against the rest."""
+    views = {name: contents.of_class(name) for name in contents.classes}
+    metrics = main_metrics(views[contents.classes[0]])
+    rows = tuple(
+        (name, *(score_cell(view, view.primary, metric) for metric in metrics), count(_n_patients(view)))
+        for name, view in views.items()
+    )
+    header = ("Class", *metrics.values(), "Patients of the class")
+    return Table(caption, header, (("", rows),), n_numbers=len(header) - 1)
+
+
+def _n_patients(view: Scored) -> int:
+    rows = view.predictions[(view.predictions["model"] == view.primary) & (view.predictions["label"] == 1)]
+    return rows["patient_id"].nunique()
+
+
+def models_by_class_table(contents: Scored, models: Sequence[str], caption: str) -> Table:
+    """The scores of several models of each class against the rest, class by class."""
+    views = {name: contents.of_class(name) for name in contents.classes}
+    metrics = main_metrics(views[contents.classes[0]])
+    groups = tuple(
+        (f"{name} against the rest", tuple(_score_row(view, model, list(metrics)) for model in models))
+        for name, view in views.items()
+    )
+    header = ("Model", *metrics.values(), "Samples (patients)")
+    return Table(caption, header, groups, n_numbers=len(header) - 1, emphasized=contents.primary)
+
+
+def calls_table(contents: Scored, caption: str) -> Table | None:
+    """How often the primary model calls the samples of each class each class: a confusion matrix."""
+    rows = contents.predictions[contents.predictions["model"] == contents.primary]
+    if rows.empty:
+        return None
+    cells = confusion_table(rows)
+    digits = 1 if rows["repeat"].nunique() > 1 else 0
+    shown = tuple(
+        (
+            name,
+            *(Estimate(number(cell.n, digits), f"({percent(cell.share)})") for cell in own.itertuples()),
+            count(round(own["n"].sum())),
+        )
+        for name, own in cells.groupby("class", sort=False)
+    )
+    header = ("Class", *(f"Called {name}" for name in contents.classes), "Samples")
+    return Table(caption, header, (("", shown),), n_numbers=len(header) - 1)
 
 
 def grouped(contents: Scored, rows: Mapping[str, Sequence[Row]]) -> tuple[tuple[str, tuple[Row, ...]], ...]:

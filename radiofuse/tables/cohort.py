@@ -55,6 +55,7 @@ def read_cohort(
     label_per: str = "patient",
     missing: Sequence[str] = (),
     modality_pattern: str | None = None,
+    others_allowed: bool = False,
 ) -> pd.DataFrame:
     """Read a cohort table and check all of it once, listing every problem together.
 
@@ -92,6 +93,8 @@ def read_cohort(
         A regular expression whose one named group, ``modality``, finds the modality in the names of
         columns: ``^(?P<modality>T[12])_`` reads ``T1_volume`` as ``t1__volume``. Columns in which it
         finds none are read as they are.
+    others_allowed : bool, default=False
+        With labels, whether columns outside the grammar are left out rather than a problem.
 
     Returns
     -------
@@ -139,6 +142,7 @@ def read_cohort(
         missing=missing,
         label_per=label_per,
         modality_pattern=modality_pattern,
+        others_allowed=others_allowed,
     )
     text, ignored, attributes, problems = _read_translated(path, roles)
     if participants is not None:

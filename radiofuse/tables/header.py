@@ -44,7 +44,8 @@ def _columns_outside(columns: list[str], roles: Roles) -> list[Problem]:
     known += [join(modality, kind) for modality in roles.groups(columns) for kind in FILES]
     outside = roles.outside(columns)
     malformed = [column for column in outside if SEPARATOR in column or is_near_miss(column)]
-    unknown = [] if roles.labels is None else [column for column in outside if column not in malformed]
+    allowed = roles.labels is None or roles.others_allowed
+    unknown = [] if allowed else [column for column in outside if column not in malformed]
     advice = "A modality is a small letter, then small letters or digits, then two underscores."
     return [
         *problems_about("Malformed columns", with_suggestions(malformed, known), advice),

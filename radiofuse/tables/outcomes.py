@@ -7,7 +7,7 @@ predictions of it look like stands in ``tables/predictions.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,11 @@ from radiofuse.errors import RequestError
 from radiofuse.names import did_you_mean
 from radiofuse.tables.cells import Codes, numbers_of
 from radiofuse.tables.columns import column_and_class, split
+from radiofuse.tables.label_reading import LabelReading
 from radiofuse.tables.labels import Label, as_entry, positive_class, unknown_labels
 from radiofuse.tables.problems import problems_about, shown, spelling_problems
 from radiofuse.tables.roles import SAMPLE
-from radiofuse.tables.spellings import Spellings, vocabulary_for
+from radiofuse.tables.spellings import Spellings, name_of, vocabulary_for, without_unknown
 from radiofuse.wording import counted, some
 
 BINARY, MULTICLASS = "binary", "multiclass"
@@ -39,6 +40,8 @@ class Outcome:
         In order; of a binary outcome the positive one is last.
     ordered : bool
         Whether the order of the classes is a ranking.
+    reading : LabelReading, optional
+        How the column that holds it was read.
 
     Examples
     --------
@@ -50,6 +53,7 @@ class Outcome:
     classes: tuple[str, ...]
     kind: str = BINARY
     ordered: bool = False
+    reading: LabelReading | None = field(default=None, compare=False)
 
     @property
     def is_binary(self) -> bool:
@@ -120,6 +124,9 @@ class AskedOutcome:
         Values that mean unknown.
     plain : bool
         Whether it was asked for by its column alone: then words stay as they are.
+    known : Outcome, optional
+        An outcome that a model predicts: its column is read as that of the model's own cohort was, whatever else is
+        said here.
     """
 
     column: str
@@ -131,6 +138,7 @@ class AskedOutcome:
     spellings: Mapping[str, Sequence[str]] | None = None
     missing: tuple[str, ...] = ()
     plain: bool = False
+    known: Outcome | None = None
 
     @property
     def called(self) -> str:
@@ -233,13 +241,17 @@ def read_outcome(table: pd.DataFrame, asked: AskedOutcome) -> ReadOutcome:
     >>> read.outcome.phrase, read.label.y.tolist()
     ('grade (2 < 3 < 4)', [0.0, 2.0, 1.0, 0.0, nan])
     """
-    cells = table[asked.column]
-    stated = cells.mask(cells.str.strip().isin(asked.missing), "")
+    if asked.known is not None and asked.known.reading is not None:
+        own = asked.known
+        return ReadOutcome(own, asked.known.reading.read(table[asked.column], own.name, own.classes))
+    stated = without_unknown(table[asked.column], asked.missing)
     spellings = _spellings(stated, asked)
     spelled = stated if spellings is None else spellings.applied(stated)
     label = KINDS[asked.kind](table.assign(**{asked.column: spelled}), asked, spellings)
     ordered = asked.ordered if asked.ordered is not None else spellings is not None and spellings.ordered
-    return ReadOutcome(Outcome(asked.called, label.classes, asked.kind, ordered and asked.kind != BINARY), label)
+    ordered = ordered and asked.kind != BINARY
+    reading = LabelReading(asked.column, tuple(label.values), asked.missing, asked.spellings, name_of(spellings))
+    return ReadOutcome(Outcome(asked.called, label.classes, asked.kind, ordered, reading), label)
 
 
 def _spellings(cells: pd.Series, asked: AskedOutcome) -> Spellings | None:

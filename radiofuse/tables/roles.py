@@ -44,6 +44,8 @@ class Roles:
         Whether names begin with their modality; None: as they look.
     modality_pattern : str or None
         A regular expression that finds the modality in names.
+    others_allowed : bool
+        Whether, beside labels, columns outside the grammar may stand; they are left out.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class Roles:
     modality: str = UNNAMED
     modality_prefixes: bool | None = None
     modality_pattern: str | None = None
+    others_allowed: bool = False
 
     @classmethod
     def of(cls, labels: str | Iterable[str] | None = None, **others: object) -> Roles:

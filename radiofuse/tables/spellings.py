@@ -152,3 +152,17 @@ def vocabulary_for(column: str, cells: pd.Series) -> Spellings | None:
     values = cells[~is_empty(cells)].astype("str").unique()
     found = (VOCABULARIES[name] for name, pattern in _COLUMN_OF.items() if re.fullmatch(pattern, called))
     return next((spellings for spellings in found if spellings.covers(values)), None)
+
+
+def name_of(spellings: Spellings | None) -> str | None:
+    """Return the key of the vocabulary that some spellings are; None where they are somebody's own, or none.
+
+    >>> name_of(VOCABULARIES["mgmt"])
+    'mgmt'
+    """
+    return next((name for name, known in VOCABULARIES.items() if known is spellings), None)
+
+
+def without_unknown(cells: pd.Series, missing: Sequence[str]) -> pd.Series:
+    """Return cells, empty where they hold a value that means unknown."""
+    return cells.mask(cells.str.strip().isin(missing), "")

@@ -155,6 +155,20 @@ def test_folds_are_scored_each_and_their_selections_compared(tmp_path):
     assert of_t1["nogueira"] == pytest.approx(1 - spread / (share * (1 - share)))
 
 
+def test_a_bundle_says_how_long_each_stage_took(tmp_path):
+    out = run(tmp_path, "folds = 2\nrepeats = 1", after=BOTH, cohort_lines="")
+    times = read_table(out / "bundle", "run_times")
+    stages = ["reading and checking", "extraction", "folds", "folds, this model", "scores and comparisons"]
+    assert list(times["stage"].unique()) == [*stages, "final models"]
+    assert (times["seconds"] > 0).all()
+    models = times.query("stage == 'folds, this model'")
+    assert list(zip(models["outcome"], models["model"], strict=True)) == [
+        (outcome, model) for outcome in ("idh", "codel") for model in ("fusion", "trivial")
+    ]
+    waited = times.set_index("stage")["seconds"]["folds"]
+    assert models["seconds"].sum() < waited  # in one process
+
+
 TWO_SITES = cohort().assign(site=np.where(np.arange(40) % 2, "A", "B"))
 ONE_CLASS = cohort().assign(site=lambda rows: np.where(rows["idh"] == "mutant", "A", "B"))
 LOSO = 'split = "leave_one_site_out"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from radiofuse.bundle.format import SCHEMA, TABLES
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import PublishedTable
+from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE
 from radiofuse.statistics import compare_with_others, score_predictions
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
@@ -59,25 +61,28 @@ def make_bundle(
     predictions = predictions[predictions["model"].isin([*modalities, *fusions, "clinical", "trivial"])]
     if deep:
         predictions = _with_other_features(rng, predictions, modalities, fusions)
+    predictions = predictions.assign(outcome="idh", **{"class": "1"})
     scores = score_predictions(predictions, n_resamples=60)
     features = _selected_features(rng, modalities)
     weights = _fusion_weights(rng, modalities, fusions, in_sample=deep)
     tables = {
-        "predictions": predictions.assign(positive="1"),
+        "predictions": predictions,
         "scores": scores,
         "comparisons": compare_with_others(predictions, fusions[0], n_resamples=60),
         "cohort_flow": _cohort_flow(n_patients),
         "selected_features": features,
         "fusion_weights": weights,
-        "published": published_rows(_published_tables(modalities) if deep else [], scores, weights),
+        "published": published_rows(_published_tables(modalities) if deep else [], scores, weights, "idh"),
         "failures": _failures(),
+        "training_ranges": pd.DataFrame({"column": ["t1__f"], "low": 0.0, "high": 1.0, "n_samples": n_patients}),
     }
     others = {name: pd.DataFrame(columns=list(table.columns)) for name, table in TABLES.items() if name not in tables}
     for name, table in (tables | others).items():
         table.to_csv(folder / f"{name}.csv", index=False)
     _write_json(folder / "bundle.json", _about(n_repeats, modalities, fusions))
     if deep:
-        edit_protocol(folder, constrained=list(CONSTRAINED), arms=list(ARMS), deep=DEEP)
+        words = words_of(modalities, fusions, constrained=CONSTRAINED, arms=ARMS)
+        edit_protocol(folder, arms=list(ARMS), deep=DEEP, words=words)
     _write_json(folder / "environment.json", _environment())
     (folder / "recipe.toml").write_text('title = "IDH from four MRI sequences"\n[cohort]\nlabel = "idh"\n')
     (folder / "card.md").write_text("A card.\n")
@@ -192,7 +197,7 @@ def _selected_features(rng: np.random.Generator, modalities: tuple[str, ...]) ->
             importance = rng.normal(0.03 * frequency, 0.008)
             rows.append((modality, name, round(frequency, 2), importance, rng.normal(0, 0.4), frequency > 0.5))
     columns = ["modality", "feature", "frequency", "importance", "mean_coefficient", "in_final_model"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(outcome="idh", model="fusion")
 
 
 def _fusion_weights(
@@ -207,7 +212,8 @@ def _fusion_weights(
             mean = weight + half * rng.uniform(-0.2, 0.2)
             trusting = 2 * weight if in_sample and not equal else np.nan
             rows.append((fusion, member, weight, mean, mean - half, mean + half, trusting))
-    return pd.DataFrame(rows, columns=["fusion", "member", "weight", "mean", "low", "high", "in_sample"])
+    table = pd.DataFrame(rows, columns=["fusion", "member", "weight", "mean", "low", "high", "in_sample"])
+    return table.assign(outcome="idh", model="fusion", **{"class": ""})
 
 
 def _failures() -> pd.DataFrame:
@@ -224,8 +230,7 @@ def _about(n_repeats: int, modalities: tuple[str, ...], fusions: tuple[str, ...]
         "name": "idh",
         "title": "IDH mutation from four MRI sequences",
         "radiofuse_version": "0.1.0",
-        "label": "idh",
-        "positive": "1",
+        "outcomes": [{"name": "idh", "kind": "binary", "classes": ["0", "1"], "ordered": False}],
         "modalities": list(modalities),
         "clinical": ["age", "sex"],
         "settings": {
@@ -238,14 +243,35 @@ def _about(n_repeats: int, modalities: tuple[str, ...], fusions: tuple[str, ...]
             "inner_folds": 5,
             "selector": "three_step",
             "classifier": "logistic",
-            "fusions": list(fusions),
             "primary": "mean",
             "seed": 7,
+            "words": words_of(modalities, fusions),
         },
         "n_features": dict.fromkeys(modalities, 873),
         "synthetic": False,
         "as_published": [],
         "warnings": [],
+    }
+
+
+def words_of(
+    modalities: Sequence[str], fusions: Sequence[str], *, constrained: Sequence[str] = (), arms: Sequence[str] = ()
+) -> dict:
+    """Return what the names of a run stand for, as its description holds it."""
+    kinds = dict.fromkeys(modalities, ("fusion", MODALITY)) | dict.fromkeys(fusions, ("fusion", FUSION))
+    kinds |= {name: (name, FUSION) for name in constrained}
+    for arm in arms:
+        kinds |= {f"{arm}_{name}": (arm, ARM_MEMBER) for name in modalities}
+        kinds |= {f"{arm}_{name}": (arm, ARM) for name in fusions}
+    kinds |= {name: (name, REFERENCE) for name in ("clinical", "trivial")}
+    models = {
+        name: {"model": model, "kind": kind, "title": f"title of {name}", "does": f"What {name} does."}
+        for name, (model, kind) in kinds.items()
+    }
+    return {
+        "selector": {"title": "three steps", "does": "Selects."},
+        "classifier": {"title": "logistic regression", "does": "Fits."},
+        "models": models,
     }
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from bundle_fixture import ARMS, CONSTRAINED, DEEP, FUSIONS, MODALITIES, edit_about, edit_protocol, make_bundle
+from bundle_fixture import (
+    ARMS,
+    CONSTRAINED,
+    DEEP,
+    FUSIONS,
+    MODALITIES,
+    edit_about,
+    edit_protocol,
+    make_bundle,
+    words_of,
+)
 from page_parser import Page
 
 from radiofuse.errors import BundleError
 from radiofuse.report import write_report
 from radiofuse.report.experiment.contents import read_contents
-from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE
+from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, OTHER, REFERENCE
 
 MAIN, COLLAPSED = "Scores with intervals, out of fold", "Scores of single modalities on other features, out of fold"
 ADDED, WEIGHTS = "What each part adds (Shi et al. 2023, Table I)", "Weights (Shi et al. 2023, Table IV)"
@@ -63,10 +72,10 @@ def test_every_model_has_the_kind_that_its_name_says(deep_bundle):
     assert {kind: [m for m in contents.models if contents.kind_of(m) == kind] for kind in kinds} == kinds
 
 
-def test_a_name_with_the_prefix_of_an_arm_that_was_not_run_is_a_modality(bundle):
-    edit_protocol(bundle, arms=["radiomics"])
+def test_a_name_that_the_description_does_not_know_is_another_model(bundle):
+    edit_protocol(bundle, words=words_of(MODALITIES, FUSIONS, arms=["radiomics"]))
     contents = read_contents(bundle)
-    assert contents.kind_of("deep_t1") == MODALITY
+    assert contents.kind_of("deep_t1") == OTHER
     assert contents.kind_of("radiomics_t1") == ARM_MEMBER
 
 
@@ -230,8 +239,7 @@ def test_features_of_the_table_are_told_beside_those_of_images(bundle):
 
 
 def test_the_protocol_names_constraint_fusions_and_other_features(page, deep_bundle):
-    assert "constraint fusions of the selected features: constrained_method1, constrained_method2" in page.text
+    assert f"{', '.join([*FUSIONS, *CONSTRAINED])}; the primary one, fixed beforehand, is mean" in page.text
     assert "all but these also on deep and radiomics features alone" in page.text
     assert "The single modalities on deep and radiomics features alone (deep: each network's own softmax" in page.text
     assert "own softmax probability per modality, no selection and no classifier" in page.text
-    assert json.loads((deep_bundle / "bundle.json").read_text())["protocol"]["constrained"] == list(CONSTRAINED)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 
 import pandas as pd
 import pytest
-from bundle_fixture import edit_about, make_bundle
+from bundle_fixture import edit_about, edit_protocol, make_bundle, words_of
 from page_parser import Page
 
 from radiofuse.bundle.format import SCHEMA
@@ -69,13 +70,18 @@ def plant_everywhere(bundle):
         rows = pd.concat([pd.read_csv(bundle / f"{name}.csv")] * 5).head(len(HOSTILE))
         rows.assign(**dict.fromkeys(columns, HOSTILE)).to_csv(bundle / f"{name}.csv", index=False)
     models = {"t1": HOSTILE[0], "clinical": HOSTILE[1], "regression": HOSTILE[3]}
-    edit_table(bundle, "scores", lambda table: table.replace({"model": models}))
-    edit_table(bundle, "predictions", lambda table: table.replace({"model": models}))
     words = "|".join(HOSTILE)
+    named = json.loads((bundle / "bundle.json").read_text())["protocol"]["words"]
+    entries = {models.get(name, name): {**said, "title": HOSTILE[0]} for name, said in named["models"].items()}
+    edit_protocol(bundle, words={**named, "models": entries})
+    for name in ("scores", "predictions"):
+        edit_table(bundle, name, lambda table: table.replace({"model": models}).assign(**{"class": words}))
+    for name in ("scores", "predictions", "comparisons", "selected_features", "fusion_weights"):
+        edit_table(bundle, name, lambda table: table.assign(outcome=words))
+    outcome = {"name": words, "kind": "binary", "classes": ["0", words], "ordered": False}
     (bundle / "recipe.toml").write_text(words, encoding="utf-8")
-    edit_about(
-        bundle, title=f"{words} caf\ud800", label=words, warnings=HOSTILE, as_published=HOSTILE, settings={words: words}
-    )
+    edit_about(bundle, title=f"{words} caf\ud800", outcomes=[outcome], settings={words: words})
+    edit_about(bundle, warnings=HOSTILE, as_published=HOSTILE)
 
 
 def test_hostile_text_neither_injects_nor_crashes(bundle):
@@ -134,15 +140,16 @@ def test_a_class_that_never_occurs_leaves_no_curve_but_a_page(bundle):
 def test_one_fusion_without_clinical_data(bundle):
     keep = ["t1", "mean", "trivial"]
     protocol = {"folds": 2, "repeats": 1, "inner_folds": 2, "selector": "own.module:Best", "classifier": "svm"}
-    protocol |= {"selector_options": {"alpha": 0.01}, "fusions": ["mean"], "primary": "mean", "seed": 0}
-    edit_about(bundle, clinical=[], settings={"radiomics": None}, protocol=protocol)
+    protocol |= {"selector_options": {"alpha": 0.01}, "primary": "mean", "seed": 0}
+    edit_about(bundle, clinical=[], settings={"radiomics": None})
+    edit_protocol(bundle, **protocol, words=words_of(["t1"], ["mean"]))
     for name in ("scores", "predictions"):
         edit_table(bundle, name, lambda table: table[table["model"].isin(keep)])
     edit_table(bundle, "fusion_weights", lambda table: table[table["fusion"] == "mean"])
     page = report_on(bundle)
     assert "from features of 1 modality (t1)" in page.text
     assert "Clinical data alone" not in page.text
-    assert "own.module:Best; alpha = 0.01" in page.text
+    assert "own.module:Best (three steps); alpha = 0.01" in page.text
     assert len(page.pictures()) == 1 + 1 + 1 + 1  # AUC, one ROC panel, calibration, features
 
 
@@ -181,7 +188,7 @@ def test_says_when_a_number_is_no_number(bundle):
             r"has schema \d; .* reads schema \d\. Use the version that wrote",
         ),
         ({"schema": SCHEMA - 1}, r"has schema \d; .* Run its recipe\.toml again: the store still has the features"),
-        ({"label": None}, r"bundle\.json lacks the entry label"),
+        ({"outcomes": None}, r"bundle\.json lacks the entry outcomes"),
         ({"protocol": {"seed": 0}}, r"protocol in bundle\.json lacks the entry folds"),
     ],
 )

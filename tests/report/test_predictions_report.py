@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from page_parser import Page
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from radiofuse.errors import RequestError
 from radiofuse.report import plot_aucs, plot_calibration, plot_decision_curve, plot_roc, write_report
+from radiofuse.statistics import score_predictions
+from radiofuse.tables.predictions import slice_of
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +114,49 @@ def test_a_file_that_is_no_page_of_ours_is_replaced_only_when_asked(predictions,
     assert write_report(predictions, mine).read_text() == page  # ours by now
 
 
-def test_a_table_of_several_classes_says_how_to_get_the_page_of_one(predictions, tmp_path):
-    parts = [predictions.assign(outcome="grade", label=0, probability=0.25, **{"class": name}) for name in ("2", "3")]
-    rest = {"outcome": "grade", "label": 1, "probability": 0.5, "class": "4"}
-    whole = pd.concat([*parts, predictions.assign(**rest)])
-    for ask in (lambda: write_report(whole, tmp_path / "page.html"), lambda: plot_roc(whole)):
-        with pytest.raises(RequestError, match=r"of one class of one outcome.* slice_of\("):
-            ask()
+@pytest.fixture(scope="module")
+def outcomes(predictions):
+    """The predictions of two classes and of three: each probability with its rest dealt to two further classes."""
+    probability, label, early = predictions["probability"], predictions["label"], predictions["sample_id"] < "p20"
+    of_class = {
+        "2": {"label": (label == 0).astype(int), "probability": 1 - probability},
+        "3": {"label": ((label == 1) & early).astype(int), "probability": 0.6 * probability},
+        "4": {"label": ((label == 1) & ~early).astype(int), "probability": 0.4 * probability},
+    }
+    grades = [predictions.assign(outcome="grade", **{"class": name}, **told) for name, told in of_class.items()]
+    return pd.concat([predictions.assign(outcome="idh", **{"class": "mutant"}), *grades])
+
+
+def test_several_outcomes_are_shown_one_after_the_other(outcomes, tmp_path):
+    page = Page(write_report(outcomes, tmp_path / "page.html", model="t1").read_text())
+    assert [attributes["id"] for tag, attributes in page.tags if attributes.get("id", "").startswith("outcome")] == [
+        "outcome-1",
+        "outcome-2",
+    ]
+    assert (
+        "2 models predicted 40 patients (40 samples) in 1 repeat; 20 (50%) of 2, 10 (25%) of 3 and 10 (25%)"
+        in page.text
+    )
+    texts = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
+    assert len(texts) == 4 + 1 + 3 * 3  # AUCs, ROC, calibration, decision; AUCs, and those three of each class
+    assert [text for text in texts if text.startswith("3 against the rest: ROC")]
+    header, *rows = page.tables["Each class against the rest: scores of t1"]
+    scores = score_predictions(slice_of(outcomes, "grade", "3")).set_index(["model", "metric"])
+    shown = dict(zip(header, rows[1], strict=True))
+    assert shown["Class"] == "3" and shown["Patients of the class"] == "10"
+    assert shown["AUC"].startswith(f"{scores.loc[('t1', 'auc'), 'value']:.2f} (")
+    called = page.tables["Classes, and what the samples of each are called by t1"]
+    assert called[0] == ["Class", "Called 2", "Called 3", "Called 4", "Samples"]
+    assert [row[-1] for row in called[1:]] == ["20", "10", "10"]
+
+
+def test_figures_are_of_one_class_of_one_outcome(outcomes):
+    with pytest.raises(RequestError, match=r"of one class of one outcome.* slice_of\("):
+        plot_roc(outcomes)
+    assert plot_roc(slice_of(outcomes, "grade", "3")).axes
+
+
+def test_an_outcome_of_two_classes_has_the_page_of_its_predictions_alone(predictions, tmp_path):
     named = predictions.assign(outcome="idh", **{"class": "mutant"})
     plain, same = (write_report(rows, tmp_path / "page.html").read_text() for rows in (predictions, named))
-    assert plain == same
+    assert plain == same.replace("(class mutant)", "(label 1)")

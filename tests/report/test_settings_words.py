@@ -43,7 +43,12 @@ def test_options_of_a_chain_are_told_step_by_step_and_parts_by_their_class():
 def test_the_page_says_what_each_model_is(tmp_path):
     folder = make_bundle(tmp_path / "bundle", modalities=("t1",), fusions=("mean",))
     about = json.loads((folder / "bundle.json").read_text())
-    named = {"title": "average of the probabilities", "does": "The mean of the probabilities present."}
+    named = {
+        "model": "fusion",
+        "kind": "fusion",
+        "title": "average of the probabilities",
+        "does": "The mean of the probabilities present.",
+    }
     about["protocol"]["words"] = {
         "selector": {"title": "LASSO", "does": "Keeps some."},
         "classifier": {"title": "logistic regression", "does": "Fits."},

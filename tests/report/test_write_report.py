@@ -103,7 +103,11 @@ def test_summary_counts_patients_and_events_and_names_the_comparisons(bundle, pa
     rows = pd.read_csv(bundle / "predictions.csv").query("model == 'mean' and repeat == 0")
     events = int(rows["label"].sum())
     assert f"98 patients (98 samples) had a known label and were scored; {events} of them" in page.text
-    value, low, high = pd.read_csv(bundle / "scores.csv").query("model == 'mean' and metric == 'auc'").iloc[0, 2:5]
+    value, low, high = (
+        pd.read_csv(bundle / "scores.csv")
+        .query("model == 'mean' and metric == 'auc'")[["value", "low", "high"]]
+        .iloc[0]
+    )
     assert f"the fusion “mean” reached an AUC of {value:.2f} ({low:.2f} to {high:.2f})." in page.text
     assert "The best single modality was t1ce" in page.text
     assert "Clinical data alone (age and sex) reached" in page.text

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.tables.cohort import read_cohort
+from radiofuse.tables.label_reading import LabelReading
 from radiofuse.tables.outcomes import AskedOutcome, read_outcome
 from radiofuse.tables.spellings import VOCABULARIES, vocabulary_for
 
@@ -144,3 +148,27 @@ def test_outcomes_have_names_of_their_own(path):
         read_cohort(path, labels=["idh", AskedOutcome("who_grade", name="t1__mean", positive="4")])
     with pytest.raises(CohortError, match="called like another column: sample_id"):
         read_cohort(path, labels=["idh", AskedOutcome("who_grade", name="sample_id", positive="4")])
+
+
+KNOWN = [
+    (AskedOutcome("idh", plain=True), ["WT", "Mutant"], ["Mutant", "", "WT"], [0.0, np.nan, 1.0]),
+    (AskedOutcome("idh"), ["WT", "Mutant"], ["IDH1 p.R132H", "wild type", "unknown"], [1.0, 0.0, np.nan]),
+    (AskedOutcome("grade", positive="4", plain=True), ["2", "3", "4"], ["3.0", "4", "2"], [0.0, 1.0, 0.0]),
+    (AskedOutcome("grade", kind="multiclass"), ["G2", "G3", "G4"], ["IV", "2", "II"], [2.0, 0.0, 0.0]),
+    (AskedOutcome("idh", missing=("9",), plain=True), ["0", "1", "9"], ["1", "9", "1.0"], [1.0, np.nan, 1.0]),
+    (AskedOutcome("x", positive="b", spellings={"b": ["c"]}), ["a", "b"], ["c", "c", "a"], [1.0, 1.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("asked", "own", "others", "codes"), KNOWN)
+def test_the_column_of_another_cohort_is_read_as_that_of_the_first(asked, own, others, codes):
+    def table(cells):
+        return pd.DataFrame({"sample_id": [f"s{row}" for row in range(len(cells))], asked.column: cells})
+
+    known = read_outcome(table(own), asked).outcome
+    carried = replace(known, reading=LabelReading.from_json(json.loads(json.dumps(known.reading.to_json()))))
+    read = read_outcome(table(others), AskedOutcome(asked.column, known=carried))
+    assert read.outcome == known
+    np.testing.assert_array_equal(read.label.y, codes)
+    strange = read_outcome(table(["nobody knows", *others]), AskedOutcome(asked.column, known=carried))
+    assert f"Column {asked.column} holds nobody knows, which the model does not know" in strange.label.problems[0]

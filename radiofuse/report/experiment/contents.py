@@ -12,7 +12,7 @@ import pandas as pd
 from radiofuse.bundle.format import DESCRIPTION, ENVIRONMENT, RECIPE, TABLES
 from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
 from radiofuse.errors import BundleError
-from radiofuse.report.kinds import DETAILS, FUSION, KINDS, OTHER
+from radiofuse.report.kinds import DETAILS, FUSION, KINDS, MODALITY, OTHER
 from radiofuse.report.scored import Scored
 from radiofuse.tables.outcomes import Outcome
 
@@ -53,16 +53,22 @@ class Contents(Scored):
         }
         return replace(self, outcome=outcome, **rows)
 
-    @cached_property
-    def score_of(self) -> dict[tuple[str, str], Any]:
-        """The rows of `whole_scores` by model and metric."""
-        return {(row.model, row.metric): row for row in self.whole_scores.itertuples()}
+    def of_class(self, name: str) -> Contents:
+        """Return the contents with predictions and scores of one of several classes against the rest."""
+        against_rest = Outcome(self.outcome.name, (f"not {name}", name))
+        own = {table: getattr(self, table) for table in ("predictions", "scores")}
+        rows = {table: cells[cells["class"] == name] for table, cells in own.items()}
+        return replace(self, outcome=against_rest, **rows)
 
-    @cached_property
-    def whole_scores(self) -> pd.DataFrame:
-        """The scores of the outcome as a whole, not of one of several classes against the rest."""
-        whole = self.outcome.positive if self.outcome.is_binary else ""
-        return self.scores[self.scores["class"] == whole]
+    def of_model(self, model: str) -> Contents:
+        """Return the contents with the selected features and the weights of one of the run's models."""
+        own = {table: getattr(self, table) for table in ("selected_features", "fusion_weights")}
+        return replace(self, **{table: cells[cells["model"] == model] for table, cells in own.items()})
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that have a probability each."""
+        return self.outcome.told
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -74,11 +80,23 @@ class Contents(Scored):
         return self.protocol["primary"]
 
     @property
+    def answer(self) -> str:
+        """What the main answer is called in a sentence: a fusion, or a model."""
+        return "fusion" if self.kind_of(self.primary) == FUSION else "model"
+
+    @property
     def fusions(self) -> list[str]:
         """All fusions on all features, the primary one first."""
         named = self.words["models"].items()
         names = [self.primary, *(name for name, said in named if said["kind"] == FUSION)]
         return list(dict.fromkeys(names))
+
+    @property
+    def selecting(self) -> list[str]:
+        """The models that selected features or weigh members, that of the main answer first."""
+        named = dict.fromkeys([*self.selected_features["model"], *self.fusion_weights["model"]])
+        main = self.words["models"].get(self.primary, {}).get("model")
+        return sorted(named, key=lambda model: model != main)
 
     @property
     def arms(self) -> list[str]:
@@ -132,15 +150,17 @@ class Contents(Scored):
         return [model for model in self.models if self.kind_of(model) not in DETAILS]
 
     @property
-    def arm_members(self) -> list[str]:
-        """The members of the arms and of further fusions."""
-        return [model for model in self.models if self.kind_of(model) in DETAILS]
-
-    @property
     def members(self) -> list[str]:
-        """The modalities that features were selected in, in the bundle's order."""
-        found = dict.fromkeys(self.selected_features["modality"])
-        return [*self.about["modalities"], *(name for name in found if name not in self.about["modalities"])]
+        """The modalities that features were selected in, or could have been, in the bundle's order."""
+        found, known = dict.fromkeys(self.selected_features["modality"]), self.about["modalities"]
+        read = [name for name in known if name in found or self._is_read(name)]
+        return [*read, *(name for name in found if name not in known)]
+
+    def _is_read(self, modality: str) -> bool:
+        """Say whether the model that selected features reads a modality of which it chose none."""
+        models, answers = set(self.selected_features["model"]), self.words["models"]
+        said = [one["model"] for name, one in answers.items() if one["kind"] == MODALITY and name == modality]
+        return not models or bool(models & set(said))
 
 
 def read_contents(bundle: Path) -> Contents:

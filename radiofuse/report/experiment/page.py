@@ -9,25 +9,27 @@ from radiofuse.report.experiment import pictures, sentences, tables
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.tables import MAX_FAILURES
 from radiofuse.report.page import render
-from radiofuse.report.pictures import calibration_picture, frequency_picture
-from radiofuse.report.tables import TOP_FEATURES
+from radiofuse.report.pictures import frequency_picture
+from radiofuse.report.tables import TOP_FEATURES, calls_table, classes_table, models_by_class_table
+from radiofuse.report.wording import several_classes
 from radiofuse.wording import counted
 
 
 def render_page(contents: Contents) -> str:
-    """Return the whole report as HTML; every value from the bundle is escaped."""
-    contents = contents.of(contents.outcomes[0])
+    """Return the whole report as HTML, a part for each outcome; every value from the bundle is escaped."""
+    parts = [contents.of(outcome) for outcome in contents.outcomes]
     return render(
         "experiment/page.html",
         title=contents.about["title"],
-        lead=sentences.summary(contents),
+        lead=sentences.summary(parts),
         banners=sentences.banners(contents),
         about=contents.about,
         protocol=contents.protocol,
         recipe=contents.recipe,
+        flow=tables.flow_table(contents),
+        overview=tables.overview_table(parts) if len(parts) > 1 else None,
+        outcomes=[_outcome(part, f"-{place}" if len(parts) > 1 else "") for place, part in enumerate(parts, 1)],
         **_words(contents),
-        **_results(contents),
-        **_features_and_weights(contents),
         **_how_it_was_made(contents),
     )
 
@@ -35,6 +37,7 @@ def render_page(contents: Contents) -> str:
 def _words(contents: Contents) -> dict[str, Any]:
     return {
         "outcome": sentences.outcome(contents),
+        "stratification": sentences.stratification(contents),
         "design": sentences.design(contents),
         "encoder": sentences.encoder(contents),
         "encoder_fitting": sentences.encoder_fitting(contents),
@@ -46,38 +49,76 @@ def _words(contents: Contents) -> dict[str, Any]:
     }
 
 
+def _outcome(contents: Contents, suffix: str) -> dict[str, Any]:
+    """Return what the page shows of one outcome; the suffix tells its anchors from those of others."""
+    return {
+        "suffix": suffix,
+        "phrase": contents.outcome.phrase,
+        "lead": sentences.result(contents),
+        "answer": contents.answer,
+        **_results(contents),
+        **_classes(contents),
+        **_features_and_weights(contents),
+    }
+
+
 def _results(contents: Contents) -> dict[str, Any]:
     return {
-        "flow": tables.flow_table(contents),
         "scores": tables.main_scores(contents),
         "names": tables.names_table(contents),
         "comparisons": tables.main_comparisons(contents),
-        "arms": sentences.arms(contents),
-        "arm_members": tables.arm_scores(contents),
-        "arm_comparisons": tables.arm_comparisons(contents),
+        "details": list(tables.detail_tables(contents, sentences.arms(contents))),
         "published": tables.published_tables(contents),
         "published_weights": WEIGHT in set(contents.published["metric"]),
         "auc": pictures.auc_picture(contents),
-        "roc": pictures.roc_pictures(contents),
-        "calibration": calibration_picture(contents.predictions, contents.primary),
+        "roc": pictures.all_roc_pictures(contents),
+        "calibration": pictures.calibration_pictures(contents),
+    }
+
+
+def _classes(contents: Contents) -> dict[str, Any]:
+    """Return what only an outcome of several classes has."""
+    if not contents.has_several_classes:
+        return {"metrics": "", "further": None, "classes": None, "models_by_class": None, "calls": None}
+    answer = f"of {contents.primary}, out of fold"
+    return {
+        "metrics": several_classes(ordered=contents.outcome.ordered),
+        "further": tables.further_scores(contents),
+        "classes": classes_table(contents, f"Each class against the rest: scores {answer}"),
+        "models_by_class": models_by_class_table(
+            contents, contents.main_models, "Each class against the rest: all models, out of fold"
+        ),
+        "calls": calls_table(contents, f"Classes, and what the samples of each are called: calls {answer}"),
     }
 
 
 def _features_and_weights(contents: Contents) -> dict[str, Any]:
+    """Return what the model of the main answer selected and how it weighs its members, and those of other models."""
+    first, *others = [contents.of_model(model) for model in contents.selecting] or [contents]
+    further = dict(zip(contents.selecting[1:], others, strict=True))
     return {
-        "selections": [_selection(contents, modality) for modality in contents.members],
-        "weights": tables.weights_table(contents),
-        "weight_pictures": pictures.weight_pictures(contents),
+        "model": contents.selecting[0] if others else "",
+        "selections": [_selection(first, modality) for modality in first.members],
+        "further_selections": {
+            model: [_selection(own, modality, drawn=False) for modality in own.members]
+            for model, own in further.items()
+            if not own.selected_features.empty
+        },
+        "weights": tables.weights_table(first),
+        "weight_pictures": pictures.weight_pictures(first),
+        "further_weights": {
+            model: tables.weights_table(own) for model, own in further.items() if not own.fusion_weights.empty
+        },
     }
 
 
-def _selection(contents: Contents, modality: str) -> dict[str, Any]:
+def _selection(contents: Contents, modality: str, *, drawn: bool = True) -> dict[str, Any]:
     features = tables.selected_features(contents, modality)
     return {
         "modality": modality,
         "count": sentences.selection_count(contents, modality, features),
-        "table": tables.features_table(features, modality),
-        "picture": frequency_picture(features, modality),
+        "table": None if features.empty else tables.features_table(features, modality),
+        "picture": frequency_picture(features, modality) if drawn else None,
         "left_out": counted(len(features) - TOP_FEATURES, "feature") if len(features) > TOP_FEATURES else "",
     }
 

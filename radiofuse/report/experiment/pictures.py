@@ -10,9 +10,10 @@ import pandas as pd
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.figures import draw_weights
 from radiofuse.report.experiment.sentences import best_modality
+from radiofuse.report.experiment.tables import weights_by_fusion
 from radiofuse.report.figures import draw_auc, draw_roc
-from radiofuse.report.kinds import ARM, FUSION, HEADINGS, KINDS, MODALITY, REFERENCE, TRIVIAL
-from radiofuse.report.pictures import Picture
+from radiofuse.report.kinds import ARM, FUSION, HEADINGS, KINDS, MODALITY, OTHER, REFERENCE, TRIVIAL
+from radiofuse.report.pictures import Picture, calibration_picture
 from radiofuse.report.tables import score_cell
 from radiofuse.statistics import roc_points
 from radiofuse.tables.columns import CLINICAL
@@ -34,9 +35,12 @@ def auc_picture(contents: Contents) -> Picture | None:
 def _auc_caption(contents: Contents) -> str:
     best = best_modality(contents)
     beside = f", the best single modality ({best}) {score_cell(contents, best, 'auc')}" if best else ""
+    mean = ", the mean of each class against the rest," if contents.has_several_classes else ""
+    others = " hexagons: other models;" * any(contents.kind_of(model) == OTHER for model in contents.main_models)
     return (
-        f"The fusion “{contents.primary}” has an AUC of {score_cell(contents, contents.primary, 'auc')}{beside}. "
-        f"Circles: fusions, the diamond the primary one; squares: single modalities;{_arms_caption(contents)} "
+        f"The {contents.answer} “{contents.primary}” has an AUC{mean} of "
+        f"{score_cell(contents, contents.primary, 'auc')}{beside}. "
+        f"Circles: fusions, the diamond the primary one; squares: single modalities;{_arms_caption(contents)}{others} "
         "triangles: for comparison."
     )
 
@@ -54,6 +58,11 @@ def _arms_in_words(contents: Contents) -> str:
     return listed([words[arm] for arm in contents.arms])
 
 
+def all_roc_pictures(contents: Contents) -> list[Picture]:
+    """ROC figures; of several classes one of each against the rest."""
+    return roc_pictures_by_class(contents) if contents.has_several_classes else roc_pictures(contents)
+
+
 def roc_pictures(contents: Contents) -> list[Picture]:
     """ROC figures, the primary fusion in all: with single modalities, with other fusions, with other features."""
     predicted = set(contents.predictions["model"])
@@ -61,36 +70,62 @@ def roc_pictures(contents: Contents) -> list[Picture]:
     others = [model for model in contents.models if model in predicted - {contents.primary, TRIVIAL}]
     of_kind = {kind: [model for model in others if contents.kind_of(model) == kind] for kind in KINDS}
     single = of_kind[MODALITY] + of_kind[REFERENCE]
-    beside_single = "the single modalities" + (" and clinical data" if CLINICAL in single else "")
     if contents.primary not in predicted or _has_one_label(contents.predictions):
         return []
     same = [model for model in of_kind[ARM] if model.endswith(f"_{contents.primary}")]
     beside_same = _arms_in_words(contents)
-    panels = [(beside_single, single), ("the other fusions", of_kind[FUSION]), (beside_same, same)]
+    panels = [(_beside_single(single), single), ("the other fusions", of_kind[FUSION]), (beside_same, same)]
     return [_roc_picture(contents, what, models) for what, models in panels if models]
+
+
+def roc_pictures_by_class(contents: Contents) -> list[Picture]:
+    """Each class against the rest: the primary model's curve beside those of the single modalities."""
+    drawn = []
+    for name in contents.classes:
+        view = contents.of_class(name)
+        beside = [model for model in contents.main_models if contents.kind_of(model) in (MODALITY, REFERENCE)]
+        own = view.predictions[view.predictions["model"] == contents.primary]
+        if not own.empty and not _has_one_label(own):
+            predicted = [model for model in beside if model in set(view.predictions["model"]) - {TRIVIAL}]
+            drawn.append(_roc_picture(view, _beside_single(predicted), predicted, f"{name} against the rest"))
+    return drawn
+
+
+def calibration_pictures(contents: Contents) -> list[Picture]:
+    """The calibration of the primary model; of several classes that of each."""
+    if not contents.has_several_classes:
+        pictures = [calibration_picture(contents.predictions, contents.primary)]
+    else:
+        views = {name: contents.of_class(name).predictions for name in contents.classes}
+        pictures = [calibration_picture(rows, contents.primary, f"Class {name}") for name, rows in views.items()]
+    return [picture for picture in pictures if picture]
 
 
 def _has_one_label(predictions: pd.DataFrame) -> bool:
     return predictions["label"].nunique() < 2
 
 
-def _roc_picture(contents: Contents, what: str, models: Sequence[str]) -> Picture:
+def _beside_single(models: Sequence[str]) -> str:
+    return "the single modalities" + (" and clinical data" if CLINICAL in models else "")
+
+
+def _roc_picture(contents: Contents, what: str, models: Sequence[str], title: str = "") -> Picture:
     names = {model: f"{model} {score_cell(contents, model, 'auc').value}" for model in (contents.primary, *models)}
     # One resample: no band is drawn of these.
     curves = {names[model]: roc_points(contents.predictions, model, n_resamples=1) for model in models}
     primary = roc_points(contents.predictions, contents.primary)
-    alt = f"ROC curves with AUC: {'; '.join(names.values())}."
+    where = f"{title}: " if title else ""
+    alt = f"{where}ROC curves with AUC: {'; '.join(names.values())}."
     caption = (
-        f"ROC curve of the primary fusion (heavy line, with a pointwise 95% band over resampled patients) beside "
-        f"{what}. The legend gives the AUC."
+        f"{where}ROC curve of the primary {contents.answer} (heavy line, with a pointwise 95% band over resampled "
+        f"patients) beside {what}. The legend gives the AUC."
     )
-    return Picture(draw_roc(primary, names[contents.primary], curves), alt, caption)
+    return Picture(draw_roc(primary, names[contents.primary], curves, title), alt, caption)
 
 
 def weight_pictures(contents: Contents) -> list[Picture]:
-    """The weights of every fusion that learned some; equal ones need no figure."""
-    fusions = contents.fusion_weights.groupby("fusion", sort=False)
-    return [_weight_picture(fusion, rows) for fusion, rows in fusions if _are_learned(rows)]
+    """The weights of every fusion that learned some, class by class where they differ; equal ones need no figure."""
+    return [_weight_picture(fusion, rows) for fusion, rows in weights_by_fusion(contents) if _are_learned(rows)]
 
 
 def _are_learned(rows: pd.DataFrame) -> bool:

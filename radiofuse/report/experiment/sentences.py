@@ -11,6 +11,7 @@ from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.page import Banner
 from radiofuse.report.tables import pairs, score_cell
+from radiofuse.report.wording import patients_by_class
 from radiofuse.tables.columns import CLINICAL, CROP, join, split
 from radiofuse.wording import counted, listed, percent
 
@@ -27,19 +28,34 @@ def banners(contents: Contents) -> list[Banner]:
 
 
 def outcome(contents: Contents) -> str:
-    """Return the outcome in words: ``idh = 1``."""
-    return contents.outcome.phrase
+    """Return the outcomes in words: ``idh = 1``."""
+    return "; ".join(one.phrase for one in contents.outcomes)
 
 
-def summary(contents: Contents) -> str:
-    """Return the paragraph that a hurried reader reads."""
-    return " ".join([_task(contents), _patients(contents), _main_result(contents), *_comparisons(contents)])
+def stratification(contents: Contents) -> str:
+    """Return what the folds were stratified by."""
+    return "outcomes" if len(contents.outcomes) > 1 else "label"
+
+
+def summary(parts: Sequence[Contents]) -> str:
+    """Return the paragraph that a hurried reader reads; of several outcomes what the main answer reaches in each."""
+    first = parts[0]
+    if len(parts) == 1:
+        return " ".join([_task(first), result(first)])
+    reached = [f"{score_cell(part, part.primary, 'auc')} for {part.outcome.phrase}" for part in parts]
+    return f"{_task(first)} In {design(first)}, {_answering(first)} reached an AUC of {listed(reached)}."
+
+
+def result(contents: Contents) -> str:
+    """Return whom an outcome is known of, and what the main answer and those beside it reach."""
+    return " ".join([_patients(contents), _main_result(contents), *_comparisons(contents)])
 
 
 def _task(contents: Contents) -> str:
     modalities = contents.about["modalities"]
     names = f"{counted(len(modalities), 'modality', 'modalities')} ({listed(modalities)})"
-    return f"The models predict {outcome(contents)} from {_features(contents)} of {names}."
+    outcomes = listed([one.phrase for one in contents.outcomes])
+    return f"The models predict {outcomes} from {_features(contents)} of {names}."
 
 
 def _features(contents: Contents) -> str:
@@ -121,6 +137,9 @@ def _patients(contents: Contents) -> str:
     patients = rows["patient_id"].nunique()
     events = rows.loc[rows["label"] == 1, "patient_id"].nunique()
     samples = counted(rows["sample_id"].nunique(), "sample")
+    if contents.has_several_classes:
+        own = patients_by_class(rows[rows["label"] == 1], patients, contents.classes)
+        return f"{counted(patients, 'patient')} ({samples}) had a known class and were scored: {own}."
     share = percent(events / patients) if patients else "none"
     return (
         f"{counted(patients, 'patient')} ({samples}) had a known label and were scored; "
@@ -129,10 +148,22 @@ def _patients(contents: Contents) -> str:
 
 
 def _main_result(contents: Contents) -> str:
-    return (
-        f"In {design(contents)}, the fusion “{contents.primary}” reached an AUC of "
-        f"{score_cell(contents, contents.primary, 'auc')}."
-    )
+    reached = score_cell(contents, contents.primary, "auc")
+    if not contents.has_several_classes:
+        return f"In {design(contents)}, {_answering(contents)} reached an AUC of {reached}."
+    mean = "the mean over the classes, each against the rest"
+    return f"In {design(contents)}, {_answering(contents)} reached an AUC ({mean}) of {reached}{_agreement(contents)}."
+
+
+def _agreement(contents: Contents) -> str:
+    """Return the weighted kappa as the end of a sentence, where the classes are ordered."""
+    if (contents.primary, "weighted_kappa") not in contents.score_of:
+        return ""
+    return f" and a quadratic-weighted kappa of {score_cell(contents, contents.primary, 'weighted_kappa')}"
+
+
+def _answering(contents: Contents) -> str:
+    return f"the {contents.answer} “{contents.primary}”"
 
 
 def design(contents: Contents) -> str:
@@ -151,7 +182,8 @@ def _comparisons(contents: Contents) -> Iterator[str]:
     if (CLINICAL, "auc") in contents.score_of:
         yield f"Clinical data alone{_clinical_columns(contents)} reached {score_cell(contents, CLINICAL, 'auc')}."
     if (TRIVIAL, "auc") in contents.score_of:
-        yield "The trivial rule, which gives every patient the share of events in the cohort,"
+        share = "shares of the classes" if contents.has_several_classes else "share of events"
+        yield f"The trivial rule, which gives every patient the {share} in the cohort,"
         yield f"reached {score_cell(contents, TRIVIAL, 'auc')}."
 
 

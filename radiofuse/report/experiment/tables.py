@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,24 @@ import pandas as pd
 
 from radiofuse.bundle.format import IN_SAMPLE, WEIGHT
 from radiofuse.report.experiment.contents import Contents
-from radiofuse.report.tables import TOP_FEATURES, Row, Table, comparisons_table, grouped, name_value_table, scores_table
-from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
+from radiofuse.report.kinds import ARM_MEMBER, DETAILS, HEADINGS
+from radiofuse.report.tables import (
+    TOP_FEATURES,
+    Row,
+    Table,
+    comparisons_table,
+    further_metrics,
+    grouped,
+    name_value_table,
+    score_cell,
+    scores_table,
+)
+from radiofuse.report.wording import CLASSES_METRICS, DIGITS, FURTHER_METRICS, METRICS, Estimate, estimate
 from radiofuse.wording import count, listed, number, percent
 
 MAX_FAILURES = 200
 LATE_FUSION = "fusion"  # what the model that answers is called among a bundle's models
+TITLES = {**FURTHER_METRICS, **CLASSES_METRICS, **METRICS}
 
 
 def flow_table(contents: Contents) -> Table:
@@ -31,9 +43,59 @@ def main_scores(contents: Contents) -> Table:
     return scores_table(contents, contents.main_models, "Scores with intervals, out of fold")
 
 
-def arm_scores(contents: Contents) -> Table:
-    """As ``main_scores``, the single modalities of the arms."""
-    return scores_table(contents, contents.arm_members, "Scores of single modalities on other features, out of fold")
+def further_scores(contents: Contents) -> Table | None:
+    """The main models by the metrics of several classes that the main table leaves out, if there are any."""
+    metrics = further_metrics(contents) if contents.has_several_classes else {}
+    return scores_table(contents, contents.main_models, "Further scores, out of fold", metrics) if metrics else None
+
+
+def overview_table(parts: Sequence[Contents]) -> Table:
+    """What the outcomes of a run are, on how many patients, and what the main answer reaches in each."""
+    known = {part.outcome.name: set(part.predictions["patient_id"]) for part in parts}
+    everybody = set().union(*known.values())
+    rows = tuple(
+        (
+            part.outcome.name,
+            count(len(known[part.outcome.name])),
+            count(len(everybody) - len(known[part.outcome.name])),
+            score_cell(part, part.primary, "auc"),
+            score_cell(part, part.primary, "balanced_accuracy"),
+            "; ".join(f"{name} {n:,}" for name, n in patients_by_class(part).items()),
+        )
+        for part in parts
+    )
+    header = ("Outcome", "Patients", "Unknown", "AUC", "Balanced accuracy", "Patients by class")
+    caption = f"The outcomes, and the scores of {parts[0].primary} in each"
+    return Table(caption, header, (("", rows),), n_numbers=4)
+
+
+def patients_by_class(contents: Contents) -> dict[str, int]:
+    """Return how many patients are of each class; one with samples of several counts in each of them."""
+    rows = contents.predictions
+    of_class = {
+        name: set(rows.loc[(rows["class"] == name) & (rows["label"] == 1), "patient_id"])
+        for name in rows["class"].unique()
+    }
+    if contents.has_several_classes:
+        return {name: len(of_class.get(name, ())) for name in contents.classes}
+    negative, positive = contents.outcome.classes
+    others = rows.loc[rows["label"] == 0, "patient_id"].nunique()
+    return {negative: others, positive: len(of_class.get(positive, ()))}
+
+
+def detail_tables(contents: Contents, arms: str) -> Iterator[dict[str, Any]]:
+    """Yield what stands beside the main tables, kind by kind: heading, scores and comparisons of its models."""
+    for kind in DETAILS:
+        models = [model for model in contents.models if contents.kind_of(model) == kind]
+        if not models:
+            continue
+        name = HEADINGS[kind][0].lower() + HEADINGS[kind][1:]
+        of_arm = kind == ARM_MEMBER
+        yield {
+            "summary": f"The single modalities {arms}" if of_arm else HEADINGS[kind],
+            "scores": scores_table(contents, models, f"Scores of {name}, out of fold"),
+            "comparisons": comparisons_table(contents, models, ", on other features" if of_arm else f": {name}"),
+        }
 
 
 def names_table(contents: Contents) -> Table:
@@ -47,11 +109,6 @@ def names_table(contents: Contents) -> Table:
 def main_comparisons(contents: Contents) -> Table:
     """What the primary fusion adds to each other main model."""
     return comparisons_table(contents, contents.main_models)
-
-
-def arm_comparisons(contents: Contents) -> Table:
-    """As ``main_comparisons``, to each single modality of the arms."""
-    return comparisons_table(contents, contents.arm_members, ", on other features")
 
 
 def published_tables(contents: Contents) -> list[Table]:
@@ -72,7 +129,7 @@ def _published_scores(rows: pd.DataFrame) -> Table:
     for (name, _), cells in rows.groupby(["row", "model"], sort=False):
         by_metric = {cell.metric: cell for cell in cells.itertuples()}
         found.append((name, *(part for metric in metrics for part in _beside(by_metric[metric]))))
-    header = ("", *(part for metric in metrics for part in (METRICS.get(metric, metric), "published")))
+    header = ("", *(part for metric in metrics for part in (TITLES.get(metric, metric), "published")))
     muted = tuple(range(2, len(header), 2))
     groups = (("", tuple(found)),)
     return Table(_published_caption(rows), header, groups, n_numbers=len(header) - 1, muted=muted)
@@ -127,9 +184,15 @@ def weights_table(contents: Contents) -> Table:
     n_columns = len(header) if contents.fusion_weights["in_sample"].notna().any() else len(header) - 1
     groups = tuple(
         (fusion, tuple(_weight_row(row)[:n_columns] for row in rows.itertuples()))
-        for fusion, rows in contents.fusion_weights.groupby("fusion", sort=False)
+        for fusion, rows in weights_by_fusion(contents)
     )
     return Table("Weights of the members in each fusion", header[:n_columns], groups, n_numbers=n_columns - 1)
+
+
+def weights_by_fusion(contents: Contents) -> list[tuple[str, pd.DataFrame]]:
+    """Return each fusion's weights with its name, class by class where they are of a class."""
+    fusions = contents.fusion_weights.groupby(["fusion", "class"], sort=False)
+    return [(f"{fusion}, class {name}" if name else fusion, rows) for (fusion, name), rows in fusions]
 
 
 def _weight_row(row: Any) -> Row:
