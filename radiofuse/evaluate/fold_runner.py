@@ -212,23 +212,6 @@ def _answers(fitted: BaseEstimator, name: str, X: Table, n_classes: int) -> pd.D
     return answers_table({name: told}, pd.RangeIndex(len(told)), np.arange(n_classes))
 
 
-def positive_probability(fitted: BaseEstimator, X: Table) -> np.ndarray:
-    """Return the probability of label 1, shape (n_samples,), from the column that ``classes_`` says.
-
-    Raises
-    ------
-    RequestError
-        If the answer has not one column for each of the labels 0 and 1.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyClassifier
-    >>> positive_probability(DummyClassifier().fit([[0], [0], [0], [0]], [0, 1, 1, 1]), [[0]])
-    array([0.75])
-    """
-    return class_probabilities(fitted, X, 2)[:, 1]
-
-
 def class_probabilities(fitted: BaseEstimator, X: Table, n_classes: int) -> np.ndarray:
     """Return the probabilities of the labels 0, 1, ..., shape (n_samples, n_classes), wherever ``classes_`` has them.
 
@@ -236,6 +219,12 @@ def class_probabilities(fitted: BaseEstimator, X: Table, n_classes: int) -> np.n
     ------
     RequestError
         If the answer has not one column for each label.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> class_probabilities(DummyClassifier().fit([[0], [0], [0], [0]], [0, 1, 1, 1]), [[0]], 2)
+    array([[0.25, 0.75]])
     """
     answer, labels = np.asarray(fitted.predict_proba(X)), list(range(n_classes))
     classes = list(getattr(fitted, "classes_", labels))

@@ -118,12 +118,12 @@ def cross_validated_predictions(
     refuse_misaligned(X, y=y, groups=groups)
     patients = _sample_ids(X) if groups is None else groups
     splits = patient_splits(y, patients, n_splits=cv, n_repeats=n_repeats, random_state=random_state)
-    outcome, codes = _outcome_of(y)
+    outcome, codes = outcome_of(y)
     folds = run_folds(models, X, codes, groups=groups, splits=splits, n_jobs=n_jobs, outcome=outcome)
     return gather_predictions(folds)
 
 
-def _outcome_of(y: ArrayLike) -> tuple[Outcome | None, np.ndarray]:
+def outcome_of(y: ArrayLike) -> tuple[Outcome | None, np.ndarray]:
     """Return what labels are the classes of, and their places; labels of 0 and 1 need no outcome."""
     labels = check_classes(y)
     classes, codes = np.unique(labels, return_inverse=True)

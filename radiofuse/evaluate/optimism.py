@@ -13,11 +13,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
 from radiofuse.errors import RequestError
+from radiofuse.evaluate.folds import outcome_of
 from radiofuse.evaluate.refits import refit_on_resamples
 from radiofuse.statistics.calibration import logistic_line
 from radiofuse.statistics.metrics import METRICS, score
+from radiofuse.statistics.multiclass_metrics import MULTICLASS_METRICS, WEIGHTED_KAPPA, class_metrics
 
 OPTIMISM_METRICS = (*METRICS, "calibration_slope")
+OF_CLASSES = tuple(metric for metric in MULTICLASS_METRICS if metric != WEIGHTED_KAPPA)  # it wants an order
 logger = logging.getLogger(__name__)
 
 
@@ -27,7 +30,7 @@ logger = logging.getLogger(__name__)
         "X": ["array-like"],
         "y": ["array-like"],
         "groups": ["array-like", None],
-        "metrics": ["array-like"],
+        "metrics": ["array-like", None],
         "n_resamples": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "indices": ["array-like", None],
@@ -41,7 +44,7 @@ def optimism_corrected(
     y: ArrayLike,
     *,
     groups: ArrayLike | None = None,
-    metrics: Sequence[str] = ("auc", "calibration_slope", "brier"),
+    metrics: Sequence[str] | None = None,
     n_resamples: int = 200,
     random_state: int | np.random.RandomState | None = None,
     indices: ArrayLike | None = None,
@@ -56,18 +59,19 @@ def optimism_corrected(
     Parameters
     ----------
     model : estimator
-        Binary classifier with ``predict_proba``, as a rule a Pipeline; brings its own seed.
+        Classifier with ``predict_proba``, as a rule a Pipeline; brings its own seed.
     X : DataFrame or array-like of shape (n_samples, n_features)
         Features; the index of a DataFrame holds the sample ids.
     y : array-like of shape (n_samples,)
-        Labels, 0 or 1.
+        Labels: 0 and 1, or classes of any name.
     groups : array-like of shape (n_samples,), optional
         Patient of each row; without it each row is a patient. Also handed to the model, or to each step of a
         Pipeline, whose ``fit`` takes ``groups``, so that copies of a patient share an inner fold.
-    metrics : sequence of str, default=("auc", "calibration_slope", "brier")
-        Metrics of `score_predictions`, and "calibration_slope".
+    metrics : sequence of str, optional
+        Metrics of `score_predictions`, of several classes those of all of them; of two classes also
+        "calibration_slope". By default auc, calibration_slope and brier; of several classes auc, brier and log_loss.
     n_resamples : int, default=200
-        Resamples of the patients. One that holds one label only, or every patient, is drawn anew.
+        Resamples of the patients. One that lacks a label, or holds every patient, is drawn anew.
     random_state : int, RandomState or None, default=None
         Seed of the resampling.
     indices : array-like of int of shape (n_patients, n_resamples), optional
@@ -87,7 +91,7 @@ def optimism_corrected(
     Raises
     ------
     RequestError
-        An unknown metric, labels other than 0 and 1, fewer than two patients of a label, or unusable indices.
+        An unknown metric, labels that are no classes, fewer than two patients of a label, or unusable indices.
 
     See Also
     --------
@@ -112,9 +116,7 @@ def optimism_corrected(
     >>> bool(found.corrected["auc"] < found.apparent["auc"]), bool(found.corrected["brier"] > found.apparent["brier"])
     (True, True)
     """
-    unknown = sorted(set(metrics) - set(OPTIMISM_METRICS))
-    if unknown or not len(metrics):
-        raise RequestError(f"metrics must be some of {list(OPTIMISM_METRICS)}; got {unknown or 'none'}.")
+    metrics = _asked(metrics, several=outcome_of(y)[1].max() > 1)
     refits = refit_on_resamples(
         model, X, y, groups, n_resamples=n_resamples, random_state=random_state, indices=indices, n_jobs=n_jobs
     )
@@ -125,7 +127,7 @@ def optimism_corrected(
             [
                 _score_of_resample(metric, refits.label, probability, times)
                 - _score_of_rows(metric, refits.label, probability)
-                for probability, times in zip(refits.resampled.T, refits.counts.T, strict=True)
+                for probability, times in zip(np.moveaxis(refits.resampled, 1, 0), refits.counts.T, strict=True)
             ]
         )
         existing = optimism[np.isfinite(optimism)]
@@ -135,15 +137,27 @@ def optimism_corrected(
     return pd.DataFrame(rows, columns=["metric", "apparent", "optimism", "corrected", "n_resamples"])
 
 
+def _asked(metrics: Sequence[str] | None, *, several: bool) -> Sequence[str]:
+    known = OF_CLASSES if several else OPTIMISM_METRICS
+    if metrics is None:
+        return ("auc", "brier", "log_loss") if several else ("auc", "calibration_slope", "brier")
+    unknown = sorted(set(metrics) - set(known))
+    if unknown or not len(metrics):
+        raise RequestError(f"metrics must be some of {list(known)}; got {unknown or 'none'}.")
+    return metrics
+
+
 def _score_of_rows(metric: str, label: np.ndarray, probability: np.ndarray) -> float:
     if metric == "calibration_slope":
         slope = logistic_line(label, probability)[1]
         return float(slope) if np.isfinite(slope) else np.nan
+    if probability.ndim == 2:
+        return float(class_metrics(label, probability, np.ones((len(label), 1)), [metric])[None, metric][0])
     return float(score(metric, label, probability))
 
 
 def _score_of_resample(metric: str, label: np.ndarray, probability: np.ndarray, times: np.ndarray) -> float:
-    return _score_of_rows(metric, np.repeat(label, times), np.repeat(probability, times))
+    return _score_of_rows(metric, np.repeat(label, times), np.repeat(probability, times, axis=0))
 
 
 def _say_what_was_left_out(rows: list[tuple], n_resamples: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.refits import Refits, refit_on_resamples
 from radiofuse.statistics.metrics import auc
+from radiofuse.statistics.multiclass_metrics import areas_against_rest
 
 SHARE_IN_BAG = 0.632  # 1 - 1/e: the chance that a patient is in a resample
 
@@ -67,7 +69,9 @@ def bootstrap_632(
     model, X, y, groups, n_resamples, random_state, indices, n_jobs
         As in `optimism_corrected`.
     metric : {"auc", "accuracy", "brier"}, default="auc"
-        Accuracy calls a row positive from probability .5 on; 1 - accuracy is the error rate.
+        Accuracy calls a row positive from probability .5 on, of several classes the most probable one; 1 - accuracy
+        is the error rate. The AUC of several classes is the mean of each against the rest; their Brier score is
+        summed over the classes.
     plus : bool, default=True
         The .632+ estimate, which trusts the training patients the less the more the model overfits; otherwise .632.
 
@@ -76,12 +80,12 @@ def bootstrap_632(
     Bootstrap632
         Accuracy and Brier score out of bag are means over rows of the mean over the resamples that left the row
         out (Efron's leave-one-out bootstrap); the AUC, which is of pairs, is the mean over the resamples of the
-        AUC among the patients left out, where both labels are.
+        AUC among the patients left out, where all labels are.
 
     Raises
     ------
     RequestError
-        Labels other than 0 and 1, fewer than two patients of a label, unusable indices, or so few resamples that a
+        Labels that are no classes, fewer than two patients of a label, unusable indices, or so few resamples that a
         row was never left out.
 
     See Also
@@ -135,13 +139,13 @@ def _combined(apparent: float, out_of_bag: float, no_information: float, *, plus
 def _pair_losses(refits: Refits) -> tuple[float, float, float]:
     """Return 1 - AUC: apparent, out of bag, and without information."""
     areas = [
-        auc(refits.label[times == 0], probability[times == 0])
-        for probability, times in zip(refits.resampled.T, refits.counts.T, strict=True)
+        _auc(refits.label[times == 0], probability[times == 0])
+        for probability, times in zip(np.moveaxis(refits.resampled, 1, 0), refits.counts.T, strict=True)
     ]
     existing = [area for area in areas if not np.isnan(area)]
     if not existing:
-        raise RequestError("No resample left out patients of both labels; ask for more resamples.")
-    return float(1 - auc(refits.label, refits.apparent)), float(1 - np.mean(existing)), 0.5
+        raise RequestError("No resample left out patients of all labels; ask for more resamples.")
+    return float(1 - _auc(refits.label, refits.apparent)), float(1 - np.mean(existing)), 0.5
 
 
 def _row_losses(refits: Refits, metric: str) -> tuple[float, float, float]:
@@ -152,17 +156,33 @@ def _row_losses(refits: Refits, metric: str) -> tuple[float, float, float]:
         raise RequestError(
             f"{never} of {len(left_out)} rows are in all {left_out.shape[1]} resamples; ask for more resamples."
         )
-    loss = _squared if metric == "brier" else _wrong
+    loss = partial(_squared if metric == "brier" else _wrong, several=refits.apparent.ndim == 2)
     losses = loss(refits.label[:, None], refits.resampled)
     out_of_bag = np.mean((losses * left_out).sum(axis=1) / left_out.sum(axis=1))
-    share = refits.label.mean()
-    no_information = np.mean(share * loss(1, refits.apparent) + (1 - share) * loss(0, refits.apparent))
+    no_information = np.mean(sum(share * loss(np.array(k), refits.apparent) for k, share in _shares(refits.label)))
     return float(np.mean(loss(refits.label, refits.apparent))), float(out_of_bag), float(no_information)
 
 
-def _squared(label: np.ndarray | int, probability: np.ndarray) -> np.ndarray:
+def _shares(label: np.ndarray) -> list[tuple[int, float]]:
+    """Return the labels, from the last to the first, with the share of each."""
+    share = label.mean()
+    shares = [1 - share, share] if label.max() == 1 else np.bincount(label) / len(label)
+    return list(enumerate(shares))[::-1]
+
+
+def _auc(label: np.ndarray, probability: np.ndarray) -> float:
+    if probability.ndim == 1:
+        return float(auc(label, probability))
+    return areas_against_rest(label, probability, np.ones((len(label), 1)))[None, "auc"].item()
+
+
+def _squared(label: np.ndarray, probability: np.ndarray, several: bool) -> np.ndarray:
+    if several:
+        of_class = label[..., None] == np.arange(probability.shape[-1])
+        return ((of_class - probability) ** 2).sum(axis=-1)
     return (label - probability) ** 2
 
 
-def _wrong(label: np.ndarray | int, probability: np.ndarray) -> np.ndarray:
-    return ((probability >= 0.5) != label).astype(float)
+def _wrong(label: np.ndarray, probability: np.ndarray, several: bool) -> np.ndarray:
+    call = probability.argmax(axis=-1) if several else probability >= 0.5
+    return (call != label).astype(float)

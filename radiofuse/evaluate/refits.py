@@ -11,21 +11,24 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length, check_random_state
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.fold_runner import positive_probability
-from radiofuse.evaluate.folds import run_folds
+from radiofuse.evaluate.fold_runner import class_probabilities
+from radiofuse.evaluate.folds import outcome_of, run_folds
 from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
-from radiofuse.patients.splits import Split, as_ids, check_labels, refuse_few_patients
+from radiofuse.patients.splits import Split, as_ids, refuse_few_patients
 from radiofuse.statistics.bootstrap import counts_of_indices
 from radiofuse.statistics.inputs import patient_places
 from radiofuse.work.jobs import one_thread
 
 
 class Refits(NamedTuple):
-    """The rows' probabilities by the model of all patients, and by that of each resample."""
+    """The rows' probabilities by the model of all patients, and by that of each resample.
 
-    label: np.ndarray  # (n_samples,)
-    apparent: np.ndarray  # (n_samples,), by the model fitted on all of them
-    resampled: np.ndarray  # (n_samples, n_resamples), by the model of each resample
+    Of two classes they are those of label 1; of more there is one axis more, of the classes.
+    """
+
+    label: np.ndarray  # (n_samples,), from 0
+    apparent: np.ndarray  # (n_samples[, n_classes]), by the model fitted on all of them
+    resampled: np.ndarray  # (n_samples, n_resamples[, n_classes]), by the model of each resample
     counts: np.ndarray  # (n_samples, n_resamples), how often the row was fitted on
 
 
@@ -53,10 +56,10 @@ def refit_on_resamples(
     Raises
     ------
     RequestError
-        Fewer than two patients of a label, or given resamples that hold one label or all patients.
+        Fewer than two patients of a label, or given resamples that lack a label or hold all patients.
     """
     refuse_misaligned(X, y=y, groups=groups)
-    label = check_labels(y)
+    outcome, label = outcome_of(y)
     patients = as_ids(np.arange(len(label)) if groups is None else groups, "patient")
     place = patient_places(groups, len(label))
     check_consistent_length(X, label)
@@ -70,9 +73,11 @@ def refit_on_resamples(
         Split(number, 0, np.repeat(np.arange(len(label)), times), np.flatnonzero(times == 0))
         for number, times in enumerate(counts.T)
     ]
-    answer = _AnswerAll(X)
-    results = run_folds({"model": model}, X, label, groups=patients, splits=splits, n_jobs=n_jobs, inspect=answer)
-    resampled = np.column_stack([result.findings["model"] for result in results])
+    answer = _AnswerAll(X, 2 if outcome is None else len(outcome.classes))
+    results = run_folds(
+        {"model": model}, X, label, groups=patients, splits=splits, n_jobs=n_jobs, inspect=answer, outcome=outcome
+    )
+    resampled = np.stack([result.findings["model"] for result in results], axis=1)
     with one_thread():
         whole = fit_with_groups(clone(model), X, label, patients)
     return Refits(label, answer(whole), resampled, counts)
@@ -81,15 +86,16 @@ def refit_on_resamples(
 class _AnswerAll:
     """Asks a fitted model about rows it may have been fitted on; a class, because workers are sent it."""
 
-    def __init__(self, X: ArrayLike | pd.DataFrame):
-        self.X = X
+    def __init__(self, X: ArrayLike | pd.DataFrame, n_classes: int):
+        self.X, self.n_classes = X, n_classes
 
     def __call__(self, fitted: BaseEstimator, *_: np.ndarray) -> np.ndarray:
-        return positive_probability(fitted, self.X)
+        probability = class_probabilities(fitted, self.X, self.n_classes)
+        return probability[:, 1] if self.n_classes == 2 else probability
 
 
 def _draw(label: np.ndarray, place: np.ndarray, n_resamples: int, random: np.random.RandomState) -> np.ndarray:
-    """Draw patients with replacement; a resample of one label, or of all patients, is drawn anew."""
+    """Draw patients with replacement; a resample that lacks a label, or has all patients, is drawn anew."""
     n_patients = place.max() + 1
     drawn: list[np.ndarray] = []
     while len(drawn) < n_resamples:
@@ -100,13 +106,13 @@ def _draw(label: np.ndarray, place: np.ndarray, n_resamples: int, random: np.ran
 
 
 def _usable(label: np.ndarray, times: np.ndarray) -> bool:
-    return np.unique(label[times > 0]).size == 2 and bool((times == 0).any())
+    return np.unique(label[times > 0]).size == np.unique(label).size and bool((times == 0).any())
 
 
 def _refuse_unusable(label: np.ndarray, counts: np.ndarray) -> None:
     wrong = [number for number, times in enumerate(counts.T) if not _usable(label, times)]
     if wrong:
         raise RequestError(
-            f"{len(wrong)} of {counts.shape[1]} resamples, the first being column {wrong[0]}, hold one label only or "
+            f"{len(wrong)} of {counts.shape[1]} resamples, the first being column {wrong[0]}, lack a label or "
             "leave no patient out; a model cannot be fitted on the one nor tested by the other. Draw them anew."
         )

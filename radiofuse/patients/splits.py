@@ -118,7 +118,7 @@ def permuted(
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels, 0 or 1, one per patient.
+        Labels, one per patient: 0 and 1, or classes of any name.
     groups : array-like of shape (n_samples,), optional
         Patient of each row; without it each row is a patient.
     random_state : int, RandomState or None, default=None
@@ -132,7 +132,7 @@ def permuted(
     Raises
     ------
     RequestError
-        A label other than 0 and 1, or a patient with two labels.
+        A label that is no class, or a patient with two labels.
 
     Examples
     --------
@@ -140,21 +140,21 @@ def permuted(
     [1, 1, 0, 0, 0]
     """
     refuse_misaligned(y=y, groups=groups)
-    labels = check_labels(y)
-    patients = np.arange(len(labels)) if groups is None else as_ids(groups, "patient")
-    check_consistent_length(labels, patients)
+    classes, codes = np.unique(check_classes(y), return_inverse=True)
+    patients = np.arange(len(codes)) if groups is None else as_ids(groups, "patient")
+    check_consistent_length(codes, patients)
     _, place = np.unique(patients, return_inverse=True)
-    return check_random_state(random_state).permutation(one_label_each(labels, place))[place]
+    return classes[check_random_state(random_state).permutation(one_label_each(codes, place))[place]]
 
 
 def one_label_each(labels: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return the label of each patient, known by its place from 0, or refuse patients with rows of both labels."""
+    """Return the label of each patient, known by its place from 0, or refuse patients with rows of two labels."""
     of_patient = np.zeros(place.max() + 1, dtype=int)
     of_patient[place] = labels
     mixed = np.flatnonzero(of_patient[place] != labels)
     if mixed.size:
         raise RequestError(
-            f"{np.unique(place[mixed]).size} patients have rows of both labels, such as that of row {mixed[0]}, "
+            f"{np.unique(place[mixed]).size} patients have rows of two labels, such as that of row {mixed[0]}, "
             "counted from 0; labels can only be permuted between patients that have one label each."
         )
     return of_patient

@@ -12,10 +12,11 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.optimism import optimism_corrected
@@ -225,7 +226,7 @@ def test_a_slope_that_does_not_exist_is_missing_and_said(caplog):
         ({"y": [0, 0, 0, 0, 0, 1]}, "Label 1 has 1 patients"),
         ({"groups": ["a", "b", "c", "d", "d", "d"]}, "Label 1 has 1 patients"),
         ({"indices": np.arange(6)[:, None]}, "leave no patient out"),
-        ({"indices": np.array([[0, 1, 2, 0, 1, 2]]).T}, "hold one label only"),
+        ({"indices": np.array([[0, 1, 2, 0, 1, 2]]).T}, "lack a label"),
     ],
 )
 def test_unusable_requests_are_refused(options, sentence):
@@ -238,3 +239,51 @@ def test_a_row_never_left_out_needs_more_resamples():
     X, y = make_classification(40, random_state=0)
     with pytest.raises(RequestError, match=r"rows are in all 2 resamples; ask for more"):
         bootstrap_632(LogisticRegression(), X, y, metric="brier", n_resamples=2, random_state=0)
+
+
+@pytest.fixture
+def graded():
+    """Sixty rows of three classes, named so that their order is not that of their appearance."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([2, 0, 1], 20)
+    return rng.normal(size=(60, 4)) + (y / 2)[:, None], np.array(["II", "III", "IV"])[y]
+
+
+def test_three_classes_equal_a_plain_loop_scored_by_scikit_learn(graded):
+    X, y = graded
+    indices = np.random.default_rng(1).integers(60, size=(60, 6))
+    model, gaps = LogisticRegression(tol=1e-10), {"auc": [], "log_loss": [], "brier": []}
+
+    def scores(labels, probability):
+        squares = (labels[:, None] == np.array(["II", "III", "IV"])) - probability
+        auc = roc_auc_score(labels, probability, multi_class="ovr")
+        return {"auc": auc, "log_loss": log_loss(labels, probability), "brier": np.mean((squares**2).sum(axis=1))}
+
+    for rows in indices.T:
+        fitted = model.fit(X[rows], y[rows])
+        trained, tested = scores(y[rows], fitted.predict_proba(X[rows])), scores(y, fitted.predict_proba(X))
+        for metric, gap in gaps.items():
+            gap.append(trained[metric] - tested[metric])
+    found = optimism_corrected(model, X, y, metrics=list(gaps), indices=indices)
+    np.testing.assert_allclose(found["optimism"], [np.mean(gaps[metric]) for metric in found["metric"]], atol=1e-6)
+    default = optimism_corrected(model, X, y, indices=indices)
+    assert default["metric"].tolist() == ["auc", "brier", "log_loss"]
+    with pytest.raises(RequestError, match="metrics must be some of .*got \\['calibration_slope'\\]"):
+        optimism_corrected(model, X, y, metrics=["calibration_slope"], indices=indices)
+
+
+def test_the_632_of_three_classes_lies_between_its_two_sides(graded):
+    X, y = graded
+    forest = DecisionTreeClassifier(max_depth=4, random_state=0)
+    for metric, worse in (("auc", np.less), ("accuracy", np.less), ("brier", np.greater)):
+        found = bootstrap_632(forest, X, y, metric=metric, n_resamples=25, random_state=0)
+        assert worse(found.out_of_bag, found.value)
+        assert worse(found.value, found.apparent)
+        assert worse(found.no_information, found.out_of_bag)
+        assert 0.632 < found.weight < 1
+    shares = np.full(3, 1 / 3)
+    calls = forest.fit(X, y).predict(X)
+    expected = sum(share * np.mean(calls == name) for share, name in zip(shares, forest.classes_, strict=True))
+    assert bootstrap_632(forest, X, y, metric="accuracy", n_resamples=25, random_state=0).no_information == (
+        pytest.approx(expected)
+    )

@@ -74,7 +74,7 @@ def test_p_values_of_chance_are_uniform_enough():
 
 
 def test_a_patient_with_two_labels_is_refused():
-    with pytest.raises(RequestError, match="1 patients have rows of both labels"):
+    with pytest.raises(RequestError, match="1 patients have rows of two labels"):
         permutation_test_auc([0, 1, 0, 1], [1, 2, 3, 4], patients=["a", "a", "b", "c"])
 
 
@@ -141,3 +141,16 @@ def test_processes_change_no_bit_and_the_seed_does():
 def test_a_metric_of_several_classes_only_is_refused_for_two():
     with pytest.raises(RequestError, match="'auc_hand_till' is no metric of these labels; choose from auc"):
         permutation_test(LogisticRegression(), *make_classification(20), metric="auc_hand_till", n_permutations=1, cv=2)
+
+
+def test_a_pipeline_of_three_classes_is_tested_by_any_metric_of_theirs():
+    rng = np.random.default_rng(0)
+    y, patient = np.repeat(np.arange(30) % 3, 2), np.repeat(np.arange(30), 2)
+    X = rng.normal(size=(60, 3)) + y[:, None]
+    names = np.array(["2", "3", "4"])[y]
+    options = {"groups": patient, "cv": 3, "n_permutations": 19, "random_state": 0}
+    for metric in ("auc", "auc_hand_till", "log_loss"):
+        found = permutation_test(LogisticRegression(), X, names, metric=metric, **options)
+        assert found.p_value == 0.05
+        none = permutation_test(LogisticRegression(), rng.normal(size=(60, 3)), names, metric=metric, **options)
+        assert none.p_value > 0.05

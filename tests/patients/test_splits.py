@@ -124,5 +124,5 @@ def test_permuted_labels_follow_the_patients_and_not_the_rows():
 
 
 def test_permuting_refuses_a_patient_with_two_labels():
-    with pytest.raises(RequestError, match="1 patients have rows of both labels, such as that of row 0"):
+    with pytest.raises(RequestError, match="1 patients have rows of two labels, such as that of row 0"):
         permuted([0, 1, 0], ["a", "a", "b"])
