@@ -14,6 +14,7 @@ from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.member_chains import training_options
 from radiofuse.experiment.model_list import model_list, primary_of, selects_deep_features
 from radiofuse.experiment.options import describe_options
+from radiofuse.experiment.pooling import NOT_STRATIFIED, pooling_warnings
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED
 from radiofuse.experiment.rows import Rows
@@ -43,8 +44,17 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "training_rows": row_digests(rows.X),
         "synthetic": rows.synthetic,
         "as_published": _deviations(recipe),
-        "warnings": list(dict.fromkeys([*rows.warnings(), *_warnings(rows, results, models)])),
+        "warnings": list(
+            dict.fromkeys([*rows.warnings(), *_pooled(recipe, rows, results), *_warnings(rows, results, models)])
+        ),
     }
+
+
+def _pooled(recipe: Recipe, rows: Rows, results: Results) -> list[str]:
+    """Return where pooling misleads; stratified folds have the same shares of the classes."""
+    if recipe.evaluation.split not in NOT_STRATIFIED:
+        return []
+    return pooling_warnings(rows.outcomes, results.scores, results.fold_scores, primary_of(recipe))
 
 
 def _describe_outcome(outcome: Outcome) -> dict[str, Any]:
