@@ -1,13 +1,15 @@
 """Three outcomes of TCGA gliomas in one run: IDH, WHO grade 2/3/4 and 1p/19q; and what one run costs beside three.
 
 Run as ``python benchmarks/several_outcomes.py tables`` (four tables of 361 features of 162 patients, clinical columns
-of those patients whom another table knows) or ``... images`` (111 patients with images, features of the store computed
-first). Prints the main scores of every outcome, and the time of the one run against that of three, each a call of
+of those patients whom another table knows), ``... sites`` (the same, each site tested on by models of the others) or
+``... images`` (111 patients with images, features of the store computed first). Prints the scores of every outcome, of
+the pooled folds and the mean of the folds, and the time of the one run against that of three, each a call of
 ``radiofuse run`` in a process of its own on the same feature store. Needs ``RADIOFUSE_DATA``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +18,8 @@ import time
 from pathlib import Path
 
 import pandas as pd
+
+from radiofuse.report.kinds import DETAILS
 
 DATA = Path(os.environ.get("RADIOFUSE_DATA", "")) if os.environ.get("RADIOFUSE_DATA") else None
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,8 +47,7 @@ method = "logistic"
 inner_folds = 3
 {fusion}
 [evaluation]
-folds = 5
-repeats = {repeats}
+{evaluation}
 {models}
 """
 WITH_CLINICAL = """
@@ -98,18 +101,21 @@ def timed_run(recipe: Path, out: Path, store: Path) -> float:
 
 
 def print_scores(bundle: Path) -> None:
-    """Print the AUC of every model and outcome, and the metrics of ordered classes."""
-    scores = pd.read_csv(bundle / "scores.csv", keep_default_na=False, dtype={"class": str})
-    for column in ("value", "low", "high"):
-        scores[column] = pd.to_numeric(scores[column], errors="coerce")
+    """Print the AUC of the main models of every outcome, pooled and by fold, and kappa of ordered classes."""
+    scores, folds = (pd.read_csv(bundle / f"{name}.csv", dtype={"class": str}) for name in ("scores", "fold_scores"))
+    words = json.loads((bundle / "bundle.json").read_text())["protocol"]["words"]["models"]
+    by_fold = folds[folds["metric"] == "auc"].groupby(["outcome", "model"])["value"].agg(["mean", "count"])
     for outcome, rows in scores.groupby("outcome", sort=False):
-        several = "" in set(rows["class"])
+        several = rows["class"].nunique() > 1
         shown = ["auc", "balanced_accuracy", *(["weighted_kappa"] if several else [])]
-        rows = rows[rows["metric"].isin(shown) & (rows["class"].eq("") if several else True)]
+        main = rows["model"].map(lambda model: words[model]["kind"] not in DETAILS)
+        rows = rows[rows["metric"].isin(shown) & main & (rows["class"].isna() if several else True)]
         cells = [f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for row in rows.itertuples()]
         wide = rows.assign(cell=cells).pivot(index="model", columns="metric", values="cell")[shown]
-        print(f"\n{outcome}, {int(pd.to_numeric(rows['n_patients']).max())} patients")
-        print(wide.loc[rows["model"].drop_duplicates()].to_string())
+        told = by_fold.loc[outcome].reindex(wide.index)
+        wide["auc by fold"] = [f"{row['mean']:.2f} ({row['count']:.0f})" for _, row in told.iterrows()]
+        print(f"\n{outcome}, {int(rows['n_patients'].max())} patients")
+        print(wide.loc[rows["model"].drop_duplicates()].rename_axis(index=None, columns=None).to_string())
 
 
 def main(what: str) -> None:
@@ -118,14 +124,15 @@ def main(what: str) -> None:
         sys.exit("Set RADIOFUSE_DATA to the folder that holds the cohorts.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if what == "tables":
+        if what != "images":
             models = {"fusion": "", "models": WITH_CLINICAL, "settings": "none", "table": str(table_of_tables(folder))}
         else:
             fusion = 'combine = ["mean", "regression"]\n'
             table = DATA / "brats20_tcga_roi" / "cohort.csv"
             models = {"fusion": fusion, "models": "", "settings": "shi2023", "table": str(table)}
             models["further"] = ["high_grade"]
-        options = {"repeats": "1", **models}
+        split = 'split = "leave_one_site_out"\nsmallest_site = 8' if what == "sites" else "folds = 5\nrepeats = 1"
+        options = {"evaluation": split, **models}
         together = write_recipe(folder / "together.toml", list(OUTCOMES), **options)
         if what == "images":  # extraction is not what is compared
             radiofuse("extract", "--recipe", str(together), "--store", str(folder / "store"))
