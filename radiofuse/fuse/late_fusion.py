@@ -293,14 +293,48 @@ class LateFusion(MemberFusion):
         CohortError
             If a member, as an encoder that classifies, refuses the rows it was fitted on.
         """
+        P, target = self.in_sample_probabilities(X, y, groups), np.searchsorted(self.classes_, y)
+        learners = {name: combiner for name, combiner in self.combiners_.items() if learns(rule_of(combiner))}
+        shown = {name: clone(combiner, safe=False).fit(P, target) for name, combiner in learners.items()}
+        return weights_table(shown, list(self.columns_), self.classes_)
+
+    def in_sample_probabilities(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> np.ndarray:
+        """Return what the members say of the rows that they were fitted on.
+
+        Parameters
+        ----------
+        X, y, groups
+            The rows that the fusion was fitted on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes)
+            As combiners take them; NaN where a modality is absent.
+
+        Raises
+        ------
+        CohortError
+            If a member, as an encoder that classifies, refuses the rows it was fitted on.
+        """
         check_is_fitted(self)
         target = np.searchsorted(self.classes_, y)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(self._table(X, reset=False), self.members_)
-        P = np.stack([in_one_thread(member.in_sample, target, groups) for member in members], axis=1)
-        learners = {name: combiner for name, combiner in self.combiners_.items() if learns(rule_of(combiner))}
-        shown = {name: clone(combiner, safe=False).fit(P, target) for name, combiner in learners.items()}
-        return weights_table(shown, list(self.columns_), self.classes_)
+        return np.stack([in_one_thread(member.in_sample, target, groups) for member in members], axis=1)
+
+    def member_probabilities(self, X: ArrayLike) -> np.ndarray:
+        """Return what the members say of new rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes)
+            As combiners take them; NaN where a modality is absent.
+        """
+        return self._by_member(self.predict_proba_each(X)[list(self.columns_)])
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class by the first combiner.
