@@ -212,6 +212,7 @@ DESCRIPTION_SHAPE = {
         "folds": int,
         "repeats": int,
         "inner_folds": int,
+        "calibrate": bool,
         "resamples": int,
         "selector": str,
         "selector_options": {},

@@ -122,6 +122,7 @@ def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> d
         "folds": len({split.fold for split in splits}),
         "repeats": len({split.repeat for split in splits}),
         "inner_folds": recipe.fusion.inner_folds,
+        "calibrate": recipe.fusion.calibrate,
         "resamples": recipe.evaluation.resamples,
         "selector": recipe.select.title,
         "selector_options": recipe.select.options,

@@ -94,8 +94,8 @@ def _too_few_inside(recipe: Recipe, left: int, head: str) -> list[str]:
     if inner is not None:
         if left < inner:
             return [
-                f"{head} for inner_folds = {inner}. Lower inner_folds under [fusion], or combine by mean and vote, "
-                "which learn nothing."
+                f"{head} for inner_folds = {inner}. Lower inner_folds under [fusion], or combine by mean and vote "
+                "with calibrate = false, so that nothing is learned."
             ]
         left = _left_to_train(left, inner)
     if _cross_fits(recipe) and left < recipe.deep.folds:

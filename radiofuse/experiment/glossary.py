@@ -10,6 +10,7 @@ from radiofuse.experiment.member_chains import classifier_of, feature_chain
 from radiofuse.experiment.model_list import (
     DEEP,
     RADIOMICS,
+    calibrates,
     called,
     combiners_of,
     modalities_of,
@@ -21,6 +22,7 @@ from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
 from radiofuse.fuse import COMBINERS, ConstraintFusion, combiner_name
 from radiofuse.fuse.branches import find_branches
+from radiofuse.fuse.choices import learns
 from radiofuse.fuse.early import AFTER
 from radiofuse.fuse.subsets import subset_names
 from radiofuse.names import first_line, lookup, title_of
@@ -87,6 +89,7 @@ _CLINICAL = Answer(CLINICAL_ARM, CLINICAL_ARM, REFERENCE, "clinical data alone",
 _TRIVIAL = Answer(
     TRIVIAL_RULE, TRIVIAL_RULE, REFERENCE, "trivial rule", "Gives everybody the share of events in the cohort."
 )
+_CALIBRATED = "Its log-odds are then put on the line that held in training patients whom the members had not seen."
 _DEEP_MEMBER = "The softmax probability of the network trained on the tumor crops of {}."
 
 
@@ -122,8 +125,10 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iter
         yield Answer(prefixed(model, name), called(model), kind, title + behind, does)
     for entry in combiners_of(recipe, model):
         combiner, name = lookup(entry, COMBINERS, "combiner"), combiner_name(entry)
-        title = (title_of(combiner) or name) + behind
-        yield Answer(prefixed(model, name), called(model), kinds[1], title, first_line(combiner))
+        title, does = title_of(combiner) or name, first_line(combiner)
+        if calibrates(recipe, model) and learns(combiner, calibrate=True) and not learns(combiner):
+            title, does = f"{title}, calibrated", f"{does} {_CALIBRATED}"
+        yield Answer(prefixed(model, name), called(model), kinds[1], title + behind, does)
     if model.subsets == "all":
         first = combiner_name(combiners_of(recipe, model)[0])
         for name in subset_names(first, [name for name, *_ in members]):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE, RecipeModel
 from radiofuse.fuse import COMBINERS, combiner_name
+from radiofuse.fuse.choices import learns
 from radiofuse.names import lookup
 
 FUSION = "fusion"  # what the late fusion without a name is called among models
@@ -66,6 +67,11 @@ def inner_folds_of(recipe: Recipe, model: RecipeModel) -> int:
     return model.inner_folds or recipe.fusion.inner_folds
 
 
+def calibrates(recipe: Recipe, model: RecipeModel) -> bool:
+    """Say whether a late fusion calibrates the mean of its members."""
+    return recipe.fusion.calibrate if model.calibrate is None else model.calibrate
+
+
 def combined_names(recipe: Recipe, model: RecipeModel) -> list[str]:
     """Return what a late fusion's combiners are called in tables, the answering one first."""
     return [prefixed(model, combiner_name(entry)) for entry in combiners_of(recipe, model)]
@@ -80,7 +86,8 @@ def primary_of(recipe: Recipe) -> str:
 def combiners_learn(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether a combiner of a late fusion needs out-of-fold probabilities."""
     combiners = combiners_of(recipe, model) if model.kind == LATE else ()
-    return any(hasattr(lookup(name, COMBINERS, "combiner"), "fit") for name in combiners)
+    calibrate = calibrates(recipe, model)
+    return any(learns(lookup(name, COMBINERS, "combiner"), calibrate=calibrate) for name in combiners)
 
 
 def largest_inner_folds(recipe: Recipe) -> int | None:

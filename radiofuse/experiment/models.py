@@ -14,6 +14,7 @@ from radiofuse.experiment.member_chains import CropSource, crop_classifier, enco
 from radiofuse.experiment.model_list import (
     DEEP,
     RADIOMICS,
+    calibrates,
     called,
     combiners_of,
     inner_folds_of,
@@ -103,6 +104,7 @@ def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         combine=list(combiners_of(recipe, model)),
         columns=blocks,
         cv=inner_folds_of(recipe, model),
+        calibrate=calibrates(recipe, model),
         subsets=model.subsets == "all",
         random_state=recipe.seed,
     )

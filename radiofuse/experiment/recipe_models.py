@@ -10,7 +10,7 @@ from radiofuse.experiment.recipe_parts import Part, Selection, Step, check_once
 
 LATE, EARLY, CONSTRAINED, CLINICAL = "late", "early", "constrained", "clinical"
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
-    LATE: ("modalities", "reads", "clinical", "select", "classify", "combine", "inner_folds", "subsets"),
+    LATE: ("modalities", "reads", "clinical", "select", "classify", "combine", "inner_folds", "calibrate", "subsets"),
     EARLY: ("modalities", "clinical", "select", "classify", "joined"),
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     CLINICAL: (),
@@ -47,6 +47,8 @@ class RecipeModel(Part):
     """Of a late fusion: its combiners, the first of which answers; left out, as [fusion] says."""
     inner_folds: Annotated[int, Field(ge=2)] | None = None
     """Of a late fusion: folds that give the combiners out-of-fold probabilities; left out, as [fusion] says."""
+    calibrate: bool | None = None
+    """Of a late fusion: whether the mean of its members is calibrated; left out, as [fusion] says."""
     subsets: Literal["all"] | None = None
     """Of a late fusion: "all" evaluates every combination of its members too, from the same fitted members."""
     joined: Literal["before_selection", "after_selection"] = "before_selection"

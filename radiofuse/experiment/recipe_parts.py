@@ -239,6 +239,8 @@ class Fusion(Part):
     """How probabilities are combined; the first is the model's answer, all are scored."""
     inner_folds: Annotated[int, Field(ge=2)] = 5
     """Folds that give the combiners out-of-fold probabilities."""
+    calibrate: bool = True
+    """Whether the mean of the members is calibrated on their out-of-fold probabilities; false leaves the plain mean."""
     subsets: Literal["all"] | None = None
     """"all" evaluates every combination of modalities too, from the same fitted members."""
     constrained: _Names = ()

@@ -83,7 +83,7 @@ def test_the_screen_names_all_but_the_modalities(monkeypatch):
     description = {"modalities": FOUR, "protocol": {"words": describe_names(read_recipe("pipelines/demo.toml"), FOUR)}}
     said = describe_models(description, ["t1", "mean", "nonnegative", "trivial"])
     assert said.splitlines() == [
-        "mean: average of the probabilities",
+        "mean: average of the probabilities, calibrated",
         "nonnegative: nonnegative weights",
         "trivial: trivial rule",
     ]

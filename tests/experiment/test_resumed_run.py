@@ -35,6 +35,7 @@ method = "none"
 method = "deadly_member:Deadly"
 [fusion]
 combine = ["mean"]
+calibrate = false
 [evaluation]
 folds = 3
 repeats = 1

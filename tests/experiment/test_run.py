@@ -130,6 +130,7 @@ def test_a_combiner_of_ones_own_has_one_name_everywhere(tmp_path, monkeypatch):
     (tmp_path / "own.toml").write_text(
         '[cohort]\ntable = "features.csv"\nlabel = "idh"\n[classify]\nmethod = "logistic"\n'
         '[select]\nmethod = "none"\n[fusion]\ncombine = ["mycomb:LogitMean", "mean"]\ninner_folds = 2\n'
+        "calibrate = false\n"
         "[evaluation]\nfolds = 2\nrepeats = 1\nresamples = 100\n"
     )
     folder = run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store") / "bundle"
