@@ -166,6 +166,7 @@ _ENCODER = Whole(
     training={},
     device=str,
 )
+_HARMONIZE = Whole(method=str, site=str, covariates=[str], unseen=str, mean_only=bool, parametric=bool, sites=[str])
 _WORDS = {"title": str, "does": str}
 _RADIOMICS = {
     "name": str,
@@ -214,6 +215,7 @@ DESCRIPTION_SHAPE = {
         "inner_folds": int,
         "calibrate": bool,
         "resamples": int,
+        "harmonize": (None, _HARMONIZE),
         "selector": str,
         "selector_options": {},
         "classifier": str,

@@ -13,6 +13,7 @@ import pandas as pd
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.read import read_table, require_entries
+from radiofuse.bundle.sites import columns_beside, new_sites, refuse_lacking_sites, with_new_sites
 from radiofuse.bundle.training_ranges import far_outside
 from radiofuse.bundle.training_rows import rows_trained_on
 from radiofuse.errors import BundleError
@@ -91,7 +92,10 @@ def read_new_patients(bundle: Bundle, cohort: str | Path, *, missing_files: str 
     """Read a cohort table with the modalities' names as the bundle's own cohort had them; labels are not read."""
     require_entries(bundle.folder / DESCRIPTION, bundle.description, NEEDED)
     pattern = bundle.description.get("modality_pattern")
-    return read_cohort(cohort, missing_files=missing_files, modality_pattern=pattern)
+    beside = columns_beside(bundle.description)
+    table = read_cohort(cohort, missing_files=missing_files, modality_pattern=pattern, carried=beside[:1])
+    refuse_lacking_sites(bundle.description, table)
+    return table
 
 
 def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
@@ -102,7 +106,13 @@ def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     if not set(known) - {columns.CLINICAL}:
         wanted, found = ", ".join(bundle.description["modalities"]), ", ".join(grouped) or "none"
         raise BundleError(f"The model needs at least one of the modalities {wanted}; the cohort table names {found}.")
-    return table[["sample_id", "patient_id", *(column for name in known for column in grouped[name])]]
+    kept = [
+        "sample_id",
+        "patient_id",
+        *columns_beside(bundle.description),
+        *(column for name in known for column in grouped[name]),
+    ]
+    return table[list(dict.fromkeys(kept))]
 
 
 def predict_rows(
@@ -127,7 +137,7 @@ def predict_rows(
             features, crops = _add_crops(bundle, cohort, features, FeatureStore(store), **options)
         bundle = _reading(bundle, crops, store)
         features = _without_training_samples(features, crops, _encoders(bundle), _training_patients(bundle), cohort)
-    X = _columns_of_model(features.table, bundle)
+    X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)
     seen = features.failures.loc[features.failures["code"] == SEEN, "sample_id"]
     return _predictions(bundle, X, cohort.set_index("sample_id")["patient_id"], set(seen)), features.failures
 
@@ -233,7 +243,7 @@ def _columns_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
 def _predictions(bundle: Bundle, X: pd.DataFrame, patients: pd.Series, seen: set[str]) -> pd.DataFrame:
     about = bundle.description
     far = far_outside(X, read_table(bundle.folder, "training_ranges"))
-    notes = _notes(X, [trained_on(bundle, X, patients), far])
+    notes = _notes(X, [trained_on(bundle, X, patients), new_sites(about, X), far])
     notes = [REFUSED if sample in seen else note for sample, note in zip(X.index, notes, strict=True)]
     parts = []
     for outcome in bundle.outcomes:

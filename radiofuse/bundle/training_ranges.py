@@ -18,7 +18,7 @@ def training_ranges(X: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     X : DataFrame of shape (n_samples, n_columns)
-        The columns that a model reads; pointers to crops are no numbers of a patient and take no part.
+        The columns that a model reads; pointers to crops and sites are no numbers of a patient and take no part.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def training_ranges(X: pd.DataFrame) -> pd.DataFrame:
            column  low  high  n_samples
     0  t1__volume  1.0   3.0          2
     """
-    X = X[[name for name in X if (columns.split(name) or ("", ""))[1] != columns.CROP]]
+    X = X[list(filter(columns.is_feature, X))]
     known = X.notna().sum().to_numpy()
     lows, highs = X.min().to_numpy(float), X.max().to_numpy(float)
     return pd.DataFrame({"column": list(X.columns), "low": lows, "high": highs, "n_samples": known})

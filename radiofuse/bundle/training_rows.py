@@ -22,7 +22,7 @@ def row_digests(X: pd.DataFrame) -> dict[str, str]:
     """Return the sample of each digest of one modality's numbers in one row.
 
     Modalities are digested apart, so that a row is known again when another modality is absent.
-    Pointers to crops and clinical columns do not take part.
+    Pointers to crops, sites and clinical columns do not take part.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def _digests(X: pd.DataFrame) -> Iterator[tuple[str, str]]:
     for modality, names in columns.by_modality(X.columns).items():
         if modality == columns.CLINICAL:
             continue
-        names = sorted(name for name in names if name != columns.join(modality, columns.CROP))
+        names = sorted(filter(columns.is_feature, names))
         apart = max(1, len(names) // COLUMNS)  # columns beside each other are of one kind, and may agree by chance
         for start in range(min(apart, DIGESTS)):
             sampled = names[start::apart]

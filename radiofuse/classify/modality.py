@@ -27,6 +27,7 @@ def modality_classifier(
     select_options: Mapping[str, Any] | None = None,
     classify_options: Mapping[str, Any] | None = None,
     encoder: BaseEstimator | None = None,
+    harmonizer: BaseEstimator | None = None,
 ) -> Pipeline:
     """Return the unfitted chain of one modality: impute, scale, select, classify.
 
@@ -45,6 +46,8 @@ def modality_classifier(
         Parameters of the selector and the classifier, by name. Of several selectors a mapping for each, by its name.
     encoder : transformer, optional
         Put in front as step ``encode``: a ``CropEncoder`` turns the modality's crop into features.
+    harmonizer : transformer, optional
+        Put before all others as step ``harmonize``: takes the sites' effects from features.
 
     Returns
     -------
@@ -73,7 +76,8 @@ def modality_classifier(
         "select": _selector(select, select_options or {}),
         "classify": _classifier(classifier, random_state, classify_options),
     }
-    chain = Pipeline([*([("encode", encoder)] if encoder is not None else []), *steps.items()])
+    before = [(name, step) for name, step in (("harmonize", harmonizer), ("encode", encoder)) if step is not None]
+    chain = Pipeline([*before, *steps.items()])
     if getattr(steps["select"], "needs_names", False):
         for name in ("impute", "scale"):
             steps[name].set_output(transform="pandas")

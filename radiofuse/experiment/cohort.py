@@ -10,6 +10,7 @@ from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment.deal import fold_list
 from radiofuse.experiment.few_rows import few_patients
+from radiofuse.experiment.harmonization import carried_columns, harmonization_problems
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_evaluation import FIXED, KFOLD
 from radiofuse.experiment.refusals import Places, problems_before_reading, problems_of_columns, refuse, together
@@ -37,6 +38,7 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
     known = samples[[outcome.name for outcome in outcomes]].notna().any(axis=1)
     if recipe.evaluation.split == FIXED:
         fold_list(recipe).refuse_other_ids(samples, known)
+    problems += harmonization_problems(recipe, cohort, outcomes)
     refuse([*problems, *few_patients(recipe, samples[known], outcomes)])
     return table, cohort
 
@@ -55,6 +57,7 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
         label_per=chosen.label_per,
         missing=chosen.missing,
         modality_pattern=chosen.modality_pattern,
+        carried=carried_columns(recipe),
     )
 
 

@@ -11,6 +11,7 @@ from radiofuse.evaluate.findings import list_warnings
 from radiofuse.experiment.deal import split_words
 from radiofuse.experiment.evaluation import Results, list_all_models
 from radiofuse.experiment.glossary import describe_names
+from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
 from radiofuse.experiment.member_chains import training_options
 from radiofuse.experiment.model_list import model_list, primary_of, selects_deep_features
 from radiofuse.experiment.options import describe_options
@@ -44,9 +45,7 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "training_rows": row_digests(rows.X),
         "synthetic": rows.synthetic,
         "as_published": _deviations(recipe),
-        "warnings": list(
-            dict.fromkeys([*rows.warnings(), *_pooled(recipe, rows, results), *_warnings(rows, results, models)])
-        ),
+        "warnings": list(dict.fromkeys(_warnings(recipe, rows, results, models))),
     }
 
 
@@ -76,8 +75,16 @@ def columns_read(recipe: Recipe, rows: Rows) -> list[str]:
     return [column for name in names for column in grouped.get(name, [])]
 
 
-def _warnings(rows: Rows, results: Results, models: Models) -> Iterator[str]:
-    """Yield what a reader must see beside the scores, with the outcome in front where there are several."""
+def _warnings(recipe: Recipe, rows: Rows, results: Results, models: Models) -> Iterator[str]:
+    """Yield what a reader must see beside the scores."""
+    yield from rows.warnings()
+    yield from _pooled(recipe, rows, results)
+    yield from new_sites_in_folds(recipe, rows.X, results.predictions)
+    yield from _of_models(rows, results, models)
+
+
+def _of_models(rows: Rows, results: Results, models: Models) -> Iterator[str]:
+    """Yield what is told of models, with the outcome in front where there are several."""
     for outcome in rows.outcomes:
         labeled, several = rows.of(outcome), len(rows.outcomes) > 1
         for name, model in models[outcome.name].items():
@@ -124,6 +131,7 @@ def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> d
         "inner_folds": recipe.fusion.inner_folds,
         "calibrate": recipe.fusion.calibrate,
         "resamples": recipe.evaluation.resamples,
+        "harmonize": describe_harmonization(recipe, rows.X),
         "selector": recipe.select.title,
         "selector_options": recipe.select.options,
         "classifier": recipe.classify.method,

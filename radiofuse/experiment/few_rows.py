@@ -170,5 +170,5 @@ def _too_rare(recipe: Recipe, modality: str, outcome: Outcome, counts: Mapping[s
 
 def copied_patients(table: pd.DataFrame, patients: pd.Series) -> Problems:
     """Yield which patients have the same features, however their images and files are called."""
-    features = [name for name in table if columns.split(name)[1] != columns.CROP]
+    features = [name for name in table if columns.is_feature(name)]
     yield from _of_cohort(copy_problems(table[features], patients))

@@ -17,6 +17,7 @@ from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import Selection, Step
 from radiofuse.names import lookup
+from radiofuse.prepare.site_columns import SiteHarmonizer
 from radiofuse.select import SELECTORS
 
 if TYPE_CHECKING:
@@ -59,7 +60,16 @@ def feature_chain(recipe: Recipe, model: RecipeModel, encoder: BaseEstimator | N
         select_options=_with_paths(recipe, chosen),
         classify_options=classifier.options,
         encoder=encoder,
+        harmonizer=make_harmonizer(recipe),
     )
+
+
+def make_harmonizer(recipe: Recipe) -> SiteHarmonizer | None:
+    """Return the unfitted step that takes the effects of sites from features, None where none is asked for."""
+    asked = recipe.harmonize
+    if asked is None:
+        return None
+    return SiteHarmonizer(unseen=asked.unseen, mean_only=asked.mean_only, parametric=asked.parametric)
 
 
 def encoded_chain(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> Pipeline:

@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.modality import clinical_classifier
 from radiofuse.errors import RequestError
-from radiofuse.experiment.member_chains import CropSource, crop_classifier, encoded_chain, feature_chain
+from radiofuse.experiment.member_chains import (
+    CropSource,
+    crop_classifier,
+    encoded_chain,
+    feature_chain,
+    make_harmonizer,
+)
 from radiofuse.experiment.model_list import (
     DEEP,
     RADIOMICS,
@@ -43,7 +50,7 @@ class Inputs:
     modalities : sequence of str
         In order: those that have columns in the feature table.
     blocks : mapping of str to list of str
-        Columns of each modality without its crop; empty where they are not known yet.
+        Columns of each modality without its crop, its site among them; empty where they are not known yet.
     clinical : sequence of str
         The clinical columns.
     source : CropSource, optional
@@ -196,7 +203,12 @@ def _own(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         )
     seeds = {"random_state": recipe.seed} if "random_state" in _parameters(estimator) - set(model.options) else {}
     own = inputs.columns_of(modalities_of(model, inputs.modalities), clinical=model.clinical)
-    return Named(estimator.set_params(**seeds), model.name, own or None)
+    estimator, harmonizer = estimator.set_params(**seeds), make_harmonizer(recipe)
+    if harmonizer is not None:
+        if not hasattr(estimator, "predict_proba"):
+            raise RequestError(f"The model {model.kind!r} has no predict_proba, which it needs beside [harmonize].")
+        estimator = Pipeline([("harmonize", harmonizer), ("classify", estimator)])
+    return Named(estimator, model.name, own or None)
 
 
 def _parameters(estimator: Any) -> set[str]:

@@ -19,6 +19,7 @@ from radiofuse.experiment.recipe_parts import (
     Cohort,
     Deep,
     Fusion,
+    Harmonization,
     Part,
     PredictedOutcome,
     PublishedTable,
@@ -61,6 +62,8 @@ class Recipe(Part):
     """How images become features."""
     deep: Deep | None = None
     """Encoders trained inside the folds; left out, none."""
+    harmonize: Harmonization | None = None
+    """What sites do to features is taken out inside the folds; left out, it stays."""
     select: Selection = Selection(method="three_step")
     """Which features are kept."""
     classify: Step = Step(method="logistic")

@@ -156,6 +156,23 @@ class Radiomics(Part):
     """The radiomics engine."""
 
 
+class Harmonization(Part):
+    """What scanner and site do to features is learned in training patients and taken out, inside every fold."""
+
+    method: Literal["combat"] = "combat"
+    """How."""
+    site: str = "site"
+    """The column of the cohort table that names the site or scanner of each sample."""
+    covariates: _Names = ()
+    """Clinical columns whose effect on the features must survive, as age."""
+    unseen: Literal["pass", "error", "reference"] = "pass"
+    """What becomes of a site without training patients: its features stay, it is refused, or it is learned."""
+    mean_only: bool = False
+    """Whether only shifts are taken out, not scales."""
+    parametric: bool = True
+    """Whether shifts are taken as normal and scales as inverse gamma, as ComBat has it."""
+
+
 class Selection(Part):
     """A selector by name, or several one after the other, with options: those of the method, or a table per step."""
 

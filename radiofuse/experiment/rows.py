@@ -16,6 +16,7 @@ from radiofuse.errors import CohortError
 from radiofuse.experiment.circular import circular_warnings
 from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
+from radiofuse.experiment.harmonization import with_sites_of
 from radiofuse.experiment.member_chains import CropSource
 from radiofuse.experiment.models import Inputs
 from radiofuse.experiment.recipe import Recipe
@@ -109,19 +110,20 @@ class Rows:
         """The columns that the cohort table brought, without those that point at crops."""
         grouped = columns.by_modality(self.X.columns)
         own = [c for name in (*self.settings["ready_made"], columns.CLINICAL) for c in grouped.get(name, [])]
-        return [c for c in own if columns.split(c)[1] != columns.CROP]
+        return [c for c in own if columns.is_feature(c)]
 
     @property
     def blocks(self) -> dict[str, list[str]]:
-        """Columns of each modality, without those that point at crops."""
+        """Features of each modality."""
         grouped = columns.by_modality(self.X.columns)
-        return {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
+        return {name: [c for c in grouped[name] if columns.is_feature(c)] for name in self.modalities}
 
     @property
     def inputs(self) -> Inputs:
         """What there is to read for the models."""
-        clinical = columns.by_modality(self.X.columns).get(columns.CLINICAL, [])
-        return Inputs(self.modalities, self.blocks, clinical, self.source)
+        grouped = columns.by_modality(self.X.columns)
+        blocks = {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
+        return Inputs(self.modalities, blocks, grouped.get(columns.CLINICAL, []), self.source)
 
     def of(self, outcome: Outcome) -> LabeledRows:
         """Return the rows in which an outcome is known."""
@@ -280,7 +282,7 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
     refuse([*rare, *copied_patients(table.loc[used], patients)])
     return Rows(
         outcomes,
-        X=table.loc[used, sorted(table.columns)],
+        X=with_sites_of(recipe, table.loc[used, sorted(table.columns)], samples),
         y=labels,
         groups=patients.to_numpy(),
         sites=samples.loc[used, SITE].to_numpy() if SITE in samples else None,

@@ -56,6 +56,7 @@ def read_cohort(
     missing: Sequence[str] = (),
     modality_pattern: str | None = None,
     others_allowed: bool = False,
+    carried: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read a cohort table and check all of it once, listing every problem together.
 
@@ -95,6 +96,8 @@ def read_cohort(
         finds none are read as they are.
     others_allowed : bool, default=False
         With labels, whether columns outside the grammar are left out rather than a problem.
+    carried : sequence of str
+        Columns outside the grammar to carry along as text, such as the scanner, where labels are asked for.
 
     Returns
     -------
@@ -143,6 +146,7 @@ def read_cohort(
         label_per=label_per,
         modality_pattern=modality_pattern,
         others_allowed=others_allowed,
+        carried=carried,
     )
     text, ignored, attributes, problems = _read_translated(path, roles)
     if participants is not None:
@@ -221,6 +225,7 @@ def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], folder
     values = {SAMPLE: text[SAMPLE], PATIENT: text[PATIENT]}
     if SITE in text:
         values[SITE] = text[SITE].str.strip()
+    values |= {name: text[name].str.strip() for name in roles.carried if name in text and columns.split(name) is None}
     values |= {name: label.y for name, label in labels.items()}
     for modality, names in roles.groups(text).items():
         if modality != columns.CLINICAL and columns.join(modality, "image") in names:
@@ -233,7 +238,7 @@ def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], folder
 
 def _renamed(text: pd.DataFrame, pattern: str, roles: Roles) -> tuple[pd.DataFrame, list[Problem]]:
     """Bring the columns in whose names a pattern finds a modality into the grammar."""
-    plain = {SAMPLE, PATIENT, SITE, MASK, *(roles.labels or ())}
+    plain = {SAMPLE, PATIENT, SITE, MASK, *roles.carried, *(roles.labels or ())}
     names = [name for name in text if name not in plain]
     renamed = columns.renamed_by(columns.modality_pattern(pattern), names)
     if not renamed:

@@ -16,6 +16,7 @@ from radiofuse.errors import RequestError
 SEPARATOR = "__"
 CLINICAL = "clinical"
 CROP = "crop"  # <modality>__crop points at a row of a crop file; it is no feature
+BESIDE = ":"  # <modality>__:site and the like stand beside the features of a modality and are none
 _MODALITY = re.compile(r"[a-z][a-z0-9]*")
 
 
@@ -33,6 +34,16 @@ def split(column: str) -> tuple[str, str] | None:
     """Return ``(modality, thing)``, or None for a column outside the grammar."""
     modality, separator, thing = column.partition(SEPARATOR)
     return (modality, thing) if separator and thing and is_modality(modality) else None
+
+
+def is_feature(column: str) -> bool:
+    """Say whether a modality's column is a feature, not a pointer to a crop or what stands beside features.
+
+    >>> is_feature("t1__volume"), is_feature("t1__crop"), is_feature("t1__:site")
+    (True, False, False)
+    """
+    parts = split(column)
+    return parts is not None and parts[1] != CROP and not parts[1].startswith(BESIDE)
 
 
 def by_modality(columns: Iterable[str]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radiofuse.tables.columns import CLINICAL, CROP, SEPARATOR, by_modality, join, split
+from radiofuse.tables.columns import BESIDE, CLINICAL, CROP, SEPARATOR, by_modality, join, split
 from radiofuse.tables.problems import Problem, is_near_miss, problems_about, with_suggestions
 from radiofuse.tables.roles import FILES, MASK, PATIENT, SAMPLE, SITE, Roles, belongs_to_image
 
@@ -15,7 +15,8 @@ def column_problems(columns: list[str], roles: Roles) -> list[Problem]:
         for column in names
         if belongs_to_image(column) and _image_of(column) not in names
     ]
-    reserved = [column for column in columns if (split(column) or ("", ""))[1] == CROP]
+    things = {column: split(column)[1] for column in columns if split(column)}
+    reserved = [column for column, thing in things.items() if thing == CROP or thing.startswith(BESIDE)]
     return [
         *_absent_columns(columns, roles),
         *_columns_outside(columns, roles),
@@ -26,7 +27,8 @@ def column_problems(columns: list[str], roles: Roles) -> list[Problem]:
 
 def _absent_columns(columns: list[str], roles: Roles) -> list[Problem]:
     modalities = [name for name in roles.groups(columns) if name != CLINICAL]
-    absent = [column for column in (SAMPLE, *(roles.labels or ())) if column not in columns]
+    needed = (SAMPLE, *(roles.labels or ()), *(roles.carried if roles.labels is not None else ()))
+    absent = [column for column in needed if column not in columns]
     no_column = [name for name in roles.modalities or () if name not in modalities]
     advice = "Each modality asked for needs <modality>__image or <modality>__<number> columns."
     known = [name for name in by_modality(columns) if name != CLINICAL]

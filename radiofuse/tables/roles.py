@@ -32,6 +32,8 @@ class Roles:
         What the files call these columns; None: by their own names ``sample_id``, ``patient_id``, ``site``.
     covariates, ignore : tuple of str
         Columns that join a model unselected, and columns to leave out.
+    carried : tuple of str
+        Columns outside the grammar that are kept as text, such as the scanner.
     modalities : tuple of str, or None
         Those to keep; None: all.
     missing : tuple of str
@@ -64,6 +66,7 @@ class Roles:
     site: str | None = None
     covariates: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
     modalities: tuple[str, ...] | None = None
     missing: tuple[str, ...] = ()
     label_per: str = "patient"
@@ -75,7 +78,7 @@ class Roles:
     @classmethod
     def of(cls, labels: str | Iterable[str] | None = None, **others: object) -> Roles:
         """Return the roles of a table whose header is not known; one name stands for a tuple of one."""
-        several = {"modalities", "ignore", "covariates", "missing"}
+        several = {"modalities", "ignore", "carried", "covariates", "missing"}
         others = {name: names_of(value) if name in several else value for name, value in others.items()}
         asked = names_of(labels)
         if asked is None:
@@ -113,7 +116,7 @@ class Roles:
 
     def outside(self, columns: Iterable[str]) -> list[str]:
         """Return the columns that the grammar does not know."""
-        plain = {SAMPLE, PATIENT, SITE, MASK, *(self.labels or ())}
+        plain = {SAMPLE, PATIENT, SITE, MASK, *self.carried, *(self.labels or ())}
         return [column for column in columns if column not in plain and split(column) is None]
 
 

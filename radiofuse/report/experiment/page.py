@@ -41,6 +41,7 @@ def _words(contents: Contents) -> dict[str, Any]:
         "design": sentences.design(contents),
         "encoder": sentences.encoder(contents),
         "encoder_fitting": sentences.encoder_fitting(contents),
+        "harmonization": sentences.harmonization(contents),
         "before_the_folds": sentences.before_the_folds(contents),
         "fusions": sentences.fusions(contents),
         "selector": sentences.selector(contents),

@@ -12,7 +12,7 @@ from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.page import Banner
 from radiofuse.report.tables import pairs, score_cell
 from radiofuse.report.wording import patients_by_class
-from radiofuse.tables.columns import CLINICAL, CROP, join, split
+from radiofuse.tables.columns import CLINICAL, is_feature, join, split
 from radiofuse.wording import counted, listed, percent
 
 
@@ -71,8 +71,8 @@ def _ready_made(contents: Contents) -> list[str]:
     settings = contents.about["settings"]
     if "ready_made" in settings:
         return settings["ready_made"]
-    named = [] if settings.get("radiomics") else [split(column) for column in contents.about.get("columns", [])]
-    return list(dict.fromkeys(modality for modality, thing in filter(None, named) if thing != CROP))
+    named = [] if settings.get("radiomics") else filter(is_feature, contents.about.get("columns", []))
+    return list(dict.fromkeys(split(column)[0] for column in named))
 
 
 def encoder(contents: Contents) -> str:
@@ -102,6 +102,19 @@ def encoder_fitting(contents: Contents) -> str:
     return trained + (
         "As published, training patients carry the output of the very encoder that was trained on them; "
         "new patients do not."
+    )
+
+
+def harmonization(contents: Contents) -> str:
+    """Return how the effects of sites were taken out of features; empty if they were not."""
+    asked = contents.protocol.get("harmonize")
+    if asked is None:
+        return ""
+    kept = f", keeping the effect of {listed(asked['covariates'])}" if asked["covariates"] else ""
+    new = {"pass": "stay as they are", "reference": "are harmonized by themselves"}.get(asked["unseen"], "are refused")
+    return (
+        f"What the {asked['site']} does to features was learned in the training patients of each fold and taken out "
+        f"of all (ComBat{kept}); features of a {asked['site']} without enough training patients {new}."
     )
 
 
