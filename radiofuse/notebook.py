@@ -70,7 +70,23 @@ def frame(caption: str, rows: pd.DataFrame, columns: Sequence[str] | None = None
 
 
 def scores(caption: str, rows: pd.DataFrame) -> str:
-    """Return scores, as ``score_predictions`` gives them, as a table: a line per outcome, model and class."""
+    """Return scores, as ``score_predictions`` gives them: a line per outcome, model and class.
+
+    Of several classes what all have in common stands in one table, and each class against the rest in another.
+    """
+    if "class" not in rows or not (rows["class"] == "").any():
+        return _scores(caption, rows)
+    whole = rows["class"] == ""
+    several = rows["outcome"].isin(rows.loc[whole, "outcome"]) if "outcome" in rows else whole | True
+    parts = {
+        caption: rows[~several],
+        f"{caption}: all classes": rows[whole].drop(columns="class"),
+        f"{caption}: each class against the rest": rows[several & ~whole],
+    }
+    return "".join(_scores(title, part) for title, part in parts.items() if len(part))
+
+
+def _scores(caption: str, rows: pd.DataFrame) -> str:
     metrics = list(dict.fromkeys(rows["metric"]))
     lead = [column for column in ("outcome", "model", "class") if column in rows]
     lines: dict[tuple[Any, ...], dict[str, Written]] = {}

@@ -19,6 +19,12 @@ SHOWN = {
 }
 
 
+OF_CLASSES = (
+    "auc: mean over the classes, each against the rest; brier: summed over the classes, 0 to 2. Scores of each class "
+    "are in the report and in scores.csv."
+)
+
+
 def describe_comparisons(comparisons: pd.DataFrame) -> str:
     """Return a sentence per comparison of the answer with another model, on lines that fit the screen."""
     sentences = [
@@ -76,4 +82,5 @@ def scoreboard(scores: pd.DataFrame, outcome: Outcome) -> str:
     if n_patients.nunique() > 1:
         table["patients"] = n_patients
     rows = [(model, *map(str, cells)) for model, *cells in table.itertuples()]
-    return "\n".join(table_lines(("", *table.columns), rows))
+    note = sentence_lines(OF_CLASSES) if outcome.kind == MULTICLASS else []
+    return "\n".join([*table_lines(("", *table.columns), rows), *note])

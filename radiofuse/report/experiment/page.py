@@ -28,6 +28,7 @@ def render_page(contents: Contents) -> str:
         recipe=contents.recipe,
         flow=tables.flow_table(contents),
         overview=tables.overview_table(parts) if len(parts) > 1 else None,
+        names=tables.names_table(contents.of(contents.outcomes[0])),
         outcomes=[_outcome(part, f"-{place}" if len(parts) > 1 else "") for place, part in enumerate(parts, 1)],
         **_words(contents),
         **_how_it_was_made(contents),
@@ -66,7 +67,6 @@ def _outcome(contents: Contents, suffix: str) -> dict[str, Any]:
 def _results(contents: Contents) -> dict[str, Any]:
     return {
         "scores": tables.main_scores(contents),
-        "names": tables.names_table(contents),
         "comparisons": tables.main_comparisons(contents),
         "details": list(tables.detail_tables(contents, sentences.arms(contents))),
         "published": tables.published_tables(contents),

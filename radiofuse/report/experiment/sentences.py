@@ -33,8 +33,14 @@ def outcome(contents: Contents) -> str:
 
 
 def stratification(contents: Contents) -> str:
-    """Return what the folds were stratified by."""
-    return "outcomes" if len(contents.outcomes) > 1 else "label"
+    """Return what the way of splitting means: by what the folds were stratified, or how they came about."""
+    if _is_kfold(contents):
+        return f"stratified by {'outcomes' if len(contents.outcomes) > 1 else 'label'}"
+    return str(contents.words["split"]["does"])
+
+
+def _is_kfold(contents: Contents) -> bool:
+    return contents.protocol.get("split", "kfold") == "kfold" or "split" not in contents.words
 
 
 def summary(parts: Sequence[Contents]) -> str:
@@ -180,8 +186,10 @@ def _answering(contents: Contents) -> str:
 
 
 def design(contents: Contents) -> str:
-    """Return the cross-validation in words."""
+    """Return the cross-validation in words, or the hold-outs, sites or listed folds instead of it."""
     protocol = contents.protocol
+    if not _is_kfold(contents):
+        return str(contents.words["split"]["title"])
     folds = f"{protocol['folds']}-fold cross-validation"
     repeats = protocol["repeats"]
     return f"{folds}, repeated {repeats} times" if repeats > 1 else folds

@@ -51,20 +51,20 @@ def further_scores(contents: Contents) -> Table | None:
 
 def overview_table(parts: Sequence[Contents]) -> Table:
     """What the outcomes of a run are, on how many patients, and what the main answer reaches in each."""
-    known = {part.outcome.name: set(part.predictions["patient_id"]) for part in parts}
-    everybody = set().union(*known.values())
+    known = [part.predictions["patient_id"].nunique() for part in parts]
+    everybody = pd.concat([part.predictions["patient_id"] for part in parts]).nunique()
     rows = tuple(
         (
             part.outcome.name,
-            count(len(known[part.outcome.name])),
-            count(len(everybody) - len(known[part.outcome.name])),
             score_cell(part, part.primary, "auc"),
             score_cell(part, part.primary, "balanced_accuracy"),
-            "; ".join(f"{name} {n:,}" for name, n in patients_by_class(part).items()),
+            count(n),
+            count(everybody - n),
+            "; ".join(f"{n_of_class:,} of {name}" for name, n_of_class in patients_by_class(part).items()),
         )
-        for part in parts
+        for part, n in zip(parts, known, strict=True)
     )
-    header = ("Outcome", "Patients", "Unknown", "AUC", "Balanced accuracy", "Patients by class")
+    header = ("Outcome", "AUC", "Balanced accuracy", "Patients", "Unknown", "Patients by class")
     caption = f"The outcomes, and the scores of {parts[0].primary} in each"
     return Table(caption, header, (("", rows),), n_numbers=4)
 
@@ -72,15 +72,12 @@ def overview_table(parts: Sequence[Contents]) -> Table:
 def patients_by_class(contents: Contents) -> dict[str, int]:
     """Return how many patients are of each class; one with samples of several counts in each of them."""
     rows = contents.predictions
-    of_class = {
-        name: set(rows.loc[(rows["class"] == name) & (rows["label"] == 1), "patient_id"])
-        for name in rows["class"].unique()
-    }
+    own = rows[rows["label"] == 1].groupby("class")["patient_id"].nunique()
+    told = {name: int(own.get(name, 0)) for name in contents.classes}
     if contents.has_several_classes:
-        return {name: len(of_class.get(name, ())) for name in contents.classes}
-    negative, positive = contents.outcome.classes
-    others = rows.loc[rows["label"] == 0, "patient_id"].nunique()
-    return {negative: others, positive: len(of_class.get(positive, ()))}
+        return told
+    negative = contents.outcome.classes[0]  # has no rows of its own
+    return {negative: rows.loc[rows["label"] == 0, "patient_id"].nunique(), **told}
 
 
 def detail_tables(contents: Contents, arms: str) -> Iterator[dict[str, Any]]:
