@@ -103,7 +103,8 @@ def published_rows(
 
 def _score_rows(table: PublishedTable, scores: pd.DataFrame) -> Iterator[tuple]:
     """Yield row, model, metric, value, low, high, published."""
-    known = scores.set_index(["model", "metric"])[["value", "low", "high"]]
+    # of several classes those of the whole, which come first; one class against the rest has the same metrics
+    known = scores.drop_duplicates(["model", "metric"]).set_index(["model", "metric"])[["value", "low", "high"]]
     rows = [(row.name, row.model, row.published) for row in table.rows]
     if TRIVIAL_RULE not in [model for _, model, _ in rows]:
         rows.append((TRIVIAL_ROW, TRIVIAL_RULE, (None,) * len(table.metrics)))
