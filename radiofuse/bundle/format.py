@@ -75,6 +75,14 @@ TABLES = {
             "n_patients": COUNT,
         },
     ),
+    "ledger": TableFormat(
+        "what the usual shortcuts would have claimed for the first model, each beside the honest number",
+        {
+            **dict.fromkeys(("outcome", "shortcut", "title", "model", "metric"), TEXT),
+            **dict.fromkeys(("honest", "optimistic", "difference", "low", "high"), NUMBER),
+            "note": TEXT,
+        },
+    ),
     "published": TableFormat(
         "published values beside this run's, where the recipe names some",
         {

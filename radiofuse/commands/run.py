@@ -27,6 +27,7 @@ def main(
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
     from radiofuse.bundle.read import outcomes_in, read_description, read_table
+    from radiofuse.commands.ledger_words import describe_ledger
     from radiofuse.commands.published_words import describe_published
     from radiofuse.commands.run_words import (
         AS_PUBLISHED,
@@ -50,7 +51,9 @@ def main(
     print(describe_comparisons(of_main_models(comparisons, about)))
     for sentence in about["as_published"]:
         print(f"{AS_PUBLISHED}: {sentence}")
-    published = read_table(folder / "bundle", "published")
+    ledger, published = (read_table(folder / "bundle", name) for name in ("ledger", "published"))
+    if len(ledger):
+        print(describe_ledger(ledger))
     if len(published):
         print(describe_published(published))
     failures = read_table(folder / "bundle", "failures")

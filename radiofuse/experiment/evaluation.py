@@ -33,7 +33,8 @@ from radiofuse.experiment.model_list import (
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, list_models
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
-from radiofuse.experiment.run_times import ENCODERS, FOLDS, SCORES
+from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES
+from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
@@ -64,6 +65,8 @@ class Results:
         outcome by outcome.
     findings : dict of (str, str) to list of dict
         For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
+    ledger : DataFrame
+        What shortcuts would have claimed, outcome by outcome; without rows where it was not asked for.
     stages : dict of str to float
         Seconds of each stage.
     in_folds : dict of (str, str) to float
@@ -76,6 +79,7 @@ class Results:
     fold_scores: pd.DataFrame
     comparisons: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
+    ledger: pd.DataFrame
     stages: dict[str, float]
     in_folds: dict[tuple[str, str], float]
 
@@ -103,7 +107,7 @@ def evaluate_models(
         Folder where finished folds are kept for a rerun, each outcome's under the key of ``folds_key``.
     """
     splits, predictions, findings, in_folds = deal_splits(recipe, rows.samples, rows.outcomes), [], {}, {}
-    laps = Laps()
+    laps, ledgers = Laps(), []
     words = split_words(recipe, splits)
     log.info("Split by %s: %s.", words["title"], words["does"])
     for outcome in rows.outcomes:
@@ -123,9 +127,16 @@ def evaluate_models(
         in_folds |= {(outcome.name, name): sum(fold.seconds[name] for fold in folds) for name in models}
         recorded = {name: [fold.findings[name] for fold in folds] for name in models}
         findings |= {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen}
+        if recipe.evaluation.ledger:
+            with progress(_doing("Trying shortcuts", rows, outcome), "shortcuts") as on_done:
+                shared = {"n_jobs": n_jobs, "kept": kept, "on_done": on_done}
+                ledgers.append(find_shortcuts(recipe, rows, labeled, own, predictions[-1], **shared))
+            laps.end(LEDGER)
     scored = _scored(recipe, rows, pd.concat(predictions, ignore_index=True))
     laps.end(SCORES)
-    return Results(splits=splits, **scored, findings=findings, stages=laps.seconds, in_folds=in_folds)
+    return Results(
+        splits=splits, **scored, findings=findings, ledger=join_ledgers(ledgers), stages=laps.seconds, in_folds=in_folds
+    )
 
 
 def _doing(what: str, rows: Rows, outcome: Outcome) -> str:

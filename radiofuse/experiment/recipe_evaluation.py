@@ -53,6 +53,8 @@ class Evaluation(Part):
     """Bootstrap resamples of the patients, for intervals."""
     arms: Annotated[tuple[Literal["deep", "radiomics"], ...], AfterValidator(check_once)] = ()
     """The same fusion on one kind of features alone, for comparison."""
+    ledger: bool = False
+    """Whether the run also finds what the usual shortcuts would have claimed for its first model."""
 
     @model_validator(mode="after")
     def _options_of_its_split(self) -> Evaluation:

@@ -163,6 +163,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "scores": results.scores,
         "fold_scores": results.fold_scores,
         "comparisons": results.comparisons,
+        "ledger": results.ledger,
         "selected_features": _of_all_models(selected, "selected_features"),
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),

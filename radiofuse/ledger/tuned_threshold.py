@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from radiofuse.ledger.claim import Claim
 from radiofuse.ledger.question import Question
 from radiofuse.statistics import choose_threshold
 from radiofuse.statistics.binary_outcome import BinaryOutcome
 from radiofuse.statistics.multiclass_outcome import MulticlassOutcome
+from radiofuse.statistics.outcome_kinds import KINDS
 from radiofuse.tables.class_rows import ClassRepeat, class_repeats_of
 from radiofuse.tables.outcomes import BINARY, MULTICLASS
 from radiofuse.tables.predictions import repeats_of
@@ -20,7 +22,7 @@ METRIC = "balanced_accuracy"
 ROUNDS = 5  # of several classes: how often the weight of each is chosen anew
 
 
-def tuned_threshold(question: Question) -> Claim:
+def tuned_threshold(question: Question) -> Claim | None:
     """The threshold tuned on the test patients.
 
     Of two classes it is the best one of each repeat's pooled predictions. Of several, weights of the classes take its
@@ -30,9 +32,15 @@ def tuned_threshold(question: Question) -> Claim:
     ----------
     question : Question
     """
+    if not all(_has_all(question, rows) for _, rows in question.honest.groupby("repeat")):
+        return None  # a small held-out share may lack a class: nothing to tune on
     counts = question.counts(question.honest["patient_id"].nunique())
     tuned, note = TUNED[question.outcome.kind](question, counts)
     return Claim(question.answer, METRIC, question.draws(question.honest, METRIC), tuned, note)
+
+
+def _has_all(question: Question, rows: pd.DataFrame) -> bool:
+    return KINDS[question.outcome.kind].has_all(rows, question.outcome.told)
 
 
 def _at_best_threshold(question: Question, counts: np.ndarray) -> tuple[np.ndarray, str]:
