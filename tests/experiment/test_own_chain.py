@@ -21,6 +21,7 @@ from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.rows import LabeledRows
+from radiofuse.patients import Split
 from radiofuse.tables.outcomes import Outcome
 
 HEAD = """
@@ -121,10 +122,12 @@ def test_folds_are_kept_under_what_the_files_of_selectors_hold(with_icc, cohort)
     rows = SimpleNamespace(modalities=["t1", "t2"])
     labeled = LabeledRows(Outcome("idh", ("0", "1")), *cohort, np.arange(60), np.arange(60))
     (path,) = selector_files(with_icc)
-    before = folds_key(with_icc, rows, labeled)
-    assert folds_key(with_icc, rows, labeled) == before
+    splits = [Split(0, 0, np.arange(30), np.arange(30, 60))]
+    before = folds_key(with_icc, rows, labeled, splits)
+    assert folds_key(with_icc, rows, labeled, splits) == before
+    assert folds_key(with_icc, rows, labeled, [Split(0, 0, np.arange(31, 60), np.arange(30))]) != before
     path.write_text(path.read_text().replace("0.1", "0.8"))
-    assert folds_key(with_icc, rows, labeled) != before
+    assert folds_key(with_icc, rows, labeled, splits) != before
 
 
 @pytest.mark.parametrize(
