@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -106,41 +106,79 @@ def evaluate_models(
     kept_in : Path, optional
         Folder where finished folds are kept for a rerun, each outcome's under the key of ``folds_key``.
     """
-    splits, predictions, findings, in_folds = deal_splits(recipe, rows.samples, rows.outcomes), [], {}, {}
-    laps, ledgers = Laps(), []
+    splits, laps = deal_splits(recipe, rows.samples, rows.outcomes), Laps()
     words = split_words(recipe, splits)
     log.info("Split by %s: %s.", words["title"], words["does"])
-    for outcome in rows.outcomes:
-        labeled = rows.of(outcome)
-        own = [split for split in map(labeled.split, splits) if split.test.size]  # a site may know another outcome only
-        if recipe.deep is not None:
-            train_all_encoders(recipe, rows, labeled, own, n_jobs=n_jobs, progress=progress)
-            laps.end(ENCODERS)
-        kept = None if kept_in is None else Kept(kept_in, folds_key(recipe, rows, labeled, own))
-        options: dict[str, Any] = {"groups": labeled.groups, "splits": own, "n_jobs": n_jobs}
-        options |= {"inspect": inspect_fold, "kept": kept}
-        with progress(_doing("Cross-validating", rows, outcome), "fits") as on_done:
-            models = list_all_models(recipe, rows, labeled)
-            folds = run_folds(models, labeled.X, labeled.y, outcome=outcome, **options, on_done=on_done)
-        predictions.append(gather_predictions(folds))
-        laps.end(FOLDS)
-        in_folds |= {(outcome.name, name): sum(fold.seconds[name] for fold in folds) for name in models}
-        recorded = {name: [fold.findings[name] for fold in folds] for name in models}
-        findings |= {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen}
-        if recipe.evaluation.ledger:
-            with progress(_doing("Trying shortcuts", rows, outcome), "shortcuts") as on_done:
-                shared = {"n_jobs": n_jobs, "kept": kept, "on_done": on_done}
-                ledgers.append(find_shortcuts(recipe, rows, labeled, own, predictions[-1], **shared))
-            laps.end(LEDGER)
-    scored = _scored(recipe, rows, pd.concat(predictions, ignore_index=True))
+    given = _Given(recipe, rows, laps, n_jobs, progress, kept_in)
+    parts = [_evaluate_outcome(given, outcome, splits) for outcome in rows.outcomes]
+    scored = _scored(recipe, rows, pd.concat([part.predictions for part in parts], ignore_index=True))
     laps.end(SCORES)
     return Results(
-        splits=splits, **scored, findings=findings, ledger=join_ledgers(ledgers), stages=laps.seconds, in_folds=in_folds
+        splits=splits,
+        **scored,
+        findings={key: seen for part in parts for key, seen in part.findings.items()},
+        ledger=join_ledgers([part.ledger for part in parts if part.ledger is not None]),
+        stages=laps.seconds,
+        in_folds={key: seconds for part in parts for key, seconds in part.in_folds.items()},
     )
 
 
-def _doing(what: str, rows: Rows, outcome: Outcome) -> str:
-    return f"{what}, {outcome.name}" if len(rows.outcomes) > 1 else what
+class _Given(NamedTuple):
+    """What the evaluation of every outcome works with."""
+
+    recipe: Recipe
+    rows: Rows
+    laps: Laps
+    n_jobs: int
+    progress: Meter
+    kept_in: Path | None
+
+    def doing(self, what: str, outcome: Outcome) -> str:
+        """Return what a progress bar says, with the outcome where there are several."""
+        return f"{what}, {outcome.name}" if len(self.rows.outcomes) > 1 else what
+
+
+class _OfOutcome(NamedTuple):
+    """What the folds of one outcome gave, as in `Results`."""
+
+    predictions: pd.DataFrame
+    findings: dict[tuple[str, str], list[dict[str, Any]]]
+    in_folds: dict[tuple[str, str], float]
+    ledger: pd.DataFrame | None
+
+
+def _evaluate_outcome(given: _Given, outcome: Outcome, splits: Sequence[Split]) -> _OfOutcome:
+    recipe, rows, laps = given.recipe, given.rows, given.laps
+    labeled = rows.of(outcome)
+    own = [split for split in map(labeled.split, splits) if split.test.size]  # a site may know another outcome only
+    if recipe.deep is not None:
+        _train_encoders(given, labeled, own)
+        laps.end(ENCODERS)
+    kept = None if given.kept_in is None else Kept(given.kept_in, folds_key(recipe, rows, labeled, own))
+    options: dict[str, Any] = {"groups": labeled.groups, "splits": own, "outcome": outcome, "kept": kept}
+    with given.progress(given.doing("Cross-validating", outcome), "fits") as on_done:
+        options |= {"inspect": inspect_fold, "n_jobs": given.n_jobs, "on_done": on_done}
+        models = list_all_models(recipe, rows, labeled)
+        folds = run_folds(models, labeled.X, labeled.y, **options)
+    laps.end(FOLDS)
+    predictions = gather_predictions(folds)
+    recorded = {name: [fold.findings[name] for fold in folds] for name in models}
+    return _OfOutcome(
+        predictions,
+        {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen},
+        {(outcome.name, name): sum(fold.seconds[name] for fold in folds) for name in models},
+        _ledger(given, labeled, own, predictions, kept) if recipe.evaluation.ledger else None,
+    )
+
+
+def _ledger(
+    given: _Given, labeled: LabeledRows, splits: Sequence[Split], predictions: pd.DataFrame, kept: Kept | None
+) -> pd.DataFrame:
+    with given.progress(given.doing("Trying shortcuts", labeled.outcome), "shortcuts") as on_done:
+        shared: dict[str, Any] = {"n_jobs": given.n_jobs, "kept": kept, "on_done": on_done}
+        found = find_shortcuts(given.recipe, given.rows, labeled, splits, predictions, **shared)
+    given.laps.end(LEDGER)
+    return found
 
 
 def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -170,21 +208,18 @@ def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence
     )
 
 
-def train_all_encoders(
-    recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split], *, n_jobs: int, progress: Meter
-) -> None:
+def _train_encoders(given: _Given, labeled: LabeledRows, splits: Sequence[Split]) -> None:
     """Train what the folds and the final model will ask for, ahead of them: in parallel, with the time left.
 
     A fit that asks for an encoder that is not there trains it; so this moves work, never a number.
     """
     from radiofuse.deep import EncoderCache, train_encoders
 
-    with progress(_doing("Training encoders", rows, labeled.outcome), "encoders") as on_done:
-        cache = EncoderCache(rows.source.cache)
-        sets = encoder_sets(recipe, rows, labeled, splits)
-        train_encoders(
-            cache, encoder_spec(recipe), rows.source.crops, sets, seed=recipe.seed, n_jobs=n_jobs, on_done=on_done
-        )
+    recipe, source = given.recipe, given.rows.source
+    with given.progress(given.doing("Training encoders", labeled.outcome), "encoders") as on_done:
+        sets = encoder_sets(recipe, given.rows, labeled, splits)
+        options: dict[str, Any] = {"seed": recipe.seed, "n_jobs": given.n_jobs, "on_done": on_done}
+        train_encoders(EncoderCache(source.cache), encoder_spec(recipe), source.crops, sets, **options)
 
 
 def encoder_sets(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> list[TrainingSet]:
