@@ -13,6 +13,7 @@ COMMANDS = {
     "init": "write the recipes that come along into a folder, to run and to change",
     "run": "recipe in; report, scores and a model bundle out",
     "predict": "apply a bundle to new patients",
+    "evaluate": "score a bundle on labeled patients whom it never saw",
     "extract": "radiomic features of a cohort's images, into the feature store",
     "select": "which features of a table carry the label, and how stably",
     "selftest": "what a chain of selectors finds in pure noise of your table's shape",

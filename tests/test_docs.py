@@ -12,7 +12,7 @@ import pytest
 import radiofuse
 from radiofuse import evaluate, statistics
 from radiofuse.bundle.format import CHECKSUMS, ENCODERS, FILES, TABLES
-from radiofuse.bundle.predict import SEEN
+from radiofuse.bundle.new_rows import SEEN
 from radiofuse.commands import terminal
 from radiofuse.extract.outcomes import DIED
 from radiofuse.imaging import IMAGE_ERROR_CODES

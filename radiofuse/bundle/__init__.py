@@ -1,4 +1,4 @@
-"""A run's bundle: its format, writing, reading and checking it, and predicting with it.
+"""A run's bundle: its format, writing, reading and checking it, predicting with it and scoring it.
 
 Names are imported on first use.
 """

@@ -1,5 +1,7 @@
 """The names of the room; `lazy_names` reads them here too."""
 
+from .evaluate import Evaluation as Evaluation
+from .evaluate import evaluate_cohort as evaluate_cohort
 from .load import Bundle as Bundle
 from .load import BundleVersionWarning as BundleVersionWarning
 from .load import load_bundle as load_bundle

@@ -35,6 +35,17 @@ def describe_comparisons(comparisons: pd.DataFrame) -> str:
     return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
 
 
+def describe_against(against: pd.DataFrame, primary: str) -> str:
+    """Return how the answer's AUC differs from what was estimated when the model was made, a sentence per outcome."""
+    rows = against[(against["model"] == primary) & (against["metric"] == "auc")]
+    sentences = [
+        f"{_of(row.outcome, against)}AUC of {row.model} here {row.value:.2f}, out of fold {row.reference:.2f} when it "
+        f"was made: {row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f}), {_p_value(row.p_value)} ({row.test})"
+        for row in rows.itertuples()
+    ]
+    return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
+
+
 def of_main_models(comparisons: pd.DataFrame, description: Mapping[str, Any]) -> pd.DataFrame:
     """Return the comparisons with the models that stand in the main tables of the report."""
     words = description["protocol"]["words"]["models"]

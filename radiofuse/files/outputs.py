@@ -195,7 +195,8 @@ def require_own_tables(
     foreign = [path.name for path in there if path.is_dir() or not (overwrite or is_own(path, own))]
     if foreign:
         raise RequestError(
-            f"--out {folder} already holds {', '.join(foreign)}, which no earlier selection wrote so. {OTHERWISE}"
+            f"--out {folder} already holds {', '.join(foreign)}, which no earlier run of this command wrote so. "
+            f"{OTHERWISE}"
         )
 
 

@@ -17,13 +17,14 @@ from radiofuse.names import lazy_names
 if TYPE_CHECKING:
     import pandas as pd
 
+    from radiofuse.bundle.evaluate import Evaluation
     from radiofuse.report.predictions.plots import plot_aucs as plot_aucs
     from radiofuse.report.predictions.plots import plot_calibration as plot_calibration
     from radiofuse.report.predictions.plots import plot_decision_curve as plot_decision_curve
     from radiofuse.report.predictions.plots import plot_roc as plot_roc
 
 _PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "predictions.plots")
-__all__ = [*_PLOTS, "write_report", "write_selection_report"]
+__all__ = [*_PLOTS, "write_evaluation_report", "write_report", "write_selection_report"]
 _plot, __dir__ = lazy_names(__name__, _PLOTS)
 
 
@@ -125,6 +126,36 @@ def write_selection_report(tables: Mapping[str, pd.DataFrame], record: Mapping[s
     except ModuleNotFoundError as missing:
         raise _lacking(missing) from missing
     _replace(Path(path), render_selection(SelectionContents(**tables, record=record)))
+    return Path(path)
+
+
+def write_evaluation_report(evaluation: Evaluation, path: str | Path, files: Mapping[str, str] | None = None) -> Path:
+    """Write the page of a bundle's evaluation on other patients: one HTML file without network and script.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        As ``evaluate_cohort`` returns it.
+    path : str or Path
+        Where to write.
+    files : mapping of str to str, optional
+        The files beside the page, and what each holds.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    RequestError
+        If the extra ``report`` is not installed, or the file cannot be written.
+    """
+    try:
+        from radiofuse.report.evaluation.page import render_evaluation
+    except ModuleNotFoundError as missing:
+        raise _lacking(missing) from missing
+    _replace(Path(path), render_evaluation(evaluation, files or {}))
     return Path(path)
 
 

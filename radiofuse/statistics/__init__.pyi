@@ -15,6 +15,8 @@ from .calibration_errors import BrierParts as BrierParts
 from .calibration_errors import brier_decomposition as brier_decomposition
 from .calibration_errors import calibration_error as calibration_error
 from .calibration_errors import multiclass_calibration_error as multiclass_calibration_error
+from .calibration_table import calibration_table as calibration_table
+from .cohort_comparison import compare_cohorts as compare_cohorts
 from .comparison import Comparison as Comparison
 from .comparison import compare_models as compare_models
 from .comparison import compare_with_others as compare_with_others

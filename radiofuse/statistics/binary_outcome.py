@@ -9,7 +9,8 @@ import pandas as pd
 
 from radiofuse.statistics.class_counts import CLASS_MEANS
 from radiofuse.statistics.class_intervals import Ends, interval_of_class, interval_over_classes
-from radiofuse.statistics.delong import delong_test
+from radiofuse.statistics.delong import delong, delong_test
+from radiofuse.statistics.delong_unpaired import welch_test
 from radiofuse.statistics.intervals import confusion_by_patient
 from radiofuse.statistics.metrics import METRICS, SMALLEST, Confusion, confusion, score
 from radiofuse.tables.predictions import Repeat, by_repeat, repeats_of
@@ -56,13 +57,24 @@ class BinaryOutcome:
     @staticmethod
     def exact_p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[float, str] | None:
         """Return DeLong's p-value of an AUC and its name; None where it does not hold, or of anything else."""
-        samples = rows_a.drop_duplicates("sample_id").sort_values("sample_id")
-        scores_a, scores_b = by_repeat(rows_a), by_repeat(rows_b)
-        independent = samples["patient_id"].is_unique and samples["label"].value_counts().min() >= 2
-        if metric != "auc" or not independent or np.isnan(scores_a).any():
+        label, scores_a, scores_b = independent_labels(rows_a), by_repeat(rows_a), by_repeat(rows_b)
+        if metric != "auc" or label is None or np.isnan(scores_a).any():
             return None
-        _, p_value = delong_test(samples["label"], scores_a, scores_b)
+        _, p_value = delong_test(label, scores_a, scores_b)
         return None if np.isnan(p_value) else (p_value, "DeLong")
+
+    @staticmethod
+    def unpaired_p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[float, str] | None:
+        """Return the same of rows of different patients."""
+        labels, scores = [independent_labels(rows) for rows in (rows_a, rows_b)], [by_repeat(rows_a), by_repeat(rows_b)]
+        if metric != "auc" or any(label is None for label in labels) or any(np.isnan(one).any() for one in scores):
+            return None
+        sides = [delong(label, one[:, None, :]) for label, one in zip(labels, scores, strict=True)]
+        areas = [
+            (side.auc.item(), side.covariance.item(), len(label)) for side, label in zip(sides, labels, strict=True)
+        ]
+        p_value = welch_test(*areas).p_value
+        return None if np.isnan(p_value) else (p_value, "DeLong, unpaired")
 
     def draws(self, counts: np.ndarray, metrics: Collection[str] | None = None) -> dict[tuple[str, str], np.ndarray]:
         """Return each metric, averaged over the repeats, for each column of ``counts``, by class and metric."""
@@ -87,6 +99,14 @@ class BinaryOutcome:
         if metric in CLASS_MEANS:
             return interval_over_classes([Confusion(c.tn, c.fn, c.fp, c.tp), c], metric, value, confidence)
         return interval_of_class(c, metric, value, confidence)
+
+
+def independent_labels(rows: pd.DataFrame) -> np.ndarray | None:
+    """Return the label of each sample, by id; None unless each patient has one and each label two patients or more."""
+    samples = rows.drop_duplicates("sample_id").sort_values("sample_id")
+    counts = samples["label"].value_counts()
+    independent = samples["patient_id"].is_unique and len(counts) == 2 and counts.min() >= 2
+    return samples["label"].to_numpy() if independent else None
 
 
 def resampled_scores(

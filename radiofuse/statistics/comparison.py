@@ -150,7 +150,7 @@ def compare_models(
     draws = of_a.draws(counts, [metric])[of_a.whole, metric] - of_b.draws(counts, [metric])[of_b.whole, metric]
     difference, low, high = value_and_interval(draws, confidence)
     exact = KINDS[compared.kind].exact_p_value(metric, rows_a, rows_b)
-    p_value, test = exact or (_bootstrap_p_value(draws), "bootstrap")
+    p_value, test = exact or (bootstrap_p_value(draws), "bootstrap")
     return Comparison(a, b, metric, difference, low, high, p_value, test, n_patients)
 
 
@@ -250,7 +250,8 @@ def _paired(outcome: OutcomeRows, a: str, b: str) -> tuple[pd.DataFrame, pd.Data
     return both, both.assign(probability=both["probability_b"])
 
 
-def _bootstrap_p_value(draws: np.ndarray) -> float:
+def bootstrap_p_value(draws: np.ndarray) -> float:
+    """Return twice the smaller share of resamples on either side of no difference; column 0 is the cohort itself."""
     resampled = draws[1:][~np.isnan(draws[1:])]
     smaller = 1 + min((resampled <= 0).sum(), (resampled >= 0).sum())
     return min(1.0, float(2 * smaller / (resampled.size + 1)))

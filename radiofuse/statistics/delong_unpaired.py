@@ -64,9 +64,14 @@ def delong_test_unpaired(
     (0.25, 5.4, 0.699)
     """
     a, b = (auc_interval(*rows) for rows in ((label_a, score_a), (label_b, score_b)))
-    difference, variance = a.auc - b.auc, a.variance + b.variance
-    n_a, n_b = np.size(label_a), np.size(label_b)
+    return welch_test((a.auc, a.variance, np.size(label_a)), (b.auc, b.variance, np.size(label_b)))
+
+
+def welch_test(a: tuple[float, float, int], b: tuple[float, float, int]) -> UnpairedDeLong:
+    """Compare two AUCs, each with its variance and the number of rows behind it."""
+    (auc_a, variance_a, n_a), (auc_b, variance_b, n_b) = a, b
+    difference, variance = auc_a - auc_b, variance_a + variance_b
     statistic = standardized(difference, variance)
-    shares = a.variance**2 / (n_a - 1) + b.variance**2 / (n_b - 1)
+    shares = variance_a**2 / (n_a - 1) + variance_b**2 / (n_b - 1)
     df = float(variance**2 / shares) if shares > 0 else float(n_a + n_b - 2)
     return UnpairedDeLong(difference, statistic, df, float(2 * stdtr(df, -abs(statistic))))

@@ -44,6 +44,10 @@ class ModelOutcome(Protocol):
     def exact_p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[float, str] | None:
         """Return the p-value of a test of this metric and its name, where there is one that holds for paired rows."""
 
+    @staticmethod
+    def unpaired_p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[float, str] | None:
+        """Return the same of rows of different patients."""
+
     def draws(self, counts: np.ndarray, metrics: Collection[str] | None = None) -> dict[tuple[str, str], np.ndarray]:
         """Return each metric for each column of ``counts``, by class and metric."""
 

@@ -149,6 +149,7 @@ APPS = {
     "schema": [[]],
     "run": [[]],
     "predict": [[]],
+    "evaluate": [[]],
     "extract": [[]],
     "select": [[]],
     "selftest": [[], ["noise"]],

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from radiofuse.bundle.predict import _extractor
+from radiofuse.bundle.new_rows import _extractor
 from radiofuse.errors import RequestError
 from radiofuse.radiomics import PRESETS, Settings, read_settings
 from radiofuse.radiomics.setting_rules import FEATURE_CLASSES, IMAGE_TYPES, SETTINGS, VOXEL, known_features

@@ -317,7 +317,7 @@ def test_a_selection_replaces_the_files_that_it_lists_and_nothing_else(table, tm
         (out / name).write_text("mine")
         refused = run(table, tmp_path, *own)
         assert (refused.exit_code, (out / name).read_text()) == (2, "mine")
-        assert f"holds {name}, which no earlier selection wrote so" in refused.stderr
+        assert f"holds {name}, which no earlier run of this command wrote so" in refused.stderr
         assert "Read 60 samples" not in refused.stderr
         (out / name).write_bytes(before)
     assert run(table, tmp_path, *own, "--no-report").exit_code == 0

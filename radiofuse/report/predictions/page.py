@@ -72,7 +72,7 @@ def render_predictions(predictions: pd.DataFrame, model: str | None = None) -> s
         title="Scores of a table of predictions",
         lead=_lead(parts[0]) if not several else f"Predictions of {listed([part.outcome.name for part in parts])}.",
         several=several,
-        outcomes=[_part(part, f"-{place}" if several else "") for place, part in enumerate(parts, 1)],
+        outcomes=[outcome_part(part, f"-{place}" if several else "") for place, part in enumerate(parts, 1)],
     )
 
 
@@ -83,7 +83,8 @@ def _contents(outcome: OutcomeRows, model: str | None) -> PredictionContents:
     return PredictionContents(rows, primary, score_predictions(rows), compare_with_others(rows, primary), outcome)
 
 
-def _part(contents: PredictionContents, suffix: str) -> dict[str, Any]:
+def outcome_part(contents: PredictionContents, suffix: str) -> dict[str, Any]:
+    """Return what ``predictions/outcome.html`` shows of one outcome; the suffix tells its anchors from others'."""
     models, primary = contents.main_models, contents.primary
     return {
         "suffix": suffix,

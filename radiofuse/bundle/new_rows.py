@@ -1,0 +1,184 @@
+"""New patients' rows as the models of a bundle read them: features, crops, columns; which of them are not new."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.read import read_table
+from radiofuse.bundle.sites import with_new_sites
+from radiofuse.bundle.training_rows import rows_trained_on
+from radiofuse.errors import BundleError
+from radiofuse.extract import Extraction, Features, RadiomicsExtractor, add_crops, collect_features, has_images
+from radiofuse.fuse import HoldsFiles, attached, holders
+from radiofuse.imaging import Cropping, Crops
+from radiofuse.progress import Meter
+from radiofuse.radiomics import Settings
+from radiofuse.store import FeatureStore
+from radiofuse.tables import columns
+
+log = logging.getLogger(__name__)
+
+SEEN = "encoder_saw_it"
+REFUSED = "refused: an encoder was trained on it"
+
+
+@dataclass(frozen=True, eq=False)
+class NewRows:
+    """New patients' rows.
+
+    Attributes
+    ----------
+    bundle : Bundle
+        With encoders that read the patients' crops.
+    X : DataFrame of shape (n_samples, n_columns)
+        The columns of the model in its order, samples in the index.
+    patients : Series
+        The patient of each sample.
+    failures : DataFrame
+        Columns sample_id, modality, code, message.
+    """
+
+    bundle: Bundle
+    X: pd.DataFrame
+    patients: pd.Series
+    failures: pd.DataFrame
+
+    def trained_on(self) -> dict[str, str]:
+        """Return why a row is one that the models, or an encoder, were fitted on, by sample."""
+        digests: Mapping[str, str] = self.bundle.description.get("training_rows", {})
+        known = rows_trained_on(self.X, self.patients, training_patients(self.bundle), digests)
+        seen = self.failures.loc[self.failures["code"] == SEEN, "sample_id"]
+        return known | dict.fromkeys(seen, REFUSED)
+
+
+def training_patients(bundle: Bundle) -> pd.Series:
+    """Return the patient of each sample that the bundle's models were fitted on."""
+    return read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+
+
+def collect_rows(
+    bundle: Bundle,
+    cohort: pd.DataFrame,
+    *,
+    store: str | Path,
+    progress: Meter,
+    n_jobs: int = 1,
+    retry_failed: bool = False,
+) -> NewRows:
+    """Return the rows of a cohort table as a bundle's models read them, extracting what the store does not hold."""
+    extractor = _extractor(bundle) if has_images(cohort) else None
+    options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
+    with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
+        options |= {"on_hashed": on_hashed, "on_done": on_done}
+        features = collect_features(cohort, extractor, FeatureStore(store), **options)
+    _warn_of_other_engine(bundle, features.extraction)
+    if bundle.description["settings"]["crops"] is not None:
+        with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
+            options |= {"on_hashed": on_hashed, "on_done": on_done}
+            features, crops = _add_crops(bundle, cohort, features, FeatureStore(store), **options)
+        bundle = _reading(bundle, crops, store)
+        features = _without_training_samples(features, crops, _encoders(bundle), training_patients(bundle), cohort)
+    X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)
+    return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures)
+
+
+def _columns_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Return the model's columns in its order; a modality that no sample has is all NaN."""
+    grouped = columns.by_modality(bundle.description["columns"])
+    here = columns.by_modality(table.columns)
+    missing = [name for modality, names in grouped.items() if modality in here for name in names if name not in table]
+    if missing:
+        raise BundleError(
+            f"The cohort lacks {len(missing)} of the model's {len(bundle.description['columns'])} feature columns, "
+            f"the first is {missing[0]}. Extract with the bundle's own settings."
+        )
+    return table.reindex(columns=bundle.description["columns"])
+
+
+# ---------------------------------------------------------------- radiomics
+
+
+def _extractor(bundle: Bundle) -> RadiomicsExtractor | None:
+    named = bundle.description["settings"]
+    if named["radiomics"] is None and named["crops"] is not None:
+        return None
+    if named["radiomics"] is None:
+        raise BundleError(
+            "The model was trained on ready-made features; give <modality>__<feature> columns, not images."
+        )
+    radiomics = named["radiomics"]
+    settings = Settings.from_json(radiomics)
+    return RadiomicsExtractor(settings, label=named["mask_label"], backend=radiomics["backend"])
+
+
+def _warn_of_other_engine(bundle: Bundle, extraction: Extraction | None) -> None:
+    trained = bundle.description["settings"]["block"]
+    if extraction is not None and extraction.block.name != trained:
+        log.warning(
+            "The features come from other library versions (%s) than the model was trained on (%s); "
+            "probabilities may differ. environment.json in the bundle names the versions.",
+            extraction.block.name,
+            trained,
+        )
+
+
+# ---------------------------------------------------------------- crops
+
+
+def _add_crops(
+    bundle: Bundle, cohort: pd.DataFrame, features: Features, store: FeatureStore, **options: Any
+) -> tuple[Features, Crops]:
+    """Add the columns that point at new patients' crops, cut as those were that the encoders learned from."""
+    named = bundle.description["settings"]
+    try:
+        cropping = Cropping(**named["crops"])
+    except TypeError as error:
+        raise BundleError(f"bundle.json describes the crops in other words than this version knows: {error}.") from None
+    return add_crops(features, cohort, cropping, store, label=named["mask_label"], **options)
+
+
+def _reading(bundle: Bundle, crops: Crops, cache: str | Path) -> Bundle:
+    """Return the bundle with encoders that read these crops."""
+    bundle = replace(bundle, models=attached(bundle.models, crops=crops, cache=cache))
+    for sentence in sorted({encoder.version_warning() for encoder in _encoders(bundle)} - {""}):
+        log.warning(sentence)
+    return bundle
+
+
+def _encoders(bundle: Bundle) -> list[HoldsFiles]:
+    return holders(*bundle.models.values())
+
+
+def _without_training_samples(
+    features: Features, crops: Crops, encoders: list[HoldsFiles], training: pd.Series, cohort: pd.DataFrame
+) -> Features:
+    """Empty the rows of samples that an encoder has seen, and list them as failures; the others go on."""
+    seen = _rows_of_training_patients(crops, encoders, training, cohort.set_index("sample_id")["patient_id"])
+    for encoder in encoders:
+        seen = seen | encoder.rows_seen(crops)
+    failed = [(crops.sample_ids[row], crops.modalities[row], SEEN, seen[row]) for row in sorted(seen)]
+    table = features.table.copy()
+    table.loc[[sample_id for sample_id, *_ in failed]] = float("nan")
+    failures = pd.concat([features.failures, pd.DataFrame(failed, columns=features.failures.columns)])
+    return Features(table, failures.reset_index(drop=True), features.extraction)
+
+
+def _rows_of_training_patients(
+    crops: Crops, encoders: list[HoldsFiles], training: pd.Series, patients: pd.Series
+) -> dict[int, str]:
+    """Return the crops of patients an encoder was trained on, whatever the sample is called, with a sentence each."""
+    learned_from = {name for encoder in encoders for name in encoder.training_ids()}
+    trained = set(training[training.index.isin(learned_from)])
+    return {
+        row: f"Sample {sample_id} ({crops.modalities[row]}) is of patient {patients[sample_id]}, whom the encoder was "
+        "trained on. Ask about other patients; another one of that name needs another patient_id."
+        for row, sample_id in enumerate(crops.sample_ids)
+        if patients[sample_id] in trained
+    }

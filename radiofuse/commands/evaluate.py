@@ -1,0 +1,134 @@
+"""``radiofuse evaluate``: a bundle and a labeled cohort of other patients in; scores beside the estimate out."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radiofuse.commands import terminal
+from radiofuse.files.aside import write_file
+from radiofuse.files.outputs import require_apart, require_folder, require_own_tables, sha256_of
+from radiofuse.wording import counted, some
+
+if TYPE_CHECKING:
+    from radiofuse.bundle.evaluate import Evaluation
+
+app = terminal.command_app("Score a bundle on labeled patients whom it never saw.")
+
+RECORD, PAGE = "evaluation.json", "report.html"
+TABLES = {
+    "predictions.csv": "every probability of a class, and whether the sample is of it; fold and repeat are 0",
+    "scores.csv": "every score of every model, with its interval",
+    "comparisons.csv": "the difference of the model's answer from each other model on these patients",
+    "against_training.csv": "each score beside the out-of-fold one of the run that made the model",
+    "calibration.csv": "slope and intercept, mean probability and observed share",
+    "confusion.csv": "which classes are called which",
+    "cohort_flow.csv": "who came in, who did not, and why",
+    "failures.csv": "images that gave no features, and why",
+}
+
+
+@app.command()
+@terminal.answers
+def main(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
+    cohort: Annotated[Path, typer.Argument(help="The table of other patients, with their labels.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables and report.html.")],
+    outcome: Annotated[
+        list[str] | None, typer.Option(help="An outcome to evaluate; may be given again. Default: all of the bundle.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
+    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
+    retry_failed: terminal.RetryFailed = False,
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Score a bundle on a labeled cohort, without the patients that it was trained on."""
+    with terminal.quick_imports():
+        from radiofuse.bundle.card import TRUST
+        from radiofuse.bundle.evaluate import evaluate_cohort
+        from radiofuse.bundle.load import load_bundle
+        from radiofuse.commands.run_words import AS_PUBLISHED
+        from radiofuse.evaluate.findings import list_failures
+
+    names = [*TABLES, *([PAGE] if report else [])]
+    require_own_tables(out, names, RECORD, [cohort], overwrite=overwrite)
+    require_folder(store, "--store")
+    require_apart({"--out": out, "--store": store})
+    terminal.say(TRUST)
+    options: dict[str, Any] = {"store": store, "n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
+    with terminal.warnings_as_sentences():
+        loaded = load_bundle(bundle)
+        evaluation = evaluate_cohort(loaded, cohort, progress=terminal.progress, **options)
+    _write(evaluation, out, report=report)
+    _print_results(evaluation)
+    for sentence in loaded.description["as_published"]:
+        print(f"{AS_PUBLISHED}: {sentence}")
+    for words in _warnings(evaluation):
+        terminal.say(words)
+    failures = evaluation.tables["failures"]
+    if len(failures):
+        terminal.say(list_failures(failures))
+    print(f"Tables: {out}")
+    if report:
+        print(f"Report: {out / PAGE}")
+    raise typer.Exit(terminal.INPUT if len(failures) else terminal.DONE)
+
+
+def _write(evaluation: Evaluation, out: Path, *, report: bool) -> None:
+    """Write the tables, the page and last the record, which lists them so that the next evaluation may replace them."""
+    from radiofuse import __version__
+    from radiofuse.bundle.format import CHECKSUMS
+    from radiofuse.report import write_evaluation_report
+    from radiofuse.tables.spreadsheet import write_csv
+
+    for name in TABLES:
+        write_file(out / name, partial(write_csv, evaluation.tables[Path(name).stem]))
+    if report:
+        write_evaluation_report(evaluation, out / PAGE, {**TABLES, RECORD: "what was evaluated, and who was left out"})
+    else:
+        (out / PAGE).unlink(missing_ok=True)  # of an earlier evaluation: it does not stand beside other tables
+    folder, about = evaluation.bundle.folder, evaluation.bundle.description
+    record = {
+        "radiofuse": __version__,
+        "bundle": {"title": about["title"], "checksums_sha256": sha256_of(folder / CHECKSUMS)},
+        "outcomes": [outcome.name for outcome in evaluation.outcomes],
+        "left_out": evaluation.left_out,
+        "far_outside": evaluation.far,
+        "as_published": about["as_published"],
+        "files": {name: sha256_of(out / name) for name in [*TABLES, PAGE] if (out / name).is_file()},
+    }
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    write_file(out / RECORD, lambda file: file.write(text.encode(errors="backslashreplace")))
+
+
+def _print_results(evaluation: Evaluation) -> None:
+    from radiofuse.commands.run_words import describe_against, describe_models, scoreboard
+    from radiofuse.tables.outcomes import outcome_words
+
+    about, scores = evaluation.bundle.description, evaluation.tables["scores"]
+    for outcome in evaluation.outcomes:
+        print("\n".join(outcome_words([outcome])))
+        print(scoreboard(scores[scores["outcome"] == outcome.name], outcome))
+    print(describe_models(about, scores["model"].unique()))
+    print(describe_against(evaluation.tables["against_training"], about["protocol"]["primary"]))
+
+
+def _warnings(evaluation: Evaluation) -> list[str]:
+    said = []
+    if evaluation.left_out:
+        said.append(
+            f"Left out, since the model was trained on their patients: {some(evaluation.left_out)} "
+            f"({counted(len(evaluation.left_out), 'sample')})."
+        )
+    if evaluation.far:
+        sample, told = next(iter(evaluation.far.items()))
+        said.append(
+            f"Warning: {counted(len(evaluation.far), 'sample')} have numbers far outside the training range, for "
+            f"example {sample}: {told}. {RECORD} names all."
+        )
+    return said

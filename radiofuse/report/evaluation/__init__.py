@@ -1,0 +1,1 @@
+"""The page of a bundle's evaluation on other patients."""

@@ -1,0 +1,223 @@
+"""A bundle on patients of a site that it never saw: scores, labels read alike, and patients who may not be there."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from radiofuse.bundle import evaluate_cohort, load_bundle, predict_cohort
+from radiofuse.bundle.read import read_table
+from radiofuse.commands.evaluate import TABLES, app
+from radiofuse.errors import BundleError, CohortError, RequestError
+from radiofuse.experiment import run_recipe
+from radiofuse.statistics import calibration_line, confusion_table, delong_test_unpaired, score_predictions
+from radiofuse.tables.predictions import check_predictions, slice_of
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning"),
+    pytest.mark.filterwarnings("ignore::radiofuse.select.penalized_fit.PathEdgeWarning"),
+]
+
+RECIPE = """
+seed = 0
+[cohort]
+table = "train.csv"
+[[outcomes]]
+column = "idh"
+[[outcomes]]
+column = "who_grade"
+kind = "multiclass"
+[radiomics]
+settings = "none"
+[select]
+method = "kruskal"
+[fusion]
+inner_folds = 2
+combine = ["mean"]
+[evaluation]
+folds = 2
+repeats = 2
+resamples = 100
+"""
+
+
+def cohort() -> pd.DataFrame:
+    """Return 60 patients of sites a and b, and 30 of site c, whose scanner adds to every number."""
+    rng = np.random.default_rng(0)
+    grade = rng.integers(2, 5, 90)
+    idh = rng.random(90) < np.where(grade == 4, 0.2, 0.7)
+    table = {
+        "sample_id": [f"s{row:02}" for row in range(90)],
+        "site": np.repeat(["a", "b", "c"], 30),
+        "idh": np.where(idh, "Mutant", "WT"),
+        "who_grade": [f"G{one}" for one in grade],
+    }
+    for modality in ("t1", "t2"):
+        values = rng.normal(size=(90, 12)) + np.outer(idh, np.arange(12) == 0) + np.outer(grade, np.arange(12) == 1)
+        values[60:] += 0.3
+        table |= {f"{modality}__f{place}": values[:, place] for place in range(12)}
+    table = pd.DataFrame(table)
+    table.loc[60:62, [name for name in table if name.startswith("t1__")]] = np.nan
+    return table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sites")
+    table = cohort()
+    table[table["site"] != "c"].to_csv(folder / "train.csv", index=False)
+    (folder / "recipe.toml").write_text(RECIPE)
+    run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store", report=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(folder):
+    return load_bundle(folder / "out")
+
+
+@pytest.fixture(scope="module")
+def evaluated(folder, bundle):
+    # the other site has its own spellings, a column more, no grade 4 and two unknown labels
+    table = cohort().query("site == 'c'").assign(scanner="Skyra", idh=lambda t: t["idh"].replace({"WT": "wild type"}))
+    table.loc[table["who_grade"] == "G4", "who_grade"] = "grade III"
+    table.loc[table.index[:2], "idh"] = "unknown"
+    table.to_csv(folder / "c.csv", index=False)
+    return evaluate_cohort(bundle, folder / "c.csv", store=folder / "store")
+
+
+def test_probabilities_are_those_of_predict_with_the_label_beside(folder, bundle, evaluated):
+    predictions = evaluated.tables["predictions"]
+    check_predictions(predictions)
+    answers, _ = predict_cohort(bundle, folder / "c.csv", store=folder / "store")
+    key = ["sample_id", "outcome", "class"]
+    for model in ("mean", "t1", "t2"):
+        own = predictions.query("model == @model").set_index(key)["probability"]
+        told = answers.set_index(key)[model].loc[own.index]
+        np.testing.assert_array_equal(own, told)
+    assert predictions.query("model == 't1' and outcome == 'idh'")["sample_id"].nunique() == 27
+    truth = cohort().set_index("sample_id")
+    idh = predictions.query("model == 'mean' and outcome == 'idh'").set_index("sample_id")["label"]
+    assert len(idh) == 28
+    assert (idh == (truth.loc[idh.index, "idh"] == "Mutant")).all()
+    grade = predictions.query("model == 'mean' and outcome == 'who_grade' and label == 1").set_index("sample_id")
+    assert (grade["class"] == truth.loc[grade.index, "who_grade"].map({"G2": "2", "G3": "3", "G4": "3"})).all()
+
+
+def test_scores_are_those_of_statistics_on_the_same_predictions(bundle, evaluated):
+    tables = evaluated.tables
+    predictions, ordered = tables["predictions"], {"who_grade": ("2", "3", "4")}
+    again = score_predictions(predictions, n_resamples=100, random_state=0, ordered=ordered)
+    pd.testing.assert_frame_equal(tables["scores"], again)
+    pd.testing.assert_frame_equal(tables["confusion"], confusion_table(predictions))
+    line = calibration_line(slice_of(predictions, "idh"), "mean")
+    told = tables["calibration"].query("model == 'mean' and outcome == 'idh'").iloc[0]
+    assert (told["slope"], told["intercept"]) == (line.slope, line.intercept)
+    share = read_table(bundle.folder, "predictions").query("outcome == 'idh' and model == 'mean' and repeat == 0")
+    np.testing.assert_allclose(
+        predictions.query("model == 'trivial' and outcome == 'idh'")["probability"], share["label"].mean()
+    )
+
+
+def test_the_out_of_fold_estimate_stands_beside_with_an_unpaired_difference(bundle, evaluated):
+    found = (
+        evaluated.tables["against_training"].query("model == 'mean' and metric == 'auc' and outcome == 'idh'").iloc[0]
+    )
+    scores = read_table(bundle.folder, "scores").query("model == 'mean' and metric == 'auc' and outcome == 'idh'")
+    assert found["reference"] == pytest.approx(scores["value"].item())
+    assert found["difference"] == pytest.approx(found["value"] - found["reference"])
+    assert found["low"] < found["difference"] < found["high"]
+    own, training = evaluated.tables["predictions"], read_table(bundle.folder, "predictions").query("repeat == 0")
+    sides = [table.query("outcome == 'idh' and model == 'mean'")[["label", "probability"]] for table in (own, training)]
+    test = delong_test_unpaired(*(side[column] for side in sides for column in side))
+    assert found["test"] == "DeLong, unpaired"
+    assert found["p_value"] == pytest.approx(test.p_value, abs=0.2)  # the reference is the mean of two repeats
+
+
+def test_patients_of_training_are_left_out_by_id_by_patient_and_by_their_numbers(folder, bundle, evaluated):
+    old, new = cohort().query("site == 'a'").iloc[:3], cohort().query("site == 'c'")
+    old = old.assign(sample_id=["s00", "x1", "x2"], patient_id=["s00", "s01", "nobody"])
+    scan = new.iloc[[0]].assign(
+        sample_id="x3", patient_id="nobody", idh=old["idh"].iloc[2], who_grade=old["who_grade"].iloc[2]
+    )
+    numbers = [name for name in scan if "__f" in name]
+    scan[numbers] = np.random.default_rng(1).normal(size=(1, len(numbers)))
+    table = pd.concat([old, scan, new.assign(patient_id=new["sample_id"])])
+    table.to_csv(folder / "mixed.csv", index=False)
+    mixed = evaluate_cohort(bundle, folder / "mixed.csv", store=folder / "store", outcomes=["idh"])
+    assert set(mixed.left_out) == {"s00", "x1", "x2", "x3"}  # x3 is of the patient of x2
+    assert "same numbers" in mixed.left_out["x2"]
+    flow = mixed.tables["cohort_flow"].set_index("step")["n_samples"]
+    assert flow["the model was trained on the patient"] == 4
+    assert flow["evaluated"] == 30
+    assert set(mixed.tables["predictions"]["outcome"]) == {"idh"}
+
+
+def write(folder, table, name="other.csv"):
+    table.to_csv(folder / name, index=False)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda t: t.drop(columns="who_grade"), "Columns that the table lacks: who_grade"),
+        (lambda t: t.assign(idh="IDH mut?"), r"Column idh holds IDH mut\?, which the model does not know: it learned"),
+        (lambda t: t.assign(idh="", who_grade=""), "No patient has a known idh"),
+        (lambda t: t.assign(sample_id=[f"s{row:02}" for row in range(30)]), "All 30 labeled samples are of patients"),
+        (lambda t: t[["sample_id", "idh", "who_grade"]].assign(flair__f1=1.0), "needs at least one of the modalities"),
+        (lambda t: t.drop(columns="t2__f3"), "lacks 1 of the model's 24 feature columns, the first is t2__f3"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_a_sentence(folder, bundle, change, sentence):
+    path = write(folder, change(cohort().query("site == 'c'")))
+    with pytest.raises((BundleError, CohortError), match=sentence):
+        evaluate_cohort(bundle, path, store=folder / "store")
+
+
+def test_the_command_writes_tables_and_a_page_that_begins_with_the_answer(folder, evaluated):
+    old = cohort().query("site == 'a'").iloc[:2]
+    mixed = pd.concat([old, pd.read_csv(folder / "c.csv", dtype=str)]).drop(columns="scanner")
+    path, out = write(folder, mixed, "with_old.csv"), folder / "external"
+    words = [str(folder / "out"), str(path), "--out", str(out), "--store", str(folder / "store")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    for name in TABLES:
+        assert (out / name).is_file()
+    own = pd.read_csv(out / "predictions.csv", dtype={"class": str})
+    np.testing.assert_allclose(own["probability"], evaluated.tables["predictions"]["probability"])
+    assert json.loads((out / "evaluation.json").read_text())["left_out"].keys() == {"s00", "s01"}
+    assert "Left out, since the model was trained on their patients: s00, s01 (2 samples)." in done.stderr
+    assert "out of fold" in done.stdout
+    page = (out / "report.html").read_text()
+    lead = re.search('<p class="lead">(.*?)</p>', page, re.S)[1]
+    assert lead.startswith(
+        "A finished model was tried on 30 patients whom it had never seen. 2 patients of the table helped to make the "
+        "model and were left out. Its answer (mean) to idh = mutant told patients of the class from others with an AUC "
+    )
+    assert "Of who_grade (2 &lt; 3 &lt; 4) the model's answer (mean) has no AUC here" in lead.replace("&#39;", "'")
+    assert "fewer than 100 patients of" in page
+    assert CliRunner().invoke(app, words).exit_code == 0  # what it wrote itself is replaced
+    (out / "scores.csv").write_text("mine")
+    again = CliRunner().invoke(app, words)
+    assert again.exit_code == 2
+    assert "already holds scores.csv" in again.stderr
+
+
+def test_an_outcome_that_the_bundle_does_not_predict_is_named(folder, bundle):
+    with pytest.raises(RequestError, match="predicts idh and who_grade, not 'mgmt'; name one of these"):
+        evaluate_cohort(bundle, folder / "c.csv", outcomes=["mgmt"], store=folder / "store")
+
+
+def test_predict_notes_what_lies_far_outside(folder, bundle):
+    table = cohort().query("site == 'c'").iloc[5:7]
+    table.loc[table.index[0], "t1__f3"] = 1e4
+    answers, _ = predict_cohort(bundle, write(folder, table), store=folder / "store")
+    notes = answers.drop_duplicates("sample_id")["note"].tolist()
+    assert notes[0].startswith("1 of 24 columns far outside the training range, furthest t1__f3 (")
+    assert notes[1] == ""
