@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.read import read_description, read_table
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment import run_recipe
+from radiofuse.report import write_report
 from radiofuse.statistics import score_folds, score_predictions
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
@@ -91,6 +94,22 @@ def test_leave_one_site_out_tests_each_site_by_models_of_the_others(tmp_path):
     assert (protocol["split"], protocol["folds"], protocol["repeats"]) == ("leave_one_site_out", 5, 1)
     assert "may be of a site that is trained on" in protocol["words"]["split"]["does"]
     assert "leave-one-site-out cross-validation in 5 folds" in (out / "bundle" / "card.md").read_text()
+
+
+def test_the_report_names_the_sites_and_says_how_stable_and_how_long(tmp_path):
+    out = run(tmp_path, 'split = "leave_one_site_out"\nsmallest_site = 3')
+    html = re.sub(r"\s+", " ", write_report(out / "bundle").read_text())
+    assert "leave-one-site-out cross-validation in 5 folds; each site is tested on by models of the others" in html
+    folds = read_table(out / "bundle", "folds").query("name == 'A'").set_index("class")
+    trained, tested = (", ".join(f"{name}: {n}" for name, n in folds[side].items()) for side in ("n_train", "n_test"))
+    row = f'<th scope="row">A</th><td class="number">0</td><td>{trained}</td><td>{tested}</td>'
+    assert row in html
+    assert '<th scope="row">small sites: D</th>' in html
+    index = read_table(out / "bundle", "stability").set_index("modality")["nogueira"]["t1"]
+    assert re.search(
+        rf'<th scope="row">t1</th><td class="number">4</td><td .{{5,40}}</td><td class="number">{index:z.2f}<', html
+    )
+    assert '<th scope="row">final models</th>' in html
 
 
 def test_hold_outs_are_scored_and_hold_out_their_share(tmp_path):

@@ -37,6 +37,9 @@ class Contents(Scored):
     fusion_weights: pd.DataFrame
     published: pd.DataFrame
     failures: pd.DataFrame
+    folds: pd.DataFrame
+    stability: pd.DataFrame
+    run_times: pd.DataFrame
     outcome: Outcome
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from radiofuse.bundle.format import FILES, WEIGHT
-from radiofuse.report.experiment import pictures, sentences, tables
+from radiofuse.report.experiment import pictures, run_tables, sentences, tables
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.tables import MAX_FAILURES
 from radiofuse.report.page import render
@@ -98,6 +98,7 @@ def _features_and_weights(contents: Contents) -> dict[str, Any]:
     first, *others = [contents.of_model(model) for model in contents.selecting] or [contents]
     further = dict(zip(contents.selecting[1:], others, strict=True))
     return {
+        "stability": run_tables.stability_table(contents),
         "model": contents.selecting[0] if others else "",
         "selections": [_selection(first, modality) for modality in first.members],
         "further_selections": {
@@ -132,5 +133,7 @@ def _how_it_was_made(contents: Contents) -> dict[str, Any]:
         "settings": tables.settings_table(contents),
         "options": tables.options_table(contents),
         "versions": tables.versions_table(contents),
+        "folds": run_tables.folds_table(contents),
+        "times": run_tables.times_table(contents),
         "files": FILES,
     }
