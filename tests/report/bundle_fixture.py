@@ -241,6 +241,7 @@ def _about(n_repeats: int, modalities: tuple[str, ...], fusions: tuple[str, ...]
             "folds": 5,
             "repeats": n_repeats,
             "inner_folds": 5,
+            "calibrate": True,
             "selector": "three_step",
             "classifier": "logistic",
             "primary": "mean",
