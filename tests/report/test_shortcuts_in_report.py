@@ -35,7 +35,7 @@ def page(tmp_path_factory):
 def test_the_table_says_both_numbers_and_the_difference(page):
     header, first, second, third = page.tables[CAPTION]
     assert header[:4] == ["Shortcut", "Honest", "With the shortcut", "Difference"]
-    assert first == ["features selected on all patients <b>", "0.80", "0.93", "0.13 0.08 to 0.18", "AUC", "mean", "—"]
+    assert first == ["features selected on all patients <b>", "0.80", "0.93", "0.13 (0.08 to 0.18)", "AUC", "mean", "—"]
     assert second[4:] == ["Balanced accuracy", "mean", "threshold .4"]
     assert third[1:4] == ["—", "—", "—"]
 
@@ -54,5 +54,5 @@ def test_nothing_in_the_figure_is_cut_off_or_lies_on_another_number():
     boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
     width = figure.get_size_inches()[0] * figure.dpi
     assert width == WIDTH_IN * figure.dpi
-    assert all(0 <= box.x0 and box.x1 <= width for box in boxes)
+    assert all(box.x0 >= 0 and box.x1 <= width for box in boxes)
     assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])
