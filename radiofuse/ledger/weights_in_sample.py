@@ -22,7 +22,7 @@ from radiofuse.wording import number
 
 
 def weights_in_sample(question: Question) -> Claim | None:
-    """Fusion weights learned from in-sample probabilities, and scored on the patients they were learned from.
+    """Fusion weights learned and scored in sample.
 
     In each fold the first combiner that learns is shown what members say of their own training patients. The claim is
     its score on these; the note says what the same weights are worth on the held-out ones, which is no shortcut, but

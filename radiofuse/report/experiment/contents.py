@@ -33,6 +33,7 @@ class Contents(Scored):
     predictions: pd.DataFrame
     scores: pd.DataFrame
     comparisons: pd.DataFrame
+    ledger: pd.DataFrame
     selected_features: pd.DataFrame
     fusion_weights: pd.DataFrame
     published: pd.DataFrame

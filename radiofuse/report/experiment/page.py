@@ -7,6 +7,7 @@ from typing import Any
 from radiofuse.bundle.format import FILES, WEIGHT
 from radiofuse.report.experiment import pictures, run_tables, sentences, tables
 from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.experiment.shortcuts import shortcuts_picture, shortcuts_table
 from radiofuse.report.experiment.tables import MAX_FAILURES
 from radiofuse.report.page import render
 from radiofuse.report.pictures import frequency_picture
@@ -69,6 +70,8 @@ def _results(contents: Contents) -> dict[str, Any]:
         "scores": tables.main_scores(contents),
         "comparisons": tables.main_comparisons(contents),
         "details": list(tables.detail_tables(contents, sentences.arms(contents))),
+        "shortcuts": shortcuts_table(contents),
+        "shortcuts_picture": shortcuts_picture(contents),
         "published": tables.published_tables(contents),
         "published_weights": WEIGHT in set(contents.published["metric"]),
         "auc": pictures.auc_picture(contents),
