@@ -131,7 +131,11 @@ def main(what: str) -> None:
             table = DATA / "brats20_tcga_roi" / "cohort.csv"
             models = {"fusion": fusion, "models": "", "settings": "shi2023", "table": str(table)}
             models["further"] = ["high_grade"]
-        split = 'split = "leave_one_site_out"\nsmallest_site = 8' if what == "sites" else "folds = 5\nrepeats = 1\nledger = true"
+        split = (
+            'split = "leave_one_site_out"\nsmallest_site = 8'
+            if what == "sites"
+            else "folds = 5\nrepeats = 1\nledger = true"
+        )
         options = {"evaluation": split, **models}
         together = write_recipe(folder / "together.toml", list(OUTCOMES), **options)
         if what == "images":  # extraction is not what is compared

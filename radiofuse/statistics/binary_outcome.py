@@ -66,13 +66,12 @@ class BinaryOutcome:
     @staticmethod
     def unpaired_p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> tuple[float, str] | None:
         """Return the same of rows of different patients."""
-        labels, scores = [independent_labels(rows) for rows in (rows_a, rows_b)], [by_repeat(rows_a), by_repeat(rows_b)]
-        if metric != "auc" or any(label is None for label in labels) or any(np.isnan(one).any() for one in scores):
+        of_rows = [(independent_labels(rows), by_repeat(rows)) for rows in (rows_a, rows_b)]
+        sides = [(label, one) for label, one in of_rows if label is not None and not np.isnan(one).any()]
+        if metric != "auc" or len(sides) < 2:
             return None
-        sides = [delong(label, one[:, None, :]) for label, one in zip(labels, scores, strict=True)]
-        areas = [
-            (side.auc.item(), side.covariance.item(), len(label)) for side, label in zip(sides, labels, strict=True)
-        ]
+        found = [(delong(label, one[:, None, :]), len(label)) for label, one in sides]
+        areas = [(side.auc.item(), side.covariance.item(), n_samples) for side, n_samples in found]
         p_value = welch_test(*areas).p_value
         return None if np.isnan(p_value) else (p_value, "DeLong, unpaired")
 

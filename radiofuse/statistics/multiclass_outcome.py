@@ -72,7 +72,10 @@ class MulticlassOutcome:
         """Return None: no metric of several classes has a test of its own here."""
         return None
 
-    unpaired_p_value = exact_p_value
+    @staticmethod
+    def unpaired_p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> None:
+        """Return None, for the same reason."""
+        return None
 
     def draws(self, counts: np.ndarray, metrics: Collection[str] | None = None) -> dict[tuple[str, str], np.ndarray]:
         """Return each metric, averaged over the repeats, for each column of ``counts``, by class and metric.
