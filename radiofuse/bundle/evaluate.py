@@ -204,8 +204,8 @@ def _flow(table: pd.DataFrame, known: pd.DataFrame, left_out: dict[str, str], us
     steps = [
         ("in the cohort table", sample.notna(), ""),
         ("label unknown", ~labeled, ""),
-        ("the model was trained on the patient", trained, "left out"),
-        ("no usable modality", labeled & ~trained & ~sample.isin(used), "see failures"),
+        ("the model was trained on the patient", trained, "left out" if left_out else ""),
+        ("no usable modality", labeled & ~trained & ~sample.isin(used), ""),
         ("evaluated", sample.isin(used), ""),
     ]
     return pd.DataFrame(

@@ -37,13 +37,20 @@ def describe_comparisons(comparisons: pd.DataFrame) -> str:
 
 def describe_against(against: pd.DataFrame, primary: str) -> str:
     """Return how the answer's AUC differs from what was estimated when the model was made, a sentence per outcome."""
-    rows = against[(against["model"] == primary) & (against["metric"] == "auc")]
+    rows = against[(against["model"] == primary) & (against["metric"] == "auc") & against["value"].notna()]
+    classes = against.groupby("outcome")["class"].nunique()
     sentences = [
-        f"{_of(row.outcome, against)}AUC of {row.model} here {row.value:.2f}, out of fold {row.reference:.2f} when it "
-        f"was made: {row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f}), {_p_value(row.p_value)} ({row.test})"
+        f"{_of(row.outcome, against)}AUC{_against_rest(row[3], classes[row.outcome])} of {row.model} here "
+        f"{row.value:.2f}, out of fold {row.reference:.2f} when it was made: {row.difference:+.2f} "
+        f"({row.low:+.2f} to {row.high:+.2f}), {_p_value(row.p_value)} ({row.test})"
         for row in rows.itertuples()
     ]
     return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
+
+
+def _against_rest(name: str, n_classes: int) -> str:
+    """Return which of several classes an AUC is of."""
+    return f" ({name} against the rest)" if name and n_classes > 1 else ""
 
 
 def of_main_models(comparisons: pd.DataFrame, description: Mapping[str, Any]) -> pd.DataFrame:
@@ -86,7 +93,10 @@ def scoreboard(scores: pd.DataFrame, outcome: Outcome) -> str:
     metrics = [metric for metric in SHOWN[outcome.kind] if metric in set(scores["metric"])]
     whole = "" if outcome.kind == MULTICLASS else outcome.positive
     cells = scores[scores["metric"].isin(metrics) & (scores["class"] == whole)].copy()
-    cells["cell"] = [f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for row in cells.itertuples()]
+    cells["cell"] = [
+        f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" if pd.notna(row.value) else "-"
+        for row in cells.itertuples()
+    ]
     table = cells.pivot(index="model", columns="metric", values="cell")
     table = table.loc[scores["model"].drop_duplicates(), metrics]
     n_patients = scores.groupby("model")["n_patients"].first()

@@ -1,4 +1,4 @@
-"""``python -m radiofuse.selftest``: what a chain of selectors finds where there is nothing to find."""
+"""``python -m radiofuse.selftest``: what a chain of selectors, or a recipe, finds where there is nothing to find."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.recipe_noise import is_recipe, noise_of_recipe
 from radiofuse.commands.screen import sentence_lines
 from radiofuse.errors import RequestError
 
@@ -36,14 +37,22 @@ def main() -> None:
 @terminal.answers
 def noise(
     context: typer.Context,
-    times: Annotated[int, typer.Option(min=1, help="How many tables of noise.")] = 5,
+    times: Annotated[int, typer.Option(min=1, help="How many tables of noise, or permutations.")] = 5,
     shape: Annotated[str | None, typer.Option(help="SAMPLESxFEATURES, such as 100x1000, instead of a TABLE.")] = None,
 ) -> None:
-    """Run a selection on pure noise: every AUC away from .5 is what the procedure invents.
+    """Run a selection, or a recipe, on pure noise: every AUC away from .5 is what the procedure invents.
 
-    Takes a TABLE and the options of `radiofuse select`. Its features become normal numbers, gaps stay where they are,
-    and labels are permuted between patients.
+    Takes a TABLE and the options of `radiofuse select`: its features become normal numbers, gaps stay where they are,
+    and labels are permuted between patients. Or takes a RECIPE.toml, with --store and --jobs: its labels are permuted
+    between patients, and what shortcuts would have claimed stands beside the honest scores.
     """
+    if is_recipe(context.args):
+        if shape is not None:
+            raise RequestError(
+                "--shape stands in the place of a TABLE; a recipe brings its own. Leave one of them out."
+            )
+        print(noise_of_recipe(context.command_path, context.args, times))
+        return
     from radiofuse.commands.select import read_aloud
     from radiofuse.selection_run.run import run_selection
 

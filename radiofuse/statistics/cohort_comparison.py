@@ -63,7 +63,7 @@ def compare_cohorts(
         The same of the other cohort, for example out of fold of the one that the models learned from. Models and
         outcomes that are in one table alone are left out.
     metrics : sequence of str
-        Those of `score_predictions`; of several classes those of all classes.
+        Those of `score_predictions`; of several classes those of all classes, and of each class against the rest.
     n_resamples, confidence, random_state, threshold, ordered
         As in `score_predictions`.
 
@@ -115,19 +115,19 @@ def _side(outcome: OutcomeRows, model: str, order: Sequence[str] | None, seed: i
     of_model = KINDS[outcome.kind].of_rows(rows, outcome.classes, asked["threshold"], order)
     n_patients = rows["patient_id"].nunique()
     metrics = [metric for metric in asked["metrics"] if metric in of_model.metrics]
-    return _Side(rows, of_model, of_model.draws(multiplicities(n_patients, n, seed), metrics), n_patients)
+    draws = of_model.draws(multiplicities(n_patients, n, seed), metrics)
+    return _Side(rows, of_model, {key: values for key, values in draws.items() if key[1] in metrics}, n_patients)
 
 
 def _differences(here: _Side, there: _Side, confidence: float) -> Iterator[tuple]:
-    """Yield class, metric and all that follows for each metric of the outcome as a whole."""
+    """Yield class, metric and all that follows for each metric."""
     sizes = (here.n_patients, there.n_patients)
     for (cls, metric), values in here.draws.items():
-        if cls == here.of_model.whole:
-            draws = values - there.draws[cls, metric]
-            exact = here.of_model.unpaired_p_value(metric, here.rows, there.rows)
-            p_value, test = exact or (bootstrap_p_value(draws), "bootstrap")
-            scores = (float(values[0]), float(there.draws[cls, metric][0]), *value_and_interval(draws, confidence))
-            yield (cls, metric, *scores, np.nan if np.isnan(draws[0]) else p_value, test, *sizes)
+        draws = values - there.draws[cls, metric]
+        exact = here.of_model.unpaired_p_value(metric, here.rows, there.rows)
+        p_value, test = exact or (bootstrap_p_value(draws), "bootstrap")
+        scores = (float(values[0]), float(there.draws[cls, metric][0]), *value_and_interval(draws, confidence))
+        yield (cls, metric, *scores, np.nan if np.isnan(draws[0]) else p_value, test, *sizes)
 
 
 def _refuse_shared_patients(predictions: pd.DataFrame, reference: pd.DataFrame) -> None:

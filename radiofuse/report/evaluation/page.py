@@ -74,7 +74,7 @@ def _beside(evaluation: Evaluation, part: PredictionContents) -> Table:
     rows = tuple(
         (
             row.model,
-            METRICS.get(row.metric, row.metric),
+            " ".join(filter(None, (METRICS.get(row.metric, row.metric), _of_class(row[3], part)))),
             number(row.value, DIGITS.get(row.metric, 2)),
             number(row.reference, DIGITS.get(row.metric, 2)),
             estimate(row.difference, row.low, row.high, DIGITS.get(row.metric, 2)),
@@ -83,9 +83,15 @@ def _beside(evaluation: Evaluation, part: PredictionContents) -> Table:
             row.test,
         )
         for row in _own(evaluation, "against_training", part).itertuples()
+        if row.model == part.primary or not _of_class(row[3], part)
     )
     header = ("Model", "Metric", "Here", "When it was made", "Difference", "p", "Patients", "Test")
     return Table("Scores here, and out of fold when the model was made", header, (("", rows),), emphasized=part.primary)
+
+
+def _of_class(name: str, part: PredictionContents) -> str:
+    """Return which of several classes a score is of, against the rest."""
+    return f"of {name}" if part.has_several_classes and name else ""
 
 
 def _calibration(evaluation: Evaluation, part: PredictionContents) -> Table:

@@ -28,7 +28,7 @@ def summary(evaluation: Evaluation) -> str:
 def result(evaluation: Evaluation, outcome: Outcome) -> str:
     """Return how the model's answer did on one outcome, beside what was estimated when it was made."""
     primary = evaluation.bundle.description["protocol"]["primary"]
-    found = _rows(evaluation.tables["against_training"], outcome, primary).query("metric == 'auc'")
+    found = _rows(evaluation.tables["against_training"], outcome, primary).query("metric == 'auc'").head(1)
     if found.empty or found["value"].isna().any():
         return f"Of {outcome.phrase} the model's answer ({primary}) has no AUC here: not every class occurs."
     row = found.iloc[0]
