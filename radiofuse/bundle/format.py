@@ -83,6 +83,29 @@ TABLES = {
             "note": TEXT,
         },
     ),
+    "operating_points": TableFormat(
+        "the calls of every model at a threshold chosen without the fold that is called; of outcomes of two classes",
+        {
+            **dict.fromkeys(("outcome", "model", "class", "metric"), TEXT),
+            **dict.fromkeys(("value", "low", "high"), NUMBER),
+        },
+    ),
+    "calibration": TableFormat(
+        "calibration slope and intercept and expected calibration error of every model, of each class against the rest",
+        {
+            **dict.fromkeys(("outcome", "model", "class"), TEXT),
+            **dict.fromkeys(("slope", "intercept", "predicted", "observed"), NUMBER),
+            "n_left_out": COUNT,
+            "ece": NUMBER,
+        },
+    ),
+    "decision_curves": TableFormat(
+        "the net benefit of treating by every model, from each probability on; of outcomes of two classes",
+        {
+            **dict.fromkeys(("outcome", "model", "class"), TEXT),
+            **dict.fromkeys(("threshold", "net_benefit", "low", "high", "treat_all"), NUMBER),
+        },
+    ),
     "published": TableFormat(
         "published values beside this run's, where the recipe names some",
         {
@@ -222,6 +245,7 @@ DESCRIPTION_SHAPE = {
         "repeats": int,
         "inner_folds": int,
         "calibrate": bool,
+        "operating_point": str,
         "resamples": int,
         "harmonize": (None, _HARMONIZE),
         "selector": str,

@@ -130,6 +130,7 @@ def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> d
         "repeats": len({split.repeat for split in splits}),
         "inner_folds": recipe.fusion.inner_folds,
         "calibrate": recipe.fusion.calibrate,
+        "operating_point": recipe.evaluation.operating_point.words,
         "resamples": recipe.evaluation.resamples,
         "harmonize": describe_harmonization(recipe, rows.X),
         "selector": recipe.select.title,

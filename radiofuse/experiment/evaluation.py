@@ -38,7 +38,14 @@ from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
-from radiofuse.statistics import compare_with_others, score_folds, score_predictions
+from radiofuse.statistics import (
+    calibration_table,
+    compare_with_others,
+    decision_table,
+    operating_points_table,
+    score_folds,
+    score_predictions,
+)
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.environment import read_environment
@@ -63,6 +70,8 @@ class Results:
     predictions, scores, fold_scores, comparisons : DataFrame
         As ``gather_predictions``, ``score_predictions``, ``score_folds`` and ``compare_with_others`` return them,
         outcome by outcome.
+    operating_points, calibration, decision_curves : DataFrame
+        As ``operating_points_table``, ``calibration_table`` and ``decision_table`` return them.
     findings : dict of (str, str) to list of dict
         For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
     ledger : DataFrame
@@ -78,6 +87,9 @@ class Results:
     scores: pd.DataFrame
     fold_scores: pd.DataFrame
     comparisons: pd.DataFrame
+    operating_points: pd.DataFrame
+    calibration: pd.DataFrame
+    decision_curves: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
     ledger: pd.DataFrame
     stages: dict[str, float]
@@ -190,6 +202,11 @@ def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> dict[str, 
         "scores": score_predictions(predictions, ordered=ordered, **resampling),
         "fold_scores": score_folds(predictions, ordered=ordered),
         "comparisons": compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
+        "operating_points": operating_points_table(
+            predictions, **recipe.evaluation.operating_point.options, **resampling
+        ),
+        "calibration": calibration_table(predictions),
+        "decision_curves": decision_table(predictions, random_state=recipe.seed),
     }
 
 

@@ -100,6 +100,15 @@ class Recipe(Part):
             )
         return self
 
+    @model_validator(mode="after")
+    def _point_of_two_classes(self) -> Recipe:
+        kinds = {one.kind for one in self.outcomes or ()}
+        if "operating_point" in self.evaluation.model_fields_set and kinds == {"multiclass"}:
+            raise ValueError(
+                "operating_point is of an outcome of two classes: of several the most probable is called; leave it out"
+            )
+        return self
+
     @property
     def asked(self) -> str | list[AskedOutcome]:
         """What is predicted, as a reader of tables is asked for it."""

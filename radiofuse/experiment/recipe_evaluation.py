@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from radiofuse.experiment.recipe_parts import Part, check_once
 
+YOUDEN = "youden"
 KFOLD, BY_SITE, HOLDOUT, FIXED = "kfold", "leave_one_site_out", "holdout", "fixed"
 OPTIONS_OF_SPLIT = {  # which entries say something to which way of splitting
     KFOLD: ("folds", "repeats"),
@@ -26,6 +27,53 @@ def _ids_as_text(values: Any) -> Any:
 
 _Ids = Annotated[tuple[str, ...], Field(min_length=1)]
 _Listed = Annotated[_Ids | Annotated[tuple[_Ids, ...], Field(min_length=1)] | None, BeforeValidator(_ids_as_text)]
+
+
+class OperatingPoint(Part):
+    """From which probability on a patient is called positive, by a rule; without an entry by Youden's."""
+
+    sensitivity: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The greatest specificity with a sensitivity of at least this."""
+    specificity: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The greatest sensitivity with a specificity of at least this."""
+    cost: Annotated[float, Field(gt=0)] | None = None
+    """The least cost of wrong calls: what a missed positive costs, in false alarms."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> OperatingPoint:
+        if len(self.model_fields_set) > 1:
+            raise ValueError("give one rule: sensitivity, specificity or cost")
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The rule as ``choose_threshold`` takes it."""
+        if self.cost is not None:
+            return {"rule": "cost", "cost_fn": self.cost}
+        for rule, value in (("sensitivity", self.sensitivity), ("specificity", self.specificity)):
+            if value is not None:
+                return {"rule": rule, "at_least": value}
+        return {"rule": YOUDEN}
+
+    @property
+    def words(self) -> str:
+        """The rule as a sentence goes on with it."""
+        if self.cost is not None:
+            return f"the least cost of wrong calls, a missed positive costing as much as {self.cost:g} false alarms"
+        if self.sensitivity is not None:
+            return f"the greatest specificity with a sensitivity of at least {self.sensitivity:g}"
+        if self.specificity is not None:
+            return f"the greatest sensitivity with a specificity of at least {self.specificity:g}"
+        return "the greatest sum of sensitivity and specificity (Youden)"
+
+
+def _point(value: Any) -> Any:
+    """Return what a recipe says of the operating point as a table: "youden" is the one without an entry."""
+    if isinstance(value, dict | OperatingPoint):
+        return value
+    if value != YOUDEN:
+        raise ValueError('should be "youden", or one of { sensitivity = 0.9 }, { specificity = 0.9 } and { cost = 5 }')
+    return {}
 
 
 class Evaluation(Part):
@@ -49,6 +97,8 @@ class Evaluation(Part):
     """Of fixed: a table with sample_id or patient_id, fold, and perhaps repeat, relative to the recipe."""
     test: _Listed = None
     """Of fixed: the patients, or samples, that are tested on; a list of lists for several folds."""
+    operating_point: Annotated[OperatingPoint, BeforeValidator(_point)] = OperatingPoint()
+    """Of two classes: from which probability on a patient is called positive, chosen without the patient's fold."""
     resamples: Annotated[int, Field(ge=100)] = 2000
     """Bootstrap resamples of the patients, for intervals."""
     arms: Annotated[tuple[Literal["deep", "radiomics"], ...], AfterValidator(check_once)] = ()

@@ -43,6 +43,9 @@ def recipe_schema() -> dict[str, Any]:
     schema["properties"]["select"]["properties"]["steps"]["items"] = _one_of(SELECTORS)
     schema["properties"]["classify"] = _step(schema, "Step", "classify", CLASSIFIERS)
     parts["Fusion"]["combine"]["items"] = _one_of(COMBINERS)
+    parts["Evaluation"]["operating_point"] |= {"anyOf": [{"const": "youden"}, {"$ref": "#/$defs/OperatingPoint"}]}
+    del parts["Evaluation"]["operating_point"]["$ref"]
+    parts["Evaluation"]["operating_point"]["default"] = "youden"
     parts["Radiomics"]["backend"] |= _one_of(BACKENDS)
     parts["Deep"]["encoder"] |= _one_of(ENCODERS)
     parts["Radiomics"]["settings"]["examples"] = [*PRESETS, "none", "settings.yaml"]

@@ -16,12 +16,14 @@ from .calibration_errors import brier_decomposition as brier_decomposition
 from .calibration_errors import calibration_error as calibration_error
 from .calibration_errors import multiclass_calibration_error as multiclass_calibration_error
 from .calibration_table import calibration_table as calibration_table
+from .chosen_points import operating_points_table as operating_points_table
 from .cohort_comparison import compare_cohorts as compare_cohorts
 from .comparison import Comparison as Comparison
 from .comparison import compare_models as compare_models
 from .comparison import compare_with_others as compare_with_others
 from .confusion import confusion_table as confusion_table
 from .curves import roc_points as roc_points
+from .decision_table import decision_table as decision_table
 from .delong import delong_test as delong_test
 from .delong_unpaired import UnpairedDeLong as UnpairedDeLong
 from .delong_unpaired import delong_test_unpaired as delong_test_unpaired

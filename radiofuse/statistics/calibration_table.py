@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from radiofuse.statistics.calibration import calibration_line
-from radiofuse.tables.predictions import check_predictions, outcomes_of
+from radiofuse.statistics.calibration_errors import calibration_error
+from radiofuse.tables.predictions import check_predictions, outcomes_of, repeats_of
 
 
 def calibration_table(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -20,9 +22,9 @@ def calibration_table(predictions: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Columns outcome, model, class, slope and intercept (of `calibration_line`; 1 and 0 would be perfect), predicted
-        (the mean probability of the class), observed (its share among the samples) and n_left_out (rows of probability
-        0 or 1, which no line has); outcome and class where the predictions have them. Of several classes each is held
-        against the rest.
+        (the mean probability of the class), observed (its share among the samples), n_left_out (rows of probability
+        0 or 1, which no line has) and ece (`calibration_error` in 10 bins, the mean of the repeats); outcome and class
+        where the predictions have them. Of several classes each is held against the rest.
 
     See Also
     --------
@@ -33,8 +35,8 @@ def calibration_table(predictions: pd.DataFrame) -> pd.DataFrame:
     >>> table = pd.DataFrame({"sample_id": list("abcdef"), "patient_id": list("abcdef"), "repeat": 0, "fold": 0,
     ...     "model": "t1", "label": [0, 0, 1, 0, 1, 1], "probability": [0.2, 0.2, 0.2, 0.8, 0.8, 0.8]})
     >>> calibration_table(table).round(2)
-      model  slope  intercept  predicted  observed  n_left_out
-    0    t1    0.5        0.0        0.5       0.5           0
+      model  slope  intercept  predicted  observed  n_left_out   ece
+    0    t1    0.5        0.0        0.5       0.5           0  0.13
     """
     check_predictions(predictions)
     found = []
@@ -45,7 +47,8 @@ def calibration_table(predictions: pd.DataFrame) -> pd.DataFrame:
                 rows = of_model[of_model["class"] == cls] if "class" in of_model else of_model
                 line, means = calibration_line(rows, model), rows[["probability", "label"]].mean()
                 numbers = (line.slope, line.intercept, means["probability"], means["label"], line.n_left_out)
-                found.append((outcome.name, model, cls, *numbers))
-    columns = ["outcome", "model", "class", "slope", "intercept", "predicted", "observed", "n_left_out"]
+                errors = [calibration_error(repeat.label, repeat.probability) for repeat in repeats_of(rows)]
+                found.append((outcome.name, model, cls, *numbers, float(np.mean(errors))))
+    columns = ["outcome", "model", "class", "slope", "intercept", "predicted", "observed", "n_left_out", "ece"]
     absent = [column for column in ("outcome", "class") if column not in predictions]
     return pd.DataFrame(found, columns=columns).drop(columns=absent)

@@ -8,8 +8,10 @@ import pytest
 
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.read import read_table
+from radiofuse.errors import RequestError
 from radiofuse.experiment import run_recipe
-from radiofuse.statistics import auc
+from radiofuse.experiment.recipe import read_recipe
+from radiofuse.statistics import auc, calibration_table, decision_table, operating_points_table
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
 
@@ -38,6 +40,7 @@ calibrate = false
 folds = 2
 repeats = 2
 resamples = 100
+operating_point = { sensitivity = 0.8 }
 """
 
 
@@ -89,3 +92,59 @@ def test_weights_stay_and_the_names_say_which_mean_is_calibrated(bundle):
     assert words["mean"]["title"] == "average of the probabilities, calibrated"
     assert words["plain_mean"]["title"] == "average of the probabilities, of plain"
     assert protocol["calibrate"] is True
+
+
+def test_the_bundle_has_what_the_functions_make_of_its_predictions(bundle):
+    predictions = read_table(bundle, "predictions")
+    made = {
+        "operating_points": operating_points_table(predictions, "sensitivity", at_least=0.8, n_resamples=100),
+        "calibration": calibration_table(predictions),
+        "decision_curves": decision_table(predictions),
+    }
+    for name, table in made.items():
+        pd.testing.assert_frame_equal(read_table(bundle, name), table, check_dtype=False)
+    assert set(made["operating_points"]["outcome"]) == {"idh"}
+    said = load_bundle(bundle).description["protocol"]["operating_point"]
+    assert said == "the greatest specificity with a sensitivity of at least 0.8"
+
+
+def test_the_page_shows_the_calls_and_the_decision_curve(bundle, tmp_path):
+    from radiofuse.report import write_report
+
+    write_report(bundle, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<caption><span>Calls at the operating point, out of fold") == 1  # of the outcome of two classes
+    assert "the greatest specificity with a sensitivity of at least 0.8" in page
+    assert "Net benefit of treating by" in page and "Expected calibration error" in page
+
+
+POINTS = [
+    ('"youden"', {"rule": "youden"}),
+    ("{ sensitivity = 0.9 }", {"rule": "sensitivity", "at_least": 0.9}),
+    ("{ specificity = 0.9 }", {"rule": "specificity", "at_least": 0.9}),
+    ("{ cost = 5 }", {"rule": "cost", "cost_fn": 5.0}),
+]
+HEAD = '[cohort]\ntable = "t.csv"\n{}[evaluation]\noperating_point = {}\n'
+
+
+@pytest.mark.parametrize(("said", "options"), POINTS)
+def test_a_recipe_says_by_which_rule_patients_are_called(tmp_path, said, options):
+    (tmp_path / "r.toml").write_text(HEAD.format('label = "idh"\n', said))
+    assert read_recipe(tmp_path / "r.toml").evaluation.operating_point.options == options
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said", "sentence"),
+    [
+        ('label = "idh"\n', '"yuden"', 'should be "youden", or one of { sensitivity = 0.9 }'),
+        ('label = "idh"\n', "{ sensitivity = 1.5 }", "less than 1"),
+        ('label = "idh"\n', "{ sensitivity = 0.9, cost = 5 }", "give one rule: sensitivity, specificity or cost"),
+        ('label = "idh"\n', "{ sensitivty = 0.9 }", "Did you mean 'sensitivity'"),
+        ('[[outcomes]]\ncolumn = "g"\nkind = "multiclass"\n', '"youden"', "of an outcome of two classes: of several"),
+    ],
+)
+def test_an_operating_point_that_cannot_be_is_refused_in_a_sentence(tmp_path, outcome, said, sentence):
+    (tmp_path / "r.toml").write_text(HEAD.format(outcome, said))
+    with pytest.raises(RequestError) as error:
+        read_recipe(tmp_path / "r.toml")
+    assert sentence in str(error.value)

@@ -14,7 +14,13 @@ from radiofuse.bundle.format import SCHEMA, TABLES
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import PublishedTable
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE
-from radiofuse.statistics import compare_with_others, score_predictions
+from radiofuse.statistics import (
+    calibration_table,
+    compare_with_others,
+    decision_table,
+    operating_points_table,
+    score_predictions,
+)
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}
@@ -69,6 +75,9 @@ def make_bundle(
         "predictions": predictions,
         "scores": scores,
         "comparisons": compare_with_others(predictions, fusions[0], n_resamples=60),
+        "operating_points": operating_points_table(predictions, n_resamples=20),
+        "calibration": calibration_table(predictions),
+        "decision_curves": decision_table(predictions, n_resamples=20),
         "cohort_flow": _cohort_flow(n_patients),
         "selected_features": features,
         "fusion_weights": weights,
@@ -242,6 +251,7 @@ def _about(n_repeats: int, modalities: tuple[str, ...], fusions: tuple[str, ...]
             "repeats": n_repeats,
             "inner_folds": 5,
             "calibrate": True,
+            "operating_point": "the greatest sum of sensitivity and specificity (Youden)",
             "selector": "three_step",
             "classifier": "logistic",
             "primary": "mean",

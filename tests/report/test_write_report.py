@@ -139,7 +139,8 @@ def test_reads_well_aloud(page):
 
 def test_figures_are_there_and_well_formed(page):
     svgs = page.pictures()
-    assert len(svgs) == 1 + 2 + 1 + len(MODALITIES) + 2  # AUC, ROC, calibration, features, learned weights
+    # AUC, ROC, calibration, decision curve, features, learned weights
+    assert len(svgs) == 1 + 2 + 1 + 1 + len(MODALITIES) + 2
     for svg in svgs:
         ElementTree.fromstring(svg)
 

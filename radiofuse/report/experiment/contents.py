@@ -34,6 +34,9 @@ class Contents(Scored):
     scores: pd.DataFrame
     comparisons: pd.DataFrame
     ledger: pd.DataFrame
+    operating_points: pd.DataFrame
+    calibration: pd.DataFrame
+    decision_curves: pd.DataFrame
     selected_features: pd.DataFrame
     fusion_weights: pd.DataFrame
     published: pd.DataFrame

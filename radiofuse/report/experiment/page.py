@@ -77,6 +77,9 @@ def _results(contents: Contents) -> dict[str, Any]:
         "auc": pictures.auc_picture(contents),
         "roc": pictures.all_roc_pictures(contents),
         "calibration": pictures.calibration_pictures(contents),
+        "calibration_error": sentences.calibration_error(contents),
+        "decision": pictures.decision_curve_picture(contents),
+        "points": tables.points_table(contents),
     }
 
 

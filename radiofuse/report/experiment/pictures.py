@@ -13,7 +13,7 @@ from radiofuse.report.experiment.sentences import best_modality
 from radiofuse.report.experiment.tables import weights_by_fusion
 from radiofuse.report.figures import draw_auc, draw_roc
 from radiofuse.report.kinds import ARM, FUSION, HEADINGS, KINDS, MODALITY, OTHER, REFERENCE, TRIVIAL
-from radiofuse.report.pictures import Picture, calibration_picture
+from radiofuse.report.pictures import Picture, calibration_picture, decision_picture
 from radiofuse.report.tables import score_cell
 from radiofuse.statistics import roc_points
 from radiofuse.tables.columns import CLINICAL
@@ -99,6 +99,16 @@ def calibration_pictures(contents: Contents) -> list[Picture]:
         views = {name: contents.of_class(name).predictions for name in contents.classes}
         pictures = [calibration_picture(rows, contents.primary, f"Class {name}") for name, rows in views.items()]
     return [picture for picture in pictures if picture]
+
+
+def decision_curve_picture(contents: Contents) -> Picture | None:
+    """The decision curve of the primary model; none of several classes."""
+    curve = contents.decision_curves
+    curve = curve[curve["model"] == contents.primary]
+    if curve.empty:
+        return None
+    what = f"Net benefit of treating by “{contents.primary}”, with the middle 95% over resampled patients."
+    return decision_picture(curve.assign(treat_none=0.0).reset_index(drop=True), what)
 
 
 def _has_one_label(predictions: pd.DataFrame) -> bool:

@@ -13,7 +13,7 @@ from radiofuse.report.page import Banner
 from radiofuse.report.tables import pairs, score_cell
 from radiofuse.report.wording import patients_by_class
 from radiofuse.tables.columns import CLINICAL, is_feature, join, split
-from radiofuse.wording import counted, listed, percent
+from radiofuse.wording import counted, listed, number, percent
 
 
 def banners(contents: Contents) -> list[Banner]:
@@ -228,6 +228,17 @@ def resampling(contents: Contents) -> str:
         f"Intervals are 95% percentile intervals: whole patients were drawn with replacement{times}, the fitted "
         "models held fixed. They say what other patients to predict would have changed, not other patients to "
         "learn from."
+    )
+
+
+def calibration_error(contents: Contents) -> str:
+    """Return the expected calibration error of the primary model; nothing of several classes."""
+    rows = contents.calibration[contents.calibration["model"] == contents.primary]
+    if contents.has_several_classes or rows.empty:
+        return ""
+    return (
+        f"Expected calibration error {number(rows['ece'].iloc[0], 3)}: how far the share of events is from the mean "
+        "probability in ten bins of equal width, on average; chance alone keeps it above 0."
     )
 
 
