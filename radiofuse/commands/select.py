@@ -10,7 +10,7 @@ import typer
 
 from radiofuse.commands import terminal
 from radiofuse.errors import RequestError
-from radiofuse.selection_run.request import CORRECTIONS, SelectionRequest
+from radiofuse.selection_run.request import CORRECTIONS, PUBLISHED, SelectionRequest
 
 if TYPE_CHECKING:
     from radiofuse.selection_run.tables import SelectionTables
@@ -40,7 +40,9 @@ Format = StrEnum("Format", ["table", "csv", "json"])
 )
 @terminal.answers
 def select(
-    label: Annotated[str, typer.Option(help="Column with two values; COLUMN=VALUE says which is the positive one.")],
+    label: Annotated[
+        str, typer.Option(help="Column with the classes; COLUMN=VALUE sets one, the positive class, against the rest.")
+    ],
     table: Annotated[
         Path | None,
         typer.Argument(help="CSV, TSV, semicolons, .gz or Parquet, one row per sample; or a feature store."),
@@ -77,7 +79,10 @@ def select(
         str | None, typer.Option(help="Column with the site: ComBat, fitted in the training rows, evens sites out.")
     ] = None,
     unseen_site: Annotated[Unseen, typer.Option(help="Test rows of a site without training rows.")] = Unseen.error,
-    steps: Annotated[str, typer.Option(help="Selectors, in this order.")] = "mann_whitney,correlation,lasso",
+    steps: Annotated[
+        str | None,
+        typer.Option(help=f"Selectors, in this order: {PUBLISHED['steps']}, with kruskal first of more classes."),
+    ] = None,
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Test: keep p below this.")] = 0.05,
     adjust: Annotated[Adjust, typer.Option(help="Test: correct p for the number of features.")] = Adjust.none,
     mann_whitney: Annotated[
@@ -85,9 +90,10 @@ def select(
     ] = Test.asymptotic,
     r: Annotated[float, typer.Option(min=0, max=1, help="Pearson: drop |r| above this.")] = 0.9,
     prune_order: Annotated[Order, typer.Option(help="Which of two correlated features stays.")] = Order.effect,
-    family: Annotated[Family, typer.Option(help="LASSO: error of the published chain, or of a class.")] = (
-        Family.gaussian
-    ),
+    family: Annotated[
+        Family | None,
+        typer.Option(help="LASSO: error of the published chain, gaussian, or of a class; of several multinomial."),
+    ] = None,
     rule: Annotated[Rule, typer.Option(help="LASSO: least error, or within one standard error.")] = Rule.min,
     full_path: Annotated[bool, typer.Option("--full-path", help="LASSO: run the path to its end.")] = False,
     icc: Annotated[

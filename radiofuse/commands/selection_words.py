@@ -11,7 +11,7 @@ import pandas as pd
 
 from radiofuse.commands.screen import sentence_lines, table_lines
 from radiofuse.selection_run.tables import SelectionTables
-from radiofuse.tables.labels import positive_class
+from radiofuse.tables.labels import tell_classes
 from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.wording import counted
 
@@ -26,11 +26,18 @@ COLUMNS = [
     "auc",
     "auc_low",
     "auc_high",
+    "best_class",  # of several, the one whose AUC it is
     "p",
     "q_bh",
     "median_coef",
+    "coef_class",
     "sign_consistency",
 ]
+OF_CLASS = [
+    "before AUC: the class that the feature tells best from the rest, whose AUC it is",
+    "before coef: the class with the largest coefficient",
+]
+MEAN_AUC = "AUC of a model: the mean over the classes, each against the rest."
 OPTIMISTIC = "optimistic: selection saw the test patients"
 
 
@@ -45,8 +52,9 @@ def describe(tables: SelectionTables, output_format: str) -> str:
     record = tables.record
     flows = [flow_line(name, flow, record["words"]) for name, flow in record["flow"].items()]
     n_folds = {row.modality: row.n_selections for row in tables.stability.itertuples()}
-    positive = positive_class(record["label"], record["positive"])
-    below = [*_stability_lines(tables.stability), positive, *auc_lines(record)]
+    classes = tell_classes(record["label"], record["classes"], ordered=record.get("ordered", False))
+    mean = [MEAN_AUC] if len(record["classes"]) > 2 else []
+    below = [*_stability_lines(tables.stability), classes, *mean, *auc_lines(record)]
     return "\n".join([*_fitted(flows), "", *feature_lines(chosen, n_folds), "", *_fitted(below)])
 
 
@@ -59,7 +67,7 @@ def chosen_features(selection: pd.DataFrame) -> pd.DataFrame:
     ever = selection[selection["rank"].notna()]
     order = {name: place for place, name in enumerate(selection["modality"].unique())}
     ever = ever.assign(place=ever["modality"].map(order)).sort_values(["place", "rank"])
-    return ever[COLUMNS].reset_index(drop=True)
+    return ever[[name for name in COLUMNS if name in ever]].reset_index(drop=True)
 
 
 def flow_line(name: str, flow: Mapping[str, Any], words: Mapping[str, Any]) -> str:
@@ -88,7 +96,8 @@ def feature_lines(chosen: pd.DataFrame, n_folds: Mapping[str, int]) -> list[str]
         left_out += max(0, len(rows) - SHOWN)
     text = table_lines(_HEADINGS, lines, n_text=_TEXT_COLUMNS, stacked=True)
     more = [f"… and {left_out} more; --format csv prints all"] if left_out else []
-    return [*text, *more, "* selected on all samples"]
+    of_class = OF_CLASS if "best_class" in chosen else []
+    return [*text, *more, *of_class, "* selected on all samples"]
 
 
 _HEADINGS = ("  feature", "modality", "family", "times", "rank", "AUC (95 % interval)", "p", "q", "coef", "sign")
@@ -101,6 +110,8 @@ def _cells(row: Any, n_folds: int | None) -> tuple[str, ...]:
     numbers = [_number(row.p, ".2g"), _number(row.q_bh, ".2g"), _number(row.median_coef, "+.4f")]
     name = f"{'*' if row.selected else ' '} {row.feature}"
     mean_rank, sign = _number(row.mean_rank, ".1f"), _number(row.sign_consistency, ".0%")
+    if hasattr(row, "best_class"):
+        auc, numbers[-1] = f"{row.best_class}: {auc}", f"{row.coef_class}: {numbers[-1]}" if numbers[-1] else ""
     return (name, row.modality, row.family, times, mean_rank, auc, *numbers, sign)
 
 

@@ -123,7 +123,8 @@ def _deviations(recipe: Recipe) -> list[str]:
 
 
 def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> dict[str, Any]:
-    words = describe_names(recipe, rows.modalities, clinical=bool(rows.inputs.clinical))
+    counts = [len(outcome.classes) for outcome in rows.outcomes]
+    words = describe_names(recipe, rows.modalities, clinical=bool(rows.inputs.clinical), class_counts=counts)
     return {
         "split": recipe.evaluation.split,
         "folds": len({split.fold for split in splits}),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from radiofuse.classify import CLASSIFIERS
@@ -42,7 +43,9 @@ class Answer(NamedTuple):
     does: str
 
 
-def describe_names(recipe: Recipe, modalities: Sequence[str], *, clinical: bool = True) -> dict[str, Any]:
+def describe_names(
+    recipe: Recipe, modalities: Sequence[str], *, clinical: bool = True, class_counts: Collection[int] = (2,)
+) -> dict[str, Any]:
     """Return what the names of a run stand for.
 
     Parameters
@@ -52,6 +55,8 @@ def describe_names(recipe: Recipe, modalities: Sequence[str], *, clinical: bool 
         Those that have columns in the feature table.
     clinical : bool, default=True
         Whether there are clinical columns.
+    class_counts : collection of int
+        How many classes the outcomes have: of more than two, some selectors and combiners are called otherwise.
 
     Returns
     -------
@@ -67,18 +72,20 @@ def describe_names(recipe: Recipe, modalities: Sequence[str], *, clinical: bool 
     >>> words["models"]["nonnegative"]["title"], words["classifier"]["title"]
     ('nonnegative weights', 'logistic regression')
     """
-    selector, classifier = _steps(recipe, model_list(recipe)[0])
-    answers = list_answers(recipe, modalities, clinical=clinical)
+    selector, classifier = _steps(recipe, model_list(recipe)[0], class_counts)
+    answers = list_answers(recipe, modalities, clinical=clinical, class_counts=class_counts)
     models = {one.name: {name: value for name, value in one._asdict().items() if name != "name"} for one in answers}
     return {"selector": selector, "classifier": classifier, "models": models}
 
 
-def list_answers(recipe: Recipe, modalities: Sequence[str], *, clinical: bool = True) -> list[Answer]:
+def list_answers(
+    recipe: Recipe, modalities: Sequence[str], *, clinical: bool = True, class_counts: Collection[int] = (2,)
+) -> list[Answer]:
     """Return every name that a recipe's models answer by in the table of predictions, in its order."""
     answers = [
         answer
         for model in model_list(recipe)
-        for answer in _ANSWERS.get(model.kind, _own)(recipe, model, modalities_of(model, modalities))
+        for answer in _ANSWERS.get(model.kind, _own)(recipe, model, modalities_of(model, modalities), class_counts)
     ]
     references = [_CLINICAL] * (clinical and CLINICAL_ARM not in [answer.name for answer in answers])
     return [*answers, *references, _TRIVIAL]
@@ -93,16 +100,29 @@ _CALIBRATED = "Its log-odds are then put on the line that held in training patie
 _DEEP_MEMBER = "The softmax probability of the network trained on the tumor crops of {}."
 
 
-def _steps(recipe: Recipe, model: RecipeModel) -> tuple[Words, Words]:
+def _steps(recipe: Recipe, model: RecipeModel, counts: Collection[int]) -> tuple[Words, Words]:
     """Return the words of a model's selector and of its classifier."""
     chain = feature_chain(recipe, model).named_steps
-    return _selector(chain["select"]), _classifier(classifier_of(recipe, model).method, chain["classify"])
+    return _selector(chain["select"], counts), _classifier(classifier_of(recipe, model).method, chain["classify"])
 
 
-def _selector(selector: Any) -> Words:
+def _by_classes(title: Callable[[int], str], counts: Collection[int]) -> str:
+    """Return a title for outcomes of so many classes; where that of two classes is another, both.
+
+    >>> _by_classes(lambda n: "Mann-Whitney" if n == 2 else "Kruskal-Wallis", [2, 3])
+    'Mann-Whitney (of more than two classes: Kruskal-Wallis)'
+    """
+    two, more = title(2), title(max(counts))
+    if min(counts) > 2 or two == more:
+        return more
+    return f"{two} (of more than two classes: {more})"
+
+
+def _selector(selector: Any, counts: Collection[int]) -> Words:
     if selector == "passthrough":
         return {"title": "all features kept", "does": ""}
-    return {"title": words_of(selector).title, "does": first_line(type(selector))}
+    title = _by_classes(lambda n_classes: words_of(selector, n_classes=n_classes).title, counts)
+    return {"title": title, "does": first_line(type(selector))}
 
 
 def _classifier(name: str, classifier: Any) -> Words:
@@ -110,22 +130,27 @@ def _classifier(name: str, classifier: Any) -> Words:
     return {"title": title or combiner_name(name), "does": first_line(type(classifier))}
 
 
-def _chained(recipe: Recipe, model: RecipeModel, columns: str) -> str:
-    selector, classifier = _steps(recipe, model)
+def _chained(recipe: Recipe, model: RecipeModel, columns: str, counts: Collection[int]) -> str:
+    selector, classifier = _steps(recipe, model, counts)
     return f"{selector['title']}; then, as classifier, {classifier['title']}; on the columns of {columns}."
 
 
-def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+def _combiner_title(combiner: Any, n_classes: int) -> str:
+    of_classes = getattr(combiner, "title_of_classes", None) if n_classes > 2 else None
+    return of_classes or title_of(combiner)
+
+
+def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
     of_arm = not model.keep and model.reads is not None
     kinds = (MODALITY, FUSION) if not model.name else (ARM_MEMBER, ARM) if of_arm else (MEMBER, FUSION)
     behind = f", {called(model)} features only" if of_arm else f", of {model.name}" if model.name else ""
-    members = list(_members(recipe, model, modalities))
+    members = list(_members(recipe, model, modalities, counts))
     for name, title, does in members:
         kind = REFERENCE if name == CLINICAL_ARM and not model.name else kinds[0]
         yield Answer(prefixed(model, name), called(model), kind, title + behind, does)
     for entry in combiners_of(recipe, model):
         combiner, name = lookup(entry, COMBINERS, "combiner"), combiner_name(entry)
-        title, does = title_of(combiner) or name, first_line(combiner)
+        title, does = _by_classes(partial(_combiner_title, combiner), counts) or name, first_line(combiner)
         if calibrates(recipe, model) and learns(combiner, calibrate=True) and not learns(combiner):
             title, does = f"{title}, calibrated", f"{does} {_CALIBRATED}"
         yield Answer(prefixed(model, name), called(model), kinds[1], title + behind, does)
@@ -136,10 +161,12 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iter
             yield Answer(prefixed(model, name), called(model), SUBSET, f"{name}{behind}", does)
 
 
-def _members(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+def _members(
+    recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
+) -> Iterator[tuple[str, str, str]]:
     reads = reads_of(recipe, model)
     if RADIOMICS in reads:
-        yield from ((name, f"{name} alone", _chained(recipe, model, name)) for name in modalities)
+        yield from ((name, f"{name} alone", _chained(recipe, model, name, counts)) for name in modalities)
     if DEEP in reads:
         by_network = ", by its network" if RADIOMICS in reads else ""
         for name in modalities:
@@ -148,30 +175,34 @@ def _members(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> I
         yield CLINICAL_ARM, _CLINICAL.title, _CLINICAL_DOES
 
 
-def _constrained(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+def _constrained(
+    recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
+) -> Iterator[Answer]:
     branches = find_branches(model.branches, modalities)
     dealt = " | ".join(" and ".join(members) for members in branches.values())
     title = f"constraint fusion of {dealt}"
     yield Answer(model.name, model.name, FUSION, title, first_line(ConstraintFusion))
 
 
-def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
     columns = ", ".join([*modalities, *([CLINICAL_ARM] if model.clinical else [])])
     where = "selected in each and then joined" if model.joined == AFTER else "joined and then selected"
     title = f"early fusion: columns {where}"
-    yield Answer(model.name, model.name, FUSION, title, _chained(recipe, model, columns))
+    yield Answer(model.name, model.name, FUSION, title, _chained(recipe, model, columns, counts))
 
 
-def _clinical(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+def _clinical(
+    recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
+) -> Iterator[Answer]:
     yield Answer(model.name, model.name, REFERENCE, _CLINICAL.title, _CLINICAL_DOES)
 
 
-def _own(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Iterator[Answer]:
+def _own(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
     found = lookup(model.kind, {}, "model")
     yield Answer(model.name, model.name, OTHER, title_of(found) or model.name, first_line(found))
 
 
-_ANSWERS: dict[str, Callable[[Recipe, RecipeModel, Sequence[str]], Iterator[Answer]]] = {
+_ANSWERS: dict[str, Callable[[Recipe, RecipeModel, Sequence[str], Collection[int]], Iterator[Answer]]] = {
     LATE: _late,
     EARLY: _early,
     CONSTRAINED: _constrained,

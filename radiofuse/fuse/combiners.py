@@ -119,6 +119,7 @@ class Regression:
     """
 
     title = "logistic regression of the logits"
+    title_of_classes = "multinomial logistic regression of the log-probabilities"
     multi_class = True
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> Regression:

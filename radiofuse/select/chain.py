@@ -217,7 +217,11 @@ class SelectorChain(_BaseComposition, StepwiseSelector):
     @property
     def words(self) -> Words:
         """What is said of the chain: its steps, one after the other."""
-        return Words(", then ".join(words_of(step, name).title for name, step in self.steps))
+        return self.words_of_classes(None)
+
+    def words_of_classes(self, n_classes: int | None) -> Words:
+        """Return what is said of the chain for so many classes."""
+        return Words(", then ".join(words_of(step, name, n_classes).title for name, step in self.steps))
 
     @property
     def needs_names(self) -> bool:

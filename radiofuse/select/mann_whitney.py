@@ -120,7 +120,7 @@ def mann_whitney(
     table = as_numbers(X)
     check_consistent_length(table, y)
     y = np.asarray(y)
-    classes = require_binary_target(y, instead="choose the selector 'kruskal'")
+    classes = require_binary_target(y, instead=f"choose the selector {MannWhitneySelector.for_several_classes!r}")
     counts, infinite = _count_sorted(table, y == classes[1])
     if infinite is not None:
         raise infinite_value(X, infinite)
@@ -238,6 +238,7 @@ class MannWhitneySelector(SignificanceSelector):
         kept="with {p} < {alpha:g} in the Mann-Whitney test",
         removed="{p} is not below alpha",
     )
+    for_several_classes = "kruskal"
     command_options = {**SignificanceSelector.command_options, "mann_whitney": "method"}
 
     _parameter_constraints: dict = {

@@ -137,6 +137,7 @@ class StabilitySelector(TakesGroups, ColumnSelector):
         kept="chosen in {threshold:.0%} of the subsamples or more",
         removed="was chosen in too few subsamples",
     )
+    for_several_classes = "lasso"
 
     _parameter_constraints: dict = {
         "q": [Interval(Integral, 1, None, closed="left"), None],

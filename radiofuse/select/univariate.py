@@ -79,9 +79,10 @@ class TTestSelector(SignificanceSelector):
         kept="with {p} < {alpha:g} in the t-test",
         removed="{p} is not below alpha",
     )
+    for_several_classes = "anova"
 
     def _test(self, X: np.ndarray, y: np.ndarray) -> ColumnTests:
-        classes = require_binary_target(y, instead="choose the selector 'anova'")
+        classes = require_binary_target(y, instead=f"choose the selector {self.for_several_classes!r}")
         positive = y == classes[1]
         if min(positive.sum(), (~positive).sum()) < 2:
             raise CohortError(

@@ -33,7 +33,7 @@ class Words:
     removed: str = ""
 
 
-def words_of(selector: Any, name: str = "") -> Words:
+def words_of(selector: Any, name: str = "", n_classes: int | None = None) -> Words:
     """Return a selector's words with its parameters filled in.
 
     Parameters
@@ -42,6 +42,9 @@ def words_of(selector: Any, name: str = "") -> Words:
         One without words is spoken of by its name and the first line of its docstring.
     name : str, default=""
         What the step is called; by default as its class.
+    n_classes : int, optional
+        Of the label that it is for, where it has not seen one: a selector whose steps depend on it brings
+        ``words_of_classes``.
 
     Examples
     --------
@@ -49,7 +52,9 @@ def words_of(selector: Any, name: str = "") -> Words:
     >>> words_of(LassoSelector(rule="1se")).kept
     'with a non-zero LASSO coefficient (lambda.1se)'
     """
-    own, class_name = getattr(selector, "words", None), type(selector).__name__
+    asked = n_classes is not None and hasattr(selector, "words_of_classes")
+    own = selector.words_of_classes(n_classes) if asked else getattr(selector, "words", None)
+    class_name = type(selector).__name__
     name = name or class_name
     words = own if isinstance(own, Words) else Words(title_of(type(selector)) or name)
     parameters = selector.get_params(deep=False)

@@ -15,6 +15,7 @@ from radiofuse.patients import Split, patient_splits
 from radiofuse.prepare.harmonize import ComBat
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.features import FeatureTable
+from radiofuse.tables.outcomes import Outcome
 
 FEATURES, COVARIATES, SITE = "features", "covariates", "site"
 # ComBat speaks to callers of the library; what it calls arguments are options here.
@@ -40,6 +41,8 @@ class Block:
         Positions of these rows.
     combat : ComBat or None
         What harmonized ``X``.
+    several : Outcome or None
+        What the labels are the places of the classes of, where there are more than two.
     """
 
     modality: str
@@ -50,6 +53,12 @@ class Block:
     sites: np.ndarray | None
     splits: tuple[Split, ...]
     combat: ComBat | None = None
+    several: Outcome | None = None
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes the label has."""
+        return 2 if self.several is None else len(self.several.classes)
 
     @property
     def groups(self) -> np.ndarray | None:
@@ -96,7 +105,7 @@ def block_of(table: FeatureTable, name: str, splits: Sequence[Split]) -> Block:
     for split in splits:
         tests = np.isin(present, split.test)
         own.append(Split(split.repeat, split.fold, np.flatnonzero(~tests), np.flatnonzero(tests)))
-        if np.bincount(y[own[-1].train], minlength=2).min() < 2:
+        if np.bincount(y[own[-1].train], minlength=len(table.classes)).min() < 2:
             raise CohortError(
                 "The table",
                 [
@@ -105,7 +114,8 @@ def block_of(table: FeatureTable, name: str, splits: Sequence[Split]) -> Block:
                 ],
             )
     sites = None if table.sites is None else table.sites[present]
-    return Block(name, X, table.covariates.iloc[present], y, table.patients[present], sites, tuple(own))
+    rows = X, table.covariates.iloc[present], y, table.patients[present], sites
+    return Block(name, *rows, tuple(own), several=table.several)
 
 
 class Harmonizer(BaseEstimator):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup
@@ -13,6 +14,7 @@ from radiofuse.select import SELECTORS, SelectorChain, build_chain
 from radiofuse.select.trace import per_column
 from radiofuse.selection_run.blocks import Block
 from radiofuse.selection_run.request import SelectionRequest
+from radiofuse.tables.outcomes import Outcome
 
 # The first of these that a chain learned ranks its features.
 STRENGTHS = {
@@ -53,9 +55,26 @@ def _check_icc(request: SelectionRequest, looked_up: bool) -> None:
         )
     if request.icc is not None and not looked_up:
         raise RequestError(
-            f"--icc {request.icc} is for the step reproducibility, which --steps {request.steps} does not name. "
-            "Put it in front, or leave --icc out."
+            f"--icc {request.icc} is for the step reproducibility, which --steps {','.join(request.step_names)} does "
+            "not name. Put it in front, or leave --icc out."
         )
+
+
+def refuse_steps_of_two_classes(request: SelectionRequest, outcome: Outcome) -> None:
+    """Raise if a step of a request knows two classes only, and an outcome has more."""
+    found = f"{outcome.name} has {len(outcome.classes)} classes ({', '.join(outcome.classes)})"
+    apart = f"set one class against the rest with --label {outcome.name}=VALUE"
+    for name, step in make_chain(request).steps:
+        if request.family not in (None, "multinomial") and "family" in getattr(step, "command_options", {}):
+            raise RequestError(
+                f"--family {request.family} compares two classes, and {found}. Leave it out for the multinomial LASSO, "
+                f"or {apart}."
+            )
+        tags = get_tags(step).classifier_tags
+        if tags is not None and not tags.multi_class:
+            instead = getattr(step, "for_several_classes", "")
+            advice = f"Name {instead} in its place in --steps, or {apart}" if instead else apart.capitalize()
+            raise RequestError(f"Step {name} compares two classes, and {found}. {advice}.")
 
 
 def chain_of(chain: SelectorChain, block: Block, *, only: bool) -> SelectorChain:
@@ -89,6 +108,18 @@ def number_per_feature(chain: SelectorChain, attribute: str) -> np.ndarray:
     for name, columns in chain.seen_.items():
         if hasattr(chain.steps_[name], attribute):
             numbers[columns] = per_column(chain.steps_[name], attribute)
+            break
+    return numbers
+
+
+def numbers_per_class(chain: SelectorChain, attribute: str, n_classes: int) -> np.ndarray:
+    """Return what `number_per_feature` does, of more than two classes a row of numbers for each."""
+    if n_classes <= 2:
+        return number_per_feature(chain, attribute)
+    numbers = np.full((n_classes, chain.n_features_in_), np.nan)
+    for name, columns in chain.seen_.items():
+        if hasattr(chain.steps_[name], attribute):
+            numbers[:, columns] = getattr(chain.steps_[name], attribute)
             break
     return numbers
 

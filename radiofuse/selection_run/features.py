@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from radiofuse.select import SelectorChain
-from radiofuse.selection_run.chain import number_per_feature
-from radiofuse.selection_run.nested import ModalitySelection
+from radiofuse.selection_run.chain import number_per_feature, numbers_per_class
+from radiofuse.selection_run.nested import FoldOutcome, ModalitySelection
 from radiofuse.statistics.area_intervals import auc_intervals
 from radiofuse.statistics.multiplicity import adjust_pvalues
 from radiofuse.tables.families import feature_family
@@ -18,6 +19,10 @@ from radiofuse.tables.families import feature_family
 def selection_table(result: ModalitySelection) -> pd.DataFrame:
     """Return one row per feature of a modality; a column of a step that was not run is empty.
 
+    Of more than two classes a number of one class stands in a column of its own, as ``median_of_mutant`` does; beside
+    these ``auc`` is that of the class that the feature tells best from the rest, and a coefficient that of the class
+    in which it is largest.
+
     Columns
     -------
     modality, feature, family : str
@@ -25,24 +30,26 @@ def selection_table(result: ModalitySelection) -> pd.DataFrame:
     n, missing : int
         Samples with and without a value.
     median_0, median_1 : float
-        Of the known values, by class.
+        Of the known values, by class; ``median_of_<class>`` of several.
     U, p, p_method, q_bh
-        Of the test: the Mann-Whitney statistic, p as tested, how it was computed, and p adjusted after
-        Benjamini and Hochberg.
+        Of the test: the Mann-Whitney statistic (of several classes ``statistic``, of any test), p as tested, how it
+        was computed, and p adjusted after Benjamini and Hochberg.
     auc, auc_low, auc_high, direction
         Of the feature alone over its known values, with the interval of `auc_interval`: DeLong's, or Newcombe's
-        of an AUC of 0 or 1; "higher" in the positive class.
+        of an AUC of 0 or 1; "higher" in the positive class. Of several classes also ``best_class``, the one that the
+        feature tells best from the rest, and ``auc_of_<class>``; that this one was chosen widens no interval.
     passed_test, kept_after_prune, dropped_for, r_with_kept
         What the steps decided; a pruned feature names the kept one it correlates with.
     coef_min, coef_1se
-        LASSO coefficients of the standardized column at both penalties.
+        LASSO coefficients of the standardized column at both penalties; also ``coef_min_of_<class>`` and so on.
     selected : bool
         On all samples.
     times_selected, freq_outer : number and share of the outer folds that selected the feature.
     mean_rank : float
         Mean place among the chosen ones, over the folds that chose it; see `strength_of`.
     median_coef, sign_consistency : float
-        Over the same folds; the second is the share of them with the commoner sign.
+        Over the same folds; the second is the share of them with the commoner sign. Of several classes they are of
+        ``coef_class``, the one with the largest median, beside ``median_coef_of_<class>``.
     rank : int
         Among features that any selection chose: by freq_outer, then size of the coefficient, then p.
     """
@@ -50,22 +57,30 @@ def selection_table(result: ModalitySelection) -> pd.DataFrame:
     table = pd.DataFrame({"modality": result.block.modality, "feature": report["feature"]})
     table["family"] = [feature_family(name) for name in table["feature"]]
     table["n"], table["missing"] = X.notna().sum().to_numpy(), X.isna().sum().to_numpy()
-    for label in (0, 1):
-        table[f"median_{label}"] = X[result.block.y == label].median().to_numpy()
-    table = table.assign(**_test(result.final, report), **_auc(X, result.block.y))
+    classes = () if result.block.several is None else result.block.several.classes
+    for label, name in enumerate([f"median_of_{name}" for name in classes] or ["median_0", "median_1"]):
+        table[name] = X[result.block.y == label].median().to_numpy()
+    auc = _auc_by_class(X, result.block.y, classes) if classes else _auc(X, result.block.y)
+    table = table.assign(**_test(result.final, report, several=bool(classes)), **auc)
     table["direction"] = np.select([table["auc"] > 0.5, table["auc"] < 0.5], ["higher", "lower"], "")
-    table = table.assign(**_decisions(result.final, report), selected=report["selected"], **_agreement(result))
+    table = table.assign(
+        **_decisions(result.final, report, classes), selected=report["selected"], **_agreement(result, classes)
+    )
     table["rank"] = _rank(table, report["coef"])
     return table
 
 
-def _test(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
+def _test(final: SelectorChain, report: pd.DataFrame, *, several: bool) -> dict[str, Any]:
     name, step = next(((name, step) for name, step in final.steps_.items() if hasattr(step, "pvalues_")), ("", None))
+    q = adjust_pvalues(report["pvalue"], "fdr_bh")
+    if several:
+        statistic = number_per_feature(final, "statistics_")
+        return {"statistic": statistic, "p": report["pvalue"], "p_method": "" if step is None else name, "q_bh": q}
     U, method = np.nan, "" if step is None else name
     if hasattr(step, "is_exact_"):
         U = number_per_feature(final, "statistics_")
         method = np.where(number_per_feature(final, "is_exact_") == 1, "exact", "asymptotic")
-    return {"U": U, "p": report["pvalue"], "p_method": method, "q_bh": adjust_pvalues(report["pvalue"], "fdr_bh")}
+    return {"U": U, "p": report["pvalue"], "p_method": method, "q_bh": q}
 
 
 def _auc(X: pd.DataFrame, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -82,7 +97,19 @@ def _auc(X: pd.DataFrame, y: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(("auc", "auc_low", "auc_high"), found, strict=True))
 
 
-def _decisions(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
+def _auc_by_class(X: pd.DataFrame, y: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return what `_auc` does for the class that each column tells best from the rest, and the AUC of every class."""
+    each = [_auc(X, (y == place).astype(int)) for place in range(len(classes))]
+    distance = np.abs(np.array([found["auc"] for found in each]) - 0.5)
+    best = np.where(np.isnan(distance), -1, distance).argmax(axis=0)
+    of_best = {name: np.choose(best, [found[name] for found in each]) for name in each[0]}
+    named = np.where(np.isnan(of_best["auc"]), "", np.array(classes, object)[best])
+    return {**of_best, "best_class": named} | {
+        f"auc_of_{name}": found["auc"] for name, found in zip(classes, each, strict=True)
+    }
+
+
+def _decisions(final: SelectorChain, report: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(("passed_test", "kept_after_prune", "dropped_for"), "")
     found |= dict.fromkeys(("r_with_kept", "coef_min", "coef_1se"), np.nan)
     for name, columns in final.seen_.items():
@@ -94,11 +121,18 @@ def _decisions(final: SelectorChain, report: pd.DataFrame) -> dict[str, Any]:
             found |= {"kept_after_prune": kept, "dropped_for": report["dropped_for"]}
             found["r_with_kept"] = report["r_with_kept"]
         if hasattr(step, "coef_1se_"):
-            found |= {rule: number_per_feature(final, f"{rule}_") for rule in ("coef_min", "coef_1se")}
+            for rule in ("coef_min", "coef_1se"):
+                found[rule] = number_per_feature(final, f"{rule}_")
+                found |= _by_class(rule, numbers_per_class(final, f"{rule}_", len(classes)), classes)
     return found
 
 
-def _agreement(result: ModalitySelection) -> dict[str, Any]:
+def _by_class(name: str, numbers: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return columns, one per class; none where there are no classes."""
+    return {f"{name}_of_{one}": numbers[place] for place, one in enumerate(classes)}
+
+
+def _agreement(result: ModalitySelection, classes: Sequence[str]) -> dict[str, Any]:
     """Return how often, how high and with which sign the outer folds chose each feature."""
     outcomes = [outcome for outcome in result.outcomes if outcome.chosen is not None]
     if not outcomes:
@@ -107,7 +141,7 @@ def _agreement(result: ModalitySelection) -> dict[str, Any]:
     chosen = np.array([outcome.chosen for outcome in outcomes])
     times = chosen.sum(axis=0)
     # A fold that did not choose a feature says nothing of its sign.
-    coef = pd.DataFrame(np.where(chosen, [outcome.coef for outcome in outcomes], np.nan))
+    coef, medians = _coefficients(outcomes, chosen, classes)
     signs = np.maximum((coef > 0).sum(axis=0), (coef < 0).sum(axis=0)).to_numpy()
     return {
         "times_selected": times,
@@ -115,7 +149,27 @@ def _agreement(result: ModalitySelection) -> dict[str, Any]:
         "mean_rank": pd.DataFrame([outcome.place for outcome in outcomes]).mean().to_numpy(),
         "median_coef": coef.median().to_numpy(),
         "sign_consistency": np.where(coef.notna().any(axis=0), signs / np.maximum(times, 1), np.nan),
+        **medians,
     }
+
+
+def _coefficients(
+    outcomes: Sequence[FoldOutcome], chosen: np.ndarray, classes: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Return the coefficient by fold and feature, NaN where it was not chosen; of several classes that of one.
+
+    It is the class with the largest median, so that signs are compared within one class; the medians of all are
+    returned beside it.
+    """
+    learned = np.array([outcome.coef for outcome in outcomes])
+    if not classes:
+        return pd.DataFrame(np.where(chosen, learned, np.nan)), {}
+    of_chosen = np.where(chosen[:, None, :], learned, np.nan)
+    medians = np.array([pd.DataFrame(of_chosen[:, place]).median() for place in range(len(classes))])
+    largest = np.nan_to_num(np.abs(medians)).argmax(axis=0)
+    coef = np.take_along_axis(of_chosen, largest[None, None, :], axis=1)[:, 0]
+    named = np.where(np.isnan(medians).all(axis=0), "", np.array(classes, object)[largest])
+    return pd.DataFrame(coef), {"coef_class": named, **_by_class("median_coef", medians, classes)}
 
 
 def _rank(table: pd.DataFrame, coef: pd.Series) -> pd.Series:

@@ -16,10 +16,14 @@ from radiofuse.statistics import score_predictions
 from radiofuse.statistics.stability import measure_stability
 from radiofuse.tables import PREDICTION_COLUMNS
 from radiofuse.tables.features import FUSION
+from radiofuse.tables.outcomes import Outcome
+from radiofuse.tables.predictions import LONG_PREDICTION_COLUMNS
 from radiofuse.wording import counted
 
 N_RESAMPLES = 2000
+CLASS = "class"
 PERFORMANCE_COLUMNS = ("model", "selection", "metric", "value", "low", "high", "method")
+PERFORMANCE_OF_CLASSES = ("outcome", "model", CLASS, *PERFORMANCE_COLUMNS[1:-1], "n_samples", "n_patients", "method")
 
 
 def folds_table(result: ModalitySelection) -> pd.DataFrame:
@@ -71,21 +75,40 @@ def stack(parts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def predictions_table(results: Sequence[ModalitySelection]) -> pd.DataFrame:
     """Return the held-out probabilities: columns of `PREDICTION_COLUMNS`, and ``selection``.
 
+    Of more than two classes every sample has a row for each, and the columns are those of `LONG_PREDICTION_COLUMNS`.
+
     Selection is "nested" where the features were chosen in the training rows, "optimistic" where all rows chose them.
     With several modalities the model "fusion" is the mean over those that a sample has, in the folds that all of
     them finished.
     """
     parts = [part for kind in ("nested", "optimistic") for result in results for part in _probabilities(result, kind)]
+    several = results[0].block.several
+    columns = [*(PREDICTION_COLUMNS if several is None else LONG_PREDICTION_COLUMNS), "selection"]
     if not parts:
-        return pd.DataFrame(columns=[*PREDICTION_COLUMNS, "selection"])
+        return pd.DataFrame(columns=columns)
     table = stack(parts)
     if len(results) > 1:
         table = pd.concat([table, _fused(table, results)], ignore_index=True)
         table = table.sort_values("selection", kind="stable", ignore_index=True)
-    return table[[*PREDICTION_COLUMNS, "selection"]]
+    if several is not None:
+        names = np.array(several.classes, object)
+        table = table.assign(outcome=several.name, **{CLASS: names[table[CLASS].to_numpy(int)]})
+    return table[columns]
 
 
 def _probabilities(result: ModalitySelection, kind: str) -> list[dict[str, Any]]:
+    """Return parts for `stack`; of several classes one for each, which is named by its place."""
+    block = result.block
+    if block.several is not None:
+        return [
+            {**part, CLASS: place, "label": (part["label"] == place).astype(int), "probability": of_class}
+            for part in _answers(result, kind)
+            for place, of_class in enumerate(part["probability"].T)
+        ]
+    return _answers(result, kind)
+
+
+def _answers(result: ModalitySelection, kind: str) -> list[dict[str, Any]]:
     block = result.block
     return [
         {
@@ -108,22 +131,27 @@ def _fused(table: pd.DataFrame, results: Sequence[ModalitySelection]) -> pd.Data
     finished = [{(one.split.repeat, one.split.fold) for one in result.outcomes} for result in results]
     common = set.intersection(*finished)
     usable = [place in common for place in zip(table["repeat"], table["fold"], strict=True)]
-    keys = ["selection", "repeat", "fold", "sample_id", "patient_id", "label"]
+    of_class = [CLASS] if CLASS in table else []
+    keys = ["selection", "repeat", "fold", "sample_id", "patient_id", *of_class, "label"]
     return table[usable].groupby(keys, as_index=False)["probability"].mean().assign(model=FUSION)
 
 
-def performance_table(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return model, selection, metric, value, low, high and method; intervals are those of `score_predictions`."""
-    parts = []
+def performance_table(predictions: pd.DataFrame, seed: int, several: Outcome | None = None) -> pd.DataFrame:
+    """Return model, selection, metric, value, low, high and method; intervals are those of `score_predictions`.
+
+    Of an outcome of more than two classes also outcome, class, n_samples and n_patients, as there.
+    """
+    parts, columns = [], list(PERFORMANCE_COLUMNS if several is None else PERFORMANCE_OF_CLASSES)
+    ordered = several.classes if several is not None and several.ordered else None
     for kind, rows in predictions.groupby("selection", sort=False):
-        scores = score_predictions(rows, n_resamples=N_RESAMPLES, random_state=seed)
+        scores = score_predictions(rows, n_resamples=N_RESAMPLES, random_state=seed, ordered=ordered)
         scores = scores.assign(selection=kind)
         n_repeats = rows["repeat"].nunique()
         scores["method"] = (
             f"mean of {counted(n_repeats, 'repeat')}, percentiles of {N_RESAMPLES} resamples of the patients"
         )
-        parts.append(scores[list(PERFORMANCE_COLUMNS)])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PERFORMANCE_COLUMNS))
+        parts.append(scores[columns])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def stability_table(results: Sequence[ModalitySelection]) -> pd.DataFrame:

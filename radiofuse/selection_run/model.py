@@ -30,7 +30,7 @@ def fit_model(X: np.ndarray, y: np.ndarray) -> Model:
     X : ndarray of shape (n_samples, n_features)
         What was selected, and covariates; NaN is imputed.
     y : ndarray of shape (n_samples,)
-        0 or 1; both occur.
+        Places of the classes; all occur.
 
     Examples
     --------
@@ -97,6 +97,9 @@ class SelectedModel(ClassifierMixin, BaseEstimator):
 def numbers_of(model: Model) -> dict[str, Any]:
     """Return what makes a probability of features: the logit is (x - center) / scale · coef + intercept.
 
+    Of more than two classes there are coefficients and an intercept for each, and the softmax of these logits is their
+    probabilities.
+
     Parameters
     ----------
     model : Pipeline or DummyClassifier
@@ -106,18 +109,23 @@ def numbers_of(model: Model) -> dict[str, Any]:
     -------
     dict
         median (what stands in for NaN), center, scale (infinite where the training rows were constant) and coef,
-        lists in the order of the features; intercept.
+        lists in the order of the features; intercept. Of several classes coef and intercept hold one of these each.
     """
     if isinstance(model, DummyClassifier):
         # The share of positives as a logit, so that one formula holds for every model.
-        negative, positive = model.class_prior_
-        return {name: [] for name in ("median", "center", "scale", "coef")} | {"intercept": np.log(positive / negative)}
+        prior, none = model.class_prior_, {name: [] for name in ("median", "center", "scale", "coef")}
+        if len(prior) > 2:
+            return none | {"coef": [[] for _ in prior], "intercept": np.log(prior).tolist()}
+        return none | {"intercept": np.log(prior[1] / prior[0])}
     scale, classifier = model["scale"], model["classify"]
     return {
         "median": model["impute"].statistics_.tolist(),
         "center": scale.scaler_.mean_.tolist(),
         # Constant columns become 0, and so does what is divided by infinity.
         "scale": np.where(scale.constant_, np.inf, scale.scaler_.scale_).tolist(),
-        "coef": classifier.coef_[0].tolist(),
-        "intercept": float(classifier.intercept_[0]),
+        **(
+            {"coef": classifier.coef_.tolist(), "intercept": classifier.intercept_.tolist()}
+            if len(classifier.classes_) > 2
+            else {"coef": classifier.coef_[0].tolist(), "intercept": float(classifier.intercept_[0])}
+        ),
     }

@@ -25,7 +25,7 @@ from radiofuse.selection_run.chain import (
     chain_of,
     cv_curve,
     make_chain,
-    number_per_feature,
+    numbers_per_class,
     penalized_step,
     places_of,
     strength_of,
@@ -51,14 +51,15 @@ class FoldOutcome:
     chosen : ndarray of bool, shape (n_features,), or None
         What the training rows selected.
     coef, place : ndarray of shape (n_features,) or None
-        Coefficient of the standardized column, NaN where no step fitted one; and 1 for the strongest chosen
-        feature, 2 for the next.
+        Coefficient of the standardized column, NaN where no step fitted one, of several classes of shape (n_classes,
+        n_features); and 1 for the strongest chosen feature, 2 for the next.
     inner_folds : ndarray of int or None
         The fold in which each training row was held out to choose the penalty.
     curve : dict of ndarray, or None
         What `cv_curve` returns.
-    nested, optimistic : ndarray of shape (n_test,) or None
-        Probabilities of the test rows: features selected in the training rows, and in all rows.
+    nested, optimistic : ndarray of shape (n_test,) or (n_test, n_classes), or None
+        Probabilities of the test rows, of several classes each: features selected in the training rows, and in all
+        rows.
     warned : Counter of str
         What was warned of while fitting.
     """
@@ -190,7 +191,7 @@ def _run_optimistic(
     runs = {}
     for block, (final, *_) in zip(whole, finals, strict=True):
         X = block.inputs_of(final.get_support())
-        runs[block.modality] = FoldRun(make_model(X.shape[1]), X, block.rows, block.splits)
+        runs[block.modality] = FoldRun(make_model(X.shape[1]), X, block.rows, block.splits, outcome=block.several)
     for outcome in finish_folds(runs, n_jobs=request.jobs, fit=fit_alone):
         place, modality = outcome.job
         found[modality][place] = outcome
@@ -209,7 +210,7 @@ def _run_nested(
 ) -> None:
     """Select in the training rows of every split, and ask what these features are worth."""
     runs = {
-        block.modality: FoldRun(model, block.parts, block.rows, block.splits, block.groups)
+        block.modality: FoldRun(model, block.parts, block.rows, block.splits, block.groups, block.several)
         for block, model in zip(blocks, models, strict=True)
     }
     fit = partial(fit_selections_together, seed=request.seed)
@@ -270,7 +271,7 @@ def describe_selection(fitted: SelectedModel, *_: Any) -> dict[str, Any]:
     _, penalized = penalized_step(chain)
     return {
         "chosen": chosen,
-        "coef": number_per_feature(chain, "coef_"),
+        "coef": numbers_per_class(chain, "coef_", len(fitted.classes_)),
         "place": places_of(np.where(chosen, strength_of(chain), np.nan)),
         "inner_folds": None if penalized is None else penalized.inner_folds_,
         "curve": cv_curve(chain),
@@ -282,13 +283,14 @@ def _outcomes(block: Block, optimistic: FoldsOf, nested: FoldsOf, request: Selec
     outcomes = []
     for place in sorted((nested if request.nested else optimistic)[block.modality]):
         answer = optimistic[block.modality][place]
-        found = FoldOutcome(block.splits[place], _probability(answer), warned=answer.warned)
+        found = FoldOutcome(block.splits[place], _probability(answer, block), warned=answer.warned)
         if request.nested:
             own = nested[block.modality][place]
-            found = replace(found, nested=_probability(own), **own.finding, warned=own.warned + answer.warned)
+            found = replace(found, nested=_probability(own, block), **own.finding, warned=own.warned + answer.warned)
         outcomes.append(found)
     return tuple(outcomes)
 
 
-def _probability(outcome: Finished) -> np.ndarray:
-    return outcome.predictions["probability"].to_numpy()
+def _probability(outcome: Finished, block: Block) -> np.ndarray:
+    probability = outcome.predictions["probability"].to_numpy()
+    return probability if block.several is None else probability.reshape(block.n_classes, -1).T  # class by class

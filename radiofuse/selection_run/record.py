@@ -15,6 +15,7 @@ import pandas as pd
 
 from radiofuse import __version__
 from radiofuse.select.words import words_of
+from radiofuse.selection_run.blocks import Block
 from radiofuse.selection_run.model import numbers_of
 from radiofuse.selection_run.nested import ModalitySelection
 from radiofuse.selection_run.request import SelectionRequest
@@ -47,13 +48,13 @@ def selection_record(
         "inputs": dict(table.inputs),
         "label": table.label,
         "classes": list(table.classes),
-        "positive": table.classes[1],
+        **({"positive": table.classes[1]} if table.several is None else {"ordered": table.ordered}),
         "notes": list(table.notes),
         "complete": all(result.complete for result in results),
         "folds_planned": planned,
         "folds_finished": finished,
         # A page is written from the record, where a class of a user's own may be out of reach.
-        "words": {name: asdict(words_of(step, name)) for name, step in results[0].final.steps},
+        "words": {name: asdict(words_of(step, name, len(table.classes))) for name, step in results[0].final.steps},
         "flow": {result.block.modality: flow_counts(result, len(table.y)) for result in results},
         "stability": _by_modality(tables["stability"]),
         "auc_nested": _aucs(tables["performance"], "nested"),
@@ -68,7 +69,7 @@ def flow_counts(result: ModalitySelection, n_samples: int) -> dict[str, Any]:
     left = {name: int(step.get_support().sum()) for name, step in final.steps_.items()}
     return {
         "samples": len(block.y),
-        "positive": int(block.y.sum()),
+        **({"positive": int(block.y.sum())} if block.several is None else {"by_class": _by_class(block)}),
         "absent": n_samples - len(block.y),
         "imputed_cells": int(block.X.isna().sum().sum()),
         "features": block.X.shape[1],
@@ -77,12 +78,18 @@ def flow_counts(result: ModalitySelection, n_samples: int) -> dict[str, Any]:
     }
 
 
+def _by_class(block: Block) -> dict[str, int]:
+    return {name: int(np.sum(block.y == place)) for place, name in enumerate(block.several.classes)}
+
+
 def _by_modality(stability: pd.DataFrame) -> dict[str, Any]:
     return {row.pop("modality"): row for row in stability.to_dict("records")}
 
 
 def _aucs(performance: pd.DataFrame, kind: str) -> dict[str, Any]:
     rows = performance[(performance["selection"] == kind) & (performance["metric"] == "auc")]
+    if "class" in rows:  # of several, that of the whole
+        rows = rows[rows["class"] == ""]
     return {row.model: {"value": row.value, "low": row.low, "high": row.high} for row in rows.itertuples()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ CORRECTIONS = {
     "by": "fdr_by",
 }
 NO_PART_OF_THE_ANSWER = ("out", "report", "jobs", "output_format", "overwrite")  # numbers do not depend on them
+PUBLISHED = {"steps": "mann_whitney,correlation,lasso", "family": "gaussian"}  # where no others are asked for
+OF_SEVERAL_CLASSES = {"steps": "kruskal,correlation,lasso", "family": "multinomial"}
 OPTION_NAMES = {"sample_id": "id", "output_format": "format"}
 
 
@@ -56,13 +58,13 @@ class SelectionRequest:
     covariates: Sequence[str] = ()
     site: str | None = None
     unseen_site: str = "error"
-    steps: str = "mann_whitney,correlation,lasso"
+    steps: str | None = None
     alpha: float = 0.05
     adjust: str = "none"
     mann_whitney: str = "asymptotic"
     r: float = 0.9
     prune_order: str = "effect"
-    family: str = "gaussian"
+    family: str | None = None
     rule: str = "min"
     full_path: bool = False
     icc: Path | None = None
@@ -78,7 +80,8 @@ class SelectionRequest:
     output_format: str = field(default="table", compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", ",".join(self.step_names))  # mannwhitney and mann_whitney are one request
+        if self.steps is not None:
+            object.__setattr__(self, "steps", ",".join(self.step_names))  # mannwhitney and mann_whitney are one request
         if not is_modality(self.modality):
             raise RequestError(
                 f"--modality is {self.modality!r}; use a lower-case letter followed by letters or digits."
@@ -130,7 +133,22 @@ class SelectionRequest:
     @cached_property
     def step_names(self) -> list[str]:
         """The steps of the chain, each by the name that `SELECTORS` has for it."""
-        return [known_name(name) for name in (part.strip() for part in self.steps.split(",")) if name]
+        return [known_name(name) for name in (part.strip() for part in self._value("steps").split(",")) if name]
+
+    def of_classes(self, n_classes: int) -> SelectionRequest:
+        """Return the request with the steps that a label of so many classes is given where none are asked for.
+
+        Examples
+        --------
+        >>> SelectionRequest("grade", Path("lgg.csv")).of_classes(3).step_names
+        ['kruskal', 'correlation', 'lasso']
+        """
+        defaults = PUBLISHED if n_classes <= 2 else OF_SEVERAL_CLASSES
+        return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
+
+    def _value(self, name: str) -> Any:
+        value = getattr(self, name)
+        return PUBLISHED.get(name) if value is None else value
 
     def parameters(self, options: Mapping[str, str]) -> dict[str, Any]:
         """Return the parameters of a selector that are given by options of the command.
@@ -148,12 +166,12 @@ class SelectionRequest:
         """
         # The one option whose words are not the values of a parameter.
         given = {"adjust": CORRECTIONS[self.adjust]}
-        return {name: given.get(option, getattr(self, option)) for option, name in options.items()}
+        return {name: given.get(option, self._value(option)) for option, name in options.items()}
 
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that a number may depend on, by option."""
-        asked = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in NO_PART_OF_THE_ANSWER}
+        asked = {one.name: self._value(one.name) for one in fields(self) if one.name not in NO_PART_OF_THE_ANSWER}
         asked["repeats"] = self.n_repeats
         return {OPTION_NAMES.get(name, name): _plain(value) for name, value in asked.items()}
 
@@ -162,8 +180,8 @@ class SelectionRequest:
         """The command line that gives the same numbers again, defaults left out."""
         words = ["radiofuse", "select", *([str(self.table)] if self.table else [])]
         for one in fields(self):
-            value = _plain(getattr(self, one.name))
-            default = None if one.default is MISSING else _plain(one.default)
+            value = _plain(self._value(one.name))
+            default = PUBLISHED.get(one.name, None if one.default is MISSING else _plain(one.default))
             if one.name not in ("table", *NO_PART_OF_THE_ANSWER) and value != default:
                 words += _words(OPTION_NAMES.get(one.name, one.name), value)
         return shlex.join(words)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from radiofuse.files.outputs import require_own_tables, sha256_of
 from radiofuse.progress import Meter, silent
-from radiofuse.selection_run.chain import make_chain
+from radiofuse.selection_run.chain import make_chain, refuse_steps_of_two_classes
 from radiofuse.selection_run.nested import fit_selections
 from radiofuse.selection_run.reading import read_raw
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.selection_run.table_warnings import describe_table
 from radiofuse.selection_run.tables import RECORD, SelectionTables, all_tables, file_names
 from radiofuse.tables.features import FeatureTable, check_table
-from radiofuse.tables.labels import positive_class
+from radiofuse.tables.labels import tell_classes
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import FOLDER, Kept, digest_of, digest_of_code
 from radiofuse.work.own_code import modules_named_in
@@ -36,12 +36,27 @@ def read_table(request: SelectionRequest) -> FeatureTable:
     if request.out is not None:
         names = file_names(page=request.report)
         require_own_tables(request.out, names, RECORD, _files_read(request), overwrite=request.overwrite)
-    return check_table(read_raw(request), request.roles, n_folds=request.folds)
+    table = check_table(read_raw(request), request.roles, n_folds=request.folds)
+    settle_steps(request, table)
+    return table
+
+
+def settle_steps(request: SelectionRequest, table: FeatureTable) -> SelectionRequest:
+    """Return the request with the steps for as many classes as a table has.
+
+    Raises
+    ------
+    RequestError
+        If a step that is asked for knows two classes only, and there are more.
+    """
+    if table.several is not None:
+        refuse_steps_of_two_classes(request.of_classes(len(table.classes)), table.several)
+    return request.of_classes(len(table.classes))
 
 
 def describe_read(table: FeatureTable) -> list[str]:
-    """Return in sentences what a table holds, which class is the positive one, and what was left out."""
-    return [*describe_table(table), positive_class(table.label, table.classes[1]), *table.notes]
+    """Return in sentences what a table holds, its classes or the positive one, and what was left out."""
+    return [*describe_table(table), tell_classes(table.label, table.classes, ordered=table.ordered), *table.notes]
 
 
 def _files_read(request: SelectionRequest) -> list[Path | None]:
@@ -52,6 +67,7 @@ def find_kept(table: FeatureTable, request: SelectionRequest) -> Kept | None:
     """Return the outer folds that an earlier run finished and kept in the output folder, if one is asked for."""
     if request.out is None:
         return None
+    request = settle_steps(request, table)
     own = modules_named_in([request.step_names, request.settings])
     rows = (table.features, table.y, table.patients, table.covariates, table.sites)
     # A table of ICCs may change under the same name.
@@ -70,6 +86,7 @@ def run_selection(
     KeyboardInterrupt
         If interrupted before the selections on all samples are finished; later, the tables hold what is finished.
     """
+    request = settle_steps(request, table)
     with progress("Selecting", "selections") as on_done:
         results = fit_selections(table, request, on_done, kept)
     return all_tables(results, table, request)

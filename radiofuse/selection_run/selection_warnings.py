@@ -45,7 +45,7 @@ def selection_warnings(
 
 
 def _of_selection(result: ModalitySelection) -> list[str]:
-    found = []
+    found, several = [], result.block.several is not None
     emptied = next((name for name, step in result.final.steps_.items() if not step.get_support().any()), None)
     if emptied is not None:
         found.append(f"no feature is left after step {emptied}.")
@@ -60,7 +60,7 @@ def _of_selection(result: ModalitySelection) -> list[str]:
     if penalized is not None and penalized.n_folds_ < penalized.cv:
         found.append(
             f"{penalized.n_folds_} inner folds chose the penalty instead of {penalized.cv}: "
-            "the smaller class has no more."
+            f"the {'smallest' if several else 'smaller'} class has no more."
         )
     return found + _empty_folds(result) + _few_events(result)
 
@@ -69,9 +69,10 @@ def _empty_folds(result: ModalitySelection) -> list[str]:
     n_empty = sum(outcome.chosen is not None and not outcome.chosen.any() for outcome in result.outcomes)
     if not n_empty:
         return []
+    share = "share of positives, which" if result.block.several is None else "share of each class, which"
     return [
         f"{n_empty} of {counted(len(result.outcomes), 'training fold')} selected nothing; the answer there is the "
-        "share of positives, which is lower where more are held out, so that the pooled AUC falls a little below .5."
+        f"{share} is lower where more are held out, so that the pooled AUC falls a little below .5."
     ]
 
 
@@ -81,10 +82,11 @@ def _few_events(result: ModalitySelection) -> list[str]:
         return []
     # Candidates count, not what was selected: choosing by the label spends events as well.
     events = fewest_patients(result.block.y, result.block.patients)
+    smallest = "smaller" if result.block.several is None else "smallest"
     if events >= EVENTS_PER_VARIABLE * n_candidates:
         return []
     return [
-        f"{counted(events, 'patient')} in the smaller class for {counted(n_candidates, 'candidate feature')}, "
+        f"{counted(events, 'patient')} in the {smallest} class for {counted(n_candidates, 'candidate feature')}, "
         f"{n_selected} selected ({events / n_selected:.1f} per selected one); with fewer than {EVENTS_PER_VARIABLE} "
         "per candidate, coefficients and their order are uncertain."
     ]

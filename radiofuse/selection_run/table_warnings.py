@@ -108,7 +108,9 @@ def leak_warnings(table: FeatureTable, modality: str, auc: np.ndarray) -> list[s
     """
     X, present = table.modality(modality)
     separating = X.columns[np.maximum(auc, 1 - auc) > LEAKING_AUC]
-    sentences = [f"{modality}: {sentence}" for sentence in _knowing(X.columns, separating, table.label)]
+    sentences = [
+        f"{modality}: {sentence}" for sentence in _knowing(X.columns, separating, table.label, len(table.classes))
+    ]
     identifiers = identifier_columns(X)
     if identifiers:
         verb = "looks like an identifier" if len(identifiers) == 1 else "look like identifiers"
@@ -173,7 +175,8 @@ def _are_long(values: np.ndarray) -> bool:
 
 def covariate_warnings(table: FeatureTable) -> list[str]:
     """Return sentences on the covariates that may be the label in other words."""
-    found = _knowing(table.covariates.columns, separating_columns(table.covariates, table.y), table.label)
+    separating = separating_columns(table.covariates, table.y)
+    found = _knowing(table.covariates.columns, separating, table.label, len(table.classes))
     advice = "If it is not known before the label is, leave it out of --covariates."
     return [f"Covariates: {sentence} {advice}" for sentence in found]
 
@@ -233,20 +236,22 @@ def _lies_apart(code: float, values: np.ndarray) -> bool:
 
 
 def separating_columns(X: pd.DataFrame, y: np.ndarray) -> list[str]:
-    """Return the columns that alone rank nearly all positives above, or below, the others."""
+    """Return the columns that alone rank nearly all samples of a class above, or below, the others."""
     if X.empty:
         return []
-    auc = mann_whitney(X, y).auc
-    return list(X.columns[np.fmax(auc, 1 - auc) > LEAKING_AUC])
+    targets = [y] if y.max() < 2 else [y == place for place in np.unique(y)]
+    auc = np.array([mann_whitney(X, target).auc for target in targets])
+    return list(X.columns[(np.fmax(auc, 1 - auc) > LEAKING_AUC).any(axis=0)])
 
 
-def _knowing(names: Iterable[str], separating: Sequence[str], label: str) -> list[str]:
+def _knowing(names: Iterable[str], separating: Sequence[str], label: str, n_classes: int = 2) -> list[str]:
     """Return what says that columns know the label: an AUC, a name."""
     named = [name for name in names if _contains(name, label)]
     found = []
     if len(separating):
         verb = "separates" if len(separating) == 1 else "each separate"
-        found.append(f"{some(separating)} alone {verb} the classes (AUC above {LEAKING_AUC}).")
+        classes = "the classes" if n_classes == 2 else "a class from the others"
+        found.append(f"{some(separating)} alone {verb} {classes} (AUC above {LEAKING_AUC}).")
     if named:
         found.append(f"{some(named)} bear{'s' if len(named) == 1 else ''} the name of the label.")
     return found

@@ -65,7 +65,8 @@ class SelectionTables:
         modality, repeat, fold (none for the selection on all samples), lambda, cvm, cvsd, cvup, cvlo, nzero,
         is_min, is_1se.
     path : DataFrame
-        modality, lambda, feature, coef, dev_ratio: non-zero coefficients of the selection on all samples.
+        modality, lambda, feature, coef, dev_ratio: non-zero coefficients of the selection on all samples; of more
+        than two classes also class, and a row for each.
     folds, predictions, performance, stability : DataFrame
         As the functions of `fold_tables` say.
     trace : DataFrame
@@ -143,14 +144,16 @@ def _all_tables(
     results: Sequence[ModalitySelection], table: FeatureTable, request: SelectionRequest
 ) -> SelectionTables:
     selections = [selection_table(result) for result in results]
-    predictions = predictions_table(results).assign(positive=table.classes[1])
+    predictions = predictions_table(results)
+    if table.several is None:
+        predictions = predictions.assign(positive=table.classes[1])
     tables = {
         "selection": pd.concat(selections, ignore_index=True),
         "cv_curve": _gather(_curves, results),
         "path": _gather(_path, results),
         "folds": _gather(folds_table, results),
         "predictions": predictions,
-        "performance": performance_table(predictions, request.seed),
+        "performance": performance_table(predictions, request.seed, table.several),
         "stability": stability_table(results),
         "trace": _gather(_trace, results),
         "correlation": pd.concat(map(_correlation, results, selections), ignore_index=True),
@@ -178,11 +181,18 @@ def _curves(result: ModalitySelection) -> pd.DataFrame:
 
 def _path(result: ModalitySelection) -> pd.DataFrame:
     name, step = penalized_step(result.final)
+    several = result.block.several
     if step is None:
-        return pd.DataFrame(columns=["modality", "lambda", "feature", "coef", "dev_ratio"])
+        of_class = [] if several is None else ["class"]
+        return pd.DataFrame(columns=["modality", "lambda", "feature", *of_class, "coef", "dev_ratio"])
     names = result.block.X.columns[result.final.seen_[name]]
     path = step.coef_path_
-    if path.ndim == 3:  # of several classes the largest
+    if path.ndim == 3 and several is not None:
+        at, place, column = np.nonzero(path)
+        of_class = {"class": np.array(several.classes, object)[place], "coef": path[at, place, column]}
+        found = {"modality": result.block.modality, "lambda": step.alphas_[at], "feature": names[column], **of_class}
+        return pd.DataFrame({**found, "dev_ratio": step.dev_ratio_[at]})
+    if path.ndim == 3:  # two classes of a multinomial fit: the larger
         path = np.take_along_axis(path, np.abs(path).argmax(axis=1)[:, None], axis=1)[:, 0]
     at, column = np.nonzero(path)
     found = {

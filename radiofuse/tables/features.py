@@ -12,10 +12,11 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.names import did_you_mean
 from radiofuse.tables import columns
 from radiofuse.tables.cells import Codes, is_empty
+from radiofuse.tables.class_label import read_label
 from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.feature_columns import feature_columns, left_out, row_counters
-from radiofuse.tables.labels import Label
 from radiofuse.tables.numbers import as_numbers, covariate_numbers
+from radiofuse.tables.outcomes import MULTICLASS, Outcome
 from radiofuse.tables.problems import repeated_ids, spelling_problems
 from radiofuse.tables.roles import PATIENT, SAMPLE, SITE, Roles, belongs_to_image
 from radiofuse.wording import counted, some
@@ -61,7 +62,7 @@ class FeatureTable:
     features : DataFrame
         Index sample_id, columns ``<modality>__<feature>``, float64; NaN where a cell was empty.
     y : ndarray of int, shape (n_samples,)
-        1 for the positive class.
+        The place of the row's class; of two classes 1 is the positive one.
     patients : ndarray of str, shape (n_samples,)
     covariates : DataFrame
         Index sample_id, float64; no columns where none were asked for.
@@ -69,11 +70,13 @@ class FeatureTable:
     label : str
         The label's column.
     classes : tuple of str
-        The label's two values; the second is the positive one.
+        The label's values; of two the second is the positive one.
     notes : tuple of str
         What was left out, each a sentence.
     inputs : dict
         SHA-256 of each file it was read from, by path.
+    ordered : bool
+        Whether the order of several classes is a ranking.
     """
 
     features: pd.DataFrame
@@ -82,9 +85,15 @@ class FeatureTable:
     covariates: pd.DataFrame
     sites: np.ndarray | None
     label: str
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
+    ordered: bool = False
+
+    @property
+    def several(self) -> Outcome | None:
+        """The label as an outcome of more than two classes; None where it has two."""
+        return Outcome(self.label, self.classes, MULTICLASS, self.ordered) if len(self.classes) > 2 else None
 
     @property
     def modalities(self) -> list[str]:
@@ -123,7 +132,7 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
     _require_known(roles, rows)
     samples, patients, problems = _ids(rows)
     problems += _spelling_problems(rows, roles)
-    label = Label.of(rows[raw.label], raw.positive, roles.missing)
+    label, ordered = read_label(rows[raw.label], raw.positive, roles.missing)
     problems += label.problems
     covariates, of_covariates = covariate_numbers(rows, roles.covariates, samples)
     chosen = feature_columns(rows, raw.label, roles)
@@ -151,6 +160,7 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
         classes=label.classes,
         notes=(*raw.notes, *label.notes, *chosen.notes, *counters, *without_values),
         inputs=raw.inputs,
+        ordered=ordered,
     )
     if PATIENT in rows and roles.label_per == "patient":
         problems += _patient_problems(table)
@@ -224,7 +234,8 @@ def _patient_problems(table: FeatureTable) -> list[str]:
     mixed = labels.index[labels > 1]
     if not len(mixed):
         return []
-    what = f"{counted(len(mixed), 'patient')} with rows of both classes: {some(mixed)}."
+    classes = "both classes" if table.several is None else "several classes"
+    what = f"{counted(len(mixed), 'patient')} with rows of {classes}: {some(mixed)}."
     return [f"{what} If each lesion or scan has a label of its own, say --label-per sample; folds stay by patient."]
 
 

@@ -163,3 +163,18 @@ def positive_class(label: str, positive: str, write: Writer = as_option) -> str:
     'Positive class: idh = mutant (--label idh=VALUE names another).'
     """
     return f"Positive class: {label} = {positive} ({write('label', f'{label}=VALUE')} names another)."
+
+
+def tell_classes(label: str, classes: Sequence[str], *, ordered: bool = False, write: Writer = as_option) -> str:
+    """Return which class probabilities speak of, or which classes there are.
+
+    Examples
+    --------
+    >>> tell_classes("grade", ["2", "3", "4"], ordered=True)
+    'Classes of grade: 2 < 3 < 4 (--label grade=VALUE sets one against the rest, --missing VALUE leaves one out).'
+    """
+    if len(classes) <= 2:
+        return positive_class(label, classes[-1], write)
+    alone, less = write("label", f"{label}=VALUE"), write("missing", "VALUE")
+    listed = (" < " if ordered else ", ").join(classes)
+    return f"Classes of {label}: {listed} ({alone} sets one against the rest, {less} leaves one out)."

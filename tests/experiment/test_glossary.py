@@ -87,3 +87,16 @@ def test_the_screen_names_all_but_the_modalities(monkeypatch):
         "nonnegative: nonnegative weights",
         "trivial: trivial rule",
     ]
+
+
+def test_of_more_than_two_classes_steps_and_combiners_are_called_otherwise():
+    recipe = read_recipe("pipelines/demo.toml")
+    two, three, both = (describe_names(recipe, FOUR, class_counts=counts) for counts in ([2], [3], [2, 3]))
+    assert two == describe_names(recipe, FOUR)
+    assert "Mann-Whitney" in two["selector"]["title"] and "Kruskal" not in two["selector"]["title"]
+    assert three["selector"]["title"].startswith("Kruskal-Wallis") and "Mann" not in str(three["models"])
+    assert both["selector"]["title"] == (
+        f"{two['selector']['title']} (of more than two classes: {three['selector']['title']})"
+    )
+    assert three["models"]["regression"]["title"] == "multinomial logistic regression of the log-probabilities"
+    assert both["models"]["mean"] == two["models"]["mean"] == three["models"]["mean"]

@@ -143,7 +143,11 @@ def test_advice_on_text_follows_what_it_looks_like(values, advice):
         ([1] * 12, None, "Column idh holds 1 different value (1); two are needed."),
         ([None] * 12, None, "Column idh is empty in all 12 rows; a label of two values is needed."),
         (range(12), None, "(0, 1, 2, 3, 4 and 7 more); two are needed. Name a column of two classes with --label"),
-        ([0, 1, 2] * 4, None, "holds 3 different values (0, 1, 2); two are needed. Set one against the rest with"),
+        (
+            ["WT", "wildtype", "mutant"] * 4,
+            None,
+            "(WT, mutant, wildtype); two are needed. Set one against the rest with",
+        ),
         (["mutant", "wild"] * 6, "mutan", "No sample has idh = 'mutan'; its values are mutant, wild. Did you mean 'mu"),
     ],
 )

@@ -127,11 +127,17 @@ def _lead(contents: PredictionContents) -> str:
 
 def _pictures(contents: PredictionContents) -> list[Picture]:
     """The curves of the primary model, of several classes class by class; none where its rows have one label."""
-    views = {"": contents}
     if contents.has_several_classes:
-        views = {f"{name} against the rest": contents.of_class(name) for name in contents.classes}
-    drawn = [picture for title, view in views.items() if view.can_be_drawn for picture in _curves(view, title)]
+        drawn = curves_by_class(contents)
+    else:
+        drawn = _curves(contents, "") if contents.can_be_drawn else []
     return [_auc_picture(contents), *drawn] if drawn else []
+
+
+def curves_by_class(contents: PredictionContents) -> list[Picture]:
+    """The curves of the primary model for each of several classes against the rest."""
+    views = {f"{name} against the rest": contents.of_class(name) for name in contents.classes}
+    return [picture for title, view in views.items() if view.can_be_drawn for picture in _curves(view, title)]
 
 
 def _curves(contents: PredictionContents, title: str) -> list[Picture]:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.report.predictions.page import PredictionContents
 from radiofuse.tables.features import FUSION
+from radiofuse.tables.predictions import outcomes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,19 @@ class SelectionContents:
         """The same with honest predictions and performance only."""
         parts = {name: getattr(self, name) for name in ("predictions", "performance")}
         return replace(self, **{name: rows[rows["selection"] == "nested"] for name, rows in parts.items()})
+
+    @property
+    def several(self) -> tuple[str, ...]:
+        """The classes, where there are more than two."""
+        classes = self.record["classes"]
+        return tuple(classes) if len(classes) > 2 else ()
+
+    @property
+    def scored(self) -> PredictionContents:
+        """Honest predictions and scores of several classes, as pages of predictions show them."""
+        honest = self.nested
+        (outcome,) = outcomes_of(honest.predictions)
+        return PredictionContents(honest.predictions, self.primary, honest.performance, pd.DataFrame(), outcome)
 
     def of(self, table: str, modality: str) -> pd.DataFrame:
         """Return one modality's rows of a table."""

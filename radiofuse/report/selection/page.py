@@ -7,6 +7,7 @@ from typing import Any
 from radiofuse.report.page import Banner, render
 from radiofuse.report.selection import pictures, sentences, tables
 from radiofuse.report.selection.contents import SelectionContents
+from radiofuse.report.wording import several_classes
 from radiofuse.tables.features import FUSION
 from radiofuse.tables.roles import UNNAMED
 from radiofuse.wording import counted
@@ -40,6 +41,8 @@ def _worth(contents: SelectionContents) -> dict[str, Any]:
         "primary": primary,
         "fused": primary == FUSION,
         "performance": tables.performance_table(contents) if primary else None,
+        "class_tables": tables.class_tables(contents) if primary else [],
+        "metrics": several_classes(ordered=contents.record["ordered"]) if contents.several else "",
         "model_pictures": pictures.model_pictures(contents) if primary else [],
     }
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from radiofuse.report.figures import draw_roc
 from radiofuse.report.pictures import Picture, calibration_picture, decision_picture, frequency_picture
+from radiofuse.report.predictions.page import curves_by_class
 from radiofuse.report.selection import sentences
 from radiofuse.report.selection.contents import SelectionContents
 from radiofuse.report.selection.figures import (
@@ -61,6 +62,8 @@ def volcano_picture(contents: SelectionContents, modality: str) -> Picture | Non
     if settings["adjust"] != "none":
         passed = int(tested["passed_test"].astype(bool).sum())
         caption += f" {passed:,} of them passed, with {sentences.significance(settings)}."
+    if contents.several:
+        caption += " The AUC is that of the class which the feature tells best from the rest."
     later = _dropped_after_pruning(contents, modality)
     alt = f"P-value over AUC of {counted(n, 'feature')}: {below:,} with p < {alpha:g}."
     return Picture(draw_volcano(tested, alpha, later), alt, caption)
@@ -96,13 +99,22 @@ def lasso_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
     said = f"{loss} over the penalty λ, mean of {settings['inner']} inner folds of all samples, and one standard error."
     pictures = [Picture(draw_curve(curve, loss), f"{loss} over the penalty. {rules}", f"{said} {rules}")]
     if len(path):
+        which = "Coefficients"
+        if contents.several:
+            path, which = _largest(path), "The largest coefficients over the classes"
         reached = counted(path["feature"].nunique(), "feature")
         caption = (
-            f"Coefficients of the {reached} that the path reaches, on all samples; the legend names the largest at "
+            f"{which} of the {reached} that the path reaches, on all samples; the legend names the largest at "
             "λ.min. Upright lines: λ.min (dashed) and λ.1se (dotted)."
         )
         pictures.append(Picture(draw_path(path, curve), f"Coefficients over the penalty. {rules}", caption))
     return pictures
+
+
+def _largest(path: pd.DataFrame) -> pd.DataFrame:
+    """Return the coefficients of one class for each penalty and feature: of several the largest."""
+    order = np.argsort(-path["coef"].abs().to_numpy(), kind="stable")
+    return path.iloc[order].drop_duplicates(["lambda", "feature"])
 
 
 def correlation_picture(contents: SelectionContents, modality: str) -> Picture | None:
@@ -129,9 +141,14 @@ def correlation_picture(contents: SelectionContents, modality: str) -> Picture |
 
 
 def model_pictures(contents: SelectionContents) -> list[Picture]:
-    """ROC, calibration and decision curve of the primary model; none where its rows have one label."""
+    """ROC, calibration and decision curve of the primary model, of several classes of each against the rest.
+
+    There are none where its rows have one label.
+    """
     if not np.isfinite(contents.auc("auc_nested", contents.primary)[0]):
         return []
+    if contents.several:
+        return curves_by_class(contents.scored)
     calibration = calibration_picture(contents.nested.predictions, contents.primary)
     return [_roc_picture(contents), calibration, _decision_picture(contents)]
 

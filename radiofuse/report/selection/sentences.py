@@ -18,7 +18,6 @@ from radiofuse.wording import counted, listed, number
 def lead(contents: SelectionContents) -> str:
     """What was asked, how much is left, and what it is worth on unseen patients."""
     record = contents.record
-    negative, positive = record["classes"]
     flows = record["flow"]
     samples = max(flow["samples"] + flow["absent"] for flow in flows.values())
     kept = [
@@ -26,9 +25,21 @@ def lead(contents: SelectionContents) -> str:
         + (f" of {name}" if name != UNNAMED else "")
         for name, flow in flows.items()
     ]
-    asked = f"{record['label']} ({positive} against {negative}) in {counted(samples, 'sample')}."
-    asked = f"{asked} The positive class is {positive}: probabilities and AUCs speak of it."
+    asked = f"{record['label']} ({_classes(record)}) in {counted(samples, 'sample')}. {_whose_auc(record)}"
     return " ".join([asked, f"Selecting on all of them keeps {listed(kept)}.", *_worth(contents)])
+
+
+def _classes(record: Mapping[str, Any]) -> str:
+    if len(record["classes"]) > 2:
+        return (" < " if record["ordered"] else ", ").join(record["classes"])
+    negative, positive = record["classes"]
+    return f"{positive} against {negative}"
+
+
+def _whose_auc(record: Mapping[str, Any]) -> str:
+    if len(record["classes"]) > 2:
+        return "The AUC of a model is the mean over the classes, each against the rest."
+    return f"The positive class is {record['classes'][1]}: probabilities and AUCs speak of it."
 
 
 def _worth(contents: SelectionContents) -> list[str]:

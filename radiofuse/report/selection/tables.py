@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.report.selection.contents import SelectionContents
-from radiofuse.report.tables import Row, Table, name_value_table
+from radiofuse.report.tables import Row, Table, calls_table, classes_table, name_value_table, scores_table
 from radiofuse.report.wording import DIGITS, METRICS, Estimate, estimate
 from radiofuse.tables.roles import UNNAMED
 from radiofuse.wording import MISSING, number, p_value, percent
@@ -26,11 +26,13 @@ def flow_table(record: Mapping[str, Any]) -> Table:
     rows: list[Row] = []
     for name, flow in record["flow"].items():
         *steps, _ = flow["steps"].values()  # the last step's are the selected ones
-        counts = [*(flow[key] for key in ("samples", "positive", "absent", "imputed_cells", "features")), *steps]
+        of_class = flow["by_class"].values() if "by_class" in flow else [flow["positive"]]
+        counts = [flow["samples"], *of_class, *(flow[key] for key in ("absent", "imputed_cells", "features")), *steps]
         rows.append((name, *(f"{count:,}" for count in [*counts, flow["selected"]])))
     *steps, _ = next(iter(record["flow"].values()))["steps"]
     left = (f"After {record['words'][step]['heading']}" for step in steps)
-    samples = ("Samples", f"Class {record['classes'][1]}", "Absent in", "Empty cells")
+    shown = record["classes"] if len(record["classes"]) > 2 else record["classes"][1:]
+    samples = ("Samples", *(f"Class {name}" for name in shown), "Absent in", "Empty cells")
     header = ("Modality", *samples, "Features", *left, "Selected")
     return Table("Samples and features", header, (("", tuple(rows)),), n_numbers=len(header) - 1)
 
@@ -40,7 +42,8 @@ def honesty_table(contents: SelectionContents) -> Table:
     kinds = [kind for kind in AUC_HEADINGS if contents.record[kind]]
     rows = tuple((model, *(estimate(*contents.auc(kind, model)) for kind in kinds)) for model in contents.models)
     header = ("Model", *(AUC_HEADINGS[kind] for kind in kinds))
-    caption = f"AUC with its 95% interval ({contents.interval_method})"
+    mean = ", the mean of each class against the rest," if contents.several else ""
+    caption = f"AUC{mean} with its 95% interval ({contents.interval_method})"
     return Table(caption, header, (("", rows),), n_numbers=len(kinds))
 
 
@@ -50,10 +53,16 @@ def features_table(contents: SelectionContents, modality: str) -> Table:
     n_folds = contents.record["stability"].get(modality, {}).get("n_selections")
     numbers = {name: cells for name, cells in _numbers(ranked, n_folds).items() if not _is_empty(cells)}
     texts = {"Family": list(ranked["family"])} if ranked["family"].nunique() > 1 else {}
+    if contents.several:
+        texts |= {"Class of the AUC": list(ranked["best_class"]), "Class of the coefficient": _coef_classes(ranked)}
     texts["Final"] = ["yes" if one else "no" for one in ranked["selected"]]
     rows = tuple(zip(ranked["feature"], *numbers.values(), *texts.values(), strict=True))
     header = ("Feature", *numbers, *texts)
     return Table(_features_caption(len(ranked), modality, n_folds), header, (("", rows),), n_numbers=len(numbers))
+
+
+def _coef_classes(ranked: pd.DataFrame) -> list[str]:
+    return list(ranked["coef_class"].fillna("")) if "coef_class" in ranked else [""] * len(ranked)
 
 
 def _numbers(ranked: pd.DataFrame, n_folds: int | None) -> dict[str, list[str | Estimate]]:
@@ -88,6 +97,8 @@ def _features_caption(n_rows: int, modality: str, n_folds: int | None) -> str:
 
 def performance_table(contents: SelectionContents) -> Table:
     """Every score of the models that selected inside the folds."""
+    if contents.several:
+        return scores_table(contents.scored, contents.models, "Scores, features selected inside the folds")
     scores = contents.nested.performance
     metrics = [metric for metric in METRICS if metric in set(scores["metric"])]
     found = {
@@ -99,6 +110,16 @@ def performance_table(contents: SelectionContents) -> Table:
     caption = "Scores, features selected inside the folds; a probability of 0.5 and more counts as positive"
     primary = contents.primary if len(rows) > 1 else ""
     return Table(caption, header, (("", rows),), n_numbers=len(metrics), emphasized=primary)
+
+
+def class_tables(contents: SelectionContents) -> list[Table]:
+    """The primary model's scores of each of several classes against the rest, and what it calls their samples."""
+    if not contents.several:
+        return []
+    scored = contents.scored
+    calls = calls_table(scored, f"Classes, and what the samples of each are called by {scored.primary}")
+    against_rest = classes_table(scored, f"Each class against the rest: scores of {scored.primary}")
+    return [against_rest, *([calls] if calls else [])]
 
 
 def settings_table(record: Mapping[str, Any]) -> Table:
