@@ -111,6 +111,7 @@ NOT_LISTED = {
     "BoostedTrees": "is xgboost's own estimator under other column names",
     "Harmonizer": "takes rows of a selection's blocks: features, covariates and the site in one table",
     "SiteHarmonizer": "reads the sites of rows from columns that stand beside the features of each modality",
+    "TunedChain": "is a Pipeline, and like one no better than its steps",
     "SelectedModel": "takes rows of a selection's blocks, and a selection of the columns of one of their parts",
 }
 GUIDE = (Path(__file__).parent.parent / "docs" / "howto.md").read_text()

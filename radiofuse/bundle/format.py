@@ -98,6 +98,14 @@ TABLES = {
             "in_final_model": FLAG,
         },
     ),
+    "chosen_options": TableFormat(
+        "the options that a search chose in each outer fold, and for the final model where no fold stands",
+        {
+            **dict.fromkeys(("outcome", "model", "member"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), NUMBER),
+            **dict.fromkeys(("option", "value"), TEXT),
+        },
+    ),
     "stability": TableFormat(
         "how much the selections of the outer folds agree, in every model and modality",
         {
