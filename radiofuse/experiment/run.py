@@ -168,6 +168,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "comparisons": results.comparisons,
         "ledger": results.ledger,
         "selected_features": _of_all_models(selected, "selected_features"),
+        "tests": results.tests,
         "chosen_options": _of_all_models(chosen, "chosen_options"),
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),
