@@ -121,6 +121,23 @@ TABLES = {
             "in_final_model": FLAG,
         },
     ),
+    "tests": TableFormat(
+        "tests that the recipe asks for: pairs of models; permuted labels (statistic: their mean score); the optimism "
+        "of the answering model (value: corrected, statistic: on its own training patients)",
+        {
+            **dict.fromkeys(("outcome", "class", "a", "b", "test", "metric"), TEXT),
+            **dict.fromkeys(("value", "statistic", "p_value"), NUMBER),
+            "n": COUNT,
+        },
+    ),
+    "chosen_options": TableFormat(
+        "the options that a search chose in each outer fold, and for the final model where no fold stands",
+        {
+            **dict.fromkeys(("outcome", "model", "member"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), NUMBER),
+            **dict.fromkeys(("option", "value"), TEXT),
+        },
+    ),
     "stability": TableFormat(
         "how much the selections of the outer folds agree, in every model and modality",
         {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.pipeline import Pipeline
 
 from radiofuse.classify import CLASSIFIERS
+from radiofuse.classify.tuned_chain import TunedChain
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
 from radiofuse.prepare.impute import MedianImputer
@@ -28,6 +29,7 @@ def modality_classifier(
     classify_options: Mapping[str, Any] | None = None,
     encoder: BaseEstimator | None = None,
     harmonizer: BaseEstimator | None = None,
+    tuning: Mapping[str, Any] | None = None,
 ) -> Pipeline:
     """Return the unfitted chain of one modality: impute, scale, select, classify.
 
@@ -48,6 +50,8 @@ def modality_classifier(
         Put in front as step ``encode``: a ``CropEncoder`` turns the modality's crop into features.
     harmonizer : transformer, optional
         Put before all others as step ``harmonize``: takes the sites' effects from features.
+    tuning : mapping, optional
+        Parameters of a `TunedChain` by name: ``search``, ``search_score`` and ``oversample``.
 
     Returns
     -------
@@ -77,12 +81,21 @@ def modality_classifier(
         "classify": _classifier(classifier, random_state, classify_options),
     }
     before = [(name, step) for name, step in (("harmonize", harmonizer), ("encode", encoder)) if step is not None]
-    chain = Pipeline([*before, *steps.items()])
+    parts = [*before, *steps.items()]
+    chain = TunedChain(parts, **tuning) if tuning else Pipeline(parts)
     if getattr(steps["select"], "needs_names", False):
         for name in ("impute", "scale"):
             steps[name].set_output(transform="pandas")
     set_options(steps["classify"], classify_options or {}, "classify")
+    _refuse_unknown_search(steps["classify"], (tuning or {}).get("search") or {})
     return chain.set_params(**dict.fromkeys(_seeds_of(chain), random_state))
+
+
+def _refuse_unknown_search(classifier: BaseEstimator, search: Mapping[str, Sequence[Any]]) -> None:
+    """Raise if a classifier has no such option, or does not take one of the values to try."""
+    for name, values in search.items():
+        for value in values:
+            set_options(clone(classifier), {name: value}, "classify")
 
 
 def clinical_classifier(*, random_state: int | None = None) -> Pipeline:
@@ -121,7 +134,7 @@ def _refuse_empty(step: str, selector: Any) -> None:
 
 def _seeds_of(chain: Pipeline) -> list[str]:
     """Return the parameters that seed the steps; selectors in a chain get theirs from the chain, when it is fitted."""
-    names = [name for name in chain.get_params() if name.endswith("__random_state")]
+    names = [name for name in chain.get_params() if name == "random_state" or name.endswith("__random_state")]
     if not isinstance(chain.named_steps["select"], SelectorChain):
         return names
     return [name for name in names if not name.startswith("select__") or name == "select__random_state"]

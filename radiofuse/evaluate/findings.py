@@ -12,6 +12,7 @@ import pandas as pd
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Estimator, OffersFindings
+from radiofuse.evaluate.chosen_options import chosen_options
 from radiofuse.evaluate.importance import held_out_importance
 from radiofuse.evaluate.selection_stability import count_candidates
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
@@ -53,6 +54,7 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
     return {
         "selected": selected,
         "candidates": dict(candidates),
+        "chosen": chosen_options(model),
         "weights": offered.weights,
         "fallbacks": list_fallbacks(model),
     }

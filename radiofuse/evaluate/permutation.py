@@ -19,13 +19,14 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate.folds import cross_validated_predictions
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.patients.splits import one_label_each, permuted
+from radiofuse.progress import Progress
 from radiofuse.statistics.inputs import check_scores, patient_places
 from radiofuse.statistics.intervals import draw_seed
 from radiofuse.statistics.metrics import METRICS
 from radiofuse.statistics.multiclass_metrics import MULTICLASS_METRICS
 from radiofuse.statistics.outcome_kinds import KINDS
 from radiofuse.tables.predictions import outcomes_of, rows_of_model
-from radiofuse.work.jobs import results_in_order
+from radiofuse.work.jobs import finish_calls
 
 LOSSES = {"brier", "log_loss", "ece"}  # the lower the better
 CELLS = 4_000_000  # labels permuted at once
@@ -56,6 +57,7 @@ class PermutationTest(NamedTuple):
         "threshold": [Interval(Real, 0, 1, closed="both")],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
+        "on_done": [callable, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -73,6 +75,7 @@ def permutation_test(
     threshold: float = 0.5,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
+    on_done: Progress | None = None,
 ) -> PermutationTest:
     """Test whether a whole pipeline predicts better than it would if labels had nothing to do with features.
 
@@ -97,6 +100,8 @@ def permutation_test(
         Seed of permutations and folds. The model brings its own.
     n_jobs : int, optional
         Processes, as in joblib; changes no number.
+    on_done : callable, optional
+        Called with (done, total) in numbers of cross-validations.
 
     Returns
     -------
@@ -136,7 +141,7 @@ def permutation_test(
         for label, seed in zip(labels, seeds[:, 0], strict=True)
     ]
     names = [f"permutation {number}" for number in range(len(calls))]  # 0: labels as they are
-    value, *by_chance = results_in_order(calls, names, n_jobs=n_jobs)
+    value, *by_chance = _finished(calls, names, n_jobs, on_done)
     sign = -1 if metric in LOSSES else 1
     return _test(value, np.array(by_chance), sign * np.array(by_chance) >= sign * value - NEARLY_EQUAL)
 
@@ -219,6 +224,15 @@ def permutation_test_auc(
     found = np.concatenate(by_chance)
     distance, least = (np.abs(found - 0.5), abs(value - 0.5)) if alternative == "two-sided" else (found, value)
     return _test(value, found, distance >= least - NEARLY_EQUAL)
+
+
+def _finished(calls: list, names: list[str], n_jobs: int | None, on_done: Progress | None) -> list[float]:
+    found: dict[int, float] = {}
+    for position, value in finish_calls(calls, names, n_jobs=n_jobs):
+        found[position] = value
+        if on_done is not None:
+            on_done(len(found), len(calls))
+    return [found[position] for position in range(len(calls))]
 
 
 def _cross_validated_score(

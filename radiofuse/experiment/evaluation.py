@@ -19,6 +19,7 @@ from radiofuse.classify.modality import clinical_classifier
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
 from radiofuse.experiment.deal import deal_splits, split_words
+from radiofuse.experiment.further_tests import further_tests
 from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.member_chains import encoder_spec, selector_files
 from radiofuse.experiment.model_list import (
@@ -33,7 +34,7 @@ from radiofuse.experiment.model_list import (
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, list_models
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
-from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES
+from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES, TESTS
 from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
@@ -76,6 +77,8 @@ class Results:
         For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
     ledger : DataFrame
         What shortcuts would have claimed, outcome by outcome; without rows where it was not asked for.
+    tests : DataFrame
+        As ``further_tests`` returns them.
     stages : dict of str to float
         Seconds of each stage.
     in_folds : dict of (str, str) to float
@@ -92,6 +95,7 @@ class Results:
     decision_curves: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
     ledger: pd.DataFrame
+    tests: pd.DataFrame
     stages: dict[str, float]
     in_folds: dict[tuple[str, str], float]
 
@@ -125,9 +129,13 @@ def evaluate_models(
     parts = [_evaluate_outcome(given, outcome, splits) for outcome in rows.outcomes]
     scored = _scored(recipe, rows, pd.concat([part.predictions for part in parts], ignore_index=True))
     laps.end(SCORES)
+    tests = further_tests(recipe, rows, scored["predictions"], n_jobs=n_jobs, progress=progress)
+    if len(tests):
+        laps.end(TESTS)
     return Results(
         splits=splits,
         **scored,
+        tests=tests,
         findings={key: seen for part in parts for key, seen in part.findings.items()},
         ledger=join_ledgers([part.ledger for part in parts if part.ledger is not None]),
         stages=laps.seconds,

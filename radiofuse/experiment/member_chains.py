@@ -61,7 +61,15 @@ def feature_chain(recipe: Recipe, model: RecipeModel, encoder: BaseEstimator | N
         classify_options=classifier.options,
         encoder=encoder,
         harmonizer=make_harmonizer(recipe),
+        tuning=_tuning_of(classifier),
     )
+
+
+def _tuning_of(classifier: Step) -> dict[str, Any] | None:
+    """Return how a classifier is tuned inside its fold, None where it is taken as it is."""
+    if not classifier.search and classifier.oversample is None:
+        return None
+    return {"search": classifier.search, "search_score": classifier.search_score, "oversample": classifier.oversample}
 
 
 def make_harmonizer(recipe: Recipe) -> SiteHarmonizer | None:

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from radiofuse.classify.tuned_chain import TunedChain
 from radiofuse.fuse.named import Named
 from radiofuse.select import SelectorChain
 
@@ -74,7 +75,8 @@ def _members(model: Any) -> list[tuple[str, Any]]:
 def _of_part(part: Any) -> dict[str, Any]:
     """Return a part's class and options; of a chain those of each step."""
     if isinstance(part, Pipeline):
-        return {name: _of_part(step) for name, step in part.steps}
+        steps = {name: _of_part(step) for name, step in part.steps}
+        return steps | ({"tuning": _tuning_of(part)} if isinstance(part, TunedChain) else {})
     if not hasattr(part, "get_params"):
         return {CLASS: part if isinstance(part, str) else type(part).__name__}
     options = part.get_params(deep=False).items()
@@ -83,6 +85,10 @@ def _of_part(part: Any) -> dict[str, Any]:
         used[name] = Path(used[name]).name if isinstance(used[name], str) else used[name]
     chained = {name: _of_part(step) for name, step in part.steps} if isinstance(part, SelectorChain) else {}
     return {CLASS: type(part).__name__, **used, **chained}
+
+
+def _tuning_of(chain: TunedChain) -> dict[str, Any]:
+    return {name: _plain(getattr(chain, name)) for name in ("search", "search_score", "oversample")}
 
 
 def _plain(value: Any) -> Any:

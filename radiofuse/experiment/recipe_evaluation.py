@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from radiofuse.experiment.recipe_parts import Part, check_once
 
 YOUDEN = "youden"
+HARRELL, PLUS_632 = "harrell", "632+"
 KFOLD, BY_SITE, HOLDOUT, FIXED = "kfold", "leave_one_site_out", "holdout", "fixed"
 OPTIONS_OF_SPLIT = {  # which entries say something to which way of splitting
     KFOLD: ("folds", "repeats"),
@@ -105,6 +106,14 @@ class Evaluation(Part):
     """The same fusion on one kind of features alone, for comparison."""
     ledger: bool = False
     """Whether the run also finds what the usual shortcuts would have claimed for its first model."""
+    compare: tuple[tuple[str, str], ...] = ()
+    """Pairs of answers to test against each other: McNemar, NRI, IDI, and the corrected resampled t over folds."""
+    permutations: Annotated[int, Field(ge=0)] = 0
+    """How often the answering model is refitted, in folds, to labels permuted between patients."""
+    optimism: Literal["harrell", "632+"] | None = None
+    """Refits the answering model to resampled patients too: its optimism, or the .632+ bootstrap."""
+    optimism_resamples: Annotated[int, Field(ge=10)] = 200
+    """How often."""
 
     @model_validator(mode="after")
     def _options_of_its_split(self) -> Evaluation:

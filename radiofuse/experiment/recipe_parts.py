@@ -216,6 +216,12 @@ class Step(Part):
     """Which one."""
     options: dict[str, Any] = {}
     """Its parameters by name."""
+    search: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    """Values to try of its parameters, by name; chosen in inner folds of the training patients, selection included."""
+    search_score: Literal["log_loss", "auc"] = "log_loss"
+    """What the search goes by."""
+    oversample: Literal["random"] | None = None
+    """"random" draws patients of the smaller classes again for the classifier, among the training patients."""
 
 
 class Deep(Part):

@@ -307,6 +307,17 @@ def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
     yield from _raised(check_models, recipe.tables, names, weighted)
 
 
+def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which answer under ``compare`` there is not, or is compared with itself."""
+    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
+    for pair in recipe.evaluation.compare:
+        for name in (name for name in pair if name not in names):
+            meant = did_you_mean(name, names) or f" Choose from {', '.join(names)}."
+            yield RequestError(f"compare under [evaluation] names {name!r}, which no model answers as.{meant}")
+        if pair[0] == pair[1]:
+            yield RequestError(f"compare under [evaluation] sets {pair[0]!r} against itself; name two answers.")
+
+
 def _modalities(grouped: Grouped) -> list[str]:
     return [name for name in grouped if name != columns.CLINICAL]
 
@@ -316,5 +327,6 @@ OF_COLUMNS = (
     featureless_modalities,
     names_taken_twice,
     unmet_input_methods,
+    unknown_pairs,
     unknown_published_rows,
 )

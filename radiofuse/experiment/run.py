@@ -17,6 +17,7 @@ from radiofuse.bundle.training_ranges import training_ranges
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
 from radiofuse.estimators import OffersFindings
+from radiofuse.evaluate.chosen_options import summarize_choices
 from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, summarize_weights
 from radiofuse.evaluate.folds import log_warnings
 from radiofuse.evaluate.selection_stability import summarize_stability
@@ -31,6 +32,7 @@ from radiofuse.experiment.rows import LabeledRows, Rows, prepare_rows
 from radiofuse.experiment.run_times import FINAL, run_times
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse import LateFusion
+from radiofuse.patients import Split
 from radiofuse.progress import Meter, silent
 from radiofuse.report import write_report
 from radiofuse.select import NothingSelectedWarning
@@ -149,11 +151,12 @@ def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
 
 
 def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: pd.DataFrame, folder: Path) -> Path:
-    selected, stability, weights = {}, {}, {}
+    selected, stability, weights, chosen = {}, {}, {}, {}
     for (outcome, name), findings in results.findings.items():
         model = models[outcome][name]
         selected[outcome, name] = summarize_selection(model, findings)
         stability[outcome, name] = summarize_stability(findings)
+        chosen[outcome, name] = summarize_choices(model, findings, _splits_of(rows, results, outcome))
         weights[outcome, name] = _weights(recipe, rows, (outcome, name), model, findings)
     first = rows.outcomes[0].name
     tables = {
@@ -168,6 +171,8 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "decision_curves": results.decision_curves,
         "ledger": results.ledger,
         "selected_features": _of_all_models(selected, "selected_features"),
+        "tests": results.tests,
+        "chosen_options": _of_all_models(chosen, "chosen_options"),
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),
         "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
@@ -177,6 +182,12 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
     }
     description = describe_run(recipe, rows, results, models)
     return save_bundle(folder, models=models, recipe=recipe.text, description=description, tables=tables)
+
+
+def _splits_of(rows: Rows, results: Results, name: str) -> list[Split]:
+    """Return the splits in which an outcome is tested."""
+    labeled = next(rows.of(outcome) for outcome in rows.outcomes if outcome.name == name)
+    return [split for split in map(labeled.split, results.splits) if split.test.size]
 
 
 def _of_all_models(tables: Mapping[tuple[str, str], pd.DataFrame], name: str) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.pipeline import Pipeline
 
@@ -43,4 +44,4 @@ def early_fusion(chain: Pipeline, blocks: Sequence[str], *, joined: str = BEFORE
         return chain
     parts = [(name, chain[:-1], make_column_selector(f"^{name}{SEPARATOR}")) for name in blocks]
     selected = ColumnTransformer(parts, verbose_feature_names_out=False)
-    return Pipeline([("select", selected), chain.steps[-1]])
+    return clone(chain).set_params(steps=[("select", selected), chain.steps[-1]])

@@ -75,7 +75,7 @@ class MulticlassOutcome:
     @staticmethod
     def unpaired_p_value(metric: str, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> None:
         """Return None, for the same reason."""
-        return None
+        return
 
     def draws(self, counts: np.ndarray, metrics: Collection[str] | None = None) -> dict[tuple[str, str], np.ndarray]:
         """Return each metric, averaged over the repeats, for each column of ``counts``, by class and metric.

@@ -254,7 +254,8 @@ def selector(contents: Contents) -> str:
 def classifier(contents: Contents) -> str:
     """Return the classifier's name and its title, with its options."""
     titled = _titled(contents.protocol["classifier"], contents.words.get("classifier"))
-    return titled + _options(contents.step_options("classify"))
+    tuned = next((chain["steps"]["tuning"] for chain in contents.chains if "tuning" in chain["steps"]), {})
+    return titled + _options(contents.step_options("classify")) + _options(tuned)
 
 
 def _titled(name: str, words: Mapping[str, str] | None) -> str:

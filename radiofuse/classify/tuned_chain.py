@@ -1,0 +1,192 @@
+"""A chain whose classifier's options are chosen, and whose smaller classes are drawn more often, inside its fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import ParameterGrid
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+
+from radiofuse.errors import CohortError
+from radiofuse.estimators import Seed
+from radiofuse.patients.inner_folds import fewest_patients, inner_folds
+from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
+
+FOLDS = 5  # fewer where the smallest class has fewer patients
+
+
+class TunedChain(TakesGroups, Pipeline):
+    """A Pipeline that searches options of its last step in folds of whole patients, before it is fitted.
+
+    Every inner fold fits all steps anew, a selection too, so that no row that an option is judged by has been seen.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator)
+        As in a Pipeline; the last one is a classifier with ``predict_proba``.
+    search : dict of str to list, optional
+        Values to try of options of the classifier, all combinations; the first of the best is taken.
+    search_score : {"log_loss", "auc"}, default="log_loss"
+        What is best, as the mean over the inner folds; of several classes the AUC is the mean of each against the rest.
+    oversample : {"random"} or None, default=None
+        Whether the classifier learns from as many rows of each class: patients of the smaller classes are drawn
+        again, whole. Selection and scaling see every row once, and test rows are never drawn.
+    random_state : int, RandomState instance or None, default=None
+        Deals the inner folds and draws patients.
+    memory, verbose, transform_input
+        As in a Pipeline.
+
+    Attributes
+    ----------
+    chosen_options_ : dict of str to object
+        What the search chose; empty without one.
+    search_results_ : DataFrame
+        A column per option and ``score``, the mean over the inner folds, higher is better; NaN where there was
+        nothing to choose.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = np.random.default_rng(0).normal(size=(60, 5)), np.arange(60) % 2
+    >>> X[:, 0] += y
+    >>> chain = TunedChain([("classify", LogisticRegression())], search={"C": [1e-6, 1.0]}, random_state=0)
+    >>> chain.fit(X, y).chosen_options_
+    {'C': 1.0}
+    """
+
+    def __init__(
+        self,
+        steps: list[tuple[str, Any]],
+        *,
+        search: Mapping[str, Sequence[Any]] | None = None,
+        search_score: Literal["log_loss", "auc"] = "log_loss",
+        oversample: Literal["random"] | None = None,
+        random_state: Seed = None,
+        memory: Any = None,
+        verbose: bool = False,
+        transform_input: Any = None,
+    ) -> None:
+        super().__init__(steps, memory=memory, verbose=verbose, transform_input=transform_input)
+        self.search = search
+        self.search_score = search_score
+        self.oversample = oversample
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Choose the options, then fit all steps to all rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        groups : array-like of shape (n_samples,), optional
+            The patient of each row; without it each row is a patient.
+
+        Raises
+        ------
+        CohortError
+            If a class has fewer than two patients to choose options by.
+        """
+        refuse_misaligned(X, y=y, groups=groups)
+        y, groups = np.asarray(y), None if groups is None else np.asarray(groups)
+        grid = list(ParameterGrid(dict(self.search or {})))
+        self.search_results_ = pd.DataFrame(grid).assign(score=np.nan)
+        if len(grid) > 1:
+            self.search_results_["score"] = self._searched(grid, X, y, groups)
+        self.chosen_options_ = dict(grid[np.nan_to_num(self.search_results_["score"], nan=-np.inf).argmax()])
+        before, Z = self._prepared(X, y, groups)
+        classifier = self._classifier(self.chosen_options_, Z, y, groups)
+        self.steps = [*(before.steps if before is not None else []), (self.steps[-1][0], classifier)]
+        return self
+
+    def _makes_folds(self) -> bool:
+        return bool(self.search)
+
+    def _searched(self, grid: list[dict[str, Any]], X: Any, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+        """Return the mean score of each set of options over the inner folds."""
+        scores = []
+        for train, test in self._folds(y, groups):
+            of_train = None if groups is None else groups[train]
+            before, Z = self._prepared(_rows(X, train), y[train], of_train)
+            held_out = _rows(X, test) if before is None else before.transform(_rows(X, test))
+            fitted = (self._classifier(options, Z, y[train], of_train) for options in grid)
+            scores.append([self._score(one, held_out, y[test]) for one in fitted])
+        return np.mean(scores, axis=0)
+
+    def _folds(self, y: np.ndarray, groups: np.ndarray | None) -> Any:
+        patients = np.arange(len(y)) if groups is None else groups
+        classes, codes = np.unique(y, return_inverse=True)
+        fewest = fewest_patients(codes, patients)
+        if fewest < 2:
+            sentence = f"A search of options needs two patients of each class, and the smallest class has {fewest}."
+            raise CohortError("The training table", [f"{sentence} Leave out search, or add patients."])
+        return inner_folds(min(FOLDS, fewest), codes, patients, self.random_state, classes=classes)
+
+    def _prepared(self, X: Any, y: np.ndarray, groups: np.ndarray | None) -> tuple[Pipeline | None, Any]:
+        """Return the steps before the classifier, fitted, and what they make of the rows."""
+        if len(self.steps) == 1:
+            return None, X
+        before = clone(Pipeline(self.steps[:-1]))
+        return before, fit_with_groups(before, X, y, groups, method="fit_transform")
+
+    def _classifier(self, options: Mapping[str, Any], Z: Any, y: np.ndarray, groups: np.ndarray | None) -> Any:
+        classifier = clone(self.steps[-1][1]).set_params(**options)
+        rows = np.arange(len(y))
+        if self.oversample is not None:
+            rows = oversampled_rows(y, groups, random_state=self.random_state)
+        return fit_with_groups(classifier, _rows(Z, rows), y[rows], None if groups is None else groups[rows])
+
+    def _score(self, classifier: Any, Z: Any, y: np.ndarray) -> float:
+        probability, classes = classifier.predict_proba(Z), classifier.classes_
+        if self.search_score == "log_loss":
+            return -float(log_loss(y, probability, labels=classes))
+        if len(classes) == 2:
+            return float(roc_auc_score(y, probability[:, 1]))
+        return float(roc_auc_score(y, probability, multi_class="ovr", labels=classes))
+
+
+def oversampled_rows(y: ArrayLike, groups: ArrayLike | None = None, *, random_state: Seed = None) -> np.ndarray:
+    """Return rows by position, those of the smaller classes drawn again until each class has about as many.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    groups : array-like of shape (n_samples,), optional
+        The patient of each row; a patient's rows of a class are drawn together, so that a class may end up a few
+        rows above the largest one.
+    random_state : int, RandomState instance or None, default=None
+
+    Returns
+    -------
+    ndarray of int
+        Every row once, then those drawn.
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 0, 0, 1, 1])
+    >>> np.bincount(y[oversampled_rows(y, random_state=0)]).tolist()
+    [4, 4]
+    """
+    y = np.asarray(y)
+    patients = np.arange(len(y)) if groups is None else np.asarray(groups)
+    random = check_random_state(random_state)
+    classes, sizes = np.unique(y, return_counts=True)
+    drawn = [np.arange(len(y))]
+    for label, size in zip(classes, sizes, strict=True):
+        own = np.flatnonzero(y == label)
+        names = np.unique(patients[own])
+        while size < sizes.max():
+            drawn.append(own[patients[own] == names[random.randint(len(names))]])
+            size += len(drawn[-1])
+    return np.concatenate(drawn)
+
+
+def _rows(X: Any, rows: np.ndarray) -> Any:
+    return X.iloc[rows] if isinstance(X, pd.DataFrame) else np.asarray(X)[rows]

@@ -1,0 +1,128 @@
+"""A search of options and oversampling inside the fold: as scikit-learn's search, patients whole, in a recipe."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from radiofuse.classify.modality import modality_classifier
+from radiofuse.classify.tuned_chain import TunedChain, oversampled_rows
+from radiofuse.errors import RequestError
+from radiofuse.evaluate.chosen_options import summarize_choices
+from radiofuse.evaluate.findings import inspect_fold
+from radiofuse.fuse import LateFusion
+from radiofuse.fuse.early import early_fusion
+from radiofuse.patients import Split
+from radiofuse.patients.inner_folds import inner_folds
+
+GRID = {"C": [0.001, 0.1, 10.0]}
+CHAIN = {"select": "mann_whitney", "random_state": 0}
+
+
+def rows(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], [n - n // 3, n // 3])
+    X = pd.DataFrame(rng.normal(size=(n, 6)), columns=[f"t1__f{place}" for place in range(6)])
+    X["t1__f0"] += y
+    return X, y, np.array([f"p{row // 2}" for row in range(n)])
+
+
+@pytest.mark.parametrize(("own", "theirs"), [("log_loss", "neg_log_loss"), ("auc", "roc_auc")])
+def test_a_search_is_that_of_scikit_learn_on_folds_of_whole_patients(own, theirs):
+    X, y, patients = rows()
+    tuned = modality_classifier("logistic", **CHAIN, tuning={"search": GRID, "search_score": own})
+    assert isinstance(tuned, TunedChain)
+    tuned = clone(tuned).fit(X, y, groups=patients)
+    folds = inner_folds(5, y, patients, 0)
+    plain = modality_classifier("logistic", **CHAIN)
+    search = GridSearchCV(plain, {"classify__C": GRID["C"]}, scoring=theirs, cv=folds).fit(X, y)
+    np.testing.assert_allclose(tuned.search_results_["score"], search.cv_results_["mean_test_score"], rtol=1e-12)
+    assert tuned.chosen_options_ == {"C": search.best_params_["classify__C"]}
+    np.testing.assert_allclose(tuned.predict_proba(X), search.predict_proba(X), rtol=1e-12)
+
+
+def test_a_search_of_one_value_is_the_chain_with_it():
+    X, y, patients = rows()
+    tuned = modality_classifier("logistic", **CHAIN, tuning={"search": {"C": [0.1]}}).fit(X, y, patients)
+    plain = modality_classifier("logistic", **CHAIN, classify_options={"C": 0.1}).fit(X, y)
+    np.testing.assert_array_equal(tuned.predict_proba(X), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize(("search", "said"), [({"c": [1]}, "no option 'c'"), ({"C": [1, -1]}, "C' parameter")])
+def test_an_unknown_parameter_or_value_is_refused_before_any_work(search, said):
+    with pytest.raises(RequestError, match=said):
+        modality_classifier("logistic", tuning={"search": search})
+
+
+def test_what_was_chosen_is_known_per_fold_and_member():
+    X, y, patients = rows()
+    X = X.join(X.rename(columns=lambda name: name.replace("t1", "t2")) * 2)
+    tuning = {"search": GRID}
+    members = [(name, modality_classifier("logistic", **CHAIN, tuning=tuning)) for name in ("t1", "t2")]
+    fusion = LateFusion(members, random_state=0).fit(X, y, groups=patients)
+    found = [inspect_fold(fusion, X, y)]
+    table = summarize_choices(fusion, found, [Split(0, 3, np.arange(1), np.arange(1))])
+    assert table["member"].tolist() == ["t1", "t2", "t1", "t2"]
+    assert table["fold"].tolist()[:2] == [3.0, 3.0]
+    assert table["fold"].isna().tolist() == [False, False, True, True]
+    assert set(table["value"]) <= {str(value) for value in GRID["C"]}
+
+
+def test_an_early_fusion_searches_behind_each_modalitys_selection():
+    X, y, patients = rows()
+    chain = early_fusion(
+        modality_classifier("logistic", **CHAIN, tuning={"search": GRID}), ["t1"], joined="after_selection"
+    )
+    assert chain.fit(X, y, groups=patients).chosen_options_["C"] in GRID["C"]
+    assert type(chain[:-1].named_steps["select"]).__name__ == "ColumnTransformer"
+
+
+def test_oversampling_draws_whole_patients_of_the_smaller_class_for_the_classifier_alone():
+    X, y, patients = rows()
+    drawn = oversampled_rows(y, patients, random_state=0)
+    counts = np.bincount(y[drawn])
+    assert counts[0] <= counts[1] <= counts[0] + 1
+    times = pd.Series(drawn).value_counts().sort_index()
+    assert (times.groupby(patients[times.index]).nunique() == 1).all()
+    assert (times[y[times.index] == 0] == 1).all()
+    tuned = modality_classifier("logistic", **CHAIN, tuning={"oversample": "random"}).fit(X, y, groups=patients)
+    plain = modality_classifier("logistic", **CHAIN).fit(X, y)
+    Z = plain[:-1].transform(X)
+    np.testing.assert_array_equal(tuned[:-1].transform(X), Z)
+    expected = clone(plain[-1]).fit(Z[drawn], y[drawn])
+    np.testing.assert_allclose(tuned.predict_proba(X), expected.predict_proba(Z), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["logistic", "svm", "random_forest"])
+def test_classes_are_weighted_where_a_classifier_can(method):
+    X, y, _ = rows()
+    weighted = modality_classifier(method, **CHAIN, classify_options={"class_weight": "balanced"}).fit(X, y)
+    plain = modality_classifier(method, **CHAIN).fit(X, y)
+    assert weighted.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean()
+
+
+def test_permuted_labels_stay_at_chance():
+    X, y, patients = rows(seed=3)
+    rng, aucs = np.random.default_rng(0), []
+    for _ in range(12):
+        label = rng.permutation(y[::2])[np.arange(len(y)) // 2]
+        train = np.isin(patients, rng.permutation(np.unique(patients))[:20])
+        tuning = {"search": GRID, "oversample": "random"}
+        chain = modality_classifier("logistic", select=None, random_state=0, tuning=tuning)
+        p = chain.fit(X[train], label[train], groups=patients[train]).predict_proba(X[~train])[:, 1]
+        positive, negative = p[label[~train] == 1], p[label[~train] == 0]
+        aucs.append(np.mean(positive[:, None] > negative) if len(positive) * len(negative) else 0.5)
+    assert abs(np.mean(aucs) - 0.5) < 0.12
+
+
+def test_without_search_a_tuned_chain_is_a_pipeline():
+    X, y, _ = rows()
+    steps = [("classify", LogisticRegression())]
+    np.testing.assert_array_equal(
+        TunedChain(steps).fit(X, y).predict_proba(X), Pipeline(steps).fit(X, y).predict_proba(X)
+    )

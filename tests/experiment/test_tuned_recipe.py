@@ -1,0 +1,111 @@
+"""A recipe that searches options, draws patients again and harmonizes: what was chosen is in the bundle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.bundle.load import load_bundle
+from radiofuse.bundle.read import read_table
+from radiofuse.errors import RequestError
+from radiofuse.evaluate import optimism_corrected, permutation_test
+from radiofuse.experiment import run_recipe
+from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe_models import RecipeModel
+from radiofuse.statistics import pair_tests
+from radiofuse.tables import slice_of
+
+RECIPE = """
+seed = 0
+[cohort]
+table = "cohort.csv"
+label = "idh"
+[radiomics]
+settings = "none"
+{more}
+[select]
+method = "none"
+[fusion]
+combine = ["mean"]
+[evaluation]
+folds = 2
+repeats = 1
+resamples = 100
+{asked}
+"""
+TUNED = """[harmonize]
+[classify]
+method = "logistic"
+search = { C = [0.001, 1.0] }
+oversample = "random"
+"""
+ASKED = """compare = [["mean", "t1"]]
+permutations = 4
+optimism = "harrell"
+optimism_resamples = 10
+"""
+
+
+def write(folder, *, more="", asked=""):
+    rng, n = np.random.default_rng(0), 40
+    y = np.arange(n) % 3 == 0
+    table = {"sample_id": [f"s{row:02}" for row in range(n)], "idh": y.astype(int), "site": rng.choice(["A", "B"], n)}
+    for modality in ("t1", "t2"):
+        table |= {f"{modality}__f{place}": rng.normal(size=n) + 2 * y for place in range(3)}
+    pd.DataFrame(table).to_csv(folder / "cohort.csv", index=False)
+    (folder / "recipe.toml").write_text(RECIPE.replace("{more}", more).replace("{asked}", asked))
+    return folder / "recipe.toml"
+
+
+def test_a_run_tells_what_it_chose(tmp_path):
+    out = run_recipe(write(tmp_path, more=TUNED), out=tmp_path / "out", store=tmp_path / "store")
+    chosen = read_table(out / "bundle", "chosen_options")
+    assert chosen["member"].tolist() == ["t1", "t2"] * 3
+    assert chosen["fold"].isna().sum() == 2
+    assert set(chosen["value"]) <= {"0.001", "1.0"}
+    bundle = load_bundle(out)
+    final = chosen[chosen["fold"].isna()].set_index("member")["value"]
+    assert float(final["t1"]) == bundle.model.members_["t1"]["classify"].C
+    steps = bundle.description["protocol"]["options"]["chains"][0]["steps"]
+    assert steps["tuning"]["search"] == {"C": [0.001, 1.0]}
+    assert next(iter(steps)) == "harmonize"
+    assert "oversample" in (out / "report.html").read_text()
+
+
+def test_each_test_equals_its_function(tmp_path):
+    path = write(tmp_path, asked=ASKED)
+    out = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    tests = read_table(out / "bundle", "tests").set_index("test")
+    predictions = read_table(out / "bundle", "predictions")
+    expected = pair_tests(slice_of(predictions), "mean", "t1").set_index("test")
+    for name in ("mcnemar", "nri", "idi", "resampled_t"):
+        np.testing.assert_allclose(
+            tests.loc[name, ["value", "p_value"]].astype(float), expected.loc[name, ["value", "p_value"]].astype(float)
+        )
+    recipe = read_recipe(tmp_path / "recipe.toml")
+    table = pd.read_csv(tmp_path / "cohort.csv").set_index("sample_id")
+    X = table[[name for name in table if "__" in name]]
+    model = build_model(recipe, RecipeModel(), Inputs(["t1", "t2"]))
+    by_hand = permutation_test(
+        model, X, table["idh"], groups=table.index, answer="mean", n_permutations=4, cv=2, random_state=0
+    )
+    assert tests.loc["permutation", "p_value"] == by_hand.p_value
+    np.testing.assert_allclose(tests.loc["permutation", "value"], by_hand.value)
+    harrell = optimism_corrected(model, X, table["idh"], groups=table.index, n_resamples=10, random_state=0)
+    corrected = tests.loc[["harrell"]].set_index("metric")["value"]
+    np.testing.assert_allclose(corrected, harrell.set_index("metric")["corrected"].loc[corrected.index])
+
+
+def test_an_unknown_answer_to_compare_is_refused_before_any_work(tmp_path):
+    path = write(tmp_path, asked=ASKED.replace('"t1"]]', '"t3"]]'))
+    with pytest.raises(RequestError, match="compare under .evaluation. names 't3'"):
+        run_recipe(path, out=tmp_path / "out", store=tmp_path / "store")
+
+
+def test_an_unknown_parameter_is_refused_before_any_work(tmp_path):
+    path = write(tmp_path, more=TUNED.replace("C = [", "Z = ["))
+    with pytest.raises(RequestError, match="no option 'Z'"):
+        run_recipe(path, out=tmp_path / "out", store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
