@@ -103,7 +103,8 @@ class TunedChain(TakesGroups, Pipeline):
         self.chosen_options_ = dict(grid[np.nan_to_num(self.search_results_["score"], nan=-np.inf).argmax()])
         before, Z = self._prepared(X, y, groups)
         classifier = self._classifier(self.chosen_options_, Z, y, groups)
-        self.steps = [*(before.steps if before is not None else []), (self.steps[-1][0], classifier)]
+        name = self.steps[-1][0]  # type: ignore[has-type]  # a Pipeline's, which has no types
+        self.steps = [*(before.steps if before is not None else []), (name, classifier)]
         return self
 
     def _makes_folds(self) -> bool:
