@@ -29,6 +29,7 @@ settings = "none"
 method = "mann_whitney"
 [fusion]
 combine = ["mean"]
+calibrate = false
 [evaluation]
 resamples = 100
 {evaluation}
