@@ -52,7 +52,7 @@ def pair_tests(predictions: pd.DataFrame, a: str, b: str, *, threshold: float = 
     >>> good, bad = [0.1, 0.2, 0.6, 0.9, 0.3, 0.7, 0.2, 0.6], [0.6, 0.2, 0.6, 0.4, 0.7, 0.7, 0.2, 0.3]
     >>> table = pd.concat([rows.assign(model="a", probability=good), rows.assign(model="b", probability=bad)])
     >>> pair_tests(table, "a", "b")[["test", "value"]].round(2).values.tolist()
-    [['mcnemar', 0.5], ['nri', 1.0], ['idi', 0.33], ['resampled_t', 0.5]]
+    [['mcnemar', 0.5], ['nri', 1.0], ['idi', 0.42], ['resampled_t', 0.38]]
     """
     label, of_a, of_b = _by_patient(predictions, a, b)
     n_patients = len(label)
