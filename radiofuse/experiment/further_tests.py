@@ -20,7 +20,7 @@ from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.fuse import combiner_name
 from radiofuse.fuse.named import Named
 from radiofuse.progress import Meter
-from radiofuse.statistics.pair_tests import TEST_COLUMNS, pair_tests
+from radiofuse.statistics.paired_models import TEST_COLUMNS, pair_tests
 from radiofuse.tables.predictions import slice_of
 
 COLUMNS = ["outcome", "class", "a", "b", *TEST_COLUMNS]

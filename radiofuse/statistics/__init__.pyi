@@ -38,7 +38,7 @@ from .net_benefit import decision_curve as decision_curve
 from .net_benefit import decision_points as decision_points
 from .operating_points import operating_point as operating_point
 from .operating_points import score_calls as score_calls
-from .pair_tests import pair_tests as pair_tests
+from .paired_models import pair_tests as pair_tests
 from .reclassification import IntegratedDiscrimination as IntegratedDiscrimination
 from .reclassification import NetReclassification as NetReclassification
 from .reclassification import integrated_discrimination as integrated_discrimination
