@@ -87,6 +87,7 @@ def selection_tables() -> SelectionTables:
         "settings": {"adjust": "bh", "alpha": 0.05, "r": 0.9, "rule": "min"},
         "label": "idh_of_the_second_biopsy",
         "positive": "mutant",
+        "classes": ["wildtype", "mutant"],
         "auc_nested": auc,
         "auc_optimistic": auc,
     }

@@ -105,7 +105,7 @@ def test_empty_tables_are_said_in_words(bundle):
     assert "No sample failed." in page.text
     assert "0 of 873 features were chosen" in page.text
     assert "There are no fusion weights." in page.text
-    assert len(page.pictures()) == 1 + 2 + 1  # AUC, two ROC panels, calibration
+    assert len(page.pictures()) == 1 + 2 + 1 + 1  # AUC, two ROC panels, calibration, decision curve
 
 
 def test_bundle_without_any_score_or_prediction_still_gives_a_page(bundle):
@@ -127,7 +127,8 @@ def test_missing_numbers_are_dashes_with_a_note(bundle):
     aucs = [row[1] for row in page.tables["Scores with intervals, out of fold"][1:] if len(row) > 1]
     assert set(aucs) == {"—"}
     assert "— means that the number does not exist" in page.text
-    assert re.search(r"\b(nan|none|inf|nat)\b", page.text, re.IGNORECASE) is None
+    words = page.text.replace("treating none", "")  # of the decision curve
+    assert re.search(r"\b(nan|none|inf|nat)\b", words, re.IGNORECASE) is None
 
 
 def test_a_class_that_never_occurs_leaves_no_curve_but_a_page(bundle):
@@ -150,7 +151,7 @@ def test_one_fusion_without_clinical_data(bundle):
     assert "from features of 1 modality (t1)" in page.text
     assert "Clinical data alone" not in page.text
     assert "own.module:Best (three steps); alpha = 0.01" in page.text
-    assert len(page.pictures()) == 1 + 1 + 1 + 1  # AUC, one ROC panel, calibration, features
+    assert len(page.pictures()) == 1 + 1 + 1 + 1 + 1  # AUC, one ROC panel, calibration, decision curve, features
 
 
 def test_many_failures_are_cut_with_a_word_and_ids_stay_as_written(bundle):
