@@ -74,6 +74,7 @@ def extract_on_worker(shared: tuple[Extractor, str], task: Task) -> Outcome:
 
 
 def record_of(task: Task, key: str, outcome: Outcome) -> Record:
+    """Return what the store keeps of a task's outcome."""
     return Record(
         key=key,
         sample_id=task.sample_id,
