@@ -6,6 +6,7 @@ Each function yields its problems, as the checks of ``refusals`` do; ``refuse`` 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from math import ceil
 
 import pandas as pd
@@ -39,8 +40,8 @@ def few_patients(
     failures : DataFrame, optional
         Images that could not be used.
     """
-    sentences = []
-    if recipe.evaluation.split == KFOLD:
+    sentences = _apart(rows, outcomes)
+    if not sentences and recipe.evaluation.split == KFOLD:
         sentences = [sentence for outcome in outcomes for sentence in _too_few(recipe, rows, outcome)]
     if not sentences and (recipe.evaluation.split != KFOLD or len(outcomes) > 1):
         try:
@@ -53,6 +54,17 @@ def few_patients(
     if sentences and failures is not None and len(failures):
         sentences.append(list_failures(failures))
     yield from _of_cohort(sentences)
+
+
+def _apart(rows: pd.DataFrame, outcomes: Sequence[Outcome]) -> list[str]:
+    """Say which outcomes have no patient in common: they share no fold, and may come of a table joined by wrong ids."""
+    patients = {one.name: set(rows.loc[rows[one.name].notna(), "patient_id"]) for one in outcomes}
+    apart = [pair for pair in combinations(patients, 2) if patients[pair[0]].isdisjoint(patients[pair[1]])]
+    return [
+        f"no patient has both {first} and {second} known, so they share no fold. Look at the ids by which the columns "
+        "were joined; if it is so, run each outcome by itself."
+        for first, second in apart
+    ]
 
 
 def _too_few(recipe: Recipe, rows: pd.DataFrame, outcome: Outcome) -> list[str]:

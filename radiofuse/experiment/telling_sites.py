@@ -16,7 +16,7 @@ from radiofuse.tables.roles import PATIENT, SITE
 FEWEST = 20  # patients of known site: of fewer, two pure sites are nothing remarkable
 # The share of a class among a site's other patients, where small sites of one class by chance do not count. IDH in 98
 # patients of TCGA has .86 by it, and .94 by the share that includes the patient. Of classes drawn without regard to
-# sites, 30 patients and more, fewer than 2 in 100 cohorts come so far.
+# sites, at most 3 in 100 cohorts of 20 patients come so far, 2 in 100 of 30, none of 60: benchmarks/telling_sites.py.
 TELLING_AUC = 0.85
 
 
@@ -72,7 +72,7 @@ def site_warnings(samples: pd.DataFrame, outcomes: Sequence[Outcome]) -> list[st
             if found >= TELLING_AUC:
                 sentences.append(
                     f"The site tells {outcome.name} = {name}: what share of a site's other patients has it predicts it "
-                    f"with an AUC of {found:.2f}. Models may learn the scanner; see how they do with "
-                    f'split = "{BY_SITE}".'
+                    f"with an AUC of {found:.2f}. Models may learn the scanner; "
+                    f'split = "{BY_SITE}" shows how they do at another site.'
                 )
     return sentences

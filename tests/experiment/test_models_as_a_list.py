@@ -234,3 +234,13 @@ def test_a_molecular_column_that_grade_is_defined_by_is_told(tmp_path):
     run = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
     (told, *_) = load_bundle(run).description["warnings"]
     assert told.startswith("clinical__idh and who_grade are parts of one definition (WHO 2021)")
+
+
+def test_outcomes_without_a_patient_in_common_are_refused(tmp_path):
+    path = write(tmp_path, OUTCOMES)
+    table = pd.read_csv(tmp_path / "cohort.csv", dtype=str)
+    table.loc[:23, "idh"], table.loc[24:, "who_grade"] = "", ""
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    with pytest.raises(RadiofuseError, match="no patient has both idh and who_grade known"):
+        run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    assert not (tmp_path / "out").exists()
