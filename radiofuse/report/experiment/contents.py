@@ -42,6 +42,8 @@ class Contents(Scored):
     published: pd.DataFrame
     failures: pd.DataFrame
     folds: pd.DataFrame
+    tests: pd.DataFrame
+    chosen_options: pd.DataFrame
     stability: pd.DataFrame
     run_times: pd.DataFrame
     outcome: Outcome

@@ -7,6 +7,11 @@ from typing import Any
 from radiofuse.bundle.format import FILES, WEIGHT
 from radiofuse.report.experiment import pictures, run_tables, sentences, tables
 from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.experiment.further_tests import (
+    optimism_tables,
+    pairs_table,
+    permutation_words,
+)
 from radiofuse.report.experiment.shortcuts import shortcuts_picture, shortcuts_table
 from radiofuse.report.experiment.tables import MAX_FAILURES
 from radiofuse.report.page import render
@@ -60,6 +65,7 @@ def _outcome(contents: Contents, suffix: str) -> dict[str, Any]:
         "lead": sentences.result(contents),
         "answer": contents.answer,
         **_results(contents),
+        **_on_request(contents),
         **_classes(contents),
         **_features_and_weights(contents),
     }
@@ -70,8 +76,6 @@ def _results(contents: Contents) -> dict[str, Any]:
         "scores": tables.main_scores(contents),
         "comparisons": tables.main_comparisons(contents),
         "details": list(tables.detail_tables(contents, sentences.arms(contents))),
-        "shortcuts": shortcuts_table(contents),
-        "shortcuts_picture": shortcuts_picture(contents),
         "published": tables.published_tables(contents),
         "published_weights": WEIGHT in set(contents.published["metric"]),
         "auc": pictures.auc_picture(contents),
@@ -80,6 +84,18 @@ def _results(contents: Contents) -> dict[str, Any]:
         "calibration_error": sentences.calibration_error(contents),
         "decision": pictures.decision_curve_picture(contents),
         "points": tables.points_table(contents),
+    }
+
+
+def _on_request(contents: Contents) -> dict[str, Any]:
+    """Return what only a run has whose recipe asks for it."""
+    return {
+        "shortcuts": shortcuts_table(contents),
+        "shortcuts_picture": shortcuts_picture(contents),
+        "pairs": pairs_table(contents),
+        "permutation": permutation_words(contents),
+        "optimism": optimism_tables(contents),
+        "choices": run_tables.choices_table(contents),
     }
 
 

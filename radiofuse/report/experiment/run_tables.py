@@ -1,4 +1,4 @@
-"""Tables on how a run went: its folds, how much their selections agree, and how long it took."""
+"""Tables on how a run went: its folds, what they selected and chose, and how long it took."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def stability_table(contents: Contents) -> Table | None:
     return (
         Table("How much the selections of the outer folds agree", header, (("", rows),), n_numbers=4) if rows else None
     )
+
+
+def choices_table(contents: Contents) -> Table | None:
+    """The options that searches chose: for the final model, and how often in the folds."""
+    rows = []
+    for (model, member, option), own in contents.chosen_options.groupby(["model", "member", "option"], sort=False):
+        final, in_folds = own[own["fold"].isna()], own[own["fold"].notna()]
+        times = in_folds["value"].value_counts(sort=False)
+        said = ", ".join(f"{value}: {n}" for value, n in times.sort_values(ascending=False, kind="stable").items())
+        rows.append((member, option, ", ".join(final["value"]), said, model))
+    header = ("Member", "Option", "Final model", "Chosen in so many folds", "Model")
+    return Table("Options that searches chose", header, (("", tuple(rows)),)) if rows else None
 
 
 def times_table(contents: Contents) -> Table | None:

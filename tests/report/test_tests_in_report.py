@@ -1,0 +1,81 @@
+"""Tests and searches that a recipe asks for, on the page: where the run has them, and nowhere else."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from bundle_fixture import edit_protocol, make_bundle
+from page_parser import Page
+
+from radiofuse.bundle.format import TABLES
+from radiofuse.report import write_report
+
+PAIRS, HARRELL, SEARCHED = "Pairs of models", "Corrected for optimism (Harrell): mean", "Options that searches chose"
+TESTS = pd.DataFrame(
+    [
+        ("idh", "1", "mean", "t1", "mcnemar", "accuracy", 0.0714, 2.3, 0.129, 98),
+        ("idh", "1", "mean", "t1", "nri", "nri", 0.4, 2.0, 0.0456, 98),
+        ("idh", "1", "mean", "t1", "idi", "idi", -0.031, -1.0, 0.317, 98),
+        ("idh", "1", "mean", "t1", "resampled_t", "auc", float("nan"), float("nan"), float("nan"), 25),
+        ("idh", "1", "mean", "", "permutation", "auc", 0.81, 0.497, 0.00497, 200),
+        ("idh", "1", "mean", "", "harrell", "auc", 0.78, 0.99, float("nan"), 200),
+        ("idh", "1", "mean", "", "harrell", "calibration_slope", 0.61, 1.0, float("nan"), 199),
+    ],
+    columns=list(TABLES["tests"].columns),
+)
+CHOSEN = pd.DataFrame(
+    [("idh", "fusion", "t1", 0, fold, "C", value) for fold, value in enumerate(["0.1", "10", "10", "1", "10"])]
+    + [("idh", "fusion", "t1", None, None, "C", "10")],
+    columns=list(TABLES["chosen_options"].columns),
+)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("asked") / "bundle", n_patients=30, n_repeats=1)
+
+
+@pytest.fixture(scope="module")
+def page(bundle):
+    without = Page(write_report(bundle).read_text())
+    assert not {PAIRS, HARRELL, SEARCHED} & set(without.tables)
+    assert "Further tests" not in without.text
+    TESTS.to_csv(bundle / "tests.csv", index=False)
+    CHOSEN.to_csv(bundle / "chosen_options.csv", index=False)
+    return Page(write_report(bundle).read_text())
+
+
+def test_pairs_stand_test_by_test_under_their_models(page):
+    _, heading, *rows = page.tables[PAIRS]
+    assert heading == ["mean beside t1"]
+    assert [row[1:] for row in rows] == [
+        ["0.071", "0.13", "98 patients"],
+        ["0.400", "0.046", "98 patients"],
+        ["-0.031", "0.32", "98 patients"],
+        ["—", "—", "25 folds"],
+    ]
+    assert "McNemar" in rows[0][0]
+    assert "corrected resampled t" in rows[3][0]
+
+
+def test_permutations_are_told_in_a_sentence(page):
+    assert "“mean” was refitted, selection and all, to labels permuted between patients, 200 times" in page.text
+    assert "an AUC of 0.50, with the true labels 0.81" in page.text
+    assert "a share of 0.005 (the p-value; the least possible is 0.005)" in page.text
+
+
+def test_optimism_says_both_scores_and_that_no_split_has_a_part_in_it(bundle, page):
+    assert page.tables[HARRELL][1:] == [["AUC", "0.99", "0.78", "200"], ["Calibration slope", "1.00", "0.61", "199"]]
+    assert "the split of the run has no part in it" not in page.text
+    edit_protocol(bundle, split="leave_one_site_out")
+    assert "the split of the run has no part in it" in Page(write_report(bundle).read_text()).text
+
+
+def test_what_a_search_chose_is_counted_over_the_folds(page):
+    assert page.tables[SEARCHED][1:] == [["t1", "C", "10", "10: 3, 0.1: 1, 1: 1", "fusion"]]
+
+
+def test_links_lead_to_what_is_there(page):
+    ids = {tags["id"] for _, tags in page.tags if "id" in tags}
+    assert {tags["href"].removeprefix("#") for tag, tags in page.tags if tag == "a"} <= ids
+    assert "tests" in ids
