@@ -38,8 +38,9 @@ import radiofuse
 from radiofuse.classify.modality import modality_classifier
 from radiofuse.commands import terminal
 from radiofuse.deep import CropEncoder
+from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
-from radiofuse.experiment.rows import Rows, prepare_rows
+from radiofuse.experiment.rows import Rows
 from radiofuse.patients import permuted
 from radiofuse.tables import columns
 

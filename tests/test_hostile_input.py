@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel
-from radiofuse.experiment.rows import prepare_rows
 from radiofuse.extract import RadiomicsExtractor
 from radiofuse.progress import silent
 from radiofuse.radiomics import read_settings

@@ -137,9 +137,9 @@ def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
 
 def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tuple[Any, Any]:
     from radiofuse.experiment.cohort import cohort_table, read_recipe_cohort
+    from radiofuse.experiment.preparation import make_extractor
     from radiofuse.experiment.recipe import read_recipe
     from radiofuse.experiment.refusals import NO_RADIOMICS
-    from radiofuse.experiment.rows import make_extractor
 
     recipe = read_recipe(path)
     if recipe.radiomics.settings == NO_RADIOMICS:

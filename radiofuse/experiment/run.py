@@ -26,9 +26,10 @@ from radiofuse.experiment.description import Models, columns_read, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
 from radiofuse.experiment.model_list import FUSION
 from radiofuse.experiment.models import list_kept
+from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
-from radiofuse.experiment.rows import LabeledRows, Rows, prepare_rows
+from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.run_times import FINAL, run_times
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse import LateFusion

@@ -13,7 +13,8 @@ def joint_strata(labels: pd.DataFrame, groups: ArrayLike, *, fewest: int) -> np.
     """Return strata that tell apart as many combinations of classes as have enough patients.
 
     The outcome whose rarest class has the fewest patients is told apart first; each further outcome divides a
-    stratum only where every part, that of the unknown included, keeps ``fewest`` patients.
+    stratum only where every part, that of the unknown included, keeps ``fewest`` patients. Where no outcome can be
+    told apart so, because each is unknown in a few patients, these count as of their outcome's largest class.
 
     Parameters
     ----------
@@ -36,11 +37,17 @@ def joint_strata(labels: pd.DataFrame, groups: ArrayLike, *, fewest: int) -> np.
     [0, 0, 1, 1, 2, 2]
     """
     patients = as_ids(groups, "patient")
+    strata = _strata(labels.fillna(-1), labels, patients, fewest)
+    if strata.max(initial=0) == 0:
+        strata = _strata(labels.fillna(labels.mode().iloc[0]), labels, patients, fewest)
+    return strata
+
+
+def _strata(told: pd.DataFrame, labels: pd.DataFrame, patients: np.ndarray, fewest: int) -> np.ndarray:
     rarest = {name: min(_patients_of(labels[name].to_numpy(), patients).values()) for name in labels}
     strata = np.zeros(len(labels), dtype=int)
     for name in sorted(labels, key=lambda name: rarest[name]):
-        codes = labels[name].fillna(-1).to_numpy()
-        strata = _divided(strata, codes, patients, fewest)
+        strata = _divided(strata, told[name].to_numpy(), patients, fewest)
     return strata
 
 

@@ -16,8 +16,8 @@ from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
+from radiofuse.experiment.preparation import prepare_rows  # noqa: E402
 from radiofuse.experiment.recipe import read_recipe  # noqa: E402
-from radiofuse.experiment.rows import prepare_rows  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.progress import silent  # noqa: E402
 

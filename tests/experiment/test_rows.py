@@ -15,8 +15,8 @@ from radiofuse.bundle.read import read_description, read_table
 from radiofuse.commands import extract
 from radiofuse.commands.run import app
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import read_recipe
-from radiofuse.experiment.rows import prepare_rows
 from radiofuse.experiment.run import run_recipe
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.progress import silent

@@ -362,7 +362,7 @@ def test_retry_failed_reaches_the_extraction_of_a_run(study, tmp_path, monkeypat
     def told(*arguments, **options):
         raise RequestError(f"retry_failed is {options['retry_failed']}.")
 
-    monkeypatch.setattr("radiofuse.experiment.rows.collect_features", told)
+    monkeypatch.setattr("radiofuse.experiment.preparation.collect_features", told)
     arguments = [str(study / "study.toml"), "--out", str(tmp_path / "out"), "--store", str(study / "store")]
     for option in ([], ["--retry-failed"]):
         assert f"retry_failed is {bool(option)}." in CliRunner().invoke(run_app, [*arguments, *option]).stderr

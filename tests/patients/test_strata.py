@@ -48,3 +48,12 @@ def test_a_stratum_that_cannot_be_divided_stays_whole_and_the_others_are_divided
     grade = np.array([0, 1] * 10 + [0, 0, 0, 1], dtype=float)
     strata = joint_strata(pd.DataFrame({"idh": idh, "grade": grade}), np.arange(24).astype(str), fewest=4)
     assert np.unique(strata, return_counts=True)[1].tolist() == [10, 10, 4]
+
+
+def test_outcomes_that_each_lack_a_few_patients_are_still_told_apart():
+    """One unknown patient is no stratum of its own; it must not keep the others from being dealt by class."""
+    labels = pd.DataFrame({"idh": [np.nan, *[0, 1] * 10], "grade": [*[0] * 10, *[1] * 10, np.nan]})
+    strata = joint_strata(labels, np.arange(21).astype(str), fewest=5)
+    known = labels["idh"].notna()
+    assert {labels["idh"][known & (strata == one)].mean() for one in np.unique(strata)} == {0.0, 1.0}
+    assert len(patient_splits(strata, np.arange(21).astype(str), n_splits=5)) == 5

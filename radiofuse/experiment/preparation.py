@@ -1,0 +1,220 @@
+"""A recipe's cohort to the rows of its models: read, refused, extracted, cut to those that can be learned from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.datasets.phantom import NOTICE_FILE
+from radiofuse.errors import CohortError
+from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
+from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
+from radiofuse.experiment.harmonization import with_sites_of
+from radiofuse.experiment.member_chains import CropSource
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
+from radiofuse.experiment.rows import Rows
+from radiofuse.experiment.run_times import CROPS, EXTRACTION, READING
+from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
+from radiofuse.imaging import Cropping
+from radiofuse.imaging.labels import MaskLabel
+from radiofuse.progress import Meter
+from radiofuse.store import FeatureStore
+from radiofuse.tables import columns
+from radiofuse.tables.labels import count_classes
+from radiofuse.tables.problems import THE_COHORT
+from radiofuse.tables.roles import SITE, belongs_to_image
+from radiofuse.work.laps import Laps
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """What was made of a cohort's images, and by what."""
+
+    cohort: pd.DataFrame
+    features: Features
+    extractor: RadiomicsExtractor | None
+    source: CropSource | None
+    stages: dict[str, float]
+
+
+def prepare_rows(
+    recipe: Recipe,
+    out: Path,
+    *,
+    store: str | Path,
+    n_jobs: int,
+    progress: Meter,
+    overwrite: bool = False,
+    report: bool = True,
+    retry_failed: bool = False,
+) -> Rows:
+    """Return a recipe's rows: its cohort read, its features extracted, cut to those with a label.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    out : Path
+        Output folder of the run; a phantom cohort is generated in it.
+    store : path
+        Feature store.
+    n_jobs : int
+        Processes of the extraction.
+    progress : callable
+        As for ``run_recipe``.
+    overwrite : bool, default=False
+        Whether a report.html that is not ours may be replaced.
+    report : bool, default=True
+        Whether a report will be written.
+    retry_failed : bool, default=False
+        As for ``extract_cohort``.
+
+    Raises
+    ------
+    RadiofuseError
+        What can be refused is refused before anything is extracted.
+    """
+    laps = Laps()
+    places = Places(out, Path(store), overwrite=overwrite, report=report)
+    table, cohort = read_and_refuse(recipe, places)
+    for outcome in outcomes_of(cohort):
+        known = cohort[cohort[outcome.name].notna()]
+        log.info(count_classes(known[outcome.name].to_numpy(), known["patient_id"], outcome.name, outcome.classes))
+    extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
+    laps.end(READING)
+    options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
+    with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
+        features = collect_features(
+            cohort, extractor, FeatureStore(store), on_hashed=on_hashed, on_done=on_done, **options
+        )
+    laps.end(EXTRACTION)
+    source = None
+    if recipe.deep is not None:
+        label = _label_used(recipe, cohort, extractor)
+        options |= {"label": label, "progress": progress}
+        features, source = _with_crops(recipe, cohort, features, store, **options)
+        laps.end(CROPS)
+    synthetic = (table.parent / NOTICE_FILE).is_file()
+    return _labeled_rows(recipe, _Made(cohort, features, extractor, source, laps.seconds), synthetic=synthetic)
+
+
+def _with_crops(
+    recipe: Recipe, cohort: pd.DataFrame, features: Features, store: str | Path, *, progress: Meter, **options: Any
+) -> tuple[Features, CropSource]:
+    """Add the columns that point at the tumor crops of each modality, and what could not be cropped."""
+    with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
+        options |= {"on_hashed": on_hashed, "on_done": on_done}
+        features, crops = add_crops(features, cohort, make_cropping(recipe), FeatureStore(store), **options)
+    return features, CropSource(crops, str(store))
+
+
+def make_cropping(recipe: Recipe) -> Cropping:
+    """Return how a recipe's tumor crops are cut."""
+    return Cropping(size=recipe.deep.size, slices=recipe.deep.slices)
+
+
+def make_extractor(recipe: Recipe) -> RadiomicsExtractor:
+    """Return the radiomics extractor that a recipe describes."""
+    settings = settings_source(recipe)
+    return RadiomicsExtractor(settings, label=_mask_label(recipe), backend=recipe.radiomics.backend)
+
+
+def _mask_label(recipe: Recipe) -> MaskLabel | None:
+    label = recipe.cohort.mask_label
+    return list(label) if isinstance(label, tuple) else label
+
+
+def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtractor | None) -> MaskLabel:
+    """Return the label of masks whose row names none, for crops and for whoever applies the model."""
+    if extractor is not None:
+        return label_of_masks(cohort, extractor)
+    named = _mask_label(recipe)
+    return cohort.attrs.get("mask_label", "any") if named is None else named
+
+
+def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
+    samples, table = made.cohort.set_index("sample_id"), made.features.table
+    outcomes, modalities = outcomes_of(made.cohort), _modalities(table)
+    names = [outcome.name for outcome in outcomes]
+    present = _presence(table, modalities)
+    known, imaged = samples[names].notna().any(axis=1), present.any(axis=1)
+    refuse(few_patients(recipe, samples[known & imaged], outcomes, made.features.failures))
+    # Neither the order of the table's rows nor that of its columns may move a number.
+    used = samples.index[known & imaged].sort_values()
+    labels, patients = samples.loc[used, names], samples.loc[used, "patient_id"]
+    if made.source is not None:
+        present = present.join(_have_crops(table, modalities))
+    rare = rare_modalities(recipe, present.loc[used], samples.loc[used], outcomes)
+    refuse([*rare, *copied_patients(table.loc[used], patients)])
+    return Rows(
+        outcomes,
+        X=with_sites_of(recipe, table.loc[used, sorted(table.columns)], samples),
+        y=labels,
+        groups=patients.to_numpy(),
+        sites=samples.loc[used, SITE].to_numpy() if SITE in samples else None,
+        modalities=modalities,
+        flow=_flow(samples, known, imaged, made.features.failures),
+        failures=made.features.failures,
+        settings=_describe_settings(recipe, made),
+        synthetic=synthetic,
+        source=made.source,
+        stages=made.stages,
+    )
+
+
+def _modalities(table: pd.DataFrame) -> list[str]:
+    modalities = [name for name in columns.by_modality(table.columns) if name != columns.CLINICAL]
+    if not modalities:
+        sentence = "it names no modality: give <modality>__image or <modality>__<feature> columns."
+        raise CohortError(THE_COHORT, [sentence])
+    return modalities
+
+
+def _presence(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
+    """Return whether each row has a number of each modality."""
+    grouped = columns.by_modality(table.columns)
+    return pd.DataFrame({name: table[grouped[name]].notna().any(axis=1) for name in modalities})
+
+
+def _have_crops(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
+    pointers = table[[columns.join(name, columns.CROP) for name in modalities]]
+    return pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1)
+
+
+def _flow(rows: pd.DataFrame, known: pd.Series, imaged: pd.Series, failures: pd.DataFrame) -> pd.DataFrame:
+    failed = f"{len(failures)} image(s) failed, see failures" if len(failures) else ""
+    steps = [
+        ("in the cohort table", known | ~known, ""),
+        ("label unknown", ~known, "extracted, never trained or scored on"),
+        ("no usable modality", known & ~imaged, failed),
+        ("evaluated", known & imaged, ""),
+    ]
+    return pd.DataFrame(
+        [(step, int(mask.sum()), rows.loc[mask, "patient_id"].nunique(), note) for step, mask, note in steps],
+        columns=["step", "n_samples", "n_patients", "note"],
+    )
+
+
+def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
+    extractor = made.extractor
+    return {
+        "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
+        "mask_label": _label_used(recipe, made.cohort, extractor) if extractor or recipe.deep else None,
+        "block": made.features.extraction.block.name if extractor else None,
+        "crops": asdict(make_cropping(recipe)) if recipe.deep else None,
+        "ready_made": _list_ready_made(made.cohort),
+    }
+
+
+def _list_ready_made(cohort: pd.DataFrame) -> list[str]:
+    """Return the modalities to which the cohort table brings features of its own."""
+    grouped = columns.by_modality(cohort.columns)
+    own = {name for name, block in grouped.items() if not all(map(belongs_to_image, block))}
+    return sorted(own - {columns.CLINICAL})
