@@ -75,11 +75,15 @@ def interval(low: float, high: float, digits: int = 2) -> str:
 
     Examples
     --------
-    >>> interval(0.7561, 0.9149), interval(0.7561, float("nan"))
-    ('(0.76 to 0.91)', '')
+    >>> interval(0.7561, 0.9149), interval(0.7561, float("inf")), interval(0.7561, float("nan"))
+    ('(0.76 to 0.91)', '(0.76 to ∞)', '')
     """
-    known = math.isfinite(low) and math.isfinite(high)
-    return f"({number(low, digits)} to {number(high, digits)})" if known else ""
+    unknown = math.isnan(low) or math.isnan(high)
+    return "" if unknown else f"({_end(low, digits)} to {_end(high, digits)})"
+
+
+def _end(value: float, digits: int) -> str:
+    return f"{'-' * (value < 0)}∞" if math.isinf(value) else number(value, digits)
 
 
 def p_value(p: float) -> str:

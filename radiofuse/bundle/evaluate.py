@@ -255,6 +255,6 @@ def _numbers(bundle: Bundle, outcomes: Sequence[Outcome], predictions: pd.DataFr
         "scores": score_predictions(predictions, **resampling),
         "comparisons": compare_with_others(predictions, protocol["primary"], **resampling),
         "against_training": compare_cohorts(predictions, training, **resampling),
-        "calibration": calibration_table(predictions),
+        "calibration": calibration_table(predictions, random_state=protocol["seed"]),
         "confusion": confusion_table(predictions),
     }

@@ -91,10 +91,12 @@ TABLES = {
         },
     ),
     "calibration": TableFormat(
-        "calibration slope and intercept and expected calibration error of every model, of each class against the rest",
+        "calibration slope and intercept, with intervals, and expected calibration error of every model, of each class "
+        "against the rest",
         {
             **dict.fromkeys(("outcome", "model", "class"), TEXT),
-            **dict.fromkeys(("slope", "intercept", "predicted", "observed"), NUMBER),
+            **dict.fromkeys(("slope", "slope_low", "slope_high"), NUMBER),
+            **dict.fromkeys(("intercept", "intercept_low", "intercept_high", "predicted", "observed"), NUMBER),
             "n_left_out": COUNT,
             "ece": NUMBER,
         },

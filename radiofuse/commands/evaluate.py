@@ -25,7 +25,7 @@ TABLES = {
     "scores.csv": "every score of every model, with its interval",
     "comparisons.csv": "the difference of the model's answer from each other model on these patients",
     "against_training.csv": "each score beside the out-of-fold one of the run that made the model",
-    "calibration.csv": "slope and intercept, mean probability and observed share",
+    "calibration.csv": "slope and intercept with intervals, mean probability and observed share",
     "confusion.csv": "which classes are called which",
     "cohort_flow.csv": "who came in, who did not, and why",
     "failures.csv": "images that gave no features, and why",

@@ -213,7 +213,7 @@ def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> dict[str, 
         "operating_points": operating_points_table(
             predictions, **recipe.evaluation.operating_point.options, **resampling
         ),
-        "calibration": calibration_table(predictions),
+        "calibration": calibration_table(predictions, random_state=recipe.seed),
         "decision_curves": decision_table(predictions, random_state=recipe.seed),
     }
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from radiofuse.report.kinds import HEADINGS
 from radiofuse.report.scored import Scored
 from radiofuse.report.wording import (
@@ -157,6 +159,25 @@ def comparisons_table(contents: Scored, models: Sequence[str], where: str = "") 
 def _comparison_row(row: Any) -> Row:
     difference = estimate(row.difference, row.low, row.high)
     return row.b, difference, p_value(row.p_value), p_value(row.adjusted_p_value), count(row.n_patients), row.test
+
+
+def calibration_table(contents: Scored, calibration: pd.DataFrame) -> Table:
+    """Slope and intercept with intervals, and mean probabilities beside shares; of each class against the rest."""
+    rows = {
+        model: [_calibration_row(row, contents) for row in calibration[calibration["model"] == model].itertuples()]
+        for model in contents.main_models
+    }
+    of_class = ("Class",) if contents.has_several_classes else ()
+    header = ("Model", *of_class, "Slope", "Intercept", "Mean probability", "Share observed", "ECE")
+    groups = grouped(contents, rows)
+    return Table("Calibration of every model", header, groups, n_numbers=len(header) - 1, emphasized=contents.primary)
+
+
+def _calibration_row(row: Any, contents: Scored) -> Row:
+    of_class = (row[3],) if contents.has_several_classes else ()  # "class" is no name in Python
+    slope = estimate(row.slope, row.slope_low, row.slope_high)
+    intercept = estimate(row.intercept, row.intercept_low, row.intercept_high)
+    return row.model, *of_class, slope, intercept, number(row.predicted), number(row.observed), number(row.ece)
 
 
 def name_value_table(caption: str, values: Mapping[str, Any]) -> Table:

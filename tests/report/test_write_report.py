@@ -157,3 +157,16 @@ def test_equal_bundles_give_equal_bytes_whatever_the_users_style(tmp_path, bundl
 def test_the_page_lists_every_file_that_the_format_names(page):
     for name, holds in FILES.items():
         assert f"{name}{holds}" in page.text  # a name and what stands behind it
+
+
+def test_calibration_table_equals_the_csv(bundle, page):
+    lines = pd.read_csv(bundle / "calibration.csv").set_index("model")
+    rows = [row for row in page.tables["Calibration of every model"][1:] if len(row) > 1]
+    assert {row[0].removesuffix(" primary") for row in rows} == set(lines.index)
+    for model, slope, intercept, *others in rows:
+        line = lines.loc[model.removesuffix(" primary")]
+        if not pd.isna(line["slope"]):
+            assert read_cell(slope) == pytest.approx(line[["slope", "slope_low", "slope_high"]], abs=0.005 + 1e-12)
+            ends = ["intercept", "intercept_low", "intercept_high"]
+            assert read_cell(intercept) == pytest.approx(line[ends], abs=0.005 + 1e-12)
+        assert [float(cell) for cell in others] == pytest.approx(line[["predicted", "observed", "ece"]], abs=0.0051)

@@ -17,6 +17,9 @@ from radiofuse.statistics import (
     score_calls,
     thresholds_by_fold,
 )
+from radiofuse.statistics.calibration import logistic_line
+from radiofuse.statistics.calibration_intervals import resampled_lines
+from radiofuse.statistics.intervals import draw_seed, multiplicities
 from radiofuse.tables.predictions import slice_of
 
 RULES = [
@@ -95,3 +98,40 @@ def test_decision_curves_are_those_of_the_single_function(both):
 def test_several_classes_alone_give_empty_tables_with_their_columns(make_grades):
     assert operating_points_table(make_grades()).empty
     assert list(decision_table(make_grades()))[-1] == "treat_all"
+
+
+def test_the_ends_of_the_line_are_percentiles_of_lines_of_resampled_patients(make_predictions):
+    rows = make_predictions(n_patients=40, n_repeats=2, models=("t1",))
+    found = calibration_table(rows, n_resamples=60, random_state=3).iloc[0]
+    patients = np.unique(rows["patient_id"])
+    counts = multiplicities(len(patients), 60, draw_seed(3))
+    lines = []
+    for draw in counts.T[1:]:
+        times = rows["patient_id"].map(dict(zip(patients, draw.astype(int), strict=True)))
+        drawn = rows.loc[rows.index.repeat(times)]
+        lines.append(np.mean([logistic_line(*_arrays(own)) for _, own in drawn.groupby("repeat")], axis=0))
+    low, high = np.quantile(lines, [0.025, 0.975], axis=0)
+    np.testing.assert_allclose(found[["intercept_low", "slope_low"]].astype(float), low, rtol=1e-4)
+    np.testing.assert_allclose(found[["intercept_high", "slope_high"]].astype(float), high, rtol=1e-4)
+    assert found["slope_low"] < found["slope"] < found["slope_high"]
+
+
+def _arrays(rows):
+    return rows["label"].to_numpy(float), rows["probability"].to_numpy(float)
+
+
+def test_resamples_that_separate_the_labels_have_an_infinite_slope_and_no_intercept():
+    label, odds = np.array([0.0, 0, 1, 0, 1]), np.array([-2.0, -1, 0, 1, 2])
+    counts = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 1], [0, 0, 1, 1, 0], [2, 1, 0, 1, 0]]).T
+    intercepts, slopes = resampled_lines(label, odds, counts)
+    assert slopes[1:3].tolist() == [np.inf, -np.inf]
+    assert np.isnan(intercepts[1:]).all() and np.isnan(slopes[3])
+    np.testing.assert_allclose([intercepts[0], slopes[0]], logistic_line(label, 1 / (1 + np.exp(-odds))), rtol=1e-6)
+
+
+def test_slopes_of_many_infinite_resamples_have_an_infinite_end():
+    label, probability = [0, 0, 0, 1, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9]
+    ids = [f"s{row}" for row in range(8)]
+    rows = {"sample_id": ids, "patient_id": ids, "repeat": 0, "fold": 0, "model": "t1"}
+    found = calibration_table(pd.DataFrame({**rows, "label": label, "probability": probability})).iloc[0]
+    assert np.isfinite(found["slope_low"]) and found["slope_high"] == np.inf

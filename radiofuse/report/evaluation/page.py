@@ -12,7 +12,7 @@ from radiofuse.report.evaluation import sentences
 from radiofuse.report.kinds import DETAILS
 from radiofuse.report.page import render
 from radiofuse.report.predictions.page import PredictionContents, outcome_part
-from radiofuse.report.tables import Table
+from radiofuse.report.tables import Table, calibration_table
 from radiofuse.report.wording import DIGITS, METRICS, estimate
 from radiofuse.tables.predictions import OutcomeRows, choose_outcome
 from radiofuse.wording import count, number, p_value
@@ -36,7 +36,7 @@ def render_evaluation(evaluation: Evaluation, files: Mapping[str, str]) -> str:
             {
                 **outcome_part(part, f"-{place}" if several else ""),
                 "beside": _beside(evaluation, part),
-                "calibration": _calibration(evaluation, part),
+                "calibration": calibration_table(part, _own(evaluation, "calibration", part)),
                 "confusion": _confusion(evaluation, part),
             }
             for place, part in enumerate(parts, 1)
@@ -92,18 +92,6 @@ def _beside(evaluation: Evaluation, part: PredictionContents) -> Table:
 def _of_class(name: str, part: PredictionContents) -> str:
     """Return which of several classes a score is of, against the rest."""
     return f"of {name}" if part.has_several_classes and name else ""
-
-
-def _calibration(evaluation: Evaluation, part: PredictionContents) -> Table:
-    own = _own(evaluation, "calibration", part)
-    rows = tuple(
-        (model, cls, *(number(cell) for cell in cells))
-        for model, cls, *cells in own[["model", "class", "slope", "intercept", "predicted", "observed"]].itertuples(
-            index=False
-        )
-    )
-    header = ("Model", "Class", "Slope", "Intercept", "Mean probability", "Share observed")
-    return Table("Calibration of every model", header, (("", rows),), emphasized=part.primary)
 
 
 def _confusion(evaluation: Evaluation, part: PredictionContents) -> Table:

@@ -16,7 +16,7 @@ from radiofuse.report.experiment.shortcuts import shortcuts_picture, shortcuts_t
 from radiofuse.report.experiment.tables import MAX_FAILURES
 from radiofuse.report.page import render
 from radiofuse.report.pictures import frequency_picture
-from radiofuse.report.tables import TOP_FEATURES, calls_table, classes_table, models_by_class_table
+from radiofuse.report.tables import TOP_FEATURES, calibration_table, calls_table, classes_table, models_by_class_table
 from radiofuse.report.wording import several_classes
 from radiofuse.wording import counted
 
@@ -81,6 +81,7 @@ def _results(contents: Contents) -> dict[str, Any]:
         "auc": pictures.auc_picture(contents),
         "roc": pictures.all_roc_pictures(contents),
         "calibration": pictures.calibration_pictures(contents),
+        "calibration_lines": calibration_table(contents, contents.calibration),
         "calibration_error": sentences.calibration_error(contents),
         "decision": pictures.decision_curve_picture(contents),
         "points": tables.points_table(contents),
