@@ -102,11 +102,13 @@ ESTIMATORS = [
 ]
 
 CROPS = "reads row numbers of a crop file from a table: the battery's arrays are no such table"
-NAMED_COLUMNS = "reads the columns of modalities by name and answers with a table of models: it stands in recipes only"
+OUTCOMES = "takes a table of several outcomes, in which NaN is unknown: the battery's labels are one column"
 NOT_LISTED = {
     "CropEncoder": CROPS,
     "CropClassifier": CROPS,
-    "Named": NAMED_COLUMNS,
+    "JointModel": OUTCOMES,
+    "OneOutcome": "is a view of a fitted JointModel",
+    "OutcomeChain": OUTCOMES,
     "PlattOnLogOdds": "is made with the folds of one table by RecalibratedClassifier, which is in the list",
     "BoostedTrees": "is xgboost's own estimator under other column names",
     "Harmonizer": "takes rows of a selection's blocks: features, covariates and the site in one table",

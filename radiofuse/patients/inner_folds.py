@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Folding, Seed
+from radiofuse.patients.strata import joint_strata
 
 FOR_COMBINERS = (
     "A combiner that learns needs at least {cv} patients of each class, one per inner fold, and {smallest} has "
@@ -70,6 +72,45 @@ def inner_folds(
         raise CohortError("The training table", [refusal.format(cv=cv, fewest=fewest, smallest=smallest)])
     splitter = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
     return list(splitter.split(rows, y, patients))
+
+
+def folds_of_outcomes(
+    cv: int, labels: pd.DataFrame, groups: np.ndarray | None, random_state: Seed
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return folds that several outcomes share, stratified by them as `joint_strata` says.
+
+    Parameters
+    ----------
+    cv : int
+    labels : DataFrame of shape (n_samples, n_outcomes)
+        The place of each row's class, NaN where it is unknown.
+    groups : ndarray of shape (n_samples,) or None
+        The patient of each row; None makes each row a patient.
+    random_state : int, RandomState instance or None
+        Shuffles the folds.
+
+    Raises
+    ------
+    CohortError
+        If a fold leaves a class of an outcome without a row to train on.
+
+    Examples
+    --------
+    >>> labels = pd.DataFrame({"idh": [0, 0, 0, 1, 1, 1], "codel": [0, 1, np.nan, np.nan, 0, 1]})
+    >>> sorted(int(row) for _, test in folds_of_outcomes(2, labels, None, 0) for row in test)
+    [0, 1, 2, 3, 4, 5]
+    """
+    patients = np.arange(len(labels)) if groups is None else groups
+    strata = joint_strata(labels, patients, fewest=cv)
+    splitter = StratifiedGroupKFold(cv, shuffle=True, random_state=random_state)
+    folds = list(splitter.split(np.zeros((len(strata), 1)), strata, patients))
+    for name in labels:
+        codes = labels[name].to_numpy()
+        classes = np.unique(codes[~np.isnan(codes)])
+        if any(not np.isin(classes, codes[train]).all() for train, _ in folds):
+            sentence = f"Each of the {cv} inner folds needs patients of every class of {name} outside of it."
+            raise CohortError("The training table", [f"{sentence} Lower inner_folds, or add patients."])
+    return folds
 
 
 def fewest_patients(y: np.ndarray, patients: np.ndarray) -> int:

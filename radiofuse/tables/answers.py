@@ -65,3 +65,46 @@ def by_class(answers: pd.DataFrame, outcome: Outcome) -> Iterator[tuple[int, str
             yield place, name, answers
         else:
             yield place, name, answers.xs(place, axis="columns", level=1)
+
+
+OUTCOME_LEVELS = ("outcome", "answer", "class")
+
+
+def joint_answers(parts: Mapping[str, pd.DataFrame], classes: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return the answers for several outcomes as one table, its columns triples of outcome, answer and class.
+
+    Parameters
+    ----------
+    parts : mapping of str to DataFrame
+        By outcome, as `answers_table` returns them.
+    classes : mapping of str to ndarray
+        Of each outcome; of two the second is the one that its columns speak of.
+
+    Examples
+    --------
+    >>> parts = {"idh": pd.DataFrame({"chain": [0.2]}), "codel": pd.DataFrame({"chain": [0.1]})}
+    >>> joint_answers(parts, {"idh": np.array([0, 1]), "codel": np.array([0, 1])}).columns.to_list()
+    [('idh', 'chain', 1), ('codel', 'chain', 1)]
+    """
+    triples = [
+        (outcome, *(column if part.columns.nlevels > 1 else (column, classes[outcome][-1])))
+        for outcome, part in parts.items()
+        for column in part
+    ]
+    table = pd.concat([*parts.values()], axis=1)
+    return table.set_axis(pd.MultiIndex.from_tuples(triples, names=OUTCOME_LEVELS), axis=1)
+
+
+def of_outcome(answers: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the answers for one of several outcomes as a model of that outcome alone gives them.
+
+    Examples
+    --------
+    >>> parts = {"idh": pd.DataFrame({"chain": [0.2]}), "codel": pd.DataFrame({"chain": [0.1]})}
+    >>> of_outcome(joint_answers(parts, {"idh": np.array([0, 1]), "codel": np.array([0, 1])}), "codel").columns
+    Index(['chain'], dtype='str')
+    """
+    part = answers.loc[:, answers.columns.get_level_values(0) == outcome].droplevel(0, axis="columns")
+    if part.columns.get_level_values(0).is_unique:  # one class each: the outcome has two
+        return part.set_axis(part.columns.get_level_values(0).rename(None), axis=1)
+    return part
