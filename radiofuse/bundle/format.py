@@ -168,6 +168,16 @@ TABLES = {
             **dict.fromkeys(("n_train", "n_test"), COUNT),
         },
     ),
+    "sample_sizes": TableFormat(
+        "patients with the event for each candidate feature, and how many patients Riley et al. ask for",
+        {
+            **dict.fromkeys(("outcome", "class", "reads"), TEXT),
+            **dict.fromkeys(("n_features", "n_patients", "n_events"), COUNT),
+            "events_per_feature": NUMBER,
+            "assumed": TEXT,
+            **dict.fromkeys(("r2_cs", "n", "n_shrinkage", "n_optimism", "n_intercept"), NUMBER),
+        },
+    ),
     "training_ranges": TableFormat(
         "between which numbers each column that the model reads lay in training",
         {"column": TEXT, **dict.fromkeys(("low", "high"), NUMBER), "n_samples": COUNT},
@@ -183,6 +193,8 @@ TABLES = {
 }
 
 WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights; all others are scores
+ALL_READ = "all"  # in sample_sizes.csv: all that the answering model reads
+OF_RUN, CAUTIOUS = "auc of this run", "nagelkerke r2 0.15"  # and from where the R2 of Cox and Snell comes
 
 RECIPE, CARD, ENVIRONMENT, DESCRIPTION = "recipe.toml", "card.md", "environment.json", "bundle.json"
 MODEL, ENCODERS, CHECKSUMS = "model.joblib", "encoders", "checksums.json"

@@ -40,13 +40,18 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "clinical": grouped.get(columns.CLINICAL, []),
         "settings": rows.settings,
         "protocol": _describe_protocol(recipe, rows, results.splits),
-        "n_features": {name: len(block) + _n_deep_features(recipe) for name, block in rows.blocks.items()},
+        "n_features": count_features(recipe, rows),
         "columns": columns_read(recipe, rows),
         "training_rows": row_digests(rows.X),
         "synthetic": rows.synthetic,
         "as_published": _deviations(recipe),
         "warnings": list(dict.fromkeys(_warnings(recipe, rows, results, models))),
     }
+
+
+def count_features(recipe: Recipe, rows: Rows) -> dict[str, int]:
+    """Return how many features there are of each modality, those of an encoder among them."""
+    return {name: len(block) + _n_deep_features(recipe) for name, block in rows.blocks.items()}
 
 
 def _pooled(recipe: Recipe, rows: Rows, results: Results) -> list[str]:

@@ -31,6 +31,7 @@ from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.run_times import FINAL, run_times
+from radiofuse.experiment.sample_sizes import sample_sizes
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse import LateFusion
 from radiofuse.patients import Split
@@ -177,6 +178,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),
         "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
+        "sample_sizes": sample_sizes(recipe, rows, results.scores),
         "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
         "failures": rows.failures,
         "run_times": times,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -50,10 +51,15 @@ def _slope_interval(slopes: np.ndarray, confidence: float) -> tuple[float, float
     if not np.isfinite(slopes[0]):
         return np.nan, np.nan
     if not np.isinf(slopes).any():
-        return value_and_interval(slopes, confidence)[1:]
+        _, low, high = value_and_interval(slopes, confidence)
+        return low, high
     shares = np.where(np.isinf(slopes), np.sign(slopes), slopes / (1 + np.abs(np.where(np.isinf(slopes), 0, slopes))))
-    low, high = value_and_interval(shares, confidence)[1:]
-    return tuple(float(np.copysign(np.inf, end) if abs(end) == 1 else end / (1 - abs(end))) for end in (low, high))
+    _, low, high = value_and_interval(shares, confidence)
+    return _turned_back(low), _turned_back(high)
+
+
+def _turned_back(share: float) -> float:
+    return math.copysign(math.inf, share) if abs(share) == 1 else share / (1 - abs(share))
 
 
 def resampled_lines(label: np.ndarray, odds: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +85,8 @@ def resampled_lines(label: np.ndarray, odds: np.ndarray, counts: np.ndarray) -> 
     n_resamples = counts.shape[1]
     at_once = max(1, CELLS // max(1, len(label)))
     parts = [_lines(label, odds, counts[:, start : start + at_once]) for start in range(0, n_resamples, at_once)]
-    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+    intercepts, slopes = zip(*parts, strict=True)
+    return np.concatenate(intercepts), np.concatenate(slopes)
 
 
 def _lines(label: np.ndarray, odds: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

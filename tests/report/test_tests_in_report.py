@@ -79,3 +79,17 @@ def test_links_lead_to_what_is_there(page):
     ids = {tags["id"] for _, tags in page.tags if "id" in tags}
     assert {tags["href"].removeprefix("#") for tag, tags in page.tags if tag == "a"} <= ids
     assert "tests" in ids
+
+
+def test_sample_sizes_are_told_without_an_auc_that_the_criteria_take(bundle):
+    head = ("idh", "1", "all", 3492, 98, 37, 37 / 3492)
+    sizes = [
+        (*head, "auc of this run", *[float("nan")] * 5),
+        (*head, "nagelkerke r2 0.15", 0.11, 28340, 28340, 5000, 361),
+    ]
+    pd.DataFrame(sizes, columns=list(TABLES["sample_sizes"].columns)).to_csv(bundle / "sample_sizes.csv", index=False)
+    page = Page(write_report(bundle).read_text())
+    assert "selection starts from 3,492 features: 0.011 such patients for each. A regression on all" in page.text
+    assert "at once would need 28,340 patients if it explained 15%" in page.text
+    row = page.tables["Candidate features, and the patients they ask for"][1]
+    assert row == ["all", "3,492", "0.011", "—", "—", "—", "—", "28,340"]

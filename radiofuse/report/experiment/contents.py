@@ -45,6 +45,7 @@ class Contents(Scored):
     tests: pd.DataFrame
     chosen_options: pd.DataFrame
     stability: pd.DataFrame
+    sample_sizes: pd.DataFrame
     run_times: pd.DataFrame
     outcome: Outcome
 

@@ -12,6 +12,7 @@ from radiofuse.report.experiment.further_tests import (
     pairs_table,
     permutation_words,
 )
+from radiofuse.report.experiment.sample_size import size_table, size_words
 from radiofuse.report.experiment.shortcuts import shortcuts_picture, shortcuts_table
 from radiofuse.report.experiment.tables import MAX_FAILURES
 from radiofuse.report.page import render
@@ -82,6 +83,8 @@ def _results(contents: Contents) -> dict[str, Any]:
         "roc": pictures.all_roc_pictures(contents),
         "calibration": pictures.calibration_pictures(contents),
         "calibration_lines": calibration_table(contents, contents.calibration),
+        "size_words": size_words(contents),
+        "sizes": size_table(contents),
         "calibration_error": sentences.calibration_error(contents),
         "decision": pictures.decision_curve_picture(contents),
         "points": tables.points_table(contents),
