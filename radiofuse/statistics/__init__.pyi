@@ -5,6 +5,7 @@ from .agreement import icc as icc
 from .agreement import reproducibility_table as reproducibility_table
 from .area_intervals import AUCInterval as AUCInterval
 from .area_intervals import auc_interval as auc_interval
+from .best_of_models import best_of_models as best_of_models
 from .bootstrap import BootstrapInterval as BootstrapInterval
 from .bootstrap import bootstrap_interval as bootstrap_interval
 from .calibration import CalibrationLine as CalibrationLine
@@ -27,6 +28,7 @@ from .decision_table import decision_table as decision_table
 from .delong import delong_test as delong_test
 from .delong_unpaired import UnpairedDeLong as UnpairedDeLong
 from .delong_unpaired import delong_test_unpaired as delong_test_unpaired
+from .fold_intervals import cross_validated_intervals as cross_validated_intervals
 from .fold_scores import score_folds as score_folds
 from .mcnemar import McNemar as McNemar
 from .mcnemar import mcnemar_test as mcnemar_test
