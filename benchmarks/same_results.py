@@ -2,11 +2,13 @@
 
 Run as ``python benchmarks/same_results.py record FOLDER`` before a change and ``... compare FOLDER`` after it. Five
 jobs are run as a user runs them: two recipes, a small cohort with encoders, and two selections. Every table and every
-text of theirs is compared to the last digit. The recipe on real images is left out where ``RADIOFUSE_DATA`` is unset.
+text of theirs is compared to the last digit; of tables, the columns that both sides have, and what is new or gone is
+named. The recipe on real images is left out where ``RADIOFUSE_DATA`` is unset.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -105,8 +107,12 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def difference(before: bytes, after: bytes) -> str:
-    """Name the first line that differs."""
+def difference(name: str, before: bytes, after: bytes) -> str:
+    """Name the first line that differs; nothing if none does. Of a table the columns that both sides have count."""
+    if name.endswith(".csv"):
+        before, after = _shared_columns(before, after)
+    if before == after:
+        return ""
     pairs = enumerate(zip(before.splitlines(), after.splitlines(), strict=False), 1)
     number, (old, new) = next(((n, pair) for n, pair in pairs if pair[0] != pair[1]), (0, (b"", b"")))
     if not number:
@@ -114,14 +120,38 @@ def difference(before: bytes, after: bytes) -> str:
     return f"line {number}: {old[:200].decode()!r} before, {new[:200].decode()!r} after"
 
 
+def _shared_columns(before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """Return two tables, every cell as it is written, without the columns that only one of them has."""
+    tables = [read_text(content) for content in (before, after)]
+    names = [name for name in tables[0] if name in tables[1]]
+    return tuple(table[names].to_csv(index=False).encode() for table in tables)
+
+
+def read_text(content: bytes) -> pd.DataFrame:
+    """Return a table with every cell as it is written."""
+    return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+
+
+def changed_columns(before: bytes, after: bytes) -> str:
+    """Name the columns that only one of two tables has."""
+    old, new = (list(read_text(content)) for content in (before, after))
+    gone, fresh = [name for name in old if name not in new], [name for name in new if name not in old]
+    return "; ".join(f"{what} {', '.join(names)}" for what, names in (("new:", fresh), ("gone:", gone)) if names)
+
+
 def compare(recorded: Path, fresh: Path) -> int:
     """Print what differs; return the number of files that do."""
     before, after = results(recorded), results(fresh)
-    differing = [name for name in before if after.get(name) != before[name]]
+    told = {name: difference(name, before[name], after[name]) for name in before if name in after}
+    told |= dict.fromkeys(set(before) - set(after), "is not written any more")
+    differing = [name for name in before if told[name]]
     for name in differing:
-        print(f"{name}: {difference(before[name], after[name]) if name in after else 'is not written any more'}")
+        print(f"{name}: {told[name]}")
     for name in sorted(set(after) - set(before)):
         print(f"{name}: is new")
+    for name in (name for name in before if name in after and name.endswith(".csv")):
+        if moved := changed_columns(before[name], after[name]):
+            print(f"{name}: columns {moved}")
     print(f"{len(before) - len(differing)} of {len(before)} files are the same to the last digit")
     return len(differing)
 

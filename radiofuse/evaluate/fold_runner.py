@@ -6,7 +6,9 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -21,14 +23,17 @@ from radiofuse.patients.splits import Split
 from radiofuse.tables.answers import answers_table, by_class
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.predictions import LONG_PREDICTION_COLUMNS, PREDICTION_COLUMNS
-from radiofuse.wording import listed
+from radiofuse.wording import counted, listed
 from radiofuse.work.jobs import finish_calls, one_thread
 from radiofuse.work.kept import Kept
+from radiofuse.work.shared_calls import sharing_calls
 
+SPLITS_PER_JOB = 2  # fewer splits keep processes busy only if models of a split are fitted in several
 TASKS_PER_JOB = 4  # where splits are fitted together: so many that a slow task does not hold up the end
 
 Table: TypeAlias = ArrayLike | pd.DataFrame
 Job = tuple[int, str]  # place of the split, name of the model
+Task = tuple[str, Sequence[int]]  # name of the model, places of the splits it is fitted in
 
 
 class Inspect(Protocol):
@@ -125,8 +130,12 @@ def finish_folds(
         for name, places in _tasks(runs, n_jobs, together=fit is not None)
         if (missing := [place for place in places if names[place, name] not in known])
     ]
-    calls = [delayed(_run_task)(name, runs[name], places, inspect, fit or fit_alone) for name, places in tasks]
-    called = [_task_name(name, [runs[name].splits[place] for place in places]) for name, places in tasks]
+    bundles = _bundles(tasks, runs, n_jobs) if fit is None else [[task] for task in tasks]
+    calls = [
+        delayed(_run_bundle)(bundle, {name: runs[name] for name, _ in bundle}, inspect, fit or fit_alone)
+        for bundle in bundles
+    ]
+    called = [_bundle_name(bundle, runs) for bundle in bundles]
     for _, outcomes in finish_calls(calls, called, n_jobs=n_jobs):
         for outcome in outcomes:
             if kept is not None:
@@ -138,7 +147,7 @@ def _places(run: FoldRun) -> range:
     return range(len(run.splits))
 
 
-def _tasks(runs: Mapping[str, FoldRun], n_jobs: int | None, *, together: bool) -> Iterator[tuple[str, Sequence[int]]]:
+def _tasks(runs: Mapping[str, FoldRun], n_jobs: int | None, *, together: bool) -> Iterator[Task]:
     """Yield models and the places of some of their splits."""
     size = _task_size(runs, effective_n_jobs(n_jobs)) if together else 1
     for start in range(0, max(len(run.splits) for run in runs.values()), size):
@@ -154,6 +163,20 @@ def _task_size(runs: Mapping[str, FoldRun], n_jobs: int) -> int:
     return of_repeat if n_jobs == 1 else max(1, min(of_repeat, n_fits // (TASKS_PER_JOB * n_jobs)))
 
 
+def _bundles(tasks: Sequence[Task], runs: Mapping[str, FoldRun], n_jobs: int | None) -> list[list[Task]]:
+    """Return tasks that one process does: all models of a split, for what they share, if there are splits for all."""
+    n_splits = max(len(run.splits) for run in runs.values())
+    if n_splits < SPLITS_PER_JOB * effective_n_jobs(n_jobs):
+        return [[task] for task in tasks]
+    return [list(bundle) for _, bundle in groupby(tasks, key=lambda task: task[1][0])]
+
+
+def _bundle_name(bundle: Sequence[Task], runs: Mapping[str, FoldRun]) -> str:
+    first, places = bundle[0]
+    name = _task_name(first, [runs[first].splits[place] for place in places])
+    return name if len(bundle) == 1 else f"{counted(len(bundle), 'model')} of a fold, the first of them {name},"
+
+
 def _job_name(name: str, split: Split) -> str:
     return f"model {name} in repeat {split.repeat}, fold {split.fold}"
 
@@ -161,6 +184,14 @@ def _job_name(name: str, split: Split) -> str:
 def _task_name(name: str, splits: Sequence[Split]) -> str:
     end = "" if len(splits) == 1 else f" to repeat {splits[-1].repeat}, fold {splits[-1].fold}"
     return _job_name(name, splits[0]) + end
+
+
+def _run_bundle(
+    bundle: Sequence[Task], runs: Mapping[str, FoldRun], inspect: Inspect | None, fit: FitInSplits
+) -> list[Finished]:
+    """Do tasks one after the other: what several models compute alike is computed by the first."""
+    with sharing_calls() if len(bundle) > 1 else nullcontext():
+        return [one for name, places in bundle for one in _run_task(name, runs[name], places, inspect, fit)]
 
 
 def _run_task(

@@ -42,7 +42,8 @@ class FoldResult:
     findings : dict
         For each model name what ``inspect`` returned, or None.
     seconds : dict
-        For each model name how long it was fitted and asked; what splits share counts in the first of them.
+        For each model name how long it was fitted and asked; what splits or models share counts in the first of
+        them.
     """
 
     repeat: int

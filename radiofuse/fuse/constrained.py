@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from joblib import delayed
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.base import _fit_context
@@ -25,6 +26,7 @@ from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.scale import fit_scaler
+from radiofuse.work.shared_calls import shared_results
 
 _EPSILON = 1e-5  # of torch's layer normalization
 
@@ -196,7 +198,7 @@ class ConstraintFusion(MemberFusion):
         members = self._members(table, estimators)
         self.members_, self.scalers_, features = {}, {}, {}
         for member in members:
-            self.members_[member.name], left = in_one_thread(member.fit_transform, target, groups)
+            self.members_[member.name], left = _fit_steps(member, target, groups)
             self.scalers_[member.name], _ = fit_scaler(_check_features(member.name, left))
             features[member.name] = self._standardize(member, left)
         self._fit_network(features, self._present(members), target)
@@ -293,6 +295,13 @@ def _steps_before_last(name: str, estimators: Sequence[tuple[str, Any]]) -> Pipe
             "last one leave, and needs a Pipeline of two steps or more."
         )
     return chain[:-1]
+
+
+def _fit_steps(member: Member, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, Any]:
+    """Return a member's fitted steps and what they leave of its rows; fusions of other branches have the same."""
+    calls, names = [delayed(in_one_thread)(member.fit_transform, y, groups)], [f"member {member.name}"]
+    ((steps, left),) = shared_results(calls, names, lambda: [member.key(y, groups, what="steps")], n_jobs=1)
+    return steps, left
 
 
 def _check_features(name: str, left: Any) -> np.ndarray:

@@ -29,7 +29,7 @@ from radiofuse.fuse.subsets import fit_subsets
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.tables.answers import answers_table
-from radiofuse.work.jobs import results_in_order
+from radiofuse.work.shared_calls import shared_results
 
 
 class LateFusion(MemberFusion):
@@ -190,7 +190,8 @@ class LateFusion(MemberFusion):
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
-        fitted = results_in_order(calls, [f"member {name}" for name in self.columns_], n_jobs=self.n_jobs)
+        names, keys = [f"member {name}" for name in self.columns_], lambda: [m.key(target, groups) for m in members]
+        fitted = shared_results(calls, names, keys, n_jobs=self.n_jobs)
         self.members_ = dict(zip(self.columns_, fitted, strict=True))
         self._fit_combiners(members, target, groups)
         self.weights_ = weights_table(self.combiners_, list(self.columns_), self.classes_)

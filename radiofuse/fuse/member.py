@@ -18,6 +18,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse.probabilities import checked, of_second
 from radiofuse.patients.routing import fit_with_groups
 from radiofuse.wording import listed
+from radiofuse.work.shared_calls import Key, key_of
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ class Member:
                 f"for the classes {own}. Mend its predict_proba."
             )
         return checked(of_second(answer[:, [own.index(label) for label in labels]]), *expected, f"Member {self.name!r}")
+
+    def key(self, y: np.ndarray, groups: np.ndarray | None, *, what: str = "fit") -> Key:
+        """Return what is the same for members that learn the same from the same rows, whatever they are called."""
+        block = self.block
+        names = (" ".join(map(str, block.columns)), " ".join(map(str, block.index)))  # quicker than lists of them
+        return key_of(what, self.estimator, *names, np.ascontiguousarray(block.to_numpy()), self.classes, y, groups)
 
     def fit(self, y: np.ndarray, groups: np.ndarray | None) -> Any:
         """Return a clone of the estimator fitted on the rows that have the modality.

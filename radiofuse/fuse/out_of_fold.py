@@ -12,7 +12,7 @@ from radiofuse.errors import CohortError
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_fusion import in_one_thread
 from radiofuse.tables.answers import answer_columns
-from radiofuse.work.jobs import results_in_order
+from radiofuse.work.shared_calls import Key, key_of, shared_results
 
 
 def out_of_fold_table(
@@ -45,13 +45,22 @@ def out_of_fold_table(
     """
     tasks = [(member, train, test) for member in members for train, test in folds]
     calls = [delayed(in_one_thread)(member.out_of_fold, train, test, y, groups) for member, train, test in tasks]
-    parts = results_in_order(calls, [f"an inner fold of {member.name}" for member, *_ in tasks], n_jobs=n_jobs)
+    names = [f"an inner fold of {member.name}" for member, *_ in tasks]
+    parts = shared_results(calls, names, lambda: _keys(members, folds, y, groups), n_jobs=n_jobs)
     names, classes = [member.name for member in members], members[0].classes
     P = np.full((len(y), len(members), *parts[0].shape[1:]), np.nan)
     for (member, _, test), part in zip(tasks, parts, strict=True):
         P[test, names.index(member.name)] = part
     columns = answer_columns(names, classes, ("member", "class"))
     return pd.DataFrame(P.reshape(len(y), -1), index=members[0].block.index, columns=columns)
+
+
+def _keys(
+    members: Sequence[Member], folds: Sequence[tuple[np.ndarray, np.ndarray]], y: np.ndarray, groups: np.ndarray | None
+) -> list[Key]:
+    of_folds = [key_of(train, test) for train, test in folds]
+    of_members = [member.key(y, groups) for member in members]
+    return [None if own is None else f"{own} {fold}" for own in of_members for fold in of_folds]
 
 
 def known_rows(out_of_fold: pd.DataFrame, y: np.ndarray, classes: np.ndarray) -> np.ndarray:

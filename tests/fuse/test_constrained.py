@@ -23,6 +23,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.fuse import ConstraintFusion
 from radiofuse.tables import columns
+from radiofuse.work.shared_calls import sharing_calls
 
 torch = pytest.importorskip("torch")
 
@@ -387,3 +388,17 @@ def test_a_feature_without_a_value_is_named_by_its_member(cohort):
     bare = Pipeline([("scale", StandardScaler()), ("classify", LogisticRegression())])
     with pytest.raises(ValueError, match="features of member 't2' contains NaN"):
         fusion().set_params(t2=bare).fit(table, y)
+
+
+def test_fusions_of_other_branches_fit_the_steps_of_their_members_once(cohort):
+    X, y = cohort
+    fitted, alone = [], []
+    with sharing_calls():
+        for branches in ("method1", "method2"):
+            fitted.append(fusion(epochs=5, method=branches).fit(X, y))
+    for branches in ("method1", "method2"):
+        alone.append(fusion(epochs=5, method=branches).fit(X, y))
+    assert fitted[0].members_["t1ce"] is fitted[1].members_["t1ce"]
+    assert alone[0].members_["t1ce"] is not alone[1].members_["t1ce"]
+    for shared, own in zip(fitted, alone, strict=True):
+        np.testing.assert_array_equal(shared.predict_proba(X), own.predict_proba(X))
