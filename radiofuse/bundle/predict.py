@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from radiofuse.bundle.calls import called, threshold_of
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import REFUSED, NewRows, collect_rows
@@ -56,8 +58,10 @@ def predict_cohort(
     Returns
     -------
     predictions : DataFrame
-        Columns sample_id, patient_id, outcome, class, probability (the bundle's answer) of that class, one
-        column per member and fusion, and note (which modalities were absent, or that an encoder was trained
+        Columns sample_id, patient_id, outcome, class, probability (the bundle's answer) of that class, call (the
+        class that the sample is called, by its own name: of two from the probability in threshold on, which the
+        run chose on out-of-fold predictions; of more the most probable one, without a threshold), one column per
+        member and fusion, and note (which modalities were absent, or that an encoder was trained
         on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
         training range). A row per sample and outcome of two classes; of
         more classes one per class. Where the bundle was made as published, against our own rules, also
@@ -126,16 +130,30 @@ def _predictions(rows: NewRows) -> pd.DataFrame:
     about = bundle.description
     parts = []
     for outcome in bundle.outcomes:
-        answers = answers_of(rows, outcome)
-        for _, name, each in by_class(answers, outcome):
-            parts.append(_told(about, outcome, name, each.reindex(X.index), patients, notes))
+        answers = {name: each.reindex(X.index) for _, name, each in by_class(answers_of(rows, outcome), outcome)}
+        primary = pd.DataFrame({name: _primary(about, each) for name, each in answers.items()}, index=X.index)
+        threshold = threshold_of(bundle, outcome)
+        calls = {"call": called(primary, outcome, threshold), "threshold": threshold}
+        for name, each in answers.items():
+            parts.append(_told(about, outcome, name, each, patients, notes, calls))
     table = pd.concat(parts, ignore_index=True)
     place = {sample: number for number, sample in enumerate(X.index)}
     return table.iloc[table["sample_id"].map(place).argsort(kind="stable")].reset_index(drop=True)
 
 
+def _primary(about: Mapping[str, Any], each: pd.DataFrame) -> pd.Series:
+    """Return the bundle's answer; without a number where no sample has a modality."""
+    return each.get(about["protocol"]["primary"], pd.Series(np.nan, index=each.index))
+
+
 def _told(
-    about: Mapping[str, Any], outcome: Outcome, name: str, each: pd.DataFrame, patients: pd.Series, notes: list[str]
+    about: Mapping[str, Any],
+    outcome: Outcome,
+    name: str,
+    each: pd.DataFrame,
+    patients: pd.Series,
+    notes: list[str],
+    calls: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Return the rows of one class of an outcome: the bundle's answer, and those of every member and fusion."""
     samples = each.index
@@ -146,8 +164,9 @@ def _told(
         "class": name,
     }
     told = pd.DataFrame(head, index=samples)
-    told["probability"] = each.get(about["protocol"]["primary"])
-    told = told.join(each).assign(note=notes)
+    told = told.assign(probability=_primary(about, each), **calls)
+    taken = {column: f"{column}_probability" for column in (*told, "note", "as_published")}
+    told = told.join(each.rename(columns=taken)).assign(note=notes)
     return told.assign(as_published=" ".join(about["as_published"])) if about["as_published"] else told
 
 

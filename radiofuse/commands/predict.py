@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +21,9 @@ from radiofuse.files.outputs import (
     starts_with,
 )
 from radiofuse.wording import some
+
+if TYPE_CHECKING:
+    from radiofuse.tables.outcomes import Outcome
 
 app = terminal.command_app(__doc__)
 
@@ -47,6 +51,19 @@ def _describe_far(predictions: Any, outside: str) -> str:
         f"({some(far)}): what the model says there rests on nothing that it has seen. The column note counts them and "
         "names the furthest; look for another unit, sequence or scale of intensities."
     )
+
+
+def _describe_calls(predictions: Any, outcomes: list[Outcome]) -> Iterator[str]:
+    """Yield by what the column call says which class, for each outcome."""
+    for outcome in outcomes:
+        if outcome.is_binary:
+            threshold = predictions.loc[predictions["outcome"] == outcome.name, "threshold"].iloc[0]
+            yield (
+                f"Called {outcome.phrase} from a probability of {threshold:.3g} on, else {outcome.classes[0]}: the "
+                "operating point of the run, chosen on its out-of-fold predictions."
+            )
+        else:
+            yield f"{outcome.name}: the most probable class is called."
 
 
 @app.command()
@@ -91,6 +108,8 @@ def main(
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"].unique()
     if len(unusable):
         terminal.say(f"Without a probability, for the reason in the column note: {some(unusable)}.")
+    for words in _describe_calls(predictions, loaded.outcomes):
+        terminal.say(words)
     for sentence in loaded.description["as_published"]:
         terminal.say(f"{AS_PUBLISHED}: {sentence}")
     for words in filter(None, (_describe_trained(predictions), _describe_far(predictions, OUTSIDE))):

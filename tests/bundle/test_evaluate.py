@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from radiofuse.bundle import evaluate_cohort, load_bundle, predict_cohort
 from radiofuse.bundle.read import read_table
 from radiofuse.commands.evaluate import TABLES, app
+from radiofuse.commands.predict import app as predict
 from radiofuse.errors import BundleError, CohortError, RequestError
 from radiofuse.experiment import run_recipe
 from radiofuse.statistics import calibration_line, confusion_table, delong_test_unpaired, score_predictions
@@ -221,3 +222,33 @@ def test_predict_notes_what_lies_far_outside(folder, bundle):
     notes = answers.drop_duplicates("sample_id")["note"].tolist()
     assert notes[0].startswith("1 of 24 columns far outside the training range, furthest t1__f3 (")
     assert notes[1] == ""
+
+
+def test_predict_calls_by_the_threshold_that_the_run_chose_and_the_most_probable_class(folder, bundle, evaluated):
+    answers, _ = predict_cohort(bundle, folder / "c.csv", store=folder / "store")
+    assert list(answers)[:7] == ["sample_id", "patient_id", "outcome", "class", "probability", "call", "threshold"]
+    points = read_table(bundle.folder, "operating_points")
+    chosen = points.query("outcome == 'idh' and model == 'mean' and metric == 'threshold'")["value"].item()
+    idh = answers[answers["outcome"] == "idh"]
+    assert (idh["threshold"] == chosen).all() and chosen != 0.5
+    assert (idh["call"] == np.where(idh["probability"] >= chosen, "mutant", "wildtype")).all()
+    assert idh["call"].nunique() == 2
+    grade = answers[answers["outcome"] == "who_grade"]
+    wide = grade.pivot(index="sample_id", columns="class", values="probability")
+    assert (grade.set_index("sample_id")["call"] == wide.idxmax(axis=1).reindex(grade["sample_id"])).all()
+    assert grade["threshold"].isna().all()
+
+
+def test_a_sample_without_a_modality_is_called_nothing_and_the_screen_says_the_threshold(folder):
+    table = cohort().query("site == 'c'").head(4).drop(columns=["idh", "who_grade", "site"])
+    table.iloc[0, [place for place, name in enumerate(table) if "__" in name]] = np.nan
+    table.to_csv(folder / "new.csv", index=False)
+    given = [str(folder / "out"), str(folder / "new.csv"), "--out", str(folder / "p.csv")]
+    result = CliRunner().invoke(predict, [*given, "--store", str(folder / "store")])
+    assert result.exit_code == 3, result.output
+    said = " ".join(result.stderr.split())
+    assert "Called idh = mutant from a probability of" in said
+    assert "who_grade: the most probable class is called" in said
+    written = pd.read_csv(folder / "p.csv", keep_default_na=False).set_index("sample_id")
+    assert set(written.loc["s60", "call"]) == {""}
+    assert "" not in set(written.drop(index="s60")["call"])

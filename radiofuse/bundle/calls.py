@@ -1,0 +1,48 @@
+"""Which class a sample is called, and from which probability on: the threshold that the run chose for new patients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.read import read_table
+from radiofuse.tables.outcomes import Outcome
+
+EVEN = 0.5  # where the run could choose none, as with one held-out part
+
+
+def threshold_of(bundle: Bundle, outcome: Outcome) -> float:
+    """Return from which probability of the main answer on a sample is called positive; NaN of several classes."""
+    if not outcome.is_binary:
+        return float("nan")
+    points = read_table(bundle.folder, "operating_points")
+    own = (points["outcome"] == outcome.name) & (points["model"] == bundle.description["protocol"]["primary"])
+    values = points.loc[own & (points["metric"] == "threshold"), "value"]
+    return float(values.iloc[0]) if len(values) else EVEN
+
+
+def called(probabilities: pd.DataFrame, outcome: Outcome, threshold: float) -> list[str]:
+    """Return the name of the class that each sample is called, empty where it has no probability.
+
+    Parameters
+    ----------
+    probabilities : DataFrame of shape (n_samples, n_told)
+        Of the main answer: of two classes that of the positive one, of more those of all, in order; of these the most
+        probable is called, of equals the first.
+    outcome : Outcome
+    threshold : float
+        Of two classes.
+
+    Examples
+    --------
+    >>> idh = Outcome("idh", ("wildtype", "mutant"))
+    >>> called(pd.DataFrame({"mutant": [0.3, 0.4, None]}), idh, 0.35)
+    ['wildtype', 'mutant', '']
+    """
+    known, values = probabilities.notna().all(axis=1).to_numpy(), probabilities.to_numpy(dtype=float)
+    if outcome.is_binary:
+        place = (values[:, 0] >= threshold).astype(int)
+    else:
+        place = np.nan_to_num(values, nan=-1).argmax(axis=1)
+    return [outcome.classes[one] if there else "" for one, there in zip(place, known, strict=True)]
