@@ -60,7 +60,9 @@ class NewRows:
 
 def training_patients(bundle: Bundle) -> pd.Series:
     """Return the patient of each sample that the bundle's models were fitted on."""
-    return read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+    tested = read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+    unlabeled = bundle.description.get("unlabeled_patients", {})
+    return pd.concat([tested, pd.Series(unlabeled, dtype=tested.dtype)]) if unlabeled else tested
 
 
 def collect_rows(

@@ -83,6 +83,16 @@ class FoldRun:
         """How many classes a model answers for."""
         return 2 if self.outcome is None else len(self.outcome.classes)
 
+    @property
+    def labels(self) -> Any:
+        """What a model is fitted to."""
+        return self.rows["label"].to_numpy()
+
+    def told(self, fitted: Any, name: str, X_test: Table, split: Split) -> pd.DataFrame:
+        """Return what a fitted model answers for the test rows of a split, as predictions."""
+        answers = _answers(fitted, name, X_test, self.n_classes)
+        return tidy(answers, self.rows.iloc[split.test], self.outcome, split)
+
 
 class Finished(NamedTuple):
     """What one model of one split sends back from its process."""
@@ -197,7 +207,7 @@ def _run_bundle(
 def _run_task(
     name: str, run: FoldRun, places: Sequence[int], inspect: Inspect | None, fit: FitInSplits
 ) -> list[Finished]:
-    splits, labels, outcomes = [run.splits[place] for place in places], run.rows["label"].to_numpy(), []
+    splits, labels, outcomes = [run.splits[place] for place in places], run.labels, []
     started = time.perf_counter()
     # several threads sum in another order: results would depend on n_jobs
     with one_thread(), warnings.catch_warnings(record=True) as caught:
@@ -205,9 +215,8 @@ def _run_task(
         models = fit(run.model, run.X, labels, splits, groups=run.groups)
         for place, split, fitted in zip(places, splits, models, strict=True):
             X_test = take_rows(run.X, split.test)
-            answers = _answers(fitted, name, X_test, run.n_classes)
-            finding = None if inspect is None else inspect(fitted, X_test, labels[split.test])
-            table = _tidy(answers, run, split)
+            table = run.told(fitted, name, X_test, split)
+            finding = None if inspect is None else inspect(fitted, X_test, take_rows(labels, split.test))
             warned, now = Counter(str(one.message) for one in caught), time.perf_counter()
             outcomes.append(Finished((place, name), table, finding, warned, now - started))
             caught.clear()
@@ -221,7 +230,7 @@ def fit_alone(
     """Yield a clone fitted to the training rows of each split."""
     for split in splits:
         patients = None if groups is None else groups[split.train]
-        yield fit_with_groups(clone(model), take_rows(X, split.train), y[split.train], patients)
+        yield fit_with_groups(clone(model), take_rows(X, split.train), take_rows(y, split.train), patients)
 
 
 def take_rows(X: Table, positions: np.ndarray) -> np.ndarray | pd.DataFrame:
@@ -267,12 +276,23 @@ def class_probabilities(fitted: BaseEstimator, X: Table, n_classes: int) -> np.n
     return answer[:, [classes.index(label) for label in labels]]
 
 
-def _tidy(answers: pd.DataFrame, run: FoldRun, split: Split) -> pd.DataFrame:
-    rows = run.rows.iloc[split.test].assign(repeat=split.repeat, fold=split.fold)
-    if run.outcome is None:
+def tidy(answers: pd.DataFrame, rows: pd.DataFrame, outcome: Outcome | None, split: Split) -> pd.DataFrame:
+    """Return the answers for some rows of a split as predictions.
+
+    Parameters
+    ----------
+    answers : DataFrame of shape (n_samples, n_answers) or (n_samples, n_answers x n_classes)
+    rows : DataFrame of shape (n_samples, 3)
+        Columns sample_id, patient_id and label.
+    outcome : Outcome, optional
+        As of `FoldRun`.
+    split : Split
+    """
+    rows = rows.assign(repeat=split.repeat, fold=split.fold)
+    if outcome is None:
         return _by_model(answers, rows, PREDICTION_COLUMNS)
-    rows, parts = rows.assign(outcome=run.outcome.name), []
-    for place, name, each in by_class(answers, run.outcome):
+    rows, parts = rows.assign(outcome=outcome.name), []
+    for place, name, each in by_class(answers, outcome):
         of_class = rows.assign(label=(rows["label"] == place).astype(int), **{"class": name})
         parts.append(_by_model(each, of_class, LONG_PREDICTION_COLUMNS))
     return pd.concat(parts, ignore_index=True)

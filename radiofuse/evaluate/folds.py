@@ -190,15 +190,34 @@ def run_folds(
     ids, patients = rows["sample_id"].to_numpy(), rows["patient_id"].to_numpy()
     for split in splits:
         refuse_straddlers(split, patients)
-    ordered = [_by_id(split, ids) for split in splits]
+    ordered = [by_id(split, ids) for split in splits]
     runs = {name: FoldRun(model, X, rows, ordered, patients, outcome) for name, model in models.items()}
+    return fold_results(runs, n_jobs=n_jobs, inspect=inspect, on_done=on_done, kept=kept, fit=fit)
+
+
+def fold_results(
+    runs: Mapping[str, FoldRun], *, kept: Kept | None = None, on_done: Progress | None = None, **options: Any
+) -> list[FoldResult]:
+    """Return what every run gave in every split; all have the same ones.
+
+    Parameters
+    ----------
+    runs : dict of str to FoldRun
+        By the name of the model.
+    kept, on_done
+        As in `run_folds`.
+    **options
+        As `finish_folds` takes them.
+    """
+    splits = next(iter(runs.values())).splits
     with nullcontext() if kept is None else kept.writing():
-        finished = finish_folds(runs, n_jobs=n_jobs, inspect=inspect, kept=kept, fit=fit)
-        outcomes = _collect(finished, len(splits) * len(models), on_done)
-    return [_fold_result(split, place, models, outcomes) for place, split in enumerate(splits)]
+        finished = finish_folds(runs, kept=kept, **options)
+        outcomes = _collect(finished, len(splits) * len(runs), on_done)
+    return [_fold_result(split, place, runs, outcomes) for place, split in enumerate(splits)]
 
 
-def _by_id(split: Split, ids: np.ndarray) -> Split:
+def by_id(split: Split, ids: np.ndarray) -> Split:
+    """Return a split with its rows in the order of their ids."""
     # inner folds and bootstraps of a model follow the order of its rows; ids give one that does not vary
     train, test = (part[np.argsort(ids[part], kind="stable")] for part in (split.train, split.test))
     return replace(split, train=train, test=test)

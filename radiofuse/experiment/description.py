@@ -12,8 +12,10 @@ from radiofuse.experiment.deal import split_words
 from radiofuse.experiment.evaluation import Results, list_all_models
 from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
+from radiofuse.experiment.joint_evaluation import rows_to_learn_from
 from radiofuse.experiment.member_chains import training_options
 from radiofuse.experiment.model_list import model_list, primary_of, selects_deep_features
+from radiofuse.experiment.models import list_models
 from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.pooling import NOT_STRATIFIED, pooling_warnings
 from radiofuse.experiment.recipe import Recipe
@@ -42,7 +44,8 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "protocol": _describe_protocol(recipe, rows, results.splits),
         "n_features": count_features(recipe, rows),
         "columns": columns_read(recipe, rows),
-        "training_rows": row_digests(rows.X),
+        "training_rows": row_digests(rows_to_learn_from(rows)[0]),
+        "unlabeled_patients": {} if rows.unlabeled is None else rows.unlabeled.patients,
         "synthetic": rows.synthetic,
         "as_published": _deviations(recipe),
         "warnings": list(dict.fromkeys(_warnings(recipe, rows, results, models))),
@@ -127,6 +130,11 @@ def _deviations(recipe: Recipe) -> list[str]:
     return said
 
 
+def _options(recipe: Recipe, rows: Rows) -> dict[str, Any]:
+    joint = list_models(recipe, rows.inputs, joint=True)
+    return describe_options(list_all_models(recipe, rows, rows.of(rows.outcomes[0])) | joint)
+
+
 def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> dict[str, Any]:
     counts = [len(outcome.classes) for outcome in rows.outcomes]
     words = describe_names(recipe, rows.modalities, clinical=bool(rows.inputs.clinical), class_counts=counts)
@@ -147,6 +155,6 @@ def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> d
         "seed": recipe.seed,
         "arms": list(recipe.evaluation.arms),
         "deep": recipe.deep and {**recipe.deep.model_dump(), "training": training_options(recipe)},
-        "options": describe_options(list_all_models(recipe, rows, rows.of(rows.outcomes[0]))),
+        "options": _options(recipe, rows),
         "words": {**words, "split": split_words(recipe, splits)},
     }

@@ -19,9 +19,11 @@ from radiofuse.classify.modality import clinical_classifier
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
 from radiofuse.experiment.deal import deal_splits, split_words
+from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.further_tests import further_tests
 from radiofuse.experiment.glossary import list_answers
-from radiofuse.experiment.member_chains import encoder_spec, selector_files
+from radiofuse.experiment.joint_evaluation import JointFolds, evaluate_joint_models, in_order
+from radiofuse.experiment.member_chains import encoder_spec
 from radiofuse.experiment.model_list import (
     combiners_learn,
     inner_folds_of,
@@ -36,7 +38,6 @@ from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES, TESTS
 from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
-from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.statistics import (
@@ -49,10 +50,8 @@ from radiofuse.statistics import (
 )
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
-from radiofuse.work.environment import read_environment
-from radiofuse.work.kept import Kept, digest_of, digest_of_code
+from radiofuse.work.kept import Kept
 from radiofuse.work.laps import Laps
-from radiofuse.work.own_code import modules_named_in
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +82,7 @@ class Results:
         Seconds of each stage.
     in_folds : dict of (str, str) to float
         Seconds of each outcome and model in its folds, added up over processes; finished folds of an earlier run too.
+        Of a model of all outcomes at once, no outcome stands there.
     """
 
     splits: list[Split]
@@ -126,7 +126,10 @@ def evaluate_models(
     words = split_words(recipe, splits)
     log.info("Split by %s: %s.", words["title"], words["does"])
     given = _Given(recipe, rows, laps, n_jobs, progress, kept_in)
-    parts = [_evaluate_outcome(given, outcome, splits) for outcome in rows.outcomes]
+    joint = evaluate_joint_models(recipe, rows, splits, n_jobs=n_jobs, progress=progress, kept_in=kept_in)
+    if joint.models:
+        laps.end(FOLDS)
+    parts = [_evaluate_outcome(given, outcome, splits, joint) for outcome in rows.outcomes]
     scored = _scored(recipe, rows, pd.concat([part.predictions for part in parts], ignore_index=True))
     laps.end(SCORES)
     tests = further_tests(recipe, rows, scored["predictions"], n_jobs=n_jobs, progress=progress)
@@ -139,7 +142,7 @@ def evaluate_models(
         findings={key: seen for part in parts for key, seen in part.findings.items()},
         ledger=join_ledgers([part.ledger for part in parts if part.ledger is not None]),
         stages=laps.seconds,
-        in_folds={key: seconds for part in parts for key, seconds in part.in_folds.items()},
+        in_folds={key: seconds for part in parts for key, seconds in part.in_folds.items()} | joint.seconds,
     )
 
 
@@ -167,7 +170,7 @@ class _OfOutcome(NamedTuple):
     ledger: pd.DataFrame | None
 
 
-def _evaluate_outcome(given: _Given, outcome: Outcome, splits: Sequence[Split]) -> _OfOutcome:
+def _evaluate_outcome(given: _Given, outcome: Outcome, splits: Sequence[Split], joint: JointFolds) -> _OfOutcome:
     recipe, rows, laps = given.recipe, given.rows, given.laps
     labeled = rows.of(outcome)
     own = [split for split in map(labeled.split, splits) if split.test.size]  # a site may know another outcome only
@@ -182,7 +185,9 @@ def _evaluate_outcome(given: _Given, outcome: Outcome, splits: Sequence[Split]) 
         folds = run_folds(models, labeled.X, labeled.y, **options)
     laps.end(FOLDS)
     predictions = gather_predictions(folds)
-    recorded = {name: [fold.findings[name] for fold in folds] for name in models}
+    if joint.models:
+        predictions = in_order(recipe, rows, pd.concat([predictions, joint.of(outcome)], ignore_index=True))
+    recorded = {name: [fold.findings[name] for fold in folds] for name in models} | joint.findings_of(outcome)
     return _OfOutcome(
         predictions,
         {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen},
@@ -216,21 +221,6 @@ def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> dict[str, 
         "calibration": calibration_table(predictions, random_state=recipe.seed),
         "decision_curves": decision_table(predictions, random_state=recipe.seed),
     }
-
-
-def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> str:
-    """Return the digest of all that the predictions and findings of an outcome's folds depend on."""
-    device = crops = None
-    if recipe.deep is not None:
-        from radiofuse.deep.device import choose_device
-
-        device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
-    own = modules_named_in(recipe.model_dump())
-    outcome = (labeled.outcome.name, labeled.outcome.classes, *(split.test for split in splits))
-    learned_from = (outcome, labeled.X, labeled.y, labeled.groups, *map(sha256_of, selector_files(recipe)))
-    return digest_of(
-        recipe.text, rows.modalities, learned_from, device, crops, read_environment(), digest_of_code(*own)
-    )
 
 
 def _train_encoders(given: _Given, labeled: LabeledRows, splits: Sequence[Split]) -> None:

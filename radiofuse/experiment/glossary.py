@@ -20,11 +20,12 @@ from radiofuse.experiment.model_list import (
 )
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, deep_member, reads_of
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
+from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
 from radiofuse.fuse import COMBINERS, ConstraintFusion, combiner_name
 from radiofuse.fuse.branches import find_branches
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.early import AFTER
+from radiofuse.fuse.outcome_chain import OutcomeChain
 from radiofuse.fuse.subsets import subset_names
 from radiofuse.names import first_line, lookup, title_of
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MEMBER, MODALITY, OTHER, REFERENCE, SUBSET
@@ -197,6 +198,13 @@ def _clinical(
     yield Answer(model.name, model.name, REFERENCE, _CLINICAL.title, _CLINICAL_DOES)
 
 
+def _over_outcomes(
+    recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
+) -> Iterator[Answer]:
+    order = f"Their order is {', '.join(model.order)}." if model.order else "Those with the most labels come first."
+    yield Answer(model.name, model.name, FUSION, OutcomeChain.title, f"{first_line(OutcomeChain)} {order}")
+
+
 def _own(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
     found = lookup(model.kind, {}, "model")
     yield Answer(model.name, model.name, OTHER, title_of(found) or model.name, first_line(found))
@@ -207,4 +215,5 @@ _ANSWERS: dict[str, Callable[[Recipe, RecipeModel, Sequence[str], Collection[int
     EARLY: _early,
     CONSTRAINED: _constrained,
     CLINICAL: _clinical,
+    CHAINED: _over_outcomes,
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE, RecipeModel
+from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, LATE, OWN_OPTIONS, RecipeModel
 from radiofuse.fuse import COMBINERS, combiner_name
 from radiofuse.fuse.choices import learns
+from radiofuse.fuse.joint import MULTI_OUTCOME, SEMI_SUPERVISED, declares
 from radiofuse.names import lookup
 
 FUSION = "fusion"  # what the late fusion without a name is called among models
@@ -91,9 +92,27 @@ def combiners_learn(recipe: Recipe, model: RecipeModel) -> bool:
 
 
 def largest_inner_folds(recipe: Recipe) -> int | None:
-    """Return the most inner folds that a combiner of the recipe learns on, None where none learns."""
-    folds = [inner_folds_of(recipe, model) for model in model_list(recipe) if combiners_learn(recipe, model)]
-    return max(folds, default=None)
+    """Return the most inner folds that a combiner or a chain of the recipe learns on, None where none learns."""
+    learning = [model for model in model_list(recipe) if model.kind == CHAINED or combiners_learn(recipe, model)]
+    return max((inner_folds_of(recipe, model) for model in learning), default=None)
+
+
+def of_several_outcomes(model: RecipeModel) -> bool:
+    """Say whether a model is one of all outcomes at once: a chain, or a class of one's own that declares it.
+
+    >>> of_several_outcomes(RecipeModel()), of_several_outcomes(RecipeModel(kind="chained", name="chained"))
+    (False, True)
+    """
+    return model.kind == CHAINED or _declares(model, MULTI_OUTCOME)
+
+
+def learns_unlabeled(recipe: Recipe) -> bool:
+    """Say whether some model of a recipe learns from rows without any label too."""
+    return any(_declares(model, MULTI_OUTCOME) and _declares(model, SEMI_SUPERVISED) for model in model_list(recipe))
+
+
+def _declares(model: RecipeModel, attribute: str) -> bool:
+    return model.kind not in OWN_OPTIONS and declares(lookup(model.kind, {}, "model"), attribute)
 
 
 def modalities_of(model: RecipeModel, known: Sequence[str]) -> list[str]:

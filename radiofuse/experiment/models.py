@@ -27,14 +27,17 @@ from radiofuse.experiment.model_list import (
     inner_folds_of,
     modalities_of,
     model_list,
+    of_several_outcomes,
     reads_deep_columns,
 )
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
+from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
 from radiofuse.fuse import ConstraintFusion, LateFusion
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.early import early_fusion
+from radiofuse.fuse.joint import JointModel
 from radiofuse.fuse.named import Named
+from radiofuse.fuse.outcome_chain import OutcomeChain
 from radiofuse.names import make
 from radiofuse.tables import columns
 
@@ -92,13 +95,14 @@ def build_model(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     return KINDS.get(model.kind, _own)(recipe, model, inputs)
 
 
-def list_models(recipe: Recipe, inputs: Inputs) -> dict[str, BaseEstimator]:
-    """Return a recipe's models, unfitted, by what they are called."""
-    return {called(model): build_model(recipe, model, inputs) for model in model_list(recipe)}
+def list_models(recipe: Recipe, inputs: Inputs, *, joint: bool = False) -> dict[str, BaseEstimator]:
+    """Return a recipe's models, unfitted, by what they are called: those of one outcome, or of all at once."""
+    chosen = [model for model in model_list(recipe) if of_several_outcomes(model) == joint]
+    return {called(model): build_model(recipe, model, inputs) for model in chosen}
 
 
 def list_kept(recipe: Recipe, inputs: Inputs) -> dict[str, BaseEstimator]:
-    """Return the models that a bundle keeps."""
+    """Return the models that a bundle keeps; those of several outcomes at once are `JointModel`."""
     kept = [model for model in model_list(recipe) if model.keep]
     return {called(model): build_model(recipe, model, inputs) for model in kept}
 
@@ -176,7 +180,7 @@ def _constrained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     if not inputs.blocks:  # columns are not known yet; the method may name a modality that is not there
         return Named(fusion, model.name)
     members = listed(find_branches(model.branches, [name for name, _ in chains]))
-    return Named(fusion, model.name, _all_columns(recipe, model, inputs, members))
+    return Named(fusion, model.name, _all_columns(recipe, model, inputs, members), records=model.keep)
 
 
 def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
@@ -184,7 +188,7 @@ def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     own = inputs.columns_of(modalities, clinical=model.clinical)
     blocks = [*modalities, *([columns.CLINICAL] if model.clinical else [])]
     chain = early_fusion(feature_chain(recipe, model), blocks, joined=model.joined)
-    return Named(chain, model.name, own or None)
+    return Named(chain, model.name, own or None, records=model.keep)
 
 
 def _clinical(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
@@ -208,7 +212,22 @@ def _own(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         if not hasattr(estimator, "predict_proba"):
             raise RequestError(f"The model {model.kind!r} has no predict_proba, which it needs beside [harmonize].")
         estimator = Pipeline([("harmonize", harmonizer), ("classify", estimator)])
-    return Named(estimator, model.name, own or None)
+    named = JointModel if of_several_outcomes(model) else Named
+    return named(estimator, model.name, own or None, records=model.keep)
+
+
+def _chained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    modalities, folds = modalities_of(model, inputs.modalities), inner_folds_of(recipe, model)
+    members = _members(recipe, model.model_copy(update={"reads": (RADIOMICS,)}), inputs)
+    blocks = {name: list(inputs.blocks[name]) for name in modalities if name in inputs.blocks}
+    if blocks and model.clinical:
+        blocks[columns.CLINICAL] = list(inputs.clinical)
+    first = combiners_of(recipe, model)[0]
+    # the links calibrate what they learn from: nothing else is to
+    fusion = LateFusion(members, combine=[first], columns=blocks or None, cv=folds, random_state=recipe.seed)
+    chain = OutcomeChain(fusion, order=model.order, cv=folds, random_state=recipe.seed)
+    own = inputs.columns_of(modalities, clinical=model.clinical)
+    return JointModel(chain, model.name, own or None, records=model.keep)
 
 
 def _parameters(estimator: Any) -> set[str]:
@@ -220,4 +239,5 @@ KINDS: dict[str, Callable[[Recipe, RecipeModel, Inputs], Any]] = {
     EARLY: _early,
     CONSTRAINED: _constrained,
     CLINICAL: _clinical,
+    CHAINED: _chained,
 }

@@ -16,9 +16,10 @@ from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
 from radiofuse.experiment.harmonization import with_sites_of
 from radiofuse.experiment.member_chains import CropSource
+from radiofuse.experiment.model_list import learns_unlabeled
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
-from radiofuse.experiment.rows import Rows
+from radiofuse.experiment.rows import Rows, Unlabeled
 from radiofuse.experiment.run_times import CROPS, EXTRACTION, READING
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.imaging import Cropping
@@ -26,12 +27,15 @@ from radiofuse.imaging.labels import MaskLabel
 from radiofuse.progress import Meter
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
+from radiofuse.tables.cells import is_empty
 from radiofuse.tables.labels import count_classes
 from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import SITE, belongs_to_image
 from radiofuse.work.laps import Laps
 
 log = logging.getLogger(__name__)
+
+NEVER_USED = "extracted, never trained or scored on"
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,21 +156,42 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
     if made.source is not None:
         present = present.join(_have_crops(table, modalities))
     rare = rare_modalities(recipe, present.loc[used], samples.loc[used], outcomes)
-    refuse([*rare, *copied_patients(table.loc[used], patients)])
+    unlabeled = _usable_unlabeled(recipe, samples, ~known & imaged)
+    learned = used if unlabeled is None else used.append(unlabeled)
+    # a copy of a tested patient must not be learned from, be it without a label
+    refuse([*rare, *copied_patients(table.loc[learned], samples.loc[learned, "patient_id"])])
+    table = with_sites_of(recipe, table.loc[learned, sorted(table.columns)], samples)
+    sites = samples.get(SITE)
     return Rows(
         outcomes,
-        X=with_sites_of(recipe, table.loc[used, sorted(table.columns)], samples),
+        X=table.loc[used],
         y=labels,
         groups=patients.to_numpy(),
-        sites=samples.loc[used, SITE].to_numpy() if SITE in samples else None,
+        sites=None if sites is None else sites[used].to_numpy(),
         modalities=modalities,
-        flow=_flow(samples, known, imaged, made.features.failures),
+        flow=_flow(samples, known, imaged, made.features.failures, learned=unlabeled is not None),
         failures=made.features.failures,
         settings=_describe_settings(recipe, made),
         synthetic=synthetic,
         source=made.source,
         stages=made.stages,
+        unlabeled=None
+        if unlabeled is None
+        else Unlabeled(
+            table.loc[unlabeled],
+            samples.loc[unlabeled, "patient_id"].to_numpy(),
+            None if sites is None else sites[unlabeled].to_numpy(),
+        ),
     )
+
+
+def _usable_unlabeled(recipe: Recipe, samples: pd.DataFrame, unlabeled: pd.Series) -> pd.Index | None:
+    """Return the samples without a label that a model learns from; None where none does."""
+    if not learns_unlabeled(recipe):
+        return None
+    if recipe.harmonize is not None:  # what a scanner does is not learned from samples of no known one
+        unlabeled = unlabeled & ~is_empty(samples[recipe.harmonize.site].astype(str))
+    return samples.index[unlabeled].sort_values()
 
 
 def _modalities(table: pd.DataFrame) -> list[str]:
@@ -188,11 +213,14 @@ def _have_crops(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
     return pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1)
 
 
-def _flow(rows: pd.DataFrame, known: pd.Series, imaged: pd.Series, failures: pd.DataFrame) -> pd.DataFrame:
+def _flow(
+    rows: pd.DataFrame, known: pd.Series, imaged: pd.Series, failures: pd.DataFrame, *, learned: bool
+) -> pd.DataFrame:
+    unlabeled = "trained on without a label by models that can, never scored on" if learned else NEVER_USED
     failed = f"{len(failures)} image(s) failed, see failures" if len(failures) else ""
     steps = [
         ("in the cohort table", known | ~known, ""),
-        ("label unknown", ~known, "extracted, never trained or scored on"),
+        ("label unknown", ~known, unlabeled),
         ("no usable modality", known & ~imaged, failed),
         ("evaluated", known & imaged, ""),
     ]

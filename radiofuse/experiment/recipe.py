@@ -101,6 +101,17 @@ class Recipe(Part):
         return self
 
     @model_validator(mode="after")
+    def _orders_of_outcomes(self) -> Recipe:
+        names = [one.name or one.column for one in self.outcomes or ()] or [str(self.cohort.label).partition("=")[0]]
+        for model in self.models or ():
+            if model.order is not None and sorted(model.order) != sorted(names):
+                raise ValueError(
+                    f"order of the model {model.name!r} must name each of the outcomes {', '.join(names)} once; it "
+                    f"names {', '.join(model.order)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _point_of_two_classes(self) -> Recipe:
         kinds = {one.kind for one in self.outcomes or ()}
         if "operating_point" in self.evaluation.model_fields_set and kinds == {"multiclass"}:

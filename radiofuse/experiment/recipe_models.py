@@ -8,12 +8,13 @@ from pydantic import AfterValidator, Field, model_validator
 
 from radiofuse.experiment.recipe_parts import Part, Selection, Step, check_once
 
-LATE, EARLY, CONSTRAINED, CLINICAL = "late", "early", "constrained", "clinical"
+LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
     LATE: ("modalities", "reads", "clinical", "select", "classify", "combine", "inner_folds", "calibrate", "subsets"),
     EARLY: ("modalities", "clinical", "select", "classify", "joined"),
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     CLINICAL: (),
+    CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order"),
 }
 OWN_CLASS = ("modalities", "clinical", "options")
 ALWAYS = ("name", "kind", "keep")
@@ -32,21 +33,21 @@ class RecipeModel(Part):
     name: Annotated[str, Field(pattern=r"^([A-Za-z][\w.+-]*)?$")] = ""
     """What it is called in tables; one late fusion may go without."""
     kind: str = LATE
-    """late, early, constrained, clinical, or a class of your own, package.module:Class."""
+    """late, early, constrained, clinical, chained, or a class of your own, package.module:Class."""
     modalities: _Names | None = None
     """Those it reads; left out, all that take part."""
     reads: _Kinds | None = None
     """Of a late fusion: radiomic and ready columns, or the networks' own answers; left out, what [deep] says."""
     clinical: bool = False
-    """Whether the clinical columns take part: as a member of a late fusion, beside the features of an early one."""
+    """Whether the clinical columns take part: as a member, or of an early fusion beside the features."""
     select: Selection | None = None
     """How it selects features; left out, as [select] says."""
     classify: Step | None = None
     """Its classifier; left out, as [classify] says."""
     combine: _Names | None = None
-    """Of a late fusion: its combiners, the first of which answers; left out, as [fusion] says."""
+    """Of a late fusion: its combiners, the first of which answers; of a chain the one; left out, as [fusion] says."""
     inner_folds: Annotated[int, Field(ge=2)] | None = None
-    """Of a late fusion: folds that give the combiners out-of-fold probabilities; left out, as [fusion] says."""
+    """Of a late or chained fusion: folds that give out-of-fold probabilities; left out, as [fusion] says."""
     calibrate: bool | None = None
     """Of a late fusion: whether the mean of its members is calibrated; left out, as [fusion] says."""
     subsets: Literal["all"] | None = None
@@ -55,6 +56,8 @@ class RecipeModel(Part):
     """Of an early fusion: whether columns are selected from all modalities together, or in each by itself."""
     branches: str | dict[str, list[str]] = "method3"
     """Of a constraint fusion: an input method, or the modalities of each branch."""
+    order: _Names | None = None
+    """Of a chain: the outcomes, each seen by those behind it; left out, those with the most labels first."""
     options: dict[str, Any] = {}
     """Parameters of a constraint fusion, or of a class of your own, by name."""
     keep: bool = True
@@ -69,6 +72,8 @@ class RecipeModel(Part):
         strange = [entry for entry in sorted(self.model_fields_set) if entry not in known]
         if strange:
             raise ValueError(f"{strange[0]} says nothing to a model of kind {self.kind!r}; it takes {', '.join(known)}")
+        if self.kind == CHAINED and len(self.combine or ()) > 1:
+            raise ValueError("a chained model has one combiner, which the links learn from; name one under combine")
         if not self.name and self.kind != LATE:
             raise ValueError(f"a model of kind {self.kind!r} needs a name")
         return self

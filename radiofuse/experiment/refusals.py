@@ -29,6 +29,7 @@ from radiofuse.experiment.model_list import (
     combiners_of,
     modalities_of,
     model_list,
+    of_several_outcomes,
     reads_columns_alone,
 )
 from radiofuse.experiment.models import Inputs, build_model
@@ -186,6 +187,18 @@ def _problems_of_options(options: Mapping[str, Any], where: str) -> Problems:
         yield RequestError(f"{where}: {error}")
 
 
+def tests_of_one_outcome(recipe: Recipe, places: Places) -> Problems:
+    """Yield what is asked of the first model that a model of all outcomes at once cannot be asked."""
+    plan, first = recipe.evaluation, model_list(recipe)[0]
+    asked = {"ledger": plan.ledger, "permutations": plan.permutations, "optimism": plan.optimism}
+    named = [name for name, value in asked.items() if value]
+    if named and of_several_outcomes(first):
+        yield RequestError(
+            f"{named[0]} under [evaluation] refits the first model to one outcome, and {called(first)!r} is of all at "
+            "once. Put another model first, or leave it out."
+        )
+
+
 def unusable_encoder(recipe: Recipe, places: Places) -> Problems:
     """Yield whether options, device, encoder and size of the crops do not go together: one blank crop is embedded."""
     if recipe.deep is None and any(DEEP in (model.reads or ()) for model in model_list(recipe)):
@@ -233,6 +246,7 @@ BEFORE_READING = (
     unusable_settings,
     unwritable_places,
     unmakeable_models,
+    tests_of_one_outcome,
     unknown_constraint_options,
     unusable_encoder,
 )

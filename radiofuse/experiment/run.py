@@ -24,6 +24,7 @@ from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
 from radiofuse.experiment.description import Models, columns_read, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
+from radiofuse.experiment.joint_evaluation import rows_to_learn_from
 from radiofuse.experiment.model_list import FUSION
 from radiofuse.experiment.models import list_kept
 from radiofuse.experiment.preparation import prepare_rows
@@ -34,6 +35,7 @@ from radiofuse.experiment.run_times import FINAL, run_times
 from radiofuse.experiment.sample_sizes import sample_sizes
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse import LateFusion
+from radiofuse.fuse.joint import JointModel, OneOutcome
 from radiofuse.patients import Split
 from radiofuse.progress import Meter, silent
 from radiofuse.report import write_report
@@ -127,17 +129,23 @@ def describe_fewer(bundle: Path, patients: Iterable[str]) -> str:
 
 def fit_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter) -> Models:
     """Fit the models of the bundle, by outcome and name: on every labeled row, once, after the evaluation."""
-    models = {outcome.name: list_kept(recipe, rows.inputs) for outcome in rows.outcomes}
-    total, done = sum(map(len, models.values())), 0
+    kept = {outcome.name: list_kept(recipe, rows.inputs) for outcome in rows.outcomes}
+    joint = {name: model for name, model in list_kept(recipe, rows.inputs).items() if isinstance(model, JointModel)}
+    models = {
+        outcome: {name: OneOutcome(joint[name], outcome) if name in joint else own[name] for name in own}
+        for outcome, own in kept.items()
+    }
+    alone = [(one, name) for one in rows.outcomes for name in models[one.name] if name not in joint]
+    total = len(joint) + len(alone)
     with warnings.catch_warnings(record=True) as caught, progress("Fitting the final models", "models") as on_done:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", NothingSelectedWarning)  # said in the bundle's warnings
-        for outcome in rows.outcomes:
-            labeled = rows.of(outcome)
-            for model in models[outcome.name].values():
-                _fit_in_parallel(model, labeled, n_jobs)
-                done += 1
-                on_done(done, total)
+        for done, model in enumerate(joint.values(), start=1):
+            model.fit(*rows_to_learn_from(rows))
+            on_done(done, total)
+        for done, (outcome, name) in enumerate(alone, start=len(joint) + 1):
+            _fit_in_parallel(models[outcome.name][name], rows.of(outcome), n_jobs)
+            on_done(done, total)
     log_warnings(Counter(str(one.message) for one in caught), "while fitting the final models")
     return models
 

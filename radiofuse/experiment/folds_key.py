@@ -1,0 +1,42 @@
+"""What tells finished folds of one run from those of another: all that their numbers depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.experiment.member_chains import selector_files
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.rows import LabeledRows, Rows
+from radiofuse.files.outputs import sha256_of
+from radiofuse.patients import Split
+from radiofuse.work.environment import read_environment
+from radiofuse.work.kept import digest_of, digest_of_code
+from radiofuse.work.own_code import modules_named_in
+
+
+def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> str:
+    """Return the digest of all that the predictions and findings of an outcome's folds depend on."""
+    outcome = (labeled.outcome.name, labeled.outcome.classes, *(split.test for split in splits))
+    return _key(recipe, rows, outcome, labeled.X, labeled.y, labeled.groups)
+
+
+def joint_folds_key(recipe: Recipe, rows: Rows, X: pd.DataFrame, y: pd.DataFrame, splits: Sequence[Split]) -> str:
+    """Return that of the folds of models of all outcomes at once; the training rows may have no label."""
+    parts = [part for split in splits for part in (split.train, split.test)]
+    outcomes = [(outcome.name, outcome.classes) for outcome in rows.outcomes]
+    return _key(recipe, rows, (*outcomes, *parts), X, y)
+
+
+def _key(recipe: Recipe, rows: Rows, *learned_from: Any) -> str:
+    device = crops = None
+    if recipe.deep is not None:
+        from radiofuse.deep.device import choose_device
+
+        device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
+    own = modules_named_in(recipe.model_dump())
+    files = tuple(map(sha256_of, selector_files(recipe)))
+    learned = (*learned_from, *files)
+    return digest_of(recipe.text, rows.modalities, learned, device, crops, read_environment(), digest_of_code(*own))
