@@ -216,6 +216,32 @@ def test_an_encoder_can_be_a_member_of_its_own(study):
     assert set(weights["member"]) == {"t1ce", "flair", "t1cedeep", "flairdeep", "(intercept)"}
 
 
+def test_networks_stand_beside_harmonized_columns_as_members_and_in_a_constraint_fusion(study, tmp_path):
+    shutil.copytree(study / "phantom", tmp_path / "phantom")
+    table = tmp_path / "phantom" / "cohort.csv"
+    rows = pd.read_csv(table, dtype=str)
+    rows.assign(scanner=np.where(np.arange(len(rows)) % 5 < 2, "A", "B")).to_csv(table, index=False)
+    recipe = write_recipe(tmp_path, join="members", arms=())
+    recipe.write_text(recipe.read_text().replace("[deep]", '[harmonize]\nsite = "scanner"\n[deep]'))
+    out = run_recipe(recipe, out=tmp_path / "out", store=study / "store", report=False)
+    keys = ["model", "repeat", "sample_id"]
+    ours, plain = (
+        read_table(run / "bundle", "predictions").set_index(keys)["probability"] for run in (out, study / "out")
+    )
+    for name in ("t1ce", "flair"):
+        networks = plain[f"deep_{name}"].loc[ours[f"{name}deep"].index]
+        np.testing.assert_array_equal(ours[f"{name}deep"], networks)  # crops know no scanner
+        radiomic = plain[f"radiomics_{name}"].loc[ours[name].index]
+        assert np.abs(ours[name] - radiomic).max() > 1e-3
+    assert np.abs(ours["constrained_method1"] - plain["constrained_method1"]).max() > 1e-3
+    new = pd.read_csv(make_phantom_cohort(tmp_path / "new", n_patients=20, seed=9), dtype=str).iloc[:4]
+    new = new.assign(sample_id="new-" + new["sample_id"], scanner=["A", "B", "C", "A"])
+    new.assign(patient_id=new["sample_id"]).to_csv(tmp_path / "new" / "cohort.csv", index=False)
+    answers, _ = predict_cohort(load_bundle(out), tmp_path / "new" / "cohort.csv", store=tmp_path / "store")
+    assert answers[["probability", "t1cedeep", "constrained_method1"]].notna().all(axis=None)
+    assert "scanner C is new to the model" in answers["note"][2]
+
+
 def test_published_values_stand_beside_ours(study):
     rows = read_table(study / "out" / "bundle", "published")
     ours = rows[rows["model"] == "t1ce"].iloc[0]

@@ -12,6 +12,7 @@ from radiofuse.bundle.read import read_table
 from radiofuse.classify.modality import modality_classifier
 from radiofuse.errors import BundleError, RadiofuseError
 from radiofuse.experiment import run_recipe
+from radiofuse.fuse import ConstraintFusion
 from radiofuse.prepare import ComBat
 from radiofuse.prepare.site_columns import SiteHarmonizer, with_sites
 
@@ -104,6 +105,45 @@ def test_every_fold_equals_combat_by_hand_on_its_training_rows(run):
             train = table[~table["sample_id"].isin(tested)]
             expected = by_hand(train, table.loc[fold["sample_id"]], modality)
             np.testing.assert_allclose(fold["probability"], expected, rtol=1e-9)
+
+
+CONSTRAINED = """[[models]]
+name = "constrained"
+kind = "constrained"
+branches = {{ one = ["t1"], two = ["t2"] }}
+options = {{ epochs = 20 }}
+"""
+
+
+def test_a_constraint_fusion_equals_one_of_features_that_combat_harmonized_by_hand(tmp_path):
+    pytest.importorskip("torch")
+    text = RECIPE[: RECIPE.index("[[models]]")] + CONSTRAINED
+    out = run_recipe(write(tmp_path, text=text), out=tmp_path / "out", store=tmp_path / "store", report=False)
+    predictions = read_table(out / "bundle", "predictions").query("model == 'constrained'")
+    table = cohort().set_index("sample_id", drop=False)
+    for _, fold in predictions.groupby("fold"):
+        train, test = table[~table["sample_id"].isin(fold["sample_id"])], table.loc[fold["sample_id"]]
+        blocks = [harmonized_by_hand(train, test, modality) for modality in ("t1", "t2")]
+        of_train, of_test = (pd.concat([block[side] for block in blocks], axis=1) for side in (0, 1))
+        chains = [(name, modality_classifier("logistic", select=None, random_state=0)) for name in ("t1", "t2")]
+        branches = {"one": ["t1"], "two": ["t2"]}
+        fusion = ConstraintFusion(chains, method=branches, epochs=20, random_state=0).fit(of_train, train["idh"])
+        np.testing.assert_allclose(fold["probability"], fusion.predict_proba(of_test)[:, 1], atol=1e-6)
+    new = cohort(6, seed=9).drop(columns="idh").assign(sample_id=[f"n{row}" for row in range(6)])
+    new.to_csv(tmp_path / "new.csv", index=False)
+    answers, _ = predict_cohort(load_bundle(out), tmp_path / "new.csv", store=tmp_path / "store")
+    assert answers["constrained"].between(0, 1).all()
+
+
+def harmonized_by_hand(train, test, modality) -> list[pd.DataFrame]:
+    """Return the features of both as ComBat makes them that is fitted to the training rows that have some."""
+    present, combat, parts = features(train, modality).notna().any(axis=1), ComBat(unseen="pass"), []
+    for rows in (train[present], test[features(test, modality).notna().any(axis=1)]):
+        given = {"site": rows["scanner"].to_numpy(str), "covariates": rows[["clinical__age"]].to_numpy()}
+        X, whole = features(rows, modality), test if parts else train
+        made = combat.transform(X, **given) if parts else combat.fit_transform(X, rows["idh"], **given)
+        parts.append(pd.DataFrame(np.asarray(made), X.index, X.columns).reindex(whole.index))
+    return parts
 
 
 def test_every_kind_of_model_answers_better_than_without(run, tmp_path):
