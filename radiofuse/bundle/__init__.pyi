@@ -5,6 +5,7 @@ from .evaluate import evaluate_cohort as evaluate_cohort
 from .load import Bundle as Bundle
 from .load import BundleVersionWarning as BundleVersionWarning
 from .load import load_bundle as load_bundle
+from .other_cohort import OtherCohort as OtherCohort
 from .predict import predict_cohort as predict_cohort
 from .verify import verify_bundle as verify_bundle
 from .write import save_bundle as save_bundle

@@ -14,9 +14,9 @@ from radiofuse import notebook
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import NewRows, collect_rows, training_patients
+from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
 from radiofuse.bundle.predict import NEEDED, answers_of, modalities_of_model
 from radiofuse.bundle.read import read_table, require_entries
-from radiofuse.bundle.sites import columns_beside, refuse_lacking_sites
 from radiofuse.bundle.training_ranges import far_outside
 from radiofuse.bundle.training_rows import rows_trained_on
 from radiofuse.bundle.verify import AGAIN
@@ -31,8 +31,7 @@ from radiofuse.statistics import (
     score_predictions,
 )
 from radiofuse.tables.answers import by_class
-from radiofuse.tables.cohort import read_cohort
-from radiofuse.tables.outcomes import AskedOutcome, Outcome
+from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.predictions import LONG_PREDICTION_COLUMNS
 from radiofuse.wording import counted, listed
 
@@ -76,6 +75,7 @@ def evaluate_cohort(
     cohort: str | Path,
     *,
     outcomes: Sequence[str] | None = None,
+    written: OtherCohort = AS_ITS_OWN,
     store: str | Path = "feature_store",
     n_jobs: int = 1,
     progress: Meter = silent,
@@ -95,6 +95,9 @@ def evaluate_cohort(
         A cohort table with the labels; columns that are neither labels nor in the grammar are left out.
     outcomes : sequence of str, optional
         Those to evaluate; default: all that the bundle predicts.
+    written : OtherCohort, optional
+        How the table is written where that differs from the bundle's own cohort: other columns and spellings, a
+        table of participants.
     store, n_jobs, progress, retry_failed
         As for ``predict_cohort``.
 
@@ -109,11 +112,11 @@ def evaluate_cohort(
     BundleError
         If the table lacks columns that the model was trained on, or the bundle does not say how labels are read.
     RequestError
-        If the bundle does not predict an outcome that is asked for.
+        If the bundle does not predict an outcome that is asked for, or `written` speaks of what it does not know.
     """
     chosen = _chosen(bundle, outcomes)
     names = [outcome.name for outcome in chosen]
-    table = _read_labeled(bundle, cohort, chosen)
+    table = read_other_cohort(bundle, cohort, written, outcomes=chosen, missing_files="tell")
     known = table[table[names].notna().any(axis=1)].set_index("sample_id", drop=False)
     left_out = _known_by_id(bundle, known["patient_id"])
     new = known.drop(index=list(left_out))
@@ -155,26 +158,6 @@ def _chosen(bundle: Bundle, names: Sequence[str] | None) -> list[Outcome]:
         if known[name].reading is None:
             raise BundleError(f"The bundle {bundle.folder} does not say how the labels of {name} are read. {AGAIN}")
     return [known[name] for name in chosen]
-
-
-def _read_labeled(bundle: Bundle, cohort: str | Path, outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Return a cohort table with the modalities' names and the labels as the bundle's own cohort had them."""
-    about = bundle.description
-    table = read_cohort(
-        cohort,
-        labels=[
-            AskedOutcome(outcome.reading.column, outcome.name, outcome.kind, known=outcome)
-            for outcome in outcomes
-            if outcome.reading is not None
-        ],
-        missing_files="tell",
-        label_per=about.get("label_per", "patient"),
-        modality_pattern=about.get("modality_pattern"),
-        others_allowed=True,
-        carried=columns_beside(about)[:1],
-    )
-    refuse_lacking_sites(about, table)
-    return table
 
 
 def _known_by_id(bundle: Bundle, patients: pd.Series) -> dict[str, str]:

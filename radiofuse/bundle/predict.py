@@ -13,14 +13,14 @@ from radiofuse.bundle.calls import called, threshold_of
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import REFUSED, NewRows, collect_rows
+from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
 from radiofuse.bundle.read import read_table, require_entries
-from radiofuse.bundle.sites import columns_beside, new_sites, refuse_lacking_sites
+from radiofuse.bundle.sites import columns_beside, new_sites
 from radiofuse.bundle.training_ranges import far_outside
 from radiofuse.errors import BundleError
 from radiofuse.progress import Meter, silent
 from radiofuse.tables import columns
 from radiofuse.tables.answers import by_class
-from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.outcomes import Outcome
 
 NEEDED = tuple(
@@ -33,6 +33,7 @@ def predict_cohort(
     bundle: Bundle,
     cohort: str | Path,
     *,
+    written: OtherCohort = AS_ITS_OWN,
     store: str | Path = "feature_store",
     n_jobs: int = 1,
     progress: Meter = silent,
@@ -46,6 +47,8 @@ def predict_cohort(
         As ``load_bundle`` returns it.
     cohort : path
         A cohort table; labels are not needed and not read.
+    written : OtherCohort, optional
+        A table of participants, and how modalities are named in columns.
     store : path, default="feature_store"
         Where extracted vectors are kept.
     n_jobs : int, default=1
@@ -77,18 +80,16 @@ def predict_cohort(
     BundleError
         If the table lacks columns the model was trained on.
     """
-    table = modalities_of_model(read_new_patients(bundle, cohort), bundle)
+    table = modalities_of_model(read_new_patients(bundle, cohort, written), bundle)
     return predict_rows(bundle, table, store=store, n_jobs=n_jobs, progress=progress, retry_failed=retry_failed)
 
 
-def read_new_patients(bundle: Bundle, cohort: str | Path, *, missing_files: str = "keep") -> pd.DataFrame:
+def read_new_patients(
+    bundle: Bundle, cohort: str | Path, written: OtherCohort = AS_ITS_OWN, *, missing_files: str = "keep"
+) -> pd.DataFrame:
     """Read a cohort table with the modalities' names as the bundle's own cohort had them; labels are not read."""
     require_entries(bundle.folder / DESCRIPTION, bundle.description, NEEDED)
-    pattern = bundle.description.get("modality_pattern")
-    beside = columns_beside(bundle.description)
-    table = read_cohort(cohort, missing_files=missing_files, modality_pattern=pattern, carried=beside[:1])
-    refuse_lacking_sites(bundle.description, table)
-    return table
+    return read_other_cohort(bundle, cohort, written, missing_files=missing_files)
 
 
 def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.other_cohort import ModalityPattern, Participants, written_otherwise
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import require_apart, require_folder, require_own_tables, sha256_of
 from radiofuse.wording import counted, some
@@ -41,6 +42,20 @@ def main(
     outcome: Annotated[
         list[str] | None, typer.Option(help="An outcome to evaluate; may be given again. Default: all of the bundle.")
     ] = None,
+    participants: Participants = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="OUTCOME=COLUMN, where the table calls the label otherwise; COLUMN alone for one outcome."),
+    ] = None,
+    spelling: Annotated[
+        list[str] | None,
+        typer.Option(help="VALUE=SPELLINGS, as mutant=MUT,pos: how it is written here; of several, OUTCOME:VALUE=."),
+    ] = None,
+    missing: Annotated[list[str] | None, typer.Option(help="A value of the labels that means unknown.")] = None,
+    label_per: Annotated[
+        str | None, typer.Option(help="patient or sample: whose the labels are. Default: as in the bundle's cohort.")
+    ] = None,
+    modality_pattern: ModalityPattern = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
@@ -56,14 +71,24 @@ def main(
         from radiofuse.evaluate.findings import list_failures
 
     names = [*TABLES, *([PAGE] if report else [])]
-    require_own_tables(out, names, RECORD, [cohort], overwrite=overwrite)
+    inputs = [path for path in (cohort, participants) if path is not None]
+    require_own_tables(out, names, RECORD, inputs, overwrite=overwrite)
     require_folder(store, "--store")
     require_apart({"--out": out, "--store": store})
     terminal.say(TRUST)
     options: dict[str, Any] = {"store": store, "n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle)
-        evaluation = evaluate_cohort(loaded, cohort, progress=terminal.progress, **options)
+        written = written_otherwise(
+            outcome or [one.name for one in loaded.outcomes],
+            participants=participants,
+            modality_pattern=modality_pattern,
+            columns=column or (),
+            spellings=spelling or (),
+            missing=missing or (),
+            label_per=label_per,
+        )
+        evaluation = evaluate_cohort(loaded, cohort, written=written, progress=terminal.progress, **options)
     _write(evaluation, out, report=report)
     _print_results(evaluation)
     for sentence in loaded.description["as_published"]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.other_cohort import ModalityPattern, Participants
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import (
     is_failures,
@@ -72,6 +73,8 @@ def main(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
     cohort: Annotated[Path, typer.Argument(help="The table of new patients.")],
     out: Annotated[Path, typer.Option(help="Where the probabilities go, a CSV file; - is the screen.")],
+    participants: Participants = None,
+    modality_pattern: ModalityPattern = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     retry_failed: terminal.RetryFailed = False,
@@ -81,6 +84,7 @@ def main(
     with terminal.quick_imports():
         from radiofuse.bundle.card import TRUST
         from radiofuse.bundle.load import load_bundle
+        from radiofuse.bundle.other_cohort import OtherCohort
         from radiofuse.bundle.predict import modalities_of_model, predict_rows, read_new_patients
         from radiofuse.bundle.training_ranges import OUTSIDE
         from radiofuse.commands.run_words import AS_PUBLISHED
@@ -89,12 +93,14 @@ def main(
         from radiofuse.tables.images import named_files
         from radiofuse.tables.spreadsheet import write_csv
 
-    _require_outputs(out, cohort, store, overwrite=overwrite)
+    inputs = [path for path in (cohort, participants) if path is not None]
+    _require_outputs(out, inputs, store, overwrite=overwrite)
     terminal.say(TRUST)
     options = {"n_jobs": jobs, "retry_failed": retry_failed}
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle)
-        rows = read_new_patients(loaded, cohort, missing_files="tell")
+        written = OtherCohort(participants, modality_pattern)
+        rows = read_new_patients(loaded, cohort, written, missing_files="tell")
         _refuse_images(out, named_files(rows))
         rows = modalities_of_model(rows, loaded)
         predictions, failures = predict_rows(loaded, rows, store=store, progress=terminal.progress, **options)
@@ -125,12 +131,12 @@ def _table_of_failures(out: Path) -> Path | None:
     return None if is_stream(out) else out.with_name(f"{out.stem}_failures.csv")
 
 
-def _require_outputs(out: Path, cohort: Path, store: Path, *, overwrite: bool) -> None:
+def _require_outputs(out: Path, inputs: list[Path], store: Path, *, overwrite: bool) -> None:
     """Refuse what may not be written, before anything is read."""
     ours = starts_with("sample_id,patient_id,outcome,class,probability,")
-    require_file(out, "--out", [cohort], ours=ours, overwrite=overwrite)
+    require_file(out, "--out", inputs, ours=ours, overwrite=overwrite)
     if failures := _table_of_failures(out):
-        require_file(failures, "The table of failures", [cohort], ours=is_failures, overwrite=overwrite)
+        require_file(failures, "The table of failures", inputs, ours=is_failures, overwrite=overwrite)
     require_folder(store, "--store")
     require_apart({"--out": out, "--store": store})
 

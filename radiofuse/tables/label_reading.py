@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class LabelReading:
         How each class is also written.
     vocabulary : str, optional
         The key of ``VOCABULARIES`` whose spellings were used, where no others were given.
+    also : mapping of str to sequence of str
+        How values are also written in another cohort, by the value; of that cohort alone, and not kept in a bundle.
     """
 
     column: str
@@ -38,6 +40,7 @@ class LabelReading:
     missing: tuple[str, ...] = ()
     spellings: Mapping[str, Sequence[str]] | None = None
     vocabulary: str | None = None
+    also: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> LabelReading:
@@ -55,7 +58,7 @@ class LabelReading:
         return {"column": self.column, **lists, "spellings": spellings, "vocabulary": self.vocabulary}
 
     def _spelled(self, cells: pd.Series) -> pd.Series:
-        stated = without_unknown(cells, self.missing)
+        stated = Spellings(self.also).applied(without_unknown(cells, self.missing))
         if self.spellings is None and self.vocabulary is None:
             return stated
         spellings = VOCABULARIES[self.vocabulary] if self.spellings is None else Spellings(self.spellings)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from radiofuse.bundle import evaluate_cohort, load_bundle, predict_cohort
+from radiofuse.bundle import OtherCohort, evaluate_cohort, load_bundle, predict_cohort
 from radiofuse.bundle.read import read_table
 from radiofuse.commands.evaluate import TABLES, app
 from radiofuse.commands.predict import app as predict
@@ -252,3 +252,47 @@ def test_a_sample_without_a_modality_is_called_nothing_and_the_screen_says_the_t
     written = pd.read_csv(folder / "p.csv", keep_default_na=False).set_index("sample_id")
     assert set(written.loc["s60", "call"]) == {""}
     assert "" not in set(written.drop(index="s60")["call"])
+
+
+def test_another_hospital_may_write_columns_and_classes_its_own_way(folder, bundle, evaluated):
+    table = cohort().query("site == 'c'")
+    people = table[["sample_id", "idh", "who_grade"]].rename(columns={"sample_id": "patient_id", "idh": "IDH status"})
+    people["IDH status"] = people["IDH status"].replace({"WT": "neg.", "Mutant": "R132H seen"})
+    people.loc[people.index[:2], "IDH status"] = "not done"
+    people["who_grade"] = people["who_grade"].replace({"G4": "grade III"})
+    people.to_csv(folder / "people.tsv", sep="\t", index=False)
+    table.drop(columns=["idh", "who_grade"]).to_csv(folder / "plain.csv", index=False)
+    given = [str(folder / "out"), str(folder / "plain.csv"), "--out", str(folder / "other"), "--no-report"]
+    given += ["--participants", str(folder / "people.tsv"), "--store", str(folder / "store")]
+    said = ["--column", "idh=IDH status", "--spelling", "idh:wildtype=neg.", "--missing", "not done"]
+    said += ["--spelling", "idh:mutant=R132H seen, pos."]
+    result = CliRunner().invoke(app, [*given, *said])
+    assert result.exit_code == 0, result.output
+    scores = pd.read_csv(folder / "other" / "scores.csv", dtype={"class": str}).fillna({"class": ""})
+    expected = evaluated.tables["scores"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(scores, expected, check_dtype=False, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (OtherCohort(spellings={"idh": {"mutated": ["pos"]}}), "'mutated', which the model does not know: .*mutant"),
+        (OtherCohort(columns={"IDH": "x"}), "outcome 'IDH'; those that are read here are idh and who_grade"),
+        (OtherCohort(missing=["WT", "wild type", "Mutant", "mutant"]), "No patient has a known idh"),
+        (OtherCohort(label_per="scan"), 'label_per must be "patient" or "sample"'),
+    ],
+)
+def test_what_is_said_of_another_table_must_fit_the_model(folder, bundle, evaluated, written, words):
+    with pytest.raises((RequestError, CohortError), match=words):
+        evaluate_cohort(bundle, folder / "c.csv", outcomes=["idh", "who_grade"], written=written)
+
+
+def test_predict_joins_participants_and_reads_other_names_of_modalities(folder, bundle):
+    table = cohort().query("site == 'c'").drop(columns=["idh", "who_grade"])
+    given = table.rename(columns=lambda name: name.replace("t1__", "T1-").replace("t2__", "T2-"))
+    given.to_csv(folder / "named.csv", index=False)
+    pd.DataFrame({"patient_id": given["sample_id"], "age": 50}).to_csv(folder / "ages.csv", index=False)
+    written = OtherCohort(folder / "ages.csv", r"^(?P<modality>T[12])-")
+    answers, _ = predict_cohort(bundle, folder / "named.csv", written=written, store=folder / "store")
+    plain, _ = predict_cohort(bundle, write(folder, table), store=folder / "store")
+    np.testing.assert_allclose(answers["probability"], plain["probability"], rtol=1e-12)
