@@ -38,6 +38,7 @@ from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES, TESTS
 from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
+from radiofuse.fuse.named import Named
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.statistics import (
@@ -181,7 +182,7 @@ def _evaluate_outcome(given: _Given, outcome: Outcome, splits: Sequence[Split], 
     options: dict[str, Any] = {"groups": labeled.groups, "splits": own, "outcome": outcome, "kept": kept}
     with given.progress(given.doing("Cross-validating", outcome), "fits") as on_done:
         options |= {"inspect": inspect_fold, "n_jobs": given.n_jobs, "on_done": on_done}
-        models = list_all_models(recipe, rows, labeled)
+        models = list_all_models(recipe, rows, labeled, own)
         folds = run_folds(models, labeled.X, labeled.y, **options)
     laps.end(FOLDS)
     predictions = gather_predictions(folds)
@@ -254,13 +255,34 @@ def encoder_sets(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Seque
     return list(dict.fromkeys(sets))
 
 
-def list_all_models(recipe: Recipe, rows: Rows, labeled: LabeledRows) -> dict[str, BaseEstimator]:
+def list_all_models(
+    recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split] = ()
+) -> dict[str, BaseEstimator]:
     """Return the recipe's models, the clinical-only model if there are clinical columns, and the trivial rule."""
     models = list_models(recipe, rows.inputs)
     answering = {answer.name: answer.model for answer in list_answers(recipe, rows.modalities)}
     if rows.inputs.clinical and answering[CLINICAL_ARM] == CLINICAL_ARM:  # else a member answers by that name
-        models[CLINICAL_ARM] = clinical_classifier(random_state=recipe.seed)
+        models[CLINICAL_ARM] = _clinical_arm(recipe, rows, labeled, splits)
     # The whole cohort's shares of the classes for everyone. Shares of the training folds would differ a little,
     # fall where the test fold holds more positives, and so rank below chance.
     models[TRIVIAL_RULE] = FrozenEstimator(DummyClassifier(strategy="prior").fit(labeled.X, labeled.y))
     return models
+
+
+def _clinical_arm(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> BaseEstimator:
+    """Return the clinical-only model: it answers for patients with a clinical value, others would all get one answer.
+
+    Where they leave a class out of some fold it is of all patients, the medians in place of what is not known.
+    """
+    model, own = clinical_classifier(random_state=recipe.seed), list(rows.inputs.clinical)
+    known, classes = labeled.X[own].notna().any(axis=1).to_numpy(), len(labeled.outcome.classes)
+    if known.all():
+        return model
+    if any(np.unique(labeled.y[split.train][known[split.train]]).size < classes for split in splits):
+        log.warning(
+            "%s of %s patients have a clinical value, and in some fold none of a class: the clinical model takes "
+            "the medians for the others and answers for everybody.",
+            *(len(set(np.asarray(labeled.groups)[chosen])) for chosen in (known, slice(None))),
+        )
+        return model
+    return Named(model, CLINICAL_ARM, own, records=False)

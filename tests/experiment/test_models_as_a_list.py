@@ -172,6 +172,23 @@ def test_new_patients_get_a_row_per_class_and_what_was_not_kept_is_not_there(run
     assert answers.loc[answers["sample_id"] == "n2", "t1"].isna().all()
 
 
+@pytest.mark.parametrize("known", [30, 1])
+def test_the_clinical_arm_answers_for_the_patients_with_a_clinical_value(tmp_path, caplog, known):
+    path = write(tmp_path, "", cohort=IDH)
+    table = pd.read_csv(tmp_path / "cohort.csv", dtype=str)
+    table.loc[known:, "clinical__age"] = ""
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    out = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    answered = read_table(out / "bundle", "predictions").groupby("model")["sample_id"].agg(set)
+    everybody = set(table["sample_id"])
+    assert answered["mean"] == answered["trivial"] == everybody
+    if known == 1:  # no fold could be trained
+        assert answered["clinical"] == everybody
+        assert "1 of 48 patients have a clinical value, and in some fold none of a class" in caplog.text
+    else:
+        assert answered["clinical"] == set(table["sample_id"][:known])
+
+
 def test_the_short_form_stands_for_a_list(tmp_path):
     text = HEAD.format(cohort='label = "idh"', select="kruskal")
     text = text.replace('combine = ["mean", "regression"]', 'combine = ["mean"]\nconstrained = ["method1"]')
