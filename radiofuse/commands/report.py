@@ -1,4 +1,4 @@
-"""``python -m radiofuse.report``: write a bundle's report again."""
+"""``python -m radiofuse.report``: write a bundle's report again, or that of a table of predictions."""
 
 from __future__ import annotations
 
@@ -7,23 +7,48 @@ from typing import Annotated
 
 import typer
 
-from radiofuse.commands.terminal import Overwrite, answers, command_app
-from radiofuse.files.outputs import is_page, is_stream, require_file
-from radiofuse.report import write_report
+from radiofuse.commands import terminal
+from radiofuse.errors import RequestError
+from radiofuse.files.outputs import is_page, is_stream, require_apart, require_file, starts_with
+from radiofuse.report import write_predictions_report, write_report
 
-app = command_app("Write the HTML report of a bundle: scores, curves, features and weights in one file.")
+app = terminal.command_app(
+    "Write the HTML report of a bundle, or of a table of predictions: scores, curves and calibration in one file."
+)
+
+IS_SCORES = ("outcome,model,class,metric,value,low,high", "model,metric,value,low,high")
 
 
 @app.command()
-@answers
+@terminal.answers
 def report(
-    bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="A bundle folder, the output folder of a run, or a table of predictions.")
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="The file to write, - is the screen. Default: report.html beside the bundle.")
+        Path | None,
+        typer.Option(
+            help="The file to write, - is the screen. Default: report.html beside the bundle, or NAME_report.html and "
+            "NAME_report_scores.csv beside the table NAME."
+        ),
     ] = None,
-    overwrite: Overwrite = False,
+    label: Annotated[
+        str | None, typer.Option(help="Of a table: the column of the true class; idh=mutant says which is positive.")
+    ] = None,
+    probability: Annotated[
+        list[str] | None, typer.Option(help="Of a table: a column of probabilities, a model by that name.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Of a table: the model that the others are compared with; default: the first.")
+    ] = None,
+    overwrite: terminal.Overwrite = False,
 ) -> None:
-    """Write the HTML report of a bundle whose files are as they were written, and print its path."""
+    """Write the HTML report of a bundle whose files are as they were written, or of predictions; print its path."""
+    if bundle.is_file():
+        _of_predictions(bundle, out, label or "label", probability or [], model, overwrite=overwrite)
+        return
+    if label or probability or model:
+        raise RequestError("--label, --probability and --model are of a table of predictions; a bundle says its own.")
     from radiofuse.bundle.verify import find_bundle, verify_bundle
 
     folder = find_bundle(bundle)
@@ -33,3 +58,26 @@ def report(
     written = write_report(folder, out, overwrite=overwrite)
     if not is_stream(out):
         print(written)
+
+
+def _of_predictions(
+    table: Path, out: Path | None, label: str, probability: list[str], model: str | None, *, overwrite: bool
+) -> None:
+    page = out or table.with_name(f"{table.stem}_report.html")
+    scores = None if is_stream(page) else page.with_name(f"{page.stem}_scores.csv")
+    require_file(page, "The report", [table], ours=is_page, overwrite=overwrite)
+    if scores:
+        require_file(scores, "The table of scores", [table], ours=_is_scores, overwrite=overwrite)
+        require_apart({"--out": page, "the table of scores": scores})
+    from radiofuse.tables.prediction_file import read_predictions
+
+    predictions, said = read_predictions(table, label=label, probabilities=probability)
+    for words in said:
+        terminal.say(words)
+    write_predictions_report(predictions, page, model=model, scores=scores, overwrite=overwrite)
+    if scores:
+        print(f"{page}\n{scores}")
+
+
+def _is_scores(path: Path) -> bool:
+    return any(starts_with(header)(path) for header in IS_SCORES)

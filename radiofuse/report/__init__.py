@@ -6,11 +6,12 @@ The ``plot_`` functions draw its figures of a table of predictions; they are imp
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiofuse.errors import RequestError
-from radiofuse.files.aside import write_aside
+from radiofuse.files.aside import write_aside, write_file
 from radiofuse.files.outputs import is_page
 from radiofuse.names import lazy_names
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from radiofuse.report.predictions.plots import plot_roc as plot_roc
 
 _PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "predictions.plots")
-__all__ = [*_PLOTS, "write_evaluation_report", "write_report", "write_selection_report"]
+_WRITERS = ("write_evaluation_report", "write_predictions_report", "write_report", "write_selection_report")
+__all__ = [*_PLOTS, *_WRITERS]
 _plot, __dir__ = lazy_names(__name__, _PLOTS)
 
 
@@ -81,21 +83,65 @@ def write_report(
     try:
         from radiofuse.report.experiment.contents import read_contents
         from radiofuse.report.experiment.page import render_page
-        from radiofuse.report.predictions.page import render_predictions
     except ModuleNotFoundError as missing:
         raise _lacking(missing) from missing
     if not isinstance(bundle, str | Path):
         if path is None:
             raise RequestError("A report of predictions has no folder to lie beside: pass path, a .html file.")
-        _refuse_foreign(Path(path), overwrite)
-        _replace(Path(path), render_predictions(bundle, model))
-        return Path(path)
+        return write_predictions_report(bundle, path, model=model, overwrite=overwrite)
     bundle = Path(bundle)
     target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
     _refuse_inside(bundle, target)
     _refuse_foreign(target, overwrite)
     _replace(target, render_page(read_contents(bundle)))
     return target
+
+
+def write_predictions_report(
+    predictions: pd.DataFrame,
+    path: str | Path,
+    *,
+    model: str | None = None,
+    scores: str | Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write the report of a table of predictions, and perhaps its scores as a table.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `write_report`; ``radiofuse report`` reads tables that have less.
+    path : str or Path
+        Where to write the page.
+    model : str, optional
+        As for `write_report`.
+    scores : str or Path, optional
+        Where to write the scores of the page, all metrics with intervals, as CSV.
+    overwrite : bool, default=False
+        Whether a page that is not ours may be replaced.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    RequestError
+        If the extra ``report`` is not installed, the predictions cannot be scored, or the file cannot be written
+        or is not ours.
+    """
+    try:
+        from radiofuse.report.predictions.page import all_scores, predictions_by_outcome, render_predictions
+        from radiofuse.tables.spreadsheet import write_csv
+    except ModuleNotFoundError as missing:
+        raise _lacking(missing) from missing
+    _refuse_foreign(Path(path), overwrite)
+    parts = predictions_by_outcome(predictions, model)
+    _replace(Path(path), render_predictions(parts))
+    if scores is not None:
+        write_file(Path(scores), partial(write_csv, all_scores(parts)))
+    return Path(path)
 
 
 def write_selection_report(tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any], path: str | Path) -> Path:

@@ -7,8 +7,11 @@ import json
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 from bundle_fixture import make_bundle
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from radiofuse.bundle.format import SCHEMA
@@ -123,3 +126,29 @@ def test_a_page_of_ours_is_written_again_and_no_other_file_is_replaced(tmp_path)
     assert [CliRunner().invoke(app, [str(bundle), *words]).exit_code for words in (["--overwrite"], [])] == [0, 0]
     printed = CliRunner().invoke(app, [str(bundle), "--out", "-"])
     assert printed.stdout == page.read_text(encoding="utf-8")
+
+
+def test_a_table_of_predictions_gives_a_page_and_its_scores(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = np.arange(40) % 2
+    table = {"truth": np.where(truth, "pos", "neg"), "cnn": rng.uniform(0.2, 0.6, 40) + 0.3 * truth}
+    pd.DataFrame(table | {"rad": rng.uniform(size=40)}).to_csv(tmp_path / "mine.csv", index=False)
+    given = [str(tmp_path / "mine.csv"), "--label", "truth=pos", "--probability", "cnn", "--probability", "rad"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 0, result.output
+    page, scores = tmp_path / "mine_report.html", tmp_path / "mine_report_scores.csv"
+    assert result.stdout.split() == [str(page), str(scores)]
+    assert "There is no column sample_id" in result.stderr
+    areas = pd.read_csv(scores).query("metric == 'auc'").set_index("model")["value"]
+    assert areas["cnn"] == pytest.approx(roc_auc_score(truth, table["cnn"]))
+    assert "AUC of cnn minus that of each other model" in page.read_text()
+    again = CliRunner().invoke(app, [*given, "--model", "rad"])
+    assert again.exit_code == 0 and "AUC of rad minus" in page.read_text()
+    scores.write_text("mine\n")
+    refused = CliRunner().invoke(app, given)
+    assert refused.exit_code == 2 and scores.read_text() == "mine\n"
+
+
+def test_options_of_a_table_are_refused_of_a_bundle(tmp_path):
+    result = CliRunner().invoke(app, [str(tmp_path), "--model", "mean"])
+    assert result.exit_code == 2 and "a bundle says its own" in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -56,8 +57,8 @@ class PredictionContents(Scored):
         return self.predictions.loc[self.predictions["model"] == self.primary, "label"].nunique() > 1
 
 
-def render_predictions(predictions: pd.DataFrame, model: str | None = None) -> str:
-    """Return the page of a predictions table, outcome by outcome.
+def predictions_by_outcome(predictions: pd.DataFrame, model: str | None = None) -> list[PredictionContents]:
+    """Return the predictions, scores and comparisons of each outcome.
 
     Raises
     ------
@@ -65,7 +66,16 @@ def render_predictions(predictions: pd.DataFrame, model: str | None = None) -> s
         If the table cannot be scored, or an outcome has no rows of the model.
     """
     check_predictions(predictions)
-    parts = [_contents(outcome, model) for outcome in outcomes_of(predictions)]
+    return [_contents(outcome, model) for outcome in outcomes_of(predictions)]
+
+
+def all_scores(parts: Sequence[PredictionContents]) -> pd.DataFrame:
+    """Return the scores of all outcomes, one after the other."""
+    return pd.concat([part.scores for part in parts], ignore_index=True)
+
+
+def render_predictions(parts: Sequence[PredictionContents]) -> str:
+    """Return the page of a predictions table, outcome by outcome."""
     several = len(parts) > 1
     return render(
         "predictions/page.html",
