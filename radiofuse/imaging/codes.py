@@ -18,6 +18,11 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "too_many_voxels": "The volume exceeds the voxel limit or the free memory; nothing was allocated.",
     "not_scalar": "A voxel holds more than one number (RGB, complex, vector).",
     "wrong_dimensions": "The file is neither one 3-D volume nor one 2-D image.",
+    # a series of DICOM files
+    "slices_missing": "Slices are missing within the series.",
+    "slices_duplicated": "Different slices of the series lie at one place.",
+    "spacing_varies": "The slices of the series are no even stack.",
+    "gantry_tilt": "The slices of the series are shifted against each other, as a tilted gantry does.",
     # the voxels
     "not_finite": "Voxels are NaN or infinite.",
     # the mask

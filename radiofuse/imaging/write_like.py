@@ -1,10 +1,11 @@
-"""Writing a volume where an image lies, so that viewers show the one over the other."""
+"""Writing a volume where an image, or the image in a file, lies, so that viewers show the one over the other."""
 
 from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 from nibabel import Nifti1Image
@@ -32,3 +33,21 @@ def write_like(path: str | PathLike[str], voxels: np.ndarray, image: sitk.Image)
     placed = Nifti1Image(voxels.T, affine)
     placed.header.set_xyzt_units("mm")
     write_packed(Path(path), placed)
+
+
+def write_on_grid_of(path: str | PathLike[str], voxels: np.ndarray, image_path: str | PathLike[str]) -> None:
+    """Write a volume as ``.nii.gz`` with the place of another NIfTI file, to the last bit.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Ends in ``.nii.gz``.
+    voxels : ndarray of shape (z, y, x)
+        As many as the image has.
+    image_path : str or path-like
+        A NIfTI file; its voxels are not read.
+    """
+    image = nib.load(image_path)
+    header = image.header.copy()
+    header.set_data_dtype(voxels.dtype)
+    write_packed(Path(path), Nifti1Image(voxels.T, image.affine, header))

@@ -290,7 +290,7 @@ def test_arguments_are_left_alone(image, region):
 def test_every_code_raised_is_documented_and_every_documented_one_is_raised():
     folder = Path(radiofuse.imaging.__file__).parent
     raised = set()
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ImageError":
                 raised.add(ast.literal_eval(node.args[0]))

@@ -1,0 +1,163 @@
+"""From a tree of DICOM files to NIfTI volumes, their masks, and what is said of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.files.outputs import require_folder
+from radiofuse.files.paths import describe_absent
+from radiofuse.imaging.dicom.library import pydicom
+from radiofuse.imaging.dicom.masks import KINDS, MaskJob, Masks, match_image, match_slicer, write_masks
+from radiofuse.imaging.dicom.naming import PatientNames, name_patients
+from radiofuse.imaging.dicom.notes import notes_on, notes_on_masks, write_table
+from radiofuse.imaging.dicom.plan import Row, plan_rows
+from radiofuse.imaging.dicom.sequences import read_rules
+from radiofuse.imaging.dicom.tree import Tree, read_tree
+from radiofuse.imaging.dicom.volumes import Job, write_stack
+from radiofuse.imaging.layouts.volume import IMAGE, MASK, Found, FoundVolume
+from radiofuse.progress import Progress
+from radiofuse.work.jobs import finish_calls, results_in_order
+
+TABLE = "series.csv"
+
+
+def convert_tree(
+    folder: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    sequences: str | PathLike[str] | None = None,
+    roi: str | None = None,
+    keep_ids: bool = False,
+    by_folder: bool = False,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> Found:
+    """Write every usable series of a tree of DICOM files as NIfTI, with its masks.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Files of any name, in any order, of any number of patients.
+    out : str or path-like
+        Where ``PATIENT/SESSION/SEQUENCE-NUMBER.nii.gz`` go, a JSON beside each of them, and
+        ``series.csv``, which says of every series what became of it.
+    sequences : str or path-like, optional
+        A CSV of rules that come before the built-in ones (`radiofuse/imaging/dicom/sequences.csv`).
+    roi : str, optional
+        Which region is the mask, by name or pattern (``GTV*``), upper and lower case alike; several are
+        united. Left out, a file of one region is the mask, and one of several is none.
+    keep_ids : bool, default=False
+        Whether patients are called by their PatientID, and the JSON holds it, with UIDs and the date
+        of the study. Otherwise a patient is called by a pseudonym (see `pseudonym`).
+    by_folder : bool, default=False
+        Whether patients are the folders that lie in ``folder``, under their names.
+    n_jobs : int or None, default=1
+        Processes.
+    progress : callable, optional
+        Called with the number of series done and their total.
+
+    Returns
+    -------
+    Found
+        One image per sample and sequence, and its mask; notes on all that was left out.
+
+    Raises
+    ------
+    RequestError
+        If pydicom is absent, there is no such folder, or the table of rules is none.
+
+    Notes
+    -----
+    A sample is a study of a patient: sessions are counted in the order of the studies' dates. Of
+    several series of one sequence the one with a mask is chosen, then an original one before a derived one,
+    then the one with the smallest voxels. A second call writes only what changed.
+    """
+    pydicom()
+    folder, out = Path(folder), Path(out)
+    if not folder.is_dir():
+        raise RequestError(describe_absent(folder, "folder"))
+    require_folder(out, "--out")
+    rules = read_rules(sequences) if sequences is not None else []
+    names: PatientNames = "folder" if by_folder else "id" if keep_ids else "pseudonym"
+    tree = read_tree(folder, n_jobs=n_jobs)
+    called, doubts = name_patients(tree.instances, folder, out, names)
+    rows, shared = plan_rows(tree.instances, called, rules, out, keep_ids)
+    _write_all(rows, n_jobs, progress)
+    masks, unmatched = _masks(tree, rows, folder, roi, n_jobs)
+    _choose(rows, masks)
+    write_table(rows, out / TABLE)
+    notes = [*tree.notes, *doubts, *shared, *notes_on(rows), *unmatched, *notes_on_masks(masks)]
+    return Found(list(_volumes(rows)), notes)
+
+
+def _write_all(rows: Iterable[Row], n_jobs: int | None, progress: Progress | None) -> None:
+    from joblib import delayed
+
+    waiting = [row for row in rows if row.job is not None]
+    calls = [delayed(write_stack)(row.job) for row in waiting]
+    for done, (number, written) in enumerate(finish_calls(calls, [row.job.title for row in waiting], n_jobs=n_jobs), 1):
+        waiting[number].written = written
+        if progress is not None:
+            progress(done, len(waiting))
+
+
+def _masks(
+    tree: Tree, rows: Sequence[Row], root: Path, roi: str | None, n_jobs: int | None
+) -> tuple[list[Masks], list[str]]:
+    """Write the masks of every segmentation of the tree; return them, and a note on each without an image."""
+    from joblib import delayed
+
+    written = [row.job for row in rows if row.volume is not None]
+    present = {row.series.first.series_uid: f"{row.series.title}, which was not converted" for row in rows}
+    instances = sorted((each for each in tree.instances if each.sop_class in KINDS), key=lambda each: each.series_when)
+    matches = [(each.path, KINDS[each.sop_class], *match_image(each, written, present)) for each in instances]
+    notes, jobs, numbers = [], [], Counter()
+    for path in tree.slicer_files:
+        matches.append((path, "Slicer", *_matched(path, root, written)))
+    for path, kind, images, problem in matches:
+        if problem:
+            notes.append(f"{kind} {path.name} was left out: {problem}.")
+        for image in images:
+            numbers[image.path] += 1
+            jobs.append(MaskJob(path, kind, image, numbers[image.path], roi))
+    names = [f"the masks of {job.source.name}" for job in jobs]
+    return results_in_order([delayed(write_masks)(job) for job in jobs], names, n_jobs=n_jobs), notes
+
+
+def _matched(path: Path, root: Path, written: Sequence[Job]) -> tuple[list[Job], str]:
+    try:
+        return match_slicer(path, root, written)
+    except ImageError as error:
+        return [], str(error).rstrip(".")
+
+
+def _choose(rows: Sequence[Row], masks: Iterable[Masks]) -> None:
+    """Give each volume its mask, the newest one, and choose one volume per sample and sequence."""
+    wanted = {result.job.image.path: result.wanted for result in masks if result.wanted is not None}
+    for row in rows:
+        row.mask = wanted.get(row.volume) if row.volume is not None else None
+    best: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        key = (row.patient, row.session, row.named.name)
+        if row.volume is not None and (key not in best or _rank(row) < _rank(best[key])):
+            best[key] = row
+    for row in best.values():
+        row.chosen = True
+
+
+def _rank(row: Row) -> tuple:
+    sizes = row.written.record["spacing_mm"]
+    return row.mask is None, "DERIVED" in row.series.first.image_type, sizes[0] * sizes[1] * sizes[2]
+
+
+def _volumes(rows: Iterable[Row]) -> Iterator[FoundVolume]:
+    chosen = sorted((row for row in rows if row.chosen), key=lambda row: row.volume)
+    for row in chosen:
+        sample = f"{row.patient}_{row.session}"
+        yield FoundVolume(row.volume, sample, row.patient, IMAGE, row.named.name, row.session)
+        if row.mask is not None:
+            yield FoundVolume(row.mask, sample, row.patient, MASK, row.named.name, row.session)

@@ -1,0 +1,284 @@
+"""What the header of one DICOM file says: whose it is, of which series, and where its frames lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+Numbers = tuple[float, ...]
+
+SINGLE = (  # read of every file: keyword
+    "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID Modality ImageType "
+    "PatientID IssuerOfPatientID PatientName PatientBirthDate StudyDate StudyTime SeriesDate SeriesTime "
+    "SeriesNumber SeriesDescription ProtocolName SequenceName PulseSequenceName InstanceNumber "
+    "Rows Columns NumberOfFrames SamplesPerPixel Units ContentDate ContentTime StructureSetDate StructureSetTime "
+    "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
+    "RescaleSlope RescaleIntercept GantryDetectorTilt "
+    "RepetitionTime EchoTime InversionTime FlipAngle ScanningSequence MagneticFieldStrength Manufacturer "
+    "ManufacturerModelName ContrastBolusAgent ContrastBolusAgentSequence DiffusionBValue "
+    "TemporalPositionIdentifier AcquisitionNumber "
+    "SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence DirectoryRecordSequence"
+).split()
+NO_AGENT = {"", "no", "none", "n", "0", "-", "no contrast", "without", "n/a"}
+GROUPS = {  # keyword: the functional group that holds it in enhanced objects
+    "ImagePositionPatient": "PlanePositionSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+    "RepetitionTime": "MRTimingAndRelatedParametersSequence",
+    "FlipAngle": "MRTimingAndRelatedParametersSequence",
+    "EffectiveEchoTime": "MREchoSequence",
+    "InversionTimes": "MRModifierSequence",
+    "DiffusionBValue": "MRDiffusionSequence",
+    "TemporalPositionIndex": "FrameContentSequence",
+    "StackID": "FrameContentSequence",
+    "FrameType": "MRImageFrameTypeSequence",
+}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One slice: a file, or one frame of it.
+
+    ``position``, ``row`` and ``column`` are in mm along left, posterior and superior; ``row`` is the
+    direction in which columns count up, ``column`` that of the rows. ``traits`` tell frames
+    apart that lie at one place: echo, b-value, time.
+    """
+
+    path: Path
+    index: int
+    position: Numbers
+    row: Numbers
+    column: Numbers
+    spacing_mm: tuple[float, float]
+    size: tuple[int, int]
+    slope: float
+    intercept: float
+    traits: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whose a file is; only digests of a name leave this room."""
+
+    patient_id: str
+    issuer: str
+    name: str
+    birth_date: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What the header of one file says.
+
+    ``frames`` is empty where the file is no image, or says nothing of its place in space.
+    """
+
+    path: Path
+    person: Person
+    uid: str
+    sop_class: str
+    study_uid: str
+    series_uid: str
+    space_uid: str
+    dicom_modality: str
+    when: str
+    series_when: str
+    series_number: str
+    description: str
+    protocol: str
+    image_type: tuple[str, ...]
+    samples: int
+    facts: tuple[tuple[str, str | float | None], ...]
+    frames: tuple[Frame, ...]
+    state: tuple[int, int]
+
+
+def instance_of(path: Path, folder: str, dataset: Dataset) -> Instance:
+    """Return what a header says.
+
+    Parameters
+    ----------
+    path : Path
+    folder : str
+        The first folder of the tree that the file lies in.
+    dataset : pydicom.Dataset
+        At least the elements `SINGLE`.
+
+    Raises
+    ------
+    ValueError or TypeError
+        If an element holds what it cannot.
+    """
+    status = path.stat()
+    return Instance(
+        path=path,
+        person=_person(dataset, folder),
+        uid=text(dataset, "SOPInstanceUID"),
+        sop_class=text(dataset, "SOPClassUID"),
+        study_uid=text(dataset, "StudyInstanceUID"),
+        series_uid=text(dataset, "SeriesInstanceUID"),
+        space_uid=text(dataset, "FrameOfReferenceUID"),
+        dicom_modality=text(dataset, "Modality").upper(),
+        when=text(dataset, "StudyDate") + text(dataset, "StudyTime"),
+        series_when=_when(dataset),
+        series_number=text(dataset, "SeriesNumber"),
+        description=text(dataset, "SeriesDescription"),
+        protocol=text(dataset, "ProtocolName"),
+        image_type=tuple(str(word).upper() for word in many(dataset, "ImageType")),
+        samples=int(number(dataset, "SamplesPerPixel") or 1),
+        facts=tuple(_facts(dataset).items()),
+        frames=_frames(path, dataset),
+        state=(status.st_size, status.st_mtime_ns),
+    )
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """Return an element as text, "" where it is absent or empty."""
+    return "\\".join(str(value).strip("\0 ") for value in many(dataset, keyword)).strip()
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """Return an element's first number, None where it is absent or empty."""
+    values = [value for value in many(dataset, keyword) if value not in (None, "")]
+    return float(values[0]) if values else None
+
+
+def many(dataset: Dataset, keyword: str) -> list:
+    """Return all values of an element."""
+    value = dataset.get(keyword)
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
+
+
+def functional_group(dataset: Dataset, index: int, keyword: str) -> Dataset | None:
+    """Return the group that holds an element of one frame: the frame's own, else the shared one.
+
+    Of an object without groups, the dataset itself.
+    """
+    if "PerFrameFunctionalGroupsSequence" not in dataset:
+        return dataset
+    shared = many(dataset, "SharedFunctionalGroupsSequence")
+    for groups in (dataset.PerFrameFunctionalGroupsSequence[index], *shared):
+        if found := many(groups, GROUPS[keyword]):
+            return found[0]
+    return None
+
+
+def _of_frame(dataset: Dataset, index: int, keyword: str) -> list:
+    group = functional_group(dataset, index, keyword)
+    return [] if group is None else many(group, keyword)
+
+
+def plane(dataset: Dataset, index: int) -> tuple[Numbers, Numbers, Numbers, tuple[float, float]] | None:
+    """Return position, row, column and spacing (x, y) of a frame; None where one of them is not given."""
+    position = tuple(map(float, _of_frame(dataset, index, "ImagePositionPatient")))
+    axes = tuple(map(float, _of_frame(dataset, index, "ImageOrientationPatient")))
+    spacing = tuple(map(float, _of_frame(dataset, index, "PixelSpacing")))
+    if (len(position), len(axes), len(spacing)) != (3, 6, 2):
+        return None
+    return position, axes[:3], axes[3:], (spacing[1], spacing[0])  # DICOM names the distance of rows first
+
+
+def _frames(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
+    n_frames, rows, columns = (number(dataset, name) for name in ("NumberOfFrames", "Rows", "Columns"))
+    if not rows or not columns or ((n_frames or 1) > 1 and "PerFrameFunctionalGroupsSequence" not in dataset):
+        return ()
+    frames = []
+    for index in range(int(n_frames or 1)):
+        place = plane(dataset, index)
+        if place is None:
+            return ()
+        slope, intercept = (_of_frame(dataset, index, f"Rescale{name}") for name in ("Slope", "Intercept"))
+        frames.append(
+            Frame(
+                path=path,
+                index=index,
+                position=place[0],
+                row=place[1],
+                column=place[2],
+                spacing_mm=place[3],
+                size=(int(columns), int(rows)),
+                slope=float(slope[0]) if slope else 1.0,
+                intercept=float(intercept[0]) if intercept else 0.0,
+                traits=_traits(dataset, index),
+            )
+        )
+    return tuple(frames)
+
+
+def _traits(dataset: Dataset, index: int) -> tuple[tuple[str, str], ...]:
+    if "PerFrameFunctionalGroupsSequence" in dataset:
+        names = {
+            "stack": "StackID",
+            "echo": "EffectiveEchoTime",
+            "inversion": "InversionTimes",
+            "b": "DiffusionBValue",
+            "time": "TemporalPositionIndex",
+            "type": "FrameType",
+        }
+    else:
+        names = {
+            "echo": "EchoTime",
+            "inversion": "InversionTime",
+            "b": "DiffusionBValue",
+            "time": "TemporalPositionIdentifier",
+            "acquisition": "AcquisitionNumber",
+            "type": "ImageType",
+        }
+    values = {name: _of_frame(dataset, index, keyword) for name, keyword in names.items()}
+    return tuple((name, "\\".join(map(str, value))) for name, value in values.items())
+
+
+def _facts(dataset: Dataset) -> dict[str, str | float | None]:
+    """Return what is told of a series beside its images, none of it about a person."""
+    enhanced = "PerFrameFunctionalGroupsSequence" in dataset
+    echo, inversion = ("EffectiveEchoTime", "InversionTimes") if enhanced else ("EchoTime", "InversionTime")
+    timing = {
+        "tr_ms": "RepetitionTime",
+        "te_ms": echo,
+        "ti_ms": inversion,
+        "flip_deg": "FlipAngle",
+        "b_value": "DiffusionBValue",
+        "slice_thickness_mm": "SliceThickness",
+    }
+    numbers = {name: (_of_frame(dataset, 0, keyword) or [None])[0] for name, keyword in timing.items()}
+    return {
+        **{name: None if value in (None, "") else float(value) for name, value in numbers.items()},
+        "field_t": number(dataset, "MagneticFieldStrength"),
+        "gantry_tilt_deg": number(dataset, "GantryDetectorTilt"),
+        "scanning_sequence": text(dataset, "ScanningSequence"),
+        "sequence_name": text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
+        "contrast_agent": _agent(dataset),
+        "manufacturer": text(dataset, "Manufacturer"),
+        "model": text(dataset, "ManufacturerModelName"),
+        "units": text(dataset, "Units"),
+    }
+
+
+def _agent(dataset: Dataset) -> str:
+    """Return the contrast agent, "" where there was none by whatever word."""
+    named = text(dataset, "ContrastBolusAgent")
+    if not named and many(dataset, "ContrastBolusAgentSequence"):
+        named = text(dataset.ContrastBolusAgentSequence[0], "CodeMeaning") or "given"
+    return "" if named.lower() in NO_AGENT else named
+
+
+def _person(dataset: Dataset, folder: str) -> Person:
+    names = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
+    return Person(*(text(dataset, name) for name in names), folder)
+
+
+def _when(dataset: Dataset) -> str:
+    dates = [
+        text(dataset, f"{what}Date") + text(dataset, f"{what}Time") for what in ("Content", "StructureSet", "Series")
+    ]
+    return next((date for date in dates if date), "")

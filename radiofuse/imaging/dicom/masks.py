@@ -1,0 +1,186 @@
+"""Segmentations of a tree: which image each belongs to, its regions as files, and which of them is the mask."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import SimpleITK as sitk
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.imaging.dicom.contours import read_contours
+from radiofuse.imaging.dicom.instances import Instance, many, text
+from radiofuse.imaging.dicom.pixels import read_dataset
+from radiofuse.imaging.dicom.regions import Region, united, wanted_regions
+from radiofuse.imaging.dicom.segmentations import read_segmentation
+from radiofuse.imaging.dicom.segments import read_segment_regions, read_segments
+from radiofuse.imaging.dicom.series import CONTOURS, LABEL_MAP, SEGMENTATION
+from radiofuse.imaging.dicom.volumes import (
+    WRITTEN_BY,
+    Job,
+    grid_of,
+    own_record,
+    record_path_of,
+    write_record,
+)
+from radiofuse.imaging.geometry import mask_on_grid
+from radiofuse.imaging.write_like import write_on_grid_of
+from radiofuse.wording import counted, listed, some
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pydicom.dataset import Dataset
+
+KINDS = {SEGMENTATION: "DICOM-SEG", LABEL_MAP: "DICOM-SEG", CONTOURS: "RTSTRUCT"}
+
+
+@dataclass(frozen=True)
+class MaskJob:
+    """A file of regions, the image that they belong to, and how many others of that image come before it."""
+
+    source: Path
+    kind: str
+    image: Job
+    number: int
+    pattern: str | None
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What became of a file of regions: all its masks by name, those that are wanted, and what is to be told."""
+
+    job: MaskJob
+    regions: Mapping[str, Path]
+    wanted: Path | None = None
+    problems: tuple[str, ...] = ()
+
+
+def references(dataset: Dataset) -> set[str]:
+    """Return the SeriesInstanceUIDs that a SEG or an RTSTRUCT says it was drawn on."""
+    series = [text(one, "SeriesInstanceUID") for one in many(dataset, "ReferencedSeriesSequence")]
+    for space in many(dataset, "ReferencedFrameOfReferenceSequence"):
+        for study in many(space, "RTReferencedStudySequence"):
+            series += [text(one, "SeriesInstanceUID") for one in many(study, "RTReferencedSeriesSequence")]
+    return {uid for uid in series if uid}
+
+
+def match_image(instance: Instance, written: Sequence[Job], present: Mapping[str, str]) -> tuple[list[Job], str]:
+    """Return the images that a SEG or an RTSTRUCT belongs to, or why there is none.
+
+    Parameters
+    ----------
+    instance : Instance
+        Its header.
+    written : sequence of Job
+        Images that were written.
+    present : mapping of str to str
+        Title of every series of the tree by its UID, with why it was left out if it was.
+    """
+    referred = references(read_dataset(instance.path))
+    images = [job for job in written if job.series.first.series_uid in referred]
+    if not referred:  # what names no series is taken to be of its frame of reference
+        images = [job for job in written if instance.space_uid and job.series.first.space_uid == instance.space_uid]
+    others = [job for job in images if job.series.first.study_uid != instance.study_uid]
+    if others:
+        return [], f"it belongs to another study than {others[0].series.title}, the series that it refers to"
+    if images:
+        return images, ""
+    left_out = [present[uid] for uid in sorted(referred) if uid in present]
+    if left_out:
+        return [], f"it was drawn on {listed(left_out)}"
+    return [], "it refers to a series of another study, or to one that is not in the tree"
+
+
+def match_slicer(path: Path, root: Path, written: Sequence[Job]) -> tuple[list[Job], str]:
+    """Return the images on whose grid a Slicer segmentation lies, of the nearest folder that holds images."""
+    masks = read_segments(path)
+    folder = path.parent
+    while True:
+        near = [job for job in written if any(each.path.is_relative_to(folder) for each in job.series.instances)]
+        if near or folder == root or folder == folder.parent:
+            break
+        folder = folder.parent
+    if len({job.patient for job in near}) > 1:
+        return [], "it lies in a folder with images of several patients; put it into its patient's folder"
+    images = [job for job in near if all(_fits(mask, job.path) for mask in masks.values())]
+    return images, "" if images else "no image of its folder has its grid"
+
+
+def _fits(mask: sitk.Image, path: Path) -> bool:
+    try:
+        mask_on_grid(sitk.GetArrayViewFromImage(mask), mask, grid_of(path))
+    except ImageError:
+        return False
+    return True
+
+
+def write_masks(job: MaskJob) -> Masks:
+    """Write every region of a file, and what the pattern means, on the grid of its image."""
+    try:
+        regions, problems = _read(job)
+    except (ImageError, RequestError) as error:
+        return Masks(job, {}, None, (str(error),))
+    if not regions:
+        return Masks(job, {}, None, (*problems, "it holds no region that can be used"))
+    try:
+        paths = {region.name: _write_region(job, region.word, region.voxels, [region]) for region in regions}
+        wanted, told = _wanted(job, regions, paths)
+    except RequestError as error:
+        return Masks(job, {}, None, (*problems, str(error)))
+    return Masks(job, paths, wanted, (*problems, *told))
+
+
+def _read(job: MaskJob) -> tuple[list[Region], list[str]]:
+    image = grid_of(job.image.path)
+    if job.kind == "Slicer":
+        regions, problems = read_segment_regions(job.source, image), []
+    else:
+        read = read_contours if job.kind == "RTSTRUCT" else read_segmentation
+        regions, problems = read(job.source, image)
+    return _distinct(regions), problems
+
+
+def _distinct(regions: Sequence[Region]) -> list[Region]:
+    """Give regions of one name, as files have it, a number."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for region in regions:
+        seen[region.word.lower()] += 1
+        number = seen[region.word.lower()]
+        distinct.append(region if number == 1 else replace(region, name=f"{region.name} {number}"))
+    return distinct
+
+
+def _wanted(job: MaskJob, regions: Sequence[Region], paths: Mapping[str, Path]) -> tuple[Path | None, tuple[str, ...]]:
+    """Return the mask of the image: the only region, or what the pattern means."""
+    names = [region.name for region in regions]
+    if job.pattern is None:
+        told = f"it holds {counted(len(names), 'region')}, {some(names)}: say which one is the mask (roi=...)"
+        return (paths[names[0]], ()) if len(names) == 1 else (None, (told,))
+    chosen = wanted_regions(regions, job.pattern)
+    if not chosen:
+        return None, (f"none of its regions is called {job.pattern}; it holds {some(names)}",)
+    if len(chosen) == 1:
+        return paths[chosen[0].name], ()
+    path = _write_region(job, "united", united(chosen), chosen)
+    return path, (f"{some([region.name for region in chosen])} were united to the mask",)
+
+
+def _write_region(job: MaskJob, word: str, voxels: np.ndarray, regions: Sequence[Region]) -> Path:
+    number = f"-{job.number}" if job.number > 1 else ""
+    path = job.image.path.with_name(f"{job.image.path.name.removesuffix('.nii.gz')}_{word}{number}.nii.gz")
+    own_record(path)  # refuses to replace a file that is not ours
+    write_on_grid_of(path, voxels, job.image.path)
+    record = {
+        "written_by": WRITTEN_BY,
+        "kind": job.kind,
+        "image": job.image.path.name,
+        "regions": [region.name for region in regions],
+        "n_voxels": int((voxels != 0).sum()),
+        "notes": [note for region in regions for note in region.notes],
+    }
+    write_record(record_path_of(path), record)
+    return path
