@@ -10,7 +10,7 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.pipeline import Pipeline
 
 from radiofuse.classify import CLASSIFIERS
-from radiofuse.classify.tuned_chain import TunedChain
+from radiofuse.classify.tuned_chain import TunedChain, refuse_smote
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
 from radiofuse.prepare.impute import MedianImputer
@@ -88,6 +88,8 @@ def modality_classifier(
             steps[name].set_output(transform="pandas")
     set_options(steps["classify"], classify_options or {}, "classify")
     _refuse_unknown_search(steps["classify"], (tuning or {}).get("search") or {})
+    if (tuning or {}).get("oversample") == "smote":
+        refuse_smote(steps["classify"])
     return chain.set_params(**dict.fromkeys(_seeds_of(chain), random_state))
 
 

@@ -14,10 +14,11 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from radiofuse.errors import CohortError
+from radiofuse.classify.smote import synthetic_rows
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
 from radiofuse.patients.inner_folds import fewest_patients, inner_folds
-from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
+from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned, takes_groups
 
 FOLDS = 5  # fewer where the smallest class has fewer patients
 
@@ -35,9 +36,10 @@ class TunedChain(TakesGroups, Pipeline):
         Values to try of options of the classifier, all combinations; the first of the best is taken.
     search_score : {"log_loss", "auc"}, default="log_loss"
         What is best, as the mean over the inner folds; of several classes the AUC is the mean of each against the rest.
-    oversample : {"random"} or None, default=None
+    oversample : {"random", "smote"} or None, default=None
         Whether the classifier learns from as many rows of each class: patients of the smaller classes are drawn
-        again, whole. Selection and scaling see every row once, and test rows are never drawn.
+        again, whole, or rows are made up between neighbors of a class (`synthetic_rows`). Selection and scaling see
+        every row once, and test rows are never drawn.
     random_state : int, RandomState instance or None, default=None
         Deals the inner folds and draws patients.
     memory, verbose, transform_input
@@ -67,7 +69,7 @@ class TunedChain(TakesGroups, Pipeline):
         *,
         search: Mapping[str, Sequence[Any]] | None = None,
         search_score: Literal["log_loss", "auc"] = "log_loss",
-        oversample: Literal["random"] | None = None,
+        oversample: Literal["random", "smote"] | None = None,
         random_state: Seed = None,
         memory: Any = None,
         verbose: bool = False,
@@ -139,6 +141,10 @@ class TunedChain(TakesGroups, Pipeline):
 
     def _classifier(self, options: Mapping[str, Any], Z: Any, y: np.ndarray, groups: np.ndarray | None) -> Any:
         classifier = clone(self.steps[-1][1]).set_params(**options)
+        if self.oversample == "smote":
+            refuse_smote(classifier)
+            rows, labels = synthetic_rows(np.asarray(Z, dtype=float), y, random_state=self.random_state)
+            return classifier.fit(_stacked(Z, rows), np.concatenate([y, labels]))
         rows = np.arange(len(y))
         if self.oversample is not None:
             rows = oversampled_rows(y, groups, random_state=self.random_state)
@@ -187,6 +193,21 @@ def oversampled_rows(y: ArrayLike, groups: ArrayLike | None = None, *, random_st
             drawn.append(own[patients[own] == names[random.randint(len(names))]])
             size += len(drawn[-1])
     return np.concatenate(drawn)
+
+
+def refuse_smote(classifier: Any) -> None:
+    """Raise where a classifier keeps patients whole in folds of its own: a row between two patients is of neither."""
+    if takes_groups(classifier):
+        raise RequestError(
+            f'oversample = "smote" makes rows between two patients, and {type(classifier).__name__} has folds of whole '
+            'patients. Take oversample = "random", class_weight, or another classifier.'
+        )
+
+
+def _stacked(Z: Any, rows: np.ndarray) -> Any:
+    if not isinstance(Z, pd.DataFrame):
+        return np.vstack([Z, rows])
+    return pd.concat([Z, pd.DataFrame(rows, columns=Z.columns)], ignore_index=True)
 
 
 def _rows(X: Any, rows: np.ndarray) -> Any:

@@ -259,7 +259,7 @@ def list_all_models(
     recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split] = ()
 ) -> dict[str, BaseEstimator]:
     """Return the recipe's models, the clinical-only model if there are clinical columns, and the trivial rule."""
-    models = list_models(recipe, rows.inputs)
+    models = list_models(recipe, rows.inputs_for(labeled.outcome))
     answering = {answer.name: answer.model for answer in list_answers(recipe, rows.modalities)}
     if rows.inputs.clinical and answering[CLINICAL_ARM] == CLINICAL_ARM:  # else a member answers by that name
         models[CLINICAL_ARM] = _clinical_arm(recipe, rows, labeled, splits)

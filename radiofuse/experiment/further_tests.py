@@ -98,7 +98,7 @@ def _permutation(
 
 def _answering(recipe: Recipe, rows: Rows, labeled: LabeledRows) -> tuple[Any, pd.DataFrame, np.ndarray, np.ndarray]:
     """Return the model of the main answer, unfitted, and the rows that it answers for."""
-    model = build_model(recipe, model_list(recipe)[0], rows.inputs)
+    model = build_model(recipe, model_list(recipe)[0], rows.inputs_for(labeled.outcome))
     if not isinstance(model, Named):
         return model, labeled.X, labeled.y, labeled.groups
     X = labeled.X if model.columns is None else labeled.X[list(model.columns)]

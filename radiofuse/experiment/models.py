@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.modality import clinical_classifier
 from radiofuse.errors import RequestError
+from radiofuse.experiment.class_weights import with_class_weights
 from radiofuse.experiment.member_chains import (
     CropSource,
     crop_classifier,
@@ -40,6 +41,7 @@ from radiofuse.fuse.named import Named
 from radiofuse.fuse.outcome_chain import OutcomeChain
 from radiofuse.names import make
 from radiofuse.tables import columns
+from radiofuse.tables.outcomes import Outcome
 
 CLINICAL_ARM, TRIVIAL_RULE = columns.CLINICAL, "trivial"
 
@@ -58,12 +60,15 @@ class Inputs:
         The clinical columns.
     source : CropSource, optional
         Needed to fit a model that reads tumor crops.
+    outcome : Outcome, optional
+        What a model of one outcome predicts: weights of its classes are given by their names.
     """
 
     modalities: Sequence[str]
     blocks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     clinical: Sequence[str] = ()
     source: CropSource | None = None
+    outcome: Outcome | None = None
 
     def columns_of(self, modalities: Sequence[str], *, clinical: bool = False) -> list[str]:
         """Return the columns of some modalities, without crops; the clinical ones behind them, if asked for."""
@@ -92,7 +97,8 @@ def build_model(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     >>> [name for name, _ in build_model(recipe, RecipeModel(), Inputs(["t1", "t1ce"])).estimators]
     ['t1', 't1ce']
     """
-    return KINDS.get(model.kind, _own)(recipe, model, inputs)
+    built = KINDS.get(model.kind, _own)(recipe, model, inputs)
+    return built if inputs.outcome is None else with_class_weights(built, inputs.outcome)
 
 
 def list_models(recipe: Recipe, inputs: Inputs, *, joint: bool = False) -> dict[str, BaseEstimator]:

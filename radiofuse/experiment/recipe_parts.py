@@ -220,8 +220,8 @@ class Step(Part):
     """Values to try of its parameters, by name; chosen in inner folds of the training patients, selection included."""
     search_score: Literal["log_loss", "auc"] = "log_loss"
     """What the search goes by."""
-    oversample: Literal["random"] | None = None
-    """"random" draws patients of the smaller classes again for the classifier, among the training patients."""
+    oversample: Literal["random", "smote"] | None = None
+    """For the classifier, in training: "random" draws patients of smaller classes again, "smote" makes up rows."""
 
 
 class Deep(Part):

@@ -111,6 +111,10 @@ class Rows:
         blocks = {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
         return Inputs(self.modalities, blocks, grouped.get(columns.CLINICAL, []), self.source)
 
+    def inputs_for(self, outcome: Outcome) -> Inputs:
+        """Return what there is to read for models of one outcome."""
+        return replace(self.inputs, outcome=outcome)
+
     def of(self, outcome: Outcome) -> LabeledRows:
         """Return the rows in which an outcome is known."""
         known = np.flatnonzero(self.y[outcome.name].notna())

@@ -129,7 +129,7 @@ def describe_fewer(bundle: Path, patients: Iterable[str]) -> str:
 
 def fit_models(recipe: Recipe, rows: Rows, *, n_jobs: int, progress: Meter) -> Models:
     """Fit the models of the bundle, by outcome and name: on every labeled row, once, after the evaluation."""
-    kept = {outcome.name: list_kept(recipe, rows.inputs) for outcome in rows.outcomes}
+    kept = {outcome.name: list_kept(recipe, rows.inputs_for(outcome)) for outcome in rows.outcomes}
     joint = {name: model for name, model in list_kept(recipe, rows.inputs).items() if isinstance(model, JointModel)}
     models = {
         outcome: {name: OneOutcome(joint[name], outcome) if name in joint else own[name] for name in own}

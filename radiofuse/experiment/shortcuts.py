@@ -53,7 +53,7 @@ def find_shortcuts(
     """
     question = Question(
         labeled.outcome,
-        build_model(recipe, model_list(recipe)[0], rows.inputs),
+        build_model(recipe, model_list(recipe)[0], rows.inputs_for(labeled.outcome)),
         primary_of(recipe),
         labeled.X,
         labeled.y,

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.modality import modality_classifier
+from radiofuse.classify.smote import synthetic_rows
 from radiofuse.classify.tuned_chain import TunedChain, oversampled_rows
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.chosen_options import summarize_choices
@@ -126,3 +127,44 @@ def test_without_search_a_tuned_chain_is_a_pipeline():
     np.testing.assert_array_equal(
         TunedChain(steps).fit(X, y).predict_proba(X), Pipeline(steps).fit(X, y).predict_proba(X)
     )
+
+
+def test_smote_is_that_of_imbalanced_learn():
+    """The numbers are SMOTE(random_state=0) of imbalanced-learn 0.14.2 on these rows."""
+    y = np.repeat([0, 1], [9, 6])
+    Z = np.column_stack([np.arange(15.0) ** 2 % 11, np.arange(15.0) * 3 % 7])
+    rows, labels = synthetic_rows(Z, y, random_state=0)
+    theirs = [
+        [3.3770629943240693, 4.155734251418982],
+        [1.0, 1.857945617622757],
+        [1.4582447836476238, 2.305496522431749],
+    ]
+    np.testing.assert_allclose(rows, theirs, rtol=1e-14)
+    assert labels.tolist() == [1, 1, 1]
+
+
+def test_smote_makes_rows_between_neighbors_of_each_class():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [30, 8, 1])
+    Z = rng.normal(size=(39, 2)) + np.outer(y, [10, 0])
+    rows, labels = synthetic_rows(Z, y, random_state=1)
+    assert np.bincount(labels).tolist() == [0, 22, 29]
+    np.testing.assert_array_equal(rows[labels == 2], np.repeat(Z[38:], 29, axis=0))  # it has no neighbor
+    own = Z[30:38]
+    for row in rows[labels == 1]:
+        apart = np.linalg.norm(own - row, axis=1)
+        pairs = np.linalg.norm(own[:, None] - own[None], axis=2)
+        assert np.abs(apart[:, None] + apart[None] - pairs).min() < 1e-9  # on the line between two of them
+
+
+def test_a_chain_with_smote_learns_from_rows_that_are_made_behind_its_selection():
+    X, y, patients = rows()
+    chain = modality_classifier("logistic", **CHAIN, tuning={"oversample": "smote"}).fit(X, y, groups=patients)
+    before = modality_classifier("logistic", **CHAIN).fit(X, y)[:-1]
+    Z = before.transform(X)
+    made, labels = synthetic_rows(np.asarray(Z), y, random_state=0)
+    by_hand = LogisticRegression(max_iter=1000).fit(np.vstack([Z, made]), np.concatenate([y, labels]))
+    np.testing.assert_allclose(chain.predict_proba(X), by_hand.predict_proba(np.asarray(Z)), atol=1e-6)
+    assert len(made) == 20
+    with pytest.raises(RequestError, match="smote.* makes rows between two patients, and CalibratedSVC has folds"):
+        modality_classifier("svm", **CHAIN, tuning={"oversample": "smote"})

@@ -226,6 +226,9 @@ def test_what_a_chain_cannot_be_asked_is_refused(tmp_path, module):
         read_recipe(write(tmp_path, chained='order = ["codel"]'))
     with pytest.raises(RequestError, match="a chained model has one combiner"):
         read_recipe(write(tmp_path, chained='combine = ["mean", "vote"]'))
+    path = write(tmp_path, chained="classify = { method = 'logistic', options = { class_weight = { yes = 2 } } }")
+    with pytest.raises(RequestError, match="'chained' fits one classifier to every outcome, whose classes differ"):
+        run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
     path = write(tmp_path, evaluation="permutations = 20")
     path.write_text(path.read_text().replace("[[models]]\n[[models]]", "[[models]]", 1))
     with pytest.raises(RequestError, match="permutations under .evaluation. refits the first model to one outcome"):

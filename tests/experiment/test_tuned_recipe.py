@@ -5,17 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.read import read_table
+from radiofuse.classify.tuned_chain import TunedChain
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import optimism_corrected, permutation_test
 from radiofuse.experiment import run_recipe
+from radiofuse.experiment.class_weights import with_class_weights
 from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.statistics import pair_tests
 from radiofuse.tables import slice_of
+from radiofuse.tables.outcomes import Outcome
 
 RECIPE = """
 seed = 0
@@ -109,3 +114,25 @@ def test_an_unknown_parameter_is_refused_before_any_work(tmp_path):
     with pytest.raises(RequestError, match="no option 'Z'"):
         run_recipe(path, out=tmp_path / "out", store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
+
+
+def test_weights_of_classes_are_given_by_name(tmp_path):
+    more = '[classify]\nmethod = "logistic"\noversample = "smote"\noptions = { class_weight = { "1" = 3 } }\n'
+    path = write(tmp_path, more=more)
+    out = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    assert load_bundle(out).model.members_["t1"]["classify"].class_weight == {0: 1.0, 1: 3}
+    for weights, said in (
+        ("{ mutant = 3 }", "class_weight names the class 'mutant', and the classes are 0 and 1"),
+        ('{ "1" = "much" }', "class_weight of 1 must be a number above 0, got 'much'"),
+    ):
+        path.write_text(path.read_text().replace('{ "1" = 3 }', weights))
+        with pytest.raises(RequestError, match=said):
+            run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+        path.write_text(path.read_text().replace(weights, '{ "1" = 3 }'))
+
+
+def test_weights_of_one_outcome_say_nothing_to_another():
+    tried = TunedChain([("classify", LogisticRegression())], search={"class_weight": ["balanced", {"mutant": 2}]})
+    idh, grade = Outcome("idh", ("wildtype", "mutant")), Outcome("grade", ("2", "3", "4"), "multiclass")
+    assert with_class_weights(clone(tried), idh).search == {"class_weight": ["balanced", {0: 1.0, 1: 2}]}
+    assert with_class_weights(clone(tried), grade).search["class_weight"][1] == {0: 1.0, 1: 1.0, 2: 1.0}
