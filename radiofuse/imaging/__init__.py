@@ -1,4 +1,4 @@
-"""The gate that every image and mask passes before anything is computed; crops, perturbation, writing.
+"""The gate that every image and mask passes before anything is computed; layouts, crops, perturbation, writing.
 
 Examples
 --------

@@ -10,6 +10,8 @@ labels                                 0 or 1, or two words or codes; empty: unk
 ``<modality>__image``                  a path, relative to the table; empty: modality absent
 ``<modality>__mask`` or one ``mask``   a path; ``mask`` serves every modality without its own
 ``<modality>__mask_label``             optional: the label of the mask to use, per sample
+``mask_regions``                       optional: which labels are which parts, ``NCR=1 ED=2 ET=4``
+``brain_mask``                         optional: a path
 ``<modality>__<anything else>``        a ready feature, a number
 ``clinical__<anything>``               a clinical number; ``clinical__sex`` also takes F and M
 =====================================  ====================================================
@@ -34,7 +36,17 @@ from radiofuse.tables.labels import Label
 from radiofuse.tables.outcomes import AskedOutcome, asked_outcomes, columns_asked, naming_problems, read_outcome
 from radiofuse.tables.participants import clinical_names, join_participants
 from radiofuse.tables.problems import Problem, with_suggestions
-from radiofuse.tables.roles import MASK, PARTICIPANT, PATIENT, SAMPLE, SITE, Roles, is_file_column
+from radiofuse.tables.roles import (
+    BRAIN_MASK,
+    MASK_REGIONS,
+    OF_MASKS,
+    PARTICIPANT,
+    PATIENT,
+    SAMPLE,
+    SITE,
+    Roles,
+    is_file_column,
+)
 from radiofuse.tables.text import unique_columns
 from radiofuse.wording import some
 
@@ -226,6 +238,10 @@ def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], folder
     if SITE in text:
         values[SITE] = text[SITE].str.strip()
     values |= {name: text[name].str.strip() for name in roles.carried if name in text and columns.split(name) is None}
+    if MASK_REGIONS in text:
+        values[MASK_REGIONS] = text[MASK_REGIONS].str.strip()
+    if BRAIN_MASK in text:
+        values[BRAIN_MASK] = images.absolute(text[BRAIN_MASK], folder)
     values |= {name: label.y for name, label in labels.items()}
     for modality, names in roles.groups(text).items():
         if modality != columns.CLINICAL and columns.join(modality, "image") in names:
@@ -238,7 +254,7 @@ def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], folder
 
 def _renamed(text: pd.DataFrame, pattern: str, roles: Roles) -> tuple[pd.DataFrame, list[Problem]]:
     """Bring the columns in whose names a pattern finds a modality into the grammar."""
-    plain = {SAMPLE, PATIENT, SITE, MASK, *roles.carried, *(roles.labels or ())}
+    plain = {SAMPLE, PATIENT, SITE, *OF_MASKS, *roles.carried, *(roles.labels or ())}
     names = [name for name in text if name not in plain]
     renamed = columns.renamed_by(columns.modality_pattern(pattern), names)
     if not renamed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radiofuse.tables.columns import BESIDE, CLINICAL, CROP, SEPARATOR, by_modality, join, split
 from radiofuse.tables.problems import Problem, is_near_miss, problems_about, with_suggestions
-from radiofuse.tables.roles import FILES, MASK, PATIENT, SAMPLE, SITE, Roles, belongs_to_image
+from radiofuse.tables.roles import FILES, OF_MASKS, PATIENT, SAMPLE, SITE, Roles, belongs_to_image
 
 
 def column_problems(columns: list[str], roles: Roles) -> list[Problem]:
@@ -42,7 +42,7 @@ def _absent_columns(columns: list[str], roles: Roles) -> list[Problem]:
 
 def _columns_outside(columns: list[str], roles: Roles) -> list[Problem]:
     """List columns that look like a slip in the grammar and, where labels are asked for, unknown ones."""
-    known = [SAMPLE, PATIENT, SITE, MASK, *(roles.labels or ())]
+    known = [SAMPLE, PATIENT, SITE, *OF_MASKS, *(roles.labels or ())]
     known += [join(modality, kind) for modality in roles.groups(columns) for kind in FILES]
     outside = roles.outside(columns)
     malformed = [column for column in outside if SEPARATOR in column or is_near_miss(column)]

@@ -40,13 +40,14 @@ def folder_of(path: str | os.PathLike, columns: Iterable[str]) -> str:
 def paths_of(text: pd.DataFrame, modality: str, folder: str) -> dict[str, pd.Series]:
     """Return a modality's absolute image and mask paths; an absent image has no mask."""
     image, mask = (join(modality, kind) for kind in FILES)
-    images = _absolute(text[image], folder)
+    images = absolute(text[image], folder)
     source = next((name for name in (mask, MASK) if name in text), None)
-    masks = _absolute(text[source], folder).where(images != "", "") if source else images.map(lambda _: "")
+    masks = absolute(text[source], folder).where(images != "", "") if source else images.map(lambda _: "")
     return {image: images, mask: masks}
 
 
-def _absolute(cells: pd.Series, folder: str) -> pd.Series:
+def absolute(cells: pd.Series, folder: str) -> pd.Series:
+    """Return paths as they are found from anywhere; "" where a cell is empty."""
     paths = cells.str.strip().mask(is_empty(cells), "")
     if paths.str.startswith("~").any():
         paths = paths.map(with_home)

@@ -9,6 +9,8 @@ from radiofuse.errors import RequestError
 from radiofuse.tables.columns import CLINICAL, by_modality, column_and_class, split
 
 SAMPLE, PATIENT, SITE, MASK = "sample_id", "patient_id", "site", "mask"
+BRAIN_MASK, MASK_REGIONS = "brain_mask", "mask_regions"
+OF_MASKS = (MASK, BRAIN_MASK, MASK_REGIONS)
 PARTICIPANT = "participant_id"  # BIDS
 FILES = ("image", "mask")
 NOT_FEATURES = (*FILES, "mask_label")
@@ -95,7 +97,7 @@ class Roles:
         if len(positive) < len(named):
             raise RequestError(f"labels are {', '.join(self.asked)}; name each column once.")
         for name in positive:
-            if name in (SAMPLE, PATIENT, MASK) or belongs_to_image(name):
+            if name in (SAMPLE, PATIENT, *OF_MASKS) or belongs_to_image(name):
                 raise RequestError(f"The label {name} is a column of ids or files. Name the column of the outcome.")
         return replace(self, labels=tuple(positive), positive=positive)
 
@@ -116,7 +118,7 @@ class Roles:
 
     def outside(self, columns: Iterable[str]) -> list[str]:
         """Return the columns that the grammar does not know."""
-        plain = {SAMPLE, PATIENT, SITE, MASK, *self.carried, *(self.labels or ())}
+        plain = {SAMPLE, PATIENT, SITE, *OF_MASKS, *self.carried, *(self.labels or ())}
         return [column for column in columns if column not in plain and split(column) is None]
 
 

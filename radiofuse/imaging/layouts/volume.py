@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 IMAGE, MASK, BRAIN = "image", "mask", "brain"
 
@@ -30,7 +29,7 @@ class FoundVolume:
     path: Path
     sample_id: str
     patient_id: str
-    role: Literal["image", "mask", "brain"] = IMAGE
+    role: str = IMAGE
     modality: str = ""
     session: str = ""
 

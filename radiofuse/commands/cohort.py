@@ -1,0 +1,158 @@
+"""``radiofuse cohort``: a folder of images to a cohort table, and what is wrong with one, told before any work."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radiofuse.commands import terminal
+from radiofuse.commands.terminal import say
+from radiofuse.errors import RequestError
+from radiofuse.files.aside import write_file
+from radiofuse.files.outputs import is_failures, require_file, starts_with
+
+if TYPE_CHECKING:
+    from radiofuse.imaging.layouts.make import MadeCohort
+    from radiofuse.imaging.layouts.volume import Found
+
+app = terminal.command_app(__doc__)
+
+Jobs = Annotated[int | None, typer.Option(min=1, help="How many at a time; left out, one per core.")]
+
+
+@app.command()
+@terminal.answers
+def make(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of images.")],
+    out: Annotated[Path, typer.Option(help="The cohort table to write.")] = Path("cohort.csv"),
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="auto, ucsf-pdgm, upenn-gbm, mu-glioma-post, brats, bids, pattern, or package.module:function."
+        ),
+    ] = "auto",
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(help="Paths of images: '{patient}/{patient}_{modality}.nii.gz', 't1={patient}/a.nii'; repeat."),
+    ] = None,
+    mask_pattern: Annotated[list[str] | None, typer.Option(help="Paths of masks, likewise.")] = None,
+    modalities: Annotated[
+        str | None, typer.Option(help="With a pattern: what to keep and what it becomes, as T1,T1C=t1ce,T2,FLAIR.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="A table of labels and clinical columns: CSV, TSV, Excel.")
+    ] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="Its column of ids; left out, it is found.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="A column to keep, NAME or NAME=new; repeat.")] = None,
+    clinical: Annotated[list[str] | None, typer.Option(help="A clinical column to keep, likewise.")] = None,
+    follow_ups: Annotated[bool, typer.Option("--follow-ups", help="Keep scans of patients who came again.")] = False,
+    keep_unmasked: Annotated[bool, typer.Option("--keep-unmasked", help="Keep samples without a mask.")] = False,
+    jobs: Jobs = None,
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Write the cohort table of a folder of images, and list what is missing."""
+    import os
+
+    from radiofuse.imaging.layouts.make import make_cohort
+
+    require_file(out, "--out", [labels], ours=starts_with("sample_id,patient_id,"), overwrite=overwrite)
+    if (label or clinical or id_column) and labels is None:
+        raise RequestError("--id, --label and --clinical are of the table that --labels names. Name it.")
+    found = _found_by_pattern(folder, layout, pattern or [], mask_pattern or [], modalities)
+    with terminal.progress("Reading masks", "masks") as on_done:
+        made = make_cohort(
+            folder,
+            layout,
+            found=found,
+            labels=labels,
+            id_column=id_column,
+            label_columns=label or (),
+            clinical=clinical or (),
+            follow_ups=follow_ups,
+            keep_unmasked=keep_unmasked,
+            n_jobs=jobs or os.cpu_count() or 1,
+            on_done=on_done,
+        )
+    _write(made, out)
+    _summarize(made, out)
+
+
+def _found_by_pattern(
+    folder: Path, layout: str, patterns: list[str], mask_patterns: list[str], modalities: str | None
+) -> Found | None:
+    """Return what patterns find; None where another layout was asked for."""
+    from radiofuse.imaging.layouts.pattern import find
+
+    if layout != "pattern":
+        if patterns or mask_patterns or modalities:
+            raise RequestError("--pattern, --mask-pattern and --modalities go with --layout pattern. Add it.")
+        return None
+    if not patterns:
+        raise RequestError("--layout pattern needs --pattern, as '{patient}/{patient}_{modality}.nii.gz'.")
+    return find(folder, patterns, mask_patterns=mask_patterns, modalities=_named_modalities(modalities))
+
+
+def _named_modalities(text: str | None) -> dict[str, str] | None:
+    from radiofuse.imaging.layouts.pattern import modality_of
+
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    return {name.strip(): called.strip() or modality_of(name) for name, _, called in pairs}
+
+
+def _write(made: MadeCohort, out: Path) -> None:
+    from radiofuse.imaging.layouts.table import relative_to
+    from radiofuse.tables.spreadsheet import write_csv
+
+    rows = relative_to(made.rows, out.absolute().parent).reset_index()
+    write_file(out, partial(write_csv, rows))
+
+
+def _summarize(made: MadeCohort, out: Path) -> None:
+    from radiofuse.imaging.layouts.labels import class_counts
+    from radiofuse.wording import counted
+
+    for note in made.notes:
+        say(note)
+    for name, counts in class_counts(made.rows, made.labels).items():
+        say(f"{name}: {counts}.")
+    n_images = sum(int((made.rows[name] != "").sum()) for name in made.rows if name.endswith("__image"))
+    patients = counted(made.rows["patient_id"].nunique(), "patient")
+    print(f"{out}: {counted(len(made.rows), 'sample')} of {patients}, {counted(n_images, 'image')}")
+
+
+@app.command()
+@terminal.answers
+def check(
+    cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The cohort table.")],
+    label: Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")] = None,
+    failures: Annotated[Path | None, typer.Option(help="Write what is refused as a table.")] = None,
+    jobs: Jobs = None,
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Read every image with its mask and say what would be refused; nothing is computed or stored."""
+    import os
+
+    from radiofuse.commands.extract import parse_label
+    from radiofuse.evaluate.findings import list_failures
+    from radiofuse.extract.dry_run import check_images
+    from radiofuse.tables.cohort import read_cohort
+    from radiofuse.tables.spreadsheet import write_csv
+
+    if failures is not None:
+        require_file(failures, "--failures", [cohort], ours=is_failures, overwrite=overwrite)
+    table = read_cohort(cohort, missing_files="keep")
+    with terminal.progress("Checking", "images") as on_done:
+        checked = check_images(table, parse_label(label), n_jobs=jobs or os.cpu_count() or 1, on_done=on_done)
+    for note in checked.notes:
+        say(note)
+    if len(checked.failures):
+        say(list_failures(checked.failures))
+    if failures is not None:
+        write_file(failures, partial(write_csv, checked.failures))
+    print(f"{checked.n_images - len(checked.failures)} of {checked.n_images} images with their masks are usable")
+    raise typer.Exit(terminal.INPUT if len(checked.failures) else terminal.DONE)

@@ -1,0 +1,113 @@
+"""A cohort's images through the gate and no further: what extraction would refuse, before hours of work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pandas as pd
+
+from radiofuse.errors import CohortError, ImageError
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS
+from radiofuse.extract.outcomes import DIED
+from radiofuse.extract.regions_told import tell_of_regions
+from radiofuse.extract.shared_images import refuse_shared_images
+from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.imaging import read_pair
+from radiofuse.imaging.labels import MaskLabel
+from radiofuse.progress import Progress
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the gate said of a cohort.
+
+    Attributes
+    ----------
+    n_images : int
+    failures : DataFrame
+        Columns sample_id, modality, code, message.
+    notes : list of str
+        On the cohort as a whole.
+    """
+
+    n_images: int
+    failures: pd.DataFrame
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    digest: str | None
+    notes: tuple[str, ...] = ()
+    code: str | None = None
+    message: str | None = None
+
+
+def check_images(
+    cohort: pd.DataFrame,
+    label: MaskLabel | None = None,
+    *,
+    region: str | None = None,
+    n_jobs: int = 1,
+    on_done: Progress | None = None,
+) -> Checked:
+    """Read every image with its mask, as extraction does, and compute nothing.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        As ``read_cohort`` returns it.
+    label : "any", int or list of int, optional
+        Which mask values are the region; left out, what the table says, else any.
+    region : str, optional
+        In place of the label, a region that the column ``mask_regions`` names.
+    n_jobs : int, default=1
+        Child processes.
+    on_done : callable, optional
+        Called with (done, total).
+
+    Returns
+    -------
+    Checked
+
+    Raises
+    ------
+    RequestError
+        If the cohort has no image column.
+    """
+    usual = cohort.attrs.get("mask_label", "any") if label is None else label
+    tasks = list_tasks(cohort, usual, region=region)
+    seen: dict[tuple[str, str], _Seen] = {}
+    for task, result in _results(tasks, n_jobs):
+        seen[task.pair] = _Seen(None, code=DIED.code, message=DIED.message) if result is WORKER_DIED else result
+        if on_done:
+            on_done(len(seen), len(tasks))
+    tell_of_regions({task.pair: seen[task.pair].notes for task in tasks if seen[task.pair].code is None})
+    rows = [(*task.pair, one.code, one.message) for task in tasks if (one := seen[task.pair]).code is not None]
+    return Checked(len(tasks), pd.DataFrame(rows, columns=FAILURE_COLUMNS), _shared(cohort, tasks, seen))
+
+
+def _results(tasks: list[Task], n_jobs: int) -> Iterator[tuple[Task, Any]]:
+    yield from run_in_children(_check, None, tasks, n_jobs=n_jobs)
+
+
+def _check(shared: None, task: Task) -> _Seen:
+    """Read and check one pair of files; runs in a child process."""
+    try:
+        pair = read_pair(task.image, task.mask, label=cast(MaskLabel, task.label))
+    except ImageError as error:
+        return _Seen(None, code=error.code, message=str(error))
+    return _Seen(pair.image_sha256, pair.notes)
+
+
+def _shared(cohort: pd.DataFrame, tasks: list[Task], seen: dict[tuple[str, str], _Seen]) -> list[str]:
+    """Return a sentence where two patients have one scan, which a run refuses."""
+    digests = {task.image: seen[task.pair].digest for task in tasks}
+    try:
+        refuse_shared_images(cohort, tasks, digests)
+    except CohortError as error:
+        return [str(error)]
+    return []

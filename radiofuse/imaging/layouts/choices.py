@@ -1,0 +1,59 @@
+"""The layouts by name, and the one that a folder has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, cast
+
+from radiofuse.errors import RequestError
+from radiofuse.imaging.layouts.volume import Found
+from radiofuse.imaging.layouts.walk import image_files
+from radiofuse.names import lookup
+
+LAYOUTS: Mapping[str, str] = {
+    "ucsf-pdgm": "radiofuse.imaging.layouts.ucsf_pdgm:find",
+    "upenn-gbm": "radiofuse.imaging.layouts.upenn_gbm:find",
+    "mu-glioma-post": "radiofuse.imaging.layouts.mu_glioma_post:find",
+    "bids": "radiofuse.imaging.layouts.bids:find",
+    "brats": "radiofuse.imaging.layouts.brats:find",
+}
+"""Those that are told by names alone, the particular ones first; a user's own is ``package.module:function``."""
+
+
+class Layout(Protocol):
+    """What finds the images of a folder."""
+
+    def __call__(self, folder: Path, paths: list[str], *, follow_ups: bool = False) -> Found: ...
+
+
+def find(folder: Path, layout: str = "auto", *, follow_ups: bool = False) -> tuple[str, Found]:
+    """Return the name of a folder's layout and what it finds.
+
+    Parameters
+    ----------
+    folder : Path
+    layout : str, default="auto"
+        A key of ``LAYOUTS``, ``package.module:function``, or "auto": the layout that recognizes most images.
+    follow_ups : bool, default=False
+        Whether scans of patients who came again are kept, where the layout tells them.
+
+    Raises
+    ------
+    RequestError
+        If there is no such folder or layout, or nothing was recognized.
+    """
+    paths, notes = image_files(folder)
+    names = list(LAYOUTS) if layout == "auto" else [layout]
+    layouts = {name: cast(Layout, lookup(name, LAYOUTS, "layout")) for name in names}
+    n_images = {name: recognize(folder, paths, follow_ups=True).n_images for name, recognize in layouts.items()}
+    best = max(n_images, key=lambda name: n_images[name])
+    if not n_images[best]:
+        tried = "No layout" if layout == "auto" else f"The layout {layout}"
+        raise RequestError(
+            f"{tried} recognizes an image in {folder}. Describe the paths, as --layout pattern --pattern "
+            "'{patient}/{patient}_{modality}.nii.gz'."
+        )
+    found = layouts[best](folder, paths, follow_ups=follow_ups)
+    return best, replace(found, notes=[*notes, *found.notes])

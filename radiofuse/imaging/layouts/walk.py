@@ -1,0 +1,54 @@
+"""Every image file below a folder, in the order of names; folders that cannot be read are told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from radiofuse.errors import RequestError
+from radiofuse.files.paths import describe_absent
+
+SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+
+
+def image_files(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the image files below a folder, and a sentence on each folder that cannot be read.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    paths : list of str
+        Relative to the folder, parts joined by "/", ascending.
+    notes : list of str
+
+    Raises
+    ------
+    RequestError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RequestError(describe_absent(folder, "folder"))
+    paths: list[str] = []
+    notes: list[str] = []
+
+    def tell(error: OSError) -> None:
+        notes.append(f"{error.filename} cannot be read ({error.strerror}); what it holds is left out.")
+
+    for parent, folders, names in os.walk(folder, onerror=tell, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_loop(parent, name)]
+        below = Path(parent).relative_to(folder)
+        paths += [(below / name).as_posix() for name in names if _is_image(name)]
+    return sorted(paths), notes
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")  # macOS leaves ._name beside each file
+
+
+def _is_loop(parent: str, name: str) -> bool:
+    """Say whether a linked folder leads back to one of those above it."""
+    path = Path(parent, name)
+    return path.is_symlink() and Path(parent).resolve().is_relative_to(path.resolve())

@@ -1,0 +1,109 @@
+"""Regions of a glioma by name, told from the labels that a segmentation uses for its parts.
+
+BraTS to 2022, UCSF-PDGM and UPENN-GBM write the enhancing tumor as 4, BraTS from 2023 as 3; segmentations of treated
+patients (BraTS 2024, MU-Glioma-Post) write it as 3, and as 4 the cavity that surgery left, which is no tumor
+(Baid et al. 2021, arXiv 2107.02314; de Verdier et al. 2024, arXiv 2405.18368).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from radiofuse.errors import RequestError
+from radiofuse.names import did_you_mean
+
+NECROSIS, EDEMA, ENHANCING, CAVITY = "NCR", "ED", "ET", "RC"
+COMPOUNDS = {"WT": (NECROSIS, EDEMA, ENHANCING), "TC": (NECROSIS, ENHANCING)}
+"""The whole tumor and the tumor core, by the parts that they unite."""
+
+OLD = {NECROSIS: 1, EDEMA: 2, ENHANCING: 4}
+NEW = {NECROSIS: 1, EDEMA: 2, ENHANCING: 3}
+TREATED = NEW | {CAVITY: 4}
+
+_PART = re.compile(r"([A-Za-z]\w*)=(\d+)")
+
+
+def coding_of(labels: Iterable[int]) -> dict[str, int] | None:
+    """Return which label is which part, told from all labels that occur in the masks of a data set.
+
+    None where they are not those of BraTS: one label alone, or others than 1 to 4.
+
+    Examples
+    --------
+    >>> coding_of([0, 1, 2, 4]) == OLD, coding_of([0, 2, 3]) == NEW, coding_of([1, 2, 3, 4]) == TREATED
+    (True, True, True)
+    >>> coding_of([0, 1]), coding_of([0, 1, 2, 5])
+    (None, None)
+    """
+    present = set(labels) - {0}
+    if not present <= {1, 2, 3, 4} or len(present) < 2 or not present & {3, 4}:
+        return None
+    if present >= {3, 4}:
+        return dict(TREATED)
+    return dict(NEW if 3 in present else OLD)
+
+
+def written(coding: Mapping[str, int]) -> str:
+    """Return a coding as a cell of a cohort table has it.
+
+    >>> written(NEW)
+    'NCR=1 ED=2 ET=3'
+    """
+    return " ".join(f"{part}={label}" for part, label in coding.items())
+
+
+def labels_of(region: str, coding: str) -> list[int]:
+    """Return the labels that make a region.
+
+    Parameters
+    ----------
+    region : str
+        WT, TC, or a part that the coding names.
+    coding : str
+        As a cell of a cohort table has it.
+
+    Raises
+    ------
+    RequestError
+        If the cell says nothing of that region, or cannot be read.
+
+    Examples
+    --------
+    >>> labels_of("TC", "NCR=1 ED=2 ET=4"), labels_of("GTV", "GTV=7")
+    ([1, 4], [7])
+    """
+    parts = {name: int(label) for name, label in _PART.findall(coding)}
+    if _PART.sub("", coding).strip(" ,;"):
+        raise RequestError(f"mask_regions is {coding!r}; words such as NCR=1 ED=2 ET=4 were expected.")
+    if region in parts:
+        return [parts[region]]
+    labels = sorted(parts[part] for part in COMPOUNDS.get(region, ()) if part in parts)
+    if not labels:
+        raise RequestError(
+            f"The region {region} is not among those that mask_regions names ({coding or 'the cell is empty'}). "
+            f"Write which labels it has, as {region}=1.",
+        )
+    return labels
+
+
+def check_region(region: str) -> str:
+    """Return a region's name if it can stand in a column's name.
+
+    Raises
+    ------
+    RequestError
+        If it cannot.
+
+    Examples
+    --------
+    >>> check_region("ET")
+    'ET'
+    """
+    if not re.fullmatch("[A-Za-z][A-Za-z0-9]*", region):
+        known = [*COMPOUNDS, NECROSIS, EDEMA, ENHANCING, CAVITY]
+        raise RequestError(
+            f"A region is called {region!r}; letters and digits were expected, as WT, TC or ET."
+            f"{did_you_mean(region, known)}"
+        )
+    return region
