@@ -57,6 +57,22 @@ TABLES = {
             **dict.fromkeys(("n_samples", "n_patients"), COUNT),
         },
     ),
+    "learning_intervals": TableFormat(
+        "the AUC of every model in k folds, with the interval for other patients to learn from and to predict",
+        {
+            **dict.fromkeys(("outcome", "model", "class", "metric"), TEXT),
+            **dict.fromkeys(("value", "low", "high"), NUMBER),
+            "n_folds": COUNT,
+        },
+    ),
+    "best_of_models": TableFormat(
+        "the model with the highest AUC, and a lower bound of it that pays for choosing it among the others",
+        {
+            **dict.fromkeys(("outcome", "model", "class"), TEXT),
+            "n_models": COUNT,
+            **dict.fromkeys(("value", "low"), NUMBER),
+        },
+    ),
     "fold_scores": TableFormat(
         "the scores of every model in every fold by itself",
         {

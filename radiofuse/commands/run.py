@@ -31,6 +31,7 @@ def main(
     from radiofuse.commands.published_words import describe_published
     from radiofuse.commands.run_words import (
         AS_PUBLISHED,
+        describe_best,
         describe_comparisons,
         describe_models,
         of_main_models,
@@ -43,12 +44,16 @@ def main(
     options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
     folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=terminal.progress, **options)
     about = read_description(folder / "bundle")
-    scores, comparisons = (read_table(folder / "bundle", name) for name in ("scores", "comparisons"))
+    names = ("scores", "comparisons", "learning_intervals", "best_of_models")
+    scores, comparisons, learning, best = (read_table(folder / "bundle", name) for name in names)
     for outcome in outcomes_in(about):
         print("\n".join(outcome_words([outcome])))
-        print(scoreboard(scores[scores["outcome"] == outcome.name], outcome))
+        scored, learned = (table[table["outcome"] == outcome.name] for table in (scores, learning))
+        print(scoreboard(scored, outcome, learned))
     print(describe_models(about, scores["model"].unique()))
     print(describe_comparisons(of_main_models(comparisons, about)))
+    if len(best):
+        print(describe_best(best))
     for sentence in about["as_published"]:
         print(f"{AS_PUBLISHED}: {sentence}")
     ledger, published = (read_table(folder / "bundle", name) for name in ("ledger", "published"))

@@ -17,7 +17,11 @@ SHOWN = {
     BINARY: ("auc", "balanced_accuracy", "recall", "specificity", "brier"),
     MULTICLASS: ("auc", "balanced_accuracy", "macro_f1", "weighted_kappa", "brier"),
 }
-
+SAME_MODELS = "auc, same models"
+INTERVALS = (
+    "auc: in brackets, where it may lie if other patients had been there to learn from and to predict",
+    f"{SAME_MODELS}: where it may lie if the same models were tried on other patients; so all other brackets",
+)
 
 OF_CLASSES = (
     "auc: mean over the classes, each against the rest; brier: summed over the classes, 0 to 2. Scores of each class "
@@ -84,8 +88,11 @@ def _p_value(p: float) -> str:
     return f"p {written}" if written.startswith("<") else f"p = {written}"
 
 
-def scoreboard(scores: pd.DataFrame, outcome: Outcome) -> str:
+def scoreboard(scores: pd.DataFrame, outcome: Outcome, learning: pd.DataFrame | None = None) -> str:
     """Return the scores of an outcome as a text table: one line per model, each value with its interval.
+
+    Where ``learning`` holds the intervals of the AUC for other patients to learn from, they stand first, and beside
+    them that of the same models on other patients.
 
     Where models were scored on different patients, because some lack a modality, a column says on how
     many: such scores are not comparable. Metrics for which the screen is too narrow follow below.
@@ -93,15 +100,34 @@ def scoreboard(scores: pd.DataFrame, outcome: Outcome) -> str:
     metrics = [metric for metric in SHOWN[outcome.kind] if metric in set(scores["metric"])]
     whole = "" if outcome.kind == MULTICLASS else outcome.positive
     cells = scores[scores["metric"].isin(metrics) & (scores["class"] == whole)].copy()
-    cells["cell"] = [
-        f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" if pd.notna(row.value) else "-"
-        for row in cells.itertuples()
-    ]
+    wider = pd.DataFrame() if learning is None else learning[learning["class"] == whole]
+    if len(wider):
+        cells = pd.concat([wider, cells.replace({"metric": {"auc": SAME_MODELS}})])
+        metrics = ["auc", SAME_MODELS, *metrics[1:]]
+    cells["cell"] = [_estimate(row) for row in cells.itertuples()]
     table = cells.pivot(index="model", columns="metric", values="cell")
     table = table.loc[scores["model"].drop_duplicates(), metrics]
     n_patients = scores.groupby("model")["n_patients"].first()
     if n_patients.nunique() > 1:
         table["patients"] = n_patients
     rows = [(model, *map(str, cells)) for model, *cells in table.itertuples()]
-    note = sentence_lines(OF_CLASSES) if outcome.kind == MULTICLASS else []
-    return "\n".join([*table_lines(("", *table.columns), rows), *note])
+    notes = [*(INTERVALS if len(wider) else ()), *([OF_CLASSES] if outcome.kind == MULTICLASS else [])]
+    return "\n".join(
+        [*table_lines(("", *table.columns), rows), *(line for note in notes for line in sentence_lines(note))]
+    )
+
+
+def _estimate(row: Any) -> str:
+    if pd.isna(row.value):
+        return "-"
+    return f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" if pd.notna(row.low) else f"{row.value:.2f}"
+
+
+def describe_best(best: pd.DataFrame) -> str:
+    """Return what the highest AUC of each outcome is worth, knowing that it was sought among several models."""
+    sentences = [
+        f"{_of(row.outcome, best)}highest AUC of {row.n_models} models {row.value:.2f} ({row.model}); with all of them "
+        f"tried at least {row.low:.2f} (95 % bound, same models)"
+        for row in best.dropna(subset="low").itertuples()
+    ]
+    return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))

@@ -18,6 +18,7 @@ from radiofuse import notebook
 from radiofuse.classify.modality import clinical_classifier
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
+from radiofuse.experiment.auc_tables import auc_tables
 from radiofuse.experiment.deal import deal_splits, split_words
 from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.further_tests import further_tests
@@ -73,6 +74,8 @@ class Results:
         outcome by outcome.
     operating_points, calibration, decision_curves : DataFrame
         As ``operating_points_table``, ``calibration_table`` and ``decision_table`` return them.
+    learning_intervals, best_of_models : DataFrame
+        As ``auc_tables`` returns them.
     findings : dict of (str, str) to list of dict
         For each outcome and each model that records some: per outer fold, what ``inspect_fold`` saw in it.
     ledger : DataFrame
@@ -90,6 +93,8 @@ class Results:
     predictions: pd.DataFrame
     scores: pd.DataFrame
     fold_scores: pd.DataFrame
+    learning_intervals: pd.DataFrame
+    best_of_models: pd.DataFrame
     comparisons: pd.DataFrame
     operating_points: pd.DataFrame
     calibration: pd.DataFrame
@@ -215,6 +220,7 @@ def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> dict[str, 
         "predictions": predictions,
         "scores": score_predictions(predictions, ordered=ordered, **resampling),
         "fold_scores": score_folds(predictions, ordered=ordered),
+        **auc_tables(recipe, predictions),
         "comparisons": compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
         "operating_points": operating_points_table(
             predictions, **recipe.evaluation.operating_point.options, **resampling

@@ -174,6 +174,8 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "folds": fold_table(rows.samples, rows.outcomes, results.splits),
         "predictions": results.predictions,
         "scores": results.scores,
+        "learning_intervals": results.learning_intervals,
+        "best_of_models": results.best_of_models,
         "fold_scores": results.fold_scores,
         "comparisons": results.comparisons,
         "operating_points": results.operating_points,

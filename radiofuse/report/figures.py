@@ -98,7 +98,7 @@ def draw_auc(scores: pd.DataFrame, primary: str) -> Figure:
     ----------
     scores : DataFrame
         ``model``, ``kind``, ``heading``, ``value``, ``low``, ``high``; the first row is drawn on top, and
-        models of one kind stand together.
+        models of one kind stand together. ``wider_low`` and ``wider_high``, where they are there, are a thin line.
     primary : str
         The model to set in bold.
     """
@@ -115,7 +115,8 @@ def draw_auc(scores: pd.DataFrame, primary: str) -> Figure:
         axes.text(1.02, place, number(row.value), transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_PT)
     axes.set_xlabel("AUC (0.5 = chance)")
     # Chance stays in the picture, and what lies below it.
-    axes.set_xlim(min(0.45, np.nanmin([0.45, *scores["low"] - 0.02])), 1.005)
+    ends = scores[[end for end in ("low", "wider_low") if end in scores]].to_numpy().ravel()
+    axes.set_xlim(np.nanmin([0.45, *ends - 0.02]), 1.005)
     return figure
 
 
@@ -129,6 +130,8 @@ def _under_headings(scores: pd.DataFrame) -> Iterator[tuple[str, Any]]:
 
 def _draw_interval(axes: Axes, place: int, row: tuple, style: dict, *, bold: bool) -> None:
     width = 3 if bold else 1.6
+    if hasattr(row, "wider_low"):
+        axes.plot([row.wider_low, row.wider_high], [place, place], color=style["color"], linewidth=0.7)
     axes.plot([row.low, row.high], [place, place], color=style["color"], linewidth=width, solid_capstyle="butt")
     marker = {**style, "marker": "D"} if bold else style
     axes.plot([row.value], [place], linestyle="none", markersize=9 if bold else 7, **marker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +39,11 @@ class Scored(ABC):
     def whole_scores(self) -> pd.DataFrame:
         """The scores of the outcome as a whole, not of one of several classes against the rest."""
         return self.scores[self.scores["class"] == WHOLE] if self.has_several_classes else self.scores
+
+    @property
+    def learned_anew(self) -> Mapping[str, Any]:
+        """The AUC by model with the interval for other patients to learn from; empty where nothing says it."""
+        return {}
 
     @cached_property
     def score_of(self) -> dict[tuple[str, str], Any]:

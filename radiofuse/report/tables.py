@@ -13,6 +13,8 @@ from radiofuse.report.scored import Scored
 from radiofuse.report.wording import (
     CLASSES_METRICS,
     DIGITS,
+    FIXED_MODELS,
+    FIXED_MODELS_TITLE,
     FURTHER_METRICS,
     IN_FILES_ONLY,
     METRICS,
@@ -52,6 +54,13 @@ class Table:
 
 def main_metrics(contents: Scored) -> dict[str, str]:
     """Return the metrics of the main table, with their titles."""
+    metrics = _metrics_of_scores(contents)
+    if not contents.learned_anew or "auc" not in metrics:
+        return metrics
+    return {"auc": metrics.pop("auc"), FIXED_MODELS: FIXED_MODELS_TITLE, **metrics}
+
+
+def _metrics_of_scores(contents: Scored) -> dict[str, str]:
     present = dict.fromkeys(contents.whole_scores["metric"])
     if contents.has_several_classes:
         weighted = "kappa" if "weighted_kappa" in present else ""
@@ -141,8 +150,14 @@ def _score_row(contents: Scored, model: str, metrics: Sequence[str]) -> Row:
 
 
 def score_cell(contents: Scored, model: str, metric: str) -> Estimate:
-    """Return one value of ``scores.csv`` with its interval, as the whole report writes it."""
-    score = contents.score_of.get((model, metric))
+    """Return one value with its interval, as the whole report writes it.
+
+    That of an AUC is the one for other patients to learn from, where it is known; that of ``scores.csv``, as of all
+    other metrics, is asked for as `FIXED_MODELS`.
+    """
+    score = contents.score_of.get((model, "auc" if metric == FIXED_MODELS else metric))
+    if metric == "auc":
+        score = contents.learned_anew.get(model, score)
     if score is None:
         return Estimate(MISSING, "")
     return estimate(score.value, score.low, score.high, DIGITS.get(metric, 2))

@@ -42,6 +42,8 @@ FURTHER_METRICS = {  # the mean recalls are balanced accuracy and accuracy, whic
     "kappa": "Kappa",
     "log_loss": "Log loss",
 }
+FIXED_MODELS = "auc_fixed_models"  # of the main table: the AUC once more, with the interval of scores.csv
+FIXED_MODELS_TITLE = "AUC, same models"
 # Brier scores of models worth comparing differ in the third digit.
 DIGITS = {"brier": 3}
 # of two classes these repeat what the others say; they stand in scores.csv

@@ -67,7 +67,7 @@ def best_of_models(
     up to Bonferroni's. The largest studentized difference itself [1]_ needs more patients: of 20 models with a true
     AUC of .80 and 100 patients its bound held in 62 of 100 simulated studies, this one in 98.
 
-    It says nothing of other patients to learn from: `auc_intervals_of_folds` does, for a model that was not chosen.
+    It says nothing of other patients to learn from: `cross_validated_intervals` does, for a model that was not chosen.
 
     References
     ----------

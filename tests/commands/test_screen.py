@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import sys
 
 import numpy as np
@@ -15,7 +16,7 @@ from radiofuse.bundle.format import TABLES
 from radiofuse.commands import store as store_command
 from radiofuse.commands import terminal
 from radiofuse.commands.published_words import describe_published
-from radiofuse.commands.run_words import SHOWN, describe_comparisons, scoreboard
+from radiofuse.commands.run_words import SHOWN, describe_best, describe_comparisons, scoreboard
 from radiofuse.commands.screen import sentence_lines, table_lines, wrapped
 from radiofuse.commands.selection_words import describe
 from radiofuse.commands.selftest import KINDS, READING, _sentences
@@ -58,6 +59,16 @@ def scores() -> pd.DataFrame:
         (model, "1", metric, 0.512, 0.4, 0.6, 30 + place) for place, model in enumerate(MODELS) for metric in METRICS
     ]
     return pd.DataFrame(rows, columns=["model", "class", "metric", "value", "low", "high", "n_patients"])
+
+
+def learning() -> pd.DataFrame:
+    rows = [("idh", model, "1", "auc", 0.512, 0.3, 0.7, 25) for model in MODELS]
+    return pd.DataFrame(rows, columns=list(TABLES["learning_intervals"].columns))
+
+
+def best() -> pd.DataFrame:
+    rows = [(outcome, MODELS[-1], "1", 5, 0.812, low) for outcome, low in (("idh", 0.704), ("mgmt", float("nan")))]
+    return pd.DataFrame(rows, columns=list(TABLES["best_of_models"].columns))
 
 
 def comparisons() -> pd.DataFrame:
@@ -112,6 +123,8 @@ def store_blocks(monkeypatch, capsys) -> str:
 
 PRINTED = {
     "scoreboard": lambda *_: scoreboard(scores(), IDH),
+    "scoreboard with both intervals": lambda *_: scoreboard(scores(), IDH, learning()),
+    "best": lambda *_: describe_best(best()),
     "comparisons": lambda *_: describe_comparisons(comparisons()),
     "published": lambda *_: describe_published(published()),
     "select": lambda *_: describe(selection_tables(), "table"),
@@ -169,3 +182,22 @@ def test_intervals_are_not_broken(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     lines = sentence_lines("AUC of mean minus nonnegative: +0.02 (-0.03 to +0.08), p = 0.44 (bootstrap)")
     assert lines == ["AUC of mean minus nonnegative: +0.02", "  (-0.03 to +0.08), p = 0.44 (bootstrap)"]
+
+
+def test_the_interval_for_other_patients_to_learn_from_stands_first(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    header, first, *others = scoreboard(scores(), IDH, learning()).splitlines()
+    assert re.split(r"  +", header.strip())[:3] == ["auc", "auc, same models", "balanced_accuracy"]
+    assert re.findall(r"\([^)]+\)", first)[:2] == ["(0.30 to 0.70)", "(0.40 to 0.60)"]
+    assert [line.partition(":")[0] for line in others[-2:]] == ["auc", "auc, same models"]
+    alone = scoreboard(scores(), IDH, learning().assign(low=float("nan"), high=float("nan"))).splitlines()[1]
+    assert re.split(r"  +", alone)[1:3] == ["0.51", "0.51 (0.40 to 0.60)"]
+    assert scoreboard(scores(), IDH, learning().head(0)) == scoreboard(scores(), IDH)
+
+
+def test_the_best_model_is_told_where_it_has_a_bound(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    assert describe_best(best()) == (
+        f"idh: highest AUC of 5 models 0.81 ({MODELS[-1]}); with all of them tried at least 0.70 (95 % bound, same "
+        "models)"
+    )

@@ -15,8 +15,10 @@ from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import PublishedTable
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE
 from radiofuse.statistics import (
+    best_of_models,
     calibration_table,
     compare_with_others,
+    cross_validated_intervals,
     decision_table,
     operating_points_table,
     score_predictions,
@@ -74,6 +76,8 @@ def make_bundle(
     tables = {
         "predictions": predictions,
         "scores": scores,
+        "learning_intervals": cross_validated_intervals(predictions),
+        "best_of_models": best_of_models(predictions, [*modalities, *fusions], n_resamples=60),
         "comparisons": compare_with_others(predictions, fusions[0], n_resamples=60),
         "operating_points": operating_points_table(predictions, n_resamples=20),
         "calibration": calibration_table(predictions),

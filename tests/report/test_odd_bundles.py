@@ -120,7 +120,8 @@ def test_missing_numbers_are_dashes_with_a_note(bundle):
     def blank(table):
         return table.assign(value=table["value"].where(table["metric"] != "auc"))
 
-    edit_table(bundle, "scores", blank)
+    for name in ("scores", "learning_intervals"):
+        edit_table(bundle, name, blank)
     edit_table(bundle, "selected_features", lambda table: table.assign(mean_coefficient=float("nan")))
     edit_table(bundle, "fusion_weights", lambda table: table.assign(mean=float("nan"), low=float("nan")))
     page = report_on(bundle)

@@ -41,14 +41,19 @@ def test_lies_beside_the_bundle(bundle, html):
 
 
 def test_scores_table_equals_the_csv(bundle, page):
-    scores = pd.read_csv(bundle / "scores.csv").set_index(["model", "metric"])
+    """The interval of an AUC is first that for other patients to learn from, then that of ``scores.csv``."""
+    scores, learned = (
+        pd.read_csv(bundle / f"{name}.csv").set_index(["model", "metric"]) for name in ("scores", "learning_intervals")
+    )
     header, *rows = page.tables["Scores with intervals, out of fold"]
+    assert header[1:3] == ["AUC", "AUC, same models"]
+    metric_of = {title: metric for metric, title in METRICS.items()} | {"AUC, same models": "auc"}
     seen = set()
     for model, *cells in (row for row in rows if len(row) > 1):
         model = model.removesuffix(" primary")
         for title, cell in zip(header[1:-1], cells[:-1], strict=True):
-            metric = next(key for key, name in METRICS.items() if name == title)
-            score = scores.loc[(model, metric)]
+            metric = metric_of[title]
+            score = (learned if title == "AUC" else scores).loc[(model, metric)]
             seen.add((model, metric))
             if pd.isna(score["value"]):
                 assert cell == "—"
@@ -56,6 +61,7 @@ def test_scores_table_equals_the_csv(bundle, page):
             rounding = 0.5 * 10 ** -DIGITS.get(metric, 2) + 1e-12
             assert read_cell(cell) == pytest.approx(list(score[["value", "low", "high"]]), abs=rounding)
         assert cells[-1] == f"{score['n_samples']:.0f} ({score['n_patients']:.0f})"
+    assert (learned["low"] < scores.loc[learned.index, "low"]).sum() > len(learned) / 2  # wider, as a rule
     assert seen == {(model, metric) for model, metric in scores.index if metric not in IN_FILES_ONLY}
     assert set(scores.index.get_level_values("metric")) > IN_FILES_ONLY
 
@@ -104,9 +110,7 @@ def test_summary_counts_patients_and_events_and_names_the_comparisons(bundle, pa
     events = int(rows["label"].sum())
     assert f"98 patients (98 samples) had a known label and were scored; {events} of them" in page.text
     value, low, high = (
-        pd.read_csv(bundle / "scores.csv")
-        .query("model == 'mean' and metric == 'auc'")[["value", "low", "high"]]
-        .iloc[0]
+        pd.read_csv(bundle / "learning_intervals.csv").query("model == 'mean'")[["value", "low", "high"]].iloc[0]
     )
     assert f"the fusion “mean” reached an AUC of {value:.2f} ({low:.2f} to {high:.2f})." in page.text
     assert "The best single modality was t1ce" in page.text
@@ -170,3 +174,21 @@ def test_calibration_table_equals_the_csv(bundle, page):
             ends = ["intercept", "intercept_low", "intercept_high"]
             assert read_cell(intercept) == pytest.approx(line[ends], abs=0.005 + 1e-12)
         assert [float(cell) for cell in others] == pytest.approx(line[["predicted", "observed", "ece"]], abs=0.0051)
+
+
+def test_the_page_says_what_each_interval_answers_and_what_the_best_model_is_worth(bundle, page):
+    assert "if other patients had been there to learn from and to predict" in page.text
+    assert "if the same models were tried on other patients" in page.text
+    best = pd.read_csv(bundle / "best_of_models.csv").iloc[0]
+    words = f"Of {best['n_models']} models, {best['model']} has the highest AUC, {best['value']:.2f}."
+    assert words in page.text and f"it is at least {best['low']:.2f} (95% bound" in page.text
+
+
+def test_without_folds_dealt_by_chance_one_interval_is_shown(tmp_path):
+    bundle = make_bundle(tmp_path / "bundle", n_repeats=1)
+    for name in ("learning_intervals", "best_of_models"):
+        pd.read_csv(bundle / f"{name}.csv").head(0).to_csv(bundle / f"{name}.csv", index=False)
+    page = Page(write_report(bundle).read_text(encoding="utf-8"))
+    assert page.tables["Scores with intervals, out of fold"][0][1:3] == ["AUC", "Accuracy"]
+    assert "other patients to predict would have changed, not other patients to learn from" in page.text
+    assert "has the highest AUC" not in page.text

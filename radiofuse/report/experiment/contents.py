@@ -13,7 +13,7 @@ from radiofuse.bundle.format import DESCRIPTION, ENVIRONMENT, RECIPE, TABLES
 from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
 from radiofuse.errors import BundleError
 from radiofuse.report.kinds import DETAILS, FUSION, KINDS, MODALITY, OTHER
-from radiofuse.report.scored import Scored
+from radiofuse.report.scored import WHOLE, Scored
 from radiofuse.tables.outcomes import Outcome
 
 NEEDED = tuple(
@@ -32,6 +32,8 @@ class Contents(Scored):
     cohort_flow: pd.DataFrame
     predictions: pd.DataFrame
     scores: pd.DataFrame
+    learning_intervals: pd.DataFrame
+    best_of_models: pd.DataFrame
     comparisons: pd.DataFrame
     ledger: pd.DataFrame
     operating_points: pd.DataFrame
@@ -66,7 +68,7 @@ class Contents(Scored):
     def of_class(self, name: str) -> Contents:
         """Return the contents with predictions and scores of one of several classes against the rest."""
         against_rest = Outcome(self.outcome.name, (f"not {name}", name))
-        own = {table: getattr(self, table) for table in ("predictions", "scores")}
+        own = {table: getattr(self, table) for table in ("predictions", "scores", "learning_intervals")}
         rows = {table: cells[cells["class"] == name] for table, cells in own.items()}
         return replace(self, outcome=against_rest, **rows)
 
@@ -79,6 +81,13 @@ class Contents(Scored):
     def classes(self) -> tuple[str, ...]:
         """The classes that have a probability each."""
         return self.outcome.told
+
+    @cached_property
+    def learned_anew(self) -> dict[str, Any]:
+        """The rows of ``learning_intervals.csv`` by model: of the outcome as a whole."""
+        rows = self.learning_intervals
+        whole = rows[rows["class"] == WHOLE] if self.has_several_classes else rows
+        return {row.model: row for row in whole.itertuples()}
 
     @property
     def protocol(self) -> dict[str, Any]:

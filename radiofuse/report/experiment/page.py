@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from radiofuse.bundle.format import FILES, WEIGHT
-from radiofuse.report.experiment import pictures, run_tables, sentences, tables
+from radiofuse.report.experiment import auc_words, pictures, run_tables, sentences, tables
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.further_tests import (
     optimism_tables,
@@ -54,7 +54,7 @@ def _words(contents: Contents) -> dict[str, Any]:
         "fusions": sentences.fusions(contents),
         "selector": sentences.selector(contents),
         "classifier": sentences.classifier(contents),
-        "resampling": sentences.resampling(contents),
+        "resampling": auc_words.resampling(contents),
     }
 
 
@@ -76,6 +76,7 @@ def _results(contents: Contents) -> dict[str, Any]:
     return {
         "scores": tables.main_scores(contents),
         "comparisons": tables.main_comparisons(contents),
+        "best_of_models": auc_words.best_of_models(contents),
         "details": list(tables.detail_tables(contents, sentences.arms(contents))),
         "published": tables.published_tables(contents),
         "published_weights": WEIGHT in set(contents.published["metric"]),

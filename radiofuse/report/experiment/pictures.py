@@ -28,6 +28,10 @@ def auc_picture(contents: Contents) -> Picture | None:
     scores = scores.loc[models].reset_index().assign(kind=kinds, heading=[HEADINGS[kind] for kind in kinds])
     if not np.isfinite(scores["value"]).any():
         return None
+    if contents.learned_anew:
+        wider = [contents.learned_anew.get(model) for model in models]
+        limits = {f"wider_{end}": [getattr(row, end, np.nan) for row in wider] for end in ("low", "high")}
+        scores = scores.assign(**limits)
     alt = "; ".join(f"{model} {score_cell(contents, model, 'auc')}" for model in models)
     return Picture(draw_auc(scores, contents.primary), f"AUC with interval: {alt}.", _auc_caption(contents))
 
@@ -41,8 +45,14 @@ def _auc_caption(contents: Contents) -> str:
         f"The {contents.answer} “{contents.primary}” has an AUC{mean} of "
         f"{score_cell(contents, contents.primary, 'auc')}{beside}. "
         f"Circles: fusions, the diamond the primary one; squares: single modalities;{_arms_caption(contents)}{others} "
-        "triangles: for comparison."
+        f"triangles: for comparison.{_lines_caption(contents)}"
     )
+
+
+def _lines_caption(contents: Contents) -> str:
+    if not contents.learned_anew:
+        return ""
+    return " Thick lines: the same models on other patients; thin ones: other patients to learn from, too."
 
 
 def _arms_caption(contents: Contents) -> str:

@@ -220,17 +220,6 @@ def best_modality(contents: Contents) -> str | None:
     return None if scores.empty else str(scores.loc[scores["value"].idxmax(), "model"])
 
 
-def resampling(contents: Contents) -> str:
-    """Return how the intervals were made, and what they leave out."""
-    n_resamples = contents.protocol.get("resamples")
-    times = f" {n_resamples:,} times" if n_resamples else ""
-    return (
-        f"Intervals are 95% percentile intervals: whole patients were drawn with replacement{times}, the fitted "
-        "models held fixed. They say what other patients to predict would have changed, not other patients to "
-        "learn from."
-    )
-
-
 def calibration_error(contents: Contents) -> str:
     """Return the expected calibration error of the primary model; nothing of several classes."""
     rows = contents.calibration[contents.calibration["model"] == contents.primary]

@@ -1,0 +1,40 @@
+"""What the report says of its AUCs: what each interval answers, and what the best of the models is worth."""
+
+from __future__ import annotations
+
+from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.wording import FIXED_MODELS_TITLE
+from radiofuse.wording import number
+
+
+def resampling(contents: Contents) -> str:
+    """Return how the intervals were made, and what each of them answers."""
+    n_resamples = contents.protocol.get("resamples")
+    times = f" {n_resamples:,} times" if n_resamples else ""
+    fixed = f"whole patients were drawn with replacement{times}, the fitted models held fixed"
+    if contents.learning_intervals.empty:
+        return (
+            f"Intervals are 95% percentile intervals: {fixed}. They say what other patients to predict would have "
+            "changed, not other patients to learn from."
+        )
+    return (
+        "The AUC is that of all folds of a repeat together, the mean of the repeats. It has two 95% intervals. The one "
+        "beside it says where it may lie if other patients had been there to learn from and to predict: it adds to the "
+        "variance over the patients who were predicted that between the folds' models. The one under "
+        f"“{FIXED_MODELS_TITLE}” says where it may lie if the same models were tried on other patients: {fixed}. So do "
+        "the intervals of all other scores."
+    )
+
+
+def best_of_models(contents: Contents) -> str:
+    """Return what the highest AUC is worth, knowing that it was sought; nothing where there was nothing to seek."""
+    rows = contents.best_of_models
+    if rows.empty or rows["low"].isna().any():
+        return ""
+    best = rows.iloc[0]
+    named = " It is the one that the recipe names as its answer." if best["model"] == contents.primary else ""
+    return (
+        f"Of {best['n_models']} models, {best['model']} has the highest AUC, {number(best['value'])}.{named} "
+        "Whoever picks the highest picks luck too: with all of them tried, it is at least "
+        f"{number(best['low'])} (95% bound, the same models on other patients)."
+    )
