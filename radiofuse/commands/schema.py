@@ -10,7 +10,7 @@ import typer
 
 from radiofuse.commands import terminal
 from radiofuse.files.aside import write_file
-from radiofuse.files.outputs import require_file, starts_with
+from radiofuse.files.outputs import is_stream, require_file, starts_with
 
 app = terminal.command_app(__doc__)
 
@@ -30,3 +30,5 @@ def main(
     require_file(out, "--out", ours=starts_with(f"{{\n  $schema: {DIALECT}"), overwrite=overwrite)
     text = json.dumps(recipe_schema(), indent=2) + "\n"
     write_file(out, lambda file: file.write(text.encode()))
+    if not is_stream(out):
+        print(f"Schema of recipes: {out}")

@@ -23,6 +23,11 @@ READING = (
     "The truth is .500. What lies above it is what this procedure finds in noise; a little below it lie folds that "
     "select nothing, whose answer is the share of positives in their training rows."
 )
+READING_OF_CLASSES = (
+    "An AUC is the mean over the classes, each against the rest. The truth is .500. What lies above it is what this "
+    "procedure finds in noise; a little below it lie folds that select nothing, whose answer is the shares of the "
+    "classes in their training rows."
+)
 MOST_CELLS = 50_000_000
 
 app = terminal.command_app("What a chain of selectors finds where there is nothing to find.")
@@ -77,7 +82,8 @@ def noise(
         for key, kind in KINDS.items():
             for model, auc in record[key].items():
                 found[kind].setdefault(model, []).append(auc["value"])
-    print("\n".join(line for sentence in [*_sentences(found), READING] for line in sentence_lines(sentence)))
+    reading = READING if len(table.classes) == 2 else READING_OF_CLASSES
+    print("\n".join(line for sentence in [*_sentences(found), reading] for line in sentence_lines(sentence)))
 
 
 def _request(asked: typer.Context, *before: str) -> SelectionRequest:

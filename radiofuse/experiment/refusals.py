@@ -21,7 +21,7 @@ from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.glossary import list_answers
-from radiofuse.experiment.member_chains import encoder_spec, selector_files
+from radiofuse.experiment.member_chains import encoder_spec, feature_chain, selector_files
 from radiofuse.experiment.model_list import (
     DEEP,
     called,
@@ -35,7 +35,8 @@ from radiofuse.experiment.model_list import (
 from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.published import check_models
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE
+from radiofuse.experiment.recipe_parts import Selection
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.fuse.branches import METHODS, listed
@@ -161,6 +162,8 @@ def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
         if model.kind == CONSTRAINED or (DEEP in (model.reads or ()) and recipe.deep is None):
             continue  # other checks say what they lack
         yield from _raised(build_model, recipe, model, Inputs(model.modalities or ["any"]))
+        if model.kind in (LATE, EARLY):  # the selector is made first: its fault would hide the classifier's
+            yield from _raised(feature_chain, recipe, model.model_copy(update={"select": Selection(method="none")}))
         for name in combiners_of(recipe, model):
             yield from _raised(make, name, COMBINERS, "combiner")
 

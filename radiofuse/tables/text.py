@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
@@ -143,9 +144,22 @@ def _checked(raw: bytes, source: str) -> bytes:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise refusal(source, f"It is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line})", advice) from None
+    if raw.lstrip()[:1] in (b"{", b"[") and _is_json(raw):
+        raise refusal(source, "It is JSON, not a table", "Save it as CSV: a header line and one row per sample.")
     if not raw.strip():
         raise refusal(source, "It is empty", "A header line and one row per sample were expected.")
     return raw
+
+
+def _is_json(raw: bytes) -> bool:
+    """Say whether a text is JSON as a whole, or line by line; a header that begins with a bracket is neither."""
+    for text in (raw, raw.strip().split(b"\n", 1)[0]):
+        try:
+            found = json.loads(text)
+        except ValueError:
+            continue
+        return isinstance(found, dict | list)
+    return False
 
 
 def _from_text(content: bytes, is_text: Callable[[str], bool], source: str) -> FileTable:

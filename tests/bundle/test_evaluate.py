@@ -296,3 +296,18 @@ def test_predict_joins_participants_and_reads_other_names_of_modalities(folder, 
     answers, _ = predict_cohort(bundle, folder / "named.csv", written=written, store=folder / "store")
     plain, _ = predict_cohort(bundle, write(folder, table), store=folder / "store")
     np.testing.assert_allclose(answers["probability"], plain["probability"], rtol=1e-12)
+
+
+def test_scores_beside_training_have_rows_of_each_class(bundle, evaluated):
+    against = evaluated.tables["against_training"].query("outcome == 'who_grade' and model == 'mean'")
+    keys = ["class", "metric"]
+    here = evaluated.tables["scores"].query("outcome == 'who_grade' and model == 'mean'").set_index(keys)["value"]
+    before = read_table(bundle.folder, "scores").query("outcome == 'who_grade' and model == 'mean'")
+    before = before.set_index(keys)["value"]
+    assert {"2", "3"} <= set(against["class"])
+    for row in against.query("metric == 'auc' and `class` in ['2', '3']").itertuples():
+        key = (row[against.columns.get_loc("class") + 1], "auc")
+        assert row.value == pytest.approx(here[key]) and row.reference == pytest.approx(before[key])
+        assert row.difference == pytest.approx(here[key] - before[key]) and row.low < row.difference < row.high
+    own = against.query("metric == 'auc'").set_index("class")["value"]
+    assert np.isnan(own[""]) and np.isnan(own["4"])  # the other site has no patient of grade 4

@@ -94,3 +94,14 @@ def test_copied_rows_are_refused_as_the_selection_refuses_them(tmp_path):
     result = CliRunner().invoke(app, ["noise", str(tmp_path / "table.csv"), "--label", "idh", "--times", "1", *FAST])
     assert result.exit_code == 3
     assert "same numbers in nearly all columns: P0 = Q0" in " ".join(result.stderr.split())
+
+
+def test_the_closing_words_are_of_the_classes_that_there_are(tmp_path):
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 5))).add_prefix("t1__x")
+    table.insert(0, "sample_id", [f"P{row}" for row in range(60)])
+    table.assign(grade=["2", "3", "4"] * 20).to_csv(tmp_path / "table.csv", index=False)
+    given = ["noise", str(tmp_path / "table.csv"), "--label", "grade", "--times", "1"]
+    result = CliRunner().invoke(app, [*given, "--steps", "kruskal", *FAST])
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.stdout.split())
+    assert "the mean over the classes, each against the rest" in said and "share of positives" not in said

@@ -93,3 +93,13 @@ def test_a_check_yields_its_problems_and_raises_none(tmp_path):
     problems = problems_of_columns(recipe, {"t1": ["t1__f"]})
     assert len(problems) <= len(OF_COLUMNS)
     assert any("three_stepp" in str(problem) for problem in problems)
+
+
+def test_faults_of_selector_and_classifier_options_are_told_together(folder):
+    faulty = RECIPE.replace('"three_stepp"', '"lasso"\noptions = { ruel = "1se" }').replace(', "meen"', "")
+    classify = '[classify]\nmethod = "svm"\noptions = { kernl = "rbf" }\n'
+    (folder / "recipe.toml").write_text(faulty + classify)
+    with pytest.raises(RequestError) as told:
+        prepare(folder)
+    for said in ("'ruel'", "'kernl'", 'the arm "deep"'):
+        assert str(told.value).count(said) == 1, said

@@ -69,7 +69,8 @@ def test_the_command_writes_it_and_replaces_its_own_file_only(tmp_path):
     own, foreign = tmp_path / "own.json", tmp_path / "foreign.json"
     foreign.write_text("{}")
     for _ in range(2):
-        assert CliRunner().invoke(app, ["--out", str(own)]).exit_code == 0
+        result = CliRunner().invoke(app, ["--out", str(own)])
+        assert (result.exit_code, result.stdout) == (0, f"Schema of recipes: {own}\n")
     assert json.loads(own.read_text()) == SCHEMA == json.loads(CliRunner().invoke(app, []).stdout)
     assert CliRunner().invoke(app, ["--out", str(foreign)]).exit_code == 2
     assert foreign.read_text() == "{}"

@@ -63,3 +63,16 @@ def test_a_table_of_a_run_comes_back_as_it_is(tmp_path):
 def test_what_cannot_be_read_is_one_sentence(tmp_path, text, options, words):
     with pytest.raises(CohortError, match=words):
         read_predictions(write(tmp_path, text), **options)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"label": [1, 0]}', '[\n {"label": 1},\n {"label": 0}\n]', '{"label": 1}\n{"label": 0}']
+)
+def test_json_is_said_to_be_json(tmp_path, text):
+    with pytest.raises(CohortError, match="It is JSON, not a table. Save it as CSV"):
+        read_predictions(write(tmp_path, text))
+
+
+def test_a_header_that_begins_with_a_bracket_is_a_table(tmp_path):
+    table, _ = read_predictions(write(tmp_path, "[note],label,probability\nx,1,.5\ny,0,.2\n"))
+    assert len(table) == 2
