@@ -5,7 +5,6 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 from nibabel import Nifti1Image
@@ -47,7 +46,7 @@ def write_on_grid_of(path: str | PathLike[str], voxels: np.ndarray, image_path: 
     image_path : str or path-like
         A NIfTI file; its voxels are not read.
     """
-    image = nib.load(image_path)
+    image = Nifti1Image.from_filename(image_path)
     header = image.header.copy()
     header.set_data_dtype(voxels.dtype)
     write_packed(Path(path), Nifti1Image(voxels.T, image.affine, header))

@@ -123,7 +123,7 @@ def _filled(outlines: Iterable[np.ndarray], shape: tuple[int, int]) -> tuple[np.
 def _crosses(smaller: np.ndarray, larger: np.ndarray) -> bool:
     """Whether two areas overlap though neither lies within the other; borders may run along each other."""
     share = np.count_nonzero(smaller & larger) / np.count_nonzero(smaller)
-    return 1 - NESTED < share < NESTED
+    return bool(1 - NESTED < share < NESTED)
 
 
 def filled_polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def _masks(
     """Write the masks of every segmentation of the tree; return them, and a note on each without an image."""
     from joblib import delayed
 
-    written = [row.job for row in rows if row.volume is not None]
+    written = [row.done for row in rows if row.done is not None]
     present = {row.series.first.series_uid: f"{row.series.title}, which was not converted" for row in rows}
     instances = sorted((each for each in tree.instances if each.sop_class in KINDS), key=lambda each: each.series_when)
     matches = [(each.path, KINDS[each.sop_class], *match_image(each, written, present)) for each in instances]
@@ -155,9 +156,11 @@ def _rank(row: Row) -> tuple:
 
 
 def _volumes(rows: Iterable[Row]) -> Iterator[FoundVolume]:
-    chosen = sorted((row for row in rows if row.chosen), key=lambda row: row.volume)
-    for row in chosen:
-        sample = f"{row.patient}_{row.session}"
-        yield FoundVolume(row.volume, sample, row.patient, IMAGE, row.named.name, row.session)
-        if row.mask is not None:
-            yield FoundVolume(row.mask, sample, row.patient, MASK, row.named.name, row.session)
+    chosen = [(row.done, row.mask) for row in rows if row.chosen and row.done is not None]
+    for job, mask in sorted(chosen, key=lambda pair: pair[0].path):
+        image = FoundVolume(
+            job.path, f"{job.patient}_{job.session}", job.patient, IMAGE, job.sequence.name, job.session
+        )
+        yield image
+        if mask is not None:
+            yield replace(image, path=mask, role=MASK)

@@ -13,7 +13,7 @@ Numbers = tuple[float, ...]
 
 SINGLE = (  # read of every file: keyword
     "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID Modality ImageType "
-    "PatientID IssuerOfPatientID PatientName PatientBirthDate StudyDate StudyTime SeriesDate SeriesTime "
+    "PatientID PatientName PatientBirthDate StudyDate StudyTime SeriesDate SeriesTime "
     "SeriesNumber SeriesDescription ProtocolName SequenceName PulseSequenceName InstanceNumber "
     "Rows Columns NumberOfFrames SamplesPerPixel Units ContentDate ContentTime StructureSetDate StructureSetTime "
     "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
@@ -43,6 +43,26 @@ GROUPS = {  # keyword: the functional group that holds it in enhanced objects
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What is told of a series beside its images; none of it is about a person."""
+
+    tr_ms: float | None
+    te_ms: float | None
+    ti_ms: float | None
+    flip_deg: float | None
+    b_value: float | None
+    slice_thickness_mm: float | None
+    field_t: float | None
+    gantry_tilt_deg: float | None
+    scanning_sequence: str
+    sequence_name: str
+    contrast_agent: str
+    manufacturer: str
+    model: str
+    units: str
+
+
+@dataclass(frozen=True)
 class Frame:
     """One slice: a file, or one frame of it.
 
@@ -68,7 +88,6 @@ class Person:
     """Whose a file is; only digests of a name leave this room."""
 
     patient_id: str
-    issuer: str
     name: str
     birth_date: str
     folder: str
@@ -96,7 +115,7 @@ class Instance:
     protocol: str
     image_type: tuple[str, ...]
     samples: int
-    facts: tuple[tuple[str, str | float | None], ...]
+    facts: Facts
     frames: tuple[Frame, ...]
     state: tuple[int, int]
 
@@ -134,7 +153,7 @@ def instance_of(path: Path, folder: str, dataset: Dataset) -> Instance:
         protocol=text(dataset, "ProtocolName"),
         image_type=tuple(str(word).upper() for word in many(dataset, "ImageType")),
         samples=int(number(dataset, "SamplesPerPixel") or 1),
-        facts=tuple(_facts(dataset).items()),
+        facts=_facts(dataset),
         frames=_frames(path, dataset),
         state=(status.st_size, status.st_mtime_ns),
     )
@@ -238,30 +257,29 @@ def _traits(dataset: Dataset, index: int) -> tuple[tuple[str, str], ...]:
     return tuple((name, "\\".join(map(str, value))) for name, value in values.items())
 
 
-def _facts(dataset: Dataset) -> dict[str, str | float | None]:
-    """Return what is told of a series beside its images, none of it about a person."""
+def _facts(dataset: Dataset) -> Facts:
     enhanced = "PerFrameFunctionalGroupsSequence" in dataset
-    echo, inversion = ("EffectiveEchoTime", "InversionTimes") if enhanced else ("EchoTime", "InversionTime")
-    timing = {
-        "tr_ms": "RepetitionTime",
-        "te_ms": echo,
-        "ti_ms": inversion,
-        "flip_deg": "FlipAngle",
-        "b_value": "DiffusionBValue",
-        "slice_thickness_mm": "SliceThickness",
-    }
-    numbers = {name: (_of_frame(dataset, 0, keyword) or [None])[0] for name, keyword in timing.items()}
-    return {
-        **{name: None if value in (None, "") else float(value) for name, value in numbers.items()},
-        "field_t": number(dataset, "MagneticFieldStrength"),
-        "gantry_tilt_deg": number(dataset, "GantryDetectorTilt"),
-        "scanning_sequence": text(dataset, "ScanningSequence"),
-        "sequence_name": text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
-        "contrast_agent": _agent(dataset),
-        "manufacturer": text(dataset, "Manufacturer"),
-        "model": text(dataset, "ManufacturerModelName"),
-        "units": text(dataset, "Units"),
-    }
+
+    def first(keyword: str) -> float | None:
+        values = [value for value in _of_frame(dataset, 0, keyword) if value not in (None, "")]
+        return float(values[0]) if values else None
+
+    return Facts(
+        tr_ms=first("RepetitionTime"),
+        te_ms=first("EffectiveEchoTime" if enhanced else "EchoTime"),
+        ti_ms=first("InversionTimes" if enhanced else "InversionTime"),
+        flip_deg=first("FlipAngle"),
+        b_value=first("DiffusionBValue"),
+        slice_thickness_mm=first("SliceThickness"),
+        field_t=number(dataset, "MagneticFieldStrength"),
+        gantry_tilt_deg=number(dataset, "GantryDetectorTilt"),
+        scanning_sequence=text(dataset, "ScanningSequence"),
+        sequence_name=text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
+        contrast_agent=_agent(dataset),
+        manufacturer=text(dataset, "Manufacturer"),
+        model=text(dataset, "ManufacturerModelName"),
+        units=text(dataset, "Units"),
+    )
 
 
 def _agent(dataset: Dataset) -> str:
@@ -273,8 +291,8 @@ def _agent(dataset: Dataset) -> str:
 
 
 def _person(dataset: Dataset, folder: str) -> Person:
-    names = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
-    return Person(*(text(dataset, name) for name in names), folder)
+    patient, name, birth_date = (text(dataset, f"Patient{what}") for what in ("ID", "Name", "BirthDate"))
+    return Person(patient, name, birth_date, folder)
 
 
 def _when(dataset: Dataset) -> str:

@@ -100,10 +100,9 @@ def _name(person: Person, root: Path, key: bytes, names: PatientNames) -> str:
     folder = person.folder or root.resolve().name
     if names == "folder":
         return clean(folder)
-    identity = f"{person.patient_id}@{person.issuer}" if person.issuer else person.patient_id
     if names == "id":
-        return clean(identity or folder)
-    return _digest(key, identity or f"folder {folder}")
+        return clean(person.patient_id or folder)
+    return _digest(key, person.patient_id or f"folder {folder}")
 
 
 def _doubts(called: dict[Person, str], names: PatientNames) -> list[str]:
@@ -115,7 +114,7 @@ def _doubts(called: dict[Person, str], names: PatientNames) -> list[str]:
     notes = []
     if several:
         notes.append(
-            f"{counted(len(several), 'patient')} with more than one name, birth date or id: {some(several)}; each was "
+            f"{counted(len(several), 'patient')} with more than one name or birth date: {some(several)}; each was "
             "taken for one person. Where it is not, name patients by their folders (by_folder=True)."
         )
     if nameless and names != "folder":
@@ -124,8 +123,7 @@ def _doubts(called: dict[Person, str], names: PatientNames) -> list[str]:
 
 
 def _seem_several(people: Sequence[Person]) -> bool:
-    """Whether names (but for case and separators), birth dates or ids differ."""
+    """Whether names (but for case and separators) or birth dates differ."""
     names = {re.sub(r"[^a-z0-9]", "", person.name.lower()) for person in people} - {""}
     dates = {person.birth_date for person in people} - {""}
-    ids = {person.patient_id for person in people} - {""}
-    return max(len(names), len(dates), len(ids)) > 1
+    return max(len(names), len(dates)) > 1

@@ -31,9 +31,14 @@ class Row:
     chosen: bool = False
 
     @property
+    def done(self) -> Job | None:
+        """The job, if a volume came of it."""
+        return self.job if self.written is not None and not self.written.problem else None
+
+    @property
     def volume(self) -> Path | None:
         """Where the volume was written, None if it was not."""
-        return self.job.path if self.job is not None and self.written is not None and not self.written.problem else None
+        return None if self.done is None else self.done.path
 
 
 def plan_rows(
@@ -51,7 +56,7 @@ def plan_rows(
     taken: Counter[Path] = Counter()
     for row in rows:
         if row.named.name and row.stack is not None:
-            row.job = _job(row, out, taken, keep_ids)
+            row.job = _job(row, row.stack, out, taken, keep_ids)
     return rows, notes
 
 
@@ -72,20 +77,20 @@ def _stacks(series: Series) -> list[Stack | None]:
 def _named(series: Series, stack: Stack | None, rules: Sequence[Rule]) -> Named:
     first = series.first
     if first.dicom_modality not in IMAGES:
-        return Named("", f"no MR, CT or PET but {first.dicom_modality or 'of no modality'}")
+        return Named("", f"{first.dicom_modality or 'no modality'}, not MR, CT or PET")
     if stack is None:
         return Named("", "no place in space is given, or many frames without one")
     if first.samples != 1:
         return Named("", "colors")
     facts = facts_of(series, stack)
-    described = first.description or first.protocol or str(facts["sequence_name"])
+    described = first.description or first.protocol or facts.sequence_name
     words = Words(
         dicom=first.dicom_modality,
         description=" ".join(described.replace("_", " ").split()),
         image_type="\\".join([*first.image_type, dict(stack.frames[0].traits).get("type", "")]),
         series_number=first.series_number,
-        agent=str(facts["contrast_agent"]),
-        times_ms={name: facts[name] for name in ("te_ms", "tr_ms", "ti_ms")},
+        agent=facts.contrast_agent,
+        times_ms={"te_ms": facts.te_ms, "tr_ms": facts.tr_ms, "ti_ms": facts.ti_ms},
     )
     named = name_sequence(words, rules)
     if named.name and not named.is_of_user and "MOSAIC" in first.image_type:
@@ -95,10 +100,10 @@ def _named(series: Series, stack: Stack | None, rules: Sequence[Rule]) -> Named:
     return named
 
 
-def _job(row: Row, out: Path, taken: Counter[Path], keep_ids: bool) -> Job:
+def _job(row: Row, stack: Stack, out: Path, taken: Counter[Path], keep_ids: bool) -> Job:
     number = row.series.first.series_number
     stem = out / row.patient / row.session / f"{row.named.name}-{number if number.isdigit() else 0}"
     taken[stem] += 1
     several = f"-{taken[stem]}" if taken[stem] > 1 else ""
     path = stem.with_name(f"{stem.name}{several}.nii.gz")
-    return Job(row.series, row.stack, row.named, path, row.patient, row.session, keep_ids)
+    return Job(row.series, stack, row.named, path, row.patient, row.session, keep_ids)

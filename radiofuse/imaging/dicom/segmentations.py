@@ -99,8 +99,8 @@ def _volume(
     dataset: Dataset, frames: list[tuple[int, np.ndarray]], image: sitk.Image
 ) -> tuple[sitk.Image, tuple[str, ...]]:
     """Put the frames of one segment at their places, as a volume whose planes are one step apart."""
-    planes = [plane(dataset, index) for index, _ in frames]
-    if None in planes or len({(each[1:]) for each in planes}) > 1:
+    planes = [found for index, _ in frames if (found := plane(dataset, index)) is not None]
+    if len(planes) < len(frames) or len({each[1:] for each in planes}) > 1:
         raise ImageError("header_invalid", "its frames have no place, or several orientations. Export it again.")
     position, row, column, (x_mm, y_mm) = planes[0]
     axes = np.stack([row, column, np.cross(row, column)], axis=1)

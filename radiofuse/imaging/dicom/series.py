@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
-from radiofuse.imaging.dicom.instances import Frame, Instance
+from radiofuse.imaging.dicom.instances import Facts, Frame, Instance
 from radiofuse.wording import counted, listed
+
+Key = TypeVar("Key", bound=Hashable)
 
 IMAGES = ("MR", "CT", "PT")  # whose slices are put together
 SEGMENTATION, CONTOURS = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
@@ -50,12 +53,16 @@ class Stack:
         return listed([f"{NAMES.get(name, name)} {value or 'none'}" for name, value in self.traits])
 
 
-def facts_of(series: Series, stack: Stack) -> dict[str, str | float | None]:
+def facts_of(series: Series, stack: Stack) -> Facts:
     """Return what the header of a stack says beside its images: of its own file, and of its own echo or b-value."""
-    path = stack.frames[0].path
-    facts = dict(next(each for each in series.instances if each.path == path).facts)
-    told = {"te_ms": dict(stack.frames[0].traits).get("echo"), "b_value": dict(stack.frames[0].traits).get("b")}
-    return {**facts, **{name: float(value) for name, value in told.items() if value}}
+    path, traits = stack.frames[0].path, dict(stack.frames[0].traits)
+    facts = next(each.facts for each in series.instances if each.path == path)
+    echo, b_value = traits.get("echo"), traits.get("b")
+    return replace(
+        facts,
+        te_ms=float(echo) if echo else facts.te_ms,
+        b_value=float(b_value) if b_value else facts.b_value,
+    )
 
 
 def group_series(instances: Iterable[Instance]) -> tuple[list[Series], list[str]]:
@@ -77,10 +84,9 @@ def group_series(instances: Iterable[Instance]) -> tuple[list[Series], list[str]
 
 
 def _identity(instance: Instance) -> Hashable:
-    person = (instance.person.patient_id, instance.person.issuer)
-    folder = "" if instance.person.patient_id else instance.person.folder
+    person = instance.person.patient_id or ("", instance.person.folder)
     told = (instance.dicom_modality, instance.series_number, instance.description.strip().lower())
-    return instance.series_uid, instance.study_uid, *person, folder, *told
+    return instance.series_uid, instance.study_uid, person, *told
 
 
 def _number(text: str) -> float:
@@ -103,8 +109,8 @@ def split_stacks(series: Series) -> list[Stack]:
     return [stack for grid in _grids(frames) for stack in _by_traits(grid)]
 
 
-def _grouped(frames: Iterable[Frame], key: Callable[[Frame], Hashable]) -> dict[Hashable, list[Frame]]:
-    groups: dict[Hashable, list[Frame]] = defaultdict(list)
+def _grouped(frames: Iterable[Frame], key: Callable[[Frame], Key]) -> dict[Key, list[Frame]]:
+    groups: dict[Key, list[Frame]] = defaultdict(list)
     for frame in frames:
         groups[key(frame)].append(frame)
     return groups

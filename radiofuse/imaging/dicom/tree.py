@@ -68,7 +68,9 @@ def _files(folder: Path) -> tuple[list[Path], list[str]]:
     """Return all regular files, and a note on folders that cannot be read."""
     closed: list[str] = []
     paths = []
-    for parent, folders, names in os.walk(folder, onerror=lambda error: closed.append(error.strerror)):
+    for parent, folders, names in os.walk(
+        folder, onerror=lambda error: closed.append(error.strerror or "no reason given")
+    ):
         folders.sort()
         paths += [path for name in sorted(names) if (path := Path(parent, name)).is_file()]
     told = f"{counted(len(closed), 'folder')} cannot be read ({some(sorted(set(closed)))}); check the permissions."

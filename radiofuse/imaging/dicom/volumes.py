@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.files.aside import write_file
-from radiofuse.imaging.dicom.instances import Instance
+from radiofuse.imaging.dicom.instances import Facts, Instance
 from radiofuse.imaging.dicom.pixels import drop_copies, read_voxels
 from radiofuse.imaging.dicom.sequences import Named
 from radiofuse.imaging.dicom.series import Series, Stack, facts_of
@@ -74,7 +74,7 @@ def write_stack(job: Job) -> Written:
 def _write(job: Job) -> dict[str, Any]:
     facts = facts_of(job.series, job.stack)
     frames, notes = drop_copies(job.stack.frames)
-    placed = place_stack(frames, facts["slice_thickness_mm"])
+    placed = place_stack(frames, facts.slice_thickness_mm)
     n_voxels = math.prod(placed.frames[0].size) * len(frames)
     if n_voxels > MAX_VOXELS:
         raise ImageError("too_many_voxels", f"It announces {n_voxels:,} voxels, the limit is {MAX_VOXELS:,} in all.")
@@ -85,7 +85,7 @@ def _write(job: Job) -> dict[str, Any]:
     return {**_record(job, facts, placed, image), "notes": list(notes)}
 
 
-def _record(job: Job, facts: Mapping[str, Any], placed: Placed, image: sitk.Image) -> dict[str, Any]:
+def _record(job: Job, facts: Facts, placed: Placed, image: sitk.Image) -> dict[str, Any]:
     """Return what was read; nothing of it is about a person unless ids are kept."""
     first = job.series.first
     slopes, intercepts = ({getattr(frame, name) for frame in placed.frames} for name in ("slope", "intercept"))
@@ -105,7 +105,7 @@ def _record(job: Job, facts: Mapping[str, Any], placed: Placed, image: sitk.Imag
         "protocol": first.protocol,
         "image_type": list(first.image_type),
         "stack": dict(job.stack.traits),
-        "acquisition": dict(facts),
+        "acquisition": asdict(facts),
         "n_files": len({frame.path for frame in placed.frames}),
         "size": list(image.GetSize()),
         "spacing_mm": [round(value, 6) for value in image.GetSpacing()],

@@ -241,7 +241,7 @@ def test_localizers_maps_and_pictures_are_left_out_with_a_notice(tree, out):
     save([put(f, {"ImagePositionPatient": None}) for f in slices(voxels, OBLIQUE, ids.another())], tree / "6")
     found = convert_tree(tree, out)
     assert [volume.modality for volume in found.volumes] == ["t1"]
-    for reason in ("a localizer", "a derived map", "fewer than 4 slices", "but US", "no place in space"):
+    for reason in ("a localizer", "a derived map", "fewer than 4 slices", "US, not MR", "no place in space"):
         assert told(found, reason).startswith("1 series left out")
     table = (out / "series.csv").read_text().splitlines()
     assert len(table) == 7 and table[0].startswith("patient_id,session,series_number,description,")
@@ -326,7 +326,7 @@ def test_ids_are_kept_when_asked_for(tree, out):
 def test_folders_may_name_patients_and_one_id_of_two_people_is_told(tree, out):
     for name in ("case-1", "case 2"):
         write_series(tree / name / "x", voxels_of(OBLIQUE), ids=Ids("ANON", name, ""), **T1)
-    told(convert_tree(tree, out), "1 patient with more than one name, birth date or id")
+    told(convert_tree(tree, out), "1 patient with more than one name or birth date")
     found = convert_tree(tree, out / "2", by_folder=True)
     first, second = (volume.patient_id for volume in found.volumes)
     assert first == "case-1" and second.startswith("case-2-")
