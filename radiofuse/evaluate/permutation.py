@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Literal, NamedTuple
 
@@ -16,9 +17,10 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from radiofuse import notebook
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.folds import cross_validated_predictions
+from radiofuse.evaluate.folds import cross_validated_predictions, gather_predictions, outcome_of, run_folds
+from radiofuse.evaluate.labels_in_folds import permuted_in_folds
 from radiofuse.patients.routing import refuse_misaligned
-from radiofuse.patients.splits import one_label_each, permuted
+from radiofuse.patients.splits import Split, one_label_each, permuted
 from radiofuse.progress import Progress
 from radiofuse.statistics.inputs import check_scores, patient_places
 from radiofuse.statistics.intervals import draw_seed
@@ -53,6 +55,8 @@ class PermutationTest(NamedTuple):
         "answer": [str, None],
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
         "cv": [Interval(Integral, 2, None, closed="left")],
+        "splits": [Sequence, None],
+        "fewest": [Interval(Integral, 1, None, closed="left")],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "threshold": [Interval(Real, 0, 1, closed="both")],
         "random_state": ["random_state"],
@@ -71,6 +75,8 @@ def permutation_test(
     answer: str | None = None,
     n_permutations: int = 100,
     cv: int = 5,
+    splits: Sequence[Split] | None = None,
+    fewest: int = 2,
     n_repeats: int = 1,
     threshold: float = 0.5,
     random_state: int | np.random.RandomState | None = None,
@@ -79,8 +85,8 @@ def permutation_test(
 ) -> PermutationTest:
     """Test whether a whole pipeline predicts better than it would if labels had nothing to do with features.
 
-    For each permutation of the labels between patients, the patients are dealt into folds anew, everything is
-    refitted, and the cross-validated score is computed as for the true labels. A selection belongs inside
+    For each permutation of the labels between patients, the patients are dealt into folds anew, or left in the folds
+    that are given, everything is refitted, and the score is computed as for the true labels. A selection belongs inside
     ``model``: one made on all patients beforehand follows the true labels alone, and looks significant by it.
 
     Parameters
@@ -94,6 +100,11 @@ def permutation_test(
         Which model to score where the estimator answers for several.
     n_permutations : int, default=100
         The smallest possible p-value is 1 / (n_permutations + 1).
+    splits : sequence of Split, optional
+        Folds in place of ``cv`` and ``n_repeats``, such as sites or a fixed list, for the true labels and for permuted
+        ones alike: those of a permutation that they cannot be trained on are drawn again.
+    fewest : int, default=2
+        Of ``splits``: patients of each class that each training part must have.
     threshold : float, default=0.5
         A row is called positive from this probability on.
     random_state : int, RandomState or None, default=None
@@ -133,10 +144,10 @@ def permutation_test(
     """
     random = check_random_state(random_state)
     seeds = random.randint(np.iinfo(np.int32).max, size=(1 + n_permutations, 2))
-    labels = [y, *(permuted(y, groups, random_state=int(seed)) for seed in seeds[1:, 1])]
+    labels = [y, *(_permuted(y, groups, splits, fewest, int(seed)) for seed in seeds[1:, 1])]
     calls = [
         delayed(_cross_validated_score)(
-            model, X, label, groups, (metric, answer, threshold), (cv, n_repeats, int(seed))
+            model, X, label, groups, (metric, answer, threshold), list(splits) if splits else (cv, n_repeats, int(seed))
         )
         for label, seed in zip(labels, seeds[:, 0], strict=True)
     ]
@@ -226,6 +237,29 @@ def permutation_test_auc(
     return _test(value, found, distance >= least - NEARLY_EQUAL)
 
 
+def _permuted(
+    y: ArrayLike, groups: ArrayLike | None, splits: Sequence[Split] | None, fewest: int, seed: int
+) -> np.ndarray:
+    if splits is None:
+        return permuted(y, groups, random_state=seed)
+    return permuted_in_folds(y, groups, splits, fewest=fewest, seed=seed)
+
+
+def _predictions(
+    model: BaseEstimator,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    dealt: list[Split] | tuple[int, int, int],
+) -> pd.DataFrame:
+    """Return out-of-fold predictions in the folds that are given, or in folds dealt by number, repeats and seed."""
+    if isinstance(dealt, list):
+        outcome, codes = outcome_of(y)
+        return gather_predictions(run_folds({"model": model}, X, codes, groups=groups, splits=dealt, outcome=outcome))
+    cv, n_repeats, seed = dealt
+    return cross_validated_predictions(model, X, y, groups=groups, cv=cv, n_repeats=n_repeats, random_state=seed)
+
+
 def _finished(calls: list, names: list[str], n_jobs: int | None, on_done: Progress | None) -> list[float]:
     found: dict[int, float] = {}
     for position, value in finish_calls(calls, names, n_jobs=n_jobs):
@@ -241,10 +275,10 @@ def _cross_validated_score(
     y: ArrayLike,
     groups: ArrayLike | None,
     asked: tuple[str, str | None, float],
-    dealt: tuple[int, int, int],
+    dealt: list[Split] | tuple[int, int, int],
 ) -> float:
-    (metric, answer, threshold), (cv, n_repeats, seed) = asked, dealt
-    table = cross_validated_predictions(model, X, y, groups=groups, cv=cv, n_repeats=n_repeats, random_state=seed)
+    metric, answer, threshold = asked
+    table = _predictions(model, X, y, groups, dealt)
     (outcome,) = outcomes_of(table)
     answers = outcome.rows["model"].unique()
     if answer is None and len(answers) > 1:

@@ -10,7 +10,7 @@ from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment.class_weights import unknown_weighted_classes
 from radiofuse.experiment.deal import fold_list
-from radiofuse.experiment.few_rows import few_patients
+from radiofuse.experiment.few_rows import few_patients, mixed_patients
 from radiofuse.experiment.harmonization import carried_columns, harmonization_problems
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_evaluation import FIXED, KFOLD
@@ -40,6 +40,7 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
     if recipe.evaluation.split == FIXED:
         fold_list(recipe).refuse_other_ids(samples, known)
     problems += harmonization_problems(recipe, cohort, outcomes)
+    problems += mixed_patients(recipe, samples[known], outcomes)
     problems += unknown_weighted_classes(recipe, outcomes)
     refuse([*problems, *few_patients(recipe, samples[known], outcomes)])
     return table, cohort

@@ -138,7 +138,7 @@ def evaluate_models(
     parts = [_evaluate_outcome(given, outcome, splits, joint) for outcome in rows.outcomes]
     scored = _scored(recipe, rows, pd.concat([part.predictions for part in parts], ignore_index=True))
     laps.end(SCORES)
-    tests = further_tests(recipe, rows, scored["predictions"], n_jobs=n_jobs, progress=progress)
+    tests = further_tests(recipe, rows, scored["predictions"], splits, n_jobs=n_jobs, progress=progress)
     if len(tests):
         laps.end(TESTS)
     return Results(

@@ -23,6 +23,7 @@ from radiofuse.tables import columns
 from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.problems import THE_COHORT
+from radiofuse.tables.roles import PATIENT
 from radiofuse.wording import listed
 
 
@@ -54,6 +55,17 @@ def few_patients(
     if sentences and failures is not None and len(failures):
         sentences.append(list_failures(failures))
     yield from _of_cohort(sentences)
+
+
+def mixed_patients(recipe: Recipe, rows: pd.DataFrame, outcomes: Sequence[Outcome]) -> Problems:
+    """Yield of which outcome a patient has several classes, where labels are to be permuted between patients."""
+    for outcome in outcomes if recipe.evaluation.permutations else ():
+        n_classes = rows.groupby(PATIENT)[outcome.name].nunique()
+        if (n_classes > 1).any():
+            yield RequestError(
+                f"permutations under [evaluation] permutes labels between patients, and {n_classes.idxmax()} has "
+                f"samples of several classes of {outcome.name}. Leave it out."
+            )
 
 
 def _apart(rows: pd.DataFrame, outcomes: Sequence[Outcome]) -> list[str]:

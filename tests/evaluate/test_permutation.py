@@ -17,7 +17,9 @@ from sklearn.pipeline import make_pipeline
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import cross_validated_predictions
+from radiofuse.evaluate.labels_in_folds import permuted_in_folds
 from radiofuse.evaluate.permutation import permutation_test, permutation_test_auc
+from radiofuse.patients import site_splits
 from radiofuse.statistics import score_predictions
 
 
@@ -154,3 +156,24 @@ def test_a_pipeline_of_three_classes_is_tested_by_any_metric_of_theirs():
         assert found.p_value == 0.05
         none = permutation_test(LogisticRegression(), rng.normal(size=(60, 3)), names, metric=metric, **options)
         assert none.p_value > 0.05
+
+
+def test_folds_that_are_given_stay_and_every_permutation_can_be_trained_on():
+    rng = np.random.default_rng(0)
+    y = np.isin(np.arange(30), [0, 11, 21, 22]).astype(int)
+    X = rng.normal(size=(30, 2)) + 2 * y[:, None]
+    sites = np.arange(30) // 10
+    splits = site_splits(sites, np.arange(30))
+    for seed in range(20):
+        labels = permuted_in_folds(y, None, splits, fewest=2, seed=seed)
+        assert labels.sum() == 4
+        assert all(labels[split.train].sum() >= 2 for split in splits)
+    found = permutation_test(LogisticRegression(), X, y, splits=splits, n_permutations=9, random_state=0)
+    by_hand = [
+        LogisticRegression().fit(X[split.train], y[split.train]).predict_proba(X[split.test])[:, 1] for split in splits
+    ]
+    tested = np.concatenate([split.test for split in splits])
+    assert found.value == pytest.approx(roc_auc_score(y[tested], np.concatenate(by_hand)))
+    assert len(found.permuted) == 9
+    with pytest.raises(RequestError, match="fewer than 5 patients of a class to train on"):
+        permuted_in_folds(y, None, splits, fewest=5, seed=0)

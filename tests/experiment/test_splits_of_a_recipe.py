@@ -246,3 +246,23 @@ def test_samples_of_a_patient_in_two_folds_are_refused(tmp_path):
     rows.to_csv(tmp_path / "folds.csv", index=False)
     with pytest.raises(RadiofuseError, match=r"4 patients stand in more than one fold, for example P00 \(0, 1\)"):
         run(tmp_path, 'split = "fixed"\nfixed = "folds.csv"')
+
+
+def test_permuted_labels_are_predicted_in_the_folds_of_the_split(tmp_path):
+    asked = 'split = "leave_one_site_out"\nsmallest_site = 3\npermutations = 4'
+    out = run(tmp_path, asked)
+    scores, tests = read_table(out / "bundle", "scores"), read_table(out / "bundle", "tests")
+    of_run = scores.query("model == 'mean' and metric == 'auc'")["value"].item()
+    found = tests.query("test == 'permutation'").iloc[0]
+    assert found["value"] == pytest.approx(of_run, abs=1e-12)  # sites test each patient once
+    assert found["p_value"] * 5 == pytest.approx(round(found["p_value"] * 5)) and found["n"] == 4
+
+
+def test_permuting_between_patients_needs_one_class_of_each(tmp_path):
+    table = cohort()
+    table.loc[table["sample_id"].isin(["s00", "s01"]), "idh"] = ["mutant", "wildtype"]
+    assert table.loc[:1, "patient_id"].nunique() == 1
+    path = write(tmp_path, "folds = 2\npermutations = 4", cohort_lines=IDH + '\nlabel_per = "sample"', table=table)
+    with pytest.raises(RadiofuseError, match="permutes labels between patients, and P00 has samples"):
+        run_recipe(path, out=tmp_path / "out", store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()

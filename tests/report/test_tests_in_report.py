@@ -59,7 +59,10 @@ def test_pairs_stand_test_by_test_under_their_models(page):
 
 
 def test_permutations_are_told_in_a_sentence(page):
-    assert "“mean” was refitted, selection and all, to labels permuted between patients, 200 times" in page.text
+    assert (
+        "refitted, selection and all, to labels permuted between patients, in stratified folds dealt anew, 200 times"
+        in page.text
+    )
     assert "an AUC of 0.50, with the true labels 0.81" in page.text
     assert "a share of 0.005 (the p-value; the least possible is 0.005)" in page.text
 

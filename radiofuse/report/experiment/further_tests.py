@@ -48,16 +48,18 @@ def _pair_row(row: Any) -> Row:
 
 def permutation_words(contents: Contents) -> str:
     """Return what the model reaches where labels have nothing to do with features; empty where nobody asked."""
-    return " ".join(map(_permuted, _rows(contents, PERMUTATION)))
+    dealt = contents.protocol.get("split", "kfold") == "kfold"
+    where = "in stratified folds dealt anew" if dealt else "in the folds of the run’s first repeat"
+    return " ".join(_permuted(row, where) for row in _rows(contents, PERMUTATION))
 
 
 def _rows(contents: Contents, *tests: str) -> Iterator[Any]:
     return contents.tests[contents.tests["test"].isin(tests)].itertuples()
 
 
-def _permuted(row: Any) -> str:
+def _permuted(row: Any, where: str) -> str:
     return (
-        f"“{row.a}” was refitted, selection and all, to labels permuted between patients, "
+        f"“{row.a}” was refitted, selection and all, to labels permuted between patients, {where}, "
         f"{counted(row.n, 'time')}: on average it then reached an AUC of {number(row.statistic)}, with the true labels "
         f"{number(row.value)}. Of all, the true labels among them, a share of {p_value(row.p_value)} "
         f"(the p-value; the least possible is {p_value(1 / (row.n + 1))}) did as well or better."
