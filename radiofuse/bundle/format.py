@@ -282,6 +282,8 @@ DESCRIPTION_SHAPE = {
     "settings": {
         "radiomics": (None, _RADIOMICS),
         "mask_label": (None, "any", int, [int]),
+        "region": (None, str),
+        "regions": [str],
         "block": (None, str),
         "crops": (None, {"size": int, "slices": (int, "all"), "max_slices": int}),
         "ready_made": [str],

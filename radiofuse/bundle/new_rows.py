@@ -75,13 +75,15 @@ def collect_rows(
     retry_failed: bool = False,
 ) -> NewRows:
     """Return the rows of a cohort table as a bundle's models read them, extracting what the store does not hold."""
+    named = bundle.description["settings"]
     extractor = _extractor(bundle) if has_images(cohort) else None
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         options |= {"on_hashed": on_hashed, "on_done": on_done}
-        features = collect_features(cohort, extractor, FeatureStore(store), **options)
+        regions, region = named.get("regions", ()), named.get("region")
+        features = collect_features(cohort, extractor, FeatureStore(store), regions=regions, region=region, **options)
     _warn_of_other_engine(bundle, features.extraction)
-    if bundle.description["settings"]["crops"] is not None:
+    if named["crops"] is not None:
         with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
             options |= {"on_hashed": on_hashed, "on_done": on_done}
             features, crops = _add_crops(bundle, cohort, features, FeatureStore(store), **options)
@@ -143,7 +145,8 @@ def _add_crops(
         cropping = Cropping(**named["crops"])
     except TypeError as error:
         raise BundleError(f"bundle.json describes the crops in other words than this version knows: {error}.") from None
-    return add_crops(features, cohort, cropping, store, label=named["mask_label"], **options)
+    region = next(iter(named.get("regions", ())), named.get("region"))
+    return add_crops(features, cohort, cropping, store, label=named["mask_label"], region=region, **options)
 
 
 def _reading(bundle: Bundle, crops: Crops, cache: str | Path) -> Bundle:

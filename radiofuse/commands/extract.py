@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +32,9 @@ def main(
         str | None, typer.Option(help="Preset (default, shi2023) or a pyradiomics parameter file; left out, default.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")] = None,
+    regions: Annotated[
+        str | None, typer.Option(help="In place of a label: regions that mask_regions names, as WT,TC,ET.")
+    ] = None,
     backend: Annotated[
         str | None, typer.Option(help="The radiomics engine: radiofuse, which is the default, or pyradiomics.")
     ] = None,
@@ -63,7 +66,9 @@ def main(
     """Extract what the store does not hold yet; a second run does only what is missing."""
     if (cohort is None) == (recipe is None):
         raise RequestError("Pass either a cohort table or --recipe.")
-    _refuse_together("--recipe", recipe, {"--settings": settings, "--label": label, "--backend": backend})
+    _refuse_together("--recipe", recipe, {"--settings": settings, "--label": label, "--regions": regions})
+    _refuse_together("--recipe", recipe, {"--backend": backend})
+    _refuse_together("--regions", regions, {"--label": label, "--maps": maps, "--perturb": perturb})
     _refuse_together("--maps", maps, {"--perturb": perturb, "--dask": dask, "--backend": backend})
     outputs = {"--failures": failures} | ({"--perturb-out": perturb_out} if perturb and not maps else {})
     for option, path in outputs.items():
@@ -72,15 +77,16 @@ def main(
     require_folder(*results.values(), *results)
     require_apart(outputs | results)
     if recipe:
-        table, extractor = _from_recipe(recipe, outputs, overwrite=overwrite)
+        table, extractor, named = _from_recipe(recipe, outputs, overwrite=overwrite)
     else:
         table, extractor = _from_options(cohort, settings, label, backend)
+        named = parse_regions(regions)
     _refuse_images(table, outputs)
     if maps:
         _refuse_maps_among_images(table, maps, extractor)
     jobs = jobs or _n_cores()
     options = {"n_jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
-    failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, options)
+    failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, named, options)
     if perturb and not maps:
         failed = _perturb(failed, table, extractor, store, perturb, seed, perturb_out, options)
     if len(failed):
@@ -135,7 +141,7 @@ def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
             raise RequestError(f"--maps {folder} holds the input {path}, named as a map is. Name another folder.")
 
 
-def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tuple[Any, Any]:
+def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tuple[Any, Any, tuple[str, ...]]:
     from radiofuse.experiment.cohort import cohort_table, read_recipe_cohort
     from radiofuse.experiment.preparation import make_extractor
     from radiofuse.experiment.recipe import read_recipe
@@ -150,7 +156,20 @@ def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tu
     for option, output in outputs.items():
         refuse_inputs(output, option, recipe.files())
     table = cohort_table(recipe, Path("out") / recipe.name, overwrite=overwrite)
-    return read_recipe_cohort(recipe, table), make_extractor(recipe)
+    one = recipe.cohort.region
+    regions = recipe.cohort.regions or (() if one is None else (one,))
+    return read_recipe_cohort(recipe, table), make_extractor(recipe), regions
+
+
+def parse_regions(text: str | None) -> tuple[str, ...]:
+    """Return the regions of an option.
+
+    >>> parse_regions("WT, ET"), parse_regions(None)
+    (('WT', 'ET'), ())
+    """
+    from radiofuse.imaging.regions import check_region
+
+    return tuple(check_region(part.strip()) for part in text.split(",")) if text else ()
 
 
 def parse_label(text: str | None) -> str | int | list[int] | None:
@@ -168,21 +187,25 @@ def parse_label(text: str | None) -> str | int | list[int] | None:
     return values[0] if len(values) == 1 else values
 
 
-def _extract(table: Any, extractor: Any, store: Path, options: dict[str, Any]) -> Any:
+def _extract(table: Any, extractor: Any, store: Path, regions: Sequence[str], options: dict[str, Any]) -> Any:
     """Extract, print the counts, and return the table of failures."""
-    from radiofuse.extract import extract_cohort
+    from radiofuse.extract.cohort_run import extract_cohort
+    from radiofuse.extract.regions import extract_regions
     from radiofuse.store import FeatureStore
 
-    extraction = _watched("Extracting", partial(extract_cohort, table, extractor, FeatureStore(store), **options))
+    each = partial(extract_regions, regions=regions) if regions else extract_cohort
+    extraction = _watched("Extracting", partial(each, table, extractor, FeatureStore(store), **options))
     print(_counts(extraction))
     print(f"Block: {extraction.block.name} ({len(extraction.block.feature_names)} features)")
-    print(f"As a table: {_export_command(store, extraction.block.name)}")
+    for region in regions or [""]:
+        print(f"As a table: {_export_command(store, extraction.block.name, region)}")
     return extraction.failures
 
 
-def _export_command(store: Path, block: str) -> str:
+def _export_command(store: Path, block: str, region: str) -> str:
     at = "" if store == DEFAULT_STORE else f" --store {shlex.quote(str(store))}"
-    return f"python -m radiofuse.store export features.csv{at} --block {block}"
+    of = f" --cohort COHORT --region {region}" if region else ""
+    return f"python -m radiofuse.store export {region or 'features'}.csv{at} --block {block}{of}"
 
 
 def _perturb(

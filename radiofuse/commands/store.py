@@ -86,27 +86,32 @@ def export(
     cohort: Annotated[
         Path | None, typer.Option(help="Rows and ids of this cohort table, its vectors found by what its files hold.")
     ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="With --cohort: which region, where several were extracted.")
+    ] = None,
     as_json: AsJson = False,
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Write one wide table: a row per sample, columns <modality>__<feature>."""
+    if region and cohort is None:
+        raise RequestError("--region is of the masks of a cohort table. Name it with --cohort.")
     opened = _open(store)
     names = block or [one.name for one in opened.blocks()]
     if not block and len(names) != 1:
         raise RequestError(f"{store} has {len(names)} blocks; choose with --block: {', '.join(names) or 'none'}.")
     _require_output(out, opened, names, cohort, overwrite=overwrite)
-    path = opened.export(out, names, **(_rows_of(cohort, opened, names) if cohort else {}))
+    path = opened.export(out, names, **(_rows_of(cohort, opened, names, region) if cohort else {}))
     if not is_stream(out):
         print(json.dumps({"path": str(path), "blocks": names}) if as_json else path)
 
 
-def _rows_of(path: Path, store: FeatureStore, names: list[str]) -> dict[str, Any]:
+def _rows_of(path: Path, store: FeatureStore, names: list[str], region: str | None) -> dict[str, Any]:
     """Return which rows and contents a cohort table names."""
     from radiofuse.extract.stored import find_stored
     from radiofuse.tables.cohort import read_cohort
 
     cohort = read_cohort(path, missing_files="keep")
-    found = {name: find_stored(cohort, store, store.block(name)) for name in names}
+    found = {name: find_stored(cohort, store, store.block(name), region=region) for name in names}
     for name, contents in found.items():
         for note in contents.notes(name):
             terminal.say(note)

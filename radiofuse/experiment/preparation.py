@@ -96,13 +96,20 @@ def prepare_rows(
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         features = collect_features(
-            cohort, extractor, FeatureStore(store), on_hashed=on_hashed, on_done=on_done, **options
+            cohort,
+            extractor,
+            FeatureStore(store),
+            regions=recipe.cohort.regions,
+            region=recipe.cohort.region,
+            on_hashed=on_hashed,
+            on_done=on_done,
+            **options,
         )
     laps.end(EXTRACTION)
     source = None
     if recipe.deep is not None:
         label = _label_used(recipe, cohort, extractor)
-        options |= {"label": label, "progress": progress}
+        options |= {"label": label, "region": recipe.cohort.of_crops, "progress": progress}
         features, source = _with_crops(recipe, cohort, features, store, **options)
         laps.end(CROPS)
     synthetic = (table.parent / NOTICE_FILE).is_file()
@@ -235,6 +242,8 @@ def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
     return {
         "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
         "mask_label": _label_used(recipe, made.cohort, extractor) if extractor or recipe.deep else None,
+        "region": recipe.cohort.region,
+        "regions": list(recipe.cohort.regions),
         "block": made.features.extraction.block.name if extractor else None,
         "crops": asdict(make_cropping(recipe)) if recipe.deep else None,
         "ready_made": _list_ready_made(made.cohort),

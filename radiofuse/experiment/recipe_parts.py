@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from radiofuse.imaging.regions import check_region
 from radiofuse.names import did_you_mean
 from radiofuse.select.choices import known_name
 from radiofuse.tables.columns import modality_pattern
@@ -93,12 +94,23 @@ class Cohort(Part):
     """A regular expression with one named group that finds the modality in names of columns."""
     mask_label: Annotated[Any, AfterValidator(_check_mask_label)] = None
     """The region: "any" mask value, one value, or a list whose union it is."""
+    region: Annotated[str, AfterValidator(check_region)] | None = None
+    """The region by name, in place of mask_label: WT, TC, or a part that the column mask_regions names."""
+    regions: Annotated[tuple[Annotated[str, AfterValidator(check_region)], ...], AfterValidator(check_once)] = ()
+    """Several regions in one run: each has features of its own, t1ce__ET_original_…."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Cohort:
         if (self.table is None) == (self.phantom is None):
             raise ValueError("give either table (a file) or phantom (a generated cohort)")
+        if sum([self.mask_label is not None, self.region is not None, bool(self.regions)]) > 1:
+            raise ValueError("give one of mask_label, region and regions")
         return self
+
+    @property
+    def of_crops(self) -> str | None:
+        """The region that tumor crops are cut around: the one there is, or the first of several."""
+        return self.regions[0] if self.regions else self.region
 
 
 def _listed_spellings(values: Any) -> Any:

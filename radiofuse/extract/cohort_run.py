@@ -63,6 +63,7 @@ def extract_cohort(
     extractor: Extractor,
     store: FeatureStore,
     *,
+    region: str | None = None,
     n_jobs: int = 1,
     cluster: str | None = None,
     retry_failed: bool = False,
@@ -80,6 +81,8 @@ def extract_cohort(
     store : FeatureStore
         Each finished vector goes there at once; failures too, and those that the content alone decides
         are not tried again.
+    region : str, optional
+        A region that the column ``mask_regions`` names, in place of any mask label.
     n_jobs : int, default=1
         Child processes; with a cluster, threads that fingerprint.
     cluster : str, optional
@@ -99,11 +102,11 @@ def extract_cohort(
     CohortError
         If two patients have one scan, by its content.
     RequestError
-        If the cohort has no image column, or the cluster cannot be used.
+        If the cohort has no image column or does not say which labels the region has, or the cluster cannot be used.
     StoreError
         If the store cannot be written.
     """
-    tasks = list_tasks(cohort, label_of_masks(cohort, extractor))
+    tasks = list_tasks(cohort, label_of_masks(cohort, extractor), region=region)
     # Before hours of work, not at its first vector.
     store.check_writable()
     block = extractor.block()

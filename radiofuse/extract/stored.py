@@ -41,7 +41,9 @@ class StoredContents:
         return [f"{len(names)} images {what}; for instance {names[0]}." for names, what in told if names]
 
 
-def find_stored(cohort: pd.DataFrame, store: FeatureStore, block: Block) -> StoredContents:
+def find_stored(
+    cohort: pd.DataFrame, store: FeatureStore, block: Block, *, region: str | None = None
+) -> StoredContents:
     """Find the vector of each image of a cohort by the bytes of image and mask.
 
     Parameters
@@ -50,6 +52,8 @@ def find_stored(cohort: pd.DataFrame, store: FeatureStore, block: Block) -> Stor
         As ``read_cohort`` returns it, with at least one image column.
     store : FeatureStore
     block : Block
+    region : str, optional
+        A region that the column ``mask_regions`` names; left out, the label that was extracted.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def find_stored(cohort: pd.DataFrame, store: FeatureStore, block: Block) -> Stor
         If a pair of image and mask was extracted with several labels and the table does not say which, or a
         part of the block was lost to damage.
     """
-    tasks = list_tasks(cohort, None)
+    tasks = list_tasks(cohort, None, region=region)
     paths = dict.fromkeys(path for task in tasks for path in (task.image, task.mask) if path)
     digests = store.fingerprints.of(paths, file_sha256)
     refuse_shared_images(cohort, tasks, digests)
@@ -94,6 +98,6 @@ def _only_key(found: pd.DataFrame, task: Task, block: Block) -> str | None:
     if found["values_sha256"].nunique() > 1:
         raise StoreError(
             f"Block {block.name} holds several vectors of {task.name}: of other mask labels, or of files that were "
-            f"changed. Write the label as {task.modality}__mask_label into the table."
+            f"changed. Write the label as {task.modality}__mask_label into the table, or name the region."
         )
     return found["key"].iloc[0] if len(found) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from radiofuse import notebook
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, extract_cohort
 from radiofuse.extract.crops import collect_crops
+from radiofuse.extract.regions import collect_regions
 from radiofuse.extract.tasks import Extractor
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.store import FeatureStore
@@ -56,7 +58,13 @@ def has_images(cohort: pd.DataFrame) -> bool:
 
 
 def collect_features(
-    cohort: pd.DataFrame, extractor: Extractor | None, store: FeatureStore, **options: Any
+    cohort: pd.DataFrame,
+    extractor: Extractor | None,
+    store: FeatureStore,
+    *,
+    region: str | None = None,
+    regions: Sequence[str] = (),
+    **options: Any,
 ) -> Features:
     """Return all features of a cohort, extracting what the store does not hold yet.
 
@@ -67,6 +75,10 @@ def collect_features(
     extractor, store
         As for ``extract_cohort``; not used where the cohort names no images. Without an extractor (None)
         the table holds the ready-made columns alone.
+    region : str, optional
+        As for ``extract_cohort``.
+    regions : sequence of str
+        Features of several regions of each mask, ``<modality>__<region>_<feature>``, in place of those of one.
     **options
         Passed on to ``extract_cohort``.
 
@@ -77,9 +89,11 @@ def collect_features(
     ready = _ready_columns(cohort)
     if extractor is None or not has_images(cohort):
         return Features(ready, pd.DataFrame(columns=FAILURE_COLUMNS), None)
-    extraction = extract_cohort(cohort, extractor, store, **options)
-    sample_ids = list(cohort["sample_id"])
-    extracted = store.read([extraction.block.name], sample_ids, keys=extraction.keys)
+    if regions:
+        extracted, extraction = collect_regions(cohort, extractor, store, regions, **options)
+    else:
+        extraction = extract_cohort(cohort, extractor, store, region=region, **options)
+        extracted = store.read([extraction.block.name], list(cohort["sample_id"]), keys=extraction.keys)
     table = pd.concat([extracted, ready], axis=1)
     return Features(table, extraction.failures, extraction)
 
