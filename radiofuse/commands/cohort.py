@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.cohort_dicom import found_in_dicom, images_beside
 from radiofuse.commands.terminal import say
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
@@ -31,7 +32,7 @@ def make(
     layout: Annotated[
         str,
         typer.Option(
-            help="auto, ucsf-pdgm, upenn-gbm, mu-glioma-post, brats, bids, pattern, or package.module:function."
+            help="auto, ucsf-pdgm, upenn-gbm, mu-glioma-post, brats, bids, pattern, dicom, or package.module:function."
         ),
     ] = "auto",
     pattern: Annotated[
@@ -42,6 +43,21 @@ def make(
     modalities: Annotated[
         str | None, typer.Option(help="With a pattern: what to keep and what it becomes, as T1,T1C=t1ce,T2,FLAIR.")
     ] = None,
+    nifti: Annotated[
+        Path | None, typer.Option(help="With dicom: the folder for the volumes; left out, one beside the table.")
+    ] = None,
+    sequences: Annotated[
+        Path | None, typer.Option(help="With dicom: a CSV of rules that say which sequence a series is.")
+    ] = None,
+    roi: Annotated[
+        str | None, typer.Option(help="With dicom: which region is the mask, a name or a pattern as 'GTV*'.")
+    ] = None,
+    keep_ids: Annotated[
+        bool, typer.Option("--keep-ids", help="With dicom: call patients by their ids, not by pseudonyms.")
+    ] = False,
+    by_folder: Annotated[
+        bool, typer.Option("--by-folder", help="With dicom: patients are the folders that lie in FOLDER.")
+    ] = False,
     labels: Annotated[
         Path | None, typer.Option(help="A table of labels and clinical columns: CSV, TSV, Excel.")
     ] = None,
@@ -62,6 +78,11 @@ def make(
     if (label or clinical or id_column) and labels is None:
         raise RequestError("--id, --label and --clinical are of the table that --labels names. Name it.")
     found = _found_by_pattern(folder, layout, pattern or [], mask_pattern or [], modalities)
+    of_dicom = {"sequences": sequences, "roi": roi, "keep_ids": keep_ids, "by_folder": by_folder}
+    if layout == "dicom":
+        found = found_in_dicom(folder, nifti or images_beside(out), follow_ups=follow_ups, jobs=jobs, **of_dicom)
+    elif nifti is not None or any(of_dicom.values()):
+        raise RequestError("--nifti, --sequences, --roi, --keep-ids and --by-folder go with --layout dicom. Add it.")
     with terminal.progress("Reading masks", "masks") as on_done:
         made = make_cohort(
             folder,

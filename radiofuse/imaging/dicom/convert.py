@@ -13,7 +13,7 @@ from radiofuse.files.outputs import require_folder
 from radiofuse.files.paths import describe_absent
 from radiofuse.imaging.dicom.library import pydicom
 from radiofuse.imaging.dicom.masks import KINDS, MaskJob, Masks, match_image, match_slicer, write_masks
-from radiofuse.imaging.dicom.naming import PatientNames, name_patients
+from radiofuse.imaging.dicom.naming import PatientNames, name_patients, translator
 from radiofuse.imaging.dicom.notes import notes_on, notes_on_masks, write_table
 from radiofuse.imaging.dicom.plan import Row, plan_rows
 from radiofuse.imaging.dicom.sequences import read_rules
@@ -24,6 +24,7 @@ from radiofuse.progress import Progress
 from radiofuse.work.jobs import finish_calls, results_in_order
 
 TABLE = "series.csv"
+FEW_CALLS = 4
 
 
 def convert_tree(
@@ -92,7 +93,7 @@ def convert_tree(
     _choose(rows, masks)
     write_table(rows, out / TABLE)
     notes = [*tree.notes, *doubts, *shared, *notes_on(rows), *unmatched, *notes_on_masks(masks)]
-    return Found(list(_volumes(rows)), notes)
+    return Found(list(_volumes(rows)), notes, called=translator(out, names))
 
 
 def _write_all(rows: Iterable[Row], n_jobs: int | None, progress: Progress | None) -> None:
@@ -100,10 +101,17 @@ def _write_all(rows: Iterable[Row], n_jobs: int | None, progress: Progress | Non
 
     waiting = [row for row in rows if row.job is not None]
     calls = [delayed(write_stack)(row.job) for row in waiting]
-    for done, (number, written) in enumerate(finish_calls(calls, [row.job.title for row in waiting], n_jobs=n_jobs), 1):
+    names = [row.job.title for row in waiting if row.job is not None]
+    results = finish_calls(calls, names, n_jobs=_processes(n_jobs, len(calls)))
+    for done, (number, written) in enumerate(results, 1):
         waiting[number].written = written
         if progress is not None:
             progress(done, len(waiting))
+
+
+def _processes(n_jobs: int | None, n_calls: int) -> int | None:
+    """Return 1 where others would take longer to start than to work."""
+    return n_jobs if n_calls > FEW_CALLS else 1
 
 
 def _masks(
@@ -126,7 +134,8 @@ def _masks(
             numbers[image.path] += 1
             jobs.append(MaskJob(path, kind, image, numbers[image.path], roi))
     names = [f"the masks of {job.source.name}" for job in jobs]
-    return results_in_order([delayed(write_masks)(job) for job in jobs], names, n_jobs=n_jobs), notes
+    calls = [delayed(write_masks)(job) for job in jobs]
+    return results_in_order(calls, names, n_jobs=_processes(n_jobs, len(calls))), notes
 
 
 def _matched(path: Path, root: Path, written: Sequence[Job]) -> tuple[list[Job], str]:

@@ -8,12 +8,13 @@ import os
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from radiofuse.errors import RequestError
 from radiofuse.imaging.dicom.instances import Instance, Person
+from radiofuse.imaging.layouts.labels import plain_id
 from radiofuse.wording import counted, some
 
 KEY_FILE = "pseudonym.key"
@@ -43,13 +44,23 @@ def pseudonym(patient_id: str, out: str | os.PathLike[str]) -> str:
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as out:
-    ...     pseudonym("1234567", out) == pseudonym(" 1234567 ", out) != pseudonym("1234568", out)
+    ...     pseudonym("1234567", out) == pseudonym(" 01234567", out) != pseudonym("1234568", out)
     True
     """
-    return _digest(_key(Path(out)), patient_id.strip())
+    return translator(Path(out), "pseudonym")(patient_id)
+
+
+def translator(out: Path, names: PatientNames) -> Callable[[str], str]:
+    """Return what calls the id of a patient, or a folder's name, as the files of a folder do."""
+    if names != "pseudonym":
+        return clean
+    key = _key(out)
+    return lambda patient_id: _digest(key, patient_id)
 
 
 def _digest(key: bytes, text: str) -> str:
+    """Return a pseudonym; ids that differ by zeros, case and separators alone are one, as in tables of labels."""
+    text = plain_id(text)
     return "p" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:DIGITS]
 
 

@@ -7,6 +7,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from radiofuse.imaging.dicom.instances import SINGLE, Instance, instance_of, many
@@ -41,6 +42,12 @@ class _Read:
     problem: str = ""
 
 
+def holds_dicom(folder: Path) -> bool:
+    """Whether one of the first files below a folder begins as DICOM does; none is read further."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return any(_head(path)[128:] == MAGIC for path in islice(files, CHUNK) if os.access(path, os.R_OK))
+
+
 def read_tree(folder: Path, *, n_jobs: int | None = 1) -> Tree:
     """Read the header of every DICOM file below a folder.
 
@@ -58,7 +65,7 @@ def read_tree(folder: Path, *, n_jobs: int | None = 1) -> Tree:
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     names = [f"the headers from file {start + 1} on" for start in range(0, len(paths), CHUNK)]
     calls = [delayed(_read_all)(chunk, folder) for chunk in chunks]
-    files = [file for chunk in results_in_order(calls, names, n_jobs=n_jobs) for file in chunk]
+    files = [file for chunk in results_in_order(calls, names, n_jobs=n_jobs if len(calls) > 1 else 1) for file in chunk]
     instances = [file.instance for file in files if file.instance is not None]
     notes += _notes(paths, files)
     return Tree(instances, slicer, notes)

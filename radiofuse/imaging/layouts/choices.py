@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from radiofuse.errors import RequestError
+from radiofuse.imaging.dicom.tree import holds_dicom
 from radiofuse.imaging.layouts.volume import Found
 from radiofuse.imaging.layouts.walk import image_files
 from radiofuse.names import lookup
@@ -50,6 +51,8 @@ def find(folder: Path, layout: str = "auto", *, follow_ups: bool = False) -> tup
     n_images = {name: recognize(folder, paths, follow_ups=True).n_images for name, recognize in layouts.items()}
     best = max(n_images, key=lambda name: n_images[name])
     if not n_images[best]:
+        if holds_dicom(folder):
+            raise RequestError(f"{folder} holds DICOM files and no image of a layout. Convert them: --layout dicom.")
         tried = "No layout" if layout == "auto" else f"The layout {layout}"
         raise RequestError(
             f"{tried} recognizes an image in {folder}. Describe the paths, as --layout pattern --pattern "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,7 @@ def join_labels(
     id_column: str | None = None,
     columns: Sequence[str] = (),
     clinical: Sequence[str] = (),
+    called: Callable[[str], str] | None = None,
 ) -> Joined:
     """Join columns of a table to samples, or to patients, whichever more of its ids are.
 
@@ -71,6 +72,8 @@ def join_labels(
     columns, clinical : sequence of str
         Columns to keep, ``NAME`` or ``NAME=as it shall be called``, as labels or as clinical numbers. With neither,
         those whose names are known: age, sex, grade, IDH, 1p/19q, MGMT, site.
+    called : callable, optional
+        What makes of an id of the table that of a sample or patient here, where they differ: a pseudonym.
 
     Raises
     ------
@@ -80,9 +83,10 @@ def join_labels(
         If the table cannot be read, or two different rows of it have one id.
     """
     table = _read(path)
-    key, level = _key(rows, table, path, id_column)
+    plain = _spelling(rows, called)
+    key, level = _key(rows, table, path, id_column, plain)
     chosen = _chosen(table, path, columns, clinical, key)
-    people = table.assign(**{key: table[key].map(plain_id)})
+    people = table.assign(**{key: table[key].map(plain)})
     people = people[people[key] != ""].drop_duplicates([key, *chosen])
     _refuse_two_rows(people, key, path)
     keys = (rows.index.to_series() if level != PATIENT else rows[PATIENT]).map(plain_id)
@@ -94,7 +98,8 @@ def join_labels(
     at = len([name for name in kept if name == PATIENT])
     together = pd.concat([kept.iloc[:, :at], joined, kept.iloc[:, at:]], axis=1)
     left = [name for name in table if name not in chosen and name != key]
-    notes = [*_told(rows, table[key], keys, key, path, level), *of_numbers, *of_spellings, *_left_out(left)]
+    of_ids = _told(rows, table[key], table[key].map(plain), keys, path, level)
+    notes = [*of_ids, *of_numbers, *of_spellings, *_left_out(left)]
     return Joined(together, notes, labels)
 
 
@@ -106,13 +111,26 @@ def _read(path: Path) -> pd.DataFrame:
     return rows.mask(rows.apply(is_empty), "")
 
 
-def _key(rows: pd.DataFrame, table: pd.DataFrame, path: Path, asked: str | None) -> tuple[str, str]:
+def _spelling(rows: pd.DataFrame, called: Callable[[str], str] | None) -> Callable[[str], str]:
+    """Return how an id of the table is compared: as it is where it is one of ours, else as it is called here."""
+    ours = {*map(plain_id, rows.index), *map(plain_id, rows[PATIENT])}
+
+    def plain(text: str) -> str:
+        as_written = plain_id(text)
+        return as_written if called is None or not text or as_written in ours else plain_id(called(text))
+
+    return plain
+
+
+def _key(
+    rows: pd.DataFrame, table: pd.DataFrame, path: Path, asked: str | None, plain: Callable[[str], str]
+) -> tuple[str, str]:
     """Return the column of ids, and whether it names samples or patients."""
     if asked is not None and asked not in table:
         raise RequestError(f"{path} has no column {asked!r}.{did_you_mean(asked, table)} It has {some(table)}.")
     known = {"sample_id": set(map(plain_id, rows.index)), PATIENT: set(map(plain_id, rows[PATIENT]))}
     hits = {
-        (name, level): int(table[name].map(plain_id).drop_duplicates().isin(ids).sum())
+        (name, level): int(table[name].map(plain).drop_duplicates().isin(ids).sum())
         for name in ([asked] if asked is not None else table)
         for level, ids in known.items()
     }
@@ -193,11 +211,11 @@ def _respelled(name: str, before: pd.Series, after: pd.Series) -> list[str]:
     return [f"{name}: {told}."] if told else []
 
 
-def _told(rows: pd.DataFrame, ids: pd.Series, keys: pd.Series, key: str, path: Path, level: str) -> list[str]:
-    plain = ids.map(plain_id)
+def _told(rows: pd.DataFrame, ids: pd.Series, plain: pd.Series, keys: pd.Series, path: Path, level: str) -> list[str]:
     what = "patient" if level == PATIENT else "sample"
     without, unused = rows.index[~keys.isin(plain)], ids[~plain.isin(keys) & (plain != "")]
-    notes = [f"{path.name} joined by its column {key} to {counted(keys[keys.isin(plain)].nunique(), what)}. {RULE}"]
+    joined = counted(keys[keys.isin(plain)].nunique(), what)
+    notes = [f"{path.name} joined by its column {ids.name} to {joined}. {RULE}"]
     if len(without):
         notes.append(f"{counted(len(without), 'sample')} without a row in {path.name}: {some(without)}.")
     if len(unused):

@@ -97,7 +97,14 @@ def make_cohort(
     notes, names = [f"Layout: {layout}.", *found.notes, *of_rows], [*found.values]
     table = labels if labels is not None else found.labels
     if table is not None:
-        joined = join_labels(rows, Path(table), id_column=id_column, columns=label_columns, clinical=clinical)
+        joined = join_labels(
+            rows,
+            Path(table),
+            id_column=id_column,
+            columns=label_columns,
+            clinical=clinical,
+            called=found.called,
+        )
         rows, notes, names = joined.rows, notes + joined.notes, names + joined.labels
     rows, of_masks = _with_regions(rows, n_jobs, on_done)
     return MadeCohort(rows, notes + of_masks, [name for name in dict.fromkeys(names) if name != "site"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,12 +48,15 @@ class Found:
         A table of labels or clinical columns that belongs to the layout and lies in the folder.
     values : mapping of str to mapping of str to str
         What the folder itself says of samples: column, then value by sample.
+    called : callable or None
+        How a patient of the id that a table of labels gives is called here, where it is not by that id.
     """
 
     volumes: list[FoundVolume]
     notes: list[str] = field(default_factory=list)
     labels: Path | None = None
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    called: Callable[[str], str] | None = None
 
     @property
     def n_images(self) -> int:
