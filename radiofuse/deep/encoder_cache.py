@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from radiofuse.deep.encoders.by_name import logit_names
 from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
@@ -56,6 +57,7 @@ class EncoderCache:
         labels: Sequence[int],
         groups: Sequence[Any],
         seed: int,
+        n_classes: int = 2,
     ) -> TrainedEncoder:
         """Return the encoder trained on these rows; it is trained if it is not there.
 
@@ -66,11 +68,12 @@ class EncoderCache:
         rows : sequence of int
             Rows of ``crops``. Their order does not matter.
         labels : sequence of int
-            0 or 1 per row.
+            0 or 1 per row, of more classes up to ``n_classes - 1``.
         groups : sequence
             The patient of each row.
         seed : int
             Of initial weights, order and augmentation.
+        n_classes : int, default=2
 
         Returns
         -------
@@ -79,11 +82,11 @@ class EncoderCache:
         Raises
         ------
         CohortError
-            If the rows hold one class only.
+            If the rows lack a class.
         RequestError
             If the encoder or an option is unknown.
         """
-        task = TrainingTask.in_order_of_ids(spec, crops, rows, labels, groups, seed)
+        task = TrainingTask.in_order_of_ids(spec, crops, rows, labels, groups, seed, n_classes)
         return self._ready(task) or self._train(task)
 
     def _ready(self, task: TrainingTask) -> TrainedEncoder | None:
@@ -156,11 +159,11 @@ class EncoderCache:
 
         Returns
         -------
-        ndarray of float64, shape (n_rows, d + 1)
-            The logit, of label 1 against 0, last.
+        ndarray of float64, shape (n_rows, d + 1) or (n_rows, d + n_classes)
+            The logit, of label 1 against 0, last; of more than two classes the logits of all.
         """
         if not len(rows):
-            return np.empty((0, trained.card["embedding_dim"] + 1))
+            return np.empty((0, trained.card["embedding_dim"] + len(logit_names(trained.n_classes))))
         store, block = FeatureStore(self.root), embeddings_block(trained, crops)
         keys = [content_key(block, crops.keys[row], None, None) for row in rows]
         todo = dict(zip(keys, rows, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from radiofuse.deep.encoders.by_name import LOGIT, encoder_version, feature_names, short_name
+from radiofuse.deep.encoders.by_name import encoder_version, feature_names, logit_names, short_name
 from radiofuse.deep.encoders.embedding import Scaling, embed
 from radiofuse.deep.training.loop import TRAINING_VERSION
 from radiofuse.deep.weights import TrainedEncoder
@@ -32,7 +32,7 @@ def identity_of(trained: TrainedEncoder) -> dict[str, Any]:
 def embeddings_block(trained: TrainedEncoder, crops: Crops) -> Block:
     """Return the block of the embeddings and logits of crops that were cut alike."""
     name = trained.card["encoder"]
-    names = [*feature_names(name, trained.card["embedding_dim"]), LOGIT]
+    names = [*feature_names(name, trained.card["embedding_dim"]), *logit_names(trained.n_classes)]
     return Block.create(short_name(name), names, {**identity_of(trained), "crops": crops.identity})
 
 
@@ -41,7 +41,8 @@ def embedded_records(trained: TrainedEncoder, crops: Crops, rows: dict[str, int]
     module, scaling = trained.module(), Scaling(*trained.scaling)
     for keys in _chunks(list(rows), ROWS_AT_ONCE):
         chosen = [rows[key] for key in keys]
-        answers = _answers(module, scaling.apply(crops.images(chosen)), crops.counts(chosen), device)
+        images, counts = scaling.apply(crops.images(chosen)), crops.counts(chosen)
+        answers = _answers(module, images, counts, device, trained.n_classes)
         for key, row, values in zip(keys, chosen, answers, strict=True):
             yield Record(key, crops.sample_ids[row], crops.modalities[row], values=values)
 
@@ -50,10 +51,15 @@ def _chunks(values: list, size: int) -> Iterator[list]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def _answers(module: torch.nn.Module, images: np.ndarray, counts: np.ndarray, device: str) -> np.ndarray:
-    """Return embedding and logit per row, shape (n, d + 1), in batches that are all full: blank rows fill the last."""
+def _answers(
+    module: torch.nn.Module, images: np.ndarray, counts: np.ndarray, device: str, n_classes: int
+) -> np.ndarray:
+    """Return embedding and logits per row, shape (n, d + 1) or (n, d + n_classes).
+
+    Batches are all full: blank rows fill the last.
+    """
     n_blank = -counts.sum() % BATCH
     images = np.concatenate([images, np.zeros((n_blank, *images.shape[1:]), np.float32)])
     counts = np.concatenate([counts, np.ones(n_blank, counts.dtype)])
-    embedding, logit = embed(module, images, counts, device=device, batch_size=BATCH)
+    embedding, logit = embed(module, images, counts, device=device, batch_size=BATCH, n_classes=n_classes)
     return np.column_stack([embedding, logit])[: len(counts) - n_blank].astype(np.float64)

@@ -53,6 +53,11 @@ class TrainedEncoder:
         mean, sd = self.card["scaling"]
         return mean, sd
 
+    @property
+    def n_classes(self) -> int:
+        """How many classes it was trained on."""
+        return int(self.card.get("n_classes", 2))
+
     @cached_property
     def training_ids(self) -> frozenset[str]:
         """The samples it was trained on."""
@@ -84,7 +89,7 @@ class TrainedEncoder:
             If the weights are absent, corrupted, or those of another architecture.
         """
         content = _checked_bytes(self)
-        module = make_encoder(self.card["encoder"], 0)
+        module = make_encoder(self.card["encoder"], 0, self.n_classes)
         try:
             tensors = tensors_of(content)
         except SafetensorError as error:

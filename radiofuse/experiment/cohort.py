@@ -14,7 +14,14 @@ from radiofuse.experiment.few_rows import few_patients, mixed_patients
 from radiofuse.experiment.harmonization import carried_columns, harmonization_problems
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_evaluation import FIXED, KFOLD
-from radiofuse.experiment.refusals import Places, problems_before_reading, problems_of_columns, refuse, together
+from radiofuse.experiment.refusals import (
+    Places,
+    encoders_of_two_classes,
+    problems_before_reading,
+    problems_of_columns,
+    refuse,
+    together,
+)
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.outcomes import Outcome
@@ -41,7 +48,7 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
         fold_list(recipe).refuse_other_ids(samples, known)
     problems += harmonization_problems(recipe, cohort, outcomes)
     problems += mixed_patients(recipe, samples[known], outcomes)
-    problems += unknown_weighted_classes(recipe, outcomes)
+    problems += [*unknown_weighted_classes(recipe, outcomes), *encoders_of_two_classes(recipe, outcomes)]
     refuse([*problems, *few_patients(recipe, samples[known], outcomes)])
     return table, cohort
 

@@ -53,8 +53,9 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
 
 
 def count_features(recipe: Recipe, rows: Rows) -> dict[str, int]:
-    """Return how many features there are of each modality, those of an encoder among them."""
-    return {name: len(block) + _n_deep_features(recipe) for name, block in rows.blocks.items()}
+    """Return how many features there are of each modality, those of an encoder (of the first outcome) among them."""
+    n_classes = len(rows.outcomes[0].classes)
+    return {name: len(block) + _n_deep_features(recipe, n_classes) for name, block in rows.blocks.items()}
 
 
 def _pooled(recipe: Recipe, rows: Rows, results: Results) -> list[str]:
@@ -102,14 +103,14 @@ def _of_models(rows: Rows, results: Results, models: Models) -> Iterator[str]:
                 yield from (f"{outcome.name}: {sentence}" if several else sentence for sentence in said)
 
 
-def _n_deep_features(recipe: Recipe) -> int:
+def _n_deep_features(recipe: Recipe, n_classes: int) -> int:
     """Return how many columns an encoder adds to those that are selected from."""
     if recipe.deep is None or recipe.deep.join == "members":
         return 0
     from radiofuse.deep import make_encoder
 
     if recipe.deep.output == "logit":
-        return 1
+        return 1 if n_classes == 2 else n_classes
     return cast(int, make_encoder(recipe.deep.encoder, recipe.seed).embedding_dim)
 
 

@@ -43,6 +43,7 @@ from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.names import did_you_mean, lookup, make
 from radiofuse.radiomics import BACKENDS, PRESETS, read_settings
 from radiofuse.tables import columns
+from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import NOT_FEATURES
 
@@ -215,6 +216,16 @@ def unusable_encoder(recipe: Recipe, places: Places) -> Problems:
     yield from _raised(encoder_spec, recipe)
     yield from _raised(choose_device, recipe.deep.device)
     yield from _raised(_embed_blank_crop, recipe)
+
+
+def encoders_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
+    """Yield whether the encoder cannot be made for as many classes as an outcome has."""
+    if recipe.deep is None or find_spec("torch") is None:
+        return
+    from radiofuse.deep import make_encoder
+
+    for n_classes in {len(outcome.classes) for outcome in outcomes}:
+        yield from _raised(make_encoder, recipe.deep.encoder, recipe.seed, n_classes)
 
 
 def _embed_blank_crop(recipe: Recipe) -> None:

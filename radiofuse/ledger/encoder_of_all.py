@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 
@@ -53,7 +53,7 @@ def _encoded(chain: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray) -> 
 
 
 def _classified(network: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray) -> Pipeline:
-    """Return a chain that answers as the network of all rows does: by its logit."""
+    """Return a chain that answers as the network of all rows does: by its logits."""
     from radiofuse.deep import CropEncoder
 
     options = {name: value for name, value in network.get_params().items() if name in CropEncoder().get_params()}
@@ -70,7 +70,7 @@ def _in_sample(encoder: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray)
 
 
 class OfLogit(ClassifierMixin, BaseEstimator):
-    """The answer of a network whose logit is the only feature; learns nothing.
+    """The answer of a network whose logit is the only feature, or of several classes its logits; learns nothing.
 
     Examples
     --------
@@ -84,6 +84,8 @@ class OfLogit(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the probability of both classes."""
-        logit = np.asarray(X, dtype=float)[:, 0]
-        return np.column_stack([expit(-logit), expit(logit)])
+        """Return the probability of each class."""
+        logits = np.asarray(X, dtype=float)
+        if logits.shape[1] > 1:
+            return softmax(logits, axis=1)
+        return np.column_stack([expit(-logits[:, 0]), expit(logits[:, 0])])

@@ -24,3 +24,11 @@ class Tiny(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classify(self.embed(x))  # (n, 2)
+
+
+class TinyOfClasses(Tiny):
+    """The same, for any number of classes."""
+
+    def __init__(self, n_classes: int = 2):
+        super().__init__()
+        self.classify = nn.Linear(self.embedding_dim, n_classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from radiofuse.work.own_code import digest_of_own_code
 LOGIT = "logit"  # the feature that stands behind those of an embedding
 
 
-def make_encoder(name: str, seed: int) -> nn.Module:
+def make_encoder(name: str, seed: int, n_classes: int = 2) -> nn.Module:
     """Return an encoder with fresh weights, which depend on the seed alone.
 
     Parameters
@@ -25,11 +26,13 @@ def make_encoder(name: str, seed: int) -> nn.Module:
         A key of ``ENCODERS`` or ``package.module:Class``.
     seed : int
         Of the initial weights; torch's own generator is left as it is.
+    n_classes : int, default=2
+        Of more than two the encoder is made with ``n_classes``.
 
     Raises
     ------
     RequestError
-        If there is no such encoder, or it lacks ``embed``, ``forward`` or ``embedding_dim``.
+        If there is no such encoder, it lacks ``embed``, ``forward`` or ``embedding_dim``, or is of two classes only.
 
     Examples
     --------
@@ -38,7 +41,7 @@ def make_encoder(name: str, seed: int) -> nn.Module:
     """
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
-        module = make(name, ENCODERS, "encoder")
+        module = make(name, ENCODERS, "encoder") if n_classes == 2 else _made_for_classes(name, n_classes)
     missing = [part for part in ("embed", "forward", "embedding_dim") if not hasattr(module, part)]
     if not isinstance(module, nn.Module) or missing:
         lacks = f" without {', '.join(missing)}" if missing else ""
@@ -47,6 +50,16 @@ def make_encoder(name: str, seed: int) -> nn.Module:
             "embedding_dim was expected. See SANet in radiofuse/deep/encoders/sanet.py for one."
         )
     return module
+
+
+def _made_for_classes(name: str, n_classes: int) -> nn.Module:
+    build = lookup(name, ENCODERS, "encoder")
+    if "n_classes" not in signature(build).parameters:
+        raise RequestError(
+            f"The encoder {name!r} knows two classes, and the outcome has {n_classes}. Give it a parameter n_classes "
+            "that says how many logits forward returns, or choose another one."
+        )
+    return build(n_classes=n_classes)
 
 
 def encoder_version(name: str) -> str:
@@ -103,6 +116,17 @@ def short_name(encoder: str) -> str:
     ('san10_small', 'tiny')
     """
     return encoder.rpartition(":")[2].lower() if ":" in encoder else encoder
+
+
+def logit_names(n_classes: int) -> list[str]:
+    """Return what an encoder's own answers are called: the log-odds of two classes, or a logit for each of more.
+
+    Examples
+    --------
+    >>> logit_names(2), logit_names(3)
+    (['logit'], ['logit_1', 'logit_2', 'logit_3'])
+    """
+    return [LOGIT] if n_classes == 2 else [f"{LOGIT}_{number}" for number in range(1, n_classes + 1)]
 
 
 def feature_names(encoder: str, embedding_dim: int) -> list[str]:

@@ -110,7 +110,13 @@ def check_crops(images: np.ndarray, counts: np.ndarray) -> None:
 
 
 def embed(
-    module: nn.Module, images: np.ndarray, counts: np.ndarray, *, device: str = "auto", batch_size: int = 64
+    module: nn.Module,
+    images: np.ndarray,
+    counts: np.ndarray,
+    *,
+    device: str = "auto",
+    batch_size: int = 64,
+    n_classes: int = 2,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what an encoder says of each row: the mean over its real slices.
 
@@ -128,12 +134,14 @@ def embed(
         See ``choose_device``.
     batch_size : int, default=64
         Crops in one pass; changes the result by no more than rounding.
+    n_classes : int, default=2
+        How many logits ``forward`` gives.
 
     Returns
     -------
     embedding : ndarray of float32, shape (n, module.embedding_dim)
-    logit : ndarray of float32, shape (n,)
-        Of class 1 against class 0.
+    logit : ndarray of float32, shape (n,) or (n, n_classes)
+        Of class 1 against class 0; of more than two classes those of all.
 
     Raises
     ------
@@ -160,25 +168,26 @@ def embed(
     crops = torch.from_numpy(images[real_slices(counts, images.shape[1])])[:, None]  # (n_crops, 1, h, w)
     module.to(chosen).eval()
     with one_thread(), torch.no_grad():
-        outputs = in_batches_that_fit(lambda size: _forward(module, crops.split(size), chosen), batch_size)
+        outputs = in_batches_that_fit(lambda size: _forward(module, crops.split(size), chosen, n_classes), batch_size)
     # float64 sums, so that the mean of a row's slices does not depend on the other rows
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    means = np.add.reduceat(outputs.astype(np.float64), starts, axis=0) / counts[:, None]  # (n, d + 2)
-    embedding, logit = means[:, :-2], means[:, -1] - means[:, -2]
+    means = np.add.reduceat(outputs.astype(np.float64), starts, axis=0) / counts[:, None]  # (n, d + n_classes)
+    embedding, logits = means[:, :-n_classes], means[:, -n_classes:]
+    logit = logits[:, 1] - logits[:, 0] if n_classes == 2 else logits
     _refuse_broken(embedding, logit)
     return embedding.astype(np.float32), logit.astype(np.float32)
 
 
-def _forward(module: nn.Module, batches: tuple[Tensor, ...], device: torch.device) -> np.ndarray:
-    """Return embedding and both logits of each crop, shape (n_crops, d + 2)."""
+def _forward(module: nn.Module, batches: tuple[Tensor, ...], device: torch.device, n_classes: int) -> np.ndarray:
+    """Return embedding and logits of each crop, shape (n_crops, d + n_classes)."""
     with _embedding_kept(module) as kept:
         outputs = []
         for batch in batches:
             x = batch.to(device)  # (b, 1, h, w)
-            logits = module(x)  # (b, 2)
+            logits = module(x)  # (b, n_classes)
             embedding = kept.pop() if kept else module.embed(x)  # (b, d)
-            _check_widths(module, embedding, logits, len(x))
-            outputs.append(torch.cat([embedding, logits], dim=1).float().cpu())  # (b, d + 2)
+            _check_widths(module, {"embed": embedding, "forward": logits}, (len(x), module.embedding_dim), n_classes)
+            outputs.append(torch.cat([embedding, logits], dim=1).float().cpu())  # (b, d + n_classes)
     return torch.cat(outputs).numpy()
 
 
@@ -200,8 +209,9 @@ def _embedding_kept(module: nn.Module) -> Iterator[list[Tensor]]:
         vars(module).update(before)
 
 
-def _check_widths(module: nn.Module, embedding: Tensor, logits: Tensor, n: int) -> None:
-    for what, got, wanted in (("embed", embedding, (n, module.embedding_dim)), ("forward", logits, (n, 2))):
+def _check_widths(module: nn.Module, told: dict[str, Tensor], embedded: tuple[int, int], n_classes: int) -> None:
+    n = embedded[0]
+    for (what, got), wanted in zip(told.items(), (embedded, (n, n_classes)), strict=True):
         if tuple(got.shape) != wanted:
             raise RequestError(
                 f"{type(module).__name__}.{what} returned a tensor of shape {tuple(got.shape)} for {n} crops; "
@@ -210,7 +220,8 @@ def _check_widths(module: nn.Module, embedding: Tensor, logits: Tensor, n: int) 
 
 
 def _refuse_broken(embedding: np.ndarray, logit: np.ndarray) -> None:
-    broken = np.flatnonzero(~(np.isfinite(embedding).all(axis=1) & np.isfinite(logit)))
+    whole = np.isfinite(np.column_stack([embedding, logit])).all(axis=1)
+    broken = np.flatnonzero(~whole)
     if len(broken):
         raise ImageError(
             "embedding_not_finite",

@@ -9,9 +9,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
@@ -33,7 +32,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (n_classes,)
     encoder_ : TrainedEncoder
     n_features_in_, feature_names_in_
         As in scikit-learn.
@@ -65,11 +64,6 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Train the encoder on the rows that have a crop.
@@ -79,7 +73,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         X : DataFrame of shape (n_samples, n_features)
             One column ``<modality>__crop``, NaN where there is no crop; no other column is looked at.
         y : array-like of shape (n_samples,)
-            Two classes.
+            Two classes or more.
         groups : array-like of shape (n_samples,), optional
             The patient of each row. Default: each sample is one.
 
@@ -90,21 +84,23 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         Raises
         ------
         CohortError
-            If the rows that have a crop hold one class only.
+            If the rows that have a crop lack a class.
         RequestError
             If the columns, the labels or an option are not as described.
         """
         validate_data(self, check_table(X), skip_check_array=True)
         refuse_misaligned(X, y=y, groups=groups)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
-        if len(self.classes_) != 2:
-            raise RequestError(f"Two classes were expected, y holds {self.classes_.tolist()}. Check the labels.")
+        if len(self.classes_) < 2:
+            raise RequestError(
+                f"Two classes or more were expected, y holds {self.classes_.tolist()}. Check the labels."
+            )
         bench = Workbench.of(self)
         self.encoder_ = bench.train(labeled_rows(bench, X, labels, groups))
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the probability of both classes, softmax of the network's logits; NaN without a crop.
+        """Return the probability of each class, softmax of the network's logits; NaN without a crop.
 
         Parameters
         ----------
@@ -113,7 +109,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
 
         Raises
@@ -124,12 +120,13 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "encoder_")
         validate_data(self, check_table(X), reset=False, skip_check_array=True)
         places, answers = Workbench.of(self).answers_for_new(self.encoder_, X)
-        probability, logit = np.full((len(X), 2), np.nan), answers[:, -1]
-        probability[places] = np.column_stack([expit(-logit), expit(logit)])
+        logits = answers[:, self.encoder_.card["embedding_dim"] :]  # (n, 1) or (n, n_classes)
+        probability = np.full((len(X), len(self.classes_)), np.nan)
+        probability[places] = softmax(logits, axis=1) if logits.shape[1] > 1 else expit(logits * [-1, 1])
         return probability
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the more probable class.
+        """Return the most probable class; of two the second one from 0.5 on.
 
         Parameters
         ----------
@@ -145,9 +142,10 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         CohortError
             As for ``predict_proba``, and if a row has no crop.
         """
-        probability = self.predict_proba(X)[:, 1]
-        absent = X.index[np.isnan(probability)]
+        probability = self.predict_proba(X)
+        absent = X.index[np.isnan(probability[:, 0])]
         if len(absent):
             problems = [f"Sample {label} has no crop to classify; leave it out." for label in absent]
             raise CohortError("The table", problems)
-        return self.classes_[(probability >= 0.5).astype(int)]
+        chosen = (probability[:, 1] >= 0.5).astype(int) if len(self.classes_) == 2 else probability.argmax(axis=1)
+        return self.classes_[chosen]

@@ -15,7 +15,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiofuse.deep.encoders.by_name import LOGIT, feature_names, short_name
+from radiofuse.deep.encoders.by_name import feature_names, logit_names, short_name
 from radiofuse.deep.estimators.alignment import fit_alignment
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.pointers import check_table, crop_column
@@ -46,8 +46,9 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
     protocol : {"crossfit", "as_published"}, default="crossfit"
         "as_published" gives training rows the features of the encoder that was trained on them.
     output : {"embedding", "logit"}, default="embedding"
-        All axes, or the encoder's own answer as one column: z_1 - z_0. Axes of encoders trained apart do not
-        agree; those of the cross-fitted ones are rotated to those of the encoder that new rows get.
+        All axes, or the encoder's own answer as one column: z_1 - z_0; of more than two classes the logit of each
+        less their mean. Axes of encoders trained apart do not agree; those of the cross-fitted ones are rotated to
+        those of the encoder that new rows get.
     cv : int or splitter, default=5
         Folds of the cross-fit; an int means stratified folds of whole patients.
     training : mapping, optional
@@ -127,7 +128,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         X : DataFrame of shape (n_samples, n_features)
             One column ``<modality>__crop``, NaN where there is no crop; others are passed through.
         y : array-like of shape (n_samples,)
-            Labels, 0 or 1.
+            Labels, 0 or 1, of more classes 0 to K - 1.
         groups : array-like of shape (n_samples,), optional
             The patient of each row. Default: each sample is one.
 
@@ -138,7 +139,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         Raises
         ------
         CohortError
-            If the rows that have a crop hold one class only.
+            If the rows that have a crop lack a class.
         RequestError
             If the columns, the labels or an option are not as described.
         """
@@ -188,15 +189,16 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
     def _out_of_fold(
         self, bench: Workbench, rows: LabeledRows, folds: list[tuple], in_sample: np.ndarray | None
     ) -> np.ndarray:
-        """Return what the encoders that did not see a row's patient say of it, shape (n_rows, d + 1)."""
-        self.alignments_, answers = [], np.empty((len(rows.pointers), self.encoder_.card["embedding_dim"] + 1))
+        """Return what the encoders that did not see a row's patient say of it, as `Workbench.answers` does."""
+        n_axes, n_logits = self.encoder_.card["embedding_dim"], len(logit_names(rows.n_classes))
+        self.alignments_, answers = [], np.empty((len(rows.pointers), n_axes + n_logits))
         for trained, (train, test) in zip(self.inner_encoders_, folds, strict=True):
             refuse_seen(trained, bench.crops, rows.pointers[test])
             answers[test] = bench.answers(trained, rows.pointers[test])
             if in_sample is not None:
                 shown = bench.answers(trained, rows.pointers[train])
-                self.alignments_.append(fit_alignment(shown[:, :-1], in_sample[train, :-1]))
-                answers[test, :-1] = self.alignments_[-1].apply(answers[test, :-1])
+                self.alignments_.append(fit_alignment(shown[:, :n_axes], in_sample[train, :n_axes]))
+                answers[test, :n_axes] = self.alignments_[-1].apply(answers[test, :n_axes])
         return answers
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
@@ -226,7 +228,10 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         others = X.drop(columns=crop_column(X)).to_numpy(dtype=np.float64)
         table = np.full((len(X), len(names)), np.nan)
         table[:, : others.shape[1]] = others
-        table[places, others.shape[1] :] = answers[:, :-1] if self.output == "embedding" else answers[:, -1:]
+        n_axes = self.encoder_.card["embedding_dim"]
+        table[places, others.shape[1] :] = (
+            answers[:, :n_axes] if self.output == "embedding" else _own(answers[:, n_axes:])
+        )
         return pd.DataFrame(table, index=X.index, columns=names)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
@@ -239,8 +244,13 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "encoder_")
         crop = crop_column(self.feature_names_in_)
-        deep = [f"{short_name(self.encoder)}_{LOGIT}"]
+        deep = [f"{short_name(self.encoder)}_{name}" for name in logit_names(self.encoder_.n_classes)]
         if self.output == "embedding":
             deep = feature_names(self.encoder, self.encoder_.card["embedding_dim"])
         others = [name for name in self.feature_names_in_ if name != crop]
         return np.array([*others, *(columns.join(self.modality, name) for name in deep)], dtype=object)
+
+
+def _own(logits: np.ndarray) -> np.ndarray:
+    """Return a network's own answers as features: of several logits what they tell, which no common shift changes."""
+    return logits - logits.mean(axis=1, keepdims=True) if logits.shape[1] > 1 else logits

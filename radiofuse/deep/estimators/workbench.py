@@ -34,10 +34,12 @@ class LabeledRows:
     places: np.ndarray  # positions in the table
     y: np.ndarray
     groups: np.ndarray
+    n_classes: int = 2
 
     def take(self, chosen: np.ndarray) -> LabeledRows:
         """Return some of the rows, by position or by a mask."""
-        return LabeledRows(self.pointers[chosen], self.places[chosen], self.y[chosen], self.groups[chosen])
+        parts = self.pointers[chosen], self.places[chosen], self.y[chosen], self.groups[chosen]
+        return LabeledRows(*parts, self.n_classes)
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,10 @@ class Workbench:
 
     def train(self, rows: LabeledRows) -> TrainedEncoder:
         """Return the encoder of these rows, trained if it is not in the cache."""
-        return self.cache.encoder(self.spec, self.crops, rows.pointers, rows.y, rows.groups, self.seed)
+        return self.cache.encoder(self.spec, self.crops, rows.pointers, rows.y, rows.groups, self.seed, rows.n_classes)
 
     def answers(self, trained: TrainedEncoder, pointers: np.ndarray) -> np.ndarray:
-        """Return embedding and logit of crops, shape (n_rows, d + 1)."""
+        """Return embedding and logit of crops, shape (n_rows, d + 1), or of more than two classes all logits."""
         return self.cache.embeddings(trained, self.crops, pointers, device=self.spec.device)
 
     def answers_for_new(self, trained: TrainedEncoder, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -88,15 +90,30 @@ def _seed(random_state: Seed) -> int:
 
 
 def labeled_rows(bench: Workbench, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None) -> LabeledRows:
-    """Return the rows of a table that have a crop, once labels are 0 and 1 and everything is of one length."""
+    """Return the rows of a table that have a crop, once labels are 0 to K - 1 and everything is of one length.
+
+    The classes are those of all rows, be they with a crop or without.
+    """
     refuse_misaligned(X, y=y, groups=groups)
     check_consistent_length(X, y, groups)
     pointers, places = find_crops(bench.crops, X)
     labels = np.asarray(y)[places]
-    wrong = labels[~np.isin(labels, (0, 1))]
-    if len(wrong):
-        raise RequestError(f"Labels 0 and 1 were expected, y holds {wrong[0]}. Code the classes as 0 and 1.")
+    n_classes = _n_classes(np.asarray(y))
     ids = np.array([bench.crops.sample_ids[row] for row in pointers], dtype=object).astype(str)
     patients = ids if groups is None else np.asarray(groups, dtype=object)[places].astype(str)
-    rows = LabeledRows(pointers, places, labels.astype(int), patients)
+    rows = LabeledRows(pointers, places, labels.astype(int), patients, n_classes)
     return rows.take(np.argsort(ids, kind="stable"))
+
+
+def _n_classes(y: np.ndarray) -> int:
+    """Return how many classes labels 0 to K - 1 are of, two at least."""
+    found = np.unique(y)
+    wrong = [label for label in found.tolist() if not isinstance(label, int | float) or label not in range(len(y))]
+    n_classes = 2 if wrong or not len(found) else max(2, int(found[-1]) + 1)
+    if not wrong and n_classes > 2 and len(found) < n_classes:
+        wrong = [int(found[-1])]
+    if wrong:
+        raise RequestError(
+            f"Labels 0 and 1, or 0 to K - 1, were expected, y holds {wrong[0]}. Code the classes as 0, 1 and so on."
+        )
+    return n_classes

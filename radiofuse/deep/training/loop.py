@@ -11,7 +11,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -66,6 +66,7 @@ def train_encoder(
     training: Training,
     seed: int,
     device: str = "auto",
+    n_classes: int = 2,
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 20.0,
     on_epoch: Progress | None = None,
@@ -80,13 +81,13 @@ def train_encoder(
     Parameters
     ----------
     module : nn.Module
-        As ``make_encoder`` returns it; ``forward`` gives logits of shape (n, 2).
+        As ``make_encoder`` returns it; ``forward`` gives logits of shape (n, n_classes).
     images : ndarray of float32, shape (n, s, h, w)
         Scaled.
     counts : ndarray of int, shape (n,)
         How many of the s slices of each row are real; the rest is not looked at.
     labels : ndarray of int, shape (n,)
-        0 or 1.
+        0 or 1, of more classes 0 to ``n_classes - 1``.
     groups : ndarray of shape (n,)
         The patient of each row; validation takes whole patients.
     training : Training
@@ -94,6 +95,7 @@ def train_encoder(
         Of order, augmentation, validation patients and of layers that draw.
     device : str, default="auto"
         See ``choose_device``.
+    n_classes : int, default=2
     checkpoint : Path, optional
         Where the state is kept so that the same call, made again, continues; removed at the end.
     checkpoint_every_s : float, default=20.0
@@ -108,7 +110,7 @@ def train_encoder(
     Raises
     ------
     CohortError
-        If the rows, or those left by validation, hold one class only.
+        If the rows, or those left by validation, lack a class.
     ImageError
         ``not_finite`` if a real slice holds NaN or infinity.
     RequestError
@@ -132,7 +134,7 @@ def train_encoder(
     (1, 16)
     """
     labels, patients = np.asarray(labels), np.asarray(groups, dtype=object).astype(str)
-    check_rows(images, counts, labels, patients)
+    check_rows(images, counts, labels, patients, n_classes)
     chosen = choose_device(device)
     split_seed, order_seed, layer_seed = np.random.SeedSequence(seed).generate_state(3).tolist()
     held_out = held_out_rows(labels, patients, training.validation, split_seed)
@@ -146,7 +148,7 @@ def train_encoder(
         saved = checkpoint and Checkpoint(checkpoint, identity + b"%d" % batch_size, checkpoint_every_s)
         with own_chance(layer_seed, chosen):
             progress = Progress.begin(module, start, training, order_seed)
-            _run(progress, train, held, training, batch_size, saved, on_epoch)
+            _run(progress, _Data(train, held, n_classes), training, batch_size, saved, on_epoch)
         return History(progress.losses, progress.validation_losses, progress.best_epoch, batch_size, str(chosen))
 
     with one_thread():
@@ -155,10 +157,20 @@ def train_encoder(
     return history
 
 
+class _Data(NamedTuple):
+    """What is trained on, what is held out for validation, and of how many classes both are."""
+
+    train: Examples
+    held: Examples
+    n_classes: int
+
+    def weights(self) -> Tensor:
+        return self.train.class_weights(self.n_classes)
+
+
 def _run(
     progress: Progress,
-    train: Examples,
-    held: Examples,
+    data: _Data,
     training: Training,
     batch_size: int,
     saved: Checkpoint | None,
@@ -168,10 +180,10 @@ def _run(
     state = saved and saved.read()
     if state:
         progress.restore(state)
-    weights = train.class_weights() if training.balance != "none" else None  # (2,)
+    weights = data.weights() if training.balance != "none" else None  # (n_classes,)
     while not progress.is_over(training):
-        loss = _epoch(progress, train, training, batch_size)
-        progress.add(loss, _validation_loss(progress.module, train, held, weights, batch_size))
+        loss = _epoch(progress, data, training, batch_size)
+        progress.add(loss, _validation_loss(progress.module, data, weights, batch_size))
         if saved:
             saved.keep(progress.state)
         if on_epoch:
@@ -179,23 +191,25 @@ def _run(
     if progress.best:
         progress.module.load_state_dict(progress.best)
     else:
-        _measure_moments(progress.module, train, batch_size)
+        _measure_moments(progress.module, data.train, batch_size)
     if saved:
         saved.remove()
 
 
-def _epoch(progress: Progress, train: Examples, training: Training, batch_size: int) -> float:
+def _epoch(progress: Progress, data: _Data, training: Training, batch_size: int) -> float:
     """Pass over all examples once, in steps of nearly equal size, and return the mean loss."""
     module, optimizer, generator = progress.module.train(), progress.optimizer, progress.generator
-    weights = train.class_weights() if training.balance == "weights" else None  # (2,)
+    train, n_classes = data.train, data.n_classes
+    weights = data.weights() if training.balance == "weights" else None  # (n_classes,)
     for parameters in optimizer.param_groups:
         parameters["lr"] = _learning_rate(training, len(progress.losses))
     n, total = len(train.labels), 0.0
-    for rows in _order(train.labels, training.balance, generator).tensor_split(math.ceil(n / batch_size)):  # (b,)
+    order = _order(train.labels, training.balance, generator, n_classes)
+    for rows in order.tensor_split(math.ceil(n / batch_size)):  # (b,)
         drawn = augment.draw_params(generator, len(rows), flips=training.flips, rotation_deg=training.rotation_deg)
         x = augment.apply(train.images[rows], drawn)  # (b, 1, h, w)
         with _precision(training, x.device):
-            loss = functional.cross_entropy(_logits(module, x), train.labels[rows], weights)
+            loss = functional.cross_entropy(_logits(module, x, n_classes), train.labels[rows], weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -210,11 +224,11 @@ def _learning_rate(training: Training, epoch: int) -> float:
     return training.learning_rate * (1 + math.cos(math.pi * epoch / training.epochs)) / 2
 
 
-def _order(labels: Tensor, balance: str, generator: torch.Generator) -> Tensor:
-    """Return an epoch's examples, shape (n,): each once, or drawn so that both classes come equally often."""
+def _order(labels: Tensor, balance: str, generator: torch.Generator, n_classes: int) -> Tensor:
+    """Return an epoch's examples, shape (n,): each once, or drawn so that all classes come equally often."""
     if balance != "sampler":
         return torch.randperm(len(labels), generator=generator).to(labels.device)
-    share = 1 / torch.bincount(labels, minlength=2)[labels].cpu()  # (n,)
+    share = 1 / torch.bincount(labels, minlength=n_classes)[labels].cpu()  # (n,)
     return torch.multinomial(share, len(labels), replacement=True, generator=generator).to(labels.device)
 
 
@@ -223,24 +237,23 @@ def _precision(training: Training, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=training.mixed_precision and lower)
 
 
-def _logits(module: nn.Module, x: Tensor) -> Tensor:
-    logits = module(x)  # (b, 2)
-    if logits.shape != (len(x), 2):
+def _logits(module: nn.Module, x: Tensor, n_classes: int) -> Tensor:
+    logits = module(x)  # (b, n_classes)
+    if logits.shape != (len(x), n_classes):
         raise RequestError(
             f"{type(module).__name__}.forward returned a tensor of shape {tuple(logits.shape)} for {len(x)} crops; "
-            f"({len(x)}, 2) was expected, the logits of classes 0 and 1. Correct the encoder."
+            f"({len(x)}, {n_classes}) was expected, the logits of classes 0 to {n_classes - 1}. Correct the encoder."
         )
     return logits
 
 
 @torch.no_grad()  # not inference_mode: what a module keeps for later steps must stay usable there
-def _validation_loss(
-    module: nn.Module, train: Examples, held: Examples, weights: Tensor | None, batch_size: int
-) -> float | None:
+def _validation_loss(module: nn.Module, data: _Data, weights: Tensor | None, batch_size: int) -> float | None:
+    held = data.held
     if not len(held.labels):
         return None
-    _measure_moments(module, train, batch_size)
-    logits = torch.cat([module.eval()(x) for x in held.images.split(batch_size)])  # (n, 2)
+    _measure_moments(module, data.train, batch_size)
+    logits = torch.cat([module.eval()(x) for x in held.images.split(batch_size)])  # (n, n_classes)
     return functional.cross_entropy(logits, held.labels, weights).item()
 
 

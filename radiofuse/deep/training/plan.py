@@ -31,18 +31,20 @@ class TrainingSet:
     rows : tuple of int
         Rows of the crop file, ascending.
     labels : tuple of int
-        0 or 1 per row.
+        0 or 1 per row, of more classes 0 to ``n_classes - 1``.
     groups : tuple of str
         The patient of each row.
+    n_classes : int
     """
 
     rows: tuple[int, ...]
     labels: tuple[int, ...]
     groups: tuple[str, ...]
+    n_classes: int = 2
 
 
 FOR_ENCODERS = (
-    "Cross-fitting an encoder in {cv} folds needs {cv} patients of each class with a crop, and the smaller class has "
+    "Cross-fitting an encoder in {cv} folds needs {cv} patients of each class with a crop, and the smallest class has "
     "{fewest}. Lower folds under [deep] in the recipe (cv in Python), or add patients."
 )
 
@@ -86,7 +88,7 @@ def training_sets(
     pointers : DataFrame of shape (n_samples, n_modalities)
         Index sample ids, columns ``<modality>__crop``; NaN where a sample has no crop.
     y : array-like of shape (n_samples,)
-        Labels, 0 or 1.
+        Labels, 0 or 1, of more classes 0 to K - 1.
     groups : array-like of shape (n_samples,), optional
         The patient of each row. Default: each row is one.
     splits : sequence of ndarray of int
@@ -132,6 +134,10 @@ class _Plan:
     cv: Any
     random_state: Any
 
+    @property
+    def n_classes(self) -> int:
+        return max(2, self.y.max() + 1)
+
     def of_fit(self, rows: np.ndarray) -> Iterator[TrainingSet]:
         """Yield what one fit of the fusion on these rows needs."""
         for part in (rows, *self._parts(inner_folds, self.fusion_cv, rows)):
@@ -140,7 +146,7 @@ class _Plan:
 
     def _of_encoder(self, rows: np.ndarray, name: str) -> Iterator[TrainingSet]:
         for part in (rows, *self._parts(crossfit_folds, self.cv, rows)):
-            if len(np.unique(self.y[part])) == 2:
+            if len(np.unique(self.y[part])) == self.n_classes:
                 yield self._training_set(part, name)
 
     def _parts(self, make_folds: Callable[..., list[tuple]], cv: Any, rows: np.ndarray) -> list[np.ndarray]:
@@ -155,7 +161,8 @@ class _Plan:
         pointer = self.pointers[name].to_numpy()[part].astype(int)
         order = np.argsort(pointer)
         columns = pointer[order], self.y[part][order], self.groups[part][order]
-        return TrainingSet(*(tuple(column.tolist()) for column in columns))
+        crop_rows, labels, groups = (tuple(column.tolist()) for column in columns)
+        return TrainingSet(crop_rows, labels, groups, int(self.n_classes))
 
 
 def train_encoders(
@@ -196,4 +203,4 @@ def train_encoders(
 
 def _train_one(cache: EncoderCache, spec: EncoderSpec, crops: Crops, one: TrainingSet, seed: int) -> None:
     with suppress(CohortError):
-        cache.encoder(spec, crops, one.rows, one.labels, one.groups, seed)
+        cache.encoder(spec, crops, one.rows, one.labels, one.groups, seed, one.n_classes)

@@ -53,6 +53,7 @@ class TrainingTask:
     labels: np.ndarray
     groups: np.ndarray
     seed: int
+    n_classes: int = 2
 
     @classmethod
     def in_order_of_ids(
@@ -63,16 +64,17 @@ class TrainingTask:
         labels: Sequence[int],
         groups: Sequence[Any],
         seed: int,
+        n_classes: int = 2,
     ) -> TrainingTask:
         """Return the task with its rows in the order of their sample ids, whatever order they came in."""
         rows, labels = np.asarray(rows, dtype=int), np.asarray(labels, dtype=int)
         groups = np.asarray(groups, dtype=object).astype(str)
         order = sorted(range(len(rows)), key=lambda place: (crops.sample_ids[rows[place]], crops.keys[rows[place]]))
-        return cls(spec, crops, rows[order], labels[order], groups[order], int(seed))
+        return cls(spec, crops, rows[order], labels[order], groups[order], int(seed), int(n_classes))
 
     @property
     def arguments(self) -> tuple:
-        return self.spec, self.crops, self.rows, self.labels, self.groups, self.seed
+        return self.spec, self.crops, self.rows, self.labels, self.groups, self.seed, self.n_classes
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
@@ -92,7 +94,13 @@ class TrainingTask:
             "torch": ".".join(torch.__version__.split(".")[:2]),
             "device": torch.device(choose_device(self.spec.device)).type,
         }
+        inputs |= self._more_classes
         return json.loads(json.dumps(inputs))  # as a card gives it back, where tuples are lists
+
+    @property
+    def _more_classes(self) -> dict[str, int]:
+        """What keys and cards say of more than two classes; encoders of two have no such entry."""
+        return {} if self.n_classes == 2 else {"n_classes": self.n_classes}
 
     @cached_property
     def key(self) -> str:
@@ -103,8 +111,9 @@ class TrainingTask:
         spec, rows = self.spec, self.rows
         images, masks, counts = self.crops.images(rows), self.crops.masks(rows), self.crops.counts(rows)
         scaling = Scaling.fit(images, masks, counts)
-        module = make_encoder(spec.encoder, self.seed)
+        module = make_encoder(spec.encoder, self.seed, self.n_classes)
         options = {"training": spec.training, "seed": self.seed, "device": spec.device, "checkpoint": checkpoint}
+        options |= self._more_classes
         history = train_encoder(module, scaling.apply(images), counts, self.labels, groups=self.groups, **options)
         pixels = [pixels_digest(images[n, :count], masks[n, :count]) for n, count in enumerate(counts)]
         return module, self._card(module, scaling, history, pixels)
@@ -114,6 +123,7 @@ class TrainingTask:
             "encoder": self.spec.encoder,
             "inputs": self.inputs,
             "embedding_dim": module.embedding_dim,
+            **self._more_classes,
             "scaling": [scaling.mean, scaling.sd],
             "training_ids": [self.crops.sample_ids[row] for row in self.rows],
             "training_keys": [self.crops.keys[row] for row in self.rows],

@@ -251,8 +251,8 @@ def test_a_wrong_value_is_refused_by_its_rule(own, crops, cache, table):
         encoder(crops, cache, **own).fit(table, labels(table))
 
 
-def test_labels_are_0_and_1(crops, cache, table):
-    with pytest.raises(RequestError, match="Labels 0 and 1 were expected, y holds 2"):
+def test_labels_are_places_of_classes(crops, cache, table):
+    with pytest.raises(RequestError, match="Labels 0 and 1, or 0 to K - 1, were expected, y holds 2"):
         encoder(crops, cache).fit(table, labels(table) + 1)
 
 
@@ -371,5 +371,5 @@ def test_the_classifier_says_nan_without_a_crop_and_refuses_what_it_saw(crops, c
         model.predict(table.loc[["s09"]])
     with pytest.raises(CohortError, match="Sample s01"):
         model.predict_proba(table.loc[["s01"]])
-    with pytest.raises(RequestError, match="Two classes"):
+    with pytest.raises(RequestError, match="knows two classes, and the outcome has 3"):
         CropClassifier(**options(crops, cache)).fit(table, np.arange(32) % 3)
