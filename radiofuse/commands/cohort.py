@@ -177,3 +177,35 @@ def check(
         write_file(failures, partial(write_csv, checked.failures))
     print(f"{checked.n_images - len(checked.failures)} of {checked.n_images} images with their masks are usable")
     raise typer.Exit(terminal.INPUT if len(checked.failures) else terminal.DONE)
+
+
+@app.command()
+@terminal.answers
+def slices(
+    cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The cohort table.")],
+    out: Annotated[Path, typer.Option(help="The folder of the slice set.")] = Path("UCSF-PDGM-SLICED"),
+    plane: Annotated[str, typer.Option(help="Axial, Coronal or Sagittal; told from the headers.")] = "Axial",
+    grade: Annotated[str, typer.Option(help="The column of the WHO grade.")] = "who_grade",
+    jobs: Jobs = None,
+) -> None:
+    """Write every slice of the brain as .npz, and the table of those with tumor; unchanged samples stay."""
+    import os
+
+    from radiofuse.evaluate.findings import list_failures
+    from radiofuse.extract.slice_sets import slice_cohort
+    from radiofuse.files.outputs import require_folder
+    from radiofuse.tables.cohort import read_cohort
+    from radiofuse.wording import counted
+
+    require_folder(out, "--out")
+    table = read_cohort(cohort, missing_files="keep")
+    n_jobs = jobs or os.cpu_count() or 1
+    with terminal.progress("Slicing", "samples") as on_done:
+        made = slice_cohort(table, out, plane=plane.capitalize(), grade=grade, n_jobs=n_jobs, on_done=on_done)
+    if len(made.failures):
+        say(list_failures(made.failures))
+    new = [one for one in made.written.values() if one.is_new]
+    files, tumor = (sum(counts) for counts in ([one.n_files for one in new], [len(one.tumor_slices) for one in new]))
+    print(f"{out}: {counted(len(new), 'sample')} written, {files:,} files, {tumor:,} slices with tumor;", end=" ")
+    print(f"{len(made.written) - len(new)} were there, {len(made.failures)} failed")
+    raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)

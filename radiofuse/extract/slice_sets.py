@@ -1,0 +1,138 @@
+"""A cohort's volumes as a slice set: one sample per child process, failures named, the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS
+from radiofuse.extract.outcomes import DIED
+from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.files.aside import write_file
+from radiofuse.imaging.slice_reading import METADATA
+from radiofuse.imaging.slice_set import PLANES, RECORDS, Scan, WrittenSlices, metadata_rows, write_slices
+from radiofuse.progress import Progress
+from radiofuse.tables.cells import plain_number
+from radiofuse.tables.columns import CLINICAL, join
+from radiofuse.tables.images import imaged_modalities
+from radiofuse.tables.roles import BRAIN_MASK, SAMPLE
+from radiofuse.tables.spreadsheet import write_csv
+
+COLUMNS = ["ID", "slice_name", "sex", "age", "WHO_grade"]
+
+
+@dataclass(frozen=True)
+class SlicedCohort:
+    """What came of a cohort.
+
+    Attributes
+    ----------
+    written : dict of str to WrittenSlices
+        By sample.
+    failures : DataFrame
+        Columns sample_id, modality, code, message.
+    """
+
+    written: dict[str, WrittenSlices]
+    failures: pd.DataFrame
+
+
+def slice_cohort(
+    cohort: pd.DataFrame,
+    folder: str | Path,
+    *,
+    plane: str = "Axial",
+    grade: str = "who_grade",
+    n_jobs: int = 1,
+    on_done: Progress | None = None,
+) -> SlicedCohort:
+    """Write the slice set of a cohort, and the table of the slices with tumor.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        As ``read_cohort`` returns it without labels; ``brain_mask`` where it is known.
+    folder : path
+        Made if absent. Samples whose files have not changed are left as they are.
+    plane : {"Axial", "Coronal", "Sagittal"}
+    grade : str
+        The column of the WHO grade.
+    n_jobs : int, default=1
+        Child processes.
+    on_done : callable, optional
+        Called with (done, total) samples.
+
+    Returns
+    -------
+    SlicedCohort
+
+    Raises
+    ------
+    RequestError
+        If the cohort names no images, or the folder holds slices of another plane.
+    """
+    scans = _scans(cohort)
+    folder = Path(folder)
+    _refuse_other_planes(folder, plane)
+    (folder / RECORDS).mkdir(parents=True, exist_ok=True)
+    found: dict[str, WrittenSlices | ImageError] = {}
+    for scan, result in run_in_children(partial(_write_one, plane=plane), folder, scans, n_jobs=n_jobs):
+        found[scan.sample_id] = ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
+        if on_done:
+            on_done(len(found), len(scans))
+    written = {scan.sample_id: one for scan in scans if isinstance(one := found[scan.sample_id], WrittenSlices)}
+    _write_metadata(cohort, written, folder, grade)
+    failed = [(name, "", one.code, str(one)) for name, one in found.items() if isinstance(one, ImageError)]
+    return SlicedCohort(written, pd.DataFrame(sorted(failed), columns=FAILURE_COLUMNS))
+
+
+def _scans(cohort: pd.DataFrame) -> list[Scan]:
+    modalities = imaged_modalities(cohort)
+    if not modalities:
+        raise RequestError("The cohort has no <modality>__image column, so there is nothing to slice.")
+    scans = []
+    for row in cohort.to_dict("records"):
+        images = {name: row[join(name, "image")] for name in modalities if row[join(name, "image")]}
+        masks = {row[join(name, "mask")] for name in images} - {""}
+        if len(masks) > 1:
+            raise RequestError(f"{row[SAMPLE]} has a mask for each modality; a slice set has one of the tumor.")
+        if images:
+            scans.append(Scan(row[SAMPLE], images, row.get(BRAIN_MASK, ""), next(iter(masks), "")))
+    return scans
+
+
+def _refuse_other_planes(folder: Path, plane: str) -> None:
+    others = [other for other in PLANES if other != plane and any(folder.glob(f"*/{other}"))]
+    if others:
+        raise RequestError(
+            f"{folder} holds {others[0]} slices, and the numbers in {METADATA} are of one plane. Name another folder."
+        )
+
+
+def _write_one(folder: Path, scan: Scan, *, plane: str) -> WrittenSlices | ImageError:
+    """Write one sample's slices; runs in a child process."""
+    try:
+        return write_slices(scan, folder, plane)
+    except ImageError as error:
+        return error
+
+
+def _write_metadata(cohort: pd.DataFrame, written: Mapping[str, WrittenSlices], folder: Path, grade: str) -> None:
+    rows: list[dict[str, str]] = []
+    for row in cohort.to_dict("records"):
+        if row[SAMPLE] in written:
+            told = {"sex": _cell(row, join(CLINICAL, "sex")), "age": _cell(row, join(CLINICAL, "age"))}
+            told["WHO_grade"] = _cell(row, grade)
+            rows += metadata_rows(row[SAMPLE], written[row[SAMPLE]].tumor_slices, told)
+    write_file(folder / METADATA, partial(write_csv, pd.DataFrame(rows, columns=COLUMNS)))
+
+
+def _cell(row: Mapping[Any, Any], name: str) -> str:
+    value = row.get(name, "")
+    return "" if pd.isna(value) else plain_number(str(value))

@@ -1,0 +1,225 @@
+"""The slice set of Modality Fusion of MRI and Clinical Data for Glioma Grading: a ``.npz`` per slice, and a table.
+
+``<sample>/<plane>/<sequence>/slice_<k>.npz`` holds one array, ``arr_0``; ``dataset_metadata.csv`` has a row per slice
+with tumor: ``ID,slice_name,sex,age,WHO_grade``. Slices are those in which the brain's mask is not empty; k counts from
+0 along the axis of the file, which is told from its header.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import SimpleITK as sitk
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.imaging.gate import read_image, read_mask
+from radiofuse.imaging.geometry import mask_on_grid
+from radiofuse.imaging.header import in_words
+
+VERSION = 1  # raised by hand where the same files would give other slices
+PLANES = {"Axial": 2, "Coronal": 1, "Sagittal": 0}
+"""Planes, and the axis of an image from left to right, front to back, bottom to top that each cuts."""
+SEQUENCES = {"t1": "T1_bias", "t1ce": "T1c_bias", "t2": "T2_bias", "flair": "FLAIR_bias"}
+"""What the folders of the four sequences are called; others are called as the modality."""
+RECORDS = ".records"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The files of one sample.
+
+    Attributes
+    ----------
+    sample_id : str
+    images : mapping of str to str
+        Path by modality.
+    brain, tumor : str
+        Paths of masks; "" where there is none. Without one of the brain, it is where an image is not 0.
+    """
+
+    sample_id: str
+    images: Mapping[str, str]
+    brain: str = ""
+    tumor: str = ""
+
+
+@dataclass(frozen=True)
+class WrittenSlices:
+    """What came of one sample.
+
+    Attributes
+    ----------
+    slices, tumor_slices : list of int
+        Which were written, and which of them hold tumor.
+    n_files : int
+    is_new : bool
+        False where an earlier call had written the same.
+    """
+
+    slices: list[int]
+    tumor_slices: list[int]
+    n_files: int
+    is_new: bool = True
+
+
+def write_slices(scan: Scan, folder: str | Path, plane: str = "Axial") -> WrittenSlices:
+    """Write the slices of one sample: its folder appears whole, and an unchanged one stays.
+
+    Parameters
+    ----------
+    scan : Scan
+    folder : path
+        The slice set; made if absent.
+    plane : {"Axial", "Coronal", "Sagittal"}
+
+    Returns
+    -------
+    WrittenSlices
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be used, or the sequences and masks do not share a grid.
+    RequestError
+        If there is no such plane, or the sample's folder holds what this did not write.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from radiofuse.imaging import write_volume
+    >>> with TemporaryDirectory() as folder:
+    ...     voxels = np.zeros((4, 5, 6), np.int16)
+    ...     voxels[1:3, 1:3, 2:4] = 7
+    ...     write_volume(f"{folder}/t1.nii.gz", voxels, spacing_mm=(1, 1, 1))
+    ...     written = write_slices(Scan("P1", {"t1": f"{folder}/t1.nii.gz"}), f"{folder}/set")
+    ...     np.load(f"{folder}/set/P1/Axial/T1_bias/slice_2.npz")["arr_0"].shape, written.slices
+    ((4, 5), [2, 3])
+    """
+    if plane not in PLANES:
+        raise RequestError(f"There is no plane {plane!r}; the planes are {', '.join(PLANES)}.")
+    folder = Path(folder)
+    volumes = {name: read_image(path) for name, path in scan.images.items()}
+    masks = {role: read_mask(path) for role, path in (("brain", scan.brain), ("tumor", scan.tumor)) if path}
+    digests = {name: volume.sha256 for name, volume in {**volumes, **masks}.items()}
+    record = {"version": VERSION, "plane": plane, "files": digests}
+    if (earlier := _earlier(folder, scan.sample_id, record)) is not None:
+        return earlier
+    arrays = {name: _oriented(volume.image) for name, volume in volumes.items()}
+    grid = _one_grid({name: volume.image for name, volume in volumes.items()})
+    regions = {role: _oriented(_on_grid(volume.image, grid)) > 0 for role, volume in masks.items()}
+    brain = regions.get("brain")
+    brain = np.any([array != 0 for array in arrays.values()], axis=0) if brain is None else brain
+    tumor = regions.get("tumor", np.zeros_like(brain))
+    axis = PLANES[plane]
+    slices, with_tumor = _filled(brain, axis), _filled(tumor & brain, axis)
+    written = WrittenSlices(slices, with_tumor, len(slices) * len(arrays))
+    _write(folder, scan.sample_id, plane, {name: np.moveaxis(array, axis, 0) for name, array in arrays.items()}, slices)
+    _keep_record(folder, scan.sample_id, record | {"slices": slices, "tumor_slices": with_tumor})
+    return written
+
+
+def metadata_rows(sample_id: str, tumor_slices: Sequence[int], clinical: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the rows of ``dataset_metadata.csv`` for one sample.
+
+    Parameters
+    ----------
+    sample_id : str
+        Of UCSF-PDGM the number alone becomes the ID, with its zeros.
+    tumor_slices : sequence of int
+    clinical : mapping of str to str
+        ``sex`` (0 female, 1 male), ``age`` and ``WHO_grade``; "" where unknown.
+
+    Examples
+    --------
+    >>> metadata_rows("UCSF-PDGM-0004", [81], {"sex": "1", "age": "66", "WHO_grade": "4"})
+    [{'ID': '0004', 'slice_name': 'slice_81', 'sex': '1', 'age': '66', 'WHO_grade': '4'}]
+    """
+    number = sample_id.removeprefix("UCSF-PDGM-")
+    told = {name: clinical.get(name, "") for name in ("sex", "age", "WHO_grade")}
+    return [{"ID": number, "slice_name": f"slice_{k}", **told} for k in tumor_slices]
+
+
+def _oriented(image: sitk.Image) -> np.ndarray:
+    """Return voxels (x, y, z), x from right to left, y from front to back, z upward, as UCSF-PDGM stores them."""
+    return sitk.GetArrayFromImage(sitk.DICOMOrient(image, "LPS")).T
+
+
+def _one_grid(images: Mapping[str, sitk.Image]) -> sitk.Image:
+    """Return the image whose grid all share."""
+    (first, grid), *others = images.items()
+    for name, image in others:
+        same = grid.GetSize() == image.GetSize() and np.allclose(_corners(grid), _corners(image), atol=1e-2)
+        if not same:
+            raise ImageError(
+                "geometry_mismatch",
+                f"{name} ({in_words(image.GetSize())} voxels) does not lie on the grid of {first} "
+                f"({in_words(grid.GetSize())}). Register or resample the sequences to one of them first.",
+            )
+    return grid
+
+
+def _corners(image: sitk.Image) -> np.ndarray:
+    """Return where the first and the last voxel lie, in mm."""
+    last = [n - 1 for n in image.GetSize()]
+    return np.array([image.TransformIndexToPhysicalPoint(at) for at in ([0, 0, 0], last)])
+
+
+def _on_grid(mask: sitk.Image, grid: sitk.Image) -> sitk.Image:
+    values, _ = mask_on_grid(sitk.GetArrayViewFromImage(mask), mask, grid)
+    placed = sitk.GetImageFromArray(np.ascontiguousarray(values))
+    placed.CopyInformation(grid)
+    return placed
+
+
+def _filled(region: np.ndarray, axis: int) -> list[int]:
+    others = tuple(one for one in range(3) if one != axis)
+    return [int(k) for k in np.flatnonzero(region.any(axis=others))]
+
+
+def _write(folder: Path, sample_id: str, plane: str, arrays: Mapping[str, np.ndarray], slices: list[int]) -> None:
+    final = folder / sample_id / plane
+    if final.exists() and not _record_path(folder, sample_id, plane).is_file():
+        raise RequestError(f"{final} exists, and this command did not write it. Move it, or name another folder.")
+    aside = folder / sample_id / f".{uuid4().hex}.tmp"
+    try:
+        for name, array in arrays.items():
+            of_sequence = aside / SEQUENCES.get(name, name)
+            of_sequence.mkdir(parents=True)
+            for k in slices:
+                np.savez_compressed(of_sequence / f"slice_{k}.npz", array[k])
+        if final.exists():
+            shutil.rmtree(final)
+        aside.rename(final)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _record_path(folder: Path, sample_id: str, plane: str) -> Path:
+    return folder / RECORDS / f"{sample_id}_{plane}.json"
+
+
+def _keep_record(folder: Path, sample_id: str, record: Mapping[str, object]) -> None:
+    path = _record_path(folder, sample_id, str(record["plane"]))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _earlier(folder: Path, sample_id: str, record: Mapping[str, object]) -> WrittenSlices | None:
+    """Return what an earlier call wrote from the same files, None where it did not or a slice is gone."""
+    path = _record_path(folder, sample_id, str(record["plane"]))
+    if not path.is_file():
+        return None
+    before = json.loads(path.read_text())
+    if any(before.get(name) != value for name, value in record.items()):
+        return None
+    n_files = sum(1 for _ in (folder / sample_id / str(record["plane"])).glob("*/slice_*.npz"))
+    wanted = len(before["slices"]) * len([name for name in before["files"] if name not in ("brain", "tumor")])
+    if n_files != wanted:
+        return None
+    return WrittenSlices(before["slices"], before["tumor_slices"], n_files, is_new=False)

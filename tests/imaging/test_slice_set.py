@@ -1,0 +1,158 @@
+"""Volumes to a slice set and back: every slice bit for bit, planes told from headers, failures of one sample alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+from typer.testing import CliRunner
+
+from radiofuse.commands.cohort import app
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.imaging.slice_reading import read_slice_set
+from radiofuse.imaging.slice_set import Scan, write_slices
+
+SHAPE = (12, 10, 8)  # right to left, front to back, upward
+
+
+def volume(seed: int) -> sitk.Image:
+    voxels = np.random.default_rng(seed).integers(1, 1000, SHAPE[::-1]).astype(np.int16)
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing((1.0, 1.0, 3.0))
+    return image
+
+
+def mask(x: slice, y: slice, z: slice) -> sitk.Image:
+    voxels = np.zeros(SHAPE[::-1], np.uint8)
+    voxels[z, y, x] = 1
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing((1.0, 1.0, 3.0))
+    return image
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Scan:
+    paths = {}
+    for at, name in enumerate(("t1", "t1ce", "t2", "flair")):
+        paths[name] = str(tmp_path / f"{name}.nii.gz")
+        sitk.WriteImage(volume(at), paths[name])
+    brain, tumor = str(tmp_path / "brain.nii.gz"), str(tmp_path / "tumor.nii.gz")
+    sitk.WriteImage(mask(slice(2, 10), slice(1, 9), slice(1, 7)), brain)
+    sitk.WriteImage(mask(slice(4, 8), slice(3, 8), slice(3, 6)), tumor)
+    return Scan("UCSF-PDGM-0004", paths, brain, tumor)
+
+
+@pytest.mark.parametrize(
+    ("plane", "axis", "slices", "tumor"),
+    [("Axial", 2, (1, 7), (3, 6)), ("Coronal", 1, (1, 9), (3, 8)), ("Sagittal", 0, (2, 10), (4, 8))],
+)
+def test_each_plane_holds_the_slices_of_the_brain_bit_for_bit(
+    scan: Scan, tmp_path: Path, plane: str, axis: int, slices: tuple[int, int], tumor: tuple[int, int]
+) -> None:
+    written = write_slices(scan, tmp_path / "set", plane)
+    assert written.slices == list(range(*slices))
+    assert written.tumor_slices == list(range(*tumor))
+    folder = tmp_path / "set" / "UCSF-PDGM-0004" / plane
+    assert sorted(path.name for path in folder.iterdir()) == ["FLAIR_bias", "T1_bias", "T1c_bias", "T2_bias"]
+    whole = sitk.GetArrayFromImage(sitk.ReadImage(scan.images["t1ce"])).T
+    for k in written.slices:
+        with np.load(folder / "T1c_bias" / f"slice_{k}.npz") as file:
+            assert file.files == ["arr_0"]
+            np.testing.assert_array_equal(file["arr_0"], np.take(whole, k, axis=axis))
+    assert len(list(folder.rglob("*.npz"))) == written.n_files == 4 * len(written.slices)
+
+
+def test_the_orientation_is_that_of_the_header(scan: Scan, tmp_path: Path) -> None:
+    plain = write_slices(scan, tmp_path / "set")
+    turned = {}
+    for name, path in {**scan.images, "brain": scan.brain, "tumor": scan.tumor}.items():
+        turned[name] = str(tmp_path / f"turned_{name}.nii.gz")
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(path), "RSP"), turned[name])  # stored along other axes
+    images = {name: turned[name] for name in scan.images}
+    again = write_slices(Scan("T", images, turned["brain"], turned["tumor"]), tmp_path / "set")
+    assert again.slices == plain.slices
+    for k in plain.slices:
+        one, other = (
+            np.load(tmp_path / f"set/{name}/Axial/T2_bias/slice_{k}.npz")["arr_0"] for name in ("T", scan.sample_id)
+        )
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_unchanged_sample_stays_and_a_lost_slice_comes_back(scan: Scan, tmp_path: Path) -> None:
+    first = write_slices(scan, tmp_path / "set")
+    path = tmp_path / "set/UCSF-PDGM-0004/Axial/T1_bias/slice_3.npz"
+    stamp = path.stat().st_mtime_ns
+    assert not write_slices(scan, tmp_path / "set").is_new
+    assert path.stat().st_mtime_ns == stamp
+    path.unlink()
+    again = write_slices(scan, tmp_path / "set")
+    assert again.is_new and path.is_file() and again.slices == first.slices
+
+
+def test_without_a_brain_mask_an_image_that_is_not_zero_tells(scan: Scan, tmp_path: Path) -> None:
+    written = write_slices(Scan("P", {"t1": scan.images["t1"]}), tmp_path / "set")
+    assert written.slices == list(range(8)) and written.tumor_slices == []
+
+
+def test_sequences_on_two_grids_and_folders_of_others_are_refused(scan: Scan, tmp_path: Path) -> None:
+    other = str(tmp_path / "other.nii.gz")
+    sitk.WriteImage(volume(9)[:, :, :7], other)
+    with pytest.raises(ImageError, match="t2 .* does not lie on the grid of t1"):
+        write_slices(Scan("P", {"t1": scan.images["t1"], "t2": other}), tmp_path / "set")
+    (tmp_path / "set" / "P" / "Axial").mkdir(parents=True)
+    with pytest.raises(RequestError, match="did not write it"):
+        write_slices(Scan("P", {"t1": scan.images["t1"]}), tmp_path / "set")
+    with pytest.raises(RequestError, match="no plane 'axis'"):
+        write_slices(scan, tmp_path / "set", "axis")
+
+
+def test_the_command_writes_the_table_and_the_set_reads_back(scan: Scan, tmp_path: Path) -> None:
+    row = {f"{name}__image": path for name, path in scan.images.items()} | {
+        "mask": scan.tumor,
+        "brain_mask": scan.brain,
+    }
+    told = {"patient_id": "UCSF-PDGM-0004", "clinical__sex": "M", "clinical__age": "66", "who_grade": "4"}
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"no image")
+    bad = {"sample_id": "X1", "patient_id": "X1", "t1__image": str(broken), "mask": scan.tumor}
+    rows = [{"sample_id": "UCSF-PDGM-0004"} | told | row, bad]
+    pd.DataFrame(rows).to_csv(tmp_path / "cohort.csv", index=False)
+    result = CliRunner().invoke(
+        app, ["slices", str(tmp_path / "cohort.csv"), "--out", str(tmp_path / "set"), "--jobs", "1"]
+    )
+    assert (
+        result.exit_code == 3
+        and "1 sample written, 24 files, 3 slices with tumor; 0 were there, 1 failed" in result.output
+    )
+    text = (tmp_path / "set" / "dataset_metadata.csv").read_text()
+    assert text.splitlines() == ["ID,slice_name,sex,age,WHO_grade", *(f"0004,slice_{k},1,66,4" for k in (3, 4, 5))]
+    back = read_slice_set(tmp_path / "set")
+    assert back.cohort.to_dict("records") == [
+        {"sample_id": "UCSF-PDGM-0004", "patient_id": "UCSF-PDGM-0004"}
+        | {"clinical__sex": "1", "clinical__age": "66", "who_grade": "4"}
+    ]
+    stack = back.read("UCSF-PDGM-0004", "flair", tumor=True)
+    np.testing.assert_array_equal(
+        stack, np.moveaxis(sitk.GetArrayFromImage(sitk.ReadImage(scan.images["flair"])).T, 2, 0)[3:6]
+    )
+    assert (
+        CliRunner()
+        .invoke(app, ["slices", str(tmp_path / "cohort.csv"), "--out", str(tmp_path / "set"), "--plane", "coronal"])
+        .exit_code
+        == 2
+    )
+
+
+def test_brain1_has_as_many_tumor_planes_as_its_mask(data_dir: Path, tmp_path: Path) -> None:
+    folder = data_dir / "pyradiomics_testdata"
+    image, label = (next(folder.rglob(f"brain1_{kind}.nrrd")) for kind in ("image", "label"))
+    counts = {
+        plane: len(
+            write_slices(Scan("BR1", {"t1": str(image)}, tumor=str(label)), tmp_path / plane, plane).tumor_slices
+        )
+        for plane in ("Axial", "Coronal", "Sagittal")
+    }
+    assert counts == {"Axial": 7, "Coronal": 63, "Sagittal": 47}
