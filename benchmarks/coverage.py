@@ -1,152 +1,208 @@
 """Do intervals of a cross-validated AUC hold the true AUC of the model that is shipped? Simulated cohorts tell.
 
-Run as ``python benchmarks/coverage.py [cohorts per world] [processes]``. In each world a cohort is drawn again and
-again, a modality's chain (three steps, logistic regression) is evaluated in 5 x 5 folds of patients, and fitted once
-more to all of them: its true AUC is that on 5,000 other patients. Printed for each interval: how often it holds the
-true AUC, how wide it is, and how far the estimate lies from the truth on average.
+    python benchmarks/coverage.py FILE [--folds 200] [--nested 40] [--refits 40] [--pooling 40] [--minutes 60]
 
-Intervals, none of which fits a model again but the last:
+In each of twelve worlds a cohort is drawn again and again, a modality's chain (three steps, logistic regression) is
+evaluated in 5 x 5 folds of patients, and fitted once more to all of them. Its true AUC follows from its weights: the
+features are normal, and what the chain answers rises with a weighted sum of them. The answers of every cohort go to
+FILE, one line each, as soon as they are there; a rerun adds what is missing, and prints the tables of what there is.
 
-- patients: percentiles over resampled patients of the pooled AUC, models held fixed (what `score_predictions` gives);
+What is fitted for a cohort, each part for as many cohorts as asked:
+
+- folds: the chain in 5 x 5 folds, in 5 x 2 folds, and on all patients (36 fits);
+- nested: the chain without each pair of the 5 folds, in 5 repeats (50 fits more);
+- refits: 40 resamples of the patients, in each of them twice 5 folds (400 fits more), in two of the worlds. A patient
+  that is drawn twice is one patient still: copies are never on both sides of a fold;
+- pooling: a forest and a logistic regression without selection, in 5 folds (14 fits more), in the same two worlds.
+
+Intervals of "folds":
+
+- patients: percentiles over resampled patients of the pooled AUC, models held fixed (`score_predictions`);
 - influence: the mean of the folds' AUCs, standard error by its influence curve (LeDell, Petersen and van der Laan 2015,
-  Electron J Stat 9:1583-1607);
+  Electron J Stat 9:1583-1607), averaged over the repeats;
 - folds: Student's t over the folds' AUCs, variance times 1/J + n_test/n_train (Nadeau and Bengio 2003, Mach Learn
-  52:239-281);
-- both: as "influence", with the variance between training sets, n_test/n_train times that of the folds, added;
-- both, size: as "both", moved to the full number of patients by the difference to two-fold cross-validation, on a
-  learning curve of 1/n.
+  52:239-281); "size": moved to the full number of patients by the difference to two-fold cross-validation, on a
+  learning curve of 1/n;
+- both: the variance of "influence" plus n_test/n_train times that between the folds, about the pooled AUC
+  (`cross_validated_intervals`); "one repeat": of the first repeat alone; "size": as above.
+
+Of "nested": the standard error of Bates, Hastie and Tibshirani (2024, J Am Stat Assoc 119:1434-1445) with AUCs of
+folds in place of mean losses: of each fold left out, the squared difference of its AUC from the mean of the inner ones,
+less the variance of its AUC (DeLong), averaged, times (K - 1)/K, and held between once and sqrt(K) times the standard
+error of the folds; "size": with their correction of bias. Five repeats, where they take 200: their 2,000 fits are no
+cheap interval.
+
+Of "refits": "random effects" after Cai et al. (2023, Bootstrapping the cross-validation estimate, arXiv:2307.00260):
+the variance between resamples in a random-effects model of the two estimates in each, MS_between - MS_within over 2;
+training sets are not enlarged for the patients that a resample lacks. "refits": percentiles of all estimates; "refits,
+mirrored" at the estimate.
 """
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Iterator
-from itertools import product
-from typing import NamedTuple
+import argparse
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from scipy.stats import norm, t
+from simulated_cohorts import PARTS, REPEATS, K, World, fit_cohorts, read
 
-from radiofuse import modality_classifier
-from radiofuse.patients import patient_splits
-from radiofuse.statistics.metrics import auc
+from radiofuse.statistics import cross_validated_intervals, score_predictions
+from radiofuse.statistics.delong import delong
+from radiofuse.statistics.fold_intervals import fold_areas
 
-N_TEST, BLOCK, CORRELATION, N_SIGNAL, RESAMPLES = 5000, 10, 0.6, 5, 500
-EFFECTS = {"weak": 0.4, "strong": 0.8}
-
-
-class World(NamedTuple):
-    """How cohorts are drawn: features in blocks that correlate, the first of some blocks with signal."""
-
-    signal: str
-    n: int
-    p: int
-
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return features and labels of n patients, half of them of each class."""
-        y = rng.permutation(np.arange(n) % 2)
-        common = np.repeat(rng.normal(size=(n, self.p // BLOCK)), BLOCK, axis=1)
-        X = np.sqrt(CORRELATION) * common + np.sqrt(1 - CORRELATION) * rng.normal(size=(n, self.p))
-        X[:, : N_SIGNAL * BLOCK : BLOCK] += EFFECTS[self.signal] * (y[:, None] - 0.5)
-        return pd.DataFrame(X).add_prefix("t1__f"), y
+PATIENTS_DRAWN = 500
 
 
-class Folds(NamedTuple):
-    """Out-of-fold answers by repeat and sample, and the fold of each."""
+class Cohort(NamedTuple):
+    """What was fitted for one cohort: the lines of its parts."""
 
-    y: np.ndarray
-    answers: np.ndarray  # (repeats, samples)
-    fold: np.ndarray  # (repeats, samples)
-
-    def by_fold(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield labels and answers of each fold."""
-        for answers, fold in zip(self.answers, self.fold, strict=True):
-            yield from ((self.y[fold == one], answers[fold == one]) for one in np.unique(fold))
+    seed: int
+    folds: dict[str, Any]
+    nested: dict[str, Any] | None
+    refits: dict[str, Any] | None
 
     @property
-    def aucs(self) -> np.ndarray:
-        """The AUC in each fold."""
-        return np.array([auc(y, answers) for y, answers in self.by_fold()])
+    def predictions(self) -> pd.DataFrame:
+        """The answers as a table, each repeat's ranks between 0 and 1."""
+        ids = [str(row) for row in range(len(self.folds["y"]))]
+        rows = pd.DataFrame({"sample_id": ids, "patient_id": ids, "model": "chain", "label": self.folds["y"]})
+        answers = zip(self.folds["ranks"], self.folds["fold"], strict=True)
+        return pd.concat(
+            rows.assign(repeat=repeat, fold=fold, probability=np.array(ranks) / len(ids))
+            for repeat, (ranks, fold) in enumerate(answers)
+        )
 
 
-def cross_validate(X: pd.DataFrame, y: np.ndarray, *, folds: int, repeats: int, seed: int) -> Folds:
-    """Return the answers of a chain that is fitted in every fold."""
-    answers, place = np.full((repeats, len(y)), np.nan), np.zeros((repeats, len(y)), dtype=int)
-    for split in patient_splits(y, n_splits=folds, n_repeats=repeats, random_state=seed):
-        chain = modality_classifier("logistic", random_state=0).fit(X.iloc[split.train], y[split.train])
-        answers[split.repeat, split.test] = chain.predict_proba(X.iloc[split.test])[:, 1]
-        place[split.repeat, split.test] = split.fold
-    return Folds(y, answers, place)
+Found = dict[str, tuple[float, float, float]]  # estimate, low and high by interval
+Z = float(norm.ppf(0.975))
 
 
-def influence_variance(folds: Folds) -> float:
-    """Return the variance of the mean AUC of the folds by its influence curve, averaged over the repeats."""
-    total, repeats = 0.0, len(folds.answers)
-    for y, answers in folds.by_fold():
-        positive, negative = answers[y == 1], answers[y == 0]
-        wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
-        area = wins.mean()
-        of_positive = (wins.mean(axis=1) - area) * len(y) / len(positive)
-        of_negative = (wins.mean(axis=0) - area) * len(y) / len(negative)
-        total += float(np.sum(of_positive**2) + np.sum(of_negative**2))
-    return total / repeats / len(folds.y) ** 2
+def about(at: float, error: float, z: float = Z) -> tuple[float, float, float]:
+    """Return a symmetric interval."""
+    return at, at - z * error, at + z * error
 
 
-def resampled_patients(folds: Folds, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Return the pooled AUC, averaged over the repeats, and its percentiles over resampled patients."""
-    n = len(folds.y)
-    counts = np.column_stack([np.ones(n), rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).T])
-    draws = np.mean([auc(folds.y, answers, counts) for answers in folds.answers], axis=0)
-    return float(draws[0]), *map(float, np.nanpercentile(draws[1:], [2.5, 97.5]))
-
-
-def intervals(X: pd.DataFrame, y: np.ndarray, seed: int) -> dict[str, tuple[float, float, float]]:
-    """Return estimate, low and high by each method."""
-    folds = cross_validate(X, y, folds=5, repeats=5, seed=seed)
-    half = cross_validate(X, y, folds=2, repeats=5, seed=seed)
-    aucs, mean = folds.aucs, float(folds.aucs.mean())
-    between = float(aucs.var(ddof=1))
-    size = mean + (mean - float(half.aucs.mean())) / 3  # on a + b/n, from .5 n and .8 n to n
-    test = influence_variance(folds)
-    errors = {
-        "influence": (mean, np.sqrt(test), norm.ppf(0.975)),
-        "folds": (mean, np.sqrt(between * (1 / len(aucs) + 0.25)), t.ppf(0.975, len(aucs) - 1)),
-        "both": (mean, np.sqrt(test + 0.25 * between), norm.ppf(0.975)),
-        "both, size": (size, np.sqrt(test + 0.25 * between), norm.ppf(0.975)),
+def intervals(cohort: Cohort) -> Found:
+    """Return all intervals of a cohort that its parts allow."""
+    table = cohort.predictions
+    (folds,) = fold_areas(table, [""])
+    areas, mean, n_folds = folds.areas, float(folds.areas.mean()), len(folds.areas)
+    to_learn, to_predict = 0.25 * areas.var(ddof=1), float(np.sum(folds.influence**2)) / REPEATS / K**2
+    error_of_folds = np.sqrt(areas.var(ddof=1) * (1 / n_folds + 0.25))
+    moved = (mean - float(np.mean(cohort.folds["half"]))) / 3  # on a + b/n, from .5 n and .8 n to n
+    fixed = score_predictions(table, n_resamples=PATIENTS_DRAWN, random_state=cohort.seed).set_index("metric")
+    both, one = cross_validated_intervals(table), cross_validated_intervals(table[table["repeat"] == 0])
+    at_full_size = float(both["value"].item() + moved)
+    found = {
+        "patients": tuple(fixed.loc["auc", ["value", "low", "high"]]),
+        "influence": about(mean, np.sqrt(to_predict)),
+        "folds": about(mean, error_of_folds, t.ppf(0.975, n_folds - 1)),
+        "folds, size": about(mean + moved, error_of_folds, t.ppf(0.975, n_folds - 1)),
+        "both": tuple(both.loc[0, ["value", "low", "high"]]),
+        "both, one repeat": tuple(one.loc[0, ["value", "low", "high"]]),
+        "both, size": about(at_full_size, np.sqrt(to_predict + to_learn)),
     }
-    symmetric = {name: (at, at - z * se, at + z * se) for name, (at, se, z) in errors.items()}
-    return {"patients": resampled_patients(folds, np.random.default_rng(seed)), **symmetric}
+    if cohort.nested is not None:
+        found |= nested_intervals(cohort, table, areas.reshape(REPEATS, K))
+    if cohort.refits is not None:
+        found |= refit_intervals(np.array(cohort.refits["by_fold"]), mean)
+    return found
 
 
-def one_cohort(world: World, seed: int) -> list[dict[str, object]]:
-    """Return for one drawn cohort whether each interval holds the true AUC of the model that is shipped."""
-    rng = np.random.default_rng([seed, world.n, world.p, len(world.signal)])
-    X, y = world.draw(world.n, rng)
-    others, labels = world.draw(N_TEST, rng)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # empty selections and ends of paths, of which simulations are full
-        shipped = modality_classifier("logistic", random_state=0).fit(X, y)
-        true = float(auc(labels, shipped.predict_proba(others)[:, 1]))
-        found = intervals(X, y, seed)
-    return [
-        {**world._asdict(), "interval": name, "held": low <= true <= high, "width": high - low, "bias": at - true}
-        for name, (at, low, high) in found.items()
+def nested_intervals(cohort: Cohort, table: pd.DataFrame, areas: np.ndarray) -> Found:
+    """Return Bates, Hastie and Tibshirani's interval, with and without their correction of bias."""
+    own = [rows for _, rows in table.groupby(["repeat", "fold"])]
+    variances = [delong(rows["label"].to_numpy(), rows[["probability"]].to_numpy()).covariance.item() for rows in own]
+    inner = np.array(cohort.nested["inner"]).sum(axis=2) / (K - 1)
+    squared = float(np.mean((inner - areas) ** 2 - np.reshape(variances, areas.shape)))
+    of_folds = np.sqrt(np.mean(variances) / K)
+    error = np.clip(np.sqrt(max(squared, 0.0) * (K - 1) / K), of_folds, np.sqrt(K) * of_folds)
+    bias = (1 + (K - 2) / K) * (inner.mean() - areas.mean())
+    return {"nested": about(areas.mean(), error), "nested, size": about(inner.mean() - bias, error)}
+
+
+def refit_intervals(estimates: np.ndarray, mean: float) -> Found:
+    """Return the intervals of two estimates in each of some resamples."""
+    between, within = 2 * estimates.mean(axis=1).var(ddof=1), estimates.var(axis=1, ddof=1).mean()
+    low, high = np.quantile(estimates, [0.025, 0.975])
+    return {
+        "random effects": about(mean, np.sqrt(max(between - within, 0.0) / 2)),
+        "refits": (mean, low, high),
+        "refits, mirrored": (mean, 2 * mean - high, 2 * mean - low),
+    }
+
+
+def scored(lines: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a row for each cohort and interval, and a row of estimates minus truth for each cohort."""
+    parts = {(line["part"], World(*line["world"]), line["seed"]): line for line in lines}
+    limits, estimates = [], []
+    for (part, world, seed), line in parts.items():
+        if part == "folds":
+            cohort = Cohort(seed, line, *(parts.get((name, world, seed)) for name in ("nested", "refits")))
+            found, true = intervals(cohort), line["true"]
+            limits += [
+                (*world, name, low <= true <= high, high < true, high - low) for name, (_, low, high) in found.items()
+            ]
+            at = (found["both"][0], found["influence"][0], line["true_in_folds"], float(np.mean(line["half"])))
+            estimates.append((*world, true, *(value - true for value in at)))
+    columns = list(World._fields)
+    return (
+        pd.DataFrame(limits, columns=[*columns, "interval", "held", "below", "width"]),
+        pd.DataFrame(estimates, columns=[*columns, "truth", "pooled", "mean of folds", "models of folds", "two folds"]),
+    )
+
+
+def report(lines: list[dict[str, Any]]) -> None:
+    """Print how often each interval holds the truth, world by world, and how far the estimates lie from it."""
+    limits, estimates = scored(lines)
+    of_worlds = limits.groupby(["interval", *World._fields], sort=False)["held"].agg(["mean", "size"])
+    by_world = (100 * of_worlds["mean"]).round().unstack(list(World._fields)).sort_index(axis=1)
+    print("Percent of the cohorts whose interval holds the true AUC of the model of all patients, by world")
+    print(by_world.to_string(float_format="{:.0f}".format), "\n")
+    whole = limits.groupby("interval", sort=False)[["held", "below", "width"]].mean()
+    whole["cohorts"] = limits.groupby("interval").size()
+    whole["standard_error"] = np.sqrt(whole["held"] * (1 - whole["held"]) / whole["cohorts"])
+    whole["lowest_world"], whole["cohorts_a_world"] = (
+        by_world.min(axis=1) / 100,
+        of_worlds["size"].groupby("interval").min(),
+    )
+    print(whole.round(3).to_string(), "\n")
+    print("Estimates minus truth, mean of the cohorts")
+    grouped = estimates.groupby(list(World._fields), sort=False)
+    print(grouped.mean().assign(cohorts=grouped.size()).round(3).to_string())
+    print(estimates.drop(columns=list(World._fields)).agg(["mean", "sem"]).round(4).to_string(), "\n")
+    report_pooling([line for line in lines if line["part"] == "pooling"])
+
+
+def report_pooling(lines: list[dict[str, Any]]) -> None:
+    """Print of the models without selection how far both estimates lie from the truth."""
+    rows = [
+        {"signal": line["world"][0], "model": model, **{at: found[at] - found["true"] for at in ("pooled", "folds")}}
+        for line in lines
+        for model, found in ((name, line[name]) for name in ("forest", "logistic"))
     ]
+    if rows:
+        table = pd.DataFrame(rows).assign(difference=lambda rows: rows["pooled"] - rows["folds"])
+        print("Models without selection, one repeat of five folds, n = 100, p = 200: estimates minus truth")
+        print(table.groupby(["model", "signal"]).agg(["mean", "sem"]).round(4).to_string())
 
 
-def main(n_cohorts: int = 100, n_jobs: int = 1) -> None:
-    """Print a table of all worlds and intervals."""
-    worlds = [World(*parts) for parts in product(EFFECTS, (60, 100, 300), (200, 2000))]
-    tasks = [delayed(one_cohort)(world, seed) for world in worlds for seed in range(n_cohorts)]
-    rows = pd.DataFrame([row for rows in Parallel(n_jobs)(tasks) for row in rows])
-    table = rows.groupby(["signal", "p", "n", "interval"], sort=False)[["held", "width", "bias"]].mean()
-    print(f"{n_cohorts} cohorts per world: share of intervals that hold the true AUC, width, estimate minus truth")
-    print(table.round(3).to_string())
-    print(rows.groupby("interval", sort=False)[["held", "width", "bias"]].mean().round(3).to_string())
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--folds", type=int, default=200)
+    parser.add_argument("--nested", type=int, default=40)
+    parser.add_argument("--refits", type=int, default=40)
+    parser.add_argument("--pooling", type=int, default=40)
+    parser.add_argument("--minutes", type=float, default=60)
+    options = parser.parse_args()
+    cohorts = {part: getattr(options, part) for part in PARTS}
+    fit_cohorts(options.file, cohorts, options.minutes)
+    report(read(options.file))
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()
