@@ -49,9 +49,10 @@ import pandas as pd
 from scipy.stats import norm, t
 from simulated_cohorts import PARTS, REPEATS, K, World, fit_cohorts, read
 
-from radiofuse.statistics import cross_validated_intervals, score_predictions
+from radiofuse.statistics import auc, cross_validated_intervals
 from radiofuse.statistics.delong import delong
 from radiofuse.statistics.fold_intervals import fold_areas
+from radiofuse.statistics.intervals import multiplicities, value_and_interval
 
 PATIENTS_DRAWN = 500
 
@@ -93,11 +94,14 @@ def intervals(cohort: Cohort) -> Found:
     to_learn, to_predict = 0.25 * areas.var(ddof=1), float(np.sum(folds.influence**2)) / REPEATS / K**2
     error_of_folds = np.sqrt(areas.var(ddof=1) * (1 / n_folds + 0.25))
     moved = (mean - float(np.mean(cohort.folds["half"]))) / 3  # on a + b/n, from .5 n and .8 n to n
-    fixed = score_predictions(table, n_resamples=PATIENTS_DRAWN, random_state=cohort.seed).set_index("metric")
+    counts = multiplicities(len(cohort.folds["y"]), PATIENTS_DRAWN, cohort.seed)
+    draws = np.mean(
+        [auc(np.array(cohort.folds["y"]), np.array(ranks), counts) for ranks in cohort.folds["ranks"]], axis=0
+    )
     both, one = cross_validated_intervals(table), cross_validated_intervals(table[table["repeat"] == 0])
     at_full_size = float(both["value"].item() + moved)
     found = {
-        "patients": tuple(fixed.loc["auc", ["value", "low", "high"]]),
+        "patients": value_and_interval(draws, 0.95),
         "influence": about(mean, np.sqrt(to_predict)),
         "folds": about(mean, error_of_folds, t.ppf(0.975, n_folds - 1)),
         "folds, size": about(mean + moved, error_of_folds, t.ppf(0.975, n_folds - 1)),
@@ -161,7 +165,7 @@ def report(lines: list[dict[str, Any]]) -> None:
     of_worlds = limits.groupby(["interval", *World._fields], sort=False)["held"].agg(["mean", "size"])
     by_world = (100 * of_worlds["mean"]).round().unstack(list(World._fields)).sort_index(axis=1)
     print("Percent of the cohorts whose interval holds the true AUC of the model of all patients, by world")
-    print(by_world.to_string(float_format="{:.0f}".format), "\n")
+    print(by_world.to_string(float_format="{:.0f}".format, na_rep=""), "\n")
     whole = limits.groupby("interval", sort=False)[["held", "below", "width"]].mean()
     whole["cohorts"] = limits.groupby("interval").size()
     whole["standard_error"] = np.sqrt(whole["held"] * (1 - whole["held"]) / whole["cohorts"])

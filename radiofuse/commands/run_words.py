@@ -126,8 +126,8 @@ def _estimate(row: Any) -> str:
 def describe_best(best: pd.DataFrame) -> str:
     """Return what the highest AUC of each outcome is worth, knowing that it was sought among several models."""
     sentences = [
-        f"{_of(row.outcome, best)}highest AUC of {row.n_models} models {row.value:.2f} ({row.model}); with all of them "
-        f"tried at least {row.low:.2f} (95 % bound, same models)"
+        f"{_of(row.outcome, best)}AUC of {row.model}, the highest of {row.n_models} models: {row.value:.2f}, with all "
+        f"of them tried at least {row.low:.2f} (95 % bound, same models)"
         for row in best.dropna(subset="low").itertuples()
     ]
     return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))

@@ -198,6 +198,6 @@ def test_the_interval_for_other_patients_to_learn_from_stands_first(monkeypatch)
 def test_the_best_model_is_told_where_it_has_a_bound(monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     assert describe_best(best()) == (
-        f"idh: highest AUC of 5 models 0.81 ({MODELS[-1]}); with all of them tried at least 0.70 (95 % bound, same "
-        "models)"
+        f"idh: AUC of {MODELS[-1]}, the highest of 5 models: 0.81, with all of them tried at least 0.70 (95 % bound, "
+        "same models)"
     )

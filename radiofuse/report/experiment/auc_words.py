@@ -19,8 +19,8 @@ def resampling(contents: Contents) -> str:
         )
     return (
         "The AUC is that of all folds of a repeat together, the mean of the repeats. It has two 95% intervals. The one "
-        "beside it says where it may lie if other patients had been there to learn from and to predict: it adds to the "
-        "variance over the patients who were predicted that between the folds' models. The one under "
+        "beside it says where it may lie if other patients had been there to learn from and to predict; that models of "
+        "other patients differ is counted in. The one under "
         f"“{FIXED_MODELS_TITLE}” says where it may lie if the same models were tried on other patients: {fixed}. So do "
         "the intervals of all other scores."
     )
