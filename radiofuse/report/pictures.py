@@ -63,12 +63,11 @@ def _calibration_caption(predictions: pd.DataFrame, model: str) -> str:
     )
     if not np.isfinite(line.slope):
         return f"{drawn} Slope and intercept do not exist for these predictions."
-    reading = "too extreme" if line.slope < 1 else "not extreme enough"
-    reading = "higher where there are fewer events" if line.slope < 0 else reading
+    reading = "; the probabilities are higher where there are fewer events" if line.slope < 0 else ""
     left_out = f" Left out of the line: {line.n_left_out:,} predictions of 0 or 1." if line.n_left_out else ""
     return (
-        f"Calibration slope {number(line.slope)}, intercept {number(line.intercept)} (1 and 0 would be ideal): "
-        f"the probabilities are {reading}.{left_out} {drawn}"
+        f"Calibration slope {number(line.slope)}, intercept {number(line.intercept)} (1 and 0 would be ideal)"
+        f"{reading}.{left_out} {drawn}"
     )
 
 

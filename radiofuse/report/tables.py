@@ -176,10 +176,11 @@ def _comparison_row(row: Any) -> Row:
     return row.b, difference, p_value(row.p_value), p_value(row.adjusted_p_value), count(row.n_patients), row.test
 
 
-def calibration_table(contents: Scored, calibration: pd.DataFrame) -> Table:
+def calibration_lines(contents: Scored, calibration: pd.DataFrame) -> Table:
     """Slope and intercept with intervals, and mean probabilities beside shares; of each class against the rest."""
+    lines = calibration.rename(columns={"class": "of_class"})
     rows = {
-        model: [_calibration_row(row, contents) for row in calibration[calibration["model"] == model].itertuples()]
+        model: [_calibration_row(row, contents) for row in lines[lines["model"] == model].itertuples()]
         for model in contents.main_models
     }
     of_class = ("Class",) if contents.has_several_classes else ()
@@ -189,7 +190,7 @@ def calibration_table(contents: Scored, calibration: pd.DataFrame) -> Table:
 
 
 def _calibration_row(row: Any, contents: Scored) -> Row:
-    of_class = (row[3],) if contents.has_several_classes else ()  # "class" is no name in Python
+    of_class = (row.of_class,) if contents.has_several_classes else ()
     slope = estimate(row.slope, row.slope_low, row.slope_high)
     intercept = estimate(row.intercept, row.intercept_low, row.intercept_high)
     return row.model, *of_class, slope, intercept, number(row.predicted), number(row.observed), number(row.ece)

@@ -12,7 +12,7 @@ from radiofuse.report.evaluation import sentences
 from radiofuse.report.kinds import DETAILS
 from radiofuse.report.page import render
 from radiofuse.report.predictions.page import PredictionContents, outcome_part
-from radiofuse.report.tables import Table, calibration_table
+from radiofuse.report.tables import Table, calibration_lines
 from radiofuse.report.wording import DIGITS, METRICS, estimate
 from radiofuse.tables.predictions import OutcomeRows, choose_outcome
 from radiofuse.wording import count, number, p_value
@@ -36,7 +36,7 @@ def render_evaluation(evaluation: Evaluation, files: Mapping[str, str]) -> str:
             {
                 **outcome_part(part, f"-{place}" if several else ""),
                 "beside": _beside(evaluation, part),
-                "calibration": calibration_table(part, _own(evaluation, "calibration", part)),
+                "calibration": calibration_lines(part, _own(evaluation, "calibration", part)),
                 "confusion": _confusion(evaluation, part),
             }
             for place, part in enumerate(parts, 1)

@@ -17,7 +17,7 @@ from radiofuse.report.experiment.shortcuts import shortcuts_picture, shortcuts_t
 from radiofuse.report.experiment.tables import MAX_FAILURES
 from radiofuse.report.page import render
 from radiofuse.report.pictures import frequency_picture
-from radiofuse.report.tables import TOP_FEATURES, calibration_table, calls_table, classes_table, models_by_class_table
+from radiofuse.report.tables import TOP_FEATURES, calibration_lines, calls_table, classes_table, models_by_class_table
 from radiofuse.report.wording import several_classes
 from radiofuse.wording import counted
 
@@ -83,7 +83,7 @@ def _results(contents: Contents) -> dict[str, Any]:
         "auc": pictures.auc_picture(contents),
         "roc": pictures.all_roc_pictures(contents),
         "calibration": pictures.calibration_pictures(contents),
-        "calibration_lines": calibration_table(contents, contents.calibration),
+        "calibration_lines": calibration_lines(contents, contents.calibration),
         "size_words": size_words(contents),
         "sizes": size_table(contents),
         "calibration_error": sentences.calibration_error(contents),

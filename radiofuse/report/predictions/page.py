@@ -14,9 +14,23 @@ from radiofuse.report.kinds import HEADINGS, MODEL
 from radiofuse.report.page import render
 from radiofuse.report.pictures import Picture, calibration_picture, decision_picture
 from radiofuse.report.scored import Scored
-from radiofuse.report.tables import Table, calls_table, classes_table, comparisons_table, score_cell, scores_table
+from radiofuse.report.tables import (
+    Table,
+    calibration_lines,
+    calls_table,
+    classes_table,
+    comparisons_table,
+    score_cell,
+    scores_table,
+)
 from radiofuse.report.wording import patients_by_class, several_classes
-from radiofuse.statistics import compare_with_others, decision_points, roc_points, score_predictions
+from radiofuse.statistics import (
+    calibration_table,
+    compare_with_others,
+    decision_points,
+    roc_points,
+    score_predictions,
+)
 from radiofuse.tables.predictions import OutcomeRows, check_predictions, outcomes_of, rows_of_model, slice_of
 from radiofuse.wording import counted, listed, percent
 
@@ -82,8 +96,15 @@ def render_predictions(parts: Sequence[PredictionContents]) -> str:
         title="Scores of a table of predictions",
         lead=_lead(parts[0]) if not several else f"Predictions of {listed([part.outcome.name for part in parts])}.",
         several=several,
-        outcomes=[outcome_part(part, f"-{place}" if several else "") for place, part in enumerate(parts, 1)],
+        outcomes=[
+            {**outcome_part(part, f"-{place}" if several else ""), "lines": _calibration(part)}
+            for place, part in enumerate(parts, 1)
+        ],
     )
+
+
+def _calibration(contents: PredictionContents) -> Table:
+    return calibration_lines(contents, calibration_table(contents.predictions))
 
 
 def _contents(outcome: OutcomeRows, model: str | None) -> PredictionContents:
