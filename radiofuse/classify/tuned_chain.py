@@ -81,6 +81,13 @@ class TunedChain(TakesGroups, Pipeline):
         self.oversample = oversample
         self.random_state = random_state
 
+    def __getitem__(self, ind: Any) -> Any:
+        """Return a step, or several as a Pipeline; without the classifier there is nothing to search."""
+        if not isinstance(ind, slice):
+            return super().__getitem__(ind)
+        whole = range(len(self.steps))[ind] == range(len(self.steps))
+        return super().__getitem__(ind) if whole else Pipeline(self.steps, memory=self.memory)[ind]
+
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Choose the options, then fit all steps to all rows.
 

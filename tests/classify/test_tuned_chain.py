@@ -20,6 +20,7 @@ from radiofuse.fuse import LateFusion
 from radiofuse.fuse.early import early_fusion
 from radiofuse.patients import Split
 from radiofuse.patients.inner_folds import inner_folds
+from radiofuse.patients.routing import fit_with_groups
 
 GRID = {"C": [0.001, 0.1, 10.0]}
 CHAIN = {"select": "mann_whitney", "random_state": 0}
@@ -168,3 +169,14 @@ def test_a_chain_with_smote_learns_from_rows_that_are_made_behind_its_selection(
     assert len(made) == 20
     with pytest.raises(RequestError, match="smote.* makes rows between two patients, and CalibratedSVC has folds"):
         modality_classifier("svm", **CHAIN, tuning={"oversample": "smote"})
+
+
+def test_what_stands_before_the_classifier_is_a_plain_pipeline():
+    X, y, patients = rows()
+    chain = modality_classifier("logistic", **CHAIN, tuning={"search": GRID})
+    before = chain[:-1]
+    assert type(before) is Pipeline
+    Z = fit_with_groups(before, X, y, patients, method="fit_transform")  # as a constraint fusion asks for it
+    np.testing.assert_array_equal(Z, chain.fit(X, y, groups=patients)[:-1].transform(X))
+    assert type(chain[:]) is TunedChain
+    assert type(chain["classify"]) is LogisticRegression
