@@ -21,8 +21,8 @@ from several_outcomes import DATA, MODALITIES, OUTCOMES, table_of_tables, write_
 from sklearn.metrics import log_loss, roc_auc_score
 
 from radiofuse import LateFusion, modality_classifier
-from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.preparation import prepare_rows
+from radiofuse.experiment.recipe import read_recipe
 from radiofuse.fuse.choices import rule_of
 from radiofuse.patients import patient_splits
 from radiofuse.progress import silent

@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.wording import some
 
+MOST_LEVELS = 10  # of a covariate that is taken for a code rather than a measurement
+
 
 def refuse_missing_columns(X: ArrayLike, named: list[str]) -> None:
     """Raise where columns are named that ``X`` does not have."""
@@ -76,11 +78,25 @@ def refuse_label(y: ArrayLike | None, site: np.ndarray, covariates: np.ndarray) 
             "Do not harmonize, or add rows of the other class to the sites."
         )
     for number, column in enumerate(covariates.T):
-        if len(label) == len(column) and _determines(pd.factorize(column)[0], label):
+        if len(label) == len(column) and _codes(column, label):
             raise RequestError(
                 f"Covariate {number} tells the label of every row; keeping its effect would hand the label to "
                 "the features, also of patients whose label is to be predicted. Leave it out."
             )
+
+
+def _codes(column: np.ndarray, label: np.ndarray) -> bool:
+    """Say whether a covariate is a code of the label: few levels or ordered as the labels are, each of one label.
+
+    A measurement such as age has a level for nearly every patient, which only rows of the same patient share: copies
+    in a resample, or repeated scans.
+    """
+    levels = pd.factorize(column, sort=True)[0]
+    if not _determines(levels, label):
+        return False
+    in_order = label[np.argsort(levels, kind="stable")]
+    n_runs = 1 + np.count_nonzero(in_order[1:] != in_order[:-1])
+    return levels.max() < MOST_LEVELS or n_runs == label.max() + 1
 
 
 def _determines(levels: np.ndarray, label: np.ndarray) -> bool:

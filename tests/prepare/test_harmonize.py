@@ -341,6 +341,17 @@ def test_the_label_is_no_covariate_and_no_site():
     ComBat().fit(X, y, site=site, covariates=np.roll(y, 1) * y)
 
 
+def test_a_measurement_that_rows_of_one_patient_share_is_a_covariate():
+    frame, y = table(np.random.default_rng(0))
+    rng, X, site = np.random.default_rng(1), frame.drop(columns=["site", "age"]), frame["site"]
+    age = rng.normal(50, 10, len(y))
+    drawn = rng.integers(len(y), size=len(y))  # with copies, as a bootstrap of patients has them
+    ComBat().fit(X.iloc[drawn], y[drawn], site=site.iloc[drawn], covariates=age[drawn])
+    ordered = np.sort(age)[np.argsort(np.argsort(y, kind="stable"))]  # all old patients are of one label
+    with pytest.raises(RequestError, match="Covariate 0 tells the label of every row"):
+        ComBat().fit(X.iloc[drawn], y[drawn], site=site.iloc[drawn], covariates=ordered[drawn])
+
+
 def test_thin_sites_are_named():
     X, site, _ = scans(np.random.default_rng(0), (10, 10, 1))
     with pytest.raises(CohortError, match=r"Site 'east' has one row, .* pass mean_only=True"):
