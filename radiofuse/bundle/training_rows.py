@@ -11,7 +11,9 @@ import pandas as pd
 
 from radiofuse.tables import columns
 
-LEAST_VALUES = 10  # fewer numbers may agree by chance: an age and a volume tell nobody apart
+LEAST_VALUES = 10  # fewer numbers may agree by chance, which is then reckoned
+FEWEST_VALUES = 4  # an age and a volume tell nobody apart, whatever is reckoned
+CHANCE = 1e-3  # of a stranger among as many patients as there are in training who has a row's few numbers
 SIGNIFICANT_DIGITS = 6  # another library or processor may move the digits behind
 # Where the seventh digit moves, the sixth does too in some column, so that few columns are digested together; one
 # digest that is found again tells a row.
@@ -21,8 +23,10 @@ COLUMNS, DIGESTS = 20, 5
 def row_digests(X: pd.DataFrame) -> dict[str, str]:
     """Return the sample of each digest of one modality's numbers in one row.
 
-    Modalities are digested apart, so that a row is known again when another modality is absent.
-    Pointers to crops, sites and clinical columns do not take part.
+    Modalities are digested apart, so that a row is known again when another modality is absent; where there are few
+    columns all are also digested together. A row of few numbers (4 to 9) has a digest where it is unlikely that a
+    stranger has them all: how often each of its numbers occurs in its column is multiplied. Pointers to crops, sites
+    and clinical columns do not take part.
 
     Parameters
     ----------
@@ -35,25 +39,49 @@ def row_digests(X: pd.DataFrame) -> dict[str, str]:
     >>> sorted(row_digests(X).values())
     ['a', 'b']
     """
-    return dict(_digests(X))
+    return {digest: sample for names in _digested_together(X) for digest, sample in _telling(X, names)}
 
 
-def _digests(X: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield digest and sample; rows of the same numbers have the same digests."""
-    for modality, names in columns.by_modality(X.columns).items():
-        if modality == columns.CLINICAL:
-            continue
-        names = sorted(filter(columns.is_feature, names))
+def _digested_together(X: pd.DataFrame) -> Iterator[list[str]]:
+    """Yield the columns of each digest."""
+    grouped = {name: block for name, block in columns.by_modality(X.columns).items() if name != columns.CLINICAL}
+    blocks = [sorted(filter(columns.is_feature, names)) for names in grouped.values()]
+    for names in blocks:
         apart = max(1, len(names) // COLUMNS)  # columns beside each other are of one kind, and may agree by chance
         for start in range(min(apart, DIGESTS)):
-            sampled = names[start::apart]
-            for sample, row in zip(X.index, X[sampled].to_numpy(float), strict=True):
-                if len(np.unique(row[~np.isnan(row)])) >= LEAST_VALUES:
-                    yield _digest(sampled, row), str(sample)
+            yield names[start::apart]
+    whole = sorted(name for names in blocks for name in names)
+    if len(blocks) > 1 and len(whole) < COLUMNS:
+        yield whole
+
+
+def _telling(X: pd.DataFrame, names: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield digest and sample of those training rows whose numbers no stranger is likely to have."""
+    values = X[names].to_numpy(float)
+    n_values = np.array([len(np.unique(row[~np.isnan(row)])) for row in values], dtype=int)
+    telling, few = n_values >= LEAST_VALUES, (n_values >= FEWEST_VALUES) & (n_values < LEAST_VALUES)
+    if few.any():
+        telling |= few & (_chance_of_a_stranger(values) <= CHANCE)
+    for sample, row in zip(X.index[telling], values[telling], strict=True):
+        yield _digest(names, row), str(sample)
+
+
+def _chance_of_a_stranger(values: np.ndarray) -> np.ndarray:
+    """Return of how many of as many strangers as there are rows all numbers of a row are expected.
+
+    As if columns were independent. A number that no other row has counts as one that one stranger has.
+    """
+    texts = pd.DataFrame([_texts(row) for row in values])
+    shares = texts.apply(lambda column: column.map(column.value_counts())) / (len(values) + 1)
+    return len(values) * shares.where(~np.isnan(values), 1.0).prod(axis=1).to_numpy()
+
+
+def _texts(row: np.ndarray) -> list[str]:
+    return [f"{value:.{SIGNIFICANT_DIGITS}g}" for value in row + 0.0]  # no -0
 
 
 def _digest(names: list[str], row: np.ndarray) -> str:
-    pairs = (f"{name}={value:.{SIGNIFICANT_DIGITS}g}" for name, value in zip(names, row + 0.0, strict=True))  # no -0
+    pairs = (f"{name}={text}" for name, text in zip(names, _texts(row), strict=True))
     return hashlib.sha256("\n".join(pairs).encode()).hexdigest()
 
 
@@ -74,9 +102,10 @@ def rows_trained_on(
         What ``row_digests`` said of the training rows.
     """
     known: dict[str, Any] = {}
-    for digest, sample in _digests(X):
-        if digest in digests:
-            known[sample] = f"trained on: the same numbers as training sample {digests[digest]}"
+    for names in _digested_together(X):
+        for sample, row in zip(map(str, X.index), X[names].to_numpy(float), strict=True):
+            if twin := digests.get(_digest(names, row)):
+                known[sample] = f"trained on: the same numbers as training sample {twin}"
     trained_patients = set(trained)
     for sample in map(str, X.index):
         if patients[sample] in trained_patients:

@@ -58,3 +58,36 @@ def test_regions_of_one_shape_are_no_copies():
     shape = sorted(training.columns)[:100]  # all that begins with the same word
     new[shape] = training[shape].to_numpy()
     assert not told(new, training)
+
+
+@pytest.mark.parametrize("p", [4, 6, 9])
+def test_a_copy_with_few_measured_numbers_is_known(p):
+    training = table(p=p)
+    assert "the same numbers as training sample s7" in told(renamed(training), training)["new7"]
+    assert not told(table(p=p, seed=1, names="new"), training)
+
+
+def test_few_numbers_of_several_modalities_tell_a_row_together():
+    training = table(p=2).join(table(p=3, seed=2).rename(columns=lambda name: name.replace("t1", "t2")))
+    assert set(told(renamed(training), training)) == {f"new{row}" for row in range(30)}
+    assert not told(renamed(training).assign(t2__f0=1.0), training)
+
+
+def test_fewer_than_four_numbers_tell_nobody():
+    training = table(p=3)
+    assert not told(renamed(training), training)
+
+
+def test_grades_that_strangers_share_tell_nobody():
+    """Four columns of five grades each: one stranger in six hundred has all of a row's, of thirty one in twenty."""
+    values = np.random.default_rng(0).integers(1, 6, (30, 4)) + [0, 10, 20, 30]
+    training = pd.DataFrame(values.astype(float), [f"s{row}" for row in range(30)]).add_prefix("t1__f")
+    assert not told(renamed(training), training)
+    measured = training.assign(t1__f4=table(p=1).to_numpy(), t1__f5=table(p=1, seed=3).to_numpy())
+    assert len(told(renamed(measured), measured)) > 20
+
+
+def test_a_column_that_is_absent_in_a_row_tells_nothing():
+    training = table(p=6)
+    training.iloc[:, 3:] = np.nan
+    assert not told(renamed(training), training)
