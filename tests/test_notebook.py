@@ -115,8 +115,9 @@ def hostile_results(tmp_path):
     yield Comparison(HOSTILE, "mean", "auc", 0.1, 0.0, 0.2, 0.00001, HOSTILE, 98)
     tables = {"scores": scores_of(HOSTILE), "comparisons": pd.DataFrame({HOSTILE: [HOSTILE]})}
     none = {"predictions": pd.DataFrame(), "fold_scores": pd.DataFrame(), "findings": {}, "stages": {}, "in_folds": {}}
-    none |= dict.fromkeys(("tests", "operating_points", "calibration", "decision_curves", "ledger"), pd.DataFrame())
-    yield Results(splits=[], **tables, **none)
+    empty = "tests operating_points calibration decision_curves ledger best_of_models".split()
+    none |= dict.fromkeys(empty, pd.DataFrame())
+    yield Results(splits=[], **tables, **none, learning_intervals=scores_of(HOSTILE))
     failures = pd.DataFrame([("a", "t1", "empty_roi", HOSTILE)], columns=["sample_id", "modality", "code", "message"])
     yield Features(pd.DataFrame({f"t1__{HOSTILE}": [1.0, np.nan]}, index=["a", "b"]), failures, None)
     outcome = {"name": HOSTILE, "kind": "binary", "classes": ["0", HOSTILE], "ordered": False}

@@ -106,10 +106,13 @@ class Results:
     in_folds: dict[tuple[str, str], float]
 
     def _repr_html_(self) -> str:
-        scored = notebook.scores("Scores, out of fold, with 95% intervals", self.scores)
-        return notebook.page(
-            scored, notebook.frame("Differences of the answer from each other model", self.comparisons)
+        learned = "AUC, out of fold, with the 95% interval for other patients to learn from and to predict"
+        first = [notebook.scores(learned, self.learning_intervals)] if len(self.learning_intervals) else []
+        scored = notebook.scores(
+            "Scores, out of fold, with 95% intervals: the same models on other patients", self.scores
         )
+        differences = notebook.frame("Differences of the answer from each other model", self.comparisons)
+        return notebook.page(*first, scored, differences)
 
 
 def evaluate_models(

@@ -13,7 +13,13 @@ from page_parser import Page
 from radiofuse.report import write_report
 from radiofuse.report.experiment.contents import read_contents
 from radiofuse.report.kinds import MEMBER, OTHER
-from radiofuse.statistics import compare_with_others, confusion_table, score_predictions
+from radiofuse.statistics import (
+    best_of_models,
+    compare_with_others,
+    confusion_table,
+    cross_validated_intervals,
+    score_predictions,
+)
 from radiofuse.tables.predictions import slice_of
 
 GRADES = ("2", "3", "4")
@@ -44,6 +50,8 @@ def bundle(tmp_path_factory):
         "predictions": predictions,
         "scores": score_predictions(predictions, **options),
         "comparisons": compare_with_others(predictions, "mean", **options),
+        "learning_intervals": cross_validated_intervals(predictions),
+        "best_of_models": best_of_models(predictions, [*MODALITIES, *FUSIONS], n_resamples=20),
     }
     for name in ("selected_features", "fusion_weights"):
         own = pd.read_csv(folder / f"{name}.csv")
@@ -106,7 +114,8 @@ def test_one_table_compares_the_outcomes(html, scores):
 def test_several_classes_are_scored_as_a_whole_and_each_against_the_rest(parts, scores):
     header, *rows = parts[1].tables["Scores with intervals, out of fold"]
     assert header[1:-1] == [
-        "AUC", "Hand-Till AUC", "Accuracy", "Balanced accuracy", "Macro F1", "MCC", "Weighted kappa", "Brier", "ECE",
+        "AUC", "AUC, same models", "Hand-Till AUC",
+        "Accuracy", "Balanced accuracy", "Macro F1", "MCC", "Weighted kappa", "Brier", "ECE",
     ]  # fmt: skip
     shown = dict(zip(header, next(row for row in rows if row[0] == "mean primary"), strict=True))
     for title, metric in {"Weighted kappa": "weighted_kappa", "Macro F1": "macro_f1"}.items():
@@ -117,6 +126,21 @@ def test_several_classes_are_scored_as_a_whole_and_each_against_the_rest(parts, 
         assert row[1].startswith(f"{scores['grade', name, 'mean', 'auc']:.2f} (")
     assert "Kappa" in parts[1].tables["Further scores, out of fold"][0]
     assert "Weighted kappa is agreement" in parts[1].text and "Weighted kappa is agreement" not in parts[0].text
+
+
+def test_an_auc_of_several_classes_has_both_intervals_too(bundle, parts):
+    learned = pd.read_csv(bundle / "learning_intervals.csv", keep_default_na=False, dtype={"class": str})
+    learned = learned[(learned["outcome"] == "grade") & (learned["model"] == "mean")].set_index("class")
+    _, *whole = parts[1].tables["Scores with intervals, out of fold"]
+    header, *classes = parts[1].tables["Each class against the rest: scores of mean, out of fold"]
+    assert header[1:3] == ["AUC", "AUC, same models"]
+    shown = {"": next(row for row in whole if row[0] == "mean primary"), **dict(zip(GRADES, classes, strict=True))}
+    for name, row in shown.items():
+        expected = learned.loc[name]
+        assert row[1] == f"{expected['value']:.2f} ({expected['low']:.2f} to {expected['high']:.2f})"
+        assert row[2] != row[1]
+    best = pd.read_csv(bundle / "best_of_models.csv").query("outcome == 'grade'").iloc[0]
+    assert f"Of {best['n_models']} models, {best['model']} has the highest AUC" in parts[1].text
 
 
 def test_calls_are_those_of_the_confusion_table(bundle, parts):
