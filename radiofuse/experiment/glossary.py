@@ -14,6 +14,7 @@ from radiofuse.experiment.model_list import (
     calibrates,
     called,
     combiners_of,
+    evaluates_subsets,
     modalities_of,
     model_list,
     prefixed,
@@ -155,7 +156,7 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts:
         if calibrates(recipe, model) and learns(combiner, calibrate=True) and not learns(combiner):
             title, does = f"{title}, calibrated", f"{does} {_CALIBRATED}"
         yield Answer(prefixed(model, name), called(model), kinds[1], title + behind, does)
-    if model.subsets == "all":
+    if evaluates_subsets(recipe, model):
         first = combiner_name(combiners_of(recipe, model)[0])
         for name in subset_names(first, [name for name, *_ in members]):
             does = f"As {first}, of some members only; they are those of the whole fusion."

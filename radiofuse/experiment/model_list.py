@@ -35,8 +35,11 @@ def model_list(recipe: Recipe) -> list[RecipeModel]:
         for method in recipe.fusion.constrained
     ]
     arms = [arm for arm in (RADIOMICS, DEEP) if arm in recipe.evaluation.arms]
-    main = RecipeModel(subsets=recipe.fusion.subsets)
-    return [main, *constrained, *(RecipeModel(name=arm, reads=(arm,), keep=False) for arm in arms)]
+    return [RecipeModel(), *constrained, *(_arm(arm) for arm in arms)]
+
+
+def _arm(kind: str) -> RecipeModel:
+    return RecipeModel(name=kind, reads=(kind,), subsets="none", keep=False)
 
 
 def constrained_name(method: str) -> str:
@@ -71,6 +74,11 @@ def inner_folds_of(recipe: Recipe, model: RecipeModel) -> int:
 def calibrates(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether a late fusion calibrates the mean of its members."""
     return recipe.fusion.calibrate if model.calibrate is None else model.calibrate
+
+
+def evaluates_subsets(recipe: Recipe, model: RecipeModel) -> bool:
+    """Say whether a late fusion also answers by every combination of its members."""
+    return (model.subsets or recipe.fusion.subsets) == "all"
 
 
 def combined_names(recipe: Recipe, model: RecipeModel) -> list[str]:

@@ -25,6 +25,7 @@ from radiofuse.experiment.model_list import (
     calibrates,
     called,
     combiners_of,
+    evaluates_subsets,
     inner_folds_of,
     modalities_of,
     model_list,
@@ -122,7 +123,7 @@ def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         columns=blocks,
         cv=inner_folds_of(recipe, model),
         calibrate=calibrates(recipe, model),
-        subsets=model.subsets == "all",
+        subsets=evaluates_subsets(recipe, model),
         random_state=recipe.seed,
     )
     if not model.name:

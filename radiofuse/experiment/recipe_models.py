@@ -50,8 +50,8 @@ class RecipeModel(Part):
     """Of a late or chained fusion: folds that give out-of-fold probabilities; left out, as [fusion] says."""
     calibrate: bool | None = None
     """Of a late fusion: whether the mean of its members is calibrated; left out, as [fusion] says."""
-    subsets: Literal["all"] | None = None
-    """Of a late fusion: "all" evaluates every combination of its members too, from the same fitted members."""
+    subsets: Literal["all", "none"] | None = None
+    """Of a late fusion: "all" also evaluates every combination of its fitted members; left out, as [fusion] says."""
     joined: Literal["before_selection", "after_selection"] = "before_selection"
     """Of an early fusion: whether columns are selected from all modalities together, or in each by itself."""
     branches: str | dict[str, list[str]] = "method3"
@@ -70,6 +70,11 @@ class RecipeModel(Part):
             raise ValueError(f"no kind of model is called {self.kind!r}; choose from {known}, or package.module:Class")
         known = (*ALWAYS, *OWN_OPTIONS.get(self.kind, OWN_CLASS))
         strange = [entry for entry in sorted(self.model_fields_set) if entry not in known]
+        if "subsets" in strange:
+            raise ValueError(
+                f"subsets combines the fitted members of a late fusion anew, and a model of kind {self.kind!r} learns "
+                "from all its columns at once; list a model for each combination, with modalities"
+            )
         if strange:
             raise ValueError(f"{strange[0]} says nothing to a model of kind {self.kind!r}; it takes {', '.join(known)}")
         if self.kind == CHAINED and len(self.combine or ()) > 1:

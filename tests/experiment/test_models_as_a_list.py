@@ -11,6 +11,7 @@ from radiofuse.bundle.predict import predict_cohort
 from radiofuse.bundle.read import read_table
 from radiofuse.errors import RadiofuseError, RequestError
 from radiofuse.experiment import run_recipe
+from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.model_list import model_list
 from radiofuse.experiment.recipe import read_recipe
 
@@ -261,3 +262,15 @@ def test_outcomes_without_a_patient_in_common_are_refused(tmp_path):
     with pytest.raises(RadiofuseError, match="no patient has both idh and who_grade known"):
         run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_combinations_are_asked_for_once_for_all_late_fusions_or_by_a_model_itself(tmp_path):
+    """The entry of [fusion] holds for every late fusion of the list that does not say otherwise."""
+    models = '[[models]]\n[[models]]\nname = "plain"\nsubsets = "none"\n[[models]]\nname = "early"\nkind = "early"\n'
+    path = write(tmp_path, models, cohort=IDH)
+    path.write_text(path.read_text().replace("[fusion]", '[fusion]\nsubsets = "all"'))
+    names = [answer.name for answer in list_answers(read_recipe(path), ["t1", "t2", "flair"])]
+    assert [name for name in names if "+" in name] == ["mean(t1+t2)", "mean(t1+flair)", "mean(t2+flair)"]
+    path.write_text(path.read_text().replace('kind = "early"', 'kind = "early"\nsubsets = "all"'))
+    with pytest.raises(RequestError, match="list a model for each combination, with modalities"):
+        read_recipe(path)
