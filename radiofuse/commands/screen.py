@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 from functools import partial
@@ -125,3 +126,13 @@ def _stacked(cells: Sequence[Sequence[str]], groups: Sequence[Sequence[int]], wi
         lines += textwrap.wrap(line[0].rstrip(), width, subsequent_indent=INDENT, drop_whitespace=False)
         lines += [INDENT + _line([line[place] for place in group]) for group in groups]
     return lines
+
+
+def say(text: str) -> None:
+    """Print words for the person at the terminal: to stderr, results alone go to stdout."""
+    print(fitted(text), file=sys.stderr, flush=True)
+
+
+def fitted(text: str) -> str:
+    """Wrap words for a terminal; in a file, or for a program, a sentence stays one line."""
+    return wrapped(text) if sys.stderr.isatty() else text

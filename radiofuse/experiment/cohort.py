@@ -18,10 +18,10 @@ from radiofuse.experiment.refusals import (
     Places,
     encoders_of_two_classes,
     problems_before_reading,
-    problems_of_columns,
     refuse,
     together,
 )
+from radiofuse.experiment.refusals_of_columns import problems_of_columns
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.outcomes import Outcome

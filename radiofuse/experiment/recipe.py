@@ -13,15 +13,14 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from radiofuse.errors import RequestError
+from radiofuse.experiment.recipe_cohort import Cohort, PredictedOutcome
 from radiofuse.experiment.recipe_evaluation import Evaluation
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import (
-    Cohort,
     Deep,
     Fusion,
     Harmonization,
     Part,
-    PredictedOutcome,
     PublishedTable,
     Radiomics,
     Selection,

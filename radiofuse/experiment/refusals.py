@@ -1,13 +1,13 @@
 """What can be refused before any work is done: lists of checks, their problems told together.
 
 A check takes the recipe and what it looks at, and returns its problems, each an error that would be raised were it
-the only one. ``BEFORE_READING`` look at the recipe and the places that are written to; ``OF_COLUMNS`` at the columns
-of the cohort table. What the rows allow that are left once features are there, ``few_rows`` says.
+the only one. ``BEFORE_READING`` look at the recipe and the places that are written to; those of
+``refusals_of_columns`` at the columns of the cohort table. What the rows allow that are left once features are there,
+``few_rows`` says.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,38 +20,28 @@ from sklearn.utils._param_validation import InvalidParameterError
 from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
-from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.member_chains import encoder_spec, feature_chain, selector_files
 from radiofuse.experiment.model_list import (
     DEEP,
     called,
-    combined_names,
     combiners_of,
-    modalities_of,
     model_list,
     of_several_outcomes,
-    reads_columns_alone,
 )
 from radiofuse.experiment.models import Inputs, build_model
-from radiofuse.experiment.published import check_models
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE
+from radiofuse.experiment.recipe_models import CONSTRAINED, EARLY, LATE
 from radiofuse.experiment.recipe_parts import Selection
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion
-from radiofuse.fuse.branches import METHODS, listed
-from radiofuse.names import did_you_mean, lookup, make
+from radiofuse.names import lookup, make
 from radiofuse.radiomics import BACKENDS, PRESETS, read_settings
-from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
-from radiofuse.tables.problems import THE_COHORT
-from radiofuse.tables.roles import NOT_FEATURES
 
 NO_RADIOMICS = "none"  # settings under [radiomics]: networks alone, or features that came ready
 
 Problems = Iterator[RadiofuseError]
 Check = Callable[..., Problems]
-Grouped = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -100,15 +90,11 @@ def together(problems: Iterable[RadiofuseError]) -> RadiofuseError:
 
 def problems_before_reading(recipe: Recipe, places: Places) -> list[RadiofuseError]:
     """Return what would end the run at its last step, or after hours of extraction, and needs no table to be known."""
-    return list(_problems(BEFORE_READING, recipe, places))
+    return list(problems_of(BEFORE_READING, recipe, places))
 
 
-def problems_of_columns(recipe: Recipe, grouped: Grouped) -> list[RadiofuseError]:
-    """Return why a recipe cannot be run on a table of these columns, by modality."""
-    return list(_problems(OF_COLUMNS, recipe, grouped))
-
-
-def _problems(checks: Sequence[Check], *looked_at: Any) -> Problems:
+def problems_of(checks: Sequence[Check], *looked_at: Any) -> Problems:
+    """Yield the problems of all checks, and the error that one raises on the way."""
     for check in checks:
         try:
             yield from check(*looked_at)
@@ -116,7 +102,7 @@ def _problems(checks: Sequence[Check], *looked_at: Any) -> Problems:
             yield error
 
 
-def _raised(call: Callable, *args: Any, **options: Any) -> Problems:
+def raised(call: Callable, *args: Any, **options: Any) -> Problems:
     """Yield the error that a call raises."""
     try:
         call(*args, **options)
@@ -148,13 +134,13 @@ def unwritable_places(recipe: Recipe, places: Places) -> Problems:
     """Yield which of the places that are written to may not be, before hours are spent."""
     out, store, page = places.out, places.store, places.out / "report.html"
     apart = {"The bundle": out / "bundle", "The report": page, "--store": store}
-    yield from _raised(require_apart, apart, "The bundle")
-    yield from _raised(require_folder, out, "--out")
-    yield from _raised(check_target, out / "bundle")
+    yield from raised(require_apart, apart, "The bundle")
+    yield from raised(require_folder, out, "--out")
+    yield from raised(check_target, out / "bundle")
     if places.report:
         read = [*recipe.files(), *selector_files(recipe)]
-        yield from _raised(require_file, page, "The report", read, ours=is_page, overwrite=places.overwrite)
-    yield from _raised(require_folder, store, "--store")
+        yield from raised(require_file, page, "The report", read, ours=is_page, overwrite=places.overwrite)
+    yield from raised(require_folder, store, "--store")
 
 
 def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
@@ -162,11 +148,11 @@ def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
     for model in model_list(recipe):
         if model.kind == CONSTRAINED or (DEEP in (model.reads or ()) and recipe.deep is None):
             continue  # other checks say what they lack
-        yield from _raised(build_model, recipe, model, Inputs(model.modalities or ["any"]))
+        yield from raised(build_model, recipe, model, Inputs(model.modalities or ["any"]))
         if model.kind in (LATE, EARLY):  # the selector is made first: its fault would hide the classifier's
-            yield from _raised(feature_chain, recipe, model.model_copy(update={"select": Selection(method="none")}))
+            yield from raised(feature_chain, recipe, model.model_copy(update={"select": Selection(method="none")}))
         for name in combiners_of(recipe, model):
-            yield from _raised(make, name, COMBINERS, "combiner")
+            yield from raised(make, name, COMBINERS, "combiner")
 
 
 def unknown_constraint_options(recipe: Recipe, places: Places) -> Problems:
@@ -213,9 +199,9 @@ def unusable_encoder(recipe: Recipe, places: Places) -> Problems:
         return
     from radiofuse.deep.device import choose_device
 
-    yield from _raised(encoder_spec, recipe)
-    yield from _raised(choose_device, recipe.deep.device)
-    yield from _raised(_embed_blank_crop, recipe)
+    yield from raised(encoder_spec, recipe)
+    yield from raised(choose_device, recipe.deep.device)
+    yield from raised(_embed_blank_crop, recipe)
 
 
 def encoders_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
@@ -225,7 +211,7 @@ def encoders_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Prob
     from radiofuse.deep import make_encoder
 
     for n_classes in {len(outcome.classes) for outcome in outcomes}:
-        yield from _raised(make_encoder, recipe.deep.encoder, recipe.seed, n_classes)
+        yield from raised(make_encoder, recipe.deep.encoder, recipe.seed, n_classes)
 
 
 def _embed_blank_crop(recipe: Recipe) -> None:
@@ -245,8 +231,8 @@ def _embed_blank_crop(recipe: Recipe) -> None:
 def unusable_settings(recipe: Recipe, places: Places) -> Problems:
     """Yield settings or a back end that cannot be had, also where all features of the table came ready."""
     if recipe.radiomics.settings != NO_RADIOMICS:
-        yield from _raised(read_settings, settings_source(recipe))
-    yield from _raised(lookup, recipe.radiomics.backend, BACKENDS, "radiomics back end")
+        yield from raised(read_settings, settings_source(recipe))
+    yield from raised(lookup, recipe.radiomics.backend, BACKENDS, "radiomics back end")
 
 
 def settings_source(recipe: Recipe) -> str | Path:
@@ -263,98 +249,4 @@ BEFORE_READING = (
     tests_of_one_outcome,
     unknown_constraint_options,
     unusable_encoder,
-)
-
-
-# Once the columns of the cohort table are known
-
-
-def featureless_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
-    """Yield which modality an encoder has no image of, or has nothing to learn from."""
-    needs_others = recipe.deep is None or any(reads_columns_alone(recipe, model) for model in model_list(recipe))
-    for name in _modalities(grouped):
-        things = {columns.split(column)[1] for column in grouped[name]}
-        if recipe.deep is not None and "image" not in things:
-            yield RequestError(
-                f"[deep] needs images of every modality, and {name} has no column {columns.join(name, 'image')}. "
-                "Add it, or leave the modality out of modalities under [cohort]."
-            )
-        if needs_others and recipe.radiomics.settings == NO_RADIOMICS and things <= {*NOT_FEATURES}:
-            yield RequestError(
-                f'Modality {name} has no radiomic features with settings = "none", and the recipe learns from them. '
-                'Name settings under [radiomics], or take encoders alone: [deep] with join = "columns" and no arm '
-                '"radiomics".'
-            )
-
-
-def names_taken_twice(recipe: Recipe, grouped: Grouped) -> Problems:
-    """Yield which modality is called like a model: two rows of one table would have one name."""
-    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
-    for name in (name for name, count in Counter(names).items() if count > 1):
-        sentence = f"a modality is called {name!r}, which is the name of a model. Rename its columns."
-        yield CohortError(THE_COHORT, [sentence])
-
-
-def unmet_input_methods(recipe: Recipe, grouped: Grouped) -> Problems:
-    """Yield which input method of the constraint fusion there is not, or names a modality there is not."""
-    known = _modalities(grouped)
-    for model in (model for model in model_list(recipe) if model.kind == CONSTRAINED):
-        modalities, method = modalities_of(model, known), model.branches
-        if isinstance(method, str) and method not in METHODS:
-            yield RequestError(f"No input method is called {method!r}; choose from {', '.join(METHODS)}.")
-            continue
-        branches = METHODS[method] if isinstance(method, str) else method
-        absent = [name for name in listed(branches) if name not in modalities]
-        if absent:
-            yield RequestError(
-                f"The input method {method!r} needs the modality {absent[0]}, and the modalities are "
-                f"{', '.join(modalities)}. Drop it from constrained under [fusion], or add the modality."
-            )
-
-
-def absent_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
-    """Yield which model reads a modality, or clinical columns, that the cohort does not have."""
-    known = _modalities(grouped)
-    for model in model_list(recipe):
-        for name in (name for name in model.modalities or () if name not in known):
-            yield RequestError(
-                f"The model {called(model)!r} reads the modality {name!r}, and the cohort has {', '.join(known)}."
-                f"{did_you_mean(name, known) or ' Correct its modalities.'}"
-            )
-        if (model.clinical or model.kind == CLINICAL) and columns.CLINICAL not in grouped:
-            yield RequestError(
-                f"The model {called(model)!r} reads clinical columns, and the cohort has none. Add columns called "
-                "clinical__<name>, or participants under [cohort]."
-            )
-
-
-def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
-    """Yield whether a published table names a model that there is not."""
-    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
-    weighted = [name for model in model_list(recipe) if model.kind == LATE for name in combined_names(recipe, model)]
-    yield from _raised(check_models, recipe.tables, names, weighted)
-
-
-def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:
-    """Yield which answer under ``compare`` there is not, or is compared with itself."""
-    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
-    for pair in recipe.evaluation.compare:
-        for name in (name for name in pair if name not in names):
-            meant = did_you_mean(name, names) or f" Choose from {', '.join(names)}."
-            yield RequestError(f"compare under [evaluation] names {name!r}, which no model answers as.{meant}")
-        if pair[0] == pair[1]:
-            yield RequestError(f"compare under [evaluation] sets {pair[0]!r} against itself; name two answers.")
-
-
-def _modalities(grouped: Grouped) -> list[str]:
-    return [name for name in grouped if name != columns.CLINICAL]
-
-
-OF_COLUMNS = (
-    absent_modalities,
-    featureless_modalities,
-    names_taken_twice,
-    unmet_input_methods,
-    unknown_pairs,
-    unknown_published_rows,
 )

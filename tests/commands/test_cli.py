@@ -18,7 +18,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from radiofuse.__main__ import COMMANDS, main
-from radiofuse.commands import terminal
+from radiofuse.commands import meters, terminal
 from radiofuse.errors import BundleError, CohortError, ImageError, RequestError, StoreError
 from radiofuse.files.aside import write_file
 from radiofuse.progress import silent
@@ -288,22 +288,22 @@ def test_only_a_command_makes_the_library_speak():
     ],
 )
 def test_durations_are_written_for_people(seconds, said):
-    assert terminal.describe_seconds(seconds) == said
+    assert meters.describe_seconds(seconds) == said
 
 
 def test_pace_counts_this_run_only():
-    line = terminal.describe_pace("Extracting", "vectors", 60, 90, skipped=40, elapsed_s=10.0)
+    line = meters.describe_pace("Extracting", "vectors", 60, 90, skipped=40, elapsed_s=10.0)
     assert line == "Extracting: 60/90 vectors, 2.00/s, 15 s left"
 
 
 def test_pace_of_finished_and_of_unstarted_work():
-    assert terminal.describe_pace("Reading", "", 90, 90, 0, 45.0) == "Reading: 90/90, 2.00/s, took 45 s"
-    assert terminal.describe_pace("Reading", "", 0, 90, 0, 45.0) == "Reading: 0/90"
-    assert terminal.describe_pace("Reading", "", 5, 90, 0, 0.0) == "Reading: 5/90"
+    assert meters.describe_pace("Reading", "", 90, 90, 0, 45.0) == "Reading: 90/90, 2.00/s, took 45 s"
+    assert meters.describe_pace("Reading", "", 0, 90, 0, 45.0) == "Reading: 0/90"
+    assert meters.describe_pace("Reading", "", 5, 90, 0, 0.0) == "Reading: 5/90"
 
 
 def test_without_a_terminal_progress_is_lines(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(meters, "LINE_EVERY_S", 0.0)
     with terminal.progress("Extracting", "vectors") as update:
         update(0, 2)
         update(1, 2)
@@ -323,7 +323,7 @@ def test_short_work_is_silent(capsys):
 
 
 def test_the_last_line_comes_even_when_the_work_is_cut_off(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "QUIET_S", 0.0)
+    monkeypatch.setattr(meters, "QUIET_S", 0.0)
     with pytest.raises(KeyboardInterrupt), terminal.progress("Extracting") as update:
         update(0, 4)
         update(3, 4)
@@ -332,8 +332,8 @@ def test_the_last_line_comes_even_when_the_work_is_cut_off(monkeypatch, capsys):
 
 
 BAR = """
-from radiofuse.commands import terminal
-terminal.QUIET_S = 0.0
+from radiofuse.commands import meters, terminal
+meters.QUIET_S = 0.0
 with terminal.progress("Extracting", "vectors") as update:
     for done in range(3):
         update(done, 2)
@@ -358,8 +358,8 @@ def test_on_a_terminal_progress_is_a_bar():
 
 
 TWO_BARS = """
-from radiofuse.commands import terminal
-terminal.QUIET_S = 0.0
+from radiofuse.commands import meters, terminal
+meters.QUIET_S = 0.0
 with terminal.progress("First") as first, terminal.progress("Second") as second:
     for update in (first, second):
         for done in range(3):

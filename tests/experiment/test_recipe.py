@@ -8,7 +8,8 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel
-from radiofuse.experiment.refusals import problems_of_columns, refuse
+from radiofuse.experiment.refusals import refuse
+from radiofuse.experiment.refusals_of_columns import problems_of_columns
 
 MINIMAL = """
 [cohort]

@@ -1,0 +1,117 @@
+"""What can be refused once the columns of the cohort table are known: checks as those of ``refusals``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from radiofuse.errors import CohortError, RadiofuseError, RequestError
+from radiofuse.experiment.glossary import list_answers
+from radiofuse.experiment.model_list import called, combined_names, modalities_of, model_list, reads_columns_alone
+from radiofuse.experiment.published import check_models
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE
+from radiofuse.experiment.refusals import NO_RADIOMICS, Problems, problems_of, raised
+from radiofuse.fuse.branches import METHODS, listed
+from radiofuse.names import did_you_mean
+from radiofuse.tables import columns
+from radiofuse.tables.problems import THE_COHORT
+from radiofuse.tables.roles import NOT_FEATURES
+
+Grouped = Mapping[str, Sequence[str]]  # columns by modality
+
+
+def problems_of_columns(recipe: Recipe, grouped: Grouped) -> list[RadiofuseError]:
+    """Return why a recipe cannot be run on a table of these columns, by modality."""
+    return list(problems_of(OF_COLUMNS, recipe, grouped))
+
+
+def featureless_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which modality an encoder has no image of, or has nothing to learn from."""
+    needs_others = recipe.deep is None or any(reads_columns_alone(recipe, model) for model in model_list(recipe))
+    for name in _modalities(grouped):
+        things = {columns.split(column)[1] for column in grouped[name]}
+        if recipe.deep is not None and "image" not in things:
+            yield RequestError(
+                f"[deep] needs images of every modality, and {name} has no column {columns.join(name, 'image')}. "
+                "Add it, or leave the modality out of modalities under [cohort]."
+            )
+        if needs_others and recipe.radiomics.settings == NO_RADIOMICS and things <= {*NOT_FEATURES}:
+            yield RequestError(
+                f'Modality {name} has no radiomic features with settings = "none", and the recipe learns from them. '
+                'Name settings under [radiomics], or take encoders alone: [deep] with join = "columns" and no arm '
+                '"radiomics".'
+            )
+
+
+def names_taken_twice(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which modality is called like a model: two rows of one table would have one name."""
+    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
+    for name in (name for name, count in Counter(names).items() if count > 1):
+        sentence = f"a modality is called {name!r}, which is the name of a model. Rename its columns."
+        yield CohortError(THE_COHORT, [sentence])
+
+
+def unmet_input_methods(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which input method of the constraint fusion there is not, or names a modality there is not."""
+    known = _modalities(grouped)
+    for model in (model for model in model_list(recipe) if model.kind == CONSTRAINED):
+        modalities, method = modalities_of(model, known), model.branches
+        if isinstance(method, str) and method not in METHODS:
+            yield RequestError(f"No input method is called {method!r}; choose from {', '.join(METHODS)}.")
+            continue
+        branches = METHODS[method] if isinstance(method, str) else method
+        absent = [name for name in listed(branches) if name not in modalities]
+        if absent:
+            yield RequestError(
+                f"The input method {method!r} needs the modality {absent[0]}, and the modalities are "
+                f"{', '.join(modalities)}. Drop it from constrained under [fusion], or add the modality."
+            )
+
+
+def absent_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which model reads a modality, or clinical columns, that the cohort does not have."""
+    known = _modalities(grouped)
+    for model in model_list(recipe):
+        for name in (name for name in model.modalities or () if name not in known):
+            yield RequestError(
+                f"The model {called(model)!r} reads the modality {name!r}, and the cohort has {', '.join(known)}."
+                f"{did_you_mean(name, known) or ' Correct its modalities.'}"
+            )
+        if (model.clinical or model.kind == CLINICAL) and columns.CLINICAL not in grouped:
+            yield RequestError(
+                f"The model {called(model)!r} reads clinical columns, and the cohort has none. Add columns called "
+                "clinical__<name>, or participants under [cohort]."
+            )
+
+
+def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield whether a published table names a model that there is not."""
+    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
+    weighted = [name for model in model_list(recipe) if model.kind == LATE for name in combined_names(recipe, model)]
+    yield from raised(check_models, recipe.tables, names, weighted)
+
+
+def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which answer under ``compare`` there is not, or is compared with itself."""
+    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
+    for pair in recipe.evaluation.compare:
+        for name in (name for name in pair if name not in names):
+            meant = did_you_mean(name, names) or f" Choose from {', '.join(names)}."
+            yield RequestError(f"compare under [evaluation] names {name!r}, which no model answers as.{meant}")
+        if pair[0] == pair[1]:
+            yield RequestError(f"compare under [evaluation] sets {pair[0]!r} against itself; name two answers.")
+
+
+def _modalities(grouped: Grouped) -> list[str]:
+    return [name for name in grouped if name != columns.CLINICAL]
+
+
+OF_COLUMNS = (
+    absent_modalities,
+    featureless_modalities,
+    names_taken_twice,
+    unmet_input_methods,
+    unknown_pairs,
+    unknown_published_rows,
+)
