@@ -162,11 +162,13 @@ def split_words(recipe: Recipe, splits: Sequence[Split]) -> dict[str, str]:
     plan, repeats = recipe.evaluation, {split.repeat for split in splits}
     folds = sum(split.repeat == splits[0].repeat for split in splits)
     times = f", repeated {len(repeats)} times" if len(repeats) > 1 else ""
+    together = len(recipe.outcomes or ()) > 1
+    strata = f"stratified by {'the outcomes together as far as their patients allow' if together else 'label'}"
     if plan.split == KFOLD:
-        return {"title": f"{folds}-fold cross-validation{times}", "does": "stratified by label"}
+        return {"title": f"{folds}-fold cross-validation{times}", "does": strata}
     if plan.split == HOLDOUT:
         title = f"{counted(len(splits), 'hold-out')} of {percent(plan.share)} of the patients"
-        return {"title": title, "does": "stratified by label; the others are trained on"}
+        return {"title": title, "does": f"{strata}; the others are trained on"}
     if plan.split == FIXED:
         return {"title": f"{counted(folds, 'fixed fold')}{times}", "does": "as listed for this run"}
     named = [split.name for split in splits]

@@ -117,6 +117,8 @@ def test_hold_outs_are_scored_and_hold_out_their_share(tmp_path):
     out = run(tmp_path, 'split = "holdout"\nshare = 0.25\nrepeats = 3', after=BOTH, cohort_lines="")
     folds, predictions, scores = (read_table(out / "bundle", name) for name in ("folds", "predictions", "scores"))
     assert set(folds["repeat"]) == {0, 1, 2} and set(folds["fold"]) == {0}
+    words = read_description(out / "bundle")["protocol"]["words"]["split"]
+    assert "stratified by the outcomes together" in words["does"]
     shares = folds.groupby(["outcome", "repeat"])[["n_train", "n_test"]].sum()
     share = shares["n_test"] / shares.sum(axis=1)
     assert share.between(0.2, 0.3).all()
