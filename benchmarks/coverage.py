@@ -1,6 +1,6 @@
 """Do intervals of a cross-validated AUC hold the true AUC of the model that is shipped? Simulated cohorts tell.
 
-    python benchmarks/coverage.py FILE [--folds 200] [--nested 40] [--refits 40] [--pooling 40] [--minutes 60]
+    python benchmarks/coverage.py FILE [--minutes 60] [--folds 200] [--nested 40] [--refits 40] …
 
 In each of twelve worlds a cohort is drawn again and again, a modality's chain (three steps, logistic regression) is
 evaluated in 5 x 5 folds of patients, and fitted once more to all of them. Its true AUC follows from its weights: the
@@ -13,7 +13,8 @@ What is fitted for a cohort, each part for as many cohorts as asked:
 - nested: the chain without each pair of the 5 folds, in 5 repeats (50 fits more);
 - refits: 40 resamples of the patients, in each of them twice 5 folds (400 fits more), in two of the worlds. A patient
   that is drawn twice is one patient still: copies are never on both sides of a fold;
-- pooling: a forest and a logistic regression without selection, in 5 folds (14 fits more), in the same two worlds.
+- pooling: a forest and a logistic regression without selection, in 5 folds (12 fits), in the same two worlds;
+- brnn: a chain that ends with a Bayesian regularized network, in 5 x 5 folds (26 fits), in the same two worlds.
 
 Intervals of "folds":
 
@@ -62,8 +63,8 @@ class Cohort(NamedTuple):
 
     seed: int
     folds: dict[str, Any]
-    nested: dict[str, Any] | None
-    refits: dict[str, Any] | None
+    nested: dict[str, Any] | None = None
+    refits: dict[str, Any] | None = None
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -86,6 +87,15 @@ def about(at: float, error: float, z: float = Z) -> tuple[float, float, float]:
     return at, at - z * error, at + z * error
 
 
+def shown_intervals(cohort: Cohort, table: pd.DataFrame) -> Found:
+    """Return those that a run shows."""
+    y = np.array(cohort.folds["y"])
+    counts = multiplicities(len(y), PATIENTS_DRAWN, cohort.seed)
+    draws = np.mean([auc(y, np.array(ranks), counts) for ranks in cohort.folds["ranks"]], axis=0)
+    both = cross_validated_intervals(table)
+    return {"patients": value_and_interval(draws, 0.95), "both": tuple(both.loc[0, ["value", "low", "high"]])}
+
+
 def intervals(cohort: Cohort) -> Found:
     """Return all intervals of a cohort that its parts allow."""
     table = cohort.predictions
@@ -94,20 +104,14 @@ def intervals(cohort: Cohort) -> Found:
     to_learn, to_predict = 0.25 * areas.var(ddof=1), float(np.sum(folds.influence**2)) / REPEATS / K**2
     error_of_folds = np.sqrt(areas.var(ddof=1) * (1 / n_folds + 0.25))
     moved = (mean - float(np.mean(cohort.folds["half"]))) / 3  # on a + b/n, from .5 n and .8 n to n
-    counts = multiplicities(len(cohort.folds["y"]), PATIENTS_DRAWN, cohort.seed)
-    draws = np.mean(
-        [auc(np.array(cohort.folds["y"]), np.array(ranks), counts) for ranks in cohort.folds["ranks"]], axis=0
-    )
-    both, one = cross_validated_intervals(table), cross_validated_intervals(table[table["repeat"] == 0])
-    at_full_size = float(both["value"].item() + moved)
+    shown, one = shown_intervals(cohort, table), cross_validated_intervals(table[table["repeat"] == 0])
     found = {
-        "patients": value_and_interval(draws, 0.95),
+        **shown,
+        "both, one repeat": tuple(one.loc[0, ["value", "low", "high"]]),
+        "both, size": about(shown["both"][0] + moved, np.sqrt(to_predict + to_learn)),
         "influence": about(mean, np.sqrt(to_predict)),
         "folds": about(mean, error_of_folds, t.ppf(0.975, n_folds - 1)),
         "folds, size": about(mean + moved, error_of_folds, t.ppf(0.975, n_folds - 1)),
-        "both": tuple(both.loc[0, ["value", "low", "high"]]),
-        "both, one repeat": tuple(one.loc[0, ["value", "low", "high"]]),
-        "both, size": about(at_full_size, np.sqrt(to_predict + to_learn)),
     }
     if cohort.nested is not None:
         found |= nested_intervals(cohort, table, areas.reshape(REPEATS, K))
@@ -144,14 +148,16 @@ def scored(lines: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
     parts = {(line["part"], World(*line["world"]), line["seed"]): line for line in lines}
     limits, estimates = [], []
     for (part, world, seed), line in parts.items():
+        found: Found = {}
         if part == "folds":
-            cohort = Cohort(seed, line, *(parts.get((name, world, seed)) for name in ("nested", "refits")))
-            found, true = intervals(cohort), line["true"]
-            limits += [
-                (*world, name, low <= true <= high, high < true, high - low) for name, (_, low, high) in found.items()
-            ]
+            found = intervals(Cohort(seed, line, *(parts.get((name, world, seed)) for name in ("nested", "refits"))))
             at = (found["both"][0], found["influence"][0], line["true_in_folds"], float(np.mean(line["half"])))
-            estimates.append((*world, true, *(value - true for value in at)))
+            estimates.append((*world, line["true"], *(value - line["true"] for value in at)))
+        elif part == "brnn":
+            cohort = Cohort(seed, line)
+            found = {f"BRNN: {name}": ends for name, ends in shown_intervals(cohort, cohort.predictions).items()}
+        for name, (_, low, high) in found.items():
+            limits.append((*world, name, low <= line["true"] <= high, high < line["true"], high - low))
     columns = list(World._fields)
     return (
         pd.DataFrame(limits, columns=[*columns, "interval", "held", "below", "width"]),
@@ -201,6 +207,7 @@ def main() -> None:
     parser.add_argument("--nested", type=int, default=40)
     parser.add_argument("--refits", type=int, default=40)
     parser.add_argument("--pooling", type=int, default=40)
+    parser.add_argument("--brnn", type=int, default=60)
     parser.add_argument("--minutes", type=float, default=60)
     options = parser.parse_args()
     cohorts = {part: getattr(options, part) for part in PARTS}

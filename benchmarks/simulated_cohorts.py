@@ -59,9 +59,9 @@ WORLDS = [World(*parts) for parts in product(EFFECTS, (60, 100, 300), (200, 2000
 TWO_WORLDS = [World("weak", 100, 200), World("strong", 100, 200)]
 
 
-def fit(X: np.ndarray, y: np.ndarray, patients: np.ndarray) -> Any:
+def fit(X: np.ndarray, y: np.ndarray, patients: np.ndarray, classifier: str = "logistic") -> Any:
     """Return the chain fitted to rows, of which those of a patient stay together in its inner folds."""
-    return fit_with_groups(modality_classifier("logistic", random_state=0), X, y, patients)
+    return fit_with_groups(modality_classifier(classifier, random_state=0), X, y, patients)
 
 
 def folds_part(world: World, seed: int) -> dict[str, Any]:
@@ -78,9 +78,26 @@ def folds_part(world: World, seed: int) -> dict[str, Any]:
         float(auc(y[split.test], fit(X[split.train], y[split.train], split.train).decision_function(X[split.test])))
         for split in patient_splits(y, n_splits=2, n_repeats=REPEATS, random_state=seed)
     ]
-    ranks = [np.unique(row, return_inverse=True)[1].tolist() for row in answers]
     true = {"true": world.true_auc(fit(X, y, np.arange(n))), "true_in_folds": float(np.mean(truths))}
-    return {**true, "y": y.tolist(), "ranks": ranks, "fold": place.tolist(), "half": half}
+    return {**true, "y": y.tolist(), "ranks": ranks_of(answers), "fold": place.tolist(), "half": half}
+
+
+def ranks_of(answers: np.ndarray) -> list[list[int]]:
+    """Return the place of each answer among those of its repeat."""
+    return [np.unique(row, return_inverse=True)[1].tolist() for row in answers]
+
+
+def brnn_part(world: World, seed: int) -> dict[str, Any]:
+    """Return the same of a Bayesian regularized network, its true AUC that on 5,000 other patients."""
+    X, y = world.draw(seed)
+    others, labels = world._replace(n=5000).draw(seed)
+    answers, place = np.empty((REPEATS, len(y))), np.empty((REPEATS, len(y)), dtype=int)
+    for split in patient_splits(y, n_splits=K, n_repeats=REPEATS, random_state=seed):
+        chain = fit(X[split.train], y[split.train], split.train, "brnn")
+        answers[split.repeat, split.test] = chain.predict_proba(X[split.test])[:, 1]
+        place[split.repeat, split.test] = split.fold
+    true = auc(labels, fit(X, y, np.arange(len(y)), "brnn").predict_proba(others)[:, 1])
+    return {"true": float(true), "y": y.tolist(), "ranks": ranks_of(answers), "fold": place.tolist()}
 
 
 def nested_part(world: World, seed: int) -> dict[str, Any]:
@@ -145,6 +162,7 @@ PARTS = {
     "nested": (nested_part, WORLDS),
     "refits": (refits_part, TWO_WORLDS),
     "pooling": (pooling_part, TWO_WORLDS),
+    "brnn": (brnn_part, TWO_WORLDS),
 }
 
 
