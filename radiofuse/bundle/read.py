@@ -12,14 +12,13 @@ import pandas as pd
 from radiofuse.bundle.format import (
     COUNT,
     DESCRIPTION,
-    DESCRIPTION_SHAPE,
     ENVIRONMENT,
-    ENVIRONMENT_SHAPE,
     FLAG,
     NUMBER,
     TABLES,
     TEXT,
 )
+from radiofuse.bundle.json_format import DESCRIPTION_SHAPE, ENVIRONMENT_SHAPE
 from radiofuse.bundle.shapes import misshapen
 from radiofuse.bundle.verify import refuse_other_schema
 from radiofuse.errors import BundleError

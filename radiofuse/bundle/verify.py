@@ -9,7 +9,6 @@ from typing import Any
 
 from radiofuse.bundle.format import (
     CHECKSUMS,
-    CHECKSUMS_SHAPE,
     DESCRIPTION,
     FILES,
     MODEL,
@@ -17,6 +16,7 @@ from radiofuse.bundle.format import (
     SCHEMA,
     is_encoder,
 )
+from radiofuse.bundle.json_format import CHECKSUMS_SHAPE
 from radiofuse.bundle.shapes import misshapen
 from radiofuse.errors import BundleError
 from radiofuse.files.outputs import sha256_of

@@ -17,7 +17,6 @@ from radiofuse.bundle.format import (
     CARD,
     CHECKSUMS,
     DESCRIPTION,
-    DESCRIPTION_SHAPE,
     ENCODERS,
     ENVIRONMENT,
     MODEL,
@@ -25,6 +24,7 @@ from radiofuse.bundle.format import (
     SCHEMA,
     TABLES,
 )
+from radiofuse.bundle.json_format import DESCRIPTION_SHAPE
 from radiofuse.bundle.shapes import unnamed
 from radiofuse.bundle.verify import check_target, files_in
 from radiofuse.errors import BundleError

@@ -7,6 +7,6 @@ from .folds import run_folds as run_folds
 from .optimism import optimism_corrected as optimism_corrected
 from .out_of_bag import Bootstrap632 as Bootstrap632
 from .out_of_bag import bootstrap_632 as bootstrap_632
-from .permutation import PermutationTest as PermutationTest
 from .permutation import permutation_test as permutation_test
-from .permutation import permutation_test_auc as permutation_test_auc
+from .permuted_scores import PermutationTest as PermutationTest
+from .permuted_scores import permutation_test_auc as permutation_test_auc

@@ -11,9 +11,9 @@ import pandas as pd
 from radiofuse.files.paths import in_form_on_disk, is_of_windows, with_home
 from radiofuse.tables.cells import is_empty
 from radiofuse.tables.columns import CLINICAL, by_modality, join
+from radiofuse.tables.file_bytes import refusal
 from radiofuse.tables.problems import Problem, problems_about, shown
 from radiofuse.tables.roles import FILES, MASK, PATIENT, SAMPLE, is_file_column
-from radiofuse.tables.text import refusal
 
 
 def named_files(cohort: pd.DataFrame) -> list[Path]:

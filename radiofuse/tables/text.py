@@ -6,12 +6,8 @@ Every table that a command or a recipe names is read here, whatever becomes of i
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import json
-import zlib
-from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,16 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.errors import CohortError, RequestError
-from radiofuse.files.paths import describe_absent
-from radiofuse.files.stand_ins import describe_stand_in
 from radiofuse.tables.cells import EMPTY_SPELLINGS, is_empty
+from radiofuse.tables.file_bytes import bytes_of, checked, refusal, unpacked, unreadable
 from radiofuse.tables.problems import Problem, problems_about, shown
 from radiofuse.tables.spreadsheet import as_meant, text_as_meant
 
-SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 DELIMITERS = ",;\t"
-KINDS = "CSV, TSV or Parquet table"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,41 +64,17 @@ def read_file(path: Path, is_text: Callable[[str], bool], source: str | None = N
         If the file cannot be read as one.
     """
     source = source or str(path)
-    raw = _bytes_of(path, source)
+    raw = bytes_of(path, source)
     if raw.startswith(b"PAR1"):
         return _named(_from_parquet(raw, source), is_text)
-    return _from_text(_checked(_unpacked(raw, source), source), is_text, source)
-
-
-def refusal(source: str, what: str, advice: str, items: Iterable[str] = ()) -> CohortError:
-    """Return the error about a file that is no table: nothing more can be said of what it holds."""
-    return CohortError(source, [Problem(what, items, advice)])
-
-
-def _bytes_of(path: Path, source: str) -> bytes:
-    if path.suffix.lower() in SHEETS:
-        raise RequestError(f"{path} is a spreadsheet; save its sheet as a CSV file in UTF-8, and name that file.")
-    try:
-        raw = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise RequestError(describe_absent(path, "table")) from None
-    except OSError as error:
-        raise refusal(source, f"It cannot be read: {error.strerror}", "Check the path.") from None
-    if stand_in := describe_stand_in(path.name, raw, "table"):
-        raise CohortError(source, [Problem.of(stand_in)])
-    return raw
-
-
-def _unreadable(source: str, error: Exception) -> CohortError:
-    reason = " ".join(str(error).split()).rstrip(".")
-    return refusal(source, f"It cannot be read as a {KINDS}: {reason}", "Save it again from the program that made it.")
+    return _from_text(checked(unpacked(raw, source), source), is_text, source)
 
 
 def _from_parquet(raw: bytes, source: str) -> pd.DataFrame:
     try:
         table = pd.read_parquet(io.BytesIO(raw))
     except (OSError, ValueError) as error:
-        raise _unreadable(source, error) from None
+        raise unreadable(source, error) from None
     return table if table.index.name is None else table.reset_index()
 
 
@@ -120,46 +88,6 @@ def _named(table: pd.DataFrame, is_text: Callable[[str], bool]) -> FileTable:
 
 
 # ---------------------------------------------------------------- text
-
-
-def _unpacked(raw: bytes, source: str) -> bytes:
-    if not raw.startswith(b"\x1f\x8b"):
-        return raw
-    try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(source, error) from None
-
-
-def _checked(raw: bytes, source: str) -> bytes:
-    """Return the bytes of a text in UTF-8, without the mark at its beginning."""
-    advice = "Save it as CSV, encoded in UTF-8."
-    if raw.startswith(b"PK\x03\x04"):
-        raise refusal(source, "It is a workbook or an archive, not text", advice)
-    if b"\0" in raw:
-        raise refusal(source, "It holds NUL bytes: UTF-16, or not text at all", advice)
-    raw = raw.removeprefix(BOM_UTF8)
-    try:
-        raw.isascii() or raw.decode()  # the first is ten times as fast
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise refusal(source, f"It is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line})", advice) from None
-    if raw.lstrip()[:1] in (b"{", b"[") and _is_json(raw):
-        raise refusal(source, "It is JSON, not a table", "Save it as CSV: a header line and one row per sample.")
-    if not raw.strip():
-        raise refusal(source, "It is empty", "A header line and one row per sample were expected.")
-    return raw
-
-
-def _is_json(raw: bytes) -> bool:
-    """Say whether a text is JSON as a whole, or line by line; a header that begins with a bracket is neither."""
-    for text in (raw, raw.strip().split(b"\n", 1)[0]):
-        try:
-            found = json.loads(text)
-        except ValueError:
-            continue
-        return isinstance(found, dict | list)
-    return False
 
 
 def _from_text(content: bytes, is_text: Callable[[str], bool], source: str) -> FileTable:

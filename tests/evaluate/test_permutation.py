@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.evaluate.labels_in_folds import permuted_in_folds
-from radiofuse.evaluate.permutation import permutation_test, permutation_test_auc
+from radiofuse.evaluate.permutation import permutation_test
+from radiofuse.evaluate.permuted_scores import permutation_test_auc
 from radiofuse.patients import site_splits
 from radiofuse.statistics import score_predictions
 

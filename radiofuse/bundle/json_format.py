@@ -1,0 +1,94 @@
+"""The shapes of a bundle's JSON files: which entries there are, and what each holds."""
+
+from __future__ import annotations
+
+from radiofuse.bundle.shapes import ANY_NAME, Whole
+
+_ENCODER = Whole(
+    encoder=str,
+    join=("columns", "members"),
+    output=("embedding", "logit"),
+    protocol=("crossfit", "as_published"),
+    folds=int,
+    size=int,
+    slices=(int, "all"),
+    training={},
+    device=str,
+)
+_HARMONIZE = Whole(method=str, site=str, covariates=[str], unseen=str, mean_only=bool, parametric=bool, sites=[str])
+_WORDS = {"title": str, "does": str}
+_RADIOMICS = {
+    "name": str,
+    "backend": str,
+    "parameters": {"imageType": {ANY_NAME: (None, {})}, "featureClass": {ANY_NAME: (None, [str])}, "setting": {}},
+    "wavelet_subbands": (None, [str]),
+    "ibsi": bool,
+}
+_READING = {
+    "column": str,
+    "values": [str],
+    "missing": [str],
+    "spellings": (None, {ANY_NAME: [str]}),
+    "vocabulary": (None, str),
+}
+_OUTCOME = {
+    "name": str,
+    "kind": ("binary", "multiclass"),
+    "classes": [str],
+    "ordered": bool,
+    "reading": (None, _READING),
+}
+_ANSWER = {**_WORDS, "model": str, "kind": str}
+
+# A shape is a type, a list of one shape, entries by name, or alternatives; None and text stand for themselves.
+DESCRIPTION_SHAPE = {
+    "name": str,
+    "title": str,
+    "radiofuse_version": str,
+    "outcomes": [_OUTCOME],
+    "label_per": ("patient", "sample"),
+    "modalities": [str],
+    "modality_pattern": (None, str),
+    "clinical": [str],
+    "columns": [str],
+    "settings": {
+        "radiomics": (None, _RADIOMICS),
+        "mask_label": (None, "any", int, [int]),
+        "region": (None, str),
+        "regions": [str],
+        "block": (None, str),
+        "crops": (None, {"size": int, "slices": (int, "all"), "max_slices": int}),
+        "ready_made": [str],
+    },
+    "protocol": {
+        "split": str,
+        "folds": int,
+        "repeats": int,
+        "inner_folds": int,
+        "calibrate": bool,
+        "operating_point": str,
+        "resamples": int,
+        "harmonize": (None, _HARMONIZE),
+        "selector": str,
+        "selector_options": {},
+        "classifier": str,
+        "classifier_options": {},
+        "primary": str,
+        "seed": int,
+        "arms": [str],
+        "deep": (None, _ENCODER),
+        "options": {
+            "models": {ANY_NAME: {}},
+            "chains": [{"models": [str], "members": [str], "steps": {}}],  # a network's own options, not by step
+        },
+        "words": {"split": _WORDS, "selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _ANSWER}},
+    },
+    "n_features": {ANY_NAME: int},
+    "training_rows": {ANY_NAME: str},
+    "unlabeled_patients": {ANY_NAME: str},  # of samples that models were fitted on without a label
+    "synthetic": bool,
+    "as_published": [str],
+    "warnings": [str],
+}
+ENVIRONMENT_SHAPE = {"python": str, "platform": str, "packages": {ANY_NAME: str}}
+CHECKSUMS_SHAPE = {ANY_NAME: str}
