@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.files.outputs import require_folder
+from radiofuse.files.outputs import require_file, require_folder, starts_with
 from radiofuse.files.paths import describe_absent
 from radiofuse.imaging.dicom.library import pydicom
 from radiofuse.imaging.dicom.masks import KINDS, MaskJob, Masks, match_image, match_slicer, write_masks
@@ -82,7 +82,8 @@ def convert_tree(
     folder, out = Path(folder), Path(out)
     if not folder.is_dir():
         raise RequestError(describe_absent(folder, "folder"))
-    require_folder(out, "--out")
+    require_folder(out, "--nifti")
+    require_file(out / TABLE, "--nifti", ours=starts_with("patient_id,session,series_number,"))
     rules = read_rules(sequences) if sequences is not None else []
     names: PatientNames = "folder" if by_folder else "id" if keep_ids else "pseudonym"
     tree = read_tree(folder, n_jobs=n_jobs)

@@ -17,7 +17,7 @@ SINGLE = (  # read of every file: keyword
     "SeriesNumber SeriesDescription ProtocolName SequenceName PulseSequenceName InstanceNumber "
     "Rows Columns NumberOfFrames SamplesPerPixel Units ContentDate ContentTime StructureSetDate StructureSetTime "
     "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
-    "RescaleSlope RescaleIntercept GantryDetectorTilt "
+    "RescaleSlope RescaleIntercept GantryDetectorTilt ConvolutionKernel "
     "RepetitionTime EchoTime InversionTime FlipAngle ScanningSequence MagneticFieldStrength Manufacturer "
     "ManufacturerModelName ContrastBolusAgent ContrastBolusAgentSequence DiffusionBValue "
     "TemporalPositionIdentifier AcquisitionNumber "
@@ -160,8 +160,9 @@ def instance_of(path: Path, folder: str, dataset: Dataset) -> Instance:
 
 
 def text(dataset: Dataset, keyword: str) -> str:
-    """Return an element as text, "" where it is absent or empty."""
-    return "\\".join(str(value).strip("\0 ") for value in many(dataset, keyword)).strip()
+    """Return an element as one line of text, "" where it is absent or empty."""
+    joined = "\\".join(str(value).strip("\0 ") for value in many(dataset, keyword)).strip()
+    return "".join(letter if letter.isprintable() else "?" for letter in joined)
 
 
 def number(dataset: Dataset, keyword: str) -> float | None:
@@ -251,6 +252,9 @@ def _traits(dataset: Dataset, index: int) -> tuple[tuple[str, str], ...]:
             "b": "DiffusionBValue",
             "time": "TemporalPositionIdentifier",
             "acquisition": "AcquisitionNumber",
+            "sequence": "SequenceName",  # of Siemens, with the b-value
+            "kernel": "ConvolutionKernel",
+            "thickness": "SliceThickness",
             "type": "ImageType",
         }
     values = {name: _of_frame(dataset, index, keyword) for name, keyword in names.items()}

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.dicom.contours import read_contours
 from radiofuse.imaging.dicom.instances import Instance, many, text
-from radiofuse.imaging.dicom.pixels import read_dataset
+from radiofuse.imaging.dicom.pixels import damage_told, read_dataset
 from radiofuse.imaging.dicom.regions import Region, united, wanted_regions
 from radiofuse.imaging.dicom.segmentations import read_segmentation
 from radiofuse.imaging.dicom.segments import read_segment_regions, read_segments
@@ -79,7 +79,11 @@ def match_image(instance: Instance, written: Sequence[Job], present: Mapping[str
     present : mapping of str to str
         Title of every series of the tree by its UID, with why it was left out if it was.
     """
-    referred = references(read_dataset(instance.path))
+    try:
+        with damage_told(instance.path):
+            referred = references(read_dataset(instance.path))
+    except ImageError as error:
+        return [], str(error).rstrip(".")
     images = [job for job in written if job.series.first.series_uid in referred]
     if not referred:  # what names no series is taken to be of its frame of reference
         images = [job for job in written if instance.space_uid and job.series.first.space_uid == instance.space_uid]
@@ -139,7 +143,8 @@ def _read(job: MaskJob) -> tuple[list[Region], list[str]]:
         regions, problems = read_segment_regions(job.source, image), []
     else:
         read = read_contours if job.kind == "RTSTRUCT" else read_segmentation
-        regions, problems = read(job.source, image)
+        with damage_told(job.source):
+            regions, problems = read(job.source, image)
     return _distinct(regions), problems
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from radiofuse.errors import ImageError
-from radiofuse.imaging.dicom.instances import Frame
-from radiofuse.imaging.dicom.library import pydicom
+from radiofuse.errors import ImageError, RadiofuseError
+from radiofuse.imaging.dicom.instances import Frame, text
+from radiofuse.imaging.dicom.library import pydicom, quiet, unreadable
 from radiofuse.imaging.dicom.stacks import along_normal, same_places
-from radiofuse.imaging.dicom.tree import UNREADABLE
 from radiofuse.wording import counted
 
 if TYPE_CHECKING:
@@ -28,24 +27,34 @@ PIXELS = (  # all that a picture needs; names and UIDs stay behind when it is un
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # of which no reader scales the values
 
 
-def read_dataset(path: Path) -> Dataset:
-    """Read a whole file.
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Turn into one sentence what a damaged file raises wherever it is looked into, and silence what it warns of.
 
     Raises
     ------
     ImageError
         ``file_truncated``.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom().dcmread(path, force=True)
-    except UNREADABLE:
-        raise _damaged(path) from None
+    with quiet():
+        try:
+            yield
+        except RadiofuseError:
+            raise
+        except unreadable():
+            raise ImageError(
+                "file_truncated", f"{path.name} is cut short or damaged. Copy or export it again."
+            ) from None
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read a whole file; elements are made of it when they are asked for, within `damage_told`."""
+    library = pydicom()
+    dataset = library.dcmread(path, force=True)
     if "TransferSyntaxUID" not in dataset.file_meta:  # of old exports, which are of the two plain kinds
-        uid = pydicom().uid
         is_implicit, _ = dataset.original_encoding
-        dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if is_implicit else uid.ExplicitVRLittleEndian
+        plain = library.uid.ImplicitVRLittleEndian if is_implicit else library.uid.ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = plain
     return dataset
 
 
@@ -57,24 +66,15 @@ def stored_frames(path: Path) -> np.ndarray:
     ImageError
         ``not_scalar`` or ``file_truncated``.
     """
-    dataset = read_dataset(path)
-    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
-    if dataset.get("SamplesPerPixel", 1) != 1 or not photometric.startswith("MONOCHROME"):
-        raise ImageError(
-            "not_scalar", f"{path.name} holds {photometric} voxels, one number per voxel was expected. Export it gray."
-        )
-    packed = dataset.file_meta.TransferSyntaxUID.is_compressed
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of padding behind the voxels
-            values = _unpacked(dataset) if packed else dataset.pixel_array
-    except (*UNREADABLE, RuntimeError):
-        raise _damaged(path) from None
-    return values.reshape(-1, *values.shape[-2:])
-
-
-def _damaged(path: Path) -> ImageError:
-    return ImageError("file_truncated", f"{path.name} is cut short or damaged. Copy or export it again.")
+    with damage_told(path):
+        dataset = read_dataset(path)
+        photometric = text(dataset, "PhotometricInterpretation") or "MONOCHROME2"
+        if dataset.get("SamplesPerPixel", 1) != 1 or not photometric.startswith("MONOCHROME"):
+            told = f"{path.name} holds {photometric} voxels, one number per voxel was expected. Export it gray."
+            raise ImageError("not_scalar", told)
+        packed = dataset.file_meta.TransferSyntaxUID.is_compressed
+        values = _unpacked(dataset) if packed else dataset.pixel_array
+        return values.reshape(-1, *values.shape[-2:])
 
 
 def _unpacked(dataset: Dataset) -> np.ndarray:
@@ -126,9 +126,8 @@ def read_voxels(frames: Sequence[Frame]) -> np.ndarray:
     for number, frame in enumerate(frames):
         if held[0] != frame.path:
             held = (frame.path, stored_frames(frame.path))
-        if frame.index >= len(held[1]) or held[1].shape[1:] != shape[1:]:
-            raise _damaged(frame.path)
-        voxels[number] = _scaled(held[1][frame.index], frame)
+        with damage_told(frame.path):  # of fewer frames than the header says, or of another size
+            voxels[number] = _scaled(held[1][frame.index], frame)
     return _narrow(voxels) if whole else voxels
 
 

@@ -12,6 +12,7 @@ from radiofuse.imaging.dicom.masks import KINDS
 from radiofuse.imaging.dicom.sequences import Named, Rule, Words, name_sequence
 from radiofuse.imaging.dicom.series import IMAGES, Series, Stack, facts_of, group_series, split_stacks
 from radiofuse.imaging.dicom.volumes import Job, Written
+from radiofuse.wording import counted, some
 
 FEWEST_SLICES = 4  # fewer are a localizer or a picture, unless a rule of the user names the series
 
@@ -47,6 +48,7 @@ def plan_rows(
     """Return a row per stack of every series of images, those to be written with a job."""
     series, notes = group_series(each for each in instances if each.sop_class not in KINDS)
     sessions = _sessions(series, called)
+    notes += _undated(series, called)
     rows = []
     for one in series:
         patient = called[one.first.person]
@@ -67,6 +69,16 @@ def _sessions(series: Iterable[Series], called: Mapping[Person, str]) -> dict[tu
         known = studies[called[one.first.person]]
         known.setdefault(one.first.study_uid, f"s{len(known) + 1}")
     return {(patient, uid): name for patient, known in studies.items() for uid, name in known.items()}
+
+
+def _undated(series: Iterable[Series], called: Mapping[Person, str]) -> list[str]:
+    """Tell of patients with several studies of which not all have a date of their own."""
+    dates: dict[str, dict[str, str]] = defaultdict(dict)
+    for one in series:
+        dates[called[one.first.person]][one.first.study_uid] = one.first.when
+    doubtful = [name for name, of in dates.items() if len(of) > 1 and len({*of.values()} - {""}) < len(of)]
+    note = f"{counted(len(doubtful), 'patient')} with studies without a date of their own: {some(sorted(doubtful))}"
+    return [f"{note}; the order of the sessions is arbitrary."] if doubtful else []
 
 
 def _stacks(series: Series) -> list[Stack | None]:

@@ -45,8 +45,10 @@ def read_segmentation(path: Path, image: sitk.Image) -> tuple[list[Region], list
     dataset = read_dataset(path)
     pixels = stored_frames(path)
     names = segment_names(dataset)
-    regions, problems = [], []
-    for segment, frames in sorted(_frames_of_segments(dataset, pixels).items()):
+    of_segments = _frames_of_segments(dataset, pixels)
+    regions: list[Region] = []
+    problems = [f"{name}: no frame holds it" for segment, name in names.items() if segment not in of_segments]
+    for segment, frames in sorted(of_segments.items()):
         name = names.get(segment, f"segment {segment}")
         try:
             mask, notes = _volume(dataset, frames, image)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import struct
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from radiofuse.imaging.dicom.instances import SINGLE, Instance, instance_of, many
-from radiofuse.imaging.dicom.library import pydicom
+from radiofuse.imaging.dicom.library import pydicom, quiet, unreadable
 from radiofuse.wording import counted, some
 from radiofuse.work.jobs import results_in_order
 
@@ -19,9 +17,6 @@ DICOMDIR = "1.2.840.10008.1.3.10"  # the media storage class of a directory of f
 MAGIC = b"DICM"
 SLICER = (".seg.nrrd",)
 CHUNK = 200  # files that one call reads
-# What pydicom raises on files that are none, damaged, or hold text where numbers belong.
-UNREADABLE = (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError)
-UNREADABLE = (*UNREADABLE, struct.error, RecursionError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -85,8 +80,7 @@ def _files(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def _read_all(paths: list[Path], folder: Path) -> list[_Read]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of values outside the standard, which every scanner writes
+    with quiet():
         return [_read(path, folder) for path in paths]
 
 
@@ -97,18 +91,15 @@ def _read(path: Path, folder: Path) -> _Read:
         if not _may_be_dicom(head):
             return _Read()
         dataset = library.dcmread(path, stop_before_pixels=True, specific_tags=SINGLE, force=True)
-    except UNREADABLE as error:
-        return _Read(problem=f"{path.name} cannot be read ({_first_line(error)})")
-    if dataset.file_meta.get("MediaStorageSOPClassUID") == DICOMDIR:
-        return _Read(listed=tuple(_listed(dataset, path.parent)))
-    if "SOPClassUID" not in dataset:
-        is_cut = head[128:] == MAGIC
-        return _Read(problem=f"{path.name} cannot be read (it ends within its header)" if is_cut else "")
-    try:
+        if dataset.file_meta.get("MediaStorageSOPClassUID") == DICOMDIR:
+            return _Read(listed=tuple(_listed(dataset, path.parent)))
+        if "SOPClassUID" not in dataset:
+            is_cut = head[128:] == MAGIC
+            return _Read(problem=f"{path.name} cannot be read (it ends within its header)" if is_cut else "")
         parts = path.relative_to(folder).parts
         return _Read(instance_of(path, parts[0] if len(parts) > 1 else "", dataset))
-    except UNREADABLE as error:
-        return _Read(problem=f"The header of {path.name} does not say what it should ({_first_line(error)})")
+    except unreadable() as error:
+        return _Read(problem=f"{path.name} cannot be read ({_first_line(error)})")
 
 
 def _head(path: Path) -> bytes:

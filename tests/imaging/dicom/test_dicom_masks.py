@@ -150,6 +150,14 @@ def test_other_kinds_of_segmentation(tree, out, source, kind):
     np.testing.assert_array_equal(mask_of(convert_tree(tree, out)), core)
 
 
+def test_a_segment_that_no_frame_holds_is_told_and_the_others_are_read(tree, out, source):
+    core = blobs(OBLIQUE)["Tumor core"]
+    save([segmentation(source[1], {"core": core, "nothing": np.zeros_like(core)})], tree / "seg")
+    found = convert_tree(tree, out)
+    np.testing.assert_array_equal(mask_of(found), core)
+    assert "nothing: no frame holds it" in told(found, "DICOM-SEG")
+
+
 def test_a_segmentation_of_a_part_of_the_slices_is_put_at_its_place(tree, out, source):
     core = blobs(OBLIQUE)["Tumor core"]
     save([segmentation(source[1][2:4], {"core": core[2:4]})], tree / "seg")

@@ -31,6 +31,7 @@ from tests.dicom_files import (  # noqa: E402
     PATIENT,
     Grid,
     Ids,
+    contours,
     directory,
     enhanced,
     put,
@@ -287,6 +288,32 @@ def test_a_file_without_a_preamble_is_read(tree, out):
     np.testing.assert_array_equal(only(convert_tree(tree, out))[0], voxels)
 
 
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return a file with a few bytes of its header changed, taken out or put in, or cut short."""
+    for _ in range(rng.integers(1, 7)):
+        at, length = int(rng.integers(120, min(len(content), 2500))), int(rng.integers(1, 9))
+        change = [rng.bytes(length), b"", content[at : at + length] + rng.bytes(length)][rng.integers(3)]
+        content = content[:at] + change + content[at + length :]
+    return content[: rng.integers(1000, len(content))] if rng.random() < 0.1 else content
+
+
+def test_whatever_is_damaged_nothing_but_sentences_comes_of_it(tree, out):
+    ids = Ids()
+    write_series(tree / "1", voxels_of(OBLIQUE), ids=ids, **T1)
+    save([enhanced(voxels_of(OBLIQUE), OBLIQUE, ids.another(), order=range(6))], tree / "2")
+    outline = OBLIQUE.points(np.array([[2.5, 2.5, 2], [9.5, 2.5, 2], [9.5, 9.5, 2], [2.5, 9.5, 2]]))
+    save([contours({"GTV": [outline]}, ids.another(), ids)], tree / "3")
+    whole = {path: path.read_bytes() for path in sorted(tree.rglob("IM*"))}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        for number, (path, content) in enumerate(whole.items()):
+            hit = number in rng.choice(len(whole), 2) or number >= 6
+            path.write_bytes(damaged(content, rng) if hit else content)
+        found = convert_tree(tree, out / str(seed))
+        assert [note for note in found.notes if not note.endswith(".") or "\n" in note] == [], seed
+        assert len(found.volumes) == 3 or found.notes, seed
+
+
 # ---------------------------------------------------------------- people, places, and doing it again
 
 
@@ -342,6 +369,25 @@ def test_sessions_are_counted_by_date(tree, out):
     np.testing.assert_array_equal(first, voxels_of(OBLIQUE, 2))
 
 
+def test_studies_without_a_date_are_told(tree, out):
+    for number in range(2):
+        write_series(tree / str(number), voxels_of(OBLIQUE, number), ids=Ids(date=""), StudyTime="", **T1)
+    found = convert_tree(tree, out)
+    assert [volume.session for volume in found.volumes] == ["s1", "s2"]
+    assert "the order of the sessions is arbitrary" in told(found, "1 patient with studies without a date")
+
+
+def test_two_reconstructions_of_one_series_are_volumes_of_their_own(tree, out):
+    ids, soft, sharp = Ids(), voxels_of(OBLIQUE, 1), voxels_of(OBLIQUE, 2)
+    write_series(tree / "1", soft, ids=ids, modality="CT", ConvolutionKernel="B30f")
+    write_series(tree / "2", sharp, ids=ids, modality="CT", ConvolutionKernel="B70f")
+    found = convert_tree(tree, out)
+    np.testing.assert_array_equal(only(found)[0], soft)
+    assert "ct-1-2.nii.gz would be ct, too" in told(found, "(kernel B30f)")
+    folder = found.volumes[0].path.parent
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_image(folder / "ct-1-2.nii.gz").image), sharp)
+
+
 def test_a_second_call_writes_only_what_changed(tree, out):
     ids = write_series(tree / "1", voxels_of(OBLIQUE, 1), **T1)
     first = convert_tree(tree, out)
@@ -366,6 +412,9 @@ def test_a_file_that_is_not_ours_is_not_replaced(tree, out):
     path.write_bytes(b"precious")
     assert "was not written from DICOM by radiofuse" in told(convert_tree(tree, out), "t1-3.nii.gz exists")
     assert path.read_bytes() == b"precious"
+    (out / "series.csv").write_text("mine,too")
+    with pytest.raises(RequestError, match=r"series\.csv exists, and this command did not write it"):
+        convert_tree(tree, out)
 
 
 def test_of_two_series_of_one_sequence_the_finer_one_is_chosen_and_the_other_told(tree, out):
