@@ -8,7 +8,8 @@ import pandas as pd
 
 from radiofuse.tables.cells import Codes, is_number, plain_number
 from radiofuse.tables.labels import MANY_VALUES, Label, as_option
-from radiofuse.tables.outcomes import MULTICLASS, AskedOutcome, read_outcome
+from radiofuse.tables.outcomes import MULTICLASS, AskedOutcome
+from radiofuse.tables.reading_outcomes import read_outcome
 from radiofuse.tables.roles import SAMPLE
 from radiofuse.wording import some
 

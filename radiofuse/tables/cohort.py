@@ -33,9 +33,10 @@ from radiofuse.tables.cells import numbers_of
 from radiofuse.tables.cohort_file import SEX, read_rows
 from radiofuse.tables.header import column_problems
 from radiofuse.tables.labels import Label
-from radiofuse.tables.outcomes import AskedOutcome, asked_outcomes, columns_asked, naming_problems, read_outcome
+from radiofuse.tables.outcomes import AskedOutcome, asked_outcomes, columns_asked, naming_problems
 from radiofuse.tables.participants import clinical_names, join_participants
 from radiofuse.tables.problems import Problem, with_suggestions
+from radiofuse.tables.reading_outcomes import read_outcome
 from radiofuse.tables.roles import (
     BRAIN_MASK,
     MASK_REGIONS,

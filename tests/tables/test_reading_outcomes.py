@@ -12,7 +12,8 @@ import pytest
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.label_reading import LabelReading
-from radiofuse.tables.outcomes import AskedOutcome, read_outcome
+from radiofuse.tables.outcomes import AskedOutcome
+from radiofuse.tables.reading_outcomes import read_outcome
 from radiofuse.tables.spellings import VOCABULARIES, vocabulary_for
 
 
