@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, LATE, OWN_OPTIONS, RecipeModel
@@ -38,7 +39,7 @@ def model_list(recipe: Recipe) -> list[RecipeModel]:
     return [RecipeModel(), *constrained, *(_arm(arm) for arm in arms)]
 
 
-def _arm(kind: str) -> RecipeModel:
+def _arm(kind: Literal["radiomics", "deep"]) -> RecipeModel:
     return RecipeModel(name=kind, reads=(kind,), subsets="none", keep=False)
 
 

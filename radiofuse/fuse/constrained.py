@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from joblib import delayed
 from numpy.typing import ArrayLike
-from scipy.special import softmax
 from sklearn.base import _fit_context
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.deep.requirement import HOW_TO_INSTALL
-from radiofuse.errors import CohortError, RequestError
+from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
 from radiofuse.fuse.branches import find_branches, listed
+from radiofuse.fuse.constraint_codes import class_probabilities, encode_branches
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
+from radiofuse.fuse.member_steps import checked_features, fit_steps, steps_before_last
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.scale import fit_scaler
-from radiofuse.work.shared_calls import shared_results
-
-_EPSILON = 1e-5  # of torch's layer normalization
 
 
 class ConstraintFusion(MemberFusion):
@@ -192,14 +189,14 @@ class ConstraintFusion(MemberFusion):
         check_consistent_length(table, target, groups)
         self._check_names()
         self.branches_ = find_branches(self.method, [name for name, _ in self.estimators])
-        estimators = {name: _steps_before_last(name, self.estimators) for name in listed(self.branches_)}
+        estimators = {name: steps_before_last(name, self.estimators) for name in listed(self.branches_)}
         self.columns_ = find_columns(table, list(estimators), self._columns_of(estimators))
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, estimators)
         self.members_, self.scalers_, features = {}, {}, {}
         for member in members:
-            self.members_[member.name], left = _fit_steps(member, target, groups)
-            self.scalers_[member.name], _ = fit_scaler(_check_features(member.name, left))
+            self.members_[member.name], left = fit_steps(member, target, groups)
+            self.scalers_[member.name], _ = fit_scaler(checked_features(member.name, left))
             features[member.name] = self._standardize(member, left)
         self._fit_network(features, self._present(members), target)
         return self
@@ -212,7 +209,7 @@ class ConstraintFusion(MemberFusion):
     def _standardize(self, member: Member, left: np.ndarray) -> np.ndarray:
         """Return features for the network, shape (n_samples, n_selected): 0 where the modality is absent."""
         features = np.zeros((len(member.block), self.scalers_[member.name].n_features_in_))
-        features[member.present] = self.scalers_[member.name].transform(_check_features(member.name, left))
+        features[member.present] = self.scalers_[member.name].transform(checked_features(member.name, left))
         return features
 
     def _present(self, members: list[Member]) -> np.ndarray:
@@ -261,7 +258,7 @@ class ConstraintFusion(MemberFusion):
         check_columns(table, self.columns_)
         members = self._members(table, self.members_)
         features = {member.name: in_one_thread(self._transform, member) for member in members}
-        codes = in_one_thread(_encode_branches, self.network_, self._inputs(features), self._present(members))
+        codes = in_one_thread(encode_branches, self.network_, self._inputs(features), self._present(members))
         kinds = ("invariant_1", "invariant_2", "specific_1", "specific_2")
         names = [f"{branch}__{kind}" for branch in self.branches_ for kind in kinds]
         return pd.DataFrame(codes, index=table.index, columns=names)
@@ -284,50 +281,4 @@ class ConstraintFusion(MemberFusion):
             Columns in the order of ``classes_``.
         """
         codes = self.codes(X).to_numpy()
-        return softmax(_linear(self.network_, "classify", codes), axis=1)
-
-
-def _steps_before_last(name: str, estimators: Sequence[tuple[str, Any]]) -> Pipeline:
-    chain = dict(estimators)[name]
-    if not isinstance(chain, Pipeline) or len(chain) < 2:
-        raise RequestError(
-            f"Member {name!r} is {chain!r}; the constraint fusion takes the features that the steps before the "
-            "last one leave, and needs a Pipeline of two steps or more."
-        )
-    return chain[:-1]
-
-
-def _fit_steps(member: Member, y: np.ndarray, groups: np.ndarray | None) -> tuple[Any, Any]:
-    """Return a member's fitted steps and what they leave of its rows; fusions of other branches have the same."""
-    calls, names = [delayed(in_one_thread)(member.fit_transform, y, groups)], [f"member {member.name}"]
-    ((steps, left),) = shared_results(calls, names, lambda: [member.key(y, groups, what="steps")], n_jobs=1)
-    return steps, left
-
-
-def _check_features(name: str, left: Any) -> np.ndarray:
-    """Return what a member's steps left as finite numbers, shape (n_rows, n_selected), n_selected > 0."""
-    if np.shape(left)[1] == 0:
-        raise CohortError(
-            "The training table",
-            [
-                f"The steps of member {name!r} select no feature, and the network needs one or more of each member. "
-                "Let its selector keep at least one, or leave the modality out."
-            ],
-        )
-    return check_array(left, dtype=np.float64, input_name=f"features of member {name!r}")
-
-
-def _encode_branches(network: Mapping[str, np.ndarray], inputs: list[np.ndarray], present: np.ndarray) -> np.ndarray:
-    """Return all codes, shape (n, 4 * n_branches), as ``ConstraintNet`` does."""
-    codes = []
-    for branch, features in enumerate(inputs):
-        projected = _linear(network, f"project.{branch}", features)  # (n, 8)
-        centered = projected - projected.mean(axis=1, keepdims=True)
-        normalized = centered / np.sqrt((centered**2).mean(axis=1, keepdims=True) + _EPSILON)
-        pair = [_linear(network, layer, normalized) for layer in ("invariant", f"specific.{branch}")]
-        codes.append(np.hstack(pair) * present[:, [branch]])  # (n, 4)
-    return np.hstack(codes)
-
-
-def _linear(network: Mapping[str, np.ndarray], layer: str, inputs: np.ndarray) -> np.ndarray:
-    return inputs @ network[f"{layer}.weight"].T + network[f"{layer}.bias"]
+        return class_probabilities(self.network_, codes)

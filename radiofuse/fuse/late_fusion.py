@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from joblib import delayed
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context, clone
+from sklearn.base import _fit_context
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Findings, Folding, Seed
 from radiofuse.fuse.answers import weights_table
-from radiofuse.fuse.choices import build_combiners, calibrated, learns, refuse_rules_for_two, rule_of
+from radiofuse.fuse.asked_members import AsksMembers
+from radiofuse.fuse.choices import build_combiners, calibrated, learns, refuse_rules_for_two
 from radiofuse.fuse.combiners import Combiner
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
@@ -32,7 +33,7 @@ from radiofuse.tables.answers import answers_table
 from radiofuse.work.shared_calls import shared_results
 
 
-class LateFusion(MemberFusion):
+class LateFusion(AsksMembers, MemberFusion):
     """One classifier per modality, and rules that make one probability of theirs.
 
     A row in which all columns of a member are NaN lacks that modality: the member is fitted on the
@@ -275,67 +276,6 @@ class LateFusion(MemberFusion):
         check_is_fitted(self)
         chains = {name: member for name, member in self.members_.items() if isinstance(member, Pipeline)}
         return Findings(self.columns_, chains, self.weights_)
-
-    def in_sample_weights(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
-        """Return the weights that combiners would have, had they been shown in-sample probabilities.
-
-        Parameters
-        ----------
-        X, y, groups
-            The rows that the fusion was fitted on.
-
-        Returns
-        -------
-        DataFrame
-            Columns as of ``weights_``, the combiners that learn only. No model answers by these weights.
-
-        Raises
-        ------
-        CohortError
-            If a member, as an encoder that classifies, refuses the rows it was fitted on.
-        """
-        P, target = self.in_sample_probabilities(X, y, groups), np.searchsorted(self.classes_, y)
-        learners = {name: combiner for name, combiner in self.combiners_.items() if learns(rule_of(combiner))}
-        shown = {name: clone(combiner, safe=False).fit(P, target) for name, combiner in learners.items()}
-        return weights_table(shown, list(self.columns_), self.classes_)
-
-    def in_sample_probabilities(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> np.ndarray:
-        """Return what the members say of the rows that they were fitted on.
-
-        Parameters
-        ----------
-        X, y, groups
-            The rows that the fusion was fitted on.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes)
-            As combiners take them; NaN where a modality is absent.
-
-        Raises
-        ------
-        CohortError
-            If a member, as an encoder that classifies, refuses the rows it was fitted on.
-        """
-        check_is_fitted(self)
-        target = np.searchsorted(self.classes_, y)
-        groups = None if groups is None else np.asarray(groups)
-        members = self._members(self._table(X, reset=False), self.members_)
-        return np.stack([in_one_thread(member.in_sample, target, groups) for member in members], axis=1)
-
-    def member_probabilities(self, X: ArrayLike) -> np.ndarray:
-        """Return what the members say of new rows.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes)
-            As combiners take them; NaN where a modality is absent.
-        """
-        return self._by_member(self.predict_proba_each(X)[list(self.columns_)])
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class by the first combiner.

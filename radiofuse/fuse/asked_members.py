@@ -1,0 +1,91 @@
+"""What the members of a fitted late fusion say by themselves, of new rows and of those that they were fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from radiofuse.fuse.answers import weights_table
+from radiofuse.fuse.choices import learns, rule_of
+from radiofuse.fuse.member import Member
+from radiofuse.fuse.member_fusion import in_one_thread
+
+
+class AsksMembers:
+    """A mixin of `LateFusion`: its members asked without a combiner, for comparisons that no model answers by."""
+
+    classes_: np.ndarray
+    columns_: dict[str, list]
+    combiners_: dict[str, Any]
+    members_: dict[str, Any]
+    predict_proba_each: Callable[..., pd.DataFrame]
+    _table: Callable[..., pd.DataFrame]
+    _members: Callable[[pd.DataFrame, Mapping[str, Any]], list[Member]]
+    _by_member: Callable[[pd.DataFrame], np.ndarray]
+
+    def in_sample_weights(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
+        """Return the weights that combiners would have, had they been shown in-sample probabilities.
+
+        Parameters
+        ----------
+        X, y, groups
+            The rows that the fusion was fitted on.
+
+        Returns
+        -------
+        DataFrame
+            Columns as of ``weights_``, the combiners that learn only. No model answers by these weights.
+
+        Raises
+        ------
+        CohortError
+            If a member, as an encoder that classifies, refuses the rows it was fitted on.
+        """
+        P, target = self.in_sample_probabilities(X, y, groups), np.searchsorted(self.classes_, y)
+        learners = {name: combiner for name, combiner in self.combiners_.items() if learns(rule_of(combiner))}
+        shown = {name: clone(combiner, safe=False).fit(P, target) for name, combiner in learners.items()}
+        return weights_table(shown, list(self.columns_), self.classes_)
+
+    def in_sample_probabilities(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> np.ndarray:
+        """Return what the members say of the rows that they were fitted on.
+
+        Parameters
+        ----------
+        X, y, groups
+            The rows that the fusion was fitted on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes)
+            As combiners take them; NaN where a modality is absent.
+
+        Raises
+        ------
+        CohortError
+            If a member, as an encoder that classifies, refuses the rows it was fitted on.
+        """
+        check_is_fitted(self)
+        target = np.searchsorted(self.classes_, y)
+        groups = None if groups is None else np.asarray(groups)
+        members = self._members(self._table(X, reset=False), self.members_)
+        return np.stack([in_one_thread(member.in_sample, target, groups) for member in members], axis=1)
+
+    def member_probabilities(self, X: ArrayLike) -> np.ndarray:
+        """Return what the members say of new rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes)
+            As combiners take them; NaN where a modality is absent.
+        """
+        return self._by_member(self.predict_proba_each(X)[list(self.columns_)])
