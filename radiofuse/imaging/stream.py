@@ -72,7 +72,8 @@ def _refusal(name: str, status: os.stat_result) -> ImageError | None:
     if stat.S_ISDIR(status.st_mode):
         return ImageError(
             "file_unreadable",
-            f"{name} is a folder, one image file was expected. Convert a DICOM folder to .nii.gz first.",
+            f"{name} is a folder, one image file was expected. Convert a DICOM folder: radiofuse cohort make FOLDER "
+            "--layout dicom.",
         )
     if not stat.S_ISREG(status.st_mode):
         return ImageError("file_unreadable", f"{name} is not a regular file. Name an image file.")

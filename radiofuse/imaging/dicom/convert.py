@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,11 +11,13 @@ from pathlib import Path
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.files.outputs import require_file, require_folder, starts_with
 from radiofuse.files.paths import describe_absent
+from radiofuse.imaging.dicom.instances import Person
 from radiofuse.imaging.dicom.library import pydicom
-from radiofuse.imaging.dicom.masks import KINDS, MaskJob, Masks, match_image, match_slicer, write_masks
+from radiofuse.imaging.dicom.masks import KINDS, MaskJob, Masks, match_slicer, write_masks
 from radiofuse.imaging.dicom.naming import PatientNames, name_patients, translator
 from radiofuse.imaging.dicom.notes import notes_on, notes_on_masks, write_table
 from radiofuse.imaging.dicom.plan import Row, plan_rows
+from radiofuse.imaging.dicom.references import match_image
 from radiofuse.imaging.dicom.sequences import read_rules
 from radiofuse.imaging.dicom.tree import Tree, read_tree
 from radiofuse.imaging.dicom.volumes import Job, write_stack
@@ -90,7 +92,7 @@ def convert_tree(
     called, doubts = name_patients(tree.instances, folder, out, names)
     rows, shared = plan_rows(tree.instances, called, rules, out, keep_ids)
     _write_all(rows, n_jobs, progress)
-    masks, unmatched = _masks(tree, rows, folder, roi, n_jobs)
+    masks, unmatched = _masks(tree, called, rows, folder, roi, n_jobs)
     _choose(rows, masks)
     write_table(rows, out / TABLE)
     notes = [*tree.notes, *doubts, *shared, *notes_on(rows), *unmatched, *notes_on_masks(masks)]
@@ -116,15 +118,18 @@ def _processes(n_jobs: int | None, n_calls: int) -> int | None:
 
 
 def _masks(
-    tree: Tree, rows: Sequence[Row], root: Path, roi: str | None, n_jobs: int | None
+    tree: Tree, called: Mapping[Person, str], rows: Sequence[Row], root: Path, roi: str | None, n_jobs: int | None
 ) -> tuple[list[Masks], list[str]]:
     """Write the masks of every segmentation of the tree; return them, and a note on each without an image."""
     from joblib import delayed
 
     written = [row.done for row in rows if row.done is not None]
     present = {row.series.first.series_uid: f"{row.series.title}, which was not converted" for row in rows}
-    instances = sorted((each for each in tree.instances if each.sop_class in KINDS), key=lambda each: each.series_when)
-    matches = [(each.path, KINDS[each.sop_class], *match_image(each, written, present)) for each in instances]
+    drawn = {each.uid: each for each in tree.instances if each.sop_class in KINDS}  # each once, however often copied
+    matches = [
+        (each.path, KINDS[each.sop_class], *match_image(each, called[each.person], written, present))
+        for each in sorted(drawn.values(), key=lambda each: each.series_when)
+    ]
     notes, jobs, numbers = [], [], Counter()
     for path in tree.slicer_files:
         matches.append((path, "Slicer", *_matched(path, root, written)))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,8 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.dicom.contours import read_contours
-from radiofuse.imaging.dicom.instances import Instance, many, text
-from radiofuse.imaging.dicom.pixels import damage_told, read_dataset
-from radiofuse.imaging.dicom.regions import Region, united, wanted_regions
+from radiofuse.imaging.dicom.pixels import damage_told
+from radiofuse.imaging.dicom.regions import Region, distinct, united, wanted_regions
 from radiofuse.imaging.dicom.segmentations import read_segmentation
 from radiofuse.imaging.dicom.segments import read_segment_regions, read_segments
 from radiofuse.imaging.dicom.series import CONTOURS, LABEL_MAP, SEGMENTATION
@@ -28,11 +26,10 @@ from radiofuse.imaging.dicom.volumes import (
 )
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.write_like import write_on_grid_of
-from radiofuse.wording import counted, listed, some
+from radiofuse.wording import counted, some
 
 if TYPE_CHECKING:
     import numpy as np
-    from pydicom.dataset import Dataset
 
 KINDS = {SEGMENTATION: "DICOM-SEG", LABEL_MAP: "DICOM-SEG", CONTOURS: "RTSTRUCT"}
 
@@ -56,46 +53,6 @@ class Masks:
     regions: Mapping[str, Path]
     wanted: Path | None = None
     problems: tuple[str, ...] = ()
-
-
-def references(dataset: Dataset) -> set[str]:
-    """Return the SeriesInstanceUIDs that a SEG or an RTSTRUCT says it was drawn on."""
-    series = [text(one, "SeriesInstanceUID") for one in many(dataset, "ReferencedSeriesSequence")]
-    for space in many(dataset, "ReferencedFrameOfReferenceSequence"):
-        for study in many(space, "RTReferencedStudySequence"):
-            series += [text(one, "SeriesInstanceUID") for one in many(study, "RTReferencedSeriesSequence")]
-    return {uid for uid in series if uid}
-
-
-def match_image(instance: Instance, written: Sequence[Job], present: Mapping[str, str]) -> tuple[list[Job], str]:
-    """Return the images that a SEG or an RTSTRUCT belongs to, or why there is none.
-
-    Parameters
-    ----------
-    instance : Instance
-        Its header.
-    written : sequence of Job
-        Images that were written.
-    present : mapping of str to str
-        Title of every series of the tree by its UID, with why it was left out if it was.
-    """
-    try:
-        with damage_told(instance.path):
-            referred = references(read_dataset(instance.path))
-    except ImageError as error:
-        return [], str(error).rstrip(".")
-    images = [job for job in written if job.series.first.series_uid in referred]
-    if not referred:  # what names no series is taken to be of its frame of reference
-        images = [job for job in written if instance.space_uid and job.series.first.space_uid == instance.space_uid]
-    others = [job for job in images if job.series.first.study_uid != instance.study_uid]
-    if others:
-        return [], f"it belongs to another study than {others[0].series.title}, the series that it refers to"
-    if images:
-        return images, ""
-    left_out = [present[uid] for uid in sorted(referred) if uid in present]
-    if left_out:
-        return [], f"it was drawn on {listed(left_out)}"
-    return [], "it refers to a series of another study, or to one that is not in the tree"
 
 
 def match_slicer(path: Path, root: Path, written: Sequence[Job]) -> tuple[list[Job], str]:
@@ -145,18 +102,7 @@ def _read(job: MaskJob) -> tuple[list[Region], list[str]]:
         read = read_contours if job.kind == "RTSTRUCT" else read_segmentation
         with damage_told(job.source):
             regions, problems = read(job.source, image)
-    return _distinct(regions), problems
-
-
-def _distinct(regions: Sequence[Region]) -> list[Region]:
-    """Give regions of one name, as files have it, a number."""
-    seen: Counter[str] = Counter()
-    distinct = []
-    for region in regions:
-        seen[region.word.lower()] += 1
-        number = seen[region.word.lower()]
-        distinct.append(region if number == 1 else replace(region, name=f"{region.name} {number}"))
-    return distinct
+    return distinct(regions), problems
 
 
 def _wanted(job: MaskJob, regions: Sequence[Region], paths: Mapping[str, Path]) -> tuple[Path | None, tuple[str, ...]]:

@@ -46,7 +46,7 @@ def plan_rows(
     instances: Iterable[Instance], called: Mapping[Person, str], rules: Sequence[Rule], out: Path, keep_ids: bool
 ) -> tuple[list[Row], list[str]]:
     """Return a row per stack of every series of images, those to be written with a job."""
-    series, notes = group_series(each for each in instances if each.sop_class not in KINDS)
+    series, notes = group_series((each for each in instances if each.sop_class not in KINDS), called)
     sessions = _sessions(series, called)
     notes += _undated(series, called)
     rows = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -41,7 +42,19 @@ def wanted_regions(regions: Sequence[Region], pattern: str) -> list[Region]:
     >>> [region.name for region in wanted_regions(regions, "gtv*")]
     ['GTV-1', 'gtv-2']
     """
-    return [region for region in regions if fnmatchcase(region.name.lower(), pattern.lower())]
+    named = [region for region in regions if region.name.lower() == pattern.lower()]  # names may hold brackets
+    return named or [region for region in regions if fnmatchcase(region.name.lower(), pattern.lower())]
+
+
+def distinct(regions: Iterable[Region]) -> list[Region]:
+    """Give regions of one name, as files have it, a number."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for region in regions:
+        seen[region.word.lower()] += 1
+        number = seen[region.word.lower()]
+        distinct.append(region if number == 1 else replace(region, name=f"{region.name} {number}"))
+    return distinct
 
 
 def united(regions: Sequence[Region]) -> np.ndarray:

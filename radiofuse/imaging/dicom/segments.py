@@ -10,8 +10,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.dicom.regions import Region, on_grid_of
+from radiofuse.files.outputs import require_file
+from radiofuse.imaging.dicom.regions import Region, distinct, on_grid_of
 from radiofuse.imaging.stream import open_file
+from radiofuse.imaging.write_like import write_like
 
 _KEY = re.compile(r"Segment(\d+)_Name")
 
@@ -48,6 +50,37 @@ def read_segments(path: str | PathLike[str]) -> dict[str, sitk.Image]:
         mask.CopyInformation(image)
         segments[name] = mask
     return segments
+
+
+def write_segments(path: str | PathLike[str], folder: str | PathLike[str]) -> dict[str, Path]:
+    """Write the segments of a ``.seg.nrrd`` file as masks of 0 and 1, ``NAME.nii.gz``, and return their paths by name.
+
+    Parameters
+    ----------
+    path : str or path-like
+    folder : str or path-like
+        Made if it is not there; what lies in it is never replaced.
+
+    Raises
+    ------
+    ImageError
+        As for `read_segments`.
+    RequestError
+        If one of the files is there already.
+
+    Notes
+    -----
+    A mask lies where the segment does, often on a part of the image's grid; the gate puts it in its place.
+    """
+    segments = read_segments(path)
+    named = zip(segments, distinct(Region(name, np.empty(0)) for name in segments), strict=True)
+    paths = {name: Path(folder, f"{region.word}.nii.gz") for name, region in named}
+    for target in paths.values():
+        require_file(target, "The mask")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, target in paths.items():
+        write_like(target, sitk.GetArrayFromImage(segments[name]), segments[name])
+    return paths
 
 
 def read_segment_regions(path: Path, image: sitk.Image) -> list[Region]:

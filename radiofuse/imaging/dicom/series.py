@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
-from radiofuse.imaging.dicom.instances import Facts, Frame, Instance
+from radiofuse.imaging.dicom.instances import Facts, Frame, Instance, Person
 from radiofuse.wording import counted, listed
 
 Key = TypeVar("Key", bound=Hashable)
@@ -65,7 +65,7 @@ def facts_of(series: Series, stack: Stack) -> Facts:
     )
 
 
-def group_series(instances: Iterable[Instance]) -> tuple[list[Series], list[str]]:
+def group_series(instances: Iterable[Instance], called: Mapping[Person, str]) -> tuple[list[Series], list[str]]:
     """Return series, and notes on those that bear the UID of another.
 
     Files of one SeriesInstanceUID make two series where their patient, study, number or description
@@ -73,7 +73,7 @@ def group_series(instances: Iterable[Instance]) -> tuple[list[Series], list[str]
     """
     groups: dict[Hashable, list[Instance]] = defaultdict(list)
     for instance in instances:
-        groups[_identity(instance)].append(instance)
+        groups[called[instance.person], *_identity(instance)].append(instance)
     series = [Series(tuple(group)) for group in groups.values()]
     series.sort(key=lambda one: (one.first.when, _number(one.first.series_number), one.first.series_uid))
     sharing: dict[str, list[Series]] = defaultdict(list)
@@ -83,10 +83,9 @@ def group_series(instances: Iterable[Instance]) -> tuple[list[Series], list[str]
     return series, notes
 
 
-def _identity(instance: Instance) -> Hashable:
-    person = instance.person.patient_id or ("", instance.person.folder)
+def _identity(instance: Instance) -> tuple[str, ...]:
     told = (instance.dicom_modality, instance.series_number, instance.description.strip().lower())
-    return instance.series_uid, instance.study_uid, person, *told
+    return instance.series_uid, instance.study_uid, *told
 
 
 def _number(text: str) -> float:

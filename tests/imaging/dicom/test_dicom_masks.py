@@ -12,6 +12,8 @@ import SimpleITK as sitk
 
 pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 
+from pydicom import dcmread  # noqa: E402
+
 from radiofuse.imaging import read_image, read_mask  # noqa: E402
 from radiofuse.imaging.dicom import convert_tree  # noqa: E402
 from radiofuse.imaging.dicom.contours import filled_polygon  # noqa: E402
@@ -21,6 +23,7 @@ from tests.dicom_files import (  # noqa: E402
     Grid,
     Ids,
     contours,
+    group,
     put,
     save,
     slices,
@@ -321,6 +324,40 @@ def test_contours_of_another_study_are_refused(tree, out, wide):
     stranger = Ids()
     found = drawn(tree, out, stranger, {"GTV": [box(HOLE, HOLE, 2)]})
     assert "a series of another study" in told(found, "RTSTRUCT IM0000 was left out")
+
+
+def test_contours_that_name_no_series_belong_to_their_images_or_else_to_their_frame_of_reference(tree, out, wide):
+    other = wide.another(space=Ids().space)
+    write_series(tree / "t2", voxels_of(WIDE), WIDE, other, SeriesDescription="t2", SeriesNumber=8)
+    file = contours({"GTV": [box(HOLE, HOLE, 2)]}, wide.another(), wide)
+    (space,) = file.ReferencedFrameOfReferenceSequence
+    del space.RTReferencedStudySequence
+    save([file], tree / "rs")
+    found = convert_tree(tree, out)
+    assert [volume.modality for volume in found.volumes] == ["t1ce", "t1ce", "t2"]
+    space.FrameOfReferenceUID = Ids().space
+    image = dcmread(next((tree / "t2").iterdir()))
+    (contour,) = file.ROIContourSequence[0].ContourSequence
+    contour.ContourImageSequence = [group(ReferencedSOPInstanceUID=image.SOPInstanceUID)]
+    save([file], tree / "rs")
+    found = convert_tree(tree, out)
+    assert [volume.modality for volume in found.volumes] == ["t1ce", "t2", "t2"]
+    np.testing.assert_array_equal(mask_of(found), expected((IN_HOLE, IN_HOLE, 2)))
+
+
+def test_contours_of_another_patient_are_refused_and_a_copy_of_a_file_counts_once(tree, out, wide):
+    file = contours({"GTV": [box(HOLE, HOLE, 2)]}, wide.another(), wide)
+    save([file], tree / "rs")
+    save([file], tree / "copy")
+    assert convert_tree(tree, out).notes == []
+    save([put(file, {"PatientID": "somebody"})], tree / "rs")
+    save([file], tree / "copy")
+    assert "names another patient than series 7" in told(convert_tree(tree, out), "RTSTRUCT")
+
+
+def test_a_name_with_brackets_is_a_name(tree, out, wide):
+    found = drawn(tree, out, wide, {"[GTV]": [box(HOLE, HOLE, 2)], "G": [box(ISLAND, ISLAND, 2)]}, roi="[gtv]")
+    np.testing.assert_array_equal(mask_of(found), expected((IN_HOLE, IN_HOLE, 2)))
 
 
 def test_a_polygon_is_filled_by_the_centers_of_pixels():

@@ -359,6 +359,24 @@ def test_folders_may_name_patients_and_one_id_of_two_people_is_told(tree, out):
     assert first == "case-1" and second.startswith("case-2-")
 
 
+def test_patients_by_folder_are_kept_apart_though_an_export_gave_all_the_same_uids(tree, out):
+    ids = Ids("ANON", "", "")
+    for name, seed in (("a", 1), ("b", 2)):
+        write_series(tree / name, voxels_of(OBLIQUE, seed), ids=ids, **T1)
+    found = convert_tree(tree, out, by_folder=True)
+    assert [volume.patient_id for volume in found.volumes] == ["a", "b"]
+    for volume, seed in zip(found.volumes, (1, 2), strict=True):
+        values = sitk.GetArrayFromImage(read_image(volume.path).image)
+        np.testing.assert_array_equal(values, voxels_of(OBLIQUE, seed))
+
+
+def test_a_rule_of_the_user_takes_what_would_be_left_out(tree, out):
+    rules = out.parent / "own.csv"
+    rules.write_text("name,description\nt1,slab\n")
+    write_series(tree, voxels_of(OBLIQUE)[:2], SeriesDescription="localizer slab")
+    assert only(convert_tree(tree, out, sequences=rules))[2]["because"] == "line 2 of own.csv"
+
+
 def test_sessions_are_counted_by_date(tree, out):
     later, earlier = Ids(date="20210505"), Ids(date="20190101")
     write_series(tree / "1", voxels_of(OBLIQUE, 1), ids=later, **T1)

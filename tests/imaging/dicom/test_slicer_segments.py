@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from radiofuse.imaging import read_mask
+from radiofuse.errors import RequestError
+from radiofuse.imaging import read_mask, read_pair
 from radiofuse.imaging.dicom import read_segments
+from radiofuse.imaging.dicom import write_segments as write_masks
 
 SHAPE = (6, 12, 14)
 
@@ -67,6 +69,22 @@ def test_segments_of_one_layer_and_those_of_old_files_without_layers(tmp_path, l
     read = read_segments(write_segments(tmp_path / "old.seg.nrrd", layers, old))
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read["core"]), layers[..., 0] == 1)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read["edema"]), layers[..., 1] == 1)
+
+
+def test_segments_are_written_as_masks_that_the_gate_puts_in_place(tmp_path, layers):
+    image = image_like(np.random.default_rng(0).normal(100, 20, SHAPE).astype(np.float32))
+    sitk.WriteImage(image, str(tmp_path / "t1.nii.gz"))
+    cropped = write_segments(tmp_path / "a.seg.nrrd", layers[1:5, 3:9, 4:12], SEGMENTS, origin=(-27.4, 20.8, 42.75))
+    paths = write_masks(cropped, tmp_path / "masks")
+    assert {name: path.name for name, path in paths.items()} == {
+        "Tumor core": "Tumor-core.nii.gz",
+        "Necrosis": "Necrosis.nii.gz",
+        "Edema": "Edema.nii.gz",
+    }
+    pair = read_pair(tmp_path / "t1.nii.gz", paths["Edema"], label=1)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(pair.roi), layers[..., 1])
+    with pytest.raises(RequestError, match="Tumor-core.nii.gz exists"):
+        write_masks(cropped, tmp_path / "masks")
 
 
 @pytest.mark.parametrize(
