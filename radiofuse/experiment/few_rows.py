@@ -14,7 +14,7 @@ import pandas as pd
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate.findings import list_failures
 from radiofuse.experiment.deal import deal_splits, patients_by_class
-from radiofuse.experiment.model_list import largest_inner_folds, selects_deep_features
+from radiofuse.experiment.model_list import largest_inner_folds, largest_nested_folds, selects_deep_features
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_evaluation import KFOLD
 from radiofuse.experiment.refusals import Problems
@@ -120,6 +120,12 @@ def _too_few_inside(recipe: Recipe, left: int, head: str) -> list[str]:
             return [
                 f"{head} for inner_folds = {inner}. Lower inner_folds under [fusion], or combine by mean and vote "
                 "with calibrate = false, so that nothing is learned."
+            ]
+        nested = largest_nested_folds(recipe)
+        if nested is not None and _left_to_train(left, nested) < nested:
+            return [
+                f"{head} for inner_folds = {nested} inside the folds of a chain over outcomes, whose combiner learns. "
+                'Lower its inner_folds, or let it combine by "mean".'
             ]
         left = _left_to_train(left, inner)
     if _cross_fits(recipe) and left < recipe.deep.folds:

@@ -106,6 +106,13 @@ def largest_inner_folds(recipe: Recipe) -> int | None:
     return max((inner_folds_of(recipe, model) for model in learning), default=None)
 
 
+def largest_nested_folds(recipe: Recipe) -> int | None:
+    """Return the most folds of a chain whose combiner learns in as many folds inside them, None where none does."""
+    chains = [model for model in model_list(recipe) if model.kind == CHAINED]
+    learning = [one for one in chains if learns(lookup(combiners_of(recipe, one)[0], COMBINERS, "combiner"))]
+    return max((inner_folds_of(recipe, model) for model in learning), default=None)
+
+
 def of_several_outcomes(model: RecipeModel) -> bool:
     """Say whether a model is one of all outcomes at once: a chain, or a class of one's own that declares it.
 

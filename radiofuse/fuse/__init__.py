@@ -1,4 +1,4 @@
-"""The models of an experiment: members, combiners, late, early and constraint fusion, under their names.
+"""The models of an experiment: members, combiners, late, early and constraint fusion, chains over outcomes.
 
 ``COMBINERS`` maps a name to the path of a class without arguments. ``combine(P)`` turns the members'
 probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into one per sample; of more than
@@ -10,12 +10,14 @@ from radiofuse.fuse.choices import COMBINERS, combiner_name
 from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.held_files import HoldsFiles, attached, holders, portable
 from radiofuse.fuse.late_fusion import LateFusion
+from radiofuse.fuse.outcome_chain import OutcomeChain
 
 __all__ = [
     "COMBINERS",
     "ConstraintFusion",
     "HoldsFiles",
     "LateFusion",
+    "OutcomeChain",
     "attached",
     "combiner_name",
     "holders",

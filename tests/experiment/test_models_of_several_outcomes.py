@@ -14,10 +14,10 @@ from radiofuse.bundle.evaluate import evaluate_cohort
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
 from radiofuse.bundle.read import read_table
-from radiofuse.errors import RequestError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment import run_recipe
 from radiofuse.experiment.deal import deal_splits
-from radiofuse.experiment.joint_evaluation import evaluate_joint_models
+from radiofuse.experiment.joint_evaluation import evaluate_joint_models, rows_to_learn_from, with_unlabeled
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.progress import silent
@@ -221,6 +221,21 @@ def test_no_label_of_a_tested_patient_changes_an_answer_for_it(tmp_path, module)
     np.testing.assert_array_equal(told[0]["probability"], told[1]["probability"])
 
 
+def test_where_sites_are_held_out_nothing_is_learned_from_a_tested_site(tmp_path, module):
+    table = cohort().iloc[:48].assign(site=["A", "B"] * 24)
+    alone = cohort().iloc[49:].assign(site=["A", "B", "A", "B", "B"])
+    path = write(tmp_path, pd.concat([table, alone]))
+    path.write_text(path.read_text().replace("folds = 2\nrepeats = 1", 'split = "leave_one_site_out"'))
+    recipe = read_recipe(path)
+    rows = prepare_rows(recipe, tmp_path / "out", store=tmp_path / "store", report=False, n_jobs=1, progress=silent)
+    _, y, groups = rows_to_learn_from(rows)
+    for split in deal_splits(recipe, rows.samples, rows.outcomes):
+        whole = with_unlabeled(recipe, rows, split)
+        learned = sorted(set(y.index[whole.train]) & set(UNLABELED))
+        assert learned == {"A": ["u2", "u4", "u5"], "B": ["u1", "u3"]}[split.name]  # of the other site
+        assert not set(groups[whole.train]) & set(groups[whole.test])
+
+
 def test_what_a_chain_cannot_be_asked_is_refused(tmp_path, module):
     with pytest.raises(RequestError, match="must name each of the outcomes codel, who_grade once"):
         read_recipe(write(tmp_path, chained='order = ["codel"]'))
@@ -228,6 +243,9 @@ def test_what_a_chain_cannot_be_asked_is_refused(tmp_path, module):
         read_recipe(write(tmp_path, chained='combine = ["mean", "vote"]'))
     path = write(tmp_path, chained="classify = { method = 'logistic', options = { class_weight = { yes = 2 } } }")
     with pytest.raises(RequestError, match="'chained' fits one classifier to every outcome, whose classes differ"):
+        run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    path = write(tmp_path, chained='combine = ["regression"]\ninner_folds = 6')
+    with pytest.raises(CohortError, match="inner_folds = 6 inside the folds of a chain over outcomes, whose combiner"):
         run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
     path = write(tmp_path, evaluation="permutations = 20")
     path.write_text(path.read_text().replace("[[models]]\n[[models]]", "[[models]]", 1))
