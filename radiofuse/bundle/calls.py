@@ -16,10 +16,14 @@ def threshold_of(bundle: Bundle, outcome: Outcome) -> float:
     """Return from which probability of the main answer on a sample is called positive; NaN of several classes."""
     if not outcome.is_binary:
         return float("nan")
+    return chosen_thresholds(bundle).get((outcome.name, bundle.description["protocol"]["primary"]), EVEN)
+
+
+def chosen_thresholds(bundle: Bundle) -> dict[tuple[str, str], float]:
+    """Return the threshold that the run chose for each outcome of two classes and model."""
     points = read_table(bundle.folder, "operating_points")
-    own = (points["outcome"] == outcome.name) & (points["model"] == bundle.description["protocol"]["primary"])
-    values = points.loc[own & (points["metric"] == "threshold"), "value"]
-    return float(values.iloc[0]) if len(values) else EVEN
+    rows = points[points["metric"] == "threshold"]
+    return {(row.outcome, row.model): float(row.value) for row in rows.itertuples()}
 
 
 def called(probabilities: pd.DataFrame, outcome: Outcome, threshold: float) -> list[str]:

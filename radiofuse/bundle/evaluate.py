@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse import notebook
+from radiofuse.bundle.calls import chosen_thresholds
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import NewRows, collect_rows, training_patients
@@ -28,6 +29,7 @@ from radiofuse.statistics import (
     compare_cohorts,
     compare_with_others,
     confusion_table,
+    given_points_table,
     score_predictions,
 )
 from radiofuse.tables.answers import by_class
@@ -50,7 +52,8 @@ class Evaluation:
     tables : dict of str to DataFrame
         predictions, scores, comparisons, confusion and cohort_flow as a run has them, with fold and repeat 0;
         against_training as `compare_cohorts` returns it, the reference being the out-of-fold predictions of the run;
-        calibration as `calibration_table` returns it; failures.
+        calibration as `calibration_table` returns it; operating_points as `given_points_table` returns it, at the
+        thresholds that the run chose; failures.
     left_out : dict of str to str
         Samples of patients that the models were fitted on, and how that is known.
     far : dict of str to str
@@ -232,7 +235,8 @@ def _numbers(bundle: Bundle, outcomes: Sequence[Outcome], predictions: pd.DataFr
     """Return what follows from the predictions, by the name of its table."""
     protocol = bundle.description["protocol"]
     ordered = {outcome.name: outcome.classes for outcome in outcomes if outcome.ordered}
-    resampling = {"n_resamples": protocol["resamples"], "random_state": protocol["seed"], "ordered": ordered}
+    drawn: dict[str, Any] = {"n_resamples": protocol["resamples"], "random_state": protocol["seed"]}
+    resampling = {**drawn, "ordered": ordered}
     training = read_table(bundle.folder, "predictions")
     return {
         "scores": score_predictions(predictions, **resampling),
@@ -240,4 +244,5 @@ def _numbers(bundle: Bundle, outcomes: Sequence[Outcome], predictions: pd.DataFr
         "against_training": compare_cohorts(predictions, training, **resampling),
         "calibration": calibration_table(predictions, random_state=protocol["seed"]),
         "confusion": confusion_table(predictions),
+        "operating_points": given_points_table(predictions, chosen_thresholds(bundle), **drawn),
     }

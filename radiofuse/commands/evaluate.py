@@ -27,6 +27,7 @@ TABLES = {
     "comparisons.csv": "the difference of the model's answer from each other model on these patients",
     "against_training.csv": "each score beside the out-of-fold one of the run that made the model",
     "calibration.csv": "slope and intercept with intervals, mean probability and observed share",
+    "operating_points.csv": "calls at the thresholds that the run chose, and what they are worth here",
     "confusion.csv": "which classes are called which",
     "cohort_flow.csv": "who came in, who did not, and why",
     "failures.csv": "images that gave no features, and why",

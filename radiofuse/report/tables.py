@@ -26,6 +26,10 @@ from radiofuse.wording import MISSING, count, number, p_value, percent
 
 CLASS = "class"  # beside the options of a part of a model
 TOP_FEATURES = 10  # shown of one modality, in the table and in the figure of frequencies
+POINT = ("threshold", "recall", "specificity", "precision", "npv")
+POINT_TITLES = ("Sensitivity", "Specificity", "PPV", "NPV")
+CALLS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+CALLS_TITLES = ("True positives", "False positives", "False negatives", "True negatives")
 Row = tuple[str | Estimate, ...]
 
 
@@ -174,6 +178,22 @@ def comparisons_table(contents: Scored, models: Sequence[str], where: str = "") 
 def _comparison_row(row: Any) -> Row:
     difference = estimate(row.difference, row.low, row.high)
     return row.b, difference, p_value(row.p_value), p_value(row.adjusted_p_value), count(row.n_patients), row.test
+
+
+def points_table(contents: Scored, points: pd.DataFrame, caption: str, threshold: str) -> Table | None:
+    """The calls of the main models at thresholds of their own, and what these are worth; None where there are none."""
+    values = {(row.model, row.metric): row for row in points.itertuples()}
+    known = [model for model in contents.main_models if (model, POINT[0]) in values]
+    cells = {model: [_points_row(model, values)] for model in known}
+    header = ("Model", threshold, *POINT_TITLES, *CALLS_TITLES)
+    groups = grouped(contents, cells)
+    return Table(caption, header, groups, n_numbers=len(header) - 1, emphasized=contents.primary) if known else None
+
+
+def _points_row(model: str, values: Mapping[tuple[str, str], Any]) -> Row:
+    scored = (values[model, metric] for metric in POINT)
+    counts = (number(values[model, metric].value, 1) for metric in CALLS)
+    return model, *(estimate(row.value, row.low, row.high) for row in scored), *counts
 
 
 def calibration_lines(contents: Scored, calibration: pd.DataFrame) -> Table:

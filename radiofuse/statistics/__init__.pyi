@@ -17,6 +17,7 @@ from .calibration_errors import brier_decomposition as brier_decomposition
 from .calibration_errors import calibration_error as calibration_error
 from .calibration_errors import multiclass_calibration_error as multiclass_calibration_error
 from .calibration_table import calibration_table as calibration_table
+from .chosen_points import given_points_table as given_points_table
 from .chosen_points import operating_points_table as operating_points_table
 from .cohort_comparison import compare_cohorts as compare_cohorts
 from .comparison import Comparison as Comparison

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from numbers import Integral
 
 import numpy as np
@@ -90,15 +90,78 @@ def operating_points_table(
                 continue
             calls = thresholds_by_fold(of_model, model, rule, **how)
             chosen = choose_threshold(of_model["label"], of_model["probability"], rule, **how)
-            scores = score_calls(calls, n_resamples=n_resamples, random_state=random_state)
-            found = [("threshold", chosen, calls["threshold"].min(), calls["threshold"].max()), *_counts(calls)]
-            found += scores[["metric", "value", "low", "high"]].itertuples(index=False, name=None)
+            threshold = (chosen, calls["threshold"].min(), calls["threshold"].max())
+            found = _scored(calls, threshold, n_resamples, random_state)
             rows += [(outcome.name, model, outcome.classes[0], *one) for one in found]
     if left_out:
         logger.warning(
             "No operating point of %s: outside of some fold there are no predictions of both labels.", listed(left_out)
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def given_points_table(
+    predictions: pd.DataFrame,
+    thresholds: Mapping[tuple[str, str], float],
+    *,
+    n_resamples: int = 2000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> pd.DataFrame:
+    """Score the calls of models at thresholds that were chosen before, on other patients.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in `score_predictions`.
+    thresholds : mapping of (str, str) to float
+        By outcome and model; a model without one is left out, as are outcomes of several classes.
+    n_resamples, random_state
+        As in `operating_points_table`.
+
+    Returns
+    -------
+    DataFrame
+        As from `operating_points_table`; a threshold has no ends.
+
+    Raises
+    ------
+    RequestError
+        The predictions cannot be scored.
+
+    See Also
+    --------
+    operating_points_table : Chooses thresholds.
+
+    Examples
+    --------
+    >>> ids, numbers = list("abcd"), {"label": [0, 1, 0, 1], "probability": [0.25, 0.75, 0.5, 1.0]}
+    >>> table = pd.DataFrame({"outcome": "idh", "class": "mutant", "sample_id": ids, "patient_id": ids, "repeat": 0,
+    ...     "fold": 0, "model": "t1", **numbers})
+    >>> points = given_points_table(table, {("idh", "t1"): 0.4}, n_resamples=100).set_index("metric")["value"]
+    >>> points[["threshold", "false_positives", "recall"]].to_dict()
+    {'threshold': 0.4, 'false_positives': 1.0, 'recall': 1.0}
+    """
+    check_predictions(predictions)
+    rows = []
+    for outcome in (one for one in outcomes_of(predictions) if one.kind == "binary"):
+        for model in (name for name in outcome.rows["model"].unique() if (outcome.name, name) in thresholds):
+            own, threshold = rows_of_model(outcome.rows, model), thresholds[outcome.name, model]
+            calls = own.assign(call=(own["probability"] >= threshold).astype(int))
+            found = _scored(calls, (threshold, np.nan, np.nan), n_resamples, random_state)
+            rows += [(outcome.name, model, outcome.classes[0], *one) for one in found]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _scored(
+    calls: pd.DataFrame,
+    threshold: tuple[float, float, float],
+    n_resamples: int,
+    random_state: int | np.random.RandomState | None,
+) -> list[tuple[str, float, float, float]]:
+    """Return the threshold, the counts of calls and what they are worth."""
+    scores = score_calls(calls, n_resamples=n_resamples, random_state=random_state)
+    rows = scores[["metric", "value", "low", "high"]].itertuples(index=False, name=None)
+    return [("threshold", *threshold), *_counts(calls), *rows]
 
 
 def _can_choose(rows: pd.DataFrame) -> bool:

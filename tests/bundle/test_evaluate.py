@@ -311,3 +311,15 @@ def test_scores_beside_training_have_rows_of_each_class(bundle, evaluated):
         assert row.difference == pytest.approx(here[key] - before[key]) and row.low < row.difference < row.high
     own = against.query("metric == 'auc'").set_index("class")["value"]
     assert np.isnan(own[""]) and np.isnan(own["4"])  # the other site has no patient of grade 4
+
+
+def test_calls_are_scored_at_the_thresholds_that_the_run_chose(bundle, evaluated):
+    points = evaluated.tables["operating_points"].set_index(["model", "metric"])["value"]
+    assert set(evaluated.tables["operating_points"]["outcome"]) == {"idh"}
+    chosen = read_table(bundle.folder, "operating_points").query("metric == 'threshold' and outcome == 'idh'")
+    chosen = chosen.set_index("model")["value"]
+    own = evaluated.tables["predictions"].query("outcome == 'idh' and model == 'mean'")
+    called = own["probability"] >= chosen["mean"]
+    assert points["mean", "threshold"] == chosen["mean"]
+    assert points["mean", "true_positives"] == (called & (own["label"] == 1)).sum()
+    assert points["mean", "specificity"] == pytest.approx((~called)[own["label"] == 0].mean())

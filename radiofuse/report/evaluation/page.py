@@ -12,12 +12,13 @@ from radiofuse.report.evaluation import sentences
 from radiofuse.report.kinds import DETAILS
 from radiofuse.report.page import render
 from radiofuse.report.predictions.page import PredictionContents, outcome_part
-from radiofuse.report.tables import Table, calibration_lines
+from radiofuse.report.tables import Table, calibration_lines, points_table
 from radiofuse.report.wording import DIGITS, METRICS, estimate
 from radiofuse.tables.predictions import OutcomeRows, choose_outcome
 from radiofuse.wording import count, number, p_value
 
 MAX_LISTED = 20
+POINTS = "Calls here at the thresholds that the run chose"
 
 
 def render_evaluation(evaluation: Evaluation, files: Mapping[str, str]) -> str:
@@ -37,6 +38,7 @@ def render_evaluation(evaluation: Evaluation, files: Mapping[str, str]) -> str:
                 **outcome_part(part, f"-{place}" if several else ""),
                 "beside": _beside(evaluation, part),
                 "calibration": calibration_lines(part, _own(evaluation, "calibration", part)),
+                "points": points_table(part, _own(evaluation, "operating_points", part), POINTS, "Threshold"),
                 "confusion": _confusion(evaluation, part),
             }
             for place, part in enumerate(parts, 1)

@@ -88,7 +88,7 @@ def _results(contents: Contents) -> dict[str, Any]:
         "sizes": size_table(contents),
         "calibration_error": sentences.calibration_error(contents),
         "decision": pictures.decision_curve_picture(contents),
-        "points": tables.points_table(contents),
+        "points": tables.calls_at_points(contents),
     }
 
 

@@ -19,6 +19,7 @@ from radiofuse.report.tables import (
     further_metrics,
     grouped,
     name_value_table,
+    points_table,
     score_cell,
     scores_table,
 )
@@ -26,10 +27,6 @@ from radiofuse.report.wording import CLASSES_METRICS, DIGITS, FURTHER_METRICS, M
 from radiofuse.wording import count, listed, number, percent
 
 MAX_FAILURES = 200
-POINT = ("threshold", "recall", "specificity", "precision", "npv")
-POINT_TITLES = ("Threshold (lowest to highest of the folds)", "Sensitivity", "Specificity", "PPV", "NPV")
-CALLS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
-CALLS_TITLES = ("True positives", "False positives", "False negatives", "True negatives")
 LATE_FUSION = "fusion"  # what the model that answers is called among a bundle's models
 TITLES = {**FURTHER_METRICS, **CLASSES_METRICS, **METRICS}
 
@@ -112,30 +109,10 @@ def main_comparisons(contents: Contents) -> Table:
     return comparisons_table(contents, contents.main_models)
 
 
-def points_table(contents: Contents) -> Table | None:
+def calls_at_points(contents: Contents) -> Table | None:
     """The calls of the main models at the threshold that other patients chose; of outcomes of two classes."""
-    rows = contents.operating_points
-    values = {(row.model, row.metric): row for row in rows.itertuples()}
-    known = [model for model in contents.main_models if (model, POINT[0]) in values]
-    if not known:
-        return None
-    cells = {
-        model: [
-            (
-                model,
-                *(_with_ends(values[model, metric]) for metric in POINT),
-                *(number(values[model, metric].value, 1) for metric in CALLS),
-            )
-        ]
-        for model in known
-    }
-    header = ("Model", *POINT_TITLES, *CALLS_TITLES)
-    caption = "Calls at the operating point, out of fold"
-    return Table(caption, header, grouped(contents, cells), n_numbers=len(header) - 1, emphasized=contents.primary)
-
-
-def _with_ends(row: Any) -> Estimate:
-    return estimate(row.value, row.low, row.high)
+    title = "Threshold (lowest to highest of the folds)"
+    return points_table(contents, contents.operating_points, "Calls at the operating point, out of fold", title)
 
 
 def published_tables(contents: Contents) -> list[Table]:
