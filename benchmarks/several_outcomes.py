@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from radiofuse.report.kinds import DETAILS
+from radiofuse.report.kinds import DETAILS, SUBSET
 
 DATA = Path(os.environ.get("RADIOFUSE_DATA", "")) if os.environ.get("RADIOFUSE_DATA") else None
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,8 +119,24 @@ def print_scores(bundle: Path) -> None:
         wide = rows.assign(cell=cells).pivot(index="model", columns="metric", values="cell")[shown]
         told = by_fold.loc[outcome].reindex(wide.index)
         wide["auc by fold"] = [f"{row['mean']:.2f} ({row['count']:.0f})" for _, row in told.iterrows()]
-        print(f"\n{outcome}, {int(rows['n_patients'].max())} patients")
+        wide["patients"] = rows.groupby("model")["n_patients"].max()
+        print(f"\n{outcome}")
         print(wide.loc[rows["model"].drop_duplicates()].rename_axis(index=None, columns=None).to_string())
+
+
+def print_subsets(bundle: Path) -> None:
+    """Print the AUC of every combination of members, an outcome beside the other."""
+    scores = pd.read_csv(bundle / "scores.csv", dtype={"class": str})
+    words = json.loads((bundle / "bundle.json").read_text())["protocol"]["words"]["models"]
+    several = scores.groupby("outcome")["class"].transform("nunique") > 1
+    rows = scores[(scores["metric"] == "auc") & (scores["class"].isna() | ~several)]
+    rows = rows[rows["model"].map(lambda model: words[model]["kind"] == SUBSET)]
+    if rows.empty:
+        return
+    cells = [f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})" for row in rows.itertuples()]
+    wide = rows.assign(cell=cells).pivot(index="model", columns="outcome", values="cell")
+    wide = wide.loc[rows["model"].drop_duplicates(), list(OUTCOMES)]
+    print("\nAUC by what is fused\n" + wide.rename_axis(index=None, columns=None).to_string())
 
 
 def main(what: str) -> None:
@@ -147,6 +163,7 @@ def main(what: str) -> None:
             radiofuse("extract", "--recipe", str(together), "--store", str(folder / "store"))
         seconds = timed_run(together, folder / "together", folder / "store")
         print_scores(folder / "together" / "bundle")
+        print_subsets(folder / "together" / "bundle")
         apart = 0.0
         for outcome in OUTCOMES:
             recipe = write_recipe(folder / f"{outcome}.toml", [outcome], **options)
