@@ -111,6 +111,7 @@ class Instance:
     when: str
     series_when: str
     series_number: str
+    number: str
     description: str
     protocol: str
     image_type: tuple[str, ...]
@@ -149,6 +150,7 @@ def instance_of(path: Path, folder: str, dataset: Dataset) -> Instance:
         when=text(dataset, "StudyDate") + text(dataset, "StudyTime"),
         series_when=_when(dataset),
         series_number=text(dataset, "SeriesNumber"),
+        number=text(dataset, "InstanceNumber"),
         description=text(dataset, "SeriesDescription"),
         protocol=text(dataset, "ProtocolName"),
         image_type=tuple(str(word).upper() for word in many(dataset, "ImageType")),

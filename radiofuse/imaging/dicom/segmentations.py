@@ -130,7 +130,7 @@ def _step(
     if cosines[axis] > PARALLEL and _fits(offsets, image.GetSpacing()[axis]):
         return image.GetSpacing()[axis], ()
     group = functional_group(dataset, index, "PixelSpacing")
-    told = number(group, "SpacingBetweenSlices") or number(group, "SliceThickness")
+    told = None if group is None else number(group, "SpacingBetweenSlices") or number(group, "SliceThickness")
     gaps = np.diff(offsets)
     step = next((value for value in (told, *gaps[:1], 1.0) if value and _fits(offsets, value)), None)
     if step is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from radiofuse.imaging.dicom.instances import SINGLE, Instance, instance_of, many
 from radiofuse.imaging.dicom.library import pydicom, quiet, unreadable
@@ -14,6 +15,9 @@ from radiofuse.wording import counted, some
 from radiofuse.work.jobs import results_in_order
 
 DICOMDIR = "1.2.840.10008.1.3.10"  # the media storage class of a directory of files
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
 MAGIC = b"DICM"
 SLICER = (".seg.nrrd",)
 CHUNK = 200  # files that one call reads
@@ -112,7 +116,7 @@ def _may_be_dicom(head: bytes) -> bool:
     return head[128:] == MAGIC or head[:2] in (b"\x08\x00", b"\x02\x00")
 
 
-def _listed(directory: object, folder: Path) -> Iterator[str]:
+def _listed(directory: Dataset, folder: Path) -> Iterator[str]:
     """Yield the names of files that a DICOMDIR lists, in capitals, and that are not there, in any case."""
     there = {path.relative_to(folder).as_posix().upper() for path in folder.rglob("*")}
     for record in many(directory, "DirectoryRecordSequence"):

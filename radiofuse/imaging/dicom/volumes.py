@@ -82,7 +82,19 @@ def _write(job: Job) -> dict[str, Any]:
     image = placed.image(voxels)
     job.path.parent.mkdir(parents=True, exist_ok=True)
     write_like(job.path, voxels, image)
-    return {**_record(job, facts, placed, image), "notes": list(notes)}
+    return {**_record(job, facts, placed, image), "notes": [*notes, *_doubts_of_ends(job)]}
+
+
+def _doubts_of_ends(job: Job) -> tuple[str, ...]:
+    """Tell of numbers that begin late or have gaps: places alone do not say whether slices at an end are missing."""
+    files = job.series.instances
+    numbers = {int(each.number) for each in files if each.number.isdecimal()}
+    if len(numbers) < len(files) or len(job.stack.frames) != len(files):  # repeated, of echoes, or without
+        return ()
+    first, last = min(numbers), max(numbers)
+    if first <= 1 and last - first + 1 == len(numbers):
+        return ()
+    return (f"Its {len(files)} files are numbered {first} to {last}: slices at an end may be missing.",)
 
 
 def _record(job: Job, facts: Facts, placed: Placed, image: sitk.Image) -> dict[str, Any]:

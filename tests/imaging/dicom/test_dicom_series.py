@@ -92,6 +92,21 @@ def test_an_oblique_series_keeps_its_voxels_and_its_place(tree, out):
     assert found.notes == []
 
 
+def test_simpleitk_reads_the_same_voxels_and_places(tree, out):
+    voxels, ids = voxels_of(OBLIQUE), Ids()
+    write_series(tree / "1", voxels, ids=ids, **T1, RescaleSlope=3, RescaleIntercept=-1, modality="CT")
+    save([enhanced(voxels, OBLIQUE, ids.another(), order=range(6))], tree / "2")
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(tree / "1")))
+    references = {"ct": reader.Execute(), "t1": sitk.ReadImage(str(tree / "2" / "IM0000"))}
+    for volume in convert_tree(tree, out).volumes:
+        image, reference = read_image(volume.path).image, references.pop(volume.modality)
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(reference))
+        for place in ("GetOrigin", "GetSpacing", "GetDirection"):
+            np.testing.assert_allclose(getattr(image, place)(), getattr(reference, place)(), atol=1e-5)
+    assert not references
+
+
 @pytest.mark.parametrize("axes", [np.diag([1, 1, 1]), np.diag([1, -1, -1]), turned((90, 0, 0)), turned((0, 90, 90))])
 def test_every_orientation_is_kept(tree, out, axes):
     grid = Grid(axes=axes.astype(float))
@@ -185,6 +200,13 @@ def test_missing_slices_are_told_with_their_place(tree, out):
     files = slices(voxels_of(OBLIQUE), OBLIQUE, Ids(), **T1)
     sentence = refused(tree, out, files[:2] + files[4:], "slices_missing")
     assert 'series 3 "t1_tse_tra"' in sentence and "2 slices of 6 missing" in sentence
+
+
+def test_numbers_that_begin_late_are_told(tree, out):
+    save(slices(voxels_of(OBLIQUE), OBLIQUE, Ids(), **T1)[1:], tree)
+    found = convert_tree(tree, out)
+    assert only(found)[1].GetSize()[2] == 5
+    assert "5 files are numbered 2 to 6: slices at an end may be missing" in told(found, "series 3")
 
 
 def test_varying_distances_are_refused(tree, out):
