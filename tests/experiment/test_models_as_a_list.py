@@ -274,3 +274,12 @@ def test_combinations_are_asked_for_once_for_all_late_fusions_or_by_a_model_itse
     path.write_text(path.read_text().replace('kind = "early"', 'kind = "early"\nsubsets = "all"'))
     with pytest.raises(RequestError, match="list a model for each combination, with modalities"):
         read_recipe(path)
+
+
+def test_a_model_that_is_not_kept_is_recorded_nowhere(tmp_path):
+    """Folds record what a kept model selected, beside the final one; a model that is only evaluated has none."""
+    models = '[[models]]\n[[models]]\nname = "early"\nkind = "early"\nkeep = false\n'
+    out = run_recipe(write(tmp_path, models, cohort=IDH), out=tmp_path / "out", store=tmp_path / "store", report=False)
+    assert "early" in set(read_table(out / "bundle", "predictions")["model"])
+    assert set(read_table(out / "bundle", "selected_features")["model"]) == {"fusion"}
+    assert list(load_bundle(out).models["idh"]) == ["fusion"]

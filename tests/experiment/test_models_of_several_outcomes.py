@@ -251,3 +251,21 @@ def test_what_a_chain_cannot_be_asked_is_refused(tmp_path, module):
     path.write_text(path.read_text().replace("[[models]]\n[[models]]", "[[models]]", 1))
     with pytest.raises(RequestError, match="permutations under .evaluation. refits the first model to one outcome"):
         run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+
+
+def test_finished_folds_are_found_again_by_a_rerun(tmp_path, module):
+    from models_of_a_user import FITTED
+
+    recipe, shared = read_recipe(write(tmp_path, cohort().iloc[:48])), {"n_jobs": 1, "progress": silent}
+    rows = prepare_rows(recipe, tmp_path / "out", store=tmp_path / "store", report=False, **shared)
+    splits, told, fits = deal_splits(recipe, rows.samples, rows.outcomes), [], len(FITTED)
+    for _ in range(2):
+        told.append(evaluate_joint_models(recipe, rows, splits, kept_in=tmp_path / "unfinished", **shared))
+        assert len(FITTED) == fits + 2  # both folds, by the first call
+    for first, again in zip(told[0].folds, told[1].folds, strict=True):
+        pd.testing.assert_frame_equal(first.predictions, again.predictions)
+        weights = [one.findings["chained"]["codel"]["weights"] for one in (first, again)]
+        pd.testing.assert_frame_equal(*weights)
+    changed = replace(rows, y=rows.y.assign(codel=1 - rows.y["codel"]))
+    evaluate_joint_models(recipe, changed, splits, kept_in=tmp_path / "unfinished", **shared)
+    assert len(FITTED) == fits + 4  # other labels are another computation
