@@ -16,8 +16,11 @@ from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_failures, require_file, starts_with
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from radiofuse.imaging.layouts.make import MadeCohort
     from radiofuse.imaging.layouts.volume import Found
+    from radiofuse.imaging.step_options import Steps
 
 app = terminal.command_app(__doc__)
 
@@ -97,7 +100,7 @@ def make(
             n_jobs=jobs or os.cpu_count() or 1,
             on_done=on_done,
         )
-    _write(made, out)
+    _write_rows(made.rows.reset_index(), out)
     _summarize(made, out)
 
 
@@ -125,12 +128,11 @@ def _named_modalities(text: str | None) -> dict[str, str] | None:
     return {name.strip(): called.strip() or modality_of(name) for name, _, called in pairs}
 
 
-def _write(made: MadeCohort, out: Path) -> None:
+def _write_rows(rows: pd.DataFrame, out: Path) -> None:
     from radiofuse.imaging.layouts.table import relative_to
     from radiofuse.tables.spreadsheet import write_csv
 
-    rows = relative_to(made.rows, out.absolute().parent).reset_index()
-    write_file(out, partial(write_csv, rows))
+    write_file(out, partial(write_csv, relative_to(rows, out.absolute().parent)))
 
 
 def _summarize(made: MadeCohort, out: Path) -> None:
@@ -198,7 +200,7 @@ def slices(
     from radiofuse.wording import counted
 
     require_folder(out, "--out")
-    table = read_cohort(cohort, missing_files="keep")
+    table = read_cohort(cohort, missing_files="keep", need_masks=False)
     n_jobs = jobs or os.cpu_count() or 1
     with terminal.progress("Slicing", "samples") as on_done:
         made = slice_cohort(table, out, plane=plane.capitalize(), grade=grade, n_jobs=n_jobs, on_done=on_done)
@@ -209,3 +211,51 @@ def slices(
     print(f"{out}: {counted(len(new), 'sample')} written, {files:,} files, {tumor:,} slices with tumor;", end=" ")
     print(f"{len(made.written) - len(new)} were there, {len(made.failures)} failed")
     raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)
+
+
+@app.command()
+@terminal.answers
+def prepare(
+    cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The cohort table.")],
+    recipe: Annotated[Path, typer.Option(help="A TOML file whose table [images] says what is done.")],
+    out: Annotated[Path, typer.Option(help="The folder of the images made ready, and of their cohort.csv.")],
+    jobs: Jobs = None,
+) -> None:
+    """Register, correct, resample, clean and scale every sample's images; what has not changed stays."""
+    import os
+
+    from radiofuse.evaluate.findings import list_failures
+    from radiofuse.extract.ready_images import make_ready
+    from radiofuse.files.outputs import require_folder
+    from radiofuse.tables.cohort import read_cohort
+    from radiofuse.wording import counted
+
+    require_folder(out, "--out")
+    steps = _steps(recipe)
+    require_file(out / "cohort.csv", "--out", [cohort], ours=starts_with("sample_id,patient_id,"))
+    table = read_cohort(cohort, missing_files="keep", need_masks=False)
+    with terminal.progress("Preparing", "samples") as on_done:
+        made = make_ready(table, steps, out, n_jobs=jobs or os.cpu_count() or 1, on_done=on_done)
+    for warning in made.warnings:
+        say(warning)
+    if len(made.failures):
+        say(list_failures(made.failures))
+    _write_rows(made.rows, out / "cohort.csv")
+    print(f"{out / 'cohort.csv'}: {counted(made.n_done, 'sample')} prepared, {made.n_there} were there", end=", ")
+    print(f"{len(made.failures)} failed")
+    raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)
+
+
+def _steps(path: Path) -> Steps:
+    """Return the steps of a recipe's table ``[images]``."""
+    import tomllib
+
+    from radiofuse.imaging.step_options import Steps
+
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RequestError(f"{path} is not a readable TOML file: {error}.") from None
+    if not isinstance(content.get("images"), dict):
+        raise RequestError(f"{path.name} has no table [images], which says what is done to the images.")
+    return Steps.of(content["images"])

@@ -213,7 +213,8 @@ def list_failures(failures: pd.DataFrame, *, with_images: bool = True, shown: in
     if failures.empty:
         return "Every image was usable." if with_images else "No images were read: the features came ready-made."
     rows = failures.head(shown)
-    lines = [f"  {row.sample_id} ({row.modality}) {row.code}: {row.message}" for row in rows.itertuples()]
+    places = rows["sample_id"] + rows["modality"].map(lambda name: f" ({name})" if name else "")  # of all: no name
+    lines = [f"  {at} {row.code}: {row.message}" for at, row in zip(places, rows.itertuples(), strict=True)]
     left_out = len(failures) - len(rows)
     more = [f"  and {left_out} more in the table of failures"] if left_out else []
     return "\n".join([f"{len(failures)} image(s) could not be used and count as absent:", *lines, *more])

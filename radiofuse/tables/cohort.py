@@ -70,6 +70,7 @@ def read_cohort(
     modality_pattern: str | None = None,
     others_allowed: bool = False,
     carried: Sequence[str] = (),
+    need_masks: bool = True,
 ) -> pd.DataFrame:
     """Read a cohort table and check all of it once, listing every problem together.
 
@@ -111,6 +112,8 @@ def read_cohort(
         With labels, whether columns outside the grammar are left out rather than a problem.
     carried : sequence of str
         Columns outside the grammar to carry along as text, such as the scanner, where labels are asked for.
+    need_masks : bool, default=True
+        Whether an image without a mask is a problem.
 
     Returns
     -------
@@ -179,7 +182,7 @@ def read_cohort(
     read = {one.outcome.name: one.label for one in outcomes}
     cohort = _typed(text, roles, read, images.folder_of(path, text.columns))
     problems += samples.problems_of_rows(text, cohort, roles, read, n_folds)
-    problems += images.image_problems(cohort, must_exist=missing_files == "raise")
+    problems += images.image_problems(cohort, must_exist=missing_files == "raise", need_masks=need_masks)
     problems += samples.copied_samples(cohort, list(read))
     if problems:
         raise CohortError(f"Cohort table {path}", problems)

@@ -57,7 +57,7 @@ def absolute(cells: pd.Series, folder: str) -> pd.Series:
     return paths.where(rooted | (paths == ""), folder + os.sep + paths)
 
 
-def image_problems(cohort: pd.DataFrame, *, must_exist: bool) -> list[Problem]:
+def image_problems(cohort: pd.DataFrame, *, must_exist: bool, need_masks: bool = True) -> list[Problem]:
     """List images without a mask, images in two places at once, and missing files."""
     images = images_of(cohort)
     once = images.drop_duplicates(["image", PATIENT])
@@ -65,7 +65,7 @@ def image_problems(cohort: pd.DataFrame, *, must_exist: bool) -> list[Problem]:
     problems = [
         *problems_about(
             "Images without a mask",
-            _described(images[images["mask"] == ""]),
+            _described(images[images["mask"] == ""]) if need_masks else [],
             "Fill <modality>__mask, or one column mask for all modalities.",
         ),
         *problems_about(
