@@ -139,8 +139,10 @@ def _registered(sample: Prepared, steps: Steps, atlas: sitk.Image | None) -> Pre
     }
     masks = {}
     for name, mask in sample.masks.items():
-        way = last if _same_grid(mask, own) else ways[name]  # a mask of all modalities is drawn on one of them
-        masks[name] = mask if _same_grid(mask, grid) else moved(mask, grid, way, is_mask=True)
+        on_own, on_image = (_same_grid(mask, image) for image in (own, sample.images[name]))
+        stays = not (on_own or on_image) and _same_grid(mask, grid)
+        # a mask of all modalities is drawn on one of them
+        masks[name] = mask if stays else moved(mask, grid, last if on_own else ways[name], is_mask=True)
     told = {name: {"mutual_information": [one.before, one.after], "worse": one.worse} for name, one in found.items()}
     kept: dict[str, sitk.Transform] = {name: way for name, way in ways.items() if name not in untouched}
     return replace(sample, images=images, masks=masks, record=sample.record | {"registration": told}, transforms=kept)

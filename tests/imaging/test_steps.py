@@ -112,10 +112,8 @@ def test_all_come_to_an_atlas_by_way_of_the_modality_that_looks_like_it() -> Non
     found = prepared({"t1": t1, "t2": t2}, {"t1": mask, "t2": mask}, None, Steps(register_to="t2", atlas="a"), atlas)
     inside = sitk.GetArrayFromImage(atlas) > 0
     for name in ("t1", "t2"):
-        assert (
-            np.corrcoef(sitk.GetArrayFromImage(found.images[name])[inside], sitk.GetArrayFromImage(atlas)[inside])[0, 1]
-            > 0.75
-        )
+        one, other = (sitk.GetArrayFromImage(image)[inside] for image in (found.images[name], atlas))
+        assert np.corrcoef(one, other)[0, 1] > 0.75
     drawn, wanted = (sitk.GetArrayFromImage(one) != 0 for one in (found.masks["t1"], tumor(atlas)))
     assert 2 * (drawn & wanted).sum() / (drawn.sum() + wanted.sum()) > 0.9
     np.testing.assert_array_equal(sitk.GetArrayFromImage(found.masks["t2"]) != 0, drawn)

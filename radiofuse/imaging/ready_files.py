@@ -1,0 +1,119 @@
+"""One sample's images made ready: files in, files and a record out, and nothing to do where nothing changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from radiofuse.files.aside import write_file
+from radiofuse.imaging.gate import read_image, read_mask
+from radiofuse.imaging.step_options import Steps
+from radiofuse.imaging.steps import Prepared, digest_of, prepared
+from radiofuse.imaging.stream import file_sha256
+from radiofuse.imaging.write_like import write_like
+
+RECORD = "record.json"
+ONE_MASK, BRAIN = "mask", "brain_mask"  # names of files
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    sample_id: str
+    images: dict[str, str]
+    masks: dict[str, str]
+    brain: str
+
+
+@dataclass(frozen=True)
+class ReadyFiles:
+    files: dict[str, str]
+    worse: tuple[str, ...]
+    is_new: bool
+
+
+def make_sample_ready(folder: Path, sample: SampleFiles, steps: Steps) -> ReadyFiles:
+    """Write the images and masks of one sample after all steps.
+
+    Parameters
+    ----------
+    folder : Path
+        Absolute; the sample gets a folder of its own in it.
+    sample : SampleFiles
+    steps : Steps
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be used or a step not be taken; what an earlier call wrote stays.
+    """
+    paths = {**sample.images, **{f"{name}_mask": path for name, path in sample.masks.items()}}
+    paths |= ({BRAIN: sample.brain} if sample.brain else {}) | ({"atlas": steps.atlas} if steps.atlas else {})
+    digest = digest_of(steps, {name: file_sha256(path) for name, path in paths.items()})
+    place = folder / sample.sample_id
+    earlier = _earlier(place, digest)
+    return _written(place, digest, _prepared(sample, steps), paths) if earlier is None else earlier
+
+
+def _prepared(sample: SampleFiles, steps: Steps) -> Prepared:
+    images = {name: read_image(path).image for name, path in sample.images.items()}
+    masks = {name: read_mask(path).image for name, path in sample.masks.items()}
+    brain = read_mask(sample.brain).image if sample.brain else None
+    return prepared(images, masks, brain, steps, read_image(steps.atlas).image if steps.atlas else None)
+
+
+def _written(place: Path, digest: str, sample: Prepared, sources: Mapping[str, str]) -> ReadyFiles:
+    place.mkdir(parents=True, exist_ok=True)
+    files = {name: f"{name}.nii.gz" for name in sample.images}
+    for name, image in sample.images.items():
+        write_like(place / files[name], sitk.GetArrayFromImage(image), image)
+    for name, mask in _few(sample.masks).items():
+        files[f"{name}_mask" if name else ONE_MASK] = file = f"{name}_mask.nii.gz" if name else f"{ONE_MASK}.nii.gz"
+        write_like(place / file, sitk.GetArrayFromImage(mask), mask)
+    if sample.brain is not None:
+        files[BRAIN] = f"{BRAIN}.nii.gz"
+        write_like(place / files[BRAIN], sitk.GetArrayFromImage(sample.brain), sample.brain)
+    for name, transform in sample.transforms.items():
+        sitk.WriteTransform(transform, str(place / f"{name}_to_{_file_name(sample)}.tfm"))
+    worse = [name for name, told in sample.record.get("registration", {}).items() if told["worse"]]
+    record = {"digest": digest, "files": files, "worse": worse, "sources": dict(sources), **sample.record}
+    text = json.dumps(record, indent=1) + "\n"
+    write_file(place / RECORD, lambda file: file.write(text.encode()))  # last: without it the sample is done again
+    return ReadyFiles({name: str(place / file) for name, file in files.items()}, tuple(worse), True)
+
+
+def _file_name(sample: Prepared) -> str:
+    """Return what was registered to, as a part of a file's name."""
+    steps = sample.record["steps"]
+    return Path(steps["atlas"]).name.partition(".")[0] if steps["atlas"] else steps["register_to"]
+
+
+def _few(masks: Mapping[str, sitk.Image]) -> dict[str, sitk.Image]:
+    """Return one mask under no name where all are the same, else each under its modality."""
+    several = list(masks.values())
+    alike = all(_alike(several[0], mask) for mask in several[1:])
+    return {"": several[0]} if several and alike else dict(masks)
+
+
+def _alike(one: sitk.Image, other: sitk.Image) -> bool:
+    first, second = ([*mask.GetOrigin(), *mask.GetSpacing(), *mask.GetDirection()] for mask in (one, other))
+    if one.GetSize() != other.GetSize() or not np.allclose(first, second, atol=1e-6):
+        return False
+    return np.array_equal(sitk.GetArrayViewFromImage(one), sitk.GetArrayViewFromImage(other))
+
+
+def _earlier(place: Path, digest: str) -> ReadyFiles | None:
+    """Return what an earlier call wrote of the same files and options; None where anything of it is gone."""
+    try:
+        record: dict[str, Any] = json.loads((place / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    files = record.get("files", {})
+    if record.get("digest") != digest or not all((place / file).is_file() for file in files.values()):
+        return None
+    return ReadyFiles({name: str(place / file) for name, file in files.items()}, tuple(record["worse"]), False)
