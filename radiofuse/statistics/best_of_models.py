@@ -84,7 +84,7 @@ def best_of_models(
     ...                    rows.assign(model="t2", probability=[0.5, 0.2, 0.3, 0.6, 0.1, 0.4])])
     >>> best_of_models(table).round(2)
       model  n_models  value   low
-    0    t1         2   0.78  0.32
+    0    t1         2   0.78  0.27
     """
     check_predictions(predictions)
     seed, found = draw_seed(random_state), []

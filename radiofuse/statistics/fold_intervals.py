@@ -70,8 +70,8 @@ def cross_validated_intervals(predictions: pd.DataFrame, *, confidence: float = 
     The limits are normal, about the AUC of the pooled folds, and cut at 0 and 1.
 
     Of 960 cohorts in twelve simulated worlds it held the true AUC of the model fitted to all patients in 97 %, in no
-    world in less than 94 % (``benchmarks/coverage.py``); of a single repeat in 94 % and 88 %. It makes no correction for
-    the folds' models learning from fewer patients, whose AUC is lower.
+    world in less than 94 % (``benchmarks/coverage.py``); of a single repeat in 94 % and 88 %. It makes no correction
+    for the folds' models learning from fewer patients, whose AUC is lower.
 
     An AUC of 1 in every fold has no variance; it gets the interval of `score_predictions`.
 
