@@ -12,30 +12,8 @@ Examples
 
 from __future__ import annotations
 
-from radiofuse.imaging.codes import CONTENT_CODES, IMAGE_ERROR_CODES
-from radiofuse.imaging.crop import Cropping, SliceCrops, tumor_crops
-from radiofuse.imaging.crop_file import CropIndex, Crops, row_type, write_crops
-from radiofuse.imaging.gate import Volume, read_image, read_mask, read_pair
-from radiofuse.imaging.roi import RoiPair, check_pair
-from radiofuse.imaging.stream import file_sha256
-from radiofuse.imaging.write import write_volume
+from radiofuse.names import lazy_names, names_of_stub
 
-__all__ = [
-    "CONTENT_CODES",
-    "IMAGE_ERROR_CODES",
-    "CropIndex",
-    "Cropping",
-    "Crops",
-    "RoiPair",
-    "SliceCrops",
-    "Volume",
-    "check_pair",
-    "file_sha256",
-    "read_image",
-    "read_mask",
-    "read_pair",
-    "row_type",
-    "tumor_crops",
-    "write_crops",
-    "write_volume",
-]
+_HOME = names_of_stub(__file__)
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
