@@ -259,3 +259,31 @@ def _steps(path: Path) -> Steps:
     if not isinstance(content.get("images"), dict):
         raise RequestError(f"{path.name} has no table [images], which says what is done to the images.")
     return Steps.of(content["images"])
+
+
+@app.command()
+@terminal.answers
+def sheet(
+    cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The cohort table.")],
+    out: Annotated[Path, typer.Option(help="The folder in which sheet.html is written.")] = Path("sheet"),
+    jobs: Jobs = None,
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Write one page that shows every sample: its images, the border of its mask, and what looks wrong."""
+    import os
+
+    from radiofuse.extract.portraits import portrait_cohort
+    from radiofuse.files.outputs import is_page
+    from radiofuse.report.sheet.page import contact_sheet
+    from radiofuse.tables.cohort import read_cohort
+    from radiofuse.wording import counted
+
+    path = out / "sheet.html"
+    require_file(path, "--out", [cohort], ours=is_page, overwrite=overwrite)
+    table = read_cohort(cohort, missing_files="keep", need_masks=False)
+    with terminal.progress("Looking at", "images") as on_done:
+        portraits, failures = portrait_cohort(table, n_jobs=jobs or os.cpu_count() or 1, on_done=on_done)
+    page = contact_sheet(table, portraits, failures, f"Images of {cohort.name}")
+    write_file(path, lambda file: file.write(page.encode()))
+    print(f"{path}: {counted(len(portraits), 'image')}, {len(failures)} could not be read")
+    raise typer.Exit(terminal.INPUT if len(failures) else terminal.DONE)

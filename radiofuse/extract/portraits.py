@@ -1,0 +1,55 @@
+"""A portrait of every image of a cohort, in child processes; those that cannot be read are named."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from radiofuse.errors import ImageError
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS
+from radiofuse.extract.outcomes import DIED
+from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.imaging.portrait import Portrait, portrait
+from radiofuse.progress import Progress
+
+Portraits = dict[tuple[str, str], Portrait]
+
+
+def portrait_cohort(
+    cohort: pd.DataFrame, *, n_jobs: int = 1, on_done: Progress | None = None
+) -> tuple[Portraits, pd.DataFrame]:
+    """Return the portraits of a cohort by sample and modality, and a table of the images that have none.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        As ``read_cohort`` returns it; masks may be absent.
+    n_jobs : int, default=1
+        Child processes.
+    on_done : callable, optional
+        Called with (done, total) images.
+
+    Returns
+    -------
+    portraits : dict
+        In the order of the table.
+    failures : DataFrame
+        Columns sample_id, modality, code, message.
+    """
+    tasks = list_tasks(cohort, "any")
+    found: dict[tuple[str, str], Portrait | ImageError] = {}
+    for task, result in run_in_children(_portray, None, tasks, n_jobs=n_jobs):
+        found[task.pair] = ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
+        if on_done:
+            on_done(len(found), len(tasks))
+    portraits = {task.pair: one for task in tasks if isinstance(one := found[task.pair], Portrait)}
+    failed = [(*task.pair, e.code, str(e)) for task in tasks if isinstance(e := found[task.pair], ImageError)]
+    return portraits, pd.DataFrame(failed, columns=FAILURE_COLUMNS)
+
+
+def _portray(shared: None, task: Task) -> Portrait | ImageError:
+    """Look at one image; runs in a child process."""
+    try:
+        return portrait(task.image, task.mask)
+    except ImageError as error:
+        return error
