@@ -5,7 +5,7 @@ from .agreement import icc as icc
 from .agreement import reproducibility_table as reproducibility_table
 from .area_intervals import AUCInterval as AUCInterval
 from .area_intervals import auc_interval as auc_interval
-from .best_of_models import best_of_models as best_of_models
+from .best_model import best_of_models as best_of_models
 from .bootstrap import BootstrapInterval as BootstrapInterval
 from .bootstrap import bootstrap_interval as bootstrap_interval
 from .calibration import CalibrationLine as CalibrationLine

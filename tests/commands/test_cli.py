@@ -156,6 +156,7 @@ APPS = {
     "report": [[]],
     "store": [[], ["ls"], ["verify"], ["gc"], ["export"]],
     "datasets": [[], ["phantom"]],
+    "cohort": [[], ["make"], ["check"], ["prepare"], ["slices"], ["sheet"]],
 }
 
 

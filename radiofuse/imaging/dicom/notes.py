@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+
+import pandas as pd
 
 from radiofuse.files.aside import write_file
 from radiofuse.imaging.dicom.masks import Masks
 from radiofuse.imaging.dicom.plan import Row
+from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.wording import counted, listed, some
 
 COLUMNS = (
@@ -73,12 +75,8 @@ def _rivals(rows: Iterable[Row]) -> Iterator[str]:
 
 def write_table(rows: Iterable[Row], path: Path) -> None:
     """Write one row per series, or stack of it: what it is, why, and what became of it."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for row in rows:
-        table.writerow(_cells(row, path.parent))
-    write_file(path, lambda file: file.write(text.getvalue().encode()))
+    table = pd.DataFrame([_cells(row, path.parent) for row in rows], columns=list(COLUMNS), dtype=object)
+    write_file(path, partial(write_csv, table))
 
 
 def _cells(row: Row, folder: Path) -> list[object]:

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from radiofuse.errors import RequestError
 from radiofuse.statistics import best_of_models, score_predictions
-from radiofuse.statistics.best_of_models import critical_value
+from radiofuse.statistics.best_model import critical_value
 from radiofuse.statistics.intervals import draw_seed, multiplicities
 
 
