@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 READING = (
     "The truth is an AUC of .500, and a balanced accuracy of one over the number of classes. Honest intervals should "
     "hold it, about nine times in ten: they hold fitted models fixed, and models of one permutation are right or wrong "
-    "together. Where sites are left out, AUCs lie a little below, since sites differ in their shares of the classes. "
+    "together. Where sites are left out, pooled AUCs lie below, since sites differ in their shares of the classes. "
     "What a shortcut claims above the truth is what the shortcut invents."
 )
 METRICS = {"auc": "AUC", "balanced_accuracy": "balanced accuracy"}
