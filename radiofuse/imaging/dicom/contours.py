@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.dicom.instances import many, text
+from radiofuse.imaging.dicom.elements import many, text
 from radiofuse.imaging.dicom.pixels import read_dataset
 from radiofuse.imaging.dicom.regions import Region
 from radiofuse.wording import counted, some

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radiofuse.imaging.dicom.elements import Numbers, is_enhanced, many, number, of_frame, plane, text
+
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-Numbers = tuple[float, ...]
 
 SINGLE = (  # read of every file: keyword
     "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID Modality ImageType "
@@ -24,21 +24,24 @@ SINGLE = (  # read of every file: keyword
     "SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence DirectoryRecordSequence"
 ).split()
 NO_AGENT = {"", "no", "none", "n", "0", "-", "no contrast", "without", "n/a"}
-GROUPS = {  # keyword: the functional group that holds it in enhanced objects
-    "ImagePositionPatient": "PlanePositionSequence",
-    "ImageOrientationPatient": "PlaneOrientationSequence",
-    "PixelSpacing": "PixelMeasuresSequence",
-    "SliceThickness": "PixelMeasuresSequence",
-    "RescaleSlope": "PixelValueTransformationSequence",
-    "RescaleIntercept": "PixelValueTransformationSequence",
-    "RepetitionTime": "MRTimingAndRelatedParametersSequence",
-    "FlipAngle": "MRTimingAndRelatedParametersSequence",
-    "EffectiveEchoTime": "MREchoSequence",
-    "InversionTimes": "MRModifierSequence",
-    "DiffusionBValue": "MRDiffusionSequence",
-    "TemporalPositionIndex": "FrameContentSequence",
-    "StackID": "FrameContentSequence",
-    "FrameType": "MRImageFrameTypeSequence",
+TRAITS = {  # what may tell frames at one place apart: keyword
+    "echo": "EchoTime",
+    "inversion": "InversionTime",
+    "b": "DiffusionBValue",
+    "time": "TemporalPositionIdentifier",
+    "acquisition": "AcquisitionNumber",
+    "sequence": "SequenceName",  # of Siemens, with the b-value
+    "kernel": "ConvolutionKernel",
+    "thickness": "SliceThickness",
+    "type": "ImageType",
+}
+ENHANCED_TRAITS = {
+    "stack": "StackID",
+    "echo": "EffectiveEchoTime",
+    "inversion": "InversionTimes",
+    "b": "DiffusionBValue",
+    "time": "TemporalPositionIndex",
+    "type": "FrameType",
 }
 
 
@@ -161,113 +164,37 @@ def instance_of(path: Path, folder: str, dataset: Dataset) -> Instance:
     )
 
 
-def text(dataset: Dataset, keyword: str) -> str:
-    """Return an element as one line of text, "" where it is absent or empty."""
-    joined = "\\".join(str(value).strip("\0 ") for value in many(dataset, keyword)).strip()
-    return "".join(letter if letter.isprintable() else "?" for letter in joined)
-
-
-def number(dataset: Dataset, keyword: str) -> float | None:
-    """Return an element's first number, None where it is absent or empty."""
-    values = [value for value in many(dataset, keyword) if value not in (None, "")]
-    return float(values[0]) if values else None
-
-
-def many(dataset: Dataset, keyword: str) -> list:
-    """Return all values of an element."""
-    value = dataset.get(keyword)
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
-
-
-def functional_group(dataset: Dataset, index: int, keyword: str) -> Dataset | None:
-    """Return the group that holds an element of one frame: the frame's own, else the shared one.
-
-    Of an object without groups, the dataset itself.
-    """
-    if "PerFrameFunctionalGroupsSequence" not in dataset:
-        return dataset
-    shared = many(dataset, "SharedFunctionalGroupsSequence")
-    for groups in (dataset.PerFrameFunctionalGroupsSequence[index], *shared):
-        if found := many(groups, GROUPS[keyword]):
-            return found[0]
-    return None
-
-
-def _of_frame(dataset: Dataset, index: int, keyword: str) -> list:
-    group = functional_group(dataset, index, keyword)
-    return [] if group is None else many(group, keyword)
-
-
-def plane(dataset: Dataset, index: int) -> tuple[Numbers, Numbers, Numbers, tuple[float, float]] | None:
-    """Return position, row, column and spacing (x, y) of a frame; None where one of them is not given."""
-    position = tuple(map(float, _of_frame(dataset, index, "ImagePositionPatient")))
-    axes = tuple(map(float, _of_frame(dataset, index, "ImageOrientationPatient")))
-    spacing = tuple(map(float, _of_frame(dataset, index, "PixelSpacing")))
-    if (len(position), len(axes), len(spacing)) != (3, 6, 2):
-        return None
-    return position, axes[:3], axes[3:], (spacing[1], spacing[0])  # DICOM names the distance of rows first
-
-
 def _frames(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
+    """Return all frames; none where the size, or the place of any of them, is not given."""
     n_frames, rows, columns = (number(dataset, name) for name in ("NumberOfFrames", "Rows", "Columns"))
-    if not rows or not columns or ((n_frames or 1) > 1 and "PerFrameFunctionalGroupsSequence" not in dataset):
+    if not rows or not columns or ((n_frames or 1) > 1 and not is_enhanced(dataset)):
         return ()
-    frames = []
-    for index in range(int(n_frames or 1)):
-        place = plane(dataset, index)
-        if place is None:
-            return ()
-        slope, intercept = (_of_frame(dataset, index, f"Rescale{name}") for name in ("Slope", "Intercept"))
-        frames.append(
-            Frame(
-                path=path,
-                index=index,
-                position=place[0],
-                row=place[1],
-                column=place[2],
-                spacing_mm=place[3],
-                size=(int(columns), int(rows)),
-                slope=float(slope[0]) if slope else 1.0,
-                intercept=float(intercept[0]) if intercept else 0.0,
-                traits=_traits(dataset, index),
-            )
-        )
-    return tuple(frames)
+    size = int(columns), int(rows)
+    frames = [_frame(path, dataset, index, size) for index in range(int(n_frames or 1))]
+    placed = tuple(frame for frame in frames if frame is not None)
+    return placed if len(placed) == len(frames) else ()
+
+
+def _frame(path: Path, dataset: Dataset, index: int, size: tuple[int, int]) -> Frame | None:
+    place = plane(dataset, index)
+    if place is None:
+        return None
+    slope, intercept = (of_frame(dataset, index, f"Rescale{name}") for name in ("Slope", "Intercept"))
+    scale = float(slope[0]) if slope else 1.0, float(intercept[0]) if intercept else 0.0
+    return Frame(path, index, *place, size, *scale, _traits(dataset, index))
 
 
 def _traits(dataset: Dataset, index: int) -> tuple[tuple[str, str], ...]:
-    if "PerFrameFunctionalGroupsSequence" in dataset:
-        names = {
-            "stack": "StackID",
-            "echo": "EffectiveEchoTime",
-            "inversion": "InversionTimes",
-            "b": "DiffusionBValue",
-            "time": "TemporalPositionIndex",
-            "type": "FrameType",
-        }
-    else:
-        names = {
-            "echo": "EchoTime",
-            "inversion": "InversionTime",
-            "b": "DiffusionBValue",
-            "time": "TemporalPositionIdentifier",
-            "acquisition": "AcquisitionNumber",
-            "sequence": "SequenceName",  # of Siemens, with the b-value
-            "kernel": "ConvolutionKernel",
-            "thickness": "SliceThickness",
-            "type": "ImageType",
-        }
-    values = {name: _of_frame(dataset, index, keyword) for name, keyword in names.items()}
+    keywords = ENHANCED_TRAITS if is_enhanced(dataset) else TRAITS
+    values = {name: of_frame(dataset, index, keyword) for name, keyword in keywords.items()}
     return tuple((name, "\\".join(map(str, value))) for name, value in values.items())
 
 
 def _facts(dataset: Dataset) -> Facts:
-    enhanced = "PerFrameFunctionalGroupsSequence" in dataset
+    enhanced = is_enhanced(dataset)
 
     def first(keyword: str) -> float | None:
-        values = [value for value in _of_frame(dataset, 0, keyword) if value not in (None, "")]
+        values = [value for value in of_frame(dataset, 0, keyword) if value not in (None, "")]
         return float(values[0]) if values else None
 
     return Facts(

@@ -12,7 +12,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RadiofuseError
-from radiofuse.imaging.dicom.instances import Frame, text
+from radiofuse.imaging.dicom.elements import text
+from radiofuse.imaging.dicom.instances import Frame
 from radiofuse.imaging.dicom.library import pydicom, quiet, unreadable
 from radiofuse.imaging.dicom.stacks import along_normal, same_places
 from radiofuse.wording import counted

@@ -103,6 +103,7 @@ def _named(series: Series, stack: Stack | None, rules: Sequence[Rule]) -> Named:
         series_number=first.series_number,
         agent=facts.contrast_agent,
         times_ms={"te_ms": facts.te_ms, "tr_ms": facts.tr_ms, "ti_ms": facts.ti_ms},
+        scanning_sequence=facts.scanning_sequence,
     )
     named = name_sequence(words, rules)
     if named.name and not named.is_of_user and "MOSAIC" in first.image_type:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.dicom.instances import Instance, many, text
+from radiofuse.imaging.dicom.elements import many, text
+from radiofuse.imaging.dicom.instances import Instance
 from radiofuse.imaging.dicom.pixels import damage_told, read_dataset
 from radiofuse.imaging.dicom.volumes import Job
 from radiofuse.wording import listed

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.dicom.instances import functional_group, many, number, plane, text
+from radiofuse.imaging.dicom.elements import functional_group, many, number, plane, text
 from radiofuse.imaging.dicom.pixels import read_dataset, stored_frames
 from radiofuse.imaging.dicom.regions import Region, on_grid_of
 from radiofuse.imaging.dicom.stacks import WHOLE

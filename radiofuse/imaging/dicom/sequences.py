@@ -14,7 +14,12 @@ from radiofuse.errors import RequestError
 from radiofuse.files.paths import describe_absent
 
 BUILT_IN = Path(__file__).with_name("sequences.csv")
-TEXT = ("description", "without", "image_type")  # regular expressions, of upper and lower case alike
+TEXT = (
+    "description",
+    "without",
+    "scanning_sequence",
+    "image_type",
+)  # regular expressions, upper or lower case
 RANGES = ("te_ms", "tr_ms", "ti_ms")  # 60- or -35 or 400-1400
 COLUMNS = ("name", "dicom", *TEXT, "agent", *RANGES, "series_number", "reason")
 _RANGE = re.compile(r"(\d+\.?\d*)?-(\d+\.?\d*)?|(\d+\.?\d*)")
@@ -35,6 +40,7 @@ class Words:
     series_number: str
     agent: str
     times_ms: Mapping[str, float | None]
+    scanning_sequence: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,8 @@ def _holds(column: str, condition: str, words: Words) -> bool:
         return bool(words.agent) == (condition == "yes")
     if column in ("dicom", "series_number"):
         return getattr(words, column).upper() == condition.upper()
-    found = re.search(condition, words.image_type if column == "image_type" else words.description, re.IGNORECASE)
+    looked_at = words.description if column == "without" else getattr(words, column)
+    found = re.search(condition, looked_at, re.IGNORECASE)
     return (found is None) == (column == "without")
 
 

@@ -118,20 +118,25 @@ def _check_steps(along: np.ndarray) -> None:
     even = along[0] + (along[-1] - along[0]) / len(steps) * np.arange(len(along))
     if np.abs(along - even).max() <= max(UNEVEN * step, UNEVEN_MM):
         return
-    gaps = steps / step
-    if np.abs(gaps - np.rint(gaps)).max() <= WHOLE and gaps.min() > 0.5:
-        wide = np.flatnonzero(np.rint(gaps) > 1)
-        where = [f"{along[gap]:.2f} and {along[gap + 1]:.2f} mm" for gap in wide]
-        n_missing = int(np.rint(gaps[wide]).sum()) - len(wide)
-        raise ImageError(
-            "slices_missing",
-            f"{counted(n_missing, 'slice')} of {len(along) + n_missing} missing, between {some(where)}; slices "
-            f"{step:.2f} mm apart without a gap were expected. Export the series again.",
-        )
+    _refuse_missing(along, steps / step, step)
     raise ImageError(
         "spacing_varies",
         f"Its slices are {steps.min():.2f} to {steps.max():.2f} mm apart; one distance was expected. "
         "Export one reconstruction with even slices.",
+    )
+
+
+def _refuse_missing(along: np.ndarray, gaps: np.ndarray, step: float) -> None:
+    """Refuse distances that are all whole numbers of steps: what lies between them is missing."""
+    if np.abs(gaps - np.rint(gaps)).max() > WHOLE or gaps.min() < 1 - WHOLE:
+        return
+    wide = np.flatnonzero(np.rint(gaps) > 1)
+    where = [f"{along[gap]:.2f} and {along[gap + 1]:.2f} mm" for gap in wide]
+    n_missing = int(np.rint(gaps[wide]).sum()) - len(wide)
+    raise ImageError(
+        "slices_missing",
+        f"{counted(n_missing, 'slice')} of {len(along) + n_missing} missing, between {some(where)}; slices "
+        f"{step:.2f} mm apart without a gap were expected. Export the series again.",
     )
 
 

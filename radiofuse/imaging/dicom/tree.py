@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radiofuse.imaging.dicom.instances import SINGLE, Instance, instance_of, many
+from radiofuse.imaging.dicom.elements import many
+from radiofuse.imaging.dicom.instances import SINGLE, Instance, instance_of
 from radiofuse.imaging.dicom.library import pydicom, quiet, unreadable
 from radiofuse.wording import counted, some
 from radiofuse.work.jobs import results_in_order

@@ -85,6 +85,12 @@ def test_times_and_contrast_tell_what_a_description_does_not(agent, times, expec
     assert named("AX brain", agent, **times) == expected
 
 
+def test_a_gradient_echo_with_a_long_te_is_no_t1():
+    times = {"tr_ms": 620.0, "te_ms": 20.0}
+    assert name_sequence(Words("MR", "AX brain", "M", "5", "", times, "GR")).name == "swi"
+    assert name_sequence(Words("MR", "AX brain", "M", "5", "", times, "SE")).name == "t1"
+
+
 def test_an_agent_makes_a_t1_a_t1ce_unless_the_description_says_before():
     assert named("AX T1", "Gadavist") == "t1ce"
     assert named("AX T1 pre", "Gadavist") == "t1"
@@ -141,6 +147,6 @@ def test_every_column_of_the_built_in_table_is_one_that_rules_know():
 
     assert tuple(BUILT_IN.read_text().splitlines()[0].split(",")) == (
         *("name", "dicom", "description", "without", "agent", "te_ms", "tr_ms", "ti_ms"),
-        *("image_type", "series_number", "reason"),
+        *("scanning_sequence", "image_type", "series_number", "reason"),
     )
     assert set(COLUMNS) == set(BUILT_IN.read_text().splitlines()[0].split(","))
