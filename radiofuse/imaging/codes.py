@@ -38,6 +38,7 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     # the crop
     "roi_lost_in_crop": "The tumor is too thin to leave a pixel in a crop of the wanted size.",
     "intensity_out_of_range": "Voxels are too large for 32-bit floats.",
+    "channel_missing": "A sequence that a network reads is absent.",
     # images made ready
     "registration_failed": "The image cannot be brought onto the other.",
     "brain_missing": "A step needs a mask of the brain, and there is none.",

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.roi import RoiPair
+from radiofuse.imaging.squares import square_around
 
 CROP_VERSION = 1  # raised whenever the same image and mask would give other pixels
 MIN_SIZE = 8  # pixels along a side; below that a tumor is a handful of points
@@ -140,12 +141,12 @@ def tumor_crops(pair: RoiPair, cropping: Cropping) -> SliceCrops:
     if not n_tumor_slices:
         raise ImageError("empty_roi", "The tumor lies in no slice: the region is empty. Draw it, or correct the mask.")
     chosen = np.argsort(-areas, kind="stable")[: min(cropping.n_slices, n_tumor_slices)]
-    squares = {int(number): _square(region[number], spacing_mm, cropping.size) for number in chosen}
+    squares = {int(number): square_around(region[number], spacing_mm, cropping.size) for number in chosen}
     masks = {number: square.nearest(region[number]) for number, square in squares.items()}
     kept = [number for number, mask in masks.items() if mask.any()]
     if not kept:
         raise _lost(squares[int(chosen[0])].side_mm, cropping.size)
-    images = [_as_float32(squares[number].linear(image[number])) for number in kept]
+    images = [as_float32(squares[number].linear(image[number])) for number in kept]
     sides_mm = tuple(squares[number].side_mm for number in kept)
     return SliceCrops(np.stack(images), np.stack([masks[n] for n in kept]), tuple(kept), sides_mm, n_tumor_slices)
 
@@ -172,57 +173,8 @@ def _axial_view(pair: RoiPair) -> tuple[np.ndarray, np.ndarray, tuple[float, flo
     return turned(pair.image), turned(pair.roi), (spacing[row_axis], spacing[column_axis])
 
 
-@dataclass(frozen=True, eq=False)
-class _Square:
-    """Where the pixels of a square crop lie on the grid of its slice, in fractions of an index."""
-
-    rows: np.ndarray  # (size,)
-    columns: np.ndarray  # (size,)
-    side_mm: float
-
-    def linear(self, plane: np.ndarray) -> np.ndarray:
-        """Return the crop of a plane, interpolated between its pixels; float64, 0 outside."""
-        return _interpolated(_interpolated(plane, self.rows).T, self.columns).T
-
-    def nearest(self, plane: np.ndarray) -> np.ndarray:
-        """Return the crop of a plane by nearest neighbor, 0 outside."""
-        rows, columns = (np.floor(positions + 0.5).astype(int) for positions in (self.rows, self.columns))
-        taken = plane[np.ix_(rows.clip(0, plane.shape[0] - 1), columns.clip(0, plane.shape[1] - 1))]
-        inside = np.outer(_inside(self.rows, plane.shape[0]), _inside(self.columns, plane.shape[1]))
-        return np.where(inside, taken, 0).astype(plane.dtype)
-
-
-def _square(region: np.ndarray, spacing_mm: tuple[float, float], size: int) -> _Square:
-    spans = [np.flatnonzero(region.any(axis=1 - axis))[[0, -1]] for axis in (0, 1)]
-    side_mm = max((last - first + 1) * step for (first, last), step in zip(spans, spacing_mm, strict=True))
-    rows, columns = (
-        _positions((first + last) / 2, side_mm / step, size)
-        for (first, last), step in zip(spans, spacing_mm, strict=True)
-    )
-    return _Square(rows, columns, float(side_mm))
-
-
-def _positions(center: float, side_vox: float, size: int) -> np.ndarray:
-    """Return the centers of ``size`` equal parts of an edge; rounded, so that ties do not hang on a last bit."""
-    return np.round(center + (np.arange(size) + 0.5 - size / 2) * (side_vox / size), 6)
-
-
-def _inside(positions: np.ndarray, length: int) -> np.ndarray:
-    """Say which positions lie on a pixel: each reaches half a step to either side of its center."""
-    return (positions >= -0.5) & (positions < length - 0.5)
-
-
-def _interpolated(plane: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Return rows of a plane at fractional positions; 0 outside."""
-    last = len(plane) - 1
-    below = np.floor(positions).astype(int).clip(0, last)
-    above = (below + 1).clip(0, last)
-    share = (positions - below).clip(0, 1)[:, None]
-    low, high = plane[below].astype(np.float64), plane[above].astype(np.float64)
-    return np.where(_inside(positions, len(plane))[:, None], low + share * (high - low), 0.0)
-
-
-def _as_float32(crop: np.ndarray) -> np.ndarray:
+def as_float32(crop: np.ndarray) -> np.ndarray:
+    """Return intensities as networks read them; refuse those that are beyond."""
     largest = np.finfo(np.float32).max
     if not (np.abs(crop) <= largest).all():
         raise ImageError(

@@ -11,6 +11,7 @@ from radiofuse.errors import ImageError
 from radiofuse.imaging.gate import read_image, read_mask
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.labels import MAX_LABELS
+from radiofuse.imaging.resampling import upright_voxels
 
 SIDE = 96  # pixels of the picture
 SMALL = 16  # voxels along each side of the small copy
@@ -63,7 +64,7 @@ def portrait(image_path: str, mask_path: str = "") -> Portrait:
     """
     image = read_image(image_path).image
     mask = _mask_of(image, mask_path)
-    voxels, region = (_upright(one) for one in (image, mask))
+    voxels, region = (upright_voxels(one) for one in (image, mask))
     shown = voxels != 0
     if not shown.any():
         raise ImageError("degenerate_intensity", "The image is 0 everywhere.")
@@ -92,11 +93,6 @@ def _mask_of(image: sitk.Image, path: str) -> sitk.Image:
     placed = sitk.GetImageFromArray(np.ascontiguousarray(values))
     placed.CopyInformation(image)
     return placed
-
-
-def _upright(image: sitk.Image) -> np.ndarray:
-    """Return voxels (x, y, z): from the patient's right to the left, front to back, upward."""
-    return sitk.GetArrayFromImage(sitk.DICOMOrient(image, "LPS")).T
 
 
 def _pictured(

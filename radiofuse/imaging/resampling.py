@@ -39,6 +39,11 @@ def upright_grid(image: sitk.Image, spacing_mm: Sequence[float] | None = None) -
     return grid
 
 
+def upright_voxels(image: sitk.Image) -> np.ndarray:
+    """Return voxels (x, y, z): x from the patient's right to the left, y from front to back, z upward."""
+    return sitk.GetArrayFromImage(sitk.DICOMOrient(image, "LPS")).T
+
+
 def box_around(mask: sitk.Image, margin_mm: float) -> tuple[list[int], list[int]]:
     """Return start and size, in voxels, of the box around a mask and a margin, cut at the image's border.
 

@@ -21,6 +21,7 @@ from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.gate import read_image, read_mask
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.header import in_words
+from radiofuse.imaging.resampling import upright_voxels
 
 VERSION = 1  # raised by hand where the same files would give other slices
 PLANES = {"Axial": 2, "Coronal": 1, "Sagittal": 0}
@@ -110,9 +111,9 @@ def write_slices(scan: Scan, folder: str | Path, plane: str = "Axial") -> Writte
     record = {"version": VERSION, "plane": plane, "files": digests}
     if (earlier := _earlier(folder, scan.sample_id, record)) is not None:
         return earlier
-    arrays = {name: _oriented(volume.image) for name, volume in volumes.items()}
+    arrays = {name: upright_voxels(volume.image) for name, volume in volumes.items()}
     grid = _one_grid({name: volume.image for name, volume in volumes.items()})
-    regions = {role: _oriented(_on_grid(volume.image, grid)) > 0 for role, volume in masks.items()}
+    regions = {role: upright_voxels(_on_grid(volume.image, grid)) > 0 for role, volume in masks.items()}
     brain = regions.get("brain")
     brain = np.any([array != 0 for array in arrays.values()], axis=0) if brain is None else brain
     tumor = regions.get("tumor", np.zeros_like(brain))
@@ -143,11 +144,6 @@ def metadata_rows(sample_id: str, tumor_slices: Sequence[int], clinical: Mapping
     number = sample_id.removeprefix("UCSF-PDGM-")
     told = {name: clinical.get(name, "") for name in ("sex", "age", "WHO_grade")}
     return [{"ID": number, "slice_name": f"slice_{k}", **told} for k in tumor_slices]
-
-
-def _oriented(image: sitk.Image) -> np.ndarray:
-    """Return voxels (x, y, z), x from right to left, y from front to back, z upward, as UCSF-PDGM stores them."""
-    return sitk.GetArrayFromImage(sitk.DICOMOrient(image, "LPS")).T
 
 
 def _one_grid(images: Mapping[str, sitk.Image]) -> sitk.Image:

@@ -1,0 +1,161 @@
+"""A cohort's arrays for networks, in the store: only what is missing, each sample for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.cohort_run import FAILURE_COLUMNS
+from radiofuse.extract.outcomes import DIED
+from radiofuse.extract.shared_images import refuse_shared_images
+from radiofuse.extract.tasks import list_tasks
+from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.imaging import file_sha256
+from radiofuse.imaging.labels import MaskLabel
+from radiofuse.imaging.sample_arrays import ArraySpec, sample_arrays
+from radiofuse.progress import Progress
+from radiofuse.store import FeatureStore
+from radiofuse.store.arrays import ArrayBlock, ArrayStore
+from radiofuse.tables.images import imaged_modalities
+
+
+@dataclass(frozen=True)
+class CohortArrays:
+    """Where the arrays of a cohort lie.
+
+    Attributes
+    ----------
+    store : ArrayStore
+    block : ArrayBlock
+    keys : dict of str to str
+        By sample, of those that have arrays.
+    failures : DataFrame
+        Columns sample_id, modality, code, message.
+    n_computed, n_stored : int
+    """
+
+    store: ArrayStore
+    block: ArrayBlock
+    keys: dict[str, str]
+    failures: pd.DataFrame
+    n_computed: int
+    n_stored: int
+
+    def read(self, sample_id: str) -> dict[str, np.ndarray]:
+        """Return the arrays of one sample, mapped into memory."""
+        if sample_id not in self.keys:
+            raise RequestError(f"There are no arrays of {sample_id}; the table of failures says why.")
+        return self.store.read(self.block, self.keys[sample_id])
+
+
+@dataclass(frozen=True)
+class _Job:
+    sample_id: str
+    images: Mapping[str, str]
+    mask: str
+    label: MaskLabel
+    key: str
+
+
+def collect_arrays(
+    cohort: pd.DataFrame,
+    spec: ArraySpec,
+    store: str | Path,
+    *,
+    label: MaskLabel | None = None,
+    region: str | None = None,
+    n_jobs: int = 1,
+    on_done: Progress | None = None,
+) -> CohortArrays:
+    """Write the arrays of every sample that the store does not hold yet.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        As ``read_cohort`` returns it.
+    spec : SliceStack, VolumePatch or the like
+    store : path
+        The feature store's folder.
+    label : "any", int or list of int, optional
+        Which mask values are the tumor; left out, what the table says, else any.
+    region : str, optional
+        In place of the label, a region that the column ``mask_regions`` names.
+    n_jobs : int, default=1
+        Child processes; each holds one sample.
+    on_done : callable, optional
+        Called with (done, total) samples.
+
+    Returns
+    -------
+    CohortArrays
+
+    Raises
+    ------
+    CohortError
+        If two patients have one scan.
+    RequestError
+        If the cohort has no image column, or no channel is one of its modalities.
+    """
+    _check_channels(spec, imaged_modalities(cohort))
+    arrays, block = ArrayStore(store), ArrayBlock(_kind(spec), spec.identity())
+    usual = cohort.attrs.get("mask_label", "any") if label is None else label
+    tasks = [task for task in list_tasks(cohort, usual, region=region) if task.modality in spec.channels]
+    paths = dict.fromkeys(path for task in tasks for path in (task.image, task.mask) if path)
+    digests = FeatureStore(store).fingerprints.of(paths, file_sha256)
+    refuse_shared_images(cohort, tasks, digests)
+    jobs = _jobs(tasks, digests, block)
+    missing = set(arrays.missing(block, [job.key for job in jobs]))
+    todo = list({job.key: job for job in jobs if job.key in missing}.values())
+    failed: dict[str, ImageError] = {}
+    work = partial(_make_one, block=block, store=arrays)
+    for done, (job, result) in enumerate(run_in_children(work, spec, todo, n_jobs=n_jobs), 1):
+        if result is not None:
+            failed[job.key] = ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
+        if on_done:
+            on_done(done, len(todo))
+    rows = [(job.sample_id, "", failed[job.key].code, str(failed[job.key])) for job in jobs if job.key in failed]
+    keys = {job.sample_id: job.key for job in jobs if job.key not in failed}
+    n_stored = len({job.key for job in jobs}) - len(todo)
+    failures = pd.DataFrame(rows, columns=FAILURE_COLUMNS)
+    return CohortArrays(arrays, block, keys, failures, len(todo) - len(failed), n_stored)
+
+
+def _check_channels(spec: ArraySpec, modalities: list[str]) -> None:
+    absent = [name for name in spec.channels if name not in modalities]
+    if absent:
+        raise RequestError(f"The channel {absent[0]!r} is no modality of the cohort; it has {', '.join(modalities)}.")
+
+
+def _kind(spec: ArraySpec) -> str:
+    return next(iter(spec.identity()))
+
+
+def _jobs(tasks: list[Any], digests: Mapping[str, str | None], block: ArrayBlock) -> list[_Job]:
+    """Return one job per sample; the key holds the bytes of every file that is read, in the order of the channels."""
+    samples: dict[str, list[Any]] = {}
+    for task in tasks:
+        samples.setdefault(task.sample_id, []).append(task)
+    jobs = []
+    for sample_id, of_sample in samples.items():
+        images = {task.modality: task.image for task in of_sample}
+        mask, label = of_sample[0].mask, of_sample[0].label
+        files = {name: str(digests.get(path)) for name, path in {**images, **({"mask": mask} if mask else {})}.items()}
+        jobs.append(_Job(sample_id, images, mask, label, block.key(files, str(label))))
+    return jobs
+
+
+def _make_one(spec: ArraySpec, job: _Job, *, block: ArrayBlock, store: ArrayStore) -> ImageError | None:
+    """Make and write the arrays of one sample; runs in a child process, so that the parent holds none."""
+    try:
+        arrays, files = sample_arrays(spec, job.images, job.mask, job.label)
+    except ImageError as error:
+        return error
+    store.write(block, job.key, arrays, {"files": files})
+    return None

@@ -1,0 +1,233 @@
+"""What networks read of a sample: slices with several sequences as channels, or a cube of the volume.
+
+No mask is needed where the method needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.imaging.crop import as_float32
+from radiofuse.imaging.header import in_words
+from radiofuse.imaging.resampling import upright_voxels
+from radiofuse.imaging.slice_set import PLANES
+from radiofuse.imaging.squares import Square, square_around, square_of_all
+
+VERSION = 1  # raised by hand where the same files and options would give other pixels
+DROPPED, OF = 50, 155  # first and last axial slices that show no brain in BraTS, of all
+
+
+@dataclass(frozen=True)
+class SliceStack:
+    """Slices of a sample, one channel per sequence.
+
+    Attributes
+    ----------
+    channels : tuple of str
+        Modalities, in order: ``("flair", "t1ce", "t2")``.
+    size : int
+        Pixels along each side.
+    plane : {"Axial", "Coronal", "Sagittal"}
+    slices : int, "tumor" or "middle"
+        The so many with most tumor, all with tumor, or, without a mask, those between the first and the last 50 of
+        155: of another number of slices, the same share.
+    cut : {"image", "tumor"}
+        The whole slice, padded to a square; or the square whose side is the longer edge of the tumor's rectangle.
+    """
+
+    channels: tuple[str, ...]
+    size: int = 224
+    plane: str = "Axial"
+    slices: int | str = "tumor"
+    cut: str = "image"
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.slices, int) and not isinstance(self.slices, bool) and self.slices >= 1
+        problems = [
+            (not self.channels, "channels names no modality"),
+            (self.size < 8, f"size is {self.size}; 8 pixels or more were expected"),
+            (self.plane not in PLANES, f"plane is {self.plane!r}; it is one of {', '.join(PLANES)}"),
+            (not number and self.slices not in ("tumor", "middle"), 'slices is a number, "tumor" or "middle"'),
+            (self.cut not in ("image", "tumor"), 'cut is "image" or "tumor"'),
+            (self.slices == "middle" and self.cut == "tumor", 'slices = "middle" asks for no tumor, and cut for one'),
+        ]
+        told = [what for is_wrong, what in problems if is_wrong]
+        if told:
+            raise RequestError(f"Slices for networks: {'; '.join(told)}.")
+
+    @property
+    def needs_mask(self) -> bool:
+        return self.slices != "middle"
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the pixels depend on beside the files."""
+        return {"stack": asdict(self) | {"channels": list(self.channels)}, "version": VERSION}
+
+    def arrays(self, images: Mapping[str, sitk.Image], region: sitk.Image | None) -> dict[str, np.ndarray]:
+        """Return the slices of one sample.
+
+        Parameters
+        ----------
+        images : mapping of str to SimpleITK.Image
+            By modality, on one grid.
+        region : SimpleITK.Image or None
+            0 and 1, on their grid.
+
+        Returns
+        -------
+        dict
+            ``image`` (n, channels, size, size) float32, ``slices`` (n,) int32, counted as a slice set counts them; with
+            a region ``mask`` (n, size, size) uint8.
+
+        Raises
+        ------
+        ImageError
+            If a channel is absent, the grids differ, or there is no tumor where one is needed.
+
+        Examples
+        --------
+        >>> image = sitk.GetImageFromArray(np.arange(31 * 6 * 4.0).reshape(31, 6, 4))
+        >>> found = SliceStack(("t1", "t2"), size=8, slices="middle").arrays({"t1": image, "t2": image}, None)
+        >>> found["image"].shape, found["slices"].tolist()
+        ((11, 2, 8, 8), [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20])
+        """
+        volumes, spacing = channels_of(images, self.channels)
+        axis = PLANES[self.plane]
+        volumes = np.moveaxis(volumes, axis + 1, 0)  # (slices, channels, …)
+        drawn = None if region is None else np.moveaxis(upright_voxels(region), axis, 0) != 0
+        numbers = self._chosen(drawn, len(volumes))
+        pixel = tuple(step for at, step in enumerate(spacing) if at != axis)
+        images_of, masks = [], []
+        for number in numbers:
+            plane = volumes[number].swapaxes(1, 2)  # rows run to the back or downward
+            inside = None if drawn is None else drawn[number].T
+            square = self._square(plane, inside, (pixel[1], pixel[0]))
+            images_of.append(np.stack([as_float32(square.linear(channel)) for channel in plane]))
+            masks.append(None if inside is None else square.nearest(inside.astype(np.uint8)))
+        found = {"image": np.stack(images_of), "slices": np.array(numbers, np.int32)}
+        return found if drawn is None else found | {"mask": np.stack([mask for mask in masks if mask is not None])}
+
+    def _chosen(self, drawn: np.ndarray | None, n: int) -> list[int]:
+        if self.slices == "middle":
+            dropped = round(n * DROPPED / OF)
+            return list(range(dropped, n - dropped))
+        if drawn is None or not drawn.any():
+            raise ImageError("empty_roi", f"slices = {self.slices!r} needs a mask of the tumor, and there is none.")
+        areas = drawn.sum(axis=(1, 2))
+        if self.slices == "tumor":
+            return [int(number) for number in np.flatnonzero(areas)]
+        largest = np.argsort(-areas, kind="stable")[: int(self.slices)]
+        return [int(number) for number in largest if areas[number]]
+
+    def _square(self, plane: np.ndarray, inside: np.ndarray | None, pixel_mm: tuple[float, float]) -> Square:
+        if self.cut == "tumor" and inside is not None:
+            return square_around(inside, pixel_mm, self.size)
+        return square_of_all(plane.shape[1:], pixel_mm, self.size)
+
+
+@dataclass(frozen=True)
+class VolumePatch:
+    """A cube of the volume in its own voxels, and the whole volume made smaller beside it.
+
+    Attributes
+    ----------
+    channels : tuple of str
+    size : int
+        Voxels along each side, around the tumor's box, or the image's middle without a mask; 0 outside.
+    whole : int
+        Voxels along each side of the whole volume, made smaller; 0 for none.
+    """
+
+    channels: tuple[str, ...]
+    size: int = 128
+    whole: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.channels or self.size < 1 or self.whole < 0:
+            raise RequestError(f"A patch needs channels, a size of 1 or more and a whole of 0 or more, not {self}.")
+
+    @property
+    def needs_mask(self) -> bool:
+        return False
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the voxels depend on beside the files."""
+        return {"patch": asdict(self) | {"channels": list(self.channels)}, "version": VERSION}
+
+    def arrays(self, images: Mapping[str, sitk.Image], region: sitk.Image | None) -> dict[str, np.ndarray]:
+        """Return the cube of one sample.
+
+        Returns
+        -------
+        dict
+            ``image`` (channels, size, size, size) float32, axes from right to left, front to back, upward; ``start``
+            (3,) int32, the voxel at which it begins; with a region ``mask`` uint8; ``whole`` where it is asked for.
+
+        Examples
+        --------
+        >>> image = sitk.GetImageFromArray(np.arange(6 * 5 * 4.0).reshape(6, 5, 4))
+        >>> found = VolumePatch(("t1",), size=4, whole=2).arrays({"t1": image}, None)
+        >>> found["image"].shape, found["start"].tolist(), found["whole"].shape
+        ((1, 4, 4, 4), [0, 0, 1], (1, 2, 2, 2))
+        """
+        volumes, _ = channels_of(images, self.channels)
+        drawn = None if region is None else upright_voxels(region)
+        start = self._start(volumes.shape[1:], drawn)
+        found = {"image": self._cube(volumes, start), "start": start.astype(np.int32)}
+        if drawn is not None:
+            found["mask"] = self._cube(drawn[None].astype(np.uint8), start)[0]
+        if self.whole:
+            found["whole"] = np.stack([_smaller(volume, self.whole) for volume in volumes])
+        return found
+
+    def _start(self, shape: tuple[int, ...], drawn: np.ndarray | None) -> np.ndarray:
+        spans = [np.array([0, n - 1]) for n in shape]
+        if drawn is not None and drawn.any():
+            axes = ({0, 1, 2} - {axis} for axis in range(3))
+            spans = [np.flatnonzero(drawn.any(axis=tuple(others)))[[0, -1]] for others in axes]
+        return np.array([(first + last + 1 - self.size) // 2 for first, last in spans])
+
+    def _cube(self, volumes: np.ndarray, start: np.ndarray) -> np.ndarray:
+        cube = np.zeros((len(volumes), *[self.size] * 3), volumes.dtype)
+        first = np.maximum(start, 0)
+        last = np.minimum(start + self.size, volumes.shape[1:])
+        source = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+        target = tuple(slice(a - s, b - s) for a, b, s in zip(first, last, start, strict=True))
+        if (last > first).all():
+            cube[(slice(None), *target)] = volumes[(slice(None), *source)]
+        return cube
+
+
+def channels_of(images: Mapping[str, sitk.Image], channels: tuple[str, ...]) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Return the channels (channels, x, y, z) as float32, and the size of a voxel in mm.
+
+    Raises
+    ------
+    ImageError
+        ``channel_missing`` or ``geometry_mismatch``.
+    """
+    absent = [name for name in channels if name not in images]
+    if absent:
+        raise ImageError("channel_missing", f"{', '.join(absent)} absent, and it is a channel of what a network reads.")
+    turned = [sitk.DICOMOrient(images[name], "LPS") for name in channels]
+    for name, image in zip(channels, turned, strict=True):
+        if image.GetSize() != turned[0].GetSize():
+            sizes = f"{in_words(image.GetSize())} voxels against {in_words(turned[0].GetSize())} of {channels[0]}"
+            raise ImageError("geometry_mismatch", f"{name} has {sizes}. Bring the sequences onto one grid first.")
+    return np.stack([as_float32(sitk.GetArrayFromImage(image).T) for image in turned]), turned[0].GetSpacing()
+
+
+def _smaller(volume: np.ndarray, size: int) -> np.ndarray:
+    image = sitk.GetImageFromArray(volume.T)
+    steps = [n / size for n in image.GetSize()]
+    smooth = sitk.SmoothingRecursiveGaussian(image, [max(step / 2, 1e-3) for step in steps])
+    grid = sitk.Image([size] * 3, sitk.sitkFloat32)
+    grid.SetSpacing(steps)
+    grid.SetOrigin([(step - 1) / 2 for step in steps])
+    return sitk.GetArrayFromImage(sitk.Resample(smooth, grid)).T.astype(np.float32)

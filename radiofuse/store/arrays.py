@@ -1,0 +1,147 @@
+"""Arrays by content, beside the vectors: a folder per kind, a few ``.npy`` and a ``.json`` per sample.
+
+Each file appears whole or not at all, and the ``.json`` comes last: without it the arrays are not there. One writer's
+failure costs one sample. Readers map the files into memory, so that a cohort is never held there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiofuse.errors import StoreError
+from radiofuse.files.aside import write_aside
+from radiofuse.files.outputs import sha256_of
+
+FOLDER, FORMAT = "arrays", 1
+
+
+@dataclass(frozen=True)
+class ArrayBlock:
+    """Arrays that were made alike.
+
+    Attributes
+    ----------
+    kind : str
+    identity : mapping
+        What they depend on beside the files: options and versions; JSON values.
+
+    Examples
+    --------
+    >>> ArrayBlock("stacks", {"size": 224}).name
+    'stacks-ca5bc7b63461'
+    """
+
+    kind: str
+    identity: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{_digest(self.identity)[:12]}"
+
+    def key(self, files: Mapping[str, str], *also: object) -> str:
+        """Return the key of a sample's arrays, by the SHA-256 of its files and whatever else decides them."""
+        return _digest([self.name, dict(files), *also])
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class ArrayStore:
+    """Arrays on disk, in the folder ``arrays`` of a feature store.
+
+    Parameters
+    ----------
+    root : path
+        The feature store's folder; made when something is written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> block = ArrayBlock("stacks", {"size": 2})
+    >>> with TemporaryDirectory() as folder:
+    ...     store = ArrayStore(folder)
+    ...     store.write(block, "k1", {"image": np.ones((1, 2, 2), np.float32)}, {"sample_id": "P1"})
+    ...     store.missing(block, ["k1", "k2"]), store.read(block, "k1")["image"].shape, store.verify()
+    (['k2'], (1, 2, 2), [])
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root) / FOLDER
+
+    def write(
+        self, block: ArrayBlock, key: str, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the arrays of one sample; what another writer has written of the same key is replaced by the same.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses.
+        """
+        folder = self.root / block.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            files = {name: self._write_one(folder / f"{key}.{name}.npy", array) for name, array in arrays.items()}
+            record = {"format": FORMAT, "identity": block.identity, "arrays": files, **(about or {})}
+            with write_aside(folder / f"{key}.json") as file:
+                file.write(json.dumps(record, indent=1).encode())
+        except OSError as error:
+            reason = error.strerror or error
+            raise StoreError(f"Arrays cannot be written to {folder} ({reason}). Make room, then run again.") from error
+
+    @staticmethod
+    def _write_one(path: Path, array: np.ndarray) -> dict[str, Any]:
+        with write_aside(path) as file:
+            np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+        return {"shape": list(array.shape), "type": array.dtype.str, "sha256": sha256_of(path)}
+
+    def missing(self, block: ArrayBlock, keys: Iterable[str]) -> list[str]:
+        """Return the keys of which there are no arrays."""
+        there = {path.stem for path in (self.root / block.name).glob("*.json")}
+        return [key for key in dict.fromkeys(keys) if key not in there]
+
+    def read(self, block: ArrayBlock, key: str) -> dict[str, np.ndarray]:
+        """Return the arrays of one sample, mapped into memory, read-only; their bytes are not compared.
+
+        Raises
+        ------
+        StoreError
+            If there are none, or a file is cut short or of another shape than was written.
+        """
+        folder = self.root / block.name
+        try:
+            record = json.loads((folder / f"{key}.json").read_text())
+            arrays = {name: np.load(folder / f"{key}.{name}.npy", mmap_mode="r") for name in record["arrays"]}
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(f"The arrays {key} of {folder} cannot be read ({error}). Make them again.") from None
+        for name, array in arrays.items():
+            told = record["arrays"][name]
+            if list(array.shape) != told["shape"] or array.dtype.str != told["type"]:
+                raise StoreError(f"The array {key}.{name} of {folder} is not the one that was written. Delete it.")
+        return arrays
+
+    def about(self, block: ArrayBlock, key: str) -> dict[str, Any]:
+        """Return what stands beside the arrays of one sample."""
+        return dict(json.loads((self.root / block.name / f"{key}.json").read_text()))
+
+    def verify(self) -> list[str]:
+        """Compare every byte with what was written, and return a sentence on each array that is damaged."""
+        told = []
+        for path in sorted(self.root.glob("*/*.json")):
+            record = json.loads(path.read_text())
+            for name, of in record["arrays"].items():
+                file = path.with_name(f"{path.stem}.{name}.npy")
+                if not file.is_file() or sha256_of(file) != of["sha256"]:
+                    told.append(
+                        f"{file} is {'damaged' if file.is_file() else 'gone'}. Delete {path.name}, and run again."
+                    )
+        return told
