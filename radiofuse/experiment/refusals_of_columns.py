@@ -94,7 +94,8 @@ def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
 
 def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which answer under ``compare`` there is not, or is compared with itself."""
-    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
+    clinical = columns.CLINICAL in grouped
+    names = [answer.name for answer in list_answers(recipe, _modalities(grouped), clinical=clinical)]
     for pair in recipe.evaluation.compare:
         for name in (name for name in pair if name not in names):
             meant = did_you_mean(name, names) or f" Choose from {', '.join(names)}."

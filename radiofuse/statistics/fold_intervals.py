@@ -12,10 +12,12 @@ from scipy.special import ndtri
 from sklearn.utils._param_validation import Interval, validate_params
 
 from radiofuse.statistics.delong import placements
-from radiofuse.statistics.outcome_kinds import KINDS
+from radiofuse.statistics.intervals import draw_seed, multiplicities, value_and_interval
+from radiofuse.statistics.outcome_kinds import KINDS, ModelOutcome
 from radiofuse.tables.predictions import OutcomeRows, check_predictions, outcomes_of, rows_of_model
 
 COLUMNS = ("outcome", "model", "class", "metric", "value", "low", "high", "n_folds")
+N_RESAMPLES = 2000  # where the folds say nothing
 
 
 class FoldAreas(NamedTuple):
@@ -73,7 +75,8 @@ def cross_validated_intervals(predictions: pd.DataFrame, *, confidence: float = 
     world in less than 94 % (``benchmarks/coverage.py``); of a single repeat in 94 % and 88 %. It makes no correction
     for the folds' models learning from fewer patients, whose AUC is lower.
 
-    An AUC of 1 in every fold has no variance; it gets the interval of `score_predictions`.
+    An AUC of 1 in every fold has no variance, whatever the AUC of the pooled folds; it gets the interval of
+    `score_predictions`.
 
     References
     ----------
@@ -107,18 +110,29 @@ def _of_model(outcome: OutcomeRows, model: str, confidence: float) -> list[tuple
     of_model = KINDS[outcome.kind].of_rows(rows, outcome.classes, 0.5, None)
     folds = fold_areas(rows, outcome.classes)
     parts = {of_model.whole: mean_areas(folds)} | dict(zip(outcome.classes, folds, strict=True))
-    values = of_model.draws(np.ones((rows["patient_id"].nunique(), 1)), ["auc"])
-    found = []
+    n_patients, found = rows["patient_id"].nunique(), []
+    values = of_model.draws(np.ones((n_patients, 1)), ["auc"])
     for cls, part in parts.items():
         value = float(values[cls, "auc"][0])
         half = float(ndtri((1 + confidence) / 2)) * np.sqrt(variance_of_areas(part))
         low, high = max(value - half, 0.0), min(value + half, 1.0)
         if low == high:
-            low, high = of_model.interval_at_bound(cls, "auc", value, confidence) or (low, high)
+            low, high = _interval_of_scores(of_model, cls, value, n_patients, confidence)
         if np.isnan(half):
             low = high = np.nan
         found.append((cls, "auc", value, float(low), float(high), int((~np.isnan(part.areas)).sum())))
     return found
+
+
+def _interval_of_scores(
+    of_model: ModelOutcome, cls: str, value: float, n_patients: int, confidence: float
+) -> tuple[float, float]:
+    """Return what `score_predictions` says by default: folds that all are perfect can be pooled into less than 1."""
+    at_bound = of_model.interval_at_bound(cls, "auc", value, confidence)
+    if at_bound is not None:
+        return at_bound
+    counts = multiplicities(n_patients, N_RESAMPLES, draw_seed(0))
+    return value_and_interval(of_model.draws(counts, ["auc"])[cls, "auc"], confidence)[1:]
 
 
 def fold_areas(rows: pd.DataFrame, classes: Sequence[str]) -> list[FoldAreas]:

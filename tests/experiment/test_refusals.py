@@ -104,3 +104,12 @@ def test_faults_of_selector_and_classifier_options_are_told_together(folder):
         prepare(folder)
     for said in ("'ruel'", "'kernl'", 'the arm "deep"'):
         assert str(told.value).count(said) == 1, said
+
+
+def test_the_clinical_answer_is_not_compared_where_there_is_no_clinical_column(tmp_path):
+    text = '[cohort]\ntable = "x.csv"\nlabel = "y"\n[evaluation]\ncompare = [["mean", "clinical"]]\n'
+    (tmp_path / "recipe.toml").write_text(text)
+    recipe, grouped = read_recipe(tmp_path / "recipe.toml"), {"t1": ["t1__f"], "t2": ["t2__f"]}
+    (problem,) = problems_of_columns(recipe, grouped)
+    assert "names 'clinical', which no model answers as" in str(problem)
+    assert not problems_of_columns(recipe, {**grouped, "clinical": ["clinical__age"]})

@@ -109,6 +109,16 @@ def test_a_perfect_model_has_the_interval_of_the_scores_and_a_constant_one_no_wi
     assert found.loc["perfect", "low"] < 0.95 and found.loc["constant"].tolist() == [0.5, 0.5, 0.5]
 
 
+def test_perfect_folds_that_are_less_than_perfect_together_have_the_interval_of_the_scores(make_folds):
+    """Each fold tells the labels apart, at another height of its probabilities."""
+    table = make_folds(n_repeats=1, models=("t1",))
+    table = table.assign(probability=expit(1.5 * table["label"] + table["fold"] - 3.0))
+    found = cross_validated_intervals(table).iloc[0]
+    fixed = score_predictions(table).query("metric == 'auc'").iloc[0]
+    assert found["value"] < 0.9 and found["low"] < found["value"] < found["high"]
+    assert found[["low", "high"]].tolist() == fixed[["low", "high"]].tolist()
+
+
 def test_folds_without_both_labels_do_not_count_and_one_alone_gives_no_interval(make_folds):
     table = make_folds(n_repeats=1, models=("t1",))
     table.loc[table["fold"] == 4, "label"] = 0
