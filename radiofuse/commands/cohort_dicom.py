@@ -42,7 +42,8 @@ def found_in_dicom(
     """
     from radiofuse.imaging.dicom import convert_tree
 
-    with terminal.progress("Converting", "series") as progress:
+    reading, converting = terminal.progress("Reading headers", "files"), terminal.progress("Converting", "series")
+    with reading as on_read, converting as progress:
         found = convert_tree(
             folder,
             nifti,
@@ -51,6 +52,7 @@ def found_in_dicom(
             keep_ids=keep_ids,
             by_folder=by_folder,
             n_jobs=jobs or -1,
+            on_read=on_read,
             progress=progress,
         )
     if not found.n_images:

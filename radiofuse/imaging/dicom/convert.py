@@ -38,6 +38,7 @@ def convert_tree(
     keep_ids: bool = False,
     by_folder: bool = False,
     n_jobs: int | None = 1,
+    on_read: Progress | None = None,
     progress: Progress | None = None,
 ) -> Found:
     """Write every usable series of a tree of DICOM files as NIfTI, with its masks.
@@ -61,8 +62,8 @@ def convert_tree(
         Whether patients are the folders that lie in ``folder``, under their names.
     n_jobs : int or None, default=1
         Processes.
-    progress : callable, optional
-        Called with the number of series done and their total.
+    on_read, progress : callable, optional
+        Called with what is done and the total: files whose headers were read, then series.
 
     Returns
     -------
@@ -88,7 +89,7 @@ def convert_tree(
     require_file(out / TABLE, "--nifti", ours=starts_with("patient_id,session,series_number,"))
     rules = read_rules(sequences) if sequences is not None else []
     names: PatientNames = "folder" if by_folder else "id" if keep_ids else "pseudonym"
-    tree = read_tree(folder, n_jobs=n_jobs)
+    tree = read_tree(folder, n_jobs=n_jobs, on_read=on_read)
     called, doubts = name_patients(tree.instances, folder, out, names)
     rows, shared = plan_rows(tree.instances, called, rules, out, keep_ids)
     _write_all(rows, n_jobs, progress)

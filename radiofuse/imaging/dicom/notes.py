@@ -31,9 +31,19 @@ def notes_on(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         if row.written is not None and row.written.problem:
             yield f"{_title(row)} was refused ({row.written.code}): {row.written.problem}"
-        if row.volume is not None:
-            yield from (f"{_title(row)}: {note}" for note in row.written.record.get("notes", ()))
+    for note, alike in _reserves(rows).items():
+        yield f"{some([_title(row) for row in alike])}: {note}"
     yield from _rivals(rows)
+
+
+def _reserves(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the volumes of each note, so that it is told once."""
+    told: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.written is not None:
+            for note in row.written.record.get("notes", ()):
+                told[note].append(row)
+    return told
 
 
 def notes_on_masks(masks: Iterable[Masks]) -> Iterator[str]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from radiofuse.imaging.dicom.elements import many
 from radiofuse.imaging.dicom.instances import SINGLE, Instance, instance_of
 from radiofuse.imaging.dicom.library import pydicom, quiet, unreadable
+from radiofuse.progress import Progress
 from radiofuse.wording import counted, some
-from radiofuse.work.jobs import results_in_order
+from radiofuse.work.jobs import finish_calls
 
 DICOMDIR = "1.2.840.10008.1.3.10"  # the media storage class of a directory of files
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def holds_dicom(folder: Path) -> bool:
     return any(_head(path)[128:] == MAGIC for path in islice(files, CHUNK) if os.access(path, os.R_OK))
 
 
-def read_tree(folder: Path, *, n_jobs: int | None = 1) -> Tree:
+def read_tree(folder: Path, *, n_jobs: int | None = 1, on_read: Progress | None = None) -> Tree:
     """Read the header of every DICOM file below a folder.
 
     Parameters
@@ -56,19 +57,25 @@ def read_tree(folder: Path, *, n_jobs: int | None = 1) -> Tree:
     folder : Path
     n_jobs : int or None, default=1
         Processes.
+    on_read : callable, optional
+        Called with (done, total) files.
     """
     from joblib import delayed
 
     paths, notes = _files(folder)
     slicer = [path for path in paths if path.name.lower().endswith(SLICER)]
-    paths = [path for path in paths if path not in set(slicer)]
-    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    names = [f"the headers from file {start + 1} on" for start in range(0, len(paths), CHUNK)]
-    calls = [delayed(_read_all)(chunk, folder) for chunk in chunks]
-    files = [file for chunk in results_in_order(calls, names, n_jobs=n_jobs if len(calls) > 1 else 1) for file in chunk]
+    paths = [path for path in paths if not path.name.lower().endswith(SLICER)]
+    starts = range(0, len(paths), CHUNK)
+    calls = [delayed(_read_all)(paths[start : start + CHUNK], folder) for start in starts]
+    names = [f"the headers from file {start + 1} on" for start in starts]
+    read: dict[int, list[_Read]] = {}
+    for number, chunk in finish_calls(calls, names, n_jobs=n_jobs if len(calls) > 1 else 1):
+        read[number] = chunk
+        if on_read is not None:
+            on_read(sum(map(len, read.values())), len(paths))
+    files = [file for number in range(len(calls)) for file in read[number]]
     instances = [file.instance for file in files if file.instance is not None]
-    notes += _notes(paths, files)
-    return Tree(instances, slicer, notes)
+    return Tree(instances, slicer, [*notes, *_notes(paths, files)])
 
 
 def _files(folder: Path) -> tuple[list[Path], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def _doubts_of_ends(job: Job) -> tuple[str, ...]:
     first, last = min(numbers), max(numbers)
     if first <= 1 and last - first + 1 == len(numbers):
         return ()
-    return (f"Its {len(files)} files are numbered {first} to {last}: slices at an end may be missing.",)
+    return ("The numbers of its files begin late or have gaps: slices at an end may be missing.",)
 
 
 def _record(job: Job, facts: Facts, placed: Placed, image: sitk.Image) -> dict[str, Any]:
@@ -119,6 +119,7 @@ def _record(job: Job, facts: Facts, placed: Placed, image: sitk.Image) -> dict[s
         "stack": dict(job.stack.traits),
         "acquisition": asdict(facts),
         "n_files": len({frame.path for frame in placed.frames}),
+        "file_numbers": _range({int(each.number) for each in job.series.instances if each.number.isdecimal()}),
         "size": list(image.GetSize()),
         "spacing_mm": [round(value, 6) for value in image.GetSpacing()],
         "axes": "".join(nib.aff2axcodes(affine_ras(image))),
@@ -128,8 +129,10 @@ def _record(job: Job, facts: Facts, placed: Placed, image: sitk.Image) -> dict[s
     }
 
 
-def _range(values: set[float]) -> float | list[float]:
+def _range(values: Collection[float]) -> float | list[float] | None:
     """Return one value, or the lowest and highest of several: PET scales every slice by itself."""
+    if not values:
+        return None
     return min(values) if len(values) == 1 else [min(values), max(values)]
 
 
