@@ -53,7 +53,12 @@ from radiofuse.wording import some
 
 logger = logging.getLogger(__name__)
 
-CODES_OF_SEX = {"f": "0", "female": "0", "m": "1", "male": "1"}
+WORDS_OF_SEX = {
+    "0": ("f", "female", "fem", "w", "woman", "women"),
+    "1": ("m", "male", "man", "men"),
+    "": ("u", "unknown", "unspecified", "not reported", "not available", "other", "o", "?"),  # known as absent
+}
+CODES_OF_SEX = {word: code for code, words in WORDS_OF_SEX.items() for word in words}
 
 
 def read_cohort(
@@ -135,7 +140,7 @@ def read_cohort(
     -----
     A modality whose ready features are all empty in a row is absent there. Single empty cells
     beside filled ones are allowed, counted in the log, and imputed within each fold.
-    ``clinical__sex`` is 0 for F or female and 1 for M or male.
+    ``clinical__sex`` is 0 for F, female or woman and 1 for M, male or man; unknown or other is an empty cell.
 
     Examples
     --------
@@ -232,8 +237,17 @@ def _completed(text: pd.DataFrame) -> pd.DataFrame:
     if PATIENT not in text:
         text[PATIENT] = text[SAMPLE]
     if SEX in text:
-        text[SEX] = text[SEX].map(lambda cell: CODES_OF_SEX.get(cell.strip().lower(), cell))
+        text[SEX] = _codes_of_sex(text[SEX])
     return text
+
+
+def _codes_of_sex(cells: pd.Series) -> pd.Series:
+    """Return 0 for female and 1 for male, however they are spelled, and empty cells for what says unknown."""
+    codes = cells.map(lambda cell: CODES_OF_SEX.get(cell.strip().strip(".").lower(), cell))
+    unknown = cells[(codes == "") & (cells.str.strip() != "")]
+    if len(unknown):
+        logger.info("%s is unknown in %d rows (%s).", SEX, len(unknown), some(unknown.str.strip().unique()))
+    return codes
 
 
 def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], folder: str) -> pd.DataFrame:

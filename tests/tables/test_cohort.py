@@ -176,6 +176,14 @@ def test_missing_words_are_unknown(table, word):
     assert cohort.iloc[-1][["idh", "t1__mean"]].isna().all()
 
 
+def test_sex_that_is_unknown_is_absent_and_told(table, caplog):
+    rows = [f"{n},{word}\n" for n, word in enumerate(["Woman", "W", "M.", "Unknown", "other", "0"])]
+    with caplog.at_level(logging.INFO):
+        cohort = read_cohort(table("sample_id,clinical__sex\n" + "".join(rows)))
+    assert np.array_equal(cohort["clinical__sex"], [0, 0, 1, np.nan, np.nan, 0], equal_nan=True)
+    assert "clinical__sex is unknown in 2 rows (Unknown, other)." in caplog.messages
+
+
 def test_sex_is_written_in_words_or_numbers(table):
     rows = [f"s{n},{word}\n" for n, word in enumerate(["F", "female", "0", "m", "Male", "1", ""])]
     cohort = read_cohort(table("sample_id,clinical__sex\n" + "".join(rows)))
