@@ -154,6 +154,7 @@ class TunedChain(TakesGroups, Pipeline):
             return classifier.fit(_stacked(Z, rows), np.concatenate([y, labels]))
         rows = np.arange(len(y))
         if self.oversample is not None:
+            groups = rows if groups is None else groups  # a row drawn twice must not be in two of its folds
             rows = oversampled_rows(y, groups, random_state=self.random_state)
         return fit_with_groups(classifier, _rows(Z, rows), y[rows], None if groups is None else groups[rows])
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from radiofuse.bundle.format import IN_SAMPLE, NUMBER, TABLES, WEIGHT
 from radiofuse.errors import RequestError
+from radiofuse.experiment.model_list import FUSION
 from radiofuse.experiment.models import TRIVIAL_RULE
 from radiofuse.experiment.recipe_parts import PublishedTable
 from radiofuse.statistics import METRICS
@@ -80,7 +81,7 @@ def published_rows(
     scores : DataFrame
         As ``score_predictions`` returns them.
     weights : DataFrame
-        As ``radiofuse.evaluate.findings.summarize_weights`` returns them.
+        As ``radiofuse.evaluate.findings.summarize_weights`` returns them, with outcome and model in front.
     outcome : str
         The one that tables are about which name none.
 
@@ -88,8 +89,9 @@ def published_rows(
     -------
     DataFrame
         Columns table, source, outcome, row, model, metric, value, low, high, published; NaN where there is no number.
-        A table of scores ends with the trivial rule. A table of weights has the member as row and two metrics:
-        ``weight``, with its spread over the outer folds, and ``in_sample``.
+        A table of scores ends with the trivial rule. A table of weights has the member as row, with the class in
+        brackets where weights differ by class, and two metrics: ``weight``, with its spread over the outer folds, and
+        ``in_sample``.
     """
     found = []
     for table in tables:
@@ -116,8 +118,11 @@ def _score_rows(table: PublishedTable, scores: pd.DataFrame) -> Iterator[tuple]:
 
 def _weight_rows(table: PublishedTable, weights: pd.DataFrame) -> Iterator[tuple]:
     """Yield row, model, metric, value, low, high, published; members that only the publication has come last."""
-    known = weights[weights["fusion"] == table.fusion].set_index("member")
-    for member in dict.fromkeys([*known.index, *table.published]):
-        ours = known.reindex([member]).iloc[0]
-        yield member, table.fusion, WEIGHT, ours["weight"], ours["low"], ours["high"], table.published.get(member)
-        yield member, table.fusion, IN_SAMPLE, ours["in_sample"], np.nan, np.nan, None
+    alone = weights["model"] == FUSION  # the late fusion without a name, whose answers have no prefix
+    known = weights[weights["fusion"].where(alone, weights["model"] + "_" + weights["fusion"]) == table.fusion]
+    each = known["member"] + [f" ({name})" if name else "" for name in known["class"]]
+    known = known.set_index(each)
+    for row in dict.fromkeys([*known.index, *table.published]):
+        ours = known.reindex([row]).iloc[0]
+        yield row, table.fusion, WEIGHT, ours["weight"], ours["low"], ours["high"], table.published.get(row)
+        yield row, table.fusion, IN_SAMPLE, ours["in_sample"], np.nan, np.nan, None

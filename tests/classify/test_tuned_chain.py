@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
+from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.classify.modality import modality_classifier
 from radiofuse.classify.smote import synthetic_rows
 from radiofuse.classify.tuned_chain import TunedChain, oversampled_rows
@@ -180,3 +181,19 @@ def test_what_stands_before_the_classifier_is_a_plain_pipeline():
     np.testing.assert_array_equal(Z, chain.fit(X, y, groups=patients)[:-1].transform(X))
     assert type(chain[:]) is TunedChain
     assert type(chain["classify"]) is LogisticRegression
+
+
+def test_a_row_that_is_drawn_again_stays_in_one_of_the_classifiers_folds_without_patients_too(monkeypatch):
+    X, y, _ = rows()
+    told = []
+
+    def fit(self, X, y, groups=None):
+        told.append(np.arange(len(y)) if groups is None else groups)
+        return original(self, X, y, groups)
+
+    original = CalibratedSVC.fit
+    monkeypatch.setattr(CalibratedSVC, "fit", fit)
+    chain = TunedChain([("classify", CalibratedSVC(random_state=0))], oversample="random", random_state=0)
+    alone = chain.fit(X, y).predict_proba(X)
+    assert len(told[0]) == 80 and len(np.unique(told[0])) == 60
+    np.testing.assert_array_equal(alone, chain.fit(X, y, np.arange(60)).predict_proba(X))

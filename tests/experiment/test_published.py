@@ -15,6 +15,7 @@ from radiofuse.experiment.recipe import PublishedTable
 
 MODELS = ("t1", "mean", "linear_regression", "trivial")
 FUSIONS = ("mean", "linear_regression")
+WEIGHT_COLUMNS = ["outcome", "model", "fusion", "member", "class", "weight", "mean", "low", "high", "in_sample"]
 
 
 def score_table(**changes) -> PublishedTable:
@@ -43,11 +44,11 @@ def scores():
 @pytest.fixture(scope="module")
 def weights():
     rows = [
-        ("idh", "mean", "t1", 1.0, 1.0, 1.0, 1.0, np.nan),
-        ("idh", "linear_regression", "t1", 0.05, 0.04, -0.1, 0.2, 1.31),
-        ("idh", "linear_regression", "(intercept)", 0.4, 0.4, 0.3, 0.5, -0.6),
+        ("idh", "fusion", "mean", "t1", "", 1.0, 1.0, 1.0, 1.0, np.nan),
+        ("idh", "fusion", "linear_regression", "t1", "", 0.05, 0.04, -0.1, 0.2, 1.31),
+        ("idh", "fusion", "linear_regression", "(intercept)", "", 0.4, 0.4, 0.3, 0.5, -0.6),
     ]
-    return pd.DataFrame(rows, columns=["outcome", "fusion", "member", "weight", "mean", "low", "high", "in_sample"])
+    return pd.DataFrame(rows, columns=WEIGHT_COLUMNS)
 
 
 def test_scores_stand_beside_their_published_values(scores, weights):
@@ -81,6 +82,19 @@ def test_weights_stand_beside_in_sample_and_published_ones(scores, weights):
     assert found.loc[("(intercept)", "in_sample"), "value"] == -0.6
     assert found.loc[("t2", "weight"), ["value", "low", "high"]].isna().all()
     assert found.loc[("t2", "weight"), "published"] == 0.3
+
+
+def test_weights_of_another_late_fusion_and_of_several_classes_have_rows_of_their_own(scores, weights):
+    named = weights.assign(model="more", weight=9.0)
+    both = pd.concat([weights, named])
+    alone = published_rows([weight_table()], scores, weights, "idh")
+    pd.testing.assert_frame_equal(published_rows([weight_table()], scores, both, "idh"), alone)
+    found = published_rows([weight_table(fusion="more_linear_regression")], scores, both, "idh")
+    assert found.query("row == 't1' and metric == 'weight'")["value"].tolist() == [9.0]
+    by_class = pd.concat([weights.assign(**{"class": name, "weight": place}) for place, name in enumerate("234")])
+    found = published_rows([weight_table(published={"t1 (3)": 0.4})], scores, by_class, "idh").set_index("row")
+    assert found.query("metric == 'weight'").loc["t1 (3)", ["value", "published"]].tolist() == [1.0, 0.4]
+    assert len(found) == 2 * 2 * 3
 
 
 def test_no_table_gives_the_header_and_no_text(scores, weights):
