@@ -121,7 +121,7 @@ def evaluate_cohort(
     names = [outcome.name for outcome in chosen]
     table = read_other_cohort(bundle, cohort, written, outcomes=chosen, missing_files="tell")
     known = table[table[names].notna().any(axis=1)].set_index("sample_id", drop=False)
-    left_out = _known_by_id(bundle, known["patient_id"])
+    left_out = _with_their_patients(_known_by_id(bundle, known["patient_id"]), known["patient_id"])
     new = known.drop(index=list(left_out))
     if len(new):
         options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}

@@ -85,7 +85,7 @@ DESCRIPTION_SHAPE = {
     },
     "n_features": {ANY_NAME: int},
     "training_rows": {ANY_NAME: str},
-    "unlabeled_patients": {ANY_NAME: str},  # of samples that models were fitted on without a label
+    "untested_patients": {ANY_NAME: str},  # of samples that models were fitted on and no fold tests
     "synthetic": bool,
     "as_published": [str],
     "warnings": [str],

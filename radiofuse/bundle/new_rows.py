@@ -61,8 +61,8 @@ class NewRows:
 def training_patients(bundle: Bundle) -> pd.Series:
     """Return the patient of each sample that the bundle's models were fitted on."""
     tested = read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
-    unlabeled = bundle.description.get("unlabeled_patients", {})
-    return pd.concat([tested, pd.Series(unlabeled, dtype=tested.dtype)]) if unlabeled else tested
+    others = bundle.description.get("untested_patients", {})
+    return pd.concat([tested, pd.Series(others, dtype=tested.dtype)]) if others else tested
 
 
 def collect_rows(

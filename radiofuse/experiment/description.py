@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import numpy as np
+
 from radiofuse import __version__
 from radiofuse.bundle.training_rows import row_digests
 from radiofuse.evaluate.findings import list_warnings
@@ -45,11 +47,19 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "n_features": count_features(recipe, rows),
         "columns": columns_read(recipe, rows),
         "training_rows": row_digests(rows_to_learn_from(rows)[0]),
-        "unlabeled_patients": {} if rows.unlabeled is None else rows.unlabeled.patients,
+        "untested_patients": _untested_patients(rows, results.splits),
         "synthetic": rows.synthetic,
         "as_published": _deviations(recipe),
         "warnings": list(dict.fromkeys(_warnings(recipe, rows, results, models))),
     }
+
+
+def _untested_patients(rows: Rows, splits: Sequence[Split]) -> dict[str, str]:
+    """Return the patient of each sample that the final models are fitted on and no fold tests: predictions lack it."""
+    tested = np.concatenate([split.test for split in splits])
+    places = np.setdiff1d(np.arange(len(rows.X)), tested)
+    labeled = dict(zip(map(str, rows.X.index[places]), map(str, rows.groups[places]), strict=True))
+    return labeled | ({} if rows.unlabeled is None else rows.unlabeled.patients)
 
 
 def count_features(recipe: Recipe, rows: Rows) -> dict[str, int]:

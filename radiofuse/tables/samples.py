@@ -125,7 +125,8 @@ def _label_problems(cohort: pd.DataFrame, labels: Mapping[str, Label], n_folds: 
     for label in [name for name in labels if any(labels[name].classes)] if len(cohort) else ():
         known = cohort[cohort[label].notna()]
         if known.empty:
-            problems.append(Problem(f"No patient has a known {label}", advice="At least some rows need 0 or 1."))
+            advice = "Some rows must say it; of several outcomes, leave out one that is known of nobody."
+            problems.append(Problem(f"No patient has a known {label}", advice=advice))
             continue
         problems += _small_classes(known, label, labels[label].classes, n_folds or 0)
     return problems

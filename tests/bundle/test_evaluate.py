@@ -148,13 +148,16 @@ def test_patients_of_training_are_left_out_by_id_by_patient_and_by_their_numbers
     )
     numbers = [name for name in scan if "__f" in name]
     scan[numbers] = np.random.default_rng(1).normal(size=(1, len(numbers)))
-    table = pd.concat([old, scan, new.assign(patient_id=new["sample_id"])])
+    # two scans of one patient, who is called otherwise here
+    twice = pd.concat([scan, scan]).assign(sample_id=["s05", "x4"], patient_id="somebody")
+    twice[numbers] = np.random.default_rng(2).normal(size=(2, len(numbers)))
+    table = pd.concat([old, scan, twice, new.assign(patient_id=new["sample_id"])])
     table.to_csv(folder / "mixed.csv", index=False)
     mixed = evaluate_cohort(bundle, folder / "mixed.csv", store=folder / "store", outcomes=["idh"])
-    assert set(mixed.left_out) == {"s00", "x1", "x2", "x3"}  # x3 is of the patient of x2
+    assert set(mixed.left_out) == {"s00", "s05", "x1", "x2", "x3", "x4"}  # x3 is of the patient of x2
     assert "same numbers" in mixed.left_out["x2"]
     flow = mixed.tables["cohort_flow"].set_index("step")["n_samples"]
-    assert flow["the model was trained on the patient"] == 4
+    assert flow["the model was trained on the patient"] == 6
     assert flow["evaluated"] == 30
     assert set(mixed.tables["predictions"]["outcome"]) == {"idh"}
 

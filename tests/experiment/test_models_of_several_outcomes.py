@@ -176,7 +176,7 @@ def test_new_patients_are_answered_for_and_those_trained_on_without_a_label_are_
     assert told[["chained", "semi"]].notna().all(axis=None)
     notes = told.drop_duplicates("sample_id").set_index("sample_id")["note"]
     assert notes["u0"].startswith("trained on: this sample") and not notes["n1"].startswith("trained on")
-    assert json.loads((run / "bundle" / "bundle.json").read_text())["unlabeled_patients"]["u0"] == "p00"
+    assert json.loads((run / "bundle" / "bundle.json").read_text())["untested_patients"]["u0"] == "p00"
 
 
 def test_a_labeled_cohort_is_evaluated(run, tmp_path):

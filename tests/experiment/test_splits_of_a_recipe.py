@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from radiofuse.bundle.load import load_bundle
+from radiofuse.bundle.new_rows import training_patients
 from radiofuse.bundle.read import read_description, read_table
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment import run_recipe
@@ -145,6 +146,8 @@ def test_fixed_folds_are_those_of_the_list(tmp_path):
     assert fold.tolist() == rows["fold"].map({0: "one", 1: "two"}).tolist()
     never = set(lists.query("fold == 'train'")["patient_id"])
     assert never.isdisjoint(predictions["patient_id"])
+    known = training_patients(load_bundle(out))  # by id, for predict and evaluate
+    assert known.sort_index().to_dict() == table.set_index("sample_id")["patient_id"].to_dict()
 
 
 def test_a_list_of_patients_to_test_on_is_one_fold(tmp_path):
