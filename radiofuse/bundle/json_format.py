@@ -54,6 +54,7 @@ DESCRIPTION_SHAPE = {
     "settings": {
         "radiomics": (None, _RADIOMICS),
         "mask_label": (None, "any", int, [int]),
+        "images": (None, {}),
         "region": (None, str),
         "regions": [str],
         "block": (None, str),

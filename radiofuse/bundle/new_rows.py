@@ -16,8 +16,10 @@ from radiofuse.bundle.sites import with_new_sites
 from radiofuse.bundle.training_rows import rows_trained_on
 from radiofuse.errors import BundleError
 from radiofuse.extract import Extraction, Features, RadiomicsExtractor, add_crops, collect_features, has_images
+from radiofuse.extract.ready_images import ready_for_features
 from radiofuse.fuse import HoldsFiles, attached, holders
 from radiofuse.imaging import Cropping, Crops
+from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import Meter
 from radiofuse.radiomics import Settings
 from radiofuse.store import FeatureStore
@@ -76,12 +78,15 @@ def collect_rows(
 ) -> NewRows:
     """Return the rows of a cohort table as a bundle's models read them, extracting what the store does not hold."""
     named = bundle.description["settings"]
+    steps = named.get("images") and Steps.of({name: one for name, one in named["images"].items() if one is not None})
+    cohort, not_ready = ready_for_features(cohort, steps, store, n_jobs=n_jobs, progress=progress)
     extractor = _extractor(bundle) if has_images(cohort) else None
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         options |= {"on_hashed": on_hashed, "on_done": on_done}
         regions, region = named.get("regions", ()), named.get("region")
         features = collect_features(cohort, extractor, FeatureStore(store), regions=regions, region=region, **options)
+    features = features.with_failures(not_ready)
     _warn_of_other_engine(bundle, features.extraction)
     if named["crops"] is not None:
         with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings
 from radiofuse.experiment.rows import Rows, Unlabeled
 from radiofuse.experiment.run_times import CROPS, EXTRACTION, READING
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
+from radiofuse.extract.ready_images import ready_for_features
 from radiofuse.imaging import Cropping
 from radiofuse.imaging.labels import MaskLabel
+from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import Meter
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
@@ -91,6 +93,7 @@ def prepare_rows(
     for outcome in outcomes_of(cohort):
         known = cohort[cohort[outcome.name].notna()]
         log.info(count_classes(known[outcome.name].to_numpy(), known["patient_id"], outcome.name, outcome.classes))
+    cohort, not_ready = ready_for_features(cohort, steps_of(recipe), store, n_jobs=n_jobs, progress=progress)
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
     laps.end(READING)
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
@@ -105,6 +108,7 @@ def prepare_rows(
             on_done=on_done,
             **options,
         )
+    features = features.with_failures(not_ready)
     laps.end(EXTRACTION)
     source = None
     if recipe.deep is not None:
@@ -114,6 +118,12 @@ def prepare_rows(
         laps.end(CROPS)
     synthetic = (table.parent / NOTICE_FILE).is_file()
     return _labeled_rows(recipe, _Made(cohort, features, extractor, source, laps.seconds), synthetic=synthetic)
+
+
+def steps_of(recipe: Recipe) -> Steps | None:
+    """Return what a recipe does to images; an atlas lies relative to the recipe."""
+    steps = recipe.images
+    return steps if steps is None or not steps.atlas else replace(steps, atlas=str(recipe.path(steps.atlas)))
 
 
 def _with_crops(
@@ -242,6 +252,7 @@ def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
     return {
         "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
         "mask_label": _label_used(recipe, made.cohort, extractor) if extractor or recipe.deep else None,
+        "images": asdict(steps) if (steps := steps_of(recipe)) else None,
         "region": recipe.cohort.region,
         "regions": list(recipe.cohort.regions),
         "block": made.features.extraction.block.name if extractor else None,

@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -27,6 +28,7 @@ from radiofuse.experiment.recipe_parts import (
     Step,
 )
 from radiofuse.files.paths import describe_absent, is_of_windows, with_home
+from radiofuse.imaging.step_options import Steps
 from radiofuse.names import did_you_mean
 from radiofuse.tables.outcomes import AskedOutcome
 
@@ -57,6 +59,8 @@ class Recipe(Part):
     """Which patients; with ``label``, what is predicted."""
     outcomes: Annotated[tuple[PredictedOutcome, ...], Field(min_length=1)] | None = None
     """What is predicted, where it is more than one column of two classes."""
+    images: Steps | None = None
+    """What is done to the images first; left out, nothing."""
     radiomics: Radiomics = Radiomics()
     """How images become features."""
     deep: Deep | None = None
@@ -195,7 +199,7 @@ def _explain(name: str, error: ValidationError | TypeError) -> str:
 
 
 def _sentence(item: ErrorDetails) -> str:
-    if item["type"] == "extra_forbidden":
+    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         meant = did_you_mean(str(item["loc"][-1]), _entries_at(item["loc"][:-1]))
         return f"unknown entry; check its spelling and its table.{meant}"
     if item["type"] in _SENTENCES:
@@ -209,12 +213,14 @@ def _entries_at(place: Iterable[str | int]) -> list[str]:
     part: Any = Recipe
     for name in (name for name in place if isinstance(name, str)):
         part = _part_in(part.model_fields[name].annotation)
+    if is_dataclass(part):
+        return [field.name for field in fields(part)]
     return [name for name in part.model_fields if part is not Recipe or name not in OF_THE_FILE]
 
 
 def _part_in(annotation: Any) -> Any:
     """Return the table that an annotation as ``tuple[Part, ...] | None`` is about."""
-    if isinstance(annotation, type) and issubclass(annotation, Part):
+    if isinstance(annotation, type) and (issubclass(annotation, Part) or is_dataclass(annotation)):
         return annotation
     return next(filter(None, map(_part_in, get_args(annotation))), None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +17,13 @@ from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.files.paths import describe_absent
 from radiofuse.imaging.ready_files import BRAIN, ONE_MASK, ReadyFiles, SampleFiles, make_sample_ready
 from radiofuse.imaging.step_options import Steps
-from radiofuse.progress import Progress
+from radiofuse.imaging.steps import digest_of
+from radiofuse.progress import Meter, Progress
 from radiofuse.tables.columns import join
 from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.roles import BRAIN_MASK, MASK, SAMPLE
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,36 @@ class ReadyCohort:
     warnings: list[str]
     n_done: int
     n_there: int
+
+
+def ready_folder(store: str | Path, steps: Steps) -> Path:
+    """Return where images that a run makes ready lie in a feature store: those of other steps lie elsewhere."""
+    return Path(store) / "images" / digest_of(steps, {})[:12]
+
+
+def ready_for_features(
+    cohort: pd.DataFrame, steps: Steps | None, store: str | Path, *, n_jobs: int, progress: Meter
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a cohort with its images made ready in a feature store, and those that could not be.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        As ``read_cohort`` returns it.
+    steps : Steps or None
+        None: the cohort as it is.
+    store : path
+    n_jobs : int
+    progress : callable
+        As for ``run_recipe``.
+    """
+    if steps is None or not imaged_modalities(cohort):
+        return cohort, pd.DataFrame(columns=FAILURE_COLUMNS)
+    with progress("Preparing", "samples") as on_done:
+        made = make_ready(cohort, steps, ready_folder(store, steps), n_jobs=n_jobs, on_done=on_done)
+    for warning in made.warnings:
+        log.warning(warning)
+    return made.rows, made.failures
 
 
 def make_ready(
@@ -136,4 +170,5 @@ def _rows(cohort: pd.DataFrame, done: Mapping[str, ReadyFiles]) -> pd.DataFrame:
         rows[join(name, "mask")] = rows[join(name, "mask")].where(rows[join(name, "image")] != "", "")
     if any(BRAIN in found for found in of):
         rows[BRAIN_MASK] = [found.get(BRAIN, "") for found in of]
+    rows.attrs = dict(cohort.attrs)
     return rows

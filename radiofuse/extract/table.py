@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -39,6 +39,10 @@ class Features:
     table: pd.DataFrame
     failures: pd.DataFrame
     extraction: Extraction | None
+
+    def with_failures(self, failures: pd.DataFrame) -> Features:
+        """Return the same with further failures before its own."""
+        return replace(self, failures=pd.concat([failures, self.failures], ignore_index=True))
 
     def _repr_html_(self) -> str:
         grouped = columns.by_modality(self.table.columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from radiofuse.errors import RequestError
 from radiofuse.imaging.intensities import SCALES
@@ -16,46 +16,36 @@ OVER = ("image", "brain", "region")
 
 @dataclass(frozen=True)
 class Steps:
-    """What is done to the images of a sample.
+    """What is done to the images of a sample; a recipe's table ``[images]`` has these entries."""
 
-    Attributes
-    ----------
-    register_to : str
-        A modality that the others are brought onto; "" for none.
-    atlas : str
-        The path of an image that this modality is brought onto in turn, and the others with it.
-    transform : {"rigid", "affine"}
-    n4 : bool
-        Whether the slow change of intensity is taken out of every image.
-    spacing_mm : tuple of three floats, or None
-        The grid; left out, that of the image registered to, or each image's own.
-    skull : bool
-        False: what the mask of the brain leaves out becomes 0.
-    largest_piece, fill_holes : bool
-    least_mm3 : float
-        What the mask of the tumor keeps.
-    margin_mm : float or None
-        Cut to the tumor and so much around it; left out, nothing is cut.
-    clip : tuple of two floats, or None
-        Percentiles at which intensities are cut.
-    scale : {"", "z_score", "white_stripe", "unit_range"}
-    over : {"image", "brain", "region"}
-        Of which voxels: the nonzero ones, the brain's or the tumor's.
-    """
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 
     register_to: str = ""
+    """A modality that the others are brought onto; left out, none."""
     atlas: str = ""
+    """The path of an image that this modality is brought onto in turn, and the others with it."""
     transform: str = "rigid"
+    """Six degrees of freedom, or "affine", twelve."""
     n4: bool = False
+    """Whether N4 takes the slow change of intensity out of every image."""
     spacing_mm: tuple[float, ...] | None = None
+    """The grid, three numbers; left out, that of the image registered to, or each image's own."""
     skull: bool = True
+    """False: what the mask of the brain leaves out becomes 0."""
     largest_piece: bool = False
+    """Whether the mask of the tumor keeps its largest piece alone."""
     fill_holes: bool = False
+    """Whether holes in the mask of the tumor are filled."""
     least_mm3: float = 0.0
+    """Pieces of the mask of less volume are left out."""
     margin_mm: float | None = None
+    """Cut to the tumor and so much around it; left out, nothing is cut."""
     clip: tuple[float, ...] | None = None
+    """Two percentiles at which intensities are cut; left out, none."""
     scale: str = ""
+    """z_score, white_stripe or unit_range; left out, intensities stay."""
     over: str = "image"
+    """Of which voxels: those that are not 0 ("image"), the "brain"'s or the "region"'s, the tumor's."""
 
     def __post_init__(self) -> None:
         problems = [

@@ -1,0 +1,75 @@
+"""A recipe's table [images]: a run makes its images ready, and predict makes new ones ready in the same way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from radiofuse.bundle import predict_cohort
+from radiofuse.datasets import make_phantom_cohort
+from radiofuse.errors import RequestError
+from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.run import run_recipe
+
+RECIPE = """[cohort]
+table = "cohort.csv"
+label = "idh"
+modalities = ["t1"]
+mask_label = 1
+[images]
+spacing_mm = [2, 2, 2]
+scale = "z_score"
+over = "image"
+[radiomics]
+settings = "default"
+[select]
+method = "mann_whitney"
+[fusion]
+combine = ["mean"]
+inner_folds = 2
+[evaluation]
+folds = 2
+repeats = 1
+resamples = 100
+"""
+
+
+def test_a_run_makes_images_ready_and_predict_does_the_same(tmp_path: Path) -> None:
+    table = make_phantom_cohort(tmp_path / "phantom", n_patients=16, seed=0)
+    rows = pd.read_csv(table, dtype=str)
+    files = [name for name in rows if name.endswith("__image") or name == "mask" or name.endswith("__mask")]
+    rows[files] = rows[files].map(lambda path: str(table.parent / path) if isinstance(path, str) else path)
+    Path(rows["t1__image"].iloc[3]).write_bytes(b"no image")
+    rows.to_csv(tmp_path / "cohort.csv", index=False)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    out = run_recipe(tmp_path / "recipe.toml", out=tmp_path / "out", store=tmp_path / "store", report=False)
+    bundle = out / "bundle"
+    described = json.loads((bundle / "bundle.json").read_text())
+    assert described["settings"]["images"]["scale"] == "z_score"
+    failures = pd.read_csv(bundle / "failures.csv", keep_default_na=False)
+    assert failures[["sample_id", "code"]].to_numpy().tolist() == [[rows["sample_id"].iloc[3], "wrong_extension"]]
+    (folder,) = (tmp_path / "store" / "images").iterdir()
+    assert len(list(folder.glob("*/t1.nii.gz"))) == rows["t1__image"].notna().sum() - 1
+    new = rows.iloc[:2].assign(sample_id=["N1", "N2"], patient_id=["N1", "N2"])
+    new.drop(columns="idh").to_csv(tmp_path / "new.csv", index=False)
+    answers = predict_cohort(bundle, tmp_path / "new.csv", store=tmp_path / "other_store")
+    assert answers["sample_id"].tolist() == ["N1", "N2"]
+    assert list((tmp_path / "other_store" / "images").glob("*/N1/t1.nii.gz"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("spacing = [1, 1, 1]", "spacing_mm"),
+        ('scale = "zscore"', "scale is one of z_score, white_stripe, unit_range"),
+        ("n4 = 3", "n4"),
+    ],
+)
+def test_entries_are_checked_with_the_recipe(tmp_path: Path, entry: str, sentence: str) -> None:
+    text = RECIPE.partition("[images]")[0] + f"[images]\n{entry}\n"
+    (tmp_path / "recipe.toml").write_text(text)
+    with pytest.raises(RequestError, match=sentence):
+        read_recipe(tmp_path / "recipe.toml")
