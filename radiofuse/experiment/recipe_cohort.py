@@ -101,9 +101,9 @@ class PredictedOutcome(Part):
     kind: Literal["binary", "multiclass"] = "binary"
     """Two classes, or three and more."""
     positive: Annotated[str | None, BeforeValidator(_code_as_text)] = None
-    """The class that the probabilities of a binary outcome speak of."""
+    """The class that the probabilities of a binary outcome speak of; left out, the last of the spellings."""
     classes: Annotated[tuple[str, ...], BeforeValidator(_codes_as_text), AfterValidator(check_once)] = ()
-    """The classes in order; left out, those that occur, ascending. Of two, the last is the positive one."""
+    """The classes in order; left out, as the spellings list them, else ascending. Of two, the last is positive."""
     ordered: bool | None = None
     """Whether the order of the classes is a ranking; left out, it is one for WHO grades."""
     spellings: Annotated[dict[str, tuple[str, ...]] | None, BeforeValidator(_listed_spellings)] = None

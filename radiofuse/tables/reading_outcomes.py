@@ -15,7 +15,7 @@ import pandas as pd
 from radiofuse.names import did_you_mean
 from radiofuse.tables.cells import Codes, numbers_of
 from radiofuse.tables.label_reading import LabelReading
-from radiofuse.tables.labels import Label, as_entry, unknown_labels
+from radiofuse.tables.labels import Label, Writer, as_entry, unknown_labels
 from radiofuse.tables.outcomes import BINARY, MULTICLASS, AskedOutcome, Outcome
 from radiofuse.tables.problems import problems_about, shown, spelling_problems
 from radiofuse.tables.roles import SAMPLE
@@ -80,14 +80,31 @@ def _binary(table: pd.DataFrame, asked: AskedOutcome, spellings: Spellings | Non
         return _refused(codes, [_strangers(asked, others, asked.classes)])
     positive = asked.positive or next(reversed(asked.classes), None) or _last_of(spellings, codes.known)
     if positive is not None or not (set(codes.known) <= {"0", "1"} or {"0", "1"} <= set(codes.known)):
-        return Label.of(cells, positive, asked.missing, write=as_entry)
+        return Label.of(cells, positive, asked.missing, write=_writer(asked))
     y = numbers_of(codes.rows)
     wrong = np.flatnonzero(codes.rows.notna() & ~y.isin((0, 1)))
     named = [f"{asked.column} of {shown(table[SAMPLE].iat[row])}: {cells.iat[row]!r}" for row in wrong]
-    entry = as_entry("label", f"{asked.column}=VALUE")
+    entry = _writer(asked)("label", f"{asked.column}=VALUE")
     advice = f"Write the two classes as 0 and 1 and leave unknown ones empty, or say {entry}."
     problems = problems_about("Labels that are not 0 or 1", named, advice)
     return Label(y.to_numpy(), ("0", "1"), codes.known, problems, unknown_labels(codes, asked.called, asked.missing))
+
+
+def _writer(asked: AskedOutcome) -> Writer:
+    """Return how the reader says what a sentence advises: by the short form ``label``, or in [[outcomes]]."""
+    return as_entry if asked.plain else _in_outcomes
+
+
+def _in_outcomes(name: str, value: str) -> str:
+    """Return an entry of [[outcomes]], where the column has an entry of its own.
+
+    >>> _in_outcomes("label", "idh=mutant"), _in_outcomes("label", ""), _in_outcomes("missing", "")
+    ('positive = "mutant"', 'column', 'missing')
+    """
+    if name != "label":
+        return as_entry(name, value)
+    positive = value.partition("=")[2]
+    return as_entry("positive", positive) if positive else "column"
 
 
 def _last_of(spellings: Spellings | None, known: Sequence[str]) -> str | None:

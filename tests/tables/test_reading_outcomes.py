@@ -121,6 +121,21 @@ def path(tmp_path):
     return table
 
 
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        (["mutant", "wildtype", "other"], 'Set one against the rest with positive = "VALUE"; leave out'),
+        (["0", "1", "9"], 'leave unknown ones empty, or say positive = "VALUE"'),
+        (["mutant", ""], "Add samples of the other class, or name another column with column."),
+    ],
+)
+def test_advice_speaks_the_language_of_the_entry_or_of_the_short_form(values, advice):
+    (said,) = read(values, column="idh").label.problems
+    assert advice in said
+    (said,) = read(values, column="idh", plain=True).label.problems
+    assert "label" in said and advice not in said
+
+
 def test_two_outcomes_of_one_column_and_one_of_another(path):
     asked = [
         AskedOutcome("idh"),
