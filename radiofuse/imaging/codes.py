@@ -41,6 +41,7 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "channel_missing": "A sequence that a network reads is absent.",
     # images made ready
     "registration_failed": "The image cannot be brought onto the other.",
+    "bias_field_failed": "N4 found no bias field.",
     "brain_missing": "A step needs a mask of the brain, and there is none.",
 }
 

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from scipy.stats import gaussian_kde
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.header import in_words
 
 STRIPE = 0.05  # of the intensities' distribution, to each side of white matter (Shinohara et al. 2014)
 GRID_POINTS, SAMPLE = 512, 20000
@@ -88,6 +89,9 @@ def without_bias(image: sitk.Image, region: sitk.Image) -> sitk.Image:
     try:
         n4.Execute(sitk.Shrink(image, factors), sitk.Shrink(sitk.Cast(region, sitk.sitkUInt8), factors))
         field = n4.GetLogBiasFieldAsImage(image)
+    except RuntimeError:  # its text is of ITK's making
+        what = f"N4 finds no bias field in an image of {in_words(image.GetSize())} voxels"
+        raise ImageError("bias_field_failed", f"{what}. Leave n4 out, or look at the image.") from None
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
     return image / sitk.Exp(field)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from scipy.ndimage import gaussian_filter
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.gate import read_image, read_mask
@@ -118,13 +119,13 @@ def _pictured(
 def _small_copy(voxels: np.ndarray, shown: np.ndarray, low: float, high: float) -> np.ndarray:
     boxes = [np.flatnonzero(shown.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     box = voxels[tuple(slice(at[0], at[-1] + 1) for at in boxes)]
-    small = sitk.GetImageFromArray(np.clip(box, low, high).astype(np.float32))
-    factors = [max(n / SMALL, 1.0) for n in small.GetSize()]
-    smooth = sitk.SmoothingRecursiveGaussian(small, [0.5 * factor for factor in factors])
+    shown_range = np.clip(box, low, high).astype(np.float32)
+    # not ITK's recursive filter, which needs four voxels along each axis
+    small = sitk.GetImageFromArray(gaussian_filter(shown_range, [0.5 * max(n / SMALL, 1.0) for n in box.shape]))
     grid = sitk.Image([SMALL] * 3, sitk.sitkFloat32)
     grid.SetSpacing([n / SMALL for n in small.GetSize()])
     grid.SetOrigin([(n / SMALL - 1) / 2 for n in small.GetSize()])
-    copy = sitk.GetArrayFromImage(sitk.Resample(smooth, grid))
+    copy = sitk.GetArrayFromImage(sitk.Resample(small, grid))
     return ((copy - copy.mean()) / max(float(copy.std()), 1e-12)).astype(np.float32)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from scipy.ndimage import gaussian_filter
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.crop import as_float32
@@ -224,9 +225,8 @@ def channels_of(images: Mapping[str, sitk.Image], channels: tuple[str, ...]) -> 
 
 
 def _smaller(volume: np.ndarray, size: int) -> np.ndarray:
-    image = sitk.GetImageFromArray(volume.T)
-    steps = [n / size for n in image.GetSize()]
-    smooth = sitk.SmoothingRecursiveGaussian(image, [max(step / 2, 1e-3) for step in steps])
+    steps = [n / size for n in volume.shape]
+    smooth = sitk.GetImageFromArray(gaussian_filter(volume, [0.5 * max(step, 1.0) for step in steps]).T)
     grid = sitk.Image([size] * 3, sitk.sitkFloat32)
     grid.SetSpacing(steps)
     grid.SetOrigin([(step - 1) / 2 for step in steps])

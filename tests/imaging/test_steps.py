@@ -175,6 +175,14 @@ def test_n4_takes_a_slow_field_out_of_a_brain() -> None:
     assert spread[1] < 0.5 * spread[0]
 
 
+def test_an_image_of_one_slice_is_refused_where_a_step_needs_a_volume() -> None:
+    flat = brain()[:, :, 14:15]
+    for steps in (Steps(n4=True), Steps(register_to="t2")):
+        with pytest.raises(ImageError) as caught:
+            prepared({"t1": flat, "t2": flat}, {}, None, steps)
+        assert caught.value.code in ("bias_field_failed", "registration_failed")
+
+
 def test_white_stripe_finds_the_last_peak_of_t1_and_the_highest_of_flair() -> None:
     rng = np.random.default_rng(0)
     tissue = np.concatenate([rng.normal(60, 4, 6000), rng.normal(110, 4, 4000)])

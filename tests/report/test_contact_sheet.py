@@ -109,5 +109,7 @@ def test_the_picture_is_upright_whatever_the_axes_of_the_file(tmp_path: Path) ->
     bright = np.argwhere(plain.picture > 200)
     assert bright.max(axis=0).max() < SIDE / 2  # top left: front, and the patient's right on the left
     assert plain.volumes_ml == {1: 0.063} and plain.outline.any()
+    flat = portrait(save(tmp_path / "flat.nii.gz", voxels[:1]))  # one slice is an image too
+    assert flat.size == (32, 28, 1) and flat.volumes_ml == {}
     with pytest.raises(ImageError, match="0 everywhere"):
         portrait(save(tmp_path / "z.nii.gz", voxels * 0))

@@ -12,7 +12,8 @@ from radiofuse.imaging.portrait import Portrait
 ALIKE = 0.98  # correlation of two sequences of a sample from which on they look like one
 COPY = 0.999  # of two samples
 TYPICAL = 0.6  # correlation with the mean image from which on a cohort has a common look at all
-TURNED, BELOW = 0.05, 0.1  # more like the mean than unmirrored by so much, and less than is typical by no more
+TURNED, BELOW = 0.1, 0.1  # more like the mean than unmirrored by so much, and less than is typical by no more
+LEAST_IMAGES = 8  # fewer, and a mean image has the tumors of single patients in it
 LEAST_ML, LARGEST_SHARE = 0.1, 0.85  # masks of tumors, in windows around them too, hold less
 AXES = {0: "left and right exchanged", 1: "front and back exchanged", 2: "upside down"}  # of the small copies
 
@@ -64,7 +65,9 @@ def _turned(portraits: Portraits) -> list[tuple[str, str]]:
     found = []
     for modality in dict.fromkeys(modality for _, modality in portraits):
         names = [name for name, of in portraits if of == modality]
-        copies = np.stack([portraits[name, modality].small for name in names]) if len(names) > 2 else np.empty(0)
+        copies = (
+            np.stack([portraits[name, modality].small for name in names]) if len(names) >= LEAST_IMAGES else np.empty(0)
+        )
         if len(copies):
             found += _turned_of(names, copies, modality)
     return found
