@@ -15,6 +15,7 @@ from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.outcomes import DIED
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.files.paths import describe_absent
+from radiofuse.imaging.brain_command import check_command
 from radiofuse.imaging.ready_files import BRAIN, ONE_MASK, ReadyFiles, SampleFiles, make_sample_ready
 from radiofuse.imaging.step_options import Steps
 from radiofuse.imaging.steps import digest_of
@@ -146,6 +147,8 @@ def _check_places(steps: Steps, modalities: list[str]) -> None:
             f"register_to = {steps.register_to!r} is no modality of the cohort ({', '.join(modalities)}). The path of "
             "an atlas goes to the entry atlas."
         )
+    if steps.brain_command:
+        check_command(steps.brain_command)
     if steps.atlas and not Path(steps.atlas).is_file():
         raise RequestError(describe_absent(Path(steps.atlas), "atlas"))
 

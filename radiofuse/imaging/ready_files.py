@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.files.aside import write_file
+from radiofuse.imaging.brain_command import brain_by
 from radiofuse.imaging.gate import read_image, read_mask
 from radiofuse.imaging.step_options import Steps
 from radiofuse.imaging.steps import Prepared, digest_of, prepared
@@ -63,8 +64,17 @@ def make_sample_ready(folder: Path, sample: SampleFiles, steps: Steps) -> ReadyF
 def _prepared(sample: SampleFiles, steps: Steps) -> Prepared:
     images = {name: read_image(path).image for name, path in sample.images.items()}
     masks = {name: read_mask(path).image for name, path in sample.masks.items()}
-    brain = read_mask(sample.brain).image if sample.brain else None
+    brain = _brain(sample, steps)
     return prepared(images, masks, brain, steps, read_image(steps.atlas).image if steps.atlas else None)
+
+
+def _brain(sample: SampleFiles, steps: Steps) -> sitk.Image | None:
+    """Return the mask of the brain: the given one, or what a program makes of the image registered to, or the first."""
+    if sample.brain:
+        return read_mask(sample.brain).image
+    if not steps.brain_command:
+        return None
+    return brain_by(steps.brain_command, sample.images.get(steps.register_to, next(iter(sample.images.values()))))
 
 
 def _written(place: Path, digest: str, sample: Prepared, sources: Mapping[str, str]) -> ReadyFiles:

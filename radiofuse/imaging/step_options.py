@@ -30,6 +30,8 @@ class Steps:
     """Whether N4 takes the slow change of intensity out of every image."""
     spacing_mm: tuple[float, ...] | None = None
     """The grid, three numbers; left out, that of the image registered to, or each image's own."""
+    brain_command: str = ""
+    """What makes a mask of the brain where brain_mask is empty: "mri_synthstrip -i {image} -m {brain}"."""
     skull: bool = True
     """False: what the mask of the brain leaves out becomes 0."""
     largest_piece: bool = False

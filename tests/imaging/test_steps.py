@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from typer.testing import CliRunner
 
 from radiofuse.commands.cohort import app
 from radiofuse.errors import ImageError, RequestError
+from radiofuse.imaging.brain_command import check_command
 from radiofuse.imaging.intensities import white_stripe, without_bias
+from radiofuse.imaging.ready_files import SampleFiles, make_sample_ready
 from radiofuse.imaging.registration import moved, register
 from radiofuse.imaging.resampling import upright_grid
 from radiofuse.imaging.step_options import Steps
@@ -190,6 +193,26 @@ def test_white_stripe_finds_the_last_peak_of_t1_and_the_highest_of_flair() -> No
     scaled = {name: white_stripe(tissue, region, name) for name in ("t1", "flair")}
     assert abs(np.median(scaled["t1"][6000:])) < 0.5 < abs(np.median(scaled["t1"][:6000]))
     assert abs(np.median(scaled["flair"][:6000])) < 0.5
+
+
+def test_a_program_makes_the_mask_of_the_brain_or_says_why_not(tmp_path: Path) -> None:
+    script = tmp_path / "brain.py"
+    script.write_text(
+        "import sys, SimpleITK as sitk\nimage = sitk.ReadImage(sys.argv[1])\n"
+        "if image[20, 18, 14] > 1e6: sys.exit('no head in it')\n"
+        "sitk.WriteImage(sitk.Cast(image > 50, sitk.sitkUInt8), sys.argv[2])\n"
+    )
+    image = brain(3)
+    sitk.WriteImage(image, str(tmp_path / "t1.nii.gz"))
+    sitk.WriteImage(image * 0 + 2e6, str(tmp_path / "flat.nii.gz"))
+    steps = Steps(brain_command=f"{sys.executable} {script} {{image}} {{brain}}", skull=False)
+    done = make_sample_ready(tmp_path, SampleFiles("A", {"t1": str(tmp_path / "t1.nii.gz")}, {}, ""), steps)
+    voxels, wanted = (sitk.GetArrayFromImage(sitk.ReadImage(done.files[name])) for name in ("t1", "brain_mask"))
+    np.testing.assert_array_equal(voxels != 0, wanted != 0)
+    with pytest.raises(ImageError, match=r"made no mask of the brain \(exit 1\): no head in it"):
+        make_sample_ready(tmp_path, SampleFiles("B", {"t1": str(tmp_path / "flat.nii.gz")}, {}, ""), steps)
+    with pytest.raises(RequestError, match="not on this machine. Install it"):
+        check_command("no-such-program {image} {brain}")
 
 
 def test_the_command_writes_a_cohort_and_does_again_only_what_changed(tmp_path: Path) -> None:
