@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 from typer.testing import CliRunner
 
 from radiofuse.commands.cohort import app
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.imaging import write_volume
+from radiofuse.extract import RadiomicsExtractor, collect_features
+from radiofuse.imaging import read_image, write_volume
 from radiofuse.imaging.layouts.choices import find
 from radiofuse.imaging.layouts.make import make_cohort
 from radiofuse.imaging.layouts.pattern import find as find_by_pattern
+from radiofuse.store import FeatureStore
 from radiofuse.tables.cohort import read_cohort
 
 UCSF = ("T1", "T1c", "T2", "FLAIR")
@@ -307,3 +310,17 @@ def test_check_names_what_the_gate_refuses_and_the_rest_passes(tmp_path: Path) -
     assert "1 of 3 images with their masks are usable" in result.output
     failures = pd.read_csv(tmp_path / "f.csv")
     assert failures[["sample_id", "code"]].to_numpy().tolist() == [["P2", "wrong_extension"], ["P3", "empty_roi"]]
+
+
+def test_a_folder_becomes_features_by_two_commands(ucsf: Path) -> None:
+    table, store = ucsf.parent / "cohort.csv", ucsf.parent / "store"
+    assert CliRunner().invoke(app, ["make", str(ucsf), "--out", str(table)]).exit_code == 0
+    cohort = read_cohort(table)
+    found = collect_features(
+        cohort, RadiomicsExtractor({"featureClass": {"firstorder": ["Mean"]}}), FeatureStore(store), region="WT"
+    )
+    assert found.failures.empty and found.extraction is not None and found.extraction.n_computed == 11
+    path = ucsf / "UCSF-PDGM-0429_nifti" / "UCSF-PDGM-0429_FLAIR_bias.nii.gz"
+    voxels, mask = (read_image(one).image for one in (path, path.with_name("UCSF-PDGM-0429_tumor_segmentation.nii.gz")))
+    inside = sitk.GetArrayFromImage(voxels)[sitk.GetArrayFromImage(mask) > 0]
+    assert found.table.loc["UCSF-PDGM-0429", "flair__original_firstorder_Mean"] == pytest.approx(inside.mean())
