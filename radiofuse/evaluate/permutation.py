@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from radiofuse.errors import RequestError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate.folds import cross_validated_predictions, gather_predictions, outcome_of, run_folds
 from radiofuse.evaluate.labels_in_folds import permuted_in_folds
 from radiofuse.evaluate.permuted_scores import NEARLY_EQUAL, PermutationTest, test_of
@@ -25,6 +25,7 @@ from radiofuse.statistics.outcome_kinds import KINDS
 from radiofuse.tables.predictions import outcomes_of, rows_of_model
 from radiofuse.work.jobs import finish_calls
 
+MOST_DRAWS = 100  # of one permutation that can be evaluated
 LOSSES = {"brier", "log_loss", "ece"}  # the lower the better
 
 
@@ -68,8 +69,10 @@ def permutation_test(
     """Test whether a whole pipeline predicts better than it would if labels had nothing to do with features.
 
     For each permutation of the labels between patients, the patients are dealt into folds anew, or left in the folds
-    that are given, everything is refitted, and the score is computed as for the true labels. A selection belongs inside
-    ``model``: one made on all patients beforehand follows the true labels alone, and looks significant by it.
+    that are given, everything is refitted, and the score is computed as for the true labels. One that the model cannot
+    be fitted to in some fold, as where the few patients who have a modality get the same label, is drawn again. A
+    selection belongs inside ``model``: one made on all patients beforehand follows the true labels alone, and looks
+    significant by it.
 
     Parameters
     ----------
@@ -126,12 +129,12 @@ def permutation_test(
     """
     random = check_random_state(random_state)
     seeds = random.randint(np.iinfo(np.int32).max, size=(1 + n_permutations, 2))
-    labels = [y, *(_permuted(y, groups, splits, fewest, int(seed)) for seed in seeds[1:, 1])]
-    calls = [
-        delayed(_cross_validated_score)(
-            model, X, label, groups, (metric, answer, threshold), list(splits) if splits else (cv, n_repeats, int(seed))
-        )
-        for label, seed in zip(labels, seeds[:, 0], strict=True)
+    asked: tuple[str, str | None, float] = (metric, answer, threshold)
+    dealt = [list(splits) if splits else (cv, n_repeats, int(seed)) for seed in seeds[:, 0]]
+    calls = [delayed(_cross_validated_score)(model, X, y, groups, asked, dealt[0])]
+    calls += [
+        delayed(_score_by_chance)(model, X, y, groups, asked, folds, fewest, int(seed))
+        for folds, seed in zip(dealt[1:], seeds[1:, 1], strict=True)
     ]
     names = [f"permutation {number}" for number in range(len(calls))]  # 0: labels as they are
     value, *by_chance = _finished(calls, names, n_jobs, on_done)
@@ -139,12 +142,30 @@ def permutation_test(
     return test_of(value, np.array(by_chance), sign * np.array(by_chance) >= sign * value - NEARLY_EQUAL)
 
 
-def _permuted(
-    y: ArrayLike, groups: ArrayLike | None, splits: Sequence[Split] | None, fewest: int, seed: int
-) -> np.ndarray:
-    if splits is None:
-        return permuted(y, groups, random_state=seed)
-    return permuted_in_folds(y, groups, splits, fewest=fewest, seed=seed)
+def _score_by_chance(
+    model: BaseEstimator,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    asked: tuple[str, str | None, float],
+    dealt: list[Split] | tuple[int, int, int],
+    fewest: int,
+    seed: int,
+) -> float:
+    """Return the score of permuted labels; of others, where a fold cannot be trained on these."""
+    for redrawn in range(MOST_DRAWS):
+        if isinstance(dealt, list):
+            label = permuted_in_folds(y, groups, dealt, fewest=fewest, seed=seed + redrawn)
+        else:
+            label = permuted(y, groups, random_state=seed + redrawn)
+        try:
+            return _cross_validated_score(model, X, label, groups, asked, dealt)
+        except CohortError as error:  # a modality of few patients has those of one class only in some fold
+            told = error
+    raise RequestError(
+        f"In {MOST_DRAWS} permutations of the labels some fold could not be trained on, in the last one because: "
+        f"{told.problems[0]} Leave permutations out, or what few patients have."
+    )
 
 
 def _predictions(

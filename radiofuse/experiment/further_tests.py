@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate.optimism import optimism_corrected
 from radiofuse.evaluate.out_of_bag import bootstrap_632
 from radiofuse.evaluate.permutation import permutation_test
@@ -23,9 +26,11 @@ from radiofuse.fuse.named import Named
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.statistics.paired_models import TEST_COLUMNS, pair_tests
+from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.predictions import slice_of
 
 COLUMNS = ["outcome", "class", "a", "b", *TEST_COLUMNS]
+log = logging.getLogger(__name__)
 
 
 def further_tests(
@@ -55,7 +60,8 @@ def further_tests(
     Returns
     -------
     DataFrame
-        Columns outcome, class, a, b, test, metric, value, statistic, p_value, n.
+        Columns outcome, class, a, b, test, metric, value, statistic, p_value, n. What cannot be had, since few
+        patients have a modality, has no rows, and a warning says so.
     """
     parts = [pd.DataFrame(columns=COLUMNS), *_pairs(recipe, rows, predictions)]
     for outcome in rows.outcomes:
@@ -74,7 +80,8 @@ def _pairs(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> Iterator[pd
             binary = slice_of(predictions, outcome.name, name)
             for a, b in recipe.evaluation.compare:
                 head = {"outcome": outcome.name, "class": name, "a": a, "b": b}
-                yield pair_tests(binary, a, b).assign(**head)[COLUMNS]
+                with _run_goes_on(f"comparison of {a} and {b}", outcome):
+                    yield pair_tests(binary, a, b).assign(**head)[COLUMNS]
 
 
 def _of_the_answer(
@@ -86,18 +93,37 @@ def _of_the_answer(
     shared: dict[str, Any] = {"groups": own.groups, "random_state": recipe.seed, "n_jobs": n_jobs}
     found = []
     if plan.permutations:
-        with progress("Permuting labels", "permutations") as on_done:
+        with (
+            _run_goes_on("permutation test", labeled.outcome),
+            progress("Permuting labels", "permutations") as on_done,
+        ):
             folds = _folds_of_permutations(recipe, own, splits)
             found.append(_permutation(recipe, model, own, folds | shared, on_done))
+    with _run_goes_on("correction for optimism", labeled.outcome):
+        found += _optimism(recipe, model, own, shared)
+    return found
+
+
+@contextmanager
+def _run_goes_on(what: str, outcome: Outcome) -> Iterator[None]:
+    """Warn of what cannot be had where few patients have a modality: the run beside it is there already."""
+    try:
+        yield
+    except (CohortError, RequestError) as error:
+        log.warning("No %s for %s: %s", what, outcome.name, error)
+
+
+def _optimism(recipe: Recipe, model: Any, own: LabeledRows, shared: dict[str, Any]) -> list[tuple]:
+    plan = recipe.evaluation
+    if plan.optimism is None:
+        return []
     if plan.optimism == HARRELL:
         table = optimism_corrected(model, own.X, own.y, n_resamples=plan.optimism_resamples, **shared)
         columns = ["metric", "corrected", "apparent", "n_resamples"]
         corrected = table[columns].itertuples(index=False)
-        found += [(HARRELL, metric, value, seen, np.nan, n) for metric, value, seen, n in corrected]
-    elif plan.optimism is not None:
-        one = bootstrap_632(model, own.X, own.y, n_resamples=plan.optimism_resamples, **shared)
-        found.append((plan.optimism, "auc", one.value, one.apparent, np.nan, plan.optimism_resamples))
-    return found
+        return [(HARRELL, metric, value, seen, np.nan, n) for metric, value, seen, n in corrected]
+    one = bootstrap_632(model, own.X, own.y, n_resamples=plan.optimism_resamples, **shared)
+    return [(plan.optimism, "auc", one.value, one.apparent, np.nan, plan.optimism_resamples)]
 
 
 def _folds_of_permutations(recipe: Recipe, own: LabeledRows, splits: Sequence[Split]) -> dict[str, Any]:

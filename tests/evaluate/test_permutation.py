@@ -20,6 +20,7 @@ from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.evaluate.labels_in_folds import permuted_in_folds
 from radiofuse.evaluate.permutation import permutation_test
 from radiofuse.evaluate.permuted_scores import permutation_test_auc
+from radiofuse.fuse import LateFusion
 from radiofuse.patients import site_splits
 from radiofuse.statistics import score_predictions
 
@@ -178,3 +179,14 @@ def test_folds_that_are_given_stay_and_every_permutation_can_be_trained_on():
     assert len(found.permuted) == 9
     with pytest.raises(RequestError, match="fewer than 5 patients of a class to train on"):
         permuted_in_folds(y, None, splits, fewest=5, seed=0)
+
+
+def test_labels_that_leave_a_rare_modality_with_one_class_are_drawn_again():
+    """Six of thirty patients have t1: in two folds of permuted labels their classes are often alike."""
+    rng, y = np.random.default_rng(0), np.arange(30) % 2
+    X = pd.DataFrame(rng.normal(size=(30, 2)), columns=["t1__f", "t2__f"]).assign(t1__f=lambda X: X["t1__f"] + y)
+    X.loc[6:, "t1__f"] = np.nan
+    fusion = LateFusion([(name, LogisticRegression()) for name in ("t1", "t2")])
+    options = {"answer": "mean", "cv": 2, "random_state": 0}
+    found = permutation_test(fusion, X, y, n_permutations=20, **options)
+    assert np.isfinite(found.permuted).all() and len(set(found.permuted)) > 10

@@ -103,6 +103,17 @@ def test_each_test_equals_its_function(tmp_path):
     np.testing.assert_allclose(corrected, harrell.set_index("metric")["corrected"].loc[corrected.index])
 
 
+def test_a_test_that_cannot_be_had_is_a_warning_and_the_run_goes_on(tmp_path, caplog):
+    path = write(tmp_path, asked='compare = [["t1", "t2"], ["mean", "t1"]]')
+    table = pd.read_csv(tmp_path / "cohort.csv")
+    table.loc[::2, [name for name in table if name.startswith("t1__")]] = np.nan
+    table.loc[1::2, [name for name in table if name.startswith("t2__")]] = np.nan
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    out = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    assert "No comparison of t1 and t2 for idh: Models t1 and t2 predict no sample in common." in caplog.text
+    assert read_table(out / "bundle", "tests")[["a", "b"]].drop_duplicates().to_numpy().tolist() == [["mean", "t1"]]
+
+
 def test_an_unknown_answer_to_compare_is_refused_before_any_work(tmp_path):
     path = write(tmp_path, asked=ASKED.replace('"t1"]]', '"t3"]]'))
     with pytest.raises(RequestError, match="compare under .evaluation. names 't3'"):
