@@ -19,6 +19,7 @@ from radiofuse.experiment.refusals import (
     encoders_of_two_classes,
     problems_before_reading,
     refuse,
+    selectors_of_two_classes,
     together,
 )
 from radiofuse.experiment.refusals_of_columns import problems_of_columns
@@ -49,6 +50,7 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
     problems += harmonization_problems(recipe, cohort, outcomes)
     problems += mixed_patients(recipe, samples[known], outcomes)
     problems += [*unknown_weighted_classes(recipe, outcomes), *encoders_of_two_classes(recipe, outcomes)]
+    problems += selectors_of_two_classes(recipe, outcomes)
     refuse([*problems, *few_patients(recipe, samples[known], outcomes)])
     return table, cohort
 

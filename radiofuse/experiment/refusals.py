@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.bundle.verify import check_target
@@ -212,6 +213,24 @@ def encoders_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Prob
 
     for n_classes in {len(outcome.classes) for outcome in outcomes}:
         yield from raised(make_encoder, recipe.deep.encoder, recipe.seed, n_classes)
+
+
+def selectors_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
+    """Yield which model's selector compares two classes, where an outcome has more."""
+    several = [outcome.name for outcome in outcomes if len(outcome.classes) > 2]
+    for model in model_list(recipe) if several else ():
+        if model.kind not in (LATE, EARLY):
+            continue
+        try:
+            selector = feature_chain(recipe, model).named_steps.get("select")
+        except RadiofuseError:  # another check says what cannot be made
+            continue
+        tags = get_tags(selector).classifier_tags if hasattr(selector, "__sklearn_tags__") else None
+        if tags is not None and not tags.multi_class:
+            yield RequestError(
+                f"The selector of the model {called(model)!r} ({type(selector).__name__}) compares two classes, and "
+                f'{several[0]} has more. Choose "kruskal" or "three_step", or for a LASSO family = "multinomial".'
+            )
 
 
 def _embed_blank_crop(recipe: Recipe) -> None:

@@ -9,9 +9,10 @@ import pytest
 from radiofuse.errors import BundleError, CohortError, RequestError
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import read_recipe
-from radiofuse.experiment.refusals import NO_RADIOMICS, refuse, together
+from radiofuse.experiment.refusals import NO_RADIOMICS, refuse, selectors_of_two_classes, together
 from radiofuse.experiment.refusals_of_columns import OF_COLUMNS, problems_of_columns
 from radiofuse.progress import silent
+from radiofuse.tables.outcomes import Outcome
 
 RECIPE = """
 [cohort]
@@ -113,3 +114,22 @@ def test_the_clinical_answer_is_not_compared_where_there_is_no_clinical_column(t
     (problem,) = problems_of_columns(recipe, grouped)
     assert "names 'clinical', which no model answers as" in str(problem)
     assert not problems_of_columns(recipe, {**grouped, "clinical": ["clinical__age"]})
+
+
+@pytest.mark.parametrize(
+    ("select", "refused"),
+    [
+        ('method = "mann_whitney"', "MannWhitneySelector"),
+        ('steps = ["kruskal", "lasso"]', "SelectorChain"),
+        ('steps = ["kruskal", "lasso"]\noptions.lasso = { family = "multinomial" }', None),
+        ('method = "three_step"', None),
+        ('method = "none"', None),
+    ],
+)
+def test_a_selector_of_two_classes_is_refused_before_work_where_an_outcome_has_more(tmp_path, select, refused):
+    (tmp_path / "recipe.toml").write_text(f'[cohort]\ntable = "x.csv"\nlabel = "y"\n[select]\n{select}\n')
+    recipe, grade = read_recipe(tmp_path / "recipe.toml"), Outcome("grade", ("2", "3", "4"))
+    said = [str(problem) for problem in selectors_of_two_classes(recipe, [grade])]
+    assert len(said) == (refused is not None)
+    assert all(f"({refused}) compares two classes, and grade has more" in sentence for sentence in said)
+    assert not list(selectors_of_two_classes(recipe, [Outcome("idh", ("wildtype", "mutant"))]))
