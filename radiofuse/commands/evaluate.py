@@ -154,7 +154,7 @@ def _warnings(evaluation: Evaluation) -> list[str]:
     if evaluation.far:
         sample, told = next(iter(evaluation.far.items()))
         said.append(
-            f"Warning: {counted(len(evaluation.far), 'sample')} have numbers far outside the training range, for "
-            f"example {sample}: {told}. {RECORD} names all."
+            f"Warning: {counted(len(evaluation.far), 'sample has', 'samples have')} numbers far outside the training "
+            f"range, for example {sample}: {told}. {RECORD} names all."
         )
     return said

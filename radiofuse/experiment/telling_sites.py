@@ -72,7 +72,7 @@ def site_warnings(samples: pd.DataFrame, outcomes: Sequence[Outcome]) -> list[st
             if found >= TELLING_AUC:
                 sentences.append(
                     f"The site tells {outcome.name} = {name}: what share of a site's other patients has it predicts it "
-                    f"with an AUC of {found:.2f}. Models may learn the scanner; "
-                    f'split = "{BY_SITE}" shows how they do at another site.'
+                    f"with an AUC of {found:.2f}. Models may learn the scanner, and [harmonize] may take the outcome "
+                    f'out with the site; split = "{BY_SITE}" shows how they do at another site.'
                 )
     return sentences

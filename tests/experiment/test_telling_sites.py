@@ -45,6 +45,7 @@ def test_the_warning_names_the_class_and_the_way_to_look():
     (said,) = site_warnings(samples(sites, idh=y, grade=np.arange(40) % 3), [IDH, GRADE])
     assert said.startswith("The site tells idh = mutant: what share") and "an AUC of 1.00" in said
     assert 'split = "leave_one_site_out"' in said
+    assert "[harmonize] may take the outcome out with the site" in said
 
 
 def test_few_patients_or_one_site_are_no_reason_to_warn():
