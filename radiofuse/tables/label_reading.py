@@ -97,5 +97,6 @@ class LabelReading:
     def _unknown(self, strangers: Sequence[str]) -> str:
         return (
             f"Column {self.column} holds {some(strangers)}, which the model does not know: it learned from "
-            f"{listed(self.values)}. Leave such cells empty, or write them so.{did_you_mean(strangers[0], self.values)}"
+            f"{listed(self.values)}. Leave such cells empty, write them so, or say by --spelling which class they mean."
+            f"{did_you_mean(strangers[0], self.values)}"
         )

@@ -171,7 +171,10 @@ def write(folder, table, name="other.csv"):
     ("change", "sentence"),
     [
         (lambda t: t.drop(columns="who_grade"), "Columns that the table lacks: who_grade"),
-        (lambda t: t.assign(idh="IDH mut?"), r"Column idh holds IDH mut\?, which the model does not know: it learned"),
+        (
+            lambda t: t.assign(idh="IDH mut?"),
+            r"Column idh holds IDH mut\?, which the model does not know: it learned.*or say by --spelling which",
+        ),
         (lambda t: t.assign(idh="", who_grade=""), "No patient has a known idh"),
         (lambda t: t.assign(sample_id=[f"s{row:02}" for row in range(30)]), "All 30 labeled samples are of patients"),
         (lambda t: t[["sample_id", "idh", "who_grade"]].assign(flair__f1=1.0), "needs at least one of the modalities"),
