@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.experiment.evaluation import Results, evaluate_models
+from radiofuse.experiment.model_list import model_list, of_several_outcomes
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
@@ -58,8 +59,15 @@ def evaluate_noise(
 
 
 def with_ledger(recipe: Recipe) -> Recipe:
-    """Return a recipe that asks for the ledger."""
-    return recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"ledger": True})})
+    """Return a recipe that asks for the ledger, unless its first model is of all outcomes at once, which has none.
+
+    Examples
+    --------
+    >>> with_ledger(read_recipe("pipelines/demo.toml")).evaluation.ledger
+    True
+    """
+    ledger = not of_several_outcomes(model_list(recipe)[0])
+    return recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"ledger": ledger})})
 
 
 def with_permuted_labels(rows: Rows, seed: int, time: int) -> Rows:

@@ -34,7 +34,8 @@ def pair_tests(predictions: pd.DataFrame, a: str, b: str, *, threshold: float = 
     DataFrame
         Columns test, metric, value, statistic, p_value, n: "mcnemar" (share of patients that ``a`` alone calls
         rightly minus that of ``b``), "nri" (without cutoffs), "idi", "resampled_t" (Nadeau and Bengio, difference of
-        the AUC; NaN where a fold lacks a label). ``n`` counts patients, of the last one folds.
+        the AUC; NaN where a fold lacks a label, and of hold-outs, whose training patients nobody predicts). ``n``
+        counts patients, of the last one folds.
 
     Raises
     ------

@@ -14,10 +14,12 @@ from radiofuse.bundle.evaluate import evaluate_cohort
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
 from radiofuse.bundle.read import read_table
+from radiofuse.commands.recipe_noise import describe_noise
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment import run_recipe
 from radiofuse.experiment.deal import deal_splits
 from radiofuse.experiment.joint_evaluation import evaluate_joint_models, rows_to_learn_from, with_unlabeled
+from radiofuse.experiment.noise import evaluate_noise
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.progress import silent
@@ -186,6 +188,15 @@ def test_a_labeled_cohort_is_evaluated(run, tmp_path):
     other.to_csv(tmp_path / "other.csv", index=False)
     found = evaluate_cohort(load_bundle(run), tmp_path / "other.csv", store=tmp_path / "store")
     assert {"chained", "semi"} <= set(found.tables["scores"]["model"])
+
+
+def test_noise_of_a_recipe_that_begins_with_a_chain_has_no_ledger(tmp_path):
+    path = write(tmp_path, cohort().query("who_grade != ''"))
+    head = path.read_text().partition("[[models]]")[0]
+    path.write_text(f'{head}[[models]]\nname = "chained"\nkind = "chained"\n')
+    (found,) = evaluate_noise(path, times=1, store=tmp_path / "store")
+    assert found.ledger.empty
+    assert "who_grade, chained: honest AUC" in "\n".join(describe_noise([found]))
 
 
 def test_findings_stand_by_outcome(run):
