@@ -19,7 +19,6 @@ SPACING_TOLERANCE = 1e-3  # relative; larger than float32 noise in a stored affi
 SHEAR_TOLERANCE = 1e-3  # cosine between two axes
 AGREEMENT_VOX = 0.01  # of a voxel, at the worst corner: programs write the two with other rounding
 SPACES = {1: "scanner", 2: "aligned", 3: "Talairach", 4: "MNI", 5: "template"}  # xform codes of the standard
-UNIT_MM = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 
 
 def nifti_header(name: str, head: bytes) -> Header:
