@@ -194,7 +194,10 @@ def _fill_variables(text: str) -> str:
 def _explain(name: str, error: ValidationError | TypeError) -> str:
     if isinstance(error, TypeError):  # a key of ours (name, folder, text) given in the file
         return f"{name} cannot be used: {error}."
-    lines = [f"{'.'.join(map(str, item['loc'])) or 'recipe'}: {_sentence(item)}" for item in error.errors()]
+    items = error.errors()
+    faulty = {item["loc"][:n] for item in items for n in range(1, len(item["loc"]))}
+    told = [item for item in items if item["type"] != "too_short" or item["loc"] not in faulty]  # short by its faults
+    lines = [f"{'.'.join(map(str, item['loc'])) or 'recipe'}: {_sentence(item)}" for item in told]
     return "\n  - ".join([f"The recipe {name} has {len(lines)} problem{'s' if len(lines) > 1 else ''}:", *lines])
 
 

@@ -126,6 +126,12 @@ class Evaluation(Part):
             raise ValueError('split = "fixed" takes either fixed (a table with a column fold) or test (lists of ids)')
         return self
 
+    @model_validator(mode="after")
+    def _resamples_of_something(self) -> Evaluation:
+        if "optimism_resamples" in self.model_fields_set and self.optimism is None:
+            raise ValueError('optimism_resamples says how often optimism = "harrell" or "632+" resamples; name it too')
+        return self
+
     @property
     def test_lists(self) -> list[tuple[str, ...]]:
         """The lists of ids that are tested on, one for each fold."""

@@ -114,6 +114,16 @@ class Step(Part):
     oversample: Literal["random", "smote"] | None = None
     """For the classifier, in training: "random" draws patients of smaller classes again, "smote" makes up rows."""
 
+    @model_validator(mode="after")
+    def _search_of_something(self) -> Step:
+        given = self.model_fields_set & {"search", "search_score"}
+        if given and not self.search:
+            raise ValueError(
+                f"{sorted(given)[0]} stands without an option to search, as search = {{ C = [0.1, 1, 10] }}; name one, "
+                "or leave it out"
+            )
+        return self
+
 
 class Deep(Part):
     """One encoder per modality, trained on tumor crops of the training patients; its output joins the radiomics.

@@ -17,7 +17,7 @@ from radiofuse.statistics.outcome_kinds import KINDS, ModelOutcome
 from radiofuse.tables.predictions import OutcomeRows, check_predictions, outcomes_of, rows_of_model
 
 COLUMNS = ("outcome", "model", "class", "metric", "value", "low", "high", "n_folds")
-N_RESAMPLES = 2000  # where the folds say nothing
+N_RESAMPLES = 2000
 
 
 class FoldAreas(NamedTuple):
@@ -37,7 +37,8 @@ def cross_validated_intervals(predictions: pd.DataFrame, *, confidence: float = 
     """Return the AUC of every model in k folds, with the interval for other patients to learn from and to predict.
 
     The intervals of `score_predictions` hold the fitted models fixed: they say what other patients to predict would
-    have changed. Whoever reads an interval as that of the model which learned from all patients needs this one.
+    have changed. Whoever reads an interval as that of the model which learned from all patients needs this one. It is
+    never the narrower of the two.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def cross_validated_intervals(predictions: pd.DataFrame, *, confidence: float = 
     world in less than 94 % (``benchmarks/coverage.py``); of a single repeat in 94 % and 88 %. It makes no correction
     for the folds' models learning from fewer patients, whose AUC is lower.
 
-    An AUC of 1 in every fold has no variance, whatever the AUC of the pooled folds; it gets the interval of
-    `score_predictions`.
+    Folds of few patients may agree better than their pool deserves: the limits of `score_predictions` are never inside
+    these.
 
     References
     ----------
@@ -112,27 +113,27 @@ def _of_model(outcome: OutcomeRows, model: str, confidence: float) -> list[tuple
     parts = {of_model.whole: mean_areas(folds)} | dict(zip(outcome.classes, folds, strict=True))
     n_patients, found = rows["patient_id"].nunique(), []
     values = of_model.draws(np.ones((n_patients, 1)), ["auc"])
+    draws = of_model.draws(multiplicities(n_patients, N_RESAMPLES, draw_seed(0)), ["auc"])
     for cls, part in parts.items():
         value = float(values[cls, "auc"][0])
         half = float(ndtri((1 + confidence) / 2)) * np.sqrt(variance_of_areas(part))
-        low, high = max(value - half, 0.0), min(value + half, 1.0)
-        if low == high:
-            low, high = _interval_of_scores(of_model, cls, value, n_patients, confidence)
-        if np.isnan(half):
-            low = high = np.nan
+        low = high = np.nan
+        if not np.isnan(half):
+            # what other patients to predict would change, others to learn from would change too
+            least, most = _interval_of_scores(of_model, cls, value, draws[cls, "auc"], confidence)
+            low, high = np.fmin(max(value - half, 0.0), least), np.fmax(min(value + half, 1.0), most)
         found.append((cls, "auc", value, float(low), float(high), int((~np.isnan(part.areas)).sum())))
     return found
 
 
 def _interval_of_scores(
-    of_model: ModelOutcome, cls: str, value: float, n_patients: int, confidence: float
+    of_model: ModelOutcome, cls: str, value: float, draws: np.ndarray, confidence: float
 ) -> tuple[float, float]:
-    """Return what `score_predictions` says by default: folds that all are perfect can be pooled into less than 1."""
+    """Return what `score_predictions` says by default."""
     at_bound = of_model.interval_at_bound(cls, "auc", value, confidence)
     if at_bound is not None:
         return at_bound
-    counts = multiplicities(n_patients, N_RESAMPLES, draw_seed(0))
-    return value_and_interval(of_model.draws(counts, ["auc"])[cls, "auc"], confidence)[1:]
+    return value_and_interval(draws, confidence)[1:]
 
 
 def fold_areas(rows: pd.DataFrame, classes: Sequence[str]) -> list[FoldAreas]:

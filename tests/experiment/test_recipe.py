@@ -65,6 +65,13 @@ def test_every_problem_is_listed(tmp_path):
         (MINIMAL + "[deep]\nslices = 'al'", "has 1 problem:\n  - deep.slices: should be 1 or more, .* got 'al'"),
         (MINIMAL + "[[tables]]\ntitle = 'T'\nsource = 'S'", r"tables.0: give either rows .*weights\)$"),
         (MINIMAL + "[[select]]", "select: should be a table"),
+        (MINIMAL + "[[models]]\nnmae = 'a'", r"has 1 problem:\n  - models.0.nmae: unknown entry"),
+        (
+            MINIMAL + "[classify]\nmethod = 'svm'\nsearch_score = 'auc'",
+            "search_score stands without an option to search",
+        ),
+        (MINIMAL + "[classify]\nmethod = 'svm'\nsearch = {}", "search stands without an option to search"),
+        (MINIMAL + "[evaluation]\noptimism_resamples = 50", "optimism_resamples says how often optimism"),
     ],
 )
 def test_wrong_recipes_get_a_sentence(tmp_path, text, expected):
