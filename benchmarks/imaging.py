@@ -166,8 +166,7 @@ def measure_arrays(patients: int) -> None:
     print(f"{len(made.keys)} patients, {size / 1e9:.2f} GB; {steps.mean():.2f} s a patient in one child process,")
     print(f"the last quarter {steps[-quarter:].mean() / steps[1 : quarter + 1].mean():.2f} of the first;")
     print(f"read at {read:.1f} GB/s (sum {total:.3g}); peak memory of this process")
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB, of a child")
-    print(f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6:.2f} GB")
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
 
 def main(what: str = "slices", patients: str = "3") -> None:

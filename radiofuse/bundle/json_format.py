@@ -55,6 +55,7 @@ DESCRIPTION_SHAPE = {
         "radiomics": (None, _RADIOMICS),
         "mask_label": (None, "any", int, [int]),
         "images": (None, {}),
+        "atlas_sha256": (None, str),
         "region": (None, str),
         "regions": [str],
         "block": (None, str),

@@ -14,11 +14,11 @@ from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.sites import with_new_sites
 from radiofuse.bundle.training_rows import rows_trained_on
-from radiofuse.errors import BundleError
+from radiofuse.errors import BundleError, ImageError
 from radiofuse.extract import Extraction, Features, RadiomicsExtractor, add_crops, collect_features, has_images
 from radiofuse.extract.ready_images import ready_for_features
 from radiofuse.fuse import HoldsFiles, attached, holders
-from radiofuse.imaging import Cropping, Crops
+from radiofuse.imaging import Cropping, Crops, file_sha256
 from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import Meter
 from radiofuse.radiomics import Settings
@@ -79,6 +79,7 @@ def collect_rows(
     """Return the rows of a cohort table as a bundle's models read them, extracting what the store does not hold."""
     named = bundle.description["settings"]
     steps = named.get("images") and Steps.of({name: one for name, one in named["images"].items() if one is not None})
+    _refuse_other_atlas(steps, named.get("atlas_sha256"))
     cohort, not_ready = ready_for_features(cohort, steps, store, n_jobs=n_jobs, progress=progress)
     extractor = _extractor(bundle) if has_images(cohort) else None
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
@@ -96,6 +97,18 @@ def collect_rows(
         features = _without_training_samples(features, crops, _encoders(bundle), training_patients(bundle), cohort)
     X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)
     return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures)
+
+
+def _refuse_other_atlas(steps: Steps | None, trained: str | None) -> None:
+    """Refuse an atlas other than the one on which the training images lie."""
+    if steps is None or trained is None:
+        return
+    try:
+        digest = file_sha256(steps.atlas)
+    except ImageError as error:
+        raise BundleError(f"The atlas that the model's images lie on: {error}") from None
+    if digest != trained:
+        raise BundleError(f"{steps.atlas} is not the atlas on which the model's images lie: its bytes have changed.")
 
 
 def _columns_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from radiofuse.commands.cohort_dicom import found_in_dicom, images_beside
 from radiofuse.commands.terminal import say
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
-from radiofuse.files.outputs import is_failures, require_file, starts_with
+from radiofuse.files.outputs import is_failures, require_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def make(
 
     from radiofuse.imaging.layouts.make import make_cohort
 
-    require_file(out, "--out", [labels], ours=starts_with("sample_id,patient_id,"), overwrite=overwrite)
+    require_file(out, "--out", [labels], overwrite=overwrite)  # every cohort table begins alike: it may be anybody's
     if (label or clinical or id_column) and labels is None:
         raise RequestError("--id, --label and --clinical are of the table that --labels names. Name it.")
     found = _found_by_pattern(folder, layout, pattern or [], mask_pattern or [], modalities)
@@ -232,7 +232,7 @@ def prepare(
 
     require_folder(out, "--out")
     steps = _steps(recipe)
-    require_file(out / "cohort.csv", "--out", [cohort], ours=starts_with("sample_id,patient_id,"))
+    require_file(out / "cohort.csv", "--out", [cohort], ours=lambda path: any(path.parent.glob("*/record.json")))
     table = read_cohort(cohort, missing_files="keep", need_masks=False)
     with terminal.progress("Preparing", "samples") as on_done:
         made = make_ready(table, steps, out, n_jobs=jobs or os.cpu_count() or 1, on_done=on_done)

@@ -23,7 +23,7 @@ from radiofuse.experiment.rows import Rows, Unlabeled
 from radiofuse.experiment.run_times import CROPS, EXTRACTION, READING
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.extract.ready_images import ready_for_features
-from radiofuse.imaging import Cropping
+from radiofuse.imaging import Cropping, file_sha256
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import Meter
@@ -253,6 +253,7 @@ def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
         "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
         "mask_label": _label_used(recipe, made.cohort, extractor) if extractor or recipe.deep else None,
         "images": asdict(steps) if (steps := steps_of(recipe)) else None,
+        "atlas_sha256": file_sha256(steps.atlas) if steps is not None and steps.atlas else None,
         "region": recipe.cohort.region,
         "regions": list(recipe.cohort.regions),
         "block": made.features.extraction.block.name if extractor else None,

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.errors import ImageError, RequestError
+from radiofuse.errors import RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
-from radiofuse.extract.outcomes import DIED
+from radiofuse.extract.each import run_each
 from radiofuse.extract.shared_images import refuse_shared_images
 from radiofuse.extract.tasks import list_tasks
-from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import file_sha256
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.sample_arrays import ArraySpec, sample_arrays
@@ -113,13 +112,8 @@ def collect_arrays(
     jobs = _jobs(tasks, digests, block)
     missing = set(arrays.missing(block, [job.key for job in jobs]))
     todo = list({job.key: job for job in jobs if job.key in missing}.values())
-    failed: dict[str, ImageError] = {}
-    work = partial(_make_one, block=block, store=arrays)
-    for done, (job, result) in enumerate(run_in_children(work, spec, todo, n_jobs=n_jobs), 1):
-        if result is not None:
-            failed[job.key] = ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
-        if on_done:
-            on_done(done, len(todo))
+    work = run_each(partial(_make_one, block=block, store=arrays), spec, todo, n_jobs=n_jobs, on_done=on_done)
+    failed = {job.key: error for job, error in work if error is not None}
     rows = [(job.sample_id, "", failed[job.key].code, str(failed[job.key])) for job in jobs if job.key in failed]
     keys = {job.sample_id: job.key for job in jobs if job.key not in failed}
     n_stored = len({job.key for job in jobs}) - len(todo)
@@ -146,16 +140,14 @@ def _jobs(tasks: list[Any], digests: Mapping[str, str | None], block: ArrayBlock
     for sample_id, of_sample in samples.items():
         images = {task.modality: task.image for task in of_sample}
         mask, label = of_sample[0].mask, of_sample[0].label
-        files = {name: str(digests.get(path)) for name, path in {**images, **({"mask": mask} if mask else {})}.items()}
+        paths = {**images, **({"mask": mask} if mask else {})}
+        # a file that cannot be read has no digest, and two of them are not one content
+        files = {name: digests.get(path) or f"unreadable: {path}" for name, path in paths.items()}
         jobs.append(_Job(sample_id, images, mask, label, block.key(files, str(label))))
     return jobs
 
 
-def _make_one(spec: ArraySpec, job: _Job, *, block: ArrayBlock, store: ArrayStore) -> ImageError | None:
+def _make_one(spec: ArraySpec, job: _Job, *, block: ArrayBlock, store: ArrayStore) -> None:
     """Make and write the arrays of one sample; runs in a child process, so that the parent holds none."""
-    try:
-        arrays, files = sample_arrays(spec, job.images, job.mask, job.label)
-    except ImageError as error:
-        return error
+    arrays, files = sample_arrays(spec, job.images, job.mask, job.label)
     store.write(block, job.key, arrays, {"files": files})
-    return None

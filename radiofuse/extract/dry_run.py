@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import NamedTuple, cast
 
 import pandas as pd
 
 from radiofuse.errors import CohortError, ImageError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
-from radiofuse.extract.outcomes import DIED
+from radiofuse.extract.each import run_each
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images
 from radiofuse.extract.tasks import Task, list_tasks
-from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import read_pair
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.progress import Progress
@@ -36,14 +35,6 @@ class Checked:
     n_images: int
     failures: pd.DataFrame
     notes: list[str]
-
-
-@dataclass(frozen=True)
-class _Seen:
-    digest: str | None
-    notes: tuple[str, ...] = ()
-    code: str | None = None
-    message: str | None = None
 
 
 def check_images(
@@ -80,32 +71,27 @@ def check_images(
     """
     usual = cohort.attrs.get("mask_label", "any") if label is None else label
     tasks = list_tasks(cohort, usual, region=region)
-    seen: dict[tuple[str, str], _Seen] = {}
-    for task, result in _results(tasks, n_jobs):
-        seen[task.pair] = _Seen(None, code=DIED.code, message=DIED.message) if result is WORKER_DIED else result
-        if on_done:
-            on_done(len(seen), len(tasks))
-    tell_of_regions({task.pair: seen[task.pair].notes for task in tasks if seen[task.pair].code is None})
-    rows = [(*task.pair, one.code, one.message) for task in tasks if (one := seen[task.pair]).code is not None]
+    found = {task.pair: one for task, one in run_each(_read, None, tasks, n_jobs=n_jobs, on_done=on_done)}
+    seen = {pair: one for pair, one in found.items() if not isinstance(one, ImageError)}
+    tell_of_regions({task.pair: seen[task.pair].notes for task in tasks if task.pair in seen})
+    rows = [(*task.pair, e.code, str(e)) for task in tasks if isinstance(e := found[task.pair], ImageError)]
     return Checked(len(tasks), pd.DataFrame(rows, columns=FAILURE_COLUMNS), _shared(cohort, tasks, seen))
 
 
-def _results(tasks: list[Task], n_jobs: int) -> Iterator[tuple[Task, Any]]:
-    yield from run_in_children(_check, None, tasks, n_jobs=n_jobs)
+class _Seen(NamedTuple):
+    digest: str | None
+    notes: tuple[str, ...]
 
 
-def _check(shared: None, task: Task) -> _Seen:
+def _read(shared: None, task: Task) -> _Seen:
     """Read and check one pair of files; runs in a child process."""
-    try:
-        pair = read_pair(task.image, task.mask, label=cast(MaskLabel, task.label))
-    except ImageError as error:
-        return _Seen(None, code=error.code, message=str(error))
+    pair = read_pair(task.image, task.mask, label=cast(MaskLabel, task.label))
     return _Seen(pair.image_sha256, pair.notes)
 
 
-def _shared(cohort: pd.DataFrame, tasks: list[Task], seen: dict[tuple[str, str], _Seen]) -> list[str]:
+def _shared(cohort: pd.DataFrame, tasks: list[Task], seen: Mapping[tuple[str, str], _Seen]) -> list[str]:
     """Return a sentence where two patients have one scan, which a run refuses."""
-    digests = {task.image: seen[task.pair].digest for task in tasks}
+    digests = {task.image: seen[task.pair].digest for task in tasks if task.pair in seen}
     try:
         refuse_shared_images(cohort, tasks, digests)
     except CohortError as error:

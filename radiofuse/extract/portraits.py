@@ -6,9 +6,8 @@ import pandas as pd
 
 from radiofuse.errors import ImageError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
-from radiofuse.extract.outcomes import DIED
+from radiofuse.extract.each import run_each
 from radiofuse.extract.tasks import Task, list_tasks
-from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging.portrait import Portrait, portrait
 from radiofuse.progress import Progress
 
@@ -37,19 +36,12 @@ def portrait_cohort(
         Columns sample_id, modality, code, message.
     """
     tasks = list_tasks(cohort, "any")
-    found: dict[tuple[str, str], Portrait | ImageError] = {}
-    for task, result in run_in_children(_portray, None, tasks, n_jobs=n_jobs):
-        found[task.pair] = ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
-        if on_done:
-            on_done(len(found), len(tasks))
+    found = {task.pair: one for task, one in run_each(_portray, None, tasks, n_jobs=n_jobs, on_done=on_done)}
     portraits = {task.pair: one for task in tasks if isinstance(one := found[task.pair], Portrait)}
     failed = [(*task.pair, e.code, str(e)) for task in tasks if isinstance(e := found[task.pair], ImageError)]
     return portraits, pd.DataFrame(failed, columns=FAILURE_COLUMNS)
 
 
-def _portray(shared: None, task: Task) -> Portrait | ImageError:
+def _portray(shared: None, task: Task) -> Portrait:
     """Look at one image; runs in a child process."""
-    try:
-        return portrait(task.image, task.mask)
-    except ImageError as error:
-        return error
+    return portrait(task.image, task.mask)

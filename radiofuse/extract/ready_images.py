@@ -12,8 +12,7 @@ import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
-from radiofuse.extract.outcomes import DIED
-from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.extract.each import run_each
 from radiofuse.files.paths import describe_absent
 from radiofuse.imaging.brain_command import check_command
 from radiofuse.imaging.ready_files import BRAIN, ONE_MASK, ReadyFiles, SampleFiles, make_sample_ready
@@ -113,12 +112,8 @@ def make_ready(
     samples = _samples(cohort)
     _check_places(steps, imaged_modalities(cohort))
     folder = Path(folder).absolute()
-    found: dict[str, ReadyFiles | ImageError] = {}
-    work = partial(_make_one, steps=steps)
-    for sample, result in run_in_children(work, folder, samples, n_jobs=n_jobs):
-        found[sample.sample_id] = ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
-        if on_done:
-            on_done(len(found), len(samples))
+    work = run_each(partial(_make_one, steps=steps), folder, samples, n_jobs=n_jobs, on_done=on_done)
+    found = {sample.sample_id: one for sample, one in work}
     done = {name: one for name, one in found.items() if isinstance(one, ReadyFiles)}
     failed = [(name, "", one.code, str(one)) for name, one in found.items() if isinstance(one, ImageError)]
     n_new = sum(one.is_new for one in done.values())
@@ -153,12 +148,9 @@ def _check_places(steps: Steps, modalities: list[str]) -> None:
         raise RequestError(describe_absent(Path(steps.atlas), "atlas"))
 
 
-def _make_one(folder: Path, sample: SampleFiles, *, steps: Steps) -> ReadyFiles | ImageError:
+def _make_one(folder: Path, sample: SampleFiles, *, steps: Steps) -> ReadyFiles:
     """Make one sample ready; runs in a child process."""
-    try:
-        return make_sample_ready(folder, sample, steps)
-    except ImageError as error:
-        return error
+    return make_sample_ready(folder, sample, steps)
 
 
 def _rows(cohort: pd.DataFrame, done: Mapping[str, ReadyFiles]) -> pd.DataFrame:

@@ -12,17 +12,17 @@ import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
-from radiofuse.extract.outcomes import DIED
-from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.extract.each import run_each
 from radiofuse.files.aside import write_file
 from radiofuse.imaging.slice_reading import METADATA
-from radiofuse.imaging.slice_set import PLANES, RECORDS, Scan, WrittenSlices, metadata_rows, write_slices
+from radiofuse.imaging.slice_set import PLANES, RECORDS, Scan, WrittenSlices, metadata_rows, number_of, write_slices
 from radiofuse.progress import Progress
 from radiofuse.tables.cells import plain_number
 from radiofuse.tables.columns import CLINICAL, join
 from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.roles import BRAIN_MASK, SAMPLE
 from radiofuse.tables.spreadsheet import write_csv
+from radiofuse.tables.text import read_file
 
 COLUMNS = ["ID", "slice_name", "sex", "age", "WHO_grade"]
 
@@ -80,12 +80,11 @@ def slice_cohort(
     scans = _scans(cohort)
     folder = Path(folder)
     _refuse_other_planes(folder, plane)
+    if (folder / METADATA).exists() and not (folder / RECORDS).is_dir():
+        raise RequestError(f"{folder / METADATA} exists, and this command did not write it. Name another folder.")
     (folder / RECORDS).mkdir(parents=True, exist_ok=True)
-    found: dict[str, WrittenSlices | ImageError] = {}
-    for scan, result in run_in_children(partial(_write_one, plane=plane), folder, scans, n_jobs=n_jobs):
-        found[scan.sample_id] = ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
-        if on_done:
-            on_done(len(found), len(scans))
+    work = run_each(partial(_write_one, plane=plane), folder, scans, n_jobs=n_jobs, on_done=on_done)
+    found = {scan.sample_id: one for scan, one in work}
     written = {scan.sample_id: one for scan in scans if isinstance(one := found[scan.sample_id], WrittenSlices)}
     _write_metadata(cohort, written, folder, grade)
     failed = [(name, "", one.code, str(one)) for name, one in found.items() if isinstance(one, ImageError)]
@@ -115,12 +114,9 @@ def _refuse_other_planes(folder: Path, plane: str) -> None:
         )
 
 
-def _write_one(folder: Path, scan: Scan, *, plane: str) -> WrittenSlices | ImageError:
+def _write_one(folder: Path, scan: Scan, *, plane: str) -> WrittenSlices:
     """Write one sample's slices; runs in a child process."""
-    try:
-        return write_slices(scan, folder, plane)
-    except ImageError as error:
-        return error
+    return write_slices(scan, folder, plane)
 
 
 def _write_metadata(cohort: pd.DataFrame, written: Mapping[str, WrittenSlices], folder: Path, grade: str) -> None:
@@ -130,7 +126,17 @@ def _write_metadata(cohort: pd.DataFrame, written: Mapping[str, WrittenSlices], 
             told = {"sex": _cell(row, join(CLINICAL, "sex")), "age": _cell(row, join(CLINICAL, "age"))}
             told["WHO_grade"] = _cell(row, grade)
             rows += metadata_rows(row[SAMPLE], written[row[SAMPLE]].tumor_slices, told)
-    write_file(folder / METADATA, partial(write_csv, pd.DataFrame(rows, columns=COLUMNS)))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    write_file(folder / METADATA, partial(write_csv, pd.concat([_rows_of_others(folder, written), table])))
+
+
+def _rows_of_others(folder: Path, written: Mapping[str, WrittenSlices]) -> pd.DataFrame:
+    """Return the rows of samples that an earlier call wrote and this one did not."""
+    path = folder / METADATA
+    if not path.is_file():
+        return pd.DataFrame(columns=COLUMNS)
+    before = read_file(path, lambda name: True).rows
+    return before[~before["ID"].isin({number_of(sample) for sample in written})]
 
 
 def _cell(row: Mapping[Any, Any], name: str) -> str:

@@ -42,6 +42,7 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     # images made ready
     "registration_failed": "The image cannot be brought onto the other.",
     "bias_field_failed": "N4 found no bias field.",
+    "output_refused": "Writing would replace a file that is not ours.",
     "brain_missing": "A step needs a mask of the brain, and there is none.",
 }
 

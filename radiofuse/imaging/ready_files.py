@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from radiofuse.errors import ImageError
 from radiofuse.files.aside import write_file
 from radiofuse.imaging.brain_command import brain_by
 from radiofuse.imaging.gate import read_image, read_mask
@@ -57,6 +58,7 @@ def make_sample_ready(folder: Path, sample: SampleFiles, steps: Steps) -> ReadyF
     paths |= ({BRAIN: sample.brain} if sample.brain else {}) | ({"atlas": steps.atlas} if steps.atlas else {})
     digest = digest_of(steps, {name: file_sha256(path) for name, path in paths.items()})
     place = folder / sample.sample_id
+    _refuse_place(place, paths)
     earlier = _earlier(place, digest)
     return _written(place, digest, _prepared(sample, steps), paths) if earlier is None else earlier
 
@@ -77,8 +79,22 @@ def _brain(sample: SampleFiles, steps: Steps) -> sitk.Image | None:
     return brain_by(steps.brain_command, sample.images.get(steps.register_to, next(iter(sample.images.values()))))
 
 
+def _refuse_place(place: Path, sources: Mapping[str, str]) -> None:
+    """Refuse a folder that holds what is not ours, or one of the files that are read."""
+    inside = [name for name, path in sources.items() if place.resolve() in Path(path).resolve().parents]
+    if inside:
+        raise ImageError(
+            "output_refused", f"{place} holds the input {inside[0]}, which it would replace. Name another."
+        )
+    if place.exists() and any(place.iterdir()) and not (place / RECORD).is_file():
+        raise ImageError(
+            "output_refused", f"{place} holds files that this command did not write. Move them, or name another folder."
+        )
+
+
 def _written(place: Path, digest: str, sample: Prepared, sources: Mapping[str, str]) -> ReadyFiles:
     place.mkdir(parents=True, exist_ok=True)
+    _keep_record(place, {"digest": "", "files": {}, "worse": []})  # the folder is ours from here on, and not yet whole
     files = {name: f"{name}.nii.gz" for name in sample.images}
     for name, image in sample.images.items():
         write_like(place / files[name], sitk.GetArrayFromImage(image), image)
@@ -92,9 +108,13 @@ def _written(place: Path, digest: str, sample: Prepared, sources: Mapping[str, s
         sitk.WriteTransform(transform, str(place / f"{name}_to_{_file_name(sample)}.tfm"))
     worse = [name for name, told in sample.record.get("registration", {}).items() if told["worse"]]
     record = {"digest": digest, "files": files, "worse": worse, "sources": dict(sources), **sample.record}
-    text = json.dumps(record, indent=1) + "\n"
-    write_file(place / RECORD, lambda file: file.write(text.encode()))  # last: without it the sample is done again
+    _keep_record(place, record)  # last: before, the sample is done again
     return ReadyFiles({name: str(place / file) for name, file in files.items()}, tuple(worse), True)
+
+
+def _keep_record(place: Path, record: Mapping[str, Any]) -> None:
+    text = json.dumps(record, indent=1) + "\n"
+    write_file(place / RECORD, lambda file: file.write(text.encode()))
 
 
 def _file_name(sample: Prepared) -> str:

@@ -8,7 +8,7 @@ patients (BraTS 2024, MU-Glioma-Post) write it as 3, and as 4 the cavity that su
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from radiofuse.errors import RequestError
 from radiofuse.names import did_you_mean
@@ -42,6 +42,28 @@ def coding_of(labels: Iterable[int]) -> dict[str, int] | None:
     if present >= {3, 4}:
         return dict(TREATED)
     return dict(NEW if 3 in present else OLD)
+
+
+def codings_of(labels: Sequence[Iterable[int]]) -> list[dict[str, int] | None]:
+    """Return the coding of each mask, told from all of them together.
+
+    Where no mask has both 3 and 4, and some have the one and some the other, data sets of two codings lie together:
+    each mask has its own, and one with neither, which has no enhancing tumor, that of most others.
+
+    Examples
+    --------
+    >>> [coding["ET"] for coding in codings_of([[1, 2, 4], [2, 3], [1, 2], [1, 3]])]
+    [4, 3, 3, 3]
+    >>> [coding["ET"] for coding in codings_of([[1, 2, 3, 4], [1, 2, 4]])]
+    [3, 3]
+    """
+    sets = [set(one) - {0} for one in labels]
+    together = coding_of(set().union(*sets))
+    old, new = sum(4 in one for one in sets), sum(3 in one for one in sets)
+    if together != TREATED or any(one >= {3, 4} for one in sets):
+        return [together] * len(sets)
+    usual = OLD if old > new else NEW
+    return [dict(OLD if 4 in one else NEW if 3 in one else usual) for one in sets]
 
 
 def written(coding: Mapping[str, int]) -> str:

@@ -86,9 +86,10 @@ def write_slices(scan: Scan, folder: str | Path, plane: str = "Axial") -> Writte
     Raises
     ------
     ImageError
-        If a file cannot be used, or the sequences and masks do not share a grid.
+        If a file cannot be used, the sequences and masks do not share a grid, or the sample's folder holds what this
+        did not write.
     RequestError
-        If there is no such plane, or the sample's folder holds what this did not write.
+        If there is no such plane.
 
     Examples
     --------
@@ -141,9 +142,13 @@ def metadata_rows(sample_id: str, tumor_slices: Sequence[int], clinical: Mapping
     >>> metadata_rows("UCSF-PDGM-0004", [81], {"sex": "1", "age": "66", "WHO_grade": "4"})
     [{'ID': '0004', 'slice_name': 'slice_81', 'sex': '1', 'age': '66', 'WHO_grade': '4'}]
     """
-    number = sample_id.removeprefix("UCSF-PDGM-")
     told = {name: clinical.get(name, "") for name in ("sex", "age", "WHO_grade")}
-    return [{"ID": number, "slice_name": f"slice_{k}", **told} for k in tumor_slices]
+    return [{"ID": number_of(sample_id), "slice_name": f"slice_{k}", **told} for k in tumor_slices]
+
+
+def number_of(sample_id: str) -> str:
+    """Return the ID that a sample has in ``dataset_metadata.csv``: of UCSF-PDGM its number, with its zeros."""
+    return sample_id.removeprefix("UCSF-PDGM-")
 
 
 def _one_grid(images: Mapping[str, sitk.Image]) -> sitk.Image:
@@ -180,8 +185,9 @@ def _filled(region: np.ndarray, axis: int) -> list[int]:
 
 def _write(folder: Path, sample_id: str, plane: str, arrays: Mapping[str, np.ndarray], slices: list[int]) -> None:
     final = folder / sample_id / plane
-    if final.exists() and not _record_path(folder, sample_id, plane).is_file():
-        raise RequestError(f"{final} exists, and this command did not write it. Move it, or name another folder.")
+    if final.exists() and (_others(final) or not _record_path(folder, sample_id, plane).is_file()):
+        what = f"{sample_id}/{plane} holds files that this command did not write"
+        raise ImageError("output_refused", f"{what}. Move them, or name another folder for the output.")
     aside = folder / sample_id / f".{uuid4().hex}.tmp"
     try:
         for name, array in arrays.items():
@@ -194,6 +200,11 @@ def _write(folder: Path, sample_id: str, plane: str, arrays: Mapping[str, np.nda
         aside.rename(final)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _others(folder: Path) -> list[Path]:
+    """Return the files in a plane's folder that are no slices."""
+    return [path for path in folder.rglob("*") if path.is_file() and not path.match("*/slice_*.npz")]
 
 
 def _record_path(folder: Path, sample_id: str, plane: str) -> Path:

@@ -101,8 +101,9 @@ def prepared(
 
 
 def digest_of(steps: Steps, files: Mapping[str, str]) -> str:
-    """Return what the outputs of a sample depend on: options, a version raised by hand, the bytes of its files."""
-    said = json.dumps({"version": VERSION, "steps": asdict(steps), "files": dict(files)}, sort_keys=True)
+    """Return what the outputs of a sample depend on: options, versions, the bytes of its files."""
+    made_by = {"version": VERSION, "SimpleITK": sitk.Version.VersionString()}
+    said = json.dumps({**made_by, "steps": asdict(steps), "files": dict(files)}, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -125,5 +125,8 @@ def test_a_cohort_is_made_once_and_damage_and_failures_cost_one_sample(tmp_path:
     file.write_bytes(whole[:100])
     with pytest.raises(StoreError, match="cannot be read"):
         first.read("A")
+    lost = cohort.assign(t1__image=[str(tmp_path / f"gone{n}.nii.gz") for n in range(3)])
+    told = collect_arrays(lost, stack, tmp_path / "store").failures.set_index("sample_id")["message"]
+    assert all(f"gone{n}.nii.gz" in told[name] for n, name in enumerate("AB"))
     with pytest.raises(RequestError, match="'flair' is no modality of the cohort"):
         collect_arrays(cohort, SliceStack(("flair",)), tmp_path / "store")

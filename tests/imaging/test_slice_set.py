@@ -103,8 +103,19 @@ def test_sequences_on_two_grids_and_folders_of_others_are_refused(scan: Scan, tm
     with pytest.raises(ImageError, match="t2 .* does not lie on the grid of t1"):
         write_slices(Scan("P", {"t1": scan.images["t1"], "t2": other}), tmp_path / "set")
     (tmp_path / "set" / "P" / "Axial").mkdir(parents=True)
-    with pytest.raises(RequestError, match="did not write it"):
+    mine = tmp_path / "set" / "P" / "Axial" / "notes.txt"
+    mine.write_text("mine")
+    for _ in range(2):
+        with pytest.raises(ImageError, match="did not write"):
+            write_slices(Scan("P", {"t1": scan.images["t1"]}), tmp_path / "set")
+    mine.unlink()
+    mine.parent.rmdir()
+    written = write_slices(Scan("P", {"t1": scan.images["t1"]}), tmp_path / "set")
+    mine.write_text("mine")
+    next(mine.parent.rglob("*.npz")).unlink()  # what would be written again
+    with pytest.raises(ImageError, match="did not write"):
         write_slices(Scan("P", {"t1": scan.images["t1"]}), tmp_path / "set")
+    assert mine.read_text() == "mine" and written.is_new
     with pytest.raises(RequestError, match="no plane 'axis'"):
         write_slices(scan, tmp_path / "set", "axis")
 
@@ -144,6 +155,26 @@ def test_the_command_writes_the_table_and_the_set_reads_back(scan: Scan, tmp_pat
         .exit_code
         == 2
     )
+
+
+def test_a_table_of_others_is_not_replaced_and_samples_of_before_keep_their_rows(scan: Scan, tmp_path: Path) -> None:
+    def table(name: str) -> Path:
+        row = {"sample_id": name, "patient_id": name, "t1__image": scan.images["t1"], "mask": scan.tumor}
+        pd.DataFrame([row]).to_csv(tmp_path / f"{name}.csv", index=False)
+        return tmp_path / f"{name}.csv"
+
+    def call(name: str, out: str) -> int:
+        return (
+            CliRunner().invoke(app, ["slices", str(table(name)), "--out", str(tmp_path / out), "--jobs", "1"]).exit_code
+        )
+
+    assert call("A", "set") == call("B", "set") == 0
+    ids = pd.read_csv(tmp_path / "set" / "dataset_metadata.csv")["ID"]
+    assert ids.value_counts().to_dict() == {"A": 3, "B": 3}
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "dataset_metadata.csv").write_text("ID,slice_name,sex,age,WHO_grade\n0004,slice_1,1,66,4\n")
+    assert call("A", "other") == 2
+    assert "0004,slice_1" in (tmp_path / "other" / "dataset_metadata.csv").read_text()
 
 
 def test_brain1_has_as_many_tumor_planes_as_its_mask(data_dir: Path, tmp_path: Path) -> None:

@@ -215,6 +215,20 @@ def test_a_program_makes_the_mask_of_the_brain_or_says_why_not(tmp_path: Path) -
         check_command("no-such-program {image} {brain}")
 
 
+def test_neither_inputs_nor_files_of_others_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    path = tmp_path / "A" / "t1.nii.gz"
+    sitk.WriteImage(brain(3), str(path))
+    before = path.read_bytes()
+    with pytest.raises(ImageError, match="A holds the input t1"):
+        make_sample_ready(tmp_path, SampleFiles("A", {"t1": str(path)}, {}, ""), Steps(scale="z_score"))
+    (tmp_path / "out" / "A").mkdir(parents=True)
+    (tmp_path / "out" / "A" / "t1.nii.gz").write_text("mine")
+    with pytest.raises(ImageError, match="did not write"):
+        make_sample_ready(tmp_path / "out", SampleFiles("A", {"t1": str(path)}, {}, ""), Steps(scale="z_score"))
+    assert path.read_bytes() == before and (tmp_path / "out" / "A" / "t1.nii.gz").read_text() == "mine"
+
+
 def test_the_command_writes_a_cohort_and_does_again_only_what_changed(tmp_path: Path) -> None:
     for name, seed in (("A", 5), ("B", 6)):
         image = brain(seed)

@@ -85,6 +85,7 @@ def join_labels(
     table = _read(path)
     plain = _spelling(rows, called)
     key, level = _key(rows, table, path, id_column, plain)
+    _refuse_like_ids(rows.index if level != PATIENT else rows[PATIENT].unique(), level, path)
     chosen = _chosen(table, path, columns, clinical, key)
     people = table.assign(**{key: table[key].map(plain)})
     people = people[people[key] != ""].drop_duplicates([key, *chosen])
@@ -169,6 +170,19 @@ def _asked(columns: Iterable[str]) -> dict[str, str]:
 def _clinical(name: str) -> str:
     plain = re.sub(r"\W+", "_", name.strip().casefold()).strip("_")
     return plain if plain.startswith(join(CLINICAL, "")) else join(CLINICAL, plain)
+
+
+def _refuse_like_ids(ids: Iterable[str], level: str, path: Path) -> None:
+    """Refuse to join where two samples here would get the row of one."""
+    alike: dict[str, list[str]] = {}
+    for one in ids:
+        alike.setdefault(plain_id(one), []).append(one)
+    same = [" and ".join(names) for names in alike.values() if len(names) > 1]
+    if same:
+        what = "patients" if level == PATIENT else "samples"
+        raise CohortError(
+            str(path), [f"Ids of {what} here that the comparison cannot tell apart: {some(same)}. Rename one. {RULE}"]
+        )
 
 
 def _refuse_two_rows(people: pd.DataFrame, key: str, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from radiofuse.imaging.layouts.codings import labels_in, united
 from radiofuse.imaging.layouts.labels import join_labels
 from radiofuse.imaging.layouts.table import masks_in, rows_of
 from radiofuse.imaging.layouts.volume import Found
-from radiofuse.imaging.regions import coding_of, written
+from radiofuse.imaging.regions import codings_of, written
 from radiofuse.progress import Progress
 from radiofuse.tables.roles import MASK_REGIONS
-from radiofuse.wording import listed
+from radiofuse.wording import counted, listed
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,25 @@ def make_cohort(
 
 def _with_regions(rows: pd.DataFrame, n_jobs: int, on_done: Progress | None) -> tuple[pd.DataFrame, list[str]]:
     """Add the column that says which label is which part, told from the labels of all masks together."""
-    labels = united(labels_in(masks_in(rows), n_jobs=n_jobs, on_done=on_done).values())
-    coding = coding_of(labels)
-    if coding is None:
-        shown = listed(sorted(labels)) or "none that can be read"
-        return rows, [f"Labels of the masks: {shown}."] if masks_in(rows) else []
-    first_file = next(at for at, name in enumerate(rows) if name.endswith("__image"))
-    rows.insert(first_file, MASK_REGIONS, written(coding))
-    return rows, [f"Labels of the masks: {written(coding)}, WT = NCR + ED + ET, TC = NCR + ET."]
+    masks = masks_in(rows)
+    labels = labels_in(masks, n_jobs=n_jobs, on_done=on_done)
+    codings = dict(zip(labels, codings_of(list(labels.values())), strict=True))
+    used = [written(one) for one in codings.values() if one is not None]
+    if not used:
+        shown = listed(sorted(united(labels.values()))) or "none that can be read"
+        return rows, [f"Labels of the masks: {shown}."] if masks else []
+    usual = max(dict.fromkeys(used), key=used.count)  # of samples whose mask cannot be read
+    cells = [_coding_of_row(row, codings) or usual for row in rows.to_dict("records")]
+    rows.insert(next(at for at, name in enumerate(rows) if name.endswith("__image")), MASK_REGIONS, cells)
+    counts = {one: used.count(one) for one in dict.fromkeys(used)}
+    if len(counts) == 1:
+        return rows, [f"Labels of the masks: {usual}, WT = NCR + ED + ET, TC = NCR + ET."]
+    told = " and ".join(f"{one} ({counted(n, 'mask')})" for one, n in counts.items())
+    return rows, [
+        f"The masks are coded in two ways, {told}: data sets lie together. Look at the column {MASK_REGIONS}."
+    ]
+
+
+def _coding_of_row(row: Mapping[Hashable, str], codings: Mapping[str, dict[str, int] | None]) -> str:
+    found = [coding for cell in row.values() if (coding := codings.get(cell)) is not None]
+    return written(found[0]) if found else ""

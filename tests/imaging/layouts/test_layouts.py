@@ -277,6 +277,34 @@ def test_hidden_files_and_loops_of_links_are_not_followed(tmp_path: Path) -> Non
     assert len(make_cohort(tmp_path).rows) == 1
 
 
+def test_two_codings_in_one_folder_are_told_apart_mask_by_mask(tmp_path: Path) -> None:
+    for name, labels in (("P1", (1, 2, 4)), ("P2", (1, 2, 3)), ("P3", (1, 2)), ("P4", (2, 3))):
+        save(tmp_path / f"{name}_t1.nii.gz", seed=ord(name[1]))
+        save(tmp_path / f"{name}_seg.nii.gz", labels)
+    made = make_cohort(tmp_path)
+    assert made.rows["mask_regions"].map(lambda cell: cell[-4:]).tolist() == ["ET=4", "ET=3", "ET=3", "ET=3"]
+    assert any("coded in two ways" in note for note in made.notes)
+
+
+def test_a_hand_made_table_is_not_replaced(tmp_path: Path) -> None:
+    save(tmp_path / "P1_t1.nii.gz")
+    save(tmp_path / "P1_seg.nii.gz", (1,))
+    table = tmp_path / "cohort.csv"
+    table.write_text("sample_id,patient_id,idh\nP1,P1,1\n")
+    assert CliRunner().invoke(app, ["make", str(tmp_path), "--out", str(table)]).exit_code == 2
+    assert table.read_text().endswith("P1,P1,1\n")
+
+
+def test_samples_that_the_comparison_of_ids_cannot_tell_apart_are_refused(tmp_path: Path) -> None:
+    for name in ("P1", "P01"):
+        save(tmp_path / f"{name}_t1.nii.gz", seed=len(name))
+        save(tmp_path / f"{name}_seg.nii.gz", (1,))
+    table = tmp_path / "labels.csv"
+    table.write_text("id,idh\nP1,0\n")
+    with pytest.raises(CohortError, match="cannot tell apart: P01 and P1"):
+        make_cohort(tmp_path, labels=table)
+
+
 def test_two_rows_of_one_id_that_differ_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "P1_t1.nii.gz")
     save(tmp_path / "P1_seg.nii.gz", (1,))
