@@ -22,6 +22,7 @@ from radiofuse.progress import Meter, silent
 from radiofuse.tables import columns
 from radiofuse.tables.answers import by_class
 from radiofuse.tables.outcomes import Outcome
+from radiofuse.tables.roles import OF_MASKS
 
 NEEDED = tuple(
     "outcomes modalities columns as_published settings protocol settings.radiomics settings.mask_label "
@@ -104,6 +105,7 @@ def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
         "sample_id",
         "patient_id",
         *columns_beside(bundle.description),
+        *(name for name in OF_MASKS if name in table),
         *(column for name in known for column in grouped[name]),
     ]
     return table[list(dict.fromkeys(kept))]

@@ -249,9 +249,10 @@ def _flow(
 
 def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
     extractor = made.extractor
+    label = _label_used(recipe, made.cohort, extractor)
     return {
         "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
-        "mask_label": _label_used(recipe, made.cohort, extractor) if extractor or recipe.deep else None,
+        "mask_label": label if (extractor or recipe.deep) and not recipe.cohort.of_crops else None,
         "images": asdict(steps) if (steps := steps_of(recipe)) else None,
         "atlas_sha256": file_sha256(steps.atlas) if steps is not None and steps.atlas else None,
         "region": recipe.cohort.region,

@@ -84,11 +84,12 @@ def _refuse_place(place: Path, sources: Mapping[str, str]) -> None:
     inside = [name for name, path in sources.items() if place.resolve() in Path(path).resolve().parents]
     if inside:
         raise ImageError(
-            "output_refused", f"{place} holds the input {inside[0]}, which it would replace. Name another."
+            "output_refused", f"{place.name} holds the input {inside[0]}, which it would replace. Name another."
         )
     if place.exists() and any(place.iterdir()) and not (place / RECORD).is_file():
         raise ImageError(
-            "output_refused", f"{place} holds files that this command did not write. Move them, or name another folder."
+            "output_refused",
+            f"{place.name} holds files that this command did not write. Move them, or name another folder.",
         )
 
 

@@ -37,11 +37,40 @@ resamples = 100
 """
 
 
-def test_a_run_makes_images_ready_and_predict_does_the_same(tmp_path: Path) -> None:
-    table = make_phantom_cohort(tmp_path / "phantom", n_patients=16, seed=0)
+def phantom(folder: Path) -> pd.DataFrame:
+    """Return the rows of a generated cohort, paths absolute."""
+    table = make_phantom_cohort(folder, n_patients=16, seed=0)
     rows = pd.read_csv(table, dtype=str)
     files = [name for name in rows if name.endswith("__image") or name == "mask" or name.endswith("__mask")]
     rows[files] = rows[files].map(lambda path: str(table.parent / path) if isinstance(path, str) else path)
+    return rows
+
+
+def test_a_run_of_regions_and_new_patients_of_the_same_regions(tmp_path: Path) -> None:
+    rows = phantom(tmp_path / "phantom").assign(mask_regions="GTV=1 WT=1")
+    rows.to_csv(tmp_path / "cohort.csv", index=False)
+    text = RECIPE.replace("mask_label = 1\n", 'regions = ["GTV", "WT"]\n').replace(
+        RECIPE[RECIPE.index("[images]") : RECIPE.index("[radiomics]")], ""
+    )
+    (tmp_path / "recipe.toml").write_text(text)
+    bundle = (
+        run_recipe(tmp_path / "recipe.toml", out=tmp_path / "out", store=tmp_path / "store", report=False) / "bundle"
+    )
+    described = json.loads((bundle / "bundle.json").read_text())
+    assert described["settings"]["regions"] == ["GTV", "WT"] and described["settings"]["mask_label"] is None
+    names = [name for name in described["columns"] if not name.startswith("clinical__")]
+    assert len(names) == 214 and all(name.startswith(("t1__GTV_", "t1__WT_")) for name in names)
+    new = rows.iloc[:1].assign(sample_id="N1", patient_id="N1").drop(columns="idh")
+    new.to_csv(tmp_path / "new.csv", index=False)
+    answers, _ = predict_cohort(load_bundle(bundle), tmp_path / "new.csv", store=tmp_path / "other")
+    assert answers["sample_id"].unique().tolist() == ["N1"]
+    new.drop(columns="mask_regions").to_csv(tmp_path / "bare.csv", index=False)
+    with pytest.raises(RequestError, match="N1: The region GTV is not among those that mask_regions names"):
+        predict_cohort(load_bundle(bundle), tmp_path / "bare.csv", store=tmp_path / "other")
+
+
+def test_a_run_makes_images_ready_and_predict_does_the_same(tmp_path: Path) -> None:
+    rows = phantom(tmp_path / "phantom")
     Path(rows["t1__image"].iloc[3]).write_bytes(b"no image")
     rows.to_csv(tmp_path / "cohort.csv", index=False)
     (tmp_path / "recipe.toml").write_text(RECIPE)
