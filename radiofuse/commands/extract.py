@@ -76,19 +76,21 @@ def main(
     results = {"--maps" if maps else "--store": maps or store}
     require_folder(*results.values(), *results)
     require_apart(outputs | results)
+    jobs = jobs or _n_cores()
     if recipe:
-        table, extractor, named = _from_recipe(recipe, outputs, overwrite=overwrite)
+        table, extractor, named, not_ready = _from_recipe(recipe, outputs, store, jobs, overwrite=overwrite)
+        _refuse_together("A recipe with regions", named or None, {"--maps": maps, "--perturb": perturb})
     else:
         table, extractor = _from_options(cohort, settings, label, backend)
-        named = parse_regions(regions)
+        named, not_ready = parse_regions(regions), None
     _refuse_images(table, outputs)
     if maps:
         _refuse_maps_among_images(table, maps, extractor)
-    jobs = jobs or _n_cores()
     options = {"n_jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
     failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, named, options)
     if perturb and not maps:
         failed = _perturb(failed, table, extractor, store, perturb, seed, perturb_out, options)
+    failed = _together(not_ready, failed)
     if len(failed):
         _list(failed, failures)
     raise typer.Exit(terminal.INPUT if len(failed) else terminal.DONE)
@@ -141,11 +143,15 @@ def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
             raise RequestError(f"--maps {folder} holds the input {path}, named as a map is. Name another folder.")
 
 
-def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tuple[Any, Any, tuple[str, ...]]:
+def _from_recipe(
+    path: Path, outputs: dict[str, Path], store: Path, jobs: int, *, overwrite: bool
+) -> tuple[Any, Any, tuple[str, ...], Any]:
+    """Return cohort, extractor and regions of a recipe, and the images that could not be made ready."""
     from radiofuse.experiment.cohort import cohort_table, read_recipe_cohort
-    from radiofuse.experiment.preparation import make_extractor
+    from radiofuse.experiment.preparation import make_extractor, steps_of
     from radiofuse.experiment.recipe import read_recipe
     from radiofuse.experiment.refusals import NO_RADIOMICS
+    from radiofuse.extract.ready_images import ready_for_features
 
     recipe = read_recipe(path)
     if recipe.radiomics.settings == NO_RADIOMICS:
@@ -158,7 +164,16 @@ def _from_recipe(path: Path, outputs: dict[str, Path], *, overwrite: bool) -> tu
     table = cohort_table(recipe, Path("out") / recipe.name, overwrite=overwrite)
     one = recipe.cohort.region
     regions = recipe.cohort.regions or (() if one is None else (one,))
-    return read_recipe_cohort(recipe, table), make_extractor(recipe), regions
+    cohort = read_recipe_cohort(recipe, table)
+    cohort, not_ready = ready_for_features(cohort, steps_of(recipe), store, n_jobs=jobs, progress=terminal.progress)
+    return cohort, make_extractor(recipe), regions, not_ready
+
+
+def _together(first: Any, then: Any) -> Any:
+    """Return two tables of failures as one; of a table that was not made, the other."""
+    import pandas as pd
+
+    return then if first is None or first.empty else pd.concat([first, then], ignore_index=True)
 
 
 def parse_regions(text: str | None) -> tuple[str, ...]:

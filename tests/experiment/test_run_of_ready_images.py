@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from radiofuse.bundle import load_bundle, predict_cohort
+from radiofuse.commands.extract import app as extract_app
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RequestError
 from radiofuse.experiment.recipe import read_recipe
@@ -56,6 +58,8 @@ def test_a_run_of_regions_and_new_patients_of_the_same_regions(tmp_path: Path) -
     bundle = (
         run_recipe(tmp_path / "recipe.toml", out=tmp_path / "out", store=tmp_path / "store", report=False) / "bundle"
     )
+    refused = CliRunner().invoke(extract_app, ["--recipe", str(tmp_path / "recipe.toml"), "--perturb", "3"])
+    assert refused.exit_code == 2 and "A recipe with regions goes without --perturb" in refused.output
     described = json.loads((bundle / "bundle.json").read_text())
     assert described["settings"]["regions"] == ["GTV", "WT"] and described["settings"]["mask_label"] is None
     names = [name for name in described["columns"] if not name.startswith("clinical__")]
@@ -82,6 +86,17 @@ def test_a_run_makes_images_ready_and_predict_does_the_same(tmp_path: Path) -> N
     assert failures[["sample_id", "code"]].to_numpy().tolist() == [[rows["sample_id"].iloc[3], "wrong_extension"]]
     (folder,) = (tmp_path / "store" / "images").iterdir()
     assert len(list(folder.glob("*/t1.nii.gz"))) == rows["t1__image"].notna().sum() - 1
+    call = [
+        "--recipe",
+        str(tmp_path / "recipe.toml"),
+        "--store",
+        str(tmp_path / "store"),
+        "--failures",
+        str(tmp_path / "f.csv"),
+    ]
+    extracted = CliRunner().invoke(extract_app, [*call, "--jobs", "1"])
+    assert f"0 computed, {rows['t1__image'].notna().sum() - 1} found in the store, 0 failed" in extracted.output
+    assert pd.read_csv(tmp_path / "f.csv")["code"].tolist() == ["wrong_extension"]
     new = rows.iloc[:2].assign(sample_id=["N1", "N2"], patient_id=["N1", "N2"])
     new.drop(columns="idh").to_csv(tmp_path / "new.csv", index=False)
     answers, _ = predict_cohort(load_bundle(bundle), tmp_path / "new.csv", store=tmp_path / "other_store")
