@@ -62,8 +62,9 @@ def make(
         bool, typer.Option("--by-folder", help="With dicom: patients are the folders that lie in FOLDER.")
     ] = False,
     labels: Annotated[
-        Path | None, typer.Option(help="A table of labels and clinical columns: CSV, TSV, Excel.")
+        Path | None, typer.Option(help="A table of labels and clinical columns: CSV, TSV, Parquet, Excel.")
     ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of a workbook, the sheet; left out, the first one.")] = None,
     id_column: Annotated[str | None, typer.Option("--id", help="Its column of ids; left out, it is found.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A column to keep, NAME or NAME=new; repeat.")] = None,
     clinical: Annotated[list[str] | None, typer.Option(help="A clinical column to keep, likewise.")] = None,
@@ -78,8 +79,8 @@ def make(
     from radiofuse.imaging.layouts.make import make_cohort
 
     require_file(out, "--out", [labels], overwrite=overwrite)  # every cohort table begins alike: it may be anybody's
-    if (label or clinical or id_column) and labels is None:
-        raise RequestError("--id, --label and --clinical are of the table that --labels names. Name it.")
+    if (label or clinical or id_column or sheet) and labels is None:
+        raise RequestError("--sheet, --id, --label and --clinical are of the table that --labels names. Name it.")
     found = _found_by_pattern(folder, layout, pattern or [], mask_pattern or [], modalities)
     of_dicom = {"sequences": sequences, "roi": roi, "keep_ids": keep_ids, "by_folder": by_folder}
     if layout == "dicom":
@@ -92,6 +93,7 @@ def make(
             layout,
             found=found,
             labels=labels,
+            sheet=sheet,
             id_column=id_column,
             label_columns=label or (),
             clinical=clinical or (),

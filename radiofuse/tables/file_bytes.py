@@ -27,6 +27,11 @@ def bytes_of(path: Path, source: str) -> bytes:
     """Return the bytes of a file, or raise that it is absent, a spreadsheet or a stand-in."""
     if path.suffix.lower() in SHEETS:
         raise RequestError(f"{path} is a spreadsheet; save its sheet as a CSV file in UTF-8, and name that file.")
+    return file_bytes(path, source)
+
+
+def file_bytes(path: Path, source: str) -> bytes:
+    """Return the bytes of a file, or raise that it is absent or a stand-in."""
     try:
         raw = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):

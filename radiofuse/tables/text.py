@@ -67,7 +67,7 @@ def read_file(path: Path, is_text: Callable[[str], bool], source: str | None = N
     raw = bytes_of(path, source)
     if raw.startswith(b"PAR1"):
         return _named(_from_parquet(raw, source), is_text)
-    return _from_text(checked(unpacked(raw, source), source), is_text, source)
+    return parse_text(checked(unpacked(raw, source), source), is_text, source)
 
 
 def _from_parquet(raw: bytes, source: str) -> pd.DataFrame:
@@ -90,9 +90,10 @@ def _named(table: pd.DataFrame, is_text: Callable[[str], bool]) -> FileTable:
 # ---------------------------------------------------------------- text
 
 
-def _from_text(content: bytes, is_text: Callable[[str], bool], source: str) -> FileTable:
+def parse_text(content: bytes, is_text: Callable[[str], bool], source: str, delimiters: str = DELIMITERS) -> FileTable:
+    """Read a table of text in UTF-8; as ``read_file``, with the signs that may part its columns."""
     lines = content.splitlines(keepends=True)  # bytes: text would end lines at signs that a cell may hold
-    delimiter, header = _header(lines, source)
+    delimiter, header = _header(lines, source, delimiters)
     rows_of_values = _without_blank_rows(lines, delimiter, source)
     if len(rows_of_values) < len(lines):
         content = b"".join(rows_of_values)
@@ -158,13 +159,13 @@ def unique_columns(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
 # ---------------------------------------------------------------- rows of text
 
 
-def _header(lines: list[bytes], source: str) -> tuple[str, list[str]]:
+def _header(lines: list[bytes], source: str, delimiters: str) -> tuple[str, list[str]]:
     """Return the delimiter, and the names of the columns.
 
     The delimiter is the one that gives the header and the first row the same number of fields, if one does, and
     the most in the header.
     """
-    starts = {delimiter: _first_two(lines, delimiter) for delimiter in DELIMITERS}
+    starts = {delimiter: _first_two(lines, delimiter) for delimiter in delimiters}
     widths = {delimiter: [len(fields) for fields in start] for delimiter, start in starts.items()}
     delimiter = max(starts, key=lambda sign: (len(set(widths[sign])) == 1 < max(widths[sign]), widths[sign][:1]))
     first = next(line for line in lines if line.strip()).decode().rstrip("\r\n")

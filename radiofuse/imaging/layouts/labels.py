@@ -16,6 +16,7 @@ from radiofuse.tables.columns import CLINICAL, join
 from radiofuse.tables.roles import PATIENT, SITE
 from radiofuse.tables.spellings import vocabulary_for
 from radiofuse.tables.text import read_file
+from radiofuse.tables.workbook import SheetTable, is_workbook, read_sheet
 from radiofuse.wording import counted, listed, some
 
 RULE = "Ids are compared without case, blanks, - and _, a leading sub, and the zeros before a number."
@@ -54,6 +55,7 @@ def join_labels(
     rows: pd.DataFrame,
     path: Path,
     *,
+    sheet: str | None = None,
     id_column: str | None = None,
     columns: Sequence[str] = (),
     clinical: Sequence[str] = (),
@@ -66,7 +68,9 @@ def join_labels(
     rows : DataFrame
         Index ``sample_id``, with ``patient_id``.
     path : Path
-        CSV, TSV, Parquet or a workbook.
+        CSV, TSV, Parquet or an Excel workbook.
+    sheet : str, optional
+        Of a workbook, the sheet; left out, the first one.
     id_column : str, optional
         Left out, the column of which most cells are ids of the samples or patients.
     columns, clinical : sequence of str
@@ -82,7 +86,7 @@ def join_labels(
     CohortError
         If the table cannot be read, or two different rows of it have one id.
     """
-    table = _read(path)
+    table, of_sheet = _read(path, sheet)
     plain = _spelling(rows, called)
     key, level = _key(rows, table, path, id_column, plain)
     _refuse_like_ids(rows.index if level != PATIENT else rows[PATIENT].unique(), level, path)
@@ -100,16 +104,22 @@ def join_labels(
     together = pd.concat([kept.iloc[:, :at], joined, kept.iloc[:, at:]], axis=1)
     left = [name for name in table if name not in chosen and name != key]
     of_ids = _told(rows, table[key], table[key].map(plain), keys, path, level)
-    notes = [*of_ids, *of_numbers, *of_spellings, *_left_out(left)]
+    notes = [*of_sheet, *of_ids, *of_numbers, *of_spellings, *_left_out(left)]
     return Joined(together, notes, labels)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    table = read_file(path, lambda name: True)
-    if table.problems:
-        raise CohortError(str(path), table.problems)
-    rows = table.rows.astype("str")
-    return rows.mask(rows.apply(is_empty), "")
+def _read(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table of text, "" where a cell is empty, and what is told of the file."""
+    if sheet is not None and not is_workbook(path):
+        raise RequestError(f"{path} is no Excel workbook, so it has no sheet {sheet!r}. Leave the sheet out.")
+    if is_workbook(path):
+        read = read_sheet(path, lambda name: True, sheet)
+    else:
+        read = SheetTable(read_file(path, lambda name: True), [])
+    if read.table.problems:
+        raise CohortError(str(path), read.table.problems)
+    rows = read.table.rows.astype("str")
+    return rows.mask(rows.apply(is_empty), ""), read.notes
 
 
 def _spelling(rows: pd.DataFrame, called: Callable[[str], str] | None) -> Callable[[str], str]:

@@ -42,6 +42,7 @@ def make_cohort(
     *,
     found: Found | None = None,
     labels: str | Path | None = None,
+    sheet: str | None = None,
     id_column: str | None = None,
     label_columns: Sequence[str] = (),
     clinical: Sequence[str] = (),
@@ -61,7 +62,7 @@ def make_cohort(
         What was found already, as by patterns; then `layout` is its name alone.
     labels : path, optional
         A table with labels and clinical columns. Left out, the one that belongs to the layout, if it lies there.
-    id_column, label_columns, clinical
+    sheet, id_column, label_columns, clinical
         As for ``join_labels``.
     follow_ups : bool, default=False
         Whether scans of patients who came again are kept.
@@ -100,6 +101,7 @@ def make_cohort(
         joined = join_labels(
             rows,
             Path(table),
+            sheet=sheet,
             id_column=id_column,
             columns=label_columns,
             clinical=clinical,

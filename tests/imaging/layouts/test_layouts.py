@@ -352,3 +352,29 @@ def test_a_folder_becomes_features_by_two_commands(ucsf: Path) -> None:
     voxels, mask = (read_image(one).image for one in (path, path.with_name("UCSF-PDGM-0429_tumor_segmentation.nii.gz")))
     inside = sitk.GetArrayFromImage(voxels)[sitk.GetArrayFromImage(mask) > 0]
     assert found.table.loc["UCSF-PDGM-0429", "flair__original_firstorder_Mean"] == pytest.approx(inside.mean())
+
+
+def test_labels_of_a_workbook_are_joined_as_those_of_the_same_csv_file(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra `excel` is not installed")
+    folder, out = tmp_path / "images", tmp_path / "cohort.csv"
+    for name in ("0007", "0012"):
+        save(folder / f"{name}_t1.nii.gz", seed=int(name))
+        save(folder / f"{name}_seg.nii.gz", (1, 2, 4))
+    book = openpyxl.Workbook()
+    for row in (["ID", "Age", "WHO grade", "IDH"], ["0007", 61.0, 4, "wildtype"], ["0012", 34.5, 2, "mutant"]):
+        book.active.append(row)
+    book.create_sheet("Notes").append(["seen", "by"])
+    book.save(tmp_path / "labels.xlsx")
+    (tmp_path / "labels.csv").write_text("ID,Age,WHO grade,IDH\n0007,61,4,wildtype\n0012,34.5,2,mutant\n")
+    made = {}
+    for table in ("labels.xlsx", "labels.csv"):
+        result = CliRunner().invoke(app, ["make", str(folder), "--labels", str(tmp_path / table), "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        made[table] = out.read_bytes()
+        out.unlink()
+        if table == "labels.xlsx":
+            assert "read from its first sheet, Sheet; not from Notes" in " ".join(result.output.split())
+    assert made["labels.xlsx"] == made["labels.csv"]
+    assert b"0007,0007,61,4,wildtype" in made["labels.csv"]
+    with pytest.raises(RequestError, match=r"labels\.csv is no Excel workbook, so it has no sheet 'Notes'"):
+        make_cohort(folder, labels=tmp_path / "labels.csv", sheet="Notes")
