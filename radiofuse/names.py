@@ -83,15 +83,19 @@ def make(name: str, table: Mapping[str, str], kind: str, options: Mapping[str, A
     Fraction(0, 1)
     """
     found, options = lookup(name, table, kind), options or {}
-    needed = _without_default(found)
-    lacking = [argument for argument in needed if argument not in options]
+    refuse_lacking(found, kind, name, options)
+    return found(**{argument: options[argument] for argument in _without_default(found)})
+
+
+def refuse_lacking(found: Any, kind: str, name: str, options: Mapping[str, Any]) -> None:
+    """Raise a RequestError if an argument without default is not among the options."""
+    lacking = [argument for argument in _without_default(found) if argument not in options]
     if lacking:
         raise RequestError(
             f"The {kind} {name!r} needs the argument {lacking[0]!r}, which has no default and is not among its options "
             f"({', '.join(map(str, options)) or 'none are given'}). Give it there, or name a subclass or a function "
             "that needs none."
         )
-    return found(**{argument: options[argument] for argument in needed})
 
 
 def _without_default(found: Any) -> list[str]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from inspect import signature
+from typing import Any
 
 import torch
 from torch import nn
 
 from radiofuse.deep.encoders.choices import ENCODERS
+from radiofuse.deep.encoders.options import EncoderOptions, described
+from radiofuse.deep.encoders.pretrained import begin_with
 from radiofuse.errors import RequestError
-from radiofuse.names import lookup, make
+from radiofuse.names import lookup, refuse_lacking
 from radiofuse.work.own_code import digest_of_own_code
 
 LOGIT = "logit"  # the feature that stands behind those of an embedding
 
 
-def make_encoder(name: str, seed: int, n_classes: int = 2) -> nn.Module:
-    """Return an encoder with fresh weights, which depend on the seed alone.
+def make_encoder(name: str, seed: int, n_classes: int = 2, options: Mapping[str, Any] | None = None) -> nn.Module:
+    """Return an encoder with fresh weights, which depend on the seed alone, or with those of a file.
+
+    It takes pictures of shape (n, channels, h, w), those in 3-D of shape (n, channels, d, h, w), and float32.
 
     Parameters
     ----------
@@ -27,21 +31,35 @@ def make_encoder(name: str, seed: int, n_classes: int = 2) -> nn.Module:
     seed : int
         Of the initial weights; torch's own generator is left as it is.
     n_classes : int, default=2
-        Of more than two the encoder is made with ``n_classes``.
+        How many logits ``forward`` returns.
+    options : mapping, optional
+        ``channels`` of the pictures (left out, 1), ``weights`` to begin with (a file), and the parameters of the
+        encoder's own class, such as ``width`` or ``dropout``.
 
     Raises
     ------
     RequestError
-        If there is no such encoder, it lacks ``embed``, ``forward`` or ``embedding_dim``, or is of two classes only.
+        If there is no such encoder, it lacks ``embed``, ``forward`` or ``embedding_dim``, does not take one of the
+        options, or is of one channel or two classes only.
 
     Examples
     --------
-    >>> make_encoder("san10_small", seed=0).embedding_dim
+    >>> make_encoder("san10_small", seed=0, options={"channels": 3}).embedding_dim
     128
     """
+    build = lookup(name, ENCODERS, "encoder")
+    chosen = EncoderOptions.of(name, build, options, n_classes)
+    refuse_lacking(build, "encoder", name, chosen.arguments)
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
-        module = make(name, ENCODERS, "encoder") if n_classes == 2 else _made_for_classes(name, n_classes)
+        module = build(**chosen.arguments)
+    _refuse_what_is_no_encoder(name, module)
+    if chosen.weights is not None:
+        begin_with(module, chosen.weights)
+    return module
+
+
+def _refuse_what_is_no_encoder(name: str, module: nn.Module) -> None:
     missing = [part for part in ("embed", "forward", "embedding_dim") if not hasattr(module, part)]
     if not isinstance(module, nn.Module) or missing:
         lacks = f" without {', '.join(missing)}" if missing else ""
@@ -49,29 +67,21 @@ def make_encoder(name: str, seed: int, n_classes: int = 2) -> nn.Module:
             f"The encoder {name!r} is a {type(module).__name__}{lacks}; a torch module with embed(x), forward(x) and "
             "embedding_dim was expected. See SANet in radiofuse/deep/encoders/sanet.py for one."
         )
-    return module
 
 
-def _made_for_classes(name: str, n_classes: int) -> nn.Module:
-    build = lookup(name, ENCODERS, "encoder")
-    if "n_classes" not in signature(build).parameters:
-        raise RequestError(
-            f"The encoder {name!r} knows two classes, and the outcome has {n_classes}. Give it a parameter n_classes "
-            "that says how many logits forward returns, or choose another one."
-        )
-    return build(n_classes=n_classes)
-
-
-def encoder_version(name: str) -> str:
-    """Return what an encoder's numbers depend on beside its weights: its class, its version and its options.
+def encoder_version(name: str, options: Mapping[str, Any] | None = None) -> str:
+    """Return what an encoder's numbers depend on beside its seed: its class, its version and its options.
 
     The version is the class attribute ``encoder_version``, raised by hand whenever other numbers come out. A class or
     function without one is known by the code of its module, and of the modules of its own that this one imports.
+    Options that say the default are left out, and a file of weights is known by its SHA-256.
 
     Parameters
     ----------
     name : str
         A key of ``ENCODERS`` or ``package.module:Class``.
+    options : mapping, optional
+        As for ``make_encoder``.
 
     Raises
     ------
@@ -82,12 +92,15 @@ def encoder_version(name: str) -> str:
     --------
     >>> encoder_version("san10_roi72")
     'SANet 1 (2, 1, 2, 4, 1) (3, 7, 7, 7, 3)'
+    >>> encoder_version("san10_roi72", {"channels": 3})
+    'SANet 1 (2, 1, 2, 4, 1) (3, 7, 7, 7, 3) channels=3'
     """
-    build, options = lookup(name, ENCODERS, "encoder"), ""
+    build, bound = lookup(name, ENCODERS, "encoder"), ""
+    chosen = described(build, options)
     while isinstance(build, partial):
         words = [*map(repr, build.args), *(f"{key}={value!r}" for key, value in sorted(build.keywords.items()))]
-        build, options = build.func, " ".join([options, *words])
-    return f"{build.__qualname__} {_own_version(name, build)}{options}"
+        build, bound = build.func, " ".join([bound, *words])
+    return f"{build.__qualname__} {_own_version(name, build)}{bound}{chosen}"
 
 
 def _own_version(name: str, build: Callable[..., nn.Module]) -> str:

@@ -35,9 +35,9 @@ class Pointwise(nn.Linear):
 class Stem(nn.Module):
     """A 1x1 convolution, normalized, rectified, and pooled to half the size."""
 
-    def __init__(self, in_channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.widen, self.norm = Pointwise(in_channels, width, bias=False), NormRelu(width)
+        self.widen, self.norm = Pointwise(channels, width, bias=False), NormRelu(width)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[0] > 1:
@@ -174,7 +174,7 @@ class SANet(nn.Module):
         What the attention of a neighbor is computed from: the pair of pixels, or the whole window.
     widths : sequence of int
         Channels of each stage, multiples of 32.
-    in_channels : int, default=1
+    channels : int, default=1
     embedding_dim : int or None, default=128
         Width of the layer between the last stage and the classifier; None: there is none, as published for
         photographs, and the embedding is the mean of the last stage's maps.
@@ -208,15 +208,15 @@ class SANet(nn.Module):
         *,
         sa_type: Literal["pairwise", "patchwise"] = "pairwise",
         widths: Sequence[int] = (64, 256, 512, 1024, 2048),
-        in_channels: int = 1,
+        channels: int = 1,
         embedding_dim: int | None = 128,
         n_classes: int = 2,
     ) -> None:
         super().__init__()
-        self.in_channels = in_channels
+        self.channels = channels
         self.embedding_dim = embedding_dim or widths[-1]
         self.smallest = max((kernel // 2 + 1) * 2**depth for depth, kernel in enumerate(kernels, start=1))
-        self.stem = Stem(in_channels, widths[0])
+        self.stem = Stem(channels, widths[0])
         self.stages = nn.Sequential(
             *(
                 Stage(width_in, width, blocks, kernel, sa_type)
@@ -229,7 +229,7 @@ class SANet(nn.Module):
         self.classify = nn.Linear(self.embedding_dim, n_classes)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return the embedding (n, embedding_dim) of images (n, in_channels, h, w).
+        """Return the embedding (n, embedding_dim) of images (n, channels, h, w).
 
         Raises
         ------
@@ -244,14 +244,14 @@ class SANet(nn.Module):
         return self.axes(maps.mean(dim=(1, 2)).T)  # (n, embedding_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (n, n_classes) of images (n, in_channels, h, w)."""
+        """Return logits (n, n_classes) of images (n, channels, h, w)."""
         return self.classify(self.embed(x))
 
     def _check(self, x: Tensor) -> None:
-        if x.ndim != 4 or x.shape[1] != self.in_channels:
+        if x.ndim != 4 or x.shape[1] != self.channels:
             raise RequestError(
-                f"Images of shape (n, {self.in_channels}, h, w) were expected, the shape is {tuple(x.shape)}. "
-                "Pass images with that many channels, or make the net with another in_channels."
+                f"Images of shape (n, {self.channels}, h, w) were expected, the shape is {tuple(x.shape)}. "
+                "Pass images with that many channels, or make the net for another number of channels."
             )
         if min(x.shape[2:]) < self.smallest:
             raise RequestError(

@@ -53,7 +53,7 @@ def tiny(**options):
 def test_sizes_for_photographs_are_the_published_ones(name, sa_type, millions, exactly):
     """Zhao, Jia, Koltun 2020, Table 2: 10.5 to 20.5 million parameters with 3 channels and 1000 classes."""
     with torch.device("meta"):
-        net = SANet(LAYERS[name], STOCK, sa_type=sa_type, in_channels=3, embedding_dim=None, n_classes=1000)
+        net = SANet(LAYERS[name], STOCK, sa_type=sa_type, channels=3, embedding_dim=None, n_classes=1000)
     size = sum(p.numel() for p in net.parameters())
     assert size == exactly
     assert round(size / 1e6, 2) == millions
@@ -232,10 +232,10 @@ def test_gradients_equal_finite_differences(sa_type, training):
 # ---------------------------------------------------------------- the whole net
 
 
-@pytest.mark.parametrize("in_channels", [1, 3])
-def test_shapes(in_channels):
-    net = tiny(in_channels=in_channels).eval()
-    x = torch.randn(5, in_channels, 12, 8, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shapes(channels):
+    net = tiny(channels=channels).eval()
+    x = torch.randn(5, channels, 12, 8, generator=torch.Generator().manual_seed(0))
     assert net.embed(x).shape == (5, 8)
     torch.testing.assert_close(net(x), net.classify(net.embed(x)))
 

@@ -1,0 +1,124 @@
+"""Weights to begin with: read from a file without running code in it, fitted to the channels, or refused."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from radiofuse.errors import RequestError
+
+log = logging.getLogger(__name__)
+
+HEAD = "classify."  # of other classes as a rule: it stays fresh where its shape differs
+COUNTER = ".num_batches_tracked"  # of batch normalization; files of old versions of torch lack it
+SHOWN = 3  # keys that differ, in a refusal
+
+
+def begin_with(module: nn.Module, weights: str) -> None:
+    """Give a module the weights of a file, but for a classifier of another number of classes.
+
+    Parameters
+    ----------
+    module : nn.Module
+        With ``from_elsewhere(tensors)``, where it knows the names that other libraries give its weights.
+    weights : str
+        A ``.safetensors`` file, or a state dict that torch saved.
+
+    Raises
+    ------
+    RequestError
+        If there is no such file, it is no such file, or the weights are those of another architecture.
+    """
+    tensors = read_weights(weights)
+    wanted = module.state_dict()
+    tensors = getattr(module, "from_elsewhere", lambda same: same)(tensors)
+    tensors = fitted_to_channels(tensors, wanted)
+    fresh = [key for key in wanted if key.startswith(HEAD) and _shape(tensors, key) != _shape(wanted, key)]
+    tensors = {key: tensor for key, tensor in tensors.items() if not (key.startswith(HEAD) and fresh)}
+    _refuse_another_architecture(type(module).__name__, weights, tensors, wanted, set(fresh))
+    module.load_state_dict(tensors, strict=False)
+    if fresh:
+        log.info("The classifier (%s) does not come from %s and is trained from scratch.", ", ".join(fresh), weights)
+
+
+def read_weights(weights: str) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, or of a state dict that torch saved; no code in it is run."""
+    path = Path(weights)
+    if not path.is_file():
+        raise RequestError(
+            f"There is no file {weights} with weights to begin with. Give the path of a .safetensors file or of a "
+            "state dict that torch saved, or leave weights out to begin with random ones."
+        )
+    try:
+        tensors = load_file(path) if path.suffix == ".safetensors" else _saved_by_torch(path)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise RequestError(
+            f"{weights} cannot be read as weights ({str(error).splitlines()[0]}). A .safetensors file or a state dict "
+            "that torch saved was expected: tensors by name, and no objects."
+        ) from error
+    odd = [key for key, tensor in tensors.items() if not isinstance(tensor, Tensor)]
+    if odd:
+        raise RequestError(
+            f"{weights} holds a {type(tensors[odd[0]]).__name__} under {odd[0]!r}; tensors by name were expected. "
+            "Save the state dict alone: torch.save(module.state_dict(), path)."
+        )
+    return tensors
+
+
+def _saved_by_torch(path: Path) -> dict[str, Tensor]:
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    while isinstance(saved, dict) and isinstance(saved.get("state_dict"), dict):  # as some training programs nest it
+        saved = saved["state_dict"]
+    if not isinstance(saved, dict):
+        raise ValueError(f"it holds a {type(saved).__name__}")
+    return {key.removeprefix("module."): tensor for key, tensor in saved.items()}  # of DataParallel
+
+
+def fitted_to_channels(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors whose first kernel takes as many channels as the one that is wanted.
+
+    Every channel gets the average of the kernels, times how many there were over how many there are, so that the
+    response to channels that are all equal stays what it was.
+
+    Examples
+    --------
+    >>> rgb = {"first": torch.tensor([[[[1.0]], [[2.0]], [[6.0]]]])}
+    >>> fitted_to_channels(rgb, {"first": torch.zeros(1, 1, 1, 1)})["first"].flatten()
+    tensor([9.])
+    """
+    first = next(iter(wanted))
+    found, target = tensors.get(first), wanted[first]
+    if found is None or found.ndim < 2 or found.ndim != target.ndim:
+        return tensors
+    n_found, n_wanted = found.shape[1], target.shape[1]
+    if n_found == n_wanted or found[:, :1].shape != target[:, :1].shape:
+        return tensors
+    average = found.float().mean(dim=1, keepdim=True)  # (out, 1, k, k)
+    return tensors | {first: (average * (n_found / n_wanted)).expand(target.shape).to(found.dtype)}
+
+
+def _shape(tensors: dict[str, Tensor], key: str) -> tuple[int, ...] | None:
+    return tuple(tensors[key].shape) if key in tensors else None
+
+
+def _refuse_another_architecture(
+    name: str, weights: str, tensors: dict[str, Tensor], wanted: dict[str, Tensor], fresh: set[str]
+) -> None:
+    """Raise unless names and shapes are those of the module."""
+    keys = [key for key in dict.fromkeys([*wanted, *tensors]) if key not in fresh and not key.endswith(COUNTER)]
+    odd = [key for key in keys if _shape(tensors, key) != _shape(wanted, key)]
+    if odd:
+        shown = "; ".join(
+            f"{key} (expected {_shape(wanted, key) or 'nothing'}, got {_shape(tensors, key) or 'nothing'})"
+            for key in odd[:SHOWN]
+        )
+        raise RequestError(
+            f"The weights {weights} are those of another architecture: {len(odd)} tensors do not fit {name}, first "
+            f"{shown}. Name the encoder and the options that they belong to."
+        )
