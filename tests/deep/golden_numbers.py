@@ -17,6 +17,7 @@ from radiofuse.deep.encoders.embedding import Scaling, embed
 from radiofuse.deep.encoders.sanet import SANet
 from radiofuse.deep.training.loop import train_encoder
 from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.pictures import crops_as_pictures
 
 RECORD = Path(__file__).with_name("golden_numbers.json")
 N, SLICES, SIZE = 12, 2, 16
@@ -97,7 +98,8 @@ def trained(kind: str, options: dict[str, Any]) -> dict[str, list[float]]:
     scaling, net = Scaling.fit(images, (images > 95).astype(np.uint8), counts), make_net(kind)
     rows = {"counts": counts, "labels": labels, "groups": np.arange(N)}
     training = Training(epochs=2, batch_size=8, **options)
-    history = train_encoder(net, scaling.apply(images), **rows, training=training, seed=7, device="cpu")
+    pictures = crops_as_pictures(scaling.apply(images), counts)
+    history = train_encoder(net, pictures, **rows, training=training, seed=7, device="cpu")
     embedding, logit = embed(net, scaling.apply(images[:4]), counts[:4], device="cpu")
     return {
         "scaling": [scaling.mean, scaling.sd],

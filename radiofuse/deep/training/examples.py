@@ -1,41 +1,94 @@
-"""What an encoder is trained on: rows that fit together, patients held out, slices with their labels."""
+"""What an encoder is trained on: rows that fit together, patients held out, pictures with their labels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from radiofuse.deep.encoders.embedding import check_crops, real_slices
+from radiofuse.deep.training.pictures import Pictures, check_shapes
 from radiofuse.errors import CohortError, RequestError
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """The real slices of some rows, each with its row's label."""
+    """The pictures of some rows, each with its row's label."""
 
-    images: Tensor  # (n, 1, h, w)
-    labels: Tensor  # (n,) of int64
+    source: Pictures | Tensor  # a tensor lies on the device and holds these pictures alone
+    numbers: np.ndarray  # (n,) in the source
+    labels: Tensor  # (n,) of int64, on the device
+    rows: np.ndarray  # (n,) the row of each picture
 
     @classmethod
-    def of(cls, images: np.ndarray, counts: np.ndarray, labels: np.ndarray, device: torch.device) -> Examples:
-        real = real_slices(counts, images.shape[1])
-        slices = torch.from_numpy(images[real].astype(np.float32, copy=False))[:, None]
-        return cls(slices.to(device), torch.from_numpy(np.repeat(labels, counts).astype(np.int64)).to(device))
+    def of(
+        cls, pictures: Pictures, counts: np.ndarray, labels: np.ndarray, device: torch.device, chosen: np.ndarray
+    ) -> Examples:
+        """Return the pictures of the chosen rows, bool (n_rows,); on a GPU they lie there if it has the memory."""
+        rows = np.repeat(np.arange(len(counts)), counts)
+        numbers = np.flatnonzero(chosen[rows])
+        rows = rows[numbers]
+        examples = cls(pictures, numbers, torch.from_numpy(labels[rows].astype(np.int64)).to(device), rows)
+        if in_memory(pictures) and _fits(device, 4 * len(numbers) * int(np.prod(pictures.shape[1:]))):
+            on_device = examples.batch(torch.arange(len(rows)))
+            return cls(on_device, np.arange(len(rows)), examples.labels, rows)
+        return examples
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def batch(self, chosen: Tensor) -> Tensor:
+        """Return pictures by their positions among these examples, on the device."""
+        if isinstance(self.source, Tensor):
+            return self.source[chosen.to(self.source.device)]
+        values = np.asarray(self.source[self.numbers[chosen.cpu().numpy()]], dtype=np.float32)
+        # a tensor of torch's own: its kernels, and so the last bits, depend on strides and alignment
+        return torch.empty(values.shape).copy_(torch.from_numpy(values)).to(self.labels.device)
+
+    def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Yield one batch after the other; what is read from disk is read while the batch before is computed."""
+        if isinstance(self.source, Tensor) or in_memory(self.source):
+            yield from map(self.batch, order)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            coming = None
+            for chosen in order:
+                ready, coming = coming, reader.submit(self.batch, chosen)
+                if ready:
+                    yield ready.result()
+            if coming:
+                yield coming.result()
+
+    def in_order(self, batch_size: int) -> Iterator[Tensor]:
+        """Yield all pictures in their own order, in batches of nearly equal size."""
+        return self.batches(torch.arange(len(self)).tensor_split(max(1, -(-len(self) // batch_size))))
 
     def class_weights(self, n_classes: int) -> Tensor:
         """Return what an example of each class weighs so that all classes weigh the same, shape (n_classes,)."""
         return len(self.labels) / (n_classes * torch.bincount(self.labels, minlength=n_classes))
 
 
+def in_memory(pictures: Pictures) -> bool:
+    """Return whether all pictures lie in memory: an array that is not mapped from a file."""
+    return isinstance(pictures, np.ndarray) and not isinstance(pictures, np.memmap)
+
+
+def _fits(device: torch.device, n_bytes: int) -> bool:
+    """Return whether pictures are to lie on a GPU as a whole: half its free memory stays for the network."""
+    if device.type == "cuda":
+        return 2 * n_bytes <= torch.cuda.mem_get_info(device)[0]
+    return device.type != "cpu"
+
+
 def check_rows(
-    images: np.ndarray, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray, n_classes: int = 2
+    pictures: Pictures, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray, n_classes: int = 2
 ) -> None:
-    """Raise unless crops, labels and patients are of the same rows and all classes are there."""
-    check_crops(images, counts)
-    n = len(images)
+    """Raise unless pictures, labels and patients are of the same rows and all classes are there."""
+    check_shapes(pictures, counts)
+    n = len(counts)
     if labels.shape != (n,) or patients.shape != (n,):
         raise RequestError(
             f"One label and one group per row were expected; for {n} rows the shapes are {labels.shape} and "

@@ -24,6 +24,7 @@ from radiofuse.deep.training import augment
 from radiofuse.deep.training.checkpoint import Checkpoint
 from radiofuse.deep.training.examples import Examples, check_rows, held_out_rows
 from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.pictures import Pictures, digest_of_finite
 from radiofuse.deep.training.progress import Progress
 from radiofuse.errors import RequestError
 
@@ -58,7 +59,7 @@ class History:
 
 def train_encoder(
     module: nn.Module,
-    images: np.ndarray,
+    pictures: Pictures,
     counts: np.ndarray,
     labels: np.ndarray,
     *,
@@ -73,19 +74,21 @@ def train_encoder(
 ) -> History:
     """Train an encoder in place; it is left in eval mode on the CPU.
 
-    Each real slice is an example with its row's label. On the CPU the same arguments give the same bits,
+    Each picture is an example with its row's label. On the CPU the same arguments give the same bits,
     on one thread in whatever process; no global generator is touched. Where the memory of a GPU does not
     suffice, training starts again with batches of half the size. What batch normalization knows of its inputs
-    is measured with the weights that are kept, on crops as they are, in place of averages over the training.
+    is measured with the weights that are kept, on pictures as they are, in place of averages over the training.
 
     Parameters
     ----------
     module : nn.Module
         As ``make_encoder`` returns it; ``forward`` gives logits of shape (n, n_classes).
-    images : ndarray of float32, shape (n, s, h, w)
-        Scaled.
+    pictures : ndarray of float32, shape (n_pictures, channels, h, w) or (n_pictures, channels, d, h, w)
+        Scaled, row after row. Also a memory-mapped array, or an object with ``shape`` that returns such an array
+        for ``pictures[numbers]``: then one batch at a time is read from disk. ``crops_as_pictures`` makes them of
+        the slices of crops.
     counts : ndarray of int, shape (n,)
-        How many of the s slices of each row are real; the rest is not looked at.
+        How many pictures each row has, 1 or more.
     labels : ndarray of int, shape (n,)
         0 or 1, of more classes 0 to ``n_classes - 1``.
     groups : ndarray of shape (n,)
@@ -112,9 +115,9 @@ def train_encoder(
     CohortError
         If the rows, or those left by validation, lack a class.
     ImageError
-        ``not_finite`` if a real slice holds NaN or infinity.
+        ``not_finite`` if a picture holds NaN or infinity.
     RequestError
-        If shapes do not fit, the loss is no longer finite, or a batch of one crop does not fit the memory.
+        If shapes do not fit, the loss is no longer finite, or a batch of one picture does not fit the memory.
 
     References
     ----------
@@ -125,24 +128,26 @@ def train_encoder(
     --------
     >>> from radiofuse.deep.encoders.by_name import make_encoder
     >>> rng = np.random.default_rng(0)
-    >>> images, labels = rng.normal(size=(4, 1, 72, 72)).astype(np.float32), np.array([0, 1, 0, 1])
+    >>> pictures, labels = rng.normal(size=(4, 1, 72, 72)).astype(np.float32), np.array([0, 1, 0, 1])
     >>> history = train_encoder(
-    ...     make_encoder("san10_small", 0), images, np.ones(4, int), labels, groups=np.arange(4),
+    ...     make_encoder("san10_small", 0), pictures, np.ones(4, int), labels, groups=np.arange(4),
     ...     training=Training(epochs=1), seed=0, device="cpu",
     ... )
     >>> history.best_epoch, history.batch_size
     (1, 16)
     """
-    labels, patients = np.asarray(labels), np.asarray(groups, dtype=object).astype(str)
-    check_rows(images, counts, labels, patients, n_classes)
+    counts, labels = np.asarray(counts), np.asarray(labels)
+    patients = np.asarray(groups, dtype=object).astype(str)
+    check_rows(pictures, counts, labels, patients, n_classes)
+    pixels = digest_of_finite(pictures, counts)
     chosen = choose_device(device)
     split_seed, order_seed, layer_seed = np.random.SeedSequence(seed).generate_state(3).tolist()
     held_out = held_out_rows(labels, patients, training.validation, split_seed)
-    train, held = (Examples.of(images[n], counts[n], labels[n], chosen) for n in (~held_out, held_out))
+    train, held = (Examples.of(pictures, counts, labels, chosen, rows) for rows in (~held_out, held_out))
     start = copy.deepcopy(module.to(chosen).state_dict())
 
     settings = {"training": training.as_dict(), "seed": seed, "device": str(chosen)}
-    identity = _digest(settings, [images, counts, labels, patients], start) if checkpoint else b""
+    identity = _digest(settings, pixels, [counts, labels, patients], start) if checkpoint else b""
 
     def run(batch_size: int) -> History:
         saved = checkpoint and Checkpoint(checkpoint, identity + b"%d" % batch_size, checkpoint_every_s)
@@ -205,11 +210,13 @@ def _epoch(progress: Progress, data: _Data, training: Training, batch_size: int)
         parameters["lr"] = _learning_rate(training, len(progress.losses))
     n, total = len(train.labels), 0.0
     order = _order(train.labels, training.balance, generator, n_classes)
-    for rows in order.tensor_split(math.ceil(n / batch_size)):  # (b,)
-        drawn = augment.draw_params(generator, len(rows), flips=training.flips, rotation_deg=training.rotation_deg)
-        x = augment.apply(train.images[rows], drawn)  # (b, 1, h, w)
+    steps = order.tensor_split(math.ceil(n / batch_size))
+    for rows, x in zip(steps, train.batches(steps), strict=True):  # (b,), (b, channels, h, w)
+        options = {"flips": training.flips, "rotation_deg": training.rotation_deg, "n_axes": x.ndim - 2}
+        x = augment.apply(x, augment.draw_params(generator, len(rows), **options))
         with _precision(training, x.device):
-            loss = functional.cross_entropy(_logits(module, x, n_classes), train.labels[rows], weights)
+            labels = train.labels[rows.to(x.device)]  # (b,)
+            loss = functional.cross_entropy(_logits(module, x, n_classes), labels, weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -227,9 +234,9 @@ def _learning_rate(training: Training, epoch: int) -> float:
 def _order(labels: Tensor, balance: str, generator: torch.Generator, n_classes: int) -> Tensor:
     """Return an epoch's examples, shape (n,): each once, or drawn so that all classes come equally often."""
     if balance != "sampler":
-        return torch.randperm(len(labels), generator=generator).to(labels.device)
+        return torch.randperm(len(labels), generator=generator)
     share = 1 / torch.bincount(labels, minlength=n_classes)[labels].cpu()  # (n,)
-    return torch.multinomial(share, len(labels), replacement=True, generator=generator).to(labels.device)
+    return torch.multinomial(share, len(labels), replacement=True, generator=generator)
 
 
 def _precision(training: Training, device: torch.device) -> torch.autocast:
@@ -241,7 +248,7 @@ def _logits(module: nn.Module, x: Tensor, n_classes: int) -> Tensor:
     logits = module(x)  # (b, n_classes)
     if logits.shape != (len(x), n_classes):
         raise RequestError(
-            f"{type(module).__name__}.forward returned a tensor of shape {tuple(logits.shape)} for {len(x)} crops; "
+            f"{type(module).__name__}.forward returned a tensor of shape {tuple(logits.shape)} for {len(x)} pictures; "
             f"({len(x)}, {n_classes}) was expected, the logits of classes 0 to {n_classes - 1}. Correct the encoder."
         )
     return logits
@@ -250,10 +257,11 @@ def _logits(module: nn.Module, x: Tensor, n_classes: int) -> Tensor:
 @torch.no_grad()  # not inference_mode: what a module keeps for later steps must stay usable there
 def _validation_loss(module: nn.Module, data: _Data, weights: Tensor | None, batch_size: int) -> float | None:
     held = data.held
-    if not len(held.labels):
+    if not len(held):
         return None
     _measure_moments(module, data.train, batch_size)
-    logits = torch.cat([module.eval()(x) for x in held.images.split(batch_size)])  # (n, n_classes)
+    module.eval()
+    logits = torch.cat([module(x) for x in held.batches(torch.arange(len(held)).split(batch_size))])  # (n, n_classes)
     return functional.cross_entropy(logits, held.labels, weights).item()
 
 
@@ -268,8 +276,7 @@ def _measure_moments(module: nn.Module, train: Examples, batch_size: int) -> Non
     for layer in layers:
         if isinstance(layer, dropout._DropoutNd):
             layer.eval()
-    batches = train.images.tensor_split(math.ceil(len(train.images) / batch_size)) if norms else ()
-    for number, x in enumerate(batches, start=1):  # (b, 1, h, w)
+    for number, x in enumerate(train.in_order(batch_size) if norms else (), start=1):  # (b, channels, h, w)
         for norm in norms:
             norm.momentum = 1 / number  # the mean over the batches so far
         module(x)
@@ -277,10 +284,10 @@ def _measure_moments(module: nn.Module, train: Examples, batch_size: int) -> Non
         norm.momentum = momentum
 
 
-def _digest(settings: dict[str, Any], arrays: list[np.ndarray], start: dict[str, Tensor]) -> bytes:
+def _digest(settings: dict[str, Any], pixels: bytes, arrays: list[np.ndarray], start: dict[str, Tensor]) -> bytes:
     """Return a SHA-256 of all that a training depends on."""
-    digest = hashlib.sha256(json.dumps([torch.__version__, settings], sort_keys=True).encode())
-    for array in map(np.asarray, arrays):
+    digest = hashlib.sha256(json.dumps([torch.__version__, settings], sort_keys=True).encode() + pixels)
+    for array in arrays:
         digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
     for name, tensor in start.items():
         digest.update(

@@ -19,6 +19,7 @@ from radiofuse.deep.encoders.embedding import Scaling
 from radiofuse.deep.seen_rows import pixels_digest
 from radiofuse.deep.training.loop import TRAINING_VERSION, train_encoder
 from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.pictures import crops_as_pictures
 from radiofuse.imaging import Crops
 
 KEY_FORMAT = 2
@@ -111,10 +112,11 @@ class TrainingTask:
         spec, rows = self.spec, self.rows
         images, masks, counts = self.crops.images(rows), self.crops.masks(rows), self.crops.counts(rows)
         scaling = Scaling.fit(images, masks, counts)
+        pictures = crops_as_pictures(scaling.apply(images), counts)
         module = make_encoder(spec.encoder, self.seed, self.n_classes)
         options = {"training": spec.training, "seed": self.seed, "device": spec.device, "checkpoint": checkpoint}
         options |= self._more_classes
-        history = train_encoder(module, scaling.apply(images), counts, self.labels, groups=self.groups, **options)
+        history = train_encoder(module, pictures, counts, self.labels, groups=self.groups, **options)
         pixels = [pixels_digest(images[n, :count], masks[n, :count]) for n, count in enumerate(counts)]
         return module, self._card(module, scaling, history, pixels)
 

@@ -125,8 +125,9 @@ def test_what_cannot_be_trained_is_refused(crops, cache):
 
 def test_weights_and_held_out_patients_are_of_every_class():
     labels = np.repeat([0, 1, 2], [4, 8, 12])
-    images, counts = np.zeros((24, 1, 2, 2), np.float32), np.ones(24, int)
-    weights = Examples.of(images, counts, labels, torch.device("cpu")).class_weights(3).numpy()
+    pictures, counts = np.zeros((24, 1, 2, 2), np.float32), np.ones(24, int)
+    examples = Examples.of(pictures, counts, labels, torch.device("cpu"), np.ones(24, bool))
+    weights = examples.class_weights(3).numpy()
     np.testing.assert_allclose(weights * [4, 8, 12], 8)
     held_out = held_out_rows(labels, np.arange(24).astype(str), 0.25, 0)
     assert np.bincount(labels[held_out]).tolist() == [1, 2, 3]

@@ -21,6 +21,7 @@ from radiofuse.deep.encoders.by_name import make_encoder  # noqa: E402
 from radiofuse.deep.encoders.embedding import Scaling, embed  # noqa: E402
 from radiofuse.deep.training.loop import train_encoder  # noqa: E402
 from radiofuse.deep.training.options import Training  # noqa: E402
+from radiofuse.deep.training.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.errors import CohortError, ImageError, RequestError  # noqa: E402
 from radiofuse.imaging import Cropping, read_pair, tumor_crops  # noqa: E402
 
@@ -29,7 +30,9 @@ BY_HEART = Training(epochs=40, batch_size=8, learning_rate=3e-3, flips=False, ro
 
 
 def train(module, crops, training=QUICK, *, seed=0, **options):
-    return train_encoder(module, **crops, training=training, seed=seed, device="cpu", **options)
+    pictures = crops_as_pictures(crops["images"], crops["counts"])
+    rows = {name: crops[name] for name in ("counts", "labels", "groups")}
+    return train_encoder(module, pictures, **rows, training=training, seed=seed, device="cpu", **options)
 
 
 def weights_of(module) -> bytes:
@@ -432,7 +435,7 @@ def test_validation_needs_two_patients_of_each_class():
 def test_logits_of_three_classes_are_refused():
     module = small_net()
     module.classify = torch.nn.Linear(4, 3)
-    with pytest.raises(RequestError, match=r"Small.forward returned .* \(8, 3\) for 8 crops; \(8, 2\) was expected"):
+    with pytest.raises(RequestError, match=r"Small.forward returned .* \(8, 3\) for 8 pictures; \(8, 2\) was expected"):
         train(module, noise_crops(16))
 
 
