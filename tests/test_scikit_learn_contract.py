@@ -22,6 +22,7 @@ import radiofuse
 from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifier
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion
+from radiofuse.prepare.clinical_scale import NormalScoreScaler, UnitRangeScaler
 from radiofuse.prepare.harmonize import ComBat
 from radiofuse.prepare.impute import MedianImputer
 from radiofuse.prepare.scale import TrainingScaler
@@ -53,6 +54,8 @@ OTHER_COMBINERS = sorted(set(COMBINERS) - {"regression"})
 ESTIMATORS = [
     MedianImputer(),
     TrainingScaler(),
+    UnitRangeScaler(),
+    NormalScoreScaler(),
     ComBat(),
     ComBat(parametric=False, unseen="reference"),
     ComBat(mean_only=True),

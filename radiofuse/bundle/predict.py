@@ -16,7 +16,7 @@ from radiofuse.bundle.new_rows import REFUSED, NewRows, collect_rows
 from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
 from radiofuse.bundle.read import read_table, require_entries
 from radiofuse.bundle.sites import columns_beside, new_sites
-from radiofuse.bundle.training_ranges import far_outside
+from radiofuse.bundle.training_ranges import clinical_outside, far_outside
 from radiofuse.errors import BundleError
 from radiofuse.progress import Meter, silent
 from radiofuse.tables import columns
@@ -128,8 +128,9 @@ def predict_rows(
 
 def _predictions(rows: NewRows) -> pd.DataFrame:
     bundle, X, patients = rows.bundle, rows.X, rows.patients
-    trained, far = rows.trained_on(), far_outside(X, read_table(bundle.folder, "training_ranges"))
-    notes = _notes(X, trained, [new_sites(bundle.description, X), far])
+    trained, ranges = rows.trained_on(), read_table(bundle.folder, "training_ranges")
+    told = [new_sites(bundle.description, X), clinical_outside(X, ranges), far_outside(X, ranges)]
+    notes = _notes(X, trained, told)
     about = bundle.description
     parts = []
     for outcome in bundle.outcomes:

@@ -9,6 +9,7 @@ from radiofuse.tables import columns
 from radiofuse.wording import counted, number
 
 OUTSIDE = "far outside the training range"
+CLINICAL_OUTSIDE = "is outside that of training"
 FAR = 1.0  # widths of the range beyond which a number is far outside
 
 
@@ -72,3 +73,25 @@ def far_outside(X: pd.DataFrame, ranges: pd.DataFrame) -> dict[str, str]:
                 f"{names[furthest]} ({number(distance[furthest], 1)} times its width {side})"
             )
     return told
+
+
+def clinical_outside(X: pd.DataFrame, ranges: pd.DataFrame) -> dict[str, str]:
+    """Return for each sample that has some which clinical numbers lie outside the training range, by however little.
+
+    Parameters
+    ----------
+    X, ranges
+        As for ``far_outside``.
+
+    Examples
+    --------
+    >>> ranges = training_ranges(pd.DataFrame({"clinical__age": [21.0, 84.0], "t1__mean": [0.0, 1.0]}))
+    >>> clinical_outside(pd.DataFrame({"clinical__age": [17.0, 21.0], "t1__mean": 9.0}, index=["a", "b"]), ranges)
+    {'a': 'clinical__age 17 is outside that of training, 21 to 84'}
+    """
+    told: dict[str, list[str]] = {}
+    for name, low, high in ranges[["column", "low", "high"]].itertuples(index=False):
+        if name in X and name.startswith(columns.join(columns.CLINICAL, "")) and low < high:
+            for sample, value in X[name][(X[name] < low) | (X[name] > high)].items():
+                told.setdefault(str(sample), []).append(f"{name} {value:g} {CLINICAL_OUTSIDE}, {low:g} to {high:g}")
+    return {sample: "; ".join(several) for sample, several in told.items()}

@@ -13,6 +13,7 @@ from radiofuse.classify import CLASSIFIERS
 from radiofuse.classify.tuned_chain import TunedChain, refuse_smote
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
+from radiofuse.prepare.clinical_scale import CLINICAL_SCALES, NEED_NAMES
 from radiofuse.prepare.impute import MedianImputer
 from radiofuse.prepare.scale import TrainingScaler
 from radiofuse.select import SELECTORS, SelectorChain, build_chain
@@ -100,11 +101,27 @@ def _refuse_unknown_search(classifier: BaseEstimator, search: Mapping[str, Seque
             set_options(clone(classifier), {name: value}, "classify")
 
 
-def clinical_classifier(*, random_state: int | None = None) -> Pipeline:
-    """Return the clinical-only arm: the ``clinical__`` columns, imputed and scaled, into logistic regression."""
+def clinical_classifier(*, scale: str = "z_score", random_state: int | None = None) -> Pipeline:
+    """Return the clinical-only arm: the ``clinical__`` columns, imputed and scaled, into logistic regression.
+
+    Parameters
+    ----------
+    scale : str, default="z_score"
+        A key of ``radiofuse.prepare.clinical_scale.CLINICAL_SCALES``.
+    random_state : int, optional
+
+    Examples
+    --------
+    >>> clinical_classifier(scale="min_max")["scale"]
+    UnitRangeScaler()
+    """
     pattern = f"^{columns.CLINICAL}{columns.SEPARATOR}"
     chosen = make_column_transformer(("passthrough", make_column_selector(pattern)), verbose_feature_names_out=False)
     chain = modality_classifier("logistic", select=None, random_state=random_state)
+    chain.set_params(scale=CLINICAL_SCALES[scale]())
+    if scale in NEED_NAMES:
+        for step in (chosen, chain["impute"]):
+            step.set_output(transform="pandas")
     return Pipeline([("columns", chosen), *chain.steps])
 
 

@@ -42,9 +42,26 @@ def _describe_trained(predictions: Any) -> str:
     )
 
 
+def _with_note(predictions: Any, words: str) -> Any:
+    """Return the samples whose note says so."""
+    return predictions.loc[predictions["note"].str.contains(words, regex=False), "sample_id"].unique()
+
+
+def _describe_clinical(predictions: Any, outside: str) -> str:
+    """Return a sentence about the samples with an age or another clinical number that training had not, or nothing."""
+    found = _with_note(predictions, outside)
+    if not len(found):
+        return ""
+    return (
+        f"Warning: {len(found)} of these {predictions['sample_id'].nunique()} samples have an age or another clinical "
+        f"number outside those of training ({some(found)}): the model has seen no such patient. The column note says "
+        "which number and the range."
+    )
+
+
 def _describe_far(predictions: Any, outside: str) -> str:
     """Return a sentence about the samples with numbers far outside those of training, or nothing."""
-    far = predictions.loc[predictions["note"].str.contains(outside, regex=False), "sample_id"].unique()
+    far = _with_note(predictions, outside)
     if not len(far):
         return ""
     return (
@@ -86,7 +103,7 @@ def main(
         from radiofuse.bundle.load import load_bundle
         from radiofuse.bundle.other_cohort import OtherCohort
         from radiofuse.bundle.predict import modalities_of_model, predict_rows, read_new_patients
-        from radiofuse.bundle.training_ranges import OUTSIDE
+        from radiofuse.bundle.training_ranges import CLINICAL_OUTSIDE, OUTSIDE
         from radiofuse.commands.run_words import AS_PUBLISHED
         from radiofuse.evaluate.findings import list_failures
         from radiofuse.extract import has_images
@@ -118,7 +135,8 @@ def main(
         terminal.say(words)
     for sentence in loaded.description["as_published"]:
         terminal.say(f"{AS_PUBLISHED}: {sentence}")
-    for words in filter(None, (_describe_trained(predictions), _describe_far(predictions, OUTSIDE))):
+    clinical = _describe_clinical(predictions, CLINICAL_OUTSIDE)
+    for words in filter(None, (_describe_trained(predictions), clinical, _describe_far(predictions, OUTSIDE))):
         terminal.say(words)
     if table:
         said, n_samples = "; ".join(outcome.phrase for outcome in loaded.outcomes), predictions["sample_id"].nunique()

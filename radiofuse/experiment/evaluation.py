@@ -15,7 +15,6 @@ from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
 from radiofuse import notebook
-from radiofuse.classify.modality import clinical_classifier
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
 from radiofuse.experiment.auc_tables import auc_tables
@@ -34,7 +33,7 @@ from radiofuse.experiment.model_list import (
     reads_crops,
     reads_deep_columns,
 )
-from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, list_models
+from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, clinical_chain, list_models
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES, TESTS
@@ -283,7 +282,7 @@ def _clinical_arm(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequ
 
     Where they leave a class out of some fold it is of all patients, the medians in place of what is not known.
     """
-    model, own = clinical_classifier(random_state=recipe.seed), list(rows.inputs.clinical)
+    model, own = clinical_chain(recipe), list(rows.inputs.clinical)
     known, classes = labeled.X[own].notna().any(axis=1).to_numpy(), len(labeled.outcome.classes)
     if known.all():
         return model

@@ -160,8 +160,13 @@ def _members(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> list[tuple[s
         networks = [(name, crop_classifier(recipe, inputs.source)) for name in modalities]
         members += [(deep_member(recipe, model, name), network) for name, network in networks]
     if model.clinical:
-        members.append((columns.CLINICAL, clinical_classifier(random_state=recipe.seed)))
+        members.append((columns.CLINICAL, clinical_chain(recipe)))
     return members
+
+
+def clinical_chain(recipe: Recipe) -> Pipeline:
+    """Return the unfitted chain of a recipe's clinical columns."""
+    return clinical_classifier(scale=recipe.clinical.scale, random_state=recipe.seed)
 
 
 def _radiomic_chain(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> Any:
@@ -200,8 +205,7 @@ def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
 def _clinical(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     # nothing is selected from clinical columns, so that folds have nothing to record
-    classifier = clinical_classifier(random_state=recipe.seed)
-    return Named(classifier, model.name, list(inputs.clinical) or None, records=False)
+    return Named(clinical_chain(recipe), model.name, list(inputs.clinical) or None, records=False)
 
 
 def _own(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:

@@ -18,6 +18,7 @@ from radiofuse.experiment.recipe_cohort import Cohort, PredictedOutcome
 from radiofuse.experiment.recipe_evaluation import Evaluation
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import (
+    Clinical,
     Deep,
     Fusion,
     Harmonization,
@@ -67,6 +68,8 @@ class Recipe(Part):
     """Encoders trained inside the folds; left out, none."""
     harmonize: Harmonization | None = None
     """What sites do to features is taken out inside the folds; left out, it stays."""
+    clinical: Clinical = Clinical()
+    """How clinical columns are scaled inside the folds."""
     select: Selection = Selection(method="three_step")
     """Which features are kept."""
     classify: Step = Step(method="logistic")

@@ -64,6 +64,13 @@ class Harmonization(Part):
     """Whether shifts are taken as normal and scales as inverse gamma, as ComBat has it."""
 
 
+class Clinical(Part):
+    """What is done to the clinical columns where a model reads them by themselves."""
+
+    scale: Literal["z_score", "min_max", "quantile_normal", "age_100"] = "z_score"
+    """Learned in training patients; "age_100": clinical__age over 100, the others as with "min_max"."""
+
+
 class Selection(Part):
     """A selector by name, or several one after the other, with options: those of the method, or a table per step."""
 

@@ -14,6 +14,7 @@ from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE
 from radiofuse.experiment.refusals import NO_RADIOMICS, Problems, problems_of, raised
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.names import did_you_mean
+from radiofuse.prepare.clinical_scale import AGE
 from radiofuse.tables import columns
 from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import NOT_FEATURES
@@ -104,6 +105,15 @@ def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:
             yield RequestError(f"compare under [evaluation] sets {pair[0]!r} against itself; name two answers.")
 
 
+def unread_clinical_scale(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield whether a scale is asked for clinical columns, or for the age, that there are not."""
+    own = grouped.get(columns.CLINICAL, ())
+    if "clinical" in recipe.model_fields_set and not own:
+        yield RequestError("[clinical] scales clinical columns, and the cohort has none. Leave the table out.")
+    elif recipe.clinical.scale == "age_100" and AGE not in own:
+        yield RequestError(f'scale = "age_100" under [clinical] needs the column {AGE}, which the cohort lacks.')
+
+
 def _modalities(grouped: Grouped) -> list[str]:
     return [name for name in grouped if name != columns.CLINICAL]
 
@@ -113,6 +123,7 @@ OF_COLUMNS = (
     featureless_modalities,
     names_taken_twice,
     unmet_input_methods,
+    unread_clinical_scale,
     unknown_pairs,
     unknown_published_rows,
 )
