@@ -1,4 +1,4 @@
-"""The built-in encoders: the published self-attention networks, their variants for tumor crops, and a small one."""
+"""The built-in encoders: self-attention networks with variants for tumor crops, and convolutional ones."""
 
 from __future__ import annotations
 
@@ -16,4 +16,5 @@ ENCODERS = {
     "san15_patchwise_roi72": "radiofuse.deep.encoders.sanet_sizes:san15_patchwise_roi72",
     "san19_patchwise_roi72": "radiofuse.deep.encoders.sanet_sizes:san19_patchwise_roi72",
     "san10_small": "radiofuse.deep.encoders.sanet_sizes:san10_small",
+    "vgg16_attention": "radiofuse.deep.encoders.vgg16_attention:VGG16Attention",
 }

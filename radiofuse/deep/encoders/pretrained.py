@@ -26,7 +26,8 @@ def begin_with(module: nn.Module, weights: str) -> None:
     Parameters
     ----------
     module : nn.Module
-        With ``from_elsewhere(tensors)``, where it knows the names that other libraries give its weights.
+        Where it knows the names that other libraries give its weights, with ``from_elsewhere(tensors)``; with
+        ``may_be_fresh`` where parts of it, by the beginning of their keys, need not be in the file.
     weights : str
         A ``.safetensors`` file, or a state dict that torch saved.
 
@@ -39,12 +40,23 @@ def begin_with(module: nn.Module, weights: str) -> None:
     wanted = module.state_dict()
     tensors = getattr(module, "from_elsewhere", lambda same: same)(tensors)
     tensors = fitted_to_channels(tensors, wanted)
-    fresh = [key for key in wanted if key.startswith(HEAD) and _shape(tensors, key) != _shape(wanted, key)]
-    tensors = {key: tensor for key, tensor in tensors.items() if not (key.startswith(HEAD) and fresh)}
-    _refuse_another_architecture(type(module).__name__, weights, tensors, wanted, set(fresh))
+    fresh = _parts_to_be_trained(module, tensors, wanted)
+    tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith(fresh)}
+    of_file = {key: tensor for key, tensor in wanted.items() if not key.startswith(fresh)}
+    _refuse_another_architecture(type(module).__name__, weights, tensors, of_file)
     module.load_state_dict(tensors, strict=False)
     if fresh:
-        log.info("The classifier (%s) does not come from %s and is trained from scratch.", ", ".join(fresh), weights)
+        log.info("%s has no weights for %s: trained from scratch.", weights, ", ".join(part[:-1] for part in fresh))
+
+
+def _parts_to_be_trained(module: nn.Module, tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[str, ...]:
+    """Return the beginnings of keys that keep their fresh weights: the classifier of other classes, what is lacking."""
+    lacking = tuple(
+        part for part in getattr(module, "may_be_fresh", ()) if not any(k.startswith(part) for k in tensors)
+    )
+    of_head = [key for key in wanted if key.startswith(HEAD)]
+    same = all(_shape(tensors, key) == _shape(wanted, key) for key in of_head)
+    return lacking if same else (HEAD, *lacking)
 
 
 def read_weights(weights: str) -> dict[str, Tensor]:
@@ -108,10 +120,10 @@ def _shape(tensors: dict[str, Tensor], key: str) -> tuple[int, ...] | None:
 
 
 def _refuse_another_architecture(
-    name: str, weights: str, tensors: dict[str, Tensor], wanted: dict[str, Tensor], fresh: set[str]
+    name: str, weights: str, tensors: dict[str, Tensor], wanted: dict[str, Tensor]
 ) -> None:
     """Raise unless names and shapes are those of the module."""
-    keys = [key for key in dict.fromkeys([*wanted, *tensors]) if key not in fresh and not key.endswith(COUNTER)]
+    keys = [key for key in dict.fromkeys([*wanted, *tensors]) if not key.endswith(COUNTER)]
     odd = [key for key in keys if _shape(tensors, key) != _shape(wanted, key)]
     if odd:
         shown = "; ".join(

@@ -56,7 +56,7 @@ def bits(module):
     return torch.cat([p.detach().flatten() for p in module.parameters()])
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name.startswith("san")])
 def test_an_encoder_has_the_blocks_of_its_name(name):
     net = on_meta(name)
     assert [len(stage.blocks) for stage in net.stages] == BLOCKS[name[:5]]

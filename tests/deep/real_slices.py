@@ -1,0 +1,33 @@
+"""Eight slices of a real brain, for networks to learn by heart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from torch import nn
+
+from radiofuse.deep.device import one_thread, own_chance
+
+
+def eight_real_slices(data_dir: Path, size: int) -> torch.Tensor:
+    """Return slices 10 to 17 of pyradiomics' brain1, shrunk to squares and scaled, shape (8, 1, size, size)."""
+    volume = sitk.GetArrayFromImage(sitk.ReadImage(str(data_dir / "pyradiomics_testdata" / "brain1_image.nrrd")))
+    slices = torch.from_numpy(volume[10:18].astype(np.float32))[:, None]  # (8, 1, h, w)
+    x = nn.functional.interpolate(slices, (size, size), mode="bilinear", antialias=True)
+    return (x - x.mean()) / x.std()
+
+
+def loss_by_heart(net: nn.Module, x: torch.Tensor, *, steps: int, learning_rate: float = 3e-3) -> float:
+    """Return the training loss of alternating labels after some steps on all slices at once."""
+    y = torch.arange(len(x)) % 2
+    optimizer = torch.optim.Adam(net.train().parameters(), learning_rate, fused=True)
+    with one_thread(), own_chance(0, torch.device("cpu")):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+    return loss.item()
