@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.files.aside import write_file
 from radiofuse.imaging.brain_command import brain_by
+from radiofuse.imaging.drawn_masks import equal_masks
 from radiofuse.imaging.gate import read_image, read_mask
 from radiofuse.imaging.step_options import Steps
 from radiofuse.imaging.steps import Prepared, digest_of, prepared
@@ -127,15 +127,8 @@ def _file_name(sample: Prepared) -> str:
 def _few(masks: Mapping[str, sitk.Image]) -> dict[str, sitk.Image]:
     """Return one mask under no name where all are the same, else each under its modality."""
     several = list(masks.values())
-    alike = all(_alike(several[0], mask) for mask in several[1:])
+    alike = all(equal_masks(several[0], mask) for mask in several[1:])
     return {"": several[0]} if several and alike else dict(masks)
-
-
-def _alike(one: sitk.Image, other: sitk.Image) -> bool:
-    first, second = ([*mask.GetOrigin(), *mask.GetSpacing(), *mask.GetDirection()] for mask in (one, other))
-    if one.GetSize() != other.GetSize() or not np.allclose(first, second, atol=1e-6):
-        return False
-    return np.array_equal(sitk.GetArrayViewFromImage(one), sitk.GetArrayViewFromImage(other))
 
 
 def _earlier(place: Path, digest: str) -> ReadyFiles | None:

@@ -10,20 +10,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging import intensities
+from radiofuse.imaging import intensities, registration
+from radiofuse.imaging.drawn_masks import ATLAS, DrawnMask, drawn_brain, drawn_masks
 from radiofuse.imaging.mask_cleaning import cleaned
-from radiofuse.imaging.registration import moved, register
+from radiofuse.imaging.registration import Registration, moved, register
 from radiofuse.imaging.resampling import box_around, cut, upright_grid
 from radiofuse.imaging.step_options import Steps
 
+STILL = sitk.Transform(3, sitk.sitkIdentity)
 STRIPPED_SHARE = 0.5  # of an atlas' voxels that are not 0: less, and it shows a brain without its skull
-VERSION = 1  # raised by hand where the same files and options would give other voxels
+VERSION = 2  # raised by hand where the same files and options would give other voxels
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def prepared(
     Parameters
     ----------
     images, masks : mapping of str to SimpleITK.Image
-        By modality; each mask on the grid of its image, or on that of the image or atlas registered to.
+        By modality; each mask on the grid of an image of the sample, turned or cropped at most, or on the atlas'.
     brain : SimpleITK.Image, optional
         Likewise, of all modalities.
     steps : Steps
@@ -83,11 +86,15 @@ def prepared(
     >>> found.images["t1"].GetSize(), round(float(sitk.GetArrayFromImage(found.images["t1"])[1:5, 1:5, 1:5].std()), 6)
     ((6, 6, 6), 1.0)
     """
+    drawn = drawn_masks(images, masks, steps.register_to, atlas)
+    drawn_on_head = None if brain is None else drawn_brain(images, brain, steps.register_to, atlas)
     sample = Prepared(dict(images), dict(masks), brain, {"version": VERSION, "steps": asdict(steps)})
     if steps.n4:
-        sample = _without_bias(sample)
+        sample = _without_bias(sample, drawn_on_head)
     if steps.register_to:
-        sample = _registered(sample, steps, atlas)
+        sample = _registered(sample, steps, atlas, drawn, drawn_on_head)
+    else:
+        sample = replace(sample, masks={name: _own(mask, name, images[name]) for name, mask in drawn.items()})
     if steps.spacing_mm is not None:
         sample = _on_spacing(sample, steps.spacing_mm)
     if not steps.skull:
@@ -101,52 +108,78 @@ def prepared(
 
 
 def digest_of(steps: Steps, files: Mapping[str, str]) -> str:
-    """Return what the outputs of a sample depend on: options, versions, the bytes of its files."""
-    made_by = {"version": VERSION, "SimpleITK": sitk.Version.VersionString()}
-    said = json.dumps({**made_by, "steps": asdict(steps), "files": dict(files)}, sort_keys=True)
+    """Return what the outputs of a sample depend on: options, versions, the bytes of its files.
+
+    Of the atlas the name alone is an option, which names transforms; its bytes are among the files.
+    """
+    made_by = {"version": VERSION, "registration": registration.VERSION, "SimpleITK": sitk.Version.VersionString()}
+    options = asdict(steps) | {"atlas": Path(steps.atlas).name}
+    said = json.dumps({**made_by, "steps": options, "files": dict(files)}, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _without_bias(sample: Prepared) -> Prepared:
+def _without_bias(sample: Prepared, brain: DrawnMask | None) -> Prepared:
+    # before registration, what was drawn on the atlas says nothing of where the brain is in an image
+    drawn = None if brain is None or brain.on == ATLAS else brain.mask
     found = {}
     for name, image in sample.images.items():
-        region = _like(sample.brain, image) if sample.brain is not None else None
+        region = _like(drawn, image)
         found[name] = intensities.without_bias(image, image > 0 if region is None else region)
     return replace(sample, images=found)
 
 
+def _own(drawn: DrawnMask, name: str, image: sitk.Image) -> sitk.Image:
+    """Return a mask on the grid of its image, resampled if it was drawn on another one of the sample."""
+    return drawn.mask if drawn.on == name else moved(drawn.mask, image, STILL, is_mask=True)
+
+
 def _like(mask: sitk.Image | None, image: sitk.Image) -> sitk.Image | None:
     """Return a mask on the grid of an image, None where there is none."""
-    return None if mask is None else moved(mask, image, sitk.Transform(3, sitk.sitkIdentity), is_mask=True)
+    return None if mask is None else moved(mask, image, STILL, is_mask=True)
 
 
-def _registered(sample: Prepared, steps: Steps, atlas: sitk.Image | None) -> Prepared:
-    """Bring every image onto one of them, and that one onto the atlas; each is resampled once."""
-    own = sample.images.get(steps.register_to)
-    if own is None:
-        raise ImageError("registration_failed", f"{steps.register_to} is absent, so nothing can be registered to it.")
-    others = {name: image for name, image in sample.images.items() if name != steps.register_to}
-    found = {name: register(image, own, kind=steps.transform) for name, image in others.items()}
-    still: sitk.Transform = sitk.Transform(3, sitk.sitkIdentity)
-    grid, last = own, still
-    if atlas is not None:
-        of_atlas = register(own, atlas, kind=steps.transform, brain=_shown(atlas))
-        grid, last, found = atlas, of_atlas.transform, found | {steps.register_to: of_atlas}
-    firsts = {name: found[name].transform if name in others else still for name in sample.images}
-    ways = {name: sitk.CompositeTransform([first, last]) for name, first in firsts.items()}
-    untouched = {steps.register_to} if atlas is None else set()
-    images = {
-        name: image if name in untouched else moved(image, grid, ways[name]) for name, image in sample.images.items()
-    }
-    masks = {}
-    for name, mask in sample.masks.items():
-        on_own, on_image = (_same_grid(mask, image) for image in (own, sample.images[name]))
-        stays = not (on_own or on_image) and _same_grid(mask, grid)
-        # a mask of all modalities is drawn on one of them
-        masks[name] = mask if stays else moved(mask, grid, last if on_own else ways[name], is_mask=True)
+def _registered(
+    sample: Prepared,
+    steps: Steps,
+    atlas: sitk.Image | None,
+    masks: Mapping[str, DrawnMask],
+    brain: DrawnMask | None,
+) -> Prepared:
+    """Bring every image onto one of them, and that one onto the atlas; each is resampled once, masks with it."""
+    target = steps.register_to
+    if target not in sample.images:
+        raise ImageError("registration_failed", f"{target} is absent, so nothing can be registered to it.")
+    found, ways = _ways(sample.images, steps, atlas)
+    grid = sample.images[target] if atlas is None else atlas
+    still = target if atlas is None else ATLAS
+
+    def brought(image: sitk.Image, on: str, *, is_mask: bool = False) -> sitk.Image:
+        return image if on == still else moved(image, grid, ways[on], is_mask=is_mask)
+
     told = {name: {"mutual_information": [one.before, one.after], "worse": one.worse} for name, one in found.items()}
-    kept: dict[str, sitk.Transform] = {name: way for name, way in ways.items() if name not in untouched}
-    return replace(sample, images=images, masks=masks, record=sample.record | {"registration": told}, transforms=kept)
+    return replace(
+        sample,
+        images={name: brought(image, name) for name, image in sample.images.items()},
+        masks={name: brought(one.mask, one.on, is_mask=True) for name, one in masks.items()},
+        brain=None if brain is None else brought(brain.mask, brain.on, is_mask=True),
+        record=sample.record | {"registration": told},
+        transforms={name: way for name, way in ways.items() if name != still},
+    )
+
+
+def _ways(
+    images: Mapping[str, sitk.Image], steps: Steps, atlas: sitk.Image | None
+) -> tuple[dict[str, Registration], dict[str, sitk.Transform]]:
+    """Return what was registered, and for each image the way from a place of the common grid to its own."""
+    target = steps.register_to
+    others = [name for name in images if name != target]
+    found = {name: register(images[name], images[target], kind=steps.transform) for name in others}
+    firsts = {name: found[name].transform if name in found else STILL for name in images}
+    last = STILL
+    if atlas is not None:
+        found[target] = register(images[target], atlas, kind=steps.transform, brain=_shown(atlas))
+        last = found[target].transform
+    return found, {name: sitk.CompositeTransform([first, last]) for name, first in firsts.items()}
 
 
 def _shown(atlas: sitk.Image) -> sitk.Image | None:
@@ -155,19 +188,10 @@ def _shown(atlas: sitk.Image) -> sitk.Image | None:
     return shown if sitk.GetArrayViewFromImage(shown).mean() < STRIPPED_SHARE else None
 
 
-def _same_grid(mask: sitk.Image, image: sitk.Image) -> bool:
-    return mask.GetSize() == image.GetSize() and np.allclose(
-        [*mask.GetOrigin(), *mask.GetSpacing(), *mask.GetDirection()],
-        [*image.GetOrigin(), *image.GetSpacing(), *image.GetDirection()],
-        atol=1e-3,
-    )
-
-
 def _on_spacing(sample: Prepared, spacing_mm: tuple[float, ...]) -> Prepared:
-    still = sitk.Transform(3, sitk.sitkIdentity)
     grids = {name: upright_grid(image, spacing_mm) for name, image in sample.images.items()}
-    images = {name: moved(image, grids[name], still) for name, image in sample.images.items()}
-    masks = {name: moved(mask, grids[name], still, is_mask=True) for name, mask in sample.masks.items()}
+    images = {name: moved(image, grids[name], STILL) for name, image in sample.images.items()}
+    masks = {name: moved(mask, grids[name], STILL, is_mask=True) for name, mask in sample.masks.items()}
     return replace(sample, images=images, masks=masks)
 
 
