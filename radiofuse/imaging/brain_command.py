@@ -36,7 +36,10 @@ def check_command(command: str) -> None:
             "brain_command must hold {image} and {brain}, the file to read and the mask to write, as "
             f"'mri_synthstrip -i {{image}} -m {{brain}}'; it is {command!r}."
         )
-    program = shlex.split(command)[0]
+    try:
+        program = shlex.split(command)[0]
+    except ValueError:
+        raise RequestError(f"brain_command has a quotation mark that none closes: {command!r}.") from None
     if shutil.which(program) is None:
         raise RequestError(
             f"brain_command names the program {program!r}, which is not on this machine. Install it (HD-BET: pip "

@@ -41,7 +41,8 @@ def cleaned(
     region = values != 0
     kept = _large_pieces(region, largest, least_mm3 / float(np.prod(mask.GetSpacing()))) if region.any() else region
     filled = binary_fill_holes(kept) & ~kept if fill_holes else np.zeros_like(kept)
-    common = np.bincount(values[kept].astype(int)).argmax() if kept.any() else 0
+    labels, n_voxels = np.unique(values[kept], return_counts=True)
+    common = labels[n_voxels.argmax()] if len(labels) else 0
     counts = {"removed": int((region & ~kept).sum()), "filled": int((filled & ~region).sum())}
     result = np.where(filled & ~region, common, np.where(kept | (filled & region), values, 0)).astype(values.dtype)
     image = sitk.GetImageFromArray(result)

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
+from radiofuse.errors import ImageError
+from radiofuse.imaging.header import MAX_VOXELS, in_words
+
 
 def upright_grid(image: sitk.Image, spacing_mm: Sequence[float] | None = None) -> sitk.Image:
     """Return an empty image whose axes follow the body's and that covers what an image covers.
@@ -16,6 +19,11 @@ def upright_grid(image: sitk.Image, spacing_mm: Sequence[float] | None = None) -
     image : SimpleITK.Image
     spacing_mm : (x, y, z), optional
         Left out, that of the image along each axis of the body.
+
+    Raises
+    ------
+    ImageError
+        ``too_many_voxels``.
 
     Examples
     --------
@@ -27,7 +35,10 @@ def upright_grid(image: sitk.Image, spacing_mm: Sequence[float] | None = None) -
     turned = sitk.DICOMOrient(image, "LPS")
     spacing = np.array(turned.GetSpacing() if spacing_mm is None else spacing_mm, dtype=float)
     extent = np.array(turned.GetSize()) * turned.GetSpacing()
-    size = np.maximum(np.round(extent / spacing).astype(int), 1)
+    size = np.maximum(np.round(extent / spacing), 1)
+    if size.prod() > MAX_VOXELS:
+        what = f"A grid of {in_words(tuple(spacing))} mm has {in_words(tuple(size))} voxels here"
+        raise ImageError("too_many_voxels", f"{what}, the limit is {MAX_VOXELS:,} in all. Choose a larger spacing.")
     grid = sitk.Image([int(n) for n in size], sitk.sitkUInt8)
     direction = np.reshape(turned.GetDirection(), (3, 3))
     corner = np.array(turned.GetOrigin()) - direction @ (np.array(turned.GetSpacing()) / 2)

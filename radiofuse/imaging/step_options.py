@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ from radiofuse.imaging.registration import KINDS
 from radiofuse.names import did_you_mean
 
 OVER = ("image", "brain", "region")
+ROOM = "a number of 0 or more was expected"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Steps:
             (self.over not in OVER, f"over is one of {', '.join(OVER)}, not {self.over!r}"),
             (_is_no_spacing(self.spacing_mm), f"spacing_mm is three numbers above 0, not {self.spacing_mm}"),
             (_is_no_range(self.clip), f"clip is two percentiles in ascending order, not {self.clip}"),
+            (self.margin_mm is not None and not _are_from(0, self.margin_mm), f"margin_mm is {self.margin_mm}; {ROOM}"),
+            (not _are_from(0, self.least_mm3), f"least_mm3 is {self.least_mm3}; {ROOM}"),
         ]
         told = [what for is_wrong, what in problems if is_wrong]
         if told:
@@ -91,9 +95,20 @@ class Steps:
         return cls(**given)
 
 
+def _are_from(least: float, *values: object) -> bool:
+    """Say whether all are finite numbers, from one on; a recipe may hold text or a list in their place."""
+    return all(
+        isinstance(one, int | float) and not isinstance(one, bool) and least <= one < math.inf for one in values
+    )
+
+
 def _is_no_spacing(spacing: tuple[float, ...] | None) -> bool:
-    return spacing is not None and (len(spacing) != 3 or not all(one > 0 for one in spacing))
+    if spacing is None:
+        return False
+    return not (isinstance(spacing, tuple) and len(spacing) == 3 and _are_from(0, *spacing) and all(spacing))
 
 
 def _is_no_range(clip: tuple[float, ...] | None) -> bool:
-    return clip is not None and (len(clip) != 2 or not 0 <= clip[0] < clip[1] <= 100)
+    if clip is None:
+        return False
+    return not (isinstance(clip, tuple) and len(clip) == 2 and _are_from(0, *clip) and clip[0] < clip[1] <= 100)

@@ -16,6 +16,7 @@ from radiofuse.commands.cohort import app
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.brain_command import check_command
 from radiofuse.imaging.intensities import white_stripe, without_bias
+from radiofuse.imaging.mask_cleaning import cleaned
 from radiofuse.imaging.ready_files import SampleFiles, make_sample_ready
 from radiofuse.imaging.registration import moved, register
 from radiofuse.imaging.resampling import upright_grid
@@ -145,6 +146,7 @@ def test_skull_spacing_cleaning_cut_and_scale_in_one() -> None:
         (Steps(scale="z_score", over="brain"), "t1: .*brain_mask is empty"),
         (Steps(register_to="t2"), "t2 is absent"),
         (Steps(least_mm3=1e9), "t1: nothing of the mask is left"),
+        (Steps(spacing_mm=(0.001, 0.001, 0.001)), "has 40000 x 36000 x 28000 voxels here"),
     ],
 )
 def test_a_step_that_cannot_be_taken_is_one_sentence(steps: Steps, sentence: str) -> None:
@@ -159,7 +161,14 @@ def test_a_step_that_cannot_be_taken_is_one_sentence(steps: Steps, sentence: str
         ({"spacing": [1, 1, 1]}, "Did you mean 'spacing_mm'"),
         ({"n4": "yes"}, "n4 is 'yes'; its default is False"),
         ({"spacing_mm": [1, 0, 1]}, "three numbers above 0"),
+        ({"spacing_mm": 1}, "three numbers above 0, not 1"),
+        ({"spacing_mm": ["a", 1, 1]}, "three numbers above 0"),
+        ({"spacing_mm": [float("inf"), 1, 1]}, "three numbers above 0"),
         ({"clip": [99, 1]}, "ascending order"),
+        ({"clip": [1, "x"]}, "ascending order"),
+        ({"clip": 5}, "ascending order"),
+        ({"margin_mm": -5, "least_mm3": -1}, "margin_mm is -5; a number of 0 or more was expected; least_mm3 is -1"),
+        ({"margin_mm": [1]}, "a number of 0 or more was expected"),
         ({"scale": "zscore", "over": "tumor"}, "scale is one of z_score, white_stripe, unit_range; over is one of"),
     ],
 )
@@ -213,6 +222,15 @@ def test_a_program_makes_the_mask_of_the_brain_or_says_why_not(tmp_path: Path) -
         make_sample_ready(tmp_path, SampleFiles("B", {"t1": str(tmp_path / "flat.nii.gz")}, {}, ""), steps)
     with pytest.raises(RequestError, match="not on this machine. Install it"):
         check_command("no-such-program {image} {brain}")
+    with pytest.raises(RequestError, match="a quotation mark that none closes"):
+        check_command("tool '{image} {brain}")
+
+
+def test_a_hole_gets_the_commonest_label_also_where_labels_are_below_zero() -> None:
+    voxels = np.full((5, 5, 5), -1, np.int16)
+    voxels[2, 2, 2], voxels[0, 0, 0] = 0, 2
+    mask, counts = cleaned(sitk.GetImageFromArray(voxels), fill_holes=True)
+    assert counts == {"removed": 0, "filled": 1} and mask[2, 2, 2] == -1
 
 
 def test_neither_inputs_nor_files_of_others_are_replaced(tmp_path: Path) -> None:
