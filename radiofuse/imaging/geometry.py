@@ -6,6 +6,7 @@ masks, and a tolerance in millimeters accepts bad ones at small voxel sizes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
@@ -21,6 +22,7 @@ TOLERANCE_VOX = 1e-3  # of a voxel, at the worst corner: float32 affines of 512-
 # up to the root of their rounding where it is near 0, and the angle by twice that.
 QUATERNION_RAD = 2 * float(np.sqrt(np.finfo(np.float32).eps))
 SPACING_ROUNDING = 1e-5
+IMAGES_APART_VOX = 0.01  # of a voxel, up to which images lie on one grid: registered ones are written with few digits
 
 
 def mask_on_grid(
@@ -70,6 +72,52 @@ def mask_on_grid(
         return values, _notes(turn, shift_vox, mask_image, image)
     box = f"{CROPPED}{in_words(values.shape[::-1])} voxels of the image's grid; the rest was taken as 0."
     return _pasted(values, start, image.GetSize()), (box,)
+
+
+def common_grid(images: Mapping[str, sitk.Image]) -> sitk.Image:
+    """Return the first of several images if all lie on its grid.
+
+    Parameters
+    ----------
+    images : mapping of str to SimpleITK.Image
+        By modality; 3-D.
+
+    Raises
+    ------
+    ImageError
+        ``geometry_mismatch``; the message says how far the first other one is off.
+
+    Examples
+    --------
+    >>> t1, t2 = sitk.Image(4, 4, 4, sitk.sitkUInt8), sitk.Image(4, 4, 4, sitk.sitkUInt8)
+    >>> t2.SetOrigin((2.0, 0.0, 0.0))
+    >>> common_grid({"t1": t1, "t2": t2})
+    Traceback (most recent call last):
+    radiofuse.errors.ImageError: t2 does not lie on the grid of t1: origin (2, 0, 0) against (0, 0, 0). ...
+    """
+    (first, grid), *others = images.items()
+    for name, image in others:
+        if image.GetSize() != grid.GetSize():
+            what = f"{in_words(image.GetSize())} voxels against {in_words(grid.GetSize())}"
+        elif not _is_on_grid(image, grid):
+            what = _differences(image, grid)
+        else:
+            continue
+        raise ImageError(
+            "geometry_mismatch",
+            f"{name} does not lie on the grid of {first}: {what}. Register or resample the sequences to one of them "
+            "first.",
+        )
+    return grid
+
+
+def _is_on_grid(image: sitk.Image, grid: sitk.Image) -> bool:
+    """Say whether the corners of two images of one size are the same places."""
+    stays, start = np.eye(3, dtype=int), np.zeros(3, int)
+    to_grid = np.linalg.solve(_affine(grid), _affine(image))
+    return _largest_shift(to_grid, stays, grid.GetSize(), start) <= IMAGES_APART_VOX or _is_turned_by_rounding(
+        to_grid, stays, image, grid, start
+    )
 
 
 def _affine(image: sitk.Image) -> np.ndarray:

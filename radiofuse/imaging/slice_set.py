@@ -2,7 +2,7 @@
 
 ``<sample>/<plane>/<sequence>/slice_<k>.npz`` holds one array, ``arr_0``; ``dataset_metadata.csv`` has a row per slice
 with tumor: ``ID,slice_name,sex,age,WHO_grade``. Slices are those in which the brain's mask is not empty; k counts from
-0 along the axis of the file, which is told from its header.
+0, from right to left, front to back or upward, which is told from the header.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError
+from radiofuse.files.aside import write_file
 from radiofuse.imaging.gate import read_image, read_mask
-from radiofuse.imaging.geometry import mask_on_grid
-from radiofuse.imaging.header import in_words
-from radiofuse.imaging.resampling import upright_voxels
+from radiofuse.imaging.geometry import common_grid, mask_on_grid
 
-VERSION = 1  # raised by hand where the same files would give other slices
+VERSION = 2  # raised by hand where the same files would give other slices
 PLANES = {"Axial": 2, "Coronal": 1, "Sagittal": 0}
 """Planes, and the axis of an image from left to right, front to back, bottom to top that each cuts."""
 SEQUENCES = {"t1": "T1_bias", "t1ce": "T1c_bias", "t2": "T2_bias", "flair": "FLAIR_bias"}
@@ -112,14 +111,15 @@ def write_slices(scan: Scan, folder: str | Path, plane: str = "Axial") -> Writte
     record = {"version": VERSION, "plane": plane, "files": digests}
     if (earlier := _earlier(folder, scan.sample_id, record)) is not None:
         return earlier
-    arrays = {name: upright_voxels(volume.image) for name, volume in volumes.items()}
-    grid = _one_grid({name: volume.image for name, volume in volumes.items()})
-    regions = {role: upright_voxels(_on_grid(volume.image, grid)) > 0 for role, volume in masks.items()}
+    upright = {name: sitk.DICOMOrient(volume.image, "LPS") for name, volume in volumes.items()}
+    grid = common_grid(upright)
+    arrays = {name: sitk.GetArrayFromImage(image).T for name, image in upright.items()}
+    regions = {role: _on_grid(volume.image, grid) > 0 for role, volume in masks.items()}
     brain = regions.get("brain")
     brain = np.any([array != 0 for array in arrays.values()], axis=0) if brain is None else brain
-    tumor = regions.get("tumor", np.zeros_like(brain))
-    axis = PLANES[plane]
-    slices, with_tumor = _filled(brain, axis), _filled(tumor & brain, axis)
+    tumor, axis = regions.get("tumor", np.zeros_like(brain)), PLANES[plane]
+    slices = _filled(brain, axis)
+    with_tumor = sorted({*slices} & {*_filled(tumor, axis)})
     written = WrittenSlices(slices, with_tumor, len(slices) * len(arrays))
     _write(folder, scan.sample_id, plane, {name: np.moveaxis(array, axis, 0) for name, array in arrays.items()}, slices)
     _keep_record(folder, scan.sample_id, record | {"slices": slices, "tumor_slices": with_tumor})
@@ -151,31 +151,10 @@ def number_of(sample_id: str) -> str:
     return sample_id.removeprefix("UCSF-PDGM-")
 
 
-def _one_grid(images: Mapping[str, sitk.Image]) -> sitk.Image:
-    """Return the image whose grid all share."""
-    (first, grid), *others = images.items()
-    for name, image in others:
-        same = grid.GetSize() == image.GetSize() and np.allclose(_corners(grid), _corners(image), atol=1e-2)
-        if not same:
-            raise ImageError(
-                "geometry_mismatch",
-                f"{name} ({in_words(image.GetSize())} voxels) does not lie on the grid of {first} "
-                f"({in_words(grid.GetSize())}). Register or resample the sequences to one of them first.",
-            )
-    return grid
-
-
-def _corners(image: sitk.Image) -> np.ndarray:
-    """Return where the first and the last voxel lie, in mm."""
-    last = [n - 1 for n in image.GetSize()]
-    return np.array([image.TransformIndexToPhysicalPoint(at) for at in ([0, 0, 0], last)])
-
-
-def _on_grid(mask: sitk.Image, grid: sitk.Image) -> sitk.Image:
+def _on_grid(mask: sitk.Image, grid: sitk.Image) -> np.ndarray:
+    """Return the values (x, y, z) of a mask on a grid."""
     values, _ = mask_on_grid(sitk.GetArrayViewFromImage(mask), mask, grid)
-    placed = sitk.GetImageFromArray(np.ascontiguousarray(values))
-    placed.CopyInformation(grid)
-    return placed
+    return values.T
 
 
 def _filled(region: np.ndarray, axis: int) -> list[int]:
@@ -188,6 +167,7 @@ def _write(folder: Path, sample_id: str, plane: str, arrays: Mapping[str, np.nda
     if final.exists() and (_others(final) or not _record_path(folder, sample_id, plane).is_file()):
         what = f"{sample_id}/{plane} holds files that this command did not write"
         raise ImageError("output_refused", f"{what}. Move them, or name another folder for the output.")
+    _keep_record(folder, sample_id, {"plane": plane})  # the folder is ours from here on, and not yet whole
     aside = folder / sample_id / f".{uuid4().hex}.tmp"
     try:
         for name, array in arrays.items():
@@ -213,16 +193,16 @@ def _record_path(folder: Path, sample_id: str, plane: str) -> Path:
 
 def _keep_record(folder: Path, sample_id: str, record: Mapping[str, object]) -> None:
     path = _record_path(folder, sample_id, str(record["plane"]))
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, lambda file: file.write(json.dumps(record, indent=1).encode() + b"\n"))
 
 
 def _earlier(folder: Path, sample_id: str, record: Mapping[str, object]) -> WrittenSlices | None:
     """Return what an earlier call wrote from the same files, None where it did not or a slice is gone."""
-    path = _record_path(folder, sample_id, str(record["plane"]))
-    if not path.is_file():
+    try:
+        before = json.loads(_record_path(folder, sample_id, str(record["plane"])).read_text())
+    except (OSError, ValueError):
         return None
-    before = json.loads(path.read_text())
     if any(before.get(name) != value for name, value in record.items()):
         return None
     n_files = sum(1 for _ in (folder / sample_id / str(record["plane"])).glob("*/slice_*.npz"))

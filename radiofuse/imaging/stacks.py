@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.crop import as_float32
-from radiofuse.imaging.header import in_words
+from radiofuse.imaging.geometry import common_grid
 from radiofuse.imaging.resampling import upright_voxels
 from radiofuse.imaging.slice_set import PLANES
 from radiofuse.imaging.squares import Square, square_around, square_of_all
@@ -106,7 +106,7 @@ class SliceStack:
         pixel = tuple(step for at, step in enumerate(spacing) if at != axis)
         images_of, masks = [], []
         for number in numbers:
-            plane = volumes[number].swapaxes(1, 2)  # rows run to the back or downward
+            plane = volumes[number].swapaxes(1, 2)  # rows run to the back; of the other planes upward
             inside = None if drawn is None else drawn[number].T
             square = self._square(plane, inside, (pixel[1], pixel[0]))
             images_of.append(np.stack([as_float32(square.linear(channel)) for channel in plane]))
@@ -116,7 +116,7 @@ class SliceStack:
 
     def _chosen(self, drawn: np.ndarray | None, n: int) -> list[int]:
         if self.slices == "middle":
-            dropped = round(n * DROPPED / OF)
+            dropped = min(round(n * DROPPED / OF), (n - 1) // 2)  # of two slices both stay
             return list(range(dropped, n - dropped))
         if drawn is None or not drawn.any():
             raise ImageError("empty_roi", f"slices = {self.slices!r} needs a mask of the tumor, and there is none.")
@@ -216,12 +216,9 @@ def channels_of(images: Mapping[str, sitk.Image], channels: tuple[str, ...]) -> 
     absent = [name for name in channels if name not in images]
     if absent:
         raise ImageError("channel_missing", f"{', '.join(absent)} absent, and it is a channel of what a network reads.")
-    turned = [sitk.DICOMOrient(images[name], "LPS") for name in channels]
-    for name, image in zip(channels, turned, strict=True):
-        if image.GetSize() != turned[0].GetSize():
-            sizes = f"{in_words(image.GetSize())} voxels against {in_words(turned[0].GetSize())} of {channels[0]}"
-            raise ImageError("geometry_mismatch", f"{name} has {sizes}. Bring the sequences onto one grid first.")
-    return np.stack([as_float32(sitk.GetArrayFromImage(image).T) for image in turned]), turned[0].GetSpacing()
+    turned = {name: sitk.DICOMOrient(images[name], "LPS") for name in channels}
+    spacing_mm = common_grid(turned).GetSpacing()
+    return np.stack([as_float32(sitk.GetArrayFromImage(turned[name]).T) for name in channels]), spacing_mm
 
 
 def _smaller(volume: np.ndarray, size: int) -> np.ndarray:

@@ -97,9 +97,7 @@ class Steps:
 
 def _are_from(least: float, *values: object) -> bool:
     """Say whether all are finite numbers, from one on; a recipe may hold text or a list in their place."""
-    return all(
-        isinstance(one, int | float) and not isinstance(one, bool) and least <= one < math.inf for one in values
-    )
+    return all(isinstance(one, int | float) and not isinstance(one, bool) and least <= one < math.inf for one in values)
 
 
 def _is_no_spacing(spacing: tuple[float, ...] | None) -> bool:

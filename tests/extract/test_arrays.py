@@ -37,7 +37,7 @@ def test_a_stack_at_the_images_own_size_is_its_slices_bit_for_bit() -> None:
     np.testing.assert_array_equal(found["mask"][:, 2:22], sitk.GetArrayFromImage(tumor)[5:9])
 
 
-@pytest.mark.parametrize(("n", "first", "n_kept"), [(155, 50, 55), (31, 10, 11), (25, 8, 9)])
+@pytest.mark.parametrize(("n", "first", "n_kept"), [(155, 50, 55), (31, 10, 11), (25, 8, 9), (2, 0, 2), (1, 0, 1)])
 def test_the_middle_needs_no_mask_and_keeps_the_share_of_155(n: int, first: int, n_kept: int) -> None:
     image = sitk.Image(8, 8, n, sitk.sitkFloat32)
     found = SliceStack(("t1",), size=8, slices="middle").arrays({"t1": image}, None)
@@ -93,8 +93,13 @@ def test_a_missing_channel_and_another_grid_are_named() -> None:
     with pytest.raises(ImageError, match="t2 absent") as caught:
         stack.arrays({"t1": volume(0)}, None)
     assert caught.value.code == "channel_missing"
-    with pytest.raises(ImageError, match="t2 has 24 x 20 x 30 voxels against 24 x 20 x 31 of t1"):
+    with pytest.raises(ImageError, match="t2 does not lie on the grid of t1: 24 x 20 x 30 voxels against 24 x 20 x 31"):
         stack.arrays({"t1": volume(0), "t2": volume(1)[:, :, :30]}, None)
+    shifted = volume(1)
+    shifted.SetOrigin((0.0, 0.5, 0.0))
+    for spec in (stack, VolumePatch(("t1", "t2"), size=8)):
+        with pytest.raises(ImageError, match=r"t2 does not lie on the grid of t1: origin \(0, 0.5, 0\) against"):
+            spec.arrays({"t1": volume(0), "t2": shifted}, None)
 
 
 def test_a_cohort_is_made_once_and_damage_and_failures_cost_one_sample(tmp_path: Path) -> None:

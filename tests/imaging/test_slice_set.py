@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,26 @@ def test_an_unchanged_sample_stays_and_a_lost_slice_comes_back(scan: Scan, tmp_p
     assert again.is_new and path.is_file() and again.slices == first.slices
 
 
+def test_a_killed_call_is_taken_up_again(scan: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(self: Path, target: Path) -> None:
+        shutil.copytree(self, target)
+        raise KeyboardInterrupt  # the slices have their place, and the record was not written
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", killed)
+        write_slices(scan, tmp_path / "set")
+    assert write_slices(scan, tmp_path / "set").is_new
+    record = next((tmp_path / "set" / ".records").glob("*.json"))
+    record.write_text('{"version": ')  # by a version that did not write it aside
+    assert write_slices(scan, tmp_path / "set").is_new and not write_slices(scan, tmp_path / "set").is_new
+
+
+def test_a_slice_with_tumor_beside_the_mask_of_the_brain_counts(scan: Scan, tmp_path: Path) -> None:
+    tumor = str(tmp_path / "beside.nii.gz")
+    sitk.WriteImage(mask(slice(0, 2), slice(3, 8), slice(3, 8)), tumor)  # the brain begins at x = 2 and ends at z = 6
+    assert write_slices(replace(scan, tumor=tumor), tmp_path / "set").tumor_slices == [3, 4, 5, 6]
+
+
 def test_without_a_brain_mask_an_image_that_is_not_zero_tells(scan: Scan, tmp_path: Path) -> None:
     written = write_slices(Scan("P", {"t1": scan.images["t1"]}), tmp_path / "set")
     assert written.slices == list(range(8)) and written.tumor_slices == []
@@ -100,7 +122,7 @@ def test_without_a_brain_mask_an_image_that_is_not_zero_tells(scan: Scan, tmp_pa
 def test_sequences_on_two_grids_and_folders_of_others_are_refused(scan: Scan, tmp_path: Path) -> None:
     other = str(tmp_path / "other.nii.gz")
     sitk.WriteImage(volume(9)[:, :, :7], other)
-    with pytest.raises(ImageError, match="t2 .* does not lie on the grid of t1"):
+    with pytest.raises(ImageError, match="t2 does not lie on the grid of t1: 12 x 10 x 7 voxels against 12 x 10 x 8"):
         write_slices(Scan("P", {"t1": scan.images["t1"], "t2": other}), tmp_path / "set")
     (tmp_path / "set" / "P" / "Axial").mkdir(parents=True)
     mine = tmp_path / "set" / "P" / "Axial" / "notes.txt"
