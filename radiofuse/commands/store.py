@@ -52,10 +52,13 @@ def _summarize(store: FeatureStore, block: Any) -> dict[str, Any]:
 @terminal.answers
 def verify(store: Store = HERE, as_json: AsJson = False) -> None:
     """Read every byte and compare all checksums; exit with 3 if anything is bad."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
+
+    from radiofuse.store.arrays import ArrayStore
 
     with terminal.progress("Verifying", "shards") as on_done:
         report = _open(store).verify(on_done)
+    report = replace(report, problems=[*report.problems, *ArrayStore(store).verify()])
     if as_json:
         print(json.dumps(asdict(report), indent=1))
     else:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from radiofuse.errors import RequestError
+from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.each import run_each
 from radiofuse.extract.shared_images import refuse_shared_images
-from radiofuse.extract.tasks import list_tasks
+from radiofuse.extract.tasks import Task, list_tasks
 from radiofuse.imaging import file_sha256
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.sample_arrays import ArraySpec, sample_arrays
@@ -23,6 +23,7 @@ from radiofuse.progress import Progress
 from radiofuse.store import FeatureStore
 from radiofuse.store.arrays import ArrayBlock, ArrayStore
 from radiofuse.tables.images import imaged_modalities
+from radiofuse.wording import listed
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def collect_arrays(
     CohortError
         If two patients have one scan.
     RequestError
-        If the cohort has no image column, or no channel is one of its modalities.
+        If the cohort has no image column, a channel is none of its modalities, or a sample has several masks.
     """
     _check_channels(spec, imaged_modalities(cohort))
     arrays, block = ArrayStore(store), ArrayBlock(_kind(spec), spec.identity())
@@ -113,12 +114,20 @@ def collect_arrays(
     missing = set(arrays.missing(block, [job.key for job in jobs]))
     todo = list({job.key: job for job in jobs if job.key in missing}.values())
     work = run_each(partial(_make_one, block=block, store=arrays), spec, todo, n_jobs=n_jobs, on_done=on_done)
-    failed = {job.key: error for job, error in work if error is not None}
-    rows = [(job.sample_id, "", failed[job.key].code, str(failed[job.key])) for job in jobs if job.key in failed]
-    keys = {job.sample_id: job.key for job in jobs if job.key not in failed}
-    n_stored = len({job.key for job in jobs}) - len(todo)
-    failures = pd.DataFrame(rows, columns=FAILURE_COLUMNS)
-    return CohortArrays(arrays, block, keys, failures, len(todo) - len(failed), n_stored)
+    # a key is of the bytes that were read: a file may have changed since it was fingerprinted
+    keys = {job.key: job.key for job in jobs} | {job.key: made for job, made in work}
+    made = {job.sample_id: key for job in jobs if isinstance(key := keys[job.key], str)}
+    failures = _failures(cohort["sample_id"], spec, {job.sample_id: keys[job.key] for job in jobs})
+    n_failed = sum(not isinstance(keys[job.key], str) for job in todo)
+    return CohortArrays(arrays, block, made, failures, len(todo) - n_failed, len(keys) - len(todo))
+
+
+def _failures(sample_ids: Iterable[str], spec: ArraySpec, answers: Mapping[str, str | ImageError]) -> pd.DataFrame:
+    """Return what failed; a sample without an image of any channel is among it."""
+    none = ImageError("channel_missing", f"{listed(spec.channels)} absent, so there is nothing for a network to read.")
+    found = {sample: answers.get(sample, none) for sample in sample_ids}
+    rows = [(name, "", one.code, str(one)) for name, one in found.items() if isinstance(one, ImageError)]
+    return pd.DataFrame(rows, columns=FAILURE_COLUMNS)
 
 
 def _check_channels(spec: ArraySpec, modalities: list[str]) -> None:
@@ -131,15 +140,15 @@ def _kind(spec: ArraySpec) -> str:
     return next(iter(spec.identity()))
 
 
-def _jobs(tasks: list[Any], digests: Mapping[str, str | None], block: ArrayBlock) -> list[_Job]:
+def _jobs(tasks: list[Task], digests: Mapping[str, str | None], block: ArrayBlock) -> list[_Job]:
     """Return one job per sample; the key holds the bytes of every file that is read, in the order of the channels."""
-    samples: dict[str, list[Any]] = {}
+    samples: dict[str, list[Task]] = {}
     for task in tasks:
         samples.setdefault(task.sample_id, []).append(task)
     jobs = []
     for sample_id, of_sample in samples.items():
         images = {task.modality: task.image for task in of_sample}
-        mask, label = of_sample[0].mask, of_sample[0].label
+        mask, label = _one_mask(of_sample, digests)
         paths = {**images, **({"mask": mask} if mask else {})}
         # a file that cannot be read has no digest, and two of them are not one content
         files = {name: digests.get(path) or f"unreadable: {path}" for name, path in paths.items()}
@@ -147,7 +156,21 @@ def _jobs(tasks: list[Any], digests: Mapping[str, str | None], block: ArrayBlock
     return jobs
 
 
-def _make_one(spec: ArraySpec, job: _Job, *, block: ArrayBlock, store: ArrayStore) -> None:
-    """Make and write the arrays of one sample; runs in a child process, so that the parent holds none."""
+def _one_mask(of_sample: list[Task], digests: Mapping[str, str | None]) -> tuple[str, MaskLabel]:
+    """Return the mask of a sample and its label; refuse several, of which arrays could hold one alone."""
+    drawn = [task for task in of_sample if task.mask]
+    if len({(digests.get(task.mask) or task.mask, str(task.label)) for task in drawn}) > 1:
+        raise RequestError(
+            f"{of_sample[0].sample_id} has a mask for each modality; arrays have one of the tumor. Name it in the "
+            "column mask, or in every <modality>__mask."
+        )
+    first = (drawn or of_sample)[0]
+    return first.mask, cast(MaskLabel, first.label)
+
+
+def _make_one(spec: ArraySpec, job: _Job, *, block: ArrayBlock, store: ArrayStore) -> str:
+    """Make and write the arrays of one sample, and return their key; runs in a child process, which alone holds them."""
     arrays, files = sample_arrays(spec, job.images, job.mask, job.label)
-    store.write(block, job.key, arrays, {"files": files})
+    key = block.key(files, str(job.label))
+    store.write(block, key, arrays, {"files": files})
+    return key

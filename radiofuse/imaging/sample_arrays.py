@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import SimpleITK as sitk
 
+from radiofuse.errors import ImageError
 from radiofuse.imaging.gate import read_image, read_mask
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.labels import MaskLabel, labeled
@@ -49,8 +50,18 @@ def sample_arrays(
     if mask and volumes:
         drawn, grid = read_mask(mask), next(iter(volumes.values())).image
         values, _ = mask_on_grid(sitk.GetArrayViewFromImage(drawn.image), drawn.image, grid)
-        inside, _ = labeled(values, label, float(np.prod(grid.GetSpacing())))
+        inside = _inside(values, label, grid, needed=spec.needs_mask)
         region = sitk.GetImageFromArray(np.ascontiguousarray(inside).view(np.uint8))
         region.CopyInformation(grid)
         digests["mask"] = drawn.sha256
     return spec.arrays({name: volume.image for name, volume in volumes.items()}, region), digests
+
+
+def _inside(values: np.ndarray, label: MaskLabel, grid: sitk.Image, *, needed: bool) -> np.ndarray:
+    """Return where the tumor is: nowhere, if the mask says so and nothing hangs on it."""
+    try:
+        return labeled(values, label, float(np.prod(grid.GetSpacing())))[0]
+    except ImageError as error:
+        if needed or error.code not in ("empty_roi", "label_not_found"):
+            raise
+        return np.zeros(values.shape, bool)

@@ -105,9 +105,9 @@ class ArrayStore:
         return {"shape": list(array.shape), "type": array.dtype.str, "sha256": sha256_of(path)}
 
     def missing(self, block: ArrayBlock, keys: Iterable[str]) -> list[str]:
-        """Return the keys of which there are no arrays."""
-        there = {path.stem for path in (self.root / block.name).glob("*.json")}
-        return [key for key in dict.fromkeys(keys) if key not in there]
+        """Return the keys of which there are no arrays, or not all."""
+        folder = self.root / block.name
+        return [key for key in dict.fromkeys(keys) if not _is_there(folder, key)]
 
     def read(self, block: ArrayBlock, key: str) -> dict[str, np.ndarray]:
         """Return the arrays of one sample, mapped into memory, read-only; their bytes are not compared.
@@ -121,7 +121,7 @@ class ArrayStore:
         try:
             record = json.loads((folder / f"{key}.json").read_text())
             arrays = {name: np.load(folder / f"{key}.{name}.npy", mmap_mode="r") for name in record["arrays"]}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise StoreError(f"The arrays {key} of {folder} cannot be read ({error}). Make them again.") from None
         for name, array in arrays.items():
             told = record["arrays"][name]
@@ -129,19 +129,35 @@ class ArrayStore:
                 raise StoreError(f"The array {key}.{name} of {folder} is not the one that was written. Delete it.")
         return arrays
 
-    def about(self, block: ArrayBlock, key: str) -> dict[str, Any]:
-        """Return what stands beside the arrays of one sample."""
-        return dict(json.loads((self.root / block.name / f"{key}.json").read_text()))
-
     def verify(self) -> list[str]:
         """Compare every byte with what was written, and return a sentence on each array that is damaged."""
-        told = []
-        for path in sorted(self.root.glob("*/*.json")):
-            record = json.loads(path.read_text())
-            for name, of in record["arrays"].items():
-                file = path.with_name(f"{path.stem}.{name}.npy")
-                if not file.is_file() or sha256_of(file) != of["sha256"]:
-                    told.append(
-                        f"{file} is {'damaged' if file.is_file() else 'gone'}. Delete {path.name}, and run again."
-                    )
-        return told
+        return [problem for path in sorted(self.root.glob("*/*.json")) for problem in _damage(path)]
+
+
+def _is_there(folder: Path, key: str) -> bool:
+    """Say whether a sample's record and its files are there; an array that was lost is made again."""
+    record = _record(folder / f"{key}.json")
+    return record is not None and all((folder / f"{key}.{name}.npy").is_file() for name in record["arrays"])
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """Return what stands beside the arrays of a sample, None where it is absent or damaged."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text())
+        return record if isinstance(record["arrays"], dict) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _damage(path: Path) -> list[str]:
+    record = _record(path)
+    if record is None:
+        return [f"{path} is damaged. Delete it, and run again."]
+    told = []
+    for name, written in record["arrays"].items():
+        file = path.with_name(f"{path.stem}.{name}.npy")
+        if not file.is_file():
+            told.append(f"{file} is gone. Run again.")
+        elif sha256_of(file) != written["sha256"]:
+            told.append(f"{file} is damaged. Delete {path.name}, and run again.")
+    return told

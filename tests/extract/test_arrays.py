@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -130,8 +131,62 @@ def test_a_cohort_is_made_once_and_damage_and_failures_cost_one_sample(tmp_path:
     file.write_bytes(whole[:100])
     with pytest.raises(StoreError, match="cannot be read"):
         first.read("A")
+    file.unlink()
+    record = next((tmp_path / "store" / "arrays" / other.block.name).glob("*.json"))
+    record.write_text("{")
+    assert sorted(problem.partition(" is ")[2] for problem in first.store.verify()) == [
+        "damaged. Delete it, and run again.",
+        "gone. Run again.",
+    ]
+    assert collect_arrays(cohort.iloc[:2], stack, tmp_path / "store").n_computed == 1
+    assert file.read_bytes() == whole
     lost = cohort.assign(t1__image=[str(tmp_path / f"gone{n}.nii.gz") for n in range(3)])
     told = collect_arrays(lost, stack, tmp_path / "store").failures.set_index("sample_id")["message"]
     assert all(f"gone{n}.nii.gz" in told[name] for n, name in enumerate("AB"))
     with pytest.raises(RequestError, match="'flair' is no modality of the cohort"):
         collect_arrays(cohort, SliceStack(("flair",)), tmp_path / "store")
+
+
+@pytest.fixture
+def one_row(tmp_path: Path) -> dict[str, str]:
+    paths = {f"{kind}__image": str(tmp_path / f"{kind}.nii.gz") for kind in ("t1", "t2")}
+    for seed, path in enumerate(paths.values()):
+        sitk.WriteImage(volume(seed), path)
+    mask = str(tmp_path / "seg.nii.gz")
+    sitk.WriteImage(region(slice(5, 9), slice(4, 8), slice(3, 9)), mask)
+    return {"sample_id": "A", "patient_id": "A", **paths, "t1__mask": mask, "t2__mask": mask}
+
+
+def test_what_a_mask_says_is_neither_guessed_nor_needed_without_cause(one_row: dict[str, str], tmp_path: Path) -> None:
+    other, empty = str(tmp_path / "other.nii.gz"), str(tmp_path / "empty.nii.gz")
+    sitk.WriteImage(region(slice(1, 3), slice(1, 5), slice(1, 5)), other)
+    sitk.WriteImage(region(slice(0, 0), slice(0, 0), slice(0, 0)), empty)
+    middle = SliceStack(("t1", "t2"), size=24, slices="middle")
+    with pytest.raises(RequestError, match="A has a mask for each modality"):
+        collect_arrays(pd.DataFrame([one_row | {"t2__mask": other}]), middle, tmp_path / "store")
+    none = pd.DataFrame([one_row | {"t1__mask": empty, "t2__mask": empty}])
+    made = collect_arrays(none, middle, tmp_path / "store")
+    assert made.read("A")["mask"].shape == (11, 24, 24) and not made.read("A")["mask"].any()
+    told = collect_arrays(none, SliceStack(("t1", "t2"), size=24), tmp_path / "store").failures
+    assert told["code"].tolist() == ["empty_roi"]
+
+
+def test_a_sample_without_an_image_is_among_the_failures(one_row: dict[str, str], tmp_path: Path) -> None:
+    absent = dict.fromkeys(one_row, "") | {"sample_id": "B", "patient_id": "B"}
+    told = collect_arrays(pd.DataFrame([one_row, absent]), SliceStack(("t1", "t2"), size=8), tmp_path / "store").failures
+    assert told[["sample_id", "code"]].to_numpy().tolist() == [["B", "channel_missing"]]
+
+
+def test_the_key_is_of_the_bytes_that_were_read(
+    one_row: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort, stack = pd.DataFrame([one_row]), SliceStack(("t1", "t2"), size=24)
+
+    def changed_since(self: object, paths: Iterable[str], hasher: object) -> dict[str, str]:
+        return {path: f"of {Path(path).name} an hour ago" for path in paths}
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radiofuse.store.fingerprints.Fingerprints.of", changed_since)
+        first = collect_arrays(cohort, stack, tmp_path / "store")
+    again = collect_arrays(cohort, stack, tmp_path / "store")
+    assert (again.n_computed, again.n_stored) == (0, 1) and again.keys == first.keys

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from radiofuse.commands.store import app
 from radiofuse.store import Block, shard
+from radiofuse.store.arrays import ArrayBlock, ArrayStore
 
 
 @pytest.fixture
@@ -41,6 +43,10 @@ def test_verify_answers_with_0_for_a_good_store_and_3_for_a_damaged_one(filled, 
     assert bad.exit_code == 3
     assert f"Shard {path.name} of {block.name} is damaged" in bad.stderr
     assert len(json.loads(command("verify", "--json").stdout)["problems"]) == 1
+    ArrayStore(filled.root).write(ArrayBlock("stack", {}), "k", {"image": np.zeros(3)})
+    next(filled.root.rglob("k.image.npy")).unlink()
+    _, of_arrays = json.loads(command("verify", "--json").stdout)["problems"]
+    assert of_arrays.endswith("k.image.npy is gone. Run again.")
 
 
 def test_gc_says_what_it_did(filled, command, fill, make_record):
