@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from radiofuse.files.aside import write_aside
 
@@ -71,3 +74,16 @@ class Checkpoint:
 
     def _digest(self, state: bytes) -> bytes:
         return hashlib.sha256(self.identity + state).digest()
+
+
+def identity_of(
+    settings: dict[str, Any], arrays: Sequence[np.ndarray], start: dict[str, Tensor], pixels: bytes
+) -> bytes:
+    """Return a SHA-256 of all that a training depends on: options, rows, first weights, and the digest of pictures."""
+    digest = hashlib.sha256(json.dumps([torch.__version__, settings], sort_keys=True).encode() + pixels)
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
+    for name, tensor in start.items():
+        content = tensor.cpu().flatten().view(torch.uint8).numpy().tobytes()
+        digest.update(f"{name} {tuple(tensor.shape)}".encode() + content)
+    return digest.digest()

@@ -6,27 +6,27 @@ A training that is killed continues from its checkpoint and ends with the bits o
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.modules import batchnorm, dropout
 
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread, own_chance
 from radiofuse.deep.training import augment
-from radiofuse.deep.training.checkpoint import Checkpoint
+from radiofuse.deep.training.checkpoint import Checkpoint, identity_of
 from radiofuse.deep.training.examples import Examples, check_rows, held_out_rows
+from radiofuse.deep.training.losses import Batch, mixed, part_loss
+from radiofuse.deep.training.optimizers import learning_rate
 from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.order import epoch_order
 from radiofuse.deep.training.pictures import Pictures, digest_of_finite
-from radiofuse.deep.training.progress import Progress
+from radiofuse.deep.training.state import State
+from radiofuse.deep.training.validation import loss_and_auc, measure_moments
 from radiofuse.errors import RequestError
+from radiofuse.progress import Progress
 
 # Raised by hand whenever training, augmentation, scaling or embedding give other numbers: the key of a trained encoder
 # holds it, so that encoders of other numbers are not found.
@@ -42,12 +42,14 @@ class History:
     losses : list of float
         Mean training loss per epoch.
     validation_losses : list of float
-        Per epoch; empty without validation.
+        Per epoch, of the patients held out; empty without validation.
     best_epoch : int
         The epoch whose weights were kept, counted from 1.
     batch_size : int
-        Less than asked for if the memory did not suffice.
+        Pictures computed at once: less than asked for if the memory did not suffice.
     device : str
+    validation_aucs : list of float
+        Per epoch, of the rows of the patients held out.
     """
 
     losses: list[float]
@@ -55,6 +57,7 @@ class History:
     best_epoch: int
     batch_size: int
     device: str
+    validation_aucs: list[float] = field(default_factory=list)
 
 
 def train_encoder(
@@ -76,8 +79,9 @@ def train_encoder(
 
     Each picture is an example with its row's label. On the CPU the same arguments give the same bits,
     on one thread in whatever process; no global generator is touched. Where the memory of a GPU does not
-    suffice, training starts again with batches of half the size. What batch normalization knows of its inputs
-    is measured with the weights that are kept, on pictures as they are, in place of averages over the training.
+    suffice, training starts again and computes each step in parts of half the size, which batch normalization
+    sees apart. What batch normalization knows of its inputs is measured with the weights that are kept, on
+    pictures as they are, in place of averages over the training.
 
     Parameters
     ----------
@@ -121,7 +125,6 @@ def train_encoder(
 
     References
     ----------
-    Kingma, Ba (2015). Adam: a method for stochastic optimization. ICLR.
     Wu, Johnson (2021). Rethinking "batch" in BatchNorm. arXiv 2105.07576, section 3 (moments measured anew).
 
     Examples
@@ -146,15 +149,15 @@ def train_encoder(
     train, held = (Examples.of(pictures, counts, labels, chosen, rows) for rows in (~held_out, held_out))
     start = copy.deepcopy(module.to(chosen).state_dict())
 
-    settings = {"training": training.as_dict(), "seed": seed, "device": str(chosen)}
-    identity = _digest(settings, pixels, [counts, labels, patients], start) if checkpoint else b""
+    settings = {"training": training.for_key(), "seed": seed, "device": str(chosen)}
+    identity = identity_of(settings, [counts, labels, patients], start, pixels) if checkpoint else b""
 
-    def run(batch_size: int) -> History:
-        saved = checkpoint and Checkpoint(checkpoint, identity + b"%d" % batch_size, checkpoint_every_s)
+    def run(most: int) -> History:
+        saved = checkpoint and Checkpoint(checkpoint, identity + b"%d" % most, checkpoint_every_s)
         with own_chance(layer_seed, chosen):
-            progress = Progress.begin(module, start, training, order_seed)
-            _run(progress, _Data(train, held, n_classes), training, batch_size, saved, on_epoch)
-        return History(progress.losses, progress.validation_losses, progress.best_epoch, batch_size, str(chosen))
+            state = State.begin(module, start, training, order_seed)
+            _run(state, _Data(train, held, n_classes, training.balance), most, saved, on_epoch)
+        return History(**asdict(state.curves), best_epoch=state.best_epoch, batch_size=most, device=str(chosen))
 
     with one_thread():
         history = in_batches_that_fit(run, training.batch_size)
@@ -162,81 +165,84 @@ def train_encoder(
     return history
 
 
-class _Data(NamedTuple):
-    """What is trained on, what is held out for validation, and of how many classes both are."""
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """What is trained on, what is held out for validation, and how their classes are balanced."""
 
     train: Examples
     held: Examples
     n_classes: int
+    balance: str
 
-    def weights(self) -> Tensor:
-        return self.train.class_weights(self.n_classes)
+    def weights(self, *balances: str) -> Tensor | None:
+        """Return what weighs the classes alike, shape (n_classes,), if the balance is one of these."""
+        return self.train.class_weights(self.n_classes) if self.balance in balances else None
 
 
-def _run(
-    progress: Progress,
-    data: _Data,
-    training: Training,
-    batch_size: int,
-    saved: Checkpoint | None,
-    on_epoch: Progress | None,
-) -> None:
+def _run(state: State, data: _Data, most: int, saved: Checkpoint | None, on_epoch: Progress | None) -> None:
     """Train epoch by epoch, from the checkpoint on if there is one, and leave the module with the weights to keep."""
-    state = saved and saved.read()
-    if state:
-        progress.restore(state)
-    weights = data.weights() if training.balance != "none" else None  # (n_classes,)
-    while not progress.is_over(training):
-        loss = _epoch(progress, data, training, batch_size)
-        progress.add(loss, _validation_loss(progress.module, data, weights, batch_size))
+    content = saved and saved.read()
+    if content:
+        state.restore(content)
+    while not state.is_over:
+        loss = _epoch(state, data, most)
+        state.add(loss, _held_out(state, data, most) if len(data.held) else None)
         if saved:
-            saved.keep(progress.state)
+            saved.keep(state.content)
         if on_epoch:
-            on_epoch(len(progress.losses), training.epochs)
-    if progress.best:
-        progress.module.load_state_dict(progress.best)
+            on_epoch(state.epoch, state.training.epochs)
+    if state.best:
+        state.module.load_state_dict(state.best)
     else:
-        _measure_moments(progress.module, data.train, batch_size)
+        measure_moments(state.module, data.train, most)
     if saved:
         saved.remove()
 
 
-def _epoch(progress: Progress, data: _Data, training: Training, batch_size: int) -> float:
+def _held_out(state: State, data: _Data, most: int) -> tuple[float, float]:
+    measure_moments(state.module, data.train, most)
+    weights = data.weights("weights", "sampler", "oversampling")
+    return loss_and_auc(state.module, data.held, most, weights=weights, gamma=state.training.focal_gamma)
+
+
+def _epoch(state: State, data: _Data, most: int) -> float:
     """Pass over all examples once, in steps of nearly equal size, and return the mean loss."""
-    module, optimizer, generator = progress.module.train(), progress.optimizer, progress.generator
-    train, n_classes = data.train, data.n_classes
-    weights = data.weights() if training.balance == "weights" else None  # (n_classes,)
-    for parameters in optimizer.param_groups:
-        parameters["lr"] = _learning_rate(training, len(progress.losses))
-    n, total = len(train.labels), 0.0
-    order = _order(train.labels, training.balance, generator, n_classes)
-    steps = order.tensor_split(math.ceil(n / batch_size))
-    for rows, x in zip(steps, train.batches(steps), strict=True):  # (b,), (b, channels, h, w)
-        options = {"flips": training.flips, "rotation_deg": training.rotation_deg, "n_axes": x.ndim - 2}
-        x = augment.apply(x, augment.draw_params(generator, len(rows), **options))
-        with _precision(training, x.device):
-            labels = train.labels[rows.to(x.device)]  # (b,)
-            loss = functional.cross_entropy(_logits(module, x, n_classes), labels, weights)
-        optimizer.zero_grad()
+    training, weights = state.training, data.weights("weights")  # (n_classes,)
+    for parameters in state.optimizer.param_groups:
+        parameters["lr"] = learning_rate(training, state.epoch, state.plateau_numbers)
+    order = epoch_order(data.train.labels, training, state.generator)
+    steps = order.tensor_split(math.ceil(len(order) / training.batch_size))
+    total = 0.0
+    state.module.train()
+    for chosen, x in zip(steps, data.train.batches(steps), strict=True):  # (b,), (b, channels, h, w)
+        batch = _augmented(Batch(x, data.train.labels[chosen.to(x.device)]), training, state.generator)
+        total += _step(state, batch, weights, data.n_classes, most) * len(chosen)
+    return float(total) / len(order)
+
+
+def _augmented(batch: Batch, training: Training, generator: torch.Generator) -> Batch:
+    x = batch.pictures
+    options = {"flips": training.flips, "rotation_deg": training.rotation_deg, "n_axes": x.ndim - 2}
+    moved = Batch(augment.apply(x, augment.draw_params(generator, len(x), **options)), batch.labels)
+    return mixed(moved, training.mixup, generator) if training.mixup else moved
+
+
+def _step(state: State, batch: Batch, weights: Tensor | None, n_classes: int, most: int) -> Tensor:
+    """Take one step, and return its loss: a tensor, so that a GPU is waited for once per epoch.
+
+    Where its memory does not hold the batch, gradients of parts are summed; batch normalization sees the parts.
+    """
+    training, total = state.training, torch.zeros((), device=batch.labels.device)
+    state.optimizer.zero_grad()
+    for part in batch.parts(most):
+        with _precision(training, part.labels.device):
+            loss = part_loss(_logits(state.module, part.pictures, n_classes), part, batch, weights, training)
         loss.backward()
-        optimizer.step()
-        total += loss.detach() * len(rows)  # a tensor, so that a GPU is waited for once per epoch
-    return float(total) / n
-
-
-def _learning_rate(training: Training, epoch: int) -> float:
-    """Return the learning rate of an epoch, counted from 0; Loshchilov, Hutter (2017), equation 5, without restarts."""
-    if training.schedule == "none":
-        return training.learning_rate
-    return training.learning_rate * (1 + math.cos(math.pi * epoch / training.epochs)) / 2
-
-
-def _order(labels: Tensor, balance: str, generator: torch.Generator, n_classes: int) -> Tensor:
-    """Return an epoch's examples, shape (n,): each once, or drawn so that all classes come equally often."""
-    if balance != "sampler":
-        return torch.randperm(len(labels), generator=generator)
-    share = 1 / torch.bincount(labels, minlength=n_classes)[labels].cpu()  # (n,)
-    return torch.multinomial(share, len(labels), replacement=True, generator=generator)
+        total = total + loss.detach()
+    if training.gradient_clip:
+        torch.nn.utils.clip_grad_norm_(state.module.parameters(), training.gradient_clip)
+    state.optimizer.step()
+    return total
 
 
 def _precision(training: Training, device: torch.device) -> torch.autocast:
@@ -252,45 +258,3 @@ def _logits(module: nn.Module, x: Tensor, n_classes: int) -> Tensor:
             f"({len(x)}, {n_classes}) was expected, the logits of classes 0 to {n_classes - 1}. Correct the encoder."
         )
     return logits
-
-
-@torch.no_grad()  # not inference_mode: what a module keeps for later steps must stay usable there
-def _validation_loss(module: nn.Module, data: _Data, weights: Tensor | None, batch_size: int) -> float | None:
-    held = data.held
-    if not len(held):
-        return None
-    _measure_moments(module, data.train, batch_size)
-    module.eval()
-    logits = torch.cat([module(x) for x in held.batches(torch.arange(len(held)).split(batch_size))])  # (n, n_classes)
-    return functional.cross_entropy(logits, held.labels, weights).item()
-
-
-@torch.no_grad()
-def _measure_moments(module: nn.Module, train: Examples, batch_size: int) -> None:
-    """Give batch normalization the moments of the training crops under the present weights.
-
-    Its running averages are those of weights that have moved on, and a small cohort's training has few steps.
-    """
-    layers = list(module.train().modules())
-    norms = {layer: layer.momentum for layer in layers if isinstance(layer, batchnorm._BatchNorm)}
-    for layer in layers:
-        if isinstance(layer, dropout._DropoutNd):
-            layer.eval()
-    for number, x in enumerate(train.in_order(batch_size) if norms else (), start=1):  # (b, channels, h, w)
-        for norm in norms:
-            norm.momentum = 1 / number  # the mean over the batches so far
-        module(x)
-    for norm, momentum in norms.items():
-        norm.momentum = momentum
-
-
-def _digest(settings: dict[str, Any], pixels: bytes, arrays: list[np.ndarray], start: dict[str, Tensor]) -> bytes:
-    """Return a SHA-256 of all that a training depends on."""
-    digest = hashlib.sha256(json.dumps([torch.__version__, settings], sort_keys=True).encode() + pixels)
-    for array in arrays:
-        digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
-    for name, tensor in start.items():
-        digest.update(
-            f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().flatten().view(torch.uint8).numpy().tobytes()
-        )
-    return digest.digest()

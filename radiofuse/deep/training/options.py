@@ -9,8 +9,40 @@ from typing import Any, Literal
 
 from radiofuse.errors import RequestError
 
-SCHEDULES = ("none", "cosine")
-BALANCES = ("none", "weights", "sampler")
+CHOICES = {
+    "optimizer": ("adam", "adamw", "sgd"),
+    "schedule": ("none", "cosine", "step", "plateau", "poly"),
+    "balance": ("none", "weights", "sampler", "oversampling"),
+    "watch": ("loss", "auc"),
+}
+COUNTS = ("epochs", "batch_size", "patience", "schedule_epochs")
+SWITCHES = ("flips", "mixed_precision", "shuffle")
+# name: lowest and highest value, and how a sentence says it
+RANGES = {
+    "weight_decay": (0, math.inf, "0 or more"),
+    "momentum": (0, 1, "0 to 1"),
+    "schedule_factor": (0, 1, "a factor of 0 to 1"),
+    "gradient_clip": (0, math.inf, "0 or more"),
+    "focal_gamma": (0, math.inf, "0 or more"),
+    "label_smoothing": (0, 1, "a share of 0 to 1"),
+    "mixup": (0, math.inf, "0 or more"),
+    "rotation_deg": (0, 180, "0 to 180 degrees"),
+}
+# Options that stand in every key of a trained encoder; those that came later stand there where they are set, so that
+# what was trained without them is found.
+IN_EVERY_KEY = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "schedule",
+    "balance",
+    "flips",
+    "rotation_deg",
+    "validation",
+    "patience",
+    "mixed_precision",
+)
 
 
 @dataclass(frozen=True)
@@ -22,28 +54,52 @@ class Training:
     epochs : int, default=100
         The paper names no number.
     batch_size : int, default=16
-        Crops in one step; an epoch's steps are of equal size, to one crop.
+        Pictures in one step; an epoch's steps are of equal size, to one picture.
     learning_rate : float, default=1e-4
-        Of Adam.
     weight_decay : float, default=0.0
-        Of Adam: an L2 penalty.
-    schedule : {"none", "cosine"}, default="none"
-        "cosine" lets the learning rate fall to 0 over the epochs.
-    balance : {"none", "weights", "sampler"}, default="none"
-        "weights": both classes weigh the same in the loss. "sampler": crops are drawn with replacement,
-        each class as often as the other.
+        Of Adam and SGD: an L2 penalty. Of AdamW: the share of each weight, times the learning rate, that a step takes
+        away. Of all weights, those of normalization and biases too.
+    optimizer : {"adam", "adamw", "sgd"}, default="adam"
+        "sgd" is stochastic gradient descent with Nesterov's momentum.
+    momentum : float, default=0.9
+        Of "sgd" alone.
+    schedule : {"none", "cosine", "step", "plateau", "poly"}, default="none"
+        The learning rate over the epochs: "cosine" and "poly" let it fall to 0, the latter as (1 - epoch / epochs) to
+        the power of 0.9; "step" multiplies it by ``schedule_factor`` every ``schedule_epochs``, "plateau" whenever
+        what is watched was not better for as many (without validation the training loss).
+    schedule_epochs : int, default=10
+    schedule_factor : float, default=0.1
+    gradient_clip : float, default=0.0
+        Longest gradient of a step, over all weights together; longer ones are shortened to it. 0: any.
+    focal_gamma : float, default=0.0
+        Exponent of the focal loss, by which crops that are known already weigh less. 0 is cross-entropy.
+    label_smoothing : float, default=0.0
+        Share of each label that is spread evenly over the classes.
+    mixup : float, default=0.0
+        Each step blends its pictures, and their labels, with others of the step, in shares drawn from a beta
+        distribution with both parameters equal to this. 0 blends nothing.
+    balance : {"none", "weights", "sampler", "oversampling"}, default="none"
+        "weights": all classes weigh the same in the loss. "sampler": pictures are drawn with replacement,
+        each class as often as the others. "oversampling": those of smaller classes are shown again until each class
+        has as many as the largest, each picture once at least.
+    shuffle : bool, default=True
+        Show the pictures in another order in each epoch. False shows them in the order of their rows.
     flips : bool, default=True
-        Flip each axis of a crop with probability 1/2.
+        Flip each axis of a picture with probability 1/2.
     rotation_deg : float, default=10.0
-        Rotate each crop by an angle between minus and plus this.
+        Rotate each picture by an angle between minus and plus this.
     validation : float, default=0.0
-        Share of the patients of each class that is not trained on; the epoch with the lowest loss on
-        them is kept. 0: the last epoch is kept.
+        Share of the patients of each class that is not trained on; the epoch that is best on them is kept. 0: the
+        last epoch is kept.
+    watch : {"loss", "auc"}, default="loss"
+        What tells the best epoch: the lowest loss per picture, or the highest AUC of the rows' mean logits, the lower
+        loss among equals; of more than two classes the mean of each against the rest.
     patience : int, default=10
-        Epochs without a lower validation loss after which training stops.
+        Epochs without a better one after which training stops.
     mixed_precision : bool, default=True
-        Compute in bfloat16 where a CUDA device does. The attention of an SA-Net stays in float32, so that of
-        it this reaches the two last layers, embedding and classifier.
+        Compute in bfloat16 where a CUDA device does: convolutions and matrix products; normalization, softmax and
+        loss stay in float32. The attention of an SA-Net stays in float32 too, so that of it this reaches the two last
+        layers, embedding and classifier.
 
     Raises
     ------
@@ -53,6 +109,8 @@ class Training:
     References
     ----------
     Adam with learning rate 1e-4 and batches of 16: Shi et al. (2023), section III.B.
+    Lin et al. (2017). Focal loss for dense object detection. ICCV.
+    Zhang et al. (2018). mixup: beyond empirical risk minimization. ICLR.
 
     Examples
     --------
@@ -64,29 +122,53 @@ class Training:
     batch_size: int = 16
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
-    schedule: Literal["none", "cosine"] = "none"
-    balance: Literal["none", "weights", "sampler"] = "none"
+    schedule: Literal["none", "cosine", "step", "plateau", "poly"] = "none"
+    balance: Literal["none", "weights", "sampler", "oversampling"] = "none"
     flips: bool = True
     rotation_deg: float = 10.0
     validation: float = 0.0
     patience: int = 10
     mixed_precision: bool = True
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: float = 0.9
+    schedule_epochs: int = 10
+    schedule_factor: float = 0.1
+    gradient_clip: float = 0.0
+    focal_gamma: float = 0.0
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    shuffle: bool = True
+    watch: Literal["loss", "auc"] = "loss"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
+        for name in COUNTS:
             self._check(name, _is_count(getattr(self, name)), "a whole number of 1 or more")
-        for name in ("flips", "mixed_precision"):
+        for name in SWITCHES:
             self._check(name, isinstance(getattr(self, name), bool), "true or false")
-        for name, choices in (("schedule", SCHEDULES), ("balance", BALANCES)):
+        for name, choices in CHOICES.items():
             self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
+        for name, (low, high, expected) in RANGES.items():
+            self._check(name, _is_number(getattr(self, name)) and low <= getattr(self, name) <= high, expected)
         self._check("learning_rate", _is_number(self.learning_rate) and self.learning_rate > 0, "a number above 0")
-        self._check("weight_decay", _is_number(self.weight_decay) and self.weight_decay >= 0, "0 or more")
-        self._check("rotation_deg", _is_number(self.rotation_deg) and 0 <= self.rotation_deg <= 180, "0 to 180 degrees")
         self._check("validation", _is_number(self.validation) and 0 <= self.validation < 1, "a share of 0 to below 1")
+        self._check_pairs()
 
     def _check(self, name: str, fits: bool, expected: str) -> None:
         if not fits:
             raise RequestError(f"The training option {name} is {getattr(self, name)!r}; expected {expected}.")
+
+    def _check_pairs(self) -> None:
+        """Refuse options of which one undoes the other."""
+        if self.balance == "sampler" and not self.shuffle:
+            raise RequestError(
+                'The training option balance = "sampler" draws pictures, and shuffle = false asks for their own order. '
+                'Take balance = "oversampling" or "weights", or leave shuffle out.'
+            )
+        if self.watch == "auc" and not self.validation:
+            raise RequestError(
+                'The training option watch = "auc" looks at patients that are held out, and validation is 0. Set '
+                "validation, such as 0.2, or leave watch out."
+            )
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Training:
@@ -111,6 +193,13 @@ class Training:
     def as_dict(self) -> dict[str, Any]:
         """Return the options as JSON values."""
         return asdict(self)
+
+    def for_key(self) -> dict[str, Any]:
+        """Return the options that the key of a trained encoder holds."""
+        defaults = Training().as_dict()
+        return {
+            name: value for name, value in self.as_dict().items() if name in IN_EVERY_KEY or value != defaults[name]
+        }
 
 
 def _is_count(value: Any) -> bool:

@@ -90,7 +90,7 @@ class TrainingTask:
             "encoder": self.spec.encoder,
             "version": encoder_version(self.spec.encoder),
             "training_version": TRAINING_VERSION,
-            "training": self.spec.training.as_dict(),
+            "training": self.spec.training.for_key(),
             "seed": self.seed,
             "torch": ".".join(torch.__version__.split(".")[:2]),
             "device": torch.device(choose_device(self.spec.device)).type,

@@ -7,6 +7,7 @@ import io
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,18 +133,53 @@ class Killed:
 LONG = Training(epochs=6, batch_size=8, learning_rate=1e-2, validation=0.3, schedule="cosine", balance="sampler")
 
 
-@pytest.mark.parametrize("kills", [(1,), (2, 5), (6,)])
-def test_a_killed_training_continues_to_the_same_bits(tmp_path, kills):
-    crops, whole, broken = noise_crops(24), small_net(), small_net()
-    expected, checkpoint, epochs = train(whole, crops, LONG), tmp_path / "state", []
+SHORT_WAIT = {"schedule": "plateau", "schedule_epochs": 1, "schedule_factor": 0.5}
+OTHER_WAYS = [
+    {"optimizer": "sgd", "mixup": 0.4, "balance": "oversampling", "schedule": "step", "schedule_epochs": 2},
+    {"optimizer": "adamw", "weight_decay": 0.1, "focal_gamma": 2.0, "label_smoothing": 0.1, "gradient_clip": 0.1},
+    {"watch": "auc", **SHORT_WAIT},
+    {"validation": 0.0, "balance": "none", "shuffle": False, **SHORT_WAIT},
+]
+
+
+@pytest.mark.parametrize(
+    ("kills", "changes"), [((1,), {}), ((2, 5), {}), ((6,), {}), *(((3,), changes) for changes in OTHER_WAYS)]
+)
+def test_a_killed_training_continues_to_the_same_bits(tmp_path, kills, changes):
+    crops, whole, broken, training = noise_crops(24), small_net(), small_net(), replace(LONG, **changes)
+    expected, checkpoint, epochs = train(whole, crops, training), tmp_path / "state", []
     for after in kills:
         with pytest.raises(KeyboardInterrupt):
-            train(small_net(), crops, LONG, checkpoint=checkpoint, checkpoint_every_s=0, on_epoch=Killed(after))
-    history = train(broken, crops, LONG, checkpoint=checkpoint, on_epoch=lambda done, _: epochs.append(done))
+            train(small_net(), crops, training, checkpoint=checkpoint, checkpoint_every_s=0, on_epoch=Killed(after))
+    history = train(broken, crops, training, checkpoint=checkpoint, on_epoch=lambda done, _: epochs.append(done))
     assert epochs == list(range(kills[-1] + 1, 7))
     assert history == expected
     assert weights_of(broken) == weights_of(whole)
     assert list(tmp_path.iterdir()) == []
+
+
+class KilledInside(Small):
+    """Ctrl-C in the middle of an epoch."""
+
+    left = 9  # passes
+
+    def forward(self, x):
+        self.left -= torch.is_grad_enabled()
+        if not self.left:
+            raise KeyboardInterrupt
+        return super().forward(x)
+
+
+def test_a_training_killed_inside_an_epoch_repeats_that_epoch(tmp_path):
+    crops, whole, broken, killed = noise_crops(24), small_net(), small_net(), KilledInside()
+    killed.load_state_dict(whole.state_dict())
+    training, checkpoint, epochs = replace(QUICK, optimizer="sgd", mixup=0.4), tmp_path / "state", []
+    train(whole, crops, training)
+    with pytest.raises(KeyboardInterrupt):
+        train(killed, crops, training, checkpoint=checkpoint, checkpoint_every_s=0)
+    train(broken, crops, training, checkpoint=checkpoint, on_epoch=lambda done, _: epochs.append(done))
+    assert epochs == [3, 4]
+    assert weights_of(broken) == weights_of(whole)
 
 
 def damaged(path: Path) -> None:
@@ -361,16 +397,41 @@ class Heavy(Small):
         return super().forward(x)
 
 
-def test_batches_are_halved_as_if_they_had_been_asked_for(caplog, tmp_path):
-    crops, heavy, small = noise_crops(16), Heavy(), small_net()
-    heavy.load_state_dict(small.state_dict())
+class Plain(Heavy):
+    """Neither normalized by its batch nor drawing: a step in parts is the step."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.drop = torch.nn.Identity(), torch.nn.Identity()
+
+
+class Roomy(Plain):
+    most = 100
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"balance": "weights", "label_smoothing": 0.1, "gradient_clip": 0.05},
+        {"balance": "weights", "focal_gamma": 2.0, "mixup": 0.4, "validation": 0.3},
+    ],
+)
+def test_a_step_in_parts_is_the_step_that_did_not_fit(caplog, tmp_path, changes):
+    crops, heavy, roomy = unbalanced(22), Plain(), Roomy()
+    crops["images"] = noise_crops(22)["images"]
+    roomy.load_state_dict(heavy.state_dict())
+    training = replace(QUICK, optimizer="sgd", **changes)
     with caplog.at_level(logging.WARNING):
-        history = train(heavy, crops, checkpoint=tmp_path / "state")
+        history = train(heavy, crops, training, checkpoint=tmp_path / "state")
     assert history.batch_size == 2
     assert "does not hold batches of 8; batches of 4 now" in caplog.text
     assert "does not hold batches of 4; batches of 2 now" in caplog.text
-    train(small, crops, Training(epochs=4, batch_size=2, learning_rate=1e-2))
-    assert weights_of(heavy) == weights_of(small)
+    expected = train(roomy, crops, training)
+    assert history.losses == pytest.approx(expected.losses, rel=1e-4)
+    assert history.validation_losses == pytest.approx(expected.validation_losses, rel=1e-4)
+    for name, tensor in roomy.state_dict().items():
+        torch.testing.assert_close(heavy.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
 
 
 def test_a_killed_training_with_halved_batches_continues(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.options import IN_EVERY_KEY, Training
 from radiofuse.errors import RequestError
 
 
@@ -17,8 +17,20 @@ from radiofuse.errors import RequestError
         ({"learning_rate": 0}, "learning_rate is 0; expected a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan; expected a number above 0"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; expected 0 or more"),
-        ({"schedule": "step"}, "schedule is 'step'; expected one of none, cosine"),
-        ({"balance": "smote"}, "balance is 'smote'; expected one of none, weights, sampler"),
+        ({"schedule": "warm"}, "schedule is 'warm'; expected one of none, cosine, step, plateau, poly"),
+        ({"balance": "smote"}, "balance is 'smote'; expected one of none, weights, sampler, oversampling"),
+        ({"optimizer": "lion"}, "optimizer is 'lion'; expected one of adam, adamw, sgd"),
+        ({"momentum": 1.1}, "momentum is 1.1; expected 0 to 1"),
+        ({"schedule_epochs": 0}, "schedule_epochs is 0; expected a whole number of 1 or more"),
+        ({"schedule_factor": 2}, "schedule_factor is 2; expected a factor of 0 to 1"),
+        ({"focal_gamma": -1}, "focal_gamma is -1; expected 0 or more"),
+        ({"label_smoothing": 1.5}, "label_smoothing is 1.5; expected a share of 0 to 1"),
+        ({"mixup": float("inf")}, "mixup is inf; expected 0 or more"),
+        (
+            {"shuffle": False, "balance": "sampler"},
+            "draws pictures, and shuffle = false asks for their own order. Take",
+        ),
+        ({"watch": "auc"}, 'watch = "auc" looks at patients that are held out, and validation is 0. Set validation'),
         ({"flips": 1}, "flips is 1; expected true or false"),
         ({"rotation_deg": 181}, "rotation_deg is 181; expected 0 to 180 degrees"),
         ({"validation": 1.0}, "validation is 1.0; expected a share of 0 to below 1"),
@@ -34,3 +46,9 @@ def test_options_of_no_use_are_refused(options, sentence):
 def test_options_are_those_of_the_paper_and_travel_as_json_values():
     assert (Training().learning_rate, Training().batch_size, Training().validation) == (1e-4, 16, 0.0)
     assert Training.from_options(Training(epochs=3).as_dict()) == Training(epochs=3)
+
+
+def test_keys_name_options_of_later_only_where_they_are_set():
+    assert list(Training(epochs=3).for_key()) == list(IN_EVERY_KEY)
+    assert Training().for_key()["epochs"] == 100
+    assert set(Training(optimizer="sgd").for_key()) - set(IN_EVERY_KEY) == {"optimizer"}
