@@ -169,7 +169,7 @@ def _one_mask(of_sample: list[Task], digests: Mapping[str, str | None]) -> tuple
 
 
 def _make_one(spec: ArraySpec, job: _Job, *, block: ArrayBlock, store: ArrayStore) -> str:
-    """Make and write the arrays of one sample, and return their key; runs in a child process, which alone holds them."""
+    """Make and write the arrays of one sample, and return their key; runs in a child process: the parent holds none."""
     arrays, files = sample_arrays(spec, job.images, job.mask, job.label)
     key = block.key(files, str(job.label))
     store.write(block, key, arrays, {"files": files})

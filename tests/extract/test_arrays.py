@@ -173,7 +173,8 @@ def test_what_a_mask_says_is_neither_guessed_nor_needed_without_cause(one_row: d
 
 def test_a_sample_without_an_image_is_among_the_failures(one_row: dict[str, str], tmp_path: Path) -> None:
     absent = dict.fromkeys(one_row, "") | {"sample_id": "B", "patient_id": "B"}
-    told = collect_arrays(pd.DataFrame([one_row, absent]), SliceStack(("t1", "t2"), size=8), tmp_path / "store").failures
+    cohort = pd.DataFrame([one_row, absent])
+    told = collect_arrays(cohort, SliceStack(("t1", "t2"), size=8), tmp_path / "store").failures
     assert told[["sample_id", "code"]].to_numpy().tolist() == [["B", "channel_missing"]]
 
 

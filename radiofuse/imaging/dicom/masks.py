@@ -19,8 +19,8 @@ from radiofuse.imaging.dicom.series import CONTOURS, LABEL_MAP, SEGMENTATION
 from radiofuse.imaging.dicom.volumes import (
     WRITTEN_BY,
     Job,
+    claim,
     grid_of,
-    own_record,
     record_path_of,
     write_record,
 )
@@ -123,7 +123,7 @@ def _wanted(job: MaskJob, regions: Sequence[Region], paths: Mapping[str, Path]) 
 def _write_region(job: MaskJob, word: str, voxels: np.ndarray, regions: Sequence[Region]) -> Path:
     number = f"-{job.number}" if job.number > 1 else ""
     path = job.image.path.with_name(f"{job.image.path.name.removesuffix('.nii.gz')}_{word}{number}.nii.gz")
-    own_record(path)  # refuses to replace a file that is not ours
+    claim(path)
     write_on_grid_of(path, voxels, job.image.path)
     record = {
         "written_by": WRITTEN_BY,

@@ -80,7 +80,7 @@ def _write(job: Job) -> dict[str, Any]:
         raise ImageError("too_many_voxels", f"It announces {n_voxels:,} voxels, the limit is {MAX_VOXELS:,} in all.")
     voxels = read_voxels(placed.frames)
     image = placed.image(voxels)
-    job.path.parent.mkdir(parents=True, exist_ok=True)
+    claim(job.path)
     write_like(job.path, voxels, image)
     return {**_record(job, facts, placed, image), "notes": [*notes, *_doubts_of_ends(job)]}
 
@@ -161,6 +161,19 @@ def own_record(path: Path) -> dict[str, Any]:
     if path.exists() and not is_ours:
         raise RequestError(f"{path.name} exists and was not written from DICOM by radiofuse. Choose another folder.")
     return record if is_ours else {}
+
+
+def claim(path: Path) -> None:
+    """Say that a volume about to be written is ours: killed before its record, it can be written again.
+
+    Raises
+    ------
+    RequestError
+        If there is a volume that is not ours.
+    """
+    own_record(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_record(record_path_of(path), {"written_by": WRITTEN_BY})
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:

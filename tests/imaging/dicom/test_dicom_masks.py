@@ -15,7 +15,7 @@ pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 from pydicom import dcmread  # noqa: E402
 
 from radiofuse.imaging import read_image, read_mask  # noqa: E402
-from radiofuse.imaging.dicom import convert_tree  # noqa: E402
+from radiofuse.imaging.dicom import convert_tree, masks, volumes  # noqa: E402
 from radiofuse.imaging.dicom.contours import filled_polygon  # noqa: E402
 from radiofuse.imaging.layouts.volume import Found  # noqa: E402
 from tests.dicom_files import (  # noqa: E402
@@ -130,6 +130,23 @@ def test_overlapping_segments_are_read_by_name_on_an_oblique_grid(tree, out, sou
     np.testing.assert_array_equal(sitk.GetArrayFromImage(edema), regions["edema"])
     record = json.loads((folder / "t1ce-7_Tumor-core.json").read_text())
     assert record["regions"] == ["Tumor core"] and record["n_voxels"] == 32 and record["kind"] == "DICOM-SEG"
+    assert found.notes == []
+
+
+@pytest.mark.parametrize(("module", "writer"), [(volumes, "write_like"), (masks, "write_on_grid_of")])
+def test_a_killed_conversion_is_taken_up_again(tree, out, source, monkeypatch, module, writer):
+    save([segmentation(source[1], {"tumor": blobs(OBLIQUE)["edema"]})], tree / "seg")
+    write = getattr(module, writer)
+
+    def killed(*arguments: object) -> None:
+        write(*arguments)
+        raise KeyboardInterrupt  # the file has its place, and its record was not written
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, writer, killed)
+        convert_tree(tree, out)
+    found = convert_tree(tree, out)
+    np.testing.assert_array_equal(mask_of(found), blobs(OBLIQUE)["edema"])
     assert found.notes == []
 
 
