@@ -20,7 +20,7 @@ from radiofuse.deep.training.checkpoint import Checkpoint, identity_of
 from radiofuse.deep.training.examples import Examples, check_rows, held_out_rows
 from radiofuse.deep.training.losses import Batch, mixed, part_loss
 from radiofuse.deep.training.optimizers import learning_rate
-from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.options import AUGMENTATIONS, Training
 from radiofuse.deep.training.order import epoch_order
 from radiofuse.deep.training.pictures import Pictures, digest_of_finite
 from radiofuse.deep.training.state import State
@@ -222,8 +222,9 @@ def _epoch(state: State, data: _Data, most: int) -> float:
 
 def _augmented(batch: Batch, training: Training, generator: torch.Generator) -> Batch:
     x = batch.pictures
-    options = {"flips": training.flips, "rotation_deg": training.rotation_deg, "n_axes": x.ndim - 2}
-    moved = Batch(augment.apply(x, augment.draw_params(generator, len(x), **options)), batch.labels)
+    options = {name: getattr(training, name) for name in AUGMENTATIONS}
+    drawn = augment.draw_params(generator, len(x), **options, channels=x.shape[1], n_axes=x.ndim - 2)
+    moved = Batch(augment.apply(x, drawn), batch.labels)
     return mixed(moved, training.mixup, generator) if training.mixup else moved
 
 

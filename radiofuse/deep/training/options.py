@@ -27,7 +27,13 @@ RANGES = {
     "label_smoothing": (0, 1, "a share of 0 to 1"),
     "mixup": (0, math.inf, "0 or more"),
     "rotation_deg": (0, 180, "0 to 180 degrees"),
+    "crop": (0.1, 1, "a share of 0.1 to 1"),
+    "scale": (0, 0.9, "0 to 0.9"),
+    "intensity_gain": (0, 1, "0 to 1"),
+    "intensity_shift": (0, math.inf, "0 or more"),
+    "noise": (0, math.inf, "0 or more"),
 }
+AUGMENTATIONS = ("flips", "rotation_deg", "crop", "scale", "intensity_gain", "intensity_shift", "noise")
 # Options that stand in every key of a trained encoder; those that came later stand there where they are set, so that
 # what was trained without them is found.
 IN_EVERY_KEY = (
@@ -88,6 +94,14 @@ class Training:
         Flip each axis of a picture with probability 1/2.
     rotation_deg : float, default=10.0
         Rotate each picture by an angle between minus and plus this.
+    crop : float, default=1.0
+        A window somewhere in each picture is enlarged to the whole of it; its sides are between this and 1 of the
+        picture's.
+    scale : float, default=0.0
+        Enlarge each picture between 1 - scale and 1 + scale times.
+    intensity_gain, intensity_shift, noise : float, default=0.0
+        In each channel of each picture multiply intensities with up to this more or less than 1, add up to this more
+        or less than 0, add normal noise of this standard deviation. Scaled intensities have one of about 1.
     validation : float, default=0.0
         Share of the patients of each class that is not trained on; the epoch that is best on them is kept. 0: the
         last epoch is kept.
@@ -139,6 +153,11 @@ class Training:
     mixup: float = 0.0
     shuffle: bool = True
     watch: Literal["loss", "auc"] = "loss"
+    crop: float = 1.0
+    scale: float = 0.0
+    intensity_gain: float = 0.0
+    intensity_shift: float = 0.0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name in COUNTS:

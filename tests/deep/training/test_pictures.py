@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,11 +92,22 @@ def test_readers_and_mapped_files_train_the_weights_of_arrays(tmp_path, monkeypa
 def test_all_channels_of_a_picture_are_moved_alike(shape):
     one = noise(8, 1, *shape[1:])
     module = net(shape[0], len(shape) - 1)
-    training = Training(epochs=1, batch_size=4, rotation_deg=40.0)
+    training = Training(epochs=1, batch_size=4, rotation_deg=40.0, crop=0.7, scale=0.2)
     train(module, np.broadcast_to(one, (8, *shape)), np.ones(8, int), training=training)
     for x in module.shown:
         assert torch.equal(x[:, 0], x[:, 1]) and torch.equal(x[:, 0], x[:, 2])
     assert not any(np.array_equal(x[0], original) for x in module.shown[0][:, :1] for original in one)
+
+
+def test_pictures_held_out_are_never_moved_nor_brightened():
+    values, module = noise(12, 2, 9, 9), net(2)
+    changes = {"crop": 0.5, "scale": 0.3, "intensity_gain": 0.5, "intensity_shift": 1.0, "noise": 1.0, "mixup": 1.0}
+    train(module, values, np.ones(12, int), training=replace(QUICK, **changes))
+    known = {value.tobytes() for value in values}
+    shown = [x.numpy().tobytes() for batch in module.shown for x in batch]
+    n_held, n_trained = 4, 8
+    assert len(shown) == 2 * (n_trained + n_held)
+    assert sum(x in known for x in shown) == 2 * n_held
 
 
 def test_pictures_that_fit_lie_on_the_device_as_a_whole(monkeypatch):
