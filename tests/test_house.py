@@ -41,6 +41,7 @@ HEAVY_ROOMS = {
     "openpyxl": {"tables"},
     "radiomics": {"radiomics"},
     "torch": {"deep"},
+    "monai": {"deep"},
     "safetensors": {"deep"},
     "xgboost": {"classify"},
     "distributed": {"extract"},

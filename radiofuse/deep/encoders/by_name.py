@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from radiofuse.deep.encoders.choices import ENCODERS
-from radiofuse.deep.encoders.options import EncoderOptions, described
+from radiofuse.deep.encoders.options import EncoderOptions, described, version_of_library
 from radiofuse.deep.encoders.pretrained import begin_with
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, refuse_lacking
@@ -107,7 +107,7 @@ def _own_version(name: str, build: Callable[..., nn.Module]) -> str:
     # not what is inherited: a subclass computes something else
     declared = getattr(build, "__dict__", {}).get("encoder_version")
     if isinstance(declared, int | str):
-        return str(declared)
+        return f"{declared}{version_of_library(getattr(build, 'library', None))}"
     modules = {build.__module__, name.partition(":")[0]}
     inherited = getattr(build, "encoder_version", "")
     try:

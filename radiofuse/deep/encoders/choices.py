@@ -17,4 +17,10 @@ ENCODERS = {
     "san19_patchwise_roi72": "radiofuse.deep.encoders.sanet_sizes:san19_patchwise_roi72",
     "san10_small": "radiofuse.deep.encoders.sanet_sizes:san10_small",
     "vgg16_attention": "radiofuse.deep.encoders.vgg16_attention:VGG16Attention",
+    "mobilenet_v2": "radiofuse.deep.encoders.mobilenet:MobileNetV2",
+    "resnet18": "radiofuse.deep.encoders.monai_networks:resnet18",
+    "resnet50": "radiofuse.deep.encoders.monai_networks:resnet50",
+    "densenet121": "radiofuse.deep.encoders.monai_networks:densenet121",
+    "densenet201": "radiofuse.deep.encoders.monai_networks:densenet201",
+    "efficientnet_b2": "radiofuse.deep.encoders.monai_networks:efficientnet_b2",
 }

@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,23 @@ def _refuse_another(name: str, taken: Mapping[str, Any], option: str, wanted: in
             f"The encoder {name!r} knows {what}, and {got.format(wanted)}. Give it a parameter {option} "
             f"that says {meaning}, or choose another one."
         )
+
+
+def version_of_library(library: str | None) -> str:
+    """Return a library's name and version without its last number, as an encoder's version holds them.
+
+    Examples
+    --------
+    >>> version_of_library(None), version_of_library("absent")
+    ('', ' absent 0')
+    """
+    if library is None:
+        return ""
+    try:
+        found = version(library)
+    except PackageNotFoundError:  # whoever makes the encoder is told
+        found = "0"
+    return f" {library} {'.'.join(found.split('.')[:2])}"
 
 
 def described(build: Callable[..., Any], options: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from radiofuse.errors import RequestError
@@ -10,18 +12,36 @@ torch = pytest.importorskip("torch")
 
 from real_slices import eight_real_slices, loss_by_heart  # noqa: E402
 
+from radiofuse.deep.device import one_thread  # noqa: E402
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder  # noqa: E402
 from radiofuse.deep.encoders.choices import ENCODERS  # noqa: E402
+from radiofuse.names import lookup  # noqa: E402
 
 # name: options that make it small enough to be trained here in a second, its axes then, steps to learn by heart
 SMALL = {
     "vgg16_attention": ({"width": 0.125, "dropout": 0.0}, 160, 16),
+    "mobilenet_v2": ({"width": 0.25, "dropout": 0.0}, 320, 16),
+    "resnet18": ({"width": 0.25}, 128, 16),
+    "resnet50": ({"width": 0.125}, 256, 16),
+    "densenet121": ({"width": 0.125}, 128, 16),
+    "densenet201": ({"width": 0.125}, 240, 16),
+    "efficientnet_b2": ({"width": 0.25}, 352, 30),  # with stochastic depth, as published
 }
+OF_MONAI = [name for name in SMALL if "monai" in ENCODERS[name]]
 CASES = [pytest.param(name, *SMALL[name], id=name) for name in SMALL]
 
 
 def small(name, n_classes=2, seed=0, **more):
+    if name in OF_MONAI:
+        pytest.importorskip("monai")
     return make_encoder(name, seed, n_classes, {**SMALL[name][0], **more})
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Layers this small take longer with several."""
+    with one_thread():
+        yield
 
 
 def noise(*shape):
@@ -49,7 +69,7 @@ def test_shapes(name, channels):
 @pytest.mark.data
 @pytest.mark.parametrize(("name", "options", "axes", "steps"), CASES)
 def test_eight_real_slices_are_learned_by_heart(data_dir, name, options, axes, steps):
-    assert loss_by_heart(small(name), eight_real_slices(data_dir, 64), steps=steps) < 0.05
+    assert loss_by_heart(small(name), eight_real_slices(data_dir, 48), steps=steps) < 0.05
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -76,6 +96,42 @@ def test_a_width_that_is_no_number_is_refused(name):
     for width in (0, -1, "wide", True, float("nan")):
         with pytest.raises(RequestError, match="option width = .* was refused"):
             small(name, width=width)
+
+
+@pytest.mark.parametrize("name", OF_MONAI)
+def test_volumes_are_embedded_and_pictures_refused(name):
+    net = small(name, channels=2, dimensions=3).eval()
+    with torch.inference_mode():
+        assert net.embed(noise(1, 2, 32, 32, 40)).shape == (1, SMALL[name][1])
+    with pytest.raises(RequestError, match=r"shape \(n, 2, d, h, w\) were expected, the shape is \(1, 2, 32, 32\)"):
+        net.embed(noise(1, 2, 32, 32))
+
+
+PUBLISHED = {  # parameters with three channels and 1,000 classes, as in torchvision's table of models
+    "mobilenet_v2": 3_504_872,
+    "resnet18": 11_689_512,
+    "resnet50": 25_557_032,
+    "densenet121": 7_978_856,
+    "densenet201": 20_013_928,
+    "efficientnet_b2": 9_109_994,
+}
+AXES = {"mobilenet_v2": 1280, "resnet18": 512, "resnet50": 2048, "densenet121": 1024, "densenet201": 1920}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_sizes_are_the_published_ones(name):
+    if name in OF_MONAI:
+        pytest.importorskip("monai")
+    with torch.device("meta"):
+        net = lookup(name, ENCODERS, "encoder")(channels=3, n_classes=1000)
+    assert sum(parameter.numel() for parameter in net.parameters()) == PUBLISHED[name]
+    assert net.embedding_dim == AXES.get(name, 1408)
+
+
+def test_an_encoder_of_a_library_that_is_absent_names_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "monai.networks", None)
+    with pytest.raises(RequestError, match=r"'resnet18' is MONAI's, and .* pip install 'radiofuse\[deep\]'"):
+        make_encoder("resnet18", 0)
 
 
 def test_versions_tell_encoders_and_options_apart():
