@@ -9,145 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radiofuse.commands import terminal
-from radiofuse.commands.cohort_dicom import found_in_dicom, images_beside
+from radiofuse.commands.cohort_make import Jobs, make, write_rows
 from radiofuse.commands.terminal import say
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_failures, require_file
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from radiofuse.imaging.layouts.make import MadeCohort
-    from radiofuse.imaging.layouts.volume import Found
     from radiofuse.imaging.step_options import Steps
 
 app = terminal.command_app(__doc__)
 
-Jobs = Annotated[int | None, typer.Option(min=1, help="How many at a time; left out, one per core.")]
 
-
-@app.command()
-@terminal.answers
-def make(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of images.")],
-    out: Annotated[Path, typer.Option(help="The cohort table to write.")] = Path("cohort.csv"),
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="auto, ucsf-pdgm, upenn-gbm, mu-glioma-post, brats, bids, pattern, dicom, or package.module:function."
-        ),
-    ] = "auto",
-    pattern: Annotated[
-        list[str] | None,
-        typer.Option(help="Paths of images: '{patient}/{patient}_{modality}.nii.gz', 't1={patient}/a.nii'; repeat."),
-    ] = None,
-    mask_pattern: Annotated[list[str] | None, typer.Option(help="Paths of masks, likewise.")] = None,
-    modalities: Annotated[
-        str | None, typer.Option(help="With a pattern: what to keep and what it becomes, as T1,T1C=t1ce,T2,FLAIR.")
-    ] = None,
-    nifti: Annotated[
-        Path | None, typer.Option(help="With dicom: the folder for the volumes; left out, one beside the table.")
-    ] = None,
-    sequences: Annotated[
-        Path | None, typer.Option(help="With dicom: a CSV of rules that say which sequence a series is.")
-    ] = None,
-    roi: Annotated[
-        str | None, typer.Option(help="With dicom: which region is the mask, a name or a pattern as 'GTV*'.")
-    ] = None,
-    keep_ids: Annotated[
-        bool, typer.Option("--keep-ids", help="With dicom: call patients by their ids, not by pseudonyms.")
-    ] = False,
-    by_folder: Annotated[
-        bool, typer.Option("--by-folder", help="With dicom: patients are the folders that lie in FOLDER.")
-    ] = False,
-    labels: Annotated[
-        Path | None, typer.Option(help="A table of labels and clinical columns: CSV, TSV, Parquet, Excel.")
-    ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Of a workbook, the sheet; left out, the first one.")] = None,
-    id_column: Annotated[str | None, typer.Option("--id", help="Its column of ids; left out, it is found.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="A column to keep, NAME or NAME=new; repeat.")] = None,
-    clinical: Annotated[list[str] | None, typer.Option(help="A clinical column to keep, likewise.")] = None,
-    follow_ups: Annotated[bool, typer.Option("--follow-ups", help="Keep scans of patients who came again.")] = False,
-    keep_unmasked: Annotated[bool, typer.Option("--keep-unmasked", help="Keep samples without a mask.")] = False,
-    jobs: Jobs = None,
-    overwrite: terminal.Overwrite = False,
-) -> None:
-    """Write the cohort table of a folder of images, and list what is missing."""
-    import os
-
-    from radiofuse.imaging.layouts.make import make_cohort
-
-    require_file(out, "--out", [labels], overwrite=overwrite)  # every cohort table begins alike: it may be anybody's
-    if (label or clinical or id_column or sheet) and labels is None:
-        raise RequestError("--sheet, --id, --label and --clinical are of the table that --labels names. Name it.")
-    found = _found_by_pattern(folder, layout, pattern or [], mask_pattern or [], modalities)
-    of_dicom = {"sequences": sequences, "roi": roi, "keep_ids": keep_ids, "by_folder": by_folder}
-    if layout == "dicom":
-        found = found_in_dicom(folder, nifti or images_beside(out), follow_ups=follow_ups, jobs=jobs, **of_dicom)
-    elif nifti is not None or any(of_dicom.values()):
-        raise RequestError("--nifti, --sequences, --roi, --keep-ids and --by-folder go with --layout dicom. Add it.")
-    with terminal.progress("Reading masks", "masks") as on_done:
-        made = make_cohort(
-            folder,
-            layout,
-            found=found,
-            labels=labels,
-            sheet=sheet,
-            id_column=id_column,
-            label_columns=label or (),
-            clinical=clinical or (),
-            follow_ups=follow_ups,
-            keep_unmasked=keep_unmasked,
-            n_jobs=jobs or os.cpu_count() or 1,
-            on_done=on_done,
-        )
-    _write_rows(made.rows.reset_index(), out)
-    _summarize(made, out)
-
-
-def _found_by_pattern(
-    folder: Path, layout: str, patterns: list[str], mask_patterns: list[str], modalities: str | None
-) -> Found | None:
-    """Return what patterns find; None where another layout was asked for."""
-    from radiofuse.imaging.layouts.pattern import find
-
-    if layout != "pattern":
-        if patterns or mask_patterns or modalities:
-            raise RequestError("--pattern, --mask-pattern and --modalities go with --layout pattern. Add it.")
-        return None
-    if not patterns:
-        raise RequestError("--layout pattern needs --pattern, as '{patient}/{patient}_{modality}.nii.gz'.")
-    return find(folder, patterns, mask_patterns=mask_patterns, modalities=_named_modalities(modalities))
-
-
-def _named_modalities(text: str | None) -> dict[str, str] | None:
-    from radiofuse.imaging.layouts.pattern import modality_of
-
-    if text is None:
-        return None
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    return {name.strip(): called.strip() or modality_of(name) for name, _, called in pairs}
-
-
-def _write_rows(rows: pd.DataFrame, out: Path) -> None:
-    from radiofuse.imaging.layouts.table import relative_to
-    from radiofuse.tables.spreadsheet import write_csv
-
-    write_file(out, partial(write_csv, relative_to(rows, out.absolute().parent)))
-
-
-def _summarize(made: MadeCohort, out: Path) -> None:
-    from radiofuse.imaging.layouts.labels import class_counts
-    from radiofuse.wording import counted
-
-    for note in made.notes:
-        say(note)
-    for name, counts in class_counts(made.rows, made.labels).items():
-        say(f"{name}: {counts}.")
-    n_images = sum(int((made.rows[name] != "").sum()) for name in made.rows if name.endswith("__image"))
-    patients = counted(made.rows["patient_id"].nunique(), "patient")
-    print(f"{out}: {counted(len(made.rows), 'sample')} of {patients}, {counted(n_images, 'image')}")
+app.command()(make)
 
 
 @app.command()
@@ -180,7 +54,8 @@ def check(
     if failures is not None:
         write_file(failures, partial(write_csv, checked.failures))
     print(f"{checked.n_images - len(checked.failures)} of {checked.n_images} images with their masks are usable")
-    raise typer.Exit(terminal.INPUT if len(checked.failures) else terminal.DONE)
+    is_refused = bool(checked.notes) or len(checked.failures) > 0
+    raise typer.Exit(terminal.INPUT if is_refused else terminal.DONE)
 
 
 @app.command()
@@ -189,7 +64,9 @@ def slices(
     cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The cohort table.")],
     out: Annotated[Path, typer.Option(help="The folder of the slice set.")] = Path("UCSF-PDGM-SLICED"),
     plane: Annotated[str, typer.Option(help="Axial, Coronal or Sagittal; told from the headers.")] = "Axial",
-    grade: Annotated[str, typer.Option(help="The column of the WHO grade.")] = "who_grade",
+    grade: Annotated[
+        str | None, typer.Option(help="The column of the WHO grade; left out, who_grade if there is one.")
+    ] = None,
     jobs: Jobs = None,
 ) -> None:
     """Write every slice of the brain as .npz, and the table of those with tumor; unchanged samples stay."""
@@ -242,7 +119,7 @@ def prepare(
         say(warning)
     if len(made.failures):
         say(list_failures(made.failures))
-    _write_rows(made.rows, out / "cohort.csv")
+    write_rows(made.rows, out / "cohort.csv")
     print(f"{out / 'cohort.csv'}: {counted(made.n_done, 'sample')} prepared, {made.n_there} were there", end=", ")
     print(f"{len(made.failures)} failed")
     raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)

@@ -16,6 +16,7 @@ from radiofuse.extract.each import run_each
 from radiofuse.files.aside import write_file
 from radiofuse.imaging.slice_reading import METADATA
 from radiofuse.imaging.slice_set import PLANES, RECORDS, Scan, WrittenSlices, metadata_rows, number_of, write_slices
+from radiofuse.names import did_you_mean
 from radiofuse.progress import Progress
 from radiofuse.tables.cells import plain_number
 from radiofuse.tables.columns import CLINICAL, join
@@ -48,7 +49,7 @@ def slice_cohort(
     folder: str | Path,
     *,
     plane: str = "Axial",
-    grade: str = "who_grade",
+    grade: str | None = None,
     n_jobs: int = 1,
     on_done: Progress | None = None,
 ) -> SlicedCohort:
@@ -61,8 +62,8 @@ def slice_cohort(
     folder : path
         Made if absent. Samples whose files have not changed are left as they are.
     plane : {"Axial", "Coronal", "Sagittal"}
-    grade : str
-        The column of the WHO grade.
+    grade : str, optional
+        The column of the WHO grade; left out, ``who_grade``, and grades are empty where there is none.
     n_jobs : int, default=1
         Child processes.
     on_done : callable, optional
@@ -75,8 +76,10 @@ def slice_cohort(
     Raises
     ------
     RequestError
-        If the cohort names no images, or the folder holds slices of another plane.
+        If the cohort names no images, has no such column, or the folder holds slices of another plane.
     """
+    if grade is not None and grade not in cohort:
+        raise RequestError(f"The cohort has no column {grade!r}.{did_you_mean(grade, cohort)} Name that of the grade.")
     scans = _scans(cohort)
     folder = Path(folder)
     _refuse_other_planes(folder, plane)
@@ -86,7 +89,7 @@ def slice_cohort(
     work = run_each(partial(_write_one, plane=plane), folder, scans, n_jobs=n_jobs, on_done=on_done)
     found = {scan.sample_id: one for scan, one in work}
     written = {scan.sample_id: one for scan in scans if isinstance(one := found[scan.sample_id], WrittenSlices)}
-    _write_metadata(cohort, written, folder, grade)
+    _write_metadata(cohort, written, folder, grade or "who_grade")
     failed = [(name, "", one.code, str(one)) for name, one in found.items() if isinstance(one, ImageError)]
     return SlicedCohort(written, pd.DataFrame(sorted(failed), columns=FAILURE_COLUMNS))
 

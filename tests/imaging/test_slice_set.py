@@ -171,12 +171,13 @@ def test_the_command_writes_the_table_and_the_set_reads_back(scan: Scan, tmp_pat
     np.testing.assert_array_equal(
         stack, np.moveaxis(sitk.GetArrayFromImage(sitk.ReadImage(scan.images["flair"])).T, 2, 0)[3:6]
     )
-    assert (
-        CliRunner()
-        .invoke(app, ["slices", str(tmp_path / "cohort.csv"), "--out", str(tmp_path / "set"), "--plane", "coronal"])
-        .exit_code
-        == 2
-    )
+    for options, sentence in (
+        (["--plane", "coronal"], "holds Axial slices"),
+        (["--grade", "who_grad"], "no column 'who_grad'. Did you mean 'who_grade'?"),
+    ):
+        call = ["slices", str(tmp_path / "cohort.csv"), "--out", str(tmp_path / "set"), *options]
+        refused = CliRunner().invoke(app, call)
+        assert refused.exit_code == 2 and sentence in " ".join(refused.output.split())
 
 
 def test_a_table_of_others_is_not_replaced_and_samples_of_before_keep_their_rows(scan: Scan, tmp_path: Path) -> None:

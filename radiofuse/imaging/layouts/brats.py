@@ -31,11 +31,11 @@ def find(folder: Path, paths: list[str], *, follow_ups: bool = False) -> Found:
     Where the folders HGG and LGG hold the patients (2017 to 2019), the grade is a column ``high_grade``.
     """
     del follow_ups  # all time points are kept: the data set has no other visit than a scan
-    new = NEW_NAMES.find(folder, paths)
-    found = new if new.volumes else OLD_NAMES.find(folder, paths)
-    grades = {volume.sample_id: grade for volume in found.volumes if (grade := _grade(volume.path, folder)) is not None}
+    new, old = (rule.find(folder, paths) for rule in (NEW_NAMES, OLD_NAMES))  # both may lie in one folder
+    volumes = sorted([*new.volumes, *old.volumes], key=lambda volume: volume.path.as_posix())
+    grades = {volume.sample_id: grade for volume in volumes if (grade := _grade(volume.path, folder)) is not None}
     values = {"high_grade": grades} if set(grades.values()) == set(_GRADES.values()) else {}
-    return Found(found.volumes, found.notes, values=values)
+    return Found(volumes, new.notes + old.notes, values=values)
 
 
 def _grade(path: Path, folder: Path) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Protocol, cast
 
 from radiofuse.errors import RequestError
 from radiofuse.imaging.dicom.tree import holds_dicom
 from radiofuse.imaging.layouts.volume import Found
-from radiofuse.imaging.layouts.walk import image_files
+from radiofuse.imaging.layouts.walk import image_files, passed_over
 from radiofuse.names import lookup
 
 LAYOUTS: Mapping[str, str] = {
@@ -48,7 +49,7 @@ def find(folder: Path, layout: str = "auto", *, follow_ups: bool = False) -> tup
     paths, notes = image_files(folder)
     names = list(LAYOUTS) if layout == "auto" else [layout]
     layouts = {name: cast(Layout, lookup(name, LAYOUTS, "layout")) for name in names}
-    n_images = {name: recognize(folder, paths, follow_ups=True).n_images for name, recognize in layouts.items()}
+    n_images = {name: _found(name, find, folder, paths, follow_ups=True).n_images for name, find in layouts.items()}
     best = max(n_images, key=lambda name: n_images[name])
     if not n_images[best]:
         if holds_dicom(folder):
@@ -58,5 +59,18 @@ def find(folder: Path, layout: str = "auto", *, follow_ups: bool = False) -> tup
             f"{tried} recognizes an image in {folder}. Describe the paths, as --layout pattern --pattern "
             "'{patient}/{patient}_{modality}.nii.gz'."
         )
-    found = layouts[best](folder, paths, follow_ups=follow_ups)
-    return best, replace(found, notes=[*notes, *found.notes])
+    found = _found(best, layouts[best], folder, paths, follow_ups=follow_ups)
+    return best, replace(found, notes=[*notes, *found.notes, *passed_over(folder, paths, found.volumes)])
+
+
+def _found(name: str, layout: Layout, folder: Path, paths: list[str], *, follow_ups: bool) -> Found:
+    """Return what a layout finds; refuse a function that is none, before or after it was called."""
+    wanted = f"The layout {name!r} must take (folder, paths, *, follow_ups) and return a Found"
+    try:
+        signature(layout).bind(folder, paths, follow_ups=follow_ups)
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"{wanted}: {error}.") from None
+    found = layout(folder, paths, follow_ups=follow_ups)
+    if not isinstance(found, Found):
+        raise RequestError(f"{wanted}; it returned {type(found).__name__}.")
+    return found

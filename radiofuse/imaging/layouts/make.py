@@ -13,7 +13,7 @@ from radiofuse.imaging.layouts.codings import labels_in, united
 from radiofuse.imaging.layouts.labels import join_labels
 from radiofuse.imaging.layouts.table import masks_in, rows_of
 from radiofuse.imaging.layouts.volume import Found
-from radiofuse.imaging.regions import codings_of, written
+from radiofuse.imaging.regions import TREATED, codings_of, written
 from radiofuse.progress import Progress
 from radiofuse.tables.roles import MASK_REGIONS
 from radiofuse.wording import counted, listed
@@ -126,10 +126,20 @@ def _with_regions(rows: pd.DataFrame, n_jobs: int, on_done: Progress | None) -> 
     rows.insert(next(at for at, name in enumerate(rows) if name.endswith("__image")), MASK_REGIONS, cells)
     counts = {one: used.count(one) for one in dict.fromkeys(used)}
     if len(counts) == 1:
-        return rows, [f"Labels of the masks: {usual}, WT = NCR + ED + ET, TC = NCR + ET."]
+        return rows, [f"Labels of the masks: {usual}, WT = NCR + ED + ET, TC = NCR + ET.", *_doubts_of(usual)]
     told = " and ".join(f"{one} ({counted(n, 'mask')})" for one, n in counts.items())
     return rows, [
         f"The masks are coded in two ways, {told}: data sets lie together. Look at the column {MASK_REGIONS}."
+    ]
+
+
+def _doubts_of(coding: str) -> list[str]:
+    """Tell where labels do not say which of two codings they are."""
+    if coding != written(TREATED):
+        return []
+    return [
+        f"RC is the cavity that surgery left. Masks of BraTS to 2016 hold the same labels, 3 of tumor that does not "
+        f"enhance and 4 of tumor that does: of such, correct the column {MASK_REGIONS}."
     ]
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from radiofuse.errors import RequestError
 from radiofuse.imaging.layouts.rules import one_of_each
 from radiofuse.imaging.layouts.volume import IMAGE, MASK, Found, FoundVolume
-from radiofuse.imaging.layouts.walk import image_files
+from radiofuse.imaging.layouts.walk import image_files, passed_over
 from radiofuse.names import did_you_mean
 from radiofuse.tables.columns import is_modality
-from radiofuse.wording import counted, some
+from radiofuse.wording import some
 
 FIELDS = ("patient", "session", "modality", "site")
 _FIELD = re.compile(r"\{(\w+)\}|(\*\*/)|(\*)|(\?)")
@@ -102,7 +102,7 @@ def find(
         raise RequestError(f"No image below {folder} has a path as {some(map(repr, patterns))}; it holds {shown}.")
     found, twice = one_of_each([*masks, *images])
     sites = {volume.sample_id: site for volume in found if (site := _site(folder, volume, patterns))}
-    return Found(found, notes + twice + _unmatched(paths, found), values={"site": sites} if sites else {})
+    return Found(found, notes + twice + passed_over(folder, paths, found), values={"site": sites} if sites else {})
 
 
 def _matching(
@@ -159,8 +159,3 @@ def _site(folder: Path, volume: FoundVolume, patterns: Sequence[str]) -> str:
     path = volume.path.relative_to(folder).as_posix()
     matches = (compiled(_parts(text)[1]).fullmatch(path) for text in patterns if "{site}" in text)
     return next((match["site"] for match in matches if match), "")
-
-
-def _unmatched(paths: list[str], found: list[FoundVolume]) -> list[str]:
-    n_left = len(paths) - len(found)
-    return [f"{counted(n_left, 'other image file')} left out."] if n_left > 0 else []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from radiofuse.errors import RequestError
 from radiofuse.files.paths import describe_absent
+from radiofuse.imaging.layouts.volume import FoundVolume
+from radiofuse.wording import counted, some
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -42,6 +45,13 @@ def image_files(folder: Path) -> tuple[list[str], list[str]]:
         below = Path(parent).relative_to(folder)
         paths += [(below / name).as_posix() for name in names if _is_image(name)]
     return sorted(paths), notes
+
+
+def passed_over(folder: Path, paths: list[str], volumes: Iterable[FoundVolume]) -> list[str]:
+    """Return a sentence on the image files that a layout did not take, if there are any."""
+    taken = {volume.path for volume in volumes}
+    left = [path for path in paths if folder / path not in taken]
+    return [f"{counted(len(left), 'other image file')} left out: {some(left)}."] if left else []
 
 
 def _is_image(name: str) -> bool:

@@ -158,6 +158,31 @@ def test_both_schemes_of_names_and_codings_of_labels_of_brats(
     assert found.n_images == 4
 
 
+def test_both_schemes_of_brats_in_one_folder_are_found_and_the_rest_is_told(tmp_path: Path) -> None:
+    for name in ("BraTS-GLI-00000-000-t1n", "BraTS20_Training_001_t1"):
+        save(tmp_path / f"{name}.nii.gz", seed=len(name))
+        save(tmp_path / f"{name.replace('t1n', 'seg').replace('t1', 'seg')}.nii.gz", (1, 2, 3, 4))
+    save(tmp_path / "scan.nii.gz", seed=9)
+    made = make_cohort(tmp_path)
+    assert list(made.rows.index) == ["BraTS-GLI-00000-000", "BraTS20_Training_001"]
+    assert "1 other image file left out: scan.nii.gz." in made.notes
+    assert "4 of tumor that does: of such, correct the column mask_regions." in made.notes[-1]
+
+
+def no_layout(folder: Path, paths: list[str], *, follow_ups: bool = False) -> list[str]:
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("layout", "sentence"),
+    [("os:getcwd", "must take"), (f"{__name__}:no_layout", "return a Found; it returned list")],
+)
+def test_a_function_that_is_no_layout_is_one_sentence(tmp_path: Path, layout: str, sentence: str) -> None:
+    save(tmp_path / "P1_t1.nii.gz")
+    with pytest.raises(RequestError, match=sentence):
+        find(tmp_path, layout)
+
+
 def test_the_grade_of_brats_2018_is_the_folder(tmp_path: Path) -> None:
     for grade in ("HGG", "LGG"):
         for kind in ("t1", "seg"):
@@ -338,6 +363,15 @@ def test_check_names_what_the_gate_refuses_and_the_rest_passes(tmp_path: Path) -
     assert "1 of 3 images with their masks are usable" in result.output
     failures = pd.read_csv(tmp_path / "f.csv")
     assert failures[["sample_id", "code"]].to_numpy().tolist() == [["P2", "wrong_extension"], ["P3", "empty_roi"]]
+
+
+def test_check_ends_with_3_where_two_patients_have_one_scan(tmp_path: Path) -> None:
+    for name in "AB":
+        save(tmp_path / f"{name}_t1.nii.gz", seed=1)
+        save(tmp_path / f"{name}_seg.nii.gz", (1,))
+    make_cohort(tmp_path).rows.to_csv(tmp_path / "cohort.csv")
+    result = CliRunner().invoke(app, ["check", str(tmp_path / "cohort.csv"), "--jobs", "1"])
+    assert result.exit_code == 3 and "Images of different patients with the same content" in result.output
 
 
 def test_a_folder_becomes_features_by_two_commands(ucsf: Path) -> None:
