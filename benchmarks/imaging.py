@@ -6,8 +6,8 @@ Run as ``python benchmarks/imaging.py slices [patients]``, ``... register`` or `
   the same files one after the other;
 - register: a brain moved by a known shift, beside SimpleITK's own example of a rigid registration (Euler, Mattes mutual
   information, gradient descent, 1 % of the voxels, from the centers): how far both end from the truth, and the time;
-- arrays: what 100 patients' stacks of three channels at 224 cost: time per patient, the first quarter beside the last,
-  and the memory of the process at its peak.
+- arrays: what 100 patients' stacks of four channels and 60 slices at 224 cost: time per patient, the first quarter
+  beside the last, beside the bare writing of as many bytes, and the memory of the processes at their peak.
 
 Volumes are generated, but for the registration where ``RADIOFUSE_DATA`` names the folder of real ones. Ratios are of
 wall time, both sides in one process at a time.
@@ -27,6 +27,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
+from psutil import Process
 
 from radiofuse.extract.arrays import collect_arrays
 from radiofuse.imaging.registration import register
@@ -138,34 +139,40 @@ def compare_registrations() -> None:
 
 def measure_arrays(patients: int) -> None:
     """Print time and memory of a cohort's stacks."""
+    channels = tuple(SEQUENCES)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scan = write_patient(folder, "P0", 0)
-        channels = ("flair", "t1ce", "t2")
         rows = []
         for number in range(patients):
             mask = np.zeros(SHAPE, np.uint8)
-            mask[40 : 100 + number % 3, 90:130, 80 : 110 + number % 20] = 1 + number % 250
+            mask[40:100, 90:130, 80 : 110 + number % 20] = 1 + number % 250
             path = folder / f"mask{number}.nii.gz"
             sitk.WriteImage(sitk.GetImageFromArray(mask), str(path))
             images = {f"{one}__image": scan.images[one] for one in channels}
             rows.append({"sample_id": f"P{number}", "patient_id": "P0"} | images)
             rows[-1] |= {f"{one}__mask": str(path) for one in channels}
-        ticks = [time.perf_counter()]
-        made = collect_arrays(
-            pd.DataFrame(rows),
-            SliceStack(channels),
-            folder / "store",
-            on_done=lambda *_: ticks.append(time.perf_counter()),
-        )
+        ticks, memory = [time.perf_counter()], []
+
+        def count(*_: int) -> None:
+            ticks.append(time.perf_counter())
+            memory.append(max(child.memory_info().rss for child in Process().children(recursive=True)) / 1e9)
+
+        made = collect_arrays(pd.DataFrame(rows), SliceStack(channels), folder / "store", on_done=count)
         steps, quarter = np.diff(ticks), max(patients // 4, 1)
         size = sum(path.stat().st_size for path in (folder / "store" / "arrays").rglob("*.npy"))
-        start = time.perf_counter()
-        total = sum(float(np.asarray(made.read(sample)["image"]).sum()) for sample in made.keys)
-        read = size / (time.perf_counter() - start) / 1e9
-    print(f"{len(made.keys)} patients, {size / 1e9:.2f} GB; {steps.mean():.2f} s a patient in one child process,")
-    print(f"the last quarter {steps[-quarter:].mean() / steps[1 : quarter + 1].mean():.2f} of the first;")
-    print(f"read at {read:.1f} GB/s (sum {total:.3g}); peak memory of this process")
+        shape = made.read("P0")["image"].shape
+        reads = [seconds(lambda sample=sample: made.read(sample)["image"].sum(dtype=float)) for sample in made.keys]
+        plain = seconds(lambda: [np.save(folder / "plain.npy", made.read(sample)["image"]) for sample in made.keys])
+    writes, first, last = steps.mean(), slice(1, quarter + 1), slice(-quarter, None)
+    print(f"{len(made.keys)} patients, {' x '.join(map(str, shape))}, {size / 1e9:.1f} GB: {writes:.2f} s each in one")
+    print(
+        f"child process, the last quarter {steps[last].mean() / steps[first].mean():.2f} of the first; it holds at most"
+    )
+    print(f"{max(memory[first]):.2f} GB after a patient of the first quarter, {max(memory[last]):.2f} GB of the last.")
+    print(f"Reading takes {np.mean(reads) / writes:.3f} of that, the last quarter")
+    print(f"{np.mean(reads[last]) / np.mean(reads[first]):.2f} of the first; copying the bytes takes")
+    print(f"{plain / len(reads) / writes:.3f}. Peak of the process that reads:")
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
 

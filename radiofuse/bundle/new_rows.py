@@ -14,11 +14,12 @@ from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.sites import with_new_sites
 from radiofuse.bundle.training_rows import rows_trained_on
-from radiofuse.errors import BundleError, ImageError
+from radiofuse.errors import BundleError, ImageError, RequestError
 from radiofuse.extract import Extraction, Features, RadiomicsExtractor, add_crops, collect_features, has_images
 from radiofuse.extract.ready_images import ready_for_features
 from radiofuse.fuse import HoldsFiles, attached, holders
 from radiofuse.imaging import Cropping, Crops, file_sha256
+from radiofuse.imaging.atlas import atlas_file
 from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import Meter
 from radiofuse.radiomics import Settings
@@ -104,8 +105,8 @@ def _refuse_other_atlas(steps: Steps | None, trained: str | None) -> None:
     if steps is None or trained is None:
         return
     try:
-        digest = file_sha256(steps.atlas)
-    except ImageError as error:
+        digest = file_sha256(atlas_file(steps.atlas))
+    except (ImageError, RequestError) as error:
         raise BundleError(f"The atlas that the model's images lie on: {error}") from None
     if digest != trained:
         raise BundleError(f"{steps.atlas} is not the atlas on which the model's images lie: its bytes have changed.")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from radiofuse.commands import terminal
 from radiofuse.commands.cohort_make import Jobs, make, write_rows
+from radiofuse.commands.cohort_prepare import show_registrations, steps_in
 from radiofuse.commands.terminal import say
-from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_failures, require_file
-
-if TYPE_CHECKING:
-    from radiofuse.imaging.step_options import Steps
 
 app = terminal.command_app(__doc__)
 
@@ -105,13 +102,14 @@ def prepare(
 
     from radiofuse.evaluate.findings import list_failures
     from radiofuse.extract.ready_images import make_ready
-    from radiofuse.files.outputs import require_folder
+    from radiofuse.files.outputs import is_page, require_folder
     from radiofuse.tables.cohort import read_cohort
     from radiofuse.wording import counted
 
     require_folder(out, "--out")
-    steps = _steps(recipe)
+    steps = steps_in(recipe)
     require_file(out / "cohort.csv", "--out", [cohort], ours=lambda path: any(path.parent.glob("*/record.json")))
+    require_file(out / "registrations.html", "--out", [cohort], ours=is_page)
     table = read_cohort(cohort, missing_files="keep", need_masks=False)
     with terminal.progress("Preparing", "samples") as on_done:
         made = make_ready(table, steps, out, n_jobs=jobs or os.cpu_count() or 1, on_done=on_done)
@@ -120,24 +118,10 @@ def prepare(
     if len(made.failures):
         say(list_failures(made.failures))
     write_rows(made.rows, out / "cohort.csv")
+    show_registrations(made.registered, out)
     print(f"{out / 'cohort.csv'}: {counted(made.n_done, 'sample')} prepared, {made.n_there} were there", end=", ")
     print(f"{len(made.failures)} failed")
     raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)
-
-
-def _steps(path: Path) -> Steps:
-    """Return the steps of a recipe's table ``[images]``."""
-    import tomllib
-
-    from radiofuse.imaging.step_options import Steps
-
-    try:
-        content = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RequestError(f"{path} is not a readable TOML file: {error}.") from None
-    if not isinstance(content.get("images"), dict):
-        raise RequestError(f"{path.name} has no table [images], which says what is done to the images.")
-    return Steps.of(content["images"])
 
 
 @app.command()

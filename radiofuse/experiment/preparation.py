@@ -24,6 +24,7 @@ from radiofuse.experiment.run_times import CROPS, EXTRACTION, READING
 from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
 from radiofuse.extract.ready_images import ready_for_features
 from radiofuse.imaging import Cropping, file_sha256
+from radiofuse.imaging.atlas import MNI152, atlas_file
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import Meter
@@ -121,9 +122,11 @@ def prepare_rows(
 
 
 def steps_of(recipe: Recipe) -> Steps | None:
-    """Return what a recipe does to images; an atlas lies relative to the recipe."""
+    """Return what a recipe does to images; the file of an atlas lies relative to the recipe."""
     steps = recipe.images
-    return steps if steps is None or not steps.atlas else replace(steps, atlas=str(recipe.path(steps.atlas)))
+    if steps is None or steps.atlas in ("", MNI152):
+        return steps
+    return replace(steps, atlas=str(recipe.path(steps.atlas)))
 
 
 def _with_crops(
@@ -254,7 +257,7 @@ def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
         "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
         "mask_label": label if (extractor or recipe.deep) and not recipe.cohort.of_crops else None,
         "images": asdict(steps) if (steps := steps_of(recipe)) else None,
-        "atlas_sha256": file_sha256(steps.atlas) if steps is not None and steps.atlas else None,
+        "atlas_sha256": file_sha256(atlas_file(steps.atlas)) if steps is not None and steps.atlas else None,
         "region": recipe.cohort.region,
         "regions": list(recipe.cohort.regions),
         "block": made.features.extraction.block.name if extractor else None,

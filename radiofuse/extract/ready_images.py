@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,9 @@ import pandas as pd
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.each import run_each
-from radiofuse.files.paths import describe_absent
+from radiofuse.imaging.atlas import atlas_file
 from radiofuse.imaging.brain_command import check_command
-from radiofuse.imaging.ready_files import BRAIN, ONE_MASK, ReadyFiles, SampleFiles, make_sample_ready
+from radiofuse.imaging.ready_files import BRAIN, ONE_MASK, ReadyFiles, Registered, SampleFiles, make_sample_ready
 from radiofuse.imaging.step_options import Steps
 from radiofuse.imaging.steps import digest_of
 from radiofuse.progress import Meter, Progress
@@ -39,6 +39,8 @@ class ReadyCohort:
     warnings : list of str
     n_done, n_there : int
         Samples done now, and found as an earlier call left them.
+    registered : list of (str, Registered)
+        Each sample's id with each of its registrations.
     """
 
     rows: pd.DataFrame
@@ -46,6 +48,7 @@ class ReadyCohort:
     warnings: list[str]
     n_done: int
     n_there: int
+    registered: list[tuple[str, Registered]] = field(default_factory=list)
 
 
 def ready_folder(store: str | Path, steps: Steps) -> Path:
@@ -120,7 +123,9 @@ def make_ready(
     worse = [f"{name} ({modality})" for name, one in sorted(done.items()) for modality in one.worse]
     warnings = [f"Registering made nothing better, and the image was left where it was: {', '.join(worse)}."]
     failures = pd.DataFrame(sorted(failed), columns=FAILURE_COLUMNS)
-    return ReadyCohort(_rows(cohort, done), failures, warnings if worse else [], n_new, len(done) - n_new)
+    registered = [(name, found) for name, one in sorted(done.items()) for found in one.registered]
+    told = warnings if worse else []
+    return ReadyCohort(_rows(cohort, done), failures, told, n_new, len(done) - n_new, registered)
 
 
 def _samples(cohort: pd.DataFrame) -> list[SampleFiles]:
@@ -144,8 +149,8 @@ def _check_places(steps: Steps, modalities: list[str]) -> None:
         )
     if steps.brain_command:
         check_command(steps.brain_command)
-    if steps.atlas and not Path(steps.atlas).is_file():
-        raise RequestError(describe_absent(Path(steps.atlas), "atlas"))
+    if steps.atlas:
+        atlas_file(steps.atlas)
 
 
 def _make_one(folder: Path, sample: SampleFiles, *, steps: Steps) -> ReadyFiles:

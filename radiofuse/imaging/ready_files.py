@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.files.aside import write_file
+from radiofuse.imaging.atlas import atlas_file
 from radiofuse.imaging.brain_command import brain_by
 from radiofuse.imaging.drawn_masks import equal_masks
 from radiofuse.imaging.gate import read_image, read_mask
@@ -33,10 +34,24 @@ class SampleFiles:
 
 
 @dataclass(frozen=True)
+class Registered:
+    """How one image was brought onto another, as the record says it."""
+
+    modality: str
+    to: str
+    before: float
+    after: float
+    worse: bool
+    figure: str
+    """Its path; empty where an earlier version wrote none."""
+
+
+@dataclass(frozen=True)
 class ReadyFiles:
     files: dict[str, str]
     worse: tuple[str, ...]
     is_new: bool
+    registered: tuple[Registered, ...] = ()
 
 
 def make_sample_ready(folder: Path, sample: SampleFiles, steps: Steps) -> ReadyFiles:
@@ -55,7 +70,9 @@ def make_sample_ready(folder: Path, sample: SampleFiles, steps: Steps) -> ReadyF
         If a file cannot be used or a step not be taken; what an earlier call wrote stays.
     """
     paths = {**sample.images, **{f"{name}_mask": path for name, path in sample.masks.items()}}
-    paths |= ({BRAIN: sample.brain} if sample.brain else {}) | ({"atlas": steps.atlas} if steps.atlas else {})
+    paths |= ({BRAIN: sample.brain} if sample.brain else {}) | (
+        {"atlas": atlas_file(steps.atlas)} if steps.atlas else {}
+    )
     digest = digest_of(steps, {name: file_sha256(path) for name, path in paths.items()})
     place = folder / sample.sample_id
     _refuse_place(place, paths)
@@ -67,7 +84,8 @@ def _prepared(sample: SampleFiles, steps: Steps) -> Prepared:
     images = {name: read_image(path).image for name, path in sample.images.items()}
     masks = {name: read_mask(path).image for name, path in sample.masks.items()}
     brain = _brain(sample, steps)
-    return prepared(images, masks, brain, steps, read_image(steps.atlas).image if steps.atlas else None)
+    atlas = read_image(atlas_file(steps.atlas)).image if steps.atlas else None
+    return prepared(images, masks, brain, steps, atlas)
 
 
 def _brain(sample: SampleFiles, steps: Steps) -> sitk.Image | None:
@@ -107,15 +125,36 @@ def _written(place: Path, digest: str, sample: Prepared, sources: Mapping[str, s
         write_like(place / files[BRAIN], sitk.GetArrayFromImage(sample.brain), sample.brain)
     for name, transform in sample.transforms.items():
         sitk.WriteTransform(transform, str(place / f"{name}_to_{_file_name(sample)}.tfm"))
+    for name, figure in sample.figures.items():
+        _write_text(place / _figure_name(name), figure)
     worse = [name for name, told in sample.record.get("registration", {}).items() if told["worse"]]
     record = {"digest": digest, "files": files, "worse": worse, "sources": dict(sources), **sample.record}
     _keep_record(place, record)  # last: before, the sample is done again
-    return ReadyFiles({name: str(place / file) for name, file in files.items()}, tuple(worse), True)
+    return _told(place, record, is_new=True)
+
+
+def _figure_name(modality: str) -> str:
+    return f"{modality}_registered.svg"
+
+
+def _told(place: Path, record: Mapping[str, Any], *, is_new: bool) -> ReadyFiles:
+    """Return what a record says of its sample."""
+    registered = []
+    for name, told in record.get("registration", {}).items():
+        figure = place / _figure_name(name)
+        before, after = told["mutual_information"]
+        shown = str(figure) if figure.is_file() else ""
+        registered.append(Registered(name, told.get("to", ""), before, after, told["worse"], shown))
+    files = {name: str(place / file) for name, file in record["files"].items()}
+    return ReadyFiles(files, tuple(record["worse"]), is_new, tuple(registered))
 
 
 def _keep_record(place: Path, record: Mapping[str, Any]) -> None:
-    text = json.dumps(record, indent=1) + "\n"
-    write_file(place / RECORD, lambda file: file.write(text.encode()))
+    _write_text(place / RECORD, json.dumps(record, indent=1) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_file(path, lambda file: file.write(text.encode()))
 
 
 def _file_name(sample: Prepared) -> str:
@@ -140,4 +179,4 @@ def _earlier(place: Path, digest: str) -> ReadyFiles | None:
     files = record.get("files", {})
     if record.get("digest") != digest or not all((place / file).is_file() for file in files.values()):
         return None
-    return ReadyFiles({name: str(place / file) for name, file in files.items()}, tuple(record["worse"]), False)
+    return _told(place, record, is_new=False)

@@ -25,7 +25,7 @@ class Steps:
     register_to: str = ""
     """A modality that the others are brought onto; left out, none."""
     atlas: str = ""
-    """The path of an image that this modality is brought onto in turn, and the others with it."""
+    """The path of an image that this modality is brought onto in turn, and the others with it; or "mni152"."""
     transform: str = "rigid"
     """Six degrees of freedom, or "affine", twelve."""
     n4: bool = False

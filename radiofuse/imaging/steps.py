@@ -18,6 +18,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging import intensities, registration
+from radiofuse.imaging.checkerboard import checkerboard
 from radiofuse.imaging.drawn_masks import ATLAS, DrawnMask, drawn_brain, drawn_masks
 from radiofuse.imaging.mask_cleaning import cleaned
 from radiofuse.imaging.registration import Registration, moved, register
@@ -44,6 +45,8 @@ class Prepared:
         What was done and found, for JSON.
     transforms : dict of str to SimpleITK.Transform
         By modality: from a place in the image registered to, to the same place in the modality's own.
+    figures : dict of str to str
+        By modality: what registering it did, as SVG.
     """
 
     images: dict[str, sitk.Image]
@@ -51,6 +54,7 @@ class Prepared:
     brain: sitk.Image | None
     record: dict[str, Any]
     transforms: dict[str, sitk.Transform] = field(default_factory=dict)
+    figures: dict[str, str] = field(default_factory=dict)
 
 
 def prepared(
@@ -156,14 +160,14 @@ def _registered(
     def brought(image: sitk.Image, on: str, *, is_mask: bool = False) -> sitk.Image:
         return image if on == still else moved(image, grid, ways[on], is_mask=is_mask)
 
-    told = {name: {"mutual_information": [one.before, one.after], "worse": one.worse} for name, one in found.items()}
     return replace(
         sample,
         images={name: brought(image, name) for name, image in sample.images.items()},
         masks={name: brought(one.mask, one.on, is_mask=True) for name, one in masks.items()},
         brain=None if brain is None else brought(brain.mask, brain.on, is_mask=True),
-        record=sample.record | {"registration": told},
+        record=sample.record | {"registration": {name: _told(steps, name, one) for name, one in found.items()}},
         transforms={name: way for name, way in ways.items() if name != still},
+        figures={name: _figure(sample, steps, atlas, name, one) for name, one in found.items()},
     )
 
 
@@ -180,6 +184,18 @@ def _ways(
         found[target] = register(images[target], atlas, kind=steps.transform, brain=_shown(atlas))
         last = found[target].transform
     return found, {name: sitk.CompositeTransform([first, last]) for name, first in firsts.items()}
+
+
+def _told(steps: Steps, name: str, found: Registration) -> dict[str, Any]:
+    """Return what the record says of a registration."""
+    to = steps.register_to if name != steps.register_to else Path(steps.atlas).name.partition(".")[0]
+    return {"to": to, "mutual_information": [found.before, found.after], "worse": found.worse}
+
+
+def _figure(sample: Prepared, steps: Steps, atlas: sitk.Image | None, name: str, found: Registration) -> str:
+    fixed = atlas if name == steps.register_to else sample.images[steps.register_to]
+    as_came, registered = (moved(sample.images[name], fixed, way) for way in (STILL, found.transform))
+    return checkerboard(fixed, as_came, registered, (name, _told(steps, name, found)["to"]), found)
 
 
 def _shown(atlas: sitk.Image) -> sitk.Image | None:
