@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -64,6 +65,34 @@ def own_chance(seed: int, device: torch.device) -> Iterator[None]:
         if devices:
             torch.cuda.manual_seed(seed)
         yield
+
+
+@contextmanager
+def deterministic_algorithms(wanted: bool) -> Iterator[None]:
+    """Let a GPU compute by algorithms alone that give the same bits in every run; on the CPU they do without.
+
+    Raises
+    ------
+    RequestError
+        If a layer has no such algorithm.
+    """
+    if not wanted:
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        raise RequestError(
+            f"deterministic = true was asked for, and torch has no such algorithm of a layer here: "
+            f'{str(error).partition(". ")[0]}. Leave deterministic out, or take another encoder or device="cpu".'
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 def in_batches_that_fit(work: Callable[[int], Result], batch_size: int) -> Result:

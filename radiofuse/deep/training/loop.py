@@ -11,21 +11,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread, own_chance
-from radiofuse.deep.training import augment
+from radiofuse.deep.device import choose_device, deterministic_algorithms, in_batches_that_fit, one_thread, own_chance
 from radiofuse.deep.training.checkpoint import Checkpoint, identity_of
 from radiofuse.deep.training.examples import Examples, check_rows, held_out_rows
-from radiofuse.deep.training.losses import Batch, mixed, part_loss
+from radiofuse.deep.training.losses import Batch, mixed
+from radiofuse.deep.training.narration import Narration
 from radiofuse.deep.training.optimizers import learning_rate
-from radiofuse.deep.training.options import AUGMENTATIONS, Training
+from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.order import epoch_order
 from radiofuse.deep.training.pictures import Pictures, digest_of_finite
 from radiofuse.deep.training.state import State
+from radiofuse.deep.training.step import augmented, take_step
 from radiofuse.deep.training.validation import loss_and_auc, measure_moments
-from radiofuse.errors import RequestError
+from radiofuse.deep.training.warm_up import warm_up
 from radiofuse.progress import Progress
 
 # Raised by hand whenever training, augmentation, scaling or embedding give other numbers: the key of a trained encoder
@@ -50,6 +50,9 @@ class History:
     device : str
     validation_aucs : list of float
         Per epoch, of the rows of the patients held out.
+    warm_up_losses, warm_up_spreads : list of float
+        Per epoch of the warm-up: how little two views of a picture agree, from 1 to -1, and how far embeddings point
+        apart, about 1 if everywhere and 0 if all are alike.
     """
 
     losses: list[float]
@@ -58,6 +61,8 @@ class History:
     batch_size: int
     device: str
     validation_aucs: list[float] = field(default_factory=list)
+    warm_up_losses: list[float] = field(default_factory=list)
+    warm_up_spreads: list[float] = field(default_factory=list)
 
 
 def train_encoder(
@@ -159,7 +164,7 @@ def train_encoder(
             _run(state, _Data(train, held, n_classes, training.balance), most, saved, on_epoch)
         return History(**asdict(state.curves), best_epoch=state.best_epoch, batch_size=most, device=str(chosen))
 
-    with one_thread():
+    with one_thread(), deterministic_algorithms(training.deterministic):
         history = in_batches_that_fit(run, training.batch_size)
     module.cpu().eval()
     return history
@@ -184,11 +189,15 @@ def _run(state: State, data: _Data, most: int, saved: Checkpoint | None, on_epoc
     content = saved and saved.read()
     if content:
         state.restore(content)
+    elif state.training.warm_up:
+        warm_up(state, data.train, most)
+    narration = Narration(state.epoch)
     while not state.is_over:
         loss = _epoch(state, data, most)
         state.add(loss, _held_out(state, data, most) if len(data.held) else None)
         if saved:
             saved.keep(state.content)
+        narration.tell(state)
         if on_epoch:
             on_epoch(state.epoch, state.training.epochs)
     if state.best:
@@ -215,47 +224,8 @@ def _epoch(state: State, data: _Data, most: int) -> float:
     total = 0.0
     state.module.train()
     for chosen, x in zip(steps, data.train.batches(steps), strict=True):  # (b,), (b, channels, h, w)
-        batch = _augmented(Batch(x, data.train.labels[chosen.to(x.device)]), training, state.generator)
-        total += _step(state, batch, weights, data.n_classes, most) * len(chosen)
+        batch = Batch(augmented(x, training, state.generator), data.train.labels[chosen.to(x.device)])
+        if training.mixup:
+            batch = mixed(batch, training.mixup, state.generator)
+        total += take_step(state, batch, weights, data.n_classes, most) * len(chosen)
     return float(total) / len(order)
-
-
-def _augmented(batch: Batch, training: Training, generator: torch.Generator) -> Batch:
-    x = batch.pictures
-    options = {name: getattr(training, name) for name in AUGMENTATIONS}
-    drawn = augment.draw_params(generator, len(x), **options, channels=x.shape[1], n_axes=x.ndim - 2)
-    moved = Batch(augment.apply(x, drawn), batch.labels)
-    return mixed(moved, training.mixup, generator) if training.mixup else moved
-
-
-def _step(state: State, batch: Batch, weights: Tensor | None, n_classes: int, most: int) -> Tensor:
-    """Take one step, and return its loss: a tensor, so that a GPU is waited for once per epoch.
-
-    Where its memory does not hold the batch, gradients of parts are summed; batch normalization sees the parts.
-    """
-    training, total = state.training, torch.zeros((), device=batch.labels.device)
-    state.optimizer.zero_grad()
-    for part in batch.parts(most):
-        with _precision(training, part.labels.device):
-            loss = part_loss(_logits(state.module, part.pictures, n_classes), part, batch, weights, training)
-        loss.backward()
-        total = total + loss.detach()
-    if training.gradient_clip:
-        torch.nn.utils.clip_grad_norm_(state.module.parameters(), training.gradient_clip)
-    state.optimizer.step()
-    return total
-
-
-def _precision(training: Training, device: torch.device) -> torch.autocast:
-    lower = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.autocast(device.type, torch.bfloat16, enabled=training.mixed_precision and lower)
-
-
-def _logits(module: nn.Module, x: Tensor, n_classes: int) -> Tensor:
-    logits = module(x)  # (b, n_classes)
-    if logits.shape != (len(x), n_classes):
-        raise RequestError(
-            f"{type(module).__name__}.forward returned a tensor of shape {tuple(logits.shape)} for {len(x)} pictures; "
-            f"({len(x)}, {n_classes}) was expected, the logits of classes 0 to {n_classes - 1}. Correct the encoder."
-        )
-    return logits

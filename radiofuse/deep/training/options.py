@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from radiofuse.deep.training.presets import PRESETS
 from radiofuse.errors import RequestError
+
+Options = TypeVar("Options")
 
 CHOICES = {
     "optimizer": ("adam", "adamw", "sgd"),
@@ -16,7 +19,7 @@ CHOICES = {
     "watch": ("loss", "auc"),
 }
 COUNTS = ("epochs", "batch_size", "patience", "schedule_epochs")
-SWITCHES = ("flips", "mixed_precision", "shuffle")
+SWITCHES = ("flips", "mixed_precision", "shuffle", "deterministic")
 # name: lowest and highest value, and how a sentence says it
 RANGES = {
     "weight_decay": (0, math.inf, "0 or more"),
@@ -49,6 +52,25 @@ IN_EVERY_KEY = (
     "patience",
     "mixed_precision",
 )
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """A training without labels on the same pictures, before the one with them.
+
+    Parameters
+    ----------
+    method : {"simsiam"}, default="simsiam"
+        Embed two augmentations of a picture alike (Chen, He 2021).
+    epochs : int, default=10
+    """
+
+    method: Literal["simsiam"] = "simsiam"
+    epochs: int = 10
+
+    def __post_init__(self) -> None:
+        _check("warm_up.method", self.method, self.method == "simsiam", "simsiam")
+        _check("warm_up.epochs", self.epochs, _is_count(self.epochs), "a whole number of 1 or more")
 
 
 @dataclass(frozen=True)
@@ -114,6 +136,12 @@ class Training:
         Compute in bfloat16 where a CUDA device does: convolutions and matrix products; normalization, softmax and
         loss stay in float32. The attention of an SA-Net stays in float32 too, so that of it this reaches the two last
         layers, embedding and classifier.
+    deterministic : bool, default=False
+        Let a GPU use algorithms alone that give the same bits in every run; a layer without one is refused. On the
+        CPU all do.
+    warm_up : WarmUp or mapping, optional
+        Train the embedding beforehand on the same pictures without their labels, by the same optimizer at its
+        learning rate: ``{"method": "simsiam", "epochs": 10}``.
 
     Raises
     ------
@@ -158,8 +186,12 @@ class Training:
     intensity_gain: float = 0.0
     intensity_shift: float = 0.0
     noise: float = 0.0
+    deterministic: bool = False
+    warm_up: WarmUp | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.warm_up, Mapping):  # as a recipe has it
+            object.__setattr__(self, "warm_up", _named(WarmUp, self.warm_up, "warm_up"))
         for name in COUNTS:
             self._check(name, _is_count(getattr(self, name)), "a whole number of 1 or more")
         for name in SWITCHES:
@@ -170,11 +202,11 @@ class Training:
             self._check(name, _is_number(getattr(self, name)) and low <= getattr(self, name) <= high, expected)
         self._check("learning_rate", _is_number(self.learning_rate) and self.learning_rate > 0, "a number above 0")
         self._check("validation", _is_number(self.validation) and 0 <= self.validation < 1, "a share of 0 to below 1")
+        self._check("warm_up", self.warm_up is None or isinstance(self.warm_up, WarmUp), "a method and epochs")
         self._check_pairs()
 
     def _check(self, name: str, fits: bool, expected: str) -> None:
-        if not fits:
-            raise RequestError(f"The training option {name} is {getattr(self, name)!r}; expected {expected}.")
+        _check(name, getattr(self, name), fits, expected)
 
     def _check_pairs(self) -> None:
         """Refuse options of which one undoes the other."""
@@ -188,10 +220,16 @@ class Training:
                 'The training option watch = "auc" looks at patients that are held out, and validation is 0. Set '
                 "validation, such as 0.2, or leave watch out."
             )
+        still = {"flips": False, "rotation_deg": 0, "crop": 1}
+        if self.warm_up and all(getattr(self, name) == still.get(name, 0) for name in AUGMENTATIONS):
+            raise RequestError(
+                "The training option warm_up compares augmented views of a picture, and no augmentation is on. Set "
+                "flips, rotation_deg, crop or another, or leave warm_up out."
+            )
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Training:
-        """Return the training of named options; those left out keep their defaults.
+        """Return the training of named options; those left out are of the ``preset``, if one is named, or defaults.
 
         Raises
         ------
@@ -200,14 +238,14 @@ class Training:
 
         Examples
         --------
-        >>> Training.from_options({"epochs": 15}).epochs
-        15
+        >>> Training.from_options({"preset": "vgg_attention", "epochs": 15}).focal_gamma
+        2.0
         """
-        known = [option.name for option in fields(cls)]
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise RequestError(f"No training option is called {unknown[0]!r}. Choose from {', '.join(known)}.")
-        return cls(**options)
+        preset = options.get("preset")
+        if preset is not None and preset not in tuple(PRESETS):
+            raise RequestError(f"No training preset is called {preset!r}. Choose from {', '.join(PRESETS)}.")
+        given = {name: value for name, value in options.items() if name != "preset"}
+        return _named(cls, {**PRESETS.get(preset, {}), **given}, "")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as JSON values."""
@@ -219,6 +257,21 @@ class Training:
         return {
             name: value for name, value in self.as_dict().items() if name in IN_EVERY_KEY or value != defaults[name]
         }
+
+
+def _check(name: str, value: Any, fits: bool, expected: str) -> None:
+    if not fits:
+        raise RequestError(f"The training option {name} is {value!r}; expected {expected}.")
+
+
+def _named(kind: type[Options], options: Mapping[str, Any], inside: str) -> Options:
+    """Return dataclass options of their names; ``inside`` is the option they belong to."""
+    known = [option.name for option in fields(kind)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        of = f" of {inside}" if inside else ""
+        raise RequestError(f"No training option{of} is called {unknown[0]!r}. Choose from {', '.join(known)}.")
+    return kind(**options)
 
 
 def _is_count(value: Any) -> bool:

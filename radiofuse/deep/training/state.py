@@ -25,11 +25,15 @@ class Curves:
         Mean training loss.
     validation_losses, validation_aucs : list of float
         Of the patients held out; empty without validation.
+    warm_up_losses, warm_up_spreads : list of float
+        Of the epochs of the warm-up; empty without.
     """
 
     losses: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
     validation_aucs: list[float] = field(default_factory=list)
+    warm_up_losses: list[float] = field(default_factory=list)
+    warm_up_spreads: list[float] = field(default_factory=list)
 
     def watched(self, what: str) -> list[tuple[float, ...]]:
         """Return what tells the best epoch, the lower the better: of equal AUCs the one with the lower loss."""

@@ -116,6 +116,30 @@ def test_no_global_generator_is_touched():
     assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
 
 
+class Coarse(Small):
+    """Notes what torch is asked for, and may ask for an algorithm that there is not."""
+
+    fails = False
+
+    def forward(self, x):
+        self.asked = torch.are_deterministic_algorithms_enabled()
+        if self.fails:
+            raise RuntimeError("blur_cuda does not have a deterministic implementation, but you set it. You can")
+        return super().forward(x)
+
+
+def test_deterministic_algorithms_are_asked_for_inside_alone():
+    module = Coarse()
+    train(module, noise_crops(8), replace(QUICK, deterministic=True))
+    assert module.asked and not torch.are_deterministic_algorithms_enabled()
+    train(module, noise_crops(8))
+    assert not module.asked
+    module.fails = True
+    with pytest.raises(RequestError, match="no such algorithm of a layer here: blur_cuda does not have .*"):
+        train(module, noise_crops(8), replace(QUICK, deterministic=True))
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 # ---------------------------------------------------------------- killed and resumed
 
 
@@ -137,7 +161,7 @@ SHORT_WAIT = {"schedule": "plateau", "schedule_epochs": 1, "schedule_factor": 0.
 OTHER_WAYS = [
     {"optimizer": "sgd", "mixup": 0.4, "balance": "oversampling", "schedule": "step", "schedule_epochs": 2},
     {"optimizer": "adamw", "weight_decay": 0.1, "focal_gamma": 2.0, "label_smoothing": 0.1, "gradient_clip": 0.1},
-    {"watch": "auc", **SHORT_WAIT},
+    {"watch": "auc", **SHORT_WAIT, "crop": 0.8, "noise": 0.1, "warm_up": {"method": "simsiam", "epochs": 2}},
     {"validation": 0.0, "balance": "none", "shuffle": False, **SHORT_WAIT},
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radiofuse.deep.training.options import IN_EVERY_KEY, Training
+from radiofuse.deep.training.presets import PRESETS
 from radiofuse.errors import RequestError
 
 
@@ -35,6 +36,13 @@ from radiofuse.errors import RequestError
         ({"crop": 0}, "crop is 0; expected a share of 0.1 to 1"),
         ({"scale": 1}, "scale is 1; expected 0 to 0.9"),
         ({"noise": -0.1}, "noise is -0.1; expected 0 or more"),
+        ({"deterministic": "yes"}, "deterministic is 'yes'; expected true or false"),
+        ({"warm_up": "simsiam"}, "warm_up is 'simsiam'; expected a method and epochs"),
+        ({"warm_up": {"method": "mae"}}, "warm_up.method is 'mae'; expected simsiam"),
+        ({"warm_up": {"epochs": 0}}, "warm_up.epochs is 0; expected a whole number of 1 or more"),
+        ({"warm_up": {"steps": 3}}, "No training option of warm_up is called 'steps'. Choose from method, epochs."),
+        ({"preset": "vgg"}, "No training preset is called 'vgg'. Choose from shi2023, vgg_attention, fusion_grading."),
+        ({"preset": ["vgg"]}, "No training preset is called ['vgg']. Choose from shi2023"),
         ({"rotation_deg": 181}, "rotation_deg is 181; expected 0 to 180 degrees"),
         ({"validation": 1.0}, "validation is 1.0; expected a share of 0 to below 1"),
         ({"lr": 1e-3}, "No training option is called 'lr'. Choose from epochs, batch_size, learning_rate,"),
@@ -55,3 +63,17 @@ def test_keys_name_options_of_later_only_where_they_are_set():
     assert list(Training(epochs=3).for_key()) == list(IN_EVERY_KEY)
     assert Training().for_key()["epochs"] == 100
     assert set(Training(optimizer="sgd").for_key()) - set(IN_EVERY_KEY) == {"optimizer"}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_trainings_and_give_way_to_what_is_named(name):
+    training = Training.from_options({"preset": name, "epochs": 3})
+    assert training.epochs == 3
+    assert all(getattr(training, option) == value for option, value in PRESETS[name].items() if option != "epochs")
+    assert Training.from_options(training.as_dict()) == training
+
+
+def test_a_warm_up_travels_as_json_values():
+    training = Training.from_options({"warm_up": {"epochs": 3}})
+    assert training.as_dict()["warm_up"] == training.for_key()["warm_up"] == {"method": "simsiam", "epochs": 3}
+    assert Training.from_options(training.as_dict()) == training
