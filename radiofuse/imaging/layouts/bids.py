@@ -19,6 +19,8 @@ _NAME = re.compile(
 )
 _MODALITIES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair", "PDw": "pd", "pet": "pet", "T2star": "t2star"}
 _TUMOR = re.compile("tumou?r|lesion|glioma|gtv|wt", re.IGNORECASE)
+# fMRIPrep's sub-01_dseg holds gray matter, white matter and fluid as 1, 2 and 3, the labels of a tumor's parts
+_TISSUE = re.compile("aseg|aparc|wmparc|tissue|fmriprep|smriprep|freesurfer|fastsurfer|synthseg", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ class _File:
         return any(_TUMOR.search(self.entities.get(key, "")) for key in ("label", "desc"))
 
     @property
+    def says_tissue(self) -> bool:
+        """Whether a segmentation is of tissues or named areas, by its name or its pipeline's folder."""
+        said = self.entities.keys() & {"atlas", "seg"} or _TISSUE.search(self.path)
+        return bool(said) and not self.says_tumor
+
+    @property
     def is_derived(self) -> bool:
         return "derivatives/" in self.path
 
@@ -45,8 +53,8 @@ def find(folder: Path, paths: list[str], *, follow_ups: bool = False) -> Found:
     """Return the images and masks of a BIDS data set; each session is a sample.
 
     T1w with the entity ``ce`` is T1 after contrast. A mask is a ``dseg``, or a ``mask`` whose ``label`` or ``desc``
-    says tumor or lesion, which goes before one that does not; of several files of one modality the one in the mask's
-    ``space`` is taken, then the one that is no derivative.
+    says tumor or lesion, which goes before one that does not; those of tissues are left out. Of several files of one
+    modality the one in the mask's ``space`` is taken, then the one that is no derivative.
     """
     del follow_ups
     files = [file for path in paths if (file := _parsed(path))]
@@ -65,7 +73,7 @@ def find(folder: Path, paths: list[str], *, follow_ups: bool = False) -> Found:
     brains, _ = one_of_each([_volume(folder, file, BRAIN) for file in files if _is_brain(file)], rank)
     labels = folder / "participants.tsv"
     found = sorted([*masks, *images, *brains], key=lambda volume: volume.path.as_posix())
-    notes = [*of_masks, *of_images, *_others(files)]
+    notes = [*of_masks, *of_images, *_doubtful(masks, files), *_others(files)]
     return Found(found, notes, labels=labels if labels.is_file() else None)
 
 
@@ -95,15 +103,31 @@ def _modality(file: _File) -> str:
 
 
 def _is_mask(file: _File) -> bool:
-    return (file.suffix == "dseg" and not _is_brain(file)) or (file.suffix == "mask" and file.says_tumor)
+    is_segmentation = file.suffix == "dseg" and not file.says_tissue
+    return is_segmentation or (file.suffix == "mask" and file.says_tumor)
 
 
 def _is_brain(file: _File) -> bool:
     return file.suffix == "mask" and file.entities.get("desc", file.entities.get("label", "")).lower() == "brain"
 
 
+def _doubtful(masks: Iterable[FoundVolume], files: Iterable[_File]) -> list[str]:
+    """Tell which segmentations are of tissues, and which masks may be: BIDS calls both ``dseg``."""
+    tissue = [file.path for file in files if file.suffix == "dseg" and file.says_tissue]
+    unsaid = [volume.sample_id for volume in masks if not _file(volume).says_tumor]
+    notes = []
+    if tissue:
+        notes.append(f"{counted(len(tissue), 'segmentation')} of tissues or areas left out: {some(tissue)}.")
+    if unsaid:
+        notes.append(
+            f"The names of {counted(len(unsaid), 'mask')} (dseg) do not say tumor or lesion: {some(unsaid)}. Check "
+            "that they are not of tissues, as gray and white matter."
+        )
+    return notes
+
+
 def _others(files: Iterable[_File]) -> list[str]:
-    known = [file.suffix for file in files if _modality(file) or _is_mask(file) or _is_brain(file)]
+    known = [file.suffix for file in files if _modality(file) or _is_mask(file) or _is_brain(file) or file.says_tissue]
     others = sorted({file.suffix for file in files} - set(known))
     return (
         [f"Files of {counted(len(others), 'other suffix', 'other suffixes')} left out: {some(others)}."]

@@ -218,6 +218,25 @@ def test_bids_sessions_contrast_and_derived_masks(tmp_path: Path) -> None:
     assert list(make_cohort(tmp_path, keep_unmasked=True).rows.index)[-1] == "sub-02"
 
 
+def test_a_bids_segmentation_of_tissues_is_no_tumor(tmp_path: Path) -> None:
+    for name in ("sub-01", "sub-02", "sub-03"):
+        save(tmp_path / f"{name}/anat/{name}_T1w.nii.gz", seed=int(name[-1]))
+        save(tmp_path / f"derivatives/fmriprep-23.1/{name}/anat/{name}_dseg.nii.gz", (1, 2, 3))
+    save(tmp_path / "derivatives/maps/sub-01/anat/sub-01_desc-aparcaseg_dseg.nii.gz", (1, 2, 3))
+    save(tmp_path / "derivatives/maps/sub-01/anat/sub-01_desc-tumor_dseg.nii.gz", (1, 2, 3))
+    save(tmp_path / "derivatives/maps/sub-02/anat/sub-02_dseg.nii.gz", (1, 2, 3))
+    made = make_cohort(tmp_path)
+    names = {sample: Path(path).parts[-4:] for sample, path in made.rows["mask"].items()}
+    assert names == {
+        "sub-01": ("maps", "sub-01", "anat", "sub-01_desc-tumor_dseg.nii.gz"),
+        "sub-02": ("maps", "sub-02", "anat", "sub-02_dseg.nii.gz"),
+    }
+    told = " ".join(made.notes)
+    assert "4 segmentations of tissues or areas left out: derivatives/fmriprep-23.1/sub-01/" in told
+    assert "The names of 1 mask (dseg) do not say tumor or lesion: sub-02. Check" in told
+    assert "1 sample without a mask left out: sub-03." in told
+
+
 def test_upenn_takes_the_corrected_segmentation_and_drops_visits_after_surgery(tmp_path: Path) -> None:
     for visit in ("11", "21"):
         name = f"UPENN-GBM-00001_{visit}"
