@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -11,6 +12,24 @@ from hypothesis import settings
 # The same examples on every run: what passes here passes elsewhere.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+# Children are forked with these imported already: their start is most of the time of a test with three images.
+# Programs that tests start as such, as in `tests/extract/test_workers.py`, start theirs from nothing.
+multiprocessing.set_forkserver_preload(
+    [
+        f"radiofuse.extract.{name}"
+        for name in (
+            "arrays",
+            "cohort_run",
+            "dry_run",
+            "portraits",
+            "radiomics",
+            "ready_images",
+            "slice_sets",
+            "voxel_maps",
+        )
+    ]
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

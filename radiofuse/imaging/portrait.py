@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_erosion, gaussian_filter
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.gate import read_image, read_mask
@@ -65,13 +65,14 @@ def portrait(image_path: str, mask_path: str = "") -> Portrait:
     """
     image = read_image(image_path).image
     mask = _mask_of(image, mask_path)
-    voxels, region = (upright_voxels(one) for one in (image, mask))
+    upright = sitk.DICOMOrient(image, "LPS")
+    voxels, region = sitk.GetArrayFromImage(upright).T, upright_voxels(mask)
     shown = voxels != 0
     if not shown.any():
         raise ImageError("degenerate_intensity", "The image is 0 everywhere.")
     low, high = (float(one) for one in np.percentile(voxels[shown], SHOWN))
     k = int(region.sum(axis=(0, 1)).argmax()) if region.any() else voxels.shape[2] // 2
-    picture, outline = _pictured(voxels[:, :, k], region[:, :, k] != 0, low, high, image, k)
+    picture, outline = _pictured(voxels[:, :, k], region[:, :, k] != 0, (low, high), upright.GetSpacing()[:2])
     return Portrait(
         picture,
         outline,
@@ -97,23 +98,20 @@ def _mask_of(image: sitk.Image, path: str) -> sitk.Image:
 
 
 def _pictured(
-    cut: np.ndarray, region: np.ndarray, low: float, high: float, image: sitk.Image, k: int
+    cut: np.ndarray, region: np.ndarray, shown: tuple[float, float], spacing_mm: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a slice and the border of its region as square pictures, pixels of equal size in mm."""
-    spacing = sitk.DICOMOrient(image[:, :, :], "LPS").GetSpacing()[:2]
+    low, high = shown
     gray = np.clip((cut - low) / max(high - low, 1e-12), 0, 1) * 255
-    extent = np.array(cut.shape) * spacing
+    extent = np.array(cut.shape) * spacing_mm
     places = [(np.arange(SIDE) + 0.5) / SIDE * extent.max() - (extent.max() - extent[axis]) / 2 for axis in (0, 1)]
-    index = [np.floor(place / spacing[axis]).astype(int) for axis, place in enumerate(places)]
+    index = [np.floor(place / spacing_mm[axis]).astype(int) for axis, place in enumerate(places)]
     inside = [(at >= 0) & (at < cut.shape[axis]) for axis, at in enumerate(index)]
     chosen = np.ix_(*(np.clip(at, 0, cut.shape[axis] - 1) for axis, at in enumerate(index)))
     there = np.outer(*inside)
     picture = np.where(there, gray[chosen], 0).astype(np.uint8).T
     drawn = (region[chosen] & there).T
-    inner = drawn.copy()
-    for axis in (0, 1):
-        inner &= np.roll(drawn, 1, axis) & np.roll(drawn, -1, axis)
-    return picture, drawn & ~inner
+    return picture, drawn & ~binary_erosion(drawn)
 
 
 def _small_copy(voxels: np.ndarray, shown: np.ndarray, low: float, high: float) -> np.ndarray:

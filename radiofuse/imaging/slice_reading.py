@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from radiofuse.imaging.slice_set import PLANES, SEQUENCES
 from radiofuse.tables.columns import CLINICAL, join
 from radiofuse.tables.roles import PATIENT, SAMPLE
 from radiofuse.tables.text import read_file
-from radiofuse.wording import some
+from radiofuse.wording import listed, some
 
 METADATA = "dataset_metadata.csv"
 _FOLLOW_UP = re.compile(r"_FU\w*$")
@@ -81,14 +83,14 @@ def read_slice_set(folder: str | Path) -> SliceSet:
     Raises
     ------
     RequestError
-        If the folder holds no slices, or the table names samples that it does not hold.
+        If the folder holds no slices, or those of several planes, or the table names samples that it does not hold.
     """
     folder = Path(folder)
     named = {called: modality for modality, called in SEQUENCES.items()}
     rows = [
         (
             *path.relative_to(folder).parts[:3],
-            int(path.stem.removeprefix("slice_")),
+            _k(path.stem, path),
             path.relative_to(folder).as_posix(),
         )
         for path in sorted(folder.glob("*/*/*/slice_*.npz"))
@@ -96,6 +98,10 @@ def read_slice_set(folder: str | Path) -> SliceSet:
     ]
     if not rows:
         raise RequestError(f"{folder} holds no <sample>/<plane>/<sequence>/slice_<k>.npz.")
+    planes = dict.fromkeys(plane for _, plane, *_ in rows)
+    if len(planes) > 1:
+        what = f"{folder} holds slices of {listed(list(planes))}, and the numbers in {METADATA} are of one plane"
+        raise RequestError(f"{what}. Keep each plane in a folder of its own.")
     slices = pd.DataFrame(rows, columns=[SAMPLE, "plane", "modality", "k", "path"])
     slices["modality"] = slices["modality"].map(lambda called: named.get(called, called))
     table = _metadata(folder, slices)
@@ -118,7 +124,15 @@ def _metadata(folder: Path, slices: pd.DataFrame) -> pd.DataFrame:
     unknown = table["ID"][~ids.isin(samples)].unique()
     if len(unknown):
         raise RequestError(f"{path} names samples without a folder: {some(unknown)}.")
-    return table.assign(**{SAMPLE: ids.map(samples), "k": table["slice_name"].str.removeprefix("slice_").astype(int)})
+    return table.assign(**{SAMPLE: ids.map(samples), "k": [_k(name, path) for name in table["slice_name"]]})
+
+
+def _k(name: str, where: Path) -> int:
+    """Return the number of a slice by its name."""
+    k = name.removeprefix("slice_")
+    if not k.isdecimal():
+        raise RequestError(f"{where} calls a slice {name!r}; slice_ and a number was expected, as slice_81.")
+    return int(k)
 
 
 def _number(text: str) -> str:
@@ -136,7 +150,7 @@ def _cohort(slices: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 def _array(path: Path) -> np.ndarray:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return file[file.files[0]]
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, EOFError, ValueError, TypeError, LookupError, BadZipFile, zlib.error) as error:
         raise ImageError("file_corrupted", f"{path.name} holds no array ({error}). Write the slices again.") from None

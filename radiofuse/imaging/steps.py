@@ -193,7 +193,7 @@ def _told(steps: Steps, name: str, found: Registration) -> dict[str, Any]:
 
 
 def _figure(sample: Prepared, steps: Steps, atlas: sitk.Image | None, name: str, found: Registration) -> str:
-    fixed = atlas if name == steps.register_to else sample.images[steps.register_to]
+    fixed = sample.images[steps.register_to] if atlas is None or name != steps.register_to else atlas
     as_came, registered = (moved(sample.images[name], fixed, way) for way in (STILL, found.transform))
     return checkerboard(fixed, as_came, registered, (name, _told(steps, name, found)["to"]), found)
 

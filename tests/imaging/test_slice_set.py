@@ -210,3 +210,22 @@ def test_brain1_has_as_many_tumor_planes_as_its_mask(data_dir: Path, tmp_path: P
         for plane in ("Axial", "Coronal", "Sagittal")
     }
     assert counts == {"Axial": 7, "Coronal": 63, "Sagittal": 47}
+
+
+def test_a_set_that_cannot_be_read_back_is_one_sentence(scan: Scan, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    write_slices(scan, folder)
+    table = folder / "dataset_metadata.csv"
+    table.write_text("ID,slice_name,sex,age,WHO_grade\n0004,slice_x,1,66,4\n")
+    with pytest.raises(RequestError, match="calls a slice 'slice_x'"):
+        read_slice_set(folder)
+    table.write_text("ID,slice_name,sex,age,WHO_grade\n0004,slice_3,1,66,4\n")
+    path = folder / "UCSF-PDGM-0004" / "Axial" / "T2_bias" / "slice_3.npz"
+    whole = path.read_bytes()
+    for bad in (whole[:60], whole[:-100], whole[:80] + bytes(20) + whole[100:], b""):
+        path.write_bytes(bad)
+        with pytest.raises(ImageError, match=r"slice_3.npz holds no array .* Write the slices again"):
+            read_slice_set(folder).read("UCSF-PDGM-0004", "t2", tumor=True)
+    write_slices(scan, folder, "Coronal")
+    with pytest.raises(RequestError, match="slices of Axial and Coronal, and the numbers in dataset_metadata.csv are"):
+        read_slice_set(folder)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from radiofuse.commands.cohort import app
 from radiofuse.errors import ImageError
 from radiofuse.imaging.portrait import SIDE, portrait
+from radiofuse.report.sheet.page import contact_sheet
 
 SHAPE = (24, 28, 32)
 
@@ -109,7 +110,22 @@ def test_the_picture_is_upright_whatever_the_axes_of_the_file(tmp_path: Path) ->
     bright = np.argwhere(plain.picture > 200)
     assert bright.max(axis=0).max() < SIDE / 2  # top left: front, and the patient's right on the left
     assert plain.volumes_ml == {1: 0.063} and plain.outline.any()
+    everywhere = portrait(save(tmp_path / "b.nii.gz", voxels + 1), save(tmp_path / "all.nii.gz", mask * 0 + 1))
+    assert everywhere.outline[SIDE // 2, 0] and not everywhere.outline[SIDE // 2, SIDE // 2]  # the border is a border
     flat = portrait(save(tmp_path / "flat.nii.gz", voxels[:1]))  # one slice is an image too
     assert flat.size == (32, 28, 1) and flat.volumes_ml == {}
     with pytest.raises(ImageError, match="0 everywhere"):
         portrait(save(tmp_path / "z.nii.gz", voxels * 0))
+
+
+def test_a_constant_image_looks_like_nothing(tmp_path: Path) -> None:
+    rows = [{"sample_id": name, "patient_id": name, "t1__image": "c.nii.gz"} for name in "A"]
+    save(tmp_path / "c.nii.gz", np.full(SHAPE, 7.0, np.float32))
+    rows[0]["t2__image"] = save(tmp_path / "d.nii.gz", head(0, "t2"))
+    page = contact_sheet(
+        pd.DataFrame(rows),
+        {("A", name): portrait(str(tmp_path / f"{at}.nii.gz")) for name, at in (("t1", "c"), ("t2", "d"))},
+        pd.DataFrame(columns=["sample_id", "modality", "code", "message"]),
+        "Images",
+    )
+    assert "look alike" not in page and "0 samples with something to look at" in page

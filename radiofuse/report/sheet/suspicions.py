@@ -103,4 +103,7 @@ def _copies(portraits: Portraits) -> list[tuple[str, str]]:
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation of two copies, 0 where one is constant: it looks like nothing."""
+    if not (one.any() and other.any()):  # a constant image has mean 0 and no deviation to divide by
+        return 0.0
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
