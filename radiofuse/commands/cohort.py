@@ -28,6 +28,7 @@ def check(
     label: Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")] = None,
     failures: Annotated[Path | None, typer.Option(help="Write what is refused as a table.")] = None,
     jobs: Jobs = None,
+    dask: terminal.Dask = None,
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Read every image with its mask and say what would be refused; nothing is computed or stored."""
@@ -43,7 +44,8 @@ def check(
         require_file(failures, "--failures", [cohort], ours=is_failures, overwrite=overwrite)
     table = read_cohort(cohort, missing_files="keep")
     with terminal.progress("Checking", "images") as on_done:
-        checked = check_images(table, parse_label(label), n_jobs=jobs or os.cpu_count() or 1, on_done=on_done)
+        options = {"n_jobs": jobs or os.cpu_count() or 1, "cluster": dask, "on_done": on_done}
+        checked = check_images(table, parse_label(label), **options)
     for note in checked.notes:
         say(note)
     if len(checked.failures):
@@ -65,6 +67,7 @@ def slices(
         str | None, typer.Option(help="The column of the WHO grade; left out, who_grade if there is one.")
     ] = None,
     jobs: Jobs = None,
+    dask: terminal.Dask = None,
 ) -> None:
     """Write every slice of the brain as .npz, and the table of those with tumor; unchanged samples stay."""
     import os
@@ -77,9 +80,9 @@ def slices(
 
     require_folder(out, "--out")
     table = read_cohort(cohort, missing_files="keep", need_masks=False)
-    n_jobs = jobs or os.cpu_count() or 1
     with terminal.progress("Slicing", "samples") as on_done:
-        made = slice_cohort(table, out, plane=plane.capitalize(), grade=grade, n_jobs=n_jobs, on_done=on_done)
+        options = {"n_jobs": jobs or os.cpu_count() or 1, "cluster": dask, "on_done": on_done}
+        made = slice_cohort(table, out, plane=plane.capitalize(), grade=grade, **options)
     if len(made.failures):
         say(list_failures(made.failures))
     new = [one for one in made.written.values() if one.is_new]
@@ -96,6 +99,7 @@ def prepare(
     recipe: Annotated[Path, typer.Option(help="A TOML file whose table [images] says what is done.")],
     out: Annotated[Path, typer.Option(help="The folder of the images made ready, and of their cohort.csv.")],
     jobs: Jobs = None,
+    dask: terminal.Dask = None,
 ) -> None:
     """Register, correct, resample, clean and scale every sample's images; what has not changed stays."""
     import os
@@ -112,7 +116,8 @@ def prepare(
     require_file(out / "registrations.html", "--out", [cohort], ours=is_page)
     table = read_cohort(cohort, missing_files="keep", need_masks=False)
     with terminal.progress("Preparing", "samples") as on_done:
-        made = make_ready(table, steps, out, n_jobs=jobs or os.cpu_count() or 1, on_done=on_done)
+        options = {"n_jobs": jobs or os.cpu_count() or 1, "cluster": dask, "on_done": on_done}
+        made = make_ready(table, steps, out, **options)
     for warning in made.warnings:
         say(warning)
     if len(made.failures):
@@ -130,6 +135,7 @@ def sheet(
     cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The cohort table.")],
     out: Annotated[Path, typer.Option(help="The folder in which sheet.html is written.")] = Path("sheet"),
     jobs: Jobs = None,
+    dask: terminal.Dask = None,
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Write one page that shows every sample: its images, the border of its mask, and what looks wrong."""
@@ -145,7 +151,8 @@ def sheet(
     require_file(path, "--out", [cohort], ours=is_page, overwrite=overwrite)
     table = read_cohort(cohort, missing_files="keep", need_masks=False)
     with terminal.progress("Looking at", "images") as on_done:
-        portraits, failures = portrait_cohort(table, n_jobs=jobs or os.cpu_count() or 1, on_done=on_done)
+        options = {"n_jobs": jobs or os.cpu_count() or 1, "cluster": dask, "on_done": on_done}
+        portraits, failures = portrait_cohort(table, **options)
     page = contact_sheet(table, portraits, failures, f"Images of {cohort.name}")
     write_file(path, lambda file: file.write(page.encode()))
     print(f"{path}: {counted(len(portraits), 'image')}, {len(failures)} could not be read")

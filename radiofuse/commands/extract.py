@@ -40,12 +40,7 @@ def main(
     ] = None,
     store: Annotated[Path, typer.Option(help="Feature store.")] = DEFAULT_STORE,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; left out, one per core.")] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of a Dask scheduler, as tcp://host:8786: its workers, which see the same files, do it."
-        ),
-    ] = None,
+    dask: terminal.Dask = None,
     perturb: Annotated[
         int | None, typer.Option(min=2, help="Measure each feature's reproducibility under so many small changes.")
     ] = None,

@@ -28,6 +28,12 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that another program, or you, wrote; never an input.")
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again every image that failed before.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask", help="Address of a Dask scheduler, as tcp://host:8786: its workers, which see the same files, do it."
+    ),
+]
 
 EPILOG = "--version prints the version."
 

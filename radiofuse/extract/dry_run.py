@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import pandas as pd
 
@@ -43,6 +43,7 @@ def check_images(
     *,
     region: str | None = None,
     n_jobs: int = 1,
+    cluster: str | None = None,
     on_done: Progress | None = None,
 ) -> Checked:
     """Read every image with its mask, as extraction does, and compute nothing.
@@ -57,6 +58,8 @@ def check_images(
         In place of the label, a region that the column ``mask_regions`` names.
     n_jobs : int, default=1
         Child processes.
+    cluster : str, optional
+        Address of a Dask scheduler; its workers, which see the same files, do it in place of children here.
     on_done : callable, optional
         Called with (done, total).
 
@@ -71,7 +74,8 @@ def check_images(
     """
     usual = cohort.attrs.get("mask_label", "any") if label is None else label
     tasks = list_tasks(cohort, usual, region=region)
-    found = {task.pair: one for task, one in run_each(_read, None, tasks, n_jobs=n_jobs, on_done=on_done)}
+    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "on_done": on_done}
+    found = {task.pair: one for task, one in run_each(_read, None, tasks, **options)}
     seen = {pair: one for pair, one in found.items() if not isinstance(one, ImageError)}
     tell_of_regions({task.pair: seen[task.pair].notes for task in tasks if task.pair in seen})
     rows = [(*task.pair, e.code, str(e)) for task in tasks if isinstance(e := found[task.pair], ImageError)]

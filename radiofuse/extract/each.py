@@ -1,14 +1,21 @@
-"""One piece of work per image or sample in child processes: an error is an answer, and so is a child that died."""
+"""One piece of work per image or sample, in child processes or on a cluster: errors are answers, and so are deaths."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from socket import gethostname
+from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
-from radiofuse.errors import ImageError
-from radiofuse.extract.outcomes import DIED
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.cluster import run_on_cluster
+from radiofuse.extract.outcomes import DIED, told_by_worker
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.progress import Progress
+from radiofuse.work.environment import read_environment
 
 Task = TypeVar("Task")
 
@@ -19,6 +26,8 @@ def run_each(
     tasks: Sequence[Task],
     *,
     n_jobs: int,
+    cluster: str | None = None,
+    into: Path | None = None,
     on_done: Progress | None = None,
 ) -> Iterator[tuple[Task, Any]]:
     """Yield ``(task, function(shared, task))``, or the `ImageError` that it raised, in the order in which they end.
@@ -32,14 +41,36 @@ def run_each(
     tasks : sequence
     n_jobs : int
         Children at a time.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers do it in place of children here.
+    into : Path, optional
+        The folder that the function writes to, absolute and there; every worker must see it.
     on_done : callable, optional
         Called with (done, total).
+
+    Raises
+    ------
+    RequestError
+        If the cluster cannot be used, a worker has other versions, or does not see the folder.
     """
-    work = _Answering(function)
-    for done, (task, result) in enumerate(run_in_children(work, shared, tasks, n_jobs=n_jobs), 1):
-        yield task, ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
-        if on_done:
-            on_done(done, len(tasks))
+    with _results(function, shared, tasks, n_jobs, cluster, into) as results:
+        for done, (task, result) in enumerate(results, 1):
+            yield task, ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
+            if on_done:
+                on_done(done, len(tasks))
+
+
+@contextmanager
+def _results(
+    function: Callable, shared: object, tasks: Sequence[Any], n_jobs: int, cluster: str | None, into: Path | None
+) -> Iterator[Iterator[tuple[Any, Any]]]:
+    if cluster is None:
+        yield run_in_children(_Answering(function), shared, tasks, n_jobs=n_jobs)
+    elif into is None:
+        yield run_on_cluster(_OnWorker(function), shared, tasks, address=cluster)
+    else:
+        with NamedTemporaryFile(dir=into, prefix=".seen-by-workers-") as sign:
+            yield run_on_cluster(_OnWorker(function, sign.name), shared, tasks, address=cluster)
 
 
 class _Answering:
@@ -53,3 +84,34 @@ class _Answering:
             return self.function(shared, task)
         except ImageError as error:
             return error
+
+
+class _OnWorker(_Answering):
+    """The same on a machine that may have other libraries and other folders."""
+
+    def __init__(self, function: Callable[[Any, Any], Any], sign: str = "") -> None:
+        super().__init__(function)
+        self.versions, self.sign = _versions(), sign
+
+    def __call__(self, shared: Any, task: Any) -> Any:
+        if (here := _versions()) != self.versions:
+            raise RequestError(
+                f"{gethostname()} has {here} where {self.versions} was asked for. Install the same radiofuse and "
+                "libraries on every worker."
+            )
+        if self.sign and not Path(self.sign).is_file():
+            raise RequestError(
+                f"{gethostname()}, a worker of the cluster, does not see {Path(self.sign).parent}, where it should "
+                "write. Mount that folder there under the same path, or name another."
+            )
+        answer = super().__call__(shared, task)
+        if isinstance(answer, ImageError):
+            return ImageError(answer.code, told_by_worker(answer.code, str(answer)))
+        return answer
+
+
+@cache
+def _versions() -> str:
+    """Return what outputs depend on beside the files."""
+    packages = read_environment()["packages"]
+    return ", ".join(f"{name} {packages.get(name)}" for name in ("radiofuse", "SimpleITK", "numpy", "nibabel"))

@@ -67,10 +67,15 @@ def extract_on_worker(shared: tuple[Extractor, str], task: Task) -> Outcome:
             "have other versions. Install the same radiofuse and libraries on every worker."
         )
     outcome = extract_task(extractor, task)
-    if outcome.code not in UNSEEN:
-        return outcome
+    return outcome if outcome.code is None else replace(outcome, message=told_by_worker(outcome.code, outcome.message))
+
+
+def told_by_worker(code: str, message: str | None) -> str:
+    """Return what a worker says of a file: one that it does not see may be seen elsewhere."""
+    if code not in UNSEEN:
+        return str(message)
     where = f"Files are read on the cluster's workers, and {gethostname()} does not see this one. Mount its folder "
-    return replace(outcome, message=f"{outcome.message} {where}there under the same path, and run again.")
+    return f"{message} {where}there under the same path, and run again."
 
 
 def record_of(task: Task, key: str, outcome: Outcome) -> Record:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from radiofuse.errors import ImageError
@@ -15,7 +17,7 @@ Portraits = dict[tuple[str, str], Portrait]
 
 
 def portrait_cohort(
-    cohort: pd.DataFrame, *, n_jobs: int = 1, on_done: Progress | None = None
+    cohort: pd.DataFrame, *, n_jobs: int = 1, cluster: str | None = None, on_done: Progress | None = None
 ) -> tuple[Portraits, pd.DataFrame]:
     """Return the portraits of a cohort by sample and modality, and a table of the images that have none.
 
@@ -25,6 +27,8 @@ def portrait_cohort(
         As ``read_cohort`` returns it; masks may be absent.
     n_jobs : int, default=1
         Child processes.
+    cluster : str, optional
+        Address of a Dask scheduler; its workers, which see the same files, do it in place of children here.
     on_done : callable, optional
         Called with (done, total) images.
 
@@ -36,7 +40,8 @@ def portrait_cohort(
         Columns sample_id, modality, code, message.
     """
     tasks = list_tasks(cohort, "any")
-    found = {task.pair: one for task, one in run_each(_portray, None, tasks, n_jobs=n_jobs, on_done=on_done)}
+    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "on_done": on_done}
+    found = {task.pair: one for task, one in run_each(_portray, None, tasks, **options)}
     portraits = {task.pair: one for task in tasks if isinstance(one := found[task.pair], Portrait)}
     failed = [(*task.pair, e.code, str(e)) for task in tasks if isinstance(e := found[task.pair], ImageError)]
     return portraits, pd.DataFrame(failed, columns=FAILURE_COLUMNS)

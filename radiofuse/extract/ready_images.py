@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -87,6 +88,7 @@ def make_ready(
     folder: str | Path,
     *,
     n_jobs: int = 1,
+    cluster: str | None = None,
     on_done: Progress | None = None,
 ) -> ReadyCohort:
     """Write the images and masks of a cohort after all steps.
@@ -100,6 +102,8 @@ def make_ready(
         ``<sample>/<modality>.nii.gz``, ``mask.nii.gz`` (or one per modality), transforms and ``record.json``.
     n_jobs : int, default=1
         Child processes.
+    cluster : str, optional
+        Address of a Dask scheduler; its workers, which see the same files, do it in place of children here.
     on_done : callable, optional
         Called with (done, total) samples.
 
@@ -115,7 +119,9 @@ def make_ready(
     samples = _samples(cohort)
     _check_places(steps, imaged_modalities(cohort))
     folder = Path(folder).absolute()
-    work = run_each(partial(_make_one, steps=steps), folder, samples, n_jobs=n_jobs, on_done=on_done)
+    folder.mkdir(parents=True, exist_ok=True)
+    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "into": folder, "on_done": on_done}
+    work = run_each(partial(_make_one, steps=steps), folder, samples, **options)
     found = {sample.sample_id: one for sample, one in work}
     done = {name: one for name, one in found.items() if isinstance(one, ReadyFiles)}
     failed = [(name, "", one.code, str(one)) for name, one in found.items() if isinstance(one, ImageError)]

@@ -51,6 +51,7 @@ def slice_cohort(
     plane: str = "Axial",
     grade: str | None = None,
     n_jobs: int = 1,
+    cluster: str | None = None,
     on_done: Progress | None = None,
 ) -> SlicedCohort:
     """Write the slice set of a cohort, and the table of the slices with tumor.
@@ -66,6 +67,8 @@ def slice_cohort(
         The column of the WHO grade; left out, ``who_grade``, and grades are empty where there is none.
     n_jobs : int, default=1
         Child processes.
+    cluster : str, optional
+        Address of a Dask scheduler; its workers, which see the same files, do it in place of children here.
     on_done : callable, optional
         Called with (done, total) samples.
 
@@ -81,12 +84,13 @@ def slice_cohort(
     if grade is not None and grade not in cohort:
         raise RequestError(f"The cohort has no column {grade!r}.{did_you_mean(grade, cohort)} Name that of the grade.")
     scans = _scans(cohort)
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     _refuse_other_planes(folder, plane)
     if (folder / METADATA).exists() and not (folder / RECORDS).is_dir():
         raise RequestError(f"{folder / METADATA} exists, and this command did not write it. Name another folder.")
     (folder / RECORDS).mkdir(parents=True, exist_ok=True)
-    work = run_each(partial(_write_one, plane=plane), folder, scans, n_jobs=n_jobs, on_done=on_done)
+    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "into": folder, "on_done": on_done}
+    work = run_each(partial(_write_one, plane=plane), folder, scans, **options)
     found = {scan.sample_id: one for scan, one in work}
     written = {scan.sample_id: one for scan in scans if isinstance(one := found[scan.sample_id], WrittenSlices)}
     _write_metadata(cohort, written, folder, grade or "who_grade")

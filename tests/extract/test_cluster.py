@@ -73,7 +73,7 @@ def refuse(shared: None, task: int) -> int:
 def address():
     """A scheduler with two workers of one thread, each replaced when it dies."""
     setting = {"distributed.scheduler.allowed-failures": 1}
-    kind = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    kind = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with dask.config.set(setting), distributed.LocalCluster(**kind) as started:
         yield started.scheduler_address
 
@@ -130,7 +130,7 @@ CLUSTER = """
 import sys
 from distributed import LocalCluster
 if __name__ == "__main__":
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
