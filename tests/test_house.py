@@ -42,6 +42,7 @@ HEAVY_ROOMS = {
     "radiomics": {"radiomics"},
     "torch": {"deep"},
     "monai": {"deep"},
+    "onnxruntime": {"deep"},
     "safetensors": {"deep"},
     "xgboost": {"classify"},
     "distributed": {"extract"},

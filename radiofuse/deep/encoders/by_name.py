@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from radiofuse.deep.encoders.choices import ENCODERS
+from radiofuse.deep.encoders.frozen import FrozenEncoder
 from radiofuse.deep.encoders.options import EncoderOptions, described, version_of_library
 from radiofuse.deep.encoders.pretrained import begin_with
 from radiofuse.errors import RequestError
@@ -19,7 +20,14 @@ from radiofuse.work.own_code import digest_of_own_code
 LOGIT = "logit"  # the feature that stands behind those of an embedding
 
 
-def make_encoder(name: str, seed: int, n_classes: int = 2, options: Mapping[str, Any] | None = None) -> nn.Module:
+def make_encoder(
+    name: str,
+    seed: int,
+    n_classes: int = 2,
+    options: Mapping[str, Any] | None = None,
+    *,
+    with_weights: bool = True,
+) -> nn.Module:
     """Return an encoder with fresh weights, which depend on the seed alone, or with those of a file.
 
     It takes pictures of shape (n, channels, h, w), those in 3-D of shape (n, channels, d, h, w), and float32.
@@ -33,8 +41,11 @@ def make_encoder(name: str, seed: int, n_classes: int = 2, options: Mapping[str,
     n_classes : int, default=2
         How many logits ``forward`` returns.
     options : mapping, optional
-        ``channels`` of the pictures (left out, 1), ``weights`` to begin with (a file), and the parameters of the
-        encoder's own class, such as ``width`` or ``dropout``.
+        ``channels`` of the pictures (left out, 1), ``weights`` to begin with (a file), whether they stay as they are
+        (``frozen``: the encoder answers ``embed`` alone), and the parameters of the encoder's own class, such as
+        ``width`` or ``dropout``.
+    with_weights : bool, default=True
+        False: ``weights`` is not read, since the caller loads the weights that were trained from there.
 
     Raises
     ------
@@ -49,14 +60,15 @@ def make_encoder(name: str, seed: int, n_classes: int = 2, options: Mapping[str,
     """
     build = lookup(name, ENCODERS, "encoder")
     chosen = EncoderOptions.of(name, build, options, n_classes)
+    chosen = chosen if with_weights else chosen.without_weights()
     refuse_lacking(build, "encoder", name, chosen.arguments)
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
         module = build(**chosen.arguments)
     _refuse_what_is_no_encoder(name, module)
     if chosen.weights is not None:
-        begin_with(module, chosen.weights)
-    return module
+        begin_with(module, chosen.weights, complete=chosen.frozen)
+    return FrozenEncoder(module) if chosen.frozen and not getattr(module, "frozen", False) else module
 
 
 def _refuse_what_is_no_encoder(name: str, module: nn.Module) -> None:

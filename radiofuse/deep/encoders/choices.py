@@ -23,4 +23,6 @@ ENCODERS = {
     "densenet121": "radiofuse.deep.encoders.monai_networks:densenet121",
     "densenet201": "radiofuse.deep.encoders.monai_networks:densenet201",
     "efficientnet_b2": "radiofuse.deep.encoders.monai_networks:efficientnet_b2",
+    "torchscript": "radiofuse.deep.encoders.program_files:TorchScriptEncoder",
+    "onnx": "radiofuse.deep.encoders.program_files:OnnxEncoder",
 }

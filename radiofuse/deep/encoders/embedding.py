@@ -141,7 +141,7 @@ def embed(
     -------
     embedding : ndarray of float32, shape (n, module.embedding_dim)
     logit : ndarray of float32, shape (n,) or (n, n_classes)
-        Of class 1 against class 0; of more than two classes those of all.
+        Of class 1 against class 0; of more than two classes those of all; of a frozen encoder none, shape (n, 0).
 
     Raises
     ------
@@ -172,14 +172,16 @@ def embed(
     # float64 sums, so that the mean of a row's slices does not depend on the other rows
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     means = np.add.reduceat(outputs.astype(np.float64), starts, axis=0) / counts[:, None]  # (n, d + n_classes)
-    embedding, logits = means[:, :-n_classes], means[:, -n_classes:]
-    logit = logits[:, 1] - logits[:, 0] if n_classes == 2 else logits
+    embedding, logits = np.split(means, [module.embedding_dim], axis=1)
+    logit = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
     _refuse_broken(embedding, logit)
     return embedding.astype(np.float32), logit.astype(np.float32)
 
 
 def _forward(module: nn.Module, batches: tuple[Tensor, ...], device: torch.device, n_classes: int) -> np.ndarray:
-    """Return embedding and logits of each crop, shape (n_crops, d + n_classes)."""
+    """Return embedding and logits of each crop, shape (n_crops, d + n_classes); of a frozen encoder no logits."""
+    if getattr(module, "frozen", False):
+        return np.concatenate([_frozen_embedding(module, batch.to(device)) for batch in batches])
     with _embedding_kept(module) as kept:
         outputs = []
         for batch in batches:
@@ -189,6 +191,12 @@ def _forward(module: nn.Module, batches: tuple[Tensor, ...], device: torch.devic
             _check_widths(module, {"embed": embedding, "forward": logits}, (len(x), module.embedding_dim), n_classes)
             outputs.append(torch.cat([embedding, logits], dim=1).float().cpu())  # (b, d + n_classes)
     return torch.cat(outputs).numpy()
+
+
+def _frozen_embedding(module: nn.Module, x: Tensor) -> np.ndarray:
+    embedding = module.embed(x)  # (b, d)
+    _check_widths(module, {"embed": embedding}, (len(x), module.embedding_dim), 0)
+    return embedding.float().cpu().numpy()
 
 
 @contextmanager
@@ -211,7 +219,7 @@ def _embedding_kept(module: nn.Module) -> Iterator[list[Tensor]]:
 
 def _check_widths(module: nn.Module, told: dict[str, Tensor], embedded: tuple[int, int], n_classes: int) -> None:
     n = embedded[0]
-    for (what, got), wanted in zip(told.items(), (embedded, (n, n_classes)), strict=True):
+    for (what, got), wanted in zip(told.items(), (embedded, (n, n_classes)), strict=False):  # of a frozen one no logits
         if tuple(got.shape) != wanted:
             raise RequestError(
                 f"{type(module).__name__}.{what} returned a tensor of shape {tuple(got.shape)} for {n} crops; "

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from typing import Any
 from radiofuse.errors import RequestError
 from radiofuse.names import did_you_mean
 
-CHANNELS, CLASSES, WEIGHTS = "channels", "n_classes", "weights"
+CHANNELS, CLASSES, WEIGHTS, FROZEN = "channels", "n_classes", "weights", "frozen"
+SHA256 = "sha256:"  # in front of the digest of weights
+DOWNLOAD = "download"  # the weights that an encoder's own library fetches
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,13 @@ class EncoderOptions:
         What its class or function is called with.
     weights : str or None
         A file of weights to begin with, for an encoder that does not take ``weights`` itself.
+    frozen : bool
+        Whether these weights stay as they are.
     """
 
     arguments: dict[str, Any]
     weights: str | None = None
+    frozen: bool = False
 
     @classmethod
     def of(
@@ -43,14 +48,21 @@ class EncoderOptions:
         RequestError
             If one of them is unknown, or the encoder takes one channel or two classes only.
         """
-        taken, given = _parameters(build), {CHANNELS: 1, **(options or {})}
+        taken, given = _parameters(build), {**_defaults(build), **(options or {})}
         _refuse_unknown(name, taken, given)
         _refuse_no_count(name, given[CHANNELS])
+        _refuse_frozen_chance(name, given)
         weights = given.pop(WEIGHTS, None) if WEIGHTS not in taken else None
         _refuse_another(name, taken, CHANNELS, given[CHANNELS], 1)
-        _refuse_another(name, taken, CLASSES, n_classes, 2)
+        if not given[FROZEN]:  # else there are no logits
+            _refuse_another(name, taken, CLASSES, n_classes, 2)
         arguments = {key: value for key, value in (given | {CLASSES: n_classes}).items() if key in taken}
-        return cls(arguments, None if weights is None else str(weights))
+        return cls(arguments, None if weights is None else str(weights), given[FROZEN])
+
+    def without_weights(self) -> EncoderOptions:
+        """Return the options of the same network with fresh weights."""
+        arguments = {key: value for key, value in self.arguments.items() if key != WEIGHTS}
+        return replace(self, arguments=arguments, weights=None)
 
 
 def _parameters(build: Callable[..., Any]) -> dict[str, Any]:
@@ -63,8 +75,13 @@ def _parameters(build: Callable[..., Any]) -> dict[str, Any]:
     return {one.name: one.default for one in parameters if one.kind in named}
 
 
+def _defaults(build: Callable[..., Any]) -> dict[str, Any]:
+    """Return what options of every encoder are where they are left out."""
+    return {CHANNELS: 1, WEIGHTS: None, FROZEN: getattr(build, FROZEN, False)}
+
+
 def _refuse_unknown(name: str, taken: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    known = sorted({CHANNELS, WEIGHTS, *taken} - {CLASSES})
+    known = sorted({CHANNELS, WEIGHTS, FROZEN, *taken} - {CLASSES})
     for option in given:
         if option not in known:
             raise RequestError(
@@ -78,6 +95,16 @@ def _refuse_no_count(name: str, channels: Any) -> None:
         raise RequestError(
             f"The encoder {name!r} has channels = {channels!r}; a whole number from 1 on was expected. "
             "Say how many modalities are stacked."
+        )
+
+
+def _refuse_frozen_chance(name: str, given: Mapping[str, Any]) -> None:
+    if not isinstance(given[FROZEN], bool):
+        raise RequestError(f"The encoder {name!r} has frozen = {given[FROZEN]!r}; true or false was expected.")
+    if given[FROZEN] and given.get(WEIGHTS) is None:
+        raise RequestError(
+            f"The encoder {name!r} is frozen and has no weights, so it would stay as chance made it. Name a file of "
+            "trained weights under weights, or leave frozen out."
         )
 
 
@@ -122,7 +149,7 @@ def described(build: Callable[..., Any], options: Mapping[str, Any] | None) -> s
     >>> described(build, {"width": 0.5, "channels": 1})
     ' width=0.5'
     """
-    defaults = _parameters(build) | {CHANNELS: 1}
+    defaults = _parameters(build) | _defaults(build)
     words = {key: _as_json(value) for key, value in sorted((options or {}).items())}
     return "".join(
         f" {key}={_digest_of(value) if key == WEIGHTS else value}"
@@ -135,7 +162,24 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
+def portable_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in which a file of weights is its SHA-256, for cards that travel where the file is not.
+
+    ``encoder_version`` knows both as the same; ``make_encoder`` takes them with ``with_weights=False``.
+
+    Examples
+    --------
+    >>> portable_options({"channels": 3})
+    {'channels': 3}
+    """
+    weights = options.get(WEIGHTS)
+    named = {} if weights is None else {WEIGHTS: f"{SHA256}{_digest_of(_as_json(weights))}"}
+    return {**options, **named}
+
+
 def _digest_of(weights: str) -> str:
-    """Return the SHA-256 of the file that an option names, or the option itself where it names none."""
-    path = Path(str(json.loads(weights)))
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else weights
+    """Return the SHA-256 of the file that an option names in JSON, or the option where it names none."""
+    name = str(json.loads(weights))
+    if Path(name).is_file():
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    return name.removeprefix(SHA256)

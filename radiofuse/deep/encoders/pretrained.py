@@ -20,7 +20,7 @@ COUNTER = ".num_batches_tracked"  # of batch normalization; files of old version
 SHOWN = 3  # keys that differ, in a refusal
 
 
-def begin_with(module: nn.Module, weights: str) -> None:
+def begin_with(module: nn.Module, weights: str, *, complete: bool = False) -> None:
     """Give a module the weights of a file, but for a classifier of another number of classes.
 
     Parameters
@@ -30,6 +30,8 @@ def begin_with(module: nn.Module, weights: str) -> None:
         ``may_be_fresh`` where parts of it, by the beginning of their keys, need not be in the file.
     weights : str
         A ``.safetensors`` file, or a state dict that torch saved.
+    complete : bool, default=False
+        Whether the file must have all weights but the classifier's.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def begin_with(module: nn.Module, weights: str) -> None:
     wanted = module.state_dict()
     tensors = getattr(module, "from_elsewhere", lambda same: same)(tensors)
     tensors = fitted_to_channels(tensors, wanted)
-    fresh = _parts_to_be_trained(module, tensors, wanted)
+    fresh = _parts_to_be_trained(() if complete else getattr(module, "may_be_fresh", ()), tensors, wanted)
     tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith(fresh)}
     of_file = {key: tensor for key, tensor in wanted.items() if not key.startswith(fresh)}
     _refuse_another_architecture(type(module).__name__, weights, tensors, of_file)
@@ -49,11 +51,11 @@ def begin_with(module: nn.Module, weights: str) -> None:
         log.info("%s has no weights for %s: trained from scratch.", weights, ", ".join(part[:-1] for part in fresh))
 
 
-def _parts_to_be_trained(module: nn.Module, tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[str, ...]:
+def _parts_to_be_trained(
+    may_be_fresh: tuple[str, ...], tensors: dict[str, Tensor], wanted: dict[str, Tensor]
+) -> tuple[str, ...]:
     """Return the beginnings of keys that keep their fresh weights: the classifier of other classes, what is lacking."""
-    lacking = tuple(
-        part for part in getattr(module, "may_be_fresh", ()) if not any(k.startswith(part) for k in tensors)
-    )
+    lacking = tuple(part for part in may_be_fresh if not any(k.startswith(part) for k in tensors))
     of_head = [key for key in wanted if key.startswith(HEAD)]
     same = all(_shape(tensors, key) == _shape(wanted, key) for key in of_head)
     return lacking if same else (HEAD, *lacking)

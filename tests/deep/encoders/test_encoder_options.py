@@ -68,8 +68,12 @@ def test_left_out_or_said_the_default_draws_the_same_weights():
 @pytest.mark.parametrize(
     ("encoder", "options", "sentence"),
     [
-        ("Optional", {"dept": 1}, r"no option 'dept'. Did you mean 'depth'\? Choose from channels, depth, weights"),
-        ("Plain", {"width": 1}, "no option 'width'. Choose from channels, weights"),
+        (
+            "Optional",
+            {"dept": 1},
+            r"no option 'dept'. Did you mean 'depth'\? Choose from channels, depth, frozen, weights",
+        ),
+        ("Plain", {"width": 1}, "no option 'width'. Choose from channels, frozen, weights"),
         ("Optional", {"n_classes": 2}, "no option 'n_classes'"),
         (
             "Plain",
