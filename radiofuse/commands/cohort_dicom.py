@@ -58,7 +58,9 @@ def found_in_dicom(
     if not found.n_images:
         for note in found.notes:
             terminal.say(note)
-        raise RequestError(f"No series of {folder} became an image; {nifti / 'series.csv'} says why of each.")
+        raise RequestError(
+            f"No series of {folder} became an image. What was said above and {nifti / 'series.csv'} say why."
+        )
     return found if follow_ups else first_sessions(found)
 
 

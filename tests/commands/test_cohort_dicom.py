@@ -96,6 +96,23 @@ def test_follow_ups_ids_and_folders_when_asked_for(tree, tmp_path):
     assert [row["patient_id"] for row in rows_of(out)] == ["0", "1", "2"]
 
 
+def test_what_a_table_of_features_would_lack_is_told_with_the_way_on(tree, tmp_path):
+    (tmp_path / "own.csv").write_text("name,description\nt2,own name\n")
+    done = cohort(
+        tree, "--layout", "dicom", "--out", tmp_path / "a.csv", "--sequences", tmp_path / "own.csv", "--keep-ids"
+    )
+    told = " ".join(done.output.split())
+    assert "Of 1 sample a mask is drawn on one image, and others have none (t2): MRN-8_s1. Features need one" in told
+    assert '[images] register_to = "t1ce"' in told
+
+
+def test_a_folder_without_dicom_says_so(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = cohort(tmp_path / "empty", "--layout", "dicom", "--out", tmp_path / "a.csv")
+    assert done.exit_code == 2
+    assert "No file of the tree is DICOM" in " ".join(done.output.split())
+
+
 def test_options_of_dicom_without_the_layout_and_dicom_without_the_option_are_sentences(tree, tmp_path):
     refused = cohort(tree, "--roi", "GTV", "--out", tmp_path / "a.csv")
     assert refused.exit_code == 2 and "go with --layout dicom" in refused.output

@@ -127,16 +127,17 @@ def _masks(
     written = [row.done for row in rows if row.done is not None]
     present = {row.series.first.series_uid: f"{row.series.title}, which was not converted" for row in rows}
     drawn = {each.uid: each for each in tree.instances if each.sop_class in KINDS}  # each once, however often copied
-    matches = [
-        (each.path, KINDS[each.sop_class], *match_image(each, called[each.person], written, present))
-        for each in sorted(drawn.values(), key=lambda each: each.series_when)
-    ]
+    matches = []
+    for each in sorted(drawn.values(), key=lambda each: each.series_when):
+        patient = called[each.person]
+        name = f"{each.path.name} of {patient}"
+        matches.append((each.path, KINDS[each.sop_class], name, *match_image(each, patient, written, present)))
     notes, jobs, numbers = [], [], Counter()
     for path in tree.slicer_files:
-        matches.append((path, "Slicer", *_matched(path, root, written)))
-    for path, kind, images, problem in matches:
+        matches.append((path, "Slicer", path.name, *_matched(path, root, written)))
+    for path, kind, name, images, problem in matches:
         if problem:
-            notes.append(f"{kind} {path.name} was left out: {problem}.")
+            notes.append(f"{kind} {name} was left out: {problem}.")
         for image in images:
             numbers[image.path] += 1
             jobs.append(MaskJob(path, kind, image, numbers[image.path], roi))

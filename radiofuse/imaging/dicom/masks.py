@@ -109,7 +109,8 @@ def _wanted(job: MaskJob, regions: Sequence[Region], paths: Mapping[str, Path]) 
     """Return the mask of the image: the only region, or what the pattern means."""
     names = [region.name for region in regions]
     if job.pattern is None:
-        told = f"it holds {counted(len(names), 'region')}, {some(names)}: say which one is the mask (roi=...)"
+        held = f"it holds {counted(len(names), 'region')}, {some(names)}"
+        told = f"{held}: say which one is the mask (--roi NAME; in Python roi=...)"
         return (paths[names[0]], ()) if len(names) == 1 else (None, (told,))
     chosen = wanted_regions(regions, job.pattern)
     if not chosen:

@@ -104,6 +104,8 @@ def name_patients(
     people = {instance.person: None for instance in instances}
     key = _key(out) if names == "pseudonym" else b""
     called = {person: _name(person, root, key, names) for person in people}
+    if names == "id":
+        called = _one_spelling(called)
     return called, _doubts(called, names)
 
 
@@ -116,17 +118,31 @@ def _name(person: Person, root: Path, key: bytes, names: PatientNames) -> str:
     return _digest(key, person.patient_id or f"folder {folder}")
 
 
+def _one_spelling(called: dict[Person, str]) -> dict[Person, str]:
+    """Give one name to ids that `_digest` would not tell apart: a patient in two folds would be a leak."""
+    names: dict[str, str] = {}
+    for person, name in sorted(called.items(), key=lambda pair: (pair[1] != pair[0].patient_id, pair[1])):
+        names.setdefault(plain_id(person.patient_id or name), name)
+    return {person: names[plain_id(person.patient_id or name)] for person, name in called.items()}
+
+
 def _doubts(called: dict[Person, str], names: PatientNames) -> list[str]:
     people: dict[str, list[Person]] = defaultdict(list)
     for person, name in called.items():
         people[name].append(person)
     several = [name for name, same in people.items() if _seem_several(same)]
+    spelled = [name for name, same in people.items() if len({person.patient_id for person in same} - {""}) > 1]
     nameless = sorted({name for person, name in called.items() if not person.patient_id})
     notes = []
     if several:
         notes.append(
             f"{counted(len(several), 'patient')} with more than one name or birth date: {some(several)}; each was "
             "taken for one person. Where it is not, name patients by their folders (by_folder=True)."
+        )
+    if spelled and names != "folder":
+        notes.append(
+            f"{counted(len(spelled), 'patient')} whose ids differ by case, separators or zeros alone: {some(spelled)}; "
+            "each was taken for one person. Where it is not, name patients by their folders (by_folder=True)."
         )
     if nameless and names != "folder":
         notes.append(f"Files without a patient id were named by their folder: {some(nameless)}.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from radiofuse.imaging.dicom.elements import many
 from radiofuse.imaging.dicom.instances import SINGLE, Instance, instance_of
 from radiofuse.imaging.dicom.library import pydicom, quiet, unreadable
+from radiofuse.imaging.layouts.walk import folders_below
 from radiofuse.progress import Progress
 from radiofuse.wording import counted, some
 from radiofuse.work.jobs import finish_calls
@@ -82,10 +83,7 @@ def _files(folder: Path) -> tuple[list[Path], list[str]]:
     """Return all regular files, and a note on folders that cannot be read."""
     closed: list[str] = []
     paths = []
-    for parent, folders, names in os.walk(
-        folder, onerror=lambda error: closed.append(error.strerror or "no reason given")
-    ):
-        folders.sort()
+    for parent, _, names in folders_below(folder, lambda error: closed.append(error.strerror or "no reason given")):
         paths += [path for name in sorted(names) if (path := Path(parent, name)).is_file()]
     told = f"{counted(len(closed), 'folder')} cannot be read ({some(sorted(set(closed)))}); check the permissions."
     return paths, [told] if closed else []
@@ -145,6 +143,8 @@ def _notes(paths: list[Path], files: list[_Read]) -> Iterator[str]:
     ]
     if nothing:
         yield f"{counted(len(nothing), 'file')} of the tree are not DICOM and were passed over: {some(nothing)}."
+    if not any(file.instance for file in files):
+        yield "No file of the tree is DICOM. Name the folder that the export was written to."
     for problem in problems:
         yield f"{problem}; copy or export it again."
     if missing:

@@ -41,7 +41,7 @@ def rows_of(found: Found, *, keep_unmasked: bool = False) -> tuple[pd.DataFrame,
     )
     rows, of_images = _with_images(rows)
     rows, of_masks = _with_masks(rows, keep_unmasked=keep_unmasked)
-    return rows[_ordered(rows)], of_images + of_masks + _absent(rows)
+    return rows[_ordered(rows)], of_images + of_masks + _absent(rows) + _undrawn(rows)
 
 
 def relative_to(rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -99,6 +99,24 @@ def _absent(rows: pd.DataFrame) -> list[str]:
         f"{name.partition('__')[0]} is absent in {counted(len(samples), 'sample')}: {some(samples)}."
         for name, samples in lacking.items()
         if len(samples)
+    ]
+
+
+def _undrawn(rows: pd.DataFrame) -> list[str]:
+    """Tell of samples of which one image has a mask and others have none, as where a scanner's series was drawn on."""
+    masks = [name for name in rows if name.endswith(join("", MASK))]
+    if not masks or MASK_COLUMN in rows:
+        return []
+    drawn = rows[masks].rename(columns=lambda name: name.removesuffix(join("", MASK))) != ""
+    there = rows[_images(rows)].rename(columns=lambda name: name.removesuffix(join("", IMAGE))) != ""
+    bare = there & ~drawn.reindex(columns=there.columns, fill_value=False) & drawn.any(axis=1).to_numpy()[:, None]
+    samples, lacking = rows.index[bare.any(axis=1)], [name for name in bare if bare[name].any()]
+    if not lacking:
+        return []
+    return [
+        f"Of {counted(len(samples), 'sample')} a mask is drawn on one image, and others have none "
+        f"({', '.join(lacking)}): {some(samples)}. Features need one: bring the images onto the one with the mask "
+        f'(radiofuse cohort prepare, [images] register_to = "{drawn.sum().idxmax()}"), or empty their cells.'
     ]
 
 

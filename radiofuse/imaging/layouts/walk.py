@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from radiofuse.errors import RequestError
@@ -12,6 +12,13 @@ from radiofuse.imaging.layouts.volume import FoundVolume
 from radiofuse.wording import counted, some
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+
+
+def folders_below(folder: Path, tell: Callable[[OSError], None]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield every folder as ``os.walk`` does, links to folders too, but for those that lead back to one above."""
+    for parent, folders, names in os.walk(folder, onerror=tell, followlinks=True):
+        folders[:] = sorted(name for name in folders if not _is_loop(parent, name))
+        yield parent, folders, names
 
 
 def image_files(folder: Path) -> tuple[list[str], list[str]]:
@@ -40,8 +47,8 @@ def image_files(folder: Path) -> tuple[list[str], list[str]]:
     def tell(error: OSError) -> None:
         notes.append(f"{error.filename} cannot be read ({error.strerror}); what it holds is left out.")
 
-    for parent, folders, names in os.walk(folder, onerror=tell, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and not _is_loop(parent, name)]
+    for parent, folders, names in folders_below(folder, tell):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         below = Path(parent).relative_to(folder)
         paths += [(below / name).as_posix() for name in names if _is_image(name)]
     return sorted(paths), notes

@@ -15,7 +15,7 @@ pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 from pydicom import dcmread  # noqa: E402
 
 from radiofuse.imaging import read_image, read_mask  # noqa: E402
-from radiofuse.imaging.dicom import convert_tree, masks, volumes  # noqa: E402
+from radiofuse.imaging.dicom import convert_tree, masks, pseudonym, volumes  # noqa: E402
 from radiofuse.imaging.dicom.contours import filled_polygon  # noqa: E402
 from radiofuse.imaging.layouts.volume import Found  # noqa: E402
 from tests.dicom_files import (  # noqa: E402
@@ -202,7 +202,9 @@ def test_a_segmentation_of_another_study_is_refused_in_a_sentence(tree, out, sou
     save([segmentation(files, blobs(OBLIQUE))], tree / "seg")
     found = convert_tree(tree, out)
     assert [volume.role for volume in found.volumes] == ["image"]
-    assert "refers to a series of another study, or to one that is not in the tree" in told(found, "was left out")
+    note = told(found, "was left out")
+    assert "refers to a series of another study, or to one that is not in the tree" in note
+    assert note.startswith(f"DICOM-SEG IM0000 of {pseudonym(stranger.patient, out)} was left out")
 
 
 def test_a_segmentation_that_claims_another_study_than_its_series_is_refused(tree, out, source):
@@ -340,7 +342,7 @@ def test_points_and_open_lines_are_left_out(tree, out, wide):
 def test_contours_of_another_study_are_refused(tree, out, wide):
     stranger = Ids()
     found = drawn(tree, out, stranger, {"GTV": [box(HOLE, HOLE, 2)]})
-    assert "a series of another study" in told(found, "RTSTRUCT IM0000 was left out")
+    assert "a series of another study" in told(found, "RTSTRUCT IM0000 of ")
 
 
 def test_contours_that_name_no_series_belong_to_their_images_or_else_to_their_frame_of_reference(tree, out, wide):

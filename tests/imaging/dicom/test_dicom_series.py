@@ -373,6 +373,26 @@ def test_ids_are_kept_when_asked_for(tree, out):
     assert b"Doe" not in all_bytes(out)
 
 
+@pytest.mark.parametrize("keep_ids", [True, False])
+def test_one_patient_in_two_spellings_is_one_patient(tree, out, keep_ids):
+    for seed, spelled in enumerate(("g 3", "G-03", "G-4")):
+        write_series(tree / str(seed), voxels_of(OBLIQUE, seed), ids=Ids(spelled, date=f"202001{seed + 10}"), **T1)
+    found = convert_tree(tree, out, keep_ids=keep_ids)
+    patients = [volume.patient_id for volume in found.volumes]
+    assert len(patients) == 3 and len(set(patients)) == 2
+    assert "each was taken for one person" in told(found, "1 patient whose ids differ by case")
+    if keep_ids:
+        assert sorted(volume.sample_id for volume in found.volumes) == ["G-03_s1", "G-03_s2", "G-4_s1"]
+
+
+def test_linked_folders_are_followed_and_loops_are_not(tree, out):
+    write_series(tree.parent / "elsewhere", voxels_of(OBLIQUE), **T1)
+    tree.mkdir()
+    (tree / "link").symlink_to(tree.parent / "elsewhere")
+    (tree / "loop").symlink_to(tree)
+    assert len(convert_tree(tree, out).volumes) == 1
+
+
 def test_folders_may_name_patients_and_one_id_of_two_people_is_told(tree, out):
     for name in ("case-1", "case 2"):
         write_series(tree / name / "x", voxels_of(OBLIQUE), ids=Ids("ANON", name, ""), **T1)
