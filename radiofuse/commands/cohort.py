@@ -120,6 +120,9 @@ def prepare(
         made = make_ready(table, steps, out, **options)
     for warning in made.warnings:
         say(warning)
+    if label := table.attrs.get("mask_label"):
+        told = f"Masks of a pyradiomics batch table mean label {label}, which cohort.csv does not say"
+        say(f"{told}: name it where features are computed, --label {label} or mask_label = {label} in a recipe.")
     if len(made.failures):
         say(list_failures(made.failures))
     write_rows(made.rows, out / "cohort.csv")

@@ -113,24 +113,44 @@ def _refuse_place(place: Path, sources: Mapping[str, str]) -> None:
 
 def _written(place: Path, digest: str, sample: Prepared, sources: Mapping[str, str]) -> ReadyFiles:
     place.mkdir(parents=True, exist_ok=True)
-    _keep_record(place, {"digest": "", "files": {}, "worse": []})  # the folder is ours from here on, and not yet whole
-    files = {name: f"{name}.nii.gz" for name in sample.images}
-    for name, image in sample.images.items():
-        write_like(place / files[name], sitk.GetArrayFromImage(image), image)
-    for name, mask in _few(sample.masks).items():
-        files[f"{name}_mask" if name else ONE_MASK] = file = f"{name}_mask.nii.gz" if name else f"{ONE_MASK}.nii.gz"
-        write_like(place / file, sitk.GetArrayFromImage(mask), mask)
-    if sample.brain is not None:
-        files[BRAIN] = f"{BRAIN}.nii.gz"
-        write_like(place / files[BRAIN], sitk.GetArrayFromImage(sample.brain), sample.brain)
-    for name, transform in sample.transforms.items():
-        sitk.WriteTransform(transform, str(place / f"{name}_to_{_file_name(sample)}.tfm"))
-    for name, figure in sample.figures.items():
-        _write_text(place / _figure_name(name), figure)
+    before = _names_before(place)
+    # the folder is ours from here on, and not yet whole
+    _keep_record(place, {"digest": "", "files": {}, "worse": [], "written": sorted(before)})
+    files = _write_volumes(place, sample)
+    names = {*files.values(), *_write_registrations(place, sample)}
+    for name in before - names:  # of other options: a mask or a transform that no longer holds
+        (place / name).unlink(missing_ok=True)
     worse = [name for name, told in sample.record.get("registration", {}).items() if told["worse"]]
-    record = {"digest": digest, "files": files, "worse": worse, "sources": dict(sources), **sample.record}
+    written = {"files": files, "worse": worse, "written": sorted(names)}
+    record = {"digest": digest, **written, "sources": dict(sources), **sample.record}
     _keep_record(place, record)  # last: before, the sample is done again
     return _told(place, record, is_new=True)
+
+
+def _names_before(place: Path) -> set[str]:
+    """Return the names of files that an earlier call wrote."""
+    record = _record(place)
+    return {name for name in record.get("written", record.get("files", {}).values()) if Path(name).name == name}
+
+
+def _write_volumes(place: Path, sample: Prepared) -> dict[str, str]:
+    volumes = dict(sample.images)
+    volumes |= {f"{name}_mask" if name else ONE_MASK: mask for name, mask in _few(sample.masks).items()}
+    volumes |= {} if sample.brain is None else {BRAIN: sample.brain}
+    for name, image in volumes.items():
+        write_like(place / f"{name}.nii.gz", sitk.GetArrayFromImage(image), image)
+    return {name: f"{name}.nii.gz" for name in volumes}
+
+
+def _write_registrations(place: Path, sample: Prepared) -> list[str]:
+    """Write transforms and figures, and return their names."""
+    transforms = {f"{name}_to_{_file_name(sample)}.tfm": way for name, way in sample.transforms.items()}
+    for name, transform in transforms.items():
+        sitk.WriteTransform(transform, str(place / name))
+    figures = {_figure_name(name): figure for name, figure in sample.figures.items()}
+    for name, figure in figures.items():
+        _write_text(place / name, figure)
+    return [*transforms, *figures]
 
 
 def _figure_name(modality: str) -> str:
@@ -172,11 +192,17 @@ def _few(masks: Mapping[str, sitk.Image]) -> dict[str, sitk.Image]:
 
 def _earlier(place: Path, digest: str) -> ReadyFiles | None:
     """Return what an earlier call wrote of the same files and options; None where anything of it is gone."""
-    try:
-        record: dict[str, Any] = json.loads((place / RECORD).read_text())
-    except (OSError, ValueError):
-        return None
+    record = _record(place)
     files = record.get("files", {})
     if record.get("digest") != digest or not all((place / file).is_file() for file in files.values()):
         return None
     return _told(place, record, is_new=False)
+
+
+def _record(place: Path) -> dict[str, Any]:
+    """Return the record of a sample, {} where there is none."""
+    try:
+        record: dict[str, Any] = json.loads((place / RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

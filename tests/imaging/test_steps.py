@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -284,6 +285,16 @@ def test_the_command_writes_a_cohort_and_does_again_only_what_changed(tmp_path: 
     assert record["steps"]["spacing_mm"] == [2, 2, 2] and Path(record["sources"]["t1"]).name == "A_t1.nii.gz"
 
 
+def test_the_label_that_a_batch_table_means_is_told(tmp_path: Path) -> None:
+    sitk.WriteImage(brain(), str(tmp_path / "a.nii.gz"))
+    sitk.WriteImage(tumor(brain()), str(tmp_path / "m.nii.gz"))
+    (tmp_path / "batch.csv").write_text("ID,Image,Mask\nA,a.nii.gz,m.nii.gz\n")
+    (tmp_path / "recipe.toml").write_text('[images]\nscale = "z_score"\n')
+    call = ["prepare", str(tmp_path / "batch.csv"), "--recipe", str(tmp_path / "recipe.toml"), "--jobs", "1"]
+    told = CliRunner().invoke(app, [*call, "--out", str(tmp_path / "ready")])
+    assert told.exit_code == 0 and "--label 1 or mask_label = 1 in a recipe." in " ".join(told.output.split())
+
+
 def dice(one: sitk.Image, other: sitk.Image) -> float:
     first, second = (sitk.GetArrayViewFromImage(mask) != 0 for mask in (one, other))
     return 2 * (first & second).sum() / (first.sum() + second.sum())
@@ -332,3 +343,19 @@ def test_a_mask_that_lies_on_no_image_of_its_sample_is_refused() -> None:
         assert caught.value.code == "geometry_mismatch"
     with pytest.raises(ImageError, match="brain_mask: the mask does not lie on its image"):
         prepared({"t1": image}, {}, mask, Steps(skull=False))
+
+
+def test_files_of_other_options_do_not_stay_beside_those_of_now(tmp_path: Path) -> None:
+    paths = {name: str(tmp_path / f"{name}.nii.gz") for name in ("t1", "t2", "mask", "other")}
+    for seed, name in enumerate(("t1", "t2")):
+        sitk.WriteImage(brain(seed), paths[name])
+    sitk.WriteImage(tumor(brain()), paths["mask"])
+    sitk.WriteImage(tumor(brain())[:, :, :] * 2, paths["other"])
+    images, own = {name: paths[name] for name in ("t1", "t2")}, {"t1": paths["mask"], "t2": paths["other"]}
+    sample = SampleFiles("A", images, own, paths["mask"])
+    make_sample_ready(tmp_path / "out", sample, Steps(register_to="t2"))
+    (tmp_path / "out" / "A" / "notes.txt").write_text("mine")
+    one = replace(sample, masks=dict.fromkeys(images, paths["mask"]), brain="")
+    make_sample_ready(tmp_path / "out", one, Steps(scale="z_score"))
+    there = sorted(path.name for path in (tmp_path / "out" / "A").iterdir())
+    assert there == ["mask.nii.gz", "notes.txt", "record.json", "t1.nii.gz", "t2.nii.gz"]
