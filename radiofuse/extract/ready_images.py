@@ -23,6 +23,7 @@ from radiofuse.progress import Meter, Progress
 from radiofuse.tables.columns import join
 from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.roles import BRAIN_MASK, MASK, SAMPLE
+from radiofuse.wording import some
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def make_ready(
     failed = [(name, "", one.code, str(one)) for name, one in found.items() if isinstance(one, ImageError)]
     n_new = sum(one.is_new for one in done.values())
     worse = [f"{name} ({modality})" for name, one in sorted(done.items()) for modality in one.worse]
-    warnings = [f"Registering made nothing better, and the image was left where it was: {', '.join(worse)}."]
+    warnings = [f"Registering made nothing better, and the image was left where it was: {some(worse)}."]
     failures = pd.DataFrame(sorted(failed), columns=FAILURE_COLUMNS)
     registered = [(name, found) for name, one in sorted(done.items()) for found in one.registered]
     told = warnings if worse else []

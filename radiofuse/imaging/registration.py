@@ -13,11 +13,14 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError
+from radiofuse.imaging.header import in_words
 
 KINDS = ("rigid", "affine")
 VERSION = 1  # raised by hand where the same images would be moved otherwise
 BINS, SAMPLED, SEED = 50, 0.05, 7
 SHRINK, SMOOTHING_VOX = (4, 2, 1), (2.0, 1.0, 0.0)
+FEWEST = 4  # voxels along an axis, which smoothing needs
+OUTSIDE = "All samples map outside"  # ITK's words where two images do not overlap
 ITERATIONS, LEARNING_RATE, MIN_STEP = 200, 1.0, 1e-4
 
 
@@ -86,8 +89,27 @@ def register(
     if kind not in KINDS:
         raise RequestError(f'A registration is "rigid" or "affine", not {kind!r}.')
     moving, fixed = (sitk.Cast(image, sitk.sitkFloat32) for image in (moving, fixed))
+    _refuse_unfit((moving, fixed))
     with _one_thread():
         return _registered(moving, fixed, kind, brain)
+
+
+def _refuse_unfit(images: tuple[sitk.Image, ...]) -> None:
+    """Refuse what ITK would refuse in its own words, or in none."""
+    for image in images:
+        if min(image.GetSize()) < FEWEST:
+            raise ImageError(
+                "registration_failed",
+                f"The image could not be registered: {in_words(image.GetSize())} voxels are no volume; {FEWEST} or "
+                "more along each axis were expected.",
+            )
+        voxels = sitk.GetArrayViewFromImage(image)
+        if voxels.min() == voxels.max():
+            raise ImageError(
+                "registration_failed",
+                f"The image could not be registered: all voxels of one of the two are {voxels.max():g}. Check the "
+                "file.",
+            )
 
 
 @contextmanager
@@ -113,6 +135,8 @@ def _registered(moving: sitk.Image, fixed: sitk.Image, kind: str, brain: sitk.Im
             transform = _searched(moving, fixed, _as_affine(transform), brain)
         after = _information(moving, fixed, transform, brain)
     except RuntimeError as error:
+        if OUTSIDE in str(error) and np.isfinite(before):  # a search that ran out of the image found nothing better
+            return Registration(sitk.Euler3DTransform(), kind, before, before)
         reason = str(error).strip().splitlines()[-1].partition("): ")[2] or "no reason given"
         raise ImageError("registration_failed", f"The image could not be registered: {reason}") from None
     if after <= before:
@@ -149,7 +173,7 @@ def _information(moving: sitk.Image, fixed: sitk.Image, transform: sitk.Transfor
     try:
         return -float(method.MetricEvaluate(fixed, moving))
     except RuntimeError as error:
-        if "All samples map outside" in str(error) or "Too many samples" in str(error):
+        if OUTSIDE in str(error) or "Too many samples" in str(error):
             return -np.inf
         raise
 

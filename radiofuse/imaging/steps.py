@@ -177,13 +177,20 @@ def _ways(
     """Return what was registered, and for each image the way from a place of the common grid to its own."""
     target = steps.register_to
     others = [name for name in images if name != target]
-    found = {name: register(images[name], images[target], kind=steps.transform) for name in others}
+    found = {name: _onto(images, name, steps) for name in others}
     firsts = {name: found[name].transform if name in found else STILL for name in images}
     last = STILL
     if atlas is not None:
         found[target] = register(images[target], atlas, kind=steps.transform, brain=_shown(atlas))
         last = found[target].transform
     return found, {name: sitk.CompositeTransform([first, last]) for name, first in firsts.items()}
+
+
+def _onto(images: Mapping[str, sitk.Image], name: str, steps: Steps) -> Registration:
+    try:
+        return register(images[name], images[steps.register_to], kind=steps.transform)
+    except ImageError as error:
+        raise ImageError(error.code, f"{name} onto {steps.register_to}: {error}") from None
 
 
 def _told(steps: Steps, name: str, found: Registration) -> dict[str, Any]:
@@ -228,6 +235,8 @@ def _without_skull(sample: Prepared) -> Prepared:
 def _cleaned(sample: Prepared, steps: Steps) -> Prepared:
     masks, told = {}, {}
     for name, mask in sample.masks.items():
+        if not sitk.GetArrayViewFromImage(mask).any():
+            raise ImageError("empty_roi", f"{name}: the mask is zero everywhere. Draw the region, or empty its cell.")
         masks[name], told[name] = cleaned(
             mask, largest=steps.largest_piece, least_mm3=steps.least_mm3, fill_holes=steps.fill_holes
         )

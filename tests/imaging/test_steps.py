@@ -77,6 +77,27 @@ def test_images_that_do_not_overlap_and_flat_ones_are_refused() -> None:
         register(brain(), brain(), kind="elastic")
 
 
+def test_what_cannot_be_registered_is_named_with_the_reason() -> None:
+    image = brain()
+    flat = sitk.Image(image.GetSize(), sitk.sitkFloat32) + 5
+    flat.CopyInformation(image)
+    for other, sentence in (
+        (flat, "flair onto t1: The image could not be registered: all voxels of one of the two are 5"),
+        (image[:, :, 14:15], "flair onto t1: The image could not be registered: 40 x 36 x 1 voxels are no volume"),
+    ):
+        with pytest.raises(ImageError, match=sentence):
+            prepared({"t1": image, "flair": other}, {}, None, Steps(register_to="t1"))
+
+
+def test_a_search_that_runs_out_of_the_image_leaves_it_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def search(*images: object) -> sitk.Transform:
+        raise RuntimeError("ITK ERROR: All samples map outside moving image buffer.")
+
+    monkeypatch.setattr("radiofuse.imaging.registration._searched", search)
+    found = register(brain(1), brain(2))
+    assert found.worse and found.transform.GetParameters() == (0.0,) * 6
+
+
 def test_a_grid_keeps_the_center_and_turns_upright() -> None:
     image = sitk.DICOMOrient(brain(), "RSP")
     image.SetSpacing((1.0, 3.0, 0.5))
@@ -147,13 +168,15 @@ def test_skull_spacing_cleaning_cut_and_scale_in_one() -> None:
         (Steps(scale="z_score", over="brain"), "t1: .*brain_mask is empty"),
         (Steps(register_to="t2"), "t2 is absent"),
         (Steps(least_mm3=1e9), "t1: nothing of the mask is left"),
+        (Steps(largest_piece=True), "t1: the mask is zero everywhere. Draw"),
         (Steps(spacing_mm=(0.001, 0.001, 0.001)), "has 40000 x 36000 x 28000 voxels here"),
     ],
 )
 def test_a_step_that_cannot_be_taken_is_one_sentence(steps: Steps, sentence: str) -> None:
     image = brain()
+    mask = tumor(image) * (0 if steps.largest_piece else 1)
     with pytest.raises(ImageError, match=sentence):
-        prepared({"t1": image}, {"t1": tumor(image)}, None, steps)
+        prepared({"t1": image}, {"t1": mask}, None, steps)
 
 
 @pytest.mark.parametrize(
