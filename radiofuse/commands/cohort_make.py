@@ -44,6 +44,9 @@ Nifti = Annotated[
 ]
 Sequences = Annotated[Path | None, typer.Option(help="With dicom: a CSV of rules that say which sequence a series is.")]
 Roi = Annotated[str | None, typer.Option(help="With dicom: which region is the mask, a name or a pattern as 'GTV*'.")]
+ByRegion = Annotated[
+    bool, typer.Option("--by-region", help="With dicom: regions keep their names in one mask, and are not united.")
+]
 KeepIds = Annotated[bool, typer.Option("--keep-ids", help="With dicom: call patients by their ids, not by pseudonyms.")]
 ByFolder = Annotated[bool, typer.Option("--by-folder", help="With dicom: patients are the folders that lie in FOLDER.")]
 Labels = Annotated[Path | None, typer.Option(help="A table of labels and clinical columns: CSV, TSV, Parquet, Excel.")]
@@ -66,6 +69,7 @@ def make(
     nifti: Nifti = None,
     sequences: Sequences = None,
     roi: Roi = None,
+    by_region: ByRegion = False,
     keep_ids: KeepIds = False,
     by_folder: ByFolder = False,
     labels: Labels = None,
@@ -85,11 +89,13 @@ def make(
     if (label or clinical or id_column or sheet) and labels is None:
         raise RequestError("--sheet, --id, --label and --clinical are of the table that --labels names. Name it.")
     found = _found_by_pattern(folder, layout, pattern or [], mask_pattern or [], modalities)
-    of_dicom = {"sequences": sequences, "roi": roi, "keep_ids": keep_ids, "by_folder": by_folder}
+    of_dicom = {"sequences": sequences, "roi": roi, "by_region": by_region}
+    of_dicom |= {"keep_ids": keep_ids, "by_folder": by_folder}
     if layout == "dicom":
         found = found_in_dicom(folder, nifti or images_beside(out), follow_ups=follow_ups, jobs=jobs, **of_dicom)
     elif nifti is not None or any(of_dicom.values()):
-        raise RequestError("--nifti, --sequences, --roi, --keep-ids and --by-folder go with --layout dicom. Add it.")
+        options = "--nifti, --sequences, --roi, --by-region, --keep-ids and --by-folder"
+        raise RequestError(f"{options} go with --layout dicom. Add it.")
     with terminal.progress("Reading masks", "masks") as on_done:
         made = make_cohort(
             folder,

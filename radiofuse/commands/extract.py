@@ -73,8 +73,9 @@ def main(
     require_apart(outputs | results)
     jobs = jobs or _n_cores()
     if recipe:
-        table, extractor, named, not_ready = _from_recipe(recipe, outputs, store, jobs, overwrite=overwrite)
+        asked, named = _read_recipe(recipe)
         _refuse_together("A recipe with regions", named or None, {"--maps": maps, "--perturb": perturb})
+        table, extractor, not_ready = _from_recipe(asked, outputs, store, jobs, overwrite=overwrite)
     else:
         table, extractor = _from_options(cohort, settings, label, backend)
         named, not_ready = parse_regions(regions), None
@@ -138,15 +139,10 @@ def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
             raise RequestError(f"--maps {folder} holds the input {path}, named as a map is. Name another folder.")
 
 
-def _from_recipe(
-    path: Path, outputs: dict[str, Path], store: Path, jobs: int, *, overwrite: bool
-) -> tuple[Any, Any, tuple[str, ...], Any]:
-    """Return cohort, extractor and regions of a recipe, and the images that could not be made ready."""
-    from radiofuse.experiment.cohort import cohort_table, read_recipe_cohort
-    from radiofuse.experiment.preparation import make_extractor, steps_of
+def _read_recipe(path: Path) -> tuple[Any, tuple[str, ...]]:
+    """Return a recipe and the regions that it names, before any image is read."""
     from radiofuse.experiment.recipe import read_recipe
     from radiofuse.experiment.refusals import NO_RADIOMICS
-    from radiofuse.extract.ready_images import ready_for_features
 
     recipe = read_recipe(path)
     if recipe.radiomics.settings == NO_RADIOMICS:
@@ -154,14 +150,24 @@ def _from_recipe(
             f'{path.name} says settings = "{NO_RADIOMICS}" under [radiomics], so there is nothing to extract. Name '
             "settings there, or pass the cohort table in place of the recipe."
         )
+    one = recipe.cohort.region
+    return recipe, recipe.cohort.regions or (() if one is None else (one,))
+
+
+def _from_recipe(
+    recipe: Any, outputs: dict[str, Path], store: Path, jobs: int, *, overwrite: bool
+) -> tuple[Any, Any, Any]:
+    """Return cohort and extractor of a recipe, and the images that could not be made ready."""
+    from radiofuse.experiment.cohort import cohort_table, read_recipe_cohort
+    from radiofuse.experiment.preparation import make_extractor, steps_of
+    from radiofuse.extract.ready_images import ready_for_features
+
     for option, output in outputs.items():
         refuse_inputs(output, option, recipe.files())
     table = cohort_table(recipe, Path("out") / recipe.name, overwrite=overwrite)
-    one = recipe.cohort.region
-    regions = recipe.cohort.regions or (() if one is None else (one,))
     cohort = read_recipe_cohort(recipe, table)
     cohort, not_ready = ready_for_features(cohort, steps_of(recipe), store, n_jobs=jobs, progress=terminal.progress)
-    return cohort, make_extractor(recipe), regions, not_ready
+    return cohort, make_extractor(recipe), not_ready
 
 
 def _together(first: Any, then: Any) -> Any:

@@ -73,6 +73,15 @@ def test_a_run_of_regions_and_new_patients_of_the_same_regions(tmp_path: Path) -
         predict_cohort(load_bundle(bundle), tmp_path / "bare.csv", store=tmp_path / "other")
 
 
+def test_regions_that_cannot_be_perturbed_are_refused_before_any_image_is_read(tmp_path: Path) -> None:
+    phantom(tmp_path / "phantom").assign(mask_regions="GTV=1").to_csv(tmp_path / "cohort.csv", index=False)
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("mask_label = 1\n", 'region = "GTV"\n'))
+    given = ["--recipe", str(tmp_path / "recipe.toml"), "--store", str(tmp_path / "store"), "--perturb", "3"]
+    refused = CliRunner().invoke(extract_app, given)
+    assert refused.exit_code == 2 and "A recipe with regions goes without --perturb" in refused.output
+    assert not (tmp_path / "store").exists() and "Preparing" not in refused.output
+
+
 def test_a_run_makes_images_ready_and_predict_does_the_same(tmp_path: Path) -> None:
     rows = phantom(tmp_path / "phantom")
     Path(rows["t1__image"].iloc[3]).write_bytes(b"no image")

@@ -12,6 +12,7 @@ from radiofuse.errors import ImageError, RequestError
 from radiofuse.files.outputs import require_file, require_folder, starts_with
 from radiofuse.files.paths import describe_absent
 from radiofuse.imaging.dicom.instances import Person
+from radiofuse.imaging.dicom.label_maps import united_codings
 from radiofuse.imaging.dicom.library import pydicom
 from radiofuse.imaging.dicom.masks import KINDS, MaskJob, Masks, match_slicer, write_masks
 from radiofuse.imaging.dicom.naming import PatientNames, name_patients, translator
@@ -22,7 +23,9 @@ from radiofuse.imaging.dicom.sequences import read_rules
 from radiofuse.imaging.dicom.tree import Tree, read_tree
 from radiofuse.imaging.dicom.volumes import Job, write_stack
 from radiofuse.imaging.layouts.volume import IMAGE, MASK, Found, FoundVolume
+from radiofuse.imaging.regions import written as as_cell
 from radiofuse.progress import Progress
+from radiofuse.tables.roles import MASK_REGIONS
 from radiofuse.work.jobs import finish_calls, results_in_order
 
 TABLE = "series.csv"
@@ -35,6 +38,7 @@ def convert_tree(
     *,
     sequences: str | PathLike[str] | None = None,
     roi: str | None = None,
+    by_region: bool = False,
     keep_ids: bool = False,
     by_folder: bool = False,
     n_jobs: int | None = 1,
@@ -55,6 +59,9 @@ def convert_tree(
     roi : str, optional
         Which region is the mask, by name or pattern (``GTV*``), upper and lower case alike; several are
         united. Left out, a file of one region is the mask, and one of several is none.
+    by_region : bool, default=False
+        Whether regions keep their names in one mask, those that ``roi`` means or all: ``values["mask_regions"]``
+        says which label is which. Regions that share voxels are told and none of them is the mask.
     keep_ids : bool, default=False
         Whether patients are called by their PatientID, and the JSON holds it, with UIDs and the date
         of the study. Otherwise a patient is called by a pseudonym (see `pseudonym`).
@@ -93,11 +100,13 @@ def convert_tree(
     called, doubts = name_patients(tree.instances, folder, out, names)
     rows, shared = plan_rows(tree.instances, called, rules, out, keep_ids)
     _write_all(rows, n_jobs, progress)
-    masks, unmatched = _masks(tree, called, rows, folder, roi, n_jobs)
+    masks, unmatched = _masks(tree, called, rows, folder, (roi, by_region), n_jobs)
     _choose(rows, masks)
+    cells, contradictions = _regions(rows)
     write_table(rows, out / TABLE)
-    notes = [*tree.notes, *doubts, *shared, *notes_on(rows), *unmatched, *notes_on_masks(masks)]
-    return Found(list(_volumes(rows)), notes, called=translator(out, names))
+    notes = [*tree.notes, *doubts, *shared, *notes_on(rows), *unmatched, *notes_on_masks(masks), *contradictions]
+    values = {MASK_REGIONS: cells} if by_region else {}
+    return Found(list(_volumes(rows)), notes, values=values, called=translator(out, names))
 
 
 def _write_all(rows: Iterable[Row], n_jobs: int | None, progress: Progress | None) -> None:
@@ -119,28 +128,33 @@ def _processes(n_jobs: int | None, n_calls: int) -> int | None:
 
 
 def _masks(
-    tree: Tree, called: Mapping[Person, str], rows: Sequence[Row], root: Path, roi: str | None, n_jobs: int | None
+    tree: Tree,
+    called: Mapping[Person, str],
+    rows: Sequence[Row],
+    root: Path,
+    asked: tuple[str | None, bool],
+    n_jobs: int | None,
 ) -> tuple[list[Masks], list[str]]:
     """Write the masks of every segmentation of the tree; return them, and a note on each without an image."""
     from joblib import delayed
 
-    written = [row.done for row in rows if row.done is not None]
+    converted = [row.done for row in rows if row.done is not None]
     present = {row.series.first.series_uid: f"{row.series.title}, which was not converted" for row in rows}
     drawn = {each.uid: each for each in tree.instances if each.sop_class in KINDS}  # each once, however often copied
     matches = []
     for each in sorted(drawn.values(), key=lambda each: each.series_when):
         patient = called[each.person]
         name = f"{each.path.name} of {patient}"
-        matches.append((each.path, KINDS[each.sop_class], name, *match_image(each, patient, written, present)))
+        matches.append((each.path, KINDS[each.sop_class], name, *match_image(each, patient, converted, present)))
     notes, jobs, numbers = [], [], Counter()
     for path in tree.slicer_files:
-        matches.append((path, "Slicer", path.name, *_matched(path, root, written)))
+        matches.append((path, "Slicer", path.name, *_matched(path, root, converted)))
     for path, kind, name, images, problem in matches:
         if problem:
             notes.append(f"{kind} {name} was left out: {problem}.")
         for image in images:
             numbers[image.path] += 1
-            jobs.append(MaskJob(path, kind, image, numbers[image.path], roi))
+            jobs.append(MaskJob(path, kind, image, numbers[image.path], *asked))
     names = [f"the masks of {job.source.name}" for job in jobs]
     calls = [delayed(write_masks)(job) for job in jobs]
     return results_in_order(calls, names, n_jobs=_processes(n_jobs, len(calls))), notes
@@ -155,9 +169,10 @@ def _matched(path: Path, root: Path, written: Sequence[Job]) -> tuple[list[Job],
 
 def _choose(rows: Sequence[Row], masks: Iterable[Masks]) -> None:
     """Give each volume its mask, the newest one, and choose one volume per sample and sequence."""
-    wanted = {result.job.image.path: result.wanted for result in masks if result.wanted is not None}
+    wanted = {result.job.image.path: result for result in masks if result.wanted is not None}
     for row in rows:
-        row.mask = wanted.get(row.volume) if row.volume is not None else None
+        result = wanted.get(row.volume) if row.volume is not None else None
+        row.mask, row.coding = (None, {}) if result is None else (result.wanted, result.coding)
     best: dict[tuple[str, str, str], Row] = {}
     for row in rows:
         key = (row.patient, row.session, row.named.name)
@@ -165,6 +180,25 @@ def _choose(rows: Sequence[Row], masks: Iterable[Masks]) -> None:
             best[key] = row
     for row in best.values():
         row.chosen = True
+
+
+def _regions(rows: Iterable[Row]) -> tuple[dict[str, str], list[str]]:
+    """Return what the masks of each sample say of their labels; a mask that contradicts another is left out, told."""
+    cells: dict[str, dict[str, int]] = {}
+    notes = []
+    for row in rows:
+        if row.chosen and row.coding:
+            sample = f"{row.patient}_{row.session}"
+            together = united_codings([cells.get(sample, {}), row.coding])
+            if together is None:
+                own, other = as_cell(row.coding), as_cell(cells[sample])
+                notes.append(
+                    f"The mask of {row.named.name} of {sample} has {own}, another one {other}: it is left out."
+                )
+                row.mask = None
+            else:
+                cells[sample] = together
+    return {sample: as_cell(coding) for sample, coding in cells.items()}, notes
 
 
 def _rank(row: Row) -> tuple:

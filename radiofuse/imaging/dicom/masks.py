@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.dicom.contours import read_contours
+from radiofuse.imaging.dicom.label_maps import labeled
 from radiofuse.imaging.dicom.pixels import damage_told
 from radiofuse.imaging.dicom.regions import Region, distinct, united, wanted_regions
 from radiofuse.imaging.dicom.segmentations import read_segmentation
@@ -43,16 +44,21 @@ class MaskJob:
     image: Job
     number: int
     pattern: str | None
+    by_region: bool = False
 
 
 @dataclass(frozen=True)
 class Masks:
-    """What became of a file of regions: all its masks by name, those that are wanted, and what is to be told."""
+    """What became of a file of regions: all its masks by name, the one that is wanted, and what is to be told.
+
+    Where regions keep their names in that mask, ``coding`` says which label is which.
+    """
 
     job: MaskJob
     regions: Mapping[str, Path]
     wanted: Path | None = None
     problems: tuple[str, ...] = ()
+    coding: Mapping[str, int] = field(default_factory=dict)
 
 
 def match_slicer(path: Path, root: Path, written: Sequence[Job]) -> tuple[list[Job], str]:
@@ -88,10 +94,13 @@ def write_masks(job: MaskJob) -> Masks:
         return Masks(job, {}, None, (*problems, "it holds no region that can be used"))
     try:
         paths = {region.name: _write_region(job, region.word, region.voxels, [region]) for region in regions}
-        wanted, told = _wanted(job, regions, paths)
+        if job.by_region:
+            wanted, told, coding = _named_in_one(job, regions)
+        else:
+            (wanted, told), coding = _wanted(job, regions, paths), {}
     except RequestError as error:
         return Masks(job, {}, None, (*problems, str(error)))
-    return Masks(job, paths, wanted, (*problems, *told))
+    return Masks(job, paths, wanted, (*problems, *told), coding)
 
 
 def _read(job: MaskJob) -> tuple[list[Region], list[str]]:
@@ -114,11 +123,27 @@ def _wanted(job: MaskJob, regions: Sequence[Region], paths: Mapping[str, Path]) 
         return (paths[names[0]], ()) if len(names) == 1 else (None, (told,))
     chosen = wanted_regions(regions, job.pattern)
     if not chosen:
-        return None, (f"none of its regions is called {job.pattern}; it holds {some(names)}",)
+        return None, (_none_called(job, regions),)
     if len(chosen) == 1:
         return paths[chosen[0].name], ()
     path = _write_region(job, "united", united(chosen), chosen)
     return path, (f"{some([region.name for region in chosen])} were united to the mask",)
+
+
+def _named_in_one(job: MaskJob, regions: Sequence[Region]) -> tuple[Path | None, tuple[str, ...], Mapping[str, int]]:
+    """Return one mask with a label for each region that the pattern means, and which label is which."""
+    chosen = regions if job.pattern is None else wanted_regions(regions, job.pattern)
+    if not chosen:
+        return None, (_none_called(job, regions),), {}
+    try:
+        voxels, coding = labeled(chosen)
+    except RequestError as error:
+        return None, (str(error),), {}
+    return _write_region(job, "regions", voxels, chosen), (), coding
+
+
+def _none_called(job: MaskJob, regions: Sequence[Region]) -> str:
+    return f"none of its regions is called {job.pattern}; it holds {some([region.name for region in regions])}"
 
 
 def _write_region(job: MaskJob, word: str, voxels: np.ndarray, regions: Sequence[Region]) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from radiofuse.imaging.dicom.instances import Instance, Person
@@ -29,6 +29,7 @@ class Row:
     job: Job | None = None
     written: Written | None = None
     mask: Path | None = None
+    coding: Mapping[str, int] = field(default_factory=dict)
     chosen: bool = False
 
     @property

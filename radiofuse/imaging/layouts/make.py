@@ -109,11 +109,15 @@ def make_cohort(
         )
         rows, notes, names = joined.rows, notes + joined.notes, names + joined.labels
     rows, of_masks = _with_regions(rows, n_jobs, on_done)
-    return MadeCohort(rows, notes + of_masks, [name for name in dict.fromkeys(names) if name != "site"])
+    return MadeCohort(
+        rows, notes + of_masks, [name for name in dict.fromkeys(names) if name not in ("site", MASK_REGIONS)]
+    )
 
 
 def _with_regions(rows: pd.DataFrame, n_jobs: int, on_done: Progress | None) -> tuple[pd.DataFrame, list[str]]:
     """Add the column that says which label is which part, told from the labels of all masks together."""
+    if MASK_REGIONS in rows:  # the folder says it
+        return rows, []
     masks = masks_in(rows)
     labels = labels_in(masks, n_jobs=n_jobs, on_done=on_done)
     codings = dict(zip(labels, codings_of(list(labels.values())), strict=True))

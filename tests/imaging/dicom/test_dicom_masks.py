@@ -13,11 +13,19 @@ import SimpleITK as sitk
 pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 
 from pydicom import dcmread  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
+from radiofuse.commands.cohort import app  # noqa: E402
+from radiofuse.errors import RequestError  # noqa: E402
+from radiofuse.extract.dry_run import check_images  # noqa: E402
 from radiofuse.imaging import read_image, read_mask  # noqa: E402
 from radiofuse.imaging.dicom import convert_tree, masks, pseudonym, volumes  # noqa: E402
 from radiofuse.imaging.dicom.contours import filled_polygon  # noqa: E402
+from radiofuse.imaging.dicom.label_maps import labeled  # noqa: E402
+from radiofuse.imaging.dicom.regions import Region  # noqa: E402
+from radiofuse.imaging.layouts.make import make_cohort  # noqa: E402
 from radiofuse.imaging.layouts.volume import Found  # noqa: E402
+from radiofuse.tables.cohort import read_cohort  # noqa: E402
 from tests.dicom_files import (  # noqa: E402
     OBLIQUE,
     Grid,
@@ -262,9 +270,11 @@ def wide(tree: Path) -> Ids:
     return write_series(tree / "images", voxels_of(WIDE), WIDE, **CE)
 
 
-def drawn(tree: Path, out: Path, image: Ids, rois: dict, roi: str | None = None, **elements: object) -> Found:
+def drawn(
+    tree: Path, out: Path, image: Ids, rois: dict, roi: str | None = None, by_region: bool = False, **elements: object
+) -> Found:
     save([contours(rois, image.another(), image, **elements)], tree / "rs")
-    return convert_tree(tree, out, roi=roi)
+    return convert_tree(tree, out, roi=roi, by_region=by_region)
 
 
 OUTER, HOLE, ISLAND = (3.5, 30.5), (9.5, 24.5), (13.5, 18.5)
@@ -318,6 +328,41 @@ def test_one_of_several_regions_by_name_and_the_others_as_files(tree, out, wide)
     assert names == ["t1ce-7_Brain-Stem.nii.gz", "t1ce-7_GTV-1.nii.gz", "t1ce-7_gtv-2.nii.gz"]
     united = convert_tree(tree, out, roi="gtv*")
     np.testing.assert_array_equal(mask_of(united), expected((IN_HOLE, IN_HOLE, 2), (IN_OUTER, IN_OUTER, 0)))
+
+
+def test_several_regions_keep_their_names_in_one_mask(tree, out, wide, tmp_path):
+    rois = {"GTV-1": [box(HOLE, HOLE, 2)], "Brain Stem": [box(ISLAND, ISLAND, 4)], "gtv-2": [box(OUTER, OUTER, 0)]}
+    found = drawn(tree, out, wide, rois, "gtv*", by_region=True)
+    (sample,) = {volume.sample_id for volume in found.volumes}
+    assert found.values == {"mask_regions": {sample: "GTV1=1 gtv2=2"}}
+    wanted = expected((IN_HOLE, IN_HOLE, 2)) + 2 * expected((IN_OUTER, IN_OUTER, 0))
+    np.testing.assert_array_equal(mask_of(found), wanted)
+    made = make_cohort(tree, "dicom", found=convert_tree(tree, out, by_region=True))
+    assert made.rows["mask_regions"].tolist() == ["GTV1=1 BrainStem=2 gtv2=3"]  # not taken for parts of a glioma
+    assert "mask_regions" not in made.labels
+
+    table = tmp_path / "cohort.csv"
+    given = ["make", str(tree), "--layout", "dicom", "--by-region", "--nifti", str(out), "--out", str(table)]
+    assert CliRunner().invoke(app, given).exit_code == 0
+    cohort = read_cohort(table)
+    checked = {region: check_images(cohort, region=region).failures for region in ("GTV1", "BrainStem", "gtv2")}
+    assert all(failures.empty for failures in checked.values()), checked
+    refused = CliRunner().invoke(app, ["make", str(tree), "--by-region", "--out", str(table), "--overwrite"])
+    assert refused.exit_code == 2 and "--by-region" in refused.output
+
+
+def test_regions_that_share_voxels_or_a_name_stay_apart_and_are_told(tree, out, wide):
+    rois = {"GTV-1": [box(HOLE, HOLE, 2)], "GTV 2": [box(OUTER, OUTER, 2)], "gtv2": [box(ISLAND, ISLAND, 4)]}
+    found = drawn(tree, out, wide, rois, by_region=True)
+    assert [volume.role for volume in found.volumes] == ["image"]
+    n_shared = int((expected((IN_HOLE, IN_HOLE, 2)) * expected((IN_OUTER, IN_OUTER, 2))).sum())
+    assert f"GTV-1 and GTV 2 share {n_shared} voxels, so that no mask can hold" in told(found, "RTSTRUCT")
+    assert len(list(found.volumes[0].path.parent.glob("*_*.nii.gz"))) == 3
+    apart = convert_tree(tree, out, roi="GTV-1", by_region=True)
+    assert list(apart.values["mask_regions"].values()) == ["GTV1=1"]
+    one, other = (Region(name, np.array(voxels)) for name, voxels in (("GTV 2", [1, 0]), ("GTV-2", [0, 1])))
+    with pytest.raises(RequestError, match="two of its regions would both be called GTV2"):
+        labeled([one, other])
 
 
 @pytest.mark.parametrize(
