@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from radiofuse.deep.device import choose_device, deterministic_algorithms, in_batches_that_fit, one_thread, own_chance
+from radiofuse.deep.training import ranks
 from radiofuse.deep.training.checkpoint import Checkpoint, identity_of
 from radiofuse.deep.training.examples import Examples, check_rows, held_out_rows
 from radiofuse.deep.training.losses import Batch, mixed
@@ -85,8 +86,9 @@ def train_encoder(
     Each picture is an example with its row's label. On the CPU the same arguments give the same bits,
     on one thread in whatever process; no global generator is touched. Where the memory of a GPU does not
     suffice, training starts again and computes each step in parts of half the size, which batch normalization
-    sees apart. What batch normalization knows of its inputs is measured with the weights that are kept, on
-    pictures as they are, in place of averages over the training.
+    sees apart. Where a process group of ``torch.distributed`` is there, as under torchrun, its processes train
+    one encoder together, each a part of every step. What batch normalization knows of its inputs is measured
+    with the weights that are kept, on pictures as they are, in place of averages over the training.
 
     Parameters
     ----------
@@ -154,7 +156,7 @@ def train_encoder(
     train, held = (Examples.of(pictures, counts, labels, chosen, rows) for rows in (~held_out, held_out))
     start = copy.deepcopy(module.to(chosen).state_dict())
 
-    settings = {"training": training.for_key(), "seed": seed, "device": str(chosen)}
+    settings = {"training": training.for_key(), "seed": seed, "device": str(chosen), "ranks": ranks.n_ranks()}
     identity = identity_of(settings, [counts, labels, patients], start, pixels) if checkpoint else b""
 
     def run(most: int) -> History:
@@ -165,7 +167,8 @@ def train_encoder(
         return History(**asdict(state.curves), best_epoch=state.best_epoch, batch_size=most, device=str(chosen))
 
     with one_thread(), deterministic_algorithms(training.deterministic):
-        history = in_batches_that_fit(run, training.batch_size)
+        # of several processes one cannot begin again alone
+        history = in_batches_that_fit(run, training.batch_size) if ranks.n_ranks() == 1 else run(training.batch_size)
     module.cpu().eval()
     return history
 
@@ -191,27 +194,31 @@ def _run(state: State, data: _Data, most: int, saved: Checkpoint | None, on_epoc
         state.restore(content)
     elif state.training.warm_up:
         warm_up(state, data.train, most)
-    narration = Narration(state.epoch)
+    ranks.weights_as_first(state.module)
+    leads, narration = ranks.rank() == 0, Narration(state.epoch)
     while not state.is_over:
         loss = _epoch(state, data, most)
         state.add(loss, _held_out(state, data, most) if len(data.held) else None)
-        if saved:
+        if saved and leads:
             saved.keep(state.content)
-        narration.tell(state)
+        if leads:
+            narration.tell(state)
         if on_epoch:
             on_epoch(state.epoch, state.training.epochs)
     if state.best:
         state.module.load_state_dict(state.best)
     else:
         measure_moments(state.module, data.train, most)
-    if saved:
+    ranks.weights_as_first(state.module)
+    if saved and leads:
         saved.remove()
 
 
 def _held_out(state: State, data: _Data, most: int) -> tuple[float, float]:
     measure_moments(state.module, data.train, most)
     weights = data.weights("weights", "sampler", "oversampling")
-    return loss_and_auc(state.module, data.held, most, weights=weights, gamma=state.training.focal_gamma)
+    found = loss_and_auc(state.module, data.held, most, weights=weights, gamma=state.training.focal_gamma)
+    return ranks.as_first(found, data.held.labels.device)
 
 
 def _epoch(state: State, data: _Data, most: int) -> float:
@@ -222,6 +229,7 @@ def _epoch(state: State, data: _Data, most: int) -> float:
     order = epoch_order(data.train.labels, training, state.generator)
     steps = order.tensor_split(math.ceil(len(order) / training.batch_size))
     total = 0.0
+    ranks.chance_of_rank(state.generator.initial_seed(), state.epoch)
     state.module.train()
     for chosen, x in zip(steps, data.train.batches(steps), strict=True):  # (b,), (b, channels, h, w)
         batch = Batch(augmented(x, training, state.generator), data.train.labels[chosen.to(x.device)])

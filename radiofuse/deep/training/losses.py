@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -64,12 +63,15 @@ class Batch(NamedTuple):
     blended: Tensor | None = None  # (b,), of the pictures that were mixed in
     share: float = 1.0  # of the first labels
 
-    def parts(self, size: int) -> Iterator[Batch]:
-        """Yield the batch in parts of nearly equal size, of which none exceeds ``size``."""
-        n_parts = max(1, -(-len(self.labels) // size))
+    def parts(self, size: int) -> list[Batch]:
+        """Return the batch in parts of nearly equal size, of which none exceeds ``size``."""
+        return self.split(max(1, -(-len(self.labels) // size)))
+
+    def split(self, n_parts: int) -> list[Batch]:
+        """Return the batch in so many parts of nearly equal size."""
         pictures, labels = self.pictures.tensor_split(n_parts), self.labels.tensor_split(n_parts)
         blended = self.blended.tensor_split(n_parts) if self.blended is not None else [None] * n_parts
-        return (Batch(*part, self.share) for part in zip(pictures, labels, blended, strict=True))
+        return [Batch(*part, self.share) for part in zip(pictures, labels, blended, strict=True)]
 
     @property
     def targets(self) -> list[tuple[Tensor, float]]:

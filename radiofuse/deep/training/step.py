@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from radiofuse.deep.training import augment
+from radiofuse.deep.training import augment, ranks
 from radiofuse.deep.training.losses import Batch, part_loss
 from radiofuse.deep.training.options import AUGMENTATIONS, Training
 from radiofuse.deep.training.state import State
@@ -36,11 +36,12 @@ def take_step(state: State, batch: Batch, weights: Tensor | None, n_classes: int
     """
     training, total = state.training, torch.zeros((), device=batch.labels.device)
     state.optimizer.zero_grad()
-    for part in batch.parts(most):
+    for part in ranks.own_part(batch).parts(most):
         with precision(training, part.labels.device):
             loss = part_loss(_logits(state.module, part.pictures, n_classes), part, batch, weights, training)
         loss.backward()
         total = total + loss.detach()
+    total = ranks.sum_over_ranks(state.module, total)
     if training.gradient_clip:
         torch.nn.utils.clip_grad_norm_(state.module.parameters(), training.gradient_clip)
     state.optimizer.step()
