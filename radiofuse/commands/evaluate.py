@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
-from radiofuse.commands.other_cohort import ModalityPattern, Participants, written_otherwise
+from radiofuse.commands.other_cohort import (
+    Columns,
+    LabelPer,
+    Missing,
+    ModalityPattern,
+    Participants,
+    Spellings,
+    written_otherwise,
+)
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import require_apart, require_folder, require_own_tables, sha256_of
 from radiofuse.wording import counted, some
@@ -34,28 +42,23 @@ TABLES = {
 }
 
 
+Outcomes = Annotated[
+    list[str] | None, typer.Option(help="An outcome to evaluate; may be given again. Default: all of the bundle.")
+]
+
+
 @app.command()
 @terminal.answers
 def main(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
     cohort: Annotated[Path, typer.Argument(help="The table of other patients, with their labels.")],
     out: Annotated[Path, typer.Option(help="Folder for tables and report.html.")],
-    outcome: Annotated[
-        list[str] | None, typer.Option(help="An outcome to evaluate; may be given again. Default: all of the bundle.")
-    ] = None,
+    outcome: Outcomes = None,
     participants: Participants = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(help="OUTCOME=COLUMN, where the table calls the label otherwise; COLUMN alone for one outcome."),
-    ] = None,
-    spelling: Annotated[
-        list[str] | None,
-        typer.Option(help="VALUE=SPELLINGS, as mutant=MUT,pos: how it is written here; of several, OUTCOME:VALUE=."),
-    ] = None,
-    missing: Annotated[list[str] | None, typer.Option(help="A value of the labels that means unknown.")] = None,
-    label_per: Annotated[
-        str | None, typer.Option(help="patient or sample: whose the labels are. Default: as in the bundle's cohort.")
-    ] = None,
+    column: Columns = None,
+    spelling: Spellings = None,
+    missing: Missing = None,
+    label_per: LabelPer = None,
     modality_pattern: ModalityPattern = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
@@ -68,8 +71,6 @@ def main(
         from radiofuse.bundle.card import TRUST
         from radiofuse.bundle.evaluate import evaluate_cohort
         from radiofuse.bundle.load import load_bundle
-        from radiofuse.commands.run_words import AS_PUBLISHED
-        from radiofuse.evaluate.findings import list_failures
 
     names = [*TABLES, *([PAGE] if report else [])]
     inputs = [path for path in (cohort, participants) if path is not None]
@@ -92,17 +93,11 @@ def main(
         evaluation = evaluate_cohort(loaded, cohort, written=written, progress=terminal.progress, **options)
     _write(evaluation, out, report=report)
     _print_results(evaluation)
-    for sentence in loaded.description["as_published"]:
-        print(f"{AS_PUBLISHED}: {sentence}")
-    for words in _warnings(evaluation):
-        terminal.say(words)
-    failures = evaluation.tables["failures"]
-    if len(failures):
-        terminal.say(list_failures(failures))
+    _say_what_else(evaluation)
     print(f"Tables: {out}")
     if report:
         print(f"Report: {out / PAGE}")
-    raise typer.Exit(terminal.INPUT if len(failures) else terminal.DONE)
+    raise typer.Exit(terminal.INPUT if len(evaluation.tables["failures"]) else terminal.DONE)
 
 
 def _write(evaluation: Evaluation, out: Path, *, report: bool) -> None:
@@ -142,6 +137,19 @@ def _print_results(evaluation: Evaluation) -> None:
         print(scoreboard(scores[scores["outcome"] == outcome.name], outcome))
     print(describe_models(about, scores["model"].unique()))
     print(describe_against(evaluation.tables["against_training"], about["protocol"]["primary"]))
+
+
+def _say_what_else(evaluation: Evaluation) -> None:
+    """Say how the model departs from good practice, who was left out, and which images gave no features."""
+    from radiofuse.commands.run_words import AS_PUBLISHED
+    from radiofuse.evaluate.findings import list_failures
+
+    for sentence in evaluation.bundle.description["as_published"]:
+        print(f"{AS_PUBLISHED}: {sentence}")
+    for words in _warnings(evaluation):
+        terminal.say(words)
+    if len(evaluation.tables["failures"]):
+        terminal.say(list_failures(evaluation.tables["failures"]))
 
 
 def _warnings(evaluation: Evaluation) -> list[str]:

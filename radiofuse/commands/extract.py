@@ -18,59 +18,77 @@ from radiofuse.files.outputs import is_failures, refuse_inputs, require_apart, r
 DEFAULT_STORE = Path("feature_store")
 GOOD_ICC = 0.75  # Koo and Li 2016, J Chiropr Med 15:155-163: good reliability from here on
 
+GOES_WITHOUT = {
+    "--recipe": ("--settings", "--label", "--regions", "--backend"),
+    "--regions": ("--label", "--maps", "--perturb"),
+    "--maps": ("--perturb", "--dask", "--backend"),
+}
 _OURS = {"--failures": is_failures, "--perturb-out": starts_with("modality,feature,icc,low,high,")}
 
 app = terminal.command_app(__doc__)
 
 
+Cohort = Annotated[Path | None, typer.Argument(help="The cohort table; or pass --recipe.")]
+Recipe = Annotated[Path | None, typer.Option(help="Take cohort, settings and mask label from a recipe.")]
+Settings = Annotated[
+    str | None, typer.Option(help="Preset (default, shi2023) or a pyradiomics parameter file; left out, default.")
+]
+Label = Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")]
+Regions = Annotated[str | None, typer.Option(help="In place of a label: regions that mask_regions names, as WT,TC,ET.")]
+Backend = Annotated[
+    str | None, typer.Option(help="The radiomics engine: radiofuse, which is the default, or pyradiomics.")
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; left out, one per core.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(help="Address of a Dask scheduler, as tcp://host:8786: its workers, which see the same files, do it."),
+]
+Perturb = Annotated[
+    int | None, typer.Option(min=2, help="Measure each feature's reproducibility under so many small changes.")
+]
+PerturbOut = Annotated[
+    Path, typer.Option(help="Where the table of reproducibility goes: an ICC per modality and feature.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Which small changes --perturb draws.")]
+Maps = Annotated[Path | None, typer.Option(help="Write voxel-wise maps into this folder instead, every time anew.")]
+Failures = Annotated[Path, typer.Option(help="Where the table of failures goes; - is the screen.")]
+
+
 @app.command()
 @terminal.answers
 def main(
-    cohort: Annotated[Path | None, typer.Argument(help="The cohort table; or pass --recipe.")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="Take cohort, settings and mask label from a recipe.")] = None,
-    settings: Annotated[
-        str | None, typer.Option(help="Preset (default, shi2023) or a pyradiomics parameter file; left out, default.")
-    ] = None,
-    label: Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")] = None,
-    regions: Annotated[
-        str | None, typer.Option(help="In place of a label: regions that mask_regions names, as WT,TC,ET.")
-    ] = None,
-    backend: Annotated[
-        str | None, typer.Option(help="The radiomics engine: radiofuse, which is the default, or pyradiomics.")
-    ] = None,
+    cohort: Cohort = None,
+    recipe: Recipe = None,
+    settings: Settings = None,
+    label: Label = None,
+    regions: Regions = None,
+    backend: Backend = None,
     store: Annotated[Path, typer.Option(help="Feature store.")] = DEFAULT_STORE,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; left out, one per core.")] = None,
-    dask: terminal.Dask = None,
-    perturb: Annotated[
-        int | None, typer.Option(min=2, help="Measure each feature's reproducibility under so many small changes.")
-    ] = None,
-    perturb_out: Annotated[
-        Path, typer.Option(help="Where the table of reproducibility goes: an ICC per modality and feature.")
-    ] = Path("reproducibility.csv"),
-    seed: Annotated[int, typer.Option(min=0, help="Which small changes --perturb draws.")] = 0,
-    maps: Annotated[
-        Path | None,
-        typer.Option(help="Write voxel-wise maps into this folder instead, every time anew."),
-    ] = None,
+    jobs: Jobs = None,
+    dask: Dask = None,
+    perturb: Perturb = None,
+    perturb_out: PerturbOut = Path("reproducibility.csv"),
+    seed: Seed = 0,
+    maps: Maps = None,
     retry_failed: terminal.RetryFailed = False,
-    failures: Annotated[Path, typer.Option(help="Where the table of failures goes; - is the screen.")] = Path(
-        "failures.csv"
-    ),
+    failures: Failures = Path("failures.csv"),
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Extract what the store does not hold yet; a second run does only what is missing."""
     if (cohort is None) == (recipe is None):
         raise RequestError("Pass either a cohort table or --recipe.")
-    _refuse_together("--recipe", recipe, {"--settings": settings, "--label": label, "--regions": regions})
-    _refuse_together("--recipe", recipe, {"--backend": backend})
-    _refuse_together("--regions", regions, {"--label": label, "--maps": maps, "--perturb": perturb})
-    _refuse_together("--maps", maps, {"--perturb": perturb, "--dask": dask, "--backend": backend})
+    given: dict[str, Any] = {
+        "--settings": settings,
+        "--label": label,
+        "--regions": regions,
+        "--backend": backend,
+        "--recipe": recipe,
+    }
+    given |= {"--maps": maps, "--perturb": perturb, "--dask": dask}
+    for option, others in GOES_WITHOUT.items():
+        _refuse_together(option, given[option], {name: given[name] for name in others})
     outputs = {"--failures": failures} | ({"--perturb-out": perturb_out} if perturb and not maps else {})
-    for option, path in outputs.items():
-        require_file(path, option, [cohort, recipe], ours=_OURS[option], overwrite=overwrite)
-    results = {"--maps" if maps else "--store": maps or store}
-    require_folder(*results.values(), *results)
-    require_apart(outputs | results)
+    _refuse_outputs(outputs, {"--maps" if maps else "--store": maps or store}, [cohort, recipe], overwrite=overwrite)
     jobs = jobs or _n_cores()
     if recipe:
         asked, named = _read_recipe(recipe)
@@ -96,6 +114,16 @@ def _refuse_together(option: str, value: Any, others: dict[str, Any]) -> None:
     named = [name for name, other in others.items() if other is not None]
     if value is not None and named:
         raise RequestError(f"{option} goes without {' and '.join(named)}. Leave one of them out.")
+
+
+def _refuse_outputs(
+    outputs: dict[str, Path], results: dict[str, Path], inputs: list[Path | None], *, overwrite: bool
+) -> None:
+    """Refuse tables that would replace what is not ours, and a folder of results that is none or holds them."""
+    for option, path in outputs.items():
+        require_file(path, option, inputs, ours=_OURS[option], overwrite=overwrite)
+    require_folder(*results.values(), *results)
+    require_apart(outputs | results)
 
 
 def _n_cores() -> int:

@@ -23,6 +23,19 @@ ModalityPattern = Annotated[
     typer.Option(help="A regular expression with one group, modality, for other names of columns than the bundle's."),
 ]
 
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(help="OUTCOME=COLUMN, where the table calls the label otherwise; COLUMN alone for one outcome."),
+]
+Spellings = Annotated[
+    list[str] | None,
+    typer.Option(help="VALUE=SPELLINGS, as mutant=MUT,pos: how it is written here; of several, OUTCOME:VALUE=."),
+]
+Missing = Annotated[list[str] | None, typer.Option(help="A value of the labels that means unknown.")]
+LabelPer = Annotated[
+    str | None, typer.Option(help="patient or sample: whose the labels are. Default: as in the bundle's cohort.")
+]
+
 
 def written_otherwise(
     outcomes: Sequence[str],

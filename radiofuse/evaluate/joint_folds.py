@@ -11,7 +11,8 @@ import pandas as pd
 
 from radiofuse.errors import CohortError
 from radiofuse.evaluate.findings import inspect_fold
-from radiofuse.evaluate.fold_runner import FoldRun, Table, tidy
+from radiofuse.evaluate.fold_answers import Table, tidy
+from radiofuse.evaluate.fold_runner import FoldRun
 from radiofuse.evaluate.folds import FoldResult, by_id, fold_results
 from radiofuse.patients.splits import Split, as_ids, refuse_straddlers
 from radiofuse.tables.answers import of_outcome

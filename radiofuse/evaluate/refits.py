@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length, check_random_state
 
 from radiofuse.errors import RequestError
-from radiofuse.evaluate.fold_runner import class_probabilities
+from radiofuse.evaluate.fold_answers import class_probabilities
 from radiofuse.evaluate.folds import outcome_of, run_folds
 from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
 from radiofuse.patients.splits import Split, as_ids, refuse_few_patients
