@@ -148,10 +148,32 @@ def vocabulary_for(column: str, cells: pd.Series) -> Spellings | None:
     >>> vocabulary_for("idh", pd.Series(["0", "1"])), vocabulary_for("side", pd.Series(["wt", "mutant"]))
     (None, None)
     """
+    values = _values(cells)
+    return next((spellings for spellings in _about(column) if spellings.covers(values)), None)
+
+
+def strange_spellings(column: str, cells: pd.Series) -> list[str]:
+    """Return the values that keep a column from its vocabulary: it knows most of them, and not these.
+
+    >>> strange_spellings("IDH", pd.Series(["WT", "mut", "NOS", ""])), strange_spellings("IDH", pd.Series(["0", "1"]))
+    (['NOS'], [])
+    """
+    values = _values(cells)
+    for spellings in _about(column):
+        strange = [value for value in values if spellings.class_of(value) is None]
+        if 0 < len(strange) < len(values) / 2:
+            return strange
+    return []
+
+
+def _values(cells: pd.Series) -> list[str]:
+    return list(cells[~is_empty(cells)].astype("str").unique())
+
+
+def _about(column: str) -> list[Spellings]:
+    """Return the vocabularies of a column's name."""
     called = re.sub(r"[\s-]+", "_", column.strip().casefold())
-    values = cells[~is_empty(cells)].astype("str").unique()
-    found = (VOCABULARIES[name] for name, pattern in _COLUMN_OF.items() if re.fullmatch(pattern, called))
-    return next((spellings for spellings in found if spellings.covers(values)), None)
+    return [VOCABULARIES[name] for name, pattern in _COLUMN_OF.items() if re.fullmatch(pattern, called)]
 
 
 def name_of(spellings: Spellings | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ from radiofuse.names import did_you_mean
 from radiofuse.tables.cells import is_empty, is_number, plain_number
 from radiofuse.tables.columns import CLINICAL, join
 from radiofuse.tables.roles import PATIENT, SITE
-from radiofuse.tables.spellings import vocabulary_for
+from radiofuse.tables.spellings import strange_spellings, vocabulary_for
 from radiofuse.tables.text import read_file
 from radiofuse.tables.workbook import SheetTable, is_workbook, read_sheet
 from radiofuse.wording import counted, listed, some
 
-RULE = "Ids are compared without case, blanks, - and _, a leading sub, and the zeros before a number."
+RULE = (
+    "Ids are compared without case, a leading sub, and the zeros before a number; a blank, - and _ count as the same."
+)
 _KNOWN = {  # what columns are called in public tables, and here
     r"age( at (mri|diagnosis|scan|scan years|surgery))?( \(?years\)?)?": join(CLINICAL, "age"),
     r"sex|gender": join(CLINICAL, "sex"),
@@ -41,12 +44,12 @@ class Joined:
 
 
 def plain_id(text: str) -> str:
-    """Return what two spellings of an id have in common.
+    """Return what two spellings of an id have in common, macOS' way of writing umlauts included.
 
     >>> plain_id("UCSF-PDGM-004") == plain_id("ucsf_pdgm_0004"), plain_id("sub-07"), plain_id("7.0")
     (True, '7', '7')
     """
-    text = re.sub(r"\.0$", "", text.strip().casefold())
+    text = re.sub(r"\.0$", "", unicodedata.normalize("NFC", text).strip().casefold())
     text = re.sub(r"[\s_-]+", "-", text).removeprefix("sub-")
     return re.sub(r"\d+", lambda digits: str(int(digits[0])), text)
 
@@ -223,8 +226,15 @@ def _spelled(joined: pd.DataFrame, labels: Sequence[str]) -> tuple[pd.DataFrame,
     for name in labels:
         known = vocabulary_for(name, joined[name])
         columns[name] = joined[name].map(plain_number) if known is None else known.applied(joined[name])
-        notes += [] if known is None else _respelled(name, joined[name], columns[name])
+        notes += _strange(name, joined[name]) if known is None else _respelled(name, joined[name], columns[name])
     return joined.assign(**columns), notes
+
+
+def _strange(name: str, cells: pd.Series) -> list[str]:
+    """Tell why a column of well-known spellings stays as it is written: a few cells hold others."""
+    strange = strange_spellings(name, cells)
+    what = f"{name}: {some(strange)} {'is' if len(strange) == 1 else 'are'} no spelling known here"
+    return [f"{what}, so all cells stay as they are written. Correct or empty those cells."] if strange else []
 
 
 def _respelled(name: str, before: pd.Series, after: pd.Series) -> list[str]:

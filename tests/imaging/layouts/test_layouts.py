@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -358,6 +359,19 @@ def test_two_rows_of_one_id_that_differ_are_refused(tmp_path: Path) -> None:
         make_cohort(tmp_path, labels=table)
     table.write_text("id,idh\nP01,0\np1,0\n")
     assert make_cohort(tmp_path, labels=table).rows["idh"].tolist() == ["0"]
+
+
+def test_umlauts_join_however_a_system_writes_them_and_a_strange_class_is_told(tmp_path: Path) -> None:
+    for seed, name in enumerate((unicodedata.normalize("NFD", "Jörg"), "P-2", "P 3")):
+        for kind in ("t1", "seg"):
+            save(tmp_path / name / f"{name}_{kind}.nii.gz", (1, 2, 4) if kind == "seg" else None, seed)
+    table = tmp_path / "labels.csv"
+    table.write_text("id,idh\n" + unicodedata.normalize("NFC", "Jörg") + ",wt\np_02,IDH mutant\nP-3,NOS\n")
+    made = make_cohort(tmp_path, labels=table)
+    assert sorted(made.rows["idh"]) == ["IDH mutant", "NOS", "wt"]
+    told = " ".join(made.notes)
+    assert "joined by its column id to 3 samples" in told and "a blank, - and _ count as the same" in told
+    assert "idh: NOS is no spelling known here, so all cells stay as they are written" in told
 
 
 def test_labels_that_match_no_sample_say_by_which_rule(tmp_path: Path) -> None:
