@@ -43,6 +43,8 @@ HEAVY_ROOMS = {
     "torch": {"deep"},
     "monai": {"deep"},
     "onnxruntime": {"deep"},
+    "timm": {"deep"},
+    "torchvision": {"deep"},
     "safetensors": {"deep"},
     "xgboost": {"classify"},
     "distributed": {"extract"},

@@ -9,9 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from radiofuse.deep.encoders.choices import ENCODERS
+from radiofuse.deep.encoders.choices import ENCODERS, LIBRARIES
 from radiofuse.deep.encoders.frozen import FrozenEncoder
-from radiofuse.deep.encoders.options import EncoderOptions, described, version_of_library
+from radiofuse.deep.encoders.options import (
+    SHA256,
+    WEIGHTS,
+    EncoderOptions,
+    described,
+    digest_of_weights,
+    version_of_library,
+)
 from radiofuse.deep.encoders.pretrained import begin_with
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, refuse_lacking
@@ -35,7 +42,8 @@ def make_encoder(
     Parameters
     ----------
     name : str
-        A key of ``ENCODERS`` or ``package.module:Class``.
+        A key of ``ENCODERS``, a network of a library (``torchvision:resnet50``, ``timm:resnet18``), or
+        ``package.module:Class``.
     seed : int
         Of the initial weights; torch's own generator is left as it is.
     n_classes : int, default=2
@@ -58,7 +66,7 @@ def make_encoder(
     >>> make_encoder("san10_small", seed=0, options={"channels": 3}).embedding_dim
     128
     """
-    build = lookup(name, ENCODERS, "encoder")
+    build = _builder(name)
     chosen = EncoderOptions.of(name, build, options, n_classes)
     chosen = chosen if with_weights else chosen.without_weights()
     refuse_lacking(build, "encoder", name, chosen.arguments)
@@ -69,6 +77,14 @@ def make_encoder(
     if chosen.weights is not None:
         begin_with(module, chosen.weights, complete=chosen.frozen)
     return FrozenEncoder(module) if chosen.frozen and not getattr(module, "frozen", False) else module
+
+
+def _builder(name: str) -> Callable[..., nn.Module]:
+    """Return what makes the encoder: of the table, of a library (``timm:resnet18``), or a user's own."""
+    library, colon, architecture = name.partition(":")
+    if colon and library in LIBRARIES:
+        return partial(lookup(library, LIBRARIES, "library"), architecture)
+    return lookup(name, ENCODERS, "encoder")
 
 
 def _refuse_what_is_no_encoder(name: str, module: nn.Module) -> None:
@@ -107,12 +123,35 @@ def encoder_version(name: str, options: Mapping[str, Any] | None = None) -> str:
     >>> encoder_version("san10_roi72", {"channels": 3})
     'SANet 1 (2, 1, 2, 4, 1) (3, 7, 7, 7, 3) channels=3'
     """
-    build, bound = lookup(name, ENCODERS, "encoder"), ""
+    build, bound = _builder(name), ""
     chosen = described(build, options)
     while isinstance(build, partial):
         words = [*map(repr, build.args), *(f"{key}={value!r}" for key, value in sorted(build.keywords.items()))]
         build, bound = build.func, " ".join([bound, *words])
     return f"{build.__qualname__} {_own_version(name, build)}{bound}{chosen}"
+
+
+def portable_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in which weights are their SHA-256, for cards that travel where the file is not.
+
+    ``encoder_version`` knows both as the same; ``make_encoder`` takes them with ``with_weights=False``.
+
+    Parameters
+    ----------
+    name : str
+        As for ``make_encoder``.
+    options : mapping
+        As for ``make_encoder``.
+
+    Examples
+    --------
+    >>> portable_options("san10_small", {"channels": 3})
+    {'channels': 3}
+    """
+    weights = options.get(WEIGHTS)
+    if weights is None:
+        return dict(options)
+    return {**options, WEIGHTS: f"{SHA256}{digest_of_weights(weights, _builder(name))}"}
 
 
 def _own_version(name: str, build: Callable[..., nn.Module]) -> str:

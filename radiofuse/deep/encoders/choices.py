@@ -26,3 +26,9 @@ ENCODERS = {
     "torchscript": "radiofuse.deep.encoders.program_files:TorchScriptEncoder",
     "onnx": "radiofuse.deep.encoders.program_files:OnnxEncoder",
 }
+
+# `torchvision:resnet50` is the network of that name
+LIBRARIES = {
+    "torchvision": "radiofuse.deep.encoders.libraries:TorchvisionEncoder",
+    "timm": "radiofuse.deep.encoders.libraries:TimmEncoder",
+}

@@ -152,7 +152,7 @@ def described(build: Callable[..., Any], options: Mapping[str, Any] | None) -> s
     defaults = _parameters(build) | _defaults(build)
     words = {key: _as_json(value) for key, value in sorted((options or {}).items())}
     return "".join(
-        f" {key}={_digest_of(value) if key == WEIGHTS else value}"
+        f" {key}={digest_of_weights(json.loads(value), build) if key == WEIGHTS else value}"
         for key, value in words.items()
         if key not in defaults or value != _as_json(defaults[key])
     )
@@ -162,24 +162,11 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def portable_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options in which a file of weights is its SHA-256, for cards that travel where the file is not.
-
-    ``encoder_version`` knows both as the same; ``make_encoder`` takes them with ``with_weights=False``.
-
-    Examples
-    --------
-    >>> portable_options({"channels": 3})
-    {'channels': 3}
-    """
-    weights = options.get(WEIGHTS)
-    named = {} if weights is None else {WEIGHTS: f"{SHA256}{_digest_of(_as_json(weights))}"}
-    return {**options, **named}
-
-
-def _digest_of(weights: str) -> str:
-    """Return the SHA-256 of the file that an option names in JSON, or the option where it names none."""
-    name = str(json.loads(weights))
+def digest_of_weights(weights: str | Path, build: Any) -> str:
+    """Return the SHA-256 of the weights that an option names, or the option where it names none."""
+    name = str(weights)
+    if name == DOWNLOAD and hasattr(getattr(build, "func", None), "digest_of_download"):
+        return build.func.digest_of_download(*build.args)
     if Path(name).is_file():
         return hashlib.sha256(Path(name).read_bytes()).hexdigest()
     return name.removeprefix(SHA256)

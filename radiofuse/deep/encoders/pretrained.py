@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from radiofuse.deep.encoders.options import DOWNLOAD
 from radiofuse.errors import RequestError
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,11 @@ def _parts_to_be_trained(
 def read_weights(weights: str) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file, or of a state dict that torch saved; no code in it is run."""
     path = Path(weights)
+    if weights == DOWNLOAD:
+        raise RequestError(
+            'Only networks of torchvision and timm come with weights to download, such as "torchvision:resnet50". '
+            "Name one of those, or a file of weights."
+        )
     if not path.is_file():
         raise RequestError(
             f"There is no file {weights} with weights to begin with. Give the path of a .safetensors file or of a "
@@ -95,7 +101,7 @@ def _saved_by_torch(path: Path) -> dict[str, Tensor]:
 
 
 def fitted_to_channels(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors whose first kernel takes as many channels as the one that is wanted.
+    """Return tensors whose first kernel takes as many channels as the one that is wanted, if it alone differs.
 
     Every channel gets the average of the kernels, times how many there were over how many there are, so that the
     response to channels that are all equal stays what it was.
@@ -106,15 +112,19 @@ def fitted_to_channels(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) ->
     >>> fitted_to_channels(rgb, {"first": torch.zeros(1, 1, 1, 1)})["first"].flatten()
     tensor([9.])
     """
-    first = next(iter(wanted))
-    found, target = tensors.get(first), wanted[first]
-    if found is None or found.ndim < 2 or found.ndim != target.ndim:
+    odd = [key for key in wanted if not key.startswith(HEAD) and _differ_in_channels_alone(tensors, wanted, key)]
+    if len(odd) != 1:  # more than one: another architecture
         return tensors
-    n_found, n_wanted = found.shape[1], target.shape[1]
-    if n_found == n_wanted or found[:, :1].shape != target[:, :1].shape:
-        return tensors
+    found, target = tensors[odd[0]], wanted[odd[0]]
     average = found.float().mean(dim=1, keepdim=True)  # (out, 1, k, k)
-    return tensors | {first: (average * (n_found / n_wanted)).expand(target.shape).to(found.dtype)}
+    rescaled = average * (found.shape[1] / target.shape[1])
+    return tensors | {odd[0]: rescaled.expand(target.shape).to(found.dtype)}
+
+
+def _differ_in_channels_alone(tensors: dict[str, Tensor], wanted: dict[str, Tensor], key: str) -> bool:
+    found, target = _shape(tensors, key) or (), _shape(wanted, key) or ()
+    same = len(found) == len(target) > 1 and (found[0], found[2:]) == (target[0], target[2:])
+    return same and found[1] != target[1]
 
 
 def _shape(tensors: dict[str, Tensor], key: str) -> tuple[int, ...] | None:

@@ -18,9 +18,8 @@ from small_nets import noise_crops  # noqa: E402
 from torch import nn  # noqa: E402
 
 from radiofuse.deep.device import one_thread  # noqa: E402
-from radiofuse.deep.encoders.by_name import encoder_version, make_encoder  # noqa: E402
+from radiofuse.deep.encoders.by_name import encoder_version, make_encoder, portable_options  # noqa: E402
 from radiofuse.deep.encoders.embedding import embed  # noqa: E402
-from radiofuse.deep.encoders.options import portable_options  # noqa: E402
 from radiofuse.deep.weights import save_encoder  # noqa: E402
 
 OPTIONS = {"width": 0.125, "channels": 1}
@@ -104,7 +103,7 @@ def test_frozen_gates_that_no_file_has_are_refused(tmp_path):
 
 def test_a_frozen_encoder_is_known_by_its_weights_and_needs_no_file_where_they_are_kept(weights, tmp_path):
     options = {**OPTIONS, "weights": weights, "frozen": True}
-    card = portable_options(options)
+    card = portable_options(NAME, options)
     assert "mobilenet.safetensors" not in str(card)
     assert encoder_version(NAME, card) == encoder_version(NAME, options) != encoder_version(NAME, OPTIONS)
     empty = make_encoder(NAME, 0, options=card, with_weights=False)
