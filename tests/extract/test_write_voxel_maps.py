@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from typer.testing import CliRunner
 
+from radiofuse.commands.extract import app
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.voxel_maps import write_voxel_maps
 
@@ -86,15 +86,15 @@ def test_a_label_that_is_not_there_is_named(files, tmp_path):
     assert not (tmp_path / "maps").exists()
 
 
-def test_the_command_maps_a_cohort_and_lists_what_it_could_not(files, tmp_path):
+def test_the_command_maps_a_cohort_and_lists_what_it_could_not(files, tmp_path, monkeypatch):
     image, mask = files
     (tmp_path / "cohort.csv").write_text(
         f"sample_id,t1__image,t1__mask\na,{image.name},{mask.name}\nb,absent.nii.gz,{mask.name}\n"
     )
     (tmp_path / "few.yaml").write_text("featureClass: {glcm: [Idm]}\nsetting: {binWidth: 12}\n")
-    command = [sys.executable, "-m", "radiofuse.extract", "cohort.csv", "--settings", "few.yaml", "--maps", "maps"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 3
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["cohort.csv", "--settings", "few.yaml", "--maps", "maps", "--jobs", "1"])
+    assert done.exit_code == 3
     assert done.stdout.startswith("1 maps in maps, 1 images failed")
     assert (tmp_path / "maps/a/t1/original_glcm_Idm.nii.gz").is_file()
     assert "b,t1,file_missing" in (tmp_path / "failures.csv").read_text()
@@ -122,9 +122,9 @@ def test_shape_has_no_maps(files, tmp_path):
     ],
     ids=lambda options: " ".join(options),
 )
-def test_options_that_would_be_ignored_are_refused(options, tmp_path):
+def test_options_that_would_be_ignored_are_refused(options, tmp_path, monkeypatch):
     table = [] if "--recipe" in options else ["cohort.csv"]
-    command = [sys.executable, "-m", "radiofuse.extract", *table, *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [*table, *options])
+    assert done.exit_code == 2
     assert " goes without " in done.stderr
