@@ -101,7 +101,7 @@ def in_batches_that_fit(work: Callable[[int], Result], batch_size: int) -> Resul
     Parameters
     ----------
     work : callable
-        Takes a batch size; called again from the start after ``torch.OutOfMemoryError``.
+        Takes a batch size; called again from the start where the memory of a GPU, or of the machine, did not suffice.
     batch_size : int
         The first to try.
 
@@ -118,7 +118,9 @@ def in_batches_that_fit(work: Callable[[int], Result], batch_size: int) -> Resul
     while True:
         try:
             return work(batch_size)
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not _is_want_of_memory(error):
+                raise
             if batch_size == 1:
                 raise RequestError(
                     "The device's memory does not hold a batch of one crop. Take a smaller encoder or smaller crops, "
@@ -128,3 +130,9 @@ def in_batches_that_fit(work: Callable[[int], Result], batch_size: int) -> Resul
         batch_size //= 2
         torch.cuda.empty_cache()
         log.warning("The device's memory does not hold batches of %d; batches of %d now.", 2 * batch_size, batch_size)
+
+
+def _is_want_of_memory(error: RuntimeError) -> bool:
+    """Return whether torch says that memory does not suffice: a class of its own on CUDA alone."""
+    phrases = ("MPS backend out of memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(phrase in str(error) for phrase in phrases)

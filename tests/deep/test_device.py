@@ -72,3 +72,25 @@ def test_a_batch_is_halved_until_it_fits_and_each_time_is_told(caplog):
 def test_a_batch_of_one_that_does_not_fit_is_refused():
     with pytest.raises(RequestError, match="does not hold a batch of one crop"):
         in_batches_that_fit(fits(0), 3)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "MPS backend out of memory (MPS allocated: 5 GiB)",
+        "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.",
+    ],
+)
+def test_memory_of_other_devices_is_told_from_other_errors(sentence):
+    def work(batch_size: int) -> int:
+        if batch_size > 2:
+            raise RuntimeError(sentence)
+        return batch_size
+
+    assert in_batches_that_fit(work, 8) == 2
+
+    def broken(batch_size: int) -> int:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        in_batches_that_fit(broken, 8)

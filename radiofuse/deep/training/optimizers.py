@@ -9,12 +9,18 @@ import torch
 from torch import nn
 
 from radiofuse.deep.training.options import Training
+from radiofuse.errors import RequestError
 
 _POLY_POWER = 0.9
 
 
 def make_optimizer(module: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """Return the optimizer of all weights of a module; its learning rate is set epoch by epoch.
+    """Return the optimizer of all weights of a module that are not frozen; its rate is set epoch by epoch.
+
+    Raises
+    ------
+    RequestError
+        If all are.
 
     References
     ----------
@@ -22,13 +28,19 @@ def make_optimizer(module: nn.Module, training: Training) -> torch.optim.Optimiz
     Loshchilov, Hutter (2019). Decoupled weight decay regularization. ICLR (AdamW).
     Sutskever et al. (2013). On the importance of initialization and momentum in deep learning. ICML (Nesterov).
     """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise RequestError(
+            f"{type(module).__name__} has no weight that can be trained. Use its embedding as it is, or leave frozen "
+            "out of its options."
+        )
     options = {"weight_decay": training.weight_decay, "fused": True}
     if training.optimizer == "sgd":
         momentum = {"momentum": training.momentum, "nesterov": training.momentum > 0}
-        return torch.optim.SGD(module.parameters(), training.learning_rate, **momentum, **options)
+        return torch.optim.SGD(parameters, training.learning_rate, **momentum, **options)
     if training.optimizer == "adamw":
-        return torch.optim.AdamW(module.parameters(), **options)
-    return torch.optim.Adam(module.parameters(), **options)
+        return torch.optim.AdamW(parameters, **options)
+    return torch.optim.Adam(parameters, **options)
 
 
 def learning_rate(training: Training, epoch: int, watched: Sequence[float] = ()) -> float:

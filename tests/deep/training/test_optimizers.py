@@ -11,6 +11,7 @@ from radiofuse.deep.training.optimizers import learning_rate, make_optimizer  # 
 from radiofuse.deep.training.options import Training  # noqa: E402
 from radiofuse.deep.training.order import epoch_order  # noqa: E402
 from radiofuse.deep.training.state import Curves  # noqa: E402
+from radiofuse.errors import RequestError  # noqa: E402
 
 
 def two_steps(**options) -> float:
@@ -39,6 +40,15 @@ def two_steps(**options) -> float:
 )
 def test_two_steps_are_those_of_the_formula(options, expected):
     assert two_steps(**options) == pytest.approx(expected, abs=1e-6)
+
+
+def test_frozen_weights_are_left_out_and_nothing_but_frozen_ones_is_refused():
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 3))
+    module[0].requires_grad_(False)
+    optimizer = make_optimizer(module, Training(weight_decay=0.5))
+    assert [tuple(weight.shape) for weight in optimizer.param_groups[0]["params"]] == [(3, 2), (3,)]
+    with pytest.raises(RequestError, match="Sequential has no weight that can be trained. Use its embedding as it is"):
+        make_optimizer(module.requires_grad_(False), Training())
 
 
 def rates(epochs: int, watched=(), **options) -> np.ndarray:

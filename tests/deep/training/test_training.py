@@ -383,6 +383,18 @@ def test_the_sampler_shows_both_classes_equally_often():
     assert len(set(numbers)) > 90
 
 
+def test_oversampling_repeats_training_patients_alone():
+    crops, module = numbered(40), Watching()
+    few = np.flatnonzero((np.arange(40) % 2 == 0) | (np.arange(40) < 16))  # 20 rows of one class, 8 of the other
+    crops = {name: values[few] for name, values in crops.items()}
+    train(module, crops, Training(epochs=1, batch_size=8, balance="oversampling", validation=0.25, **PLAIN))
+    learned, held = (np.array(shown(batches)) // 100 for batches in (module.learned, module.validated))
+    assert np.bincount(learned % 2).tolist() == [16, 16]
+    assert set(learned) | set(held) == set(few) and len(held) == 4 + 2
+    patients = np.array([f"p{row // 4 * 2 + row % 2}" for row in range(40)])
+    assert not set(patients[learned]) & set(patients[held])
+
+
 class Share(torch.nn.Module):
     """Says the same of every crop: its loss is lowest where the probability is the class's share."""
 
