@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import pickle
 from pathlib import Path
@@ -17,6 +18,7 @@ from radiofuse.errors import RequestError
 log = logging.getLogger(__name__)
 
 HEAD = "classify."  # of other classes as a rule: it stays fresh where its shape differs
+WRAPPER = "module."  # of DataParallel
 COUNTER = ".num_batches_tracked"  # of batch normalization; files of old versions of torch lack it
 SHOWN = 3  # keys that differ, in a refusal
 
@@ -37,10 +39,12 @@ def begin_with(module: nn.Module, weights: str, *, complete: bool = False) -> No
     Raises
     ------
     RequestError
-        If there is no such file, it is no such file, or the weights are those of another architecture.
+        If there is no such file, it is no such file, the weights are those of another architecture, or they were
+        trained here on labels.
     """
-    tensors = read_weights(weights)
+    refuse_labels_inside(weights)
     wanted = module.state_dict()
+    tensors = _without_wrapper(read_weights(weights), wanted)
     tensors = getattr(module, "from_elsewhere", lambda same: same)(tensors)
     tensors = fitted_to_channels(tensors, wanted)
     fresh = _parts_to_be_trained(() if complete else getattr(module, "may_be_fresh", ()), tensors, wanted)
@@ -50,6 +54,29 @@ def begin_with(module: nn.Module, weights: str, *, complete: bool = False) -> No
     module.load_state_dict(tensors, strict=False)
     if fresh:
         log.info("%s has no weights for %s: trained from scratch.", weights, ", ".join(part[:-1] for part in fresh))
+
+
+def refuse_labels_inside(weights: str) -> None:
+    """Raise a RequestError if a file of weights is an encoder that was trained here, as the card beside it says.
+
+    Labels of its samples are in it, and a fold that tests one of them would not be told.
+    """
+    try:
+        card = json.loads(Path(weights).with_suffix(".json").read_bytes())
+    except (OSError, ValueError):
+        return
+    if isinstance(card, dict) and card.get("training_ids"):
+        raise RequestError(
+            f"The weights {weights} were trained here on the labels of {len(card['training_ids'])} samples, as the "
+            "card beside them says. EmbeddingExtractor takes them and refuses these samples. If none of them is in "
+            "the table, copy the weights to where the card is not."
+        )
+
+
+def _without_wrapper(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors without the name that torch puts in front of those of a module spread over several devices."""
+    wrapped = all(key.startswith(WRAPPER) for key in tensors) and not any(key.startswith(WRAPPER) for key in wanted)
+    return {key.removeprefix(WRAPPER): tensor for key, tensor in tensors.items()} if wrapped else tensors
 
 
 def _parts_to_be_trained(
@@ -97,7 +124,7 @@ def _saved_by_torch(path: Path) -> dict[str, Tensor]:
         saved = saved["state_dict"]
     if not isinstance(saved, dict):
         raise ValueError(f"it holds a {type(saved).__name__}")
-    return {key.removeprefix("module."): tensor for key, tensor in saved.items()}  # of DataParallel
+    return saved
 
 
 def fitted_to_channels(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder  # noqa: E402
+from radiofuse.deep.weights import save_encoder  # noqa: E402
 
 OWN = """
 import torch
@@ -138,6 +139,37 @@ def test_weights_of_another_architecture_are_refused_with_the_first_keys(weights
     )
     with pytest.raises(RequestError, match=sentence):
         make_encoder("san10_small", 0, options={"weights": str(weights[1])})
+
+
+def test_weights_that_labels_entered_here_are_refused(own, tmp_path):
+    net = make_encoder(f"{own}:Optional", 5)
+    card = {"encoder": f"{own}:Optional", "scaling": [0.0, 1.0], "training_ids": ["a", "b"], "training_keys": []}
+    saved = save_encoder(tmp_path, "0123", net, card)
+    for options in ({"weights": str(saved.weights)}, {"weights": str(saved.weights), "frozen": True}):
+        with pytest.raises(RequestError, match="0123.safetensors were trained here on the labels of 2 samples"):
+            make_encoder(f"{own}:Optional", 0, options=options)
+    (tmp_path / "0123.json").unlink()
+    make_encoder(f"{own}:Optional", 0, options=options)
+
+
+def test_names_of_other_libraries_are_known(tmp_path):
+    """Weights of torchvision's networks; the old files of its DenseNet have one dot more."""
+    for name, prefix, change, classifier in (
+        ("mobilenet_v2", "features.", ("", ""), "classifier.1.weight"),
+        ("resnet18", "", ("", ""), "fc.weight"),
+        ("densenet121", "", (".layers.norm", ".norm."), "classifier.weight"),
+    ):
+        if name != "mobilenet_v2":
+            pytest.importorskip("monai")
+        options = {"width": 0.125, "channels": 3}
+        tensors = make_encoder(name, 3, options=options).state_dict()
+        body = {key.removeprefix("body."): tensor for key, tensor in tensors.items() if key.startswith("body.")}
+        theirs = {
+            prefix + key.replace(*change).replace(".layers.conv", ".conv"): tensor for key, tensor in body.items()
+        }
+        torch.save({**theirs, classifier: torch.zeros(9, 9)}, tmp_path / "w.pth")
+        net = make_encoder(name, 0, options={**options, "weights": str(tmp_path / "w.pth")})
+        assert all(torch.equal(net.body.state_dict()[key], tensor) for key, tensor in body.items())
 
 
 def test_a_file_that_holds_no_weights_is_refused_and_no_code_in_it_is_run(own, tmp_path):

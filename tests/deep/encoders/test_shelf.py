@@ -10,6 +10,7 @@ from radiofuse.errors import RequestError
 
 torch = pytest.importorskip("torch")
 
+from golden_numbers import pattern, with_fixed_weights  # noqa: E402
 from real_slices import eight_real_slices, loss_by_heart  # noqa: E402
 
 from radiofuse.deep.device import one_thread  # noqa: E402
@@ -127,6 +128,29 @@ def test_sizes_are_the_published_ones(name):
         net = lookup(name, ENCODERS, "encoder")(channels=3, n_classes=1000)
     assert sum(parameter.numel() for parameter in net.parameters()) == PUBLISHED[name]
     assert net.embedding_dim == AXES.get(name, 1408)
+
+
+# length and first axis of the embedding of a fixed picture, by fixed weights in double precision, batch of two
+ON_RECORD = {
+    "vgg16_attention": [13.757491586062676, 0.4752364768610759],
+    "mobilenet_v2": [12.433980972894986, 0.43912235628673],
+    "resnet18": [15.494794675834243, 0.3882062166550937],
+    "resnet50": [30.057352285872476, 0.7636312512161764],
+    "densenet121": [7.463422334534514, 0.0589915032139928],
+    "densenet201": [10.444780070018686, 0.08828717661976272],
+    "efficientnet_b2": [4.280392111386845, 0.9652477854045531],
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_encoder_computes_what_is_on_record(name):
+    """Other numbers need another encoder_version: trained weights and embeddings are kept under it."""
+    x = torch.from_numpy(pattern(2, 1, 64, 64))
+    with torch.no_grad():
+        embedding = with_fixed_weights(small(name)).train(name != "efficientnet_b2").embed(x)  # stochastic depth draws
+    assert [embedding.norm().item(), embedding[0, 0].item()] == pytest.approx(ON_RECORD[name], rel=1e-6), (
+        "Raise encoder_version of the encoder's class, and put these numbers on record."
+    )
 
 
 def test_an_encoder_of_a_library_that_is_absent_names_what_to_install(monkeypatch):
