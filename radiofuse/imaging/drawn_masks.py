@@ -58,7 +58,7 @@ def drawn_mask(mask: sitk.Image, grids: Mapping[str, sitk.Image], what: str) -> 
         return DrawnMask(placed, name)
     others = ", nor on another of its sample" if len(refused) > 1 else ""
     first = refused[next(iter(grids))]
-    raise ImageError(first.code, f"{what}: the mask does not lie on its image{others}. {first}")
+    raise ImageError("geometry_mismatch", f"{what}: the mask does not lie on its image{others}. {first}")
 
 
 def drawn_masks(

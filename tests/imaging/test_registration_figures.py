@@ -29,19 +29,11 @@ from radiofuse.imaging.registration import register
 from radiofuse.imaging.step_options import Steps
 from radiofuse.imaging.steps import prepared
 from radiofuse.report.registrations.page import registrations_page
+from tests.imaging.heads import brain
 
 Image = pytest.importorskip("PIL.Image", reason="a picture is looked at")
 SVG = "{http://www.w3.org/2000/svg}"
 TEMPLATE = "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-
-
-def brain(seed: int = 0) -> sitk.Image:
-    """Return a ball with smooth lumps in it."""
-    rng = np.random.default_rng(seed)
-    lumps = sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(rng.normal(size=(28, 36, 40))), 2.0)
-    z, y, x = np.ogrid[:28, :36, :40]
-    inside = sum(((at - n / 2) / (0.42 * n)) ** 2 for at, n in ((x, 40), (y, 36), (z, 28))) < 1
-    return sitk.GetImageFromArray(np.where(inside, 100 + 300 * sitk.GetArrayFromImage(lumps), 0).astype(np.float32))
 
 
 def shifted(image: sitk.Image) -> sitk.Image:
