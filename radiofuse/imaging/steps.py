@@ -190,7 +190,7 @@ def _onto(images: Mapping[str, sitk.Image], name: str, steps: Steps) -> Registra
     try:
         return register(images[name], images[steps.register_to], kind=steps.transform)
     except ImageError as error:
-        raise ImageError(error.code, f"{name} onto {steps.register_to}: {error}") from None
+        raise ImageError("registration_failed", f"{name} onto {steps.register_to}: {error}") from None
 
 
 def _told(steps: Steps, name: str, found: Registration) -> dict[str, Any]:
