@@ -9,7 +9,7 @@ from radiofuse.imaging.geometry import CROPPED
 from radiofuse.imaging.header import TWO_ORIENTATIONS
 from radiofuse.imaging.labels import UNITED
 from radiofuse.imaging.padding import PADDED
-from radiofuse.imaging.roi import CONSTANT, FILLS, INVERTED
+from radiofuse.imaging.roi import CONSTANT, ELONGATED, FILLS, INVERTED
 
 log = logging.getLogger(__name__)
 # What a note begins with, to what is said of how many regions it stands beside, and of the first of them.
@@ -21,6 +21,9 @@ WARNINGS = {
     "the mask is the tumor's and not all but the tumor's.",
     CROPPED: "%d of %d masks cover a part of their image, for instance %s (%s): %s. They were put where their headers "
     "say.",
+    ELONGATED: "%d of %d images have voxels ten times as long as wide or more, for instance %s (%s): %s. Textures and "
+    "filters in 3-D reach as much farther along that axis. Resample them (resampledPixelSpacing in the settings, "
+    "spacing_mm in [images]), or take features slice by slice (force2D).",
     CONSTANT: "%d of %d regions hold a single intensity, for instance %s (%s): %s. Their textures say nothing of the "
     "tissue. Check that image and mask belong together.",
     PADDED: "%d of %d images are filled, outside the field of view, with a constant far below all others, for instance "

@@ -21,6 +21,8 @@ FLAT_RANGE = 1e-6  # of the largest magnitude: about ten steps of float32, round
 FILLS = "Share of the image's nonzero voxels that the region covers: "  # a note that the run tells of its regions
 INVERTED = "The region holds every corner of the image; share of all voxels: "  # likewise told
 CONSTANT = "The image is constant within the region of interest: "  # likewise told
+LONG = 10.0  # times as long as wide: neighbors along one axis are other tissue than along the others
+ELONGATED = "Voxels far longer along one axis than along another: "  # likewise told
 EVERY_NEIGHBOR = np.ones((3, 3, 3))  # texture counts all 26 neighbors, so pieces touch diagonally too
 
 
@@ -99,7 +101,11 @@ def paired(
         check_finite(image, "The image", region)
     else:
         notes += _not_finite_outside(intensities)
-    notes += _constant(intensities[region]) + padding(intensities, region, outside_is_read=outside_is_read)
+    notes += (
+        _elongated(image)
+        + _constant(intensities[region])
+        + padding(intensities, region, outside_is_read=outside_is_read)
+    )
     roi = sitk.GetImageFromArray(region.view(np.uint8))
     roi.CopyInformation(image)
     return RoiPair(image, roi, notes=notes)
@@ -123,6 +129,12 @@ def check_finite(image: sitk.Image, name: str, region: np.ndarray | None = None)
         f"{name} has {counted(n_bad, 'NaN or infinite voxel')}{where}. Repair or export it again; "
         "readers would silently turn such voxels into 0.",
     )
+
+
+def _elongated(image: sitk.Image) -> tuple[str, ...]:
+    sides = [step for step, n in zip(image.GetSpacing(), image.GetSize(), strict=True) if n > 1]
+    is_long = len(sides) > 1 and max(sides) >= LONG * min(sides)
+    return (f"{ELONGATED}{in_words(image.GetSpacing())} mm.",) if is_long else ()
 
 
 def _not_finite_outside(intensities: np.ndarray) -> tuple[str, ...]:

@@ -67,14 +67,19 @@ def _id_problems(cohort: pd.DataFrame) -> list[Problem]:
 
 
 def _unsafe_ids(cohort: pd.DataFrame, column: str) -> list[Problem]:
-    unsafe = {text for text in cohort[column].unique() if not _is_safe(text)}
+    unsafe = {text for text in cohort[column].unique() if not is_safe_id(text)}
     rows = np.flatnonzero(cohort[column].isin(unsafe))
     named = [f"{shown(cohort[column].iat[row])} in row {row + 1}" for row in rows]
     advice = f"Use up to {LONGEST_ID} of A-Z a-z 0-9 . _ - with no dot first, and no device name such as CON."
     return problems_about(f"Values of {column} that cannot be file names", named, advice)
 
 
-def _is_safe(text: str) -> bool:
+def is_safe_id(text: str) -> bool:
+    """Say whether an id can be the name of a file on every system.
+
+    >>> is_safe_id("P-1"), is_safe_id("P 1"), is_safe_id("CON")
+    (True, False, False)
+    """
     return bool(_SAFE_ID.fullmatch(text)) and len(text) <= LONGEST_ID and not _RESERVED_ID.fullmatch(text)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from radiofuse.imaging.layouts.choices import find
 from radiofuse.imaging.layouts.codings import labels_in, united
 from radiofuse.imaging.layouts.labels import join_labels
+from radiofuse.imaging.layouts.safe_ids import with_safe_ids
 from radiofuse.imaging.layouts.table import masks_in, rows_of
 from radiofuse.imaging.layouts.volume import Found
 from radiofuse.imaging.regions import TREATED, codings_of, written
@@ -109,8 +110,9 @@ def make_cohort(
         )
         rows, notes, names = joined.rows, notes + joined.notes, names + joined.labels
     rows, of_masks = _with_regions(rows, n_jobs, on_done)
+    rows, of_ids = with_safe_ids(rows)
     return MadeCohort(
-        rows, notes + of_masks, [name for name in dict.fromkeys(names) if name not in ("site", MASK_REGIONS)]
+        rows, notes + of_masks + of_ids, [name for name in dict.fromkeys(names) if name not in ("site", MASK_REGIONS)]
     )
 
 

@@ -374,6 +374,24 @@ def test_umlauts_join_however_a_system_writes_them_and_a_strange_class_is_told(t
     assert "idh: NOS is no spelling known here, so all cells stay as they are written" in told
 
 
+def test_names_that_cannot_be_files_are_written_otherwise_and_still_join(tmp_path: Path) -> None:
+    names = ("Müller Jörg", "Muller_Jorg", "患者 一", "患者 二", "CON", "P.1")
+    for seed, name in enumerate(names):
+        for kind in ("t1", "seg"):
+            save(tmp_path / "images" / name / f"{name}_{kind}.nii.gz", (1,) if kind == "seg" else None, seed)
+    (tmp_path / "labels.csv").write_text("id,idh\n" + "\n".join(f"{name},{at % 2}" for at, name in enumerate(names)))
+    made = make_cohort(tmp_path / "images", labels=tmp_path / "labels.csv")
+    made.rows.to_csv(tmp_path / "cohort.csv")
+    cohort = read_cohort(tmp_path / "cohort.csv", labels=["idh"])
+    assert dict(zip(cohort["sample_id"], cohort["idh"], strict=True)) == {
+        "CON-2": 0, "Muller_Jorg": 1, "Muller_Jorg-2": 0, "P.1": 1, "id": 0, "id-2": 1
+    }  # fmt: skip
+    assert (cohort["patient_id"] == cohort["sample_id"]).all()
+    assert (
+        "4 ids cannot be names of files and are written otherwise: 'CON' as CON-2, 'Müller Jörg' as" in made.notes[-1]
+    )
+
+
 def test_labels_that_match_no_sample_say_by_which_rule(tmp_path: Path) -> None:
     save(tmp_path / "P1_t1.nii.gz")
     save(tmp_path / "P1_seg.nii.gz", (1,))
