@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from radiofuse import notebook
 from radiofuse.errors import ImageError
 from radiofuse.extract.cluster import run_on_cluster
-from radiofuse.extract.outcomes import DIED, Outcome, extract_on_worker, extract_task, record_of
+from radiofuse.extract.outcomes import DIED, Outcome, extract_on_worker, extract_regions_of_mask, record_of
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images, tell_of_repeated_samples
 from radiofuse.extract.tasks import Extractor, Task, label_of_masks, list_tasks
@@ -107,6 +107,23 @@ def extract_cohort(
         If the store cannot be written.
     """
     tasks = list_tasks(cohort, label_of_masks(cohort, extractor), region=region)
+    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "retry_failed": retry_failed}
+    return run_tasks(cohort, tasks, extractor, store, on_hashed=on_hashed, on_done=on_done, **options)
+
+
+def run_tasks(
+    cohort: pd.DataFrame,
+    tasks: list[Task],
+    extractor: Extractor,
+    store: FeatureStore,
+    *,
+    n_jobs: int = 1,
+    cluster: str | None = None,
+    retry_failed: bool = False,
+    on_hashed: Progress | None = None,
+    on_done: Progress | None = None,
+) -> Extraction:
+    """Do what ``extract_cohort`` does for tasks of a cohort; keys and failures are told by their ``pair``."""
     # Before hours of work, not at its first vector.
     store.check_writable()
     block = extractor.block()
@@ -136,8 +153,7 @@ def _content_keys(cohort: pd.DataFrame, tasks: list[Task], block: Block, digests
     keys = dict.fromkeys((sample_id, name) for sample_id in cohort["sample_id"] for name in modalities)
     for task in tasks:
         image, mask = digests.get(task.image), digests.get(task.mask)
-        if image and mask:
-            keys[task.sample_id, task.modality] = content_key(block, image, mask, task.label)
+        keys[task.pair] = content_key(block, image, mask, task.label) if image and mask else None
     return keys
 
 
@@ -160,8 +176,7 @@ def _compute(
     done, settled = 0, set[str]()
     while turn := _first_with_each_key(todo, keys, failed, settled):
         total = done + len(turn)
-        for task, result in _results(extractor, turn, n_jobs, cluster):
-            outcome = DIED if result is WORKER_DIED else result
+        for task, outcome in _results(extractor, _by_files(turn), n_jobs, cluster):
             # Of the bytes that were read: a file may have changed since it was fingerprinted.
             keys[task.pair] = outcome.key or keys[task.pair]
             writer.add(record_of(task, keys[task.pair], outcome))
@@ -188,10 +203,31 @@ def _first_with_each_key(tasks: list[Task], keys: dict, failed: Collection, sett
     return list(chosen.values())
 
 
-def _results(extractor: Extractor, todo: list[Task], n_jobs: int, cluster: str | None) -> Iterator[tuple[Task, Any]]:
+def _by_files(tasks: list[Task]) -> list[tuple[Task, ...]]:
+    """Return the regions of one image and mask together."""
+    groups: dict[tuple[str, str], list[Task]] = {}
+    for task in tasks:
+        groups.setdefault((task.image, task.mask), []).append(task)
+    return [tuple(group) for group in groups.values()]
+
+
+def _results(
+    extractor: Extractor, groups: Sequence[tuple[Task, ...]], n_jobs: int, cluster: str | None
+) -> Iterator[tuple[Task, Outcome]]:
     if cluster is None:
-        return run_in_children(extract_task, extractor, todo, n_jobs=n_jobs)
-    return run_on_cluster(extract_on_worker, (extractor, extractor.block().name), todo, address=cluster)
+        run = run_in_children(extract_regions_of_mask, extractor, groups, n_jobs=n_jobs)
+    else:
+        run = run_on_cluster(extract_on_worker, (extractor, extractor.block().name), groups, address=cluster)
+    suspects = []
+    for group, outcomes in run:
+        if outcomes is not WORKER_DIED:
+            yield from zip(group, outcomes, strict=True)
+        elif len(group) == 1:
+            yield group[0], DIED
+        else:
+            suspects += [(task,) for task in group]
+    if suspects:  # one of the regions took the process with it; the others do well by themselves
+        yield from _results(extractor, suspects, n_jobs, cluster)
 
 
 def _log_notes(noted: list[str]) -> None:

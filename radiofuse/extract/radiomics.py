@@ -226,6 +226,10 @@ class RadiomicsExtractor:
         with _padding_told(pair.notes):
             return self._vector(self._engine.compute(pair.image, pair.roi))
 
+    def compute_each(self, pairs: Sequence[RoiPair]) -> np.ndarray:
+        """Return the vectors, shape (n_regions, n_features), of regions of one image, filtered once for all."""
+        return self._vectors(list(pairs))
+
     def _vector(self, features: Mapping[str, float]) -> np.ndarray:
         missing = [name for name in self._names if name not in features]
         if missing:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.extract.cohort_run import Extraction, extract_cohort
-from radiofuse.extract.tasks import Extractor
+from radiofuse.extract.cohort_run import Extraction, run_tasks
+from radiofuse.extract.tasks import Extractor, list_tasks
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
 from radiofuse.wording import counted, some
@@ -43,14 +43,14 @@ def collect_regions(
     extraction : Extraction
         As ``extract_regions`` returns it.
     """
-    runs = _runs(cohort, extractor, store, regions, options)
+    run = _run(cohort, extractor, store, regions, options)
     sample_ids, tables = list(cohort["sample_id"]), []
-    for region, run in runs.items():
-        table = store.read([run.block.name], sample_ids, keys=run.keys)
+    for region in regions:
+        table = store.read([run.block.name], sample_ids, keys=_keys(run, region))
         tables.append(table.rename(columns={name: _column(name, region) for name in table}))
     together = pd.concat(tables, axis=1)
     grouped = columns.by_modality(together.columns)
-    return together[[name for names in grouped.values() for name in names]], _joined(list(runs.values()))
+    return together[[name for names in grouped.values() for name in names]], _told(run, regions)
 
 
 def extract_regions(
@@ -70,16 +70,21 @@ def extract_regions(
     Extraction
         Of all of them together; its keys are those of the first region.
     """
-    return _joined(list(_runs(cohort, extractor, store, regions, options).values()))
+    return _told(_run(cohort, extractor, store, regions, options), regions)
 
 
-def _runs(
+def _run(
     cohort: pd.DataFrame, extractor: Extractor, store: FeatureStore, regions: Sequence[str], options: dict[str, Any]
-) -> dict[str, Extraction]:
-    return {
-        region: _of_region(extract_cohort(cohort, extractor, store, region=region, **options), region)
-        for region in regions
-    }
+) -> Extraction:
+    """Return one run for all regions, so that an image is read and filtered once: its pairs name the region too."""
+    tasks = [replace(task, region=name) for name in regions for task in list_tasks(cohort, None, region=name)]
+    return run_tasks(cohort, tasks, extractor, store, **options)
+
+
+def _keys(run: Extraction, region: str) -> dict[tuple[str, str], str | None]:
+    """Return the keys of one region by sample and modality."""
+    images = [pair for pair in run.keys if columns.SEPARATOR not in pair[1]]
+    return {(sample, name): run.keys.get((sample, columns.join(name, region))) for sample, name in images}
 
 
 def _column(name: str, region: str) -> str:
@@ -87,18 +92,15 @@ def _column(name: str, region: str) -> str:
     return columns.join(modality, f"{region}_{feature}")
 
 
-def _of_region(run: Extraction, region: str) -> Extraction:
-    """Return a run whose failures name the region; where the mask does not hold it, that is told and no failure."""
-    absent = run.failures["code"] == ABSENT
-    lacking = run.failures.loc[absent, "sample_id"].drop_duplicates()
-    if len(lacking):
-        what = f"{counted(len(lacking), 'sample')}: {some(lacking)}"
-        log.warning("The region %s is not in the mask of %s. Its features are gaps there.", region, what)
-    failures = run.failures[~absent]
-    return replace(run, failures=failures.assign(message=f"Region {region}: " + failures["message"]))
-
-
-def _joined(runs: Sequence[Extraction]) -> Extraction:
-    failures = pd.concat([run.failures for run in runs], ignore_index=True)
-    counts = {name: sum(getattr(run, name) for run in runs) for name in ("n_computed", "n_stored")}
-    return replace(runs[0], failures=failures, **counts)
+def _told(run: Extraction, regions: Sequence[str]) -> Extraction:
+    """Return a run whose failures name the region; where the mask does not hold one, that is told and no failure."""
+    names = run.failures["modality"].str.split(columns.SEPARATOR, n=1, expand=True).reindex(columns=[0, 1])
+    failures = run.failures.assign(modality=names[0])
+    absent = failures["code"] == ABSENT
+    for region in regions:
+        lacking = failures.loc[absent & (names[1] == region), "sample_id"].drop_duplicates()
+        if len(lacking):
+            what = f"{counted(len(lacking), 'sample')}: {some(lacking)}"
+            log.warning("The region %s is not in the mask of %s. Its features are gaps there.", region, what)
+    failures = failures.assign(message="Region " + names[1].astype(str) + ": " + failures["message"])[~absent]
+    return replace(run, keys=_keys(run, regions[0]), failures=failures.reset_index(drop=True))

@@ -37,14 +37,16 @@ class Task:
     image: str
     mask: str
     label: MaskLabel | None  # None where only the table may name one
+    region: str = ""  # by name, where a run has several of each mask
 
     @property
     def name(self) -> str:
-        return f"{self.sample_id} ({self.modality})"
+        return f"{self.sample_id} ({self.pair[1]})"
 
     @property
     def pair(self) -> tuple[str, str]:
-        return self.sample_id, self.modality
+        """What tells it from the others: sample and modality, or, of several regions, ``modality__region``."""
+        return self.sample_id, columns.join(self.modality, self.region) if self.region else self.modality
 
     @property
     def files(self) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ reading of the header, so that an image that passes equals what SimpleITK would 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -135,14 +136,47 @@ def read_pair(
     Traceback (most recent call last):
     radiofuse.errors.ImageError: The mask lies up to 9 voxels off the image: spacing (1, 1, 2) against (1, 1, 1). ...
     """
+    (pair,) = read_regions(image_path, mask_path, [label], outside_is_read=outside_is_read)
+    if isinstance(pair, ImageError):
+        raise pair
+    return pair
+
+
+def read_regions(
+    image_path: str | PathLike[str],
+    mask_path: str | PathLike[str],
+    labels: Sequence[MaskLabel],
+    *,
+    outside_is_read: bool = True,
+) -> list[RoiPair | ImageError]:
+    """Read an image and its mask once, for several regions: of each what ``read_pair`` returns, or what it raises.
+
+    Parameters
+    ----------
+    image_path, mask_path, outside_is_read
+        As for ``read_pair``.
+    labels : sequence of "any", int or list of int
+
+    Raises
+    ------
+    ImageError
+        If one of the files cannot be used for any region.
+    """
     image = _read(Path(image_path))
     mask = _read(Path(mask_path))
     if image.sha256 == mask.sha256:
         raise ImageError(
             "mask_is_image", f"{Path(mask_path).name} is the image itself. Name the mask in the cohort table."
         )
+    return [_region(image, mask, label, outside_is_read) for label in labels]
+
+
+def _region(image: Volume, mask: Volume, label: MaskLabel, outside_is_read: bool) -> RoiPair | ImageError:
     choices = tuple(note for note in image.notes + mask.notes if note.startswith(TWO_ORIENTATIONS))
-    pair = paired(image.image, mask.image, label, choices, outside_is_read=outside_is_read)
+    try:
+        pair = paired(image.image, mask.image, label, choices, outside_is_read=outside_is_read)
+    except ImageError as error:
+        return error
     notes = image.notes + mask.notes + pair.notes
     return RoiPair(pair.image, pair.roi, image.sha256, mask.sha256, notes)
 

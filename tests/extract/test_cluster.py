@@ -169,7 +169,7 @@ def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
 
 def test_a_worker_that_does_not_see_a_file_says_so(tmp_path):
     task = Task("s0", "t1", str(tmp_path / "image.nii.gz"), str(tmp_path / "mask.nii.gz"), 1)
-    outcome = extract_on_worker((MeanExtractor(), MeanExtractor().block().name), task)
+    [outcome] = extract_on_worker((MeanExtractor(), MeanExtractor().block().name), [task])
     assert outcome.code == "file_missing"
     assert "Files are read on the cluster's workers" in outcome.message
     assert str(tmp_path) not in outcome.message
@@ -178,4 +178,4 @@ def test_a_worker_that_does_not_see_a_file_says_so(tmp_path):
 def test_a_worker_with_other_libraries_is_refused():
     other = Block.create("mean", ["mean"], {"version": 2}).name
     with pytest.raises(RequestError, match=f"where {other} was asked for"):
-        extract_on_worker((MeanExtractor(), other), Task("s0", "t1", "image.nii.gz", "mask.nii.gz", 1))
+        extract_on_worker((MeanExtractor(), other), [Task("s0", "t1", "image.nii.gz", "mask.nii.gz", 1)])
