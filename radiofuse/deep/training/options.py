@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeVar
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from typing import Any, Literal
 
+from radiofuse.deep.training.option_rules import (
+    AUGMENTATIONS,
+    CHOICES,
+    COUNTS,
+    IN_EVERY_KEY,
+    RANGES,
+    SEARCHED,
+    SWITCHES,
+    check,
+    is_count,
+    is_number,
+    named,
+)
 from radiofuse.deep.training.presets import PRESETS
 from radiofuse.errors import RequestError
-
-Options = TypeVar("Options")
-
-CHOICES = {
-    "optimizer": ("adam", "adamw", "sgd"),
-    "schedule": ("none", "cosine", "step", "plateau", "poly"),
-    "balance": ("none", "weights", "sampler", "oversampling"),
-    "watch": ("loss", "auc"),
-}
-COUNTS = ("epochs", "batch_size", "patience", "schedule_epochs")
-SWITCHES = ("flips", "mixed_precision", "shuffle", "deterministic")
-# name: lowest and highest value, and how a sentence says it
-RANGES = {
-    "weight_decay": (0, math.inf, "0 or more"),
-    "momentum": (0, 1, "0 to 1"),
-    "schedule_factor": (0, 1, "a factor of 0 to 1"),
-    "gradient_clip": (0, math.inf, "0 or more"),
-    "focal_gamma": (0, math.inf, "0 or more"),
-    "label_smoothing": (0, 1, "a share of 0 to 1"),
-    "mixup": (0, math.inf, "0 or more"),
-    "rotation_deg": (0, 180, "0 to 180 degrees"),
-    "crop": (0.1, 1, "a share of 0.1 to 1"),
-    "scale": (0, 0.9, "0 to 0.9"),
-    "intensity_gain": (0, 1, "0 to 1"),
-    "intensity_shift": (0, math.inf, "0 or more"),
-    "noise": (0, math.inf, "0 or more"),
-}
-AUGMENTATIONS = ("flips", "rotation_deg", "crop", "scale", "intensity_gain", "intensity_shift", "noise")
-# Options that stand in every key of a trained encoder; those that came later stand there where they are set, so that
-# what was trained without them is found.
-IN_EVERY_KEY = (
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "weight_decay",
-    "schedule",
-    "balance",
-    "flips",
-    "rotation_deg",
-    "validation",
-    "patience",
-    "mixed_precision",
-)
 
 
 @dataclass(frozen=True)
@@ -69,8 +39,8 @@ class WarmUp:
     epochs: int = 10
 
     def __post_init__(self) -> None:
-        _check("warm_up.method", self.method, self.method == "simsiam", "simsiam")
-        _check("warm_up.epochs", self.epochs, _is_count(self.epochs), "a whole number of 1 or more")
+        check("warm_up.method", self.method, self.method == "simsiam", "simsiam")
+        check("warm_up.epochs", self.epochs, is_count(self.epochs), "a whole number of 1 or more")
 
 
 @dataclass(frozen=True)
@@ -142,6 +112,10 @@ class Training:
     warm_up : WarmUp or mapping, optional
         Train the embedding beforehand on the same pictures without their labels, by the same optimizer at its
         learning rate: ``{"method": "simsiam", "epochs": 10}``.
+    search : mapping of str to list, optional
+        Values to try of options by name, each with each: ``{"learning_rate": [1e-3, 1e-4], "dropout": [0.2, 0.5]}``.
+        One encoder is trained with each, and the one that is best on the patients held out inside is kept. "dropout"
+        is an option of the encoder.
 
     Raises
     ------
@@ -188,25 +162,27 @@ class Training:
     noise: float = 0.0
     deterministic: bool = False
     warm_up: WarmUp | None = None
+    search: Mapping[str, list] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.warm_up, Mapping):  # as a recipe has it
-            object.__setattr__(self, "warm_up", _named(WarmUp, self.warm_up, "warm_up"))
+            object.__setattr__(self, "warm_up", named(WarmUp, self.warm_up, "warm_up"))
         for name in COUNTS:
-            self._check(name, _is_count(getattr(self, name)), "a whole number of 1 or more")
+            self._check(name, is_count(getattr(self, name)), "a whole number of 1 or more")
         for name in SWITCHES:
             self._check(name, isinstance(getattr(self, name), bool), "true or false")
         for name, choices in CHOICES.items():
             self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name, (low, high, expected) in RANGES.items():
-            self._check(name, _is_number(getattr(self, name)) and low <= getattr(self, name) <= high, expected)
-        self._check("learning_rate", _is_number(self.learning_rate) and self.learning_rate > 0, "a number above 0")
-        self._check("validation", _is_number(self.validation) and 0 <= self.validation < 1, "a share of 0 to below 1")
+            self._check(name, is_number(getattr(self, name)) and low <= getattr(self, name) <= high, expected)
+        self._check("learning_rate", is_number(self.learning_rate) and self.learning_rate > 0, "a number above 0")
+        self._check("validation", is_number(self.validation) and 0 <= self.validation < 1, "a share of 0 to below 1")
         self._check("warm_up", self.warm_up is None or isinstance(self.warm_up, WarmUp), "a method and epochs")
         self._check_pairs()
+        self._check_search()
 
     def _check(self, name: str, fits: bool, expected: str) -> None:
-        _check(name, getattr(self, name), fits, expected)
+        check(name, getattr(self, name), fits, expected)
 
     def _check_pairs(self) -> None:
         """Refuse options of which one undoes the other."""
@@ -227,6 +203,38 @@ class Training:
                 "flips, rotation_deg, crop or another, or leave warm_up out."
             )
 
+    def _check_search(self) -> None:
+        if self.search is None:
+            return
+        lists = isinstance(self.search, Mapping) and all(map(_is_list, self.search.values()))
+        fits = lists and len(self.search) > 0
+        self._check("search", fits, "lists of values by name, such as { dropout = [0.2, 0.5] }")
+        for name in self.search:
+            if name not in SEARCHED:
+                raise RequestError(f"The training option search has {name!r}; choose from {', '.join(SEARCHED)}.")
+        if not self.validation:
+            raise RequestError(
+                "The training option search chooses on patients that are held out inside, and validation is 0. Set "
+                "validation, such as 0.2, or leave search out."
+            )
+        self.candidates()
+
+    def candidates(self) -> list[tuple[Training, dict[str, Any]]]:
+        """Return the trainings to try, each with options of the encoder; without a search itself alone.
+
+        Examples
+        --------
+        >>> training = Training(validation=0.2, search={"learning_rate": [0.1, 0.01], "dropout": [0.5]})
+        >>> [(one.learning_rate, of_encoder) for one, of_encoder in training.candidates()]
+        [(0.1, {'dropout': 0.5}), (0.01, {'dropout': 0.5})]
+        """
+        if not self.search:
+            return [(self, {})]
+        combined = [dict(zip(self.search, values, strict=True)) for values in product(*self.search.values())]
+        of_encoder = [{name: value for name, value in one.items() if name == "dropout"} for one in combined]
+        of_training = [{name: value for name, value in one.items() if name != "dropout"} for one in combined]
+        return [(replace(self, search=None, **one), other) for one, other in zip(of_training, of_encoder, strict=True)]
+
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Training:
         """Return the training of named options; those left out are of the ``preset``, if one is named, or defaults.
@@ -245,11 +253,12 @@ class Training:
         if preset is not None and preset not in tuple(PRESETS):
             raise RequestError(f"No training preset is called {preset!r}. Choose from {', '.join(PRESETS)}.")
         given = {name: value for name, value in options.items() if name != "preset"}
-        return _named(cls, {**PRESETS.get(preset, {}), **given}, "")
+        return named(cls, {**PRESETS.get(preset, {}), **given}, "")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as JSON values."""
-        return asdict(self)
+        search = self.search and {name: list(values) for name, values in self.search.items()}
+        return {**asdict(self), "search": search}
 
     def for_key(self) -> dict[str, Any]:
         """Return the options that the key of a trained encoder holds."""
@@ -259,24 +268,5 @@ class Training:
         }
 
 
-def _check(name: str, value: Any, fits: bool, expected: str) -> None:
-    if not fits:
-        raise RequestError(f"The training option {name} is {value!r}; expected {expected}.")
-
-
-def _named(kind: type[Options], options: Mapping[str, Any], inside: str) -> Options:
-    """Return dataclass options of their names; ``inside`` is the option they belong to."""
-    known = [option.name for option in fields(kind)]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        of = f" of {inside}" if inside else ""
-        raise RequestError(f"No training option{of} is called {unknown[0]!r}. Choose from {', '.join(known)}.")
-    return kind(**options)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 0

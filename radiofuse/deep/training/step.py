@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from radiofuse.deep.training import augment, ranks
 from radiofuse.deep.training.losses import Batch, part_loss
-from radiofuse.deep.training.options import AUGMENTATIONS, Training
+from radiofuse.deep.training.option_rules import AUGMENTATIONS
+from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.state import State
 from radiofuse.errors import RequestError
 

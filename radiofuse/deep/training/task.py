@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,10 @@ from radiofuse.deep.device import choose_device
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
 from radiofuse.deep.encoders.embedding import Scaling
 from radiofuse.deep.seen_rows import pixels_digest
-from radiofuse.deep.training.loop import TRAINING_VERSION, train_encoder
+from radiofuse.deep.training.loop import TRAINING_VERSION, History, train_encoder
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.pictures import crops_as_pictures
+from radiofuse.deep.training.search import Trained, train_best
 from radiofuse.imaging import Crops
 
 KEY_FORMAT = 2
@@ -113,24 +114,31 @@ class TrainingTask:
         images, masks, counts = self.crops.images(rows), self.crops.masks(rows), self.crops.counts(rows)
         scaling = Scaling.fit(images, masks, counts)
         pictures = crops_as_pictures(scaling.apply(images), counts)
-        module = make_encoder(spec.encoder, self.seed, self.n_classes)
-        options = {"training": spec.training, "seed": self.seed, "device": spec.device, "checkpoint": checkpoint}
-        options |= self._more_classes
-        history = train_encoder(module, pictures, counts, self.labels, groups=self.groups, **options)
-        pixels = [pixels_digest(images[n, :count], masks[n, :count]) for n, count in enumerate(counts)]
-        return module, self._card(module, scaling, history, pixels)
 
-    def _card(self, module: torch.nn.Module, scaling: Scaling, history: Any, pixels: list[str]) -> dict[str, Any]:
+        def make(searched: Mapping[str, Any]) -> torch.nn.Module:
+            return make_encoder(spec.encoder, self.seed, self.n_classes, searched)
+
+        def train(module: torch.nn.Module, training: Training, place: Path) -> History:
+            options = {"training": training, "seed": self.seed, "device": spec.device, **self._more_classes}
+            rows = {"groups": self.groups, "checkpoint": place}
+            return train_encoder(module, pictures, counts, self.labels, **rows, **options)
+
+        trained = train_best(spec.training, make, train, checkpoint)
+        pixels = [pixels_digest(images[n, :count], masks[n, :count]) for n, count in enumerate(counts)]
+        return trained.module, self._card(trained, scaling, pixels)
+
+    def _card(self, trained: Trained, scaling: Scaling, pixels: list[str]) -> dict[str, Any]:
         return {
             "encoder": self.spec.encoder,
             "inputs": self.inputs,
-            "embedding_dim": module.embedding_dim,
+            "embedding_dim": trained.module.embedding_dim,
             **self._more_classes,
             "scaling": [scaling.mean, scaling.sd],
             "training_ids": [self.crops.sample_ids[row] for row in self.rows],
             "training_keys": [self.crops.keys[row] for row in self.rows],
             "training_pixels": pixels,
-            "history": history,
+            "history": trained.history,
+            **({"search": trained.tried} if trained.tried else {}),
         }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from radiofuse.deep.training.options import IN_EVERY_KEY, Training
+from radiofuse.deep.training.option_rules import IN_EVERY_KEY
+from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.presets import PRESETS
 from radiofuse.errors import RequestError
 
@@ -43,6 +44,11 @@ from radiofuse.errors import RequestError
         ({"warm_up": {"steps": 3}}, "No training option of warm_up is called 'steps'. Choose from method, epochs."),
         ({"preset": "vgg"}, "No training preset is called 'vgg'. Choose from shi2023, vgg_attention, fusion_grading."),
         ({"preset": ["vgg"]}, "No training preset is called ['vgg']. Choose from shi2023"),
+        ({"search": {}}, "search is {}; expected lists of values by name, such as { dropout = [0.2, 0.5] }"),
+        ({"search": {"dropout": 0.2}}, "search is {'dropout': 0.2}; expected lists of values by name"),
+        ({"search": {"epochs": [1, 2]}}, "search has 'epochs'; choose from learning_rate, weight_decay, dropout,"),
+        ({"search": {"dropout": [0.2]}}, "search chooses on patients that are held out inside, and validation is 0."),
+        ({"search": {"momentum": [2]}, "validation": 0.2}, "momentum is 2; expected 0 to 1"),
         ({"rotation_deg": 181}, "rotation_deg is 181; expected 0 to 180 degrees"),
         ({"validation": 1.0}, "validation is 1.0; expected a share of 0 to below 1"),
         ({"lr": 1e-3}, "No training option is called 'lr'. Choose from epochs, batch_size, learning_rate,"),
@@ -77,3 +83,9 @@ def test_a_warm_up_travels_as_json_values():
     training = Training.from_options({"warm_up": {"epochs": 3}})
     assert training.as_dict()["warm_up"] == training.for_key()["warm_up"] == {"method": "simsiam", "epochs": 3}
     assert Training.from_options(training.as_dict()) == training
+
+
+def test_a_search_travels_as_json_values():
+    training = Training.from_options({"validation": 0.2, "search": {"dropout": (0.1, 0.2)}})
+    assert training.as_dict()["search"] == training.for_key()["search"] == {"dropout": [0.1, 0.2]}
+    assert Training.from_options(training.as_dict()).candidates() == training.candidates()
