@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +164,32 @@ def test_an_encoder_of_a_library_that_is_absent_names_what_to_install(monkeypatc
 def test_versions_tell_encoders_and_options_apart():
     versions = [encoder_version(name, options) for name in SMALL for options in ({}, {"width": 0.5}, {"channels": 3})]
     assert len(set(versions)) == len(versions)
+
+
+def documented():
+    """Rows of the table of encoders in docs/deep.md: names, their parameters, those in 3-D, axes, smallest side."""
+    page = (Path(__file__).parents[3] / "docs" / "deep.md").read_text(encoding="utf-8")
+    table = page.partition("| `encoder` | parameters |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:6] for line in table.splitlines() if line.startswith("| `")]
+    for names, *numbers in rows:
+        flat, deep, axes, smallest = (
+            [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*\d|\d", cell)] for cell in numbers
+        )
+        for place, name in enumerate(re.findall(r"`(\w+)`", names)):
+            yield name, flat[place : place + 1] + deep, axes + smallest
+
+
+def test_the_page_lists_every_encoder():
+    assert {name for name, *_ in documented()} == set(ENCODERS)
+
+
+@pytest.mark.parametrize(("name", "sizes", "shape"), [row for row in documented() if row[0] not in WHOLE_FILES])
+def test_the_page_says_what_an_encoder_is(name, sizes, shape):
+    if name in OF_MONAI:
+        pytest.importorskip("monai")
+    build = lookup(name, ENCODERS, "encoder")
+    for dimensions, size in enumerate(sizes, start=2):
+        with torch.device("meta"):
+            net = build(**({"dimensions": dimensions} if dimensions == 3 else {}))
+        assert sum(parameter.numel() for parameter in net.parameters()) == size
+        assert [net.embedding_dim, net.smallest] == shape
