@@ -15,7 +15,7 @@ from radiofuse.commands.cohort_make import Jobs, make, write_rows
 from radiofuse.commands.cohort_prepare import show_registrations, steps_in
 from radiofuse.commands.terminal import say
 from radiofuse.files.aside import write_file
-from radiofuse.files.outputs import is_failures, require_file
+from radiofuse.files.outputs import is_failures, refuse_inputs, require_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,11 +58,14 @@ def check(
     from radiofuse.commands.extract import parse_label
     from radiofuse.extract.dry_run import check_images
     from radiofuse.tables.cohort import read_cohort
+    from radiofuse.tables.images import named_files
     from radiofuse.tables.spreadsheet import write_csv
 
     if failures is not None:
         require_file(failures, "--failures", [cohort], ours=is_failures, overwrite=overwrite)
     table = read_cohort(cohort, missing_files="keep")
+    if failures is not None:
+        refuse_inputs(failures, "--failures", named_files(table))
     checked = _over("Checking", "images", partial(check_images, table, parse_label(label)), jobs, dask)
     for note in checked.notes:
         say(note)

@@ -85,6 +85,8 @@ def make(
     """Write the cohort table of a folder of images, and list what is missing."""
     from radiofuse.imaging.layouts.make import make_cohort
 
+    if out.suffix.lower() != ".csv":  # nor may --overwrite replace one of the images that are read
+        raise RequestError(f"--out {out}: a cohort table is a CSV file. Name one that ends in .csv.")
     require_file(out, "--out", [labels], overwrite=overwrite)  # every cohort table begins alike: it may be anybody's
     if (label or clinical or id_column or sheet) and labels is None:
         raise RequestError("--sheet, --id, --label and --clinical are of the table that --labels names. Name it.")

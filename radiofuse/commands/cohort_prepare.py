@@ -21,10 +21,12 @@ def steps_in(path: Path) -> Steps:
     import tomllib
     from dataclasses import replace
 
-    from radiofuse.files.paths import with_home
+    from radiofuse.files.paths import describe_absent, with_home
     from radiofuse.imaging.atlas import MNI152
     from radiofuse.imaging.step_options import Steps
 
+    if not path.exists():
+        raise RequestError(describe_absent(path, "recipe"))
     try:
         content = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

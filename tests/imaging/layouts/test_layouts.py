@@ -331,6 +331,17 @@ def test_two_codings_in_one_folder_are_told_apart_mask_by_mask(tmp_path: Path) -
     assert any("coded in two ways" in note for note in made.notes)
 
 
+def test_no_image_is_replaced_not_even_with_overwrite(ucsf: Path) -> None:
+    table = ucsf.parent / "cohort.csv"
+    run = CliRunner().invoke
+    assert run(app, ["make", str(ucsf), "--out", str(table)]).exit_code == 0
+    image = ucsf / "UCSF-PDGM-0004_nifti/UCSF-PDGM-0004_T1_bias.nii.gz"
+    before = image.read_bytes()
+    for words in (["make", str(ucsf), "--out"], ["check", str(table), "--jobs", "1", "--failures"]):
+        result = run(app, [*words, str(image), "--overwrite"])
+        assert result.exit_code == 2 and image.read_bytes() == before, result.output
+
+
 def test_a_hand_made_table_is_not_replaced(tmp_path: Path) -> None:
     save(tmp_path / "P1_t1.nii.gz")
     save(tmp_path / "P1_seg.nii.gz", (1,))
