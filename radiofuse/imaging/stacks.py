@@ -58,9 +58,9 @@ class SliceStack:
             (self.cut not in ("image", "tumor"), 'cut is "image" or "tumor"'),
             (self.slices == "middle" and self.cut == "tumor", 'slices = "middle" asks for no tumor, and cut for one'),
         ]
-        told = [what for is_wrong, what in problems if is_wrong]
-        if told:
-            raise RequestError(f"Slices for networks: {'; '.join(told)}.")
+        sentences = [what for is_wrong, what in problems if is_wrong]
+        if sentences:
+            raise RequestError(f"Slices for networks: {'; '.join(sentences)}.")
 
     @property
     def needs_mask(self) -> bool:

@@ -62,9 +62,9 @@ class Steps:
             (self.margin_mm is not None and not _are_from(0, self.margin_mm), f"margin_mm is {self.margin_mm}; {ROOM}"),
             (not _are_from(0, self.least_mm3), f"least_mm3 is {self.least_mm3}; {ROOM}"),
         ]
-        told = [what for is_wrong, what in problems if is_wrong]
-        if told:
-            raise RequestError(f"[images]: {'; '.join(told)}.")
+        sentences = [what for is_wrong, what in problems if is_wrong]
+        if sentences:
+            raise RequestError(f"[images]: {'; '.join(sentences)}.")
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Steps:

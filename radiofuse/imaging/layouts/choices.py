@@ -49,7 +49,7 @@ def find(folder: Path, layout: str = "auto", *, follow_ups: bool = False) -> tup
     paths, notes = image_files(folder)
     names = list(LAYOUTS) if layout == "auto" else [layout]
     layouts = {name: cast(Layout, lookup(name, LAYOUTS, "layout")) for name in names}
-    n_images = {name: _found(name, find, folder, paths, follow_ups=True).n_images for name, find in layouts.items()}
+    n_images = {name: _found(name, each, folder, paths, follow_ups=True).n_images for name, each in layouts.items()}
     best = max(n_images, key=lambda name: n_images[name])
     if not n_images[best]:
         if holds_dicom(folder):
