@@ -6,6 +6,7 @@ import base64
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -43,17 +44,42 @@ def checkerboard(
     >>> "t1 on t2, rigid" in checkerboard(image, image, image, ("t1", "t2"), still)
     True
     """
-    own = upright_voxels(fixed)
+    own, *others = map(_Volume.of, (fixed, as_came, registered))
     spacing = sitk.DICOMOrient(fixed, "LPS").GetSpacing()
-    center = _center(own)
-    rows = [_tiled(own, upright_voxels(one), center, spacing) for one in (as_came, registered)]
+    center = _center(own.voxels)
+    rows = [_tiled(own, other, center, spacing) for other in others]
     gained = "nothing gained, left as it came" if found.worse else f"{found.after:.3f} after"
     title = f"{names[0]} on {names[1]}, {found.kind}: mutual information {found.before:.3f} before, {gained}"
     return _svg(title, names, np.vstack(rows))
 
 
+@dataclass(frozen=True, eq=False)
+class _Volume:
+    """Voxels (x, y, z) along the body's axes, and what is black and white."""
+
+    voxels: np.ndarray
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, image: sitk.Image) -> _Volume:
+        voxels = upright_voxels(image)
+        some = voxels[::2, ::2, ::2]  # enough for two percentiles
+        shown = some[some != 0]
+        low, high = np.percentile(shown, SHOWN) if shown.size else (0.0, 1.0)
+        return cls(voxels, min(low, 0.0), high)  # what interpolation made of the border would move a low above 0
+
+    def gray(self, across: int, at: int, pixel_mm: Sequence[float]) -> np.ndarray:
+        """Return a slice as a square picture, front or top up, the patient's right on the left."""
+        plane = self.voxels.take(at, axis=across)
+        square = square_of_all(plane.shape, (pixel_mm[0], pixel_mm[1]), SIDE).linear(plane)
+        gray = np.clip((square - self.low) / max(self.high - self.low, 1e-12), 0, 1) * (GRAYS - 1)
+        upward = gray.T if across == 2 else gray.T[::-1]  # y runs to the back, z upward
+        return np.round(upward).astype(int)
+
+
 def _center(voxels: np.ndarray) -> tuple[int, ...]:
-    """Return the middle of what is not 0, of the whole where all is."""
+    """Return the middle of what is not background, of the whole where all is one."""
     shown = voxels != voxels.min()
     return tuple(
         int(at.mean()) if (at := np.flatnonzero(shown.any(axis=tuple({0, 1, 2} - {axis})))).size else n // 2
@@ -61,26 +87,14 @@ def _center(voxels: np.ndarray) -> tuple[int, ...]:
     )
 
 
-def _tiled(fixed: np.ndarray, moved: np.ndarray, center: tuple[int, ...], spacing: Sequence[float]) -> np.ndarray:
+def _tiled(fixed: _Volume, moved: _Volume, center: tuple[int, ...], spacing: Sequence[float]) -> np.ndarray:
     """Return the three planes side by side, colors as numbers of the palette."""
     tile = np.arange(SIDE) * TILES // SIDE
     board, planes = (tile[:, None] + tile) % 2 == 0, []
     for across, pixel_mm in ((2, spacing[:2]), (1, (spacing[0], spacing[2])), (0, spacing[1:])):
-        one, other = (_gray(voxels, across, center[across], pixel_mm) for voxels in (fixed, moved))
+        one, other = (volume.gray(across, center[across], pixel_mm) for volume in (fixed, moved))
         planes.append(np.where(board, one, other + GRAYS))
     return np.hstack(planes).astype(np.uint8)
-
-
-def _gray(voxels: np.ndarray, across: int, at: int, pixel_mm: Sequence[float]) -> np.ndarray:
-    """Return a slice as a square picture, front or top up, the patient's right on the left."""
-    plane = voxels.take(at, axis=across)
-    shown = voxels[voxels != 0]
-    low, high = np.percentile(shown, SHOWN) if shown.size else (0.0, 1.0)
-    low = min(low, 0.0)  # what interpolation made of the border moves it otherwise
-    square = square_of_all(plane.shape, (pixel_mm[0], pixel_mm[1]), SIDE).linear(plane)
-    gray = np.clip((square - low) / max(high - low, 1e-12), 0, 1) * (GRAYS - 1)
-    upward = gray.T if across == 2 else gray.T[::-1]  # y runs to the back, z upward
-    return np.round(upward).astype(int)
 
 
 def _svg(title: str, names: tuple[str, str], picture: np.ndarray) -> str:

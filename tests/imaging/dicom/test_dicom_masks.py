@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from radiofuse.commands.cohort import app  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
 from radiofuse.extract.dry_run import check_images  # noqa: E402
 from radiofuse.imaging import read_image, read_mask  # noqa: E402
-from radiofuse.imaging.dicom import convert_tree, masks, pseudonym, volumes  # noqa: E402
+from radiofuse.imaging.dicom import convert, convert_tree, masks, pseudonym, volumes  # noqa: E402
 from radiofuse.imaging.dicom.contours import filled_polygon  # noqa: E402
 from radiofuse.imaging.dicom.label_maps import labeled  # noqa: E402
 from radiofuse.imaging.dicom.regions import Region  # noqa: E402
@@ -349,6 +350,19 @@ def test_several_regions_keep_their_names_in_one_mask(tree, out, wide, tmp_path)
     assert all(failures.empty for failures in checked.values()), checked
     refused = CliRunner().invoke(app, ["make", str(tree), "--by-region", "--out", str(table), "--overwrite"])
     assert refused.exit_code == 2 and "--by-region" in refused.output
+
+
+def test_masks_of_one_sample_that_contradict_each_other_are_told():
+    found = [
+        SimpleNamespace(
+            chosen=True, coding=coding, patient="p", session="s1", named=SimpleNamespace(name=name), mask=name
+        )
+        for name, coding in (("t1", {"A": 1, "B": 2}), ("t2", {"A": 1}), ("flair", {"B": 1}))
+    ]
+    cells, notes = convert._regions(found)
+    assert cells == {"p_s1": "A=1 B=2"}
+    assert notes == ["The mask of flair of p_s1 has B=1, another one A=1 B=2: it is left out."]
+    assert [row.mask for row in found] == ["t1", "t2", None]
 
 
 def test_regions_that_share_voxels_or_a_name_stay_apart_and_are_told(tree, out, wide):
