@@ -49,7 +49,7 @@ from radiofuse.tables.roles import (
     is_file_column,
 )
 from radiofuse.tables.text import unique_columns
-from radiofuse.wording import some
+from radiofuse.wording import counted, some
 
 logger = logging.getLogger(__name__)
 
@@ -246,7 +246,8 @@ def _codes_of_sex(cells: pd.Series) -> pd.Series:
     codes = cells.map(lambda cell: CODES_OF_SEX.get(cell.strip().strip(".").lower(), cell))
     unknown = cells[(codes == "") & (cells.str.strip() != "")]
     if len(unknown):
-        logger.info("%s is unknown in %d rows (%s).", SEX, len(unknown), some(unknown.str.strip().unique()))
+        rows = counted(len(unknown), "row")
+        logger.info("%s is unknown in %s (%s).", SEX, rows, some(unknown.str.strip().unique()))
     return codes
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from radiofuse.imaging.layouts.rules import SUFFIX, NameRule
 from radiofuse.imaging.layouts.volume import Found
+from radiofuse.wording import counted, some
 
 NAMES = NameRule(
     rf"(?:.*/)?(?P<sample>(?P<patient>UCSF-PDGM-\d{{3,4}})(?P<follow_up>_FU\w*?)?)_(?P<kind>[A-Za-z0-9]+(?:_\w+)?){SUFFIX}",
@@ -28,7 +29,8 @@ def find(folder: Path, paths: list[str], *, follow_ups: bool = False) -> Found:
     images = [volume for volume in found.volumes if volume.role == "image"]
     plain = [volume.sample_id for volume in images if not re.search(rf"_bias{SUFFIX}$", volume.path.name)]
     if plain:
-        found.notes.append(f"{len(plain)} images have no bias-corrected file (*_bias); the plain one is taken.")
+        what = f"{counted(len(plain), 'image has', 'images have')} no bias-corrected file (*_bias)"
+        found.notes.append(f"{what}; the plain one is taken: {some(dict.fromkeys(plain))}.")
     return replace(found, labels=_metadata(folder))
 
 

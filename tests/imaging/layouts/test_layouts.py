@@ -83,7 +83,7 @@ def test_ucsf_pdgm_is_read_with_its_quirks(ucsf: Path) -> None:
     told = "\n".join(made.notes)
     for sentence in (
         "Layout: ucsf-pdgm.",
-        "3 images have no bias-corrected file",
+        "3 images have no bias-corrected file (*_bias); the plain one is taken: UCSF-PDGM-0005.",
         "1 follow-up scan left out: UCSF-PDGM-0429_FU003d.",
         "idh: IDH1 p.R132H and mutated (NOS) written as mutant.",
         "mgmt: indeterminate written as unknown, which is an empty cell; positive written as methylated.",
