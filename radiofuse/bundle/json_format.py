@@ -60,6 +60,7 @@ DESCRIPTION_SHAPE = {
         "regions": [str],
         "block": (None, str),
         "crops": (None, {"size": int, "slices": (int, "all"), "max_slices": int}),
+        "pictures": (None, {"made": {}, "channels": {ANY_NAME: [str]}}),
         "ready_made": [str],
     },
     "protocol": {

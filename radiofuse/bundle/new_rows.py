@@ -11,19 +11,21 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.pictures import add_new_pictures, reads_pictures
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.sites import with_new_sites
 from radiofuse.bundle.training_rows import rows_trained_on
 from radiofuse.errors import BundleError, ImageError, RequestError
-from radiofuse.extract import Extraction, Features, RadiomicsExtractor, add_crops, collect_features, has_images
+from radiofuse.extract import Extraction, Features, RadiomicsExtractor, collect_features, has_images
 from radiofuse.extract.ready_images import ready_for_features
 from radiofuse.fuse import HoldsFiles, attached, holders
-from radiofuse.imaging import Cropping, Crops, file_sha256
+from radiofuse.imaging import file_sha256
 from radiofuse.imaging.atlas import atlas_file
 from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import Meter
 from radiofuse.radiomics import Settings
 from radiofuse.store import FeatureStore
+from radiofuse.store.picture_rows import PictureRows
 from radiofuse.tables import columns
 
 log = logging.getLogger(__name__)
@@ -90,10 +92,10 @@ def collect_rows(
         features = collect_features(cohort, extractor, FeatureStore(store), regions=regions, region=region, **options)
     features = features.with_failures(not_ready)
     _warn_of_other_engine(bundle, features.extraction)
-    if named["crops"] is not None:
-        with progress("Fingerprinting", "files") as on_hashed, progress("Cropping", "crops") as on_done:
+    if reads_pictures(bundle.description):
+        with progress("Fingerprinting", "files") as on_hashed, progress("Making pictures", "pictures") as on_done:
             options |= {"on_hashed": on_hashed, "on_done": on_done}
-            features, crops = _add_crops(bundle, cohort, features, FeatureStore(store), **options)
+            features, crops = add_new_pictures(bundle.description, cohort, features, FeatureStore(store), **options)
         bundle = _reading(bundle, crops, store)
         features = _without_training_samples(features, crops, _encoders(bundle), training_patients(bundle), cohort)
     X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)
@@ -130,7 +132,7 @@ def _columns_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
 
 def _extractor(bundle: Bundle) -> RadiomicsExtractor | None:
     named = bundle.description["settings"]
-    if named["radiomics"] is None and named["crops"] is not None:
+    if named["radiomics"] is None and reads_pictures(bundle.description):
         return None
     if named["radiomics"] is None:
         raise BundleError(
@@ -152,23 +154,10 @@ def _warn_of_other_engine(bundle: Bundle, extraction: Extraction | None) -> None
         )
 
 
-# ---------------------------------------------------------------- crops
+# ---------------------------------------------------------------- pictures
 
 
-def _add_crops(
-    bundle: Bundle, cohort: pd.DataFrame, features: Features, store: FeatureStore, **options: Any
-) -> tuple[Features, Crops]:
-    """Add the columns that point at new patients' crops, cut as those were that the encoders learned from."""
-    named = bundle.description["settings"]
-    try:
-        cropping = Cropping(**named["crops"])
-    except TypeError as error:
-        raise BundleError(f"bundle.json describes the crops in other words than this version knows: {error}.") from None
-    region = next(iter(named.get("regions", ())), named.get("region"))
-    return add_crops(features, cohort, cropping, store, label=named["mask_label"], region=region, **options)
-
-
-def _reading(bundle: Bundle, crops: Crops, cache: str | Path) -> Bundle:
+def _reading(bundle: Bundle, crops: PictureRows, cache: str | Path) -> Bundle:
     """Return the bundle with encoders that read these crops."""
     bundle = replace(bundle, models=attached(bundle.models, crops=crops, cache=cache))
     for sentence in sorted({encoder.version_warning() for encoder in _encoders(bundle)} - {""}):
@@ -181,7 +170,7 @@ def _encoders(bundle: Bundle) -> list[HoldsFiles]:
 
 
 def _without_training_samples(
-    features: Features, crops: Crops, encoders: list[HoldsFiles], training: pd.Series, cohort: pd.DataFrame
+    features: Features, crops: PictureRows, encoders: list[HoldsFiles], training: pd.Series, cohort: pd.DataFrame
 ) -> Features:
     """Empty the rows of samples that an encoder has seen, and list them as failures; the others go on."""
     seen = _rows_of_training_patients(crops, encoders, training, cohort.set_index("sample_id")["patient_id"])
@@ -195,7 +184,7 @@ def _without_training_samples(
 
 
 def _rows_of_training_patients(
-    crops: Crops, encoders: list[HoldsFiles], training: pd.Series, patients: pd.Series
+    crops: PictureRows, encoders: list[HoldsFiles], training: pd.Series, patients: pd.Series
 ) -> dict[int, str]:
     """Return the crops of patients an encoder was trained on, whatever the sample is called, with a sentence each."""
     learned_from = {name for encoder in encoders for name in encoder.training_ids()}

@@ -14,6 +14,7 @@ from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import REFUSED, NewRows, collect_rows
 from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
+from radiofuse.bundle.pictures import channels_of
 from radiofuse.bundle.read import read_table, require_entries
 from radiofuse.bundle.sites import columns_beside, new_sites
 from radiofuse.bundle.training_ranges import clinical_outside, far_outside
@@ -96,7 +97,7 @@ def read_new_patients(
 def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """Leave out the modalities that the model does not know, before anything is extracted."""
     grouped = columns.by_modality(table.columns)
-    read = columns.by_modality(bundle.description["columns"])
+    read = {*columns.by_modality(bundle.description["columns"]), *channels_of(bundle.description)}
     known = [name for name in grouped if name in read]
     if not set(known) - {columns.CLINICAL}:
         wanted, found = ", ".join(bundle.description["modalities"]), ", ".join(grouped) or "none"

@@ -26,6 +26,7 @@ def main(
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
+    from radiofuse.bundle.pictures import reads_pictures
     from radiofuse.bundle.read import outcomes_in, read_description, read_table
     from radiofuse.commands.ledger_words import describe_ledger
     from radiofuse.commands.published_words import describe_published
@@ -62,7 +63,7 @@ def main(
     if len(published):
         print(describe_published(published))
     failures = read_table(folder / "bundle", "failures")
-    with_images = about["settings"]["radiomics"] is not None or about["settings"]["crops"] is not None
+    with_images = about["settings"]["radiomics"] is not None or reads_pictures(about)
     terminal.say(list_failures(failures, with_images=with_images))
     print(f"Bundle: {folder / 'bundle'}")
     if report:

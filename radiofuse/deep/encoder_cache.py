@@ -25,9 +25,9 @@ from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
 from radiofuse.errors import BundleError
-from radiofuse.imaging import Crops
 from radiofuse.store import FeatureStore, content_key
 from radiofuse.store.losses import plainly
+from radiofuse.store.picture_rows import PictureRows
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class EncoderCache:
     def encoder(
         self,
         spec: EncoderSpec,
-        crops: Crops,
+        crops: PictureRows,
         rows: Sequence[int],
         labels: Sequence[int],
         groups: Sequence[Any],
@@ -64,7 +64,7 @@ class EncoderCache:
         Parameters
         ----------
         spec : EncoderSpec
-        crops : Crops
+        crops : Crops or Pictures
         rows : sequence of int
             Rows of ``crops``. Their order does not matter.
         labels : sequence of int
@@ -142,7 +142,7 @@ class EncoderCache:
         return plainly(f"An encoder could not be kept in {self.root}", then=then)
 
     def embeddings(
-        self, trained: TrainedEncoder, crops: Crops, rows: Sequence[int], *, device: str = "auto"
+        self, trained: TrainedEncoder, crops: PictureRows, rows: Sequence[int], *, device: str = "auto"
     ) -> np.ndarray:
         """Return embeddings and logits; only crops that this encoder was never run on are run now.
 
@@ -152,7 +152,7 @@ class EncoderCache:
         Parameters
         ----------
         trained : TrainedEncoder
-        crops : Crops
+        crops : Crops or Pictures
         rows : sequence of int
             Rows of ``crops``.
         device : str, default="auto"

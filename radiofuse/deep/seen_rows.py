@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError
-from radiofuse.imaging import Crops
+from radiofuse.store.picture_rows import PictureRows
 
 
-def pixels_digest(images: np.ndarray, masks: np.ndarray) -> str:
-    """Return the SHA-256 of one tumor's crops, arrays of shape (n_slices, size, size) without padding."""
-    parts = np.ascontiguousarray(images, "<f4"), np.ascontiguousarray(masks, np.uint8)
-    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
-
-
-def rows_seen(trained: TrainedEncoder, crops: Crops, rows: Iterable[int]) -> dict[int, str]:
+def rows_seen(trained: TrainedEncoder, crops: PictureRows, rows: Iterable[int]) -> dict[int, str]:
     """Return the rows that an encoder was trained on, by their sample, files or pixels, with a sentence each.
 
     A file that was compressed anew has other bytes and the same pixels.
@@ -26,7 +19,7 @@ def rows_seen(trained: TrainedEncoder, crops: Crops, rows: Iterable[int]) -> dic
     Parameters
     ----------
     trained : TrainedEncoder
-    crops : Crops
+    crops : Crops or Pictures
     rows : iterable of int
         Rows of ``crops``.
     """
@@ -38,7 +31,7 @@ def rows_seen(trained: TrainedEncoder, crops: Crops, rows: Iterable[int]) -> dic
                 f"{name} is one that the encoder was trained on, so its features would be fitted to its label. "
                 "Ask about other samples; another patient of that name needs another sample_id."
             )
-        elif crops.keys[row] in keys or _row_digest(crops, row) in trained.training_pixels:
+        elif crops.keys[row] in keys or crops.digest(row) in trained.training_pixels:
             found[row] = (
                 f"{name} has the image and mask of another sample, which the encoder was trained on. Give both "
                 "samples one patient_id, or leave one of them out."
@@ -46,12 +39,7 @@ def rows_seen(trained: TrainedEncoder, crops: Crops, rows: Iterable[int]) -> dic
     return found
 
 
-def _row_digest(crops: Crops, row: int) -> str:
-    count = int(crops.counts([row])[0])
-    return pixels_digest(crops.images([row])[0, :count], crops.masks([row])[0, :count])
-
-
-def refuse_seen(trained: TrainedEncoder, crops: Crops, pointers: np.ndarray) -> None:
+def refuse_seen(trained: TrainedEncoder, crops: PictureRows, pointers: np.ndarray) -> None:
     """Raise a CohortError if an encoder was trained on one of these rows of ``crops``."""
     seen = rows_seen(trained, crops, pointers)
     if seen:

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 
 from radiofuse.deep.encoders.by_name import encoder_version, feature_names, logit_names, short_name
-from radiofuse.deep.encoders.embedding import Scaling, embed
+from radiofuse.deep.encoders.embedding import embed
+from radiofuse.deep.scaling import scaled
 from radiofuse.deep.training.loop import TRAINING_VERSION
 from radiofuse.deep.weights import TrainedEncoder
-from radiofuse.imaging import Crops
 from radiofuse.store import Block, Record
+from radiofuse.store.picture_rows import PictureRows, PictureSource
 
 BATCH = 16  # crops; larger ones are no faster on one core
-ROWS_AT_ONCE = 64  # in memory
+ROWS_AT_ONCE, BYTES_AT_ONCE = 64, 1 << 28  # in memory
 
 
 def identity_of(trained: TrainedEncoder) -> dict[str, Any]:
@@ -25,26 +26,35 @@ def identity_of(trained: TrainedEncoder) -> dict[str, Any]:
     The key of the encoder holds versions too, but those that trained it: it may come from a bundle, and embed here. And
     on a GPU one key may lead to weights that differ in their last bits.
     """
-    versions = {"training": TRAINING_VERSION, "encoder": encoder_version(trained.card["encoder"])}
+    versions = {"training": TRAINING_VERSION, "encoder": encoder_version(trained.card["encoder"], trained.options)}
     return {"encoder": trained.key, "weights_sha256": trained.card["sha256"], "embedded_by": versions}
 
 
-def embeddings_block(trained: TrainedEncoder, crops: Crops) -> Block:
+def embeddings_block(trained: TrainedEncoder, crops: PictureRows) -> Block:
     """Return the block of the embeddings and logits of crops that were cut alike."""
     name = trained.card["encoder"]
     names = [*feature_names(name, trained.card["embedding_dim"]), *logit_names(trained.n_classes)]
     return Block.create(short_name(name), names, {**identity_of(trained), "crops": crops.identity})
 
 
-def embedded_records(trained: TrainedEncoder, crops: Crops, rows: dict[str, int], device: str) -> Iterator[Record]:
+def embedded_records(
+    trained: TrainedEncoder, crops: PictureRows, rows: dict[str, int], device: str
+) -> Iterator[Record]:
     """Yield embedding and logit of rows of ``crops``, by key."""
-    module, scaling = trained.module(), Scaling(*trained.scaling)
-    for keys in _chunks(list(rows), ROWS_AT_ONCE):
+    module = trained.module()
+    for keys in _chunks(list(rows), _rows_at_once(crops, list(rows.values()))):
         chosen = [rows[key] for key in keys]
-        images, counts = scaling.apply(crops.images(chosen)), crops.counts(chosen)
-        answers = _answers(module, images, counts, device, trained.n_classes)
+        counts = crops.counts(chosen)
+        pictures = scaled(crops.pictures(chosen), counts, trained.scaling)
+        answers = _answers(module, pictures, counts, device, trained.n_classes)
         for key, row, values in zip(keys, chosen, answers, strict=True):
             yield Record(key, crops.sample_ids[row], crops.modalities[row], values=values)
+
+
+def _rows_at_once(crops: PictureRows, rows: list[int]) -> int:
+    """Return how many rows' pictures are held in memory together."""
+    of_a_picture = 4 * int(np.prod(crops.pictures(rows[:1]).shape[1:]))
+    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // (of_a_picture * int(crops.counts(rows).max()))))
 
 
 def _chunks(values: list, size: int) -> Iterator[list]:
@@ -52,14 +62,14 @@ def _chunks(values: list, size: int) -> Iterator[list]:
 
 
 def _answers(
-    module: torch.nn.Module, images: np.ndarray, counts: np.ndarray, device: str, n_classes: int
+    module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray, device: str, n_classes: int
 ) -> np.ndarray:
     """Return embedding and logits per row, shape (n, d + 1) or (n, d + n_classes).
 
     Batches are all full: blank rows fill the last.
     """
     n_blank = -counts.sum() % BATCH
-    images = np.concatenate([images, np.zeros((n_blank, *images.shape[1:]), np.float32)])
+    filled = np.concatenate([pictures[:], np.zeros((n_blank, *pictures.shape[1:]), np.float32)])
     counts = np.concatenate([counts, np.ones(n_blank, counts.dtype)])
-    embedding, logit = embed(module, images, counts, device=device, batch_size=BATCH, n_classes=n_classes)
+    embedding, logit = embed(module, filled, counts, device=device, batch_size=BATCH, n_classes=n_classes)
     return np.column_stack([embedding, logit])[: len(counts) - n_blank].astype(np.float64)

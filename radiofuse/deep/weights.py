@@ -17,6 +17,8 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor, nn
 
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
+from radiofuse.deep.encoders.options import WEIGHTS
+from radiofuse.deep.scaling import Scaling, scaling_from
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.files.aside import write_aside
 
@@ -48,10 +50,14 @@ class TrainedEncoder:
         return self.folder / f"{self.key}.safetensors"
 
     @property
-    def scaling(self) -> tuple[float, float]:
-        """Mean and standard deviation that the training crops were scaled with."""
-        mean, sd = self.card["scaling"]
-        return mean, sd
+    def scaling(self) -> Scaling:
+        """How the intensities of the training pictures were scaled."""
+        return scaling_from(self.card["scaling"])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that the encoder was made with; weights to begin with are no longer needed."""
+        return {name: value for name, value in self.card.get("options", {}).items() if name != WEIGHTS}
 
     @property
     def n_classes(self) -> int:
@@ -76,7 +82,7 @@ class TrainedEncoder:
     def version_warning(self) -> str:
         """Return a sentence if the encoder of that name has another version than the one that was trained."""
         name = self.card["encoder"]
-        if encoder_version(name) == self.card["inputs"]["version"]:
+        if encoder_version(name, self.card.get("options")) == self.card["inputs"]["version"]:
             return ""
         return f"The encoder {name} has another version than when it was trained; probabilities may differ."
 
@@ -89,7 +95,7 @@ class TrainedEncoder:
             If the weights are absent, corrupted, or those of another architecture.
         """
         content = _checked_bytes(self)
-        module = make_encoder(self.card["encoder"], 0, self.n_classes)
+        module = make_encoder(self.card["encoder"], 0, self.n_classes, self.options)
         try:
             tensors = tensors_of(content)
         except SafetensorError as error:

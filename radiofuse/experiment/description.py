@@ -15,9 +15,10 @@ from radiofuse.experiment.evaluation import Results, list_all_models
 from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
-from radiofuse.experiment.member_chains import training_options
+from radiofuse.experiment.member_chains import encoder_options, training_options
 from radiofuse.experiment.model_list import model_list, primary_of, selects_deep_features
 from radiofuse.experiment.models import list_models
+from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.pooling import NOT_STRATIFIED, pooling_warnings
 from radiofuse.experiment.recipe import Recipe
@@ -65,7 +66,9 @@ def _untested_patients(rows: Rows, splits: Sequence[Split]) -> dict[str, str]:
 def count_features(recipe: Recipe, rows: Rows) -> dict[str, int]:
     """Return how many features there are of each modality, those of an encoder (of the first outcome) among them."""
     n_classes = len(rows.outcomes[0].classes)
-    return {name: len(block) + _n_deep_features(recipe, n_classes) for name, block in rows.blocks.items()}
+    encoded = of_networks(recipe, rows.modalities)
+    n_deep = _n_deep_features(recipe, n_classes)
+    return {name: len(block) + (n_deep if name in encoded else 0) for name, block in rows.blocks.items()}
 
 
 def _pooled(recipe: Recipe, rows: Rows, results: Results) -> list[str]:
@@ -121,7 +124,7 @@ def _n_deep_features(recipe: Recipe, n_classes: int) -> int:
 
     if recipe.deep.output == "logit":
         return 1 if n_classes == 2 else n_classes
-    return cast(int, make_encoder(recipe.deep.encoder, recipe.seed).embedding_dim)
+    return cast(int, make_encoder(recipe.deep.encoder, recipe.seed, options=encoder_options(recipe)).embedding_dim)
 
 
 def _deviations(recipe: Recipe) -> list[str]:

@@ -34,6 +34,7 @@ from radiofuse.experiment.model_list import (
     reads_deep_columns,
 )
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, clinical_chain, list_models
+from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES, TESTS
@@ -254,7 +255,7 @@ def encoder_sets(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Seque
     crossfit = recipe.deep.folds if recipe.deep.protocol == "crossfit" else None
     sets = []
     for model in (model for model in model_list(recipe) if reads_crops(recipe, model)):
-        names = modalities_of(model, rows.modalities)
+        names = of_networks(recipe, modalities_of(model, rows.modalities))
         pointers = labeled.X[[columns.join(name, columns.CROP) for name in names]]
         fusion_cv = inner_folds_of(recipe, model) if combiners_learn(recipe, model) else None
         plan = {"fusion_cv": fusion_cv, "cv": crossfit if reads_deep_columns(recipe, model) else None}

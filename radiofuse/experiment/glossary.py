@@ -20,6 +20,7 @@ from radiofuse.experiment.model_list import (
     prefixed,
 )
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, deep_member, reads_of
+from radiofuse.experiment.networks import of_columns, of_networks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
 from radiofuse.fuse import COMBINERS, ConstraintFusion, combiner_name
@@ -99,7 +100,16 @@ _TRIVIAL = Answer(
     TRIVIAL_RULE, TRIVIAL_RULE, REFERENCE, "trivial rule", "Gives everybody the share of events in the cohort."
 )
 _CALIBRATED = "Its log-odds are then put on the line that held in training patients whom the members had not seen."
-_DEEP_MEMBER = "The softmax probability of the network trained on the tumor crops of {}."
+_DEEP_MEMBER = "The softmax probability of the network trained on {}."
+
+
+def _read(recipe: Recipe, name: str) -> str:
+    """Return what the network of a modality, or of a stack, reads."""
+    if not recipe.deep.reads_arrays:
+        return f"the tumor crops of {name}"
+    what = {"image": "slices", "tumor": "squares around the tumor"}[recipe.deep.cut]
+    what = "cubes" if recipe.deep.dimensions == 3 else what
+    return f"{what} of {', '.join(recipe.deep.channels) or name}"
 
 
 def _steps(recipe: Recipe, model: RecipeModel, counts: Collection[int]) -> tuple[Words, Words]:
@@ -167,12 +177,13 @@ def _members(
     recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
 ) -> Iterator[tuple[str, str, str]]:
     reads = reads_of(recipe, model)
+    networks = of_networks(recipe, modalities) if DEEP in reads else []
     if RADIOMICS in reads:
-        yield from ((name, f"{name} alone", _chained(recipe, model, name, counts)) for name in modalities)
-    if DEEP in reads:
+        own = modalities if DEEP not in reads and model.reads is None else of_columns(recipe, modalities)
+        yield from ((name, f"{name} alone", _chained(recipe, model, name, counts)) for name in own)
+    for name in networks:
         by_network = ", by its network" if RADIOMICS in reads else ""
-        for name in modalities:
-            yield deep_member(recipe, model, name), f"{name} alone{by_network}", _DEEP_MEMBER.format(name)
+        yield deep_member(recipe, model, name), f"{name} alone{by_network}", _DEEP_MEMBER.format(_read(recipe, name))
     if model.clinical:
         yield CLINICAL_ARM, _CLINICAL.title, _CLINICAL_DOES
 
@@ -187,7 +198,7 @@ def _constrained(
 
 
 def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
-    columns = ", ".join([*modalities, *([CLINICAL_ARM] if model.clinical else [])])
+    columns = ", ".join([*of_columns(recipe, modalities), *([CLINICAL_ARM] if model.clinical else [])])
     where = "selected in each and then joined" if model.joined == AFTER else "joined and then selected"
     title = f"early fusion: columns {where}"
     yield Answer(model.name, model.name, FUSION, title, _chained(recipe, model, columns, counts))

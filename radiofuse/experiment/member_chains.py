@@ -22,21 +22,21 @@ from radiofuse.select import SELECTORS
 
 if TYPE_CHECKING:
     from radiofuse.deep import EncoderSpec
-    from radiofuse.imaging import Crops
+    from radiofuse.deep.pictures import PictureRows
 
 
 @dataclass(frozen=True)
 class CropSource:
-    """Where tumor crops lie, and where encoders trained on them and their embeddings are kept.
+    """Where the pictures that networks read lie, and where encoders trained on them and their embeddings are kept.
 
     Attributes
     ----------
-    crops : Crops
+    crops : Crops or Pictures
     cache : str
         Root of the feature store.
     """
 
-    crops: Crops
+    crops: PictureRows
     cache: str
 
 
@@ -111,7 +111,19 @@ def encoder_spec(recipe: Recipe) -> EncoderSpec:
     from radiofuse.deep import EncoderSpec, Training
 
     deep = recipe.deep
-    return EncoderSpec(deep.encoder, Training.from_options(deep.training), deep.device)
+    training = Training.from_options(deep.training)
+    measured = {"intensities": deep.intensities, "over": deep.over}
+    return EncoderSpec(deep.encoder, training, deep.device, encoder_options(recipe), **measured)
+
+
+def encoder_options(recipe: Recipe) -> dict[str, Any]:
+    """Return the encoder's own options, the number of channels among them where there are several; files are found
+    from the recipe's folder.
+    """
+    options = deepcopy(recipe.deep.options)
+    if isinstance(options.get("weights"), str) and ":" not in options["weights"]:
+        options["weights"] = str(recipe.path(options["weights"]))
+    return options | ({"channels": len(recipe.deep.channels)} if recipe.deep.channels else {})
 
 
 def _with_paths(recipe: Recipe, chosen: Selection) -> dict[str, Any]:
@@ -141,4 +153,5 @@ def _encoder_options(recipe: Recipe, source: CropSource | None) -> dict[str, Any
     deep = recipe.deep
     training = training_options(recipe)
     options = {"encoder": deep.encoder, "training": training, "device": deep.device, "random_state": recipe.seed}
+    options |= {"options": encoder_options(recipe), "intensities": deep.intensities, "over": deep.over}
     return options if source is None else {**options, "crops": source.crops, "cache": source.cache}

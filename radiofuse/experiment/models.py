@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.modality import clinical_classifier
@@ -32,6 +32,7 @@ from radiofuse.experiment.model_list import (
     of_several_outcomes,
     reads_deep_columns,
 )
+from radiofuse.experiment.networks import of_columns, of_networks, stack_of
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
 from radiofuse.fuse import ConstraintFusion, LateFusion
@@ -137,7 +138,8 @@ def _all_columns(recipe: Recipe, model: RecipeModel, inputs: Inputs, modalities:
     """Return the columns of some modalities, pointers to crops among them where a network reads beside the columns."""
     own = inputs.columns_of(modalities, clinical=model.clinical)
     deep = own and reads_deep_columns(recipe, model)
-    return [*own, *([columns.join(name, columns.CROP) for name in modalities] if deep else [])]
+    networks = of_networks(recipe, modalities) if deep else []
+    return [*own, *(columns.join(name, columns.CROP) for name in networks)]
 
 
 def reads_of(recipe: Recipe, model: RecipeModel) -> tuple[str, ...]:
@@ -149,15 +151,18 @@ def reads_of(recipe: Recipe, model: RecipeModel) -> tuple[str, ...]:
 
 def deep_member(recipe: Recipe, model: RecipeModel, modality: str) -> str:
     """Return what a network's member is called; by the modality alone where there is no other member of it."""
-    return modality + DEEP if RADIOMICS in reads_of(recipe, model) else modality
+    beside = RADIOMICS in reads_of(recipe, model) and modality != stack_of(recipe)
+    return modality + DEEP if beside else modality
 
 
 def _members(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> list[tuple[str, Any]]:
     modalities, reads = modalities_of(model, inputs.modalities), reads_of(recipe, model)
-    chain = encoded_chain if model.reads is None and len(reads) == 1 else _radiomic_chain
-    members = [(name, chain(recipe, model, inputs.source)) for name in modalities if RADIOMICS in reads]
+    members = []
+    if RADIOMICS in reads:
+        encoded = of_networks(recipe, modalities) if model.reads is None and len(reads) == 1 else []
+        members = _chains(recipe, model, inputs, [*of_columns(recipe, modalities), *_stacks(recipe, encoded)], encoded)
     if DEEP in reads:
-        networks = [(name, crop_classifier(recipe, inputs.source)) for name in modalities]
+        networks = [(name, crop_classifier(recipe, inputs.source)) for name in of_networks(recipe, modalities)]
         members += [(deep_member(recipe, model, name), network) for name, network in networks]
     if model.clinical:
         members.append((columns.CLINICAL, clinical_chain(recipe)))
@@ -169,8 +174,16 @@ def clinical_chain(recipe: Recipe) -> Pipeline:
     return clinical_classifier(scale=recipe.clinical.scale, random_state=recipe.seed)
 
 
-def _radiomic_chain(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> Any:
-    return feature_chain(recipe, model)
+def _chains(
+    recipe: Recipe, model: RecipeModel, inputs: Inputs, names: Sequence[str], encoded: Sequence[str]
+) -> list[tuple[str, Any]]:
+    """Return a chain for each modality, with an encoder in front where one is among ``encoded``."""
+    plain = feature_chain(recipe, model)
+    return [(name, encoded_chain(recipe, model, inputs.source) if name in encoded else clone(plain)) for name in names]
+
+
+def _stacks(recipe: Recipe, encoded: Sequence[str]) -> list[str]:
+    return [name for name in encoded if name == stack_of(recipe)]
 
 
 def _member_columns(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> dict[str, list[str]] | None:
@@ -179,15 +192,17 @@ def _member_columns(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> dict[
     if model.reads is None and DEEP not in reads:
         return None
     modalities = modalities_of(model, inputs.modalities)
-    blocks = {name: list(inputs.blocks[name]) for name in modalities if RADIOMICS in reads and name in inputs.blocks}
+    own = of_columns(recipe, modalities) if RADIOMICS in reads else []
+    blocks = {name: list(inputs.blocks[name]) for name in own if name in inputs.blocks}
     if DEEP in reads:
-        crops = {name: [columns.join(name, columns.CROP)] for name in modalities}
+        crops = {name: [columns.join(name, columns.CROP)] for name in of_networks(recipe, modalities)}
         blocks |= {deep_member(recipe, model, name): crop for name, crop in crops.items()}
     return blocks | ({columns.CLINICAL: list(inputs.clinical)} if model.clinical else {})
 
 
 def _constrained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
-    chains = [(name, encoded_chain(recipe, model, inputs.source)) for name in modalities_of(model, inputs.modalities)]
+    names = modalities_of(model, inputs.modalities)
+    chains = _chains(recipe, model, inputs, names, of_networks(recipe, names))
     fusion = ConstraintFusion(chains, method=model.branches, random_state=recipe.seed, **model.options)
     if not inputs.blocks:  # columns are not known yet; the method may name a modality that is not there
         return Named(fusion, model.name)
@@ -196,7 +211,7 @@ def _constrained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
 
 def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
-    modalities = modalities_of(model, inputs.modalities)
+    modalities = of_columns(recipe, modalities_of(model, inputs.modalities))
     own = inputs.columns_of(modalities, clinical=model.clinical)
     blocks = [*modalities, *([columns.CLINICAL] if model.clinical else [])]
     chain = early_fusion(feature_chain(recipe, model), blocks, joined=model.joined)
@@ -228,7 +243,7 @@ def _own(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
 
 def _chained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
-    modalities, folds = modalities_of(model, inputs.modalities), inner_folds_of(recipe, model)
+    folds, modalities = inner_folds_of(recipe, model), of_columns(recipe, modalities_of(model, inputs.modalities))
     members = _members(recipe, model.model_copy(update={"reads": (RADIOMICS,)}), inputs)
     blocks = {name: list(inputs.blocks[name]) for name in modalities if name in inputs.blocks}
     if blocks and model.clinical:

@@ -17,13 +17,22 @@ from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_mo
 from radiofuse.experiment.harmonization import with_sites_of
 from radiofuse.experiment.member_chains import CropSource
 from radiofuse.experiment.model_list import learns_unlabeled
+from radiofuse.experiment.networks import describe_pictures, make_cropping, make_specs, of_networks, with_stack
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
 from radiofuse.experiment.rows import Rows, Unlabeled
 from radiofuse.experiment.run_times import CROPS, EXTRACTION, READING
-from radiofuse.extract import Features, RadiomicsExtractor, add_crops, collect_features, has_images, label_of_masks
+from radiofuse.extract import (
+    Features,
+    RadiomicsExtractor,
+    add_crops,
+    add_pictures,
+    collect_features,
+    has_images,
+    label_of_masks,
+)
 from radiofuse.extract.ready_images import ready_for_features
-from radiofuse.imaging import Cropping, file_sha256
+from radiofuse.imaging import file_sha256
 from radiofuse.imaging.atlas import MNI152, atlas_file
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.step_options import Steps
@@ -31,6 +40,7 @@ from radiofuse.progress import Meter
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
 from radiofuse.tables.cells import is_empty
+from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.labels import count_classes
 from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import SITE, belongs_to_image
@@ -115,7 +125,8 @@ def prepare_rows(
     if recipe.deep is not None:
         label = _label_used(recipe, cohort, extractor)
         options |= {"label": label, "region": recipe.cohort.of_crops, "progress": progress}
-        features, source = _with_crops(recipe, cohort, features, store, **options)
+        add = _with_arrays if recipe.deep.reads_arrays else _with_crops
+        features, source = add(recipe, cohort, features, store, **options)
         laps.end(CROPS)
     synthetic = (table.parent / NOTICE_FILE).is_file()
     return _labeled_rows(recipe, _Made(cohort, features, extractor, source, laps.seconds), synthetic=synthetic)
@@ -139,9 +150,21 @@ def _with_crops(
     return features, CropSource(crops, str(store))
 
 
-def make_cropping(recipe: Recipe) -> Cropping:
-    """Return how a recipe's tumor crops are cut."""
-    return Cropping(size=recipe.deep.size, slices=recipe.deep.slices)
+def _with_arrays(
+    recipe: Recipe,
+    cohort: pd.DataFrame,
+    features: Features,
+    store: str | Path,
+    *,
+    progress: Meter,
+    retry_failed: bool,
+    **options: Any,
+) -> tuple[Features, CropSource]:
+    """Add the columns that point at the arrays of each network, and what could not be made one."""
+    specs = make_specs(recipe, imaged_modalities(cohort))
+    with progress("Making arrays", "samples") as on_done:
+        features, pictures = add_pictures(features, cohort, specs, store, on_done=on_done, **options)
+    return features, CropSource(pictures, str(store))
 
 
 def make_extractor(recipe: Recipe) -> RadiomicsExtractor:
@@ -165,7 +188,7 @@ def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtrac
 
 def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
     samples, table = made.cohort.set_index("sample_id"), made.features.table
-    outcomes, modalities = outcomes_of(made.cohort), _modalities(table)
+    outcomes, modalities = outcomes_of(made.cohort), with_stack(recipe, _modalities(table))
     names = [outcome.name for outcome in outcomes]
     present = _presence(table, modalities)
     known, imaged = samples[names].notna().any(axis=1), present.any(axis=1)
@@ -174,7 +197,7 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
     used = samples.index[known & imaged].sort_values()
     labels, patients = samples.loc[used, names], samples.loc[used, "patient_id"]
     if made.source is not None:
-        present = present.join(_have_crops(table, modalities))
+        present = present.join(_have_crops(table, of_networks(recipe, modalities)))
     rare = rare_modalities(recipe, present.loc[used], samples.loc[used], outcomes)
     unlabeled = _usable_unlabeled(recipe, samples, ~known & imaged)
     learned = used if unlabeled is None else used.append(unlabeled)
@@ -261,9 +284,16 @@ def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
         "region": recipe.cohort.region,
         "regions": list(recipe.cohort.regions),
         "block": made.features.extraction.block.name if extractor else None,
-        "crops": asdict(make_cropping(recipe)) if recipe.deep else None,
+        "crops": asdict(make_cropping(recipe)) if recipe.deep and not recipe.deep.reads_arrays else None,
+        "pictures": _describe_arrays(recipe, made) if recipe.deep and recipe.deep.reads_arrays else None,
         "ready_made": _list_ready_made(made.cohort),
     }
+
+
+def _describe_arrays(recipe: Recipe, made: _Made) -> dict[str, Any]:
+    """Return how arrays were made, and the channels of each network."""
+    specs = make_specs(recipe, imaged_modalities(made.cohort))
+    return {"made": describe_pictures(recipe), "channels": {name: list(spec.channels) for name, spec in specs.items()}}
 
 
 def _list_ready_made(cohort: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from radiofuse.names import did_you_mean
 from radiofuse.select.choices import known_name
+from radiofuse.tables.columns import is_modality
 
 
 class Part(BaseModel):
@@ -16,9 +17,15 @@ class Part(BaseModel):
 
 
 def _check_slices(value: Any) -> Any:
-    if value != "all" and not (type(value) is int and value >= 1):
-        raise ValueError('should be 1 or more, or "all"')
+    if value not in ("all", "middle") and not (type(value) is int and value >= 1):
+        raise ValueError('should be 1 or more, "all" or "middle"')
     return value
+
+
+def _check_modality(name: str) -> str:
+    if not is_modality(name):
+        raise ValueError("should be a lower-case letter, then lower-case letters and digits, as t1ce")
+    return name
 
 
 def check_once(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -133,7 +140,7 @@ class Step(Part):
 
 
 class Deep(Part):
-    """One encoder per modality, trained on tumor crops of the training patients; its output joins the radiomics.
+    """One encoder per modality, or of several as its channels, trained on pictures of the training patients.
 
     ``join`` puts the output beside the radiomic columns before selection, or makes the encoder a member
     of the late fusion of its own. ``folds`` are those that give training rows outputs of encoders that
@@ -150,14 +157,46 @@ class Deep(Part):
     """crossfit: training rows get outputs of encoders that never saw them."""
     folds: Annotated[int, Field(ge=2)] = 5
     """Folds of the cross-fit inside the training rows."""
+    options: dict[str, Any] = {}
+    """The encoder's own options by name, as width or dropout."""
+    channels: Annotated[tuple[str, ...], AfterValidator(check_once)] = ()
+    """Modalities that one network reads as its channels; left out, each modality has a network of its own."""
+    name: Annotated[str, AfterValidator(_check_modality)] = "stack"
+    """What the network of several channels is called among the modalities."""
     size: Annotated[int, Field(ge=8, le=512)] = 72
-    """Edge of a crop in pixels."""
+    """Edge of a picture in pixels."""
     slices: Annotated[Any, AfterValidator(_check_slices)] = 1
-    """How many slices of a tumor are cropped, or "all"."""
+    """How many slices with most tumor are read, "all" that have tumor, or the "middle" ones, which needs no mask."""
+    cut: Literal["tumor", "image"] = "tumor"
+    """Squares around the tumor, or whole slices."""
+    plane: Literal["axial", "coronal", "sagittal"] = "axial"
+    """Which slices."""
+    dimensions: Literal[2, 3] = 2
+    """3: a cube of ``size`` voxels around the tumor, in place of slices."""
+    intensities: Literal["z_score", "min_max", "nyul"] = "z_score"
+    """How intensities become numbers, measured on the training patients of each fold, for each channel."""
+    over: Literal["tumor", "image"] = "tumor"
+    """Which pixels z_score and min_max measure: the tumor's, or those that are not 0."""
     training: dict[str, Any] = {}
     """How encoders are trained: epochs, batch_size, learning_rate and others by name."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where torch computes."""
+
+    @model_validator(mode="after")
+    def _pictures_fit_together(self) -> Deep:
+        if self.slices == "middle" and self.model_fields_set & {"cut"} and self.cut == "tumor":
+            raise ValueError('slices = "middle" needs no mask and cut = "tumor" needs one; write cut = "image"')
+        if self.dimensions == 3 and self.model_fields_set & {"slices", "cut", "plane"}:
+            raise ValueError("dimensions = 3 reads a cube: leave slices, cut and plane out")
+        if not self.channels and "name" in self.model_fields_set:
+            raise ValueError("name is that of the network of several channels; name channels, or leave it out")
+        return self
+
+    @property
+    def reads_arrays(self) -> bool:
+        """Whether pictures are other than axial squares around the tumor of one modality each."""
+        others = self.slices == "middle" or self.cut == "image" or self.plane != "axial" or self.dimensions == 3
+        return bool(self.channels) or others
 
 
 class Fusion(Part):

@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
-from radiofuse.experiment.member_chains import encoder_spec, feature_chain, selector_files
+from radiofuse.experiment.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
 from radiofuse.experiment.model_list import (
     DEEP,
     called,
@@ -35,9 +35,11 @@ from radiofuse.experiment.recipe_models import CONSTRAINED, EARLY, LATE
 from radiofuse.experiment.recipe_parts import Selection
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion
+from radiofuse.imaging.header import in_words
 from radiofuse.names import lookup, make
 from radiofuse.radiomics import BACKENDS, PRESETS, read_settings
 from radiofuse.tables.outcomes import Outcome
+from radiofuse.wording import counted
 
 NO_RADIOMICS = "none"  # settings under [radiomics]: networks alone, or features that came ready
 
@@ -212,7 +214,7 @@ def encoders_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Prob
     from radiofuse.deep import make_encoder
 
     for n_classes in {len(outcome.classes) for outcome in outcomes}:
-        yield from raised(make_encoder, recipe.deep.encoder, recipe.seed, n_classes)
+        yield from raised(make_encoder, recipe.deep.encoder, recipe.seed, n_classes, encoder_options(recipe))
 
 
 def selectors_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
@@ -237,13 +239,14 @@ def _embed_blank_crop(recipe: Recipe) -> None:
     from radiofuse.deep import embed, make_encoder
 
     name, size = recipe.deep.encoder, recipe.deep.size
-    blank = np.zeros((1, 1, size, size), dtype=np.float32)
+    shape = (max(1, len(recipe.deep.channels)), *[size] * recipe.deep.dimensions)
+    blank = np.zeros((1, *shape), dtype=np.float32)
     try:
-        embed(make_encoder(name, recipe.seed), blank, np.array([1]), device="cpu")
+        embed(make_encoder(name, recipe.seed, options=encoder_options(recipe)), blank, np.array([1]), device="cpu")
     except (TypeError, RuntimeError) as error:  # of an encoder of the user's own
         raise RequestError(
-            f"The encoder {name!r} cannot be made without arguments, or cannot embed one crop of {size} x {size} "
-            f"pixels: {error}. Correct the encoder, or size under [deep]."
+            f"The encoder {name!r} cannot be made, or cannot embed one picture of {in_words(shape[1:])} pixels and "
+            f"{counted(shape[0], 'channel')}: {error}. Correct the encoder, its options, or size under [deep]."
         ) from error
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.model_list import called, combined_names, modalities_of, model_list, reads_columns_alone
+from radiofuse.experiment.networks import stack_of, with_stack
 from radiofuse.experiment.published import check_models
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE
@@ -30,11 +31,13 @@ def problems_of_columns(recipe: Recipe, grouped: Grouped) -> list[RadiofuseError
 def featureless_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which modality an encoder has no image of, or has nothing to learn from."""
     needs_others = recipe.deep is None or any(reads_columns_alone(recipe, model) for model in model_list(recipe))
+    pictured = () if recipe.deep is None else recipe.deep.channels or _modalities(grouped)
     for name in _modalities(grouped):
         things = {columns.split(column)[1] for column in grouped[name]}
-        if recipe.deep is not None and "image" not in things:
+        if name in pictured and "image" not in things:
             yield RequestError(
-                f"[deep] needs images of every modality, and {name} has no column {columns.join(name, 'image')}. "
+                f"[deep] needs images of every modality that a network reads, and {name} has no column "
+                f"{columns.join(name, 'image')}. "
                 "Add it, or leave the modality out of modalities under [cohort]."
             )
         if needs_others and recipe.radiomics.settings == NO_RADIOMICS and things <= {*NOT_FEATURES}:
@@ -45,9 +48,24 @@ def featureless_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
             )
 
 
+def absent_channels(recipe: Recipe, grouped: Grouped) -> Problems:
+    """Yield which channel of a network is no modality, and whether the network is called like one."""
+    known = _modalities(grouped)
+    for name in (name for name in (recipe.deep.channels if recipe.deep else ()) if name not in known):
+        yield RequestError(
+            f"channels under [deep] name {name!r}, and the modalities are {', '.join(known)}."
+            f"{did_you_mean(name, known) or ' Correct the channels.'}"
+        )
+    if stack_of(recipe) in known:
+        yield RequestError(
+            f"The network of several channels and a modality are both called {stack_of(recipe)!r}. Give the network "
+            "another name under [deep]."
+        )
+
+
 def names_taken_twice(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which modality is called like a model: two rows of one table would have one name."""
-    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
+    names = [answer.name for answer in list_answers(recipe, with_stack(recipe, _modalities(grouped)))]
     for name in (name for name, count in Counter(names).items() if count > 1):
         sentence = f"a modality is called {name!r}, which is the name of a model. Rename its columns."
         yield CohortError(THE_COHORT, [sentence])
@@ -120,6 +138,7 @@ def _modalities(grouped: Grouped) -> list[str]:
 
 OF_COLUMNS = (
     absent_modalities,
+    absent_channels,
     featureless_modalities,
     names_taken_twice,
     unmet_input_methods,

@@ -9,9 +9,12 @@ from .embeddings import EmbeddingExtractor as EmbeddingExtractor
 from .perturbation import PerturbedCohort as PerturbedCohort
 from .perturbation import PerturbedExtractor as PerturbedExtractor
 from .perturbation import extract_perturbed as extract_perturbed
+from .pictures import PicturedCohort as PicturedCohort
+from .pictures import collect_pictures as collect_pictures
 from .radiomics import RadiomicsExtractor as RadiomicsExtractor
 from .table import Features as Features
 from .table import add_crops as add_crops
+from .table import add_pictures as add_pictures
 from .table import collect_features as collect_features
 from .table import has_images as has_images
 from .tasks import label_of_masks as label_of_masks

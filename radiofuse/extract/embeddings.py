@@ -12,6 +12,7 @@ import numpy as np
 from radiofuse.errors import BundleError, ImageError, RequestError
 from radiofuse.extract.radiomics import named_features
 from radiofuse.imaging import Cropping, RoiPair, check_pair, read_pair, tumor_crops
+from radiofuse.imaging.crop_file import pixels_digest
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.store import Block
 
@@ -132,7 +133,7 @@ class EmbeddingExtractor:
     def compute(self, pair: RoiPair) -> np.ndarray:
         """Return the embedding, shape (n_features,), of a pair that passed the gate."""
         from radiofuse.deep.encoders.embedding import embed
-        from radiofuse.deep.seen_rows import pixels_digest
+        from radiofuse.deep.scaling import scaled
 
         crops = tumor_crops(pair, self.cropping)
         as_trained = crops if self.cropping == self._trained_cropping else tumor_crops(pair, self._trained_cropping)
@@ -142,19 +143,14 @@ class EmbeddingExtractor:
                 f"The encoder {self.encoder} was trained on this very tumor, so its features would be fitted to its "
                 "label. Take an encoder trained on other patients, or CropEncoder, which trains one per fold.",
             )
-        images, counts = self._scaling.apply(crops.images[None]), np.array([len(crops.images)])
-        embedding, _ = embed(self._module, images, counts, device=self.device)
+        counts = np.array([len(crops.images)])
+        pictures = scaled(crops.images[:, None], counts, self._trained.scaling)
+        embedding, _ = embed(self._module, pictures, counts, device=self.device)
         return embedding[0].astype(np.float64)
 
     @cached_property
     def _module(self) -> Any:
         return self._trained.module()
-
-    @cached_property
-    def _scaling(self) -> Any:
-        from radiofuse.deep.encoders.embedding import Scaling
-
-        return Scaling(*self._trained.scaling)
 
 
 def _load(encoder: str, weights: Path) -> TrainedEncoder:

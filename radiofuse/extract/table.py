@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,10 +12,13 @@ import pandas as pd
 from radiofuse import notebook
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, extract_cohort
 from radiofuse.extract.crops import collect_crops
+from radiofuse.extract.pictures import collect_pictures
 from radiofuse.extract.regions import collect_regions
 from radiofuse.extract.tasks import Extractor
 from radiofuse.imaging import Cropping, Crops
+from radiofuse.imaging.sample_arrays import ArraySpec
 from radiofuse.store import FeatureStore
+from radiofuse.store.pictures import Pictures
 from radiofuse.tables import columns
 from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.roles import belongs_to_image
@@ -125,9 +129,39 @@ def add_crops(
     """
     cropped = collect_crops(cohort, cropping, store, **options)
     failures = pd.concat([features.failures, cropped.failures]).drop_duplicates(ignore_index=True)
-    pointers = [columns.join(name, columns.CROP) for name in imaged_modalities(cohort)]
-    table = features.table.join(cropped.crops.pointer_table().reindex(columns=pointers))
+    table = _pointed(features.table, cropped.crops.pointer_table(), imaged_modalities(cohort))
     return Features(table, failures, features.extraction), cropped.crops
+
+
+def add_pictures(
+    features: Features, cohort: pd.DataFrame, specs: Mapping[str, ArraySpec], store: str | Path, **options: Any
+) -> tuple[Features, Pictures]:
+    """Return the features with columns that point at the arrays of each network, and the arrays.
+
+    Parameters
+    ----------
+    features : Features
+        Of the same cohort.
+    cohort : DataFrame
+        As ``read_cohort`` returns it.
+    specs, store, **options
+        As for ``collect_pictures``.
+
+    Returns
+    -------
+    features : Features
+        With a column ``<name>__crop`` for each network, and the failures of both.
+    pictures : Pictures
+    """
+    found = collect_pictures(cohort, specs, store, **options)
+    failures = pd.concat([features.failures, found.failures]).drop_duplicates(ignore_index=True)
+    table = _pointed(features.table, found.pictures.pointer_table(), list(specs))
+    return Features(table, failures, features.extraction), found.pictures
+
+
+def _pointed(table: pd.DataFrame, pointers: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return a table with the columns of pointers behind it, all NaN where there is nothing to point at."""
+    return table.join(pointers.reindex(columns=[columns.join(name, columns.CROP) for name in names]))
 
 
 def _ready_columns(cohort: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from sklearn.base import BaseEstimator
 
 if TYPE_CHECKING:
-    from radiofuse.imaging import Crops
+    from radiofuse.store.picture_rows import PictureRows
 
 Model = TypeVar("Model")
 
@@ -26,14 +26,14 @@ class HoldsFiles(Protocol):
         """Return a copy whose files lie in ``folder`` and that names no other place."""
 
     def attached(
-        self, *, weights: Path | None = None, crops: Crops | None = None, cache: str | Path | None = None
+        self, *, weights: Path | None = None, crops: PictureRows | None = None, cache: str | Path | None = None
     ) -> HoldsFiles:
         """Return a copy that finds its weights and its data at these places."""
 
     def training_ids(self) -> frozenset[str]:
         """Return the samples whose labels it has seen."""
 
-    def rows_seen(self, crops: Crops) -> dict[int, str]:
+    def rows_seen(self, crops: PictureRows) -> dict[int, str]:
         """Return the rows of these crops that it was trained on, with a sentence each."""
 
     def version_warning(self) -> str:

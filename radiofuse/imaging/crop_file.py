@@ -22,7 +22,7 @@ import pandas as pd
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
 from radiofuse.files.outputs import sha256_of
-from radiofuse.tables.columns import CROP, join
+from radiofuse.tables.pointers import pointer_table
 
 FORMAT = 1
 
@@ -83,6 +83,12 @@ def write_crops(folder: Path, index: CropIndex, kind: np.dtype, rows: Iterable[t
     with write_aside(path.with_suffix(".json")) as file:  # last: what it describes is there and whole
         file.write(json.dumps(content, indent=1).encode())
     return path
+
+
+def pixels_digest(images: np.ndarray, masks: np.ndarray) -> str:
+    """Return the SHA-256 of one tumor's crops, arrays of shape (n_slices, size, size) without padding."""
+    parts = np.ascontiguousarray(images, "<f4"), np.ascontiguousarray(masks, np.uint8)
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
 class Crops:
@@ -170,6 +176,21 @@ class Crops:
         """Return how many slices of each row are real, shape (m,)."""
         return self._taken("count", rows).astype(np.int64)
 
+    def pictures(self, rows: Sequence[int]) -> np.ndarray:
+        """Return the real slices of some rows one after the other, float32 of shape (n, 1, size, size)."""
+        return self._real("image", rows)[:, None]
+
+    def tumors(self, rows: Sequence[int]) -> np.ndarray:
+        """Return the tumor of each of ``pictures``, uint8 of shape (n, size, size)."""
+        return self._real("mask", rows)
+
+    def _real(self, field: str, rows: Sequence[int]) -> np.ndarray:
+        return self._taken(field, rows)[np.arange(self.n_slices) < self.counts(rows)[:, None]]
+
+    def digest(self, row: int) -> str:
+        """Return the SHA-256 of the pixels of one row, of its images and masks without padding."""
+        return pixels_digest(self.pictures([row]), self.tumors([row]))
+
     def pointer_table(self) -> pd.DataFrame:
         """Return where each sample's crops are, as a table that can stand beside features.
 
@@ -179,13 +200,7 @@ class Crops:
             Index ``sample_id``, the samples that have a crop; columns ``<modality>__crop``, float
             row numbers, NaN where a sample has no crop of that modality.
         """
-        ids, names = (list(dict.fromkeys(values)) for values in (self.sample_ids, self.modalities))
-        table = np.full((len(ids), len(names)), np.nan)
-        row_of, column_of = ({value: n for n, value in enumerate(values)} for values in (ids, names))
-        for number, (sample_id, modality) in enumerate(zip(self.sample_ids, self.modalities, strict=True)):
-            table[row_of[sample_id], column_of[modality]] = number
-        labels = [join(modality, CROP) for modality in names]
-        return pd.DataFrame(table, pd.Index(ids, name="sample_id", dtype="str"), labels)
+        return pointer_table(self.sample_ids, self.modalities)
 
     def _taken(self, field: str, rows: Sequence[int]) -> np.ndarray:
         rows = np.asarray(rows, dtype=np.intp)

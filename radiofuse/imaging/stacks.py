@@ -5,7 +5,7 @@ No mask is needed where the method needs none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -203,6 +203,31 @@ class VolumePatch:
         if (last > first).all():
             cube[(slice(None), *target)] = volumes[(slice(None), *source)]
         return cube
+
+
+def specs_of(made: Mapping[str, Any], channels: Mapping[str, Sequence[str]]) -> dict[str, SliceStack | VolumePatch]:
+    """Return what makes the arrays of several networks alike, by the network.
+
+    Parameters
+    ----------
+    made : mapping
+        ``kind``, "stack" or "patch", and its options.
+    channels : mapping of str to sequence of str
+        The modalities that each network reads.
+
+    Raises
+    ------
+    RequestError
+        If an option has no such value.
+
+    Examples
+    --------
+    >>> specs_of({"kind": "patch", "size": 32}, {"stack": ["t1", "t2"]})["stack"].channels
+    ('t1', 't2')
+    """
+    options = {name: value for name, value in made.items() if name != "kind"}
+    make = {"stack": SliceStack, "patch": VolumePatch}[made["kind"]]
+    return {name: make(channels=tuple(names), **options) for name, names in channels.items()}
 
 
 def channels_of(images: Mapping[str, sitk.Image], channels: tuple[str, ...]) -> tuple[np.ndarray, tuple[float, ...]]:

@@ -48,6 +48,8 @@ class Steps:
     """Two percentiles at which intensities are cut; left out, none."""
     scale: str = ""
     """z_score, white_stripe or unit_range; left out, intensities stay."""
+    divide_by: Mapping[str, float] | None = None
+    """A number given for each modality, in place of scale: intensities over it, as {t1 = 8690, t1ce = 17118}."""
     over: str = "image"
     """Of which voxels: those that are not 0 ("image"), the "brain"'s or the "region"'s, the tumor's."""
 
@@ -58,6 +60,8 @@ class Steps:
             (self.scale not in ("", *SCALES), f"scale is one of {', '.join(SCALES)}"),
             (self.over not in OVER, f"over is one of {', '.join(OVER)}, not {self.over!r}"),
             (_is_no_spacing(self.spacing_mm), f"spacing_mm is three numbers above 0, not {self.spacing_mm}"),
+            (_are_no_numbers(self.divide_by), f"divide_by is a number above 0 for each modality, not {self.divide_by}"),
+            (bool(self.scale) and self.divide_by is not None, "give either scale or divide_by"),
             (_is_no_range(self.clip), f"clip is two percentiles in ascending order, not {self.clip}"),
             (self.margin_mm is not None and not _are_from(0, self.margin_mm), f"margin_mm is {self.margin_mm}; {ROOM}"),
             (not _are_from(0, self.least_mm3), f"least_mm3 is {self.least_mm3}; {ROOM}"),
@@ -98,6 +102,12 @@ class Steps:
 def _are_from(least: float, *values: object) -> bool:
     """Say whether all are finite numbers, from one on; a recipe may hold text or a list in their place."""
     return all(isinstance(one, int | float) and not isinstance(one, bool) and least <= one < math.inf for one in values)
+
+
+def _are_no_numbers(constants: Mapping[str, float] | None) -> bool:
+    return constants is not None and not all(
+        isinstance(number, int | float) and 0 < number < float("inf") for number in constants.values()
+    )
 
 
 def _is_no_spacing(spacing: tuple[float, ...] | None) -> bool:

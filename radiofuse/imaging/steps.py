@@ -107,7 +107,7 @@ def prepared(
         sample = _cleaned(sample, steps)
     if steps.margin_mm is not None:
         sample = _cut(sample, steps.margin_mm)
-    sample = _scaled(sample, steps) if steps.scale or steps.clip else sample
+    sample = _scaled(sample, steps) if steps.scale or steps.clip or steps.divide_by else sample
     return replace(sample, brain=_like(sample.brain, next(iter(sample.images.values()))))
 
 
@@ -267,9 +267,17 @@ def _scaled(sample: Prepared, steps: Steps) -> Prepared:
             voxels = intensities.clipped(voxels, region, (steps.clip[0], steps.clip[1]))
         if steps.scale:
             voxels = intensities.SCALES[steps.scale](voxels, region, name)
+        if steps.divide_by is not None:
+            voxels = voxels / _constant_of(name, steps.divide_by)
         images[name] = sitk.GetImageFromArray(voxels.astype(np.float32))
         images[name].CopyInformation(image)
     return replace(sample, images=images)
+
+
+def _constant_of(name: str, constants: Mapping[str, float]) -> float:
+    if name not in constants:
+        raise ImageError("constant_missing", f"divide_by names {', '.join(constants)}, and not {name}. Add its number.")
+    return constants[name]
 
 
 def _voxels_of(sample: Prepared, name: str, image: sitk.Image, over: str) -> np.ndarray:

@@ -129,6 +129,19 @@ class ArrayStore:
                 raise StoreError(f"The array {key}.{name} of {folder} is not the one that was written. Delete it.")
         return arrays
 
+    def written(self, block: ArrayBlock, key: str) -> dict[str, dict[str, Any]]:
+        """Return shape, type and SHA-256 of each array of one sample, by its name.
+
+        Raises
+        ------
+        StoreError
+            If there are none.
+        """
+        record = _record(self.root / block.name / f"{key}.json")
+        if record is None:
+            raise StoreError(f"The arrays {key} of {self.root / block.name} are gone. Run again: they are made anew.")
+        return dict(record["arrays"])
+
     def verify(self) -> list[str]:
         """Compare every byte with what was written, and return a sentence on each array that is damaged."""
         return [problem for path in sorted(self.root.glob("*/*.json")) for problem in _damage(path)]

@@ -13,11 +13,12 @@ from torch import nn
 
 from radiofuse.deep.device import one_thread
 from radiofuse.deep.encoders.by_name import make_encoder
-from radiofuse.deep.encoders.embedding import Scaling, embed
+from radiofuse.deep.encoders.embedding import embed
 from radiofuse.deep.encoders.sanet import SANet
+from radiofuse.deep.pictures import crops_as_pictures
+from radiofuse.deep.scaling import fit_scaling, scaled
 from radiofuse.deep.training.loop import train_encoder
 from radiofuse.deep.training.options import Training
-from radiofuse.deep.training.pictures import crops_as_pictures
 
 RECORD = Path(__file__).with_name("golden_numbers.json")
 N, SLICES, SIZE = 12, 2, 16
@@ -95,14 +96,15 @@ def trained(kind: str, options: dict[str, Any]) -> dict[str, list[float]]:
     images, counts = (100 + 10 * pattern(N, SLICES, SIZE, SIZE)).astype(np.float32), np.arange(N) % SLICES + 1
     labels = np.arange(N) % 3 // 2  # four of twelve
     images[labels == 1, :, : SIZE // 2] += 5
-    scaling, net = Scaling.fit(images, (images > 95).astype(np.uint8), counts), make_net(kind)
+    pictures = crops_as_pictures(images, counts)
+    scaling, net = fit_scaling("z_score", pictures, (pictures[:, 0] > 95).astype(np.uint8), counts), make_net(kind)
+    pictures = scaled(pictures, counts, scaling)
     rows = {"counts": counts, "labels": labels, "groups": np.arange(N)}
     training = Training(epochs=2, batch_size=8, **options)
-    pictures = crops_as_pictures(scaling.apply(images), counts)
     history = train_encoder(net, pictures, **rows, training=training, seed=7, device="cpu")
-    embedding, logit = embed(net, scaling.apply(images[:4]), counts[:4], device="cpu")
+    embedding, logit = embed(net, pictures[: counts[:4].sum()], counts[:4], device="cpu")
     return {
-        "scaling": [scaling.mean, scaling.sd],
+        "scaling": scaling.to_json(),
         "losses": history.losses,
         "validation losses": history.validation_losses,
         "embedding": embedding.ravel().tolist(),

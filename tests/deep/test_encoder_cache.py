@@ -72,7 +72,7 @@ def test_the_card_says_what_it_was_trained_on(cache, crops):
     assert len(trained.card["training_pixels"]) == len(ROWS)
     assert trained.card["embedding_dim"] == 4
     real = [crops.images([row])[0][: crops.counts([row])[0]] for row in ROWS]
-    mean, sd = trained.scaling
+    mean, sd = trained.card["scaling"]
     assert mean == pytest.approx(np.concatenate(real).mean(), rel=1e-4)
     assert sd == pytest.approx(np.concatenate(real).std(), rel=1e-3)
 
@@ -116,7 +116,7 @@ def test_a_rows_bits_do_not_depend_on_the_rows_beside_it(tmp_path):
 def test_the_logit_stands_last_and_follows_from_the_module(cache, crops):
     trained = train(cache, crops)
     answers = cache.embeddings(trained, crops, [5], device="cpu")
-    n, (mean, sd) = crops.counts([5])[0], trained.scaling
+    n, (mean, sd) = crops.counts([5])[0], trained.card["scaling"]
     x = torch.from_numpy((crops.images([5])[0, :n, None] - np.float32(mean)) / np.float32(sd))
     module = trained.module()
     with torch.no_grad():

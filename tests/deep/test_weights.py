@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from small_nets import small_net  # noqa: E402
 
+from radiofuse.deep.scaling import Linear  # noqa: E402
 from radiofuse.deep.training.loop import History  # noqa: E402
 from radiofuse.deep.weights import load_encoder, save_encoder  # noqa: E402
 from radiofuse.errors import BundleError, RequestError  # noqa: E402
@@ -54,7 +55,7 @@ def test_what_comes_back_is_what_was_saved(saved):
 
 
 def test_the_card_says_what_it_vouches_for(saved):
-    assert saved.scaling == (101.5, 7.25)
+    assert saved.scaling == Linear((101.5,), (7.25,))
     assert saved.training_ids == {"s01", "s02"}
     assert saved.training_keys == {"k1", "k2"}
     assert saved.card["history"]["losses"] == [0.7, 0.6]

@@ -111,12 +111,22 @@ def test_a_step_that_cannot_be_taken_is_one_sentence(steps: Steps, sentence: str
         ({"clip": 5}, "ascending order"),
         ({"margin_mm": -5, "least_mm3": -1}, "margin_mm is -5; a number of 0 or more was expected; least_mm3 is -1"),
         ({"margin_mm": [1]}, "a number of 0 or more was expected"),
+        ({"divide_by": {"t1": 0}}, "a number above 0 for each modality"),
+        ({"divide_by": {"t1": 2}, "scale": "z_score"}, "either scale or divide_by"),
         ({"scale": "zscore", "over": "tumor"}, "scale is one of z_score, white_stripe, unit_range; over is one of"),
     ],
 )
 def test_options_are_refused_before_any_image(options: dict, sentence: str) -> None:
     with pytest.raises(RequestError, match=sentence):
         Steps.of(options)
+
+
+def test_given_numbers_divide_each_modality() -> None:
+    image = brain()
+    found = prepared({"t1": image, "t2": image}, {}, None, Steps(divide_by={"t1": 8690, "t2": 2})).images
+    voxels = sitk.GetArrayFromImage(image)
+    np.testing.assert_allclose(sitk.GetArrayFromImage(found["t1"]), voxels / 8690, rtol=1e-6)
+    np.testing.assert_allclose(sitk.GetArrayFromImage(found["t2"]), voxels / 2, rtol=1e-6)
 
 
 def test_n4_takes_a_slow_field_out_of_a_brain() -> None:

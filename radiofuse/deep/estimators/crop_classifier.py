@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,8 @@ from radiofuse.deep.estimators.pointers import check_table
 from radiofuse.deep.estimators.workbench import Workbench, labeled_rows
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
-from radiofuse.imaging import Crops
 from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.store.picture_rows import PictureRows
 
 
 class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
@@ -27,7 +27,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    encoder, crops, cache, training, device, random_state
+    encoder, crops, cache, training, options, intensities, over, device, random_state
         As for ``CropEncoder``.
 
     Attributes
@@ -51,9 +51,12 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         self,
         encoder: str = "san10_small",
         *,
-        crops: Crops | str | Path | None = None,
+        crops: PictureRows | str | Path | None = None,
         cache: str | Path | None = None,
         training: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
+        over: Literal["tumor", "image"] = "tumor",
         device: str = "auto",
         random_state: Seed = None,
     ) -> None:
@@ -61,6 +64,9 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         self.crops = crops
         self.cache = cache
         self.training = training
+        self.options = options
+        self.intensities = intensities
+        self.over = over
         self.device = device
         self.random_state = random_state
 

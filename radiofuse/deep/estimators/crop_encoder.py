@@ -23,7 +23,7 @@ from radiofuse.deep.estimators.workbench import LabeledRows, Workbench, labeled_
 from radiofuse.deep.seen_rows import refuse_seen
 from radiofuse.deep.training.plan import crossfit_folds
 from radiofuse.estimators import Folding, Seed
-from radiofuse.imaging import Crops
+from radiofuse.store.picture_rows import PictureRows
 from radiofuse.tables import columns
 
 
@@ -39,8 +39,8 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
     ----------
     encoder : str, default="san10_small"
         A key of ``ENCODERS`` or ``package.module:Class``.
-    crops : Crops or path
-        Where the crops lie; a row's pointer is its row number there.
+    crops : Crops, Pictures or path
+        Where the pictures lie: tumor crops of one file, or arrays; a row's pointer is its row number there.
     cache : path
         Folder of the feature store that keeps trained encoders and embeddings.
     protocol : {"crossfit", "as_published"}, default="crossfit"
@@ -53,6 +53,12 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         Folds of the cross-fit; an int means stratified folds of whole patients.
     training : mapping, optional
         Options of ``Training``, such as epochs; those left out are as published.
+    options : mapping, optional
+        The encoder's own, such as channels or width.
+    intensities : {"z_score", "min_max", "nyul"}, default="z_score"
+        How intensities become numbers, measured on the training rows, for each channel.
+    over : {"tumor", "image"}, default="tumor"
+        Which pixels z_score and min_max measure: the tumor's, or those that are not 0.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "mps".
     random_state : int, RandomState instance or None, default=None
@@ -95,12 +101,15 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         self,
         encoder: str = "san10_small",
         *,
-        crops: Crops | str | Path | None = None,
+        crops: PictureRows | str | Path | None = None,
         cache: str | Path | None = None,
         protocol: Literal["crossfit", "as_published"] = "crossfit",
         output: Literal["embedding", "logit"] = "embedding",
         cv: Folding = 5,
         training: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
+        over: Literal["tumor", "image"] = "tumor",
         device: str = "auto",
         random_state: Seed = None,
     ) -> None:
@@ -111,6 +120,9 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         self.output = output
         self.cv = cv
         self.training = training
+        self.options = options
+        self.intensities = intensities
+        self.over = over
         self.device = device
         self.random_state = random_state
 

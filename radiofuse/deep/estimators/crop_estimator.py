@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from sklearn.utils import Tags
+from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from radiofuse.deep.estimators.pointers import crop_column
+from radiofuse.deep.scaling import METHODS, OVER
 from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.estimators import Seed
-from radiofuse.imaging import Crops
 from radiofuse.patients.routing import TakesGroups
+from radiofuse.store.picture_rows import PictureRows
 from radiofuse.tables import columns
 
 
@@ -25,17 +27,23 @@ class CropEstimator(TakesGroups):
 
     _parameter_constraints: dict = {
         "encoder": [str],
-        "crops": [Crops, str, PathLike, None],
+        "crops": [HasMethods(["pictures", "pointer_table"]), str, PathLike, None],
         "cache": [str, PathLike, None],
         "training": [Mapping, None],
+        "options": [Mapping, None],
+        "intensities": [StrOptions(set(METHODS))],
+        "over": [StrOptions(set(OVER))],
         "device": [str],
         "random_state": ["random_state"],
     }
 
     encoder: str
-    crops: Crops | str | Path | None
+    crops: PictureRows | str | Path | None
     cache: str | Path | None
     training: Mapping[str, Any] | None
+    options: Mapping[str, Any] | None
+    intensities: str
+    over: str
     device: str
     random_state: Seed
     encoder_: TrainedEncoder
@@ -71,7 +79,7 @@ class CropEstimator(TakesGroups):
         return copied
 
     def attached(
-        self, *, weights: Path | None = None, crops: Crops | None = None, cache: str | Path | None = None
+        self, *, weights: Path | None = None, crops: PictureRows | None = None, cache: str | Path | None = None
     ) -> Self:
         """Return a copy that finds things where they lie now; what is left out stays as it is.
 
@@ -94,7 +102,7 @@ class CropEstimator(TakesGroups):
         """Return the samples that the encoder was trained on; none before ``fit``."""
         return self.encoder_.training_ids if hasattr(self, "encoder_") else frozenset()
 
-    def rows_seen(self, crops: Crops) -> dict[int, str]:
+    def rows_seen(self, crops: PictureRows) -> dict[int, str]:
         """Return the rows of this modality that the encoder was trained on, as ``rows_seen``; none before ``fit``."""
         if not hasattr(self, "encoder_"):
             return {}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.errors import RequestError
-from radiofuse.imaging import Crops
+from radiofuse.store.picture_rows import PictureRows
 from radiofuse.tables import columns
 
 
@@ -34,7 +34,7 @@ def crop_column(names: Iterable[object]) -> str:
     return found[0]
 
 
-def find_crops(crops: Crops, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def find_crops(crops: PictureRows, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return rows of the crop file, and the positions in ``X`` of the rows that have one."""
     column = crop_column(X)
     values = X[column].to_numpy(dtype=np.float64)
@@ -50,7 +50,7 @@ def find_crops(crops: Crops, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return known.astype(int), places
 
 
-def _refuse_foreign(crops: Crops, labels: pd.Index, column: str, rows: np.ndarray) -> None:
+def _refuse_foreign(crops: PictureRows, labels: pd.Index, column: str, rows: np.ndarray) -> None:
     """Raise if pointers lead to another modality, or to another sample than the label that the file knows."""
     modality, known = columns.split(column)[0], set(crops.sample_ids)
     for label, row in zip(labels, rows, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,15 @@ from sklearn.utils.validation import check_consistent_length
 from radiofuse.deep.encoder_cache import EncoderCache
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.pointers import find_crops
+from radiofuse.deep.pictures import open_rows
 from radiofuse.deep.seen_rows import refuse_seen
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.task import EncoderSpec
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
-from radiofuse.imaging import Crops
 from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.store.picture_rows import PictureRows
 
 _LARGEST_SEED = np.iinfo(np.int32).max
 
@@ -46,7 +48,7 @@ class LabeledRows:
 class Workbench:
     """What an estimator works with: its crops, its cache, its options and one seed."""
 
-    crops: Crops
+    crops: PictureRows
     cache: EncoderCache
     spec: EncoderSpec
     seed: int
@@ -58,8 +60,11 @@ class Workbench:
             if getattr(estimator, name) is None:
                 what = {"crops": "a crop file", "cache": "the folder of a feature store, where encoders are kept"}[name]
                 raise RequestError(f"{type(estimator).__name__} has {name}=None; pass {what}.")
-        crops = estimator.crops if isinstance(estimator.crops, Crops) else Crops.open(estimator.crops)
-        spec = EncoderSpec(estimator.encoder, Training.from_options(estimator.training or {}), estimator.device)
+        given = estimator.crops
+        crops = open_rows(given) if isinstance(given, str | Path) else given
+        training, options = Training.from_options(estimator.training or {}), dict(estimator.options or {})
+        measured = {"intensities": estimator.intensities, "over": estimator.over}
+        spec = EncoderSpec(estimator.encoder, training, estimator.device, options, **measured)
         return cls(crops, EncoderCache(estimator.cache), spec, _seed(estimator.random_state))
 
     def train(self, rows: LabeledRows) -> TrainedEncoder:

@@ -10,22 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radiofuse.deep.training.pictures import Pictures, check_shapes
+from radiofuse.deep.pictures import check_shapes
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.store.picture_rows import PictureSource
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
     """The pictures of some rows, each with its row's label."""
 
-    source: Pictures | Tensor  # a tensor lies on the device and holds these pictures alone
+    source: PictureSource | Tensor  # a tensor lies on the device and holds these pictures alone
     numbers: np.ndarray  # (n,) in the source
     labels: Tensor  # (n,) of int64, on the device
     rows: np.ndarray  # (n,) the row of each picture
 
     @classmethod
     def of(
-        cls, pictures: Pictures, counts: np.ndarray, labels: np.ndarray, device: torch.device, chosen: np.ndarray
+        cls, pictures: PictureSource, counts: np.ndarray, labels: np.ndarray, device: torch.device, chosen: np.ndarray
     ) -> Examples:
         """Return the pictures of the chosen rows, bool (n_rows,); on a GPU they lie there if it has the memory."""
         rows = np.repeat(np.arange(len(counts)), counts)
@@ -71,7 +72,7 @@ class Examples:
         return len(self.labels) / (n_classes * torch.bincount(self.labels, minlength=n_classes))
 
 
-def in_memory(pictures: Pictures) -> bool:
+def in_memory(pictures: PictureSource) -> bool:
     """Return whether all pictures lie in memory: an array that is not mapped from a file."""
     return isinstance(pictures, np.ndarray) and not isinstance(pictures, np.memmap)
 
@@ -84,7 +85,7 @@ def _fits(device: torch.device, n_bytes: int) -> bool:
 
 
 def check_rows(
-    pictures: Pictures, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray, n_classes: int = 2
+    pictures: PictureSource, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray, n_classes: int = 2
 ) -> None:
     """Raise unless pictures, labels and patients are of the same rows and all classes are there."""
     check_shapes(pictures, counts)

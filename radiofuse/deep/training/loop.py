@@ -22,12 +22,13 @@ from radiofuse.deep.training.narration import Narration
 from radiofuse.deep.training.optimizers import learning_rate
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.order import epoch_order
-from radiofuse.deep.training.pictures import Pictures, digest_of_finite
+from radiofuse.deep.training.pictures import digest_of_finite
 from radiofuse.deep.training.state import State
 from radiofuse.deep.training.step import augmented, take_step
 from radiofuse.deep.training.validation import loss_and_auc, measure_moments
 from radiofuse.deep.training.warm_up import warm_up
 from radiofuse.progress import Progress
+from radiofuse.store.picture_rows import PictureSource
 
 # Raised by hand whenever training, augmentation, scaling or embedding give other numbers: the key of a trained encoder
 # holds it, so that encoders of other numbers are not found.
@@ -68,7 +69,7 @@ class History:
 
 def train_encoder(
     module: nn.Module,
-    pictures: Pictures,
+    pictures: PictureSource,
     counts: np.ndarray,
     labels: np.ndarray,
     *,

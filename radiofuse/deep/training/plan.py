@@ -16,9 +16,9 @@ from radiofuse.deep.encoder_cache import EncoderCache
 from radiofuse.deep.training.task import EncoderSpec
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Folding, Seed
-from radiofuse.imaging import Crops
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.progress import Progress
+from radiofuse.store.picture_rows import PictureRows
 from radiofuse.work.jobs import finish_calls
 
 
@@ -168,7 +168,7 @@ class _Plan:
 def train_encoders(
     cache: EncoderCache,
     spec: EncoderSpec,
-    crops: Crops,
+    crops: PictureRows,
     sets: Sequence[TrainingSet],
     *,
     seed: int,
@@ -184,7 +184,7 @@ def train_encoders(
     ----------
     cache : EncoderCache
     spec : EncoderSpec
-    crops : Crops
+    crops : Crops or Pictures
         That the rows of the sets lie in.
     sets : sequence of TrainingSet
     seed : int
@@ -201,6 +201,6 @@ def train_encoders(
             on_done(done, len(sets))
 
 
-def _train_one(cache: EncoderCache, spec: EncoderSpec, crops: Crops, one: TrainingSet, seed: int) -> None:
+def _train_one(cache: EncoderCache, spec: EncoderSpec, crops: PictureRows, one: TrainingSet, seed: int) -> None:
     with suppress(CohortError):
         cache.encoder(spec, crops, one.rows, one.labels, one.groups, seed, one.n_classes)

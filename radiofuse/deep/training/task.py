@@ -15,13 +15,11 @@ import torch
 
 from radiofuse.deep.device import choose_device
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
-from radiofuse.deep.encoders.embedding import Scaling
-from radiofuse.deep.seen_rows import pixels_digest
+from radiofuse.deep.scaling import Scaling, fit_scaling, scaled
 from radiofuse.deep.training.loop import TRAINING_VERSION, History, train_encoder
 from radiofuse.deep.training.options import Training
-from radiofuse.deep.training.pictures import crops_as_pictures
 from radiofuse.deep.training.search import Trained, train_best
-from radiofuse.imaging import Crops
+from radiofuse.store.picture_rows import PictureRows
 
 KEY_FORMAT = 2
 
@@ -38,11 +36,26 @@ class EncoderSpec:
         Left out, as published.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "mps".
+    options : mapping, optional
+        The encoder's own, as for ``make_encoder``.
+    intensities : {"z_score", "min_max", "nyul"}, default="z_score"
+    over : {"tumor", "image"}, default="tumor"
+        How the training pictures' intensities are measured, as for ``fit_scaling``.
     """
 
     encoder: str = "san10_small"
     training: Training = field(default_factory=Training)
     device: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    intensities: str = "z_score"
+    over: str = "tumor"
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """What keys and cards say of options that are not the usual; others have no such entries."""
+        said = {"options": dict(self.options), "intensities": self.intensities, "over": self.over}
+        usual = {"options": {}, "intensities": "z_score", "over": "tumor"}
+        return {name: value for name, value in said.items() if value != usual[name]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +63,7 @@ class TrainingTask:
     """The training of one encoder."""
 
     spec: EncoderSpec
-    crops: Crops
+    crops: PictureRows
     rows: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
@@ -61,7 +74,7 @@ class TrainingTask:
     def in_order_of_ids(
         cls,
         spec: EncoderSpec,
-        crops: Crops,
+        crops: PictureRows,
         rows: Sequence[int],
         labels: Sequence[int],
         groups: Sequence[Any],
@@ -89,14 +102,14 @@ class TrainingTask:
             "labels": _digest(self.labels.tolist()),
             "patients": _digest(self.groups.tolist()),
             "encoder": self.spec.encoder,
-            "version": encoder_version(self.spec.encoder),
+            "version": encoder_version(self.spec.encoder, self.spec.options),
             "training_version": TRAINING_VERSION,
             "training": self.spec.training.for_key(),
             "seed": self.seed,
             "torch": ".".join(torch.__version__.split(".")[:2]),
             "device": torch.device(choose_device(self.spec.device)).type,
         }
-        inputs |= self._more_classes
+        inputs |= self._more_classes | self.spec.more
         return json.loads(json.dumps(inputs))  # as a card gives it back, where tuples are lists
 
     @property
@@ -111,12 +124,12 @@ class TrainingTask:
     def train(self, checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
         """Return the trained module and its card."""
         spec, rows = self.spec, self.rows
-        images, masks, counts = self.crops.images(rows), self.crops.masks(rows), self.crops.counts(rows)
-        scaling = Scaling.fit(images, masks, counts)
-        pictures = crops_as_pictures(scaling.apply(images), counts)
+        pictures, counts = self.crops.pictures(rows), self.crops.counts(rows)
+        scaling = fit_scaling(spec.intensities, pictures, self.crops.tumors(rows), counts, over=spec.over)
+        pictures = scaled(pictures, counts, scaling)
 
         def make(searched: Mapping[str, Any]) -> torch.nn.Module:
-            return make_encoder(spec.encoder, self.seed, self.n_classes, searched)
+            return make_encoder(spec.encoder, self.seed, self.n_classes, {**spec.options, **searched})
 
         def train(module: torch.nn.Module, training: Training, place: Path) -> History:
             options = {"training": training, "seed": self.seed, "device": spec.device, **self._more_classes}
@@ -124,19 +137,20 @@ class TrainingTask:
             return train_encoder(module, pictures, counts, self.labels, **rows, **options)
 
         trained = train_best(spec.training, make, train, checkpoint)
-        pixels = [pixels_digest(images[n, :count], masks[n, :count]) for n, count in enumerate(counts)]
-        return trained.module, self._card(trained, scaling, pixels)
+        return trained.module, self._card(trained, scaling)
 
-    def _card(self, trained: Trained, scaling: Scaling, pixels: list[str]) -> dict[str, Any]:
+    def _card(self, trained: Trained, scaling: Scaling) -> dict[str, Any]:
+        options = {**self.spec.options, **trained.of_encoder}
         return {
             "encoder": self.spec.encoder,
             "inputs": self.inputs,
             "embedding_dim": trained.module.embedding_dim,
             **self._more_classes,
-            "scaling": [scaling.mean, scaling.sd],
+            **({"options": options} if options else {}),
+            "scaling": scaling.to_json(),
             "training_ids": [self.crops.sample_ids[row] for row in self.rows],
             "training_keys": [self.crops.keys[row] for row in self.rows],
-            "training_pixels": pixels,
+            "training_pixels": [self.crops.digest(row) for row in self.rows],
             "history": trained.history,
             **({"search": trained.tried} if trained.tried else {}),
         }

@@ -1,4 +1,4 @@
-"""Scaling by the tumor, embeddings over real slices, and answers that are refused."""
+"""Embeddings over the pictures of a row, and answers that are refused."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ torch = pytest.importorskip("torch")
 
 from small_nets import Small, noise_crops, small_net  # noqa: E402
 
-from radiofuse.deep.encoders.embedding import Scaling, embed  # noqa: E402
-from radiofuse.errors import CohortError, ImageError, RequestError  # noqa: E402
+from radiofuse.deep.encoders.embedding import embed  # noqa: E402
+from radiofuse.deep.pictures import crops_as_pictures  # noqa: E402
+from radiofuse.errors import ImageError, RequestError  # noqa: E402
 
 
 @pytest.fixture
@@ -24,40 +25,9 @@ def crops():
     return made["images"], counts
 
 
-# ---------------------------------------------------------------- scaling
-
-
-def test_scaling_measures_tumor_pixels_of_real_slices_only():
-    rng = np.random.default_rng(0)
-    images = rng.normal(50, 10, size=(6, 2, 8, 8)).astype(np.float32)
-    masks = (rng.random(images.shape) < 0.4).astype(np.uint8)
-    counts = np.array([1, 2, 1, 2, 2, 1])
-    pixels = [images[n, s][masks[n, s] == 1] for n in range(6) for s in range(counts[n])]
-    scaling = Scaling.fit(images, masks, counts)
-    assert scaling.mean == pytest.approx(np.concatenate(pixels).mean(dtype=float), rel=1e-12)
-    assert scaling.sd == pytest.approx(np.concatenate(pixels).std(dtype=float), rel=1e-12)
-    scaled = scaling.apply(images)
-    assert scaled.dtype == np.float32
-    np.testing.assert_allclose(scaled, (images - scaling.mean) / scaling.sd, rtol=1e-5, atol=1e-6)
-
-
-def test_pixels_outside_the_tumor_move_no_scale():
-    images = np.random.default_rng(0).normal(size=(2, 1, 8, 8)).astype(np.float32)
-    masks = np.zeros(images.shape, np.uint8)
-    masks[..., 2:5, 2:5] = 1
-    before = Scaling.fit(images, masks, np.ones(2, int))
-    images[masks == 0] = 1e6
-    assert Scaling.fit(images, masks, np.ones(2, int)) == before
-
-
-def test_equal_tumor_pixels_are_not_divided_by_zero():
-    images = np.full((1, 1, 8, 8), 7, dtype=np.float32)
-    assert Scaling.fit(images, np.ones(images.shape, np.uint8), np.ones(1, int)) == Scaling(7.0, 1.0)
-
-
-def test_no_tumor_pixel_is_refused():
-    with pytest.raises(CohortError, match="No pixel is tumor"):
-        Scaling.fit(np.ones((1, 1, 8, 8), np.float32), np.zeros((1, 1, 8, 8), np.uint8), np.ones(1, int))
+def of_crops(crops):
+    """Return the pictures of crops and their counts."""
+    return crops_as_pictures(*crops), crops[1]
 
 
 # ---------------------------------------------------------------- embedding
@@ -66,7 +36,7 @@ def test_no_tumor_pixel_is_refused():
 def test_a_row_is_the_mean_of_its_real_slices(crops):
     images, counts = crops
     module = small_net().eval()
-    embedding, logit = embed(module, images, counts, device="cpu")
+    embedding, logit = embed(module, *of_crops(crops), device="cpu")
     with torch.no_grad():
         for row in (0, 1, 2, 29):
             x = torch.from_numpy(images[row, : counts[row]])[:, None]
@@ -79,15 +49,15 @@ def test_a_row_is_the_mean_of_its_real_slices(crops):
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_the_batch_size_changes_nothing(crops, batch_size):
     module = small_net()
-    for one, other in zip(
-        embed(module, *crops, device="cpu"), embed(module, *crops, device="cpu", batch_size=batch_size), strict=True
-    ):
+    pictures = of_crops(crops)
+    whole, parts = embed(module, *pictures, device="cpu"), embed(module, *pictures, device="cpu", batch_size=batch_size)
+    for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_the_same_rows_twice_give_the_same_bits_and_draw_nothing(crops):
     module, before = small_net().train(), torch.get_rng_state()
-    first, second = (embed(module, *crops, device="cpu") for _ in range(2))
+    first, second = (embed(module, *of_crops(crops), device="cpu") for _ in range(2))
     assert first[0].tobytes() == second[0].tobytes()
     assert first[1].tobytes() == second[1].tobytes()
     assert torch.equal(torch.get_rng_state(), before)
@@ -98,7 +68,7 @@ def test_the_same_rows_twice_give_the_same_bits_and_draw_nothing(crops):
 def test_one_pass_gives_embedding_and_logit(crops):
     module, passes = small_net(), []
     module.conv.register_forward_hook(lambda *_: passes.append(1))
-    embed(module, *crops, device="cpu", batch_size=1000)
+    embed(module, *of_crops(crops), device="cpu", batch_size=1000)
     assert len(passes) == 1
     assert "embed" not in vars(module)
 
@@ -127,8 +97,10 @@ def test_embed_may_be_a_layer_and_forward_need_not_call_it(crops):
 def test_an_embedding_of_another_width_is_refused(crops):
     module = small_net()
     module.embedding_dim = 7
-    with pytest.raises(RequestError, match=r"Small.embed returned .* \(60, 4\) for 60 crops; \(60, 7\) was expected"):
-        embed(module, *crops, device="cpu")
+    with pytest.raises(
+        RequestError, match=r"Small.embed returned .* \(60, 4\) for 60 pictures; \(60, 7\) was expected"
+    ):
+        embed(module, *of_crops(crops), device="cpu")
 
 
 def test_an_embedding_that_is_an_image_is_refused(crops):
@@ -140,7 +112,7 @@ def test_an_embedding_that_is_an_image_is_refused(crops):
             return self.embed(x).mean(dim=(2, 3))[:, :2]
 
     with pytest.raises(RequestError, match=r"Unpooled.embed returned .* \(60, 8, 5, 5\) .* \(60, 4\) was expected"):
-        embed(Unpooled(), *crops, device="cpu")
+        embed(Unpooled(), *of_crops(crops), device="cpu")
 
 
 def test_an_answer_that_is_not_finite_names_the_row(crops):
@@ -151,30 +123,42 @@ def test_an_answer_that_is_not_finite_names_the_row(crops):
         def embed(self, x):
             return super().embed(x**2)
 
-    with pytest.raises(ImageError, match="the crop in row 4 holds NaN or infinity") as raised:
-        embed(Squaring(), images, counts, device="cpu")
+    with pytest.raises(ImageError, match="the pictures of row 4 holds NaN or infinity") as raised:
+        embed(Squaring(), *of_crops(crops), device="cpu")
     assert raised.value.code == "embedding_not_finite"
 
 
-def test_a_crop_that_is_not_finite_names_row_and_slice(crops):
+def test_a_picture_that_is_not_finite_names_row_and_place(crops):
+    pictures, counts = of_crops(crops)
+    pictures[np.flatnonzero(np.repeat(np.arange(30), counts) == 5)[1], 0, 0, 0] = np.inf
+    with pytest.raises(ImageError, match="Picture 1 of row 5 holds NaN") as raised:
+        embed(small_net(), pictures, counts, device="cpu", batch_size=4)
+    assert raised.value.code == "not_finite"
+
+
+def test_slices_of_crops_that_are_not_finite_are_named(crops):
     images, counts = crops
     images[5, 1, 0, 0] = np.inf
-    with pytest.raises(ImageError, match="The crop in row 5, slice 1, holds NaN") as raised:
-        embed(small_net(), images, counts, device="cpu")
-    assert raised.value.code == "not_finite"
+    with pytest.raises(ImageError, match="The crop in row 5, slice 1, holds NaN"):
+        crops_as_pictures(images, counts)
 
 
 @pytest.mark.parametrize("count", [0, 4, -1])
 def test_impossible_counts_are_refused(crops, count):
     images, counts = crops
+    pictures = crops_as_pictures(images, counts.copy())
     counts[3] = count
     with pytest.raises(RequestError, match="Each row has 1 to 3 real slices"):
-        embed(small_net(), images, counts, device="cpu")
+        crops_as_pictures(images, counts)
+    with pytest.raises(RequestError, match="One count of 1 or more per row"):
+        embed(small_net(), pictures, counts, device="cpu")
 
 
-def test_images_of_another_rank_are_refused(crops):
+def test_pictures_of_another_rank_are_refused(crops):
     with pytest.raises(RequestError, match=r"the shapes are \(30, 12, 12\) and \(30,\)"):
-        embed(small_net(), crops[0][:, 0], crops[1], device="cpu")
+        crops_as_pictures(crops[0][:, 0], crops[1])
+    with pytest.raises(RequestError, match=r"theirs is \(30, 12, 12\)"):
+        embed(small_net(), crops[0][:, 0], np.ones(30, int), device="cpu")
 
 
 def test_batches_are_halved_where_memory_does_not_suffice(crops, caplog):
@@ -186,6 +170,6 @@ def test_batches_are_halved_where_memory_does_not_suffice(crops, caplog):
 
     module = Heavy()
     with caplog.at_level(logging.WARNING):
-        embedding, _ = embed(module, *crops, device="cpu", batch_size=20)
+        embedding, _ = embed(module, *of_crops(crops), device="cpu", batch_size=20)
     assert "does not hold batches of 20; batches of 10 now" in caplog.text
-    np.testing.assert_allclose(embedding, embed(module, *crops, device="cpu", batch_size=5)[0], atol=1e-6)
+    np.testing.assert_allclose(embedding, embed(module, *of_crops(crops), device="cpu", batch_size=5)[0], atol=1e-6)

@@ -14,7 +14,7 @@ from tiny_crops import IDENTITY, SIZE, TINY, TRAINING  # noqa: E402
 
 from radiofuse.deep import CropClassifier, CropEncoder, embed, make_encoder, training_sets  # noqa: E402
 from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
-from radiofuse.deep.encoders.embedding import Scaling  # noqa: E402
+from radiofuse.deep.scaling import scaled  # noqa: E402
 from radiofuse.deep.training.examples import Examples, held_out_rows  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
 from radiofuse.fuse import LateFusion, portable  # noqa: E402
@@ -63,8 +63,9 @@ def test_a_network_answers_by_the_softmax_of_its_logits_in_the_order_of_the_clas
     told = model.predict_proba(new)
     assert model.classes_.tolist() == GRADES.tolist() and told.shape == (12, 3)
     trained = model.encoder_
-    images = Scaling(*trained.scaling).apply(crops.images(range(24, 36)))
-    _, logits = embed(trained.module(), images, crops.counts(range(24, 36)), device="cpu", n_classes=3)
+    new_rows = range(24, 36)
+    pictures = scaled(crops.pictures(new_rows), crops.counts(new_rows), trained.scaling)
+    _, logits = embed(trained.module(), pictures, crops.counts(new_rows), device="cpu", n_classes=3)
     np.testing.assert_allclose(told, softmax(logits, axis=1), atol=1e-5)
     assert roc_auc_score(truth, told, multi_class="ovr") > 0.9
     assert (model.predict(new) == GRADES[truth]).mean() > 0.7

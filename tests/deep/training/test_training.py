@@ -19,10 +19,11 @@ torch = pytest.importorskip("torch")
 from small_nets import Small, noise_crops, small_net  # noqa: E402
 
 from radiofuse.deep.encoders.by_name import make_encoder  # noqa: E402
-from radiofuse.deep.encoders.embedding import Scaling, embed  # noqa: E402
+from radiofuse.deep.encoders.embedding import embed  # noqa: E402
+from radiofuse.deep.pictures import crops_as_pictures  # noqa: E402
+from radiofuse.deep.scaling import fit_scaling, scaled  # noqa: E402
 from radiofuse.deep.training.loop import train_encoder  # noqa: E402
 from radiofuse.deep.training.options import Training  # noqa: E402
-from radiofuse.deep.training.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.errors import CohortError, ImageError, RequestError  # noqa: E402
 from radiofuse.imaging import Cropping, read_pair, tumor_crops  # noqa: E402
 
@@ -48,7 +49,7 @@ def weights_of(module) -> bytes:
 
 def assert_learns_by_heart(images: np.ndarray, masks: np.ndarray) -> None:
     counts, labels = np.ones(8, dtype=int), np.arange(8) // 2 % 2
-    images = Scaling.fit(images, masks, counts).apply(images)
+    images = scaled(images, counts, fit_scaling("z_score", images, masks[:, 0], counts))
     module = make_encoder("san10_small", 0)
     history = train(module, {"images": images, "counts": counts, "labels": labels, "groups": np.arange(8)}, BY_HEART)
     assert history.losses[0] > 0.3
@@ -305,7 +306,8 @@ def test_all_slices_of_a_row_have_its_label():
     crops["counts"] = np.full(16, 2)
     crops["images"][1::2, 1] += 3  # only second slices tell the class
     train(module, crops, Training(epochs=30, batch_size=8, learning_rate=1e-2, **PLAIN))
-    logit = embed(module, crops["images"], crops["counts"], device="cpu")[1]
+    pictures = crops_as_pictures(crops["images"], crops["counts"])
+    logit = embed(module, pictures, crops["counts"], device="cpu")[1]
     assert ((logit > np.median(logit)) == crops["labels"]).all()
 
 

@@ -1,0 +1,301 @@
+"""Intensities of pictures to numbers that networks learn from, measured on the training pictures alone.
+
+What is measured is kept on the card of the encoder and never in the store of the arrays: other folds have other
+training patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from radiofuse.errors import CohortError, ImageError, RequestError
+from radiofuse.store.picture_rows import PictureSource
+
+METHODS = ("z_score", "min_max", "nyul")
+OVER = ("tumor", "image")
+PERCENTILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
+THE_TABLE = "The table of pictures to train on"
+
+
+class Scaling(Protocol):
+    """What scales pictures; ``to_json`` is what a card keeps.
+
+    ``measured`` says of one patient's pictures what ``apply`` must know of that patient, None where nothing.
+    """
+
+    def measured(self, pictures: np.ndarray) -> np.ndarray | None: ...
+    def apply(self, pictures: np.ndarray, measured: np.ndarray | None) -> np.ndarray: ...
+    def to_json(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Intensities less a number, over another one, both of each channel.
+
+    Attributes
+    ----------
+    shift, factor : tuple of float
+    method : {"z_score", "min_max"}
+        The mean and standard deviation of the training pixels, or the least and the range of them.
+    """
+
+    shift: tuple[float, ...]
+    factor: tuple[float, ...]
+    method: str = "z_score"
+
+    def measured(self, pictures: np.ndarray) -> None:
+        """Return nothing: all patients are scaled alike."""
+
+    def apply(self, pictures: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
+        """Return scaled pictures, float32, of the same shape (n, channels, …)."""
+        each = (1, -1) + (1,) * (pictures.ndim - 2)
+        scaled = np.subtract(pictures, np.reshape(np.float32(self.shift), each), dtype=np.float32)
+        scaled /= np.reshape(np.float32(self.factor), each)
+        return scaled
+
+    def to_json(self) -> Any:
+        """Return mean and standard deviation where there is one channel, else the method with the numbers of each."""
+        if len(self.shift) == 1 and self.method == "z_score":
+            return [self.shift[0], self.factor[0]]
+        return {"method": self.method, "shift": list(self.shift), "factor": list(self.factor)}
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Intensities of each patient moved so that their percentiles lie where those of the training patients do.
+
+    Attributes
+    ----------
+    standard : tuple of tuple of float
+        Of each channel, the places of the percentiles 1, 10, 20, …, 90, 99 on a scale from 0 to 1.
+
+    References
+    ----------
+    Nyul, Udupa, Zhang (2000). New variants of a method of MRI scale standardization. IEEE Trans Med Imaging 19:143-150.
+    """
+
+    standard: tuple[tuple[float, ...], ...]
+
+    def measured(self, pictures: np.ndarray) -> np.ndarray:
+        """Return the percentiles of one patient's pictures (n, channels, …), shape (channels, 11)."""
+        return np.stack([landmarks_of(pictures[:, channel]) for channel in range(pictures.shape[1])])
+
+    def apply(self, pictures: np.ndarray, measured: np.ndarray | None) -> np.ndarray:
+        """Return one patient's pictures on the standard scale; beyond the outer percentiles the last lines go on."""
+        places = self.measured(pictures) if measured is None else measured
+        moved = [
+            _piecewise(pictures[:, channel], places[channel], np.array(standard))
+            for channel, standard in enumerate(self.standard)
+        ]
+        return np.stack(moved, axis=1).astype(np.float32)
+
+    def to_json(self) -> Any:
+        """Return the places of the percentiles."""
+        return {"method": "nyul", "standard": [list(places) for places in self.standard]}
+
+
+def scaling_from(said: Any) -> Scaling:
+    """Return the scaling that a card keeps.
+
+    >>> scaling_from([3.0, 2.0])
+    Linear(shift=(3.0,), factor=(2.0,), method='z_score')
+    """
+    if not isinstance(said, Mapping):
+        mean, sd = said
+        return Linear((mean,), (sd,))
+    if said["method"] == "nyul":
+        return Landmarks(tuple(tuple(places) for places in said["standard"]))
+    return Linear(tuple(said["shift"]), tuple(said["factor"]), said["method"])
+
+
+def fit_scaling(
+    method: str, pictures: PictureSource, tumors: PictureSource | None, counts: np.ndarray, *, over: str = "tumor"
+) -> Scaling:
+    """Measure the pictures of training rows.
+
+    Parameters
+    ----------
+    method : {"z_score", "min_max", "nyul"}
+    pictures : array-like of float32, shape (n, channels, …)
+        Of all rows, one after the other.
+    tumors : array-like of uint8, shape (n, …), or None
+        1 where the tumor is.
+    counts : ndarray of int, shape (n_rows,)
+        How many pictures each row has.
+    over : {"tumor", "image"}
+        Which pixels are measured: the tumor's, where there are masks, or those that are not 0.
+
+    Raises
+    ------
+    ImageError
+        ``not_finite`` if a picture holds NaN or infinity.
+    CohortError
+        If there is no pixel to measure.
+
+    Examples
+    --------
+    >>> pictures = np.array([[[[1, 3], [5, 99]]]], dtype=np.float32)
+    >>> fit_scaling("z_score", pictures, (pictures < 50)[:, 0], np.array([1]))
+    Linear(shift=(3.0,), factor=(1.632993161855452,), method='z_score')
+    """
+    if method == "nyul":
+        return _fit_landmarks(pictures, counts)
+    if method not in METHODS:
+        raise RequestError(f"intensities is {method!r}; it is one of {', '.join(METHODS)}.")
+    masks = tumors if over == "tumor" else None
+    parts = [
+        [_measure(*part, channel) for channel in range(pictures.shape[1])] for part in _parts(pictures, masks, counts)
+    ]
+    measured = [_Measured.together(of_channel) for of_channel in zip(*parts, strict=True)]
+    if not all(one.n for one in measured):
+        what = "is tumor" if masks is not None else "differs from 0"
+        raise CohortError(THE_TABLE, [f"No pixel {what}. Look at the masks and images."])
+    if method == "min_max":
+        pairs = [(one.low, one.high - one.low) for one in measured]
+    else:
+        pairs = [(one.mean, float(np.sqrt(one.variance))) for one in measured]
+    shifts, factors = zip(*pairs, strict=True)
+    return Linear(shifts, tuple(factor or 1.0 for factor in factors), method)  # equal: nothing to divide by
+
+
+@dataclass(frozen=True)
+class _Measured:
+    n: int
+    mean: float = 0.0
+    variance: float = 0.0
+    low: float = np.inf
+    high: float = -np.inf
+
+    @classmethod
+    def together(cls, parts: Sequence[_Measured]) -> _Measured:
+        """Return what all parts have together (Chan, Golub, LeVeque 1983, The American Statistician 37:242-247)."""
+        parts = [part for part in parts if part.n] or [cls(0)]
+        total = parts[0]
+        for part in parts[1:]:
+            n, gap = total.n + part.n, part.mean - total.mean
+            squares = total.n * total.variance + part.n * part.variance + gap**2 * total.n * part.n / n
+            low, high = min(total.low, part.low), max(total.high, part.high)
+            total = cls(n, total.mean + gap * part.n / n, squares / n, low, high)
+        return total
+
+
+def _parts(
+    pictures: PictureSource, tumors: PictureSource | None, counts: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Yield pictures with their tumors: all at once where they are in memory, else those of one row after the other."""
+    if isinstance(pictures, np.ndarray):
+        yield pictures, None if tumors is None else tumors[:]
+        return
+    for row in rows_of(counts):
+        yield pictures[row], None if tumors is None else tumors[row]
+
+
+def rows_of(counts: np.ndarray) -> list[slice]:
+    """Return where each row's pictures lie among all.
+
+    >>> rows_of(np.array([2, 1]))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    ends = np.cumsum(counts).tolist()
+    return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _measure(pictures: np.ndarray, tumors: np.ndarray | None, channel: int) -> _Measured:
+    values = pictures[:, channel]
+    chosen = values[values != 0 if tumors is None else tumors == 1].astype(np.float64)
+    if not np.isfinite(values).all():
+        sentence = "A picture holds NaN or infinite pixels; finite numbers were expected. Look at the images."
+        raise ImageError("not_finite", sentence)
+    if not chosen.size:
+        return _Measured(0)
+    return _Measured(chosen.size, float(chosen.mean()), float(chosen.var()), float(chosen.min()), float(chosen.max()))
+
+
+def _fit_landmarks(pictures: PictureSource, counts: np.ndarray) -> Landmarks:
+    """Return the mean places of the training rows' percentiles, each row's outer ones at 0 and 1."""
+    standard = []
+    for channel in range(pictures.shape[1]):
+        places = np.array([landmarks_of(pictures[row][:, channel]) for row in rows_of(counts)])  # (rows, 11)
+        spread = places[:, -1:] - places[:, :1]
+        known = spread[:, 0] > 0
+        if not known.any():
+            raise CohortError(THE_TABLE, ["All pictures are of one intensity, so they have no percentiles to move."])
+        standard.append(tuple(((places - places[:, :1])[known] / spread[known]).mean(axis=0).tolist()))
+    return Landmarks(tuple(standard))
+
+
+def landmarks_of(pictures: np.ndarray) -> np.ndarray:
+    """Return the percentiles of one patient's pixels that are not 0, shape (11,); all 0 where there is none.
+
+    >>> landmarks_of(np.arange(101.0))[[0, 5, 10]].round(2).tolist()
+    [1.99, 50.5, 99.01]
+    """
+    shown = pictures[pictures != 0]
+    return np.percentile(shown.astype(np.float64), PERCENTILES) if shown.size else np.zeros(len(PERCENTILES))
+
+
+def _piecewise(values: np.ndarray, places: np.ndarray, standard: np.ndarray) -> np.ndarray:
+    """Return values moved by straight lines between percentiles and their standard places; 0, no head, stays."""
+    distinct = np.concatenate([[True], np.diff(places) > 0])
+    places, standard = places[distinct], standard[distinct]
+    if len(places) < 2:
+        return np.zeros(values.shape)
+    slopes = np.diff(standard) / np.diff(places)
+    part = np.clip(np.searchsorted(places, values, side="right") - 1, 0, len(slopes) - 1)
+    moved = standard[part] + slopes[part] * (values.astype(np.float64) - places[part])
+    return np.where(values != 0, moved, 0.0)
+
+
+def scaled(pictures: PictureSource, counts: np.ndarray, scaling: Scaling) -> PictureSource:
+    """Return scaled pictures: an array where they are in memory, else what scales them when they are asked for."""
+    if not isinstance(pictures, np.ndarray):
+        return Scaled(pictures, counts, scaling)
+    if isinstance(scaling, Linear):
+        return scaling.apply(pictures)
+    return np.concatenate([scaling.apply(pictures[row], None) for row in rows_of(counts)])
+
+
+class Scaled:
+    """Pictures that are read from their files and scaled when they are asked for.
+
+    Parameters
+    ----------
+    pictures : PictureSource of shape (n, channels, …)
+    counts : ndarray of int, shape (n_rows,)
+    scaling : Scaling
+    """
+
+    def __init__(self, pictures: PictureSource, counts: np.ndarray, scaling: Scaling) -> None:
+        self._pictures, self._scaling, self._rows = pictures, scaling, rows_of(counts)
+        self._owners = np.repeat(np.arange(len(counts)), counts)
+        self._measured: dict[int, np.ndarray | None] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all pictures together."""
+        return self._pictures.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, places: slice | np.ndarray) -> np.ndarray:
+        owners, pictures = self._owners[places], self._pictures[places]
+        answers = np.empty(pictures.shape, np.float32)
+        for owner in np.unique(owners).tolist():
+            here = owners == owner
+            answers[here] = self._scaling.apply(pictures[here], self._of_row(owner))
+        return answers
+
+    def _of_row(self, row: int) -> np.ndarray | None:
+        if row not in self._measured:
+            needs = isinstance(self._scaling, Landmarks)
+            self._measured[row] = self._scaling.measured(self._pictures[self._rows[row]]) if needs else None
+        return self._measured[row]

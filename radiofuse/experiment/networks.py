@@ -1,0 +1,69 @@
+"""What a recipe's networks read: tumor crops of each modality, or arrays, with several modalities as channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from radiofuse.experiment.recipe import Recipe
+from radiofuse.imaging import Cropping
+from radiofuse.imaging.sample_arrays import ArraySpec
+from radiofuse.imaging.stacks import specs_of
+
+
+def stack_of(recipe: Recipe) -> str | None:
+    """Return what the network of several channels is called among the modalities; None where there is none."""
+    return recipe.deep.name if recipe.deep is not None and recipe.deep.channels else None
+
+
+def with_stack(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
+    """Return the modalities of a cohort and, behind them, the stack where its channels are among them.
+
+    A stack that is there already is not named twice.
+    """
+    stack = stack_of(recipe)
+    reads = stack is not None and stack not in modalities and set(recipe.deep.channels) <= set(modalities)
+    return [*modalities, *([stack] if reads and stack else [])]
+
+
+def of_columns(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
+    """Return the modalities that have columns of their own: all but the stack."""
+    return [name for name in modalities if name != stack_of(recipe)]
+
+
+def of_networks(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
+    """Return the modalities that a network reads; none without [deep]."""
+    if recipe.deep is None:
+        return []
+    stack = stack_of(recipe)
+    return [name for name in modalities if stack is None or name == stack]
+
+
+def make_cropping(recipe: Recipe) -> Cropping:
+    """Return how a recipe's tumor crops are cut."""
+    return Cropping(size=recipe.deep.size, slices=recipe.deep.slices)
+
+
+def make_specs(recipe: Recipe, modalities: Sequence[str]) -> Mapping[str, ArraySpec]:
+    """Return what makes the arrays of each network, by its name.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With [deep].
+    modalities : sequence of str
+        Those that have images.
+    """
+    deep = recipe.deep
+    inputs = {deep.name: deep.channels} if deep.channels else {name: (name,) for name in modalities}
+    return specs_of(describe_pictures(recipe), inputs)
+
+
+def describe_pictures(recipe: Recipe) -> dict[str, Any]:
+    """Return how a recipe's arrays are made, as a bundle keeps it; JSON values."""
+    deep = recipe.deep
+    if deep.dimensions == 3:
+        return {"kind": "patch", "size": deep.size}
+    slices = {"all": "tumor"}.get(deep.slices, deep.slices)
+    cut = "image" if slices == "middle" else deep.cut
+    return {"kind": "stack", "size": deep.size, "plane": deep.plane.capitalize(), "slices": slices, "cut": cut}
