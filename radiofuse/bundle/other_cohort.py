@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.pictures import needs_masks
 from radiofuse.bundle.sites import columns_beside, refuse_lacking_sites
 from radiofuse.errors import RequestError
 from radiofuse.names import did_you_mean
@@ -93,6 +94,7 @@ def read_other_cohort(
         label_per=written.label_per or about.get("label_per", "patient"),
         modality_pattern=written.modality_pattern or about.get("modality_pattern"),
         carried=columns_beside(about)[:1],
+        need_masks=needs_masks(about),
         **labeled,
     )
     refuse_lacking_sites(about, table)

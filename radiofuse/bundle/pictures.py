@@ -21,6 +21,16 @@ def reads_pictures(description: Mapping[str, Any]) -> bool:
     return settings["crops"] is not None or settings.get("pictures") is not None
 
 
+def needs_masks(description: Mapping[str, Any]) -> bool:
+    """Say whether a bundle's models read images by masks of the tumor."""
+    settings = description["settings"]
+    pictures = settings.get("pictures")
+    if pictures is None or settings["radiomics"] is not None:
+        return True
+    specs = specs_of(pictures["made"], pictures["channels"])
+    return any(spec.needs_mask for spec in specs.values())
+
+
 def channels_of(description: Mapping[str, Any]) -> set[str]:
     """Return the modalities that networks read as channels; none where each modality has a network of its own."""
     pictures = description["settings"].get("pictures")

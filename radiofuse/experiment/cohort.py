@@ -12,6 +12,7 @@ from radiofuse.experiment.class_weights import unknown_weighted_classes
 from radiofuse.experiment.deal import fold_list
 from radiofuse.experiment.few_rows import few_patients, mixed_patients
 from radiofuse.experiment.harmonization import carried_columns, harmonization_problems
+from radiofuse.experiment.networks import needs_masks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_evaluation import FIXED, KFOLD
 from radiofuse.experiment.refusals import (
@@ -70,6 +71,7 @@ def read_recipe_cohort(recipe: Recipe, table: Path) -> pd.DataFrame:
         missing=chosen.missing,
         modality_pattern=chosen.modality_pattern,
         carried=carried_columns(recipe),
+        need_masks=needs_masks(recipe),
     )
 
 

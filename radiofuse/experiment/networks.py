@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_parts import NO_RADIOMICS
 from radiofuse.imaging import Cropping
 from radiofuse.imaging.sample_arrays import ArraySpec
 from radiofuse.imaging.stacks import specs_of
@@ -37,6 +38,11 @@ def of_networks(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
         return []
     stack = stack_of(recipe)
     return [name for name in modalities if stack is None or name == stack]
+
+
+def needs_masks(recipe: Recipe) -> bool:
+    """Say whether features or pictures of a recipe's images need masks of the tumor."""
+    return recipe.radiomics.settings != NO_RADIOMICS or recipe.deep is None or recipe.deep.needs_masks
 
 
 def make_cropping(recipe: Recipe) -> Cropping:

@@ -45,6 +45,9 @@ Some = Annotated[tuple[str, ...], Field(min_length=1)]
 _Steps = Annotated[Some, AfterValidator(_known_names), AfterValidator(check_once)]
 
 
+NO_RADIOMICS = "none"
+
+
 class Radiomics(Part):
     """How images become features."""
 
@@ -197,6 +200,11 @@ class Deep(Part):
         """Whether pictures are other than axial squares around the tumor of one modality each."""
         others = self.slices == "middle" or self.cut == "image" or self.plane != "axial" or self.dimensions == 3
         return bool(self.channels) or others
+
+    @property
+    def needs_masks(self) -> bool:
+        """Whether pictures are of the tumor, or lie where it is."""
+        return self.dimensions == 2 and self.slices != "middle"
 
 
 class Fusion(Part):

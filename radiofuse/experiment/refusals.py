@@ -32,7 +32,7 @@ from radiofuse.experiment.model_list import (
 from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CONSTRAINED, EARLY, LATE
-from radiofuse.experiment.recipe_parts import Selection
+from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Selection
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion
 from radiofuse.imaging.header import in_words
@@ -40,8 +40,6 @@ from radiofuse.names import lookup, make
 from radiofuse.radiomics import BACKENDS, PRESETS, read_settings
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.wording import counted
-
-NO_RADIOMICS = "none"  # settings under [radiomics]: networks alone, or features that came ready
 
 Problems = Iterator[RadiofuseError]
 Check = Callable[..., Problems]

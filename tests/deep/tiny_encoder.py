@@ -26,6 +26,14 @@ class Tiny(nn.Module):
         return self.classify(self.embed(x))  # (n, 2)
 
 
+class TinyOfChannels(Tiny):
+    """The same, for any number of channels."""
+
+    def __init__(self, channels: int = 1):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 8, 3, stride=2)
+
+
 class TinyOfClasses(Tiny):
     """The same, for any number of classes."""
 

@@ -90,7 +90,18 @@ def encoder(contents: Contents) -> str:
     used = f"{output} stands beside the other features, before selection"
     if deep["join"] == "members":
         used = "as a classifier it is a member of the fusion of its own"
-    return f"{deep['encoder']} for each modality, trained on tumor crops; {used}" + _options(deep["training"])
+    of = f"on {listed(deep['channels'])} as its channels" if deep.get("channels") else "for each modality"
+    return f"{deep['encoder']} {of}, trained on {_pictures(deep)}; {used}" + _options(deep["training"])
+
+
+def _pictures(deep: Mapping[str, Any]) -> str:
+    """Return what encoders read."""
+    if deep.get("dimensions") == 3:
+        return f"cubes of {deep['size']} voxels"
+    if deep["slices"] == "middle":
+        return f"the {deep['plane']} slices of the middle, without a mask"
+    crops = "tumor crops" if deep.get("cut", "tumor") == "tumor" else "whole slices with tumor"
+    return crops if deep.get("plane", "axial") == "axial" else f"{deep['plane']} {crops}"
 
 
 def encoder_fitting(contents: Contents) -> str:
