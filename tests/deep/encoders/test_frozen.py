@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
+from radiofuse.deep.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.errors import RequestError
 
 torch = pytest.importorskip("torch")
@@ -75,11 +76,12 @@ def test_a_frozen_encoder_has_an_embedding_and_no_logit(weights):
     crops = noise_crops(6, slices=2, size=32)
     counts = np.array([1, 2, 1, 2, 1, 2])
     encoder = frozen(weights)
-    embedding, logit = embed(encoder, crops["images"], counts, device="cpu")
+    pictures = crops_as_pictures(crops["images"], counts)
+    embedding, logit = embed(encoder, pictures, counts, device="cpu")
     assert embedding.shape == (6, encoder.embedding_dim) == (6, 160)
     assert logit.shape == (6, 0)
     trainable = make_encoder(NAME, 0, options={**OPTIONS, "weights": weights})
-    np.testing.assert_array_equal(embedding, embed(trainable, crops["images"], counts, device="cpu")[0])
+    np.testing.assert_array_equal(embedding, embed(trainable, pictures, counts, device="cpu")[0])
     with pytest.raises(RequestError, match="embedding and no answer of its own: it never saw a label"):
         encoder(torch.zeros(1, 1, 32, 32))
 

@@ -15,11 +15,11 @@ torch = pytest.importorskip("torch")
 from small_nets import Small, noise_crops  # noqa: E402
 from torch import nn  # noqa: E402
 
+from radiofuse.deep.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.deep.training import ranks  # noqa: E402
 from radiofuse.deep.training.loop import train_encoder  # noqa: E402
 from radiofuse.deep.training.losses import Batch  # noqa: E402
 from radiofuse.deep.training.options import Training  # noqa: E402
-from radiofuse.deep.training.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
 
 TRAINING = Training(

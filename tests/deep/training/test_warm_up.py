@@ -13,10 +13,10 @@ torch = pytest.importorskip("torch")
 from small_nets import Small, noise_crops, small_net  # noqa: E402
 
 from radiofuse.deep.device import one_thread, own_chance  # noqa: E402
+from radiofuse.deep.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.deep.training.examples import Examples  # noqa: E402
 from radiofuse.deep.training.loop import train_encoder  # noqa: E402
 from radiofuse.deep.training.options import Training, WarmUp  # noqa: E402
-from radiofuse.deep.training.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.deep.training.state import State  # noqa: E402
 from radiofuse.deep.training.warm_up import disagreement, spread, warm_up  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
