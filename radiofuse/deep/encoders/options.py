@@ -52,11 +52,12 @@ class EncoderOptions:
         _refuse_unknown(name, taken, given)
         _refuse_no_count(name, given[CHANNELS])
         _refuse_frozen_chance(name, given)
-        weights = given.pop(WEIGHTS, None) if WEIGHTS not in taken else None
+        weights = given[WEIGHTS] if WEIGHTS not in taken else None
         _refuse_another(name, taken, CHANNELS, given[CHANNELS], 1)
         if not given[FROZEN]:  # else there are no logits
             _refuse_another(name, taken, CLASSES, n_classes, 2)
-        arguments = {key: value for key, value in (given | {CLASSES: n_classes}).items() if key in taken}
+        told = {CHANNELS: given[CHANNELS], **(options or {}), CLASSES: n_classes}
+        arguments = {key: value for key, value in told.items() if key in taken}
         return cls(arguments, None if weights is None else str(weights), given[FROZEN])
 
     def without_weights(self) -> EncoderOptions:
@@ -149,7 +150,7 @@ def described(build: Callable[..., Any], options: Mapping[str, Any] | None) -> s
     >>> described(build, {"width": 0.5, "channels": 1})
     ' width=0.5'
     """
-    defaults = _parameters(build) | _defaults(build)
+    defaults = _defaults(build) | _parameters(build) | {CHANNELS: 1}
     words = {key: _as_json(value) for key, value in sorted((options or {}).items())}
     return "".join(
         f" {key}={digest_of_weights(json.loads(value), build) if key == WEIGHTS else value}"

@@ -35,6 +35,11 @@ class Optional(Plain):
         self.first, self.classify = nn.Conv2d(channels, 2, 2), nn.Linear(2, n_classes)
         self.depth = depth
     def embed(self, x): return self.first(x).mean(dim=(2, 3))
+
+class Own(Plain):
+    def __init__(self, weights="mine"):
+        super().__init__()
+        self.weights = weights
 """
 
 
@@ -59,6 +64,13 @@ def test_options_reach_the_encoder(own):
     assert net.depth == 7
     assert net(torch.zeros(2, 3, 4, 4)).shape == (2, 5)
     assert make_encoder("san10_small", 0, options={"channels": 4}).embed(torch.zeros(1, 4, 72, 72)).shape == (1, 128)
+
+
+def test_an_encoder_that_takes_weights_itself_gets_what_is_said_and_else_its_default(own):
+    assert make_encoder(f"{own}:Own", 0).weights == "mine"
+    assert make_encoder(f"{own}:Own", 0, options={"weights": "yours"}).weights == "yours"
+    versions = [encoder_version(f"{own}:Own", options) for options in ({}, {"weights": "mine"}, {"weights": None})]
+    assert versions[0] == versions[1] != versions[2]
 
 
 def test_left_out_or_said_the_default_draws_the_same_weights():
