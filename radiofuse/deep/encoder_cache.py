@@ -20,7 +20,6 @@ from uuid import uuid4
 
 import numpy as np
 
-from radiofuse.deep.encoders.by_name import logit_names
 from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
@@ -163,7 +162,7 @@ class EncoderCache:
             The logit, of label 1 against 0, last; of more than two classes the logits of all.
         """
         if not len(rows):
-            return np.empty((0, trained.card["embedding_dim"] + len(logit_names(trained.n_classes))))
+            return np.empty((0, trained.card["embedding_dim"] + len(trained.logit_names)))
         store, block = FeatureStore(self.root), embeddings_block(trained, crops)
         keys = [content_key(block, crops.keys[row], None, None) for row in rows]
         todo = dict(zip(keys, rows, strict=True))

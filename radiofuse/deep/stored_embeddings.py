@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from radiofuse.deep.encoders.by_name import encoder_version, feature_names, logit_names, short_name
+from radiofuse.deep.encoders.by_name import encoder_version, feature_names, short_name
 from radiofuse.deep.encoders.embedding import embed
 from radiofuse.deep.scaling import scaled
 from radiofuse.deep.training.loop import TRAINING_VERSION
@@ -33,7 +33,7 @@ def identity_of(trained: TrainedEncoder) -> dict[str, Any]:
 def embeddings_block(trained: TrainedEncoder, crops: PictureRows) -> Block:
     """Return the block of the embeddings and logits of crops that were cut alike."""
     name = trained.card["encoder"]
-    names = [*feature_names(name, trained.card["embedding_dim"]), *logit_names(trained.n_classes)]
+    names = [*feature_names(name, trained.card["embedding_dim"]), *trained.logit_names]
     return Block.create(short_name(name), names, {**identity_of(trained), "crops": crops.identity})
 
 

@@ -16,13 +16,13 @@ from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
 from torch import Tensor, nn
 
-from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
-from radiofuse.deep.encoders.options import WEIGHTS
+from radiofuse.deep.encoders.by_name import encoder_version, logit_names, make_encoder
 from radiofuse.deep.scaling import Scaling, scaling_from
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.files.aside import write_aside
 
 SCHEMA = 1
+CONTENT = "inner.content"  # the bytes of a frozen encoder that came as a whole network: of any length
 EXPECTED = ("encoder", "scaling", "training_ids", "training_keys")
 
 
@@ -56,8 +56,18 @@ class TrainedEncoder:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options that the encoder was made with; weights to begin with are no longer needed."""
-        return {name: value for name, value in self.card.get("options", {}).items() if name != WEIGHTS}
+        """The options that the encoder is made with; of a file of weights its SHA-256 alone."""
+        return dict(self.card.get("options", {}))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no label entered it: it has an embedding and no answer of its own."""
+        return bool(self.card.get("frozen"))
+
+    @property
+    def logit_names(self) -> list[str]:
+        """What its own answers are called; none of a frozen one."""
+        return [] if self.frozen else logit_names(self.n_classes)
 
     @property
     def n_classes(self) -> int:
@@ -82,7 +92,7 @@ class TrainedEncoder:
     def version_warning(self) -> str:
         """Return a sentence if the encoder of that name has another version than the one that was trained."""
         name = self.card["encoder"]
-        if encoder_version(name, self.card.get("options")) == self.card["inputs"]["version"]:
+        if encoder_version(name, self.card["inputs"].get("options")) == self.card["inputs"]["version"]:
             return ""
         return f"The encoder {name} has another version than when it was trained; probabilities may differ."
 
@@ -95,7 +105,7 @@ class TrainedEncoder:
             If the weights are absent, corrupted, or those of another architecture.
         """
         content = _checked_bytes(self)
-        module = make_encoder(self.card["encoder"], 0, self.n_classes, self.options)
+        module = make_encoder(self.card["encoder"], 0, self.n_classes, self.options, with_weights=False)
         try:
             tensors = tensors_of(content)
         except SafetensorError as error:
@@ -220,7 +230,10 @@ def _corrupted(trained: TrainedEncoder, why: str) -> BundleError:
 
 def _refuse_foreign(trained: TrainedEncoder, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
     """Raise unless names and shapes are those of the architecture."""
-    shapes = [{name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (found, wanted)]
+    shapes = [
+        {name: tuple(tensor.shape) for name, tensor in tensors.items() if not name.endswith(CONTENT)}
+        for tensors in (found, wanted)
+    ]
     odd = sorted({name for name, _ in shapes[0].items() ^ shapes[1].items()})
     if odd:
         got, expected = (each.get(odd[0], "nothing") for each in shapes)

@@ -252,7 +252,8 @@ def encoder_sets(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Seque
     from radiofuse.deep import training_sets
 
     fits = [*(split.train for split in splits), np.arange(len(labeled.y))]
-    crossfit = recipe.deep.folds if recipe.deep.protocol == "crossfit" else None
+    crosses = recipe.deep.protocol == "crossfit" and not encoder_spec(recipe).frozen
+    crossfit = recipe.deep.folds if crosses else None
     sets = []
     for model in (model for model in model_list(recipe) if reads_crops(recipe, model)):
         names = of_networks(recipe, modalities_of(model, rows.modalities))

@@ -29,7 +29,7 @@ from radiofuse.experiment.model_list import (
     model_list,
     of_several_outcomes,
 )
-from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.models import Inputs, build_model, reads_of
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CONSTRAINED, EARLY, LATE
 from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Selection
@@ -205,6 +205,19 @@ def unusable_encoder(recipe: Recipe, places: Places) -> Problems:
     yield from raised(_embed_blank_crop, recipe)
 
 
+def frozen_encoder_that_answers(recipe: Recipe, places: Places) -> Problems:
+    """Yield whether a frozen encoder is asked for more than its embedding."""
+    deep = recipe.deep
+    if deep is None or find_spec("torch") is None or not encoder_spec(recipe).frozen:
+        return
+    asked = any(DEEP in reads_of(recipe, model) for model in model_list(recipe) if model.kind == LATE)
+    if asked or deep.output == "logit":
+        yield RequestError(
+            'The encoder is frozen: it never saw a label and has an embedding alone. Write join = "columns" and '
+            'output = "embedding" under [deep] and leave reads = ["deep"] out, or leave frozen out to train it.'
+        )
+
+
 def encoders_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
     """Yield whether the encoder cannot be made for as many classes as an outcome has."""
     if recipe.deep is None or find_spec("torch") is None:
@@ -269,4 +282,5 @@ BEFORE_READING = (
     tests_of_one_outcome,
     unknown_constraint_options,
     unusable_encoder,
+    frozen_encoder_that_answers,
 )

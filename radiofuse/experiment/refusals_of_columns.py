@@ -65,7 +65,7 @@ def absent_channels(recipe: Recipe, grouped: Grouped) -> Problems:
 
 def names_taken_twice(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which modality is called like a model: two rows of one table would have one name."""
-    names = [answer.name for answer in list_answers(recipe, with_stack(recipe, _modalities(grouped)))]
+    names = [answer.name for answer in list_answers(recipe, _read(recipe, grouped))]
     for name in (name for name, count in Counter(names).items() if count > 1):
         sentence = f"a modality is called {name!r}, which is the name of a model. Rename its columns."
         yield CohortError(THE_COHORT, [sentence])
@@ -73,7 +73,7 @@ def names_taken_twice(recipe: Recipe, grouped: Grouped) -> Problems:
 
 def unmet_input_methods(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which input method of the constraint fusion there is not, or names a modality there is not."""
-    known = _modalities(grouped)
+    known = _read(recipe, grouped)
     for model in (model for model in model_list(recipe) if model.kind == CONSTRAINED):
         modalities, method = modalities_of(model, known), model.branches
         if isinstance(method, str) and method not in METHODS:
@@ -90,7 +90,7 @@ def unmet_input_methods(recipe: Recipe, grouped: Grouped) -> Problems:
 
 def absent_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which model reads a modality, or clinical columns, that the cohort does not have."""
-    known = _modalities(grouped)
+    known = _read(recipe, grouped)
     for model in model_list(recipe):
         for name in (name for name in model.modalities or () if name not in known):
             yield RequestError(
@@ -106,7 +106,7 @@ def absent_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
 
 def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield whether a published table names a model that there is not."""
-    names = [answer.name for answer in list_answers(recipe, _modalities(grouped))]
+    names = [answer.name for answer in list_answers(recipe, _read(recipe, grouped))]
     weighted = [name for model in model_list(recipe) if model.kind == LATE for name in combined_names(recipe, model)]
     yield from raised(check_models, recipe.tables, names, weighted)
 
@@ -114,7 +114,7 @@ def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
 def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield which answer under ``compare`` there is not, or is compared with itself."""
     clinical = columns.CLINICAL in grouped
-    names = [answer.name for answer in list_answers(recipe, _modalities(grouped), clinical=clinical)]
+    names = [answer.name for answer in list_answers(recipe, _read(recipe, grouped), clinical=clinical)]
     for pair in recipe.evaluation.compare:
         for name in (name for name in pair if name not in names):
             meant = did_you_mean(name, names) or f" Choose from {', '.join(names)}."
@@ -134,6 +134,11 @@ def unread_clinical_scale(recipe: Recipe, grouped: Grouped) -> Problems:
 
 def _modalities(grouped: Grouped) -> list[str]:
     return [name for name in grouped if name != columns.CLINICAL]
+
+
+def _read(recipe: Recipe, grouped: Grouped) -> list[str]:
+    """Return what models may read: the modalities, and the stack of several."""
+    return with_stack(recipe, _modalities(grouped))
 
 
 OF_COLUMNS = (

@@ -102,7 +102,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
                 f"Two classes or more were expected, y holds {self.classes_.tolist()}. Check the labels."
             )
         bench = Workbench.of(self)
-        self.encoder_ = bench.train(labeled_rows(bench, X, labels, groups))
+        self.encoder_ = bench.train_answering(labeled_rows(bench, X, labels, groups))
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:

@@ -15,13 +15,14 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiofuse.deep.encoders.by_name import feature_names, logit_names, short_name
+from radiofuse.deep.encoders.by_name import feature_names, short_name
 from radiofuse.deep.estimators.alignment import fit_alignment
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.pointers import check_table, crop_column
 from radiofuse.deep.estimators.workbench import LabeledRows, Workbench, labeled_rows
 from radiofuse.deep.seen_rows import refuse_seen
 from radiofuse.deep.training.plan import crossfit_folds
+from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.estimators import Folding, Seed
 from radiofuse.store.picture_rows import PictureRows
 from radiofuse.tables import columns
@@ -157,7 +158,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         """
         validate_data(self, check_table(X), skip_check_array=True)
         bench = Workbench.of(self)
-        self.encoder_ = bench.train(labeled_rows(bench, X, y, groups))
+        self.encoder_ = self._trained(bench, labeled_rows(bench, X, y, groups))
         self.inner_encoders_, self.alignments_ = [], []
         return self
 
@@ -185,24 +186,29 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         validate_data(self, check_table(X), skip_check_array=True)
         bench = Workbench.of(self)
         rows = labeled_rows(bench, X, y, groups)
-        folds = crossfit_folds(self.cv, rows.y, rows.groups, bench.seed) if self.protocol == "crossfit" else []
-        self.encoder_ = bench.train(rows)
+        # what no label entered may be asked about anybody
+        crossfit = self.protocol == "crossfit" and not bench.spec.frozen
+        folds = crossfit_folds(self.cv, rows.y, rows.groups, bench.seed) if crossfit else []
+        self.encoder_ = self._trained(bench, rows)
         self.inner_encoders_ = [bench.train(rows.take(train)) for train, _ in folds]
         answers = bench.answers(self.encoder_, rows.pointers) if self._needs_in_sample() else None
-        if self.protocol == "crossfit":
+        if crossfit:
             answers = self._out_of_fold(bench, rows, folds, answers)
         else:
             self.alignments_ = []
         return self._table(X, rows.places, answers)
 
+    def _trained(self, bench: Workbench, rows: LabeledRows) -> TrainedEncoder:
+        return bench.train_answering(rows) if self.output == "logit" else bench.train(rows)
+
     def _needs_in_sample(self) -> bool:
-        return self.protocol == "as_published" or self.output == "embedding"
+        return self.protocol == "as_published" or self.output == "embedding" or self.encoder_.frozen
 
     def _out_of_fold(
         self, bench: Workbench, rows: LabeledRows, folds: list[tuple], in_sample: np.ndarray | None
     ) -> np.ndarray:
         """Return what the encoders that did not see a row's patient say of it, as `Workbench.answers` does."""
-        n_axes, n_logits = self.encoder_.card["embedding_dim"], len(logit_names(rows.n_classes))
+        n_axes, n_logits = self.encoder_.card["embedding_dim"], len(self.encoder_.logit_names)
         self.alignments_, answers = [], np.empty((len(rows.pointers), n_axes + n_logits))
         for trained, (train, test) in zip(self.inner_encoders_, folds, strict=True):
             refuse_seen(trained, bench.crops, rows.pointers[test])
@@ -256,7 +262,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "encoder_")
         crop = crop_column(self.feature_names_in_)
-        deep = [f"{short_name(self.encoder)}_{name}" for name in logit_names(self.encoder_.n_classes)]
+        deep = [f"{short_name(self.encoder)}_{name}" for name in self.encoder_.logit_names]
         if self.output == "embedding":
             deep = feature_names(self.encoder, self.encoder_.card["embedding_dim"])
         others = [name for name in self.feature_names_in_ if name != crop]

@@ -71,6 +71,22 @@ class Workbench:
         """Return the encoder of these rows, trained if it is not in the cache."""
         return self.cache.encoder(self.spec, self.crops, rows.pointers, rows.y, rows.groups, self.seed, rows.n_classes)
 
+    def train_answering(self, rows: LabeledRows) -> TrainedEncoder:
+        """Return the encoder of these rows, which has an answer of its own.
+
+        Raises
+        ------
+        RequestError
+            If it is frozen: it never saw a label.
+        """
+        trained = self.train(rows)
+        if trained.frozen:
+            raise RequestError(
+                f"The encoder {self.spec.encoder!r} is frozen: it never saw a label and has an embedding alone. Take "
+                'CropEncoder with output="embedding", or leave frozen out to train it.'
+            )
+        return trained
+
     def answers(self, trained: TrainedEncoder, pointers: np.ndarray) -> np.ndarray:
         """Return embedding and logit of crops, shape (n_rows, d + 1), or of more than two classes all logits."""
         return self.cache.embeddings(trained, self.crops, pointers, device=self.spec.device)

@@ -24,7 +24,8 @@ class Trained:
     Attributes
     ----------
     module : nn.Module
-    history : History
+    history : History or None
+        None of a frozen encoder.
     of_encoder : dict
         Options of the encoder that were chosen.
     tried : list of dict
@@ -32,7 +33,7 @@ class Trained:
     """
 
     module: nn.Module
-    history: History
+    history: History | None
     of_encoder: dict[str, Any]
     tried: list[dict[str, Any]]
 

@@ -14,11 +14,14 @@ import numpy as np
 import torch
 
 from radiofuse.deep.device import choose_device
-from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
+from radiofuse.deep.encoders.by_name import encoder_version, make_encoder, portable_options
+from radiofuse.deep.encoders.choices import ENCODERS
+from radiofuse.deep.encoders.options import FROZEN
 from radiofuse.deep.scaling import Scaling, fit_scaling, scaled
 from radiofuse.deep.training.loop import TRAINING_VERSION, History, train_encoder
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.search import Trained, train_best
+from radiofuse.names import lookup
 from radiofuse.store.picture_rows import PictureRows
 
 KEY_FORMAT = 2
@@ -51,9 +54,16 @@ class EncoderSpec:
     over: str = "tumor"
 
     @property
+    def frozen(self) -> bool:
+        """Whether the encoder stays as it is: no label enters it."""
+        named = lookup(self.encoder, ENCODERS, "encoder") if ":" not in self.encoder else None
+        return bool(self.options.get(FROZEN)) or bool(getattr(named, "frozen", False))
+
+    @property
     def more(self) -> dict[str, Any]:
         """What keys and cards say of options that are not the usual; others have no such entries."""
-        said = {"options": dict(self.options), "intensities": self.intensities, "over": self.over}
+        options = portable_options(self.encoder, self.options)
+        said = {"options": options, "intensities": self.intensities, "over": self.over}
         usual = {"options": {}, "intensities": "z_score", "over": "tumor"}
         return {name: value for name, value in said.items() if value != usual[name]}
 
@@ -136,11 +146,13 @@ class TrainingTask:
             rows = {"groups": self.groups, "checkpoint": place}
             return train_encoder(module, pictures, counts, self.labels, **rows, **options)
 
+        if spec.frozen:
+            return make({}), self._card(Trained(make({}), None, {}, []), scaling)
         trained = train_best(spec.training, make, train, checkpoint)
         return trained.module, self._card(trained, scaling)
 
     def _card(self, trained: Trained, scaling: Scaling) -> dict[str, Any]:
-        options = {**self.spec.options, **trained.of_encoder}
+        options = portable_options(self.spec.encoder, {**self.spec.options, **trained.of_encoder})
         return {
             "encoder": self.spec.encoder,
             "inputs": self.inputs,
@@ -148,11 +160,20 @@ class TrainingTask:
             **self._more_classes,
             **({"options": options} if options else {}),
             "scaling": scaling.to_json(),
+            **self._seen,
+            "history": trained.history,
+            **({"search": trained.tried} if trained.tried else {}),
+        }
+
+    @property
+    def _seen(self) -> dict[str, Any]:
+        """Whose labels the encoder has seen; of a frozen one nobody's."""
+        if self.spec.frozen:
+            return {"training_ids": [], "training_keys": [], "training_pixels": [], "frozen": True}
+        return {
             "training_ids": [self.crops.sample_ids[row] for row in self.rows],
             "training_keys": [self.crops.keys[row] for row in self.rows],
             "training_pixels": [self.crops.digest(row) for row in self.rows],
-            "history": trained.history,
-            **({"search": trained.tried} if trained.tried else {}),
         }
 
 

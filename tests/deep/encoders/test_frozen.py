@@ -9,7 +9,6 @@ import warnings
 import numpy as np
 import pytest
 
-from radiofuse.deep.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.errors import RequestError
 
 torch = pytest.importorskip("torch")
@@ -21,6 +20,7 @@ from torch import nn  # noqa: E402
 from radiofuse.deep.device import one_thread  # noqa: E402
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder, portable_options  # noqa: E402
 from radiofuse.deep.encoders.embedding import embed  # noqa: E402
+from radiofuse.deep.pictures import crops_as_pictures  # noqa: E402
 from radiofuse.deep.weights import save_encoder  # noqa: E402
 
 OPTIONS = {"width": 0.125, "channels": 1}
