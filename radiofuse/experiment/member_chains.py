@@ -123,6 +123,8 @@ def encoder_options(recipe: Recipe) -> dict[str, Any]:
     options = deepcopy(recipe.deep.options)
     if isinstance(options.get("weights"), str) and ":" not in options["weights"]:
         options["weights"] = str(recipe.path(options["weights"]))
+    if recipe.deep.dimensions == 3 and ":" not in recipe.deep.encoder:  # one of one's own knows what it reads
+        options["dimensions"] = 3
     return options | ({"channels": len(recipe.deep.channels)} if recipe.deep.channels else {})
 
 
