@@ -20,6 +20,7 @@ _ENCODER = Whole(
     dimensions=int,
     intensities=str,
     over=str,
+    aggregate=str,
     training={},
     device=str,
 )

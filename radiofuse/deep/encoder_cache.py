@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
+from radiofuse.deep.stored_embeddings import MEAN_LOGIT, embedded_records, embeddings_block
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
 from radiofuse.errors import BundleError
@@ -141,7 +141,13 @@ class EncoderCache:
         return plainly(f"An encoder could not be kept in {self.root}", then=then)
 
     def embeddings(
-        self, trained: TrainedEncoder, crops: PictureRows, rows: Sequence[int], *, device: str = "auto"
+        self,
+        trained: TrainedEncoder,
+        crops: PictureRows,
+        rows: Sequence[int],
+        *,
+        device: str = "auto",
+        aggregate: str = MEAN_LOGIT,
     ) -> np.ndarray:
         """Return embeddings and logits; only crops that this encoder was never run on are run now.
 
@@ -155,6 +161,8 @@ class EncoderCache:
         rows : sequence of int
             Rows of ``crops``.
         device : str, default="auto"
+        aggregate : {"mean_logit", "mean_probability", "vote"}, default="mean_logit"
+            How the logits of a row's pictures become the row's.
 
         Returns
         -------
@@ -163,13 +171,14 @@ class EncoderCache:
         """
         if not len(rows):
             return np.empty((0, trained.card["embedding_dim"] + len(trained.logit_names)))
-        store, block = FeatureStore(self.root), embeddings_block(trained, crops)
+        store, block = FeatureStore(self.root), embeddings_block(trained, crops, aggregate)
         keys = [content_key(block, crops.keys[row], None, None) for row in rows]
         todo = dict(zip(keys, rows, strict=True))
         missing = store.missing(block, todo)
         if missing:
             with store.writer(block) as writer:
-                for record in embedded_records(trained, crops, {key: todo[key] for key in missing}, device):
+                asked = {key: todo[key] for key in missing}
+                for record in embedded_records(trained, crops, asked, device, aggregate):
                     writer.add(record)
         vectors = dict(store.vectors(block, set(keys)))
         return np.stack([vectors[key] for key in keys])

@@ -16,6 +16,7 @@ from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.store import Block, Record
 from radiofuse.store.picture_rows import PictureRows, PictureSource
 
+MEAN_LOGIT = "mean_logit"
 BATCH = 16  # crops; larger ones are no faster on one core
 ROWS_AT_ONCE, BYTES_AT_ONCE = 64, 1 << 28  # in memory
 
@@ -30,23 +31,28 @@ def identity_of(trained: TrainedEncoder) -> dict[str, Any]:
     return {"encoder": trained.key, "weights_sha256": trained.card["sha256"], "embedded_by": versions}
 
 
-def embeddings_block(trained: TrainedEncoder, crops: PictureRows) -> Block:
+def embeddings_block(trained: TrainedEncoder, crops: PictureRows, aggregate: str = MEAN_LOGIT) -> Block:
     """Return the block of the embeddings and logits of crops that were cut alike."""
     name = trained.card["encoder"]
     names = [*feature_names(name, trained.card["embedding_dim"]), *trained.logit_names]
-    return Block.create(short_name(name), names, {**identity_of(trained), "crops": crops.identity})
+    return Block.create(short_name(name), names, {**identity_of(trained), "crops": crops.identity, **_other(aggregate)})
+
+
+def _other(aggregate: str) -> dict[str, str]:
+    """Return what a block says of how pictures become a row's answer; nothing where it is the usual way."""
+    return {} if aggregate == MEAN_LOGIT else {"aggregate": aggregate}
 
 
 def embedded_records(
-    trained: TrainedEncoder, crops: PictureRows, rows: dict[str, int], device: str
+    trained: TrainedEncoder, crops: PictureRows, rows: dict[str, int], device: str, aggregate: str = MEAN_LOGIT
 ) -> Iterator[Record]:
     """Yield embedding and logit of rows of ``crops``, by key."""
-    module = trained.module()
+    module, options = trained.module(), {"device": device, "n_classes": trained.n_classes, "aggregate": aggregate}
     for keys in _chunks(list(rows), _rows_at_once(crops, list(rows.values()))):
         chosen = [rows[key] for key in keys]
         counts = crops.counts(chosen)
         pictures = scaled(crops.pictures(chosen), counts, trained.scaling)
-        answers = _answers(module, pictures, counts, device, trained.n_classes)
+        answers = _answers(module, pictures, counts, **options)
         for key, row, values in zip(keys, chosen, answers, strict=True):
             yield Record(key, crops.sample_ids[row], crops.modalities[row], values=values)
 
@@ -61,9 +67,7 @@ def _chunks(values: list, size: int) -> Iterator[list]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def _answers(
-    module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray, device: str, n_classes: int
-) -> np.ndarray:
+def _answers(module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray, **options: Any) -> np.ndarray:
     """Return embedding and logits per row, shape (n, d + 1) or (n, d + n_classes).
 
     Batches are all full: blank rows fill the last.
@@ -71,5 +75,5 @@ def _answers(
     n_blank = -counts.sum() % BATCH
     filled = np.concatenate([pictures[:], np.zeros((n_blank, *pictures.shape[1:]), np.float32)])
     counts = np.concatenate([counts, np.ones(n_blank, counts.dtype)])
-    embedding, logit = embed(module, filled, counts, device=device, batch_size=BATCH, n_classes=n_classes)
+    embedding, logit = embed(module, filled, counts, batch_size=BATCH, **options)
     return np.column_stack([embedding, logit])[: len(counts) - n_blank].astype(np.float64)

@@ -156,4 +156,5 @@ def _encoder_options(recipe: Recipe, source: CropSource | None) -> dict[str, Any
     training = training_options(recipe)
     options = {"encoder": deep.encoder, "training": training, "device": deep.device, "random_state": recipe.seed}
     options |= {"options": encoder_options(recipe), "intensities": deep.intensities, "over": deep.over}
+    options |= {"aggregate": deep.aggregate}
     return options if source is None else {**options, "crops": source.crops, "cache": source.cache}

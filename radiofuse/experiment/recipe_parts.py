@@ -180,6 +180,8 @@ class Deep(Part):
     """How intensities become numbers, measured on the training patients of each fold, for each channel."""
     over: Literal["tumor", "image"] = "tumor"
     """Which pixels z_score and min_max measure: the tumor's, or those that are not 0."""
+    aggregate: Literal["mean_logit", "mean_probability", "vote"] = "mean_logit"
+    """How a network's answers to the slices of a patient become the patient's; embeddings are averaged."""
     training: dict[str, Any] = {}
     """How encoders are trained: epochs, batch_size, learning_rate and others by name."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -115,7 +115,7 @@ def test_new_patients_need_no_mask_and_training_patients_are_refused(folder: Pat
 
 
 def test_a_stack_joins_the_radiomics_as_a_member_or_as_a_chain_of_its_own(folder: Path) -> None:
-    members = run(folder, "members", 'channels = ["t1ce", "flair"]\njoin = "members"\nslices = 2')
+    members = run(folder, "members", 'channels = ["t1ce", "flair"]\njoin = "members"\nslices = 2\naggregate = "vote"')
     columns = run(folder, "columns", 'channels = ["t1ce", "flair"]\nfolds = 2\nname = "both"\ncut = "image"')
     assert {"t1ce", "flair", "stack", "mean"} <= set(read_table(members, "predictions")["model"])
     assert {"t1ce", "flair", "both", "mean"} <= set(read_table(columns, "predictions")["model"])

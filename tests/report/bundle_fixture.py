@@ -45,6 +45,7 @@ DEEP = {
     "dimensions": 2,
     "intensities": "z_score",
     "over": "tumor",
+    "aggregate": "mean_logit",
     "training": {"epochs": 15, "learning_rate": 0.001},
     "device": "auto",
 }

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from radiofuse.deep.aggregation import AGGREGATIONS, mean_of_rows
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread
 from radiofuse.deep.pictures import check_shapes, not_finite
 from radiofuse.errors import ImageError, RequestError
@@ -23,6 +24,7 @@ def embed(
     device: str = "auto",
     batch_size: int = 64,
     n_classes: int = 2,
+    aggregate: str = "mean_logit",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what an encoder says of each row: the mean over its pictures.
 
@@ -42,6 +44,8 @@ def embed(
         Pictures in one pass; changes the result by no more than rounding.
     n_classes : int, default=2
         How many logits ``forward`` gives.
+    aggregate : {"mean_logit", "mean_probability", "vote"}, default="mean_logit"
+        How the answers to a row's pictures become the row's; its embedding is their mean.
 
     Returns
     -------
@@ -76,10 +80,9 @@ def embed(
         outputs = in_batches_that_fit(
             lambda size: _forward(module, _batches(pictures, counts, size), chosen, n_classes), batch_size
         )
-    # float64 sums, so that the mean of a row's slices does not depend on the other rows
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    means = np.add.reduceat(outputs.astype(np.float64), starts, axis=0) / counts[:, None]  # (n, d + n_classes)
-    embedding, logits = np.split(means, [module.embedding_dim], axis=1)
+    of_pictures, logits = np.split(outputs, [module.embedding_dim], axis=1)  # (n_pictures, d), (n_pictures, n_classes)
+    embedding = mean_of_rows(of_pictures, counts)
+    logits = AGGREGATIONS[aggregate](logits, counts) if logits.shape[1] else np.empty((len(counts), 0))
     logit = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
     _refuse_broken(embedding, logit)
     return embedding.astype(np.float32), logit.astype(np.float32)

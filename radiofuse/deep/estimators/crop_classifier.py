@@ -27,7 +27,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    encoder, crops, cache, training, options, intensities, over, device, random_state
+    encoder, crops, cache, training, options, intensities, over, aggregate, device, random_state
         As for ``CropEncoder``.
 
     Attributes
@@ -57,6 +57,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         options: Mapping[str, Any] | None = None,
         intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
         over: Literal["tumor", "image"] = "tumor",
+        aggregate: Literal["mean_logit", "mean_probability", "vote"] = "mean_logit",
         device: str = "auto",
         random_state: Seed = None,
     ) -> None:
@@ -67,6 +68,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         self.options = options
         self.intensities = intensities
         self.over = over
+        self.aggregate = aggregate
         self.device = device
         self.random_state = random_state
 

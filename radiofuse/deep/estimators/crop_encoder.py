@@ -60,6 +60,8 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         How intensities become numbers, measured on the training rows, for each channel.
     over : {"tumor", "image"}, default="tumor"
         Which pixels z_score and min_max measure: the tumor's, or those that are not 0.
+    aggregate : {"mean_logit", "mean_probability", "vote"}, default="mean_logit"
+        How the network's answers to a row's pictures become one; the embedding is their mean.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "mps".
     random_state : int, RandomState instance or None, default=None
@@ -111,6 +113,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         options: Mapping[str, Any] | None = None,
         intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
         over: Literal["tumor", "image"] = "tumor",
+        aggregate: Literal["mean_logit", "mean_probability", "vote"] = "mean_logit",
         device: str = "auto",
         random_state: Seed = None,
     ) -> None:
@@ -124,6 +127,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         self.options = options
         self.intensities = intensities
         self.over = over
+        self.aggregate = aggregate
         self.device = device
         self.random_state = random_state
 

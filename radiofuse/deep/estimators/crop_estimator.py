@@ -12,6 +12,7 @@ from typing import Any, Self
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
+from radiofuse.deep.aggregation import AGGREGATIONS
 from radiofuse.deep.estimators.pointers import crop_column
 from radiofuse.deep.scaling import METHODS, OVER
 from radiofuse.deep.seen_rows import rows_seen
@@ -33,6 +34,7 @@ class CropEstimator(TakesGroups):
         "options": [Mapping, None],
         "intensities": [StrOptions(set(METHODS))],
         "over": [StrOptions(set(OVER))],
+        "aggregate": [StrOptions(set(AGGREGATIONS))],
         "device": [str],
         "random_state": ["random_state"],
     }
@@ -44,6 +46,7 @@ class CropEstimator(TakesGroups):
     options: Mapping[str, Any] | None
     intensities: str
     over: str
+    aggregate: str
     device: str
     random_state: Seed
     encoder_: TrainedEncoder

@@ -52,6 +52,7 @@ class Workbench:
     cache: EncoderCache
     spec: EncoderSpec
     seed: int
+    aggregate: str = "mean_logit"
 
     @classmethod
     def of(cls, estimator: CropEstimator) -> Workbench:
@@ -65,7 +66,7 @@ class Workbench:
         training, options = Training.from_options(estimator.training or {}), dict(estimator.options or {})
         measured = {"intensities": estimator.intensities, "over": estimator.over}
         spec = EncoderSpec(estimator.encoder, training, estimator.device, options, **measured)
-        return cls(crops, EncoderCache(estimator.cache), spec, _seed(estimator.random_state))
+        return cls(crops, EncoderCache(estimator.cache), spec, _seed(estimator.random_state), estimator.aggregate)
 
     def train(self, rows: LabeledRows) -> TrainedEncoder:
         """Return the encoder of these rows, trained if it is not in the cache."""
@@ -89,7 +90,8 @@ class Workbench:
 
     def answers(self, trained: TrainedEncoder, pointers: np.ndarray) -> np.ndarray:
         """Return embedding and logit of crops, shape (n_rows, d + 1), or of more than two classes all logits."""
-        return self.cache.embeddings(trained, self.crops, pointers, device=self.spec.device)
+        options = {"device": self.spec.device, "aggregate": self.aggregate}
+        return self.cache.embeddings(trained, self.crops, pointers, **options)
 
     def answers_for_new(self, trained: TrainedEncoder, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return the positions of the rows that have a crop, and embedding and logit of each.

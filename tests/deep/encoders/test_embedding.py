@@ -46,6 +46,24 @@ def test_a_row_is_the_mean_of_its_real_slices(crops):
     assert embedding.dtype == logit.dtype == np.float32
 
 
+def test_pictures_vote_or_average_their_probabilities_and_the_embedding_stays_their_mean(crops):
+    pictures, counts = of_crops(crops)
+    module = small_net().eval()
+    usual, _ = embed(module, pictures, counts, device="cpu")
+    mean, vote = (embed(module, pictures, counts, device="cpu", aggregate=way) for way in ("mean_probability", "vote"))
+    with torch.no_grad():
+        shares = module(torch.from_numpy(pictures)).softmax(dim=1)[:, 1].numpy()
+    of_rows = np.split(shares, np.cumsum(counts)[:-1])
+    wanted = [row.mean() for row in of_rows]
+    np.testing.assert_allclose(1 / (1 + np.exp(-mean[1])), wanted, atol=1e-6)
+    np.testing.assert_array_equal(mean[0], usual)
+    for row, logit, average in zip(of_rows, vote[1], wanted, strict=True):
+        n = int((row > 0.5).sum())
+        tie = 2 * n == len(row)
+        expected = average if tie else (n + 0.5) / (len(row) + 1)
+        assert 1 / (1 + np.exp(-logit)) == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_the_batch_size_changes_nothing(crops, batch_size):
     module = small_net()
