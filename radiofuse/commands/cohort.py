@@ -164,3 +164,21 @@ def sheet(
     write_file(path, lambda file: file.write(page.encode()))
     print(f"{path}: {counted(len(portraits), 'image')}, {len(failures)} could not be read")
     _end(len(failures) > 0)
+
+
+@app.command()
+@terminal.answers
+def landmarks(cohort: Cohort, jobs: Jobs = None, dask: terminal.Dask = None) -> None:
+    """Print Nyul's landmarks of reference images, as a recipe's table [images] takes them."""
+    from radiofuse.extract.reference_scale import reference_scale
+    from radiofuse.tables.cohort import read_cohort
+    from radiofuse.wording import counted
+
+    table = read_cohort(cohort, missing_files="keep", need_masks=False)
+    scale, failures = _over("Measuring", "images", partial(reference_scale, table), jobs, dask)
+    _list(failures)
+    print(f"# {counted(table['patient_id'].nunique(), 'patient')} of {cohort.name}: evaluate others, not these")
+    print('[images]\nscale = "nyul"\n[images.landmarks]')
+    for name, places in scale.items():
+        print(f"{name} = [{', '.join(f'{place:.6g}' for place in places)}]")
+    _end(len(failures) > 0)

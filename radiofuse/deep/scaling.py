@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from radiofuse.errors import CohortError, ImageError, RequestError
+from radiofuse.imaging.landmarks import landmarks_of, on_scale, standard_scale
 from radiofuse.store.picture_rows import PictureSource
 
 METHODS = ("z_score", "min_max", "nyul")
 OVER = ("tumor", "image")
-PERCENTILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
 THE_TABLE = "The table of pictures to train on"
 
 
@@ -73,25 +73,25 @@ class Landmarks:
     standard : tuple of tuple of float
         Of each channel, the places of the percentiles 1, 10, 20, …, 90, 99 on a scale from 0 to 1.
 
-    References
-    ----------
-    Nyul, Udupa, Zhang (2000). New variants of a method of MRI scale standardization. IEEE Trans Med Imaging 19:143-150.
+    See Also
+    --------
+    radiofuse.imaging.landmarks : The method and its source.
     """
 
     standard: tuple[tuple[float, ...], ...]
 
     def measured(self, pictures: np.ndarray) -> np.ndarray:
         """Return the percentiles of one patient's pictures (n, channels, …), shape (channels, 11)."""
-        return np.stack([landmarks_of(pictures[:, channel]) for channel in range(pictures.shape[1])])
+        return np.stack([_shown(pictures[:, channel]) for channel in range(pictures.shape[1])])
 
     def apply(self, pictures: np.ndarray, measured: np.ndarray | None) -> np.ndarray:
         """Return one patient's pictures on the standard scale; beyond the outer percentiles the last lines go on."""
         places = self.measured(pictures) if measured is None else measured
         moved = [
-            _piecewise(pictures[:, channel], places[channel], np.array(standard))
+            on_scale(pictures[:, channel], places[channel], np.array(standard))
             for channel, standard in enumerate(self.standard)
         ]
-        return np.stack(moved, axis=1).astype(np.float32)
+        return np.where(pictures != 0, np.stack(moved, axis=1), 0.0).astype(np.float32)  # 0, no head, stays
 
     def to_json(self) -> Any:
         """Return the places of the percentiles."""
@@ -216,38 +216,20 @@ def _measure(pictures: np.ndarray, tumors: np.ndarray | None, channel: int) -> _
 
 
 def _fit_landmarks(pictures: PictureSource, counts: np.ndarray) -> Landmarks:
-    """Return the mean places of the training rows' percentiles, each row's outer ones at 0 and 1."""
+    """Return the scale of the training rows' percentiles."""
     standard = []
     for channel in range(pictures.shape[1]):
-        places = np.array([landmarks_of(pictures[row][:, channel]) for row in rows_of(counts)])  # (rows, 11)
-        spread = places[:, -1:] - places[:, :1]
-        known = spread[:, 0] > 0
-        if not known.any():
-            raise CohortError(THE_TABLE, ["All pictures are of one intensity, so they have no percentiles to move."])
-        standard.append(tuple(((places - places[:, :1])[known] / spread[known]).mean(axis=0).tolist()))
+        places = np.array([_shown(pictures[row][:, channel]) for row in rows_of(counts)])  # (rows, 11)
+        try:
+            standard.append(tuple(standard_scale(places).tolist()))
+        except ImageError as error:
+            raise CohortError(THE_TABLE, [str(error)]) from None
     return Landmarks(tuple(standard))
 
 
-def landmarks_of(pictures: np.ndarray) -> np.ndarray:
-    """Return the percentiles of one patient's pixels that are not 0, shape (11,); all 0 where there is none.
-
-    >>> landmarks_of(np.arange(101.0))[[0, 5, 10]].round(2).tolist()
-    [1.99, 50.5, 99.01]
-    """
-    shown = pictures[pictures != 0]
-    return np.percentile(shown.astype(np.float64), PERCENTILES) if shown.size else np.zeros(len(PERCENTILES))
-
-
-def _piecewise(values: np.ndarray, places: np.ndarray, standard: np.ndarray) -> np.ndarray:
-    """Return values moved by straight lines between percentiles and their standard places; 0, no head, stays."""
-    distinct = np.concatenate([[True], np.diff(places) > 0])
-    places, standard = places[distinct], standard[distinct]
-    if len(places) < 2:
-        return np.zeros(values.shape)
-    slopes = np.diff(standard) / np.diff(places)
-    part = np.clip(np.searchsorted(places, values, side="right") - 1, 0, len(slopes) - 1)
-    moved = standard[part] + slopes[part] * (values.astype(np.float64) - places[part])
-    return np.where(values != 0, moved, 0.0)
+def _shown(pictures: np.ndarray) -> np.ndarray:
+    """Return the percentiles of one patient's pixels that are not 0."""
+    return landmarks_of(pictures[pictures != 0])
 
 
 def scaled(pictures: PictureSource, counts: np.ndarray, scaling: Scaling) -> PictureSource:

@@ -43,7 +43,7 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "registration_failed": "The image cannot be brought onto the other.",
     "bias_field_failed": "N4 found no bias field.",
     "output_refused": "Writing would replace a file that is not ours.",
-    "constant_missing": "A step divides by a number for each modality, and there is none for one.",
+    "constant_missing": "A step takes numbers given for each modality, and there are none for one.",
     "brain_missing": "A step needs a mask of the brain, and there is none.",
 }
 

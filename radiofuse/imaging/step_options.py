@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from radiofuse.errors import RequestError
 from radiofuse.imaging.intensities import SCALES
+from radiofuse.imaging.landmarks import PERCENTILES
 from radiofuse.imaging.registration import KINDS
 from radiofuse.names import did_you_mean
 
+NYUL = "nyul"
 OVER = ("image", "brain", "region")
 ROOM = "a number of 0 or more was expected"
 
@@ -47,7 +50,9 @@ class Steps:
     clip: tuple[float, ...] | None = None
     """Two percentiles at which intensities are cut; left out, none."""
     scale: str = ""
-    """z_score, white_stripe or unit_range; left out, intensities stay."""
+    """z_score, white_stripe, unit_range or nyul; left out, intensities stay."""
+    landmarks: Mapping[str, tuple[float, ...]] | None = None
+    """For nyul: where the percentiles 1, 10, 20, …, 90, 99 of each modality come to lie."""
     divide_by: Mapping[str, float] | None = None
     """A number given for each modality, in place of scale: intensities over it, as {t1 = 8690, t1ce = 17118}."""
     over: str = "image"
@@ -57,7 +62,9 @@ class Steps:
         problems = [
             (bool(self.atlas) and not self.register_to, "atlas needs register_to: the modality that looks like it"),
             (self.transform not in KINDS, f'transform is "rigid" or "affine", not {self.transform!r}'),
-            (self.scale not in ("", *SCALES), f"scale is one of {', '.join(SCALES)}"),
+            (self.scale not in ("", *SCALES, NYUL), f"scale is one of {', '.join([*SCALES, NYUL])}"),
+            ((self.scale == NYUL) != (self.landmarks is not None), "nyul and landmarks need one another"),
+            (_is_no_scale(self.landmarks), f"landmarks are {len(PERCENTILES)} ascending numbers for each modality"),
             (self.over not in OVER, f"over is one of {', '.join(OVER)}, not {self.over!r}"),
             (_is_no_spacing(self.spacing_mm), f"spacing_mm is three numbers above 0, not {self.spacing_mm}"),
             (_are_no_numbers(self.divide_by), f"divide_by is a number above 0 for each modality, not {self.divide_by}"),
@@ -107,6 +114,16 @@ def _are_from(least: float, *values: object) -> bool:
 def _are_no_numbers(constants: Mapping[str, float] | None) -> bool:
     return constants is not None and not all(
         isinstance(number, int | float) and 0 < number < float("inf") for number in constants.values()
+    )
+
+
+def _is_no_scale(landmarks: Mapping[str, tuple[float, ...]] | None) -> bool:
+    return landmarks is not None and not all(
+        isinstance(places, list | tuple)
+        and len(places) == len(PERCENTILES)
+        and _are_from(-math.inf, *places)
+        and all(low <= high for low, high in pairwise(places))
+        for places in landmarks.values()
     )
 
 

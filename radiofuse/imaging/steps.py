@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import SimpleITK as sitk
@@ -20,12 +20,15 @@ from radiofuse.errors import ImageError
 from radiofuse.imaging import intensities, registration
 from radiofuse.imaging.checkerboard import checkerboard
 from radiofuse.imaging.drawn_masks import ATLAS, DrawnMask, drawn_brain, drawn_masks
+from radiofuse.imaging.landmarks import landmarks_of, on_scale
 from radiofuse.imaging.mask_cleaning import cleaned
 from radiofuse.imaging.registration import Registration, moved, register
 from radiofuse.imaging.resampling import box_around, cut, upright_grid
 from radiofuse.imaging.step_options import Steps
 
 STILL = sitk.Transform(3, sitk.sitkIdentity)
+Given = TypeVar("Given")
+
 STRIPPED_SHARE = 0.5  # of an atlas' voxels that are not 0: less, and it shows a brain without its skull
 VERSION = 2  # raised by hand where the same files and options would give other voxels
 
@@ -265,19 +268,22 @@ def _scaled(sample: Prepared, steps: Steps) -> Prepared:
             raise ImageError("empty_roi", f"{name}: the voxels that over = {steps.over!r} asks for are none.")
         if steps.clip is not None:
             voxels = intensities.clipped(voxels, region, (steps.clip[0], steps.clip[1]))
-        if steps.scale:
+        if steps.landmarks is not None:
+            standard = np.array(_given_for(name, steps.landmarks, "landmarks"))
+            voxels = np.where(voxels != 0, on_scale(voxels, landmarks_of(voxels[region]), standard), 0.0)
+        elif steps.scale:
             voxels = intensities.SCALES[steps.scale](voxels, region, name)
         if steps.divide_by is not None:
-            voxels = voxels / _constant_of(name, steps.divide_by)
+            voxels = voxels / _given_for(name, steps.divide_by, "divide_by")
         images[name] = sitk.GetImageFromArray(voxels.astype(np.float32))
         images[name].CopyInformation(image)
     return replace(sample, images=images)
 
 
-def _constant_of(name: str, constants: Mapping[str, float]) -> float:
-    if name not in constants:
-        raise ImageError("constant_missing", f"divide_by names {', '.join(constants)}, and not {name}. Add its number.")
-    return constants[name]
+def _given_for(name: str, numbers: Mapping[str, Given], entry: str) -> Given:
+    if name not in numbers:
+        raise ImageError("constant_missing", f"{entry} names {', '.join(numbers)}, and not {name}. Add its numbers.")
+    return numbers[name]
 
 
 def _voxels_of(sample: Prepared, name: str, image: sitk.Image, over: str) -> np.ndarray:

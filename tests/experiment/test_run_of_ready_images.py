@@ -117,7 +117,7 @@ def test_a_run_makes_images_ready_and_predict_does_the_same(tmp_path: Path) -> N
     ("entry", "sentence"),
     [
         ("spacing = [1, 1, 1]", "spacing_mm"),
-        ('scale = "zscore"', "scale is one of z_score, white_stripe, unit_range"),
+        ('scale = "zscore"', "scale is one of z_score, white_stripe, unit_range, nyul"),
         ("n4 = 3", "n4"),
     ],
 )

@@ -113,7 +113,10 @@ def test_a_step_that_cannot_be_taken_is_one_sentence(steps: Steps, sentence: str
         ({"margin_mm": [1]}, "a number of 0 or more was expected"),
         ({"divide_by": {"t1": 0}}, "a number above 0 for each modality"),
         ({"divide_by": {"t1": 2}, "scale": "z_score"}, "either scale or divide_by"),
-        ({"scale": "zscore", "over": "tumor"}, "scale is one of z_score, white_stripe, unit_range; over is one of"),
+        (
+            {"scale": "zscore", "over": "tumor"},
+            "scale is one of z_score, white_stripe, unit_range, nyul; over is one of",
+        ),
     ],
 )
 def test_options_are_refused_before_any_image(options: dict, sentence: str) -> None:
