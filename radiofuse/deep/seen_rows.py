@@ -33,7 +33,7 @@ def rows_seen(trained: TrainedEncoder, crops: PictureRows, rows: Iterable[int]) 
             )
         elif crops.keys[row] in keys or crops.digest(row) in trained.training_pixels:
             found[row] = (
-                f"{name} has the image and mask of another sample, which the encoder was trained on. Give both "
+                f"{name} has the image of another sample, which the encoder was trained on. Give both "
                 "samples one patient_id, or leave one of them out."
             )
     return found

@@ -23,6 +23,7 @@ from radiofuse.store.arrays import ArrayBlock, ArrayStore
 from radiofuse.tables.pointers import pointer_table
 
 FORMAT = 1
+FILES_AT_ONCE = 64  # a mapped file is an open one, of which a process may have about a thousand
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class PictureIndex:
     shapes : list of list of int
         Per row: pictures, channels, and two or three axes of pixels.
     digests : list of str
-        Per row: of the bytes of its pixels.
+        Per row: of the bytes of its image's pixels.
     """
 
     identity: dict[str, Any]
@@ -90,7 +91,8 @@ def write_pictures(store: ArrayStore, rows: Sequence[PictureRow], identity: Mapp
         [row.block.name for row in rows],
         [row.key for row in rows],
         [_of_pictures(arrays["image"]["shape"], row.block.kind) for row, arrays in zip(rows, told, strict=True)],
-        [_digest_of(arrays) for arrays in told],
+        # not of the mask: an image that comes again without one, or with another, is the same image
+        [arrays["image"]["sha256"] for arrays in told],
     )
     path = store.root / f"{index.digest()}.json"
     try:
@@ -106,11 +108,6 @@ def write_pictures(store: ArrayStore, rows: Sequence[PictureRow], identity: Mapp
 def _of_pictures(shape: list[int], kind: str) -> list[int]:
     """Return the shape of an array of pictures; a patch is one picture."""
     return shape if kind == "stack" else [1, *shape]
-
-
-def _digest_of(arrays: Mapping[str, Mapping[str, Any]]) -> str:
-    pixels = [arrays[name]["sha256"] for name in ("image", "mask") if name in arrays]
-    return hashlib.sha256("".join(pixels).encode()).hexdigest()
 
 
 class Pictures:
@@ -180,7 +177,7 @@ class Pictures:
         return PictureReader(files, shapes) if all(file.exists() for file in files) else None
 
     def digest(self, row: int) -> str:
-        """Return the SHA-256 of the pixels of one row."""
+        """Return the SHA-256 of the image's pixels of one row, be there a mask or none."""
         return self._index.digests[row]
 
     def pointer_table(self) -> pd.DataFrame:
@@ -220,6 +217,8 @@ class Pictures:
 
 class PictureReader:
     """Pictures in several files, one after the other; a file is mapped when one of its pictures is asked for.
+
+    Few files are mapped at once, however many there are.
 
     Parameters
     ----------
@@ -268,6 +267,8 @@ class PictureReader:
     def _array(self, number: int) -> np.ndarray:
         if number not in self._mapped:
             path, shape = self._paths[number], self._shapes[number]
+            if len(self._mapped) >= FILES_AT_ONCE:
+                self._mapped.pop(next(iter(self._mapped)))
             try:
                 array = np.load(path, mmap_mode="r", allow_pickle=False)
                 self._mapped[number] = array.reshape(shape)

@@ -161,7 +161,7 @@ def test_transform_refuses_the_same_crop_under_another_name(tmp_path):
     twins = make_crops(tmp_path, n=24, signal=1.0, keys=[*keys[:23], keys[0]])
     X = twins.pointer_table()
     model = encoder(twins, tmp_path).fit(X.iloc[:20], labels(X)[:20])
-    with pytest.raises(CohortError, match="Sample s23 .* has the image and mask of another sample"):
+    with pytest.raises(CohortError, match="Sample s23 .* has the image of another sample"):
         model.transform(X.iloc[20:])
     with pytest.raises(CohortError, match="Give both samples one patient_id"):
         encoder(twins, tmp_path, cv=5, random_state=1).fit_transform(X, np.arange(24) % 2)
@@ -175,7 +175,7 @@ def test_transform_refuses_the_same_pixels_from_another_file(tmp_path):
     assert model.transform(X.iloc[20:]).notna().all(axis=None)
     renamed = rows_seen(replace(model.encoder_, card={**model.encoder_.card, "training_ids": []}), copies, range(24))
     assert sorted(renamed) == list(range(20))
-    assert "has the image and mask of another sample" in renamed[0]
+    assert "has the image of another sample" in renamed[0]
 
 
 def test_pointers_of_another_crop_file_are_refused(tmp_path):
