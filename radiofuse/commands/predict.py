@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.one_patient import predict_one
 from radiofuse.commands.other_cohort import ModalityPattern, Participants
+from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import (
     is_failures,
@@ -88,8 +90,20 @@ def _describe_calls(predictions: Any, outcomes: list[Outcome]) -> Iterator[str]:
 @terminal.answers
 def main(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
-    cohort: Annotated[Path, typer.Argument(help="The table of new patients.")],
-    out: Annotated[Path, typer.Option(help="Where the probabilities go, a CSV file; - is the screen.")],
+    cohort: Annotated[Path | None, typer.Argument(help="The table of new patients.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where the probabilities go, a CSV file (of --patient a JSON file); - is the screen."),
+    ] = None,
+    patient: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="In place of a table: the folder of one patient's images.")
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="Of --patient: auto, plain (flair.nii.gz), brats, bids and so on, as in `radiofuse cohort make`."
+        ),
+    ] = "auto",
     participants: Participants = None,
     modality_pattern: ModalityPattern = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
@@ -110,10 +124,20 @@ def main(
         from radiofuse.tables.images import named_files
         from radiofuse.tables.spreadsheet import write_csv
 
+    options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed}
+    if patient is not None and cohort is None:
+        written = OtherCohort(participants, modality_pattern)
+        is_answered = predict_one(bundle, patient, out, layout, written, store=store, overwrite=overwrite, **options)
+        raise typer.Exit(terminal.DONE if is_answered else terminal.INPUT)
+    if cohort is None or patient is not None:
+        raise RequestError("Give the table of new patients, or --patient and the folder of one, and not both.")
+    if out is None:
+        raise RequestError("--out is missing: name the CSV file for the probabilities, or - for the screen.")
+    if layout != "auto":
+        raise RequestError("--layout goes with --patient: a table names its images itself. Leave it out.")
     inputs = [path for path in (cohort, participants) if path is not None]
     _require_outputs(out, inputs, store, overwrite=overwrite)
     terminal.say(TRUST)
-    options = {"n_jobs": jobs, "retry_failed": retry_failed}
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle)
         written = OtherCohort(participants, modality_pattern)

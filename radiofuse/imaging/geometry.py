@@ -97,18 +97,35 @@ def common_grid(images: Mapping[str, sitk.Image]) -> sitk.Image:
     """
     (first, grid), *others = images.items()
     for name, image in others:
-        if image.GetSize() != grid.GetSize():
-            what = f"{in_words(image.GetSize())} voxels against {in_words(grid.GetSize())}"
-        elif not _is_on_grid(image, grid):
-            what = _differences(image, grid)
-        else:
-            continue
-        raise ImageError(
-            "geometry_mismatch",
-            f"{name} does not lie on the grid of {first}: {what}. Register or resample the sequences to one of them "
-            "first.",
-        )
+        if what := _grid_difference(image, grid):
+            raise ImageError(
+                "geometry_mismatch",
+                f"{name} does not lie on the grid of {first}: {what}. Register or resample the sequences to one of "
+                "them first.",
+            )
     return grid
+
+
+def foreign_grids(images: Mapping[str, sitk.Image]) -> dict[str, str]:
+    """Return how images lie otherwise than the first of them, by modality; those on its grid are not among them.
+
+    Along which axes they are stored makes no difference.
+
+    Examples
+    --------
+    >>> t1, t2 = sitk.Image(4, 4, 4, sitk.sitkUInt8), sitk.Image(4, 4, 3, sitk.sitkUInt8)
+    >>> foreign_grids({"t1": t1, "t1ce": sitk.Flip(t1, (True, False, False)), "t2": t2})
+    {'t2': '4 x 4 x 3 voxels against 4 x 4 x 4'}
+    """
+    (_, grid), *others = ((name, sitk.DICOMOrient(image, "LPS")) for name, image in images.items())
+    return {name: what for name, image in others if (what := _grid_difference(image, grid))}
+
+
+def _grid_difference(image: sitk.Image, grid: sitk.Image) -> str:
+    """Return how the grid of an image differs from that of another, "" where it is the same."""
+    if image.GetSize() != grid.GetSize():
+        return f"{in_words(image.GetSize())} voxels against {in_words(grid.GetSize())}"
+    return "" if _is_on_grid(image, grid) else _differences(image, grid) or "a little beside it"
 
 
 def _is_on_grid(image: sitk.Image, grid: sitk.Image) -> bool:

@@ -46,19 +46,27 @@ def find(folder: Path, layout: str = "auto", *, follow_ups: bool = False) -> tup
     RequestError
         If there is no such folder or layout, or nothing was recognized.
     """
+    found = recognized(folder, layout, follow_ups=follow_ups)
+    if found is not None:
+        return found
+    if holds_dicom(folder):
+        raise RequestError(f"{folder} holds DICOM files and no image of a layout. Convert them: --layout dicom.")
+    tried = "No layout" if layout == "auto" else f"The layout {layout}"
+    raise RequestError(
+        f"{tried} recognizes an image in {folder}. Describe the paths, as --layout pattern --pattern "
+        "'{patient}/{patient}_{modality}.nii.gz'."
+    )
+
+
+def recognized(folder: Path, layout: str = "auto", *, follow_ups: bool = False) -> tuple[str, Found] | None:
+    """Return what ``find`` does, None where no image is recognized."""
     paths, notes = image_files(folder)
     names = list(LAYOUTS) if layout == "auto" else [layout]
     layouts = {name: cast(Layout, lookup(name, LAYOUTS, "layout")) for name in names}
     n_images = {name: _found(name, each, folder, paths, follow_ups=True).n_images for name, each in layouts.items()}
     best = max(n_images, key=lambda name: n_images[name])
     if not n_images[best]:
-        if holds_dicom(folder):
-            raise RequestError(f"{folder} holds DICOM files and no image of a layout. Convert them: --layout dicom.")
-        tried = "No layout" if layout == "auto" else f"The layout {layout}"
-        raise RequestError(
-            f"{tried} recognizes an image in {folder}. Describe the paths, as --layout pattern --pattern "
-            "'{patient}/{patient}_{modality}.nii.gz'."
-        )
+        return None
     found = _found(best, layouts[best], folder, paths, follow_ups=follow_ups)
     return best, replace(found, notes=[*notes, *found.notes, *passed_over(folder, paths, found.volumes)])
 

@@ -14,6 +14,8 @@ from radiofuse.tables.roles import BRAIN_MASK, PATIENT, SAMPLE
 from radiofuse.tables.roles import MASK as MASK_COLUMN
 from radiofuse.wording import counted, some
 
+UNMASKED = "No file is a mask of a tumor: radiomic features need one."
+
 
 def rows_of(found: Found, *, keep_unmasked: bool = False) -> tuple[pd.DataFrame, list[str]]:
     """Return one row per sample with the paths of its files, and sentences on what is missing.
@@ -82,7 +84,7 @@ def _with_masks(rows: pd.DataFrame, *, keep_unmasked: bool) -> tuple[pd.DataFram
     masks = [name for name in rows if name == MASK_COLUMN or name.endswith(join("", MASK))]
     has = (rows[masks] != "").any(axis=1)
     if not has.any():
-        return rows, ["No file is a mask of a tumor: radiomic features need one."]
+        return rows, [UNMASKED]
     if keep_unmasked:
         return rows, [f"{counted(int((~has).sum()), 'sample')} without a mask kept."] if not has.all() else []
     return rows[has], _left_out(rows.index[~has], "without a mask", " Keep them with --keep-unmasked.")

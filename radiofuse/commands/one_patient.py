@@ -1,0 +1,179 @@
+"""``radiofuse predict BUNDLE --patient DIR``: what a model says of one patient, on screen and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from radiofuse.commands import terminal
+from radiofuse.errors import RequestError
+from radiofuse.files.aside import write_file
+from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder, starts_with
+from radiofuse.wording import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from radiofuse.bundle.load import Bundle
+    from radiofuse.bundle.one_patient import PatientFolder
+    from radiofuse.bundle.other_cohort import OtherCohort
+    from radiofuse.tables.outcomes import Outcome
+
+FIRST = {"written_by": "radiofuse predict --patient"}  # how each file of ours begins
+OURS = json.dumps(FIRST, indent=2).removesuffix("\n}").replace('"', "")
+OWN_COLUMNS = {
+    "sample_id",
+    "patient_id",
+    "outcome",
+    "class",
+    "probability",
+    "call",
+    "threshold",
+    "note",
+    "as_published",
+}
+
+
+def predict_one(
+    bundle: Path,
+    folder: Path,
+    out: Path | None,
+    layout: str,
+    written: OtherCohort,
+    *,
+    store: Path,
+    overwrite: bool,
+    **options: Any,
+) -> bool:
+    """Print what a bundle says of a patient, write it where asked, and say whether every outcome has an answer."""
+    from radiofuse.bundle.card import TRUST
+    from radiofuse.bundle.load import load_bundle
+    from radiofuse.bundle.one_patient import read_patient
+    from radiofuse.bundle.predict import predict_rows
+
+    _require_places(folder, out, store, written, overwrite=overwrite)
+    terminal.say(TRUST)
+    with terminal.warnings_as_sentences():
+        loaded = load_bundle(bundle)
+        patient = read_patient(loaded, folder, layout, written)
+        for sentence in _of_folder(patient):
+            terminal.say(sentence)
+        predictions, failures = predict_rows(loaded, patient.cohort, store=store, progress=terminal.progress, **options)
+    told = answer(loaded, patient, predictions, failures)
+    if out is not None:
+        write_file(out, partial(_write_json, told))
+    for sentence in _of_prediction(patient, predictions, told):
+        terminal.say(sentence)
+    if out is None or not is_stdout(out):
+        for sentence in _calls(told, loaded.outcomes):
+            print(sentence)
+    return failures.empty and bool(predictions["probability"].notna().all())
+
+
+def _require_places(folder: Path, out: Path | None, store: Path, written: OtherCohort, *, overwrite: bool) -> None:
+    """Refuse outputs that may not be written, those in the patient's folder among them."""
+    places = {"--store": store} | ({"--out": out} if out is not None else {})
+    inside = Path(os.path.realpath(folder))
+    for option, path in places.items():
+        if Path(os.path.realpath(path)).is_relative_to(inside):
+            raise RequestError(
+                f"{option} {path} lies in the patient's folder {folder}, to which nothing is written. Choose another "
+                "place."
+            )
+    if out is not None:
+        inputs = [Path(written.participants)] if written.participants is not None else []
+        require_file(out, "--out", inputs, ours=starts_with(OURS), overwrite=overwrite)
+    require_folder(store, "--store")
+    require_apart(places)
+
+
+def answer(bundle: Bundle, patient: PatientFolder, predictions: pd.DataFrame, failures: pd.DataFrame) -> dict[str, Any]:
+    """Return what a bundle says of a patient as JSON has it, every number as in the table of predictions."""
+    by_outcome = {one.name: predictions[predictions["outcome"] == one.name] for one in bundle.outcomes}
+    return {
+        **FIRST,
+        "bundle": str(bundle.folder),
+        "sample_id": patient.sample_id,
+        "images": {name: str(path) for name, path in patient.images.items()},
+        "missing": patient.missing,
+        "outcomes": {name: _of_outcome(rows) for name, rows in by_outcome.items()},
+        "failures": failures.to_dict("records"),
+        "notes": [*patient.notes, *(note for note in predictions["note"].unique() if note)],
+        "as_published": list(bundle.description["as_published"]),
+    }
+
+
+def _of_outcome(rows: pd.DataFrame) -> dict[str, Any]:
+    by_class = rows.set_index("class")
+    call, threshold = rows[["call", "threshold"]].iloc[0]
+    return {
+        "call": call if isinstance(call, str) and call else None,
+        "threshold": _number(threshold),
+        "probability": {name: _number(value) for name, value in by_class["probability"].items()},
+        "models": {name: {label: _number(one) for label, one in by_class[name].items()} for name in _models(rows)},
+    }
+
+
+def _number(value: Any) -> float | None:
+    """Return a number for JSON, which knows no NaN."""
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def _write_json(told: dict[str, Any], file: BinaryIO) -> None:
+    file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def _of_folder(patient: PatientFolder) -> Iterator[str]:
+    """Yield which file is which sequence, and what is to be known of them."""
+    for name, path in patient.images.items():
+        yield f"{name}: {path}"
+    yield from patient.notes
+
+
+def _of_prediction(patient: PatientFolder, predictions: pd.DataFrame, told: dict[str, Any]) -> Iterator[str]:
+    """Yield what a reader of the answer must know: sequences that are missing or could not be used, and the notes."""
+    from radiofuse.commands.run_words import AS_PUBLISHED
+
+    for name in patient.missing:
+        yield _without(name, predictions)
+    for failure in told["failures"]:
+        of = failure["modality"] or "The patient"
+        yield f"{of} could not be used, {failure['code']}: {failure['message']}"
+    for note in filter(None, predictions["note"].unique()):
+        yield f"Note: {note}."
+    for sentence in told["as_published"]:
+        yield f"{AS_PUBLISHED}: {sentence}"
+
+
+def _without(modality: str, predictions: pd.DataFrame) -> str:
+    """Say what a model does without a sequence."""
+    if predictions["probability"].isna().all():
+        return f"{modality} is missing, and the model reads it."
+    silent = [name for name in _models(predictions) if predictions[name].isna().all()]
+    if silent:
+        return f"{modality} is missing: the answer is made without {listed(silent)}, which has no probability."
+    return f"{modality} is missing: medians of the training patients stand in for what the model reads of it."
+
+
+def _models(predictions: pd.DataFrame) -> list[str]:
+    """Return the columns of members and fusions."""
+    return [name for name in predictions if name not in OWN_COLUMNS]
+
+
+def _calls(told: dict[str, Any], outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield class and probability of each outcome."""
+    for outcome in outcomes:
+        of = told["outcomes"][outcome.name]
+        if of["call"] is None:
+            yield f"{told['sample_id']}, {outcome.name}: no probability."
+            continue
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in of["probability"].items())
+        rule = "the most probable class is called"
+        if of["threshold"] is not None:
+            rule = f"{outcome.positive} is called from {of['threshold']:.4g} on, the operating point of the run"
+        yield f"{told['sample_id']}, {outcome.name}: {of['call']}. Probability of {shown}; {rule}."

@@ -1,0 +1,261 @@
+"""One patient's folder in, the same numbers out as from a table with that patient; what is missing is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+from click.testing import Result
+from typer.testing import CliRunner
+
+pytest.importorskip("torch")
+
+from radiofuse.bundle.load import load_bundle
+from radiofuse.bundle.one_patient import read_patient, sequences_of
+from radiofuse.bundle.predict import predict_cohort, predict_rows
+from radiofuse.commands.predict import app
+from radiofuse.datasets import make_phantom_cohort
+from radiofuse.errors import BundleError
+from radiofuse.experiment.run import run_recipe
+from radiofuse.imaging import read_image
+from radiofuse.imaging.step_options import Steps
+from radiofuse.progress import silent
+
+QUICK = {
+    "imageType": {"Original": {}},
+    "featureClass": {"firstorder": ["Mean", "Variance", "Skewness"]},
+    "setting": {"normalize": True, "normalizeScale": 100, "binWidth": 5},
+}
+RECIPE = """
+seed = 3
+[cohort]
+table = "phantom/cohort.csv"
+label = "idh"
+modalities = ["t1ce", "flair"]
+[radiomics]
+settings = {settings}
+{more}
+[fusion]
+combine = ["mean"]
+calibrate = false
+[evaluation]
+folds = 3
+repeats = 1
+resamples = 100
+"""
+NETWORK = """
+[deep]
+encoder = "tiny_encoder:TinyOfChannels"
+size = 24
+training = { epochs = 1, batch_size = 8 }
+channels = ["t1ce", "flair"]
+slices = "middle"
+join = "members"
+[[models]]
+kind = "late"
+reads = ["deep"]
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two bundles, ``network`` without masks and ``radiomics``, which registers; and new patients."""
+    home = tmp_path_factory.mktemp("one")
+    make_phantom_cohort(home / "phantom", n_patients=14, seed=1)
+    make_phantom_cohort(home / "new", n_patients=8, seed=9)
+    (home / "quick.json").write_text(json.dumps(QUICK))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[1] / "deep")
+        for name, settings, more in (("network", '"none"', NETWORK), ("radiomics", '"quick.json"', "")):
+            recipe = home / f"{name}.toml"
+            recipe.write_text(RECIPE.format(settings=settings, more=more))
+            run_recipe(recipe, out=home / name, store=home / "store", report=False)
+        yield home
+
+
+@pytest.fixture(scope="module")
+def files(home: Path) -> dict[str, Path]:
+    """The files of a new patient who has every sequence."""
+    table = pd.read_csv(home / "new" / "cohort.csv")
+    row = table.dropna().iloc[-1]
+    named = {name: row[f"{name}__image"] for name in ("t1", "t1ce", "t2", "flair")} | {"seg": row["mask"]}
+    return {name: home / "new" / path for name, path in named.items()}
+
+
+def folder_of(place: Path, files: dict[str, Path], names: str = "{kind}.nii.gz") -> Path:
+    place.mkdir(parents=True)
+    for kind, path in files.items():
+        shutil.copy(path, place / names.format(kind=kind))
+    return place
+
+
+def predict(home: Path, bundle: str, folder: Path, *more: str) -> Result:
+    options = ["--patient", str(folder), "--store", str(home / "store"), *more]
+    return CliRunner().invoke(app, [str(home / bundle), *options])
+
+
+def without(files: dict[str, Path], *names: str) -> dict[str, Path]:
+    return {name: path for name, path in files.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("bundle", "names", "kinds"),
+    [
+        ("network", "{kind}.nii.gz", {}),
+        ("network", "BraTS-GLI-00007-000-{kind}.nii.gz", {"t1": "t1n", "t1ce": "t1c", "t2": "t2w", "flair": "t2f"}),
+        ("radiomics", "{kind}.nii.gz", {"t1ce": "t1gd"}),
+        ("radiomics", "BraTS20_Training_007_{kind}.nii.gz", {}),
+    ],
+)
+def test_the_numbers_are_those_of_a_table_with_the_patient(
+    home: Path, tmp_path: Path, files: dict[str, Path], bundle: str, names: str, kinds: dict[str, str]
+) -> None:
+    given = without(files, "seg") if bundle == "network" else files
+    called = {kinds.get(name, name): path for name, path in given.items()}
+    folder, out = folder_of(tmp_path / "P7", called, names), tmp_path / "answer.json"
+    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
+    done = predict(home, bundle, folder, "--out", str(out))
+    assert done.exit_code == 0, done.output
+    told = json.loads(out.read_text())
+    row = {"sample_id": told["sample_id"], "patient_id": "P7"} | {f"{n}__image": p for n, p in given.items()}
+    row["mask"] = row.pop("seg__image", "")
+    pd.DataFrame([row]).to_csv(tmp_path / "table.csv", index=False)
+    table, _ = predict_cohort(load_bundle(home / bundle), tmp_path / "table.csv", store=tmp_path / "store")
+    (line,) = table.to_dict("records")
+    idh = told["outcomes"]["idh"]
+    assert idh["probability"] == {"1": line["probability"]} and idh["call"] == line["call"]
+    assert idh["models"] and all(idh["models"][name]["1"] == line[name] for name in idh["models"])
+    assert f"idh: {line['call']}. Probability of 1 {line['probability']:.4g}; " in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
+    assert predict(home, bundle, folder, "--out", str(out)).exit_code == 0  # what it wrote itself it replaces
+    assert json.loads(out.read_text()) == told
+
+
+def test_a_segmentation_is_asked_for_only_where_one_is_read(home: Path, tmp_path: Path, files: dict[str, Path]) -> None:
+    folder = folder_of(tmp_path / "P7", without(files, "seg"))
+    done = predict(home, "radiomics", folder)
+    assert done.exit_code == 2 and "holds no segmentation" in done.output and "seg.nii.gz" in done.output
+    shutil.copy(files["seg"], folder / "seg.nii.gz")
+    told = read_patient(load_bundle(home / "network"), folder)
+    assert {"The segmentation is not read: this model needs none."} < set(told.notes)
+    assert any("trained on synthetic data. Not for any patient" in note for note in told.notes)
+    assert set(told.cohort.filter(like="mask").iloc[0]) == {""}
+
+
+def test_a_missing_sequence_is_named_and_what_the_model_does_without_it(
+    home: Path, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    folder = folder_of(tmp_path / "P7", without(files, "t1ce"))
+    done = predict(home, "radiomics", folder, "--out", str(tmp_path / "a.json"))
+    assert done.exit_code == 0
+    assert "t1ce is missing: the answer is made without t1ce, which has no probability." in done.stderr
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert told["missing"] == ["t1ce"]
+    models = told["outcomes"]["idh"]["models"]
+    assert models["t1ce"] == {"1": None} and models["mean"] == models["flair"]
+    done = predict(home, "network", folder)
+    assert done.exit_code == 3 and "t1ce is missing, and the model reads it." in done.stderr
+    assert "channel_missing" in done.stderr and "idh: no probability." in done.stdout
+
+
+def moved(path: Path, to: Path) -> None:
+    """Write an image on a grid of thicker slices."""
+    image = read_image(path).image
+    size = (*image.GetSize()[:2], image.GetSize()[2] // 2)
+    grid = sitk.Image(size, sitk.sitkFloat32)
+    grid.SetSpacing((*image.GetSpacing()[:2], 2 * image.GetSpacing()[2]))
+    grid.SetOrigin(image.GetOrigin())
+    grid.SetDirection(image.GetDirection())
+    sitk.WriteImage(sitk.Resample(sitk.Cast(image, sitk.sitkFloat32), grid), str(to))
+
+
+def test_a_sequence_of_another_grid_is_named_and_registered_only_where_the_recipe_does_so(
+    home: Path, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    folder = folder_of(tmp_path / "P7", files)
+    moved(files["flair"], folder / "flair.nii.gz")
+    done = predict(home, "radiomics", folder)
+    assert "t1ce does not lie on the grid of flair: " in done.stderr and done.exit_code == 3
+    assert "does not register sequences" in done.stderr and "flair could not be used, geometry_mismatch" in done.stderr
+    loaded = load_bundle(home / "radiomics")
+    settings = loaded.description["settings"] | {"images": asdict(Steps(register_to="t1ce"))}
+    registering = replace(loaded, description={**loaded.description, "settings": settings})
+    patient = read_patient(registering, folder)
+    assert patient.notes[-1].startswith("flair does not lie on the grid of t1ce: ")
+    assert patient.notes[-1].endswith("brings the sequences onto t1ce before they are read.")
+    options = {"store": home / "store", "progress": silent}
+    (told, failures), (untold, _) = (predict_rows(one, patient.cohort, **options) for one in (registering, loaded))
+    assert failures.empty and told["flair"].notna().all() and untold["flair"].isna().all()
+
+
+def dicom(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "IM0001").write_bytes(bytes(128) + b"DICM" + bytes(64))
+    return folder
+
+
+def test_folders_that_are_not_of_one_patient_are_refused_with_the_way_on(
+    home: Path, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    two = folder_of(tmp_path / "two", files, "P1_{kind}.nii.gz")
+    for kind, path in files.items():
+        shutil.copy(path, two / f"P2_{kind}.nii.gz")
+    visits = folder_of(tmp_path / "visits", {"t1c": files["t1ce"]}, "BraTS-GLI-00007-000-{kind}.nii.gz")
+    shutil.copy(files["t1ce"], visits / "BraTS-GLI-00007-001-t1c.nii.gz")
+    for folder, code, words in [
+        (empty, 2, "holds no image that is recognized by its name. The model reads flair and t1ce: call the files"),
+        (tmp_path / "nowhere", 2, "nowhere"),
+        (files["t1"], 2, "folder"),
+        (two, 2, "holds images of 2 patients (P1, P2), one scan was expected"),
+        (visits, 2, "holds images of 2 scans of one patient"),
+        (dicom(tmp_path / "dicom"), 2, "--layout dicom --out cohort.csv"),
+        (folder_of(tmp_path / "t2", {"t2": files["t2"]}, "P1_{kind}.nii.gz"), 2, "The model reads flair and t1ce; "),
+    ]:
+        done = predict(home, "radiomics", folder)
+        said = " ".join(done.output.split())
+        assert (done.exit_code, words in said) == (code, True), said
+        assert isinstance(done.exception, SystemExit)
+
+
+def test_nothing_of_the_user_is_overwritten(home: Path, tmp_path: Path, files: dict[str, Path]) -> None:
+    folder, mine = folder_of(tmp_path / "P7", files), tmp_path / "mine.json"
+    mine.write_text("{}")
+    for options, words in [
+        (["--out", str(mine)], "this command did not write it"),
+        (["--out", str(folder / "answer.json")], "lies in the patient's folder"),
+        (["--out", str(folder / "flair.nii.gz"), "--overwrite"], "lies in the patient's folder"),
+        (["--store", str(folder)], "lies in the patient's folder"),
+        (["--layout", "bratz"], "brats"),
+        (["--layout", "plain", str(mine)], "and not both"),
+    ]:
+        done = predict(home, "radiomics", folder, *options)
+        assert (done.exit_code, words in " ".join(done.output.split())) == (2, True), done.output
+    assert mine.read_text() == "{}" and len(list(folder.iterdir())) == len(files)
+    for words in (["b"], ["b", "t.csv"], ["b", "t.csv", "--out", "o.csv", "--layout", "brats"]):
+        assert CliRunner().invoke(app, words).exit_code == 2
+
+
+def test_a_damaged_image_is_a_sentence_and_json_on_the_screen_has_no_other_line(
+    home: Path, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    folder = folder_of(tmp_path / "P7", files)
+    (folder / "t1ce.nii.gz").write_bytes(files["t1ce"].read_bytes()[:2000])
+    done = predict(home, "radiomics", folder, "--out", "-")
+    assert done.exit_code == 3
+    told = json.loads(done.stdout)
+    assert [one["modality"] for one in told["failures"]] == ["t1ce"]
+    assert told["outcomes"]["idh"]["probability"]["1"] is not None
+
+
+def test_a_bundle_of_ready_features_reads_no_folder(home: Path) -> None:
+    about = {"settings": {"radiomics": None, "crops": None}, "columns": ["t1__a"]}
+    with pytest.raises(BundleError, match="ready-made features and reads no images"):
+        sequences_of(about)
+    assert sequences_of(load_bundle(home / "network").description) == ["flair", "t1ce"]
