@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 import tiny_encoder  # noqa: E402
 from joblib import Parallel, delayed  # noqa: E402
-from tiny_crops import IDENTITY, TINY, TRAINING, make_crops  # noqa: E402
+from tiny_crops import IDENTITY, SIZE, TINY, TRAINING, make_crops  # noqa: E402
 
 from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
 from radiofuse.deep.encoders.by_name import feature_names, short_name  # noqa: E402
@@ -22,6 +22,8 @@ from radiofuse.deep.training.options import Training  # noqa: E402
 from radiofuse.deep.training.task import EncoderSpec  # noqa: E402
 from radiofuse.errors import BundleError, CohortError, StoreError  # noqa: E402
 from radiofuse.store import FeatureStore  # noqa: E402
+from radiofuse.store.arrays import ArrayBlock, ArrayStore  # noqa: E402
+from radiofuse.store.pictures import PictureRow, write_pictures  # noqa: E402
 
 SPEC = EncoderSpec(TINY, Training.from_options(TRAINING), "cpu")
 ROWS = list(range(16))
@@ -289,3 +291,12 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(crops, tmp_path):
 def test_names_of_features():
     assert short_name("san10_small") == "san10_small"
     assert feature_names(TINY, 12)[-1] == "tiny_0012"
+
+
+def test_a_training_without_a_row_is_one_sentence(tmp_path):
+    blocks = ArrayStore(tmp_path), ArrayBlock("stack", {})
+    blocks[0].write(blocks[1], "k", {"image": np.ones((1, 1, SIZE, SIZE), np.float32)})
+    stored = write_pictures(blocks[0], [PictureRow("s00", "t1", blocks[1], "k")], {})
+    for pictures in (stored, make_crops(tmp_path)):
+        with pytest.raises(CohortError, match="No row has a picture"):
+            EncoderCache(tmp_path).encoder(EncoderSpec(TINY, Training(epochs=1)), pictures, [], [], [], 0)

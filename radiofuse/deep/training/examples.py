@@ -84,6 +84,16 @@ def _fits(device: torch.device, n_bytes: int) -> bool:
     return device.type != "cpu"
 
 
+def refuse_no_rows(rows: np.ndarray) -> None:
+    """Raise a CohortError where there is nothing to train on."""
+    if not len(rows):
+        sentence = (
+            "No row has a picture. Look at the table of failures for the reason, or leave this modality out of the "
+            "training."
+        )
+        raise CohortError("The table of crops to train on", [sentence])
+
+
 def check_rows(
     pictures: PictureSource, counts: np.ndarray, labels: np.ndarray, patients: np.ndarray, n_classes: int = 2
 ) -> None:

@@ -18,6 +18,7 @@ from radiofuse.deep.encoders.by_name import encoder_version, make_encoder, porta
 from radiofuse.deep.encoders.choices import ENCODERS
 from radiofuse.deep.encoders.options import FROZEN
 from radiofuse.deep.scaling import Scaling, fit_scaling, scaled
+from radiofuse.deep.training.examples import refuse_no_rows
 from radiofuse.deep.training.loop import TRAINING_VERSION, History, train_encoder
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.search import Trained, train_best
@@ -134,6 +135,7 @@ class TrainingTask:
     def train(self, checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
         """Return the trained module and its card."""
         spec, rows = self.spec, self.rows
+        refuse_no_rows(rows)
         pictures, counts = self.crops.pictures(rows), self.crops.counts(rows)
         scaling = fit_scaling(spec.intensities, pictures, self.crops.tumors(rows), counts, over=spec.over)
         pictures = scaled(pictures, counts, scaling)
@@ -146,9 +148,8 @@ class TrainingTask:
             rows = {"groups": self.groups, "checkpoint": place}
             return train_encoder(module, pictures, counts, self.labels, **rows, **options)
 
-        if spec.frozen:
-            return make({}), self._card(Trained(make({}), None, {}, []), scaling)
-        trained = train_best(spec.training, make, train, checkpoint)
+        unlabeled = Trained(make({}), None, {}, []) if spec.frozen else None
+        trained = unlabeled or train_best(spec.training, make, train, checkpoint)
         return trained.module, self._card(trained, scaling)
 
     def _card(self, trained: Trained, scaling: Scaling) -> dict[str, Any]:
