@@ -10,7 +10,7 @@ import pandas as pd
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.extract import Features, add_crops, add_pictures
 from radiofuse.imaging import Cropping, Crops
-from radiofuse.imaging.stacks import specs_of
+from radiofuse.imaging.stacks import VolumePatch, specs_of
 from radiofuse.store import FeatureStore
 from radiofuse.store.pictures import Pictures
 
@@ -28,7 +28,8 @@ def needs_masks(description: Mapping[str, Any]) -> bool:
     if pictures is None or settings["radiomics"] is not None:
         return True
     specs = specs_of(pictures["made"], pictures["channels"])
-    return any(spec.needs_mask for spec in specs.values())
+    # a patch can be made without a mask, but not where those lie that the network learned from: around the tumor
+    return any(spec.needs_mask or isinstance(spec, VolumePatch) for spec in specs.values())
 
 
 def channels_of(description: Mapping[str, Any]) -> set[str]:

@@ -205,8 +205,8 @@ class Deep(Part):
 
     @property
     def needs_masks(self) -> bool:
-        """Whether pictures are of the tumor, or lie where it is."""
-        return self.dimensions == 2 and self.slices != "middle"
+        """Whether pictures are of the tumor, or lie where it is; a cube without a mask would lie elsewhere."""
+        return self.slices != "middle"
 
 
 class Fusion(Part):

@@ -11,10 +11,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from radiofuse.bundle.load import load_bundle  # noqa: E402
+from radiofuse.bundle.pictures import needs_masks as of_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
+from radiofuse.experiment.networks import describe_pictures  # noqa: E402
+from radiofuse.experiment.networks import needs_masks as of_recipe  # noqa: E402
+from radiofuse.experiment.recipe import read_recipe  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.fuse import holders  # noqa: E402
 
@@ -129,6 +133,20 @@ def test_a_stack_joins_the_radiomics_as_a_member_or_as_a_chain_of_its_own(folder
 def test_each_modality_may_have_whole_slices_of_another_plane(folder: Path) -> None:
     bundle = run(folder, "planes", 'plane = "coronal"\ncut = "image"\njoin = "members"')
     assert {"t1ce", "t1cedeep", "flairdeep", "mean"} <= set(read_table(bundle, "predictions")["model"])
+
+
+@pytest.mark.parametrize(
+    ("deep", "needed"), [("dimensions = 3", True), ('slices = "middle"', False), ('channels = ["t1ce", "flair"]', True)]
+)
+def test_a_cube_around_the_tumor_needs_its_mask_in_training_and_of_new_patients(
+    tmp_path: Path, deep: str, needed: bool
+) -> None:
+    path = tmp_path / "masks.toml"
+    path.write_text(RECIPE.format(deep=deep, settings='"none"', more='[[models]]\nkind = "late"\nreads = ["deep"]'))
+    recipe = read_recipe(path)
+    assert of_recipe(recipe) == needed
+    pictures = {"made": describe_pictures(recipe), "channels": {"t1ce": ["t1ce"]}}
+    assert of_bundle({"settings": {"radiomics": None, "crops": None, "pictures": pictures}}) == needed
 
 
 @pytest.mark.parametrize(
