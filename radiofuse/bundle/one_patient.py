@@ -14,6 +14,7 @@ from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort
 from radiofuse.bundle.pictures import channels_of, needs_masks, reads_pictures
 from radiofuse.bundle.predict import modalities_of_model, read_new_patients
+from radiofuse.bundle.sites import columns_beside
 from radiofuse.errors import BundleError, CohortError, ImageError, RequestError
 from radiofuse.files.paths import describe_absent
 from radiofuse.imaging import read_image
@@ -183,6 +184,8 @@ def _as_table(
 ) -> pd.DataFrame:
     """Return a patient's row read as a cohort table, so that it passes every check that a table does."""
     absent = {columns.join(name, "image"): "" for name in missing}
+    if written.participants is None:  # as a cell of a table that does not know the site; the note says so
+        absent |= {name: "" for name in columns_beside(bundle.description)[:1] if name not in rows}
     with TemporaryDirectory() as place:
         table = Path(place, "cohort.csv")
         rows.assign(**absent).reset_index().to_csv(table, index=False)

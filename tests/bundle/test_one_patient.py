@@ -17,10 +17,11 @@ pytest.importorskip("torch")
 
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.one_patient import read_patient, sequences_of
+from radiofuse.bundle.other_cohort import OtherCohort
 from radiofuse.bundle.predict import predict_cohort, predict_rows
 from radiofuse.commands.predict import app
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.errors import BundleError
+from radiofuse.errors import BundleError, CohortError
 from radiofuse.experiment.run import run_recipe
 from radiofuse.imaging import read_image
 from radiofuse.imaging.step_options import Steps
@@ -259,3 +260,18 @@ def test_a_bundle_of_ready_features_reads_no_folder(home: Path) -> None:
     with pytest.raises(BundleError, match="ready-made features and reads no images"):
         sequences_of(about)
     assert sequences_of(load_bundle(home / "network").description) == ["flair", "t1ce"]
+
+
+def test_site_and_clinical_numbers_come_from_a_table_and_an_unknown_site_is_an_empty_cell(
+    home: Path, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    folder, people = folder_of(tmp_path / "P7", files), tmp_path / "participants.tsv"
+    people.write_text("participant_id\tage\tsite\nP7\t61\tnorth\n")
+    loaded = load_bundle(home / "radiomics")
+    protocol = loaded.description["protocol"] | {"harmonize": {"site": "site", "covariates": [], "sites": ["north"]}}
+    harmonized = replace(loaded, description={**loaded.description, "protocol": protocol})
+    assert read_patient(harmonized, folder).cohort["site"].tolist() == [""]
+    assert read_patient(harmonized, folder, written=OtherCohort(people)).cohort["site"].tolist() == ["north"]
+    people.write_text("participant_id\tage\nP8\t61\n")
+    with pytest.raises(CohortError, match=r"The patient's folder .* has 1 problem:\n  - Patients that the part"):
+        read_patient(loaded, folder, written=OtherCohort(people))
