@@ -18,7 +18,7 @@ from radiofuse.store.picture_rows import PictureRows, PictureSource
 
 MEAN_LOGIT = "mean_logit"
 BATCH = 16  # crops; larger ones are no faster on one core
-ROWS_AT_ONCE, BYTES_AT_ONCE = 64, 1 << 28  # in memory
+ROWS_AT_ONCE, BYTES_AT_ONCE = 64, 1 << 26  # of pictures; scaling and passing them take several times the bytes
 
 
 def identity_of(trained: TrainedEncoder) -> dict[str, Any]:

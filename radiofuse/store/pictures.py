@@ -23,7 +23,7 @@ from radiofuse.store.arrays import ArrayBlock, ArrayStore
 from radiofuse.tables.pointers import pointer_table
 
 FORMAT = 1
-FILES_AT_ONCE = 64  # a mapped file is an open one, of which a process may have about a thousand
+FILES_AT_ONCE = 16  # each is an open file, of which a process may have about a thousand, and its pages count as memory
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import tiny_encoder  # noqa: E402
 from joblib import Parallel, delayed  # noqa: E402
 from tiny_crops import IDENTITY, SIZE, TINY, TRAINING, make_crops  # noqa: E402
 
+from radiofuse.deep import stored_embeddings  # noqa: E402
 from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
 from radiofuse.deep.encoders.by_name import feature_names, short_name  # noqa: E402
 from radiofuse.deep.training.options import Training  # noqa: E402
@@ -300,3 +301,12 @@ def test_a_training_without_a_row_is_one_sentence(tmp_path):
     for pictures in (stored, make_crops(tmp_path)):
         with pytest.raises(CohortError, match="No row has a picture"):
             EncoderCache(tmp_path).encoder(EncoderSpec(TINY, Training(epochs=1)), pictures, [], [], [], 0)
+
+
+def test_few_patients_of_many_large_slices_are_in_memory_together(tmp_path, monkeypatch):
+    crops = make_crops(tmp_path)
+    large = np.broadcast_to(np.float32(0), (55, 3, 224, 224))
+    monkeypatch.setattr(crops, "pictures", lambda rows: large)
+    monkeypatch.setattr(crops, "counts", lambda rows: np.full(len(rows), 55))
+    at_once = stored_embeddings._rows_at_once(crops, ROWS)
+    assert at_once * large.size * 4 <= 1 << 26 and at_once >= 1

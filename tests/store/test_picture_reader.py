@@ -30,6 +30,7 @@ def test_pictures_come_in_the_order_asked_for_however_they_are_asked_for(tmp_pat
         places = rng.integers(-len(values), len(values), size=n)
         np.testing.assert_array_equal(reader[places], values[places])
     np.testing.assert_array_equal(reader[::-3], values[::-3])
+    assert len(reader._mapped) <= 16  # their pages are in memory
 
 
 def test_a_large_cohort_does_not_run_out_of_open_files(tmp_path: Path) -> None:
