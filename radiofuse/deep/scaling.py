@@ -207,9 +207,7 @@ def rows_of(counts: np.ndarray) -> list[slice]:
 def _measure(pictures: np.ndarray, tumors: np.ndarray | None, channel: int) -> _Measured:
     values = pictures[:, channel]
     chosen = values[values != 0 if tumors is None else tumors == 1].astype(np.float64)
-    if not np.isfinite(values).all():
-        sentence = "A picture holds NaN or infinite pixels; finite numbers were expected. Look at the images."
-        raise ImageError("not_finite", sentence)
+    _refuse_not_finite(values)
     if not chosen.size:
         return _Measured(0)
     return _Measured(chosen.size, float(chosen.mean()), float(chosen.var()), float(chosen.min()), float(chosen.max()))
@@ -227,8 +225,15 @@ def _fit_landmarks(pictures: PictureSource, counts: np.ndarray) -> Landmarks:
     return Landmarks(tuple(standard))
 
 
+def _refuse_not_finite(values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        sentence = "A picture holds NaN or infinite pixels; finite numbers were expected. Look at the images."
+        raise ImageError("not_finite", sentence)
+
+
 def _shown(pictures: np.ndarray) -> np.ndarray:
     """Return the percentiles of one patient's pixels that are not 0."""
+    _refuse_not_finite(pictures)  # percentiles of NaN would make a blank picture of them
     return landmarks_of(pictures[pictures != 0])
 
 

@@ -128,6 +128,10 @@ def test_what_cannot_be_measured_is_one_sentence(pictures: np.ndarray, tumors: n
         fit_scaling("nyul", pictures * 0, None, COUNTS)
     with pytest.raises(RequestError, match="intensities is 'zscore'"):
         fit_scaling("zscore", pictures, tumors, COUNTS)
+    nyul = fit_scaling("nyul", pictures, None, COUNTS)
     pictures[2, 1, 3, 3] = np.nan
-    with pytest.raises(ImageError, match="NaN"):
-        fit_scaling("z_score", pictures, tumors, COUNTS)
+    for method in ("z_score", "min_max", "nyul"):
+        with pytest.raises(ImageError, match="NaN"):
+            fit_scaling(method, pictures, tumors, COUNTS)
+    with pytest.raises(ImageError, match="NaN"):  # of a new patient
+        scaled(pictures, COUNTS, nyul)
