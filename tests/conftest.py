@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from joblib.externals.loky import get_reusable_executor
 
 # The same examples on every run: what passes here passes elsewhere.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -41,3 +43,12 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set RADIOFUSE_DATA to run this test")
     return folder
+
+
+@pytest.fixture(scope="module")
+def tiny_encoder() -> Iterator[None]:
+    """Put the small encoder of the tests, `tiny_encoder.py`, where a recipe finds it, also in worker processes."""
+    get_reusable_executor().shutdown(wait=True)  # workers that are there already do not see a new path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(REPOSITORY / "tests" / "deep")
+        yield

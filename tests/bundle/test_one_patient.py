@@ -64,19 +64,17 @@ reads = ["deep"]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: None) -> Path:
     """A folder with two bundles, ``network`` without masks and ``radiomics``, which registers; and new patients."""
     home = tmp_path_factory.mktemp("one")
     make_phantom_cohort(home / "phantom", n_patients=14, seed=1)
     make_phantom_cohort(home / "new", n_patients=8, seed=9)
     (home / "quick.json").write_text(json.dumps(QUICK))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "deep")
-        for name, settings, more in (("network", '"none"', NETWORK), ("radiomics", '"quick.json"', "")):
-            recipe = home / f"{name}.toml"
-            recipe.write_text(RECIPE.format(settings=settings, more=more))
-            run_recipe(recipe, out=home / name, store=home / "store", report=False)
-        yield home
+    for name, settings, more in (("network", '"none"', NETWORK), ("radiomics", '"quick.json"', "")):
+        recipe = home / f"{name}.toml"
+        recipe.write_text(RECIPE.format(settings=settings, more=more))
+        run_recipe(recipe, out=home / name, store=home / "store", report=False)
+    return home
 
 
 @pytest.fixture(scope="module")

@@ -43,15 +43,13 @@ resamples = 100
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, tiny_encoder):
     """A folder with a phantom cohort of 24 patients and one finished run in out/."""
     folder = tmp_path_factory.mktemp("study")
     make_phantom_cohort(folder / "phantom", n_patients=24, seed=1)
     (folder / "recipe.toml").write_text(RECIPE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "deep")
-        run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store")
-        yield folder
+    run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store")
+    return folder
 
 
 @pytest.fixture

@@ -77,12 +77,7 @@ def write_recipe(
     return recipe
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tiny_encoder():
-    """Put the small encoder of the tests where a recipe finds it, also in worker processes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "deep")
-        yield
+pytestmark = pytest.mark.usefixtures("tiny_encoder")
 
 
 @pytest.fixture(scope="module")

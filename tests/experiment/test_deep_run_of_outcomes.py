@@ -52,11 +52,7 @@ reads = ["deep"]
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tiny_encoder():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "deep")
-        yield
+pytestmark = pytest.mark.usefixtures("tiny_encoder")
 
 
 @pytest.fixture(scope="module")

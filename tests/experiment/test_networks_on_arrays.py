@@ -59,12 +59,7 @@ def run(folder: Path, name: str, deep: str, *, settings: str = '"quick.json"', m
     return folder / name / "bundle"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tiny_encoder():
-    """Put the small encoder of the tests where a recipe finds it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "deep")
-        yield
+pytestmark = pytest.mark.usefixtures("tiny_encoder")
 
 
 @pytest.fixture(scope="module")
