@@ -65,8 +65,16 @@ def make_specs(recipe: Recipe, modalities: Sequence[str]) -> Mapping[str, ArrayS
     return specs_of(describe_pictures(recipe), inputs)
 
 
+def describe_arrays(recipe: Recipe, modalities: Sequence[str]) -> dict[str, Any] | None:
+    """Return how a recipe's arrays are made and the channels of each network, as a bundle keeps it; None without."""
+    if recipe.deep is None or not recipe.deep.reads_arrays:
+        return None
+    specs = make_specs(recipe, modalities)
+    return {"made": describe_pictures(recipe), "channels": {name: list(spec.channels) for name, spec in specs.items()}}
+
+
 def describe_pictures(recipe: Recipe) -> dict[str, Any]:
-    """Return how a recipe's arrays are made, as a bundle keeps it; JSON values."""
+    """Return how a recipe's arrays are made, whatever their channels: JSON values."""
     deep = recipe.deep
     if deep.dimensions == 3:
         return {"kind": "patch", "size": deep.size}

@@ -17,7 +17,7 @@ from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_mo
 from radiofuse.experiment.harmonization import with_sites_of
 from radiofuse.experiment.member_chains import CropSource
 from radiofuse.experiment.model_list import learns_unlabeled
-from radiofuse.experiment.networks import describe_pictures, make_cropping, make_specs, of_networks, with_stack
+from radiofuse.experiment.networks import describe_arrays, make_cropping, make_specs, of_networks, with_stack
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
 from radiofuse.experiment.rows import Rows, Unlabeled
@@ -285,15 +285,9 @@ def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
         "regions": list(recipe.cohort.regions),
         "block": made.features.extraction.block.name if extractor else None,
         "crops": asdict(make_cropping(recipe)) if recipe.deep and not recipe.deep.reads_arrays else None,
-        "pictures": _describe_arrays(recipe, made) if recipe.deep and recipe.deep.reads_arrays else None,
+        "pictures": describe_arrays(recipe, imaged_modalities(made.cohort)),
         "ready_made": _list_ready_made(made.cohort),
     }
-
-
-def _describe_arrays(recipe: Recipe, made: _Made) -> dict[str, Any]:
-    """Return how arrays were made, and the channels of each network."""
-    specs = make_specs(recipe, imaged_modalities(made.cohort))
-    return {"made": describe_pictures(recipe), "channels": {name: list(spec.channels) for name, spec in specs.items()}}
 
 
 def _list_ready_made(cohort: pd.DataFrame) -> list[str]:
