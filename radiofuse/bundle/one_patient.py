@@ -27,6 +27,7 @@ from radiofuse.imaging.layouts.table import UNMASKED
 from radiofuse.imaging.layouts.volume import IMAGE, MASK, Found
 from radiofuse.tables import columns
 from radiofuse.tables.roles import MASK_REGIONS, SAMPLE, SITE
+from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.wording import counted, listed, some
 
 PLAIN = "plain"
@@ -188,7 +189,8 @@ def _as_table(
         absent |= {name: "" for name in columns_beside(bundle.description)[:1] if name not in rows}
     with TemporaryDirectory() as place:
         table = Path(place, "cohort.csv")
-        rows.assign(**absent).reset_index().to_csv(table, index=False)
+        with table.open("wb") as file:
+            write_csv(rows.assign(**absent).reset_index(), file)
         try:
             return modalities_of_model(read_new_patients(bundle, table, written), bundle)
         except CohortError as error:
