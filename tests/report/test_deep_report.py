@@ -206,6 +206,14 @@ def test_the_file_of_published_tables_must_be_there(bundle):
         ),
         ({"output": "logit", "training": {}}, ["its logit stands beside", "never saw them (3-fold). "]),
         ({"protocol": "as_published"}, ["As published, training patients carry the output of the very encoder"]),
+        (
+            {"channels": ["t1ce", "flair"], "slices": "middle", "options": {"width": 0.5}, "intensities": "nyul"},
+            [
+                "san10_small on t1ce and flair as its channels",
+                "trained on the axial slices of the middle, without a mask",
+                "width = 0.5, intensities = nyul, epochs = 15",
+            ],
+        ),
         ({"join": "members"}, ["a member of the fusion of its own", "only for patients whom it was not trained on."]),
     ],
 )

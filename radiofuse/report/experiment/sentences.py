@@ -91,7 +91,15 @@ def encoder(contents: Contents) -> str:
     if deep["join"] == "members":
         used = "as a classifier it is a member of the fusion of its own"
     of = f"on {listed(deep['channels'])} as its channels" if deep.get("channels") else "for each modality"
-    return f"{deep['encoder']} {of}, trained on {_pictures(deep)}; {used}" + _options(deep["training"])
+    return f"{deep['encoder']} {of}, trained on {_pictures(deep)}; {used}" + _options(
+        {**deep.get("options", {}), **_unusual(deep), **deep["training"]}
+    )
+
+
+def _unusual(deep: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how intensities and slices were treated, where it is not the usual way."""
+    usual = {"intensities": "z_score", "over": "tumor", "aggregate": "mean_logit"}
+    return {name: deep[name] for name, way in usual.items() if deep.get(name, way) != way}
 
 
 def _pictures(deep: Mapping[str, Any]) -> str:
