@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.fuse.answers import weights_table
-from radiofuse.fuse.choices import learns, rule_of
+from radiofuse.fuse.choices import fit_combiner, learns, rule_of
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_fusion import in_one_thread
 
@@ -49,7 +49,9 @@ class AsksMembers:
         """
         P, target = self.in_sample_probabilities(X, y, groups), np.searchsorted(self.classes_, y)
         learners = {name: combiner for name, combiner in self.combiners_.items() if learns(rule_of(combiner))}
-        shown = {name: clone(combiner, safe=False).fit(P, target) for name, combiner in learners.items()}
+        groups = None if groups is None else np.asarray(groups)
+        fresh = {name: clone(combiner, safe=False) for name, combiner in learners.items()}
+        shown = {name: fit_combiner(combiner, P, target, groups) for name, combiner in fresh.items()}
         return weights_table(shown, list(self.columns_), self.classes_)
 
     def in_sample_probabilities(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> np.ndarray:

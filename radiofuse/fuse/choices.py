@@ -7,6 +7,8 @@ from typing import Any
 
 from sklearn.base import clone
 
+import numpy as np
+
 from radiofuse.errors import RequestError
 from radiofuse.fuse.calibrated import Calibrated
 from radiofuse.fuse.combiners import Combiner
@@ -82,6 +84,39 @@ def learns(combiner: Any, *, calibrate: bool = False) -> bool:
     (True, False, True)
     """
     return hasattr(combiner, "fit") or (calibrate and getattr(combiner, "hedges", False))
+
+
+def fit_combiner(combiner: Any, P: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> Any:
+    """Fit a combiner that learns; one that chooses something in folds of its own is told each row's patient.
+
+    Parameters
+    ----------
+    combiner : Combiner
+        With ``fit(P, y)``, or ``fit(P, y, groups)`` where it has the attribute ``takes_groups = True``.
+    P : ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes)
+        Out-of-fold probabilities.
+    y : ndarray of shape (n_samples,)
+        Labels 0, 1 and so on.
+    groups : ndarray of shape (n_samples,) or None
+        The patient of each row.
+
+    Returns
+    -------
+    combiner
+        The same one.
+
+    Examples
+    --------
+    >>> from radiofuse.fuse.combiners import Nonnegative
+    >>> P = np.array([[0.1, 0.5], [0.2, 0.5], [0.9, 0.5]])
+    >>> fit_combiner(Nonnegative(), P, np.array([0, 0, 1]), None).weights_
+    array([1., 0.])
+    """
+    if getattr(combiner, "takes_groups", False):
+        combiner.fit(P, y, groups)
+    else:
+        combiner.fit(P, y)
+    return combiner
 
 
 def calibrated(combiners: Mapping[str, Any]) -> dict[str, Any]:

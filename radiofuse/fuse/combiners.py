@@ -7,8 +7,10 @@ every row has at least one.
 
 A rule with ``fit`` learns ``weights_``, one per member, or (n_members, n_classes) where they differ by class. One
 that knows more than two classes says so by ``multi_class = True``; one that learns nothing and answers nearer to the
-middle than its members have reason to, as an average does, by ``hedges = True``: it can be calibrated. Its ``title``
-says in a few words what it is; without one, the first line of its docstring does.
+middle than its members have reason to, as an average does, by ``hedges = True``: it can be calibrated. One that
+chooses something in folds of its own says ``takes_groups = True`` and has ``fit(P, y, groups)``, the patient of each
+row, whose rows stay together there. Its ``title`` says in a few words what it is; without one, the first line of its
+docstring does.
 """
 
 from __future__ import annotations

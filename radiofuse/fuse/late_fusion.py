@@ -19,7 +19,7 @@ from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Findings, Folding, Seed
 from radiofuse.fuse.answers import weights_table
 from radiofuse.fuse.asked_members import AsksMembers
-from radiofuse.fuse.choices import build_combiners, calibrated, learns, refuse_rules_for_two
+from radiofuse.fuse.choices import build_combiners, calibrated, fit_combiner, learns, refuse_rules_for_two
 from radiofuse.fuse.combiners import Combiner
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
@@ -221,9 +221,11 @@ class LateFusion(AsksMembers, MemberFusion):
             folds = inner_folds(self.cv, y, groups, self.random_state, classes=self.classes_)
             self.out_of_fold_ = out_of_fold_table(members, folds, y, groups, n_jobs=self.n_jobs)
             P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)
+            shown = (P[known], y[known], None if groups is None else groups[known])
+        else:
+            shown = (None, y, groups)
         for combiner in learners:
-            combiner.fit(P[known], y[known])
-        shown = (P[known], y[known]) if learners else (None, y)
+            fit_combiner(combiner, *shown)
         name, first = next(iter(self.combiners_.items()))
         self.subsets_ = fit_subsets(name, first, list(self.columns_), *shown) if self.subsets else []
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from radiofuse.errors import CohortError
-from radiofuse.fuse.choices import learns
+from radiofuse.fuse.choices import fit_combiner, learns
 from radiofuse.fuse.probabilities import checked
 
 
@@ -66,7 +66,14 @@ class Subset:
         return result
 
 
-def fit_subsets(name: str, combiner: Any, members: Sequence[str], P: np.ndarray | None, y: np.ndarray) -> list[Subset]:
+def fit_subsets(
+    name: str,
+    combiner: Any,
+    members: Sequence[str],
+    P: np.ndarray | None,
+    y: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> list[Subset]:
     """Return a combiner for every combination of members, each fitted to their own probabilities where it learns.
 
     Parameters
@@ -79,6 +86,8 @@ def fit_subsets(name: str, combiner: Any, members: Sequence[str], P: np.ndarray 
     P : ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes), or None
         Out-of-fold probabilities; None where the combiner learns nothing.
     y : ndarray of shape (n_samples,)
+    groups : ndarray of shape (n_samples,) or None
+        The patient of each row.
 
     Raises
     ------
@@ -90,20 +99,19 @@ def fit_subsets(name: str, combiner: Any, members: Sequence[str], P: np.ndarray 
         own = subset_name(name, [members[place] for place in places])
         fresh = clone(combiner, safe=False)
         if P is not None and learns(fresh):
-            fresh = _fitted(fresh, P[:, list(places)], y, own)
+            fresh = _fitted(fresh, P[:, list(places)], y, groups, own)
         subsets.append(Subset(own, places, fresh))
     return subsets
 
 
-def _fitted(combiner: Any, P: np.ndarray, y: np.ndarray, name: str) -> Any:
+def _fitted(combiner: Any, P: np.ndarray, y: np.ndarray, groups: np.ndarray | None, name: str) -> Any:
     known = _present(P)
     if set(np.unique(y[known])) != set(np.unique(y)):
         raise CohortError(
             "The training table",
             [f"{name} has no out-of-fold probability of some class; leave subsets out, or add patients."],
         )
-    combiner.fit(P[known], y[known])
-    return combiner
+    return fit_combiner(combiner, P[known], y[known], None if groups is None else groups[known])
 
 
 def _present(P: np.ndarray) -> np.ndarray:

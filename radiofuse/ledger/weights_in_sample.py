@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from radiofuse.fuse import LateFusion
-from radiofuse.fuse.choices import build_combiners
+from radiofuse.fuse.choices import build_combiners, fit_combiner
 from radiofuse.fuse.named import Named
 from radiofuse.ledger.claim import Claim
 from radiofuse.ledger.encoder_of_all import is_network
@@ -81,7 +81,7 @@ class _Shown:
         fusion = fitted.model_ if isinstance(fitted, Named) else fitted
         train, test = (self._usable(fitted, places) for places in (train, test))
         P = fusion.in_sample_probabilities(self._own(fitted, train), self.y[train], self.groups[train])
-        combiner = clone(self.combiner, safe=False).fit(P, self.y[train])
+        combiner = fit_combiner(clone(self.combiner, safe=False), P, self.y[train], self.groups[train])
         held_out = combiner.combine(fusion.member_probabilities(self._own(fitted, test)))
         return {"learned": (train, combiner.combine(P)), "held_out": (test, held_out)}
 

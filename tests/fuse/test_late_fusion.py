@@ -508,3 +508,22 @@ def test_fusion_of_complementary_modalities_beats_each(cohort):
     each = fitted.predict_proba_each(table[1::2])
     auc = {name: roc_auc_score(y[1::2], each[name]) for name in each}
     assert auc["regression"] > max(auc[m] for m in MODALITIES)
+
+
+class ToldPatients(Mean):
+    """Averages, and remembers which patients of which labels it was shown."""
+
+    takes_groups = True
+
+    def fit(self, P, y, groups):
+        self.shown_ = sorted(zip(groups, y, strict=True))
+        return self
+
+
+def test_a_combiner_with_folds_of_its_own_is_told_each_row_s_patient(cohort):
+    """One that takes groups gets those of the rows it is shown, in their order, also for combinations of members."""
+    table, y, groups = cohort
+    fitted = fusion([ToldPatients()], subsets=True).fit(table, y, groups=groups)
+    expected = sorted(zip(groups, y, strict=True))
+    assert fitted.combiners_["ToldPatients"].shown_ == expected
+    assert all(subset.combiner.shown_ == expected for subset in fitted.subsets_)
