@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import radiofuse
 from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifier
 from radiofuse.classify.calibrated_svc import CalibratedSVC
+from radiofuse.classify.stacked import StackedClassifier
 from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion
 from radiofuse.prepare.clinical_scale import NormalScoreScaler, UnitRangeScaler
 from radiofuse.prepare.harmonize import ComBat
@@ -92,6 +93,7 @@ ESTIMATORS = [
     RecalibratedClassifier(LogisticRegression(), cv=2, random_state=0),
     RecalibratedClassifier(GaussianNB(), cv=2, random_state=0),
     RecalibratedClassifier(GaussianNB(), method="isotonic", cv=2, random_state=0),
+    StackedClassifier([("bayes", GaussianNB()), ("regression", LogisticRegression())], cv=2, random_state=0),
     LateFusion(MEMBERS, combine="mean", columns=COLUMNS, cv=2, random_state=0),
     LateFusion(MEMBERS, combine=["regression", *OTHER_COMBINERS], columns=COLUMNS, cv=2, random_state=0),
     ConstraintFusion(

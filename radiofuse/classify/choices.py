@@ -14,6 +14,7 @@ from sklearn.neural_network import MLPClassifier
 
 from radiofuse.classify.brnn import BayesianRegularizedNetwork
 from radiofuse.classify.calibrated_svc import CalibratedSVC
+from radiofuse.classify.stacked import StackedClassifier
 from radiofuse.errors import RequestError
 
 if TYPE_CHECKING:
@@ -90,6 +91,16 @@ def brnn(random_state: int | None = None) -> BayesianRegularizedNetwork:
     return BayesianRegularizedNetwork(random_state=random_state)
 
 
+def stacking(random_state: int | None = None) -> StackedClassifier:
+    """Return a stack of three classifiers.
+
+    Logistic regression, a support vector machine and a random forest, under a logistic regression.
+    """
+    members = {"logistic": logistic, "svm": svm, "random_forest": random_forest}
+    classifiers = [(name, build(random_state)) for name, build in members.items()]
+    return StackedClassifier(classifiers, random_state=random_state)
+
+
 CLASSIFIERS = {
     "logistic": "radiofuse.classify.choices:logistic",
     "svm": "radiofuse.classify.choices:svm",
@@ -97,4 +108,5 @@ CLASSIFIERS = {
     "xgboost": "radiofuse.classify.choices:xgboost",
     "mlp": "radiofuse.classify.choices:mlp",
     "brnn": "radiofuse.classify.choices:brnn",
+    "stacking": "radiofuse.classify.choices:stacking",
 }
