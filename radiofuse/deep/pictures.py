@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from radiofuse.errors import ImageError, RequestError
+from radiofuse.errors import CohortError, ImageError, RequestError
 from radiofuse.imaging import Crops
 from radiofuse.store.picture_rows import PictureRows, PictureSource
 from radiofuse.store.pictures import Pictures
@@ -110,12 +112,66 @@ def check_shapes(pictures: PictureSource, counts: np.ndarray) -> None:
         )
 
 
-def not_finite(counts: np.ndarray, number: int) -> ImageError:
-    """Return the refusal of the picture of that number, which holds NaN or infinity."""
+class BrokenRowError(ImageError):
+    """Pictures of one row cannot be used; whoever knows whose they are says so in place of the row's number.
+
+    Parameters
+    ----------
+    code : str
+    sentence : str
+        With ``{whose}`` where the row is named.
+    row : int
+    """
+
+    def __init__(self, code: str, sentence: str, row: int) -> None:
+        self.sentence, self.row = sentence, row
+        super().__init__(code, sentence.format(whose=f"row {row}"))
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.code, self.sentence, self.row)
+
+
+@contextmanager
+def named_rows(crops: PictureRows, rows: Sequence[int]) -> Iterator[None]:
+    """Name sample and modality in refusals of pictures that are handed on as rows of an array.
+
+    Parameters
+    ----------
+    crops : Crops or Pictures
+    rows : sequence of int
+        Rows of ``crops``, in the order in which they are handed on; at least one.
+    """
+    try:
+        yield
+    except BrokenRowError as broken:
+        if broken.row >= len(rows):  # of the blank ones that fill a batch
+            raise
+        row = rows[broken.row]
+        whose = f"sample {crops.sample_ids[row]} ({crops.modalities[row]})"
+        raise ImageError(broken.code, broken.sentence.format(whose=whose)) from None
+    except CohortError as refused:
+        raise CohortError(
+            f"The table of pictures of {crops.modalities[rows[0]]} to train on", refused.problems
+        ) from None
+
+
+def refuse_not_finite(pictures: np.ndarray, counts: np.ndarray, first: int = 0) -> None:
+    """Raise a BrokenRowError if pictures hold NaN or infinity; they are some of all, from the number ``first`` on.
+
+    >>> try:
+    ...     refuse_not_finite(np.array([[[[1.0]]], [[[np.nan]]]]), np.array([1, 2, 2]), first=2)
+    ... except ImageError as error:
+    ...     print(str(error)[:35])
+    Picture 0 of row 2 holds NaN or inf
+    """
+    whole = np.isfinite(pictures).all(axis=tuple(range(1, pictures.ndim)))
+    if whole.all():
+        return
+    number = first + int(whole.argmin())
     row = int(np.searchsorted(np.cumsum(counts), number, side="right"))
     place = number - int(np.sum(counts[:row]))
-    return ImageError(
-        "not_finite",
-        f"Picture {place} of row {row} holds NaN or infinite values; finite numbers were expected. Make it again, or "
-        "leave the row out.",
+    sentence = (
+        f"Picture {place} of {{whose}} holds NaN or infinite values; finite numbers were expected. Make it again, or "
+        "leave the row out."
     )
+    raise BrokenRowError("not_finite", sentence, row)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from radiofuse.deep.pictures import refuse_not_finite
 from radiofuse.errors import CohortError, ImageError, RequestError
 from radiofuse.imaging.landmarks import landmarks_of, on_scale, standard_scale
 from radiofuse.store.picture_rows import PictureSource
@@ -82,7 +83,7 @@ class Landmarks:
 
     def measured(self, pictures: np.ndarray) -> np.ndarray:
         """Return the percentiles of one patient's pictures (n, channels, …), shape (channels, 11)."""
-        return np.stack([_shown(pictures[:, channel]) for channel in range(pictures.shape[1])])
+        return _shown(pictures, np.array([len(pictures)]))
 
     def apply(self, pictures: np.ndarray, measured: np.ndarray | None) -> np.ndarray:
         """Return one patient's pictures on the standard scale; beyond the outer percentiles the last lines go on."""
@@ -132,7 +133,7 @@ def fit_scaling(
     Raises
     ------
     ImageError
-        ``not_finite`` if a picture holds NaN or infinity.
+        ``not_finite`` if a picture holds NaN or infinity, with its row.
     CohortError
         If there is no pixel to measure.
 
@@ -188,10 +189,13 @@ def _parts(
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Yield pictures with their tumors: all at once where they are in memory, else those of one row after the other."""
     if isinstance(pictures, np.ndarray):
+        refuse_not_finite(pictures, counts)
         yield pictures, None if tumors is None else tumors[:]
         return
     for row in rows_of(counts):
-        yield pictures[row], None if tumors is None else tumors[row]
+        of_row = pictures[row]
+        refuse_not_finite(of_row, counts, row.start)
+        yield of_row, None if tumors is None else tumors[row]
 
 
 def rows_of(counts: np.ndarray) -> list[slice]:
@@ -207,7 +211,6 @@ def rows_of(counts: np.ndarray) -> list[slice]:
 def _measure(pictures: np.ndarray, tumors: np.ndarray | None, channel: int) -> _Measured:
     values = pictures[:, channel]
     chosen = values[values != 0 if tumors is None else tumors == 1].astype(np.float64)
-    _refuse_not_finite(values)
     if not chosen.size:
         return _Measured(0)
     return _Measured(chosen.size, float(chosen.mean()), float(chosen.var()), float(chosen.min()), float(chosen.max()))
@@ -215,26 +218,19 @@ def _measure(pictures: np.ndarray, tumors: np.ndarray | None, channel: int) -> _
 
 def _fit_landmarks(pictures: PictureSource, counts: np.ndarray) -> Landmarks:
     """Return the scale of the training rows' percentiles."""
-    standard = []
-    for channel in range(pictures.shape[1]):
-        places = np.array([_shown(pictures[row][:, channel]) for row in rows_of(counts)])  # (rows, 11)
-        try:
-            standard.append(tuple(standard_scale(places).tolist()))
-        except ImageError as error:
-            raise CohortError(THE_TABLE, [str(error)]) from None
-    return Landmarks(tuple(standard))
+    places = np.stack([_shown(pictures[row], counts, row.start) for row in rows_of(counts)])  # (rows, channels, 11)
+    try:
+        standard = [standard_scale(places[:, channel]) for channel in range(places.shape[1])]
+    except ImageError as error:
+        raise CohortError(THE_TABLE, [str(error)]) from None
+    return Landmarks(tuple(tuple(of_channel.tolist()) for of_channel in standard))
 
 
-def _refuse_not_finite(values: np.ndarray) -> None:
-    if not np.isfinite(values).all():
-        sentence = "A picture holds NaN or infinite pixels; finite numbers were expected. Look at the images."
-        raise ImageError("not_finite", sentence)
-
-
-def _shown(pictures: np.ndarray) -> np.ndarray:
-    """Return the percentiles of one patient's pixels that are not 0."""
-    _refuse_not_finite(pictures)  # percentiles of NaN would make a blank picture of them
-    return landmarks_of(pictures[pictures != 0])
+def _shown(pictures: np.ndarray, counts: np.ndarray, first: int = 0) -> np.ndarray:
+    """Return the percentiles of one patient's pixels that are not 0, of each channel, shape (channels, 11)."""
+    refuse_not_finite(pictures, counts, first)  # percentiles of NaN would make a blank picture of them
+    channels = (pictures[:, channel] for channel in range(pictures.shape[1]))
+    return np.stack([landmarks_of(values[values != 0]) for values in channels])
 
 
 def scaled(pictures: PictureSource, counts: np.ndarray, scaling: Scaling) -> PictureSource:
@@ -243,6 +239,7 @@ def scaled(pictures: PictureSource, counts: np.ndarray, scaling: Scaling) -> Pic
         return Scaled(pictures, counts, scaling)
     if isinstance(scaling, Linear):
         return scaling.apply(pictures)
+    refuse_not_finite(pictures, counts)  # of all, so that the row is named by its number among them
     return np.concatenate([scaling.apply(pictures[row], None) for row in rows_of(counts)])
 
 
@@ -257,7 +254,7 @@ class Scaled:
     """
 
     def __init__(self, pictures: PictureSource, counts: np.ndarray, scaling: Scaling) -> None:
-        self._pictures, self._scaling, self._rows = pictures, scaling, rows_of(counts)
+        self._pictures, self._scaling, self._counts, self._rows = pictures, scaling, counts, rows_of(counts)
         self._owners = np.repeat(np.arange(len(counts)), counts)
         self._measured: dict[int, np.ndarray | None] = {}
 
@@ -283,6 +280,10 @@ class Scaled:
 
     def _of_row(self, row: int) -> np.ndarray | None:
         if row not in self._measured:
-            needs = isinstance(self._scaling, Landmarks)
-            self._measured[row] = self._scaling.measured(self._pictures[self._rows[row]]) if needs else None
+            self._measured[row] = self._look_at(row) if isinstance(self._scaling, Landmarks) else None
         return self._measured[row]
+
+    def _look_at(self, row: int) -> np.ndarray | None:
+        pictures = self._pictures[self._rows[row]]
+        refuse_not_finite(pictures, self._counts, self._rows[row].start)
+        return self._scaling.measured(pictures)

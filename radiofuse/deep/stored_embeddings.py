@@ -10,6 +10,7 @@ import torch
 
 from radiofuse.deep.encoders.by_name import encoder_version, feature_names, short_name
 from radiofuse.deep.encoders.embedding import embed
+from radiofuse.deep.pictures import named_rows
 from radiofuse.deep.scaling import scaled
 from radiofuse.deep.training.loop import TRAINING_VERSION
 from radiofuse.deep.weights import TrainedEncoder
@@ -51,8 +52,9 @@ def embedded_records(
     for keys in _chunks(list(rows), _rows_at_once(crops, list(rows.values()))):
         chosen = [rows[key] for key in keys]
         counts = crops.counts(chosen)
-        pictures = scaled(crops.pictures(chosen), counts, trained.scaling)
-        answers = _answers(module, pictures, counts, **options)
+        with named_rows(crops, chosen):
+            pictures = scaled(crops.pictures(chosen), counts, trained.scaling)
+            answers = _answers(module, pictures, counts, **options)
         for key, row, values in zip(keys, chosen, answers, strict=True):
             yield Record(key, crops.sample_ids[row], crops.modalities[row], values=values)
 

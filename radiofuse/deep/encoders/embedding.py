@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from radiofuse.deep.aggregation import AGGREGATIONS, mean_of_rows
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread
-from radiofuse.deep.pictures import check_shapes, not_finite
-from radiofuse.errors import ImageError, RequestError
+from radiofuse.deep.pictures import BrokenRowError, check_shapes, refuse_not_finite
+from radiofuse.errors import RequestError
 from radiofuse.store.picture_rows import PictureSource
 
 
@@ -93,9 +93,7 @@ def _batches(pictures: PictureSource, counts: np.ndarray, size: int) -> Iterator
     for start in range(0, pictures.shape[0], size):
         # an array of its own: the last bits depend on strides
         batch = np.array(pictures[start : start + size], dtype=np.float32)
-        whole = np.isfinite(batch).all(axis=tuple(range(1, batch.ndim)))
-        if not whole.all():
-            raise not_finite(counts, start + int(whole.argmin()))
+        refuse_not_finite(batch, counts, start)
         yield torch.from_numpy(batch)
 
 
@@ -152,8 +150,8 @@ def _refuse_broken(embedding: np.ndarray, logit: np.ndarray) -> None:
     whole = np.isfinite(np.column_stack([embedding, logit])).all(axis=1)
     broken = np.flatnonzero(~whole)
     if len(broken):
-        raise ImageError(
-            "embedding_not_finite",
-            f"The encoder's answer to the pictures of row {broken[0]} holds NaN or infinity. Look at their "
-            "intensities; if they are as the others', train again with a lower learning_rate.",
+        sentence = (
+            "The encoder's answer to the pictures of {whose} holds NaN or infinity. Look at their intensities; if they "
+            "are as the others', train again with a lower learning_rate."
         )
+        raise BrokenRowError("embedding_not_finite", sentence, int(broken[0]))

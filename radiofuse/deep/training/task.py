@@ -17,6 +17,7 @@ from radiofuse.deep.device import choose_device
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder, portable_options
 from radiofuse.deep.encoders.choices import ENCODERS
 from radiofuse.deep.encoders.options import FROZEN
+from radiofuse.deep.pictures import named_rows
 from radiofuse.deep.scaling import Scaling, fit_scaling, scaled
 from radiofuse.deep.training.examples import refuse_no_rows
 from radiofuse.deep.training.loop import TRAINING_VERSION, History, train_encoder
@@ -134,8 +135,12 @@ class TrainingTask:
 
     def train(self, checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
         """Return the trained module and its card."""
+        refuse_no_rows(self.rows)
+        with named_rows(self.crops, self.rows):
+            return self._train(checkpoint)
+
+    def _train(self, checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
         spec, rows = self.spec, self.rows
-        refuse_no_rows(rows)
         pictures, counts = self.crops.pictures(rows), self.crops.counts(rows)
         scaling = fit_scaling(spec.intensities, pictures, self.crops.tumors(rows), counts, over=spec.over)
         pictures = scaled(pictures, counts, scaling)
