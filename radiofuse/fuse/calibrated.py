@@ -14,12 +14,12 @@ from scipy.special import expit, log_softmax, softmax
 
 from radiofuse.fuse.combiners import log_odds, log_probability
 
-_SLOPES = (0.1, 10.0)  # members that know nothing are not turned around: their rows keep their order
+_FLATTEST = 0.1  # members that know nothing are not turned around: their rows keep their order
 _FEWEST = 1e-3  # for learning: the log-odds of a probability of 0 would decide the slope alone
 
 
 class Calibrated:
-    """A combiner that learns nothing, and a curve from its answers to what held in patients its members had not seen.
+    """A combiner, and a curve from its answers to what held in patients its members had not seen.
 
     Of two classes the curve is Platt's: log-odds = intercept + slope * log-odds of the rule, with his smoothed
     labels. The slope is positive: rows keep their order, and their AUC stays. Of more classes it is a slope alone, the
@@ -28,11 +28,14 @@ class Calibrated:
     Parameters
     ----------
     rule : Combiner
+        One that learns is fitted to the same probabilities first.
+    steepest : float, default=10
+        The largest slope.
 
     Attributes
     ----------
     slope_ : float
-        Above 1 where the rule's answers lay too near the middle; 0.1 to 10.
+        Above 1 where the rule's answers lay too near the middle; 0.1 to ``steepest``.
     intercept_ : float
         0 of more than two classes.
 
@@ -53,15 +56,18 @@ class Calibrated:
     array([0.18, 0.82])
     """
 
-    def __init__(self, rule: Any) -> None:
+    def __init__(self, rule: Any, *, steepest: float = 10.0) -> None:
         self.rule = rule
+        self.steepest = steepest
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> Calibrated:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1, or 0 to K - 1."""
+        if hasattr(self.rule, "fit"):
+            self.rule.fit(P, y)
         told = self.rule.combine(P)
         each = told if told.ndim == 2 else np.column_stack([1 - told, told])
         inputs, labels = np.log(np.clip(each, _FEWEST, None)), _smoothed(y, each.shape[1])
-        self.slope_, self.intercept_ = _fit_line(inputs, labels)
+        self.slope_, self.intercept_ = _fit_line(inputs, labels, self.steepest)
         return self
 
     def combine(self, P: np.ndarray) -> np.ndarray:
@@ -80,7 +86,7 @@ def _smoothed(y: np.ndarray, n_classes: int) -> np.ndarray:
     return labels
 
 
-def _fit_line(inputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+def _fit_line(inputs: np.ndarray, labels: np.ndarray, steepest: float) -> tuple[float, float]:
     """Return slope and intercept of least cross-entropy, which is convex; of several classes the slope alone."""
     second = np.zeros(inputs.shape[1])
     second[1] = inputs.shape[1] == 2
@@ -93,5 +99,6 @@ def _fit_line(inputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         )
 
     options = {"ftol": 1e-15, "gtol": 1e-9}
-    found = minimize(loss, [1.0, 0.0], jac=True, bounds=[_SLOPES, (None, None)], method="L-BFGS-B", options=options)
+    bounds = [(_FLATTEST, steepest), (None, None)]
+    found = minimize(loss, [1.0, 0.0], jac=True, bounds=bounds, method="L-BFGS-B", options=options)
     return float(found.x[0]), float(found.x[1])

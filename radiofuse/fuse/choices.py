@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any
 
-from sklearn.base import clone
-
 import numpy as np
+from sklearn.base import clone
 
 from radiofuse.errors import RequestError
 from radiofuse.fuse.calibrated import Calibrated
@@ -20,6 +19,20 @@ COMBINERS = {
     "regression": "radiofuse.fuse.combiners:Regression",
     "linear_regression": "radiofuse.fuse.combiners:LinearRegression",
     "nonnegative": "radiofuse.fuse.combiners:Nonnegative",
+    "logit_mean": "radiofuse.fuse.classical_rules:LogitMean",
+    "vote_prior": "radiofuse.fuse.vote_ties:VoteByPrior",
+    "vote_abstain": "radiofuse.fuse.vote_ties:VoteOrAbstain",
+    "auc_weighted": "radiofuse.fuse.weighted_means:AucWeighted",
+    "rank_average": "radiofuse.fuse.rank_average:RankAverage",
+    "product": "radiofuse.fuse.classical_rules:Product",
+    "maximum": "radiofuse.fuse.classical_rules:Maximum",
+    "minimum": "radiofuse.fuse.classical_rules:Minimum",
+    "confidence": "radiofuse.fuse.classical_rules:Confidence",
+    "decision_templates": "radiofuse.fuse.decision_templates:DecisionTemplates",
+    "dempster_shafer": "radiofuse.fuse.decision_templates:DempsterShafer",
+    "stacking": "radiofuse.fuse.stacking:Stacking",
+    "bayesian_average": "radiofuse.fuse.weighted_means:BayesianAverage",
+    "greedy_selection": "radiofuse.fuse.weighted_means:GreedySelection",
 }
 
 
