@@ -152,25 +152,39 @@ def tumor_crops(pair: RoiPair, cropping: Cropping) -> SliceCrops:
 
 
 def _axial_view(pair: RoiPair) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
-    """Return image and region as (slice, row, column), and the size of a pixel along row and column axis.
+    """Return image and region as (slice, row, column), and the size of a pixel along row and column axis."""
+    image, region = (axial_view(pair.image, sitk.GetArrayViewFromImage(one)) for one in (pair.image, pair.roi))
+    return image, region, axial_pixel_mm(pair.image)
+
+
+def axial_view(image: sitk.Image, voxels: np.ndarray) -> np.ndarray:
+    """Return voxels (z, y, x) of an image as a view (slice, row, column): what is written there stands in them.
 
     Slices are counted as the file does; rows and columns run toward posterior and left, so that a
     scan looks the same however it was stored. Oblique axes count as what they are closest to.
     """
+    direction = np.reshape(image.GetDirection(), (3, 3))
+    slice_axis, row_axis, column_axis = _axes(image)
+    steps = [-1 if direction[to, axis] < 0 else 1 for to, axis in ((1, row_axis), (0, column_axis))]
+    turned = voxels.transpose(2, 1, 0).transpose(slice_axis, row_axis, column_axis)  # from (x, y, z) of the index
+    return turned[:, :: steps[0], :: steps[1]]
+
+
+def axial_pixel_mm(image: sitk.Image) -> tuple[float, float]:
+    """Return the size of a pixel of ``axial_view`` along rows and columns."""
+    _, row_axis, column_axis = _axes(image)
+    spacing = image.GetSpacing()
+    return spacing[row_axis], spacing[column_axis]
+
+
+def _axes(image: sitk.Image) -> tuple[int, int, int]:
+    """Return the index axes of slices, rows and columns."""
     # A column per index axis: how far it runs toward left, posterior and superior.
-    direction = np.reshape(pair.image.GetDirection(), (3, 3))
+    direction = np.reshape(image.GetDirection(), (3, 3))
     slice_axis = int(np.abs(direction[2]).argmax())
     others = [axis for axis in range(3) if axis != slice_axis]
     column_axis = max(others, key=lambda axis: abs(direction[0, axis]))
-    row_axis = others[0] if column_axis == others[1] else others[1]
-    steps = [-1 if direction[to, axis] < 0 else 1 for to, axis in ((1, row_axis), (0, column_axis))]
-
-    def turned(volume: sitk.Image) -> np.ndarray:
-        voxels = sitk.GetArrayViewFromImage(volume).transpose(2, 1, 0)  # (x, y, z) of the index
-        return voxels.transpose(slice_axis, row_axis, column_axis)[:, :: steps[0], :: steps[1]]
-
-    spacing = pair.image.GetSpacing()
-    return turned(pair.image), turned(pair.roi), (spacing[row_axis], spacing[column_axis])
+    return slice_axis, others[0] if column_axis == others[1] else others[1], column_axis
 
 
 def as_float32(crop: np.ndarray) -> np.ndarray:

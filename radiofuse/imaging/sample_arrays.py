@@ -12,6 +12,7 @@ from radiofuse.errors import ImageError
 from radiofuse.imaging.gate import read_image, read_mask
 from radiofuse.imaging.geometry import mask_on_grid
 from radiofuse.imaging.labels import MaskLabel, labeled
+from radiofuse.imaging.placing import Placing
 
 
 class ArraySpec(Protocol):
@@ -23,6 +24,7 @@ class ArraySpec(Protocol):
     def needs_mask(self) -> bool: ...
     def identity(self) -> dict[str, Any]: ...
     def arrays(self, images: Mapping[str, sitk.Image], region: sitk.Image | None) -> dict[str, np.ndarray]: ...
+    def placing(self, grid: sitk.Image, region: sitk.Image | None) -> Placing: ...
 
 
 def sample_arrays(
@@ -48,13 +50,34 @@ def sample_arrays(
     digests = {name: volume.sha256 for name, volume in volumes.items()}
     region = None
     if mask and volumes:
-        drawn, grid = read_mask(mask), next(iter(volumes.values())).image
-        values, _ = mask_on_grid(sitk.GetArrayViewFromImage(drawn.image), drawn.image, grid)
-        inside = _inside(values, label, grid, needed=spec.needs_mask)
-        region = sitk.GetImageFromArray(np.ascontiguousarray(inside).view(np.uint8))
-        region.CopyInformation(grid)
-        digests["mask"] = drawn.sha256
+        region, digests["mask"] = _region(mask, label, next(iter(volumes.values())).image, needed=spec.needs_mask)
     return spec.arrays({name: volume.image for name, volume in volumes.items()}, region), digests
+
+
+def sample_placing(spec: ArraySpec, images: Mapping[str, str], mask: str, label: MaskLabel) -> Placing:
+    """Return where the arrays of one sample lie in its first channel; parameters and errors as ``sample_arrays``."""
+    grid = read_image(images[spec.channels[0]]).image
+    return spec.placing(grid, _region(mask, label, grid, needed=spec.needs_mask)[0] if mask else None)
+
+
+def read_region(mask: str, label: MaskLabel, grid: sitk.Image) -> np.ndarray:
+    """Return which voxels (z, y, x) of an image a mask's file marks, none where it marks none.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be used, or lies on another grid.
+    """
+    return sitk.GetArrayFromImage(_region(mask, label, grid, needed=False)[0]) != 0
+
+
+def _region(mask: str, label: MaskLabel, grid: sitk.Image, *, needed: bool) -> tuple[sitk.Image, str]:
+    """Return a mask's file as an image of 0 and 1 on the grid of another, and its digest."""
+    drawn = read_mask(mask)
+    values, _ = mask_on_grid(sitk.GetArrayViewFromImage(drawn.image), drawn.image, grid)
+    region = sitk.GetImageFromArray(np.ascontiguousarray(_inside(values, label, grid, needed=needed)).view(np.uint8))
+    region.CopyInformation(grid)
+    return region, drawn.sha256
 
 
 def _inside(values: np.ndarray, label: MaskLabel, grid: sitk.Image, *, needed: bool) -> np.ndarray:

@@ -26,6 +26,18 @@ class Square:
         inside = np.outer(_inside(self.rows, plane.shape[0]), _inside(self.columns, plane.shape[1]))
         return np.where(inside, taken, 0).astype(plane.dtype)
 
+    def undone(self, shape: tuple[int, ...]) -> Square:
+        """Return where the pixels of a slice of that shape lie on the crop: its crops are the way back.
+
+        >>> square_of_all((4, 4), (1.0, 1.0), 8).undone((4, 4)).rows.tolist()
+        [0.5, 2.5, 4.5, 6.5]
+        """
+        back = [
+            (np.arange(n) - positions[0]) * ((len(positions) - 1) / (positions[-1] - positions[0]))
+            for n, positions in zip(shape, (self.rows, self.columns), strict=True)
+        ]
+        return Square(back[0], back[1], self.side_mm)
+
 
 def square_around(region: np.ndarray, spacing_mm: tuple[float, float], size: int) -> Square:
     """Return the square around a region: its side is the longer edge of the rectangle that bounds it."""

@@ -16,7 +16,8 @@ from scipy.ndimage import gaussian_filter
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.crop import as_float32
 from radiofuse.imaging.geometry import common_grid
-from radiofuse.imaging.resampling import upright_voxels
+from radiofuse.imaging.placing import PlacedCube, PlacedSlices, Placing, overlap
+from radiofuse.imaging.resampling import upright_grid, upright_view, upright_voxels
 from radiofuse.imaging.slice_set import PLANES
 from radiofuse.imaging.squares import Square, square_around, square_of_all
 
@@ -99,20 +100,46 @@ class SliceStack:
         ((11, 2, 8, 8), [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20])
         """
         volumes, spacing = channels_of(images, self.channels)
-        axis = PLANES[self.plane]
-        volumes = np.moveaxis(volumes, axis + 1, 0)  # (slices, channels, …)
-        drawn = None if region is None else np.moveaxis(upright_voxels(region), axis, 0) != 0
-        numbers = self._chosen(drawn, len(volumes))
-        pixel = tuple(step for at, step in enumerate(spacing) if at != axis)
-        images_of, masks = [], []
-        for number in numbers:
-            plane = volumes[number].swapaxes(1, 2)  # rows run to the back; of the other planes upward
-            inside = None if drawn is None else drawn[number].T
-            square = self._square(plane, inside, (pixel[1], pixel[0]))
-            images_of.append(np.stack([as_float32(square.linear(channel)) for channel in plane]))
-            masks.append(None if inside is None else square.nearest(inside.astype(np.uint8)))
-        found = {"image": np.stack(images_of), "slices": np.array(numbers, np.int32)}
-        return found if drawn is None else found | {"mask": np.stack([mask for mask in masks if mask is not None])}
+        planes = [self._planes(volume) for volume in volumes]  # of each channel (slices, rows, columns)
+        drawn = None if region is None else self._planes(upright_voxels(region)) != 0
+        cuts = self._cuts(drawn, planes[0].shape, spacing)
+        crops = [np.stack([as_float32(square.linear(of[number])) for of in planes]) for number, square in cuts]
+        found = {"image": np.stack(crops), "slices": np.array([number for number, _ in cuts], np.int32)}
+        if drawn is None:
+            return found
+        return found | {"mask": np.stack([square.nearest(drawn[number].astype(np.uint8)) for number, square in cuts])}
+
+    def placing(self, grid: sitk.Image, region: sitk.Image | None) -> Placing:
+        """Return where the slices of ``arrays`` lie in an image.
+
+        Parameters
+        ----------
+        grid : SimpleITK.Image
+            Of a channel; its voxels are not read.
+        region : SimpleITK.Image or None
+            As for ``arrays``.
+        """
+
+        def view(voxels: np.ndarray) -> np.ndarray:
+            return self._planes(upright_view(grid, voxels))
+
+        drawn = None if region is None else self._planes(upright_voxels(region)) != 0
+        spacing = upright_grid(grid).GetSpacing()
+        return PlacedSlices(grid, view, self._cuts(drawn, view(np.empty(grid.GetSize()[::-1], bool)).shape, spacing))
+
+    def _planes(self, voxels: np.ndarray) -> np.ndarray:
+        """Return voxels (x, y, z) as (slices, rows, columns); rows run to the back, of the other planes upward."""
+        return np.moveaxis(voxels, PLANES[self.plane], 0).swapaxes(1, 2)
+
+    def _cuts(
+        self, drawn: np.ndarray | None, shape: tuple[int, ...], spacing: tuple[float, ...]
+    ) -> list[tuple[int, Square]]:
+        """Return the number and the square of each slice."""
+        columns_mm, rows_mm = (step for at, step in enumerate(spacing) if at != PLANES[self.plane])
+        return [
+            (number, self._square(shape[1:], None if drawn is None else drawn[number], (rows_mm, columns_mm)))
+            for number in self._chosen(drawn, shape[0])
+        ]
 
     def _chosen(self, drawn: np.ndarray | None, n: int) -> list[int]:
         if self.slices == "middle":
@@ -126,10 +153,10 @@ class SliceStack:
         largest = np.argsort(-areas, kind="stable")[: int(self.slices)]
         return [int(number) for number in largest if areas[number]]
 
-    def _square(self, plane: np.ndarray, inside: np.ndarray | None, pixel_mm: tuple[float, float]) -> Square:
+    def _square(self, shape: tuple[int, ...], inside: np.ndarray | None, pixel_mm: tuple[float, float]) -> Square:
         if self.cut == "tumor" and inside is not None:
             return square_around(inside, pixel_mm, self.size)
-        return square_of_all(plane.shape[1:], pixel_mm, self.size)
+        return square_of_all(shape, pixel_mm, self.size)
 
 
 @dataclass(frozen=True)
@@ -187,6 +214,11 @@ class VolumePatch:
             found["whole"] = np.stack([_smaller(volume, self.whole) for volume in volumes])
         return found
 
+    def placing(self, grid: sitk.Image, region: sitk.Image | None) -> Placing:
+        """Return where the cube of ``arrays`` lies in an image, as ``SliceStack.placing``."""
+        shape = upright_view(grid, np.empty(grid.GetSize()[::-1], bool)).shape
+        return PlacedCube(grid, self._start(shape, None if region is None else upright_voxels(region)), self.size)
+
     def _start(self, shape: tuple[int, ...], drawn: np.ndarray | None) -> np.ndarray:
         spans = [np.array([0, n - 1]) for n in shape]
         if drawn is not None and drawn.any():
@@ -196,12 +228,8 @@ class VolumePatch:
 
     def _cube(self, volumes: np.ndarray, start: np.ndarray) -> np.ndarray:
         cube = np.zeros((len(volumes), *[self.size] * 3), volumes.dtype)
-        first = np.maximum(start, 0)
-        last = np.minimum(start + self.size, volumes.shape[1:])
-        source = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-        target = tuple(slice(a - s, b - s) for a, b, s in zip(first, last, start, strict=True))
-        if (last > first).all():
-            cube[(slice(None), *target)] = volumes[(slice(None), *source)]
+        of_image, of_cube = overlap(start, self.size, volumes.shape[1:])
+        cube[(slice(None), *of_cube)] = volumes[(slice(None), *of_image)]
         return cube
 
 

@@ -1,0 +1,81 @@
+"""Pictures go back to the voxels that they were cut from, however the file stores them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from radiofuse.imaging import Cropping, check_pair, tumor_crops
+from radiofuse.imaging.placing import placed_crops
+from radiofuse.imaging.resampling import upright_view, upright_voxels
+from radiofuse.imaging.stacks import SliceStack, VolumePatch
+
+ORIENTATIONS = ("LPS", "RAS", "SPL", "AIR")
+
+
+def stored_as(orientation: str) -> tuple[sitk.Image, sitk.Image]:
+    """A smooth image and the mask of a box in it, stored along other axes."""
+    z, y, x = np.mgrid[0:18, 0:22, 0:20]
+    image = sitk.GetImageFromArray((z + 3.0 * y + 7.0 * x + 1.0).astype(np.float32))
+    mask = sitk.Image(20, 22, 18, sitk.sitkUInt8)
+    mask[5:15, 8:16, 6:12] = 1
+    for one in (image, mask):
+        one.SetSpacing((1.0, 1.0, 2.0))
+    return tuple(sitk.DICOMOrient(one, orientation) for one in (image, mask))
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_view_is_what_simpleitk_turns(orientation: str) -> None:
+    image, _ = stored_as(orientation)
+    voxels = sitk.GetArrayFromImage(image)
+    view = upright_view(image, voxels)
+    assert (view == upright_voxels(image)).all()
+    view[3, 4, 5] = -1.0
+    assert (voxels == -1.0).sum() == 1
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        SliceStack(("t1",), size=22, slices="tumor"),
+        SliceStack(("t1",), size=40, slices=2, plane="Coronal", cut="tumor"),
+        SliceStack(("t1",), size=22, slices="middle", plane="Sagittal"),
+        VolumePatch(("t1",), size=16),
+    ],
+)
+def test_arrays_lie_where_their_voxels_do(orientation: str, spec: SliceStack | VolumePatch) -> None:
+    image, mask = stored_as(orientation)
+    arrays = spec.arrays({"t1": image}, mask)
+    placing = spec.placing(image, mask)
+    pictures = arrays["image"][:, 0] if isinstance(spec, SliceStack) else arrays["image"]
+    back, voxels = placing.onto(pictures), sitk.GetArrayFromImage(image)
+    whole = placing.onto(np.ones_like(pictures))
+    assert set(np.unique(whole)) == {0.0, 1.0}
+    # a linear image comes back, but for the borders of a square: beyond the outer pixels nothing is known
+    apart = np.abs(back - voxels)[whole == 1]
+    assert np.median(apart) < 1e-3
+    assert (back[whole == 0] == 0).all()
+    masks = arrays["mask"] if isinstance(spec, SliceStack) else arrays["mask"][None]
+    inside = placing.onto(masks.astype(np.float32)) > 0.5
+    assert (inside == ((whole == 1) & (sitk.GetArrayFromImage(mask) == 1))).all()
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_crops_lie_around_their_tumor(orientation: str) -> None:
+    pair = check_pair(*stored_as(orientation))
+    cropping = Cropping(size=30, slices=3)
+    crops, placing = tumor_crops(pair, cropping), placed_crops(pair, cropping)
+    back = placing.onto(crops.masks.astype(np.float32)) > 0.5
+    drawn = placing.view(sitk.GetArrayFromImage(pair.roi))
+    chosen = np.zeros_like(back)
+    placing.view(chosen)[list(crops.slices)] = True
+    assert (placing.view(back) == (drawn == 1) & placing.view(chosen)).all()
+    assert back.sum() > 0
+
+
+def test_a_cube_beside_the_image_leaves_it_empty() -> None:
+    image, _ = stored_as("LPS")
+    placing = VolumePatch(("t1",), size=40).placing(image, None)  # larger than the image on all sides
+    assert placing.onto(np.ones((1, 40, 40, 40))).all()
