@@ -200,6 +200,7 @@ class SANet(nn.Module):
     """
 
     encoder_version = 1
+    images_last = True
 
     def __init__(
         self,
@@ -227,6 +228,11 @@ class SANet(nn.Module):
         )
         self.axes = nn.Linear(widths[-1], embedding_dim) if embedding_dim else nn.Identity()
         self.classify = nn.Linear(self.embedding_dim, n_classes)
+
+    @property
+    def map_layer(self) -> str:
+        """The layer whose output is pooled into the embedding."""
+        return f"stages.{len(self.stages) - 1}"
 
     def embed(self, x: Tensor) -> Tensor:
         """Return the embedding (n, embedding_dim) of images (n, channels, h, w).

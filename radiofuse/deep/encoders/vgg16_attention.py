@@ -89,6 +89,7 @@ class VGG16Attention(nn.Module):
     """
 
     encoder_version = 1
+    map_layer = "features.42"  # what the last pool, the guide of both gates, is made from: 14 x 14 of 224 pixels
     may_be_fresh = ("pool3.", "pool4.")  # the plain VGG16 that weights often come from has no gates
 
     def __init__(
