@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radiofuse.bundle.shapes import ANY_NAME, Whole
 
-_ENCODER = Whole(
+ENCODER_SHAPE = Whole(
     encoder=str,
     join=("columns", "members"),
     output=("embedding", "logit"),
@@ -88,7 +88,7 @@ DESCRIPTION_SHAPE = {
         "primary": str,
         "seed": int,
         "arms": [str],
-        "deep": (None, _ENCODER),
+        "deep": (None, ENCODER_SHAPE),
         "options": {
             "models": {ANY_NAME: {}},
             "chains": [{"models": [str], "members": [str], "steps": {}}],  # a network's own options, not by step

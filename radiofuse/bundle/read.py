@@ -18,13 +18,14 @@ from radiofuse.bundle.format import (
     TABLES,
     TEXT,
 )
-from radiofuse.bundle.json_format import DESCRIPTION_SHAPE, ENVIRONMENT_SHAPE
+from radiofuse.bundle.json_format import DESCRIPTION_SHAPE, ENCODER_SHAPE, ENVIRONMENT_SHAPE
 from radiofuse.bundle.shapes import misshapen
-from radiofuse.bundle.verify import refuse_other_schema
+from radiofuse.bundle.verify import AGAIN, refuse_other_schema
 from radiofuse.errors import BundleError
 from radiofuse.tables.label_reading import LabelReading
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.spreadsheet import as_meant
+from radiofuse.wording import listed
 
 EMPTY = ["", "nan", "NaN", "NA"]  # what stands where there is no number
 
@@ -88,14 +89,27 @@ def read_description(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any]
     Raises
     ------
     BundleError
-        If the file is no JSON, of another schema or shape, or lacks an entry.
+        If the file is no JSON, of another schema or shape, or lacks an entry, or its networks are an earlier version's.
     """
     path = folder / DESCRIPTION
     about = read_shape(path, {})
     refuse_other_schema(path, about.get("schema"))
     require_entries(path, about, needed)
+    _refuse_earlier_networks(path, about)
     _refuse(path, about, DESCRIPTION_SHAPE)
     return about
+
+
+def _refuse_earlier_networks(path: Path, about: Mapping[str, Any]) -> None:
+    """Raise where networks are described without options that they have by now: their pickles lack them too."""
+    protocol = about.get("protocol")
+    deep = protocol.get("deep") if isinstance(protocol, Mapping) else None
+    lacking = [name for name in ENCODER_SHAPE if name not in deep] if isinstance(deep, Mapping) else []
+    if lacking:
+        raise BundleError(
+            f"{path.name} was written by an earlier version of radiofuse {about.get('radiofuse_version', '')}, whose "
+            f"networks had no {listed(lacking)} yet; this version cannot use them. {AGAIN}"
+        )
 
 
 def outcomes_in(description: Mapping[str, Any]) -> list[Outcome]:

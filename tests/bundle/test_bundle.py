@@ -183,6 +183,22 @@ def test_a_bundle_from_before_its_classes_moved_says_to_run_its_recipe_again(sav
     check_target(saved)  # the new run may take its place
 
 
+def test_a_bundle_whose_networks_are_of_an_earlier_version_says_so_and_what_to_do(saved):
+    about = json.loads((saved / "bundle.json").read_text())
+    earlier = {"encoder": "san10_small", "join": "columns", "output": "embedding", "protocol": "crossfit", "folds": 5}
+    earlier |= {"size": 72, "slices": 1, "training": {}, "device": "auto"}
+    about["protocol"]["deep"] = earlier
+    rewrite(saved, "bundle.json", json.dumps(about).encode())
+    rewrite(saved, MODEL, b"no pickle")  # refused before it is opened
+    for read in (load_bundle, read_description):
+        with pytest.raises(BundleError) as refused:
+            read(saved)
+        assert str(refused.value).startswith(
+            "bundle.json was written by an earlier version of radiofuse 0, whose networks had no options, channels"
+        )
+        assert "Run its recipe.toml again: the store still has the features" in str(refused.value)
+
+
 @pytest.mark.parametrize("columns", [["a", "b"], [*SCORES, "kappa"], SCORES[1:]])
 def test_a_table_with_columns_that_the_format_does_not_name_is_not_written(tmp_path, columns):
     tables = tables_of() | {"scores": pd.DataFrame(columns=columns)}

@@ -78,7 +78,7 @@ def test_takes_the_folder_of_a_run_as_predict_does(tmp_path):
         (
             "bundle.json",
             lambda about: about | {"protocol": about["protocol"] | {"deep": {"encoder": "san10"}}},
-            "protocol, deep: null or entries by name was expected",
+            "whose networks had no join, output, protocol, folds, options, channels",
         ),
         ("environment.json", lambda about: ["numpy"], "environment.json: entries by name was expected"),
         ("environment.json", lambda about: {"packages": 1}, "environment.json, packages: entries by name was expected"),
