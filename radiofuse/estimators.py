@@ -52,6 +52,7 @@ class Findings(NamedTuple):
     columns: dict[str, list[str]]  # what each member reads, in the order of the members
     chains: dict[str, Any]  # of those members that are pipelines with a selection
     weights: pd.DataFrame  # fusion, member, weight; class where weights differ by class
+    chosen: dict[str, dict[str, str]] = {}  # of combiners that chose something: option and value
 
 
 @runtime_checkable

@@ -12,12 +12,13 @@ from radiofuse.patients.splits import Split
 
 
 def chosen_options(model: OffersFindings) -> dict[str, dict[str, str]]:
-    """Return by member what a search chose for a fitted model, values as text; members without a search are absent."""
+    """Return what a search chose for each member, and a combiner, of a fitted model: text; others are absent."""
     offered = model.findings()
-    chains = {} if offered is None else offered.chains
-    return {
+    if offered is None:
+        return {}
+    return offered.chosen | {
         name: {option: str(value) for option, value in chain.chosen_options_.items()}
-        for name, chain in chains.items()
+        for name, chain in offered.chains.items()
         if getattr(chain, "chosen_options_", {})
     }
 

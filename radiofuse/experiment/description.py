@@ -16,7 +16,7 @@ from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
 from radiofuse.experiment.member_chains import encoder_options, training_options
-from radiofuse.experiment.model_list import model_list, primary_of, selects_deep_features
+from radiofuse.experiment.model_list import encodes_columns, model_list, primary_of, selects_deep_features
 from radiofuse.experiment.models import list_models
 from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.options import describe_options
@@ -118,7 +118,7 @@ def _of_models(rows: Rows, results: Results, models: Models) -> Iterator[str]:
 
 def _n_deep_features(recipe: Recipe, n_classes: int) -> int:
     """Return how many columns an encoder adds to those that are selected from."""
-    if recipe.deep is None or recipe.deep.join == "members":
+    if recipe.deep is None or not encodes_columns(recipe):
         return 0
     from radiofuse.deep import make_encoder
 

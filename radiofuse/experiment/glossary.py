@@ -15,6 +15,7 @@ from radiofuse.experiment.model_list import (
     called,
     combiners_of,
     evaluates_subsets,
+    join_of,
     modalities_of,
     model_list,
     prefixed,
@@ -34,6 +35,12 @@ from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MEMBER, MODALITY, OT
 from radiofuse.select.words import words_of
 
 Words = dict[str, str]
+
+_JOINS = {  # what becomes of the networks' answers, behind what the combiner does
+    "logit": " The logits of networks are added, drawn to 0 by a ridge penalty chosen inside the training patients.",
+    "auto": " Networks join not at all, as members or by their logits, whichever has the least log-loss inside the "
+    "training patients.",
+}
 
 
 class Answer(NamedTuple):
@@ -165,6 +172,7 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts:
         title, does = _by_classes(partial(_combiner_title, combiner), counts) or name, first_line(combiner)
         if calibrates(recipe, model) and learns(combiner, calibrate=True) and not learns(combiner):
             title, does = f"{title}, calibrated", f"{does} {_CALIBRATED}"
+        does += _JOINS.get(join_of(recipe, model), "")
         yield Answer(prefixed(model, name), called(model), kinds[1], title + behind, does)
     if evaluates_subsets(recipe, model):
         first = combiner_name(combiners_of(recipe, model)[0])

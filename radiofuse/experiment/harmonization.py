@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.errors import CohortError, RequestError
+from radiofuse.experiment.model_list import encodes_columns
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_parts import Harmonization
 from radiofuse.experiment.refusals import Problems
@@ -32,7 +33,7 @@ def harmonization_problems(recipe: Recipe, cohort: pd.DataFrame, outcomes: list[
     asked = recipe.harmonize
     if asked is None:
         return
-    if recipe.deep is not None and recipe.deep.join == "columns":
+    if encodes_columns(recipe):
         yield RequestError(
             '[harmonize] does not know what sites do to the output of an encoder: with [deep], write join = "members".'
         )

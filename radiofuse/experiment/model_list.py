@@ -14,6 +14,7 @@ from radiofuse.names import lookup
 
 FUSION = "fusion"  # what the late fusion without a name is called among models
 DEEP, RADIOMICS = "deep", "radiomics"
+LEARNED_JOINS = ("logit", "auto")  # how networks join a late fusion where that is learned
 
 
 def model_list(recipe: Recipe) -> list[RecipeModel]:
@@ -97,6 +98,8 @@ def combiners_learn(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether a combiner of a late fusion needs out-of-fold probabilities."""
     combiners = combiners_of(recipe, model) if model.kind == LATE else ()
     calibrate = calibrates(recipe, model)
+    if model.kind == LATE and join_of(recipe, model) in LEARNED_JOINS:
+        return True
     return any(learns(lookup(name, COMBINERS, "combiner"), calibrate=calibrate) for name in combiners)
 
 
@@ -136,11 +139,21 @@ def modalities_of(model: RecipeModel, known: Sequence[str]) -> list[str]:
     return [name for name in known if model.modalities is None or name in model.modalities]
 
 
+def join_of(recipe: Recipe, model: RecipeModel) -> str | None:
+    """Return how networks join a late fusion; None where none does, or ``reads`` names the members."""
+    return None if recipe.deep is None or model.reads is not None else model.join or recipe.deep.join
+
+
 def reads_deep_columns(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether a model learns from an encoder's output as columns beside others."""
     if recipe.deep is None or model.reads is not None:
         return False
-    return model.kind == CONSTRAINED or (model.kind == LATE and recipe.deep.join == "columns")
+    return model.kind == CONSTRAINED or (model.kind == LATE and join_of(recipe, model) == "columns")
+
+
+def encodes_columns(recipe: Recipe) -> bool:
+    """Say whether a late fusion selects from an encoder's output as columns beside others."""
+    return any(model.kind == LATE and reads_deep_columns(recipe, model) for model in model_list(recipe))
 
 
 def reads_crops(recipe: Recipe, model: RecipeModel) -> bool:

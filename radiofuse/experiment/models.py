@@ -21,12 +21,14 @@ from radiofuse.experiment.member_chains import (
 )
 from radiofuse.experiment.model_list import (
     DEEP,
+    LEARNED_JOINS,
     RADIOMICS,
     calibrates,
     called,
     combiners_of,
     evaluates_subsets,
     inner_folds_of,
+    join_of,
     modalities_of,
     model_list,
     of_several_outcomes,
@@ -125,6 +127,7 @@ def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         cv=inner_folds_of(recipe, model),
         calibrate=calibrates(recipe, model),
         subsets=evaluates_subsets(recipe, model),
+        **_joined(recipe, model, inputs),
         random_state=recipe.seed,
     )
     if not model.name:
@@ -146,7 +149,16 @@ def reads_of(recipe: Recipe, model: RecipeModel) -> tuple[str, ...]:
     """Return which members a late fusion has of each modality: of columns, of crops, or of both."""
     if model.reads is not None:
         return model.reads
-    return (RADIOMICS, DEEP) if recipe.deep is not None and recipe.deep.join == "members" else (RADIOMICS,)
+    return (RADIOMICS,) if join_of(recipe, model) in (None, "columns") else (RADIOMICS, DEEP)
+
+
+def _joined(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> dict[str, Any]:
+    """Return which members join the others of a late fusion otherwise than as one more, and how."""
+    join = join_of(recipe, model)
+    if join not in LEARNED_JOINS:
+        return {}
+    networks = of_networks(recipe, modalities_of(model, inputs.modalities))
+    return {"added": [deep_member(recipe, model, name) for name in networks], "join": join}
 
 
 def deep_member(recipe: Recipe, model: RecipeModel, modality: str) -> str:
@@ -159,7 +171,7 @@ def _members(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> list[tuple[s
     modalities, reads = modalities_of(model, inputs.modalities), reads_of(recipe, model)
     members = []
     if RADIOMICS in reads:
-        encoded = of_networks(recipe, modalities) if model.reads is None and len(reads) == 1 else []
+        encoded = of_networks(recipe, modalities) if join_of(recipe, model) == "columns" else []
         members = _chains(recipe, model, inputs, [*of_columns(recipe, modalities), *_stacks(recipe, encoded)], encoded)
     if DEEP in reads:
         networks = [(name, crop_classifier(recipe, inputs.source)) for name in of_networks(recipe, modalities)]

@@ -6,11 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from radiofuse.experiment.recipe_parts import Part, Selection, Step, check_once
+from radiofuse.experiment.recipe_parts import Join, Part, Selection, Step, check_once
 
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
-    LATE: ("modalities", "reads", "clinical", "select", "classify", "combine", "inner_folds", "calibrate", "subsets"),
+    LATE: (
+        *("modalities", "reads", "join", "clinical", "select", "classify"),
+        *("combine", "inner_folds", "calibrate", "subsets"),
+    ),
     EARLY: ("modalities", "clinical", "select", "classify", "joined"),
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     CLINICAL: (),
@@ -38,6 +41,8 @@ class RecipeModel(Part):
     """Those it reads; left out, all that take part."""
     reads: _Kinds | None = None
     """Of a late fusion: radiomic and ready columns, or the networks' own answers; left out, what [deep] says."""
+    join: Join | None = None
+    """Of a late fusion: how networks join it; left out, as [deep] says."""
     clinical: bool = False
     """Whether the clinical columns take part: as a member, or of an early fusion beside the features."""
     select: Selection | None = None
@@ -77,6 +82,8 @@ class RecipeModel(Part):
             )
         if strange:
             raise ValueError(f"{strange[0]} says nothing to a model of kind {self.kind!r}; it takes {', '.join(known)}")
+        if self.join is not None and self.reads is not None:
+            raise ValueError("reads names the members, and join says how networks join others; leave one out")
         if self.kind == CHAINED and len(self.combine or ()) > 1:
             raise ValueError("a chained model has one combiner, which the links learn from; name one under combine")
         if not self.name and self.kind != LATE:

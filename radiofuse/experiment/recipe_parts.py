@@ -142,18 +142,22 @@ class Step(Part):
         return self
 
 
+Join = Literal["columns", "members", "logit", "auto"]
+
+
 class Deep(Part):
     """One encoder per modality, or of several as its channels, trained on pictures of the training patients.
 
-    ``join`` puts the output beside the radiomic columns before selection, or makes the encoder a member
-    of the late fusion of its own. ``folds`` are those that give training rows outputs of encoders that
-    never saw them.
+    ``join`` puts the output beside the radiomic columns before selection, or gives the late fusion the network's own
+    answer: as a member, as a logit that is added as far as it is worth it, or as the log-loss says. ``folds`` are
+    those that give training rows outputs of encoders that never saw them.
     """
 
     encoder: str = "san10_small"
     """The network, by name."""
-    join: Literal["columns", "members"] = "columns"
-    """Beside the radiomic columns before selection, or as members of the late fusion of their own."""
+    join: Join = "columns"
+    """Beside the radiomic columns before selection, as members of the late fusion of their own, by their logits with a
+    ridge penalty toward the answer of the others, or whichever of the last two, or neither, has the least log-loss."""
     output: Literal["embedding", "logit"] = "embedding"
     """What of the network goes on: its embedding, or the one number it decides by."""
     protocol: Literal["crossfit", "as_published"] = "crossfit"

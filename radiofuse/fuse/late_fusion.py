@@ -12,7 +12,7 @@ from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
@@ -21,11 +21,12 @@ from radiofuse.fuse.answers import weights_table
 from radiofuse.fuse.asked_members import AsksMembers
 from radiofuse.fuse.choices import build_combiners, calibrated, fit_combiner, learns, refuse_rules_for_two
 from radiofuse.fuse.combiners import Combiner
+from radiofuse.fuse.joining import ChosenJoin, Join, joined_rules
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.fuse.out_of_fold import known_rows, out_of_fold_table
-from radiofuse.fuse.probabilities import checked
+from radiofuse.fuse.probabilities import checked, refuse_silent
 from radiofuse.fuse.subsets import fit_subsets
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import refuse_misaligned
@@ -67,6 +68,12 @@ class LateFusion(AsksMembers, MemberFusion):
         Also answer as if only some members were there, by the first combiner for every combination of two
         members or more, called ``mean(t1+flair)``. Members are fitted once; a combiner that learns is fitted
         to the out-of-fold probabilities of each combination.
+    added : sequence of str, default=()
+        Members, as networks, that join the answer of the others as ``join`` says.
+    join : {"members", "logit", "auto"}, default="members"
+        "members": as all others; "logit": their logits are added to the others' answer, with a ridge penalty toward
+        adding nothing, chosen on the out-of-fold probabilities (`AddedLogits`); "auto": not at all, as members or by
+        logits, whichever had the least log-loss (`ChosenJoin`).
     n_jobs : int, optional
         Members and folds fitted at once; the numbers do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -126,6 +133,8 @@ class LateFusion(AsksMembers, MemberFusion):
         "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split", "get_n_splits"])],
         "calibrate": ["boolean"],
         "subsets": ["boolean"],
+        "added": ["array-like"],
+        "join": [StrOptions({"members", "logit", "auto"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
@@ -139,6 +148,8 @@ class LateFusion(AsksMembers, MemberFusion):
         cv: Folding = 5,
         calibrate: bool = False,
         subsets: bool = False,
+        added: Sequence[str] = (),
+        join: Join = "members",
         n_jobs: int | None = None,
         random_state: Seed = None,
     ) -> None:
@@ -148,6 +159,8 @@ class LateFusion(AsksMembers, MemberFusion):
         self.cv = cv
         self.calibrate = calibrate
         self.subsets = subsets
+        self.added = added
+        self.join = join
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -182,12 +195,14 @@ class LateFusion(AsksMembers, MemberFusion):
         target = self._encode(y)
         table = self._table(X, reset=True)
         check_consistent_length(table, target, groups)
-        self._check_members()
+        self._check_names()
+        refuse_silent(self.estimators)
         self.columns_ = find_columns(table, [name for name, _ in self.estimators], self.columns)
         self.combiners_ = build_combiners(self.combine, taken=self.columns_)
         refuse_rules_for_two(self.combiners_, len(self.classes_))
         if self.calibrate:
             self.combiners_ = calibrated(self.combiners_)
+        self.combiners_ = joined_rules(self.combiners_, list(self.columns_), self.added, self.join)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
@@ -203,16 +218,9 @@ class LateFusion(AsksMembers, MemberFusion):
             combiners = build_combiners(self.combine, taken=())
         except RequestError:  # fit says what is wrong
             return False
+        if self.join != "members" and len(self.added):
+            return True
         return any(learns(combiner, calibrate=self.calibrate) for combiner in combiners.values())
-
-    def _check_members(self) -> None:
-        self._check_names()
-        for name, estimator in self.estimators:
-            if not hasattr(estimator, "predict_proba"):
-                raise RequestError(
-                    f"Member {name!r} ({type(estimator).__name__}) has no predict_proba, which a fusion needs. "
-                    f"Choose another classifier or wrap it in CalibratedClassifierCV."
-                )
 
     def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
         learners = [combiner for combiner in self.combiners_.values() if learns(combiner)]
@@ -277,7 +285,8 @@ class LateFusion(AsksMembers, MemberFusion):
         """
         check_is_fitted(self)
         chains = {name: member for name, member in self.members_.items() if isinstance(member, Pipeline)}
-        return Findings(self.columns_, chains, self.weights_)
+        chosen = {name: rule.chosen_ for name, rule in self.combiners_.items() if isinstance(rule, ChosenJoin)}
+        return Findings(self.columns_, chains, self.weights_, {name: {"join": join} for name, join in chosen.items()})
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class by the first combiner.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -77,3 +78,23 @@ def of_second(probabilities: np.ndarray) -> np.ndarray:
     (array([0.7]), array([[0.3, 0.3, 0.4]]))
     """
     return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+
+
+def refuse_silent(members: Sequence[tuple[str, Any]]) -> None:
+    """Refuse a member that answers no probabilities.
+
+    Raises
+    ------
+    RequestError
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> refuse_silent([("t1", LogisticRegression())])
+    """
+    for name, estimator in members:
+        if not hasattr(estimator, "predict_proba"):
+            raise RequestError(
+                f"Member {name!r} ({type(estimator).__name__}) has no predict_proba, which a fusion needs. "
+                "Choose another classifier or wrap it in CalibratedClassifierCV."
+            )

@@ -97,7 +97,7 @@ def fit_subsets(
     subsets = []
     for places in _places(len(members)):
         own = subset_name(name, [members[place] for place in places])
-        fresh = clone(combiner, safe=False)
+        fresh = combiner.of_places(places) if hasattr(combiner, "of_places") else clone(combiner, safe=False)
         if P is not None and learns(fresh):
             fresh = _fitted(fresh, P[:, list(places)], y, groups, own)
         subsets.append(Subset(own, places, fresh))

@@ -214,6 +214,8 @@ def test_the_file_of_published_tables_must_be_there(bundle):
                 "width = 0.5, intensities = nyul, epochs = 15",
             ],
         ),
+        ({"join": "logit"}, ["its logit is added to the answer of the other members", "whom it was not trained on."]),
+        ({"join": "auto"}, ["not at all, as a member of its own or by its logit", "whom it was not trained on."]),
         ({"join": "members"}, ["a member of the fusion of its own", "only for patients whom it was not trained on."]),
     ],
 )

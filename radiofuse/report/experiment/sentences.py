@@ -88,12 +88,19 @@ def encoder(contents: Contents) -> str:
         return ""
     output = {"embedding": "its embedding", "logit": "its logit"}[deep["output"]]
     used = f"{output} stands beside the other features, before selection"
-    if deep["join"] == "members":
-        used = "as a classifier it is a member of the fusion of its own"
+    used = _JOINS.get(deep["join"], used)
     of = f"on {listed(deep['channels'])} as its channels" if deep.get("channels") else "for each modality"
     return f"{deep['encoder']} {of}, trained on {_pictures(deep)}; {used}" + _options(
         {**deep.get("options", {}), **_unusual(deep), **deep["training"]}
     )
+
+
+_JOINS = {  # how a network's own answer joins a late fusion
+    "members": "as a classifier it is a member of the fusion of its own",
+    "logit": "its logit is added to the answer of the other members, with a ridge penalty toward adding nothing",
+    "auto": "it joins the other members not at all, as a member of its own or by its logit, whichever has the least "
+    "log-loss inside the training patients",
+}
 
 
 def _unusual(deep: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +125,7 @@ def encoder_fitting(contents: Contents) -> str:
     if deep is None:
         return ""
     trained = "Inside each outer fold, on its training patients only: the encoder of every modality. "
-    if deep["join"] == "members":
+    if deep["join"] in _JOINS:
         return trained + "It answers only for patients whom it was not trained on."
     if deep["protocol"] == "crossfit":
         aligned = ", aligned to the axes of the one for new patients" if deep["output"] == "embedding" else ""
