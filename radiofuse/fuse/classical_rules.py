@@ -29,6 +29,7 @@ class LogitMean(OfClasses):
     title = "average of the log-odds"
     title_of_classes = "average of the log-probabilities"
     hedges = True
+    linear_in = "log_odds"
 
     def _of_classes(self, each: np.ndarray) -> np.ndarray:
         if each.shape[2] == 2:  # where p is small, log(1 - p) would round away what 1 - (1 - p) lost

@@ -9,8 +9,9 @@ A rule with ``fit`` learns ``weights_``, one per member, or (n_members, n_classe
 that knows more than two classes says so by ``multi_class = True``; one that learns nothing and answers nearer to the
 middle than its members have reason to, as an average does, by ``hedges = True``: it can be calibrated. One that
 chooses something in folds of its own says ``takes_groups = True`` and has ``fit(P, y, groups)``, the patient of each
-row, whose rows stay together there. Its ``title`` says in a few words what it is; without one, the first line of its
-docstring does.
+row, whose rows stay together there. A weighted sum of two classes' log-odds, or a weighted mean of their
+probabilities, says so by ``linear_in = "log_odds"`` or ``"probability"``, so that members' contributions are its terms.
+Its ``title`` says in a few words what it is; without one, the first line of its docstring does.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Mean:
 
     title = "average of the probabilities"
     multi_class = True
+    linear_in = "probability"
     hedges = True
 
     def combine(self, P: np.ndarray) -> np.ndarray:
@@ -123,6 +125,7 @@ class Regression:
     title = "logistic regression of the logits"
     title_of_classes = "multinomial logistic regression of the log-probabilities"
     multi_class = True
+    linear_in = "log_odds"
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> Regression:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1, or 0 to K - 1."""
@@ -213,6 +216,7 @@ class Nonnegative:
 
     title = "nonnegative weights"
     multi_class = True
+    linear_in = "probability"
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> Nonnegative:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1, or 0 to K - 1."""

@@ -21,6 +21,7 @@ from radiofuse.fuse.answers import weights_table
 from radiofuse.fuse.asked_members import AsksMembers
 from radiofuse.fuse.choices import build_combiners, calibrated, fit_combiner, learns, refuse_rules_for_two
 from radiofuse.fuse.combiners import Combiner
+from radiofuse.fuse.explains import Explains
 from radiofuse.fuse.joining import ChosenJoin, Join, joined_rules
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
@@ -34,7 +35,7 @@ from radiofuse.tables.answers import answers_table
 from radiofuse.work.shared_calls import shared_results
 
 
-class LateFusion(AsksMembers, MemberFusion):
+class LateFusion(AsksMembers, Explains, MemberFusion):
     """One classifier per modality, and rules that make one probability of theirs.
 
     A row in which all columns of a member are NaN lacks that modality: the member is fitted on the

@@ -20,6 +20,8 @@ class WeightedMean(OfClasses):
     weights_ : ndarray of shape (n_members,)
     """
 
+    linear_in = "probability"
+
     def fit(self, P: np.ndarray, y: np.ndarray) -> WeightedMean:
         """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1, or 0 to K - 1."""
         weights = self._raw_weights(by_class(P), np.asarray(y))
