@@ -13,11 +13,12 @@ from radiofuse.errors import RequestError
 torch = pytest.importorskip("torch")
 
 from golden_numbers import pattern, with_fixed_weights  # noqa: E402
-from real_slices import eight_real_slices, loss_by_heart  # noqa: E402
+from real_slices import eight_real_blocks, eight_real_slices, loss_by_heart  # noqa: E402
 
-from radiofuse.deep.device import one_thread  # noqa: E402
+from radiofuse.deep.device import one_thread, own_chance  # noqa: E402
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder  # noqa: E402
 from radiofuse.deep.encoders.choices import ENCODERS  # noqa: E402
+from radiofuse.deep.encoders.sanet import SANet  # noqa: E402
 from radiofuse.names import lookup  # noqa: E402
 
 # name: options that make it small enough to be trained here in a second, its axes then, steps to learn by heart
@@ -74,6 +75,21 @@ def test_shapes(name, channels):
 @pytest.mark.parametrize(("name", "options", "axes", "steps"), CASES)
 def test_eight_real_slices_are_learned_by_heart(data_dir, name, options, axes, steps):
     assert loss_by_heart(small(name), eight_real_slices(data_dir, 48), steps=steps) < 0.05
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "steps"), [("resnet50", 12), ("densenet121", 12), ("efficientnet_b2", 18)])
+def test_eight_real_blocks_are_learned_by_heart_in_three_dimensions(data_dir, name, steps):
+    net = small(name, width=0.125, dimensions=3)
+    assert loss_by_heart(net, eight_real_blocks(data_dir, 32), steps=steps) < 0.1
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("sa_type", ["pairwise", "patchwise"])
+def test_eight_real_slices_are_learned_by_heart_by_attention_of_either_kind(data_dir, sa_type):
+    with own_chance(0, torch.device("cpu")):
+        net = SANet((1, 1), (3, 3), sa_type=sa_type, widths=(32, 64), embedding_dim=16)
+    assert loss_by_heart(net, eight_real_slices(data_dir, 24), steps=40, learning_rate=1e-2) < 0.05
 
 
 @pytest.mark.parametrize("name", SMALL)
