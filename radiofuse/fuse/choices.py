@@ -19,6 +19,7 @@ COMBINERS = {
     "regression": "radiofuse.fuse.combiners:Regression",
     "linear_regression": "radiofuse.fuse.combiners:LinearRegression",
     "nonnegative": "radiofuse.fuse.combiners:Nonnegative",
+    "ridge_mean": "radiofuse.fuse.ridge_mean:RidgeMean",
     "logit_mean": "radiofuse.fuse.classical_rules:LogitMean",
     "vote_prior": "radiofuse.fuse.vote_ties:VoteByPrior",
     "vote_abstain": "radiofuse.fuse.vote_ties:VoteOrAbstain",

@@ -14,11 +14,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from radiofuse import LateFusion
-from radiofuse.fuse import COMBINERS
+from radiofuse.fuse import COMBINERS, ridge_mean
+from radiofuse.fuse.calibrated import Calibrated
 from radiofuse.fuse.choices import fit_combiner, learns
 from radiofuse.fuse.classical_rules import Confidence, LogitMean, Maximum, Minimum, Product
 from radiofuse.fuse.decision_templates import Belief, DecisionTemplates, TemplateMatch
 from radiofuse.fuse.rank_average import RankAverage
+from radiofuse.fuse.ridge_mean import RidgeMean
 from radiofuse.fuse.stacking import Stacking
 from radiofuse.fuse.vote_ties import VoteByPrior, VoteOrAbstain, tie_rate
 from radiofuse.fuse.weighted_means import AucWeighted, BayesianAverage, GreedySelection
@@ -30,7 +32,7 @@ AVERAGES = [
     "bayesian_average", "greedy_selection",
 ]  # fmt: skip
 # several columns per member, or a temperature in place of a line
-OTHERWISE_OF_CLASSES = {"regression", "stacking", "rank_average", "decision_templates", "dempster_shafer"}
+OTHERWISE_OF_CLASSES = {"regression", "stacking", "ridge_mean", "rank_average", "decision_templates", "dempster_shafer"}
 WEIGHTED = [AucWeighted, BayesianAverage, GreedySelection]
 
 
@@ -203,6 +205,60 @@ def test_a_duplicate_shares_the_weight_of_its_original(rule):
     once = rule().fit(P, y).weights_
     if rule is GreedySelection:  # of models, two are likelier a priori than one
         np.testing.assert_allclose(twice[0] + twice[4], once[0], atol=0.02)
+
+
+def test_with_an_infinite_penalty_the_ridge_is_the_calibrated_mean_of_the_log_odds():
+    P, y = rows()
+    curve = Calibrated(LogitMean()).fit(P, y)
+    np.testing.assert_allclose(RidgeMean([np.inf]).fit(P, y).combine(P), curve.combine(P))
+    np.testing.assert_allclose(RidgeMean([1e9]).fit(P, y).combine(P), curve.combine(P), atol=1e-5)
+    three, labels = cube()
+    curve = Calibrated(LogitMean()).fit(three, labels)
+    np.testing.assert_allclose(RidgeMean([np.inf]).fit(three, labels).combine(three), curve.combine(three), atol=1e-9)
+
+
+def test_ridge_weights_minimize_the_penalized_log_loss():
+    P, y = rows(n=100)
+    curve, z = Calibrated(LogitMean()).fit(P, y), logit(P)
+    mean = z.mean(axis=1, keepdims=True)
+
+    def loss(d):
+        told = curve.slope_ * mean[:, 0] + curve.intercept_ + (z - mean) @ d
+        return np.logaddexp(0, -(2 * y - 1) * told).sum() + 3 / 2 * d @ d
+
+    d = minimize(loss, np.zeros(4), options={"gtol": 1e-9}).x
+    rule = RidgeMean([3.0]).fit(P, y)
+    np.testing.assert_allclose(rule.weights_, curve.slope_ / 4 + d - d.mean(), atol=1e-5)
+    np.testing.assert_allclose(rule.weights_.sum(), curve.slope_)
+
+
+def test_ridge_keeps_the_mean_of_members_that_are_alike_and_drops_noise():
+    new = rows(seed=99, n=4000, strengths=(0.5, 0.5, 0.5))
+    losses = {"ridge_mean": [], "regression": [], "decided": []}
+    for seed in range(12):
+        P, y = rows(seed=seed, n=60, strengths=(0.5, 0.5, 0.5))
+        for name in ("ridge_mean", "regression"):
+            told = fitted(name, P, y).combine(new[0])
+            losses[name].append(roc_auc_score(new[1], told))
+        losses["decided"].append(fitted("ridge_mean", P, y).penalty_)
+    assert np.mean(losses["ridge_mean"]) > np.mean(losses["regression"])
+    assert np.isinf(losses["decided"]).mean() > 0.5
+    weights = [fitted("ridge_mean", *rows(seed=seed)).weights_ for seed in range(5)]
+    assert np.mean(weights, axis=0)[3] < 0.25 * np.mean(weights, axis=0)[0]
+
+
+def test_ridge_weights_go_with_their_members_and_patients_stay_whole(monkeypatch):
+    P, y = rows()
+    order, patients = [2, 0, 3, 1], np.arange(200) // 4 * 2 + y
+    weights = RidgeMean().fit(P, y, patients).weights_
+    np.testing.assert_allclose(RidgeMean().fit(P[:, order], y, patients).weights_, weights[order], atol=1e-9)
+    asked = []
+    monkeypatch.setattr(ridge_mean, "choose_penalty", lambda *given: asked.append(given[3]) or np.inf)
+    RidgeMean().fit(P, y, patients)
+    assert len(asked[0]) == 5
+    assert not [fold for fold in asked[0] if set(patients[fold[0]]) & set(patients[fold[1]])]
+    few = RidgeMean().fit(P[:3], y[:3])  # one patient of a class: no folds to choose in
+    assert np.isinf(few.penalty_) and len(asked) == 1
 
 
 # ---- what all have in common
