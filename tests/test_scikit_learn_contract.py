@@ -22,6 +22,7 @@ import radiofuse
 from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifier
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.classify.stacked import StackedClassifier
+from radiofuse.deep import CropClassifier, CropEncoder
 from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion
 from radiofuse.prepare.clinical_scale import NormalScoreScaler, UnitRangeScaler
 from radiofuse.prepare.harmonize import ComBat
@@ -51,6 +52,10 @@ COLUMNS = {"whole": slice(None), "odd": slice(0, None, 2)}  # one column is enou
 MEMBERS = [(name, make_pipeline(SimpleImputer(), LogisticRegression())) for name in COLUMNS]
 SCALED = [(name, make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())) for name in COLUMNS]
 OTHER_COMBINERS = sorted(set(COMBINERS) - {"regression"})
+
+# A network of a hundred weights; rows of the battery are not alike when they are flipped.
+TINY = "tests.deep.tiny_encoder:TinyOfClasses"
+ONE_EPOCH = {"epochs": 1, "learning_rate": 0.02, "flips": False, "rotation_deg": 0.0}
 
 ESTIMATORS = [
     MedianImputer(),
@@ -96,6 +101,9 @@ ESTIMATORS = [
     StackedClassifier([("bayes", GaussianNB()), ("regression", LogisticRegression())], cv=2, random_state=0),
     LateFusion(MEMBERS, combine="mean", columns=COLUMNS, cv=2, random_state=0),
     LateFusion(MEMBERS, combine=["regression", *OTHER_COMBINERS], columns=COLUMNS, cv=2, random_state=0),
+    CropClassifier(TINY, training={**ONE_EPOCH, "epochs": 20}, random_state=0),
+    CropEncoder(TINY, protocol="as_published", training=ONE_EPOCH, random_state=0),
+    CropEncoder(TINY, output="logit", cv=2, training=ONE_EPOCH, random_state=0),
     ConstraintFusion(
         SCALED,
         method={"whole": ["whole"], "odd": ["odd"]},
@@ -106,11 +114,8 @@ ESTIMATORS = [
     ),
 ]
 
-CROPS = "reads row numbers of a crop file from a table: the battery's arrays are no such table"
 OUTCOMES = "takes a table of several outcomes, in which NaN is unknown: the battery's labels are one column"
 NOT_LISTED = {
-    "CropEncoder": CROPS,
-    "CropClassifier": CROPS,
     "JointModel": OUTCOMES,
     "OneOutcome": "is a view of a fitted JointModel",
     "OutcomeChain": OUTCOMES,
@@ -123,6 +128,18 @@ NOT_LISTED = {
     "TunedChain": "is a Pipeline, and like one no better than its steps",
     "SelectedModel": "takes rows of a selection's blocks, and a selection of the columns of one of their parts",
 }
+OUT_OF_FOLD = (
+    "fit_transform gives training rows the answers of encoders that never saw them, transform those of new rows"
+)
+
+
+def checks_that_cannot_pass(estimator: BaseEstimator) -> dict[str, str]:
+    """The reason by the name of the check."""
+    if isinstance(estimator, CropEncoder) and estimator.protocol == "crossfit":
+        return dict.fromkeys(["check_transformer_general", "check_transformer_data_not_an_array"], OUT_OF_FOLD)
+    return {}
+
+
 GUIDE = (Path(__file__).parent.parent / "docs" / "howto.md").read_text()
 
 
@@ -130,7 +147,8 @@ GUIDE = (Path(__file__).parent.parent / "docs" / "howto.md").read_text()
 @pytest.mark.filterwarnings("ignore::radiofuse.select.PathEdgeWarning")  # or are separable
 @pytest.mark.filterwarnings("ignore:The network did not settle:sklearn.exceptions.ConvergenceWarning")  # likewise
 @pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")  # of a fusion's members, on purpose
-@parametrize_with_checks(ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::radiofuse.deep.SeenRowsWarning")  # the battery asks about the rows it fits to
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=checks_that_cannot_pass, xfail_strict=True)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 

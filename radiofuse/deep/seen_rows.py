@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,6 +10,10 @@ import numpy as np
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError
 from radiofuse.store.picture_rows import PictureRows
+
+
+class SeenRowsWarning(UserWarning):
+    """An encoder was asked about pictures that it was trained on: its answers are fitted to their labels."""
 
 
 def rows_seen(trained: TrainedEncoder, crops: PictureRows, rows: Iterable[int]) -> dict[int, str]:
@@ -44,3 +49,16 @@ def refuse_seen(trained: TrainedEncoder, crops: PictureRows, pointers: np.ndarra
     seen = rows_seen(trained, crops, pointers)
     if seen:
         raise CohortError("The table to encode", list(seen.values()))
+
+
+def warn_seen(trained: TrainedEncoder, crops: PictureRows, pointers: np.ndarray) -> None:
+    """Warn if an encoder was trained on some of these rows, which stand for nobody but themselves."""
+    n_seen = len(rows_seen(trained, crops, pointers))
+    if n_seen:
+        warnings.warn(
+            f"The encoder was trained on {n_seen} of {len(pointers)} pictures, so that what it says of them is fitted "
+            "to their labels and better than what it says of others. Score it on pictures that it was not trained on, "
+            "as cross_val_predict does; CropEncoder.fit_transform has features of the training pictures to learn from.",
+            SeenRowsWarning,
+            stacklevel=5,
+        )

@@ -38,11 +38,14 @@ class TrainedEncoder:
         Their name without suffix.
     card : dict
         What the encoder is and what it was trained on.
+    content : bytes, optional
+        Its weights, where they lie in no folder.
     """
 
     folder: Path
     key: str
     card: dict[str, Any] = field(repr=False, compare=False)
+    content: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def weights(self) -> Path:
@@ -148,6 +151,23 @@ def save_encoder(folder: str | Path, key: str, module: nn.Module, card: Mapping[
     RequestError
         If the card lacks one of them.
     """
+    return _write(Path(folder), key, *_content_and_card(key, module, card))
+
+
+def hold_encoder(key: str, module: nn.Module, card: Mapping[str, Any]) -> TrainedEncoder:
+    """Return an encoder whose weights lie in memory alone; ``copied_to`` writes them.
+
+    Parameters
+    ----------
+    key, module, card
+        As for ``save_encoder``.
+    """
+    content, card = _content_and_card(key, module, card)
+    return TrainedEncoder(Path(), key, json.loads(_text_of(card)), content)
+
+
+def _content_and_card(key: str, module: nn.Module, card: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """Return weights as bytes, and the card that vouches for them."""
     absent = [name for name in EXPECTED if name not in card]
     if absent:
         raise RequestError(f"The card of an encoder must say {', '.join(EXPECTED)}; it lacks {', '.join(absent)}.")
@@ -155,7 +175,11 @@ def save_encoder(folder: str | Path, key: str, module: nn.Module, card: Mapping[
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in module.state_dict().items()}
     content = bytes_of(tensors)
     added = {"key": key, "sha256": _sha256(content), "torch": torch.__version__, "schema": SCHEMA}
-    return _write(Path(folder), key, content, {**card, **added})
+    return content, {**card, **added}
+
+
+def _text_of(card: Mapping[str, Any]) -> str:
+    return json.dumps(card, indent=1, default=asdict, allow_nan=False)
 
 
 def load_encoder(folder: str | Path, key: str) -> TrainedEncoder | None:
@@ -203,7 +227,7 @@ def _check_card(path: Path, key: str, card: Any) -> None:
 
 def _write(folder: Path, key: str, content: bytes, card: dict[str, Any]) -> TrainedEncoder:
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(card, indent=1, default=asdict, allow_nan=False)
+    text = _text_of(card)
     trained = TrainedEncoder(folder, key, json.loads(text))
     with write_aside(trained.weights) as file:
         file.write(content)
@@ -213,6 +237,8 @@ def _write(folder: Path, key: str, content: bytes, card: dict[str, Any]) -> Trai
 
 
 def _checked_bytes(trained: TrainedEncoder) -> bytes:
+    if trained.content is not None:
+        return trained.content
     try:
         content = trained.weights.read_bytes()
     except FileNotFoundError as error:

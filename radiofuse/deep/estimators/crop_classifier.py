@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
-from radiofuse.deep.estimators.pointers import check_table
-from radiofuse.deep.estimators.workbench import Workbench, labeled_rows
+from radiofuse.deep.estimators.opening import open_to_answer, open_to_fit
+from radiofuse.deep.estimators.workbench import labeled_rows
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import refuse_misaligned
@@ -27,13 +27,15 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    encoder, crops, cache, training, options, intensities, over, aggregate, device, random_state
+    encoder, crops, cache, picture_shape, training, options, intensities, over, aggregate, device, random_state
         As for ``CropEncoder``.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     encoder_ : TrainedEncoder
+    picture_shape_, smallest_
+        As for ``CropEncoder``.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -45,6 +47,13 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
     --------
     >>> CropClassifier("san10_small", crops="crops.npy", cache="feature_store").device
     'auto'
+
+    Pictures that lie in memory:
+
+    >>> X, y = np.random.default_rng(0).normal(size=(12, 12, 12)), np.array(["no", "yes"] * 6)
+    >>> model = CropClassifier(training={"epochs": 1}, random_state=0).fit(X[:8], y[:8])
+    >>> model.predict_proba(X[8:]).shape, model.picture_shape_
+    ((4, 2), (1, 12, 12))
     """
 
     def __init__(
@@ -53,6 +62,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         *,
         crops: PictureRows | str | Path | None = None,
         cache: str | Path | None = None,
+        picture_shape: Sequence[int] | None = None,
         training: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
@@ -64,6 +74,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         self.encoder = encoder
         self.crops = crops
         self.cache = cache
+        self.picture_shape = picture_shape
         self.training = training
         self.options = options
         self.intensities = intensities
@@ -78,8 +89,9 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame of shape (n_samples, n_features)
-            One column ``<modality>__crop``, NaN where there is no crop; no other column is looked at.
+        X : DataFrame of shape (n_samples, n_features), or array
+            One column ``<modality>__crop``, NaN where there is no crop; no other column is looked at. Without ``crops``
+            the pictures, as for ``CropEncoder``.
         y : array-like of shape (n_samples,)
             Two classes or more.
         groups : array-like of shape (n_samples,), optional
@@ -96,15 +108,14 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         RequestError
             If the columns, the labels or an option are not as described.
         """
-        validate_data(self, check_table(X), skip_check_array=True)
-        refuse_misaligned(X, y=y, groups=groups)
+        bench, table, y, groups = open_to_fit(self, X, y, groups)
+        refuse_misaligned(table, y=y, groups=groups)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise RequestError(
                 f"Two classes or more were expected, y holds {self.classes_.tolist()}. Check the labels."
             )
-        bench = Workbench.of(self)
-        self.encoder_ = bench.train_answering(labeled_rows(bench, X, labels, groups))
+        self.encoder_ = bench.train_answering(labeled_rows(bench, table, labels, groups))
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
@@ -124,12 +135,17 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         ------
         CohortError
             If the encoder was trained on one of the rows.
+
+        Warns
+        -----
+        SeenRowsWarning
+            If an array holds pictures that the encoder was trained on.
         """
         check_is_fitted(self, "encoder_")
-        validate_data(self, check_table(X), reset=False, skip_check_array=True)
-        places, answers = Workbench.of(self).answers_for_new(self.encoder_, X)
+        bench, table = open_to_answer(self, X)
+        places, answers = bench.answers_for_new(self.encoder_, table)
         logits = answers[:, self.encoder_.card["embedding_dim"] :]  # (n, 1) or (n, n_classes)
-        probability = np.full((len(X), len(self.classes_)), np.nan)
+        probability = np.full((len(table), len(self.classes_)), np.nan)
         probability[places] = softmax(logits, axis=1) if logits.shape[1] > 1 else expit(logits * [-1, 1])
         return probability
 
@@ -151,9 +167,9 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
             As for ``predict_proba``, and if a row has no crop.
         """
         probability = self.predict_proba(X)
-        absent = X.index[np.isnan(probability[:, 0])]
-        if len(absent):
-            problems = [f"Sample {label} has no crop to classify; leave it out." for label in absent]
+        absent = np.isnan(probability[:, 0])
+        if absent.any():
+            problems = [f"Sample {label} has no crop to classify; leave it out." for label in X.index[absent]]
             raise CohortError("The table", problems)
         chosen = (probability[:, 1] >= 0.5).astype(int) if len(self.classes_) == 2 else probability.argmax(axis=1)
         return self.classes_[chosen]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -11,16 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from radiofuse.deep.encoders.by_name import feature_names, short_name
-from radiofuse.deep.estimators.alignment import fit_alignment
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
-from radiofuse.deep.estimators.pointers import check_table, crop_column
+from radiofuse.deep.estimators.crossfit import out_of_fold
+from radiofuse.deep.estimators.opening import open_to_answer, open_to_fit
+from radiofuse.deep.estimators.pointers import crop_column
 from radiofuse.deep.estimators.workbench import LabeledRows, Workbench, labeled_rows
-from radiofuse.deep.seen_rows import refuse_seen
 from radiofuse.deep.training.plan import crossfit_folds
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.estimators import Folding, Seed
@@ -40,10 +39,15 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
     ----------
     encoder : str, default="san10_small"
         A key of ``ENCODERS`` or ``package.module:Class``.
-    crops : Crops, Pictures or path
-        Where the pictures lie: tumor crops of one file, or arrays; a row's pointer is its row number there.
-    cache : path
-        Folder of the feature store that keeps trained encoders and embeddings.
+    crops : Crops, Pictures or path, optional
+        Where the pictures lie: tumor crops of one file, or arrays; a row's pointer is its row number there. Left out,
+        ``X`` is an array of the pictures themselves, one a row.
+    cache : path, optional
+        Folder of the feature store that keeps trained encoders and embeddings. Of an array's pictures it may be left
+        out: then they live with the estimator.
+    picture_shape : sequence of int, optional
+        What a row of a 2-D ``X`` is, (h, w), (channels, h, w) or (channels, d, h, w). Left out, one row of pixels.
+        Zeros are put around pictures that are smaller than the network takes.
     protocol : {"crossfit", "as_published"}, default="crossfit"
         "as_published" gives training rows the features of the encoder that was trained on them.
     output : {"embedding", "logit"}, default="embedding"
@@ -75,6 +79,10 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         One per fold of the cross-fit; none after ``fit`` alone or as published.
     alignments_ : list of Alignment
         From each inner encoder's axes to those of ``encoder_``; none for logits.
+    picture_shape_ : tuple of int, or None
+        Channels and sides of an array's pictures; None where a table pointed at pictures.
+    smallest_ : int
+        Of an array's pictures: the shortest side that the network takes.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -86,11 +94,21 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
     -----
     The alignment is learned on the inner encoder's own training rows, which both encoders were trained on.
 
+    What a network says of rows that it was trained on is refused where a table points at pictures, and a
+    ``SeenRowsWarning`` where they are handed in as an array: their pixels are all that is known of them.
+
     Examples
     --------
     >>> encoder = CropEncoder("san10_small", crops="crops.npy", cache="feature_store", training={"epochs": 5})
     >>> encoder.get_params()["protocol"]
     'crossfit'
+
+    Pictures that lie in memory, here flat ones of 12 x 12 pixels:
+
+    >>> X, y = np.random.default_rng(0).normal(size=(12, 144)), np.arange(12) % 2
+    >>> encoder = CropEncoder(picture_shape=(12, 12), training={"epochs": 1}, cv=2, output="logit", random_state=0)
+    >>> encoder.fit_transform(X[:8], y[:8]).shape, encoder.transform(X[8:]).shape
+    ((8, 1), (4, 1))
     """
 
     _parameter_constraints: dict = {
@@ -106,6 +124,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         *,
         crops: PictureRows | str | Path | None = None,
         cache: str | Path | None = None,
+        picture_shape: Sequence[int] | None = None,
         protocol: Literal["crossfit", "as_published"] = "crossfit",
         output: Literal["embedding", "logit"] = "embedding",
         cv: Folding = 5,
@@ -120,6 +139,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         self.encoder = encoder
         self.crops = crops
         self.cache = cache
+        self.picture_shape = picture_shape
         self.protocol = protocol
         self.output = output
         self.cv = cv
@@ -131,21 +151,18 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Train the encoder that new rows will get.
 
         Parameters
         ----------
-        X : DataFrame of shape (n_samples, n_features)
-            One column ``<modality>__crop``, NaN where there is no crop; others are passed through.
+        X : DataFrame of shape (n_samples, n_features), or array
+            One column ``<modality>__crop``, NaN where there is no crop; others are passed through. Without ``crops``
+            the pictures, shape (n_samples, n_pixels), (n_samples, h, w), (n_samples, channels, h, w) or
+            (n_samples, channels, d, h, w).
         y : array-like of shape (n_samples,)
-            Labels, 0 or 1, of more classes 0 to K - 1.
+            Labels, 0 or 1, of more classes 0 to K - 1; of an array's pictures any.
         groups : array-like of shape (n_samples,), optional
             The patient of each row. Default: each sample is one.
 
@@ -160,9 +177,8 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         RequestError
             If the columns, the labels or an option are not as described.
         """
-        validate_data(self, check_table(X), skip_check_array=True)
-        bench = Workbench.of(self)
-        self.encoder_ = self._trained(bench, labeled_rows(bench, X, y, groups))
+        bench, _, rows = self._opened(X, y, groups)
+        self.encoder_ = self._trained(bench, rows)
         self.inner_encoders_, self.alignments_ = [], []
         return self
 
@@ -178,7 +194,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         Returns
         -------
         DataFrame of shape (n_samples, n_features_out)
-            Indexed as ``X``; NaN where a row has no crop.
+            Indexed as ``X``; NaN where a row has no crop. Of an array's pictures an array.
 
         Raises
         ------
@@ -187,41 +203,29 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         RequestError
             As for ``fit``.
         """
-        validate_data(self, check_table(X), skip_check_array=True)
-        bench = Workbench.of(self)
-        rows = labeled_rows(bench, X, y, groups)
+        bench, table, rows = self._opened(X, y, groups)
         # what no label entered may be asked about anybody
         crossfit = self.protocol == "crossfit" and not bench.spec.frozen
         folds = crossfit_folds(self.cv, rows.y, rows.groups, bench.seed) if crossfit else []
         self.encoder_ = self._trained(bench, rows)
         self.inner_encoders_ = [bench.train(rows.take(train)) for train, _ in folds]
         answers = bench.answers(self.encoder_, rows.pointers) if self._needs_in_sample() else None
+        self.alignments_ = []
         if crossfit:
-            answers = self._out_of_fold(bench, rows, folds, answers)
-        else:
-            self.alignments_ = []
-        return self._table(X, rows.places, answers)
+            answers, self.alignments_ = out_of_fold(bench, rows, folds, self.inner_encoders_, answers)
+        return self._features(table, rows.places, answers)
+
+    def _opened(self, X: Any, y: ArrayLike, groups: ArrayLike | None) -> tuple[Workbench, pd.DataFrame, LabeledRows]:
+        bench, table, y, groups = open_to_fit(self, X, y, groups)
+        if self.picture_shape_ is not None:
+            y = np.unique(y, return_inverse=True)[1]
+        return bench, table, labeled_rows(bench, table, y, groups)
 
     def _trained(self, bench: Workbench, rows: LabeledRows) -> TrainedEncoder:
         return bench.train_answering(rows) if self.output == "logit" else bench.train(rows)
 
     def _needs_in_sample(self) -> bool:
         return self.protocol == "as_published" or self.output == "embedding" or self.encoder_.frozen
-
-    def _out_of_fold(
-        self, bench: Workbench, rows: LabeledRows, folds: list[tuple], in_sample: np.ndarray | None
-    ) -> np.ndarray:
-        """Return what the encoders that did not see a row's patient say of it, as `Workbench.answers` does."""
-        n_axes, n_logits = self.encoder_.card["embedding_dim"], len(self.encoder_.logit_names)
-        self.alignments_, answers = [], np.empty((len(rows.pointers), n_axes + n_logits))
-        for trained, (train, test) in zip(self.inner_encoders_, folds, strict=True):
-            refuse_seen(trained, bench.crops, rows.pointers[test])
-            answers[test] = bench.answers(trained, rows.pointers[test])
-            if in_sample is not None:
-                shown = bench.answers(trained, rows.pointers[train])
-                self.alignments_.append(fit_alignment(shown[:, :n_axes], in_sample[train, :n_axes]))
-                answers[test, :n_axes] = self.alignments_[-1].apply(answers[test, :n_axes])
-        return answers
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return the features of new rows.
@@ -234,18 +238,27 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         Returns
         -------
         DataFrame of shape (n_samples, n_features_out)
+            Of an array's pictures an array.
 
         Raises
         ------
         CohortError
             If the encoder was trained on one of the rows; ``fit_transform`` has the features of those.
+
+        Warns
+        -----
+        SeenRowsWarning
+            If an array holds pictures that the encoder was trained on.
         """
         check_is_fitted(self, "encoder_")
-        validate_data(self, check_table(X), reset=False, skip_check_array=True)
-        return self._table(X, *Workbench.of(self).answers_for_new(self.encoder_, X))
+        bench, table = open_to_answer(self, X)
+        return self._features(table, *bench.answers_for_new(self.encoder_, table))
 
-    def _table(self, X: pd.DataFrame, places: np.ndarray, answers: np.ndarray) -> pd.DataFrame:
-        """Return the other columns of ``X`` and, behind them, the answers at the places that have one."""
+    def _features(self, X: pd.DataFrame, places: np.ndarray, answers: np.ndarray) -> pd.DataFrame | np.ndarray:
+        """Return the other columns of ``X`` and, behind them, the answers at the places that have one.
+
+        Of pictures that were handed in as an array, an array.
+        """
         names = self.get_feature_names_out()
         others = X.drop(columns=crop_column(X)).to_numpy(dtype=np.float64)
         table = np.full((len(X), len(names)), np.nan)
@@ -254,21 +267,26 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         table[places, others.shape[1] :] = (
             answers[:, :n_axes] if self.output == "embedding" else _own(answers[:, n_axes:])
         )
-        return pd.DataFrame(table, index=X.index, columns=names)
+        return pd.DataFrame(table, index=X.index, columns=names) if self.picture_shape_ is None else table
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the other columns of the modality, then ``<modality>__<encoder>_0001`` and so on.
 
+        Of an array's pictures they are called ``<encoder>_0001``.
+
         Parameters
         ----------
-        input_features : None
-            Not used: the names are those that were seen in ``fit``.
+        input_features : array-like of str, optional
+            The names that were seen in ``fit``, as scikit-learn may hand them; others are refused.
         """
         check_is_fitted(self, "encoder_")
-        crop = crop_column(self.feature_names_in_)
+        _check_feature_names_in(self, input_features, generate_names=False)
         deep = [f"{short_name(self.encoder)}_{name}" for name in self.encoder_.logit_names]
         if self.output == "embedding":
             deep = feature_names(self.encoder, self.encoder_.card["embedding_dim"])
+        if self.picture_shape_ is not None:
+            return np.array(deep, dtype=object)
+        crop = crop_column(self.feature_names_in_)
         others = [name for name in self.feature_names_in_ if name != crop]
         return np.array([*others, *(columns.join(self.modality, name) for name in deep)], dtype=object)
 

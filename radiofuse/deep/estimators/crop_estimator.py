@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from os import PathLike
@@ -28,6 +28,7 @@ class CropEstimator(TakesGroups):
 
     _parameter_constraints: dict = {
         "encoder": [str],
+        "picture_shape": ["array-like", None],
         "crops": [HasMethods(["pictures", "pointer_table"]), str, PathLike, None],
         "cache": [str, PathLike, None],
         "training": [Mapping, None],
@@ -38,6 +39,9 @@ class CropEstimator(TakesGroups):
         "device": [str],
         "random_state": ["random_state"],
     }
+    # here, since models of before they were there were pickled without
+    picture_shape: Sequence[int] | None = None
+    picture_shape_: tuple[int, ...] | None = None
 
     encoder: str
     crops: PictureRows | str | Path | None
@@ -50,10 +54,13 @@ class CropEstimator(TakesGroups):
     device: str
     random_state: Seed
     encoder_: TrainedEncoder
+    smallest_: int
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True  # a row without a crop
+        tags.input_tags.allow_nan = self.crops is not None  # a row without a crop
+        tags.input_tags.three_d_array = self.crops is None
+        tags.target_tags.required = True
         return tags
 
     @property

@@ -23,9 +23,14 @@ def check_table(X: object) -> pd.DataFrame:
     return X
 
 
+def crop_columns(names: Iterable[object]) -> list[str]:
+    """Return the names that are ``<modality>__crop``."""
+    return [str(name) for name in names if (columns.split(str(name)) or ("", ""))[1] == columns.CROP]
+
+
 def crop_column(names: Iterable[object]) -> str:
     """Return the one name that is ``<modality>__crop``."""
-    found = [str(name) for name in names if (columns.split(str(name)) or ("", ""))[1] == columns.CROP]
+    found = crop_columns(names)
     if len(found) != 1:
         raise RequestError(
             f"One column <modality>{columns.SEPARATOR}{columns.CROP} was expected and there are {len(found)} of them "

@@ -14,11 +14,13 @@ from sklearn.utils.validation import check_consistent_length
 
 from radiofuse.deep.encoder_cache import EncoderCache
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
+from radiofuse.deep.estimators.handed_in import HandedIn
 from radiofuse.deep.estimators.pointers import find_crops
 from radiofuse.deep.pictures import open_rows
-from radiofuse.deep.seen_rows import refuse_seen
+from radiofuse.deep.seen_rows import refuse_seen, warn_seen
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.task import EncoderSpec
+from radiofuse.deep.unkept_encoders import UnkeptEncoders
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
@@ -49,24 +51,25 @@ class Workbench:
     """What an estimator works with: its crops, its cache, its options and one seed."""
 
     crops: PictureRows
-    cache: EncoderCache
+    cache: EncoderCache | UnkeptEncoders
     spec: EncoderSpec
     seed: int
     aggregate: str = "mean_logit"
 
     @classmethod
-    def of(cls, estimator: CropEstimator) -> Workbench:
+    def of(cls, estimator: CropEstimator, handed_in: HandedIn | None = None) -> Workbench:
         """Return that of a CropEncoder or CropClassifier; a random state is drawn from once."""
-        for name in ("crops", "cache"):
-            if getattr(estimator, name) is None:
-                what = {"crops": "a crop file", "cache": "the folder of a feature store, where encoders are kept"}[name]
-                raise RequestError(f"{type(estimator).__name__} has {name}=None; pass {what}.")
-        given = estimator.crops
-        crops = open_rows(given) if isinstance(given, str | Path) else given
         training, options = Training.from_options(estimator.training or {}), dict(estimator.options or {})
+        if handed_in is None:
+            _refuse_absent(estimator)
+            crops = open_rows(estimator.crops) if isinstance(estimator.crops, str | Path) else estimator.crops
+        else:
+            crops, channels = handed_in, handed_in.array.shape[1]
+            options = ({"channels": channels} if channels > 1 else {}) | options
+        cache = UnkeptEncoders() if estimator.cache is None else EncoderCache(estimator.cache)
         measured = {"intensities": estimator.intensities, "over": estimator.over}
         spec = EncoderSpec(estimator.encoder, training, estimator.device, options, **measured)
-        return cls(crops, EncoderCache(estimator.cache), spec, _seed(estimator.random_state), estimator.aggregate)
+        return cls(crops, cache, spec, _seed(estimator.random_state), estimator.aggregate)
 
     def train(self, rows: LabeledRows) -> TrainedEncoder:
         """Return the encoder of these rows, trained if it is not in the cache."""
@@ -96,14 +99,23 @@ class Workbench:
     def answers_for_new(self, trained: TrainedEncoder, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return the positions of the rows that have a crop, and embedding and logit of each.
 
+        Pictures handed in have no names by which somebody could have kept them apart: of those a warning is enough.
+
         Raises
         ------
         CohortError
             If the encoder was trained on one of them.
         """
         pointers, places = find_crops(self.crops, X)
-        refuse_seen(trained, self.crops, pointers)
+        (warn_seen if isinstance(self.crops, HandedIn) else refuse_seen)(trained, self.crops, pointers)
         return places, self.answers(trained, pointers)
+
+
+def _refuse_absent(estimator: CropEstimator) -> None:
+    for name in ("crops", "cache"):
+        if getattr(estimator, name) is None:
+            what = {"crops": "a crop file", "cache": "the folder of a feature store, where encoders are kept"}[name]
+            raise RequestError(f"{type(estimator).__name__} has {name}=None; pass {what}.")
 
 
 def _seed(random_state: Seed) -> int:

@@ -41,8 +41,8 @@ class Trained:
 def train_best(
     training: Training,
     make: Callable[[Mapping[str, Any]], nn.Module],
-    train: Callable[[nn.Module, Training, Path], History],
-    checkpoint: Path,
+    train: Callable[[nn.Module, Training, Path | None], History],
+    checkpoint: Path | None,
 ) -> Trained:
     """Train every candidate of a training, on the same patients, and return the best.
 
@@ -53,13 +53,14 @@ def train_best(
         Takes options of the encoder that are searched, and returns a fresh module.
     train : callable
         Takes module, training and the file of its checkpoint.
-    checkpoint : Path
+    checkpoint : Path or None
         Candidates have files beside it. A run that was killed repeats those that were done.
     """
     tried, best = [], None
     for number, (candidate, of_encoder) in enumerate(training.candidates()):
         module = make(of_encoder)
-        place = checkpoint.with_name(f"{checkpoint.name}.{number}") if training.search else checkpoint
+        beside = checkpoint and checkpoint.with_name(f"{checkpoint.name}.{number}")
+        place = beside if training.search else checkpoint
         history = train(module, candidate, place)
         if not training.search:
             return Trained(module, history, of_encoder, [])

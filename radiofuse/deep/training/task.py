@@ -133,13 +133,13 @@ class TrainingTask:
     def key(self) -> str:
         return _digest(self.inputs)
 
-    def train(self, checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
-        """Return the trained module and its card."""
+    def train(self, checkpoint: Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
+        """Return the trained module and its card; without a checkpoint a training that is killed begins again."""
         refuse_no_rows(self.rows)
         with named_rows(self.crops, self.rows):
             return self._train(checkpoint)
 
-    def _train(self, checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
+    def _train(self, checkpoint: Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
         spec, rows = self.spec, self.rows
         pictures, counts = self.crops.pictures(rows), self.crops.counts(rows)
         scaling = fit_scaling(spec.intensities, pictures, self.crops.tumors(rows), counts, over=spec.over)
@@ -148,7 +148,7 @@ class TrainingTask:
         def make(searched: Mapping[str, Any]) -> torch.nn.Module:
             return make_encoder(spec.encoder, self.seed, self.n_classes, {**spec.options, **searched})
 
-        def train(module: torch.nn.Module, training: Training, place: Path) -> History:
+        def train(module: torch.nn.Module, training: Training, place: Path | None) -> History:
             options = {"training": training, "seed": self.seed, "device": spec.device, **self._more_classes}
             rows = {"groups": self.groups, "checkpoint": place}
             return train_encoder(module, pictures, counts, self.labels, **rows, **options)
