@@ -126,6 +126,7 @@ def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         columns=blocks,
         cv=inner_folds_of(recipe, model),
         calibrate=calibrates(recipe, model),
+        missing=recipe.fusion.missing,
         subsets=evaluates_subsets(recipe, model),
         **_joined(recipe, model, inputs),
         random_state=recipe.seed,

@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from radiofuse.estimators import Findings
 from radiofuse.fuse.answers import weights_table
 from radiofuse.fuse.choices import fit_combiner, learns, rule_of
+from radiofuse.fuse.joining import ChosenJoin
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_fusion import in_one_thread
 
@@ -24,6 +27,7 @@ class AsksMembers:
     columns_: dict[str, list]
     combiners_: dict[str, Any]
     members_: dict[str, Any]
+    weights_: pd.DataFrame
     predict_proba_each: Callable[..., pd.DataFrame]
     _table: Callable[..., pd.DataFrame]
     _members: Callable[[pd.DataFrame, Mapping[str, Any]], list[Member]]
@@ -91,3 +95,17 @@ class AsksMembers:
             As combiners take them; NaN where a modality is absent.
         """
         return self._by_member(self.predict_proba_each(X)[list(self.columns_)])
+
+    def findings(self) -> Findings:
+        """Return what folds should record: the members' columns and chains, and the weights of the combiners.
+
+        Returns
+        -------
+        Findings
+            A member that is no chain of steps, as an encoder that classifies, is not among the chains.
+        """
+        check_is_fitted(self)
+        chains = {name: member for name, member in self.members_.items() if isinstance(member, Pipeline)}
+        rules = {name: rule_of(combiner) for name, combiner in self.combiners_.items()}
+        chosen = {name: rule.chosen_ for name, rule in rules.items() if isinstance(rule, ChosenJoin)}
+        return Findings(self.columns_, chains, self.weights_, {name: {"join": join} for name, join in chosen.items()})

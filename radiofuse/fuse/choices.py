@@ -142,8 +142,9 @@ def calibrated(combiners: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rule_of(combiner: Any) -> Any:
-    """Return a combiner without its calibration: the one that has the weights."""
-    return combiner.rule if isinstance(combiner, Calibrated) else combiner
+    """Return a combiner without its calibration and its copies by pattern: the one that has the weights."""
+    rule = combiner.rule if getattr(combiner, "by_pattern", False) else combiner
+    return rule.rule if isinstance(rule, Calibrated) else rule
 
 
 def refuse_rules_for_two(combiners: Mapping[str, Any], n_classes: int) -> None:

@@ -56,6 +56,8 @@ def contributions(combiner: Any, P: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     >>> parts.round(2).tolist(), base.tolist()
     ([[0.54, 0.0, -0.14], [2.2, 0.0, 0.0]], [0.0, 0.0])
     """
+    if getattr(combiner, "by_pattern", False):
+        return _by_pattern(combiner, P)
     if isinstance(combiner, Calibrated) and P.ndim == 2:
         parts, base = contributions(combiner.rule, P)
         return combiner.slope_ * parts, combiner.slope_ * base + combiner.intercept_
@@ -66,6 +68,14 @@ def contributions(combiner: Any, P: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     if linear_in == PROBABILITY:
         return _stretched(effective_weights(combiner, P) * np.nan_to_num(P - 0.5)), np.zeros(len(P))
     return _shapley(combiner, P)
+
+
+def _by_pattern(combiner: Any, P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return contributions to the rule that answers each row."""
+    parts, base = np.zeros(P.shape), np.zeros((len(P), *P.shape[2:]))
+    for rows, places, rule in combiner.dealt(P):
+        parts[np.ix_(rows, places)], base[rows] = contributions(rule, P[np.ix_(rows, places)])
+    return parts, base
 
 
 def effective_weights(combiner: Any, P: np.ndarray) -> np.ndarray:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
-from radiofuse.estimators import Classifier, Findings, Folding, Seed
+from radiofuse.estimators import Classifier, Folding, Seed
 from radiofuse.fuse.answers import weights_table
 from radiofuse.fuse.asked_members import AsksMembers
+from radiofuse.fuse.by_pattern import refitted
 from radiofuse.fuse.choices import build_combiners, calibrated, fit_combiner, learns, refuse_rules_for_two
 from radiofuse.fuse.combiners import Combiner
 from radiofuse.fuse.explains import Explains
-from radiofuse.fuse.joining import ChosenJoin, Join, joined_rules
+from radiofuse.fuse.joining import Join, joined_rules
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
@@ -51,10 +51,9 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         that begin with its name and two underscores. A member, or a step of a Pipeline, is handed
         ``groups`` if its ``fit`` takes them, so that patients stay whole in its own folds too.
     combine : str, object or list of these, default="mean"
-        Keys of ``COMBINERS`` (mean, vote, regression, linear_regression, nonnegative), paths
-        ``package.module:Class``, or objects with ``combine``. The first answers ``predict_proba``;
-        all are fitted on the same out-of-fold probabilities. For more than two classes an own one must
-        say that it knows them (``multi_class = True``).
+        Keys of ``COMBINERS``, paths ``package.module:Class``, or objects with ``combine``. The first answers
+        ``predict_proba``; all are fitted on the same out-of-fold probabilities. For more than two classes an own one
+        must say that it knows them (``multi_class = True``).
     columns : dict of str to list or slice, optional
         Columns by member where the name does not tell, by label or position; arrays need it.
     cv : int or splitter, default=5
@@ -75,6 +74,9 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         "members": as all others; "logit": their logits are added to the others' answer, with a ridge penalty toward
         adding nothing, chosen on the out-of-fold probabilities (`AddedLogits`); "auto": not at all, as members or by
         logits, whichever had the least log-loss (`ChosenJoin`).
+    missing : {"renormalize", "refit"}, default="renormalize"
+        How a combiner that learns answers rows that lack a modality: by its weights of the others, renormalized, or,
+        with "refit", by weights learned anew for every pattern of presence (`ByPattern`).
     n_jobs : int, optional
         Members and folds fitted at once; the numbers do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -136,6 +138,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         "subsets": ["boolean"],
         "added": ["array-like"],
         "join": [StrOptions({"members", "logit", "auto"})],
+        "missing": [StrOptions({"renormalize", "refit"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
@@ -151,6 +154,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         subsets: bool = False,
         added: Sequence[str] = (),
         join: Join = "members",
+        missing: Literal["renormalize", "refit"] = "renormalize",
         n_jobs: int | None = None,
         random_state: Seed = None,
     ) -> None:
@@ -162,6 +166,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         self.subsets = subsets
         self.added = added
         self.join = join
+        self.missing = missing
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -204,6 +209,8 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         if self.calibrate:
             self.combiners_ = calibrated(self.combiners_)
         self.combiners_ = joined_rules(self.combiners_, list(self.columns_), self.added, self.join)
+        if self.missing == "refit":
+            self.combiners_ = refitted(self.combiners_)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
@@ -275,19 +282,6 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
             answers[name] = checked(combiner.combine(P), len(P), len(self.classes_), f"Combiner {name!r}")
         answers |= {subset.name: subset.answer(P, len(self.classes_)) for subset in self.subsets_}
         return answers_table(answers, table.index, self.classes_)
-
-    def findings(self) -> Findings:
-        """Return what folds should record: the members' columns and chains, and the weights of the combiners.
-
-        Returns
-        -------
-        Findings
-            A member that is no chain of steps, as an encoder that classifies, is not among the chains.
-        """
-        check_is_fitted(self)
-        chains = {name: member for name, member in self.members_.items() if isinstance(member, Pipeline)}
-        chosen = {name: rule.chosen_ for name, rule in self.combiners_.items() if isinstance(rule, ChosenJoin)}
-        return Findings(self.columns_, chains, self.weights_, {name: {"join": join} for name, join in chosen.items()})
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class by the first combiner.

@@ -58,7 +58,7 @@ class Subset:
     def answer(self, P: np.ndarray, n_classes: int) -> np.ndarray:
         """Return the probabilities by these members; NaN in rows that have none of them."""
         own = P[:, list(self.places)]
-        present = _present(own)
+        present = present_rows(own)
         result = np.full((len(P), *P.shape[2:]), np.nan)
         if present.any():
             told = self.combiner.combine(own[present])
@@ -97,22 +97,34 @@ def fit_subsets(
     subsets = []
     for places in _places(len(members)):
         own = subset_name(name, [members[place] for place in places])
-        fresh = combiner.of_places(places) if hasattr(combiner, "of_places") else clone(combiner, safe=False)
+        fresh = rule_of_places(combiner, places)
         if P is not None and learns(fresh):
             fresh = _fitted(fresh, P[:, list(places)], y, groups, own)
         subsets.append(Subset(own, places, fresh))
     return subsets
 
 
+def rule_of_places(combiner: Any, places: Sequence[int]) -> Any:
+    """Return an unfitted copy of a combiner for some of its members; the combiner itself stays as it is."""
+    fresh = clone(combiner, safe=False)
+    return fresh.of_places(places) if hasattr(fresh, "of_places") else fresh
+
+
+def lacks_class(P: np.ndarray, y: np.ndarray) -> bool:
+    """Say whether the members that ``P`` has answered for no row of some class of ``y``."""
+    return set(np.unique(y[present_rows(P)])) != set(np.unique(y))
+
+
+def present_rows(P: np.ndarray) -> np.ndarray:
+    """Say which rows have some member, shape (n_samples,)."""
+    return ~np.isnan(P).reshape(len(P), -1).all(axis=1)
+
+
 def _fitted(combiner: Any, P: np.ndarray, y: np.ndarray, groups: np.ndarray | None, name: str) -> Any:
-    known = _present(P)
-    if set(np.unique(y[known])) != set(np.unique(y)):
+    known = present_rows(P)
+    if lacks_class(P, y):
         raise CohortError(
             "The training table",
             [f"{name} has no out-of-fold probability of some class; leave subsets out, or add patients."],
         )
     return fit_combiner(combiner, P[known], y[known], None if groups is None else groups[known])
-
-
-def _present(P: np.ndarray) -> np.ndarray:
-    return ~np.isnan(P).reshape(len(P), -1).all(axis=1)
