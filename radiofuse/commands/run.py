@@ -32,6 +32,7 @@ def main(
     from radiofuse.commands.published_words import describe_published
     from radiofuse.commands.run_words import (
         AS_PUBLISHED,
+        describe_absences,
         describe_best,
         describe_comparisons,
         describe_models,
@@ -53,6 +54,8 @@ def main(
         print(scoreboard(scored, outcome, learned))
     print(describe_models(about, scores["model"].unique()))
     print(describe_comparisons(of_main_models(comparisons, about)))
+    if lost := describe_absences(comparisons, about):
+        print(lost)
     if len(best):
         print(describe_best(best))
     for sentence in about["as_published"]:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.commands.screen import sentence_lines, table_lines
+from radiofuse.report.absence import absences
 from radiofuse.report.kinds import DETAILS
 from radiofuse.tables.outcomes import BINARY, MULTICLASS, Outcome
 from radiofuse.wording import p_value
@@ -37,6 +38,24 @@ def describe_comparisons(comparisons: pd.DataFrame) -> str:
         for row in comparisons.itertuples()
     ]
     return "\n".join(line for sentence in sentences for line in sentence_lines(sentence))
+
+
+def describe_absences(comparisons: pd.DataFrame, description: Mapping[str, Any]) -> str:
+    """Return what the answer loses without each set of its members, a table per outcome; empty where nobody asked."""
+    protocol = description["protocol"]
+    lines = []
+    for outcome, own in comparisons.groupby("outcome", sort=False):
+        found = absences(own, protocol["primary"], protocol["words"]["models"])
+        rows = [(", ".join(one.absent), *_loss(one.comparison)) for one in found]
+        if rows:
+            head = f"{_of(outcome, comparisons)}{protocol['primary']} without"
+            lines += table_lines((head, "auc lost", "p", "p, Holm"), rows)
+    return "\n".join(lines)
+
+
+def _loss(row: Any) -> tuple[str, str, str]:
+    lost = f"{row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f})"
+    return lost, p_value(row.p_value), p_value(row.adjusted_p_value)
 
 
 def describe_against(against: pd.DataFrame, primary: str) -> str:

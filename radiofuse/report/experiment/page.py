@@ -6,6 +6,7 @@ from typing import Any
 
 from radiofuse.bundle.format import FILES, WEIGHT
 from radiofuse.report.experiment import auc_words, pictures, run_tables, sentences, tables
+from radiofuse.report.experiment.absence import absence_table
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.further_tests import (
     optimism_tables,
@@ -97,6 +98,7 @@ def _on_request(contents: Contents) -> dict[str, Any]:
     return {
         "shortcuts": shortcuts_table(contents),
         "shortcuts_picture": shortcuts_picture(contents),
+        "absence": absence_table(contents),
         "pairs": pairs_table(contents),
         "permutation": permutation_words(contents),
         "optimism": optimism_tables(contents),

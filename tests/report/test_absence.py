@@ -1,0 +1,78 @@
+"""A run whose recipe asks for every combination: what the fusion loses without each, on screen and page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.bundle.read import read_description, read_table
+from radiofuse.commands.run_words import describe_absences
+from radiofuse.experiment import run_recipe
+from radiofuse.report.absence import absences
+from radiofuse.statistics import compare_models
+from radiofuse.tables.predictions import slice_of
+
+RECIPE = """
+seed = 0
+[cohort]
+table = "cohort.csv"
+label = "idh=Mutant"
+[radiomics]
+settings = "none"
+[select]
+method = "none"
+[classify]
+method = "logistic"
+[fusion]
+combine = ["mean", "ridge_mean", "auc_weighted"]
+inner_folds = 2
+missing = "refit"
+subsets = "all"
+[evaluation]
+folds = 2
+resamples = 100
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder, rng, n = tmp_path_factory.mktemp("absence"), np.random.default_rng(0), 60
+    idh = np.arange(n) % 2
+    table = {"sample_id": [f"s{row:02}" for row in range(n)], "idh": np.where(idh == 1, "Mutant", "WT")}
+    for modality, strength in (("t1", 0.0), ("t1ce", 2.0), ("flair", 0.5)):
+        table[f"{modality}__f"] = rng.normal(size=n) + strength * idh
+    table = pd.DataFrame(table)
+    table.loc[:3, "t1__f"] = np.nan
+    table.to_csv(folder / "cohort.csv", index=False)
+    (folder / "recipe.toml").write_text(RECIPE)
+    return run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store")
+
+
+def test_every_set_of_absent_modalities_has_its_loss(run):
+    about, comparisons = read_description(run / "bundle"), read_table(run / "bundle", "comparisons")
+    found = absences(comparisons, "mean", about["protocol"]["words"]["models"])
+    assert {one.absent for one in found[:3]} == {("t1",), ("t1ce",), ("flair",)}
+    assert [len(one.absent) for one in found] == [1, 1, 1, 2, 2, 2]
+    assert found[0].absent == ("t1ce",) and found[0].comparison.difference > 0.1
+    assert {one.model for one in found[3:]} == {"t1", "t1ce", "flair"}
+    predictions = slice_of(read_table(run / "bundle", "predictions"), "idh", "Mutant")
+    own = compare_models(predictions, "mean", found[0].model, n_resamples=100)
+    assert found[0].comparison.difference == pytest.approx(own.difference)
+
+
+def test_screen_and_page_show_them(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    about, comparisons = read_description(run / "bundle"), read_table(run / "bundle", "comparisons")
+    lines = describe_absences(comparisons, about).splitlines()
+    assert lines[0].split("  ")[0] == "mean without" and len(lines) == 7
+    assert lines[1].startswith("t1ce ")
+    page = (run / "report.html").read_text()
+    assert "mean without some modalities" in page and "Without 1 modality" in page and "Without 2 modalities" in page
+    assert "learned anew for every pattern of absent modalities" in page
+
+
+def test_a_run_without_combinations_shows_none(run):
+    about, comparisons = read_description(run / "bundle"), read_table(run / "bundle", "comparisons")
+    words = {name: said for name, said in about["protocol"]["words"]["models"].items() if "+" not in name}
+    assert absences(comparisons, "mean", words) == []
