@@ -1,11 +1,16 @@
-"""How fast is SA-Net, beside a plain version of it, and what does a second run cost? Both sides come from this run.
+"""How fast are encoders beside what a textbook writes, and what does a second run cost? Both sides come from this run.
 
-    python benchmarks/encoders.py [--encoder san10_small] [--device cuda] [--crops 80] [--epochs 15]
+    python benchmarks/encoders.py [--encoder san10_small] [--device cuda] [--crops 80] [--epochs 15] [--shelf resnet18]
 
-Crops are noise of 72 x 72 pixels. On a CPU one thread computes, and its own seconds are counted. The plain versions use
-the same weights: one gathers windows with torch's unfold and normalizes with torch's batch normalization, the other
-walks over the pixels. Their answers are asserted to be equal. The last lines train an encoder through the cache, and
-again.
+First each encoder of the shelf, of few weights, with one channel and with three: images per second in training, beside
+a loop over torch's DataLoader with the same network and batch; embedding, beside one image at a time; a second run,
+which takes what is stored. Ours looks all pictures through beforehand and measures the moments of batch normalization
+anew behind the last epoch. Encoders of MONAI are left out where it is not installed.
+
+Then SA-Net beside plain versions of itself. Crops are noise of 72 x 72 pixels. On a CPU one thread computes, and its
+own seconds are counted. The plain versions use the same weights: one gathers windows with torch's unfold and normalizes
+with torch's batch normalization, the other walks over the pixels. Their answers are asserted to be equal. The last
+lines train an encoder through the cache, and again.
 """
 
 from __future__ import annotations
@@ -17,14 +22,17 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from training_loops import SHELF, compare_loops, run_twice
 
 from radiofuse.deep import EncoderCache, EncoderSpec, Training, make_encoder
+from radiofuse.deep.encoders.choices import ENCODERS
 from radiofuse.deep.encoders.sanet import Pointwise, SANet
 from radiofuse.deep.encoders.window_kernels import SHARE
 from radiofuse.imaging import CropIndex, Crops, row_type, write_crops
@@ -191,6 +199,18 @@ def fit_twice(spec: EncoderSpec, n: int) -> None:
         assert np.array_equal(*results)
 
 
+def compare_shelf(names: list[str], options: argparse.Namespace) -> None:
+    """Print loops, embedding and a second run of each encoder, with one channel and with three."""
+    for name in names:
+        if find_spec("monai") is None and "monai" in ENCODERS[name]:
+            print(f"{name} is left out: MONAI is not installed.")
+            continue
+        for channels in (1, 3):
+            how = {"epochs": options.loop_epochs, "device": options.device}
+            compare_loops(name, channels, SIZE, options.crops, **how)
+            run_twice(name, channels, SIZE, options.crops, **how)
+
+
 def peak_memory_mib(device: torch.device) -> float:
     """Return the most memory this process held: on the GPU if it computed there."""
     if device.type == "cuda":
@@ -199,18 +219,24 @@ def peak_memory_mib(device: torch.device) -> float:
 
 
 def main() -> None:
-    """Compare, then run twice through the cache."""
+    """Compare the shelf, then SA-Net with plain versions of it, which runs twice through the cache."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", default="san10_small", help="a pairwise encoder that takes 72 x 72 pixels")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--crops", type=int, default=80)
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument(
+        "--shelf", nargs="*", choices=SHELF, default=list(SHELF), help="encoders beside a textbook loop"
+    )
+    parser.add_argument("--loop-epochs", type=int, default=4, help="of these loops")
     options = parser.parse_args()
     torch.set_num_threads(1)
     device = torch.device(options.device)
     machine = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or platform.machine()
     print(f"{machine}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}")
-    print(f"{options.encoder} on {device}")
+    print(f"\nThe shelf on {device}, {options.crops} images of {SIZE} x {SIZE}, batch 16")
+    compare_shelf(options.shelf, options)
+    print(f"\n{options.encoder} on {device}")
     compare(options.encoder, device)
     fit_twice(EncoderSpec(options.encoder, Training(epochs=options.epochs), options.device), options.crops)
     print(f"peak memory {peak_memory_mib(device):.0f} MiB")
