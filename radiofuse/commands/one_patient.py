@@ -94,16 +94,25 @@ def _require_places(folder: Path, out: Path | None, store: Path, written: OtherC
 
 def answer(bundle: Bundle, patient: PatientFolder, predictions: pd.DataFrame, failures: pd.DataFrame) -> dict[str, Any]:
     """Return what a bundle says of a patient as JSON has it, every number as in the table of predictions."""
+    from radiofuse.bundle.contributions import contributions_of
+
     by_outcome = {one.name: predictions[predictions["outcome"] == one.name] for one in bundle.outcomes}
+    try:
+        told, unexplained = contributions_of(bundle, predictions), []
+    except RequestError as error:  # a rule with too many members to be explained
+        told, unexplained = predictions.iloc[:0], [str(error)]
     return {
         **FIRST,
         "bundle": str(bundle.folder),
         "sample_id": patient.sample_id,
         "images": {name: str(path) for name, path in patient.images.items()},
         "missing": patient.missing,
-        "outcomes": {name: _of_outcome(rows) for name, rows in by_outcome.items()},
+        "outcomes": {
+            name: {**_of_outcome(rows), "contributions": _of_members(told[told["outcome"] == name])}
+            for name, rows in by_outcome.items()
+        },
         "failures": failures.to_dict("records"),
-        "notes": [*patient.notes, *(note for note in predictions["note"].unique() if note)],
+        "notes": [*patient.notes, *unexplained, *(note for note in predictions["note"].unique() if note)],
         "as_published": list(bundle.description["as_published"]),
     }
 
@@ -117,6 +126,16 @@ def _of_outcome(rows: pd.DataFrame) -> dict[str, Any]:
         "probability": {name: _number(value) for name, value in by_class["probability"].items()},
         "models": {name: {label: _number(one) for label, one in by_class[name].items()} for name in _models(rows)},
     }
+
+
+def _of_members(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return by member and class what it adds to the log-odds, or log-probability, of the answer."""
+    return {member: dict(zip(own["class"], own["log_odds"], strict=True)) for member, own in _by_member(rows)}
+
+
+def _by_member(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    if len(rows):
+        yield from rows.groupby("member", sort=False)
 
 
 def _number(value: Any) -> float | None:

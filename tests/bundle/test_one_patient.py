@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -129,6 +130,8 @@ def test_the_numbers_are_those_of_a_table_with_the_patient(
     idh = told["outcomes"]["idh"]
     assert idh["probability"] == {"1": line["probability"]} and idh["call"] == line["call"]
     assert idh["models"] and all(idh["models"][name]["1"] == line[name] for name in idh["models"])
+    whole = sum(of_class["1"] for of_class in idh["contributions"].values())
+    assert 1 / (1 + math.exp(-whole)) == pytest.approx(line["probability"])
     assert f"idh: {line['call']}. Probability of 1 {line['probability']:.4g}; " in done.stdout
     assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
     assert predict(home, bundle, folder, "--out", str(out)).exit_code == 0  # what it wrote itself it replaces
@@ -157,6 +160,7 @@ def test_a_missing_sequence_is_named_and_what_the_model_does_without_it(
     assert told["missing"] == ["t1ce"]
     models = told["outcomes"]["idh"]["models"]
     assert models["t1ce"] == {"1": None} and models["mean"] == models["flair"]
+    assert told["outcomes"]["idh"]["contributions"]["t1ce"] == {"1": 0}
     done = predict(home, "network", folder)
     assert done.exit_code == 3 and "t1ce is missing, and the model reads it." in done.stderr
     assert "channel_missing" in done.stderr and "idh: no probability." in done.stdout

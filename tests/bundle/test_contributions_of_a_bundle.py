@@ -1,0 +1,83 @@
+"""Contributions from a table of predictions: they add up to each probability, of two classes and of three."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from radiofuse.bundle.contributions import COLUMNS, contributions_of
+from radiofuse.bundle.load import load_bundle
+from radiofuse.bundle.predict import predict_cohort
+from radiofuse.experiment import run_recipe
+
+RECIPE = """
+seed = 0
+[cohort]
+table = "cohort.csv"
+[[outcomes]]
+column = "idh"
+[[outcomes]]
+column = "grade"
+kind = "multiclass"
+[radiomics]
+settings = "none"
+[select]
+method = "none"
+[classify]
+method = "logistic"
+[fusion]
+combine = ["mean"]
+inner_folds = 2
+[evaluation]
+folds = 2
+resamples = 100
+[[models]]
+name = "late"
+clinical = true
+[[models]]
+name = "early"
+kind = "early"
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    folder, rng, n = tmp_path_factory.mktemp("told"), np.random.default_rng(0), 48
+    idh, grade = np.arange(n) % 2, np.arange(n) // 2 % 3
+    table = {"sample_id": [f"s{row:02}" for row in range(n)], "idh": idh, "grade": np.array(["2", "3", "4"])[grade]}
+    table |= {
+        "clinical__age": rng.normal(50, 9, n),
+        "t1__f": rng.normal(size=n) + idh,
+        "flair__f": grade + rng.random(n),
+    }
+    table = pd.DataFrame(table)
+    table.loc[:3, "t1__f"] = np.nan
+    table.to_csv(folder / "cohort.csv", index=False)
+    (folder / "recipe.toml").write_text(RECIPE)
+    out = run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store", report=False)
+    bundle = load_bundle(out)
+    return bundle, predict_cohort(bundle, folder / "cohort.csv", store=folder / "store")[0]
+
+
+def test_they_add_up_to_the_probability(told):
+    bundle, predictions = told
+    table = contributions_of(bundle, predictions)
+    assert list(table) == COLUMNS
+    assert list(table["member"].unique()) == ["t1", "flair", "clinical", "(intercept)"]
+    whole = table.groupby(["outcome", "sample_id", "class"])["log_odds"].sum()
+    probability = predictions.set_index(["outcome", "sample_id", "class"])["probability"].reindex(whole.index)
+    two = whole.index.get_level_values("outcome") == "idh"
+    np.testing.assert_allclose(expit(whole[two]), probability[two])
+    np.testing.assert_allclose(np.exp(whole[~two]), probability[~two])
+    lacking = table[(table["sample_id"] == "s00") & (table["member"] == "t1")]
+    assert len(lacking) == 4 and (lacking["log_odds"] == 0).all()
+
+
+def test_answers_of_another_kind_and_samples_without_one_have_none(told):
+    bundle, predictions = told
+    assert contributions_of(bundle, predictions.assign(probability=np.nan)).empty
+    models = {name: {"early": own["early"]} for name, own in bundle.models.items()}
+    other = type(bundle)(bundle.folder, models, bundle.description)
+    assert contributions_of(other, predictions).empty
