@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from radiofuse.deep.requirement import HOW_TO_INSTALL
-from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.constraint_codes import class_probabilities, encode_branches
+from radiofuse.fuse.feature_fusion import FeatureFusion, needing_torch
 from radiofuse.fuse.member import Member
-from radiofuse.fuse.member_columns import check_columns, find_columns
-from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
-from radiofuse.fuse.member_steps import checked_features, fit_steps, steps_before_last
-from radiofuse.patients.routing import refuse_misaligned
-from radiofuse.prepare.scale import fit_scaler
+from radiofuse.fuse.member_fusion import in_one_thread
 
 
-class ConstraintFusion(MemberFusion):
+class ConstraintFusion(FeatureFusion):
     """One small network on the selected features of all modalities, with invariant and specific constraints.
 
     The modalities are dealt into branches. A branch's features become two codes: an invariant one, by an encoder
@@ -183,34 +176,11 @@ class ConstraintFusion(MemberFusion):
         CohortError
             If a row has no modality at all, a member too few rows to be fitted, or its steps leave no feature.
         """
-        refuse_misaligned(X, y=y, groups=groups)
-        target = self._encode(y)
-        table = self._table(X, reset=True)
-        check_consistent_length(table, target, groups)
-        self._check_names()
+        table, target, groups = self._learned_from(X, y, groups)
         self.branches_ = find_branches(self.method, [name for name, _ in self.estimators])
-        estimators = {name: steps_before_last(name, self.estimators) for name in listed(self.branches_)}
-        self.columns_ = find_columns(table, list(estimators), self._columns_of(estimators))
-        groups = None if groups is None else np.asarray(groups)
-        members = self._members(table, estimators)
-        self.members_, self.scalers_, features = {}, {}, {}
-        for member in members:
-            self.members_[member.name], left = fit_steps(member, target, groups)
-            self.scalers_[member.name], _ = fit_scaler(checked_features(member.name, left))
-            features[member.name] = self._standardize(member, left)
+        members, features = self._fit_features(table, target, groups, listed(self.branches_))
         self._fit_network(features, self._present(members), target)
         return self
-
-    def _columns_of(self, estimators: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameter ``columns`` without members that the method leaves out."""
-        left_out = {name for name, _ in self.estimators} - set(estimators)
-        return {name: given for name, given in (self.columns or {}).items() if name not in left_out}
-
-    def _standardize(self, member: Member, left: np.ndarray) -> np.ndarray:
-        """Return features for the network, shape (n_samples, n_selected): 0 where the modality is absent."""
-        features = np.zeros((len(member.block), self.scalers_[member.name].n_features_in_))
-        features[member.present] = self.scalers_[member.name].transform(checked_features(member.name, left))
-        return features
 
     def _present(self, members: list[Member]) -> np.ndarray:
         """Say which rows have which branch, shape (n_samples, n_branches)."""
@@ -221,16 +191,11 @@ class ConstraintFusion(MemberFusion):
         return [np.hstack([features[name] for name in names]) for names in self.branches_.values()]
 
     def _fit_network(self, features: Mapping[str, np.ndarray], present: np.ndarray, y: np.ndarray) -> None:
-        try:
+        with needing_torch("The constraint fusion"):
             from radiofuse.deep.fusion.constrained_net import TERMS, Objective, fit_constraint_net
-        except ImportError as error:
-            raise RequestError(
-                f"The constraint fusion needs torch to be fitted ({error}); {HOW_TO_INSTALL}."
-            ) from error
         names = ("difference", "alpha", "beta", "gamma", "epochs", "learning_rate", "weight_decay")
         objective = Objective(**{name: getattr(self, name) for name in names})
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        self.network_, losses = fit_constraint_net(self._inputs(features), present, y, objective, seed)
+        self.network_, losses = fit_constraint_net(self._inputs(features), present, y, objective, self._seed())
         self.losses_ = pd.DataFrame(losses, columns=list(TERMS))
 
     def codes(self, X: ArrayLike) -> pd.DataFrame:
@@ -253,20 +218,11 @@ class ConstraintFusion(MemberFusion):
         CohortError
             If a row has no modality at all.
         """
-        check_is_fitted(self)
-        table = self._table(X, reset=False)
-        check_columns(table, self.columns_)
-        members = self._members(table, self.members_)
-        features = {member.name: in_one_thread(self._transform, member) for member in members}
+        table, members, features = self._features(X)
         codes = in_one_thread(encode_branches, self.network_, self._inputs(features), self._present(members))
         kinds = ("invariant_1", "invariant_2", "specific_1", "specific_2")
         names = [f"{branch}__{kind}" for branch in self.branches_ for kind in kinds]
         return pd.DataFrame(codes, index=table.index, columns=names)
-
-    def _transform(self, member: Member) -> np.ndarray:
-        if not member.present.any():
-            return np.zeros((len(member.block), self.scalers_[member.name].n_features_in_))
-        return self._standardize(member, member.estimator.transform(member.known_block))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.

@@ -21,8 +21,8 @@ def steps_before_last(name: str, estimators: Sequence[tuple[str, Any]]) -> Pipel
     chain = dict(estimators)[name]
     if not isinstance(chain, Pipeline) or len(chain) < 2:
         raise RequestError(
-            f"Member {name!r} is {chain!r}; the constraint fusion takes the features that the steps before the "
-            "last one leave, and needs a Pipeline of two steps or more."
+            f"Member {name!r} is {chain!r}; a fusion of features takes what the steps before the last one leave, "
+            "and needs a Pipeline of two steps or more."
         )
     return chain[:-1]
 
