@@ -1,4 +1,4 @@
-"""The models of an experiment: members, combiners, late, early and constraint fusion, chains over outcomes.
+"""The models of an experiment: members, combiners, late, early, constraint and weighted fusion, chains over outcomes.
 
 ``COMBINERS`` maps a name to the path of a class without arguments. ``combine(P)`` turns the members'
 probabilities ``P`` (n_samples, n_members), NaN where a member is absent, into one per sample; of more than
@@ -11,12 +11,14 @@ from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.held_files import HoldsFiles, attached, holders, portable
 from radiofuse.fuse.late_fusion import LateFusion
 from radiofuse.fuse.outcome_chain import OutcomeChain
+from radiofuse.fuse.weighting import ModalityWeighting
 
 __all__ = [
     "COMBINERS",
     "ConstraintFusion",
     "HoldsFiles",
     "LateFusion",
+    "ModalityWeighting",
     "OutcomeChain",
     "attached",
     "combiner_name",
