@@ -20,7 +20,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from radiofuse.deep.stored_embeddings import MEAN_LOGIT, embedded_records, embeddings_block
+from radiofuse.deep.aggregation import MEAN_LOGIT
+from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
 from radiofuse.errors import BundleError
@@ -161,8 +162,8 @@ class EncoderCache:
         rows : sequence of int
             Rows of ``crops``.
         device : str, default="auto"
-        aggregate : {"mean_logit", "mean_probability", "vote"}, default="mean_logit"
-            How the logits of a row's pictures become the row's.
+        aggregate : str, default="mean_logit"
+            How what is said of a row's pictures becomes the row's, as for ``embed``.
 
         Returns
         -------

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from radiofuse.deep.aggregation import LARGEST, MEAN_LOGIT
 from radiofuse.deep.encoders.by_name import encoder_version, feature_names, short_name
 from radiofuse.deep.encoders.embedding import embed
 from radiofuse.deep.pictures import named_rows
@@ -17,7 +18,6 @@ from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.store import Block, Record
 from radiofuse.store.picture_rows import PictureRows, PictureSource
 
-MEAN_LOGIT = "mean_logit"
 BATCH = 16  # crops; larger ones are no faster on one core
 ROWS_AT_ONCE, BYTES_AT_ONCE = 64, 1 << 26  # of pictures; scaling and passing them take several times the bytes
 
@@ -52,9 +52,10 @@ def embedded_records(
     for keys in _chunks(list(rows), _rows_at_once(crops, list(rows.values()))):
         chosen = [rows[key] for key in keys]
         counts = crops.counts(chosen)
+        largest = crops.largest(chosen) if aggregate == LARGEST else np.zeros(len(chosen), dtype=int)
         with named_rows(crops, chosen):
             pictures = scaled(crops.pictures(chosen), counts, trained.scaling)
-            answers = _answers(module, pictures, counts, **options)
+            answers = _answers(module, pictures, counts, largest, **options)
         for key, row, values in zip(keys, chosen, answers, strict=True):
             yield Record(key, crops.sample_ids[row], crops.modalities[row], values=values)
 
@@ -69,7 +70,9 @@ def _chunks(values: list, size: int) -> Iterator[list]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def _answers(module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray, **options: Any) -> np.ndarray:
+def _answers(
+    module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray, largest: np.ndarray, **options: Any
+) -> np.ndarray:
     """Return embedding and logits per row, shape (n, d + 1) or (n, d + n_classes).
 
     Batches are all full: blank rows fill the last.
@@ -77,5 +80,6 @@ def _answers(module: torch.nn.Module, pictures: PictureSource, counts: np.ndarra
     n_blank = -counts.sum() % BATCH
     filled = np.concatenate([pictures[:], np.zeros((n_blank, *pictures.shape[1:]), np.float32)])
     counts = np.concatenate([counts, np.ones(n_blank, counts.dtype)])
-    embedding, logit = embed(module, filled, counts, batch_size=BATCH, **options)
+    largest = np.concatenate([largest, np.zeros(n_blank, largest.dtype)])
+    embedding, logit = embed(module, filled, counts, largest=largest, batch_size=BATCH, **options)
     return np.column_stack([embedding, logit])[: len(counts) - n_blank].astype(np.float64)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from radiofuse.deep.stored_embeddings import MEAN_LOGIT, embedded_records
+from radiofuse.deep.aggregation import MEAN_LOGIT
+from radiofuse.deep.stored_embeddings import embedded_records
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, hold_encoder
 from radiofuse.store.picture_rows import PictureRows

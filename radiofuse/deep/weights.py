@@ -17,6 +17,7 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor, nn
 
 from radiofuse.deep.encoders.by_name import encoder_version, logit_names, make_encoder
+from radiofuse.deep.encoders.gated_attention import GatedAttention
 from radiofuse.deep.scaling import Scaling, scaling_from
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.files.aside import write_aside
@@ -109,6 +110,8 @@ class TrainedEncoder:
         """
         content = _checked_bytes(self)
         module = make_encoder(self.card["encoder"], 0, self.n_classes, self.options, with_weights=False)
+        if self.card.get("pooling"):
+            module.pooling = GatedAttention(self.card["embedding_dim"])
         try:
             tensors = tensors_of(content)
         except SafetensorError as error:

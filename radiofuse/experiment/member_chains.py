@@ -112,7 +112,7 @@ def encoder_spec(recipe: Recipe) -> EncoderSpec:
 
     deep = recipe.deep
     training = Training.from_options(deep.training)
-    measured = {"intensities": deep.intensities, "over": deep.over}
+    measured = {"intensities": deep.intensities, "over": deep.over, "aggregate": deep.aggregate}
     return EncoderSpec(deep.encoder, training, deep.device, encoder_options(recipe), **measured)
 
 

@@ -184,8 +184,11 @@ class Deep(Part):
     """How intensities become numbers, measured on the training patients of each fold, for each channel."""
     over: Literal["tumor", "image"] = "tumor"
     """Which pixels z_score and min_max measure: the tumor's, or those that are not 0."""
-    aggregate: Literal["mean_logit", "mean_probability", "vote"] = "mean_logit"
-    """How a network's answers to the slices of a patient become the patient's; embeddings are averaged."""
+    aggregate: Literal["mean_logit", "mean_probability", "mean_embedding", "vote", "largest", "attention"] = (
+        "mean_logit"
+    )
+    """How a network's answers to the slices of a patient become the patient's; embeddings are averaged, with "largest"
+    the slice with most tumor counts alone, with "attention" weights of the slices are learned."""
     training: dict[str, Any] = {}
     """How encoders are trained: epochs, batch_size, learning_rate and others by name."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -197,6 +200,11 @@ class Deep(Part):
             raise ValueError('slices = "middle" needs no mask and cut = "tumor" needs one; write cut = "image"')
         if self.dimensions == 3 and self.model_fields_set & {"slices", "cut", "plane"}:
             raise ValueError("dimensions = 3 reads a cube: leave slices, cut and plane out")
+        if self.aggregate == "largest" and self.needs_areas:
+            raise ValueError(
+                'aggregate = "largest" asks which slice has most tumor, and these pictures do not tell; write '
+                'slices = 1, or slices = "all" with cut = "image"'
+            )
         if not self.channels and "name" in self.model_fields_set:
             raise ValueError("name is that of the network of several channels; name channels, or leave it out")
         return self
@@ -206,6 +214,12 @@ class Deep(Part):
         """Whether pictures are other than axial squares around the tumor of one modality each."""
         others = self.slices == "middle" or self.cut == "image" or self.plane != "axial" or self.dimensions == 3
         return bool(self.channels) or others
+
+    @property
+    def needs_areas(self) -> bool:
+        """Whether slices lie in another order than that of their tumor areas, and no mask tells these."""
+        squares = self.slices == "all" and self.cut == "tumor" and self.reads_arrays
+        return self.slices == "middle" or squares
 
     @property
     def needs_masks(self) -> bool:

@@ -20,10 +20,10 @@ import pandas as pd
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
 from radiofuse.store.arrays import ArrayBlock, ArrayStore
+from radiofuse.store.picture_reader import PictureReader
 from radiofuse.tables.pointers import pointer_table
 
 FORMAT = 1
-FILES_AT_ONCE = 16  # each is an open file, of which a process may have about a thousand, and its pages count as memory
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,29 @@ class Pictures:
         """Return the pictures of some rows one after the other, float32 of shape (n, channels, …)."""
         return PictureReader(self._files(rows, "image"), [tuple(shape) for shape in self._shapes(rows)])
 
+    def largest(self, rows: Sequence[int]) -> np.ndarray:
+        """Return which of each row's pictures has most tumor, shape (m,).
+
+        A number of slices lies in the order of their tumor areas; all slices do not, and their masks tell.
+
+        Raises
+        ------
+        RequestError
+            If a row has no mask, or its squares around the tumor are each of another size.
+        """
+        stack = self.identity.get("stack", {"slices": 1})  # a patch is one picture
+        if isinstance(stack["slices"], int):
+            return np.zeros(len(rows), dtype=np.int64)
+        tumors = self.tumors(rows)
+        if stack["cut"] != "image" or tumors is None:
+            raise RequestError(
+                f"Which slice has most tumor cannot be told in {self.path.name}: masks of whole slices were expected, "
+                "and these are squares around the tumor, or have no mask. Read a number of slices, or give masks."
+            )
+        ends = np.cumsum(self.counts(rows))
+        of_rows = (tumors[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True))
+        return np.array([np.argmax((of_row != 0).sum(axis=(1, 2))) for of_row in of_rows], dtype=np.int64)
+
     def tumors(self, rows: Sequence[int]) -> PictureReader | None:
         """Return the tumor of each of ``pictures``, uint8 of shape (n, …); None where some row has no mask."""
         files = self._files(rows, "mask")
@@ -213,65 +236,3 @@ class Pictures:
         return StoreError(
             f"The list of arrays {self.path.name} is not usable: {why}. Run the command that wrote it again."
         )
-
-
-class PictureReader:
-    """Pictures in several files, one after the other; a file is mapped when one of its pictures is asked for.
-
-    Few files are mapped at once, however many there are.
-
-    Parameters
-    ----------
-    files : sequence of Path
-    shapes : sequence of tuple of int
-        Of the array in each file, pictures first; a file may lack that axis where there is one picture.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     files = [Path(folder) / f"{n}.npy" for n in (2, 3)]
-    ...     for n, file in zip((2, 3), files):
-    ...         np.save(file, np.full((n, 1, 4, 4), n, np.float32))
-    ...     reader = PictureReader(files, [(2, 1, 4, 4), (3, 1, 4, 4)])
-    ...     reader.shape, reader[np.array([4, 0])][:, 0, 0, 0].tolist()
-    ((5, 1, 4, 4), [3.0, 2.0])
-    """
-
-    def __init__(self, files: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> None:
-        self._paths, self._shapes = list(files), list(shapes)
-        self._starts = np.cumsum([0, *(shape[0] for shape in shapes)])
-        self._mapped: dict[int, np.ndarray] = {}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of all pictures together."""
-        return (int(self._starts[-1]), *self._shapes[0][1:])
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, places: slice | np.ndarray) -> np.ndarray:
-        numbers = np.arange(len(self))[places]
-        owners = np.searchsorted(self._starts, numbers, side="right") - 1
-        pictures = np.empty((len(numbers), *self.shape[1:]), self._array(0).dtype)
-        for owner in np.unique(owners):
-            here = owners == owner
-            pictures[here] = self._array(int(owner))[numbers[here] - self._starts[owner]]
-        return pictures
-
-    def _array(self, number: int) -> np.ndarray:
-        if number not in self._mapped:
-            path, shape = self._paths[number], self._shapes[number]
-            if len(self._mapped) >= FILES_AT_ONCE:
-                self._mapped.pop(next(iter(self._mapped)))
-            try:
-                array = np.load(path, mmap_mode="r", allow_pickle=False)
-                self._mapped[number] = array.reshape(shape)
-            except (OSError, ValueError, EOFError) as error:
-                raise StoreError(f"The array {path} cannot be read ({error}). Run again: it is made anew.") from None
-        return self._mapped[number]

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from radiofuse.deep.scaling import Linear, fit_scaling, scaled, scaling_from  # noqa: E402
 from radiofuse.errors import CohortError, ImageError, RequestError  # noqa: E402
-from radiofuse.store.pictures import PictureReader  # noqa: E402
+from radiofuse.store.picture_reader import PictureReader  # noqa: E402
 
 COUNTS = np.array([1, 3, 2])
 NAMED = "Picture 1 of row 1 holds NaN"  # the third of all

@@ -114,7 +114,9 @@ def test_new_patients_need_no_mask_and_training_patients_are_refused(folder: Pat
 
 
 def test_a_stack_joins_the_radiomics_as_a_member_or_as_a_chain_of_its_own(folder: Path) -> None:
-    members = run(folder, "members", 'channels = ["t1ce", "flair"]\njoin = "members"\nslices = 2\naggregate = "vote"')
+    members = run(
+        folder, "members", 'channels = ["t1ce", "flair"]\njoin = "members"\nslices = 2\naggregate = "attention"'
+    )
     columns = run(folder, "columns", 'channels = ["t1ce", "flair"]\nfolds = 2\nname = "both"\ncut = "image"')
     assert {"t1ce", "flair", "stack", "mean"} <= set(read_table(members, "predictions")["model"])
     assert {"t1ce", "flair", "both", "mean"} <= set(read_table(columns, "predictions")["model"])
@@ -150,6 +152,7 @@ def test_a_cube_around_the_tumor_needs_its_mask_in_training_and_of_new_patients(
         ('channels = ["t1ce", "t1c"]', "channels under .deep. name 't1c', .* Did you mean 't1ce'"),
         ('channels = ["t1ce", "flair"]\nname = "flair"', "both called 'flair'"),
         ('slices = "middle"\ncut = "tumor"', 'needs no mask and cut = "tumor" needs one'),
+        ('slices = "middle"\naggregate = "largest"', "aggregate = .largest. asks which slice has most tumor"),
         ('dimensions = 3\nplane = "axial"', "leave slices, cut and plane out"),
         ('name = "stack"', "name is that of the network of several channels"),
         ('channels = ["t1ce", "flair"]\noptions = { width = 2 }', "no option 'width'"),

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radiofuse.errors import RequestError
 from radiofuse.store.arrays import ArrayBlock, ArrayStore
-from radiofuse.store.pictures import PictureReader, PictureRow, Pictures, write_pictures
+from radiofuse.store.picture_reader import PictureReader
+from radiofuse.store.pictures import PictureRow, Pictures, write_pictures
 
 resource = pytest.importorskip("resource")
 
@@ -59,3 +61,19 @@ def test_an_image_is_known_again_without_its_mask(tmp_path: Path) -> None:
     without = written(store, "b", "k2", {"image": image})
     other = written(store, "c", "k3", {"image": image + 1})
     assert with_mask.digest(0) == without.digest(0) != other.digest(0)
+
+
+@pytest.mark.parametrize(("slices", "cut", "expected"), [("tumor", "image", [1, 0]), (2, "tumor", [0, 0])])
+def test_the_slice_with_most_tumor_is_told_by_masks_or_by_the_order(
+    tmp_path: Path, slices: int | str, cut: str, expected: list[int]
+) -> None:
+    areas, store, block = {"a": [1, 5, 2], "b": [4, 4]}, ArrayStore(tmp_path), ArrayBlock("stack", {"size": 4})
+    for key, of_slices in areas.items():
+        mask = np.stack([np.arange(16).reshape(4, 4) < area for area in of_slices]).astype(np.uint8)
+        store.write(block, key, {"image": np.ones((len(mask), 1, 4, 4), np.float32), "mask": mask})
+    rows = [PictureRow(key, "t1", block, key) for key in areas]
+    pictures = write_pictures(store, rows, {"stack": {"slices": slices, "cut": cut}})
+    assert pictures.largest([0, 1]).tolist() == expected
+    squares = write_pictures(store, rows, {"stack": {"slices": "tumor", "cut": "tumor"}})
+    with pytest.raises(RequestError, match="Which slice has most tumor cannot be told"):
+        squares.largest([0])

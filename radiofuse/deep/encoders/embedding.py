@@ -1,4 +1,4 @@
-"""From pictures to numbers: what an encoder says of each, and the mean of it over a row's pictures."""
+"""From pictures to numbers: what an encoder says of each, and what becomes of it over a row's pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radiofuse.deep.aggregation import AGGREGATIONS, mean_of_rows
+from radiofuse.deep.aggregation import AGGREGATIONS, ATTENTION, MEAN_EMBEDDING, Said
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread
 from radiofuse.deep.pictures import BrokenRowError, check_shapes, refuse_not_finite
 from radiofuse.errors import RequestError
@@ -25,8 +25,9 @@ def embed(
     batch_size: int = 64,
     n_classes: int = 2,
     aggregate: str = "mean_logit",
+    largest: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what an encoder says of each row: the mean over its pictures.
+    """Return what an encoder says of each row: the mean over its pictures, or another aggregate.
 
     The module is left in eval mode, on the device it ran on.
 
@@ -44,8 +45,12 @@ def embed(
         Pictures in one pass; changes the result by no more than rounding.
     n_classes : int, default=2
         How many logits ``forward`` gives.
-    aggregate : {"mean_logit", "mean_probability", "vote"}, default="mean_logit"
-        How the answers to a row's pictures become the row's; its embedding is their mean.
+    aggregate : {"mean_logit", "mean_probability", "mean_embedding", "vote", "largest", "attention"}
+        How the answers to a row's pictures become the row's, "mean_logit" as a rule. Its embedding is
+        the mean of theirs, with "largest" that of the picture with most tumor, with "attention" the mean by the weights
+        of ``module.pooling``.
+    largest : ndarray of int, shape (n,), optional
+        Which of a row's pictures has most tumor; left out, the first.
 
     Returns
     -------
@@ -72,6 +77,26 @@ def embed(
     >>> embed(Mean(), two_slices, np.array([2]), device="cpu")
     (array([[2.]], dtype=float32), array([4.], dtype=float32))
     """
+    said = said_of(module, pictures, counts, device=device, batch_size=batch_size, n_classes=n_classes, largest=largest)
+    if aggregate in (MEAN_EMBEDDING, ATTENTION):
+        refuse_other_head(module, said)
+    embedding, logits = AGGREGATIONS[aggregate](said)
+    logit = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+    _refuse_broken(embedding, logit)
+    return embedding.astype(np.float32), logit.astype(np.float32)
+
+
+def said_of(
+    module: nn.Module,
+    pictures: PictureSource,
+    counts: np.ndarray,
+    *,
+    device: str,
+    batch_size: int = 64,
+    n_classes: int = 2,
+    largest: np.ndarray | None = None,
+) -> Said:
+    """Return what an encoder says of each picture; arguments as for ``embed``."""
     counts = np.asarray(counts)
     check_shapes(pictures, counts)
     chosen = choose_device(device)
@@ -81,11 +106,46 @@ def embed(
             lambda size: _forward(module, _batches(pictures, counts, size), chosen, n_classes), batch_size
         )
     of_pictures, logits = np.split(outputs, [module.embedding_dim], axis=1)  # (n_pictures, d), (n_pictures, n_classes)
-    embedding = mean_of_rows(of_pictures, counts)
-    logits = AGGREGATIONS[aggregate](logits, counts) if logits.shape[1] else np.empty((len(counts), 0))
-    logit = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-    _refuse_broken(embedding, logit)
-    return embedding.astype(np.float32), logit.astype(np.float32)
+    places = np.zeros(len(counts), dtype=int) if largest is None else np.asarray(largest)
+    return Said(of_pictures, logits, counts, places, lambda row: _head(module, row), lambda of: _pooled(module, of))
+
+
+@torch.no_grad()
+def _head(module: nn.Module, embedding: np.ndarray) -> np.ndarray:
+    """Return the logits of one embedding (d,), by the layers behind it."""
+    behind = [part for part in (getattr(module, "drop", None), getattr(module, "classify", None)) if part is not None]
+    x = torch.from_numpy(embedding.astype(np.float32))[None].to(next(module.parameters()).device)
+    with one_thread():
+        for layer in behind:
+            x = layer(x)
+    return x[0].double().cpu().numpy()
+
+
+@torch.no_grad()
+def _pooled(module: nn.Module, embedding: np.ndarray) -> np.ndarray:
+    """Return the attention that is paid to one row's pictures, of their embeddings (n, d)."""
+    if getattr(module, "pooling", None) is None:
+        raise RequestError(
+            f"This {type(module).__name__} has no attention over slices: it was trained without aggregate = "
+            '"attention". Train it with that, or take another aggregate.'
+        )
+    with one_thread():
+        x = torch.from_numpy(embedding).to(next(module.parameters()).device)
+        return module.pooling(x).double().cpu().numpy()
+
+
+def refuse_other_head(module: nn.Module, said: Said) -> None:
+    """Raise unless ``classify`` is all that stands between an encoder's embedding and its logits."""
+    if not said.logits.shape[1] or any(layer.training for layer in module.modules()):  # dropout that is let draw
+        return
+    if not hasattr(module, "classify") or not np.allclose(
+        said.classify(said.embedding[0]), said.logits[0], rtol=1e-3, atol=1e-3
+    ):
+        raise RequestError(
+            f"{type(module).__name__}.forward is not its classify of its embed, so that a patient's mean embedding has "
+            "no answer. Name the layer behind the embedding classify, or take another aggregate than mean_embedding "
+            "and attention."
+        )
 
 
 def _batches(pictures: PictureSource, counts: np.ndarray, size: int) -> Iterator[Tensor]:

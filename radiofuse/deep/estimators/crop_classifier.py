@@ -13,6 +13,7 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
+from radiofuse.deep.aggregation import Aggregate
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.opening import open_to_answer, open_to_fit
 from radiofuse.deep.estimators.workbench import labeled_rows
@@ -67,7 +68,7 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         options: Mapping[str, Any] | None = None,
         intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
         over: Literal["tumor", "image"] = "tumor",
-        aggregate: Literal["mean_logit", "mean_probability", "vote"] = "mean_logit",
+        aggregate: Aggregate = "mean_logit",
         device: str = "auto",
         random_state: Seed = None,
     ) -> None:

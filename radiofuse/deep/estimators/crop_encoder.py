@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from radiofuse.deep.aggregation import Aggregate
 from radiofuse.deep.encoders.by_name import feature_names, short_name
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.crossfit import out_of_fold
@@ -64,8 +65,9 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         How intensities become numbers, measured on the training rows, for each channel.
     over : {"tumor", "image"}, default="tumor"
         Which pixels z_score and min_max measure: the tumor's, or those that are not 0.
-    aggregate : {"mean_logit", "mean_probability", "vote"}, default="mean_logit"
-        How the network's answers to a row's pictures become one; the embedding is their mean.
+    aggregate : {"mean_logit", "mean_probability", "mean_embedding", "vote", "largest", "attention"}
+        How the network's answers to a row's pictures become one, "mean_logit" as a rule. The embedding is their mean,
+        with "largest" that of the picture with most tumor, with "attention" a mean by learned weights.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "mps".
     random_state : int, RandomState instance or None, default=None
@@ -132,7 +134,7 @@ class CropEncoder(CropEstimator, TransformerMixin, BaseEstimator):
         options: Mapping[str, Any] | None = None,
         intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
         over: Literal["tumor", "image"] = "tumor",
-        aggregate: Literal["mean_logit", "mean_probability", "vote"] = "mean_logit",
+        aggregate: Aggregate = "mean_logit",
         device: str = "auto",
         random_state: Seed = None,
     ) -> None:

@@ -97,6 +97,10 @@ class HandedIn:
         """Return the pictures of some rows, float32 of shape (m, channels, …)."""
         return self.array[np.asarray(rows, dtype=int)]
 
+    def largest(self, rows: Sequence[int]) -> np.ndarray:
+        """Return which of each row's pictures has most tumor, shape (m,): the only one."""
+        return np.zeros(len(rows), dtype=np.int64)
+
     def tumors(self, rows: Sequence[int]) -> None:
         """Return nothing: an array has no masks."""
 

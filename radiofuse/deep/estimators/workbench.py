@@ -67,7 +67,7 @@ class Workbench:
             crops, channels = handed_in, handed_in.array.shape[1]
             options = ({"channels": channels} if channels > 1 else {}) | options
         cache = UnkeptEncoders() if estimator.cache is None else EncoderCache(estimator.cache)
-        measured = {"intensities": estimator.intensities, "over": estimator.over}
+        measured = {"intensities": estimator.intensities, "over": estimator.over, "aggregate": estimator.aggregate}
         spec = EncoderSpec(estimator.encoder, training, estimator.device, options, **measured)
         return cls(crops, cache, spec, _seed(estimator.random_state), estimator.aggregate)
 

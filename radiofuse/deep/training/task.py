@@ -13,18 +13,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from radiofuse.deep.aggregation import ATTENTION, MEAN_LOGIT
 from radiofuse.deep.device import choose_device
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder, portable_options
 from radiofuse.deep.encoders.choices import ENCODERS
+from radiofuse.deep.encoders.embedding import refuse_other_head, said_of
+from radiofuse.deep.encoders.gated_attention import GatedAttention
 from radiofuse.deep.encoders.options import FROZEN
 from radiofuse.deep.pictures import named_rows
 from radiofuse.deep.scaling import Scaling, fit_scaling, scaled
 from radiofuse.deep.training.examples import refuse_no_rows
 from radiofuse.deep.training.loop import TRAINING_VERSION, History, train_encoder
 from radiofuse.deep.training.options import Training
+from radiofuse.deep.training.pooling import fit_pooling
 from radiofuse.deep.training.search import Trained, train_best
+from radiofuse.errors import RequestError
 from radiofuse.names import lookup
-from radiofuse.store.picture_rows import PictureRows
+from radiofuse.store.picture_rows import PictureRows, PictureSource
 
 KEY_FORMAT = 2
 
@@ -46,6 +51,9 @@ class EncoderSpec:
     intensities : {"z_score", "min_max", "nyul"}, default="z_score"
     over : {"tumor", "image"}, default="tumor"
         How the training pictures' intensities are measured, as for ``fit_scaling``.
+    aggregate : str, default="mean_logit"
+        With "attention" the weights of a patient's pictures are learned too, once the encoder is trained; how else
+        answers to pictures become one is no matter of training.
     """
 
     encoder: str = "san10_small"
@@ -54,6 +62,7 @@ class EncoderSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     intensities: str = "z_score"
     over: str = "tumor"
+    aggregate: str = MEAN_LOGIT
 
     @property
     def frozen(self) -> bool:
@@ -65,8 +74,9 @@ class EncoderSpec:
     def more(self) -> dict[str, Any]:
         """What keys and cards say of options that are not the usual; others have no such entries."""
         options = portable_options(self.encoder, self.options)
-        said = {"options": options, "intensities": self.intensities, "over": self.over}
-        usual = {"options": {}, "intensities": "z_score", "over": "tumor"}
+        learned = self.aggregate if self.aggregate == ATTENTION else MEAN_LOGIT
+        said = {"options": options, "intensities": self.intensities, "over": self.over, "aggregate": learned}
+        usual = {"options": {}, "intensities": "z_score", "over": "tumor", "aggregate": MEAN_LOGIT}
         return {name: value for name, value in said.items() if value != usual[name]}
 
 
@@ -155,7 +165,19 @@ class TrainingTask:
 
         unlabeled = Trained(make({}), None, {}, []) if spec.frozen else None
         trained = unlabeled or train_best(spec.training, make, train, checkpoint)
+        if spec.aggregate == ATTENTION:
+            trained.module.pooling = self._pooling(trained.module, pictures, counts)
         return trained.module, self._card(trained, scaling)
+
+    def _pooling(self, module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray) -> GatedAttention:
+        if self.spec.frozen:
+            raise RequestError(
+                f"The encoder {self.spec.encoder!r} is frozen and has no answer to a slice, from which attention over "
+                "slices could be learned. Take another aggregate, or train the encoder."
+            )
+        said = said_of(module, pictures, counts, device=self.spec.device, n_classes=self.n_classes)
+        refuse_other_head(module, said)
+        return fit_pooling(said, module.cpu().classify, self.labels, self.seed)
 
     def _card(self, trained: Trained, scaling: Scaling) -> dict[str, Any]:
         options = portable_options(self.spec.encoder, {**self.spec.options, **trained.of_encoder})
@@ -165,6 +187,7 @@ class TrainingTask:
             "embedding_dim": trained.module.embedding_dim,
             **self._more_classes,
             **({"options": options} if options else {}),
+            **({"pooling": ATTENTION} if self.spec.aggregate == ATTENTION else {}),
             "scaling": scaling.to_json(),
             **self._seen,
             "history": trained.history,
