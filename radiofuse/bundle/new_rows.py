@@ -48,12 +48,15 @@ class NewRows:
         The patient of each sample.
     failures : DataFrame
         Columns sample_id, modality, code, message.
+    images : DataFrame
+        The rows of the cohort with the images as they were read: registered, where the recipe does so.
     """
 
     bundle: Bundle
     X: pd.DataFrame
     patients: pd.Series
     failures: pd.DataFrame
+    images: pd.DataFrame
 
     def trained_on(self) -> dict[str, str]:
         """Return why a row is one that the models, or an encoder, were fitted on, by sample."""
@@ -99,7 +102,7 @@ def collect_rows(
         bundle = _reading(bundle, crops, store)
         features = _without_training_samples(features, crops, _encoders(bundle), training_patients(bundle), cohort)
     X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)
-    return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures)
+    return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures, cohort)
 
 
 def _refuse_other_atlas(steps: Steps | None, trained: str | None) -> None:

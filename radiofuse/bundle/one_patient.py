@@ -48,12 +48,15 @@ class PatientFolder:
         The sequences that the model reads and the folder lacks.
     notes : list of str
         Sentences on what was found, and how the grids of the sequences lie to each other.
+    drawn : Path or None
+        A segmentation that the model does not read; maps are measured with it.
     """
 
     cohort: pd.DataFrame
     images: dict[str, Path]
     missing: list[str]
     notes: list[str]
+    drawn: Path | None = None
 
     @property
     def sample_id(self) -> str:
@@ -90,6 +93,7 @@ def read_patient(
     folder, wanted = Path(folder), sequences_of(bundle.description)
     layout, found = _found(folder, layout, wanted)
     _refuse_several(folder, found)
+    drawn = [one.path for one in found.volumes if one.role == MASK and not needs_masks(bundle.description)]
     found = _of_model(bundle.description, folder, found, wanted)
     made = make_cohort(folder, layout, found=found)
     images = {one.modality: one.path for one in found.volumes if one.role == IMAGE}
@@ -98,7 +102,7 @@ def read_patient(
     told = [note for note in made.notes if note != UNMASKED]  # one that is needed is asked for by name
     if bundle.description.get("synthetic"):
         told.append("The model was trained on synthetic data. Not for any patient.")
-    return PatientFolder(cohort, images, missing, [*told, *_grids(bundle.description, images)])
+    return PatientFolder(cohort, images, missing, [*told, *_grids(bundle.description, images)], next(iter(drawn), None))
 
 
 def sequences_of(description: Mapping[str, Any]) -> list[str]:

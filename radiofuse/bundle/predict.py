@@ -124,10 +124,11 @@ def predict_rows(
     """Apply a bundle to the rows of a cohort table; see ``predict_cohort``."""
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     rows = collect_rows(bundle, cohort, store=store, progress=progress, **options)
-    return _predictions(rows), rows.failures
+    return predictions_of(rows), rows.failures
 
 
-def _predictions(rows: NewRows) -> pd.DataFrame:
+def predictions_of(rows: NewRows) -> pd.DataFrame:
+    """Return the predictions for rows that were collected; see ``predict_cohort``."""
     bundle, X, patients = rows.bundle, rows.X, rows.patients
     trained, ranges = rows.trained_on(), read_table(bundle.folder, "training_ranges")
     told = [new_sites(bundle.description, X), clinical_outside(X, ranges), far_outside(X, ranges)]

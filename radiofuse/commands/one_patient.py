@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radiofuse.commands import terminal
+from radiofuse.commands.maps import MapsWanted, make_maps, maps_sentences
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder, starts_with
@@ -45,6 +46,7 @@ def predict_one(
     out: Path | None,
     layout: str,
     written: OtherCohort,
+    maps: MapsWanted | None = None,
     *,
     store: Path,
     overwrite: bool,
@@ -53,21 +55,30 @@ def predict_one(
     """Print what a bundle says of a patient, write it where asked, and say whether every outcome has an answer."""
     from radiofuse.bundle.card import TRUST
     from radiofuse.bundle.load import load_bundle
+    from radiofuse.bundle.new_rows import collect_rows
     from radiofuse.bundle.one_patient import read_patient
-    from radiofuse.bundle.predict import predict_rows
+    from radiofuse.bundle.predict import predictions_of
 
-    _require_places(folder, out, store, written, overwrite=overwrite)
+    _require_places(folder, out, store, written, maps, overwrite=overwrite)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle)
+        if maps is not None:
+            maps.check(loaded)
         patient = read_patient(loaded, folder, layout, written)
         for sentence in _of_folder(patient):
             terminal.say(sentence)
-        predictions, failures = predict_rows(loaded, patient.cohort, store=store, progress=terminal.progress, **options)
-    told = answer(loaded, patient, predictions, failures)
+        rows = collect_rows(loaded, patient.cohort, store=store, progress=terminal.progress, **options)
+        predictions, failures = predictions_of(rows), rows.failures
+        told = answer(loaded, patient, predictions, failures)
+        if maps is not None:
+            drawn = {} if patient.drawn is None else {patient.sample_id: str(patient.drawn)}
+            told["maps"] = make_maps(rows, predictions, maps, drawn)
     if out is not None:
         write_file(out, partial(_write_json, told))
     for sentence in _of_prediction(patient, predictions, told):
+        terminal.say(sentence)
+    for sentence in maps_sentences(told["maps"]) if maps is not None else ():
         terminal.say(sentence)
     if out is None or not is_stdout(out):
         for sentence in _calls(told, loaded.outcomes):
@@ -75,9 +86,12 @@ def predict_one(
     return failures.empty and bool(predictions["probability"].notna().all())
 
 
-def _require_places(folder: Path, out: Path | None, store: Path, written: OtherCohort, *, overwrite: bool) -> None:
+def _require_places(
+    folder: Path, out: Path | None, store: Path, written: OtherCohort, maps: MapsWanted | None, *, overwrite: bool
+) -> None:
     """Refuse outputs that may not be written, those in the patient's folder among them."""
     places = {"--store": store} | ({"--out": out} if out is not None else {})
+    places |= {"--maps": maps.folder} if maps is not None else {}
     inside = Path(os.path.realpath(folder))
     for option, path in places.items():
         if Path(os.path.realpath(path)).is_relative_to(inside):
@@ -89,6 +103,8 @@ def _require_places(folder: Path, out: Path | None, store: Path, written: OtherC
         inputs = [Path(written.participants)] if written.participants is not None else []
         require_file(out, "--out", inputs, ours=starts_with(OURS), overwrite=overwrite)
     require_folder(store, "--store")
+    if maps is not None:
+        maps.require([folder], overwrite=overwrite)
     require_apart(places)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.maps import DropoutPasses, MapClass, MapKinds, Maps, MapsWanted, make_maps, maps_sentences
 from radiofuse.commands.one_patient import predict_one
 from radiofuse.commands.other_cohort import ModalityPattern, Participants
 from radiofuse.errors import RequestError
@@ -106,6 +107,10 @@ def main(
     ] = "auto",
     participants: Participants = None,
     modality_pattern: ModalityPattern = None,
+    maps: Maps = None,
+    map_kinds: MapKinds = "",
+    map_class: MapClass = "",
+    dropout_passes: DropoutPasses = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     retry_failed: terminal.RetryFailed = False,
@@ -115,8 +120,9 @@ def main(
     with terminal.quick_imports():
         from radiofuse.bundle.card import TRUST
         from radiofuse.bundle.load import load_bundle
+        from radiofuse.bundle.new_rows import collect_rows
         from radiofuse.bundle.other_cohort import OtherCohort
-        from radiofuse.bundle.predict import modalities_of_model, predict_rows, read_new_patients
+        from radiofuse.bundle.predict import modalities_of_model, predictions_of, read_new_patients
         from radiofuse.bundle.training_ranges import CLINICAL_OUTSIDE, OUTSIDE
         from radiofuse.commands.run_words import AS_PUBLISHED
         from radiofuse.evaluate.findings import list_failures
@@ -125,9 +131,11 @@ def main(
         from radiofuse.tables.spreadsheet import write_csv
 
     options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed}
+    wanted = MapsWanted.of(maps, map_kinds, map_class, dropout_passes)
     if patient is not None and cohort is None:
         written = OtherCohort(participants, modality_pattern)
-        is_answered = predict_one(bundle, patient, out, layout, written, store=store, overwrite=overwrite, **options)
+        options |= {"store": store, "overwrite": overwrite}
+        is_answered = predict_one(bundle, patient, out, layout, written, wanted, **options)
         raise typer.Exit(terminal.DONE if is_answered else terminal.INPUT)
     if cohort is None or patient is not None:
         raise RequestError("Give the table of new patients, or --patient and the folder of one, and not both.")
@@ -140,11 +148,17 @@ def main(
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle)
+        if wanted is not None:
+            wanted.check(loaded)
         written = OtherCohort(participants, modality_pattern)
         rows = read_new_patients(loaded, cohort, written, missing_files="tell")
         _refuse_images(out, named_files(rows))
+        if wanted is not None:
+            wanted.require([*inputs, *named_files(rows)], overwrite=overwrite)
         rows = modalities_of_model(rows, loaded)
-        predictions, failures = predict_rows(loaded, rows, store=store, progress=terminal.progress, **options)
+        read = collect_rows(loaded, rows, store=store, progress=terminal.progress, **options)
+        predictions, failures = predictions_of(read), read.failures
+        told_of_maps = None if wanted is None else make_maps(read, predictions, wanted)
     write_file(out, partial(write_csv, predictions))
     table = _table_of_failures(out)
     told = {} if table else {"shown": len(failures)}
@@ -161,6 +175,8 @@ def main(
         terminal.say(f"{AS_PUBLISHED}: {sentence}")
     clinical = _describe_clinical(predictions, CLINICAL_OUTSIDE)
     for words in filter(None, (_describe_trained(predictions), clinical, _describe_far(predictions, OUTSIDE))):
+        terminal.say(words)
+    for words in maps_sentences(told_of_maps) if told_of_maps else ():
         terminal.say(words)
     if table:
         said, n_samples = "; ".join(outcome.phrase for outcome in loaded.outcomes), predictions["sample_id"].nunique()

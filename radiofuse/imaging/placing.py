@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.imaging.crop import Cropping, axial_pixel_mm, axial_view, tumor_crops
+from radiofuse.imaging.gate import read_image
 from radiofuse.imaging.resampling import upright_view
 from radiofuse.imaging.roi import RoiPair
 from radiofuse.imaging.squares import Square, square_around
@@ -118,3 +119,31 @@ def placed_crops(pair: RoiPair, cropping: Cropping) -> PlacedSlices:
     pixel_mm, numbers = axial_pixel_mm(pair.image), tumor_crops(pair, cropping).slices
     cuts = [(number, square_around(region[number], pixel_mm, cropping.size)) for number in numbers]
     return PlacedSlices(pair.image, view, cuts)
+
+
+def voxels_on(path: str, grid: sitk.Image) -> np.ndarray:
+    """Return the voxels (z, y, x) of an image's file in the order of another image, which covers the same.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be used.
+    """
+    stored = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.GetDirection())
+    return sitk.GetArrayFromImage(sitk.DICOMOrient(read_image(path).image, stored))
+
+
+def pixel_mm(placing: Placing) -> tuple[float, float]:
+    """Return the size of a pixel of a placing's slices along rows and columns.
+
+    Examples
+    --------
+    >>> image = sitk.Image(4, 5, 6, sitk.sitkUInt8)
+    >>> image.SetSpacing((1.0, 2.0, 3.0))
+    >>> pixel_mm(PlacedCube(image, np.zeros(3, int), 2))
+    (2.0, 1.0)
+    """
+    _, height, width = shape = placing.grid.GetSize()[::-1]
+    steps = dict(zip((height * width, width, 1), placing.grid.GetSpacing()[::-1], strict=True))
+    _, row, column = placing.view(np.empty(shape, np.uint8)).strides
+    return steps.get(abs(row), 1.0), steps.get(abs(column), 1.0)

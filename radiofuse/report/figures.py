@@ -43,7 +43,7 @@ LABEL_CHARACTERS, FEATURE_CHARACTERS = 27, 50
 LEGEND_CHARACTERS, HALF_LEGEND_CHARACTERS = 33, 18  # of an entry that has the line for itself, or half of it
 
 
-def _style() -> AbstractContextManager:
+def style() -> AbstractContextManager:
     """Our own settings, whatever the user's matplotlibrc says."""
     settings = {
         **{key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")},
@@ -77,7 +77,7 @@ def drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
 
     @wraps(draw)
     def drawn(*args: Any, **kwargs: Any) -> str:
-        with _style():
+        with style():
             return _as_data_uri(draw(*args, **kwargs))
 
     return drawn
@@ -85,7 +85,7 @@ def drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
 
 def figure_of(draw: Callable[..., str], *args: Any) -> Figure:
     """Return the figure itself of a function that is ``drawn``."""
-    with _style():
+    with style():
         # What is decorated returns the address, for a page.
         return draw.__wrapped__(*args)
 

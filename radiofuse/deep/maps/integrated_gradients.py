@@ -36,6 +36,12 @@ class Attributions(NamedTuple):
     change: np.ndarray
     gap: np.ndarray
 
+    @property
+    def worst_gap(self) -> float:
+        """The largest gap of a picture, as a share of the sum of its absolute values; 0 of a map of nothing."""
+        size = np.abs(self.values).sum(axis=tuple(range(1, self.values.ndim)), dtype=np.float64)
+        return float(np.max(np.abs(self.gap) / np.where(size > 0, size, 1)))
+
 
 def integrated_gradients(
     module: nn.Module,

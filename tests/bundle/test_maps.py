@@ -1,0 +1,161 @@
+"""Maps of a bundle's networks: in the patient's own voxels, the same answer beside them, and refusals in sentences."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+pytest.importorskip("torch")
+
+from radiofuse.bundle.networks import networks_of
+from radiofuse.commands.predict import app
+from radiofuse.datasets import make_phantom_cohort
+from radiofuse.errors import BundleError
+from radiofuse.experiment.run import run_recipe
+from radiofuse.statistics.localization import CENTER, RANDOM, TRAINED
+
+RECIPE = """
+seed = 3
+[cohort]
+table = "phantom/cohort.csv"
+label = "idh"
+modalities = ["t1ce", "flair"]
+[radiomics]
+settings = "none"
+[deep]
+encoder = "{encoder}"
+size = 32
+training = {{ epochs = 1, batch_size = 8 }}
+join = "members"
+{more}
+[[models]]
+kind = "late"
+reads = ["deep"]
+[fusion]
+combine = ["mean"]
+calibrate = false
+[evaluation]
+folds = 2
+repeats = 1
+resamples = 100
+"""
+STACK = 'channels = ["t1ce", "flair"]\nslices = "middle"\nname = "both"\noptions = { width = 0.03, dropout = 0.3 }'
+CROPS = "slices = 2\n"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: None) -> Path:
+    """Two bundles, ``stack`` without masks and ``crops`` with them; and new patients."""
+    home = tmp_path_factory.mktemp("maps")
+    make_phantom_cohort(home / "phantom", n_patients=14, seed=1)
+    make_phantom_cohort(home / "new", n_patients=8, seed=9)
+    for name, encoder, more in (("stack", "vgg16_attention", STACK), ("crops", "tiny_encoder:Tiny", CROPS)):
+        recipe = home / f"{name}.toml"
+        recipe.write_text(RECIPE.format(encoder=encoder, more=more))
+        run_recipe(recipe, out=home / name, store=home / "store", report=False)
+    return home
+
+
+@pytest.fixture(scope="module")
+def folder(home: Path) -> Path:
+    """The folder of one new patient with a segmentation."""
+    row = pd.read_csv(home / "new" / "cohort.csv").dropna().iloc[-1]
+    place = home / "P7"
+    place.mkdir()
+    for name in ("t1ce", "flair"):
+        shutil.copy(home / "new" / row[f"{name}__image"], place / f"{name}.nii.gz")
+    shutil.copy(home / "new" / row["mask"], place / "seg.nii.gz")
+    return place
+
+
+def predict(home: Path, bundle: str, *more: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(home / bundle), "--store", str(home / "store"), *map(str, more)])
+
+
+def test_a_patients_maps_lie_on_the_patients_grid_and_change_no_number(
+    home: Path, folder: Path, tmp_path: Path
+) -> None:
+    done = predict(home, "stack", "--patient", folder, "--out", tmp_path / "plain.json")
+    assert done.exit_code == 0, done.output
+    options = ["--maps", tmp_path / "maps", "--out", tmp_path / "maps.json", "--dropout-passes", "3"]
+    done = predict(home, "stack", "--patient", folder, *options)
+    assert done.exit_code == 0, done.output
+    plain, told = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("plain", "maps"))
+    assert plain["outcomes"] == told["outcomes"] and "maps" not in plain
+    maps = {one["map"]: one for one in told["maps"]["maps"]}
+    assert list(maps) == ["attention_pool3", "attention_pool4", "grad_cam", "integrated_gradients"]
+    assert "speaks for it" in maps["integrated_gradients"]["says"] and "idh = 1" in maps["grad_cam"]["says"]
+    assert "whichever class" in maps["attention_pool3"]["says"]
+    assert maps["integrated_gradients"]["gap"] < 0.1
+    image = nibabel.load(folder / "t1ce.nii.gz")
+    for one in maps.values():
+        assert Path(one["picture"]).read_bytes()[1:4] == b"PNG"
+        for path in one["volumes"]:
+            volume = nibabel.load(path)
+            assert volume.shape == image.shape and np.allclose(volume.affine, image.affine, atol=1e-5)
+    assert len(maps["integrated_gradients"]["volumes"]) == 2 and len(maps["grad_cam"]["volumes"]) == 1
+    filled = np.flatnonzero(nibabel.load(maps["attention_pool3"]["volumes"][0]).get_fdata().any(axis=(0, 1)))
+    assert filled[0] > 0 and filled[-1] < image.shape[2] - 1  # the middle slices, and nothing beyond
+    (spread,) = told["maps"]["dropout_spread"]
+    assert 0 < spread["mean"] < 1 and spread["sd"] > 0
+    assert any("segmentation, which the model does not read" in note for note in told["maps"]["notes"])
+    assert {row["weights"] for row in told["maps"]["localization"]} == {TRAINED, RANDOM, CENTER}
+    assert "localizes nothing" in done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["flair.nii.gz", "seg.nii.gz", "t1ce.nii.gz"]
+
+
+def test_a_cohort_has_tables_of_localization(home: Path, tmp_path: Path) -> None:
+    table, maps = home / "new" / "cohort.csv", tmp_path / "maps"
+    for _ in range(2):  # what it wrote itself it replaces
+        options = ["--out", tmp_path / "p.csv", "--maps", maps, "--map-kinds", "grad_cam"]
+        done = predict(home, "crops", table, *options)
+        assert done.exit_code in (0, 3), done.output  # the phantom lacks some images
+    rows = pd.read_csv(maps / "localization.csv")
+    assert set(rows["network"]) == {"t1ce", "flair"} and set(rows["map"]) == {"grad_cam"}
+    measured = rows.dropna(subset="mass_inside")
+    assert (measured["mass_inside"].between(0, 1) & measured["voxel_auc"].between(0, 1)).all()
+    center = measured[measured["weights"] == CENTER]
+    assert (center["voxel_auc"] > 0.6).all()  # crops are cut around the tumor: the middle is in it
+    summary = pd.read_csv(maps / "localization_summary.csv")
+    assert set(summary["against"].fillna("")) == {"", RANDOM, CENTER}
+    listed = pd.read_csv(maps / "maps.csv")
+    assert all(Path(path).is_file() for path in listed["picture"])
+    without = predict(home, "crops", table, "--out", tmp_path / "q.csv")
+    assert without.exit_code == done.exit_code
+    assert (tmp_path / "q.csv").read_bytes() == (tmp_path / "p.csv").read_bytes()
+
+
+def test_what_cannot_be_is_a_sentence(home: Path, folder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "localization.csv").write_text("my,own\n")
+    for options, words in [
+        (
+            ["--maps", tmp_path / "m", "--map-kinds", "grad_cam,heat"],
+            "no maps of the kind 'heat'; the kinds are",
+        ),
+        (["--maps", tmp_path / "m", "--map-class", "7"], "No network tells a class '7'; the classes are 0, 1"),
+        (["--dropout-passes", "3"], "--dropout-passes says something of --maps, which is not there"),
+        (["--maps", folder / "m"], "lies in the patient's folder"),
+        (["--maps", home], "holds the input"),
+        (["--maps", mine], "this command did not write it"),
+    ]:
+        done = predict(home, "stack", "--patient", folder, *options)
+        assert (done.exit_code, words in " ".join(done.output.split())) == (2, True), done.output
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_bundle_without_a_network_has_no_maps() -> None:
+    class Plain:
+        outcomes = ()
+
+    with pytest.raises(BundleError, match=r"hold no network.*Leave --maps out"):
+        networks_of(Plain())
