@@ -28,7 +28,7 @@ def all_codes() -> dict[str, str | None]:
     codes: dict[str, str | None] = dict.fromkeys((DIED.code, SEEN))
     for path in sorted(Path(radiofuse.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            named = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ImageError"
+            named = isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("ImageError", "BrokenRowError")
             if named and isinstance(node.args[0], ast.Constant):
                 codes.setdefault(node.args[0].value)
     return codes | IMAGE_ERROR_CODES | FEATURE_ERROR_CODES
