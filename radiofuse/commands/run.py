@@ -34,6 +34,7 @@ def main(
         AS_PUBLISHED,
         describe_absences,
         describe_best,
+        describe_collinear,
         describe_comparisons,
         describe_models,
         of_main_models,
@@ -56,6 +57,8 @@ def main(
     print(describe_comparisons(of_main_models(comparisons, about)))
     if lost := describe_absences(comparisons, about):
         print(lost)
+    for warning in describe_collinear(read_table(folder / "bundle", "predictions"), about):
+        terminal.say(warning)
     if len(best):
         print(describe_best(best))
     for sentence in about["as_published"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from radiofuse.commands.screen import sentence_lines, table_lines
 from radiofuse.report.absence import absences
 from radiofuse.report.kinds import DETAILS
+from radiofuse.report.member_words import collinear_members
 from radiofuse.tables.outcomes import BINARY, MULTICLASS, Outcome
 from radiofuse.wording import p_value
 
@@ -56,6 +57,14 @@ def describe_absences(comparisons: pd.DataFrame, description: Mapping[str, Any])
 def _loss(row: Any) -> tuple[str, str, str]:
     lost = f"{row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f})"
     return lost, p_value(row.p_value), p_value(row.adjusted_p_value)
+
+
+def describe_collinear(predictions: pd.DataFrame, description: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning for each outcome in which members of the answer repeat each other while a combiner learns."""
+    protocol = description["protocol"]
+    for outcome, own in predictions.groupby("outcome", sort=False):
+        if told := collinear_members(own, protocol["primary"], protocol["words"]["models"]):
+            yield f"Warning: {_of(outcome, predictions)}{told}"
 
 
 def describe_against(against: pd.DataFrame, primary: str) -> str:

@@ -60,14 +60,24 @@ def absences(comparisons: pd.DataFrame, primary: str, words: Mapping[str, Mappin
     >>> [found.absent for found in absences(table, "mean", words)]
     [('t2',), ('flair',), ('t1',), ('t2', 'flair')]
     """
-    own = words.get(primary, {}).get("model")
-    of_model = [name for name, said in words.items() if said["model"] == own]
-    if not any(words[name]["kind"] == SUBSET for name in of_model):
+    if primary not in words or not _has_subsets(primary, words):
         return []
-    prefix = f"{own}_" if primary.startswith(f"{own}_") else ""
-    members = [name.removeprefix(prefix) for name in of_model if words[name]["kind"] in _MEMBERS]
+    prefix, members = members_of(primary, words)
     found = _found(comparisons[comparisons["a"] == primary], primary, prefix, members)
     return sorted(found, key=lambda one: (len(one.absent), -one.comparison.difference))
+
+
+def members_of(primary: str, words: Mapping[str, Mapping[str, str]]) -> tuple[str, list[str]]:
+    """Return the members of the main answer's model, and what stands before their names in tables."""
+    own = words[primary]["model"]
+    prefix = f"{own}_" if primary.startswith(f"{own}_") else ""
+    named = [name for name, said in words.items() if said["model"] == own and said["kind"] in _MEMBERS]
+    return prefix, [name.removeprefix(prefix) for name in named]
+
+
+def _has_subsets(primary: str, words: Mapping[str, Mapping[str, str]]) -> bool:
+    own = words[primary]["model"]
+    return any(said["model"] == own and said["kind"] == SUBSET for said in words.values())
 
 
 def _found(rows: pd.DataFrame, primary: str, prefix: str, members: list[str]) -> Iterator[Absence]:

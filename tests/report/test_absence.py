@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from radiofuse.bundle.read import read_description, read_table
-from radiofuse.commands.run_words import describe_absences
+from radiofuse.commands.run_words import describe_absences, describe_collinear
 from radiofuse.experiment import run_recipe
+from radiofuse.fuse.vote_ties import tie_rate
 from radiofuse.report.absence import absences
+from radiofuse.report.member_words import collinear_members, tie_words
 from radiofuse.statistics import compare_models
 from radiofuse.tables.predictions import slice_of
 
@@ -25,12 +27,13 @@ method = "none"
 [classify]
 method = "logistic"
 [fusion]
-combine = ["mean", "ridge_mean", "auc_weighted"]
+combine = ["mean", "vote", "ridge_mean"]
 inner_folds = 2
 missing = "refit"
 subsets = "all"
 [evaluation]
 folds = 2
+repeats = 2
 resamples = 100
 """
 
@@ -69,6 +72,12 @@ def test_screen_and_page_show_them(run, monkeypatch):
     assert lines[1].startswith("t1ce ")
     page = (run / "report.html").read_text()
     assert "mean without some modalities" in page and "Without 1 modality" in page and "Without 2 modalities" in page
+    predictions = read_table(run / "bundle", "predictions")
+    line = tie_words(predictions, "mean", about["protocol"]["words"]["models"])
+    assert list(describe_collinear(predictions, about)) == []
+    P = predictions.pivot(index=["repeat", "sample_id"], columns="model", values="probability")[["t1", "t1ce", "flair"]]
+    assert line == f"The members’ votes tie in {tie_rate(P.to_numpy()):.0%} of the predictions, out of fold."
+    assert line in page
     assert "learned anew for every pattern of absent modalities" in page
 
 
@@ -76,3 +85,23 @@ def test_a_run_without_combinations_shows_none(run):
     about, comparisons = read_description(run / "bundle"), read_table(run / "bundle", "comparisons")
     words = {name: said for name, said in about["protocol"]["words"]["models"].items() if "+" not in name}
     assert absences(comparisons, "mean", words) == []
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_members_that_repeat_each_other_are_named_where_weights_are_learned(n_classes):
+    rng, parts = np.random.default_rng(0), []
+    told = rng.dirichlet(np.ones(n_classes), 40)
+    for model, near in (("t1", 0.0), ("t1ce", 1e-3), ("flair", 1.0)):
+        each = (1 - near) * told + near * rng.dirichlet(np.ones(n_classes), 40)
+        for label in range(n_classes == 2, n_classes):
+            samples = {"sample_id": range(40), "repeat": 0, "fold": 0, "class": str(label), "model": model}
+            parts.append(pd.DataFrame({**samples, "probability": each[:, label]}))
+    words = {name: {"model": "fusion", "kind": "modality"} for name in ("t1", "t1ce", "flair")}
+    words |= {name: {"model": "fusion", "kind": "fusion"} for name in ("mean", "nonnegative")}
+    assert collinear_members(pd.concat(parts), "mean", words).startswith("Members t1 and t1ce say nearly the same")
+    about = {"protocol": {"primary": "mean", "words": {"models": words}}}
+    (warning,) = describe_collinear(pd.concat(parts).assign(outcome="idh"), about)
+    assert warning.startswith("Warning: Members t1 and t1ce")
+    assert tie_words(pd.concat(parts), "mean", words) == ""
+    del words["nonnegative"]
+    assert collinear_members(pd.concat(parts), "mean", words) == ""

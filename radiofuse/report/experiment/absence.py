@@ -1,9 +1,10 @@
-"""The main answer without some of its members, as a table of the page."""
+"""The main answer without some of its members, as a table of the page, and what is to be known of its members."""
 
 from __future__ import annotations
 
 from radiofuse.report.absence import absences
 from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.member_words import collinear_members, tie_words
 from radiofuse.report.tables import Table, score_cell
 from radiofuse.report.wording import estimate
 from radiofuse.wording import count, counted, p_value
@@ -34,3 +35,12 @@ def absence_table(contents: Contents) -> Table | None:
     )
     header = ("Absent", "AUC without", "AUC lost", "p", "p, Holm", "Patients", "There")
     return Table(f"{contents.primary} without some modalities", header, groups, n_numbers=5) if groups else None
+
+
+def said_of_members(contents: Contents) -> list[str]:
+    """Return how often votes tie, and which members repeat each other; nothing of a bundle that names no models."""
+    words = contents.words.get("models", {})
+    if contents.primary not in words:
+        return []
+    asked = contents.predictions, contents.primary, words
+    return [told for told in (tie_words(*asked), collinear_members(*asked)) if told]

@@ -6,7 +6,7 @@ from typing import Any
 
 from radiofuse.bundle.format import FILES, WEIGHT
 from radiofuse.report.experiment import auc_words, pictures, run_tables, sentences, tables
-from radiofuse.report.experiment.absence import absence_table
+from radiofuse.report.experiment.absence import absence_table, said_of_members
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.further_tests import (
     optimism_tables,
@@ -99,6 +99,7 @@ def _on_request(contents: Contents) -> dict[str, Any]:
         "shortcuts": shortcuts_table(contents),
         "shortcuts_picture": shortcuts_picture(contents),
         "absence": absence_table(contents),
+        "member_words": " ".join(said_of_members(contents)),
         "pairs": pairs_table(contents),
         "permutation": permutation_words(contents),
         "optimism": optimism_tables(contents),
