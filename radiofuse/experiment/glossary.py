@@ -23,8 +23,8 @@ from radiofuse.experiment.model_list import (
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, deep_member, reads_of
 from radiofuse.experiment.networks import of_columns, of_networks
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
-from radiofuse.fuse import COMBINERS, ConstraintFusion, combiner_name
+from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, WEIGHTING, RecipeModel
+from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting, combiner_name
 from radiofuse.fuse.branches import find_branches
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.early import AFTER
@@ -33,6 +33,7 @@ from radiofuse.fuse.subsets import subset_names
 from radiofuse.names import first_line, lookup, title_of
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MEMBER, MODALITY, OTHER, REFERENCE, SUBSET
 from radiofuse.select.words import words_of
+from radiofuse.wording import listed
 
 Words = dict[str, str]
 
@@ -208,6 +209,13 @@ def _constrained(
     yield Answer(model.name, model.name, FUSION, title, first_line(ConstraintFusion))
 
 
+def _weighting(
+    recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
+) -> Iterator[Answer]:
+    title = f"modality weighting of {listed([*modalities, *([CLINICAL_ARM] if model.clinical else [])])}"
+    yield Answer(model.name, model.name, FUSION, title, first_line(ModalityWeighting))
+
+
 def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
     columns = ", ".join([*of_columns(recipe, modalities), *([CLINICAL_ARM] if model.clinical else [])])
     where = "selected in each and then joined" if model.joined == AFTER else "joined and then selected"
@@ -237,6 +245,7 @@ _ANSWERS: dict[str, Callable[[Recipe, RecipeModel, Sequence[str], Collection[int
     LATE: _late,
     EARLY: _early,
     CONSTRAINED: _constrained,
+    WEIGHTING: _weighting,
     CLINICAL: _clinical,
     CHAINED: _over_outcomes,
 }

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, LATE, OWN_OPTIONS, RecipeModel
+from radiofuse.experiment.recipe_models import (
+    BY_NETWORK,
+    CHAINED,
+    CLINICAL,
+    CONSTRAINED,
+    LATE,
+    OWN_OPTIONS,
+    RecipeModel,
+)
 from radiofuse.fuse import COMBINERS, combiner_name
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.joint import MULTI_OUTCOME, SEMI_SUPERVISED, declares
@@ -148,7 +156,7 @@ def reads_deep_columns(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether a model learns from an encoder's output as columns beside others."""
     if recipe.deep is None or model.reads is not None:
         return False
-    return model.kind == CONSTRAINED or (model.kind == LATE and join_of(recipe, model) == "columns")
+    return model.kind in BY_NETWORK or (model.kind == LATE and join_of(recipe, model) == "columns")
 
 
 def encodes_columns(recipe: Recipe) -> bool:
@@ -164,7 +172,7 @@ def reads_crops(recipe: Recipe, model: RecipeModel) -> bool:
 
 def reads_columns_alone(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether some member of a model learns from columns without an encoder's output beside them."""
-    if model.kind in (CONSTRAINED, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
+    if model.kind in (*BY_NETWORK, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
         return False
     return not reads_deep_columns(recipe, model)
 

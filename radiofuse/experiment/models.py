@@ -36,8 +36,8 @@ from radiofuse.experiment.model_list import (
 )
 from radiofuse.experiment.networks import of_columns, of_networks, stack_of
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
-from radiofuse.fuse import ConstraintFusion, LateFusion
+from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, WEIGHTING, RecipeModel
+from radiofuse.fuse import ConstraintFusion, LateFusion, ModalityWeighting
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.early import early_fusion
 from radiofuse.fuse.joint import JointModel
@@ -223,6 +223,16 @@ def _constrained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     return Named(fusion, model.name, _all_columns(recipe, model, inputs, members), records=model.keep)
 
 
+def _weighting(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    names = modalities_of(model, inputs.modalities)
+    chains = _chains(recipe, model, inputs, names, of_networks(recipe, names))
+    if model.clinical:
+        chains.append((columns.CLINICAL, clinical_chain(recipe)))
+    fusion = ModalityWeighting(chains, random_state=recipe.seed, **model.options)
+    own = _all_columns(recipe, model, inputs, names) if inputs.blocks else []
+    return Named(fusion, model.name, own or None, records=model.keep)
+
+
 def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     modalities = of_columns(recipe, modalities_of(model, inputs.modalities))
     own = inputs.columns_of(modalities, clinical=model.clinical)
@@ -277,6 +287,7 @@ KINDS: dict[str, Callable[[Recipe, RecipeModel, Inputs], Any]] = {
     LATE: _late,
     EARLY: _early,
     CONSTRAINED: _constrained,
+    WEIGHTING: _weighting,
     CLINICAL: _clinical,
     CHAINED: _chained,
 }

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from radiofuse.experiment.recipe_parts import Join, Part, Selection, Step, check_once
 
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
+WEIGHTING = "weighting"
+BY_NETWORK = (CONSTRAINED, WEIGHTING)  # one network on the selected features of all modalities
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
     LATE: (
         *("modalities", "reads", "join", "clinical", "select", "classify"),
@@ -16,6 +18,7 @@ OWN_OPTIONS = {  # which entries say something to which kind; a class of one's o
     ),
     EARLY: ("modalities", "clinical", "select", "classify", "joined"),
     CONSTRAINED: ("modalities", "select", "branches", "options"),
+    WEIGHTING: ("modalities", "clinical", "select", "options"),
     CLINICAL: (),
     CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order"),
 }
@@ -36,7 +39,7 @@ class RecipeModel(Part):
     name: Annotated[str, Field(pattern=r"^([A-Za-z][\w.+-]*)?$")] = ""
     """What it is called in tables; one late fusion may go without."""
     kind: str = LATE
-    """late, early, constrained, clinical, chained, or a class of your own, package.module:Class."""
+    """late, early, constrained, weighting, clinical, chained, or a class of your own, package.module:Class."""
     modalities: _Names | None = None
     """Those it reads; left out, all that take part."""
     reads: _Kinds | None = None
@@ -44,7 +47,7 @@ class RecipeModel(Part):
     join: Join | None = None
     """Of a late fusion: how networks join it; left out, as [deep] says."""
     clinical: bool = False
-    """Whether the clinical columns take part: as a member, or of an early fusion beside the features."""
+    """Whether the clinical columns take part: as a member or modality, or of an early fusion beside the features."""
     select: Selection | None = None
     """How it selects features; left out, as [select] says."""
     classify: Step | None = None
@@ -64,7 +67,7 @@ class RecipeModel(Part):
     order: _Names | None = None
     """Of a chain: the outcomes, each seen by those behind it; left out, those with the most labels first."""
     options: dict[str, Any] = {}
-    """Parameters of a constraint fusion, or of a class of your own, by name."""
+    """Parameters of a constraint fusion, a modality weighting, or a class of your own, by name."""
     keep: bool = True
     """Whether the bundle keeps it, for new patients."""
 

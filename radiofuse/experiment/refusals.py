@@ -31,10 +31,10 @@ from radiofuse.experiment.model_list import (
 )
 from radiofuse.experiment.models import Inputs, build_model, reads_of
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CONSTRAINED, EARLY, LATE
+from radiofuse.experiment.recipe_models import BY_NETWORK, CONSTRAINED, EARLY, LATE, WEIGHTING
 from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Selection
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
-from radiofuse.fuse import COMBINERS, ConstraintFusion
+from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting
 from radiofuse.imaging.header import in_words
 from radiofuse.names import lookup, make
 from radiofuse.radiomics import BACKENDS, PRESETS, read_settings
@@ -115,7 +115,7 @@ def raised(call: Callable, *args: Any, **options: Any) -> Problems:
 
 
 def missing_packages(recipe: Recipe, places: Places) -> Problems:
-    """Yield what must be installed for the report, encoders and the constraint fusion."""
+    """Yield what must be installed for the report, encoders and fusions by a network."""
     lacking = [name for name in ("jinja2", "matplotlib") if places.report and find_spec(name) is None]
     if lacking:
         yield RequestError(
@@ -124,11 +124,11 @@ def missing_packages(recipe: Recipe, places: Places) -> Problems:
         )
     lacking = [name for name in ("torch", "safetensors") if _needs_torch(recipe) and find_spec(name) is None]
     if lacking:
-        yield RequestError(f"Encoders and the constraint fusion need {' and '.join(lacking)}; {HOW_TO_INSTALL}.")
+        yield RequestError(f"Encoders and fusions by a network need {' and '.join(lacking)}; {HOW_TO_INSTALL}.")
 
 
 def _needs_torch(recipe: Recipe) -> bool:
-    return recipe.deep is not None or any(model.kind == CONSTRAINED for model in model_list(recipe))
+    return recipe.deep is not None or any(model.kind in BY_NETWORK for model in model_list(recipe))
 
 
 def unwritable_places(recipe: Recipe, places: Places) -> Problems:
@@ -147,8 +147,10 @@ def unwritable_places(recipe: Recipe, places: Places) -> Problems:
 def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
     """Yield which selector, classifier or combiner is unknown, or does not take its options."""
     for model in model_list(recipe):
-        if model.kind == CONSTRAINED or (DEEP in (model.reads or ()) and recipe.deep is None):
-            continue  # other checks say what they lack
+        if model.kind in BY_NETWORK or (DEEP in (model.reads or ()) and recipe.deep is None):
+            if model.select is not None:
+                yield from raised(feature_chain, recipe, model)
+            continue  # other checks say what else they lack
         yield from raised(build_model, recipe, model, Inputs(model.modalities or ["any"]))
         if model.kind in (LATE, EARLY):  # the selector is made first: its fault would hide the classifier's
             yield from raised(feature_chain, recipe, model.model_copy(update={"select": Selection(method="none")}))
@@ -156,16 +158,19 @@ def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
             yield from raised(make, name, COMBINERS, "combiner")
 
 
-def unknown_constraint_options(recipe: Recipe, places: Places) -> Problems:
-    """Yield which option the constraint fusion does not have, or whose value it does not take."""
-    for model in (model for model in model_list(recipe) if model.kind == CONSTRAINED):
+def unknown_network_options(recipe: Recipe, places: Places) -> Problems:
+    """Yield which option a fusion by a network does not have, or whose value it does not take."""
+    for model in (model for model in model_list(recipe) if model.kind in BY_NETWORK):
         where = "constrained_options" if recipe.models is None else f"options of the model {model.name!r}"
-        yield from _problems_of_options(model.options, where)
+        yield from _problems_of_options(_FUSIONS[model.kind], model.options, where)
 
 
-def _problems_of_options(options: Mapping[str, Any], where: str) -> Problems:
+_FUSIONS = {CONSTRAINED: ConstraintFusion, WEIGHTING: ModalityWeighting}
+
+
+def _problems_of_options(fusion: Callable[..., Any], options: Mapping[str, Any], where: str) -> Problems:
     own = {"estimators", "method", "columns", "random_state"}
-    known = sorted(set(ConstraintFusion([]).get_params(deep=False)) - own)
+    known = sorted(set(fusion([]).get_params(deep=False)) - own)
     unknown = [name for name in options if name not in known]
     for name in unknown:
         have = "have" if where.startswith("options") else "has"
@@ -173,8 +178,8 @@ def _problems_of_options(options: Mapping[str, Any], where: str) -> Problems:
     if unknown:
         return
     try:
-        ConstraintFusion([], **options)._validate_params()  # else scikit-learn does so in the first fold
-    except InvalidParameterError as error:
+        fusion([], **options)._validate_params()  # else scikit-learn does so in the first fold
+    except (InvalidParameterError, RequestError) as error:
         yield RequestError(f"{where}: {error}")
 
 
@@ -280,7 +285,7 @@ BEFORE_READING = (
     unwritable_places,
     unmakeable_models,
     tests_of_one_outcome,
-    unknown_constraint_options,
+    unknown_network_options,
     unusable_encoder,
     frozen_encoder_that_answers,
 )

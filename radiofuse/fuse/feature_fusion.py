@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,6 @@ class FeatureFusion(MemberFusion):
     """
 
     random_state: Seed
-    columns: Mapping[str, list | slice] | None
     members_: dict[str, Any]
     scalers_: dict[str, StandardScaler]
 

@@ -27,6 +27,9 @@ class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
     by member, before it asks for members.
     """
 
+    estimators: list[tuple[str, Any]]
+    columns: Mapping[str, list | slice] | None
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, with ``deep`` those of the members as ``<member>__<parameter>`` too."""
         return self._get_params("estimators", deep=deep)

@@ -174,13 +174,13 @@ class ModalityWeighting(FeatureFusion):
         CohortError
             If a row has no modality at all, a member too few rows to be fitted, or its steps leave no feature.
         """
-        self._check_layers()
         table, target, groups = self._learned_from(X, y, groups)
         members, features = self._fit_features(table, target, groups, [name for name, _ in self.estimators])
         self._fit_network(features, _present(members), target)
         return self
 
-    def _check_layers(self) -> None:
+    def _validate_params(self) -> None:
+        super()._validate_params()
         wrong = [units for units in self.layers if not isinstance(units, Integral) or units < 1]
         if wrong:
             raise RequestError(f"layers holds {wrong[0]!r}; it takes whole numbers from 1 on, such as [128, 64].")

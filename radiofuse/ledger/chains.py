@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
-from radiofuse.fuse import ConstraintFusion, LateFusion
+from radiofuse.fuse import ConstraintFusion
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.member_columns import find_columns
+from radiofuse.fuse.member_fusion import MemberFusion
 from radiofuse.fuse.named import Named
 
 # A chain, the rows that it is fitted on, their labels and patients; None where there is nothing to exchange.
@@ -64,7 +65,7 @@ def exchanged(model: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray, ex
         own = X if model.columns is None else X[list(model.columns)]
         inner = exchanged(model.model, *_usable(own, y, groups), exchange)
         return None if inner is None else Named(inner, model.name, model.columns, records=False)
-    if not isinstance(model, LateFusion | ConstraintFusion):
+    if not isinstance(model, MemberFusion):
         return exchange(model, *_usable(X, y, groups))
     members = dict(model.estimators)
     blocks = find_columns(X, member_names(model), model.columns)
@@ -75,7 +76,7 @@ def exchanged(model: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray, ex
     return clone(model).set_params(estimators=chosen)
 
 
-def member_names(fusion: LateFusion | ConstraintFusion) -> list[str]:
+def member_names(fusion: MemberFusion) -> list[str]:
     """Return the members that a fusion reads; an input method may leave some out."""
     names = [name for name, _ in fusion.estimators]
     return listed(find_branches(fusion.method, names)) if isinstance(fusion, ConstraintFusion) else names

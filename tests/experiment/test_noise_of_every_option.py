@@ -53,6 +53,11 @@ kind = "constrained"
 branches = { one = ["t1"], two = ["t2"] }
 options = { epochs = 20 }
 [[models]]
+name = "weighed"
+kind = "weighting"
+clinical = true
+options = { epochs = 20, modality_dropout = true }
+[[models]]
 name = "aged"
 kind = "clinical"
 [evaluation]
@@ -92,7 +97,19 @@ def test_every_auc_holds_one_half_and_shortcuts_claim_more(tmp_path, split):
     scores = results.scores
     several = scores.groupby("outcome")["class"].transform(lambda classes: "" in set(classes))
     auc = scores[(scores["metric"] == "auc") & (scores["class"].eq("") | ~several)]
-    models = {"t1", "t2", "clinical", "mean", "regression", "mean(t1+t2)", "joined", "constrained", "aged", "trivial"}
+    models = {
+        "t1",
+        "t2",
+        "clinical",
+        "mean",
+        "regression",
+        "mean(t1+t2)",
+        "joined",
+        "constrained",
+        "weighed",
+        "aged",
+        "trivial",
+    }
     assert models <= set(auc["model"])
     folds = results.fold_scores.query("metric == 'auc'").groupby(["outcome", "model"])["value"].mean()
     for row in auc.itertuples():
@@ -106,4 +123,4 @@ def test_every_auc_holds_one_half_and_shortcuts_claim_more(tmp_path, split):
     assert {kind, "permutation", "mcnemar", "nri", "idi"} <= set(results.tests["test"])
     before = results.ledger.query("shortcut == 'selected_before'")
     assert (before["optimistic"] > before["honest"] + 0.1).all()
-    assert set(results.operating_points["model"]) >= {"mean", "joined", "constrained"}
+    assert set(results.operating_points["model"]) >= {"mean", "joined", "constrained", "weighed"}

@@ -1,0 +1,71 @@
+"""A run with a model that weighs modalities: what it reads, what it answers, what its options may be."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from radiofuse.bundle import load_bundle
+from radiofuse.bundle.read import read_table
+from radiofuse.errors import RadiofuseError
+from radiofuse.experiment.run import run_recipe
+from tests.experiment.test_models_as_a_list import OUTCOMES, cohort, write
+
+pytest.importorskip("torch")
+
+pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
+
+MODELS = """
+[[models]]
+name = "weighed"
+kind = "weighting"
+clinical = true
+options = { epochs = 20, modality_dropout = true }
+[[models]]
+name = "late"
+combine = ["mean"]
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weighted")
+    path = write(folder, OUTCOMES + MODELS).with_suffix(".toml")
+    path.write_text(path.read_text().replace("repeats = 2", "repeats = 1"))
+    return run_recipe(path, out=folder / "out", store=folder / "store", report=True) / "bundle"
+
+
+def test_it_answers_first_and_for_every_patient_of_both_outcomes(bundle):
+    predictions = read_table(bundle, "predictions")
+    weighed, late = (predictions[predictions["model"] == name] for name in ("weighed", "late_mean"))
+    keys = ["outcome", "sample_id", "class"]
+    assert len(weighed) > 0
+    assert set(map(tuple, weighed[keys].values)) == set(map(tuple, late[keys].values))
+    assert weighed["probability"].between(0, 1).all()
+    assert (read_table(bundle, "comparisons")["a"] == "weighed").all()
+
+
+def test_the_kept_model_says_how_it_weighs_new_patients(bundle):
+    model = load_bundle(bundle).models["idh"]["weighed"]
+    rows = cohort().set_index("sample_id").filter(like="__")
+    weights = model.model_.modality_weights(rows)
+    assert weights.columns.to_list() == ["t1", "t2", "clinical"]
+    assert (weights.loc[["s00", "s03"], "t1"] == 0).all(), "these patients lack it"
+    pd.testing.assert_series_equal(weights.sum(axis=1), pd.Series(1.0, rows.index), check_names=False)
+
+
+REFUSED = [
+    ("options = { widht = 4 }", "options of the model 'weighed' have no option 'widht'; choose from dropout, epochs"),
+    ("options = { width = 0 }", "options of the model 'weighed': .*'width' parameter .* must be"),
+    ("options = { layers = [0] }", "options of the model 'weighed': layers holds 0"),
+    ('classify = { method = "svm" }', "classify says nothing to a model of kind 'weighting'"),
+    ('select = { method = "no_such" }', "no_such"),
+]
+
+
+@pytest.mark.parametrize(("entry", "sentence"), REFUSED)
+def test_what_it_cannot_take_is_refused_before_anything_is_computed(tmp_path, entry, sentence):
+    path = write(tmp_path, OUTCOMES + f'[[models]]\nname = "weighed"\nkind = "weighting"\n{entry}\n')
+    with pytest.raises(RadiofuseError, match=sentence):
+        run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    assert not (tmp_path / "out").exists()
