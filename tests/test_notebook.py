@@ -115,7 +115,7 @@ def hostile_results(tmp_path):
     yield Comparison(HOSTILE, "mean", "auc", 0.1, 0.0, 0.2, 0.00001, HOSTILE, 98)
     tables = {"scores": scores_of(HOSTILE), "comparisons": pd.DataFrame({HOSTILE: [HOSTILE]})}
     none = {"predictions": pd.DataFrame(), "fold_scores": pd.DataFrame(), "findings": {}, "stages": {}, "in_folds": {}}
-    empty = "tests operating_points calibration decision_curves ledger best_of_models".split()
+    empty = "tests against_reference operating_points calibration decision_curves ledger best_of_models".split()
     none |= dict.fromkeys(empty, pd.DataFrame())
     yield Results(splits=[], **tables, **none, learning_intervals=scores_of(HOSTILE))
     failures = pd.DataFrame([("a", "t1", "empty_roi", HOSTILE)], columns=["sample_id", "modality", "code", "message"])

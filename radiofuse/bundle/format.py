@@ -89,6 +89,15 @@ TABLES = {
             "n_patients": COUNT,
         },
     ),
+    "against_reference": TableFormat(
+        "the difference of each answer from the one that the recipe names as reference, with its interval",
+        {
+            **dict.fromkeys(("outcome", "a", "b", "metric"), TEXT),
+            **dict.fromkeys(("difference", "low", "high", "p_value", "adjusted_p_value"), NUMBER),
+            "test": TEXT,
+            "n_patients": COUNT,
+        },
+    ),
     "ledger": TableFormat(
         "what the usual shortcuts would have claimed for the first model, each beside the honest number",
         {

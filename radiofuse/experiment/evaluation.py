@@ -15,6 +15,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
 from radiofuse import notebook
+from radiofuse.bundle.format import TABLES
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
 from radiofuse.experiment.auc_tables import auc_tables
@@ -72,6 +73,8 @@ class Results:
     predictions, scores, fold_scores, comparisons : DataFrame
         As ``gather_predictions``, ``score_predictions``, ``score_folds`` and ``compare_with_others`` return them,
         outcome by outcome.
+    against_reference : DataFrame
+        The difference of each answer from the one that the recipe names as reference; else no rows.
     operating_points, calibration, decision_curves : DataFrame
         As ``operating_points_table``, ``calibration_table`` and ``decision_table`` return them.
     learning_intervals, best_of_models : DataFrame
@@ -96,6 +99,7 @@ class Results:
     learning_intervals: pd.DataFrame
     best_of_models: pd.DataFrame
     comparisons: pd.DataFrame
+    against_reference: pd.DataFrame
     operating_points: pd.DataFrame
     calibration: pd.DataFrame
     decision_curves: pd.DataFrame
@@ -225,12 +229,23 @@ def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> dict[str, 
         "fold_scores": score_folds(predictions, ordered=ordered),
         **auc_tables(recipe, predictions),
         "comparisons": compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
+        "against_reference": _against_reference(recipe, predictions, ordered=ordered, **resampling),
         "operating_points": operating_points_table(
             predictions, **recipe.evaluation.operating_point.options, **resampling
         ),
         "calibration": calibration_table(predictions, random_state=recipe.seed),
         "decision_curves": decision_table(predictions, random_state=recipe.seed),
     }
+
+
+def _against_reference(recipe: Recipe, predictions: pd.DataFrame, **options: Any) -> pd.DataFrame:
+    """Return what each answer has more than the reference, as rows of comparisons; none without a reference."""
+    reference = recipe.evaluation.reference
+    if reference is None:
+        return pd.DataFrame(columns=list(TABLES["against_reference"].columns))
+    found = compare_with_others(predictions, reference, **options)
+    turned = {"a": found["b"], "b": found["a"], "difference": 0 - found["difference"]}
+    return found.assign(**turned, low=0 - found["high"], high=0 - found["low"])
 
 
 def _train_encoders(given: _Given, labeled: LabeledRows, splits: Sequence[Split]) -> None:

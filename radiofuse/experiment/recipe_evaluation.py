@@ -108,6 +108,8 @@ class Evaluation(Part):
     """Whether the run also finds what the usual shortcuts would have claimed for its first model."""
     compare: tuple[tuple[str, str], ...] = ()
     """Pairs of answers to test against each other: McNemar, NRI, IDI, and the corrected resampled t over folds."""
+    reference: str | None = None
+    """An answer that each other one is tested against, p-values adjusted together: "best", where it is combined."""
     permutations: Annotated[int, Field(ge=0)] = 0
     """How often the answering model is refitted, in folds, to labels permuted between patients."""
     optimism: Literal["harrell", "632+"] | None = None

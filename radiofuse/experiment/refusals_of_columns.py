@@ -121,6 +121,11 @@ def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:
             yield RequestError(f"compare under [evaluation] names {name!r}, which no model answers as.{meant}")
         if pair[0] == pair[1]:
             yield RequestError(f"compare under [evaluation] sets {pair[0]!r} against itself; name two answers.")
+    reference = recipe.evaluation.reference
+    if reference is not None and reference not in names:
+        meant = did_you_mean(reference, names) or f" Choose from {', '.join(names)}."
+        best = ' To test against the best single modality, put "best" into combine.' if reference == "best" else ""
+        yield RequestError(f"reference under [evaluation] is {reference!r}, which no model answers as.{best or meant}")
 
 
 def unread_clinical_scale(recipe: Recipe, grouped: Grouped) -> Problems:

@@ -178,6 +178,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "best_of_models": results.best_of_models,
         "fold_scores": results.fold_scores,
         "comparisons": results.comparisons,
+        "against_reference": results.against_reference,
         "operating_points": results.operating_points,
         "calibration": results.calibration,
         "decision_curves": results.decision_curves,

@@ -23,6 +23,7 @@ COMBINERS = {
     "logit_mean": "radiofuse.fuse.classical_rules:LogitMean",
     "vote_prior": "radiofuse.fuse.vote_ties:VoteByPrior",
     "vote_abstain": "radiofuse.fuse.vote_ties:VoteOrAbstain",
+    "best": "radiofuse.fuse.weighted_means:BestMember",
     "auc_weighted": "radiofuse.fuse.weighted_means:AucWeighted",
     "rank_average": "radiofuse.fuse.rank_average:RankAverage",
     "product": "radiofuse.fuse.classical_rules:Product",

@@ -66,6 +66,36 @@ class AucWeighted(WeightedMean):
         return above if above.any() else np.ones_like(above)
 
 
+class BestMember(WeightedMean):
+    """The answer of the member with the highest out-of-fold AUC alone.
+
+    What a fusion has to be better than: the best single modality, chosen inside the training patients. A row that
+    lacks it is answered by the mean of the members it has. Of members that are as good the first is taken.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_members,)
+        1 of that member, else 0.
+
+    References
+    ----------
+    van der Laan, Polley, Hubbard (2007). Super learner. Statistical Applications in Genetics and Molecular Biology 6,
+    25: the discrete super learner.
+
+    Examples
+    --------
+    >>> P = np.array([[0.1, 0.6, 0.4], [0.2, 0.3, 0.5], [0.8, 0.5, 0.4], [0.9, 0.4, 0.5]])
+    >>> BestMember().fit(P, np.array([0, 0, 1, 1])).weights_
+    array([1., 0., 0.])
+    """
+
+    title = "best single member, chosen by out-of-fold AUC"
+
+    def _raw_weights(self, each: np.ndarray, y: np.ndarray) -> np.ndarray:
+        best = np.argmax([_mean_auc(each[:, member], y) for member in range(each.shape[1])])
+        return np.eye(each.shape[1])[best]
+
+
 class BayesianAverage(WeightedMean):
     """The mean of the probabilities, each member weighted by the likelihood of the labels under its answers.
 

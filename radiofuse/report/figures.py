@@ -120,6 +120,33 @@ def draw_auc(scores: pd.DataFrame, primary: str) -> Figure:
     return figure
 
 
+@drawn
+def draw_differences(rows: pd.DataFrame, reference: str) -> Figure:
+    """Draw each model's difference in AUC from one of them, with its interval: a forest plot.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``model``, ``kind``, ``heading``, ``value``, ``low``, ``high``; models of one kind stand together.
+    reference : str
+        The model that all are held against.
+    """
+    lines = list(_under_headings(rows))
+    figure = Figure(figsize=(WIDTH_IN, 0.9 + 0.34 * len(lines)))
+    axes = figure.add_subplot()
+    axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
+    name_rows(axes, [name for name, _ in lines])
+    for place, (_, row) in enumerate(lines):
+        if row is None:
+            axes.get_yticklabels()[place].set(color=GREY, fontsize=SMALL_PT, fontweight="bold")
+            continue
+        _draw_interval(axes, place, row, KIND_STYLE[row.kind], bold=False)
+        written = f"{row.value:+.2f}".replace("-", "\N{MINUS SIGN}")
+        axes.text(1.02, place, written, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_PT)
+    axes.set_xlabel(f"AUC minus that of {shortened(reference, LABEL_CHARACTERS)}")
+    return figure
+
+
 def _under_headings(scores: pd.DataFrame) -> Iterator[tuple[str, Any]]:
     """Yield the lines from the top: heading and None, then model and row for each of its models."""
     for heading, rows in scores.groupby("heading", sort=False):

@@ -167,17 +167,21 @@ def score_cell(contents: Scored, model: str, metric: str) -> Estimate:
     return estimate(score.value, score.low, score.high, DIGITS.get(metric, 2))
 
 
+COMPARISON_HEADER = ("Model", "Difference", "p", "p, Holm", "Patients", "Test")
+
+
 def comparisons_table(contents: Scored, models: Sequence[str], where: str = "") -> Table:
     """What the primary model adds to each of some others."""
-    rows = {row.b: _comparison_row(row) for row in contents.comparisons.itertuples()}
+    rows = {row.b: comparison_row(row.b, row) for row in contents.comparisons.itertuples()}
     groups = grouped(contents, {model: [rows[model]] for model in models if model in rows})
     caption = f"AUC of {contents.primary} minus that of each other model{where}"
-    return Table(caption, ("Model", "Difference", "p", "p, Holm", "Patients", "Test"), groups, n_numbers=4)
+    return Table(caption, COMPARISON_HEADER, groups, n_numbers=4)
 
 
-def _comparison_row(row: Any) -> Row:
+def comparison_row(model: str, row: Any) -> Row:
+    """Return a difference with its tests, as a line of a table."""
     difference = estimate(row.difference, row.low, row.high)
-    return row.b, difference, p_value(row.p_value), p_value(row.adjusted_p_value), count(row.n_patients), row.test
+    return model, difference, p_value(row.p_value), p_value(row.adjusted_p_value), count(row.n_patients), row.test
 
 
 def points_table(contents: Scored, points: pd.DataFrame, caption: str, threshold: str) -> Table | None:

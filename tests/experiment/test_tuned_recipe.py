@@ -18,7 +18,7 @@ from radiofuse.experiment.class_weights import with_class_weights
 from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel
-from radiofuse.statistics import pair_tests
+from radiofuse.statistics import compare_with_others, pair_tests
 from radiofuse.tables import slice_of
 from radiofuse.tables.outcomes import Outcome
 
@@ -117,6 +117,28 @@ def test_a_test_that_cannot_be_had_is_a_warning_and_the_run_goes_on(tmp_path, ca
 def test_an_unknown_answer_to_compare_is_refused_before_any_work(tmp_path):
     path = write(tmp_path, asked=ASKED.replace('"t1"]]', '"t3"]]'))
     with pytest.raises(RequestError, match="compare under .evaluation. names 't3'"):
+        run_recipe(path, out=tmp_path / "out", store=tmp_path / "store")
+
+
+def test_every_answer_is_tested_against_the_reference(tmp_path):
+    """What each has more than the best single modality, which is chosen inside the folds."""
+    path = write(tmp_path, asked='reference = "best"')
+    path.write_text(path.read_text().replace('combine = ["mean"]', 'combine = ["mean", "best"]'))
+    out = run_recipe(path, out=tmp_path / "out", store=tmp_path / "store")
+    told = read_table(out / "bundle", "against_reference").set_index("a")
+    assert set(told["b"]) == {"best"} and set(told.index) == {"t1", "t2", "mean", "trivial"}
+    predictions = read_table(out / "bundle", "predictions")
+    expected = compare_with_others(predictions, "best", n_resamples=100, random_state=0).set_index("b")
+    np.testing.assert_allclose(told["difference"], -expected["difference"].loc[told.index], atol=1e-12)
+    np.testing.assert_allclose(told[["low", "high"]], -expected.loc[told.index, ["high", "low"]], atol=1e-12)
+    assert (told["adjusted_p_value"] >= told["p_value"]).all()
+    page = (out / "report.html").read_text()
+    assert "AUC of each model minus that of best" in page and "What each model’s AUC has more than" in page
+
+
+def test_a_reference_that_nobody_answers_as_is_refused_with_the_way_to_the_best_modality(tmp_path):
+    path = write(tmp_path, asked='reference = "best"')
+    with pytest.raises(RequestError, match="reference under .evaluation. is 'best'.*put \"best\" into combine"):
         run_recipe(path, out=tmp_path / "out", store=tmp_path / "store")
 
 

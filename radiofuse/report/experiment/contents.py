@@ -35,6 +35,7 @@ class Contents(Scored):
     learning_intervals: pd.DataFrame
     best_of_models: pd.DataFrame
     comparisons: pd.DataFrame
+    against_reference: pd.DataFrame
     ledger: pd.DataFrame
     operating_points: pd.DataFrame
     calibration: pd.DataFrame

@@ -77,6 +77,8 @@ def _results(contents: Contents) -> dict[str, Any]:
     return {
         "scores": tables.main_scores(contents),
         "comparisons": tables.main_comparisons(contents),
+        "reference": tables.reference_table(contents),
+        "reference_picture": pictures.reference_picture(contents),
         "best_of_models": auc_words.best_of_models(contents),
         "details": list(tables.detail_tables(contents, sentences.arms(contents))),
         "published": tables.published_tables(contents),

@@ -11,7 +11,7 @@ from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.figures import draw_weights
 from radiofuse.report.experiment.sentences import best_modality
 from radiofuse.report.experiment.tables import weights_by_fusion
-from radiofuse.report.figures import draw_auc, draw_roc
+from radiofuse.report.figures import draw_auc, draw_differences, draw_roc
 from radiofuse.report.kinds import ARM, FUSION, HEADINGS, KINDS, MODALITY, OTHER, REFERENCE, TRIVIAL
 from radiofuse.report.pictures import Picture, calibration_picture, decision_picture
 from radiofuse.report.tables import score_cell
@@ -34,6 +34,29 @@ def auc_picture(contents: Contents) -> Picture | None:
         scores = scores.assign(**limits)
     alt = "; ".join(f"{model} {score_cell(contents, model, 'auc')}" for model in models)
     return Picture(draw_auc(scores, contents.primary), f"AUC with interval: {alt}.", _auc_caption(contents))
+
+
+def reference_picture(contents: Contents) -> Picture | None:
+    """What each main model has more than the reference of the recipe; None where it names none."""
+    rows = contents.against_reference.rename(columns={"a": "model", "difference": "value"})
+    rows = rows[rows["model"].isin(contents.main_models) & np.isfinite(rows["value"])]
+    if rows.empty:
+        return None
+    reference, models = rows["b"].iloc[0], [model for model in contents.main_models if model in set(rows["model"])]
+    kinds = [contents.kind_of(model) for model in models]
+    rows = rows.set_index("model").loc[models].reset_index()
+    rows = rows.assign(kind=kinds, heading=[HEADINGS[kind] for kind in kinds])
+    alt = "; ".join(f"{row.model} {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in rows.itertuples())
+    better = [row.model for row in rows.itertuples() if row.value > 0 and row.adjusted_p_value < 0.05]
+    caption = (
+        f"What each model’s AUC has more than that of “{reference}”, on the same patients, with 95 % intervals. "
+        f"An interval is of one comparison. Adjusted for their number, {_are(better)} better (p < 0.05)."
+    )
+    return Picture(draw_differences(rows, reference), f"Differences in AUC from {reference}: {alt}.", caption)
+
+
+def _are(models: Sequence[str]) -> str:
+    return f"{listed(models) or 'none'} {'are' if len(models) > 1 else 'is'}"
 
 
 def _auc_caption(contents: Contents) -> str:

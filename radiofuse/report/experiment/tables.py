@@ -12,9 +12,11 @@ from radiofuse.bundle.format import IN_SAMPLE, WEIGHT
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import ARM_MEMBER, DETAILS, HEADINGS
 from radiofuse.report.tables import (
+    COMPARISON_HEADER,
     TOP_FEATURES,
     Row,
     Table,
+    comparison_row,
     comparisons_table,
     further_metrics,
     grouped,
@@ -107,6 +109,17 @@ def names_table(contents: Contents) -> Table:
 def main_comparisons(contents: Contents) -> Table:
     """What the primary fusion adds to each other main model."""
     return comparisons_table(contents, contents.main_models)
+
+
+def reference_table(contents: Contents) -> Table | None:
+    """What each main model has more than the reference of the recipe; None where it names none."""
+    rows = {row.a: row for row in contents.against_reference.itertuples()}
+    known = [model for model in contents.main_models if model in rows]
+    if not known:
+        return None
+    cells = {model: [comparison_row(model, rows[model])] for model in known}
+    caption = f"AUC of each model minus that of {rows[known[0]].b}"
+    return Table(caption, COMPARISON_HEADER, grouped(contents, cells), n_numbers=4)
 
 
 def calls_at_points(contents: Contents) -> Table | None:
