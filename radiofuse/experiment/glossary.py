@@ -174,7 +174,7 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts:
         title, does = _by_classes(partial(_combiner_title, combiner), counts) or name, first_line(combiner)
         if calibrates(recipe, model) and learns(combiner, calibrate=True) and not learns(combiner):
             title, does = f"{title}, calibrated", f"{does} {_CALIBRATED}"
-        does += _JOINS.get(join_of(recipe, model), "")
+        does += _JOINS.get(join_of(recipe, model) or "", "")
         if recipe.fusion.missing == "refit" and learns(combiner, calibrate=calibrates(recipe, model)):
             does += _REFITTED
         yield Answer(prefixed(model, name), called(model), kinds[1], title + behind, does)
