@@ -154,9 +154,9 @@ def maps_of_rows(
     looking = {network.name: _Looking.of(network, asked) for network in networks}
     with progress("Making maps", "maps") as on_done:
         for done, (network, sample_id) in enumerate(pairs, start=1):
-            pictures = network.pictures_of(rows.X, sample_id)
-            if pictures is not None:
-                yield looking[network.name].at(rows, predictions, sample_id, pictures)
+            row = network.row_of(rows.X, sample_id)
+            if row is not None:
+                yield looking[network.name].at(rows, predictions, sample_id, row)
             if on_done:
                 on_done(done, len(pairs))
 
@@ -180,8 +180,9 @@ class _Looking:
     def control(self) -> nn.Module:
         return untrained(self.network.estimator.encoder_)
 
-    def at(self, rows: NewRows, predictions: pd.DataFrame, sample_id: str, pictures: np.ndarray) -> SampleMaps:
+    def at(self, rows: NewRows, predictions: pd.DataFrame, sample_id: str, row: int) -> SampleMaps:
         """Return the maps of one sample."""
+        pictures = self.network.pictures(row)
         outcome, notes = self.network.outcome, list(self.notes)
         class_name = self.asked.class_name or _class_of(predictions, outcome, sample_id)
         number = outcome.classes.index(class_name)
@@ -197,7 +198,7 @@ class _Looking:
         rows_of = (
             [] if region is None else self._localization(maps, scaled, blank, number, placed, looked_at, region, of)
         )
-        spread = self._spread(scaled, number, notes)
+        spread = self._spread(scaled, row, number, notes)
         return SampleMaps(
             self.network.name, outcome.name, class_name, *of, placed, maps, looked_at, region, rows_of, spread, notes
         )
@@ -240,13 +241,14 @@ class _Looking:
             rows += [localization_row((self.network.name, own.name), name, of, one) for name, one in told.items()]
         return rows
 
-    def _spread(self, scaled: np.ndarray, number: int, notes: list[str]) -> dict[str, float]:
+    def _spread(self, scaled: np.ndarray, row: int, number: int, notes: list[str]) -> dict[str, float]:
         if not self.asked.passes:
             return {}
         estimator, n_classes = self.network.estimator, len(self.network.outcome.classes)
-        options = {"passes": self.asked.passes, "n_classes": n_classes, "aggregate": estimator.aggregate}
+        options: dict[str, Any] = {"passes": self.asked.passes, "n_classes": n_classes, "device": estimator.device}
+        options |= {"aggregate": estimator.aggregate, "largest": self.network.largest(row)}
         try:
-            told = dropout_spread(self.module, scaled, np.array([len(scaled)]), device=estimator.device, **options)
+            told = dropout_spread(self.module, scaled, np.array([len(scaled)]), **options)
         except RequestError as error:
             notes.append(str(error))
             return {}

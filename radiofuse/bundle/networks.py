@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.bundle.load import Bundle
+from radiofuse.deep.aggregation import LARGEST
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.pointers import crop_column, find_crops
 from radiofuse.errors import BundleError
@@ -40,14 +41,20 @@ class Network:
     outcome: Outcome
     estimator: CropEstimator
 
-    def pictures_of(self, X: pd.DataFrame, sample_id: str) -> np.ndarray | None:
-        """Return the pictures of a sample, shape (n, channels, …), unscaled; None where it has none."""
+    def row_of(self, X: pd.DataFrame, sample_id: str) -> int | None:
+        """Return in which row of the estimator's crops a sample's pictures stand; None where it has none."""
         column = crop_column(self.estimator.feature_names_in_)
         pointers, _ = find_crops(self.estimator.crops, X.loc[[sample_id], [column]])
-        if not len(pointers):
-            return None
-        source = self.estimator.crops.pictures(pointers)
+        return int(pointers[0]) if len(pointers) else None
+
+    def pictures(self, row: int) -> np.ndarray:
+        """Return the pictures of a row, shape (n, channels, …), as they were made: not scaled."""
+        source = self.estimator.crops.pictures([row])
         return np.array(source[np.arange(source.shape[0])], dtype=np.float32)
+
+    def largest(self, row: int) -> np.ndarray | None:
+        """Return which picture of a row has most tumor, where the network's answer is that of this one."""
+        return self.estimator.crops.largest([row]) if self.estimator.aggregate == LARGEST else None
 
 
 def networks_of(bundle: Bundle) -> list[Network]:

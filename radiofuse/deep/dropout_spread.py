@@ -40,6 +40,7 @@ def dropout_spread(
     seed: int = 0,
     n_classes: int = 2,
     aggregate: str = "mean_logit",
+    largest: np.ndarray | None = None,
     device: str = "auto",
 ) -> DropoutSpread:
     """Return mean and standard deviation of a network's probabilities over passes in which dropout draws.
@@ -50,7 +51,7 @@ def dropout_spread(
     Parameters
     ----------
     module : nn.Module
-    pictures, counts, n_classes, aggregate, device
+    pictures, counts, n_classes, aggregate, largest, device
         As for ``embed``.
     passes : int, default=20
     seed : int, default=0
@@ -76,7 +77,7 @@ def dropout_spread(
             f"{type(module).__name__} has no dropout to draw from, so that its answer has no spread of dropout. Train "
             "it with the option dropout above 0, such as options = { dropout = 0.4 }."
         )
-    options = {"device": device, "n_classes": n_classes, "aggregate": aggregate}
+    options = {"device": device, "n_classes": n_classes, "aggregate": aggregate, "largest": largest}
     answers = []
     with _drawing(layers), own_chance(seed, choose_device(device)):
         for _ in range(passes):

@@ -20,6 +20,7 @@ COLUMNS, PANEL_IN = 2, 2.3
 DPI = 200
 LINE_CHARACTERS = 62
 STRONGEST = 0.5  # of the map's maximum, where a contour stands on the images
+MARGIN = 0.25  # of the longer side of what was looked at, that is shown around it
 SHOWN = (1.0, 99.0)  # percentiles of the pixels that are not 0, from black to white
 
 
@@ -68,16 +69,30 @@ def draw_map(shown: MapSlice, title: str, says: str) -> bytes:
     b'PNG'
     """
     with style():
-        figure = _figure(shown, title, says)
+        figure = _figure(_zoomed(shown), title, says)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 
+def _zoomed(shown: MapSlice) -> MapSlice:
+    """Return the part around what was looked at and the outline, so that a small square is large enough to read."""
+    there = shown.looked_at if shown.outline is None else shown.looked_at | shown.outline
+    if not there.any():
+        return shown
+    spans = [np.flatnonzero(there.any(axis=1 - axis))[[0, -1]] for axis in (0, 1)]
+    margin = math.ceil(MARGIN * max(last - first + 1 for first, last in spans))
+    box = tuple(slice(max(first - margin, 0), last + margin + 1) for first, last in spans)
+    images, maps = ({name: one[box] for name, one in each.items()} for each in (shown.images, shown.maps))
+    outline = None if shown.outline is None else shown.outline[box]
+    return MapSlice(images, maps, shown.looked_at[box], outline, shown.is_signed, shown.aspect)
+
+
 def _figure(shown: MapSlice, title: str, says: str) -> Figure:
     panels = _panels(shown)
     n_rows = math.ceil(len(panels) / COLUMNS)
-    words = textwrap.wrap(f"{says}. {_marks(shown)}", LINE_CHARACTERS)
+    unbroken = says.replace(" = ", "\u00a0=\u00a0")
+    words = textwrap.wrap(f"{unbroken}. {_marks(shown)}", LINE_CHARACTERS)
     height = shown.looked_at.shape[0] / shown.looked_at.shape[1] * shown.aspect * PANEL_IN + 0.3
     figure = Figure(figsize=(WIDTH_IN, n_rows * height + 0.9 + 0.2 * len(words)))
     figure.suptitle("\n".join(textwrap.wrap(title, LINE_CHARACTERS - 8)), fontsize=FONT_PT, fontweight="bold")

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from radiofuse.errors import RequestError
 from radiofuse.statistics.intervals import draw_seed, multiplicities, value_and_interval
 from radiofuse.statistics.metrics import auc
-from radiofuse.wording import number
+from radiofuse.wording import counted, number
 
 TRAINED, RANDOM, CENTER = "trained", "random weights", "center prior"
 CONTROLS = (RANDOM, CENTER)
@@ -175,7 +175,8 @@ def localization_sentences(summary: pd.DataFrame) -> list[str]:
     >>> rows = [("net", "grad_cam", "voxel_auc", *each) for each in told]
     >>> print(*localization_sentences(pd.DataFrame(rows, columns=SUMMARY)), sep="\\n")
     A map that is no better than the center prior, a spot in the middle of the picture, localizes nothing.
-    grad_cam of net: voxel AUC 0.60 (0.50 to 0.70), 0.10 below the center prior (-0.20 to -0.05): it localizes nothing.
+    grad_cam of net: voxel AUC 0.60 (0.50 to 0.70) in 9 patients, 0.10 below the center prior (-0.20 to -0.05): it
+    localizes nothing.
     """
     told = ["A map that is no better than the center prior, a spot in the middle of the picture, localizes nothing."]
     main = summary[(summary["measure"] == "voxel_auc") & summary["value"].notna()]
@@ -188,8 +189,9 @@ def localization_sentences(summary: pd.DataFrame) -> list[str]:
 
 def _compared(own: tuple, difference: tuple) -> str:
     side = "above" if difference.value > 0 else "below"
-    amount = f"voxel AUC {number(own.value)}{_span(own)}, {number(abs(difference.value))} {side} the center prior"
-    return f"{amount}{_span(difference)}: {_verdict(difference)}"
+    reached = f"voxel AUC {number(own.value)}{_span(own)} in {counted(own.n_patients, 'patient')}"
+    compared = f"{number(abs(difference.value))} {side} the center prior{_span(difference)}"
+    return f"{reached}, {compared}: {_verdict(difference)}"
 
 
 def _verdict(difference: tuple) -> str:
