@@ -46,6 +46,16 @@ class Answering(Protocol):
         """
 
 
+class Weighing(Protocol):
+    """A fitted model that weighs its members anew in every row."""
+
+    def modality_weights(self, X: Any, /) -> pd.DataFrame:
+        """Return the weight of each member, a column, in each row."""
+
+    def predict(self, X: Any, /) -> np.ndarray:
+        """Return the class that each row is called."""
+
+
 class Findings(NamedTuple):
     """What a fitted model of members offers to be recorded of it."""
 
@@ -53,6 +63,7 @@ class Findings(NamedTuple):
     chains: dict[str, Any]  # of those members that are pipelines with a selection
     weights: pd.DataFrame  # fusion, member, weight; class where weights differ by class
     chosen: dict[str, dict[str, str]] = {}  # of combiners that chose something: option and value
+    weighing: Weighing | None = None  # the model itself, where its weights differ by row
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-SCHEMA = 3  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
+SCHEMA = 4  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 
 class Kind(Enum):
@@ -176,6 +176,15 @@ TABLES = {
         {
             **dict.fromkeys(("outcome", "model", "fusion", "member", "class"), TEXT),
             **dict.fromkeys(("weight", "mean", "low", "high", "in_sample"), NUMBER),
+        },
+    ),
+    "modality_weights": TableFormat(
+        "how models that weigh modalities anew for every patient weighed those held out: of all, by class, by whether "
+        "they called them rightly",
+        {
+            **dict.fromkeys(("outcome", "model", "class", "calls", "member"), TEXT),
+            **dict.fromkeys(("mean", "sd"), NUMBER),
+            "n_answers": COUNT,
         },
     ),
     "cohort_flow": TableFormat(

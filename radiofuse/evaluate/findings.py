@@ -14,6 +14,7 @@ from radiofuse.errors import CohortError
 from radiofuse.estimators import Estimator, OffersFindings
 from radiofuse.evaluate.chosen_options import chosen_options
 from radiofuse.evaluate.importance import held_out_importance
+from radiofuse.evaluate.row_weights import held_out_weights
 from radiofuse.evaluate.selection_stability import count_candidates
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 from radiofuse.tables import columns
@@ -44,7 +45,8 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
         return None
     known = np.isin(y, model.classes_)
     candidates: Counter[str] = Counter()
-    X, places = X[known], np.searchsorted(model.classes_, np.asarray(y)[known])  # members are fitted on these places
+    X, y = X[known], np.asarray(y)[known]
+    places = np.searchsorted(model.classes_, y)  # members are fitted on these places
     for name, chain in offered.chains.items():
         candidates |= count_candidates(chain)
         block = X[offered.columns[name]]
@@ -56,6 +58,7 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
         "candidates": dict(candidates),
         "chosen": chosen_options(model),
         "weights": offered.weights,
+        "row_weights": held_out_weights(offered, X, y),
         "fallbacks": list_fallbacks(model),
     }
 

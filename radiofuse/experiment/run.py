@@ -20,6 +20,7 @@ from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.chosen_options import summarize_choices
 from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, summarize_weights
 from radiofuse.evaluate.folds import log_warnings
+from radiofuse.evaluate.row_weights import summarize_row_weights
 from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
 from radiofuse.experiment.description import Models, columns_read, describe_run
@@ -161,13 +162,14 @@ def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
 
 
 def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: pd.DataFrame, folder: Path) -> Path:
-    selected, stability, weights, chosen = {}, {}, {}, {}
+    selected, stability, weights, chosen, by_row = {}, {}, {}, {}, {}
     for (outcome, name), findings in results.findings.items():
         model = models[outcome][name]
         selected[outcome, name] = summarize_selection(model, findings)
         stability[outcome, name] = summarize_stability(findings)
         chosen[outcome, name] = summarize_choices(model, findings, _splits_of(rows, results, outcome))
         weights[outcome, name] = _weights(recipe, rows, (outcome, name), model, findings)
+        by_row[outcome, name] = _with_class_names(rows, outcome, summarize_row_weights(findings))
     first = rows.outcomes[0].name
     tables = {
         "cohort_flow": rows.flow,
@@ -188,6 +190,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "chosen_options": _of_all_models(chosen, "chosen_options"),
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),
+        "modality_weights": _of_all_models(by_row, "modality_weights"),
         "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
         "sample_sizes": sample_sizes(recipe, rows, results.scores),
         "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
@@ -221,6 +224,11 @@ def _weights(
     wanted = recipe.tables and key[1] == FUSION
     fusion = cast(LateFusion, model)  # the model without a name is one
     in_sample = in_sample_weights(fusion, labeled.X, labeled.y, labeled.groups) if wanted else None
-    table = summarize_weights(model, findings, in_sample=in_sample)
-    names = {str(place): name for place, name in enumerate(labeled.outcome.classes)}
+    return _with_class_names(rows, key[0], summarize_weights(model, findings, in_sample=in_sample))
+
+
+def _with_class_names(rows: Rows, name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose column class holds places of classes, or nothing, with the names of an outcome's."""
+    outcome = next(outcome for outcome in rows.outcomes if outcome.name == name)
+    names = {str(place): name for place, name in enumerate(outcome.classes)}
     return table.assign(**{"class": table["class"].map(names).fillna("")})

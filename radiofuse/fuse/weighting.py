@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.errors import RequestError
-from radiofuse.estimators import Seed
+from radiofuse.estimators import Findings, Seed
 from radiofuse.fuse.feature_fusion import FeatureFusion, needing_torch
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_fusion import in_one_thread
@@ -220,6 +221,17 @@ class ModalityWeighting(FeatureFusion):
         """Return rows as a table, the probability of each class, and the weight of each modality."""
         table, members, features = self._features(X)
         return table, *in_one_thread(weigh_rows, self.network_, list(features.values()), _present(members))
+
+    def findings(self) -> Findings:
+        """Return what folds should record: the columns of the modalities, and the model, which weighs rows.
+
+        Returns
+        -------
+        Findings
+        """
+        check_is_fitted(self)
+        nothing = pd.DataFrame({"fusion": [], "member": [], "weight": []}).astype({"weight": float})
+        return Findings(self.columns_, {}, nothing, weighing=self)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.

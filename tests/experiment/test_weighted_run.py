@@ -10,6 +10,7 @@ from radiofuse.bundle.read import read_table
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment.run import run_recipe
 from tests.experiment.test_models_as_a_list import OUTCOMES, cohort, write
+from tests.report.page_parser import Page
 
 pytest.importorskip("torch")
 
@@ -69,3 +70,26 @@ def test_what_it_cannot_take_is_refused_before_anything_is_computed(tmp_path, en
     with pytest.raises(RadiofuseError, match=sentence):
         run_recipe(path, out=tmp_path / "out", store=tmp_path / "store", report=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_weights_of_held_out_patients_are_told_by_class_and_by_call(bundle):
+    table, predictions = read_table(bundle, "modality_weights"), read_table(bundle, "predictions")
+    assert set(table["model"]) == {"weighed"}
+    sums = table.groupby(["outcome", "class", "calls"])["mean"].sum()
+    assert sums.to_numpy() == pytest.approx(1)
+    counts = table.groupby(["outcome", "class", "calls"])["n_answers"].first().unstack().fillna(0)
+    pd.testing.assert_series_equal(counts["right"] + counts["wrong"], counts["all"], check_names=False)
+    for outcome, of_outcome in counts["all"].groupby("outcome"):
+        assert of_outcome.xs("", level="class").item() == of_outcome.drop("", level="class").sum()
+        assert set(of_outcome.index.get_level_values("class")) > {""}, outcome
+    own = predictions[(predictions["model"] == "weighed") & (predictions["outcome"] == "idh")]
+    right = (own["probability"] >= 0.5) == (own["label"] == 1)
+    assert counts.loc[("idh", ""), "right"] == right.sum()
+    assert counts.loc[("idh", "mutant"), "right"] == (right & (own["label"] == 1)).sum()
+
+
+def test_the_report_shows_the_weights(bundle):
+    page = Page((bundle.parent / "report.html").read_text())
+    rows = page.tables["Weights of the modalities in held-out patients: mean (standard deviation)"]
+    assert rows[0] == ["Answers", "Number", "t1", "t2", "clinical"]
+    assert "There are no fusion weights" not in page.text

@@ -42,6 +42,7 @@ class Contents(Scored):
     decision_curves: pd.DataFrame
     selected_features: pd.DataFrame
     fusion_weights: pd.DataFrame
+    modality_weights: pd.DataFrame
     published: pd.DataFrame
     failures: pd.DataFrame
     folds: pd.DataFrame

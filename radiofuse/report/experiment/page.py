@@ -140,6 +140,7 @@ def _features_and_weights(contents: Contents) -> dict[str, Any]:
         },
         "weights": tables.weights_table(first),
         "weight_pictures": pictures.weight_pictures(first),
+        "modality_weights": tables.modality_weights_tables(contents),
         "further_weights": {
             model: tables.weights_table(own) for model, own in further.items() if not own.fusion_weights.empty
         },

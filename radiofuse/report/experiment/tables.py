@@ -217,6 +217,30 @@ def _weight_row(row: Any) -> Row:
     return row.member, number(row.weight), estimate(row.mean, row.low, row.high), in_sample
 
 
+def modality_weights_tables(contents: Contents) -> dict[str, Table]:
+    """How each model that weighs modalities anew for every patient weighed those held out, by its name."""
+    return {
+        model: _modality_weights_table(rows) for model, rows in contents.modality_weights.groupby("model", sort=False)
+    }
+
+
+def _modality_weights_table(rows: pd.DataFrame) -> Table:
+    members = tuple(rows["member"].unique())
+    calls = {"all": "All", "right": "Called rightly", "wrong": "Called wrongly"}
+    groups = tuple(
+        (f"Class {name}" if name else "All classes", tuple(_weighed_row(calls[key], part) for key, part in of_calls))
+        for name, of_class in rows.groupby("class", sort=False)
+        for of_calls in [of_class.groupby("calls", sort=False)]
+    )
+    caption = "Weights of the modalities in held-out patients: mean (standard deviation)"
+    return Table(caption, ("Answers", "Number", *members), groups, n_numbers=1 + len(members))
+
+
+def _weighed_row(title: str, rows: pd.DataFrame) -> Row:
+    cells = (f"{number(mean)} ({number(sd)})" for mean, sd in zip(rows["mean"], rows["sd"], strict=True))
+    return title, count(rows["n_answers"].iloc[0]), *cells
+
+
 def failures_table(contents: Contents) -> Table:
     """Samples whose features could not be computed, and why; at most ``MAX_FAILURES`` of them."""
     failures = contents.failures.head(MAX_FAILURES)
