@@ -54,3 +54,12 @@ def test_of_two_members_there_is_no_combination_but_the_fusion_itself(cohort):
     table, y = cohort
     each = fusion(NAMES[1:], subsets=True).fit(table, y > 1).predict_proba_each(table)
     assert list(each) == ["t2", "flair", "mean"]
+
+
+@pytest.mark.parametrize("join", ["logit", "auto"])
+def test_combinations_leave_the_rule_that_networks_join_as_it_is(cohort, join):
+    table, y = cohort
+    options = {"combine": "regression", "added": ["flair"], "join": join}
+    plain, more = (fusion(**options, subsets=subsets).fit(table, y) for subsets in (False, True))
+    told = more.predict_proba_each(table)["regression"]
+    pd.testing.assert_frame_equal(told, plain.predict_proba_each(table)["regression"], check_exact=True)
