@@ -191,7 +191,7 @@ class _Looking:
         placed = place(rows.bundle.description, rows.images, self.network, sample_id, drawn)
         looked_at = placed.placing.onto(np.ones_like(pictures[:, 0])) > 0
         region = _region(placed, notes)
-        made = self._made(self.module, scaled, blank, number)
+        made = self._those_there(scaled, blank, number, notes)
         phrase = f"{outcome.name} = {class_name}"
         maps = [self._in_voxels(one, placed, phrase) for one in made]
         of = (sample_id, str(rows.patients[sample_id]))
@@ -209,8 +209,22 @@ class _Looking:
         measured = scaling.measured(pictures)
         return scaling.apply(pictures, measured), scaling.apply(np.zeros_like(pictures[:1]), measured)
 
-    def _made(self, module: nn.Module, scaled: np.ndarray, blank: np.ndarray, number: int) -> list[NetworkMap]:
-        return network_maps(module, scaled, blank, number, self.kinds, device=self.network.estimator.device)
+    def _those_there(self, scaled: np.ndarray, blank: np.ndarray, number: int, notes: list[str]) -> list[NetworkMap]:
+        """Return the maps that can be made; a kind that cannot is told, and not asked for again."""
+        made: list[NetworkMap] = []
+        for kind in tuple(self.kinds):
+            try:
+                made += self._made(self.module, scaled, blank, number, [kind])
+            except RequestError as error:
+                self.kinds.remove(kind)
+                self.notes.append(str(error))
+                notes.append(str(error))
+        return made
+
+    def _made(
+        self, module: nn.Module, scaled: np.ndarray, blank: np.ndarray, number: int, kinds: Sequence[str]
+    ) -> list[NetworkMap]:
+        return network_maps(module, scaled, blank, number, kinds, device=self.network.estimator.device)
 
     def _in_voxels(self, made: NetworkMap, placed: Placed, phrase: str) -> VoxelMap:
         names = list(placed.images) if made.is_signed else [""]
@@ -232,7 +246,7 @@ class _Looking:
         """Return the measures of each map, of the same with random weights, and of the middle of the pictures."""
         prior = np.broadcast_to(center_prior(scaled.shape[2:]), (len(scaled), *scaled.shape[2:]))
         center = localize(placed.placing.onto(prior), region, looked_at)
-        random = self._made(self.control, scaled, blank, number)
+        random = self._made(self.control, scaled, blank, number, self.kinds)
         rows = []
         for own, other in zip(maps, random, strict=True):
             strength = self._in_voxels(other, placed, "").strength

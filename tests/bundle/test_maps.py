@@ -15,12 +15,18 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch")
 
+import torch
+
+from radiofuse.bundle.load import load_bundle
+from radiofuse.bundle.maps import Asked, _class_of, _Looking
 from radiofuse.bundle.networks import networks_of
 from radiofuse.commands.predict import app
 from radiofuse.datasets import make_phantom_cohort
+from radiofuse.deep.maps.network_maps import KINDS
 from radiofuse.errors import BundleError
 from radiofuse.experiment.run import run_recipe
 from radiofuse.statistics.localization import CENTER, RANDOM, TRAINED
+from radiofuse.tables.outcomes import Outcome
 
 RECIPE = """
 seed = 3
@@ -151,6 +157,26 @@ def test_what_cannot_be_is_a_sentence(home: Path, folder: Path, tmp_path: Path) 
         done = predict(home, "stack", "--patient", folder, *options)
         assert (done.exit_code, words in " ".join(done.output.split())) == (2, True), done.output
     assert not (tmp_path / "m").exists()
+
+
+def test_a_map_that_cannot_be_made_is_told_and_the_others_are_there(home: Path) -> None:
+    network = networks_of(load_bundle(home / "crops"))[0]
+    flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2)).eval()
+    looking, notes = _Looking(network, Asked(), flat, [*KINDS[1:]], []), []
+    pictures = np.random.default_rng(0).normal(size=(2, 1, 8, 8)).astype(np.float32)
+    for _ in range(2):
+        made = looking._those_there(pictures, np.zeros_like(pictures[:1]), 1, notes)
+        assert [one.name for one in made] == ["integrated_gradients"] and made[0].gap < 1e-5
+    assert len(notes) == 1 and "no layer with a map of pixels" in notes[0]
+
+
+def test_of_several_classes_the_called_one_is_explained() -> None:
+    rows = [("s1", "grade", "2", "4"), ("s1", "grade", "3", "4"), ("s1", "grade", "4", "4"), ("s2", "grade", "2", None)]
+    table = pd.DataFrame(rows, columns=["sample_id", "outcome", "class", "call"])
+    grade = Outcome("grade", ("2", "3", "4"), "multiclass")
+    assert [_class_of(table, grade, name) for name in ("s1", "s2", "s3")] == ["4", "4", "4"]
+    assert _class_of(table.assign(call="3"), grade, "s1") == "3"
+    assert _class_of(table, Outcome("idh", ("wildtype", "mutant")), "s1") == "mutant"
 
 
 def test_a_bundle_without_a_network_has_no_maps() -> None:

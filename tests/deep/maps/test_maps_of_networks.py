@@ -118,6 +118,16 @@ def test_attributions_sum_to_what_the_answer_changed() -> None:
     assert opposite.values == pytest.approx(-told.values, abs=1e-6)
 
 
+def test_of_three_classes_the_logit_of_the_chosen_one_is_explained() -> None:
+    net = TwoChannels()
+    net.classify = nn.Linear(2, 3, bias=False)
+    picture = noise(1, 1, 4, 4)
+    told = [integrated_gradients(net, picture, np.zeros_like(picture), k, steps=2, device="cpu") for k in range(3)]
+    with torch.no_grad():
+        assert [one.change[0] for one in told] == pytest.approx(net(torch.from_numpy(picture))[0].tolist(), abs=1e-6)
+    assert max(one.worst_gap for one in told) < 1e-5
+
+
 def test_numbers_are_those_of_captum() -> None:
     attr = pytest.importorskip("captum.attr")
     net, pictures = trained("vgg16_attention", channels=2), noise(2, 2, 64, 64)
