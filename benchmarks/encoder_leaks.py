@@ -196,7 +196,8 @@ def main() -> None:
                 continue
             start = time.process_time()
             tables.append(of_family(family, options))
-            print(f"{family}: {time.process_time() - start:.0f} s of this process", file=sys.stderr)
+            means = tables[-1].groupby("join", sort=False)["auc"].mean().round(2).to_dict()
+            print(f"{family}: {means}, {time.process_time() - start:.0f} s of this process", file=sys.stderr)
     table = pd.concat(tables)
     print(f"\nAUC under permuted labels, {options.permutations} permutations: mean (95% interval); ! does not hold .5")
     cells = table.groupby(["family", "join"], sort=False)["auc"].apply(in_words).unstack(fill_value="-")
