@@ -8,7 +8,8 @@ from .estimators.crop_classifier import CropClassifier as CropClassifier
 from .estimators.crop_encoder import CropEncoder as CropEncoder
 from .seen_rows import SeenRowsWarning as SeenRowsWarning
 from .seen_rows import rows_seen as rows_seen
-from .slice_weights import slice_weights as slice_weights
+from .slice_answers import slice_probabilities as slice_probabilities
+from .slice_answers import slice_weights as slice_weights
 from .training.loop import train_encoder as train_encoder
 from .training.options import Training as Training
 from .training.plan import train_encoders as train_encoders

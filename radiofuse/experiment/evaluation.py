@@ -15,10 +15,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
 from radiofuse import notebook
-from radiofuse.bundle.format import TABLES
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
-from radiofuse.experiment.auc_tables import auc_tables
 from radiofuse.experiment.deal import deal_splits, split_words
 from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.further_tests import further_tests
@@ -30,7 +28,6 @@ from radiofuse.experiment.model_list import (
     inner_folds_of,
     modalities_of,
     model_list,
-    primary_of,
     reads_crops,
     reads_deep_columns,
 )
@@ -39,18 +36,12 @@ from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES, TESTS
+from radiofuse.experiment.score_tables import score_all
 from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
+from radiofuse.experiment.slice_scores import slice_predictions
 from radiofuse.fuse.named import Named
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
-from radiofuse.statistics import (
-    calibration_table,
-    compare_with_others,
-    decision_table,
-    operating_points_table,
-    score_folds,
-    score_predictions,
-)
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.kept import Kept
@@ -143,7 +134,8 @@ def evaluate_models(
     if joint.models:
         laps.end(FOLDS)
     parts = [_evaluate_outcome(given, outcome, splits, joint) for outcome in rows.outcomes]
-    scored = _scored(recipe, rows, pd.concat([part.predictions for part in parts], ignore_index=True))
+    told = [pd.concat([part[at] for part in parts], ignore_index=True) for at in (0, 1)]
+    scored = score_all(recipe, rows, *told)
     laps.end(SCORES)
     tests = further_tests(recipe, rows, scored["predictions"], splits, n_jobs=n_jobs, progress=progress)
     if len(tests):
@@ -175,9 +167,10 @@ class _Given(NamedTuple):
 
 
 class _OfOutcome(NamedTuple):
-    """What the folds of one outcome gave, as in `Results`."""
+    """What the folds of one outcome gave, as in `Results`; predictions, and those by slices, come first."""
 
     predictions: pd.DataFrame
+    slices: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
     in_folds: dict[tuple[str, str], float]
     ledger: pd.DataFrame | None
@@ -203,6 +196,7 @@ def _evaluate_outcome(given: _Given, outcome: Outcome, splits: Sequence[Split], 
     recorded = {name: [fold.findings[name] for fold in folds] for name in models} | joint.findings_of(outcome)
     return _OfOutcome(
         predictions,
+        slice_predictions(recipe, rows, labeled, own, set(predictions["model"])),
         {(outcome.name, name): seen for name, seen in recorded.items() if None not in seen},
         {(outcome.name, name): sum(fold.seconds[name] for fold in folds) for name in models},
         _ledger(given, labeled, own, predictions, kept) if recipe.evaluation.ledger else None,
@@ -217,35 +211,6 @@ def _ledger(
         found = find_shortcuts(given.recipe, given.rows, labeled, splits, predictions, **shared)
     given.laps.end(LEDGER)
     return found
-
-
-def _scored(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the predictions and what is computed from them alone, by the names that `Results` has for them."""
-    resampling = {"n_resamples": recipe.evaluation.resamples, "random_state": recipe.seed}
-    ordered = {outcome.name: outcome.classes for outcome in rows.outcomes if outcome.ordered}
-    return {
-        "predictions": predictions,
-        "scores": score_predictions(predictions, ordered=ordered, **resampling),
-        "fold_scores": score_folds(predictions, ordered=ordered),
-        **auc_tables(recipe, predictions),
-        "comparisons": compare_with_others(predictions, primary_of(recipe), ordered=ordered, **resampling),
-        "against_reference": _against_reference(recipe, predictions, ordered=ordered, **resampling),
-        "operating_points": operating_points_table(
-            predictions, **recipe.evaluation.operating_point.options, **resampling
-        ),
-        "calibration": calibration_table(predictions, random_state=recipe.seed),
-        "decision_curves": decision_table(predictions, random_state=recipe.seed),
-    }
-
-
-def _against_reference(recipe: Recipe, predictions: pd.DataFrame, **options: Any) -> pd.DataFrame:
-    """Return what each answer has more than the reference, as rows of comparisons; none without a reference."""
-    reference = recipe.evaluation.reference
-    if reference is None:
-        return pd.DataFrame(columns=list(TABLES["against_reference"].columns))
-    found = compare_with_others(predictions, reference, **options)
-    turned = {"a": found["b"], "b": found["a"], "difference": 0 - found["difference"]}
-    return found.assign(**turned, low=0 - found["high"], high=0 - found["low"])
 
 
 def _train_encoders(given: _Given, labeled: LabeledRows, splits: Sequence[Split]) -> None:

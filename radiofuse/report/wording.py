@@ -20,6 +20,8 @@ METRICS = {
     "f1": "F1",
     "mcc": "MCC",
     "brier": "Brier",
+    "slice_auc": "AUC of slices",
+    "slice_accuracy": "Accuracy of slices",
 }
 # What is shown of an outcome of several classes as a whole; kappa only where no weighted one is there.
 CLASSES_METRICS = {
@@ -33,6 +35,8 @@ CLASSES_METRICS = {
     "kappa": "Kappa",
     "brier": "Brier",
     "ece": "ECE",
+    "slice_auc": "AUC of slices",
+    "slice_accuracy": "Accuracy of slices",
 }
 FURTHER_METRICS = {  # the mean recalls are balanced accuracy and accuracy, which are there
     "weighted_auc": "Weighted AUC",

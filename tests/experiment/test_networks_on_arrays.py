@@ -21,6 +21,7 @@ from radiofuse.experiment.networks import needs_masks as of_recipe  # noqa: E402
 from radiofuse.experiment.recipe import read_recipe  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.fuse import holders  # noqa: E402
+from radiofuse.report import write_report  # noqa: E402
 
 QUICK = {
     "imageType": {"Original": {}},
@@ -119,6 +120,13 @@ def test_a_stack_joins_the_radiomics_as_a_member_or_as_a_chain_of_its_own(folder
     )
     columns = run(folder, "columns", 'channels = ["t1ce", "flair"]\nfolds = 2\nname = "both"\ncut = "image"')
     assert {"t1ce", "flair", "stack", "mean"} <= set(read_table(members, "predictions")["model"])
+    of_stack = read_table(members, "scores").query("model == 'stack'").set_index("metric")
+    assert of_stack.at["slice_auc", "n_samples"] == 2 * of_stack.at["auc", "n_samples"]
+    assert of_stack.at["slice_auc", "n_patients"] == of_stack.at["auc", "n_patients"]
+    assert of_stack.at["slice_auc", "low"] <= of_stack.at["slice_auc", "value"] <= of_stack.at["slice_auc", "high"]
+    page = write_report(members, folder / "members.html").read_text()
+    assert "AUC of slices" in page and "slices of a patient are not independent" in page
+    assert not read_table(members, "scores").query("model == 't1ce'")["metric"].str.startswith("slice_").any()
     assert {"t1ce", "flair", "both", "mean"} <= set(read_table(columns, "predictions")["model"])
     selected = read_table(columns, "selected_features")
     assert selected.loc[selected["modality"] == "both", "feature"].str.startswith("tinyofchannels_").all()

@@ -38,3 +38,13 @@ def best_of_models(contents: Contents) -> str:
         "Whoever picks the highest picks luck too: with all of them tried, it is at least "
         f"{number(best['low'])} (95% bound, the same models on other patients)."
     )
+
+
+def of_slices(contents: Contents) -> str:
+    """Return what scores by slices are worth, where there are any."""
+    if "slice_auc" not in set(contents.scores["metric"]):
+        return ""
+    return (
+        " AUC and accuracy of slices stand beside those of patients: slices of a patient are not independent, and "
+        "their intervals resample patients with all their slices. What holds for new patients is the score by patients."
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from radiofuse.report.experiment.auc_words import of_slices
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.page import Banner
@@ -126,7 +127,7 @@ def encoder_fitting(contents: Contents) -> str:
         return ""
     trained = "Inside each outer fold, on its training patients only: the encoder of every modality. "
     if deep["join"] in _JOINS:
-        return trained + "It answers only for patients whom it was not trained on."
+        return trained + "It answers only for patients whom it was not trained on." + of_slices(contents)
     if deep["protocol"] == "crossfit":
         aligned = ", aligned to the axes of the one for new patients" if deep["output"] == "embedding" else ""
         unseen = f"Training patients carry the output of encoders that never saw them ({deep['folds']}-fold)"
