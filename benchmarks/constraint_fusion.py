@@ -4,7 +4,8 @@
 
 RADIOFUSE_DATA names the folder that holds medimage_tcga_radiomics/. Features are selected inside the folds. For each
 input method: the AUC, and the mean distance of a branch's invariant and specific code in held-out rows, with the
-orthogonality loss, with equation 4 as it is printed, and without any constraint.
+orthogonality loss, with equation 4 as it is printed, and without any constraint; with the central moment discrepancy
+in place of the divergence; and with each term left out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,15 @@ from radiofuse.tables import columns
 TABLES = {"t1": "T1", "t1ce": "T1CE", "t2": "T2", "flair": "T2F"}
 METHODS = ("method1", "method2", "method3")
 NONE = {"alpha": 0.0, "beta": 0.0, "gamma": 0.0}
-CONSTRAINTS = {"orthogonality": {}, "literal_norm": {"difference": "literal_norm"}, "none": NONE}
+CONSTRAINTS = {
+    "orthogonality": {},
+    "literal_norm": {"difference": "literal_norm"},
+    "none": NONE,
+    "cmd": {"similarity": "cmd"},
+    "without similarity": {"alpha": 0.0},
+    "without difference": {"beta": 0.0},
+    "without reconstruction": {"gamma": 0.0},
+}
 
 
 def read_table(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:

@@ -27,8 +27,8 @@ class ConstraintFusion(FeatureFusion):
     The modalities are dealt into branches. A branch's features become two codes: an invariant one, by an encoder
     that all branches share, and a specific one, by an encoder of its own. The label is read off all codes. Beside
     the cross-entropy three terms are minimized: the invariant codes of any two branches shall be distributed
-    alike (KL divergence), specific codes shall differ from the invariant one and from each other, and a branch's
-    two codes shall suffice to rebuild its input.
+    alike (KL divergence, or central moments), specific codes shall differ from the invariant one and from each
+    other, and a branch's two codes shall suffice to rebuild its input.
 
     Parameters
     ----------
@@ -41,10 +41,13 @@ class ConstraintFusion(FeatureFusion):
         ``method3`` (t1 and t1ce | t2 and flair), or a dict of one's own.
     columns : dict of str to list or slice, optional
         Columns by member where the name does not tell, by label or position; arrays need it.
+    similarity : {"kl", "cmd"}, default="kl"
+        Divergence of the codes of the same row, as published, or the central moment discrepancy of the codes of all
+        rows, as in MISA.
     difference : {"orthogonality", "literal_norm"}, default="orthogonality"
         "literal_norm" is the published equation to the letter, which makes the codes equal (see Notes).
     alpha, beta, gamma : float, default=0.7
-        Weights of similarity, difference and reconstruction.
+        Weights of similarity, difference and reconstruction; 0 leaves the term out.
     epochs : int, default=200
         Steps of Adam, each on all rows.
     learning_rate : float, default=0.01
@@ -92,6 +95,8 @@ class ConstraintFusion(FeatureFusion):
     Shi, Li, Chen, Cheng, Bai, Zhao (2023). An intra- and inter-modality fusion model with invariant- and
     specific-constraints using MR images for prediction of glioma isocitrate dehydrogenase mutation status:
     section II.E, equations 3 to 6; the methods are those of figure 7.
+    Zellinger, Grubinger, Lughofer, Natschläger, Saminger-Platz (2017). Central moment discrepancy (CMD) for
+    domain-invariant representation learning. ICLR.
     Hazarika, Zimmermann, Poria (2020). MISA: modality-invariant and -specific representations for multimodal
     sentiment analysis. ACM Multimedia.
 
@@ -115,6 +120,7 @@ class ConstraintFusion(FeatureFusion):
         "estimators": [list],
         "method": [str, dict],
         "columns": [dict, None],
+        "similarity": [StrOptions({"kl", "cmd"})],
         "difference": [StrOptions({"orthogonality", "literal_norm"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
@@ -131,6 +137,7 @@ class ConstraintFusion(FeatureFusion):
         *,
         method: str | Mapping[str, list[str]] = "method3",
         columns: Mapping[str, list | slice] | None = None,
+        similarity: Literal["kl", "cmd"] = "kl",
         difference: Literal["orthogonality", "literal_norm"] = "orthogonality",
         alpha: float = 0.7,
         beta: float = 0.7,
@@ -143,6 +150,7 @@ class ConstraintFusion(FeatureFusion):
         self.estimators = estimators
         self.method = method
         self.columns = columns
+        self.similarity = similarity
         self.difference = difference
         self.alpha = alpha
         self.beta = beta
@@ -193,7 +201,7 @@ class ConstraintFusion(FeatureFusion):
     def _fit_network(self, features: Mapping[str, np.ndarray], present: np.ndarray, y: np.ndarray) -> None:
         with needing_torch("The constraint fusion"):
             from radiofuse.deep.fusion.constrained_net import TERMS, Objective, fit_constraint_net
-        names = ("difference", "alpha", "beta", "gamma", "epochs", "learning_rate", "weight_decay")
+        names = ("similarity", "difference", "alpha", "beta", "gamma", "epochs", "learning_rate", "weight_decay")
         objective = Objective(**{name: getattr(self, name) for name in names})
         self.network_, losses = fit_constraint_net(self._inputs(features), present, y, objective, self._seed())
         self.losses_ = pd.DataFrame(losses, columns=list(TERMS))

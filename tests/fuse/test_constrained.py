@@ -353,6 +353,7 @@ class SelectsNothing(KeepsGroups):
         ({"members": ("t1", "t2")}, "names the member 't1ce', but the members are t1, t2"),
         ({"members": ()}, "estimators is empty"),
         ({"columns": {"adc": [0]}}, r"columns names \['adc'\]"),
+        ({"similarity": "mmd"}, "'similarity' parameter .* must be"),
         ({"difference": "cosine"}, "'difference' parameter .* must be"),
         ({"alpha": -0.1}, "'alpha' parameter .* must be"),
         ({"epochs": 0}, "'epochs' parameter .* must be"),

@@ -6,7 +6,7 @@ invariant code of them, an encoder of the branch's own a specific code; the labe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radiofuse.deep.device import one_thread
+from radiofuse.deep.fusion.constraint_terms import DIFFERENCES, SIMILARITIES, literal_norm
 
 WIDTH, CODE = 8, 2  # numbers per branch, and per code, as published
 TERMS = ("task", "similarity", "difference", "reconstruction")
-_TINY = 1e-6  # keeps the direction of a code of length 0 finite
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Objective:
     learning_rate, weight_decay : float
         Of Adam. The rate falls to 0 along half a cosine; ``weight_decay`` times the parameters is added to the
         gradient.
+    similarity : str, default="kl"
+        A key of ``SIMILARITIES``.
     """
 
     difference: str
@@ -46,6 +48,7 @@ class Objective:
     epochs: int
     learning_rate: float
     weight_decay: float
+    similarity: str = "kl"
 
 
 class Passed(NamedTuple):
@@ -126,109 +129,6 @@ def _linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
     return layer
 
 
-def kl_similarity(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
-    """Return how far two invariant codes are from each other as distributions, averaged over the rows.
-
-    p is the softmax of a code, the natural reading of "the probability distribution of h". The printed
-    divergence treats the first branch otherwise than the second; here it is the mean of both directions, so
-    that the order of the branches does not matter.
-
-    Parameters
-    ----------
-    a, b : Tensor of shape (..., n, d)
-        Codes; dimensions in front hold one pair each.
-    both : Tensor of shape (..., n)
-        1 where the row has both codes, else 0.
-
-    Returns
-    -------
-    Tensor of shape (...)
-        0 if no row has both.
-
-    References
-    ----------
-    Shi et al. (2023), equation 3.
-
-    Examples
-    --------
-    >>> code = torch.tensor([[1.0, 2.0]])
-    >>> kl_similarity(code, code, torch.ones(1)).item()
-    0.0
-    """
-    log_p, log_q = functional.log_softmax(a, dim=-1), functional.log_softmax(b, dim=-1)  # (..., n, d)
-    both_ways = ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=-1)  # KL(p, q) + KL(q, p), (..., n)
-    return _mean(both_ways, both) / 2
-
-
-def orthogonality(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
-    """Return the mean square of the entries of A'B / n, rows centered and of length 1; 0 if nothing is shared.
-
-    MISA does not divide by n; its loss then grows with the square of the batch. Here the batch is the whole
-    training set, and the weight of the term must not depend on its size.
-
-    Parameters
-    ----------
-    a, b, both : Tensor
-        As in ``kl_similarity``.
-
-    References
-    ----------
-    Hazarika, Zimmermann, Poria (2020), MISA's difference loss. Bousmalis et al. (2016). Domain separation
-    networks. NeurIPS 29.
-
-    Examples
-    --------
-    >>> a = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
-    >>> b = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
-    >>> round(orthogonality(a, b, torch.ones(4)).item(), 6), round(orthogonality(a, a, torch.ones(4)).item(), 2)
-    (0.0, 0.25)
-    """
-    product = _directions(a, both).transpose(-2, -1) @ _directions(b, both)  # (..., d, d)
-    n_rows = both.sum(dim=-1).clamp(min=1)
-    return (product / n_rows[..., None, None]).square().mean(dim=(-2, -1))
-
-
-def literal_norm(a: Tensor, b: Tensor, both: Tensor) -> Tensor:
-    """Return the Euclidean distance of two codes, averaged over the rows: the difference loss as it is printed.
-
-    Minimizing it pulls the specific code onto the invariant one, against what the text says that the loss is
-    for. It is here to show what the printed equation does.
-
-    Parameters
-    ----------
-    a, b, both : Tensor
-        As in ``kl_similarity``.
-
-    References
-    ----------
-    Shi et al. (2023), equation 4.
-
-    Examples
-    --------
-    >>> literal_norm(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2), torch.ones(1)).item()
-    5.0
-    """
-    return _mean(torch.linalg.vector_norm(a - b, dim=-1), both)
-
-
-def _mean(values: Tensor, both: Tensor) -> Tensor:
-    return (values * both).sum(dim=-1) / both.sum(dim=-1).clamp(min=1)
-
-
-def _directions(code: Tensor, both: Tensor) -> Tensor:
-    """Return the code about its mean, each row of length 1, or 0 where it does not count."""
-    has = both.unsqueeze(-1)  # (..., n, 1)
-    n_rows = both.sum(dim=-1).clamp(min=1)[..., None, None]
-    centered = (code - (code * has).sum(dim=-2, keepdim=True) / n_rows) * has  # (..., n, d)
-    return centered / (torch.linalg.vector_norm(centered, dim=-1, keepdim=True) + _TINY)
-
-
-DIFFERENCES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "orthogonality": orthogonality,
-    "literal_norm": literal_norm,
-}
-
-
 def fit_constraint_net(
     inputs: Sequence[np.ndarray], present: np.ndarray, y: np.ndarray, objective: Objective, seed: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -269,7 +169,7 @@ def fit_constraint_net(
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=objective.epochs)
         losses = np.empty((objective.epochs, len(TERMS)))
         for epoch in range(objective.epochs):
-            terms = _terms(net(tensors, has), labels, has.T, DIFFERENCES[objective.difference])  # (4,)
+            terms = _terms(net(tensors, has), labels, has.T, objective)  # (4,)
             optimizer.zero_grad()
             (weights @ terms).backward()
             optimizer.step()
@@ -278,11 +178,12 @@ def fit_constraint_net(
     return {name: value.numpy().copy() for name, value in net.state_dict().items()}, losses
 
 
-def _terms(passed: Passed, y: Tensor, has: Tensor, difference: Callable) -> Tensor:
+def _terms(passed: Passed, y: Tensor, has: Tensor, objective: Objective) -> Tensor:
     """Return the terms of the loss, shape (4,); ``has`` (B, n) says which rows have which branch."""
     a, b = torch.triu_indices(len(has), len(has), offset=1)  # (n_pairs,) each
     both = has[a] * has[b]  # (n_pairs, n)
-    similarity = kl_similarity(passed.invariant[a], passed.invariant[b], both).sum()
+    alike, difference = SIMILARITIES[objective.similarity], DIFFERENCES[objective.difference]
+    similarity = alike(passed.invariant[a], passed.invariant[b], both).sum()
     within = difference(passed.invariant, passed.specific, has).sum()
     between = difference(passed.specific[a], passed.specific[b], both).sum()
     reconstruction = literal_norm(passed.rebuilt, passed.projected, has).sum()

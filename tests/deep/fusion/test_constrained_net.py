@@ -15,6 +15,9 @@ from radiofuse.deep.fusion.constrained_net import (  # noqa: E402
     ConstraintNet,
     Objective,
     fit_constraint_net,
+)
+from radiofuse.deep.fusion.constraint_terms import (  # noqa: E402
+    central_moments,
     kl_similarity,
     literal_norm,
     orthogonality,
@@ -194,3 +197,48 @@ def test_row_order_hardly_moves_the_answer():
     straight, _ = final(inputs, present, y, epochs=50)
     shuffled, _ = final([x[order] for x in inputs], present[order], y[order], epochs=50)
     torch.testing.assert_close(shuffled.logits, straight.logits[torch.as_tensor(order)], rtol=0, atol=1e-6)
+
+
+# ---- central moments beside the divergence
+
+
+def test_the_discrepancy_is_that_of_the_five_moments_by_hand():
+    rng = np.random.default_rng(0)
+    a, b, both = rng.normal(size=(30, 2)), rng.normal(1, 2, size=(30, 2)), np.arange(30) < 20
+    x, y = (1 / (1 + np.exp(-code[both])) for code in (a, b))
+    expected = np.linalg.norm(x.mean(axis=0) - y.mean(axis=0))
+    for order in range(2, 6):
+        moments = [((z - z.mean(axis=0)) ** order).mean(axis=0) for z in (x, y)]
+        expected += np.linalg.norm(moments[0] - moments[1])
+    found = central_moments(torch.as_tensor(a), torch.as_tensor(b), torch.as_tensor(both, dtype=torch.float64))
+    assert found.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_discrepancy_of_equal_codes_or_of_no_rows_is_0_and_its_gradient_is_finite():
+    code = torch.randn(10, 2, dtype=torch.float64, requires_grad=True)
+    for both in (torch.ones(10, dtype=torch.float64), torch.zeros(10, dtype=torch.float64)):
+        found = central_moments(code, code.detach().clone(), both)
+        assert found.item() == 0
+        found.backward()
+        assert torch.isfinite(code.grad).all()
+
+
+@pytest.mark.parametrize("term", ["alpha", "beta", "gamma"])
+def test_a_term_of_weight_0_is_left_out_and_the_others_are_not(term):
+    inputs, present, y = draw()
+    name = TERMS[1 + ["alpha", "beta", "gamma"].index(term)]
+    last = {}
+    for weight in (0.7, 0.0):
+        _, losses = fit_constraint_net(inputs, present, y, objective(**{term: weight}), 0)
+        last[weight] = dict(zip(TERMS, losses[-1], strict=True))
+    assert last[0.0][name] > last[0.7][name], "what is not minimized stays larger"
+
+
+def test_the_discrepancy_is_minimized_in_place_of_the_divergence():
+    inputs, present, y = draw()
+    place = TERMS.index("similarity")
+    ends = {}
+    for weight in (0.7, 0.0):
+        _, losses = fit_constraint_net(inputs, present, y, objective(similarity="cmd", alpha=weight), 0)
+        ends[weight] = losses[-1][place]
+    assert ends[0.7] < 0.5 * ends[0.0]
