@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -115,7 +116,17 @@ def make_maps(
         told["notes"] += [note for note in one.notes if note not in told["notes"]]
     if drawn:
         told["notes"].append("Outlines and measures of maps are by the segmentation, which the model does not read.")
-    return told | _write_tables(wanted.folder, told)
+    more = _write_tables(wanted.folder, told)
+    return told | more | {"localization": [without_nan(row) for row in told["localization"]]}
+
+
+def without_nan(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row for JSON, which knows no NaN: an empty map has no measure.
+
+    >>> without_nan({"map": "grad_cam", "voxel_auc": float("nan"), "tumor_share": 0.25})
+    {'map': 'grad_cam', 'voxel_auc': None, 'tumor_share': 0.25}
+    """
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
 
 
 def _head(one: SampleMaps) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from radiofuse.bundle.maps import Asked, _class_of, _Looking
 from radiofuse.bundle.networks import networks_of
 from radiofuse.commands.predict import app
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.deep.maps.network_maps import KINDS
+from radiofuse.deep.maps.network_maps import KINDS, NetworkMap
 from radiofuse.errors import BundleError
 from radiofuse.experiment.run import run_recipe
 from radiofuse.statistics.localization import CENTER, RANDOM, TRAINED
@@ -168,6 +168,20 @@ def test_a_map_that_cannot_be_made_is_told_and_the_others_are_there(home: Path) 
         made = looking._those_there(pictures, np.zeros_like(pictures[:1]), 1, notes)
         assert [one.name for one in made] == ["integrated_gradients"] and made[0].gap < 1e-5
     assert len(notes) == 1 and "no layer with a map of pixels" in notes[0]
+
+
+def test_an_empty_map_has_no_measure_and_the_answer_is_json(
+    home: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(module: object, pictures: np.ndarray, *more: object, **options: object) -> list[NetworkMap]:
+        return [NetworkMap("grad_cam", np.zeros_like(pictures[:, :1]))]
+
+    monkeypatch.setattr("radiofuse.bundle.maps.network_maps", nothing)
+    options = ["--maps", tmp_path / "maps", "--map-kinds", "grad_cam", "--out", tmp_path / "a.json"]
+    done = predict(home, "stack", "--patient", folder, *options)
+    assert done.exit_code == 0, done.output
+    rows = json.loads((tmp_path / "a.json").read_text())["maps"]["localization"]
+    assert {row["weights"]: row["voxel_auc"] is None for row in rows} == {TRAINED: True, RANDOM: True, CENTER: False}
 
 
 def test_of_several_classes_the_called_one_is_explained() -> None:
