@@ -6,7 +6,7 @@ from radiofuse.bundle.shapes import ANY_NAME, Whole
 
 ENCODER_SHAPE = Whole(
     encoder=str,
-    join=("columns", "members"),
+    join=("columns", "members", "logit", "auto"),
     output=("embedding", "logit"),
     protocol=("crossfit", "as_published"),
     folds=int,
