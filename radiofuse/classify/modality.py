@@ -16,7 +16,7 @@ from radiofuse.names import lookup, make
 from radiofuse.prepare.clinical_scale import CLINICAL_SCALES, NEED_NAMES
 from radiofuse.prepare.impute import MedianImputer
 from radiofuse.prepare.scale import TrainingScaler
-from radiofuse.select import SELECTORS, SelectorChain, build_chain
+from radiofuse.select import PROJECTIONS, SELECTORS, SelectorChain, build_chain
 from radiofuse.select.options import set_options
 from radiofuse.tables import columns
 
@@ -41,8 +41,8 @@ def modality_classifier(
     classifier : str, default="logistic"
         A key of ``radiofuse.classify.CLASSIFIERS`` or ``package.module:Class``.
     select : str, sequence of str or None, default="three_step"
-        A key of ``radiofuse.select.SELECTORS`` or ``package.module:Class``; several are a `SelectorChain`; None keeps
-        every column.
+        A key of ``radiofuse.select.SELECTORS`` or ``PROJECTIONS``, or ``package.module:Class``; several are a
+        `SelectorChain`; None keeps every column.
     random_state : int, optional
         Handed to every step that has one; a `SelectorChain` draws the seeds of its selectors from it.
     select_options, classify_options : mapping, optional
@@ -133,7 +133,7 @@ def _classifier(name: str, random_state: int | None, options: Mapping[str, Any] 
 
 def _selector(select: str | Sequence[str] | None, options: Mapping[str, Any]) -> Any:
     if select is None or isinstance(select, str):
-        selector = "passthrough" if select is None else make(select, SELECTORS, "selector", options)
+        selector = "passthrough" if select is None else make(select, SELECTORS | PROJECTIONS, "selector", options)
         set_options(selector, options, "select")
         _refuse_empty("select", selector)
         return selector

@@ -19,8 +19,16 @@ COLUMNS = ["modality", "n_folds", "n_features", "mean_selected", "nogueira", "lo
 def count_candidates(chain: Pipeline) -> Counter[str]:
     """Return how many columns a fitted chain selected from, by modality."""
     place = list(chain.named_steps).index("select") if "select" in chain.named_steps else 0
+    if _projects(chain.named_steps.get("select")):
+        place += 1  # a projection selects nothing: its components are always all there
     names = chain[:place].get_feature_names_out() if place else chain.feature_names_in_
     return Counter(columns.split(name)[0] for name in names)
+
+
+def _projects(step: Any) -> bool:
+    """Say whether a step, or one of those that an early fusion holds in it, mixes columns and selects none."""
+    parts = [part for _, part, _ in getattr(step, "transformers_", []) if isinstance(part, Pipeline)]
+    return getattr(step, "projects", False) or any(_projects(part[-1]) for part in parts)
 
 
 def summarize_stability(findings: Sequence[dict[str, Any]]) -> pd.DataFrame:

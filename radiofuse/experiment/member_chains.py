@@ -18,7 +18,7 @@ from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import Selection, Step
 from radiofuse.names import lookup
 from radiofuse.prepare.site_columns import SiteHarmonizer
-from radiofuse.select import SELECTORS
+from radiofuse.select import PROJECTIONS, SELECTORS
 
 if TYPE_CHECKING:
     from radiofuse.deep import EncoderSpec
@@ -140,7 +140,7 @@ def _named_paths(chosen: Selection, options: dict[str, Any]) -> Iterator[tuple[d
     """Yield the options, of the one selector or of a step, that name a file, and by which parameter."""
     for selector in chosen.names:
         part = options.get(selector, {}) if chosen.steps else options
-        known = getattr(lookup(selector, SELECTORS, "selector"), "path_parameters", ())
+        known = getattr(lookup(selector, SELECTORS | PROJECTIONS, "selector"), "path_parameters", ())
         yield from ((part, name) for name in known if isinstance(part.get(name), str))
 
 

@@ -11,7 +11,7 @@ from radiofuse.experiment.recipe import OF_THE_FILE, Recipe
 from radiofuse.fuse import COMBINERS
 from radiofuse.radiomics import PRESETS
 from radiofuse.radiomics.backends import BACKENDS
-from radiofuse.select import SELECTORS
+from radiofuse.select import PROJECTIONS, SELECTORS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"  # of what pydantic writes
 OWN_CLASS = {"type": "string", "pattern": r"^[\w.]+:\w+$", "description": "package.module:Class of your own"}
@@ -39,7 +39,7 @@ def recipe_schema() -> dict[str, Any]:
     schema["required"] = ["cohort"]
     schema = _without_null(schema)
     parts = {name: part["properties"] for name, part in schema["$defs"].items()}
-    schema["properties"]["select"] = _step(schema, "Selection", "select", [*SELECTORS, "none"])
+    schema["properties"]["select"] = _step(schema, "Selection", "select", [*SELECTORS, *PROJECTIONS, "none"])
     schema["properties"]["select"]["properties"]["steps"]["items"] = _one_of(SELECTORS)
     schema["properties"]["classify"] = _step(schema, "Step", "classify", CLASSIFIERS)
     parts["Fusion"]["combine"]["items"] = _one_of(COMBINERS)

@@ -3,6 +3,7 @@
 from .boruta import BorutaSelector as BorutaSelector
 from .chain import SelectorChain as SelectorChain
 from .chain import build_chain as build_chain
+from .choices import PROJECTIONS as PROJECTIONS
 from .choices import SELECTORS as SELECTORS
 from .correlation import CorrelationSelector as CorrelationSelector
 from .fold_reuse import fit_in_folds as fit_in_folds
@@ -12,6 +13,8 @@ from .lasso import LassoSelector as LassoSelector
 from .mann_whitney import MannWhitneySelector as MannWhitneySelector
 from .mrmr import MRMRSelector as MRMRSelector
 from .penalized_fit import PathEdgeWarning as PathEdgeWarning
+from .projections import PartialLeastSquares as PartialLeastSquares
+from .projections import PrincipalComponents as PrincipalComponents
 from .recursive_elimination import RFESelector as RFESelector
 from .relief import ReliefSelector as ReliefSelector
 from .reproducibility import ReproducibilitySelector as ReproducibilitySelector

@@ -20,6 +20,11 @@ SELECTORS = {
     "reproducibility": "radiofuse.select.reproducibility:ReproducibilitySelector",
 }
 
+PROJECTIONS = {  # stand in a selector's place in a chain of a modality: they select nothing
+    "pca": "radiofuse.select.projections:PrincipalComponents",
+    "pls": "radiofuse.select.projections:PartialLeastSquares",
+}
+
 
 def known_name(name: str) -> str:
     """Return a selector's name as `SELECTORS` has it; case, underscores and hyphens do not count.
