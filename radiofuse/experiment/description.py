@@ -16,7 +16,7 @@ from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
 from radiofuse.experiment.member_chains import encoder_options, training_options
-from radiofuse.experiment.model_list import encodes_columns, model_list, primary_of, selects_deep_features
+from radiofuse.experiment.model_list import encodes_columns, model_list, primary_of, selects_deep_features, usual_join
 from radiofuse.experiment.models import list_models
 from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.options import describe_options
@@ -168,7 +168,12 @@ def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> d
         "primary": primary_of(recipe),
         "seed": recipe.seed,
         "arms": list(recipe.evaluation.arms),
-        "deep": recipe.deep and {**recipe.deep.model_dump(), "training": training_options(recipe)},
+        "deep": recipe.deep
+        and {
+            **recipe.deep.model_dump(),
+            "join": usual_join(recipe),
+            "training": training_options(recipe),
+        },
         "options": _options(recipe, rows),
         "words": {**words, "split": split_words(recipe, splits)},
     }

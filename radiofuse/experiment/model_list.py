@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from radiofuse.deep.encoders.choices import FROZEN_FILES
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import (
     BY_NETWORK,
@@ -15,6 +16,7 @@ from radiofuse.experiment.recipe_models import (
     OWN_OPTIONS,
     RecipeModel,
 )
+from radiofuse.experiment.recipe_parts import NO_RADIOMICS
 from radiofuse.fuse import COMBINERS, combiner_name
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.joint import MULTI_OUTCOME, SEMI_SUPERVISED, declares
@@ -149,7 +151,24 @@ def modalities_of(model: RecipeModel, known: Sequence[str]) -> list[str]:
 
 def join_of(recipe: Recipe, model: RecipeModel) -> str | None:
     """Return how networks join a late fusion; None where none does, or ``reads`` names the members."""
-    return None if recipe.deep is None or model.reads is not None else model.join or recipe.deep.join
+    return None if recipe.deep is None or model.reads is not None else model.join or usual_join(recipe)
+
+
+def usual_join(recipe: Recipe) -> str:
+    """Return how networks join where a model does not say: as [deep] says, else "auto".
+
+    Where it does not say so either, a frozen encoder, which has no answer of its own, gives columns, and so does any
+    where there are no features to join.
+
+    >>> from radiofuse.experiment.recipe import read_recipe
+    >>> usual_join(read_recipe("pipelines/shi2023_idh.toml"))
+    'columns'
+    """
+    deep = recipe.deep
+    if deep.join is not None:
+        return deep.join
+    frozen = deep.options.get("frozen") or deep.encoder in FROZEN_FILES
+    return "columns" if frozen or recipe.radiomics.settings == NO_RADIOMICS else "auto"
 
 
 def reads_deep_columns(recipe: Recipe, model: RecipeModel) -> bool:

@@ -155,9 +155,10 @@ class Deep(Part):
 
     encoder: str = "san10_small"
     """The network, by name."""
-    join: Join = "columns"
+    join: Join | None = None
     """Beside the radiomic columns before selection, as members of the late fusion of their own, by their logits with a
-    ridge penalty toward the answer of the others, or whichever of the last two, or neither, has the least log-loss."""
+    ridge penalty toward the answer of the others, or auto: not at all, as members or by logits, whichever has the least
+    log-loss. Left out, auto; columns of a frozen encoder, and with settings = "none"."""
     output: Literal["embedding", "logit"] = "embedding"
     """What of the network goes on: its embedding, or the one number it decides by."""
     protocol: Literal["crossfit", "as_published"] = "crossfit"

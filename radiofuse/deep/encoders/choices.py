@@ -27,6 +27,8 @@ ENCODERS = {
     "onnx": "radiofuse.deep.encoders.program_files:OnnxEncoder",
 }
 
+FROZEN_FILES = ("torchscript", "onnx")  # whole networks from a file, which nobody trains
+
 # `torchvision:resnet50` is the network of that name
 LIBRARIES = {
     "torchvision": "radiofuse.deep.encoders.libraries:TorchvisionEncoder",
