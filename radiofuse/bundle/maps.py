@@ -157,8 +157,7 @@ def maps_of_rows(
             row = network.row_of(rows.X, sample_id)
             if row is not None:
                 yield looking[network.name].at(rows, predictions, sample_id, row)
-            if on_done:
-                on_done(done, len(pairs))
+            on_done(done, len(pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,7 +274,7 @@ def _class_of(predictions: pd.DataFrame, outcome: Any, sample_id: str) -> str:
         return outcome.positive
     rows = predictions[(predictions["sample_id"] == sample_id) & (predictions["outcome"] == outcome.name)]
     called = rows["call"].iloc[0] if len(rows) else None
-    return called if called in outcome.classes else outcome.classes[-1]
+    return str(called) if called in outcome.classes else str(outcome.classes[-1])
 
 
 def _region(placed: Placed, notes: list[str]) -> np.ndarray | None:

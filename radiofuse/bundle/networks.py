@@ -39,7 +39,7 @@ class Network:
 
     name: str
     outcome: Outcome
-    estimator: CropEstimator
+    estimator: Any
 
     def row_of(self, X: pd.DataFrame, sample_id: str) -> int | None:
         """Return in which row of the estimator's crops a sample's pictures stand; None where it has none."""

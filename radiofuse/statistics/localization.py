@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -187,14 +188,14 @@ def localization_sentences(summary: pd.DataFrame) -> list[str]:
     return told
 
 
-def _compared(own: tuple, difference: tuple) -> str:
+def _compared(own: Any, difference: Any) -> str:
     side = "above" if difference.value > 0 else "below"
     reached = f"voxel AUC {number(own.value)}{_span(own)} in {counted(own.n_patients, 'patient')}"
     compared = f"{number(abs(difference.value))} {side} the center prior{_span(difference)}"
     return f"{reached}, {compared}: {_verdict(difference)}"
 
 
-def _verdict(difference: tuple) -> str:
+def _verdict(difference: Any) -> str:
     if not np.isfinite(difference.low):
         return "one patient proves nothing"
     if difference.low > 0:
@@ -202,5 +203,5 @@ def _verdict(difference: tuple) -> str:
     return "it localizes nothing" if difference.high <= 0 else "not shown to localize anything"
 
 
-def _span(row: tuple) -> str:
+def _span(row: Any) -> str:
     return f" ({number(row.low)} to {number(row.high)})" if np.isfinite(row.low) else ""

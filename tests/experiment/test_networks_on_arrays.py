@@ -118,7 +118,9 @@ def test_a_stack_joins_the_radiomics_as_a_member_or_as_a_chain_of_its_own(folder
     members = run(
         folder, "members", 'channels = ["t1ce", "flair"]\njoin = "members"\nslices = 2\naggregate = "attention"'
     )
-    columns = run(folder, "columns", 'channels = ["t1ce", "flair"]\nfolds = 2\nname = "both"\ncut = "image"')
+    columns = run(
+        folder, "columns", 'channels = ["t1ce", "flair"]\njoin = "columns"\nfolds = 2\nname = "both"\ncut = "image"'
+    )
     assert {"t1ce", "flair", "stack", "mean"} <= set(read_table(members, "predictions")["model"])
     of_stack = read_table(members, "scores").query("model == 'stack'").set_index("metric")
     assert of_stack.at["slice_auc", "n_samples"] == 2 * of_stack.at["auc", "n_samples"]
