@@ -8,6 +8,9 @@ import pytest
 from radiofuse.bundle import load_bundle
 from radiofuse.bundle.read import read_table
 from radiofuse.errors import RadiofuseError
+from radiofuse.experiment.model_list import model_list
+from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
 from tests.experiment.test_models_as_a_list import OUTCOMES, cohort, write
 from tests.report.page_parser import Page
@@ -93,3 +96,12 @@ def test_the_report_shows_the_weights(bundle):
     rows = page.tables["Weights of the modalities in held-out patients: mean (standard deviation)"]
     assert rows[0] == ["Answers", "Number", "t1", "t2", "clinical"]
     assert "There are no fusion weights" not in page.text
+
+
+def test_embeddings_take_part_beside_the_columns_of_each_modality(tmp_path):
+    path = write(tmp_path, MODELS + '[deep]\nencoder = "san10_small"\n', cohort='label = "idh=Mutant"')
+    recipe, blocks = read_recipe(path), {name: [f"{name}__f0"] for name in ("t1", "t2")}
+    named = build_model(recipe, model_list(recipe)[0], Inputs(["t1", "t2"], blocks, clinical=["clinical__age"]))
+    chains = dict(named.model.estimators)
+    assert [list(chains[name].named_steps)[0] for name in ("t1", "t2", "clinical")] == ["encode", "encode", "columns"]
+    assert named.columns == ["t1__f0", "t2__f0", "clinical__age", "t1__crop", "t2__crop"]
