@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 
 import numpy as np
 
@@ -31,9 +32,9 @@ def test_two_writers_and_a_reader(tmp_path):
     writers = [context.Process(target=fill, args=(tmp_path, barrier, way)) for way in (False, True)]
     for writer in writers:
         writer.start()
-    store, n_read = ArrayStore(tmp_path), 0
+    store, n_read, limit = ArrayStore(tmp_path), 0, time.monotonic() + 60
     barrier.wait(timeout=60)
-    while any(writer.is_alive() for writer in writers):
+    while any(writer.is_alive() for writer in writers) and time.monotonic() < limit:
         for key in KEYS:
             try:
                 found = store.read(BLOCK, key)
