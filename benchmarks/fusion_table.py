@@ -75,14 +75,21 @@ def table_of(bundle: Path, outcome: str) -> pd.DataFrame:
     whole = scores["class"].isna() if scores["class"].nunique() > 1 else scores["class"].notna()
     own = scores[whole].pivot_table(index="model", columns="metric", values=["value", "low", "high"], sort=False)
     against = pd.read_csv(bundle / "against_reference.csv").query("outcome == @outcome").set_index("a")
-    times = pd.read_csv(bundle / "run_times.csv").query("outcome == @outcome and model == model").set_index("model")
+    times = pd.read_csv(bundle / "run_times.csv").query("outcome == @outcome and model == model")
     rows = pd.DataFrame(index=own.index.rename(None))
     rows["AUC"] = [interval(own.loc[name], "auc") for name in own.index]
     rows["log-loss"] = own["value", "log_loss"].round(3)
     rows["minus best"] = [difference(against.loc[name]) if name in against.index else "" for name in own.index]
     rows["p, Holm"] = against["adjusted_p_value"].reindex(own.index).map("{:.3f}".format).replace("nan", "")
-    rows["seconds"] = times["seconds"].round(1).reindex(own.index).map("{:.1f}".format).replace("nan", "")
-    return rows
+    rows["seconds"] = seconds_of(times.set_index("model")["seconds"], list(own.index))
+    return rows[[not name.endswith(tuple(f"_{one}" for one in SEQUENCES)) for name in rows.index]]
+
+
+def seconds_of(times: pd.Series, answers: list[str]) -> list[str]:
+    """Return the seconds of each model behind its answering one; those of the late fusion behind "mean"."""
+    answering = {"mean": "fusion", "clinical_too_mean": "clinical_too", "published_too_mean": "published_too"}
+    own = [times.get(answering.get(name, name)) for name in answers]
+    return ["" if value is None else f"{value:.1f}" for value in own]
 
 
 def interval(row: pd.Series, metric: str) -> str:
