@@ -191,7 +191,8 @@ def _without(modality: str, predictions: pd.DataFrame) -> str:
         return f"{modality} is missing, and the model reads it."
     silent = [name for name in _models(predictions) if predictions[name].isna().all()]
     if silent:
-        return f"{modality} is missing: the answer is made without {listed(silent)}, which has no probability."
+        have = "which has" if len(silent) == 1 else "which have"
+        return f"{modality} is missing: the answer is made without {listed(silent)}, {have} no probability."
     return f"{modality} is missing: medians of the training patients stand in for what the model reads of it."
 
 

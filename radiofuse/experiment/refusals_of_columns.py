@@ -123,9 +123,19 @@ def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:
             yield RequestError(f"compare under [evaluation] sets {pair[0]!r} against itself; name two answers.")
     reference = recipe.evaluation.reference
     if reference is not None and reference not in names:
-        meant = did_you_mean(reference, names) or f" Choose from {', '.join(names)}."
-        best = ' To test against the best single modality, put "best" into combine.' if reference == "best" else ""
-        yield RequestError(f"reference under [evaluation] is {reference!r}, which no model answers as.{best or meant}")
+        yield RequestError(
+            f"reference under [evaluation] is {reference!r}, which no model answers as.{_way_to(reference, names)}"
+        )
+
+
+def _way_to(reference: str, names: list[str]) -> str:
+    """Return what to write in place of a reference that there is not."""
+    prefixed = [name for name in names if name.endswith(f"_{reference}")]
+    if prefixed:
+        return f" The models have names: write one of {', '.join(prefixed)}."
+    if reference == "best":
+        return ' To test against the best single modality, put "best" into combine.'
+    return did_you_mean(reference, names) or f" Choose from {', '.join(names)}."
 
 
 def unread_clinical_scale(recipe: Recipe, grouped: Grouped) -> Problems:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from radiofuse.evaluate.fold_answers import tidy
 from radiofuse.experiment.member_chains import crop_classifier
-from radiofuse.experiment.model_list import DEEP, modalities_of, model_list
+from radiofuse.experiment.model_list import DEEP, modalities_of, model_list, prefixed
 from radiofuse.experiment.models import deep_member, reads_of
 from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.recipe import Recipe
@@ -52,9 +52,9 @@ def slice_predictions(
         As a table of predictions, with a row for each slice; none where a patient has one picture.
     """
     parts = [pd.DataFrame(columns=LONG_PREDICTION_COLUMNS)]
-    for answer, name in _networks(recipe, rows).items() if _reads_several(recipe) else ():
-        if answer in answered:
-            parts += [_of_split(recipe, rows, labeled, split, answer, name) for split in splits]
+    for name, answers in _networks(recipe, rows).items() if _reads_several(recipe) else ():
+        own = [answer for answer in answers if answer in answered]
+        parts += [_of_split(recipe, rows, labeled, split, own, name) for split in splits if own]
     found = [part for part in parts if len(part)]
     return pd.concat(found, ignore_index=True) if found else parts[0]
 
@@ -63,14 +63,19 @@ def _reads_several(recipe: Recipe) -> bool:
     return recipe.deep is not None and recipe.deep.dimensions == 2 and recipe.deep.slices != 1
 
 
-def _networks(recipe: Recipe, rows: Rows) -> dict[str, str]:
-    """Return the modality of each network by the name of its answer."""
+def _networks(recipe: Recipe, rows: Rows) -> dict[str, list[str]]:
+    """Return by what names the network of each modality answers: in every late fusion that it is a member of."""
     late = [model for model in model_list(recipe) if model.kind == LATE and DEEP in reads_of(recipe, model)]
     named = [(model, name) for model in late for name in of_networks(recipe, modalities_of(model, rows.modalities))]
-    return {deep_member(recipe, model, name): name for model, name in named}
+    answers: dict[str, list[str]] = {}
+    for model, name in named:
+        answers.setdefault(name, []).append(prefixed(model, deep_member(recipe, model, name)))
+    return answers
 
 
-def _of_split(recipe: Recipe, rows: Rows, labeled: LabeledRows, split: Split, answer: str, name: str) -> pd.DataFrame:
+def _of_split(
+    recipe: Recipe, rows: Rows, labeled: LabeledRows, split: Split, named: Sequence[str], name: str
+) -> pd.DataFrame:
     from radiofuse.deep import slice_probabilities
 
     pointers = labeled.X[columns.join(name, columns.CROP)]
@@ -84,7 +89,7 @@ def _of_split(recipe: Recipe, rows: Rows, labeled: LabeledRows, split: Split, an
         return pd.DataFrame(columns=LONG_PREDICTION_COLUMNS)
     of_slices = pd.DataFrame(told, columns=["sample_id", "patient_id", "label"])
     probability, classes = np.concatenate(found), np.arange(len(labeled.outcome.classes))
-    answers = {answer: probability[:, 1] if len(classes) == 2 else probability}
+    answers = dict.fromkeys(named, probability[:, 1] if len(classes) == 2 else probability)
     return tidy(answers_table(answers, of_slices.index, classes), of_slices, labeled.outcome, split)
 
 

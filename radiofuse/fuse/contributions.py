@@ -20,9 +20,10 @@ def contributions(combiner: Any, P: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
     Of two classes a rule says by ``linear_in`` that it is a weighted sum of the members' log-odds, whose terms are the
     contributions, or of their probabilities: there the terms w (p - 0.5) are stretched alike, so that they add up to
-    the log-odds. All other rules get Shapley values: what a member adds to those before it, over all orders of the
-    members, where a rule is asked as if the others were absent, and nobody means even odds. A calibrated rule's
-    contributions are multiplied by its slope.
+    the log-odds. Networks that are joined by logits have the terms that are added, and the others' contributions are
+    those to the others' answer. All other rules get Shapley values: what a member adds to those before it, over all
+    orders of the members, where a rule is asked as if the others were absent, and nobody means even odds. A calibrated
+    rule's contributions are multiplied by its slope.
 
     Parameters
     ----------
@@ -58,6 +59,8 @@ def contributions(combiner: Any, P: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """
     if getattr(combiner, "by_pattern", False):
         return _by_pattern(combiner, P)
+    if hasattr(combiner, "own_contributions") and (own := combiner.own_contributions(P)) is not None:
+        return own
     if isinstance(combiner, Calibrated) and P.ndim == 2:
         parts, base = contributions(combiner.rule, P)
         return combiner.slope_ * parts, combiner.slope_ * base + combiner.intercept_

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
@@ -103,6 +103,10 @@ class Explains:
             If no combiner learns, or a class has too few patients to draw them again.
         """
         P, known = self._shown()
+        check_consistent_length(self.out_of_fold_, y, groups)
+        strange = np.setdiff1d(np.asarray(y), self.classes_)
+        if len(strange):
+            raise RequestError(f"y holds {strange[0]!r}, and the fusion was fitted on {self.classes_.tolist()}.")
         target, groups = np.searchsorted(self.classes_, y)[known], None if groups is None else np.asarray(groups)[known]
         learners = {name: rule_of(rule) for name, rule in self.combiners_.items() if learns(rule_of(rule))}
         return weight_intervals(

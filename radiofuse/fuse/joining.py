@@ -9,9 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import softmax
 
+from radiofuse.errors import RequestError
 from radiofuse.fuse.choices import fit_combiner, learns
+from radiofuse.fuse.combiners import Mean
+from radiofuse.fuse.contributions import contributions
 from radiofuse.fuse.cross_fitted import cross_fitted, folds_of_combiner, log_by_class, log_loss
 from radiofuse.fuse.offset_ridge import PENALTIES, choose_penalty, fit_offset_ridge
+from radiofuse.names import did_you_mean
 
 Join = Literal["members", "logit", "auto"]
 
@@ -23,7 +27,10 @@ class AddedLogits:
     an added member, less its mean over the classes and over the training rows, in units of their spread. A ridge
     penalty draws the weights to 0, where the answer is that of the others alone; its strength, infinity among its
     values, is the one with the least log-loss in folds inside the rows that are learned from. An added member that
-    is absent adds nothing; a row with added members alone is answered by their mean.
+    is absent adds nothing; a row with added members alone is answered by their mean. Weights may be negative.
+
+    The others' answer that the logits are added to is out of fold too where the rule learns; to choose the penalty, the
+    answers of a fold's training rows are by rules that learned from the fold's other rows as well.
 
     Parameters
     ----------
@@ -40,7 +47,8 @@ class AddedLogits:
         Infinity where nothing is added.
     added_weights_ : ndarray of shape (n_added,)
     weights_ : ndarray of shape (n_members,) or (n_members, n_classes)
-        The rule's weights of its members, equal ones where it learns none, and those of the added logits.
+        The rule's weights of its members, equal ones where it learns none, and those of the added logits, each in
+        units of its spread: of other units, so that the two kinds are not to be compared.
 
     References
     ----------
@@ -115,6 +123,26 @@ class AddedLogits:
         scores = log_by_class(told) + np.einsum("nmk,m->nk", self._inputs(P), self.added_weights_)
         answer = softmax(scores, axis=1)
         return answer[:, 1] if told.ndim == 1 else answer
+
+    def own_contributions(self, P: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return what each member adds and what there is without them, as `contributions` does; None to leave it to it.
+
+        The others' contributions are those to their own answer, and a network's is its weighted logit. Of more than
+        two classes the added logits are divided among the classes by a softmax, so that nothing simply adds up.
+        """
+        if P.ndim == 3 and self.added_weights_.any():
+            return None
+        others, known = np.delete(P, self.added, axis=1), ~_absent(np.delete(P, self.added, axis=1)).all(axis=1)
+        parts, base = np.zeros(P.shape), np.zeros((len(P), *P.shape[2:]))
+        places = np.setdiff1d(np.arange(P.shape[1]), self.added)
+        if known.any():
+            parts[np.ix_(known, places)], base[known] = contributions(self.rule, others[known])
+            if self.added_weights_.any():
+                inputs = self._inputs(P[known])
+                parts[np.ix_(known, self.added)] = self.added_weights_ * (inputs[:, :, 1] - inputs[:, :, 0])
+        if not known.all():
+            parts[np.ix_(~known, self.added)], base[~known] = contributions(Mean(), P[~known][:, list(self.added)])
+        return parts, base
 
     def of_places(self, places: Sequence[int]) -> Any:
         """Return an unfitted combiner for some of the members alone."""
@@ -192,13 +220,19 @@ class ChosenJoin:
         """Return one probability per row, or one per row and class."""
         return self.combiner_.combine(P)
 
+    def own_contributions(self, P: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the contributions to the answer of the chosen combiner."""
+        return contributions(self.combiner_, P)
+
     def of_places(self, places: Sequence[int]) -> Any:
         """Return an unfitted combiner for some of the members alone."""
         return joined_rule(self.rule, _among(self.added, places), len(places), "auto")
 
 
 def joined_rule(rule: Any, added: tuple[int, ...], n_members: int, join: Join) -> Any:
-    """Return a combiner of all members that lets some join as asked; where there are no others, the rule itself.
+    """Return a combiner of all members that lets some join as asked.
+
+    The rule itself where there are no others, or where it answers by one member alone: networks are among them.
 
     Parameters
     ----------
@@ -215,7 +249,7 @@ def joined_rule(rule: Any, added: tuple[int, ...], n_members: int, join: Join) -
     >>> type(joined_rule(Mean(), (1,), 2, "logit")).__name__, type(joined_rule(Mean(), (0, 1), 2, "logit")).__name__
     ('AddedLogits', 'Mean')
     """
-    if join == "members" or len(added) in (0, n_members):
+    if join == "members" or len(added) in (0, n_members) or getattr(rule, "of_one_member", False):
         return rule
     return AddedLogits(rule, added) if join == "logit" else ChosenJoin(rule, added)
 
@@ -227,6 +261,10 @@ def joined_rules(combiners: Mapping[str, Any], members: Sequence[str], added: Se
     >>> joined_rules({"mean": Mean()}, ["t1", "t1deep"], ["t1deep"], "auto")["mean"].added
     (1,)
     """
+    strange = [name for name in added if name not in members]
+    if strange and join != "members":
+        meant = did_you_mean(strange[0], members) or f" Choose from {', '.join(members)}."
+        raise RequestError(f"added names {strange[0]!r}, which is no member of the fusion.{meant}")
     places = tuple(place for place, name in enumerate(members) if name in added)
     return {name: joined_rule(combiner, places, len(members), join) for name, combiner in combiners.items()}
 

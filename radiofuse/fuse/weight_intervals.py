@@ -71,7 +71,7 @@ def weight_intervals(
     drawn = []
     for _ in range(n_resamples):
         rows = _resample(patients, y, rng)
-        own = None if groups is None else groups[rows]
+        own = patients[rows]  # copies of a row are one patient, also where each row was one
         drawn.append(weights_table(_fitted(combiners, P[rows], y[rows], own), members, classes)["weight"].to_numpy())
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(drawn, tails, axis=0) if len(table) else ([], [])

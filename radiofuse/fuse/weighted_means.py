@@ -69,8 +69,9 @@ class AucWeighted(WeightedMean):
 class BestMember(WeightedMean):
     """The answer of the member with the highest out-of-fold AUC alone.
 
-    What a fusion has to be better than: the best single modality, chosen inside the training patients. A row that
-    lacks it is answered by the mean of the members it has. Of members that are as good the first is taken.
+    What a fusion has to be better than: the best single modality, chosen inside the training patients. Members are held
+    against the rows they have, which differ where modalities are missing. A row that lacks the best is answered by the
+    mean of the members it has. Of members that are as good the first is taken.
 
     Attributes
     ----------
@@ -90,6 +91,7 @@ class BestMember(WeightedMean):
     """
 
     title = "best single member, chosen by out-of-fold AUC"
+    of_one_member = True  # networks do not join it: they are among its members
 
     def _raw_weights(self, each: np.ndarray, y: np.ndarray) -> np.ndarray:
         best = np.argmax([_mean_auc(each[:, member], y) for member in range(each.shape[1])])

@@ -83,7 +83,8 @@ class ModalityWeighting(FeatureFusion):
 
     Notes
     -----
-    The order of the members decides nothing, and a member that is there twice has the same weight twice. A row that
+    Without modality dropout, which draws modalities by their order, the order of the members decides nothing, and a
+    member that is there twice has the same weight twice. A row that
     has one modality gives it weight 1, and its answer is that modality's. Without modality dropout the network has
     seen such rows in training only where the cohort has them.
 
@@ -93,7 +94,8 @@ class ModalityWeighting(FeatureFusion):
     References
     ----------
     Ilse, Tomczak, Welling (2018). Attention-based deep multiple instance learning. ICML, equation 8: the scorer.
-    Neverova, Wolf, Taylor, Nebout (2016). ModDrop: adaptive multi-modal gesture recognition. IEEE TPAMI 38(8).
+    Neverova, Wolf, Taylor, Nebout (2016). ModDrop: adaptive multi-modal gesture recognition. IEEE TPAMI 38(8): the
+    idea of modality dropout; there each modality is hidden by itself.
 
     Examples
     --------

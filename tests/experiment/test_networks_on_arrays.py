@@ -115,9 +115,8 @@ def test_new_patients_need_no_mask_and_training_patients_are_refused(folder: Pat
 
 
 def test_a_stack_joins_the_radiomics_as_a_member_or_as_a_chain_of_its_own(folder: Path) -> None:
-    members = run(
-        folder, "members", 'channels = ["t1ce", "flair"]\njoin = "members"\nslices = 2\naggregate = "attention"'
-    )
+    deep = 'channels = ["t1ce", "flair"]\njoin = "members"\nslices = 2\naggregate = "attention"'
+    members = run(folder, "members", deep, more='[[models]]\n[[models]]\nname = "net"\nreads = ["deep"]')
     columns = run(
         folder, "columns", 'channels = ["t1ce", "flair"]\njoin = "columns"\nfolds = 2\nname = "both"\ncut = "image"'
     )
@@ -128,7 +127,8 @@ def test_a_stack_joins_the_radiomics_as_a_member_or_as_a_chain_of_its_own(folder
     assert of_stack.at["slice_auc", "low"] <= of_stack.at["slice_auc", "value"] <= of_stack.at["slice_auc", "high"]
     page = write_report(members, folder / "members.html").read_text()
     assert "AUC of slices" in page and "slices of a patient are not independent" in page
-    assert not read_table(members, "scores").query("model == 't1ce'")["metric"].str.startswith("slice_").any()
+    of_slices = read_table(members, "scores").query("metric == 'slice_auc'")
+    assert set(of_slices["model"]) == {"stack", "net_stack"}
     assert {"t1ce", "flair", "both", "mean"} <= set(read_table(columns, "predictions")["model"])
     selected = read_table(columns, "selected_features")
     assert selected.loc[selected["modality"] == "both", "feature"].str.startswith("tinyofchannels_").all()

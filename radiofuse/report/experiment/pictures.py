@@ -178,6 +178,8 @@ def _are_learned(rows: pd.DataFrame) -> bool:
 def _weight_picture(fusion: str, rows: pd.DataFrame) -> Picture:
     alt = "; ".join(f"{row.member} {number(row.weight)}" for row in rows.itertuples())
     # The intercept, in brackets, is no member.
-    heaviest = rows.loc[~rows["member"].str.startswith("(")].sort_values("weight", ascending=False)["member"].iloc[0]
-    caption = f"{fusion}: {heaviest} has the largest weight in the final model."
+    own = rows.loc[~rows["member"].str.startswith("(")]
+    heaviest = own.loc[own["weight"] == own["weight"].max(), "member"].drop_duplicates().tolist()
+    have = "has the largest weight" if len(heaviest) == 1 else "have the largest weights, equal ones,"
+    caption = f"{fusion}: {listed(heaviest)} {have} in the final model."
     return Picture(draw_weights(fusion, rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption)
