@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -18,6 +18,7 @@ from radiofuse.wording import counted, number
 
 TRAINED, RANDOM, CENTER = "trained", "random weights", "center prior"
 CONTROLS = (RANDOM, CENTER)
+CALLED = {CENTER: "the center prior", RANDOM: "random weights"}
 MEASURES = {
     "mass_inside": "share of its mass in the tumor",
     "voxel_auc": "voxel AUC",
@@ -168,39 +169,55 @@ def _interval(values: np.ndarray, n_resamples: int, confidence: float, seed: int
 
 
 def localization_sentences(summary: pd.DataFrame) -> list[str]:
-    """Return how to read a summary: whether each map is better than the middle of the picture.
+    """Return how to read a summary: whether each map is better than random weights and the middle of the picture.
 
     Examples
     --------
     >>> told = [("", 0.6, 0.5, 0.7, 9), ("center prior", -0.1, -0.2, -0.05, 9)]
     >>> rows = [("net", "grad_cam", "voxel_auc", *each) for each in told]
-    >>> print(*localization_sentences(pd.DataFrame(rows, columns=SUMMARY)), sep="\\n")
-    A map that is no better than the center prior, a spot in the middle of the picture, localizes nothing.
-    grad_cam of net: voxel AUC 0.60 (0.50 to 0.70) in 9 patients, 0.10 below the center prior (-0.20 to -0.05): it
-    localizes nothing.
+    >>> print(*localization_sentences(pd.DataFrame(rows, columns=SUMMARY))[1:])
+    grad_cam of net: voxel AUC 0.60 (0.50 to 0.70) in 9 patients, 0.10 below the center prior (-0.20 to -0.05): it is
+    no better than the center prior and localizes nothing.
     """
-    told = ["A map that is no better than the center prior, a spot in the middle of the picture, localizes nothing."]
+    told = [
+        "A map that is no better than the center prior, a spot in the middle of the picture, localizes nothing; one "
+        "that is no better than random weights shows the image, and not what was learned."
+    ]
     main = summary[(summary["measure"] == "voxel_auc") & summary["value"].notna()]
     for (network, name), rows in main.groupby(OF_MAP, sort=False):
         by_control = {row.against: row for row in rows.itertuples()}
         if "" in by_control and CENTER in by_control:
-            told.append(f"{name} of {network}: {_compared(by_control[''], by_control[CENTER])}.")
+            told.append(f"{name} of {network}: {_compared(by_control)}.")
     return told
 
 
-def _compared(own: Any, difference: Any) -> str:
-    side = "above" if difference.value > 0 else "below"
+def _compared(by_control: Mapping[str, Any]) -> str:
+    own = by_control[""]
+    differences = {name: by_control[name] for name in (CENTER, RANDOM) if name in by_control}
     reached = f"voxel AUC {number(own.value)}{_span(own)} in {counted(own.n_patients, 'patient')}"
-    compared = f"{number(abs(difference.value))} {side} the center prior{_span(difference)}"
-    return f"{reached}, {compared}: {_verdict(difference)}"
+    compared = [_difference(name, row) for name, row in differences.items()]
+    return f"{', '.join([reached, *compared])}: {_verdict(differences)}"
 
 
-def _verdict(difference: Any) -> str:
-    if not np.isfinite(difference.low):
+def _difference(control: str, row: Any) -> str:
+    side = "above" if row.value > 0 else "below"
+    return f"{number(abs(row.value))} {side} {CALLED[control]}{_span(row)}"
+
+
+def _verdict(differences: Mapping[str, Any]) -> str:
+    """Say what a map is shown to do; it must pass both controls, and the one that it does not pass is named."""
+    if not all(np.isfinite(row.low) for row in differences.values()):
         return "one patient proves nothing"
-    if difference.low > 0:
-        return "it localizes more than the middle does"
-    return "it localizes nothing" if difference.high <= 0 else "not shown to localize anything"
+    if differences[CENTER].high <= 0:
+        return "it is no better than the center prior and localizes nothing"
+    if RANDOM in differences and differences[RANDOM].high <= 0:
+        return "it is no better than random weights and shows nothing that was learned"
+    failed = [CALLED[name] for name, row in differences.items() if not row.low > 0]
+    if failed:
+        return f"not shown to localize better than {' and '.join(failed)}"
+    if RANDOM not in differences:
+        return "it localizes more than the middle does, not held against random weights"
+    return "it localizes more than the middle and random weights do"
 
 
 def _span(row: Any) -> str:

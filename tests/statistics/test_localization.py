@@ -51,21 +51,26 @@ def test_what_does_not_exist_is_no_number() -> None:
         localize(TUMOR * 1.0, TUMOR[:2], ALL)
 
 
-def cohort(gain: float) -> pd.DataFrame:
-    """Twenty patients, the first with three scans; trained maps are better by ``gain`` than the center."""
+def cohort(gain: float, over_random: float | None = None) -> pd.DataFrame:
+    """Twenty patients, the first with three scans; trained maps are better by ``gain`` than the center.
+
+    By ``over_random`` they are better than random weights; left out, those are as chance would have it.
+    """
     rng, rows = np.random.default_rng(1), []
     for number in range(22):
         patient = f"p{max(number - 2, 0)}"
         center = 0.6 + rng.normal(0, 0.05)
-        for weights, value in ((TRAINED, center + gain + rng.normal(0, 0.01)), (RANDOM, 0.5), (CENTER, center)):
+        trained = center + gain + rng.normal(0, 0.01)
+        random = 0.5 if over_random is None else trained - over_random + rng.normal(0, 0.01)
+        for weights, value in ((TRAINED, trained), (RANDOM, random), (CENTER, center)):
             rows.append(("net", "grad_cam", weights, f"s{number}", patient, 0.1, value, value, 1.0))
     return pd.DataFrame(rows, columns=SAMPLE)
 
 
 VERDICTS = [
-    (0.1, "it localizes more than the middle does"),
-    (-0.1, "it localizes nothing"),
-    (0.001, "not shown to localize anything"),
+    (0.1, "it localizes more than the middle and random weights do"),
+    (-0.1, "it is no better than the center prior and localizes nothing"),
+    (0.001, "not shown to localize better than the center prior"),
 ]
 
 
@@ -84,6 +89,23 @@ def test_a_cohort_is_summed_up_by_patients(gain: float, verdict: str) -> None:
     reset = told.reset_index()[["network", "map", "measure", "against", "value", "low", "high", "n_patients"]]
     *_, sentence = localization_sentences(reset)
     assert sentence.endswith(f"): {verdict}.")
+
+
+@pytest.mark.parametrize(
+    ("gain", "over_random", "verdict"),
+    [
+        (0.1, 0.1, "it localizes more than the middle and random weights do"),
+        (0.1, 0.0, "not shown to localize better than random weights"),
+        (0.1, -0.1, "it is no better than random weights and shows nothing that was learned"),
+        (0.001, 0.0, "not shown to localize better than the center prior and random weights"),
+    ],
+)
+def test_a_map_must_pass_both_controls(gain: float, over_random: float, verdict: str) -> None:
+    told = summarize_localization(cohort(gain, over_random), n_resamples=300, random_state=0)
+    *_, sentence = localization_sentences(told)
+    assert sentence.endswith(f": {verdict}.") and " random weights (" in sentence
+    without = localization_sentences(told[told["against"] != RANDOM])[-1]
+    assert without.endswith("not held against random weights.") == (gain == 0.1)
 
 
 def test_one_patient_has_no_interval() -> None:
