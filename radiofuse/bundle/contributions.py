@@ -52,7 +52,7 @@ def contributions_of(bundle: Bundle, predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_fusion(fusion: LateFusion, outcome: Outcome, rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    told = rows.reindex(columns=["sample_id", "class", *names])
+    told = rows[["sample_id", "class", *names]]
     samples, classes = told["sample_id"].unique(), list(dict.fromkeys(told["class"]))
     each = told[names].to_numpy(float).reshape(len(samples), len(classes), len(names)).swapaxes(1, 2)
     combiner = next(iter(fusion.combiners_.values()))

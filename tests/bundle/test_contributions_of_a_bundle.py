@@ -81,3 +81,10 @@ def test_answers_of_another_kind_and_samples_without_one_have_none(told):
     models = {name: {"early": own["early"]} for name, own in bundle.models.items()}
     other = type(bundle)(bundle.folder, models, bundle.description)
     assert contributions_of(other, predictions).empty
+
+
+def test_a_renamed_column_is_no_absent_modality(told):
+    bundle, predictions = told
+    name = next(name for name in predictions if name.endswith("flair"))
+    with pytest.raises(KeyError, match=name):
+        contributions_of(bundle, predictions.rename(columns={name: "other"}))
