@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from radiofuse.classify.classes import ProbableClass, check_classes
+from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Folding, Seed
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
@@ -21,6 +22,13 @@ from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misa
 TOO_FEW = (
     "Stacking in {cv} inner folds needs {cv} patients of each class, and {smallest} has {fewest}. Lower cv, choose "
     "another classifier, or add patients."
+)
+
+
+LACKS_A_CLASS = (
+    "The rows that train inner fold {number} have no row of class {lacking}, and every class was expected in each: the "
+    "classifiers would not know it. Pass cv as an int, or a splitter that keeps classes in proportion, such as "
+    "StratifiedGroupKFold."
 )
 
 
@@ -89,6 +97,8 @@ class StackedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         ------
         CohortError
             If a class has fewer patients than there are inner folds.
+        RequestError
+            If a splitter leaves a class without a row to train on.
         ValueError
             If ``y`` holds one class only.
         """
@@ -99,6 +109,7 @@ class StackedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         groups = None if groups is None else np.asarray(groups)
         codes = np.searchsorted(self.classes_, y)
         folds = inner_folds(self.cv, codes, groups, self.random_state, refusal=TOO_FEW, classes=self.classes_)
+        _refuse_folds_without_a_class(folds, codes, self.classes_)
         # not scikit-learn's StackingClassifier, which hands groups on to its regression too, where they are refused
         answers = np.empty((len(y), len(self.classifiers) * _n_answers(self.classes_)))
         for train, test in folds:
@@ -126,6 +137,15 @@ class StackedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         check_is_fitted(self)
         values = validate_data(self, X, dtype=np.float64, reset=False)
         return self.regression_.predict_proba(_answers(self.members_, values, self.classes_))
+
+
+def _refuse_folds_without_a_class(
+    folds: Sequence[tuple[np.ndarray, np.ndarray]], codes: np.ndarray, classes: np.ndarray
+) -> None:
+    for number, (train, _) in enumerate(folds, start=1):
+        lacking = np.setdiff1d(np.arange(len(classes)), codes[train])
+        if len(lacking):
+            raise RequestError(LACKS_A_CLASS.format(number=number, lacking=classes[lacking[0]]))
 
 
 def _n_answers(classes: np.ndarray) -> int:

@@ -7,12 +7,13 @@ import pytest
 from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import KFold, StratifiedGroupKFold
+from sklearn.naive_bayes import GaussianNB
 
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.classify.choices import stacking
 from radiofuse.classify.stacked import StackedClassifier
-from radiofuse.errors import CohortError
+from radiofuse.errors import CohortError, RequestError
 
 
 def scans(rng, n_patients: int, n_scans: int):
@@ -58,3 +59,12 @@ def test_too_few_patients_for_the_inner_folds_is_a_sentence():
     X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) < 3
     with pytest.raises(CohortError, match="Stacking in 5 inner folds needs 5 patients of each class, .* has 3"):
         stacking(0).fit(X, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_splitter_that_trains_without_a_class_is_a_sentence(n_classes):
+    y = np.repeat(np.arange(n_classes), 6)  # in blocks, so that unshuffled folds leave a class out
+    X = np.random.default_rng(0).normal(size=(len(y), 3))
+    stack = StackedClassifier([("bayes", GaussianNB())], cv=KFold(n_classes))
+    with pytest.raises(RequestError, match=r"train inner fold 1 have no row of class 0.*Pass cv as an int"):
+        stack.fit(X, y)
