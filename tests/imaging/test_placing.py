@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -75,7 +77,10 @@ def test_crops_lie_around_their_tumor(orientation: str) -> None:
     assert back.sum() > 0
 
 
-def test_a_cube_beside_the_image_leaves_it_empty() -> None:
+def test_a_cube_larger_than_the_image_fills_it_and_one_beside_it_leaves_it_empty() -> None:
     image, _ = stored_as("LPS")
-    placing = VolumePatch(("t1",), size=40).placing(image, None)  # larger than the image on all sides
-    assert placing.onto(np.ones((1, 40, 40, 40))).all()
+    placing = VolumePatch(("t1",), size=40).placing(image, None)
+    cube = np.ones((1, 40, 40, 40))
+    assert placing.onto(cube).all()
+    for beside in (np.array([-40, 0, 0]), np.array([0, 22, 0]), np.array([0, 0, 90])):
+        assert not replace(placing, start=beside).onto(cube).any()
