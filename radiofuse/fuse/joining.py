@@ -132,16 +132,17 @@ class AddedLogits:
         """
         if P.ndim == 3 and self.added_weights_.any():
             return None
-        others, known = np.delete(P, self.added, axis=1), ~_absent(np.delete(P, self.added, axis=1)).all(axis=1)
+        others, added = np.delete(P, self.added, axis=1), np.array(self.added, dtype=int)
+        known = ~_absent(others).all(axis=1)
         parts, base = np.zeros(P.shape), np.zeros((len(P), *P.shape[2:]))
         places = np.setdiff1d(np.arange(P.shape[1]), self.added)
         if known.any():
             parts[np.ix_(known, places)], base[known] = contributions(self.rule, others[known])
             if self.added_weights_.any():
                 inputs = self._inputs(P[known])
-                parts[np.ix_(known, self.added)] = self.added_weights_ * (inputs[:, :, 1] - inputs[:, :, 0])
+                parts[np.ix_(known, added)] = self.added_weights_ * (inputs[:, :, 1] - inputs[:, :, 0])
         if not known.all():
-            parts[np.ix_(~known, self.added)], base[~known] = contributions(Mean(), P[~known][:, list(self.added)])
+            parts[np.ix_(~known, added)], base[~known] = contributions(Mean(), P[~known][:, added])
         return parts, base
 
     def of_places(self, places: Sequence[int]) -> Any:
