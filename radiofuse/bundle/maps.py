@@ -194,9 +194,11 @@ class _Looking:
         phrase = f"{outcome.name} = {class_name}"
         maps = [self._in_voxels(one, placed, phrase) for one in made]
         of = (sample_id, str(rows.patients[sample_id]))
-        rows_of = (
-            [] if region is None else self._localization(maps, scaled, blank, number, placed, looked_at, region, of)
-        )
+        rows_of: list[dict[str, Any]] = []
+        if region is not None and maps:
+            random = self._of_control(scaled, blank, number, placed, notes)
+            prior = np.broadcast_to(center_prior(scaled.shape[2:]), (len(scaled), *scaled.shape[2:]))
+            rows_of = self._localization(maps, random, placed.placing.onto(prior), region, looked_at, of)
         spread = self._spread(scaled, row, number, notes)
         return SampleMaps(
             self.network.name, outcome.name, class_name, *of, placed, maps, looked_at, region, rows_of, spread, notes
@@ -231,26 +233,32 @@ class _Looking:
         says = made.says(phrase, len(self.network.outcome.classes))
         return VoxelMap(made.name, says, voxels, made.is_signed, made.gap)
 
+    def _of_control(
+        self, scaled: np.ndarray, blank: np.ndarray, number: int, placed: Placed, notes: list[str]
+    ) -> dict[str, np.ndarray]:
+        """Return the strength of each map with random weights, by name; a control that cannot be made is told."""
+        try:
+            made = self._made(self.control, scaled, blank, number, self.kinds)
+        except RequestError as error:
+            notes.append(f"Maps of {self.network.name} are not held against random weights: {error}")
+            return {}
+        return {one.name: self._in_voxels(one, placed, "").strength for one in made}
+
     def _localization(
         self,
         maps: Sequence[VoxelMap],
-        scaled: np.ndarray,
-        blank: np.ndarray,
-        number: int,
-        placed: Placed,
-        looked_at: np.ndarray,
+        random: Mapping[str, np.ndarray],
+        prior: np.ndarray,
         region: np.ndarray,
+        looked_at: np.ndarray,
         of: tuple[str, str],
     ) -> list[dict[str, Any]]:
         """Return the measures of each map, of the same with random weights, and of the middle of the pictures."""
-        prior = np.broadcast_to(center_prior(scaled.shape[2:]), (len(scaled), *scaled.shape[2:]))
-        center = localize(placed.placing.onto(prior), region, looked_at)
-        random = self._made(self.control, scaled, blank, number, self.kinds)
-        rows = []
-        for own, other in zip(maps, random, strict=True):
-            strength = self._in_voxels(other, placed, "").strength
+        center, rows = localize(prior, region, looked_at), []
+        for own in maps:
             told = {TRAINED: localize(own.strength, region, looked_at), CENTER: center}
-            told |= {RANDOM: localize(strength, region, looked_at)}
+            if own.name in random:
+                told[RANDOM] = localize(random[own.name], region, looked_at)
             rows += [localization_row((self.network.name, own.name), name, of, one) for name, one in told.items()]
         return rows
 

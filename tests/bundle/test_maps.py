@@ -22,8 +22,10 @@ from radiofuse.bundle.maps import Asked, _class_of, _Looking
 from radiofuse.bundle.networks import networks_of
 from radiofuse.commands.predict import app
 from radiofuse.datasets import make_phantom_cohort
+from radiofuse.deep.encoders.by_name import make_encoder
+from radiofuse.deep.maps.controls import untrained
 from radiofuse.deep.maps.network_maps import KINDS, NetworkMap
-from radiofuse.errors import BundleError
+from radiofuse.errors import BundleError, RequestError
 from radiofuse.experiment.run import run_recipe
 from radiofuse.statistics.localization import CENTER, RANDOM, TRAINED
 from radiofuse.tables.outcomes import Outcome
@@ -168,6 +170,37 @@ def test_a_map_that_cannot_be_made_is_told_and_the_others_are_there(home: Path) 
         made = looking._those_there(pictures, np.zeros_like(pictures[:1]), 1, notes)
         assert [one.name for one in made] == ["integrated_gradients"] and made[0].gap < 1e-5
     assert len(notes) == 1 and "no layer with a map of pixels" in notes[0]
+
+
+def test_a_frozen_encoder_has_an_answer_and_no_maps(home: Path, folder: Path, tmp_path: Path) -> None:
+    torch.save(make_encoder("tiny_encoder:Tiny", 0).state_dict(), home / "tiny.pt")
+    more = f'output = "embedding"\nfolds = 2\noptions = {{ weights = "{home / "tiny.pt"}", frozen = true }}'
+    members, columns = 'join = "members"', 'join = "columns"'
+    recipe = RECIPE.format(encoder="tiny_encoder:Tiny", more=f"{CROPS}{more}").replace(members, columns)
+    (home / "frozen.toml").write_text(recipe.replace('reads = ["deep"]\n', ""))
+    run_recipe(home / "frozen.toml", out=home / "frozen", store=home / "store", report=False)
+    done = predict(home, "frozen", "--patient", folder, "--out", tmp_path / "a.json", "--maps", tmp_path / "maps")
+    assert done.exit_code == 0, done.output
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert told["outcomes"]["idh"] and told["maps"]["maps"] == told["maps"]["localization"] == []
+    assert any("no answer to explain" in note for note in told["maps"]["notes"])
+    control = untrained(networks_of(load_bundle(home / "frozen"))[0].estimator.encoder_)
+    assert control(torch.zeros(1, 1, 8, 8)).shape == (1, 2)
+
+
+def test_a_control_that_cannot_be_made_costs_its_rows_alone(
+    home: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(trained: object) -> None:
+        raise RequestError("The encoder has no random weights.")
+
+    monkeypatch.setattr("radiofuse.bundle.maps.untrained", refused)
+    options = ["--maps", tmp_path / "maps", "--map-kinds", "grad_cam", "--out", tmp_path / "a.json"]
+    done = predict(home, "stack", "--patient", folder, *options)
+    assert done.exit_code == 0, done.output
+    told = json.loads((tmp_path / "a.json").read_text())["maps"]
+    assert {row["weights"] for row in told["localization"]} == {TRAINED, CENTER}
+    assert any("not held against random weights: The encoder has no" in note for note in told["notes"])
 
 
 def test_an_empty_map_has_no_measure_and_the_answer_is_json(

@@ -6,6 +6,7 @@ import numpy as np
 from torch import nn
 
 from radiofuse.deep.encoders.by_name import make_encoder
+from radiofuse.deep.encoders.options import FROZEN, WEIGHTS
 from radiofuse.deep.weights import TrainedEncoder
 
 OTHER_SEED = 7919  # of weights that were never trained; any would do
@@ -13,8 +14,14 @@ SPREAD = 0.25  # of a side of the picture, the standard deviation of the center 
 
 
 def untrained(trained: TrainedEncoder) -> nn.Module:
-    """Return a network of the same architecture with random weights, in eval mode."""
-    options = {name: value for name, value in trained.options.items() if name != "weights"}
+    """Return a network of the same architecture with random weights, in eval mode.
+
+    Raises
+    ------
+    RequestError
+        If the encoder cannot be made without its weights.
+    """
+    options = {name: value for name, value in trained.options.items() if name not in (WEIGHTS, FROZEN)}
     return make_encoder(trained.card["encoder"], OTHER_SEED, trained.n_classes, options).eval()
 
 
