@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from radiofuse.bundle.load import Bundle
     from radiofuse.bundle.maps import Asked, SampleMaps, VoxelMap
     from radiofuse.bundle.new_rows import NewRows
+    from radiofuse.report.map_pictures import MapSlice
 
 Maps = Annotated[
     Path | None,
@@ -46,6 +47,8 @@ TABLES = {
     "localization_summary.csv": "network,map,measure,against,value,low,high,n_patients",
     "dropout_spread.csv": "sample_id,patient_id,network,outcome,class,mean,sd,passes",
 }
+APART = "The network did not look at the tumor: the slice with most of the map is shown."
+EMPTY = "The map is empty: the slice that the network looked at most is shown."
 SEED = 0  # of the resamples of patients
 
 
@@ -136,6 +139,7 @@ def _head(one: SampleMaps) -> dict[str, Any]:
 
 def _write_map(folder: Path, one: SampleMaps, voxel_map: VoxelMap) -> dict[str, Any]:
     """Write a map's volumes and its picture, and return its row of the table."""
+    from radiofuse.imaging.placing import file_slice
     from radiofuse.imaging.write_like import write_like
     from radiofuse.report.map_pictures import draw_map
 
@@ -145,33 +149,43 @@ def _write_map(folder: Path, one: SampleMaps, voxel_map: VoxelMap) -> dict[str, 
     volumes = {channel: place / f"{name}{channel and f'_{channel}'}.nii.gz" for channel in voxel_map.voxels}
     for channel, path in volumes.items():
         write_like(path, voxel_map.voxels[channel], one.placed.placing.grid)
-    number, shown = _shown(one, voxel_map)
+    number, why = _slice_shown(one, voxel_map)
+    says = f"{voxel_map.says}. {why}" if why else voxel_map.says
+    shown, number = _shown(one, voxel_map, number), file_slice(one.placed.placing, number)
     title = f"{one.sample_id}: {voxel_map.name} of {one.network}, slice {number}"
     picture = place / f"{name}.png"
-    content = draw_map(shown, title, voxel_map.says)
+    content = draw_map(shown, title, says)
     write_file(picture, lambda file: file.write(content))
     where = {"map": voxel_map.name, "slice": number, "gap": voxel_map.gap, "picture": str(picture)}
-    return _head(one) | where | {"volumes": [str(path) for path in volumes.values()], "says": voxel_map.says}
+    return _head(one) | where | {"volumes": [str(path) for path in volumes.values()], "says": says}
 
 
-def _shown(one: SampleMaps, voxel_map: VoxelMap) -> tuple[int, Any]:
-    """Return the slice with most tumor, or with most of the map where there is no mask, and what is shown of it."""
-    from radiofuse.imaging.placing import pixel_mm, voxels_on
+def _slice_shown(one: SampleMaps, voxel_map: VoxelMap) -> tuple[int, str]:
+    """Return the slice with most tumor, without a mask that with most of the map; else another, and why."""
+    asked = [("", voxel_map.strength), (EMPTY, one.looked_at)]
+    if one.region is not None:
+        asked = [("", one.region & one.looked_at), (APART, voxel_map.strength), (f"{APART} {EMPTY}", one.looked_at)]
+    why, weights = next((pair for pair in asked if pair[1].any()), asked[-1])
+    return int(one.placed.placing.view(weights).sum(axis=(1, 2)).argmax()), why
+
+
+def _shown(one: SampleMaps, voxel_map: VoxelMap, number: int) -> MapSlice:
+    """Return what is shown of a slice, the patient's upper end above."""
+    from radiofuse.imaging.placing import ends, pixel_mm, voxels_on
     from radiofuse.report.map_pictures import MapSlice
 
     placing = one.placed.placing
-    weights = voxel_map.strength if one.region is None else one.region & one.looked_at
-    number = int(placing.view(weights).sum(axis=(1, 2)).argmax())
+    rows, sides = ends(placing)
+    upward = -1 if rows[0] == "I" else 1  # of coronal and sagittal slices the first row is the lowest
 
     def cut(voxels: np.ndarray) -> np.ndarray:
-        return placing.view(voxels)[number]
+        return placing.view(voxels)[number][::upward]
 
     row_mm, column_mm = pixel_mm(placing)
     images = {name: cut(voxels_on(path, placing.grid)) for name, path in one.placed.images.items()}
     maps = {name: cut(voxels) for name, voxels in voxel_map.voxels.items()}
     outline = None if one.region is None else cut(one.region)
-    shown = MapSlice(images, maps, cut(one.looked_at), outline, voxel_map.is_signed, row_mm / column_mm)
-    return number, shown
+    return MapSlice(images, maps, cut(one.looked_at), outline, voxel_map.is_signed, row_mm / column_mm, sides)
 
 
 def _write_tables(folder: Path, told: dict[str, list[Any]]) -> dict[str, Any]:
@@ -190,10 +204,18 @@ def _write_tables(folder: Path, told: dict[str, list[Any]]) -> dict[str, Any]:
         sentences = localization_sentences(summary)
     if told["dropout_spread"]:
         tables["dropout_spread.csv"] = pd.DataFrame(told["dropout_spread"])
-    for name, table in tables.items():
-        if len(table):
-            write_file(folder / name, partial(write_csv, table))
+    filled = {name: table for name, table in tables.items() if len(table)}
+    for name, table in filled.items():
+        write_file(folder / name, partial(write_csv, table))
+    _remove_stale(folder, TABLES.keys() - filled.keys())
     return {"folder": str(folder), "how_to_read": sentences}
+
+
+def _remove_stale(folder: Path, names: Iterable[str]) -> None:
+    """Remove tables that an earlier run wrote here and this one did not; whatever begins otherwise is the user's."""
+    for path in (folder / name for name in names):
+        if path.is_file() and not path.is_symlink() and starts_with(TABLES[path.name])(path):
+            path.unlink()
 
 
 def maps_sentences(told: dict[str, Any]) -> Iterator[str]:

@@ -15,6 +15,8 @@ from radiofuse.imaging.resampling import upright_view
 from radiofuse.imaging.roi import RoiPair
 from radiofuse.imaging.squares import Square, square_around
 
+SIDES = (("R", "L"), ("A", "P"), ("I", "S"))
+
 
 class Placing(Protocol):
     """Where the pictures of a sample lie in its image.
@@ -131,6 +133,50 @@ def voxels_on(path: str, grid: sitk.Image) -> np.ndarray:
     """
     stored = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.GetDirection())
     return sitk.GetArrayFromImage(sitk.DICOMOrient(read_image(path).image, stored))
+
+
+def file_slice(placing: Placing, number: int) -> int:
+    """Return what the file counts as the slice that is ``number`` in a placing's view.
+
+    Examples
+    --------
+    >>> image = sitk.Image(4, 5, 6, sitk.sitkUInt8)
+    >>> image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
+    >>> file_slice(PlacedCube(image, np.zeros(3, int), 2), 0)
+    5
+    """
+    first, this, last = _indices(placing, (0, 0, 0), (number, 0, 0), (-1, 0, 0))
+    return int(this[first != last].sum())  # of a single slice 0
+
+
+def ends(placing: Placing) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the sides of the patient at first and last row, and at first and last column, of a view.
+
+    They are R or L, A or P, I or S, and "" along a side of one voxel. Oblique axes count as what they are closest to.
+
+    Examples
+    --------
+    >>> ends(PlacedCube(sitk.Image(4, 5, 6, sitk.sitkUInt8), np.zeros(3, int), 2))
+    (('A', 'P'), ('R', 'L'))
+    """
+    corner, *others = _indices(placing, (0, 0, 0), (0, -1, 0), (0, 0, -1))
+    run = [np.array(placing.grid.TransformIndexToPhysicalPoint(one[::-1].tolist())) for one in (corner, *others)]
+    rows, columns = (_sides(one - run[0]) for one in run[1:])
+    return rows, columns
+
+
+def _sides(run: np.ndarray) -> tuple[str, str]:
+    """Return where a way in millimeters toward left, posterior and superior begins and ends."""
+    axis = int(np.abs(run).argmax())
+    begin, end = SIDES[axis] if run.any() else ("", "")
+    return (begin, end) if run[axis] >= 0 else (end, begin)
+
+
+def _indices(placing: Placing, *places: tuple[int, int, int]) -> np.ndarray:
+    """Return the indices (z, y, x) in the file of places (slice, row, column) of a view."""
+    shape = placing.grid.GetSize()[::-1]
+    view = placing.view(np.arange(np.prod(shape), dtype=np.int64).reshape(shape))
+    return np.array([np.unravel_index(view[place], shape) for place in places])
 
 
 def pixel_mm(placing: Placing) -> tuple[float, float]:

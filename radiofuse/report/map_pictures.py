@@ -6,7 +6,7 @@ import io
 import math
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -40,6 +40,8 @@ class MapSlice:
     is_signed : bool
     aspect : float
         Height of a pixel over its width.
+    sides : tuple of two str
+        Which side of the patient is on the left of the picture, and which on the right: R and L, or A and P.
     """
 
     images: Mapping[str, np.ndarray]
@@ -48,6 +50,7 @@ class MapSlice:
     outline: np.ndarray | None
     is_signed: bool
     aspect: float = 1.0
+    sides: tuple[str, str] = ("", "")
 
 
 def draw_map(shown: MapSlice, title: str, says: str) -> bytes:
@@ -85,7 +88,7 @@ def _zoomed(shown: MapSlice) -> MapSlice:
     box = tuple(slice(max(first - margin, 0), last + margin + 1) for first, last in spans)
     images, maps = ({name: one[box] for name, one in each.items()} for each in (shown.images, shown.maps))
     outline = None if shown.outline is None else shown.outline[box]
-    return MapSlice(images, maps, shown.looked_at[box], outline, shown.is_signed, shown.aspect)
+    return replace(shown, images=images, maps=maps, looked_at=shown.looked_at[box], outline=outline)
 
 
 def _figure(shown: MapSlice, title: str, says: str) -> Figure:
@@ -103,6 +106,7 @@ def _figure(shown: MapSlice, title: str, says: str) -> Figure:
             _draw_image(axes, shown, name, limits[1])
         else:
             mesh = _draw_map(axes, shown, name, limits)
+        _mark_sides(axes, shown.sides)
         axes.set_axis_off()
     for axes in cells[len(panels) :]:
         axes.set_axis_off()
@@ -146,6 +150,12 @@ def _draw_map(axes: Axes, shown: MapSlice, name: str, limits: tuple[float, float
     return mesh
 
 
+def _mark_sides(axes: Axes, sides: tuple[str, str]) -> None:
+    """Write beside a picture which side of the patient is where."""
+    for side, x, align in zip(sides, (-0.02, 1.02), ("right", "left"), strict=True):
+        axes.text(x, 0.5, side, transform=axes.transAxes, ha=align, va="center", fontsize=SMALL_PT)
+
+
 def _contour(axes: Axes, region: np.ndarray | None, line: str) -> None:
     """Draw the border of a region white on black, so that it is seen on any ground."""
     if region is None or not region.any() or region.all():
@@ -159,4 +169,4 @@ def _marks(shown: MapSlice) -> str:
     """Say what the lines are."""
     lines = [f"Solid line on the images: more than {STRONGEST:.0%} of the highest value"]
     lines += ["dashed line: outline of the segmentation"] if shown.outline is not None and shown.outline.any() else []
-    return "; ".join(lines) + "."
+    return "; ".join(lines) + ". Colors are scaled to this map alone: never compare them across patients."

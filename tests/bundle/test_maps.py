@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -201,6 +202,31 @@ def test_a_control_that_cannot_be_made_costs_its_rows_alone(
     told = json.loads((tmp_path / "a.json").read_text())["maps"]
     assert {row["weights"] for row in told["localization"]} == {TRAINED, CENTER}
     assert any("not held against random weights: The encoder has no" in note for note in told["notes"])
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RPI"])
+def test_values_lie_where_they_were_cut_and_slices_count_as_the_file(
+    home: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: str
+) -> None:
+    def itself(module: object, pictures: np.ndarray, *more: object, **options: object) -> list[NetworkMap]:
+        return [NetworkMap("integrated_gradients", pictures, 0.0)]
+
+    turned = tmp_path / "P7"
+    turned.mkdir()
+    for path in folder.iterdir():
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(path), orientation), turned / path.name)
+    monkeypatch.setattr("radiofuse.bundle.maps.network_maps", itself)
+    options = ["--maps", tmp_path / "maps", "--map-kinds", "integrated_gradients", "--out", tmp_path / "a.json"]
+    done = predict(home, "stack", "--patient", turned, *options)
+    assert done.exit_code == 0, done.output
+    (told,) = json.loads((tmp_path / "a.json").read_text())["maps"]["maps"]
+    for path in map(Path, told["volumes"]):
+        (name,) = (name for name in ("t1ce", "flair") if path.name.endswith(f"_{name}.nii.gz"))
+        values, image = (sitk.GetArrayFromImage(sitk.ReadImage(one)) for one in (path, turned / f"{name}.nii.gz"))
+        there = values != 0
+        assert np.corrcoef(values[there], image[there])[0, 1] > 0.9
+    tumor = sitk.GetArrayFromImage(sitk.ReadImage(turned / "seg.nii.gz")) > 0
+    assert tumor[told["slice"]].sum() == max(tumor[number].sum() for number in np.flatnonzero(there.any(axis=(1, 2))))
 
 
 def test_an_empty_map_has_no_measure_and_the_answer_is_json(

@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from radiofuse.imaging import Cropping, check_pair, tumor_crops
-from radiofuse.imaging.placing import placed_crops
+from radiofuse.imaging.placing import ends, file_slice, placed_crops
 from radiofuse.imaging.resampling import upright_view, upright_voxels
 from radiofuse.imaging.stacks import SliceStack, VolumePatch
 
@@ -75,6 +75,28 @@ def test_crops_lie_around_their_tumor(orientation: str) -> None:
     placing.view(chosen)[list(crops.slices)] = True
     assert (placing.view(back) == (drawn == 1) & placing.view(chosen)).all()
     assert back.sum() > 0
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("plane", ["Axial", "Coronal", "Sagittal"])
+def test_a_slice_is_called_as_the_file_counts_it_and_its_sides_as_the_patients(orientation: str, plane: str) -> None:
+    image, _ = stored_as(orientation)
+    placing = SliceStack(("t1",), size=22, slices="middle", plane=plane).placing(image, None)
+    voxels = np.zeros(image.GetSize()[::-1], bool)
+    placing.view(voxels)[3] = True
+    counted = [np.flatnonzero(voxels.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    assert [file_slice(placing, 3)] in [one.tolist() for one in counted if len(one) == 1]
+    axial = (("A", "P"), ("R", "L"))
+    assert ends(placing) == {"Axial": axial, "Coronal": (("I", "S"), ("R", "L"))}.get(plane, (("I", "S"), ("A", "P")))
+
+
+def test_crops_count_as_the_file_does() -> None:
+    pair = check_pair(*stored_as("LPI"))
+    placing = placed_crops(pair, Cropping(size=30, slices=3))
+    assert [file_slice(placing, number) for number in (0, 3, 17)] == [0, 3, 17]
+    stack = SliceStack(("t1",), size=22, slices="middle").placing(pair.image, None)
+    assert [file_slice(stack, number) for number in (0, 3, 17)] == [17, 14, 0]
+    assert ends(placing) == ends(stack) == (("A", "P"), ("R", "L"))
 
 
 def test_a_cube_larger_than_the_image_fills_it_and_one_beside_it_leaves_it_empty() -> None:

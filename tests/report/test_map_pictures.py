@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from radiofuse.report.map_pictures import MAP_COLORS, MapSlice, draw_map
+from radiofuse.report.map_pictures import MAP_COLORS, MapSlice, _figure, draw_map
 
 
 def shown(*, signed: bool, channels: tuple[str, ...] = ("flair", "t1ce", "t2"), outline: bool = True) -> MapSlice:
@@ -34,6 +35,15 @@ def test_an_empty_map_of_one_channel_is_drawn() -> None:
     blank = np.zeros((8, 8))
     nothing = MapSlice({"t1": blank}, {"": blank}, blank == 0, blank > 0, is_signed=False)
     assert draw_map(nothing, "P1", "More is higher").startswith(b"\x89PNG")
+
+
+def test_sides_of_the_patient_stand_beside_every_picture_and_colors_are_of_this_map_alone() -> None:
+    figure = _figure(replace(shown(signed=True, channels=("t1",)), sides=("A", "P")), "P1", "More is higher")
+    image, of_map, bar = figure.axes
+    assert all([text.get_text() for text in axes.texts] == ["A", "P"] for axes in (image, of_map))
+    left, right = image.texts
+    assert left.get_position()[0] < 0 < 1 < right.get_position()[0]
+    assert "never compare them across patients" in bar.get_xlabel().replace("\n", " ")
 
 
 def test_the_colors_rise_in_gray_print() -> None:
