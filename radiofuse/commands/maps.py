@@ -47,8 +47,9 @@ TABLES = {
     "localization_summary.csv": "network,map,measure,against,value,low,high,n_patients",
     "dropout_spread.csv": "sample_id,patient_id,network,outcome,class,mean,sd,passes",
 }
-APART = "The network did not look at the tumor: the slice with most of the map is shown."
-EMPTY = "The map is empty: the slice that the network looked at most is shown."
+APART = "The network did not look at the tumor: the slice with most of the map is shown"
+EMPTY = "The map is empty: the slice that the network looked at most is shown"
+NEITHER = "The map is empty and the network did not look at the tumor: the slice that it looked at most is shown"
 SEED = 0  # of the resamples of patients
 
 
@@ -164,7 +165,7 @@ def _slice_shown(one: SampleMaps, voxel_map: VoxelMap) -> tuple[int, str]:
     """Return the slice with most tumor, without a mask that with most of the map; else another, and why."""
     asked = [("", voxel_map.strength), (EMPTY, one.looked_at)]
     if one.region is not None:
-        asked = [("", one.region & one.looked_at), (APART, voxel_map.strength), (f"{APART} {EMPTY}", one.looked_at)]
+        asked = [("", one.region & one.looked_at), (APART, voxel_map.strength), (NEITHER, one.looked_at)]
     why, weights = next((pair for pair in asked if pair[1].any()), asked[-1])
     return int(one.placed.placing.view(weights).sum(axis=(1, 2)).argmax()), why
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from radiofuse.commands.maps import APART, EMPTY, TABLES, _shown, _slice_shown, _write_tables
+from radiofuse.commands.maps import APART, EMPTY, NEITHER, TABLES, _shown, _slice_shown, _write_tables
 from radiofuse.imaging.stacks import SliceStack
 
 SHAPE = (9, 11, 12)  # z, y, x
@@ -54,7 +54,7 @@ def test_no_blank_slice_is_shown(tmp_path: Path) -> None:
     voxel_map.strength = voxel_map.strength * one.looked_at
     assert _slice_shown(one, voxel_map) == (3, APART)
     voxel_map.strength = np.zeros(SHAPE)
-    assert _slice_shown(one, voxel_map) == (2, f"{APART} {EMPTY}")
+    assert _slice_shown(one, voxel_map) == (2, NEITHER)
     one.region = None
     assert _slice_shown(one, voxel_map) == (2, EMPTY)
 
