@@ -11,6 +11,7 @@ from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.held_files import HoldsFiles, attached, holders, portable
 from radiofuse.fuse.late_fusion import LateFusion
 from radiofuse.fuse.outcome_chain import OutcomeChain
+from radiofuse.fuse.stacking import Stacking
 from radiofuse.fuse.weighting import ModalityWeighting
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "LateFusion",
     "ModalityWeighting",
     "OutcomeChain",
+    "Stacking",
     "attached",
     "combiner_name",
     "holders",
