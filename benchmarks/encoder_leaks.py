@@ -7,6 +7,9 @@ which a network joins the radiomic features. Labels (grade) are permuted between
 2 folds, and the AUC of the patients held out is printed as mean and 95% interval over the permutations: without a
 leak the interval holds .5, but in one of twenty cells by chance.
 
+*alone* are the radiomic features without a network, under the same permutations: few permutations may all lie a little
+above or below .5, and what joins these features moves with them. The last line is what joins have more than them.
+
 Two columns say whether the table could show a leak at all. ``once for all`` is one: a network trained for five times as
 long on everybody's permuted labels, its embeddings then cross-validated; of the first permutation. ``real`` is the AUC
 of the join by columns with the real labels. Needs ``RADIOFUSE_DATA``, and MONAI for four families, which are left out
@@ -49,6 +52,7 @@ from radiofuse.tables import columns
 
 MODALITY, OUTCOME = "t1ce", "high_grade"
 JOINS = ("columns", "members", "logit", "auto")
+ALONE = "alone"  # the radiomic features without a network
 FROZEN = "frozen mobilenet_v2"
 FAMILIES = {  # encoder, its options, further lines of [deep]
     "sanet": (
@@ -112,6 +116,7 @@ def write_recipe(folder: Path, family: str, options: argparse.Namespace) -> Path
     (folder / "few.yaml").write_text(FEW)
     save_file(make_encoder("mobilenet_v2", 1, options={"width": 0.1}).state_dict(), folder / "frozen.safetensors")
     models = "\n".join(f'[[models]]\nkind = "late"\nname = "{join}"\njoin = "{join}"' for join in joins_of(family))
+    models += f'\n[[models]]\nkind = "late"\nname = "{ALONE}"\nreads = ["radiomics"]\n'
     given = {"encoder": encoder, "options": own, "more": more, "models": models, "epochs": options.epochs}
     path = folder / "recipe.toml"
     path.write_text(RECIPE.format(table=table, settings=folder / "few.yaml", **given))
@@ -123,7 +128,7 @@ def aucs(recipe: Recipe, rows: Rows, jobs: int) -> dict[str, float]:
     labeled = rows.of(rows.outcomes[0])
     models, how = list_models(recipe, rows.inputs_for(labeled.outcome)), {"cv": 2, "random_state": recipe.seed}
     predictions = cross_validated_predictions(models, labeled.X, labeled.y, groups=labeled.groups, n_jobs=jobs, **how)
-    answers = {join: predictions[predictions["model"] == f"{join}_mean"] for join in JOINS}
+    answers = {join: predictions[predictions["model"] == f"{join}_mean"] for join in (*JOINS, ALONE)}
     return {
         join: roc_auc_score(answer["label"], answer["probability"]) for join, answer in answers.items() if len(answer)
     }
@@ -158,20 +163,20 @@ def of_family(family: str, options: argparse.Namespace) -> pd.DataFrame:
         )
         for permutation in range(options.permutations):
             noise = with_permuted_labels(rows, recipe.seed, permutation)
-            found += [(family, join, auc) for join, auc in aucs(recipe, noise, options.jobs).items()]
+            found += [(family, join, auc, permutation) for join, auc in aucs(recipe, noise, options.jobs).items()]
             if family != FROZEN and not permutation:
-                found.append((family, "once for all", once_for_all(recipe, noise)))
-        found.append((family, "real", aucs(recipe, rows, options.jobs)["columns"]))
-    return pd.DataFrame(found, columns=["family", "join", "auc"])
+                found.append((family, "once for all", once_for_all(recipe, noise), permutation))
+        found.append((family, "real", aucs(recipe, rows, options.jobs)["columns"], np.nan))
+    return pd.DataFrame(found, columns=["family", "join", "auc", "permutation"])
 
 
-def in_words(values: pd.Series) -> str:
-    """Return a mean with its interval over permutations, marked where it does not hold one half."""
+def in_words(values: pd.Series, none: float = 0.5) -> str:
+    """Return a mean with its interval over permutations, marked where it does not hold what nothing would give."""
     mean = values.mean()
     if len(values) < 2:
         return f"{mean:.2f}"
     reach = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    outside = " !" if abs(mean - 0.5) > reach else ""
+    outside = " !" if abs(mean - none) > reach else ""
     return f"{mean:.2f} ({mean - reach:.2f} to {mean + reach:.2f}){outside}"
 
 
@@ -201,11 +206,12 @@ def main() -> None:
     table = pd.concat(tables)
     print(f"\nAUC under permuted labels, {options.permutations} permutations: mean (95% interval); ! does not hold .5")
     cells = table.groupby(["family", "join"], sort=False)["auc"].apply(in_words).unstack(fill_value="-")
-    for part in (["columns", "members"], ["logit", "auto"], ["once for all", "real"]):
+    for part in ([ALONE, "columns"], ["members", "logit", "auto"], ["once for all", "real"]):
         shown = cells.reindex(columns=part, fill_value="-")
         print(shown.rename_axis(None).rename_axis(None, axis=1).to_string(), end="\n\n")
-    honest = table[table["join"].isin(JOINS)]
-    print(f"All families and joins together: {in_words(honest.groupby(['family', 'join'])['auc'].mean())}")
+    joined = table[table["join"].isin(JOINS)].groupby("permutation")["auc"].mean()
+    more = joined - table[table["join"] == ALONE].groupby("permutation")["auc"].mean()
+    print(f"Joins less the radiomic features alone, mean over families, by permutation: {in_words(more, none=0)}")
 
 
 if __name__ == "__main__":

@@ -78,5 +78,6 @@ def test_recipes_of_every_family_and_join_are_valid(script, tmp_path, data_dir, 
     options = argparse.Namespace(patients=None, epochs=1)
     for family in leaks.FAMILIES:
         recipe = read_recipe(leaks.write_recipe(tmp_path, family, options))
-        assert [model.join for model in recipe.models] == list(leaks.joins_of(family))
+        assert [model.join for model in recipe.models] == [*leaks.joins_of(family), None]
+        assert recipe.models[-1].reads == ("radiomics",)
         assert recipe.deep.dimensions == (3 if "3-D" in family else 2)
