@@ -131,6 +131,7 @@ NOT_LISTED = {
     "SiteHarmonizer": "reads the sites of rows from columns that stand beside the features of each modality",
     "Precomputed": "looks rows up in a table by their sample ids, which arrays do not have",
     "OfLogit": "takes one column, the logit of a network",
+    "ImageFusion": "finds the pictures of several modalities by a table of pointers to each",
     "TunedChain": "is a Pipeline, and like one no better than its steps",
     "SelectedModel": "takes rows of a selection's blocks, and a selection of the columns of one of their parts",
 }

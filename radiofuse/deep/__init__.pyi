@@ -6,6 +6,7 @@ from .encoders.choices import ENCODERS as ENCODERS
 from .encoders.embedding import embed as embed
 from .estimators.crop_classifier import CropClassifier as CropClassifier
 from .estimators.crop_encoder import CropEncoder as CropEncoder
+from .estimators.image_fusion import ImageFusion as ImageFusion
 from .seen_rows import SeenRowsWarning as SeenRowsWarning
 from .seen_rows import rows_seen as rows_seen
 from .slice_answers import slice_probabilities as slice_probabilities

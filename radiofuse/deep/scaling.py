@@ -124,7 +124,7 @@ def fit_scaling(
     pictures : array-like of float32, shape (n, channels, …)
         Of all rows, one after the other.
     tumors : array-like of uint8, shape (n, …), or None
-        1 where the tumor is.
+        1 where the tumor is; of shape (n, channels, …) where channels have a tumor each.
     counts : ndarray of int, shape (n_rows,)
         How many pictures each row has.
     over : {"tumor", "image"}
@@ -210,7 +210,8 @@ def rows_of(counts: np.ndarray) -> list[slice]:
 
 def _measure(pictures: np.ndarray, tumors: np.ndarray | None, channel: int) -> _Measured:
     values = pictures[:, channel]
-    chosen = values[values != 0 if tumors is None else tumors == 1].astype(np.float64)
+    own = tumors[:, channel] if tumors is not None and tumors.ndim == pictures.ndim else tumors
+    chosen = values[values != 0 if own is None else own == 1].astype(np.float64)
     if not chosen.size:
         return _Measured(0)
     return _Measured(chosen.size, float(chosen.mean()), float(chosen.var()), float(chosen.min()), float(chosen.max()))

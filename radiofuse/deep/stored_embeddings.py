@@ -12,6 +12,7 @@ from radiofuse.deep.aggregation import LARGEST, MEAN_LOGIT
 from radiofuse.deep.encoders.by_name import encoder_version, feature_names, short_name
 from radiofuse.deep.encoders.embedding import embed
 from radiofuse.deep.pictures import named_rows
+from radiofuse.deep.sample_rows import beside_of
 from radiofuse.deep.scaling import scaled
 from radiofuse.deep.training.loop import TRAINING_VERSION
 from radiofuse.deep.weights import TrainedEncoder
@@ -51,11 +52,11 @@ def embedded_records(
     module, options = trained.module(), {"device": device, "n_classes": trained.n_classes, "aggregate": aggregate}
     for keys in _chunks(list(rows), _rows_at_once(crops, list(rows.values()))):
         chosen = [rows[key] for key in keys]
-        counts = crops.counts(chosen)
+        counts, beside = crops.counts(chosen), beside_of(crops, chosen)
         largest = crops.largest(chosen) if aggregate == LARGEST else np.zeros(len(chosen), dtype=int)
         with named_rows(crops, chosen):
             pictures = scaled(crops.pictures(chosen), counts, trained.scaling)
-            answers = _answers(module, pictures, counts, largest, **options)
+            answers = _answers(module, pictures, counts, largest, beside, **options)
         for key, row, values in zip(keys, chosen, answers, strict=True):
             yield Record(key, crops.sample_ids[row], crops.modalities[row], values=values)
 
@@ -71,7 +72,12 @@ def _chunks(values: list, size: int) -> Iterator[list]:
 
 
 def _answers(
-    module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray, largest: np.ndarray, **options: Any
+    module: torch.nn.Module,
+    pictures: PictureSource,
+    counts: np.ndarray,
+    largest: np.ndarray,
+    beside: np.ndarray | None,
+    **options: Any,
 ) -> np.ndarray:
     """Return embedding and logits per row, shape (n, d + 1) or (n, d + n_classes).
 
@@ -81,5 +87,8 @@ def _answers(
     filled = np.concatenate([pictures[:], np.zeros((n_blank, *pictures.shape[1:]), np.float32)])
     counts = np.concatenate([counts, np.ones(n_blank, counts.dtype)])
     largest = np.concatenate([largest, np.zeros(n_blank, largest.dtype)])
-    embedding, logit = embed(module, filled, counts, largest=largest, batch_size=BATCH, **options)
+    if beside is not None:  # blank pictures are passed with the numbers of the first row, and their answers left out
+        beside = np.concatenate([beside, np.repeat(beside[:1], n_blank, axis=0)])
+    options |= {"largest": largest, "beside": beside}
+    embedding, logit = embed(module, filled, counts, batch_size=BATCH, **options)
     return np.column_stack([embedding, logit])[: len(counts) - n_blank].astype(np.float64)

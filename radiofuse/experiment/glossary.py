@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from radiofuse.classify import CLASSIFIERS
+from radiofuse.deep.fusion.choices import CONCATENATION, FUSIONS
 from radiofuse.experiment.member_chains import classifier_of, feature_chain
 from radiofuse.experiment.model_list import (
     DEEP,
@@ -23,7 +24,16 @@ from radiofuse.experiment.model_list import (
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, deep_member, reads_of
 from radiofuse.experiment.networks import of_columns, of_networks
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, WEIGHTING, RecipeModel
+from radiofuse.experiment.recipe_models import (
+    CHAINED,
+    CLINICAL,
+    CONSTRAINED,
+    EARLY,
+    LATE,
+    NETWORK,
+    WEIGHTING,
+    RecipeModel,
+)
 from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting, combiner_name
 from radiofuse.fuse.branches import find_branches
 from radiofuse.fuse.choices import learns
@@ -216,6 +226,16 @@ def _weighting(
     yield Answer(model.name, model.name, FUSION, title, first_line(ModalityWeighting))
 
 
+def _network(
+    recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
+) -> Iterator[Answer]:
+    names = listed([*of_networks(recipe, modalities), *([CLINICAL_ARM] if model.clinical else [])])
+    fusion = str(model.options.get("fusion", CONCATENATION))
+    encoder = model.options.get("encoder") or (recipe.deep.encoder if recipe.deep else "none")
+    does = f"One network trained end to end: {FUSIONS.get(fusion, fusion)}; encoder {encoder}."
+    yield Answer(model.name, model.name, FUSION, f"network ({fusion}) on {names}", does)
+
+
 def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
     columns = ", ".join([*of_columns(recipe, modalities), *([CLINICAL_ARM] if model.clinical else [])])
     where = "selected in each and then joined" if model.joined == AFTER else "joined and then selected"
@@ -246,6 +266,7 @@ _ANSWERS: dict[str, Callable[[Recipe, RecipeModel, Sequence[str], Collection[int
     EARLY: _early,
     CONSTRAINED: _constrained,
     WEIGHTING: _weighting,
+    NETWORK: _network,
     CLINICAL: _clinical,
     CHAINED: _over_outcomes,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,6 +92,19 @@ def crop_classifier(recipe: Recipe, source: CropSource | None) -> BaseEstimator:
     return CropClassifier(**_encoder_options(recipe, source))
 
 
+def image_fusion(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> BaseEstimator:
+    """Return an unfitted network on the pictures of several modalities, as [deep] and the model's options say."""
+    from radiofuse.deep import ImageFusion
+
+    options = {**_encoder_options(recipe, source), "clinical_scale": recipe.clinical.scale, "clinical": model.clinical}
+    asked = dict(model.options)
+    if "encoder" in asked or "options" in asked:  # the options under [deep] are those of its encoder
+        asked["options"] = encoder_options(recipe, asked.get("encoder"), asked.get("options", {}))
+    if "training" in asked:
+        asked["training"] = training_options(recipe, asked["training"])
+    return ImageFusion(**{**options, **asked})
+
+
 def selector_files(recipe: Recipe) -> list[Path]:
     """Return the files that the options of a recipe's selectors name, each once."""
     chosen = [selection_of(recipe, model) for model in model_list(recipe)]
@@ -99,11 +112,11 @@ def selector_files(recipe: Recipe) -> list[Path]:
     return [recipe.path(name) for name in dict.fromkeys(named)]
 
 
-def training_options(recipe: Recipe) -> dict[str, Any]:
-    """Return how a recipe's encoders are trained, the defaults of what it leaves out included."""
+def training_options(recipe: Recipe, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return how a recipe's encoders are trained, the defaults of what it and ``more`` leave out included."""
     from radiofuse.deep import Training
 
-    return asdict(Training.from_options(recipe.deep.training))
+    return asdict(Training.from_options({**recipe.deep.training, **(more or {})}))
 
 
 def encoder_spec(recipe: Recipe) -> EncoderSpec:
@@ -116,14 +129,19 @@ def encoder_spec(recipe: Recipe) -> EncoderSpec:
     return EncoderSpec(deep.encoder, training, deep.device, encoder_options(recipe), **measured)
 
 
-def encoder_options(recipe: Recipe) -> dict[str, Any]:
-    """Return the encoder's own options, the number of channels among them where there are several; files are found
-    from the recipe's folder.
+def encoder_options(
+    recipe: Recipe, encoder: str | None = None, given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the own options of the encoder under [deep], or those given of another.
+
+    The number of channels is among them where there are several; files are found from the recipe's folder.
     """
-    options = deepcopy(recipe.deep.options)
+    options = deepcopy(dict(recipe.deep.options if given is None else given))
     if isinstance(options.get("weights"), str) and ":" not in options["weights"]:
         options["weights"] = str(recipe.path(options["weights"]))
-    if recipe.deep.dimensions == 3 and ":" not in recipe.deep.encoder:  # one of one's own knows what it reads
+    if recipe.deep.dimensions == 3 and ":" not in (
+        encoder or recipe.deep.encoder
+    ):  # one of one's own knows what it reads
         options["dimensions"] = 3
     return options | ({"channels": len(recipe.deep.channels)} if recipe.deep.channels else {})
 

@@ -13,6 +13,7 @@ from radiofuse.experiment.recipe_models import (
     CLINICAL,
     CONSTRAINED,
     LATE,
+    NETWORK,
     OWN_OPTIONS,
     RecipeModel,
 )
@@ -191,7 +192,7 @@ def reads_crops(recipe: Recipe, model: RecipeModel) -> bool:
 
 def reads_columns_alone(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether some member of a model learns from columns without an encoder's output beside them."""
-    if model.kind in (*BY_NETWORK, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
+    if model.kind in (*BY_NETWORK, NETWORK, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
         return False
     return not reads_deep_columns(recipe, model)
 

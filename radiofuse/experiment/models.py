@@ -11,12 +11,14 @@ from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.modality import clinical_classifier
 from radiofuse.errors import RequestError
+from radiofuse.experiment import recipe_models as kinds
 from radiofuse.experiment.class_weights import with_class_weights
 from radiofuse.experiment.member_chains import (
     CropSource,
     crop_classifier,
     encoded_chain,
     feature_chain,
+    image_fusion,
     make_harmonizer,
 )
 from radiofuse.experiment.model_list import (
@@ -36,7 +38,7 @@ from radiofuse.experiment.model_list import (
 )
 from radiofuse.experiment.networks import of_columns, of_networks, stack_of
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CHAINED, CLINICAL, CONSTRAINED, EARLY, LATE, WEIGHTING, RecipeModel
+from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.fuse import ConstraintFusion, LateFusion, ModalityWeighting
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.early import early_fusion
@@ -233,6 +235,13 @@ def _weighting(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     return Named(fusion, model.name, own or None, records=model.keep)
 
 
+def _network(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    names = of_networks(recipe, modalities_of(model, inputs.modalities))
+    crops = [columns.join(name, columns.CROP) for name in names]
+    own = [*crops, *(inputs.clinical if model.clinical else ())] if inputs.blocks else None
+    return Named(image_fusion(recipe, model, inputs.source), model.name, own, records=model.keep)
+
+
 def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     modalities = of_columns(recipe, modalities_of(model, inputs.modalities))
     own = inputs.columns_of(modalities, clinical=model.clinical)
@@ -284,10 +293,11 @@ def _parameters(estimator: Any) -> set[str]:
 
 
 KINDS: dict[str, Callable[[Recipe, RecipeModel, Inputs], Any]] = {
-    LATE: _late,
-    EARLY: _early,
-    CONSTRAINED: _constrained,
-    WEIGHTING: _weighting,
-    CLINICAL: _clinical,
-    CHAINED: _chained,
+    kinds.LATE: _late,
+    kinds.EARLY: _early,
+    kinds.CONSTRAINED: _constrained,
+    kinds.WEIGHTING: _weighting,
+    kinds.NETWORK: _network,
+    kinds.CLINICAL: _clinical,
+    kinds.CHAINED: _chained,
 }

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from radiofuse.experiment.recipe_parts import Join, Part, Selection, Step, check_once
 
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
-WEIGHTING = "weighting"
+WEIGHTING, NETWORK = "weighting", "network"
 BY_NETWORK = (CONSTRAINED, WEIGHTING)  # one network on the selected features of all modalities
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
     LATE: (
@@ -19,6 +19,7 @@ OWN_OPTIONS = {  # which entries say something to which kind; a class of one's o
     EARLY: ("modalities", "clinical", "select", "classify", "joined"),
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     WEIGHTING: ("modalities", "clinical", "select", "options"),
+    NETWORK: ("modalities", "clinical", "options"),
     CLINICAL: (),
     CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order"),
 }
@@ -39,7 +40,7 @@ class RecipeModel(Part):
     name: Annotated[str, Field(pattern=r"^([A-Za-z][\w.+-]*)?$")] = ""
     """What it is called in tables; one late fusion may go without."""
     kind: str = LATE
-    """late, early, constrained, weighting, clinical, chained, or a class of your own, package.module:Class."""
+    """late, early, constrained, weighting, network, clinical, chained, or a class of your own, package.module:Class."""
     modalities: _Names | None = None
     """Those it reads; left out, all that take part."""
     reads: _Kinds | None = None
@@ -67,7 +68,7 @@ class RecipeModel(Part):
     order: _Names | None = None
     """Of a chain: the outcomes, each seen by those behind it; left out, those with the most labels first."""
     options: dict[str, Any] = {}
-    """Parameters of a constraint fusion, a modality weighting, or a class of your own, by name."""
+    """Parameters of a constraint fusion, a modality weighting, a network, or a class of your own, by name."""
     keep: bool = True
     """Whether the bundle keeps it, for new patients."""
 

@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
+from radiofuse.experiment.image_networks import unusable_networks
 from radiofuse.experiment.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
 from radiofuse.experiment.model_list import (
     DEEP,
@@ -31,7 +32,7 @@ from radiofuse.experiment.model_list import (
 )
 from radiofuse.experiment.models import Inputs, build_model, reads_of
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import BY_NETWORK, CONSTRAINED, EARLY, LATE, WEIGHTING
+from radiofuse.experiment.recipe_models import BY_NETWORK, CONSTRAINED, EARLY, LATE, NETWORK, WEIGHTING
 from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Selection
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting
@@ -128,7 +129,7 @@ def missing_packages(recipe: Recipe, places: Places) -> Problems:
 
 
 def _needs_torch(recipe: Recipe) -> bool:
-    return recipe.deep is not None or any(model.kind in BY_NETWORK for model in model_list(recipe))
+    return recipe.deep is not None or any(model.kind in (*BY_NETWORK, NETWORK) for model in model_list(recipe))
 
 
 def unwritable_places(recipe: Recipe, places: Places) -> Problems:
@@ -147,7 +148,7 @@ def unwritable_places(recipe: Recipe, places: Places) -> Problems:
 def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
     """Yield which selector, classifier or combiner is unknown, or does not take its options."""
     for model in model_list(recipe):
-        if model.kind in BY_NETWORK or (DEEP in (model.reads or ()) and recipe.deep is None):
+        if model.kind in (*BY_NETWORK, NETWORK) or (DEEP in (model.reads or ()) and recipe.deep is None):
             if model.select is not None:
                 yield from raised(feature_chain, recipe, model)
             continue  # other checks say what else they lack
@@ -286,6 +287,7 @@ BEFORE_READING = (
     unmakeable_models,
     tests_of_one_outcome,
     unknown_network_options,
+    unusable_networks,
     unusable_encoder,
     frozen_encoder_that_answers,
 )

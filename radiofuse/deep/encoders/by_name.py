@@ -128,7 +128,8 @@ def encoder_version(name: str, options: Mapping[str, Any] | None = None) -> str:
     while isinstance(build, partial):
         words = [*map(repr, build.args), *(f"{key}={value!r}" for key, value in sorted(build.keywords.items()))]
         build, bound = build.func, " ".join([bound, *words])
-    return f"{build.__qualname__} {_own_version(name, build)}{bound}{chosen}"
+    inside = build.version_inside(options or {}) if hasattr(build, "version_inside") else ""
+    return f"{build.__qualname__} {_own_version(name, build)}{bound}{chosen}{inside}"
 
 
 def portable_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def embed(
     n_classes: int = 2,
     aggregate: str = "mean_logit",
     largest: np.ndarray | None = None,
+    beside: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what an encoder says of each row: the mean over its pictures, or another aggregate.
 
@@ -51,6 +52,8 @@ def embed(
         of ``module.pooling``.
     largest : ndarray of int, shape (n,), optional
         Which of a row's pictures has most tumor; left out, the first.
+    beside : ndarray of shape (n, n_numbers), optional
+        What the module reads of each row beside its pictures, as in training.
 
     Returns
     -------
@@ -77,7 +80,8 @@ def embed(
     >>> embed(Mean(), two_slices, np.array([2]), device="cpu")
     (array([[2.]], dtype=float32), array([4.], dtype=float32))
     """
-    said = said_of(module, pictures, counts, device=device, batch_size=batch_size, n_classes=n_classes, largest=largest)
+    options = {"device": device, "batch_size": batch_size, "n_classes": n_classes, "beside": beside}
+    said = said_of(module, pictures, counts, largest=largest, **options)
     if aggregate in (MEAN_EMBEDDING, ATTENTION):
         refuse_other_head(module, said)
     embedding, logits = AGGREGATIONS[aggregate](said)
@@ -95,15 +99,17 @@ def said_of(
     batch_size: int = 64,
     n_classes: int = 2,
     largest: np.ndarray | None = None,
+    beside: np.ndarray | None = None,
 ) -> Said:
     """Return what an encoder says of each picture; arguments as for ``embed``."""
     counts = np.asarray(counts)
     check_shapes(pictures, counts)
     chosen = choose_device(device)
     module.to(chosen).eval()
+    each = None if beside is None else torch.from_numpy(np.repeat(beside, counts, axis=0).astype(np.float32))
     with one_thread(), torch.no_grad():
         outputs = in_batches_that_fit(
-            lambda size: _forward(module, _batches(pictures, counts, size), chosen, n_classes), batch_size
+            lambda size: _forward(module, _batches(pictures, counts, size), chosen, n_classes, each), batch_size
         )
     of_pictures, logits = np.split(outputs, [module.embedding_dim], axis=1)  # (n_pictures, d), (n_pictures, n_classes)
     places = np.zeros(len(counts), dtype=int) if largest is None else np.asarray(largest)
@@ -157,16 +163,27 @@ def _batches(pictures: PictureSource, counts: np.ndarray, size: int) -> Iterator
         yield torch.from_numpy(batch)
 
 
-def _forward(module: nn.Module, batches: Iterable[Tensor], device: torch.device, n_classes: int) -> np.ndarray:
-    """Return embedding and logits of each picture, shape (n_pictures, d + n_classes); of a frozen encoder no logits."""
+def _forward(
+    module: nn.Module,
+    batches: Iterable[Tensor],
+    device: torch.device,
+    n_classes: int,
+    beside: Tensor | None = None,
+) -> np.ndarray:
+    """Return embedding and logits of each picture, shape (n_pictures, d + n_classes); of a frozen encoder no logits.
+
+    ``beside`` holds what is read beside each picture, shape (n_pictures, n_numbers).
+    """
     if getattr(module, "frozen", False):
         return np.concatenate([_frozen_embedding(module, batch.to(device)) for batch in batches])
     with _embedding_kept(module) as kept:
-        outputs = []
+        outputs, done = [], 0
         for batch in batches:
             x = batch.to(device)  # (b, channels, h, w)
-            logits = module(x)  # (b, n_classes)
-            embedding = kept.pop() if kept else module.embed(x)  # (b, d)
+            given = (x,) if beside is None else (x, beside[done : done + len(x)].to(device))
+            done += len(x)
+            logits = module(*given)  # (b, n_classes)
+            embedding = kept.pop() if kept else module.embed(*given)  # (b, d)
             _check_widths(module, {"embed": embedding, "forward": logits}, (len(x), module.embedding_dim), n_classes)
             outputs.append(torch.cat([embedding, logits], dim=1).float().cpu())  # (b, d + n_classes)
     return torch.cat(outputs).numpy()
@@ -184,8 +201,8 @@ def _embedding_kept(module: nn.Module) -> Iterator[list[Tensor]]:
     kept: list[Tensor] = []
     plain, before = module.embed, dict(vars(module))
 
-    def embed_and_keep(x: Tensor) -> Tensor:
-        kept[:] = [plain(x)]
+    def embed_and_keep(*given: Tensor) -> Tensor:
+        kept[:] = [plain(*given)]
         return kept[0]
 
     vars(module)["embed"] = embed_and_keep  # found before methods and submodules of that name

@@ -9,21 +9,21 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.deep.aggregation import Aggregate
+from radiofuse.deep.estimators.answering import AnsweringNetwork
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.opening import open_to_answer, open_to_fit
 from radiofuse.deep.estimators.workbench import labeled_rows
-from radiofuse.errors import CohortError, RequestError
+from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.store.picture_rows import PictureRows
 
 
-class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
+class CropClassifier(CropEstimator, AnsweringNetwork, BaseEstimator):
     """An encoder of tumor crops as a classifier by itself: the network's own answer.
 
     Parameters
@@ -145,32 +145,8 @@ class CropClassifier(CropEstimator, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "encoder_")
         bench, table = open_to_answer(self, X)
         places, answers = bench.answers_for_new(self.encoder_, table)
-        logits = answers[:, self.encoder_.card["embedding_dim"] :]  # (n, 1) or (n, n_classes)
-        probability = np.full((len(table), len(self.classes_)), np.nan)
-        probability[places] = softmax(logits, axis=1) if logits.shape[1] > 1 else expit(logits * [-1, 1])
-        return probability
+        return self._spread(len(table), places, answers)
 
-    def predict(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the most probable class; of two the second one from 0.5 on.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_samples, n_features)
-            New rows, each with a crop.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-
-        Raises
-        ------
-        CohortError
-            As for ``predict_proba``, and if a row has no crop.
-        """
-        probability = self.predict_proba(X)
-        absent = np.isnan(probability[:, 0])
-        if absent.any():
-            problems = [f"Sample {label} has no crop to classify; leave it out." for label in X.index[absent]]
-            raise CohortError("The table", problems)
-        chosen = (probability[:, 1] >= 0.5).astype(int) if len(self.classes_) == 2 else probability.argmax(axis=1)
-        return self.classes_[chosen]
+    @property
+    def _pictures(self) -> str:
+        return "crop"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from radiofuse.deep.pictures import check_shapes
 from radiofuse.errors import CohortError, RequestError
@@ -23,19 +23,27 @@ class Examples:
     numbers: np.ndarray  # (n,) in the source
     labels: Tensor  # (n,) of int64, on the device
     rows: np.ndarray  # (n,) the row of each picture
+    beside: Tensor | None = None  # (n, n_numbers) of float32, on the device: what is read beside each picture
 
     @classmethod
     def of(
-        cls, pictures: PictureSource, counts: np.ndarray, labels: np.ndarray, device: torch.device, chosen: np.ndarray
+        cls,
+        pictures: PictureSource,
+        counts: np.ndarray,
+        labels: np.ndarray,
+        device: torch.device,
+        chosen: np.ndarray,
+        beside: np.ndarray | None = None,
     ) -> Examples:
         """Return the pictures of the chosen rows, bool (n_rows,); on a GPU they lie there if it has the memory."""
         rows = np.repeat(np.arange(len(counts)), counts)
         numbers = np.flatnonzero(chosen[rows])
         rows = rows[numbers]
-        examples = cls(pictures, numbers, torch.from_numpy(labels[rows].astype(np.int64)).to(device), rows)
+        read = None if beside is None else torch.from_numpy(beside[rows].astype(np.float32)).to(device)
+        examples = cls(pictures, numbers, torch.from_numpy(labels[rows].astype(np.int64)).to(device), rows, read)
         if in_memory(pictures) and _fits(device, 4 * len(numbers) * int(np.prod(pictures.shape[1:]))):
             on_device = examples.batch(torch.arange(len(rows)))
-            return cls(on_device, np.arange(len(rows)), examples.labels, rows)
+            return cls(on_device, np.arange(len(rows)), examples.labels, rows, read)
         return examples
 
     def __len__(self) -> int:
@@ -63,13 +71,23 @@ class Examples:
             if coming:
                 yield coming.result()
 
-    def in_order(self, batch_size: int) -> Iterator[Tensor]:
-        """Yield all pictures in their own order, in batches of nearly equal size."""
-        return self.batches(torch.arange(len(self)).tensor_split(max(1, -(-len(self) // batch_size))))
+    def beside_of(self, chosen: Tensor) -> Tensor | None:
+        """Return what is read beside pictures, by their positions; None where nothing is."""
+        return None if self.beside is None else self.beside[chosen.to(self.beside.device)]
+
+    def answers_in_order(self, module: nn.Module, order: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Yield what a module says of one batch of positions after the other."""
+        for chosen, x in zip(order, self.batches(order), strict=True):
+            yield passed(module, x, self.beside_of(chosen))
 
     def class_weights(self, n_classes: int) -> Tensor:
         """Return what an example of each class weighs so that all classes weigh the same, shape (n_classes,)."""
         return len(self.labels) / (n_classes * torch.bincount(self.labels, minlength=n_classes))
+
+
+def passed(module: nn.Module, pictures: Tensor, beside: Tensor | None) -> Tensor:
+    """Return what a module says of pictures, and of the numbers beside them where it reads such."""
+    return module(pictures) if beside is None else module(pictures, beside)
 
 
 def in_memory(pictures: PictureSource) -> bool:

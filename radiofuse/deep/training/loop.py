@@ -27,6 +27,7 @@ from radiofuse.deep.training.state import State
 from radiofuse.deep.training.step import augmented, take_step
 from radiofuse.deep.training.validation import loss_and_auc, measure_moments
 from radiofuse.deep.training.warm_up import warm_up
+from radiofuse.errors import RequestError
 from radiofuse.progress import Progress
 from radiofuse.store.picture_rows import PictureSource
 
@@ -81,6 +82,7 @@ def train_encoder(
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 20.0,
     on_epoch: Progress | None = None,
+    beside: np.ndarray | None = None,
 ) -> History:
     """Train an encoder in place; it is left in eval mode on the CPU.
 
@@ -117,6 +119,8 @@ def train_encoder(
         Seconds between two checkpoints, at least; 0 keeps every epoch.
     on_epoch : callable, optional
         Called with the number of epochs done and ``training.epochs``.
+    beside : ndarray of shape (n, n_numbers), optional
+        What the module reads of each row beside its pictures; it is then called as ``module(pictures, beside)``.
 
     Returns
     -------
@@ -150,15 +154,17 @@ def train_encoder(
     counts, labels = np.asarray(counts), np.asarray(labels)
     patients = np.asarray(groups, dtype=object).astype(str)
     check_rows(pictures, counts, labels, patients, n_classes)
+    _refuse_pictures_alone(training, beside)
     pixels = digest_of_finite(pictures, counts)
     chosen = choose_device(device)
     split_seed, order_seed, layer_seed = np.random.SeedSequence(seed).generate_state(3).tolist()
     held_out = held_out_rows(labels, patients, training.validation, split_seed)
-    train, held = (Examples.of(pictures, counts, labels, chosen, rows) for rows in (~held_out, held_out))
+    train, held = (Examples.of(pictures, counts, labels, chosen, rows, beside) for rows in (~held_out, held_out))
     start = copy.deepcopy(module.to(chosen).state_dict())
 
     settings = {"training": training.for_key(), "seed": seed, "device": str(chosen), "ranks": ranks.n_ranks()}
-    identity = identity_of(settings, [counts, labels, patients], start, pixels) if checkpoint else b""
+    told = [counts, labels, patients, *([] if beside is None else [beside])]
+    identity = identity_of(settings, told, start, pixels) if checkpoint else b""
 
     def run(most: int) -> History:
         saved = checkpoint and Checkpoint(checkpoint, identity + b"%d" % most, checkpoint_every_s)
@@ -172,6 +178,16 @@ def train_encoder(
         history = in_batches_that_fit(run, training.batch_size) if ranks.n_ranks() == 1 else run(training.batch_size)
     module.cpu().eval()
     return history
+
+
+def _refuse_pictures_alone(training: Training, beside: np.ndarray | None) -> None:
+    """Raise where an option of the training knows pictures alone and the module reads numbers beside them."""
+    asked = [name for name in ("mixup", "warm_up") if getattr(training, name)]
+    if beside is not None and asked:
+        raise RequestError(
+            f"The training option {asked[0]} knows pictures alone, and this network reads which modalities are there "
+            "and numbers beside them. Leave it out."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +249,8 @@ def _epoch(state: State, data: _Data, most: int) -> float:
     ranks.chance_of_rank(state.generator.initial_seed(), state.epoch)
     state.module.train()
     for chosen, x in zip(steps, data.train.batches(steps), strict=True):  # (b,), (b, channels, h, w)
-        batch = Batch(augmented(x, training, state.generator), data.train.labels[chosen.to(x.device)])
+        moved, labels = augmented(x, training, state.generator), data.train.labels[chosen.to(x.device)]
+        batch = Batch(moved, labels, beside=data.train.beside_of(chosen))
         if training.mixup:
             batch = mixed(batch, training.mixup, state.generator)
         total += take_step(state, batch, weights, data.n_classes, most) * len(chosen)

@@ -62,6 +62,7 @@ class Batch(NamedTuple):
     labels: Tensor  # (b,)
     blended: Tensor | None = None  # (b,), of the pictures that were mixed in
     share: float = 1.0  # of the first labels
+    beside: Tensor | None = None  # (b, n_numbers), what the module reads beside the pictures
 
     def parts(self, size: int) -> list[Batch]:
         """Return the batch in parts of nearly equal size, of which none exceeds ``size``."""
@@ -71,7 +72,9 @@ class Batch(NamedTuple):
         """Return the batch in so many parts of nearly equal size."""
         pictures, labels = self.pictures.tensor_split(n_parts), self.labels.tensor_split(n_parts)
         blended = self.blended.tensor_split(n_parts) if self.blended is not None else [None] * n_parts
-        return [Batch(*part, self.share) for part in zip(pictures, labels, blended, strict=True)]
+        beside = self.beside.tensor_split(n_parts) if self.beside is not None else [None] * n_parts
+        parts = zip(pictures, labels, blended, beside, strict=True)
+        return [Batch(x, y, other, self.share, numbers) for x, y, other, numbers in parts]
 
     @property
     def targets(self) -> list[tuple[Tensor, float]]:

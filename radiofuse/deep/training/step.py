@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from radiofuse.deep.training import augment, ranks
+from radiofuse.deep.training.examples import passed
 from radiofuse.deep.training.losses import Batch, part_loss
 from radiofuse.deep.training.option_rules import AUGMENTATIONS
 from radiofuse.deep.training.options import Training
@@ -39,7 +40,7 @@ def take_step(state: State, batch: Batch, weights: Tensor | None, n_classes: int
     state.optimizer.zero_grad()
     for part in ranks.own_part(batch).parts(most):
         with precision(training, part.labels.device):
-            loss = part_loss(_logits(state.module, part.pictures, n_classes), part, batch, weights, training)
+            loss = part_loss(_logits(state.module, part, n_classes), part, batch, weights, training)
         loss.backward()
         total = total + loss.detach()
     total = ranks.sum_over_ranks(state.module, total)
@@ -55,11 +56,11 @@ def precision(training: Training, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=training.mixed_precision and lower)
 
 
-def _logits(module: nn.Module, x: Tensor, n_classes: int) -> Tensor:
-    logits = module(x)  # (b, n_classes)
-    if logits.shape != (len(x), n_classes):
+def _logits(module: nn.Module, part: Batch, n_classes: int) -> Tensor:
+    logits, n = passed(module, part.pictures, part.beside), len(part.labels)  # (n, n_classes)
+    if logits.shape != (n, n_classes):
         raise RequestError(
-            f"{type(module).__name__}.forward returned a tensor of shape {tuple(logits.shape)} for {len(x)} pictures; "
-            f"({len(x)}, {n_classes}) was expected, the logits of classes 0 to {n_classes - 1}. Correct the encoder."
+            f"{type(module).__name__}.forward returned a tensor of shape {tuple(logits.shape)} for {n} pictures; "
+            f"({n}, {n_classes}) was expected, the logits of classes 0 to {n_classes - 1}. Correct the encoder."
         )
     return logits

@@ -21,6 +21,7 @@ from radiofuse.deep.encoders.embedding import refuse_other_head, said_of
 from radiofuse.deep.encoders.gated_attention import GatedAttention
 from radiofuse.deep.encoders.options import FROZEN
 from radiofuse.deep.pictures import named_rows
+from radiofuse.deep.sample_rows import beside_of, single_pictures
 from radiofuse.deep.scaling import Scaling, fit_scaling, scaled
 from radiofuse.deep.training.examples import refuse_no_rows
 from radiofuse.deep.training.loop import TRAINING_VERSION, History, train_encoder
@@ -153,29 +154,32 @@ class TrainingTask:
         spec, rows = self.spec, self.rows
         pictures, counts = self.crops.pictures(rows), self.crops.counts(rows)
         scaling = fit_scaling(spec.intensities, pictures, self.crops.tumors(rows), counts, over=spec.over)
-        pictures = scaled(pictures, counts, scaling)
+        pictures, beside = scaled(pictures, counts, scaling), beside_of(self.crops, rows)
 
         def make(searched: Mapping[str, Any]) -> torch.nn.Module:
             return make_encoder(spec.encoder, self.seed, self.n_classes, {**spec.options, **searched})
 
         def train(module: torch.nn.Module, training: Training, place: Path | None) -> History:
             options = {"training": training, "seed": self.seed, "device": spec.device, **self._more_classes}
-            rows = {"groups": self.groups, "checkpoint": place}
+            rows = {"groups": self.groups, "checkpoint": place, "beside": beside}
             return train_encoder(module, pictures, counts, self.labels, **rows, **options)
 
         unlabeled = Trained(make({}), None, {}, []) if spec.frozen else None
         trained = unlabeled or train_best(spec.training, make, train, checkpoint)
         if spec.aggregate == ATTENTION:
-            trained.module.pooling = self._pooling(trained.module, pictures, counts)
+            trained.module.pooling = self._pooling(trained.module, pictures, counts, beside)
         return trained.module, self._card(trained, scaling)
 
-    def _pooling(self, module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray) -> GatedAttention:
+    def _pooling(
+        self, module: torch.nn.Module, pictures: PictureSource, counts: np.ndarray, beside: np.ndarray | None
+    ) -> GatedAttention:
         if self.spec.frozen:
             raise RequestError(
                 f"The encoder {self.spec.encoder!r} is frozen and has no answer to a slice, from which attention over "
                 "slices could be learned. Take another aggregate, or train the encoder."
             )
-        said = said_of(module, pictures, counts, device=self.spec.device, n_classes=self.n_classes)
+        options = {"device": self.spec.device, "n_classes": self.n_classes, "beside": beside}
+        said = said_of(module, pictures, counts, **options)
         refuse_other_head(module, said)
         return fit_pooling(said, module.cpu().classify, self.labels, self.seed)
 
@@ -199,10 +203,11 @@ class TrainingTask:
         """Whose labels the encoder has seen; of a frozen one nobody's."""
         if self.spec.frozen:
             return {"training_ids": [], "training_keys": [], "training_pixels": [], "frozen": True}
+        crops, rows = single_pictures(self.crops, self.rows)
         return {
             "training_ids": [self.crops.sample_ids[row] for row in self.rows],
-            "training_keys": [self.crops.keys[row] for row in self.rows],
-            "training_pixels": [self.crops.digest(row) for row in self.rows],
+            "training_keys": [crops.keys[row] for row in rows],
+            "training_pixels": [crops.digest(row) for row in rows],
         }
 
 

@@ -19,7 +19,7 @@ def loss_and_auc(
     """Return the loss per picture, of labels that are neither smoothed nor blended, and the AUC per row."""
     module.eval()
     parts = torch.arange(len(held)).split(batch_size)
-    logits = torch.cat([module(x) for x in held.batches(parts)])  # (n, n_classes)
+    logits = torch.cat(list(held.answers_in_order(module, parts)))  # (n, n_classes)
     return classification_loss(logits, held.labels, weights, gamma=gamma).item(), _auc(logits, held)
 
 
@@ -45,9 +45,11 @@ def measure_moments(module: nn.Module, train: Examples, batch_size: int) -> None
     for layer in layers:
         if isinstance(layer, dropout._DropoutNd):
             layer.eval()
-    for number, x in enumerate(train.in_order(batch_size) if norms else (), start=1):  # (b, channels, h, w)
+    order = torch.arange(len(train)).tensor_split(max(1, -(-len(train) // batch_size))) if norms else ()
+    answers = train.answers_in_order(module, order)
+    for number in range(1, len(order) + 1):
         for norm in norms:
             norm.momentum = 1 / number  # the mean over the batches so far
-        module(x)
+        next(answers)
     for norm, momentum in norms.items():
         norm.momentum = momentum

@@ -1,0 +1,99 @@
+"""What makes the network of an ``ImageFusion``: its parameters, what they may be, and the network they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+
+from radiofuse.deep.encoders.by_name import make_encoder
+from radiofuse.deep.estimators.crop_estimator import CropEstimator
+from radiofuse.deep.fusion.choices import FUSIONS
+from radiofuse.deep.sample_rows import SampleRows
+from radiofuse.deep.training.task import EncoderSpec
+from radiofuse.errors import RequestError
+from radiofuse.prepare.clinical_scale import CLINICAL_SCALES
+
+NET = "radiofuse.deep.fusion.image_net:FusionNet"
+OF_NET = ("fusion", "encoder", "dropout", "width", "scorer", "clinical_width", "clinical_attention", "modality_dropout")
+
+
+class ImageNetwork(CropEstimator):
+    """The parameters of the network, checked and told."""
+
+    _parameter_constraints: dict = {
+        **CropEstimator._parameter_constraints,
+        "fusion": [StrOptions(set(FUSIONS))],
+        "clinical": ["boolean"],
+        "clinical_scale": [StrOptions(set(CLINICAL_SCALES))],
+        "clinical_width": [Interval(Integral, 0, None, closed="left")],
+        "clinical_attention": ["boolean"],
+        "head": [list, tuple],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "width": [Interval(Integral, 1, None, closed="left")],
+        "scorer": [Interval(Integral, 1, None, closed="left")],
+        "modality_dropout": ["boolean"],
+    }
+
+    fusion: str
+    head: Sequence[int]
+    options: Mapping[str, Any] | None
+
+    def pass_blank(self, channels: int, sides: Sequence[int]) -> None:
+        """Pass blank pictures of two modalities through a fresh network, so that what does not fit is found early.
+
+        Parameters
+        ----------
+        channels : int
+            Of each modality's pictures.
+        sides : sequence of int
+            Their pixels.
+
+        Raises
+        ------
+        RequestError
+            If the encoder, an option or the pictures do not go together.
+        """
+        self._validate_params()
+        module = make_encoder(NET, 0, options=self._net_options(2, channels), with_weights=False)
+        try:
+            with torch.no_grad():
+                module.eval()(torch.zeros(1, 2 * channels, *sides), torch.ones(1, 2))
+        except (TypeError, RuntimeError) as error:  # of an encoder of the user's own
+            raise RequestError(
+                f"The encoder {self.encoder!r} cannot embed pictures of {' x '.join(map(str, sides))} pixels: {error}. "
+                "Correct it, its options, or the size of the pictures."
+            ) from error
+
+    def _validate_params(self) -> None:
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        wrong = [units for units in self.head if not isinstance(units, Integral) or units < 1]
+        if wrong:
+            raise RequestError(f"head holds {wrong[0]!r}; it takes whole numbers from 1 on, such as [128, 64].")
+
+    def _spec(self, usual: EncoderSpec, samples: SampleRows) -> EncoderSpec:
+        """Return what is trained on some samples."""
+        n_modalities = len(samples.names)
+        channels = samples.pictures([0]).shape[1] // n_modalities
+        n_clinical = max(0, samples.beside.shape[1] - n_modalities - 1)
+        return replace(usual, encoder=NET, options=self._net_options(n_modalities, channels, n_clinical))
+
+    def _net_options(self, n_modalities: int, channels: int, n_clinical: int = 0) -> dict[str, Any]:
+        """Return what the network is made with, as its card keeps it."""
+        own = dict(self.options or {})
+        weights, _ = own.pop("weights", None), own.pop("channels", None)  # channels are those of the pictures
+        return {
+            **{name: getattr(self, name) for name in OF_NET},
+            **({} if weights is None else {"weights": weights}),
+            "encoder_options": own,
+            "modalities": n_modalities,
+            "channels": channels,
+            "clinical": n_clinical,
+            "head": list(self.head),
+        }
