@@ -23,7 +23,7 @@ from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifie
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.classify.stacked import StackedClassifier
 from radiofuse.deep import CropClassifier, CropEncoder
-from radiofuse.fuse import COMBINERS, ConstraintFusion, LateFusion, ModalityWeighting
+from radiofuse.fuse import COMBINERS, ConstraintFusion, JoinedFeatures, LateFusion, ModalityWeighting
 from radiofuse.prepare.clinical_scale import NormalScoreScaler, UnitRangeScaler
 from radiofuse.prepare.harmonize import ComBat
 from radiofuse.prepare.impute import MedianImputer
@@ -118,6 +118,7 @@ ESTIMATORS = [
         random_state=0,
     ),
     ModalityWeighting(SCALED, columns=COLUMNS, epochs=40, learning_rate=0.05, random_state=0),
+    JoinedFeatures(SCALED, LogisticRegression(), columns=COLUMNS, random_state=0),
 ]
 
 OUTCOMES = "takes a table of several outcomes, in which NaN is unknown: the battery's labels are one column"

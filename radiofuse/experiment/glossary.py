@@ -17,9 +17,11 @@ from radiofuse.experiment.model_list import (
     combiners_of,
     evaluates_subsets,
     join_of,
+    missing_of,
     modalities_of,
     model_list,
     prefixed,
+    reads_deep_columns,
 )
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, deep_member, reads_of
 from radiofuse.experiment.networks import of_columns, of_networks
@@ -34,7 +36,7 @@ from radiofuse.experiment.recipe_models import (
     WEIGHTING,
     RecipeModel,
 )
-from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting, combiner_name
+from radiofuse.fuse import COMBINERS, ConstraintFusion, JoinedFeatures, ModalityWeighting, combiner_name
 from radiofuse.fuse.branches import find_branches
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.early import AFTER
@@ -185,7 +187,7 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts:
         if calibrates(recipe, model) and learns(combiner, calibrate=True) and not learns(combiner):
             title, does = f"{title}, calibrated", f"{does} {_CALIBRATED}"
         does += _JOINS.get(join_of(recipe, model) or "", "")
-        if recipe.fusion.missing == "refit" and learns(combiner, calibrate=calibrates(recipe, model)):
+        if missing_of(recipe, model) == "refit" and learns(combiner, calibrate=calibrates(recipe, model)):
             does += _REFITTED
         yield Answer(prefixed(model, name), called(model), kinds[1], title + behind, does)
     if evaluates_subsets(recipe, model):
@@ -237,10 +239,21 @@ def _network(
 
 
 def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
+    if reads_deep_columns(recipe, model):
+        yield _early_of_networks(recipe, model, modalities)
+        return
     columns = ", ".join([*of_columns(recipe, modalities), *([CLINICAL_ARM] if model.clinical else [])])
     where = "selected in each and then joined" if model.joined == AFTER else "joined and then selected"
     title = f"early fusion: columns {where}"
     yield Answer(model.name, model.name, FUSION, title, _chained(recipe, model, columns, counts))
+
+
+def _early_of_networks(recipe: Recipe, model: RecipeModel, modalities: Sequence[str]) -> Answer:
+    beside = of_columns(recipe, modalities) if RADIOMICS in (model.reads or ()) else []
+    beside += [CLINICAL_ARM] if model.clinical else []
+    title = f"early fusion of the embeddings of {listed(of_networks(recipe, modalities))}"
+    title += f", beside the columns of {listed(beside)}" if beside else ""
+    return Answer(model.name, model.name, FUSION, title, first_line(JoinedFeatures))
 
 
 def _clinical(

@@ -12,12 +12,13 @@ from radiofuse.experiment.recipe_models import (
     CHAINED,
     CLINICAL,
     CONSTRAINED,
+    EARLY,
     LATE,
     NETWORK,
     OWN_OPTIONS,
     RecipeModel,
 )
-from radiofuse.experiment.recipe_parts import NO_RADIOMICS
+from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Missing
 from radiofuse.fuse import COMBINERS, combiner_name
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.joint import MULTI_OUTCOME, SEMI_SUPERVISED, declares
@@ -87,6 +88,11 @@ def inner_folds_of(recipe: Recipe, model: RecipeModel) -> int:
 def calibrates(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether a late fusion calibrates the mean of its members."""
     return recipe.fusion.calibrate if model.calibrate is None else model.calibrate
+
+
+def missing_of(recipe: Recipe, model: RecipeModel) -> Missing:
+    """Return what becomes of a late fusion's learned combiners where a modality is absent."""
+    return model.missing or recipe.fusion.missing
 
 
 def evaluates_subsets(recipe: Recipe, model: RecipeModel) -> bool:
@@ -174,14 +180,18 @@ def usual_join(recipe: Recipe) -> str:
 
 def reads_deep_columns(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether a model learns from an encoder's output as columns beside others."""
-    if recipe.deep is None or model.reads is not None:
+    if recipe.deep is None:
+        return False
+    if model.kind == EARLY:
+        return DEEP in (model.reads or ())
+    if model.reads is not None:
         return False
     return model.kind in BY_NETWORK or (model.kind == LATE and join_of(recipe, model) == "columns")
 
 
 def encodes_columns(recipe: Recipe) -> bool:
-    """Say whether a late fusion selects from an encoder's output as columns beside others."""
-    return any(model.kind == LATE and reads_deep_columns(recipe, model) for model in model_list(recipe))
+    """Say whether a late or early fusion learns from an encoder's output as columns."""
+    return any(model.kind in (LATE, EARLY) and reads_deep_columns(recipe, model) for model in model_list(recipe))
 
 
 def reads_crops(recipe: Recipe, model: RecipeModel) -> bool:

@@ -31,6 +31,7 @@ from radiofuse.experiment.model_list import (
     evaluates_subsets,
     inner_folds_of,
     join_of,
+    missing_of,
     modalities_of,
     model_list,
     of_several_outcomes,
@@ -39,7 +40,8 @@ from radiofuse.experiment.model_list import (
 from radiofuse.experiment.networks import of_columns, of_networks, stack_of
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import RecipeModel
-from radiofuse.fuse import ConstraintFusion, LateFusion, ModalityWeighting
+from radiofuse.experiment.recipe_parts import Selection
+from radiofuse.fuse import ConstraintFusion, JoinedFeatures, LateFusion, ModalityWeighting
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.early import early_fusion
 from radiofuse.fuse.joint import JointModel
@@ -128,7 +130,7 @@ def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         columns=blocks,
         cv=inner_folds_of(recipe, model),
         calibrate=calibrates(recipe, model),
-        missing=recipe.fusion.missing,
+        missing=missing_of(recipe, model),
         subsets=evaluates_subsets(recipe, model),
         **_joined(recipe, model, inputs),
         random_state=recipe.seed,
@@ -243,11 +245,27 @@ def _network(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
 
 def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    if reads_deep_columns(recipe, model):
+        return _early_of_networks(recipe, model, inputs)
     modalities = of_columns(recipe, modalities_of(model, inputs.modalities))
     own = inputs.columns_of(modalities, clinical=model.clinical)
     blocks = [*modalities, *([columns.CLINICAL] if model.clinical else [])]
     chain = early_fusion(feature_chain(recipe, model), blocks, joined=model.joined)
     return Named(chain, model.name, own or None, records=model.keep)
+
+
+def _early_of_networks(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
+    """Return one head on the embeddings of each modality's network, beside radiomic columns where it reads both."""
+    names = modalities_of(model, inputs.modalities)
+    networks = of_networks(recipe, names)
+    own = of_columns(recipe, names) if RADIOMICS in (model.reads or ()) else []
+    chains = _chains(recipe, model, inputs, list(dict.fromkeys([*own, *networks])), networks)
+    if model.clinical:
+        chains.append((columns.CLINICAL, clinical_chain(recipe)))
+    head = feature_chain(recipe, model.model_copy(update={"select": Selection(method="none")}))
+    crops = [columns.join(name, columns.CROP) for name in networks]
+    read = [*inputs.columns_of(own, clinical=model.clinical), *crops]
+    return Named(JoinedFeatures(chains, head, random_state=recipe.seed), model.name, read, records=model.keep)
 
 
 def _clinical(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from radiofuse.experiment.recipe_parts import Join, Part, Selection, Step, check_once
+from radiofuse.experiment.recipe_parts import Join, Missing, Part, Selection, Step, check_once
 
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
 WEIGHTING, NETWORK = "weighting", "network"
@@ -14,9 +14,9 @@ BY_NETWORK = (CONSTRAINED, WEIGHTING)  # one network on the selected features of
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
     LATE: (
         *("modalities", "reads", "join", "clinical", "select", "classify"),
-        *("combine", "inner_folds", "calibrate", "subsets"),
+        *("combine", "inner_folds", "calibrate", "missing", "subsets"),
     ),
-    EARLY: ("modalities", "clinical", "select", "classify", "joined"),
+    EARLY: ("modalities", "reads", "clinical", "select", "classify", "joined"),
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     WEIGHTING: ("modalities", "clinical", "select", "options"),
     NETWORK: ("modalities", "clinical", "options"),
@@ -44,7 +44,8 @@ class RecipeModel(Part):
     modalities: _Names | None = None
     """Those it reads; left out, all that take part."""
     reads: _Kinds | None = None
-    """Of a late fusion: radiomic and ready columns, or the networks' own answers; left out, what [deep] says."""
+    """Of a late fusion: radiomic and ready columns, or the networks' own answers; left out, what [deep] says. Of an
+    early fusion: these columns, the embeddings of a network per modality, or both; left out, the columns."""
     join: Join | None = None
     """Of a late fusion: how networks join it; left out, as [deep] says."""
     clinical: bool = False
@@ -59,6 +60,8 @@ class RecipeModel(Part):
     """Of a late or chained fusion: folds that give out-of-fold probabilities; left out, as [fusion] says."""
     calibrate: bool | None = None
     """Of a late fusion: whether the mean of its members is calibrated; left out, as [fusion] says."""
+    missing: Missing | None = None
+    """Of a late fusion: what becomes of combiners that learn where a modality is absent; left out, as [fusion] says."""
     subsets: Literal["all", "none"] | None = None
     """Of a late fusion: "all" also evaluates every combination of its fitted members; left out, as [fusion] says."""
     joined: Literal["before_selection", "after_selection"] = "before_selection"
@@ -88,6 +91,11 @@ class RecipeModel(Part):
             raise ValueError(f"{strange[0]} says nothing to a model of kind {self.kind!r}; it takes {', '.join(known)}")
         if self.join is not None and self.reads is not None:
             raise ValueError("reads names the members, and join says how networks join others; leave one out")
+        if self.kind == EARLY and "deep" in (self.reads or ()) and "joined" in self.model_fields_set:
+            raise ValueError(
+                "joined says where columns are joined, and embeddings of networks always are behind their modality's "
+                "own steps; leave joined out"
+            )
         if self.kind == CHAINED and len(self.combine or ()) > 1:
             raise ValueError("a chained model has one combiner, which the links learn from; name one under combine")
         if not self.name and self.kind != LATE:

@@ -143,6 +143,7 @@ class Step(Part):
 
 
 Join = Literal["columns", "members", "logit", "auto"]
+Missing = Literal["renormalize", "refit"]  # what becomes of combiners that learn where a modality is absent
 
 
 class Deep(Part):
@@ -240,7 +241,7 @@ class Fusion(Part):
     """Folds that give the combiners out-of-fold probabilities."""
     calibrate: bool = True
     """Whether the mean of the members is calibrated on their out-of-fold probabilities; false leaves the plain mean."""
-    missing: Literal["renormalize", "refit"] = "renormalize"
+    missing: Missing = "renormalize"
     """How learned weights answer rows that lack a modality: renormalized, or learned anew for what a row has."""
     subsets: Literal["all"] | None = None
     """"all" evaluates every combination of modalities too, from the same fitted members."""

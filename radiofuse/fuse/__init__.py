@@ -9,6 +9,7 @@ out-of-fold probabilities only.
 from radiofuse.fuse.choices import COMBINERS, combiner_name
 from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.held_files import HoldsFiles, attached, holders, portable
+from radiofuse.fuse.joined_features import JoinedFeatures
 from radiofuse.fuse.late_fusion import LateFusion
 from radiofuse.fuse.outcome_chain import OutcomeChain
 from radiofuse.fuse.stacking import Stacking
@@ -18,6 +19,7 @@ __all__ = [
     "COMBINERS",
     "ConstraintFusion",
     "HoldsFiles",
+    "JoinedFeatures",
     "LateFusion",
     "ModalityWeighting",
     "OutcomeChain",

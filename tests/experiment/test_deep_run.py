@@ -211,6 +211,38 @@ def test_an_encoder_can_be_a_member_of_its_own(study):
     assert set(weights["member"]) == {"t1ce", "flair", "t1cedeep", "flairdeep", "(intercept)"}
 
 
+EARLY = """
+[[models]]
+name = "all"
+[[models]]
+name = "elf"
+kind = "early"
+reads = ["deep"]
+clinical = true
+select = { method = "none" }
+[[models]]
+name = "elf_and_radiomics"
+kind = "early"
+reads = ["radiomics", "deep"]
+select = { method = "none" }
+"""
+
+
+def test_a_head_learns_from_the_embeddings_of_all_networks_side_by_side(study, passes):
+    recipe = write_recipe(study, constrained=(), arms=())
+    text = re.sub(r"constrained.*\n|arms.*\n", "", recipe.read_text()).partition("[[tables]]")[0]
+    recipe.write_text(text + EARLY)
+    out = run_recipe(recipe, out=study / "early", store=study / "store", report=False)
+    assert passes == []  # the networks are those of the first run, trained by themselves
+    assert {"elf", "elf_and_radiomics", "all_mean"} <= set(read_table(out / "bundle", "scores")["model"])
+    models = load_bundle(out).models["idh"]
+    n_features = {name: models[name].model_.head_.n_features_in_ for name in ("elf", "elf_and_radiomics")}
+    n_clinical = sum(name.startswith("clinical__") for name in pd.read_csv(study / "phantom" / "cohort.csv"))
+    assert n_features == {"elf": 2 * 4 + n_clinical, "elf_and_radiomics": 2 * (3 + 4)}
+    said = (out / "bundle" / "bundle.json").read_text()
+    assert "embeddings of t1ce and flair, beside the columns of clinical" in said
+
+
 def test_networks_stand_beside_harmonized_columns_as_members_and_in_a_constraint_fusion(study, tmp_path):
     shutil.copytree(study / "phantom", tmp_path / "phantom")
     table = tmp_path / "phantom" / "cohort.csv"

@@ -11,6 +11,7 @@ import pytest
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.commands.run_words import describe_models
 from radiofuse.experiment.glossary import describe_names, list_answers
+from radiofuse.experiment.models import Inputs, list_models
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.fuse import COMBINERS
 from radiofuse.names import first_line, lookup, title_of
@@ -100,3 +101,14 @@ def test_of_more_than_two_classes_steps_and_combiners_are_called_otherwise():
     )
     assert three["models"]["regression"]["title"] == "multinomial logistic regression of the log-probabilities"
     assert both["models"]["mean"] == two["models"]["mean"] == three["models"]["mean"]
+
+
+def test_a_model_may_have_its_own_rule_for_absent_modalities(tmp_path):
+    models = '[[models]]\nname = "plain"\n[[models]]\nname = "own"\nmissing = "refit"\n'
+    (tmp_path / "two.toml").write_text(Path("pipelines/demo.toml").read_text() + models)
+    recipe = read_recipe(tmp_path / "two.toml")
+    built = list_models(recipe, Inputs(FOUR))
+    assert {name: model.model.missing for name, model in built.items()} == {"plain": "renormalize", "own": "refit"}
+    words = describe_names(recipe, FOUR)["models"]
+    behind = words["own_regression"]["does"].removeprefix(words["plain_regression"]["does"])
+    assert "absent modalities" in behind and words["own_vote"]["does"] == words["plain_vote"]["does"]

@@ -19,7 +19,7 @@ from radiofuse import cross_validated_predictions
 from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifier
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.errors import RequestError
-from radiofuse.fuse import ConstraintFusion, LateFusion, ModalityWeighting
+from radiofuse.fuse import ConstraintFusion, JoinedFeatures, LateFusion, ModalityWeighting
 from radiofuse.fuse.named import Named
 from radiofuse.names import lookup
 from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
@@ -153,6 +153,7 @@ DOORS = [
     (LateFusion(members()), "y groups"),
     (ConstraintFusion(members(), method="method1"), "y groups"),
     (ModalityWeighting(members(), epochs=5), "y groups"),
+    (JoinedFeatures(members(), LogisticRegression()), "y groups"),
     (Named(LateFusion(members(), columns=BLOCKS), "radiomics"), "y groups"),
     (Named(ConstraintFusion(members(), method={"a": ["t1"], "b": ["t2"]}), "c"), "y groups"),
     (SelectorChain([("test", lookup("mann_whitney", SELECTORS, "selector")())]), "y groups"),
