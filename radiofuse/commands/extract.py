@@ -31,7 +31,8 @@ app = terminal.command_app(__doc__)
 Cohort = Annotated[Path | None, typer.Argument(help="The cohort table; or pass --recipe.")]
 Recipe = Annotated[Path | None, typer.Option(help="Take cohort, settings and mask label from a recipe.")]
 Settings = Annotated[
-    str | None, typer.Option(help="Preset (default, shi2023) or a pyradiomics parameter file; left out, default.")
+    str | None,
+    typer.Option(help="Preset (default, shi2023, shi2023_wavelet8) or a pyradiomics file; left out, default."),
 ]
 Label = Annotated[str | None, typer.Option(help="Mask label: any, one value, or several as 1,4.")]
 Regions = Annotated[str | None, typer.Option(help="In place of a label: regions that mask_regions names, as WT,TC,ET.")]

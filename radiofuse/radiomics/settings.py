@@ -32,6 +32,9 @@ _ALL_CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"
 # twentieth of a standard deviation and regions of a glioma span some 30 to 130 gray levels.
 _MR_SETTING = {"normalize": True, "normalizeScale": 100, "voxelArrayShift": 300, "binWidth": 5}
 
+_SHI_CLASSES = {"shape": _SHAPE_13, "firstorder": [], "glcm": _GLCM_22, "glrlm": [], "glszm": [], "gldm": []}
+_COIF1 = {"wavelet": "coif1"}
+
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {
         "imageType": {"Original": {}},
@@ -42,22 +45,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     # 430 wavelet, 258 LoG and 86 gradient. The papers name neither the sigmas nor which five of the
     # eight wavelet sub-bands they kept, nor the gray-level settings: those choices are ours.
     "shi2023": {
-        "imageType": {
-            "Original": {},
-            "Wavelet": {"wavelet": "coif1"},
-            "LoG": {"sigma": [1.0, 3.0, 5.0]},
-            "Gradient": {},
-        },
-        "featureClass": {
-            "shape": _SHAPE_13,
-            "firstorder": [],
-            "glcm": _GLCM_22,
-            "glrlm": [],
-            "glszm": [],
-            "gldm": [],
-        },
+        "imageType": {"Original": {}, "Wavelet": _COIF1, "LoG": {"sigma": [1.0, 3.0, 5.0]}, "Gradient": {}},
+        "featureClass": _SHI_CLASSES,
         "setting": _MR_SETTING,
         "radiofuse": {"wavelet_subbands": ["LLL", "LLH", "LHL", "HLL", "HHH"]},
+    },
+    # The other way to 873: five and three times 86 are eight times 86, all sub-bands of one decomposition. No choice
+    # of sub-bands and sigmas is left then, and the printed 258 LoG features would be three of the sub-bands.
+    "shi2023_wavelet8": {
+        "imageType": {"Original": {}, "Wavelet": _COIF1, "Gradient": {}},
+        "featureClass": _SHI_CLASSES,
+        "setting": _MR_SETTING,
     },
 }
 
@@ -126,8 +124,8 @@ def read_settings(source: str | Path | Mapping[str, Any] | Settings) -> Settings
     Parameters
     ----------
     source : str, Path, mapping or Settings
-        ``"default"`` (107 features), ``"shi2023"`` (873), the path of a YAML or JSON parameter
-        file as pyradiomics takes it, the same as a mapping, or settings read before.
+        ``"default"`` (107 features), ``"shi2023"`` or ``"shi2023_wavelet8"`` (873), the path of a YAML or JSON
+        parameter file as pyradiomics takes it, the same as a mapping, or settings read before.
 
     Returns
     -------

@@ -48,6 +48,14 @@ def test_shi2023_has_the_published_groups():
     assert Counter(map(group, names)) == published
 
 
+def test_all_eight_sub_bands_without_log_are_as_many():
+    names = backend("shi2023_wavelet8").feature_names()
+    counts = {"firstorder": 18, "shape": 13, "texture": 68, "wavelet": 430 + 258, "gradient": 86}
+    assert Counter(map(group, names)) == counts and len(set(names)) == 873
+    shared = set(names) & set(backend("shi2023").feature_names())
+    assert len(shared) == 13 + 7 * 86  # all but the three other sub-bands, which stand where the LoG images stood
+
+
 def test_default_has_the_107_features_of_pyradiomics():
     classes = Counter(name.split("_")[1] for name in backend().feature_names())
     assert classes == {

@@ -71,7 +71,7 @@ def test_contradictions_and_strange_files_are_refused(tmp_path, content, expecte
 
 
 def test_an_unknown_name_lists_the_presets():
-    with pytest.raises(RequestError, match="Choose from default, shi2023"):
+    with pytest.raises(RequestError, match="Choose from default, shi2023, shi2023_wavelet8"):
         read_settings("shi2032")
 
 
