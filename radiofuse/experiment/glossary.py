@@ -119,7 +119,11 @@ _CLINICAL = Answer(CLINICAL_ARM, CLINICAL_ARM, REFERENCE, "clinical data alone",
 _TRIVIAL = Answer(
     TRIVIAL_RULE, TRIVIAL_RULE, REFERENCE, "trivial rule", "Gives everybody the share of events in the cohort."
 )
-_REFITTED = " It is learned anew for every pattern of absent modalities, from those that are there."
+_OF_ABSENT = {
+    "refit": " It is learned anew for every pattern of absent modalities, from those that are there.",
+    "distill": " For every pattern of absent modalities a regression on those that are there learned what it says, out "
+    "of fold, of the patients who have all.",
+}
 _CALIBRATED = "Its log-odds are then put on the line that held in training patients whom the members had not seen."
 _DEEP_MEMBER = "The softmax probability of the network trained on {}."
 
@@ -187,8 +191,8 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts:
         if calibrates(recipe, model) and learns(combiner, calibrate=True) and not learns(combiner):
             title, does = f"{title}, calibrated", f"{does} {_CALIBRATED}"
         does += _JOINS.get(join_of(recipe, model) or "", "")
-        if missing_of(recipe, model) == "refit" and learns(combiner, calibrate=calibrates(recipe, model)):
-            does += _REFITTED
+        if learns(combiner, calibrate=calibrates(recipe, model)):
+            does += _OF_ABSENT.get(missing_of(recipe, model), "")
         yield Answer(prefixed(model, name), called(model), kinds[1], title + behind, does)
     if evaluates_subsets(recipe, model):
         first = combiner_name(combiners_of(recipe, model)[0])

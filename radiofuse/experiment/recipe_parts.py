@@ -143,7 +143,7 @@ class Step(Part):
 
 
 Join = Literal["columns", "members", "logit", "auto"]
-Missing = Literal["renormalize", "refit"]  # what becomes of combiners that learn where a modality is absent
+Missing = Literal["renormalize", "refit", "distill"]  # how combiners that learn answer where a modality is absent
 
 
 class Deep(Part):
@@ -242,7 +242,7 @@ class Fusion(Part):
     calibrate: bool = True
     """Whether the mean of the members is calibrated on their out-of-fold probabilities; false leaves the plain mean."""
     missing: Missing = "renormalize"
-    """How learned weights answer rows that lack a modality: renormalized, or learned anew for what a row has."""
+    """How learned weights answer rows that lack a modality: renormalized, learned anew for what there is, or taught."""
     subsets: Literal["all"] | None = None
     """"all" evaluates every combination of modalities too, from the same fitted members."""
     constrained: _Names = ()

@@ -127,19 +127,19 @@ class Regression:
     multi_class = True
     linear_in = "log_odds"
 
-    def fit(self, P: np.ndarray, y: np.ndarray) -> Regression:
-        """Learn from out-of-fold probabilities ``P`` and labels ``y`` of 0 and 1, or 0 to K - 1."""
+    def fit(self, P: np.ndarray, y: np.ndarray, *, weights: np.ndarray | None = None) -> Regression:
+        """Learn from out-of-fold probabilities ``P``, labels ``y`` of 0 and 1, or 0 to K - 1, and weights of rows."""
         if P.ndim == 3:
-            return self._fit_classes(P, y)
+            return self._fit_classes(P, y, weights)
         inputs = fill_absent(log_odds(P), np.ones(P.shape[1]))
-        model = LogisticRegression(C=_RIDGE).fit(inputs, y)
+        model = LogisticRegression(C=_RIDGE).fit(inputs, y, weights)
         self.weights_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
         return self
 
-    def _fit_classes(self, P: np.ndarray, y: np.ndarray) -> Regression:
+    def _fit_classes(self, P: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> Regression:
         n_samples, n_members, n_classes = P.shape
         inputs = fill_absent_by_class(log_probability(P), np.ones(n_members)).reshape(n_samples, -1)
-        model = LogisticRegression(C=_RIDGE, tol=1e-8, max_iter=10_000).fit(inputs, y)
+        model = LogisticRegression(C=_RIDGE, tol=1e-8, max_iter=10_000).fit(inputs, y, weights)
         self.coef_, self.intercept_ = model.coef_.reshape(n_classes, n_members, n_classes), model.intercept_
         self.weights_ = np.diagonal(self.coef_, axis1=0, axis2=2).copy()
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Folding, Seed
 from radiofuse.fuse.answers import weights_table
 from radiofuse.fuse.asked_members import AsksMembers
-from radiofuse.fuse.by_pattern import refitted
+from radiofuse.fuse.by_pattern import Missing, by_pattern
 from radiofuse.fuse.choices import build_combiners, calibrated, fit_combiner, learns, refuse_rules_for_two
 from radiofuse.fuse.combiners import Combiner
 from radiofuse.fuse.explains import Explains
@@ -74,9 +74,10 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         "members": as all others; "logit": their logits are added to the others' answer, with a ridge penalty toward
         adding nothing, chosen on the out-of-fold probabilities (`AddedLogits`); "auto": not at all, as members or by
         logits, whichever had the least log-loss (`ChosenJoin`).
-    missing : {"renormalize", "refit"}, default="renormalize"
-        How a combiner that learns answers rows that lack a modality: by its weights of the others, renormalized, or,
-        with "refit", by weights learned anew for every pattern of presence (`ByPattern`).
+    missing : {"renormalize", "refit", "distill"}, default="renormalize"
+        How a combiner that learns answers rows that lack a modality: by its weights of the others, renormalized; with
+        "refit" by weights learned anew for every pattern of presence (`ByPattern`); with "distill" by a student, for
+        each pattern, of what it says of patients who have all modalities (`Distilled`).
     n_jobs : int, optional
         Members and folds fitted at once; the numbers do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -138,7 +139,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         "subsets": ["boolean"],
         "added": ["array-like"],
         "join": [StrOptions({"members", "logit", "auto"})],
-        "missing": [StrOptions({"renormalize", "refit"})],
+        "missing": [StrOptions({"renormalize", "refit", "distill"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
@@ -154,7 +155,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         subsets: bool = False,
         added: Sequence[str] = (),
         join: Join = "members",
-        missing: Literal["renormalize", "refit"] = "renormalize",
+        missing: Missing = "renormalize",
         n_jobs: int | None = None,
         random_state: Seed = None,
     ) -> None:
@@ -209,8 +210,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         if self.calibrate:
             self.combiners_ = calibrated(self.combiners_)
         self.combiners_ = joined_rules(self.combiners_, list(self.columns_), self.added, self.join)
-        if self.missing == "refit":
-            self.combiners_ = refitted(self.combiners_)
+        self.combiners_ = by_pattern(self.combiners_, self.missing)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]

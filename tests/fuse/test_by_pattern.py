@@ -10,10 +10,11 @@ from sklearn.linear_model import LogisticRegression
 
 from radiofuse import LateFusion
 from radiofuse.fuse import COMBINERS
-from radiofuse.fuse.by_pattern import ByPattern
+from radiofuse.fuse.by_pattern import ByPattern, Distilled
 from radiofuse.fuse.choices import fit_combiner, learns
-from radiofuse.fuse.combiners import Regression
+from radiofuse.fuse.combiners import Regression, log_odds
 from radiofuse.fuse.contributions import contributions
+from radiofuse.fuse.cross_fitted import cross_fitted, folds_of_combiner
 from radiofuse.names import lookup
 
 NAMES = ["t1", "t2", "flair"]
@@ -53,15 +54,57 @@ def test_a_pattern_is_answered_as_by_a_rule_of_these_members_alone(name):
 
 def test_weights_learned_without_a_member_are_better_than_renormalized_ones():
     """The second member only corrects what disturbs the first: alone it says nothing, and its weight is negative."""
-    rng, y = np.random.default_rng(0), np.arange(2000) % 2
-    disturbance = 2 * rng.normal(size=2000)
-    P = expit(np.column_stack([2 * y - 1 + disturbance, disturbance, 0.7 * (2 * y - 1) + rng.normal(size=2000)]))
-    rule = ByPattern(Regression()).fit(P, y)
+    P, y = correcting(2000)
     lacking = P.copy()
     lacking[:, 0] = np.nan
-    own = np.where(y == 1, rule.combine(lacking), 1 - rule.combine(lacking))
-    renormalized = np.where(y == 1, rule.rule.combine(lacking), 1 - rule.rule.combine(lacking))
-    assert -np.log(own).mean() < -np.log(renormalized).mean() - 0.05
+    losses = {}
+    for way in (ByPattern, Distilled):
+        rule = way(Regression()).fit(P, y)
+        for told, by in ((rule, way), (rule.rule, "renormalized")):
+            answer = told.combine(lacking)
+            losses[by] = -np.log(np.where(y == 1, answer, 1 - answer)).mean()
+    assert losses[ByPattern] < losses["renormalized"] - 0.05
+    assert losses[Distilled] < losses["renormalized"] - 0.05
+    assert losses[ByPattern] <= losses[Distilled] < losses[ByPattern] + 0.02  # of 2,000 patients labels say it all
+
+
+def correcting(n, seed=0):
+    rng, y = np.random.default_rng(seed), np.arange(n) % 2
+    disturbance = 2 * rng.normal(size=n)
+    return expit(np.column_stack([2 * y - 1 + disturbance, disturbance, 0.7 * (2 * y - 1) + rng.normal(size=n)])), y
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_student_is_taught_out_of_fold_and_the_teacher_answers_as_ever(name, n_classes):
+    P, y = rows(60)
+    if n_classes == 3:
+        y = np.arange(60) % 3
+        P = np.stack([(1 - P) / 2, (1 - P) / 2, P], axis=2)
+    P[:12, 0] = np.nan
+    patients = np.arange(60) // 2
+    rule, plain = Distilled(lookup(name, COMBINERS, "combiner")()), lookup(name, COMBINERS, "combiner")()
+    rule.fit(P, y, patients)
+    fit_combiner(plain, P, y, patients)
+    np.testing.assert_array_equal(rule.combine(P)[12:], plain.combine(P)[12:])
+    told = cross_fitted(plain, P, y, patients, folds_of_combiner(y, patients))[12:]
+    assert sorted(rule.patterns_) == [(0,), (0, 1), (0, 2), (1,), (1, 2), (2,)]
+    answer = rule.combine(P[:12])
+    assert np.isfinite(answer).all() and answer.shape == (12, *P.shape[2:])
+    if n_classes == 2:  # the ridge regression's own equation, of the soft targets: its slope at the optimum is 0
+        student, inputs = rule.patterns_[1, 2], log_odds(P[12:, 1:])
+        wrong = told - expit(inputs @ student.weights_ + student.intercept_)
+        np.testing.assert_allclose(wrong @ inputs, student.weights_ / 0.1, atol=0.02)
+        np.testing.assert_allclose(wrong.sum(), 0, atol=0.02)
+
+
+def test_without_whole_patients_of_every_class_there_is_no_student():
+    P, y = rows()
+    P[y == 1, 2] = np.nan
+    P[1, 2] = 0.5  # one patient of class 1 has all members
+    rule = Distilled(Regression()).fit(P, y)
+    assert rule.patterns_ == {}
+    np.testing.assert_array_equal(rule.combine(P), rule.rule.combine(P))
 
 
 def test_a_pattern_that_training_cannot_teach_is_renormalized():
@@ -98,8 +141,10 @@ def test_a_fusion_refits_what_learns_and_leaves_the_rest(cohort, n_classes):
     members = [(name, LogisticRegression()) for name in NAMES]
     combine = ["mean", "regression", "vote"]
     options = {"combine": combine, "cv": 3, "calibrate": True, "random_state": 0, "subsets": True}
-    plain, refitted = (LateFusion(members, missing=how, **options).fit(table, y) for how in ("renormalize", "refit"))
+    ways = ("renormalize", "refit", "distill")
+    plain, refitted, taught = (LateFusion(members, missing=how, **options).fit(table, y) for how in ways)
     pd.testing.assert_frame_equal(refitted.weights_, plain.weights_, check_exact=True)
+    pd.testing.assert_frame_equal(taught.predict_proba_each(table[:9]), plain.predict_proba_each(table[:9]), atol=0)
     one, other = plain.predict_proba_each(table), refitted.predict_proba_each(table)
     pd.testing.assert_frame_equal(one, other, atol=1e-12)
     lacking = table.assign(t1__a=np.nan)
@@ -108,6 +153,13 @@ def test_a_fusion_refits_what_learns_and_leaves_the_rest(cohort, n_classes):
     # the calibrated mean of t2 and flair has the curve that the combination of these two has
     np.testing.assert_allclose(other["mean"], other["mean(t2+flair)"])
     assert (other["regression"] != one["regression"]).all(axis=None)
+    of_students = taught.predict_proba_each(lacking)
+    np.testing.assert_array_equal(of_students["vote"], one["vote"])
+    assert (of_students["regression"] != other["regression"]).all(axis=None)
+    parts = taught.contributions(lacking[:9], "regression")
+    if n_classes == 2:
+        np.testing.assert_allclose(expit(parts.sum(axis=1)), of_students["regression"][:9])
+        assert (parts["t1"] == 0).all()
     learned = refitted.weight_intervals(y, n_resamples=5, random_state=0)
     assert set(learned["fusion"]) == {"regression"}
 
