@@ -104,15 +104,12 @@ def test_of_more_than_two_classes_steps_and_combiners_are_called_otherwise():
 
 
 def test_a_model_may_have_its_own_rule_for_absent_modalities(tmp_path):
-    models = '[[models]]\nname = "plain"\n[[models]]\nname = "own"\nmissing = "refit"\n[[models]]\nname = "taught"\nmissing = "distill"\n'
+    ways = {"plain": "renormalize", "own": "refit", "taught": "distill"}
+    models = "".join(f'[[models]]\nname = "{name}"\nmissing = "{way}"\n' for name, way in ways.items())
     (tmp_path / "two.toml").write_text(Path("pipelines/demo.toml").read_text() + models)
     recipe = read_recipe(tmp_path / "two.toml")
     built = list_models(recipe, Inputs(FOUR))
-    assert {name: model.model.missing for name, model in built.items()} == {
-        "plain": "renormalize",
-        "own": "refit",
-        "taught": "distill",
-    }
+    assert {name: model.model.missing for name, model in built.items()} == ways
     words = describe_names(recipe, FOUR)["models"]
     behind = words["own_regression"]["does"].removeprefix(words["plain_regression"]["does"])
     assert "absent modalities" in behind and words["own_vote"]["does"] == words["plain_vote"]["does"]
