@@ -45,7 +45,8 @@ class RadiomicsExtractor:
     Parameters
     ----------
     settings : str, Path or mapping, default="default"
-        Preset (``default``: 107 features, ``shi2023``, ``shi2023_wavelet8``: 873), pyradiomics parameter file, or mapping.
+        Preset (``default``: 107 features, ``shi2023`` and ``shi2023_wavelet8``: 873), pyradiomics parameter file, or
+        mapping.
     label : "any", int or list of int, optional
         Which mask values are the region: every non-zero one, one value, or the union of several.
         Left out, the parameter file's own ``label`` holds, else that of the cohort table (1 for
