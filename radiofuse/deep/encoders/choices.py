@@ -23,6 +23,7 @@ ENCODERS = {
     "densenet121": "radiofuse.deep.encoders.monai_networks:densenet121",
     "densenet201": "radiofuse.deep.encoders.monai_networks:densenet201",
     "efficientnet_b2": "radiofuse.deep.encoders.monai_networks:efficientnet_b2",
+    "pixels": "radiofuse.deep.encoders.pixels:Pixels",
     "torchscript": "radiofuse.deep.encoders.program_files:TorchScriptEncoder",
     "onnx": "radiofuse.deep.encoders.program_files:OnnxEncoder",
 }

@@ -46,10 +46,13 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
     ----------
     encoder : str, default="san10_small"
         A key of ``ENCODERS`` or ``package.module:Class``: of every modality, or of all as its channels.
-    fusion : {"concatenation", "stacked", "weighting", "scalar_average"}
+    fusion : {"concatenation", "stacked", "weighting", "scalar_average", "channel_attention", "squeeze_excitation", \
+"self_attention"}
         "concatenation": an encoder for each modality, their embeddings side by side. "stacked": one encoder, the
-        modalities as its channels. "weighting": an encoder for each modality, their embeddings projected and weighed
-        anew in every row by one scorer. "scalar_average": the embeddings averaged with one weight for each modality.
+        modalities as its channels; "squeeze_excitation" gates each of them in front of it. "weighting": an encoder for
+        each modality, their embeddings projected and weighed anew in every row by one scorer. "scalar_average": the
+        embeddings averaged with one weight for each modality. "channel_attention": the encoders' last maps, gated
+        channel by channel. "self_attention": projections that attend to each other.
     crops : Crops, Pictures or path
         Where the pictures of single modalities lie; a row's pointers are row numbers there.
     cache : path
@@ -116,7 +119,15 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         self,
         encoder: str = "san10_small",
         *,
-        fusion: Literal["concatenation", "stacked", "weighting", "scalar_average"] = "concatenation",
+        fusion: Literal[
+            "concatenation",
+            "stacked",
+            "weighting",
+            "scalar_average",
+            "channel_attention",
+            "squeeze_excitation",
+            "self_attention",
+        ] = "concatenation",
         crops: PictureRows | str | Path | None = None,
         cache: str | Path | None = None,
         clinical: bool = False,

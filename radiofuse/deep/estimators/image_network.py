@@ -59,7 +59,7 @@ class ImageNetwork(CropEstimator):
             If the encoder, an option or the pictures do not go together.
         """
         self._validate_params()
-        module = make_encoder(NET, 0, options=self._net_options(2, channels), with_weights=False)
+        module = make_encoder(NET, 0, options=self._net_options(2, channels, sides), with_weights=False)
         try:
             with torch.no_grad():
                 module.eval()(torch.zeros(1, 2 * channels, *sides), torch.ones(1, 2))
@@ -80,18 +80,22 @@ class ImageNetwork(CropEstimator):
     def _spec(self, usual: EncoderSpec, samples: SampleRows) -> EncoderSpec:
         """Return what is trained on some samples."""
         n_modalities = len(samples.names)
-        channels = samples.pictures([0]).shape[1] // n_modalities
+        _, channels, *sides = samples.pictures([0]).shape
         n_clinical = max(0, samples.beside.shape[1] - n_modalities - 1)
-        return replace(usual, encoder=NET, options=self._net_options(n_modalities, channels, n_clinical))
+        return replace(
+            usual, encoder=NET, options=self._net_options(n_modalities, channels // n_modalities, sides, n_clinical)
+        )
 
-    def _net_options(self, n_modalities: int, channels: int, n_clinical: int = 0) -> dict[str, Any]:
+    def _net_options(
+        self, n_modalities: int, channels: int, sides: Sequence[int], n_clinical: int = 0
+    ) -> dict[str, Any]:
         """Return what the network is made with, as its card keeps it."""
         own = dict(self.options or {})
         weights, _ = own.pop("weights", None), own.pop("channels", None)  # channels are those of the pictures
         return {
             **{name: getattr(self, name) for name in OF_NET},
             **({} if weights is None else {"weights": weights}),
-            "encoder_options": own,
+            "encoder_options": {"size": list(sides), **own} if self.encoder == "pixels" else own,
             "modalities": n_modalities,
             "channels": channels,
             "clinical": n_clinical,

@@ -39,9 +39,8 @@ class ClinicalBranch(nn.Module):
         self.out_dim = width or n_columns
         self.tokens = _Attention(n_columns) if attention and width else None
         given = n_columns * TOKEN if self.tokens else n_columns
-        self.layers = nn.Sequential(nn.Linear(given, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
-        if not width:
-            self.layers = nn.Sequential()
+        layers = [nn.Linear(given, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)] if width else []
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, values: Tensor, known: Tensor) -> Tensor:
         """Return the numbers (b, out_dim) of values (b, n_columns), 0 in rows that are not ``known`` (b,)."""

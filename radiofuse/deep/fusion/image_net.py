@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,8 +10,18 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder
-from radiofuse.deep.fusion.choices import CONCATENATION, SCALAR_AVERAGE, STACKED, WEIGHTING
+from radiofuse.deep.fusion.attention_joins import ChannelAttention, InputGate, SelfAttention
+from radiofuse.deep.fusion.choices import (
+    CHANNEL_ATTENTION,
+    CONCATENATION,
+    OF_ONE_ENCODER,
+    SCALAR_AVERAGE,
+    SELF_ATTENTION,
+    SQUEEZE_EXCITATION,
+    WEIGHTING,
+)
 from radiofuse.deep.fusion.clinical_branch import ClinicalBranch
+from radiofuse.deep.fusion.feature_maps import find_map, map_of
 from radiofuse.deep.fusion.joins import Concatenation, Joined, ScalarAverage, Weighting
 from radiofuse.deep.fusion.weighting_net import hide_modalities
 
@@ -30,8 +40,8 @@ class FusionNet(nn.Module):
         Of each modality's pictures.
     n_classes : int, default=2
     fusion : str, default="concatenation"
-        One of ``FUSIONS``. "stacked" has one encoder of all modalities' channels; the others have an encoder for each
-        modality, of which all begin with the same weights.
+        One of ``FUSIONS``. "stacked" and "squeeze_excitation" have one encoder of all modalities' channels; the others
+        have an encoder for each modality, of which all begin with the same weights.
     encoder : str, default="san10_small"
         As for ``make_encoder``.
     encoder_options : mapping, optional
@@ -43,7 +53,7 @@ class FusionNet(nn.Module):
     dropout : float, default=0.3
         Of the head.
     width, scorer : int, default=256, 64
-        Of the modality weighting block.
+        Of the modality weighting block; the width of "self_attention" too, in multiples of four with four heads.
     clinical : int, default=0
         Clinical columns.
     clinical_width : int, default=8
@@ -91,8 +101,11 @@ class FusionNet(nn.Module):
         super().__init__()
         self.modalities, self.channels, self.clinical = modalities, channels, clinical
         options = {**(encoder_options or {}), **({} if weights is None else {"weights": weights})}
-        self.encoders = _encoders(encoder, options, modalities, channels, stacked=fusion == STACKED)
-        d = self.encoders[0].embedding_dim
+        self.encoders = _encoders(encoder, options, modalities, channels, stacked=fusion in OF_ONE_ENCODER)
+        self.gate = InputGate(modalities) if fusion == SQUEEZE_EXCITATION else None
+        self.map_layer, d = "", self.encoders[0].embedding_dim
+        if fusion == CHANNEL_ATTENTION:
+            self.map_layer, d = find_map(self.encoders[0], channels)
         self.branch = ClinicalBranch(clinical, clinical_width, attention=clinical_attention) if clinical else None
         n_others = self.branch.out_dim if self.branch else 0
         self.join = _join(fusion, modalities, d, n_others, {"width": width, "scorer": scorer})
@@ -127,11 +140,25 @@ class FusionNet(nn.Module):
         others, known = self._others(beside)
         pictures = x.unflatten(1, (self.modalities, self.channels))  # (b, m, channels, …)
         shown = torch.where(present.view(*present.shape, *[1] * (x.ndim - 1)), pictures, 0.0)
+        if self.gate is not None:
+            shown = self.gate(shown)
         if len(self.encoders) < self.modalities:
             vectors = self.encoders[0].embed(shown.flatten(1, 2)).unsqueeze(1)  # (b, 1, d)
             return self.join(vectors, present.any(dim=1, keepdim=True), others, known)
-        vectors = [embedded(net, shown[:, m], present[:, m]) for m, net in enumerate(self.encoders)]
-        return self.join(torch.stack(vectors, dim=1), present, others, known)
+        found = [self._read(net, shown[:, m], present[:, m]) for m, net in enumerate(self.encoders)]
+        absent = torch.zeros_like(next(one for one in found if one is not None))
+        vectors = torch.stack([absent if one is None else one for one in found], dim=1)
+        return self.join(vectors, present, others, known)
+
+    def _read(self, encoder: nn.Module, x: Tensor, present: Tensor) -> Tensor | None:
+        """Return embeddings (b, d) or maps (b, channels, …) of one modality, 0 in rows that lack it; None in training
+        where all do.
+        """
+
+        def read(shown: Tensor) -> Tensor:
+            return map_of(encoder, self.map_layer, shown) if self.map_layer else encoder.embed(shown)
+
+        return of_present(read, x, present, apart=encoder.training and not getattr(encoder, "frozen", False))
 
     def _others(self, beside: Tensor) -> tuple[Tensor, Tensor]:
         """Return the clinical branch's numbers (b, n), and which rows have some."""
@@ -151,21 +178,21 @@ class HideModalities(_DropoutNd):
         return hide_modalities(present.cpu(), torch.default_generator).to(present.device)
 
 
-def embedded(encoder: nn.Module, x: Tensor, present: Tensor) -> Tensor:
-    """Return the embeddings (b, d) of one modality's pictures, 0 in rows that lack it.
+def of_present(read: Callable[[Tensor], Tensor], x: Tensor, present: Tensor, *, apart: bool) -> Tensor | None:
+    """Return what is read of one modality's pictures, 0 in rows that lack it; None where they are ``apart`` and all do.
 
-    In training a row without the modality is no part of the batch whose moments normalization takes; one row by itself
-    is passed twice, since a single number has no variance. Otherwise all rows are passed, so that what is said of one
-    does not depend, to the last bit, on how many of the others have the modality.
+    In training the rows that have the modality are passed ``apart``, so that the others are no part of the batch whose
+    moments normalization takes; one by itself is passed twice, since a single number has no variance. Otherwise all
+    rows are passed, and what is said of one does not depend, to the last bit, on how many others have the modality.
     """
-    if not encoder.training or getattr(encoder, "frozen", False):
-        return encoder.embed(x) * present.unsqueeze(1)
-    chosen, shape = torch.nonzero(present).flatten(), [len(x), int(encoder.embedding_dim)]
+    if not apart:
+        found = read(x)
+        return found * present.view(-1, *[1] * (found.ndim - 1))
+    chosen = torch.nonzero(present).flatten()
     if not len(chosen):
-        return x.new_zeros(shape)
-    shown = x[chosen] if len(chosen) > 1 else x[chosen.repeat(2)]
-    vectors = encoder.embed(shown)[: len(chosen)]
-    return vectors.new_zeros(shape).index_copy(0, chosen, vectors)
+        return None
+    found = read(x[chosen] if len(chosen) > 1 else x[chosen.repeat(2)])[: len(chosen)]
+    return found.new_zeros((len(x), *found.shape[1:])).index_copy(0, chosen, found)
 
 
 def _encoders(name: str, options: Mapping[str, Any], modalities: int, channels: int, *, stacked: bool) -> nn.ModuleList:
@@ -180,9 +207,11 @@ def _encoders(name: str, options: Mapping[str, Any], modalities: int, channels: 
 def _join(fusion: str, modalities: int, d: int, n_others: int, options: Mapping[str, int]) -> nn.Module:
     if fusion == WEIGHTING:
         return Weighting(modalities, d, n_others, **options)
-    if fusion == SCALAR_AVERAGE:
-        return ScalarAverage(modalities, d, n_others)
-    return Concatenation(1 if fusion == STACKED else modalities, d, n_others)
+    if fusion == SELF_ATTENTION:
+        return SelfAttention(modalities, d, n_others, width=options["width"])
+    if fusion in (SCALAR_AVERAGE, CHANNEL_ATTENTION):
+        return (ScalarAverage if fusion == SCALAR_AVERAGE else ChannelAttention)(modalities, d, n_others)
+    return Concatenation(1 if fusion in OF_ONE_ENCODER else modalities, d, n_others)
 
 
 def _hidden(n_in: int, n_out: int, dropout: float) -> nn.Sequential:

@@ -23,8 +23,6 @@ def copies(layer: nn.Module, number: int) -> nn.ModuleList:
 class Concatenation(nn.Module):
     """Vectors side by side, 0 where a modality is absent, and the other numbers behind them."""
 
-    weighs = False
-
     def __init__(self, n_modalities: int, d: int, n_others: int = 0) -> None:
         super().__init__()
         self.out_dim = n_modalities * d + n_others
@@ -54,8 +52,6 @@ class ScalarAverage(nn.Module):
     >>> weights.tolist()[1]
     [0.5, 0.5, 0.0]
     """
-
-    weighs = True
 
     def __init__(self, n_modalities: int, d: int, n_others: int = 0) -> None:
         super().__init__()
@@ -97,8 +93,6 @@ class Weighting(nn.Module):
     ----------
     Ilse, Tomczak, Welling (2018). Attention-based deep multiple instance learning. ICML, equation 8: the scorer.
     """
-
-    weighs = True
 
     def __init__(self, n_modalities: int, d: int, n_others: int = 0, *, width: int = 256, scorer: int = 64) -> None:
         super().__init__()
