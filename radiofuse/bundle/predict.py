@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ NEEDED = tuple(
     "outcomes modalities columns as_published settings protocol settings.radiomics settings.mask_label "
     "settings.block settings.crops protocol.primary".split()
 )
+
+log = logging.getLogger(__name__)
 
 
 def predict_cohort(
@@ -99,6 +102,8 @@ def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     grouped = columns.by_modality(table.columns)
     read = {*columns.by_modality(bundle.description["columns"]), *channels_of(bundle.description)}
     known = [name for name in grouped if name in read]
+    if strange := [name for name in grouped if name not in read and name != columns.CLINICAL]:
+        log.warning("The model does not read %s, which the cohort table names: left out.", ", ".join(strange))
     if not set(known) - {columns.CLINICAL}:
         wanted, found = ", ".join(bundle.description["modalities"]), ", ".join(grouped) or "none"
         raise BundleError(f"The model needs at least one of the modalities {wanted}; the cohort table names {found}.")

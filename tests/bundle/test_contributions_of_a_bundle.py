@@ -88,3 +88,22 @@ def test_a_renamed_column_is_no_absent_modality(told):
     name = next(name for name in predictions if name.endswith("flair"))
     with pytest.raises(KeyError, match=name):
         contributions_of(bundle, predictions.rename(columns={name: "other"}))
+
+
+def test_a_cohort_with_other_modalities_and_labels_is_answered_as_far_as_it_can_be(told, tmp_path, caplog):
+    bundle, predictions = told
+    table = pd.read_csv(bundle.folder.parents[1] / "cohort.csv", dtype={"sample_id": str})
+    table = table.assign(adc__f=1.0, grade="5", t1__f=table["t1__f"].where(table["sample_id"] != "s09"))
+    nothing = table["sample_id"] == "s10"
+    table.loc[nothing, ["t1__f", "flair__f", "clinical__age"]] = np.nan
+    table.to_csv(tmp_path / "new.csv", index=False)
+    told_now = predict_cohort(bundle, tmp_path / "new.csv", store=tmp_path / "store")[0]
+    assert "The model does not read adc, which the cohort table names: left out." in caplog.messages
+    same = ~told_now["sample_id"].isin(["s09", "s10"])
+    pd.testing.assert_series_equal(told_now.loc[same, "probability"], predictions.loc[same, "probability"])
+    own = told_now.set_index("sample_id")
+    assert own.loc["s10", "probability"].isna().all() and own.loc["s09", "probability"].notna().all()
+    assert own.loc["s09", "note"].str.contains("absent: t1").all()
+    table.drop(columns="t1__f").to_csv(tmp_path / "new.csv", index=False)
+    lacking = predict_cohort(bundle, tmp_path / "new.csv", store=tmp_path / "store")[0]
+    assert lacking["note"].str.contains("absent: t1").all()
