@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from radiofuse.experiment.image_networks import unusable_networks
 from radiofuse.experiment.recipe import read_recipe
 
 torch = pytest.importorskip("torch")
@@ -70,6 +71,15 @@ def test_recipes_of_the_networks_of_the_grading_table_differ_in_the_network_alon
             pipeline.cohort.label,
             pipeline.seed,
         )
+
+
+def test_the_recipe_of_fusion_networks_has_a_valid_model_for_every_fusion(script, tmp_path, data_dir, monkeypatch):
+    networks = script("fusion_networks")
+    monkeypatch.setenv("RADIOFUSE_DATA", str(data_dir))
+    recipe = read_recipe(networks.write_recipe(tmp_path, 3, 1))
+    assert list(unusable_networks(recipe, None)) == []
+    asked = {model.options.get("fusion", "concatenation") for model in recipe.models if model.kind == "network"}
+    assert asked == set(networks.FUSIONS)
 
 
 def test_recipes_of_every_family_and_join_are_valid(script, tmp_path, data_dir, monkeypatch):

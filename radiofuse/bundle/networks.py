@@ -11,7 +11,8 @@ import pandas as pd
 
 from radiofuse.bundle.load import Bundle
 from radiofuse.deep.aggregation import LARGEST
-from radiofuse.deep.estimators.crop_estimator import CropEstimator
+from radiofuse.deep.estimators.crop_classifier import CropClassifier
+from radiofuse.deep.estimators.crop_encoder import CropEncoder
 from radiofuse.deep.estimators.pointers import crop_column, find_crops
 from radiofuse.errors import BundleError
 from radiofuse.extract.tasks import Task, list_tasks
@@ -21,6 +22,8 @@ from radiofuse.imaging.placing import Placing, placed_crops
 from radiofuse.imaging.sample_arrays import read_region, sample_placing
 from radiofuse.imaging.stacks import specs_of
 from radiofuse.tables.outcomes import Outcome
+
+READS_ONE = (CropEncoder, CropClassifier)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,7 @@ class Network:
 
 
 def networks_of(bundle: Bundle) -> list[Network]:
-    """Return the networks of a bundle's models, each once.
+    """Return the networks of a bundle's models that read one modality or one stack, each once.
 
     Raises
     ------
@@ -69,15 +72,15 @@ def networks_of(bundle: Bundle) -> list[Network]:
     several = len(bundle.outcomes) > 1
     for outcome in bundle.outcomes:
         for holder in holders(*bundle.models[outcome.name].values()):
-            if isinstance(holder, CropEstimator) and hasattr(holder, "encoder_") and holder.encoder_.key not in found:
+            if isinstance(holder, READS_ONE) and hasattr(holder, "encoder_") and holder.encoder_.key not in found:
                 name = f"{outcome.name}_{holder.modality}" if several else holder.modality
                 taken = {network.name for network in found.values()}
                 name = name if name not in taken else f"{name}_{len(taken) + 1}"
                 found[holder.encoder_.key] = Network(name, outcome, holder)
     if not found:
         raise BundleError(
-            "The bundle's models hold no network, and maps show where a network looks. Leave --maps out, or train a "
-            "model with [deep]."
+            "The bundle's models hold no network of one modality, and maps show where such a network looks. Leave "
+            "--maps out, or train a late fusion with [deep]."
         )
     return list(found.values())
 

@@ -11,10 +11,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from radiofuse.bundle.load import load_bundle  # noqa: E402
+from radiofuse.bundle.networks import networks_of  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_table  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
-from radiofuse.errors import RequestError  # noqa: E402
+from radiofuse.errors import BundleError, RequestError  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 
 SIZE = 32
@@ -81,6 +82,8 @@ def test_a_second_run_trains_nothing_and_gives_the_same_numbers(study):
 
 def test_the_bundle_answers_for_new_patients_and_refuses_those_it_was_trained_on(study, tmp_path):
     bundle = load_bundle(study / "out")
+    with pytest.raises(BundleError, match="hold no network of one modality, and maps show"):
+        networks_of(bundle)
     table = make_phantom_cohort(tmp_path / "new", n_patients=20, seed=9)
     new = pd.read_csv(table, dtype=str).iloc[:3]
     new = new.assign(sample_id="new-" + new["sample_id"], patient_id="new-" + new["sample_id"])
