@@ -3,7 +3,7 @@
     python benchmarks/fusion_networks.py [--store feature_store] [--folds 5] [--epochs 10] [--speed-only]
 
 First the pictures per processor second of each fusion in training and in answering, generated pictures of four
-sequences, one thread, and its ratio to the plain way: an encoder for each sequence, one after the other. Then a recipe on
+sequences, one thread, and its ratio to the plain way: an encoder for each sequence, one by one. Then a recipe on
 ``brats20_tcga_roi``: grade, patients out of fold, the same folds for each fusion, the mean of the single networks, each
 of them alone and the clinical columns. MobileNetV2 of a quarter of its width, so that a processor is enough: the
 numbers compare ways to join, and say nothing of networks of full width. Needs ``RADIOFUSE_DATA``.
