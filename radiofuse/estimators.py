@@ -56,6 +56,13 @@ class Weighing(Protocol):
         """Return the class that each row is called."""
 
 
+class Explaining(Protocol):
+    """A fitted model that says what each member contributed to its answer."""
+
+    def contributions(self, X: Any, /) -> pd.DataFrame:
+        """Return contributions in log-odds, a column per member, of several classes per member and class."""
+
+
 class Findings(NamedTuple):
     """What a fitted model of members offers to be recorded of it."""
 
@@ -64,6 +71,7 @@ class Findings(NamedTuple):
     weights: pd.DataFrame  # fusion, member, weight; class where weights differ by class
     chosen: dict[str, dict[str, str]] = {}  # of combiners that chose something: option and value
     weighing: Weighing | None = None  # the model itself, where its weights differ by row
+    explaining: Explaining | None = None  # the model itself, where members contribute to its answer
 
 
 @runtime_checkable

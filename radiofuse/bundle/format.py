@@ -187,6 +187,16 @@ TABLES = {
             "n_answers": COUNT,
         },
     ),
+    "contributions": TableFormat(
+        "what each member of a late fusion contributed to its first combiner's answer for every held-out sample, in "
+        "log-odds (of more than two classes log-probability) that add up to the answer's",
+        {
+            **dict.fromkeys(("outcome", "model", "sample_id"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), COUNT),
+            **dict.fromkeys(("class", "member"), TEXT),
+            "log_odds": NUMBER,
+        },
+    ),
     "cohort_flow": TableFormat(
         "who came in, who did not, and why",
         {"step": TEXT, **dict.fromkeys(("n_samples", "n_patients"), COUNT), "note": TEXT},

@@ -14,6 +14,7 @@ from radiofuse.errors import CohortError
 from radiofuse.estimators import Estimator, OffersFindings
 from radiofuse.evaluate.chosen_options import chosen_options
 from radiofuse.evaluate.importance import held_out_importance
+from radiofuse.evaluate.row_contributions import held_out_contributions
 from radiofuse.evaluate.row_weights import held_out_weights
 from radiofuse.evaluate.selection_stability import count_candidates
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
@@ -59,6 +60,7 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
         "chosen": chosen_options(model),
         "weights": offered.weights,
         "row_weights": held_out_weights(offered, X, y),
+        "contributions": held_out_contributions(offered, X, model.classes_),
         "fallbacks": list_fallbacks(model),
     }
 

@@ -20,6 +20,7 @@ from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.chosen_options import summarize_choices
 from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, summarize_weights
 from radiofuse.evaluate.folds import log_warnings
+from radiofuse.evaluate.row_contributions import gather_contributions
 from radiofuse.evaluate.row_weights import summarize_row_weights
 from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
@@ -162,12 +163,14 @@ def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
 
 
 def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: pd.DataFrame, folder: Path) -> Path:
-    selected, stability, weights, chosen, by_row = {}, {}, {}, {}, {}
+    selected, stability, weights, chosen, by_row, parts = {}, {}, {}, {}, {}, {}
     for (outcome, name), findings in results.findings.items():
         model = models[outcome][name]
         selected[outcome, name] = summarize_selection(model, findings)
         stability[outcome, name] = summarize_stability(findings)
-        chosen[outcome, name] = summarize_choices(model, findings, _splits_of(rows, results, outcome))
+        splits = _splits_of(rows, results, outcome)
+        chosen[outcome, name] = summarize_choices(model, findings, splits)
+        parts[outcome, name] = _with_class_names(rows, outcome, gather_contributions(findings, splits))
         weights[outcome, name] = _weights(recipe, rows, (outcome, name), model, findings)
         by_row[outcome, name] = _with_class_names(rows, outcome, summarize_row_weights(findings))
     first = rows.outcomes[0].name
@@ -191,6 +194,7 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": _of_all_models(weights, "fusion_weights"),
         "modality_weights": _of_all_models(by_row, "modality_weights"),
+        "contributions": _of_all_models(parts, "contributions"),
         "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
         "sample_sizes": sample_sizes(recipe, rows, results.scores),
         "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),

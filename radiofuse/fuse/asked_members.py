@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from radiofuse.estimators import Findings
+from radiofuse.estimators import Explaining, Findings
 from radiofuse.fuse.answers import weights_table
 from radiofuse.fuse.choices import fit_combiner, learns, rule_of
 from radiofuse.fuse.joining import ChosenJoin
@@ -108,4 +108,5 @@ class AsksMembers:
         chains = {name: member for name, member in self.members_.items() if isinstance(member, Pipeline)}
         rules = {name: rule_of(combiner) for name, combiner in self.combiners_.items()}
         chosen = {name: rule.chosen_ for name, rule in rules.items() if isinstance(rule, ChosenJoin)}
-        return Findings(self.columns_, chains, self.weights_, {name: {"join": join} for name, join in chosen.items()})
+        joins = {name: {"join": join} for name, join in chosen.items()}
+        return Findings(self.columns_, chains, self.weights_, joins, explaining=cast(Explaining, self))

@@ -186,7 +186,10 @@ class OutcomeChain(TakesGroups, BaseEstimator):
         check_is_fitted(self)
         fusion = self.fusions_[outcome]
         offered = fusion.findings() if hasattr(fusion, "findings") else Findings({}, {}, _NO_WEIGHTS)
-        return offered._replace(weights=pd.concat([offered.weights, self._weights(outcome)], ignore_index=True))
+        whole = pd.concat([offered.weights, self._weights(outcome)], ignore_index=True)
+        return offered._replace(
+            weights=whole, explaining=None
+        )  # members contribute to the fusion's answer, not a link's
 
     def _weights(self, outcome: str) -> pd.DataFrame:
         """Return the weights of a link, and its intercept, as the fusion ``chain``."""

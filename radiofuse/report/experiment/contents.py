@@ -43,6 +43,7 @@ class Contents(Scored):
     selected_features: pd.DataFrame
     fusion_weights: pd.DataFrame
     modality_weights: pd.DataFrame
+    contributions: pd.DataFrame
     published: pd.DataFrame
     failures: pd.DataFrame
     folds: pd.DataFrame
@@ -76,7 +77,7 @@ class Contents(Scored):
 
     def of_model(self, model: str) -> Contents:
         """Return the contents with the selected features and the weights of one of the run's models."""
-        own = {table: getattr(self, table) for table in ("selected_features", "fusion_weights")}
+        own = {table: getattr(self, table) for table in ("selected_features", "fusion_weights", "contributions")}
         return replace(self, **{table: cells[cells["model"] == model] for table, cells in own.items()})
 
     @property

@@ -8,6 +8,7 @@ from radiofuse.bundle.format import FILES, WEIGHT
 from radiofuse.report.experiment import auc_words, pictures, run_tables, sentences, tables
 from radiofuse.report.experiment.absence import absence_table, said_of_members
 from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.experiment.contributions import contributions_table
 from radiofuse.report.experiment.further_tests import (
     optimism_tables,
     pairs_table,
@@ -141,6 +142,7 @@ def _features_and_weights(contents: Contents) -> dict[str, Any]:
         "weights": tables.weights_table(first),
         "weight_pictures": pictures.weight_pictures(first),
         "modality_weights": tables.modality_weights_tables(contents),
+        "contributions": contributions_table(first),
         "further_weights": {
             model: tables.weights_table(own) for model, own in further.items() if not own.fusion_weights.empty
         },

@@ -1,0 +1,81 @@
+"""Contributions of held-out rows add up to the log-odds that the folds predicted, of two classes and of three."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from radiofuse.bundle.read import read_table
+from radiofuse.experiment import run_recipe
+
+RECIPE = """
+seed = 0
+[cohort]
+table = "cohort.csv"
+[[outcomes]]
+column = "idh"
+[[outcomes]]
+column = "grade"
+kind = "multiclass"
+[radiomics]
+settings = "none"
+[select]
+method = "none"
+[classify]
+method = "logistic"
+[fusion]
+combine = ["mean", "regression"]
+inner_folds = 2
+[evaluation]
+folds = 2
+repeats = 2
+resamples = 100
+[[models]]
+[[models]]
+name = "taught"
+combine = ["regression"]
+missing = "distill"
+[[models]]
+name = "early"
+kind = "early"
+"""
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    folder, rng, n = tmp_path_factory.mktemp("contributions"), np.random.default_rng(0), 48
+    idh, grade = np.arange(n) % 2, np.arange(n) // 2 % 3
+    table = pd.DataFrame({"sample_id": [f"s{row:02}" for row in range(n)], "idh": idh, "grade": grade + 2})
+    table = table.assign(t1__f=rng.normal(size=n) + idh, flair__f=grade + rng.random(n))
+    table.loc[:3, "t1__f"] = np.nan
+    table.to_csv(folder / "cohort.csv", index=False)
+    (folder / "recipe.toml").write_text(RECIPE)
+    return run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store")
+
+
+@pytest.mark.parametrize("model, answer", [("fusion", "mean"), ("taught", "taught_regression")])
+def test_they_add_up_to_what_the_folds_predicted(out, model, answer):
+    table, predictions = (read_table(out / "bundle", name) for name in ("contributions", "predictions"))
+    key = ["outcome", "sample_id", "repeat", "fold", "class"]
+    whole = table[table["model"] == model].groupby(key)["log_odds"].sum()
+    told = predictions[predictions["model"] == answer].set_index(key)["probability"]
+    assert len(whole) == len(told) == 2 * 48 * (1 + 3)
+    two = whole.index.get_level_values("outcome") == "idh"
+    np.testing.assert_allclose(expit(whole[two]), told.reindex(whole.index)[two], atol=1e-9)
+    np.testing.assert_allclose(np.exp(whole[~two]), told.reindex(whole.index)[~two], atol=1e-9)
+    lacking = table[table["sample_id"].isin(["s00", "s03"]) & (table["member"] == "t1")]
+    assert len(lacking) and (lacking["log_odds"] == 0).all()
+    assert set(table["model"]) == {"fusion", "taught"}
+
+
+def test_the_page_says_how_often_members_spoke_for_the_patients_own_class(out):
+    page = (out / "report.html").read_text()
+    assert page.count("What members contributed to the answers for held-out patients") == 4  # caption and label, twice
+    table = read_table(out / "bundle", "contributions").query(
+        "model == 'fusion' and outcome == 'idh' and member == 't1'"
+    )
+    own = read_table(out / "bundle", "predictions").query("outcome == 'idh'").drop_duplicates("sample_id")
+    positive = table["sample_id"].map(own.set_index("sample_id")["label"]) == 1
+    assert f"{(table['log_odds'][positive] > 0).mean():.0%}".rstrip("%") in page
