@@ -91,3 +91,13 @@ def test_recipes_of_every_family_and_join_are_valid(script, tmp_path, data_dir, 
         assert [model.join for model in recipe.models] == [*leaks.joins_of(family), None]
         assert recipe.models[-1].reads == ("radiomics",)
         assert recipe.deep.dimensions == (3 if "3-D" in family else 2)
+
+
+@pytest.mark.filterwarnings("ignore::radiofuse.select.shortfall.NothingSelectedWarning")
+def test_selectors_on_weak_signals_are_scored_and_say_where_nothing_passed(script):
+    weak = script("weak_signals")
+    X, y = weak.draw(weak.WORLDS["noise"], 0)
+    area, kept, empty = weak.scored(X[:, :60], y, lambda: weak.StabilitySelector(n_pairs=2, threshold=1.0), 0)
+    assert 0 < area < 1 and kept >= 1 and 0 <= empty <= 1
+    found, kept, _ = weak.scored(*weak.draw(weak.World(5, 4.0), 0), None, 0)
+    assert found > 0.9 and kept == weak.N_FEATURES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.models import Inputs, build_model, list_models
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.refusals import refuse
@@ -152,3 +152,13 @@ def test_a_misspelt_entry_is_told_what_was_probably_meant(tmp_path, text, said):
         read_recipe(tmp_path / "r.toml")
     assert said in str(refused.value)
     assert ("Did you mean" in str(refused.value)) == ("Did you mean" in said)
+
+
+def test_the_default_recipe_says_what_an_empty_one_means(tmp_path):
+    (tmp_path / "empty.toml").write_text('[cohort]\ntable = "cohort.csv"\nlabel = "idh"\n')
+    own = {"name", "folder", "text", "title"}
+    spelled_out, empty = (read_recipe(path) for path in ("pipelines/default.toml", tmp_path / "empty.toml"))
+    assert spelled_out.model_dump(exclude=own) == empty.model_dump(exclude=own)
+    modalities = Inputs(["t1", "t2"])
+    models = [list_models(recipe, modalities)["fusion"].get_params() for recipe in (spelled_out, empty)]
+    assert str(models[0]) == str(models[1])
