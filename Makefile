@@ -1,6 +1,7 @@
 # make demo    install what the main job needs into .venv, then run it on a generated cohort
 # make test    install everything the tests need into .venv, then run them
 # make test-oldest   the tests that depend on versions, with the lowest ones that pyproject.toml allows
+# make test-thorough   what `make test` leaves out: the engine against pyradiomics on all patients of the real data
 # make lint    the checks of style and types alone
 # make docs    build the site of docs/ into out/site; a warning or a link that leads nowhere is an error
 # torch comes as the build that pip finds first; install another one into .venv beforehand to keep it.
@@ -10,13 +11,16 @@ BIN    := $(VENV)/bin
 OLDEST := $(VENV)/oldest
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-oldest lint docs clean
+.PHONY: demo test test-thorough test-oldest lint docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m radiofuse.run pipelines/demo.toml --out out/demo --jobs 2
 
 test: $(VENV)/.test lint test-oldest
 	RADIOFUSE_OTHER_PYTHON=$(CURDIR)/$(OLDEST)/bin/python $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-thorough: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough
 
 # Folds, patients handed on, tables read exactly, bundles, the store, and what typer makes of --help.
 # Warnings of old libraries are no errors here: one raised while SimpleITK is imported would end the interpreter.

@@ -267,7 +267,11 @@ def test_brain1(data_dir):
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize("label", [0, 1, 2, 3], ids=["whole", "necrosis", "edema", "enhancing"])
+@pytest.mark.parametrize(
+    "label",
+    [0, 1, pytest.param(2, marks=pytest.mark.thorough), pytest.param(3, marks=pytest.mark.thorough)],
+    ids=["whole", "necrosis", "edema", "enhancing"],
+)
 def test_a_full_brats_volume_with_labels_1_2_3(data_dir, label):
     stem = str(data_dir / "full_volume_cases/BraTS-GLI-00000-000/BraTS-GLI-00000-000")
     image, mask = sitk.ReadImage(f"{stem}-t1c.nii.gz"), sitk.ReadImage(f"{stem}-seg.nii.gz")
@@ -276,7 +280,7 @@ def test_a_full_brats_volume_with_labels_1_2_3(data_dir, label):
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.thorough) for part in range(1, 8))])
 def test_windows_of_tcga_patients_with_labels_1_2_4(data_dir, part):
     folders = sorted(path for path in (data_dir / "brats20_tcga_roi/cases").iterdir() if path.is_dir())[part::8]
     parameters = settings(normalize=False, binWidth=0.2, voxelArrayShift=10)
