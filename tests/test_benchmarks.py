@@ -101,3 +101,16 @@ def test_selectors_on_weak_signals_are_scored_and_say_where_nothing_passed(scrip
     assert 0 < area < 1 and kept >= 1 and 0 <= empty <= 1
     found, kept, _ = weak.scored(*weak.draw(weak.World(5, 4.0), 0), None, 0)
     assert found > 0.9 and kept == weak.N_FEATURES
+
+
+@pytest.mark.filterwarnings("ignore::radiofuse.select.shortfall.NothingSelectedWarning")
+@pytest.mark.filterwarnings("ignore::radiofuse.select.penalized_fit.PathEdgeWarning")
+def test_the_protocol_of_radmlbench_runs_on_a_small_table(script, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["radmlbench.py", "--smoke"])
+    radmlbench = script("radmlbench")
+    radmlbench.main()
+    printed = capsys.readouterr().out
+    for name in ("default chain", "default recipe", "L1 of 64, forest", "ridge", "SVM", "forest"):
+        assert re.search(rf"smoke +{name} +[01]\.\d{{3}}", printed), printed
+    difference, half = radmlbench.interval_of(radmlbench.np.array([0.1, 0.3]), 1.0)
+    assert difference == pytest.approx(0.2) and half == pytest.approx(12.7062 * (1.5 * 0.02) ** 0.5, rel=1e-4)
