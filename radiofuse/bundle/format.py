@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-SCHEMA = 4  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
+SCHEMA = 5  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 
 class Kind(Enum):
