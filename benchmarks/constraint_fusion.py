@@ -5,7 +5,7 @@
 RADIOFUSE_DATA names the folder that holds medimage_tcga_radiomics/. Features are selected inside the folds. For each
 input method: the AUC, and the mean distance of a branch's invariant and specific code in held-out rows, with the
 orthogonality loss, with equation 4 as it is printed, and without any constraint; with the central moment discrepancy
-in place of the divergence; and with each term left out.
+in place of the divergence; trained as published; with other weights; and with each term left out.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ CONSTRAINTS = {
     "literal_norm": {"difference": "literal_norm"},
     "none": NONE,
     "cmd": {"similarity": "cmd"},
+    "as_published": {"training": "as_published"},
+    "as_published, literal_norm": {"training": "as_published", "difference": "literal_norm"},
+    "all weights .1": {"alpha": 0.1, "beta": 0.1, "gamma": 0.1},
+    "all weights 1": {"alpha": 1.0, "beta": 1.0, "gamma": 1.0},
     "without similarity": {"alpha": 0.0},
     "without difference": {"beta": 0.0},
     "without reconstruction": {"gamma": 0.0},

@@ -141,6 +141,11 @@ def _deviations(recipe: Recipe) -> list[str]:
             "The constraint fusions minimize equation 4 as printed (difference = literal_norm), which makes specific "
             "codes equal to invariant ones, the contrary of what the text wants. Leave it out for orthogonality."
         )
+    if any(model.options.get("training") == "as_published" for model in constrained):
+        said.append(
+            "The constraint fusions are trained as published (training = as_published): batches of 16 rows as they "
+            "stand, never shuffled, at a rate that does not fall. Leave it out for steps on all rows."
+        )
     return said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Literal, Self
 
@@ -48,8 +49,11 @@ class ConstraintFusion(FeatureFusion):
         "literal_norm" is the published equation to the letter, which makes the codes equal (see Notes).
     alpha, beta, gamma : float, default=0.7
         Weights of similarity, difference and reconstruction; 0 leaves the term out.
+    training : {"whole", "as_published"}, default="whole"
+        "whole": each step on all rows. "as_published": Adam at 1e-4 throughout, batches of 16 rows as they stand, no
+        shuffling and no penalty; ``learning_rate`` and ``weight_decay`` are not used. The paper names no epochs.
     epochs : int, default=200
-        Steps of Adam, each on all rows.
+        Steps of Adam, each on all rows; as published, passes through the rows.
     learning_rate : float, default=0.01
         Of the first step; it falls to 0 along half a cosine.
     weight_decay : float, default=0.1
@@ -125,6 +129,7 @@ class ConstraintFusion(FeatureFusion):
         "alpha": [Interval(Real, 0, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
         "gamma": [Interval(Real, 0, None, closed="left")],
+        "training": [StrOptions({"whole", "as_published"})],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -142,6 +147,7 @@ class ConstraintFusion(FeatureFusion):
         alpha: float = 0.7,
         beta: float = 0.7,
         gamma: float = 0.7,
+        training: Literal["whole", "as_published"] = "whole",
         epochs: int = 200,
         learning_rate: float = 0.01,
         weight_decay: float = 0.1,
@@ -155,6 +161,7 @@ class ConstraintFusion(FeatureFusion):
         self.alpha = alpha
         self.beta = beta
         self.gamma = gamma
+        self.training = training
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -201,8 +208,7 @@ class ConstraintFusion(FeatureFusion):
     def _fit_network(self, features: Mapping[str, np.ndarray], present: np.ndarray, y: np.ndarray) -> None:
         with needing_torch("The constraint fusion"):
             from radiofuse.deep.fusion.constrained_net import TERMS, Objective, fit_constraint_net
-        names = ("similarity", "difference", "alpha", "beta", "gamma", "epochs", "learning_rate", "weight_decay")
-        objective = Objective(**{name: getattr(self, name) for name in names})
+        objective = Objective(**{one.name: getattr(self, one.name) for one in fields(Objective)})
         self.network_, losses = fit_constraint_net(self._inputs(features), present, y, objective, self._seed())
         self.losses_ = pd.DataFrame(losses, columns=list(TERMS))
 

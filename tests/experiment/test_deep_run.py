@@ -174,12 +174,13 @@ def test_weights_that_changed_are_refused(study, tmp_path):
 
 def test_as_published_and_equation_4_to_the_letter_are_said_in_every_output(study):
     recipe = write_recipe(study, protocol="as_published", arms=())
-    recipe.write_text(recipe.read_text().replace("epochs = 20 }", 'epochs = 20, difference = "literal_norm" }'))
+    literally = 'difference = "literal_norm", training = "as_published"'
+    recipe.write_text(recipe.read_text().replace("epochs = 20 }", f"epochs = 20, {literally} }}"))
     options = ["--store", str(study / "store"), "--out"]
     result = CliRunner().invoke(app, [str(recipe), *options, str(study / "ap")])
     assert result.exit_code == 0, result.output
     bundle, answers = study / "ap" / "bundle", study / "answers.csv"
-    trained, literal = read_description(bundle)["as_published"]
+    trained, literal, batched = read_description(bundle)["as_published"]
     predicted = CliRunner().invoke(
         predict_app, [str(bundle), str(study / "phantom" / "cohort.csv"), *options, str(answers)]
     )
@@ -189,8 +190,10 @@ def test_as_published_and_equation_4_to_the_letter_are_said_in_every_output(stud
     for output in (result.output, predicted.output, (bundle / "card.md").read_text(), page, table[0]):
         assert "trained on them" in output
         assert "difference = literal_norm" in output
+        assert "training = as_published" in output
     assert "trained on them" in trained
     assert "equation 4 as printed" in literal
+    assert "never shuffled" in batched
 
 
 def test_the_page_lists_the_files_that_were_written(study):

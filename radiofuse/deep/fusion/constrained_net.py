@@ -20,6 +20,8 @@ from radiofuse.deep.fusion.constraint_terms import DIFFERENCES, SIMILARITIES, li
 
 WIDTH, CODE = 8, 2  # numbers per branch, and per code, as published
 TERMS = ("task", "similarity", "difference", "reconstruction")
+AS_PUBLISHED = "as_published"
+PUBLISHED_RATE, PUBLISHED_BATCH = 1e-4, 16
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,15 @@ class Objective:
     alpha, beta, gamma : float
         Weights of similarity, difference and reconstruction.
     epochs : int
-        Steps of Adam, each on all rows.
+        Steps of Adam, each on all rows; as published, passes through the rows.
     learning_rate, weight_decay : float
         Of Adam. The rate falls to 0 along half a cosine; ``weight_decay`` times the parameters is added to the
         gradient.
     similarity : str, default="kl"
         A key of ``SIMILARITIES``.
+    training : str, default="whole"
+        "as_published": Adam at 1e-4 throughout, batches of 16 rows as they stand, no penalty; the rate and the
+        penalty given are not used.
     """
 
     difference: str
@@ -49,6 +54,7 @@ class Objective:
     learning_rate: float
     weight_decay: float
     similarity: str = "kl"
+    training: str = "whole"
 
 
 class Passed(NamedTuple):
@@ -153,7 +159,7 @@ def fit_constraint_net(
     weights : dict of str to ndarray
         The network's ``state_dict``.
     losses : ndarray of shape (epochs, 4)
-        Per epoch, before its step, the terms named in ``TERMS``, unweighted.
+        Per epoch, before its step, the terms named in ``TERMS``, unweighted; of several batches the mean over rows.
 
     References
     ----------
@@ -164,17 +170,23 @@ def fit_constraint_net(
         tensors = [torch.as_tensor(x, dtype=torch.float64) for x in inputs]
         has, labels = torch.as_tensor(present, dtype=torch.float64), torch.as_tensor(y)
         weights = torch.tensor([1.0, objective.alpha, objective.beta, objective.gamma], dtype=torch.float64)
-        optimizer = torch.optim.Adam(net.parameters(), lr=objective.learning_rate, weight_decay=objective.weight_decay)
+        literal = objective.training == AS_PUBLISHED
+        rate, penalty = (PUBLISHED_RATE, 0.0) if literal else (objective.learning_rate, objective.weight_decay)
+        optimizer = torch.optim.Adam(net.parameters(), lr=rate, weight_decay=penalty)
         # norms have a kink at 0: steps that do not get smaller jump about it
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=objective.epochs)
-        losses = np.empty((objective.epochs, len(TERMS)))
+        batches = torch.arange(len(labels)).split(PUBLISHED_BATCH if literal else len(labels))
+        losses = np.zeros((objective.epochs, len(TERMS)))
         for epoch in range(objective.epochs):
-            terms = _terms(net(tensors, has), labels, has.T, objective)  # (4,)
-            optimizer.zero_grad()
-            (weights @ terms).backward()
-            optimizer.step()
-            schedule.step()
-            losses[epoch] = terms.detach().numpy()
+            for rows in batches:
+                passed = net([x[rows] for x in tensors], has[rows])
+                terms = _terms(passed, labels[rows], has[rows].T, objective)  # (4,)
+                optimizer.zero_grad()
+                (weights @ terms).backward()
+                optimizer.step()
+                losses[epoch] += terms.detach().numpy() * (len(rows) / len(labels))
+            if not literal:
+                schedule.step()
     return {name: value.numpy().copy() for name, value in net.state_dict().items()}, losses
 
 

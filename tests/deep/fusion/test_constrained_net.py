@@ -14,6 +14,7 @@ from radiofuse.deep.fusion.constrained_net import (  # noqa: E402
     TERMS,
     ConstraintNet,
     Objective,
+    _terms,
     fit_constraint_net,
 )
 from radiofuse.deep.fusion.constraint_terms import (  # noqa: E402
@@ -242,3 +243,23 @@ def test_the_discrepancy_is_minimized_in_place_of_the_divergence():
         _, losses = fit_constraint_net(inputs, present, y, objective(similarity="cmd", alpha=weight), 0)
         ends[weight] = losses[-1][place]
     assert ends[0.7] < 0.5 * ends[0.0]
+
+
+# ---- training as published
+
+
+def test_training_as_published_is_adam_on_batches_of_16_rows_as_they_stand():
+    inputs, present, y = draw(n_rows=40)
+    told = objective(training="as_published", epochs=2, learning_rate=5.0, weight_decay=9.0)
+    weights, losses = fit_constraint_net(inputs, present, y, told, 0)
+    net = ConstraintNet([5, 7], torch.Generator().manual_seed(0))
+    adam = torch.optim.Adam(net.parameters(), lr=1e-4)
+    for rows in [slice(0, 16), slice(16, 32), slice(32, 40)] * 2:
+        has = torch.ones(len(y[rows]), 2, dtype=torch.float64)
+        terms = _terms(net([torch.as_tensor(x[rows]) for x in inputs], has), torch.as_tensor(y[rows]), has.T, told)
+        adam.zero_grad()
+        (terms[0] + 0.7 * terms[1:].sum()).backward()
+        adam.step()
+    for name, weight in net.state_dict().items():
+        np.testing.assert_allclose(weights[name], weight.numpy(), rtol=1e-10)
+    assert losses.shape == (2, 4)
