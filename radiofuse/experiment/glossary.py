@@ -180,7 +180,8 @@ def _combiner_title(combiner: Any, n_classes: int) -> str:
 def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
     of_arm = not model.keep and model.reads is not None
     kinds = (MODALITY, FUSION) if not model.name else (ARM_MEMBER, ARM) if of_arm else (MEMBER, FUSION)
-    behind = f", {called(model)} features only" if of_arm else f", of {model.name}" if model.name else ""
+    of_features = of_arm and model.name in (RADIOMICS, DEEP)  # the name says what is read
+    behind = f", {model.name} features only" if of_features else f", of {model.name}" if model.name else ""
     members = list(_members(recipe, model, modalities, counts))
     for name, title, does in members:
         kind = REFERENCE if name == CLINICAL_ARM and not model.name else kinds[0]

@@ -113,3 +113,8 @@ def test_a_model_may_have_its_own_rule_for_absent_modalities(tmp_path):
     words = describe_names(recipe, FOUR)["models"]
     behind = words["own_regression"]["does"].removeprefix(words["plain_regression"]["does"])
     assert "absent modalities" in behind and words["own_vote"]["does"] == words["plain_vote"]["does"]
+
+
+def test_a_model_that_is_not_kept_is_not_called_after_features_that_its_name_does_not_say():
+    words = describe_names(read_recipe("pipelines/kheirbakhsh_grading.toml"), FOUR)["models"]
+    assert words["late_clinical_mean"]["title"].endswith(", of late_clinical")
