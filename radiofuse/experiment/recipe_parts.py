@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from radiofuse.fuse.by_pattern import Missing
 from radiofuse.names import did_you_mean
 from radiofuse.select.choices import known_name
 from radiofuse.tables.columns import is_modality
@@ -143,7 +144,6 @@ class Step(Part):
 
 
 Join = Literal["columns", "members", "logit", "auto"]
-Missing = Literal["renormalize", "refit", "distill"]  # how combiners that learn answer where a modality is absent
 
 
 class Deep(Part):
