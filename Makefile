@@ -11,6 +11,11 @@ BIN    := $(VENV)/bin
 OLDEST := $(VENV)/oldest
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Two at a time: both environments are installed side by side, and so are the checks and the tests of the oldest one.
+MAKEFLAGS += -j2
+# Bytecode is kept, whatever the environment says: else each process that a test starts compiles the package anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test test-thorough test-oldest lint docs clean
 
 demo: $(VENV)/.demo
@@ -28,7 +33,7 @@ OLDEST_TESTS := tests/patients/test_splits.py tests/patients/test_inner_folds.py
 	tests/selection_run/test_reading.py tests/tables/test_features.py tests/bundle/test_bundle.py \
 	tests/store/test_feature_store.py tests/store/test_shard.py tests/test_house.py::test_help_of_every_command_answers
 
-test-oldest: $(OLDEST)/.test
+test-oldest: $(OLDEST)/.test $(VENV)/.test
 	PYTHONPATH=$(CURDIR) $(OLDEST)/bin/python -m pytest -W default $(OLDEST_TESTS)
 
 lint: $(VENV)/.test
@@ -67,7 +72,7 @@ $(VENV)/.docs: $(VENV)/.test
 	@touch $@
 
 # The package is that of the checkout: its kernels use the stable ABI, so one build serves both environments.
-$(OLDEST)/.test: $(VENV)/.demo requirements-oldest.txt
+$(OLDEST)/.test: $(VENV)/.python requirements-oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-oldest.txt
 	@touch $@

@@ -17,6 +17,15 @@ def test_a_file_takes_its_name_at_the_end(tmp_path):
     assert (tmp_path / "a.csv").read_bytes() == b"whole"
 
 
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_after(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append((os.fstat(descriptor).st_ino, path.exists())))
+    path = tmp_path / "a.csv"
+    with write_aside(path) as file:
+        file.write(b"whole")
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_what_fails_halfway_leaves_the_old_file_and_nothing_else(tmp_path, error):
     (tmp_path / "a.csv").write_bytes(b"old")
