@@ -57,10 +57,17 @@ class Weighing(Protocol):
 
 
 class Explaining(Protocol):
-    """A fitted model that says what each member contributed to its answer."""
+    """A fitted model that says what each member contributed to its answer, and how sure its weights are."""
+
+    out_of_fold_: pd.DataFrame | None  # what its weights were learned from, by row; None if none were
 
     def contributions(self, X: Any, /) -> pd.DataFrame:
         """Return contributions in log-odds, a column per member, of several classes per member and class."""
+
+    def weight_intervals(
+        self, y: Any, groups: Any = None, *, n_resamples: int = 200, random_state: Seed = None
+    ) -> pd.DataFrame:
+        """Return learned weights with low and high over resampled patients of the rows that it was fitted on."""
 
 
 class Findings(NamedTuple):

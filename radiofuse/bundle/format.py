@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-SCHEMA = 5  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
+SCHEMA = 6  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 
 class Kind(Enum):
@@ -172,10 +172,10 @@ TABLES = {
         },
     ),
     "fusion_weights": TableFormat(
-        "the weight of every member in every fusion",
+        "the weight of every member in every fusion, with its interval over resampled patients, and over the folds",
         {
             **dict.fromkeys(("outcome", "model", "fusion", "member", "class"), TEXT),
-            **dict.fromkeys(("weight", "mean", "low", "high", "in_sample"), NUMBER),
+            **dict.fromkeys(("weight", "weight_low", "weight_high", "mean", "low", "high", "in_sample"), NUMBER),
         },
     ),
     "modality_weights": TableFormat(

@@ -10,9 +10,9 @@ import pandas as pd
 from radiofuse.commands.screen import sentence_lines, table_lines
 from radiofuse.report.absence import absences
 from radiofuse.report.kinds import DETAILS
-from radiofuse.report.member_words import collinear_members
+from radiofuse.report.member_words import collinear_models
 from radiofuse.tables.outcomes import BINARY, MULTICLASS, Outcome
-from radiofuse.wording import p_value
+from radiofuse.wording import listed, p_value
 
 AS_PUBLISHED = "AS PUBLISHED, against our own rules"  # before each deviation, on every screen
 SHOWN = {
@@ -60,11 +60,16 @@ def _loss(row: Any) -> tuple[str, str, str]:
 
 
 def describe_collinear(predictions: pd.DataFrame, description: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a warning for each outcome in which members of the answer repeat each other while a combiner learns."""
+    """Yield a warning where members of a late fusion repeat each other while a combiner learns, by outcome."""
     protocol = description["protocol"]
+    words = protocol["words"]["models"]
+    main = words[protocol["primary"]]["model"]
     for outcome, own in predictions.groupby("outcome", sort=False):
-        if told := collinear_members(own, protocol["primary"], protocol["words"]["models"]):
-            yield f"Warning: {_of(outcome, predictions)}{told}"
+        told = collinear_models(own, words)
+        for sentence in dict.fromkeys(told.values()):
+            models = [model for model, said in told.items() if said == sentence]
+            whose = "" if main in models else f"{listed(models)}: "
+            yield f"Warning: {_of(outcome, predictions)}{whose}{sentence}"
 
 
 def describe_against(against: pd.DataFrame, primary: str) -> str:

@@ -113,7 +113,10 @@ def _modalities(names: Iterable[str]) -> list[str]:
 
 
 def summarize_weights(
-    model: OffersFindings, findings: Sequence[dict[str, Any]], in_sample: pd.DataFrame | None = None
+    model: OffersFindings,
+    findings: Sequence[dict[str, Any]],
+    in_sample: pd.DataFrame | None = None,
+    resampled: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the fusion weights of the final model beside their spread over the outer folds.
 
@@ -125,26 +128,35 @@ def summarize_weights(
         What ``inspect_fold`` saw in each outer fold.
     in_sample : DataFrame, optional
         As ``in_sample_weights`` returns them.
+    resampled : DataFrame, optional
+        As ``resampled_weights`` returns them.
 
     Returns
     -------
     DataFrame
-        Columns: fusion, member, class (the place of one of several, where weights differ by class), weight, mean,
-        low, high (2.5 and 97.5 percentiles over the folds), in_sample (NaN where there is none).
+        Columns: fusion, member, class (the place of one of several, where weights differ by class), weight,
+        weight_low, weight_high (over resampled patients), mean, low, high (2.5 and 97.5 percentiles over the folds),
+        in_sample; NaN where there is none.
     """
     final, *folds = (_by_class(weights) for weights in (model.findings().weights, *(f["weights"] for f in findings)))
     grouped = pd.concat(folds, ignore_index=True).groupby(WEIGHT_OF)["weight"]
     spread = pd.DataFrame({"mean": grouped.mean(), "low": grouped.quantile(0.025), "high": grouped.quantile(0.975)})
-    table = final.merge(spread, left_on=WEIGHT_OF, right_index=True, how="left")
-    if in_sample is None:
-        return table.assign(in_sample=np.nan)
-    return table.merge(_by_class(in_sample).rename(columns={"weight": "in_sample"}), on=WEIGHT_OF, how="left")
+    table = _beside(final, resampled, {"low": "weight_low", "high": "weight_high"})
+    table = table.merge(spread, left_on=WEIGHT_OF, right_index=True, how="left")
+    return _beside(table, in_sample, {"weight": "in_sample"})
 
 
-def _by_class(weights: pd.DataFrame) -> pd.DataFrame:
+def _beside(table: pd.DataFrame, others: pd.DataFrame | None, names: dict[str, str]) -> pd.DataFrame:
+    """Return weights with columns of other ones beside them under these names; NaN where there are none."""
+    if others is None:
+        return table.assign(**dict.fromkeys(names.values(), np.nan))
+    return table.merge(_by_class(others, list(names)).rename(columns=names), on=WEIGHT_OF, how="left")
+
+
+def _by_class(weights: pd.DataFrame, values: Sequence[str] = ("weight",)) -> pd.DataFrame:
     """Return weights with the class that each is for: none where it holds for all classes, as where there are two."""
     told = weights if "class" in weights else weights.assign(**{"class": ""})
-    return told[[*WEIGHT_OF, "weight"]]
+    return told[[*WEIGHT_OF, *values]]
 
 
 def in_sample_weights(model: LateFusion, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -16,9 +16,8 @@ from radiofuse.bundle.read import read_table
 from radiofuse.bundle.training_ranges import training_ranges
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
-from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.chosen_options import summarize_choices
-from radiofuse.evaluate.findings import in_sample_weights, summarize_selection, summarize_weights
+from radiofuse.evaluate.findings import summarize_selection
 from radiofuse.evaluate.folds import log_warnings
 from radiofuse.evaluate.row_contributions import gather_contributions
 from radiofuse.evaluate.row_weights import summarize_row_weights
@@ -26,17 +25,16 @@ from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
 from radiofuse.experiment.description import Models, columns_read, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
+from radiofuse.experiment.fusion_weights import Weights, weigh_members
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
-from radiofuse.experiment.model_list import FUSION
 from radiofuse.experiment.models import list_kept
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
-from radiofuse.experiment.run_times import FINAL, run_times
+from radiofuse.experiment.run_times import FINAL, WEIGHTS, run_times
 from radiofuse.experiment.sample_sizes import sample_sizes
 from radiofuse.files.outputs import is_page
-from radiofuse.fuse import LateFusion
 from radiofuse.fuse.joint import JointModel, OneOutcome
 from radiofuse.patients import Split
 from radiofuse.progress import Meter, silent
@@ -103,8 +101,10 @@ def run_recipe(
     laps = Laps()
     models = fit_models(recipe, rows, n_jobs=n_jobs, progress=progress)
     laps.end(FINAL)
+    weights = weigh_members(recipe, rows, results.findings, models, progress=progress)
+    laps.end(WEIGHTS)
     times = run_times({**rows.stages, **results.stages, **laps.seconds}, results.in_folds)
-    bundle, page = _save(recipe, rows, results, models, times, out / "bundle"), out / "report.html"
+    bundle, page = _save(recipe, rows, results, models, weights, times, out / "bundle"), out / "report.html"
     if report:
         write_report(bundle, page, overwrite=overwrite)
     elif page.is_file() and is_page(page):  # of an earlier run: it does not stand beside another bundle
@@ -162,8 +162,16 @@ def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
         model.set_params(n_jobs=None)
 
 
-def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: pd.DataFrame, folder: Path) -> Path:
-    selected, stability, weights, chosen, by_row, parts = {}, {}, {}, {}, {}, {}
+def _save(
+    recipe: Recipe,
+    rows: Rows,
+    results: Results,
+    models: Models,
+    weights: Weights,
+    times: pd.DataFrame,
+    folder: Path,
+) -> Path:
+    selected, stability, chosen, by_row, parts = {}, {}, {}, {}, {}
     for (outcome, name), findings in results.findings.items():
         model = models[outcome][name]
         selected[outcome, name] = summarize_selection(model, findings)
@@ -171,9 +179,10 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         splits = _splits_of(rows, results, outcome)
         chosen[outcome, name] = summarize_choices(model, findings, splits)
         parts[outcome, name] = _with_class_names(rows, outcome, gather_contributions(findings, splits))
-        weights[outcome, name] = _weights(recipe, rows, (outcome, name), model, findings)
         by_row[outcome, name] = _with_class_names(rows, outcome, summarize_row_weights(findings))
     first = rows.outcomes[0].name
+    named = {(outcome, name): _with_class_names(rows, outcome, table) for (outcome, name), table in weights.items()}
+    fusion_weights = _of_all_models(named, "fusion_weights")
     tables = {
         "cohort_flow": rows.flow,
         "folds": fold_table(rows.samples, rows.outcomes, results.splits),
@@ -192,10 +201,10 @@ def _save(recipe: Recipe, rows: Rows, results: Results, models: Models, times: p
         "tests": results.tests,
         "chosen_options": _of_all_models(chosen, "chosen_options"),
         "stability": _of_all_models(stability, "stability"),
-        "fusion_weights": _of_all_models(weights, "fusion_weights"),
+        "fusion_weights": fusion_weights,
         "modality_weights": _of_all_models(by_row, "modality_weights"),
         "contributions": _of_all_models(parts, "contributions"),
-        "published": published_rows(recipe.tables, results.scores, _of_all_models(weights, "fusion_weights"), first),
+        "published": published_rows(recipe.tables, results.scores, fusion_weights, first),
         "sample_sizes": sample_sizes(recipe, rows, results.scores),
         "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
         "failures": rows.failures,
@@ -218,17 +227,6 @@ def _of_all_models(tables: Mapping[tuple[str, str], pd.DataFrame], name: str) ->
         head = pd.DataFrame({"outcome": outcome, "model": model}, index=table.index)
         parts.append(pd.concat([head, table], axis=1))
     return pd.concat(parts, ignore_index=True)
-
-
-def _weights(
-    recipe: Recipe, rows: Rows, key: tuple[str, str], model: OffersFindings, findings: Sequence[dict[str, Any]]
-) -> pd.DataFrame:
-    """Return a model's weights; beside them those learned in sample, where a published table may show such."""
-    labeled = next(rows.of(outcome) for outcome in rows.outcomes if outcome.name == key[0])
-    wanted = recipe.tables and key[1] == FUSION
-    fusion = cast(LateFusion, model)  # the model without a name is one
-    in_sample = in_sample_weights(fusion, labeled.X, labeled.y, labeled.groups) if wanted else None
-    return _with_class_names(rows, key[0], summarize_weights(model, findings, in_sample=in_sample))
 
 
 def _with_class_names(rows: Rows, name: str, table: pd.DataFrame) -> pd.DataFrame:

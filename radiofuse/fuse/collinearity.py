@@ -71,10 +71,15 @@ def collinear_words(table: pd.DataFrame) -> str:
     index = table["condition_index"].iloc[0]
     if high.empty and not index >= HIGH_INDEX:
         return ""
-    names = list(high["member"]) or list(table["member"])
+    names, inflation = list(high["member"]) or list(table["member"]), table["vif"].max()
+    if np.isinf(max(inflation, index)):
+        alike = "say the same out of fold, or one says what others say together"
+    else:
+        alike = (
+            f"say nearly the same out of fold (variance inflation up to {inflation:.0f}, condition index {index:.0f})"
+        )
     return (
-        f"Members {listed(names)} say nearly the same out of fold (variance inflation up to {table['vif'].max():.0f}, "
-        f"condition index {index:.0f}): their learned weights may change places from sample to sample. Read them "
+        f"Members {listed(names)} {alike}: their learned weights may change places from sample to sample. Read them "
         "together, or use a mean."
     )
 

@@ -67,14 +67,16 @@ def weight_intervals(
     np.True_
     """
     table = weights_table(_fitted(combiners, P, y, groups), members, classes)
+    weighing = {name: rule for name, rule in combiners.items() if name in set(table["fusion"])}
+    if not weighing:
+        return table.assign(low=[], high=[])
     rng, patients = check_random_state(random_state), np.arange(len(y)) if groups is None else groups
     drawn = []
     for _ in range(n_resamples):
         rows = _resample(patients, y, rng)
         own = patients[rows]  # copies of a row are one patient, also where each row was one
-        drawn.append(weights_table(_fitted(combiners, P[rows], y[rows], own), members, classes)["weight"].to_numpy())
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(drawn, tails, axis=0) if len(table) else ([], [])
+        drawn.append(weights_table(_fitted(weighing, P[rows], y[rows], own), members, classes)["weight"].to_numpy())
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return table.assign(low=low, high=high)
 
 

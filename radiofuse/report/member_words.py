@@ -12,6 +12,7 @@ from radiofuse.fuse.collinearity import collinear_words, collinearity
 from radiofuse.fuse.vote_ties import tie_rate
 from radiofuse.names import lookup
 from radiofuse.report.absence import members_of
+from radiofuse.report.kinds import FUSION
 from radiofuse.wording import percent
 
 _VOTES = ("vote", "vote_prior", "vote_abstain")
@@ -53,6 +54,19 @@ def collinear_members(predictions: pd.DataFrame, primary: str, words: Words) -> 
         return ""
     P = _probabilities(predictions, [f"{prefix}{name}" for name in members])
     return collinear_words(collinearity(members, P))
+
+
+def collinear_models(predictions: pd.DataFrame, words: Words) -> dict[str, str]:
+    """Return of every late fusion that learns weights which of its members repeat each other, by model.
+
+    Parameters
+    ----------
+    predictions, words
+        As of `tie_words`.
+    """
+    answers = {said["model"]: name for name, said in words.items() if said["kind"] == FUSION}
+    told = {model: collinear_members(predictions, answer, words) for model, answer in answers.items()}
+    return {model: sentence for model, sentence in told.items() if sentence}
 
 
 def _combiners(primary: str, prefix: str, words: Words) -> list[str]:

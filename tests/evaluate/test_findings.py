@@ -21,10 +21,14 @@ from radiofuse.evaluate.findings import (
     summarize_selection,
     summarize_weights,
 )
+from radiofuse.evaluate.resampled_weights import resampled_weights
 from radiofuse.fuse import LateFusion
 from radiofuse.fuse.combiners import LinearRegression
+from radiofuse.fuse.named import Named
 from radiofuse.select import MannWhitneySelector, NothingSelectedWarning
 from radiofuse.tables.outcomes import Outcome
+
+WEIGHT_COLUMNS = "fusion member class weight weight_low weight_high mean low high in_sample".split()
 
 # One of the two modalities holds no signal.
 pytestmark = [
@@ -89,9 +93,41 @@ def test_a_fold_without_a_row_of_a_modality_is_inspected(fitted, table):
 
 def test_weights_carry_the_spread_over_folds(fitted, findings):
     summary = summarize_weights(fitted, findings)
-    assert list(summary.columns) == ["fusion", "member", "class", "weight", "mean", "low", "high", "in_sample"]
-    assert summary["in_sample"].isna().all()
+    assert list(summary.columns) == WEIGHT_COLUMNS
+    assert summary[["in_sample", "weight_low", "weight_high"]].isna().all(axis=None)
     np.testing.assert_allclose(summary["weight"], summary["mean"])  # the folds here are the final model itself
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_weights_have_intervals_of_the_patients_that_the_model_could_read(n_classes):
+    X, y = noise()
+    y = np.where(np.arange(120) % 7 == 0, n_classes - 1, y)
+    X.loc[[2, 7], X.filter(regex="^t[12]__").columns] = np.nan
+    members = [(name, LogisticRegression()) for name in ("t1", "t2")]
+    own = list(X.filter(regex="^t[12]__").columns)
+    model = Named(LateFusion(members, combine=["mean", "regression", "stacking"], cv=2, random_state=0), "two", own)
+    groups = np.arange(120) // 2
+    model.fit(X, y, groups=groups)
+    found = resampled_weights(model, X, y, groups, n_resamples=12, seed=3)
+    read = np.delete(np.arange(120), [2, 7])
+    expected = model.model_.weight_intervals(y[read], groups[read], n_resamples=12, random_state=3)
+    pd.testing.assert_frame_equal(found, expected)
+    table = summarize_weights(model, [{"weights": model.model_.weights_}], resampled=found)
+    learned = table[table["fusion"] == "regression"]
+    assert len(learned) == len(expected) == 3 * (1 if n_classes == 2 else 3)
+    np.testing.assert_array_equal(learned[["weight_low", "weight_high"]], expected[["low", "high"]])
+    assert table[table["fusion"] == "mean"]["weight_low"].isna().all()
+
+
+def test_a_model_that_learns_no_weights_or_has_too_few_patients_has_no_intervals():
+    X, y = noise()
+    few = LateFusion([("t1", LogisticRegression()), ("t2", LogisticRegression())], combine="regression", cv=2)
+    few.fit(X, y)
+    same = np.where(y == 1, 0, np.arange(120))  # one patient of a class: most draws lack it, and some do not
+    assert len(resampled_weights(few, X, y, same, n_resamples=2, seed=0)) == 3
+    few.set_params(combine="mean").fit(X, y)
+    assert resampled_weights(few, X, y, same, n_resamples=2, seed=0) is None
+    assert resampled_weights(Named(few, "few", records=False).fit(X, y), X, y, same, n_resamples=2, seed=0) is None
 
 
 def noise(n_rows=120):
@@ -238,7 +274,7 @@ def test_findings_of_three_classes_named_by_text(table):
     found = inspect_fold(fusion, X[rows], grade[rows])
     assert found["selected"].set_index("feature")["importance"].idxmax() == "t1__f0"
     weights = summarize_weights(fusion, [found, found], in_sample_weights(fusion, X, grade, None))
-    assert list(weights) == ["fusion", "member", "class", "weight", "mean", "low", "high", "in_sample"]
+    assert list(weights) == WEIGHT_COLUMNS
     of_combiner = weights[weights["fusion"] == "linear_regression"]
     assert of_combiner["class"].tolist() == ["2", "3", "4"] * 3
     np.testing.assert_array_equal(weights["mean"], weights["weight"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from scipy.special import expit
 
 from radiofuse.bundle.read import read_table
 from radiofuse.experiment import run_recipe
+from radiofuse.wording import number
 
 RECIPE = """
 seed = 0
@@ -72,10 +75,36 @@ def test_they_add_up_to_what_the_folds_predicted(out, model, answer):
 
 def test_the_page_says_how_often_members_spoke_for_the_patients_own_class(out):
     page = (out / "report.html").read_text()
-    assert page.count("What members contributed to the answers for held-out patients") == 4  # caption and label, twice
+    for scale in ("log-odds", "log-probability"):  # of two classes, of three
+        assert page.count(f"contributed to the answers for held-out patients, in {scale}") == 2  # caption and label
     table = read_table(out / "bundle", "contributions").query(
         "model == 'fusion' and outcome == 'idh' and member == 't1'"
     )
     own = read_table(out / "bundle", "predictions").query("outcome == 'idh'").drop_duplicates("sample_id")
     positive = table["sample_id"].map(own.set_index("sample_id")["label"]) == 1
     assert f"{(table['log_odds'][positive] > 0).mean():.0%}".rstrip("%") in page
+
+
+def test_the_page_draws_how_contributions_lie_in_either_class(out):
+    alts = re.findall('alt="(Contributions to [^"]*)"', (out / "report.html").read_text())
+    assert len(alts) == 1 + 3
+    table = read_table(out / "bundle", "contributions").query("model == 'fusion' and outcome == 'idh'")
+    each = table.groupby(["member", "sample_id"])["log_odds"].mean().unstack(0)
+    own = read_table(out / "bundle", "predictions").query("outcome == 'idh'").drop_duplicates("sample_id")
+    of_class = [each[own.set_index("sample_id")["label"].reindex(each.index) == label].median() for label in (1, 0)]
+    told = "; ".join(f"{name} {number(of_class[0][name])} and {number(of_class[1][name])}" for name in ("t1", "flair"))
+    assert alts[0] == f"Contributions to 1, medians of its patients and of the others: {told}."
+
+
+def test_the_bundle_holds_intervals_of_learned_weights_of_every_model_and_outcome(out):
+    weights = read_table(out / "bundle", "fusion_weights")
+    learned = weights["weight_low"].notna()
+    assert set(weights[learned]["model"]) == {"fusion", "taught"} and set(weights[learned]["outcome"]) == {
+        "idh",
+        "grade",
+    }
+    assert set(weights[learned]["fusion"]) == {"regression"} and learned[weights["fusion"] == "regression"].all()
+    assert (weights["weight_low"] <= weights["weight_high"])[learned].all()
+    t1 = weights.query("outcome == 'idh' and model == 'fusion' and fusion == 'regression' and member == 't1'").iloc[0]
+    shown = f'{t1["weight"]:.2f} <span class="interval">({t1["weight_low"]:.2f} to {t1["weight_high"]:.2f})</span>'
+    assert shown in (out / "report.html").read_text()

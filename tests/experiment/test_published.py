@@ -15,7 +15,7 @@ from radiofuse.experiment.recipe import PublishedTable
 
 MODELS = ("t1", "mean", "linear_regression", "trivial")
 FUSIONS = ("mean", "linear_regression")
-WEIGHT_COLUMNS = ["outcome", "model", "fusion", "member", "class", "weight", "mean", "low", "high", "in_sample"]
+WEIGHT_COLUMNS = list(TABLES["fusion_weights"].columns)
 
 
 def score_table(**changes) -> PublishedTable:
@@ -44,9 +44,9 @@ def scores():
 @pytest.fixture(scope="module")
 def weights():
     rows = [
-        ("idh", "fusion", "mean", "t1", "", 1.0, 1.0, 1.0, 1.0, np.nan),
-        ("idh", "fusion", "linear_regression", "t1", "", 0.05, 0.04, -0.1, 0.2, 1.31),
-        ("idh", "fusion", "linear_regression", "(intercept)", "", 0.4, 0.4, 0.3, 0.5, -0.6),
+        ("idh", "fusion", "mean", "t1", "", 1.0, np.nan, np.nan, 1.0, 1.0, 1.0, np.nan),
+        ("idh", "fusion", "linear_regression", "t1", "", 0.05, -0.2, 0.3, 0.04, -0.1, 0.2, 1.31),
+        ("idh", "fusion", "linear_regression", "(intercept)", "", 0.4, 0.3, 0.6, 0.4, 0.3, 0.5, -0.6),
     ]
     return pd.DataFrame(rows, columns=WEIGHT_COLUMNS)
 

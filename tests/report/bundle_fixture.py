@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import SCHEMA, TABLES
+from radiofuse.bundle.format import SCHEMA, TABLES, Kind
 from radiofuse.experiment.published import published_rows
 from radiofuse.experiment.recipe import PublishedTable
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE
@@ -233,8 +233,9 @@ def _fusion_weights(
             half = 0 if equal else abs(weight) * 0.3 + 0.05
             mean = weight + half * rng.uniform(-0.2, 0.2)
             trusting = 2 * weight if in_sample and not equal else np.nan
-            rows.append((fusion, member, weight, mean, mean - half, mean + half, trusting))
-    table = pd.DataFrame(rows, columns=["fusion", "member", "weight", "mean", "low", "high", "in_sample"])
+            low, high = (np.nan, np.nan) if equal else (weight - 1.5 * half, weight + 1.2 * half)
+            rows.append((fusion, member, weight, low, high, mean, mean - half, mean + half, trusting))
+    table = pd.DataFrame(rows, columns=["fusion", "member", *TABLES["fusion_weights"].of(Kind.NUMBER)])
     return table.assign(outcome="idh", model="fusion", **{"class": ""})
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from radiofuse.bundle.read import read_description, read_table
+from radiofuse.commands.run import app
 from radiofuse.commands.run_words import describe_absences, describe_collinear
 from radiofuse.experiment import run_recipe
 from radiofuse.fuse.vote_ties import tie_rate
@@ -101,7 +102,25 @@ def test_members_that_repeat_each_other_are_named_where_weights_are_learned(n_cl
     assert collinear_members(pd.concat(parts), "mean", words).startswith("Members t1 and t1ce say nearly the same")
     about = {"protocol": {"primary": "mean", "words": {"models": words}}}
     (warning,) = describe_collinear(pd.concat(parts).assign(outcome="idh"), about)
-    assert warning.startswith("Warning: Members t1 and t1ce")
+    assert warning.startswith("Warning: Members t1 and t1ce say nearly the same out of fold (variance inflation up to")
     assert tie_words(pd.concat(parts), "mean", words) == ""
     del words["nonnegative"]
     assert collinear_members(pd.concat(parts), "mean", words) == ""
+
+
+def test_copies_are_named_on_screen_and_page_also_in_a_model_that_is_not_the_answer(tmp_path, capsys):
+    rng, n = np.random.default_rng(0), 40
+    table = pd.DataFrame({"sample_id": [f"s{row:02}" for row in range(n)], "idh": np.arange(n) % 2})
+    table = table.assign(t1__f=rng.normal(size=n) + table["idh"], flair__f=rng.normal(size=n))
+    table.assign(copy__f=table["t1__f"]).to_csv(tmp_path / "cohort.csv", index=False)
+    recipe = RECIPE.replace("repeats = 2", "repeats = 1").replace('subsets = "all"', "calibrate = false")
+    recipe = recipe.replace(', "vote", "ridge_mean"', "").replace("=Mutant", "")
+    models = '[[models]]\nmodalities = ["t1", "flair"]\n' + "".join(
+        f'[[models]]\nname = "{name}"\ncombine = ["nonnegative"]\n' for name in ("first", "second")
+    )
+    (tmp_path / "recipe.toml").write_text(recipe + models)
+    with pytest.raises(SystemExit):
+        app([str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "out"), "--store", str(tmp_path / "store")])
+    said = "Members t1 and copy say the same out of fold, or one says what others say together"
+    assert " ".join(capsys.readouterr().err.split()).count(f"Warning: first and second: {said}") == 1
+    assert (tmp_path / "out" / "report.html").read_text().count(said) == 2

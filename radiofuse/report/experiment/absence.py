@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radiofuse.report.absence import absences
 from radiofuse.report.experiment.contents import Contents
-from radiofuse.report.member_words import collinear_members, tie_words
+from radiofuse.report.member_words import collinear_models, tie_words
 from radiofuse.report.tables import Table, score_cell
 from radiofuse.report.wording import estimate
 from radiofuse.wording import count, counted, p_value
@@ -37,10 +37,13 @@ def absence_table(contents: Contents) -> Table | None:
     return Table(f"{contents.primary} without some modalities", header, groups, n_numbers=5) if groups else None
 
 
-def said_of_members(contents: Contents) -> list[str]:
-    """Return how often votes tie, and which members repeat each other; nothing of a bundle that names no models."""
-    words = contents.words.get("models", {})
-    if contents.primary not in words:
-        return []
-    asked = contents.predictions, contents.primary, words
-    return [told for told in (tie_words(*asked), collinear_members(*asked)) if told]
+def said_of_members(contents: Contents) -> dict[str, str]:
+    """Return by model which members repeat each other, and of that of the main answer how often votes tie.
+
+    Nothing of a bundle that names no models.
+    """
+    words, main = contents.words.get("models", {}), contents.main_model
+    if not main:
+        return {}
+    told, ties = collinear_models(contents.predictions, words), tie_words(contents.predictions, contents.primary, words)
+    return told | {main: " ".join(part for part in (ties, told.get(main, "")) if part)}

@@ -117,8 +117,12 @@ class Contents(Scored):
     def selecting(self) -> list[str]:
         """The models that selected features or weigh members, that of the main answer first."""
         named = dict.fromkeys([*self.selected_features["model"], *self.fusion_weights["model"]])
-        main = self.words["models"].get(self.primary, {}).get("model")
-        return sorted(named, key=lambda model: model != main)
+        return sorted(named, key=lambda model: model != self.main_model)
+
+    @property
+    def main_model(self) -> str:
+        """The model that the main answer is of; none in a bundle that does not say."""
+        return self.words.get("models", {}).get(self.primary, {}).get("model", "")
 
     @property
     def arms(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from radiofuse.report.figures import (
     FEATURE_CHARACTERS,
     GREY,
     INK,
+    LEGEND_CHARACTERS,
     OTHER,
     PALE,
     PRIMARY,
@@ -25,30 +27,75 @@ from radiofuse.report.figures import (
 from radiofuse.report.wording import shortened
 from radiofuse.wording import number
 
+_GROUPS = (  # of patients: one filled, one open, for gray print
+    {"facecolor": OTHER, "edgecolor": PRIMARY},
+    {"facecolor": "white", "edgecolor": INK, "hatch": "////"},
+)
+
 
 @drawn
 def draw_weights(fusion: str, weights: pd.DataFrame) -> Figure:
-    """Draw one fusion's weights: the final model's, and mean and interval over the outer folds.
+    """Draw one fusion's weights: the final model's with its interval, and mean and range over the outer folds.
 
     Parameters
     ----------
     fusion : str
         The figure's title.
     weights : DataFrame
-        ``member``, ``weight``, ``mean``, ``low``, ``high``; the first is on top.
+        ``member``, ``weight``, ``weight_low``, ``weight_high``, ``mean``, ``low``, ``high``; the first is on top.
     """
     figure = Figure(figsize=(WIDTH_IN, 1.6 + 0.36 * len(weights)))
     axes = figure.add_subplot()
     entitle(axes, fusion)
     axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
     places = np.arange(len(weights))
-    axes.hlines(places, weights["low"], weights["high"], color=OTHER, linewidth=4, label="middle 95% of folds")
-    axes.plot(weights["mean"], places, "|", color=PRIMARY, markersize=13, markeredgewidth=2, label="mean of folds")
-    axes.plot(weights["weight"], places, "D", color=INK, markerfacecolor="white", markersize=6, label="final model")
+    below, above = places + 0.15, places - 0.15
+    diamond = {"color": INK, "markerfacecolor": "white", "markersize": 6, "zorder": 3}
+    axes.plot(weights["weight"], above, "D", label="final model", **diamond)
+    limits = weights["weight_low"], weights["weight_high"]
+    axes.hlines(above, *limits, color=INK, linewidth=1.2, label="its 95% interval")
+    axes.plot(weights["mean"], below, "|", color=PRIMARY, markersize=9, markeredgewidth=2, label="mean of folds")
+    axes.hlines(below, weights["low"], weights["high"], color=OTHER, linewidth=4, label="their middle 95%")
     name_rows(axes, list(weights["member"]))
     axes.set_xlabel("Weight")
-    figure.legend(loc="outside lower center", ncols=3, handlelength=1.4, columnspacing=1)
+    figure.legend(loc="outside lower center", ncols=2, handlelength=1.4, columnspacing=1)
     return figure
+
+
+@drawn
+def draw_contributions(members: Mapping[str, Mapping[str, np.ndarray]], title: str, what: str) -> Figure:
+    """Draw how far each member moved the answers for patients of either group: middle half, middle 90 %, median.
+
+    Parameters
+    ----------
+    members : mapping of str to mapping
+        Of each member, the contributions for the patients of each of two groups, by its name; the first is on top.
+    title : str
+    what : str
+        The axis.
+    """
+    figure = Figure(figsize=(WIDTH_IN, 1.5 + 0.56 * len(members)))
+    axes = figure.add_subplot()
+    if title:
+        entitle(axes, title)
+    axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
+    for place, groups in enumerate(members.values()):
+        for (name, values), away, style in zip(groups.items(), (-0.18, 0.18), _GROUPS, strict=False):
+            _draw_box(axes, place + away, values, style, name if place == 0 else "")
+    name_rows(axes, list(members))
+    axes.set_xlabel(what)
+    figure.legend(loc="outside lower center", ncols=2, handlelength=1.4, columnspacing=1.6)
+    return figure
+
+
+def _draw_box(axes: Axes, place: float, values: np.ndarray, style: Mapping[str, str], label: str) -> None:
+    if not len(values):
+        return
+    lowest, low, middle, high, highest = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95))
+    axes.plot([lowest, highest], [place, place], color=style["edgecolor"], linewidth=1.2)
+    named = {"label": shortened(label, LEGEND_CHARACTERS)} if label else {}
+    axes.barh(place, high - low, left=low, height=0.24, linewidth=1, zorder=2, **style, **named)
+    axes.plot([middle, middle], [place - 0.14, place + 0.14], color=INK, linewidth=2.4, zorder=3)
 
 
 @drawn

@@ -8,7 +8,7 @@ from radiofuse.bundle.format import FILES, WEIGHT
 from radiofuse.report.experiment import auc_words, pictures, run_tables, sentences, tables
 from radiofuse.report.experiment.absence import absence_table, said_of_members
 from radiofuse.report.experiment.contents import Contents
-from radiofuse.report.experiment.contributions import contributions_table
+from radiofuse.report.experiment.contributions import contribution_pictures, contributions_table
 from radiofuse.report.experiment.further_tests import (
     optimism_tables,
     pairs_table,
@@ -102,7 +102,8 @@ def _on_request(contents: Contents) -> dict[str, Any]:
         "shortcuts": shortcuts_table(contents),
         "shortcuts_picture": shortcuts_picture(contents),
         "absence": absence_table(contents),
-        "member_words": " ".join(said_of_members(contents)),
+        "main_model": contents.main_model,
+        "member_words": said_of_members(contents),
         "pairs": pairs_table(contents),
         "permutation": permutation_words(contents),
         "optimism": optimism_tables(contents),
@@ -143,6 +144,7 @@ def _features_and_weights(contents: Contents) -> dict[str, Any]:
         "weight_pictures": pictures.weight_pictures(first),
         "modality_weights": tables.modality_weights_tables(contents),
         "contributions": contributions_table(first),
+        "contribution_pictures": contribution_pictures(first),
         "further_weights": {
             model: tables.weights_table(own) for model, own in further.items() if not own.fusion_weights.empty
         },

@@ -197,7 +197,7 @@ def features_table(features: pd.DataFrame, modality: str) -> Table:
 
 def weights_table(contents: Contents) -> Table:
     """Every fusion's weight for every member; in-sample ones beside them where they are known."""
-    header = ("Member", "Final model", "Mean over folds (middle 95%)", "In sample")
+    header = ("Member", "Final model (95% interval)", "Mean over folds (middle 95%)", "In sample")
     n_columns = len(header) if contents.fusion_weights["in_sample"].notna().any() else len(header) - 1
     groups = tuple(
         (fusion, tuple(_weight_row(row)[:n_columns] for row in rows.itertuples()))
@@ -214,7 +214,8 @@ def weights_by_fusion(contents: Contents) -> list[tuple[str, pd.DataFrame]]:
 
 def _weight_row(row: Any) -> Row:
     in_sample = number(row.in_sample) if np.isfinite(row.in_sample) else ""  # a rule that learns nothing has none
-    return row.member, number(row.weight), estimate(row.mean, row.low, row.high), in_sample
+    final, folds = estimate(row.weight, row.weight_low, row.weight_high), estimate(row.mean, row.low, row.high)
+    return row.member, final, folds, in_sample
 
 
 def modality_weights_tables(contents: Contents) -> dict[str, Table]:
