@@ -27,14 +27,17 @@ import numpy as np
 import pandas as pd
 from several_outcomes import DATA, OUTCOMES, table_of_tables, write_recipe
 
+from radiofuse.evaluate.fold_answers import answers_of
 from radiofuse.evaluate.fold_runner import fit_alone, take_rows
 from radiofuse.experiment import run_recipe
 from radiofuse.experiment.deal import deal_splits
 from radiofuse.experiment.evaluation import list_all_models
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.rows import LabeledRows
 from radiofuse.fuse import COMBINERS
 from radiofuse.fuse.choices import build_combiners, calibrated, fit_combiner, learns
+from radiofuse.patients import Split
 from radiofuse.progress import silent
 from radiofuse.work.jobs import one_thread
 
@@ -127,15 +130,18 @@ def times_alone(recipe: Path, folder: Path, store: Path, outcome: str) -> pd.Ser
     rows = prepare_rows(said, folder / "times", store=store, n_jobs=1, progress=silent)
     labeled = next(rows.of(one) for one in rows.outcomes if one.name == outcome)
     splits = [labeled.split(split) for split in deal_splits(said, rows.samples, rows.outcomes)]
-    taken = {}
-    for name, model in list_all_models(said, rows, labeled, splits).items():
-        started = time.process_time()
-        with one_thread(), warnings.catch_warnings(action="ignore"):
-            models = fit_alone(model, labeled.X, labeled.y, splits, groups=labeled.groups)
-            for split, fitted in zip(splits, models, strict=True):
-                fitted.predict_proba(take_rows(labeled.X, split.test))
-        taken[name] = time.process_time() - started
-    return pd.Series(taken)
+    models = list_all_models(said, rows, labeled, splits)
+    return pd.Series({name: seconds_alone(name, model, labeled, splits) for name, model in models.items()})
+
+
+def seconds_alone(name: str, model: Any, labeled: LabeledRows, splits: list[Split]) -> float:
+    """Return the CPU seconds of a model that is fitted and asked by itself, in some splits."""
+    started = time.process_time()
+    with one_thread(), warnings.catch_warnings(action="ignore"):
+        models = fit_alone(model, labeled.X, labeled.y, splits, groups=labeled.groups)
+        for split, fitted in zip(splits, models, strict=True):
+            answers_of(fitted, name, take_rows(labeled.X, split.test), len(labeled.outcome.classes))
+    return time.process_time() - started
 
 
 def rule_times(bundle: Path, outcome: str) -> pd.Series:

@@ -114,3 +114,79 @@ def test_the_protocol_of_radmlbench_runs_on_a_small_table(script, monkeypatch, c
         assert re.search(rf"smoke +{name} +[01]\.\d{{3}}", printed), printed
     difference, half = radmlbench.interval_of(radmlbench.np.array([0.1, 0.3]), 1.0)
     assert difference == pytest.approx(0.2) and half == pytest.approx(12.7062 * (1.5 * 0.02) ** 0.5, rel=1e-4)
+
+
+def test_modalities_of_radmlbench_are_told_up_to_an_underscore_or_a_dot(script):
+    columns = ["T1Gd_core_Mean", "T2_core_Mean", "T1Gd_edema_SD", "FA.Contrast_Avg_1"]
+    assert script("radmlbench").blocks_of(columns) == {
+        "T1Gd": ["T1Gd_core_Mean", "T1Gd_edema_SD"],
+        "T2": ["T2_core_Mean"],
+        "FA": ["FA.Contrast_Avg_1"],
+    }
+
+
+def scores_over_tasks(script, log_losses: dict[str, list[float]], areas: dict[str, list[float]]):
+    return script("default_choice").pd.DataFrame(
+        {"task": f"task {i}", "n": 50, "candidate": name, "log_loss": loss, "auc": areas[name][i]}
+        for name, losses in log_losses.items()
+        for i, loss in enumerate(losses)
+        if loss is not None
+    )
+
+
+def test_the_default_is_replaced_by_what_is_better_in_both_scores_and_over_tasks(script):
+    choice = script("default_choice")
+    steps = [0.01 * (1 + i) for i in range(8)]
+    losses = {"today": [0.5] * 8, "ridge": [0.5 - step for step in steps], "one chain": [0.51] * 7 + [0.1]}
+    areas = {"today": [0.8] * 8, "ridge": [0.82] * 8, "one chain": [0.9] * 8}
+    tested = choice.test_over_tasks(scores_over_tasks(script, losses, areas))
+    assert tested.loc["ridge", ["log_loss_p", "log_loss_flip"]].tolist() == pytest.approx([2 / 2**8] * 2)
+    assert tested.loc["ridge", "p_holm"] == pytest.approx(2 * 2 / 2**8)
+    assert tested.loc["one chain", "log_loss_gain"] > 0 and tested.loc["one chain", "p_holm"] > 0.05
+    assert choice.chosen(tested) == "ridge"
+    areas["ridge"] = [0.79] * 8
+    assert choice.chosen(choice.test_over_tasks(scores_over_tasks(script, losses, areas))) == "today"
+
+
+def test_a_candidate_is_compared_on_the_tasks_that_it_has(script):
+    choice = script("default_choice")
+    losses = {"today": [0.2, 0.6, 0.7], "with clinical": [None, 0.5, 0.5]}
+    tested = choice.test_over_tasks(scores_over_tasks(script, losses, {"today": [0.8] * 3, "with clinical": [0.9] * 3}))
+    assert tested.loc["with clinical", "tasks"] == 2
+    assert tested.loc["with clinical", "log_loss_gain"] == pytest.approx(0.15)
+    assert tested.loc["with clinical", "auc_better"] == 2
+
+
+def test_signs_are_flipped_in_every_way(script):
+    flip = script("default_choice").sign_flip
+    assert flip(script("default_choice").np.array([3.0, 2.0, 1.0])) == 2 / 8
+    assert flip(script("default_choice").np.array([3.0, -2.0, -1.0])) == 1.0
+
+
+def test_the_figure_of_candidates_has_the_same_numbers_as_its_table(script, tmp_path):
+    scores = scores_over_tasks(
+        script, {"today": [0.5, 0.6], "ridge": [0.4, 0.7]}, {"today": [0.8, 0.7], "ridge": [0.7, 0.75]}
+    )
+    script("default_figure").draw(scores, "today", tmp_path / "gains.svg")
+    told = script("default_choice").pd.read_csv(tmp_path / "gains.csv")
+    assert told["log_loss_gain"].tolist() == [0.1, -0.1] and told["auc_gain"].tolist() == [-0.1, 0.05]
+    assert "<svg" in (tmp_path / "gains.svg").read_text()
+
+
+def test_every_candidate_is_a_valid_model_of_a_recipe(script, tmp_path):
+    choice = script("default_choice")
+    tasks = script("default_tasks")
+    task = tasks.Task("t", tmp_path / "t.csv", tasks.binary("idh"), [], clinical=True)
+    recipe = read_recipe(choice.write_recipe(task, tmp_path / "r.toml", 5, 2))
+    assert [choice.candidates_of(task)[model.name] for model in recipe.models] == list(choice.CANDIDATES)
+
+
+def test_the_strongest_columns_of_an_l1_regression_are_kept_for_two_classes_and_for_three(script):
+    np, own = script("default_choice").np, script("candidate_models")
+    rng, y = np.random.default_rng(0), np.repeat(["2", "3", "4"], 8)
+    X = rng.normal(size=(24, 6))
+    X[:, 2] += 4 * (y == "2")
+    X[:, 5] += 4 * (y == "4")
+    assert set(own.StrongestOfLasso(2).fit(X, y).get_support(indices=True)) == {2, 5}
+    binary = own.StrongestOfLasso(1).fit(X, y == "4")
+    assert binary.get_support(indices=True).tolist() == [5]
