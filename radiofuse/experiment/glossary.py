@@ -192,14 +192,19 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts:
         if calibrates(recipe, model) and learns(combiner, calibrate=True) and not learns(combiner):
             title, does = f"{title}, calibrated", f"{does} {_CALIBRATED}"
         does += _JOINS.get(join_of(recipe, model) or "", "")
-        if learns(combiner, calibrate=calibrates(recipe, model)):
-            does += _OF_ABSENT.get(missing_of(recipe, model), "")
+        does += _of_absent(recipe, model, combiner)
         yield Answer(prefixed(model, name), called(model), kinds[1], title + behind, does)
     if evaluates_subsets(recipe, model):
-        first = combiner_name(combiners_of(recipe, model)[0])
+        entry = combiners_of(recipe, model)[0]
+        first, of_absent = combiner_name(entry), _of_absent(recipe, model, lookup(entry, COMBINERS, "combiner"))
         for name in subset_names(first, [name for name, *_ in members]):
-            does = f"As {first}, of some members only; they are those of the whole fusion."
+            does = f"What {first} says of patients who lack the other members.{of_absent}"
             yield Answer(prefixed(model, name), called(model), SUBSET, f"{name}{behind}", does)
+
+
+def _of_absent(recipe: Recipe, model: RecipeModel, combiner: Any) -> str:
+    learned = learns(combiner, calibrate=calibrates(recipe, model))
+    return _OF_ABSENT.get(missing_of(recipe, model), "") if learned else ""
 
 
 def _members(

@@ -32,6 +32,9 @@ class ByPattern:
     ----------
     rule : Combiner
         With ``fit``.
+    every : bool, default=False
+        Whether there is a copy for every pattern also of more than six members. Else there is one of theirs for each
+        pattern that training rows have, and for each member absent alone.
 
     Attributes
     ----------
@@ -59,8 +62,9 @@ class ByPattern:
     takes_groups = True
     by_pattern = True
 
-    def __init__(self, rule: Any) -> None:
+    def __init__(self, rule: Any, *, every: bool = False) -> None:
         self.rule = rule
+        self.every = every
 
     @property
     def multi_class(self) -> bool:
@@ -75,7 +79,7 @@ class ByPattern:
 
     def _fit_patterns(self, P: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> dict[Places, Any]:
         patterns: dict[Places, Any] = {}
-        for places in _patterns(P):
+        for places in _patterns(P, every=self.every):
             own = P[:, list(places)]
             if not lacks_class(own, y):
                 known, rule = present_rows(own), rule_of_places(self.rule, places)
@@ -103,7 +107,7 @@ class ByPattern:
 
     def of_places(self, places: Places) -> ByPattern:
         """Return an unfitted combiner for some of the members alone."""
-        return type(self)(rule_of_places(self.rule, places))
+        return type(self)(rule_of_places(self.rule, places), every=self.every)
 
 
 class Distilled(ByPattern):
@@ -118,6 +122,8 @@ class Distilled(ByPattern):
     ----------
     rule : Combiner
         With ``fit``: the teacher.
+    every : bool, default=False
+        As of `ByPattern`.
 
     Attributes
     ----------
@@ -146,7 +152,7 @@ class Distilled(ByPattern):
         if not _teaches(whole, y, groups):
             return {}
         told = cross_fitted(self.rule, P, y, groups, folds_of_combiner(y, groups))[whole]
-        return {places: _student(P[whole][:, list(places)], told) for places in _patterns(P)}
+        return {places: _student(P[whole][:, list(places)], told) for places in _patterns(P, every=self.every)}
 
 
 def _teaches(rows: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> bool:
@@ -166,21 +172,26 @@ def _student(P: np.ndarray, told: np.ndarray) -> Regression:
 _WAYS: dict[str, type[ByPattern]] = {"refit": ByPattern, "distill": Distilled}
 
 
-def by_pattern(combiners: Mapping[str, Any], missing: Missing) -> dict[str, Any]:
+def by_pattern(combiners: Mapping[str, Any], missing: Missing, *, every: bool = False) -> dict[str, Any]:
     """Return the combiners with those that learn answering by pattern of presence, unless weights are renormalized.
+
+    With ``every`` the first one is asked for every pattern.
 
     >>> from radiofuse.fuse.combiners import Mean, Nonnegative
     >>> [type(rule).__name__ for rule in by_pattern({"mean": Mean(), "nonnegative": Nonnegative()}, "refit").values()]
     ['Mean', 'ByPattern']
     """
-    way = _WAYS.get(missing)
-    return {name: way(rule) if way is not None and learns(rule) else rule for name, rule in combiners.items()}
+    way, first = _WAYS.get(missing), next(iter(combiners), "")
+    return {
+        name: way(rule, every=every and name == first) if way is not None and learns(rule) else rule
+        for name, rule in combiners.items()
+    }
 
 
-def _patterns(P: np.ndarray) -> list[Places]:
+def _patterns(P: np.ndarray, *, every: bool) -> list[Places]:
     """Return the patterns of presence that lack something, for which there is to be a rule."""
     n_members = P.shape[1]
-    if n_members <= _MOST_MEMBERS:
+    if every or n_members <= _MOST_MEMBERS:
         sizes = range(1, n_members)
         return [places for size in sizes for places in combinations(range(n_members), size)]
     there = ~np.isnan(P) if P.ndim == 2 else ~np.isnan(P).any(axis=2)

@@ -28,7 +28,7 @@ from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.fuse.out_of_fold import known_rows, out_of_fold_table
 from radiofuse.fuse.probabilities import checked, refuse_silent
-from radiofuse.fuse.subsets import fit_subsets
+from radiofuse.fuse.subsets import list_subsets
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.tables.answers import answers_table
@@ -66,8 +66,8 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         ``hedges = True``.
     subsets : bool, default=False
         Also answer as if only some members were there, by the first combiner for every combination of two
-        members or more, called ``mean(t1+flair)``. Members are fitted once; a combiner that learns is fitted
-        to the out-of-fold probabilities of each combination.
+        members or more, called ``mean(t1+flair)``: what is said of a patient who lacks the others, by a combiner that
+        learns as ``missing`` says. With "refit" there are rules for all combinations then, however many members.
     added : sequence of str, default=()
         Members, as networks, that join the answer of the others as ``join`` says.
     join : {"members", "logit", "auto"}, default="members"
@@ -88,7 +88,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
     classes_ : ndarray of shape (n_classes,)
         Sorted. Of two the second is the positive class.
     subsets_ : list of Subset
-        The combinations of members, if they were asked for.
+        The combinations of members that are answered for, if they were asked for.
     members_ : dict of str to estimator
         Fitted on all rows that have the modality, on labels 0, 1 and so on: places in ``classes_``.
     combiners_ : dict of str to object
@@ -210,7 +210,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         if self.calibrate:
             self.combiners_ = calibrated(self.combiners_)
         self.combiners_ = joined_rules(self.combiners_, list(self.columns_), self.added, self.join)
-        self.combiners_ = by_pattern(self.combiners_, self.missing)
+        self.combiners_ = by_pattern(self.combiners_, self.missing, every=self.subsets)
         groups = None if groups is None else np.asarray(groups)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
@@ -238,12 +238,9 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
             self.out_of_fold_ = out_of_fold_table(members, folds, y, groups, n_jobs=self.n_jobs)
             P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)
             shown = (P[known], y[known], None if groups is None else groups[known])
-        else:
-            shown = (None, y, groups)
-        for combiner in learners:
-            fit_combiner(combiner, *shown)
-        name, first = next(iter(self.combiners_.items()))
-        self.subsets_ = fit_subsets(name, first, list(self.columns_), *shown) if self.subsets else []
+            for combiner in learners:
+                fit_combiner(combiner, *shown)
+        self.subsets_ = list_subsets(next(iter(self.combiners_)), list(self.columns_)) if self.subsets else []
 
     def _by_member(self, answers: pd.DataFrame) -> np.ndarray:
         """Return what combiners take: (n_samples, n_members), of more than two classes a third axis for them."""
@@ -280,7 +277,8 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         P = self._by_member(answers_table(answers, table.index, self.classes_))
         for name, combiner in self.combiners_.items():
             answers[name] = checked(combiner.combine(P), len(P), len(self.classes_), f"Combiner {name!r}")
-        answers |= {subset.name: subset.answer(P, len(self.classes_)) for subset in self.subsets_}
+        first = next(iter(self.combiners_.values()))
+        answers |= {subset.name: subset.answer(first, P, len(self.classes_)) for subset in self.subsets_}
         return answers_table(answers, table.index, self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A fusion's answers had only some of its members been there: the same fitted members, combined anew."""
+"""A fusion's answers had only some of its members been there: what it says of patients who lack the others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from radiofuse.errors import CohortError
-from radiofuse.fuse.choices import fit_combiner, learns
 from radiofuse.fuse.probabilities import checked
 
 
@@ -40,68 +38,39 @@ def _places(n_members: int) -> Iterator[tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class Subset:
-    """Some members of a fusion, and a combiner for them.
+    """Some members of a fusion.
 
     Attributes
     ----------
     name : str
+        Of the answer.
     places : tuple of int
         Of the members.
-    combiner : Combiner
-        Fitted, where it learns.
     """
 
     name: str
     places: tuple[int, ...]
-    combiner: Any
 
-    def answer(self, P: np.ndarray, n_classes: int) -> np.ndarray:
-        """Return the probabilities by these members; NaN in rows that have none of them."""
-        own = P[:, list(self.places)]
-        present = present_rows(own)
+    def answer(self, combiner: Any, P: np.ndarray, n_classes: int) -> np.ndarray:
+        """Return what a fitted combiner answers where all others are absent; NaN in rows that have none of these."""
+        shown = np.full(P.shape, np.nan)
+        shown[:, list(self.places)] = P[:, list(self.places)]
+        present = present_rows(shown)
         result = np.full((len(P), *P.shape[2:]), np.nan)
         if present.any():
-            told = self.combiner.combine(own[present])
+            told = combiner.combine(shown[present])
             result[present] = checked(told, int(present.sum()), n_classes, f"Combiner {self.name!r}")
         return result
 
 
-def fit_subsets(
-    name: str,
-    combiner: Any,
-    members: Sequence[str],
-    P: np.ndarray | None,
-    y: np.ndarray,
-    groups: np.ndarray | None = None,
-) -> list[Subset]:
-    """Return a combiner for every combination of members, each fitted to their own probabilities where it learns.
+def list_subsets(combiner: str, members: Sequence[str]) -> list[Subset]:
+    """Return every combination of two members or more, but for that of all, named as answers of a combiner.
 
-    Parameters
-    ----------
-    name : str
-        What the combiner is called.
-    combiner : Combiner
-        Cloned for each combination.
-    members : sequence of str
-    P : ndarray of shape (n_samples, n_members) or (n_samples, n_members, n_classes), or None
-        Out-of-fold probabilities; None where the combiner learns nothing.
-    y : ndarray of shape (n_samples,)
-    groups : ndarray of shape (n_samples,) or None
-        The patient of each row.
-
-    Raises
-    ------
-    CohortError
-        If a combination of members answered for no row of some class.
+    >>> [subset.places for subset in list_subsets("mean", ["t1", "t2", "flair"])]
+    [(0, 1), (0, 2), (1, 2)]
     """
-    subsets = []
-    for places in _places(len(members)):
-        own = subset_name(name, [members[place] for place in places])
-        fresh = rule_of_places(combiner, places)
-        if P is not None and learns(fresh):
-            fresh = _fitted(fresh, P[:, list(places)], y, groups, own)
-        subsets.append(Subset(own, places, fresh))
-    return subsets
+    names = subset_names(combiner, members)
+    return [Subset(name, places) for name, places in zip(names, _places(len(members)), strict=True)]
 
 
 def rule_of_places(combiner: Any, places: Sequence[int]) -> Any:
@@ -118,13 +87,3 @@ def lacks_class(P: np.ndarray, y: np.ndarray) -> bool:
 def present_rows(P: np.ndarray) -> np.ndarray:
     """Say which rows have some member, shape (n_samples,)."""
     return ~np.isnan(P).reshape(len(P), -1).all(axis=1)
-
-
-def _fitted(combiner: Any, P: np.ndarray, y: np.ndarray, groups: np.ndarray | None, name: str) -> Any:
-    known = present_rows(P)
-    if lacks_class(P, y):
-        raise CohortError(
-            "The training table",
-            [f"{name} has no out-of-fold probability of some class; leave subsets out, or add patients."],
-        )
-    return fit_combiner(combiner, P[known], y[known], None if groups is None else groups[known])

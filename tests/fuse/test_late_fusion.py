@@ -521,9 +521,9 @@ class ToldPatients(Mean):
 
 
 def test_a_combiner_with_folds_of_its_own_is_told_each_row_s_patient(cohort):
-    """One that takes groups gets those of the rows it is shown, in their order, also for combinations of members."""
+    """One that takes groups gets those of the rows it is shown, in their order, also for patterns of presence."""
     table, y, groups = cohort
-    fitted = fusion([ToldPatients()], subsets=True).fit(table, y, groups=groups)
-    expected = sorted(zip(groups, y, strict=True))
-    assert fitted.combiners_["ToldPatients"].shown_ == expected
-    assert all(subset.combiner.shown_ == expected for subset in fitted.subsets_)
+    fitted = fusion([ToldPatients()], missing="refit").fit(table, y, groups=groups)
+    expected, told = sorted(zip(groups, y, strict=True)), fitted.combiners_["ToldPatients"]
+    assert told.rule.shown_ == expected
+    assert all(rule.shown_ == expected for places, rule in told.patterns_.items() if len(places) > 1)
