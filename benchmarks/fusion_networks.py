@@ -24,10 +24,11 @@ import pandas as pd
 from radiofuse.bundle.read import read_table
 from radiofuse.commands import terminal
 from radiofuse.deep import Training, embed, make_encoder, train_encoder
-from radiofuse.deep.fusion.choices import FUSIONS
+from radiofuse.deep.fusion.choices import FUSIONS, RADIOMICS_ATTENTION
 from radiofuse.experiment.run import run_recipe
 
 ENCODER, OPTIONS, SIZE, SEQUENCES = "mobilenet_v2", {"width": 0.25}, 64, ("t1", "t1ce", "t2", "flair")
+RADIOMIC = 100  # columns of each sequence, generated too, for the fusion that reads some
 NET = "radiofuse.deep.fusion.image_net:FusionNet"
 PIXELS = 'encoder = "pixels", head = [1024, 512, 256, 128]'
 MODELS = {  # options of each network, and whether it reads clinical columns
@@ -65,10 +66,14 @@ def speeds(n: int) -> pd.DataFrame:
     lines = {"one by one": (seconds(train_singles), seconds(lambda: [embed(encoder, x, counts) for x in singles]))}
     for fusion in FUSIONS:
         options = {"fusion": fusion, "modalities": len(SEQUENCES), "encoder": ENCODER, "encoder_options": OPTIONS}
-        net = make_encoder(NET, 0, options=options)
+        told = np.empty((n, 0), np.float32)
+        if fusion == RADIOMICS_ATTENTION:
+            told = np.ones((n, len(SEQUENCES) * (1 + RADIOMIC)), np.float32)
+            options["radiomics"] = RADIOMIC
+        net, read = make_encoder(NET, 0, options=options), np.hstack([beside, told])
         lines[fusion] = (
-            seconds(lambda net=net: train_encoder(net, pictures, counts, labels, beside=beside, **training)),
-            seconds(lambda net=net: embed(net, pictures, counts, beside=beside)),
+            seconds(lambda net=net, read=read: train_encoder(net, pictures, counts, labels, beside=read, **training)),
+            seconds(lambda net=net, read=read: embed(net, pictures, counts, beside=read)),
         )
     n_pictures = n * len(SEQUENCES)
     table = pd.DataFrame(lines, index=["training", "answering"]).T
@@ -95,7 +100,7 @@ ignore = ["idh", "who_grade", "codel_1p19q"]
 modalities = {list(SEQUENCES)}
 mask_label = "any"
 [radiomics]
-settings = "none"
+settings = "{"default" if RADIOMICS_ATTENTION in only else "none"}"
 [deep]
 encoder = "{ENCODER}"
 options = {{ width = {OPTIONS["width"]} }}

@@ -22,6 +22,7 @@ from radiofuse.experiment.model_list import (
     model_list,
     prefixed,
     reads_deep_columns,
+    reads_radiomics,
 )
 from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, deep_member, reads_of
 from radiofuse.experiment.networks import of_columns, of_networks
@@ -245,6 +246,8 @@ def _network(
     fusion = str(model.options.get("fusion", CONCATENATION))
     encoder = model.options.get("encoder") or (recipe.deep.encoder if recipe.deep else "none")
     does = f"One network trained end to end: {FUSIONS.get(fusion, fusion)}; encoder {encoder}."
+    if reads_radiomics(model):
+        does += f" Radiomic features: {_steps(recipe, model, counts)[0]['title']}."
     yield Answer(model.name, model.name, FUSION, f"network ({fusion}) on {names}", does)
 
 

@@ -9,11 +9,13 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.errors import RadiofuseError, RequestError
 from radiofuse.experiment.member_chains import image_fusion
-from radiofuse.experiment.model_list import model_list
+from radiofuse.experiment.model_list import model_list, reads_radiomics
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import NETWORK, RecipeModel
 
-SAID_ELSEWHERE = {"crops", "cache", "clinical", "clinical_scale", "device", "random_state"}  # than among the options
+SAID_ELSEWHERE = {  # than among the options
+    *("crops", "cache", "clinical", "clinical_scale", "radiomics", "device", "random_state"),
+}
 
 
 def unusable_networks(recipe: Recipe, places: object) -> Iterator[RadiofuseError]:
@@ -23,6 +25,11 @@ def unusable_networks(recipe: Recipe, places: object) -> Iterator[RadiofuseError
             yield RequestError(
                 f"The model {model.name!r} is a network on images, and the recipe has no [deep], which says what "
                 "pictures are cut and how networks are trained. Add it."
+            )
+        elif recipe.deep.channels and reads_radiomics(model):
+            yield RequestError(
+                f"The model {model.name!r} weighs each modality by its own radiomic features, and channels under "
+                "[deep] make one picture of several. Leave channels out, or take another fusion."
             )
         elif find_spec("torch") is not None:
             yield from _problems(recipe, model)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.modality import modality_classifier
-from radiofuse.experiment.model_list import model_list
+from radiofuse.experiment.model_list import model_list, reads_radiomics
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import Selection, Step
@@ -102,6 +102,8 @@ def image_fusion(recipe: Recipe, model: RecipeModel, source: CropSource | None) 
         asked["options"] = encoder_options(recipe, asked.get("encoder"), asked.get("options", {}))
     if "training" in asked:
         asked["training"] = training_options(recipe, asked["training"])
+    if reads_radiomics(model):
+        options["radiomics"] = Pipeline(feature_chain(recipe, model).steps[:-1])  # all but the classifier
     return ImageFusion(**{**options, **asked})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from radiofuse.deep.encoders.choices import FROZEN_FILES
+from radiofuse.deep.fusion.choices import RADIOMICS_ATTENTION
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import (
     BY_NETWORK,
@@ -200,9 +201,20 @@ def reads_crops(recipe: Recipe, model: RecipeModel) -> bool:
     return own or reads_deep_columns(recipe, model)
 
 
+def reads_radiomics(model: RecipeModel) -> bool:
+    """Say whether a network on images reads radiomic features beside them.
+
+    >>> reads_radiomics(RecipeModel(name="n", kind="network", options={"fusion": "radiomics_attention"}))
+    True
+    """
+    return model.kind == NETWORK and model.options.get("fusion") == RADIOMICS_ATTENTION
+
+
 def reads_columns_alone(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether some member of a model learns from columns without an encoder's output beside them."""
-    if model.kind in (*BY_NETWORK, NETWORK, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
+    if model.kind == NETWORK:
+        return reads_radiomics(model)
+    if model.kind in (*BY_NETWORK, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
         return False
     return not reads_deep_columns(recipe, model)
 

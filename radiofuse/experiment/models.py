@@ -36,6 +36,7 @@ from radiofuse.experiment.model_list import (
     model_list,
     of_several_outcomes,
     reads_deep_columns,
+    reads_radiomics,
 )
 from radiofuse.experiment.networks import of_columns, of_networks, stack_of
 from radiofuse.experiment.recipe import Recipe
@@ -240,7 +241,8 @@ def _weighting(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 def _network(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     names = of_networks(recipe, modalities_of(model, inputs.modalities))
     crops = [columns.join(name, columns.CROP) for name in names]
-    own = [*crops, *(inputs.clinical if model.clinical else ())] if inputs.blocks else None
+    told = inputs.columns_of(names) if reads_radiomics(model) else []
+    own = [*crops, *told, *(inputs.clinical if model.clinical else ())] if inputs.blocks else None
     return Named(image_fusion(recipe, model, inputs.source), model.name, own, records=model.keep)
 
 

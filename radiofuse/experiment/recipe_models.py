@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from radiofuse.deep.fusion.choices import RADIOMICS_ATTENTION
 from radiofuse.experiment.recipe_parts import Join, Missing, Part, Selection, Step, check_once
 
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
@@ -19,7 +20,7 @@ OWN_OPTIONS = {  # which entries say something to which kind; a class of one's o
     EARLY: ("modalities", "reads", "clinical", "select", "classify", "joined"),
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     WEIGHTING: ("modalities", "clinical", "select", "options"),
-    NETWORK: ("modalities", "clinical", "options"),
+    NETWORK: ("modalities", "clinical", "select", "options"),
     CLINICAL: (),
     CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order"),
 }
@@ -89,6 +90,11 @@ class RecipeModel(Part):
             )
         if strange:
             raise ValueError(f"{strange[0]} says nothing to a model of kind {self.kind!r}; it takes {', '.join(known)}")
+        if self.kind == NETWORK and self.select is not None and self.options.get("fusion") != RADIOMICS_ATTENTION:
+            raise ValueError(
+                "select chooses radiomic features, and of the networks on images only those with fusion = "
+                f"{RADIOMICS_ATTENTION!r} read some; leave it out"
+            )
         if self.join is not None and self.reads is not None:
             raise ValueError("reads names the members, and join says how networks join others; leave one out")
         if self.kind == EARLY and "deep" in (self.reads or ()) and "joined" in self.model_fields_set:

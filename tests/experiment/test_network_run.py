@@ -98,9 +98,46 @@ def test_the_bundle_answers_for_new_patients_and_refuses_those_it_was_trained_on
     assert set(failures["code"]) == {"encoder_saw_it"}
 
 
+def answered(bundle, rows: pd.DataFrame, path: Path, told: dict[str, float]) -> pd.DataFrame:
+    """Return the answers of a bundle for rows with these features."""
+    rows.assign(**told).to_csv(path, index=False)
+    return predict_cohort(bundle, path, store=path.parent / "store")[0]
+
+
+def test_radiomic_features_are_selected_and_guide_a_network_and_new_patients_bring_theirs(study, tmp_path):
+    table = pd.read_csv(study / "phantom" / "cohort.csv", dtype=str)
+    rng = np.random.default_rng(0)
+    told = {f"{name}__{what}": rng.normal(size=len(table)) for name in ("t1ce", "flair") for what in ("a", "b", "c")}
+    table.assign(**told).to_csv(study / "phantom" / "told.csv", index=False)
+    (study / "guided.toml").write_text(
+        RECIPE[: RECIPE.index("[[models]]")].replace("cohort.csv", "told.csv")
+        + '[[models]]\nname = "guided"\nkind = "network"\nselect = { method = "none" }\n'
+        + 'options = { fusion = "radiomics_attention", width = 8, scorer = 4, head = [] }\n'
+    )
+    run_recipe(study / "guided.toml", out=study / "guided", store=study / "store", n_jobs=1)
+    page = (study / "guided" / "report.html").read_text()
+    assert "approximation of Zhang et al. (2022), whose code is not public" in page
+    assert "Radiomic features: all features kept." in page
+    weights = read_table(study / "guided" / "bundle", "modality_weights")
+    assert set(weights["member"]) == {"t1ce", "flair"}
+    cohort, bundle = make_phantom_cohort(tmp_path / "new", n_patients=20, seed=9), load_bundle(study / "guided")
+    new = pd.read_csv(cohort, dtype=str).iloc[:2].assign(sample_id=["n1", "n2"], patient_id=["n1", "n2"])
+    answers, others = (answered(bundle, new, cohort, {**dict.fromkeys(told, 0.0), "t1ce__a": a}) for a in (0.0, 5.0))
+    assert answers["probability"].notna().all()
+    assert (others["probability"] != answers["probability"]).all()
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (
+            ('fusion = "stacked"', 'fusion = "radiomics_attention"'),
+            "Modality t1ce has no radiomic features with settings",
+        ),
+        (
+            ('name = "stacked"', 'name = "stacked"\nselect = { method = "none" }'),
+            "select chooses radiomic features, and of the networks",
+        ),
         (('fusion = "stacked"', 'fusoin = "stacked"'), "no option 'fusoin'; choose from .*fusion"),
         (('fusion = "stacked"', 'fusion = "stakced"'), "The 'fusion' parameter of ImageFusion"),
         (("head = []", "head = [0]"), "head holds 0"),

@@ -18,22 +18,19 @@ from radiofuse.deep.estimators.answering import AnsweringNetwork
 from radiofuse.deep.estimators.image_network import ImageNetwork
 from radiofuse.deep.estimators.image_rows import (
     check_columns,
-    clinical_chain,
-    clinical_columns,
     known_columns,
     point,
     refuse_absent,
     refuse_seen,
-    samples_of,
 )
 from radiofuse.deep.estimators.pointers import crop_columns
 from radiofuse.deep.estimators.workbench import LabeledRows, Workbench
-from radiofuse.deep.fusion.choices import WEIGHING
+from radiofuse.deep.fusion.choices import WEIGHING, Fusion
 from radiofuse.deep.fusion.image_weights import weights_of_rows
 from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.errors import RequestError
-from radiofuse.estimators import Findings, Seed
+from radiofuse.estimators import Estimator, Findings, Seed
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.store.picture_rows import PictureRows
 from radiofuse.tables import columns
@@ -47,12 +44,14 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
     encoder : str, default="san10_small"
         A key of ``ENCODERS`` or ``package.module:Class``: of every modality, or of all as its channels.
     fusion : {"concatenation", "stacked", "weighting", "scalar_average", "channel_attention", "squeeze_excitation", \
-"self_attention"}
+"self_attention", "radiomics_attention"}
         "concatenation": an encoder for each modality, their embeddings side by side. "stacked": one encoder, the
         modalities as its channels; "squeeze_excitation" gates each of them in front of it. "weighting": an encoder for
         each modality, their embeddings projected and weighed anew in every row by one scorer. "scalar_average": the
         embeddings averaged with one weight for each modality. "channel_attention": the encoders' last maps, gated
-        channel by channel. "self_attention": projections that attend to each other.
+        channel by channel. "self_attention": projections that attend to each other. "radiomics_attention": radiomic
+        columns ``<modality>__<feature>`` gate the channels of projections and weigh modalities. The last two
+        approximate networks of Zhang et al. (2021, 2022) without public code.
     crops : Crops, Pictures or path
         Where the pictures of single modalities lie; a row's pointers are row numbers there.
     cache : path
@@ -66,12 +65,15 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         Numbers that the clinical branch makes of them; 0 takes them as they are scaled.
     clinical_attention : bool, default=False
         Whether clinical columns see each other by attention.
+    radiomics : transformer, optional
+        Of "radiomics_attention": what fills, scales and selects the radiomic columns, fitted for each modality on the
+        training rows that have some. Left out: medians, mean 0 and variance 1, no selection.
     head : sequence of int, default=(128, 64)
         Units of the hidden layers behind the join, each with layer normalization, ReLU and dropout.
     dropout : float, default=0.3
         Of the head.
     width, scorer : int, default=256, 64
-        Of "weighting": numbers of a projection, and units of the scorer's hidden layer.
+        Numbers of a projection, and units of the scorer's hidden layer, where the fusion has them.
     modality_dropout : bool, default=False
         Whether in training none, one or two of a row's modalities are hidden, with probability .5, .3 and .2.
     training : mapping, optional
@@ -89,6 +91,8 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
     modalities_ : list of str
     clinical_ : Pipeline or None
         What fills and scales the clinical columns.
+    radiomics_ : dict of str to Pipeline, or None
+        What fills, selects and scales the radiomic columns of each modality.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -119,21 +123,14 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         self,
         encoder: str = "san10_small",
         *,
-        fusion: Literal[
-            "concatenation",
-            "stacked",
-            "weighting",
-            "scalar_average",
-            "channel_attention",
-            "squeeze_excitation",
-            "self_attention",
-        ] = "concatenation",
+        fusion: Fusion = "concatenation",
         crops: PictureRows | str | Path | None = None,
         cache: str | Path | None = None,
         clinical: bool = False,
         clinical_scale: Literal["z_score", "min_max", "quantile_normal", "age_100"] = "z_score",
         clinical_width: int = 8,
         clinical_attention: bool = False,
+        radiomics: Estimator | None = None,
         head: Sequence[int] = (128, 64),
         dropout: float = 0.3,
         width: int = 256,
@@ -155,6 +152,7 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         self.clinical_scale = clinical_scale
         self.clinical_width = clinical_width
         self.clinical_attention = clinical_attention
+        self.radiomics = radiomics
         self.head = head
         self.dropout = dropout
         self.width = width
@@ -175,8 +173,8 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_features)
-            Columns ``<modality>__crop``, NaN where there is no picture, and ``clinical__<name>``; no other is looked
-            at.
+            Columns ``<modality>__crop``, NaN where there is no picture, ``clinical__<name>``, and of
+            "radiomics_attention" ``<modality>__<feature>``; no other is looked at.
         y : array-like of shape (n_samples,)
             Two classes or more.
         groups : array-like of shape (n_samples,), optional
@@ -204,11 +202,12 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         self.modalities_ = [columns.split(column)[0] for column in crop_columns(X)]
         pointers, places = point(bench.crops, X, self.modalities_)
         refuse_absent(self.modalities_, pointers)
-        own, table = clinical_columns(X), X.iloc[places]
-        self.clinical_ = clinical_chain(self.clinical_scale).fit(table[own]) if self.clinical else None
-        samples = samples_of(bench.crops, table, self.modalities_, pointers, self.clinical_)
+        table = X.iloc[places]
+        told = None if groups is None else np.asarray(groups, dtype=object)[places]
+        self._fit_beside(table, labels[places], told)
+        samples = self._samples(bench.crops, table, pointers)
         ids = np.array(samples.sample_ids, dtype=str)
-        patients = ids if groups is None else np.asarray(groups, dtype=object)[places].astype(str)
+        patients = ids if told is None else told.astype(str)
         rows = LabeledRows(np.arange(len(ids)), places, labels[places], patients, len(self.classes_))
         self.encoder_ = replace(bench, crops=samples, spec=self._spec(bench.spec, samples)).train(rows)
         return self
@@ -293,6 +292,6 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         check_is_fitted(self, "encoder_")
         X, bench = known_columns(X, self.feature_names_in_), Workbench.of(self)
         pointers, places = point(bench.crops, X, self.modalities_)
-        samples = samples_of(bench.crops, X.iloc[places], self.modalities_, pointers, self.clinical_)
+        samples = self._samples(bench.crops, X.iloc[places], pointers)
         refuse_seen(self.encoder_, bench.crops, samples.behind(range(len(places))))
         return bench, samples, places

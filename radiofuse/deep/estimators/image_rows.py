@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from radiofuse.deep.estimators.pointers import crop_columns, find_crops
+from radiofuse.deep.estimators.radiomic_columns import radiomics_of
 from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.deep.weights import TrainedEncoder
@@ -78,14 +79,22 @@ def point(crops: PictureRows, X: pd.DataFrame, modalities: Sequence[str]) -> tup
 
 
 def samples_of(
-    crops: PictureRows, X: pd.DataFrame, modalities: Sequence[str], pointers: np.ndarray, clinical: Pipeline | None
+    crops: PictureRows,
+    X: pd.DataFrame,
+    modalities: Sequence[str],
+    pointers: np.ndarray,
+    clinical: Pipeline | None,
+    radiomics: Mapping[str, Pipeline] | None = None,
 ) -> SampleRows:
-    """Return rows of ``X`` as samples: pictures, which modalities are there, and clinical numbers if they are read."""
-    beside = [(~np.isnan(pointers)).astype(float)]
+    """Return rows of ``X`` as samples: pictures, which modalities are there, and what else is read beside them."""
+    there = ~np.isnan(pointers)
+    beside = [there.astype(float)]
     if clinical is not None:
         own = X[clinical_columns(X)]
         known = own.notna().any(axis=1).to_numpy()[:, None]
         beside += [known, np.asarray(clinical.transform(own)) * known]
+    if radiomics is not None:
+        beside.append(radiomics_of(radiomics, X, there))
     return SampleRows(crops, tuple(modalities), pointers, np.hstack(beside))
 
 

@@ -15,6 +15,7 @@ from radiofuse.deep.fusion.choices import (
     CHANNEL_ATTENTION,
     CONCATENATION,
     OF_ONE_ENCODER,
+    RADIOMICS_ATTENTION,
     SCALAR_AVERAGE,
     SELF_ATTENTION,
     SQUEEZE_EXCITATION,
@@ -23,6 +24,7 @@ from radiofuse.deep.fusion.choices import (
 from radiofuse.deep.fusion.clinical_branch import ClinicalBranch
 from radiofuse.deep.fusion.feature_maps import find_map, map_of
 from radiofuse.deep.fusion.joins import Concatenation, Joined, ScalarAverage, Weighting
+from radiofuse.deep.fusion.radiomics_attention import RadiomicsAttention, RadiomicsBranch
 from radiofuse.deep.fusion.weighting_net import hide_modalities
 
 
@@ -31,7 +33,8 @@ class FusionNet(nn.Module):
 
     ``forward`` takes pictures (b, modalities * channels, …) and the numbers beside them (b, modalities), 1 where a
     modality is there and 0 where it is not, behind which stand, where there are clinical columns, 1 or 0 for whether
-    they are known and their scaled values. What the pictures hold of an absent modality has no influence.
+    they are known and their scaled values, and then, where there are radiomic columns, 1 or 0 for each modality and its
+    scaled values, modality after modality. What stands there of an absent modality has no influence.
 
     Parameters
     ----------
@@ -53,13 +56,16 @@ class FusionNet(nn.Module):
     dropout : float, default=0.3
         Of the head.
     width, scorer : int, default=256, 64
-        Of the modality weighting block; the width of "self_attention" too, in multiples of four with four heads.
+        Of the modality weighting block and of "radiomics_attention"; the width of "self_attention" too, in multiples of
+        four with four heads.
     clinical : int, default=0
         Clinical columns.
     clinical_width : int, default=8
         Numbers that the clinical branch makes of them; 0 takes them as they are.
     clinical_attention : bool, default=False
         Whether clinical columns see each other by attention, as ``ClinicalBranch`` says.
+    radiomics : int, default=0
+        Radiomic columns of each modality, which "radiomics_attention" reads and no other.
     modality_dropout : bool, default=False
         Whether in training none, one or two of a row's modalities are hidden, with probability .5, .3 and .2.
 
@@ -96,10 +102,12 @@ class FusionNet(nn.Module):
         clinical: int = 0,
         clinical_width: int = 8,
         clinical_attention: bool = False,
+        radiomics: int = 0,
         modality_dropout: bool = False,
     ) -> None:
         super().__init__()
-        self.modalities, self.channels, self.clinical = modalities, channels, clinical
+        self.modalities, self.channels = modalities, channels
+        self.clinical, self.radiomics = clinical, radiomics
         options = {**(encoder_options or {}), **({} if weights is None else {"weights": weights})}
         self.encoders = _encoders(encoder, options, modalities, channels, stacked=fusion in OF_ONE_ENCODER)
         self.gate = InputGate(modalities) if fusion == SQUEEZE_EXCITATION else None
@@ -108,6 +116,7 @@ class FusionNet(nn.Module):
             self.map_layer, d = find_map(self.encoders[0], channels)
         self.branch = ClinicalBranch(clinical, clinical_width, attention=clinical_attention) if clinical else None
         n_others = self.branch.out_dim if self.branch else 0
+        self.told = RadiomicsBranch(modalities, radiomics, width) if radiomics else None
         self.join = _join(fusion, modalities, d, n_others, {"width": width, "scorer": scorer})
         self.hide = HideModalities() if modality_dropout else None
         self.joined_dim = self.join.out_dim
@@ -148,6 +157,8 @@ class FusionNet(nn.Module):
         found = [self._read(net, shown[:, m], present[:, m]) for m, net in enumerate(self.encoders)]
         absent = torch.zeros_like(next(one for one in found if one is not None))
         vectors = torch.stack([absent if one is None else one for one in found], dim=1)
+        if self.told is not None:
+            vectors = torch.cat([vectors, self._told(self.told, beside, present)], dim=2)
         return self.join(vectors, present, others, known)
 
     def _read(self, encoder: nn.Module, x: Tensor, present: Tensor) -> Tensor | None:
@@ -164,8 +175,14 @@ class FusionNet(nn.Module):
         """Return the clinical branch's numbers (b, n), and which rows have some."""
         if self.branch is None:
             return beside[:, :0], beside.new_zeros(len(beside), dtype=torch.bool)
-        known = beside[:, self.modalities] > 0.5
-        return self.branch(beside[:, self.modalities + 1 :], known), known
+        known, first = beside[:, self.modalities] > 0.5, self.modalities + 1
+        return self.branch(beside[:, first : first + self.clinical], known), known
+
+    def _told(self, branch: RadiomicsBranch, beside: Tensor, present: Tensor) -> Tensor:
+        """Return what the radiomic features of each modality say, (b, m, n), 0 where it is absent or has none."""
+        own = beside[:, -self.modalities * (1 + self.radiomics) :]
+        known, values = own[:, : self.modalities] > 0.5, own[:, self.modalities :]
+        return branch(values.unflatten(1, (self.modalities, self.radiomics)), known & present)
 
 
 class HideModalities(_DropoutNd):
@@ -205,8 +222,8 @@ def _encoders(name: str, options: Mapping[str, Any], modalities: int, channels: 
 
 
 def _join(fusion: str, modalities: int, d: int, n_others: int, options: Mapping[str, int]) -> nn.Module:
-    if fusion == WEIGHTING:
-        return Weighting(modalities, d, n_others, **options)
+    if fusion in (WEIGHTING, RADIOMICS_ATTENTION):
+        return (Weighting if fusion == WEIGHTING else RadiomicsAttention)(modalities, d, n_others, **options)
     if fusion == SELF_ATTENTION:
         return SelfAttention(modalities, d, n_others, width=options["width"])
     if fusion in (SCALAR_AVERAGE, CHANNEL_ATTENTION):

@@ -20,6 +20,11 @@ def copies(layer: nn.Module, number: int) -> nn.ModuleList:
     return nn.ModuleList([layer, *(deepcopy(layer) for _ in range(number - 1))])
 
 
+def shares(scores: Tensor, there: Tensor) -> Tensor:
+    """Return the softmax of scores (b, t, 1) over what is ``there`` (b, t): weights that add up to 1, 0 elsewhere."""
+    return torch.softmax(scores.squeeze(2).float().masked_fill(~there, -torch.inf), dim=1)
+
+
 class Concatenation(nn.Module):
     """Vectors side by side, 0 where a modality is absent, and the other numbers behind them."""
 
@@ -103,6 +108,5 @@ class Weighting(nn.Module):
     def forward(self, vectors: Tensor, present: Tensor, others: Tensor, known: Tensor) -> Joined:
         """Return the joined vector and the weights, (b, n_modalities) or one more."""
         tokens, there = self.projected(vectors, present, others, known)  # (b, t, width), (b, t)
-        scores = self.score(tokens).squeeze(2).float()
-        weights = torch.softmax(scores.masked_fill(~there, -torch.inf), dim=1)
+        weights = shares(self.score(tokens), there)
         return (weights.unsqueeze(2) * tokens).sum(dim=1), weights

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.feature_selection import SelectKBest
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 torch = pytest.importorskip("torch")
 
@@ -17,6 +19,7 @@ from radiofuse.deep.sample_rows import SampleRows  # noqa: E402
 from radiofuse.deep.scaling import fit_scaling  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
 from radiofuse.fuse.held_files import attached, portable  # noqa: E402
+from radiofuse.prepare.impute import MedianImputer  # noqa: E402
 from radiofuse.store.picture_rows import PictureRows  # noqa: E402
 
 MODALITIES = ("t1", "flair")
@@ -33,6 +36,9 @@ class Study:
         table.loc["s03", "flair__crop"] = table.loc["s17", "flair__crop"] = table.loc["s05", "clinical__age"] = np.nan
         table.loc["s18", ["t1__crop", "flair__crop"]] = np.nan
         self.X, self.new = table.iloc[:16], table.iloc[16:]
+        rng, names = np.random.default_rng(1), ["t1__volume", "t1__texture", "flair__volume"]
+        self.radiomics = pd.DataFrame(rng.normal(50, 9e3, (len(table), 3)), index=table.index, columns=names)
+        self.radiomics.loc["s04", names[:2]] = self.radiomics.loc["s06", "t1__texture"] = np.nan
         self.y, self.groups = labels(self.X), patients(self.X)
 
     def model(self, **options):
@@ -42,6 +48,14 @@ class Study:
 
     def fitted(self, **options):
         return self.model(**options).fit(self.X, self.y, self.groups)
+
+    def told(self, X):
+        """Return rows with their radiomic features beside the pointers."""
+        return X.join(self.radiomics)
+
+    def guided(self, **options):
+        model = self.model(fusion="radiomics_attention", clinical=True, **options)
+        return model.fit(self.told(self.X), self.y, self.groups)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +136,51 @@ def test_saved_and_loaded_it_answers_the_same(study, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(study.new), model.predict_proba(study.new))
 
 
+def test_radiomic_features_are_scaled_in_training_and_move_the_answer_where_there_are_some(study, tmp_path):
+    model, new = study.guided(), study.told(study.new)
+    answers, scaler = model.predict_proba(new), model.radiomics_["t1"][-1].scaler_
+    np.testing.assert_allclose(scaler.mean_[0], study.radiomics["t1__volume"][:16].mean())
+    assert model.encoder_.card["options"]["radiomics"] == 2
+    assert np.isnan(answers[new.index == "s18"]).all()
+    other = new.assign(flair__volume=study.radiomics["flair__volume"] + 3e4)
+    moved = (model.predict_proba(other)[:, 0] - answers[:, 0]).tolist()
+    assert [name for name, by in zip(new.index, moved, strict=True) if by == 0] == ["s17"]  # it has no picture of flair
+    assert np.isfinite(model.predict_proba(new.assign(t1__volume=np.nan, t1__texture=np.nan))[0]).all()
+    weights = model.modality_weights(new)
+    assert list(weights) == ["t1", "flair"] and weights.loc["s17"].tolist() == [1, 0]
+    carried = portable(model, tmp_path / "encoders")
+    again = attached(carried, weights=tmp_path / "encoders", crops=study.crops, cache=tmp_path / "store")
+    np.testing.assert_array_equal(again.predict_proba(new), answers)
+
+
+def test_a_second_network_of_the_same_radiomic_features_is_the_first_and_of_others_another(study, tmp_path):
+    first, new = study.guided(), study.told(study.new)
+    again = study.guided(cache=tmp_path)
+    np.testing.assert_array_equal(again.predict_proba(new), first.predict_proba(new))
+    study.radiomics.loc["s00", "flair__volume"] += 1e4
+    try:
+        assert study.guided(cache=tmp_path).encoder_.card["sha256"] != first.encoder_.card["sha256"]
+    finally:
+        study.radiomics.loc["s00", "flair__volume"] -= 1e4
+
+
+def test_radiomic_features_are_selected_on_the_training_rows_alone(study):
+    model = study.guided(radiomics=make_pipeline(MedianImputer(), SelectKBest(k=1)))
+    expected = SelectKBest(k=1).fit(*known_t1(study)).get_support()
+    assert model.radiomics_["t1"][0][-1].get_support().tolist() == expected.tolist()
+    assert model.encoder_.card["options"]["radiomics"] == 1
+    refused = pytest.raises(CohortError, match="No feature of t1 is left. Let the selector keep one at least")
+    with refused, pytest.warns(UserWarning, match="No features were selected"):
+        study.guided(radiomics=make_pipeline(MedianImputer(), SelectKBest(k=0)))
+
+
+def known_t1(study):
+    """Return the features of t1 of the training rows that have some, filled, and labels."""
+    block = study.radiomics[["t1__volume", "t1__texture"]].iloc[:16]
+    known = block.notna().any(axis=1).to_numpy()
+    return MedianImputer().fit_transform(block[known]), study.y[known]
+
+
 def test_three_classes_and_columns_in_another_order(study):
     y = np.array(["a", "b", "c"])[np.arange(16) % 3]
     model = study.model(fusion="channel_attention", training={**TRAINING, "epochs": 1}).fit(study.X, y)
@@ -161,12 +220,15 @@ def test_intensities_are_measured_where_a_modality_is_there(study):
         (lambda X: X[["clinical__age"]], "X has the columns clinical__age"),
         (lambda X: X[["t1__crop"]], "clinical=True reads columns called clinical__<name>, and the table has none"),
         (lambda X: X.assign(flair__crop=np.nan), "No row has a picture of flair"),
+        (lambda X: X.assign(t1__volume=1.0), "reads columns called flair__<feature>, and the table has none"),
+        (lambda X: X.assign(t1__a=1.0, flair__a=np.nan), "No row has a radiomic feature of flair"),
         (lambda X: X.assign(flair__crop=X["t1__crop"]), "belong to another crop file"),
     ],
 )
 def test_tables_that_cannot_be_learned_from_are_refused(study, change, expected):
+    fusion = "radiomics_attention" if "feature" in expected else "stacked"
     with pytest.raises((RequestError, CohortError), match=expected):
-        study.model(clinical=True).fit(change(study.X), study.y)
+        study.model(fusion=fusion, clinical=True).fit(change(study.X), study.y)
 
 
 def test_a_table_that_lacks_a_column_and_options_that_know_pictures_alone_are_refused(study):

@@ -9,13 +9,14 @@ torch = pytest.importorskip("torch")
 from radiofuse.deep.device import one_thread  # noqa: E402
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder  # noqa: E402
 from radiofuse.deep.fusion.attention_joins import ChannelAttention, InputGate  # noqa: E402
-from radiofuse.deep.fusion.choices import FUSIONS, OF_ONE_ENCODER, WEIGHING  # noqa: E402
+from radiofuse.deep.fusion.choices import FUSIONS, OF_ONE_ENCODER, RADIOMICS_ATTENTION, WEIGHING  # noqa: E402
 from radiofuse.deep.fusion.clinical_branch import ClinicalBranch  # noqa: E402
 from radiofuse.deep.fusion.image_net import HideModalities, of_present  # noqa: E402
+from radiofuse.deep.fusion.radiomics_attention import RadiomicsAttention  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
 
 NET = "radiofuse.deep.fusion.image_net:FusionNet"
-SEPARATE = [name for name in FUSIONS if name not in OF_ONE_ENCODER]
+RADIOMIC = 5  # columns of each modality, where the fusion reads them
 pytestmark = pytest.mark.usefixtures("tiny_encoder")
 
 
@@ -27,6 +28,7 @@ def _one_thread():
 
 def net(fusion="concatenation", modalities=3, **options):
     given = {"encoder": "tiny_encoder:TinyOfChannels", "width": 8, "scorer": 4, "head": [6], "dropout": 0.0, **options}
+    given |= {"radiomics": RADIOMIC} if fusion == RADIOMICS_ATTENTION else {}
     return make_encoder(NET, 0, options={"fusion": fusion, "modalities": modalities, **given})
 
 
@@ -34,13 +36,23 @@ def pictures(n=4, modalities=3, size=12, seed=0):
     return torch.randn(n, modalities, size, size, generator=torch.Generator().manual_seed(seed))
 
 
+def with_radiomics(fusion, present, known=None, seed=1):
+    """Return what stands beside pictures: radiomic features of each modality too, where the fusion reads them."""
+    if fusion != RADIOMICS_ATTENTION:
+        return present
+    values = torch.randn(len(present), 3 * RADIOMIC, generator=torch.Generator().manual_seed(seed))
+    return torch.cat([present, torch.ones_like(present) if known is None else known, values], dim=1)
+
+
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_gradients_reach_every_encoder(fusion):
     module = net(fusion).train()
-    module(pictures(), torch.ones(4, 3)).sum().backward()
+    module(pictures(), with_radiomics(fusion, torch.ones(4, 3))).sum().backward()
     for encoder in module.encoders:
         assert encoder.conv.weight.grad.abs().sum() > 0
     assert len(module.encoders) == (1 if fusion in OF_ONE_ENCODER else 3)
+    for layer in getattr(module.told, "layers", ()):
+        assert layer[0].weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize(
@@ -66,13 +78,15 @@ def test_raw_pixels_and_clinical_numbers_enter_the_perceptron_as_published():
 
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_what_is_absent_has_no_influence(fusion):
-    module, x, beside = net(fusion).train(), pictures(), torch.ones(4, 3)
-    beside[1, 2] = beside[2, :2] = 0
-    noise = x.clone()
+    module, x, present = net(fusion).train(), pictures(), torch.ones(4, 3)
+    present[1, 2] = present[2, :2] = 0
+    noise, beside = x.clone(), with_radiomics(fusion, present)
     noise[1, 2], noise[2, :2] = 1e6, torch.nan
+    other = beside.clone()
+    other[1, 6 + 2 * RADIOMIC :], other[2, 6 : 6 + 2 * RADIOMIC] = torch.nan, -1e6  # radiomic, where there are some
     for each in (module, module.eval()):
-        torch.testing.assert_close(each(noise, beside), each(x, beside), rtol=0, atol=0)
-    assert not torch.allclose(module(x, beside)[1], module(x, torch.ones(4, 3))[1])
+        torch.testing.assert_close(each(noise, other), each(x, beside), rtol=0, atol=0)
+    assert not torch.allclose(module(x, beside)[1], module(x, with_radiomics(fusion, torch.ones(4, 3)))[1])
 
 
 @pytest.mark.parametrize("fusion", WEIGHING)
@@ -81,7 +95,7 @@ def test_weights_are_shares_of_the_modalities_present(fusion):
     with torch.no_grad():
         for parameter in module.join.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
-    weights = module.weigh(pictures(), beside)
+    weights = module.weigh(pictures(), with_radiomics(fusion, beside))
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(4))
     assert (weights[beside == 0] == 0).all()
@@ -109,6 +123,41 @@ def test_with_all_but_one_absent_the_answer_is_that_modality_s(fusion):
     vector = module.encoders[1].embed(x[:, [1]])
     own = module.join.projected.project[1](vector) if fusion == "weighting" else vector
     torch.testing.assert_close(alone, module.classify(module.head(own)))
+
+
+def test_radiomic_features_alone_weigh_and_what_is_unknown_of_them_has_no_influence():
+    module, x, present = net(RADIOMICS_ATTENTION).eval(), pictures(), torch.ones(4, 3)
+    known = torch.tensor([[1.0, 1, 1], [1, 0, 1], [0, 0, 0], [1, 1, 1]])
+    beside = with_radiomics(RADIOMICS_ATTENTION, present, known)
+    weights = module.weigh(x, beside)
+    torch.testing.assert_close(module.weigh(x * 3, beside), weights)
+    torch.testing.assert_close(weights[2], torch.full((3,), 1 / 3))
+    other = beside.clone()
+    other[1, 6 + RADIOMIC : 6 + 2 * RADIOMIC] = 9.0
+    other[0, 6] += 1.0
+    assert torch.equal(module.weigh(x, other)[1:], weights[1:])
+    assert not torch.allclose(module.weigh(x, other)[0], weights[0])
+
+
+def test_permuted_modalities_have_permuted_radiomic_weights_and_the_same_vector():
+    module, order = net(RADIOMICS_ATTENTION).eval(), [2, 0, 1]
+    x, beside = pictures(), with_radiomics(RADIOMICS_ATTENTION, torch.ones(4, 3))
+    values = beside[:, 6:].unflatten(1, (3, RADIOMIC))
+    permuted = torch.cat([beside[:, :6], values[:, order].flatten(1)], dim=1)
+    torch.testing.assert_close(module.weigh(x[:, order], permuted), module.weigh(x, beside)[:, order])
+    torch.testing.assert_close(module(x[:, order], permuted), module(x, beside))
+
+
+def test_radiomic_numbers_gate_channels_between_0_and_1_and_stand_beside_what_is_seen():
+    join = RadiomicsAttention(2, 3, width=4, scorer=2)
+    vectors, present = torch.randn(5, 2, 3 + 4), torch.tensor([[True, False]] * 5)
+    assert ((join.gates(vectors[..., 3:]) > 0) & (join.gates(vectors[..., 3:]) < 1)).all()
+    with torch.no_grad():
+        join.excite.bias.fill_(torch.inf)  # every gate open
+    joined, weights = join(vectors, present, torch.ones(5, 1), present[:, 0])
+    torch.testing.assert_close(joined[:, :4], join.project[0](vectors[:, 0, :3]))
+    torch.testing.assert_close(joined[:, 4:8], vectors[:, 0, 3:])
+    assert joined.shape == (5, 9) and weights.tolist() == [[1.0, 0.0]] * 5
 
 
 def test_channels_are_gated_between_0_and_1_and_a_closed_gate_leaves_the_mean_of_the_maps():
