@@ -234,7 +234,8 @@ TABLES = {
     ),
 }
 
-WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights; all others are scores
+WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights
+SELECTED, FINALLY = "selected", "in_final_model"  # and in tables of numbers of selected features; others are scores
 ALL_READ = "all"  # in sample_sizes.csv: all that the answering model reads
 OF_RUN, CAUTIOUS = "auc of this run", "nagelkerke r2 0.15"  # and from where the R2 of Cox and Snell comes
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.bundle.format import FINALLY, IN_SAMPLE, SELECTED, WEIGHT
 from radiofuse.commands.screen import sentence_lines, table_lines
-from radiofuse.experiment.published import IN_SAMPLE, WEIGHT
 from radiofuse.wording import interval, number
 
 OTHER_COHORT = "The published values are of another cohort: a difference is no verdict on either."
@@ -35,7 +35,8 @@ def describe_published(rows: pd.DataFrame) -> str:
 
 
 def _block(rows: pd.DataFrame) -> str:
-    cells = _weight_cells(rows) if WEIGHT in set(rows["metric"]) else _score_cells(rows)
+    shown = set(rows["metric"])
+    cells = _weight_cells(rows) if WEIGHT in shown else _survivors(rows) if SELECTED in shown else _score_cells(rows)
     title, source = rows[["table", "source"]].iloc[0]
     rows = [(name, *row) for name, *row in cells.itertuples()]
     return "\n".join([*sentence_lines(title), *sentence_lines(source), *table_lines(("", *cells.columns), rows)])
@@ -56,10 +57,21 @@ def _weight_cells(rows: pd.DataFrame) -> pd.DataFrame:
     weights, in_sample = (rows[rows["metric"] == metric].set_index("row") for metric in (WEIGHT, IN_SAMPLE))
     return pd.DataFrame(
         {
-            "out of fold": weights["value"].map(_number),
+            "final model": weights["value"].map(_number),
             "spread over folds": [_interval(row) or "-" for row in weights.itertuples()],
             "in sample": in_sample["value"].map(_number),
             "published": [f"[{_number(value)}]" for value in weights["published"]],
+        }
+    )
+
+
+def _survivors(rows: pd.DataFrame) -> pd.DataFrame:
+    in_folds, finally_ = (rows[rows["metric"] == metric].set_index("row") for metric in (SELECTED, FINALLY))
+    return pd.DataFrame(
+        {
+            "mean over folds": in_folds["value"].map(_number),
+            "final model": finally_["value"].map("{:.0f}".format),
+            "published": in_folds["published"].map("[{:.0f}]".format),
         }
     )
 

@@ -10,19 +10,20 @@ import numpy as np
 from radiofuse import __version__
 from radiofuse.bundle.training_rows import row_digests
 from radiofuse.evaluate.findings import list_warnings
+from radiofuse.experiment.as_published import deviations
 from radiofuse.experiment.deal import split_words
 from radiofuse.experiment.evaluation import Results, list_all_models
 from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
 from radiofuse.experiment.member_chains import encoder_options, training_options
-from radiofuse.experiment.model_list import encodes_columns, model_list, primary_of, selects_deep_features, usual_join
+from radiofuse.experiment.model_list import encodes_columns, model_list, primary_of, usual_join
 from radiofuse.experiment.models import list_models
 from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.pooling import NOT_STRATIFIED, pooling_warnings
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED
+from radiofuse.experiment.recipe_models import CLINICAL
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import Split
 from radiofuse.tables import columns
@@ -50,7 +51,7 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "training_rows": row_digests(rows_to_learn_from(rows)[0]),
         "untested_patients": _untested_patients(rows, results.splits),
         "synthetic": rows.synthetic,
-        "as_published": _deviations(recipe),
+        "as_published": deviations(recipe),
         "warnings": list(dict.fromkeys(_warnings(recipe, rows, results, models))),
     }
 
@@ -125,28 +126,6 @@ def _n_deep_features(recipe: Recipe, n_classes: int) -> int:
     if recipe.deep.output == "logit":
         return 1 if n_classes == 2 else n_classes
     return cast(int, make_encoder(recipe.deep.encoder, recipe.seed, options=encoder_options(recipe)).embedding_dim)
-
-
-def _deviations(recipe: Recipe) -> list[str]:
-    """Return a sentence for each thing that a recipe asks for as published and that we would not do."""
-    said = []
-    if selects_deep_features(recipe) and recipe.deep.protocol == "as_published":
-        said.append(
-            "Training rows carry embeddings by the encoder that was trained on them (as_published): selection and "
-            "classifiers see features fitted to the labels. Use protocol = crossfit for figures to rely on."
-        )
-    constrained = [model for model in model_list(recipe) if model.kind == CONSTRAINED]
-    if any(model.options.get("difference") == "literal_norm" for model in constrained):
-        said.append(
-            "The constraint fusions minimize equation 4 as printed (difference = literal_norm), which makes specific "
-            "codes equal to invariant ones, the contrary of what the text wants. Leave it out for orthogonality."
-        )
-    if any(model.options.get("training") == "as_published" for model in constrained):
-        said.append(
-            "The constraint fusions are trained as published (training = as_published): batches of 16 rows as they "
-            "stand, never shuffled, at a rate that does not fall. Leave it out for steps on all rows."
-        )
-    return said
 
 
 def _options(recipe: Recipe, rows: Rows) -> dict[str, Any]:

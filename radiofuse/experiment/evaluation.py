@@ -17,6 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from radiofuse import notebook
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
+from radiofuse.experiment.as_published import learns_in_sample, selected_before_split
 from radiofuse.experiment.deal import deal_splits, split_words
 from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.further_tests import further_tests
@@ -187,7 +188,7 @@ def _evaluate_outcome(given: _Given, outcome: Outcome, splits: Sequence[Split], 
     options: dict[str, Any] = {"groups": labeled.groups, "splits": own, "outcome": outcome, "kept": kept}
     with given.progress(given.doing("Cross-validating", outcome), "fits") as on_done:
         options |= {"inspect": inspect_fold, "n_jobs": given.n_jobs, "on_done": on_done}
-        models = list_all_models(recipe, rows, labeled, own)
+        models = selected_before_split(recipe, list_all_models(recipe, rows, labeled, own), labeled)
         folds = run_folds(models, labeled.X, labeled.y, **options)
     laps.end(FOLDS)
     predictions = gather_predictions(folds)
@@ -238,7 +239,8 @@ def encoder_sets(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Seque
     for model in (model for model in model_list(recipe) if reads_crops(recipe, model)):
         names = of_networks(recipe, modalities_of(model, rows.modalities))
         pointers = labeled.X[[columns.join(name, columns.CROP) for name in names]]
-        fusion_cv = inner_folds_of(recipe, model) if combiners_learn(recipe, model) else None
+        inner = combiners_learn(recipe, model) and not learns_in_sample(recipe)
+        fusion_cv = inner_folds_of(recipe, model) if inner else None
         plan = {"fusion_cv": fusion_cv, "cv": crossfit if reads_deep_columns(recipe, model) else None}
         options: dict[str, Any] = {"splits": fits, "random_state": recipe.seed, **plan}
         sets += training_sets(pointers, labeled.y, labeled.groups, **options)

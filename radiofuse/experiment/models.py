@@ -132,6 +132,7 @@ def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         cv=inner_folds_of(recipe, model),
         calibrate=calibrates(recipe, model),
         missing=missing_of(recipe, model),
+        protocol=recipe.fusion.protocol,
         subsets=evaluates_subsets(recipe, model),
         **_joined(recipe, model, inputs),
         random_state=recipe.seed,

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import IN_SAMPLE, NUMBER, TABLES, WEIGHT
+from radiofuse.bundle.format import FINALLY, IN_SAMPLE, NUMBER, SELECTED, TABLES, WEIGHT
 from radiofuse.errors import RequestError
 from radiofuse.experiment.model_list import FUSION
 from radiofuse.experiment.models import TRIVIAL_RULE
 from radiofuse.experiment.recipe_parts import PublishedTable
 from radiofuse.statistics import METRICS
+from radiofuse.tables import columns
 
 TRIVIAL_ROW = "Trivial rule"
+KINDS_OF_FEATURES = ("radiomic", "deep")
 
 
-def check_models(tables: Sequence[PublishedTable], names: Sequence[str], fusions: Sequence[str]) -> None:
+def check_models(
+    tables: Sequence[PublishedTable], names: Sequence[str], fusions: Sequence[str], selecting: Sequence[str]
+) -> None:
     """Refuse tables that name a model, fusion or metric there is not, or a table, row or metric twice.
 
     Parameters
@@ -29,6 +33,8 @@ def check_models(tables: Sequence[PublishedTable], names: Sequence[str], fusions
         Every model that will be scored.
     fusions : sequence of str
         Those that have weights.
+    selecting : sequence of str
+        Models whose selected features are recorded.
 
     Raises
     ------
@@ -38,7 +44,8 @@ def check_models(tables: Sequence[PublishedTable], names: Sequence[str], fusions
     Examples
     --------
     >>> from types import SimpleNamespace as Table
-    >>> check_models([Table(title="Weights", fusion="maen", rows=(), metrics=())], ["t1", "mean"], ["mean"])
+    >>> table = Table(title="Weights", fusion="maen", selected_by=None, rows=(), metrics=())
+    >>> check_models([table], ["t1", "mean"], ["mean"], ["fusion"])
     Traceback (most recent call last):
     radiofuse.errors.RequestError: The published table 'Weights' names the fusion 'maen', ... known are mean. ...
     """
@@ -46,7 +53,9 @@ def check_models(tables: Sequence[PublishedTable], names: Sequence[str], fusions
     for table in tables:
         if table.fusion is not None:
             _refuse_unknown(table.title, "fusion", [table.fusion], fusions)
-        _refuse_unknown(table.title, "model", [row.model for row in table.rows], names)
+        if table.selected_by is not None:
+            _refuse_unknown(table.title, "model", [table.selected_by], selecting)
+        _refuse_unknown(table.title, "model", [row.model for row in table.rows if row.model], names)
         _refuse_unknown(table.title, "metric", table.metrics, METRICS)
         _refuse_repeated(f"The published table {table.title!r}", "row", [row.name for row in table.rows])
         _refuse_repeated(f"The published table {table.title!r}", "metric", table.metrics)
@@ -68,22 +77,32 @@ def _refuse_unknown(title: str, kind: str, named: Sequence[str], known: Sequence
 
 
 def published_rows(
-    tables: Sequence[PublishedTable], scores: pd.DataFrame, weights: pd.DataFrame, outcome: str
+    tables: Sequence[PublishedTable],
+    scores: pd.DataFrame,
+    weights: pd.DataFrame,
+    selected: pd.DataFrame,
+    outcome: str,
+    *,
+    read: Mapping[str, Sequence[str]],
 ) -> pd.DataFrame:
     """Return published values beside this run's, one row per number.
 
     Parameters
     ----------
     tables : sequence
-        What a recipe names: each with ``title`` and ``source``, and either ``metrics`` and ``rows`` (each with
-        ``name``, ``model`` and one ``published`` value per metric, None where there is none) or ``fusion`` and
-        ``published`` (its weights by member).
+        What a recipe names: each with ``title`` and ``source``, and ``metrics`` with ``rows`` (each with ``name``,
+        ``model`` and one ``published`` value per metric, None where there is none), or ``fusion`` with ``published``
+        (its weights by member), or ``selected_by`` with ``survivors`` (numbers of features by modality).
     scores : DataFrame
         As ``score_predictions`` returns them.
     weights : DataFrame
         As ``radiofuse.evaluate.findings.summarize_weights`` returns them, with outcome and model in front.
+    selected : DataFrame
+        As ``radiofuse.evaluate.findings.summarize_selection`` returns them, with outcome and model in front.
     outcome : str
         The one that tables are about which name none.
+    read : mapping of str to sequence of str
+        The columns that each modality has in the feature table; what else is selected is an encoder's.
 
     Returns
     -------
@@ -91,16 +110,39 @@ def published_rows(
         Columns table, source, outcome, row, model, metric, value, low, high, published; NaN where there is no number.
         A table of scores ends with the trivial rule. A table of weights has the member as row, with the class in
         brackets where weights differ by class, and two metrics: ``weight``, with its spread over the outer folds, and
-        ``in_sample``.
+        ``in_sample``. A table of survivors has two rows per modality, radiomic and deep, and two metrics:
+        ``selected``, the mean over the outer folds, and ``in_final_model``.
     """
     found = []
     for table in tables:
         named = table.outcome or outcome
-        ours = (scores if table.fusion is None else weights).query("outcome == @named")
-        rows = _score_rows(table, ours) if table.fusion is None else _weight_rows(table, ours)
+        found_here = (whole[whole["outcome"] == named] for whole in (scores, weights, selected))
+        rows = _rows_of(table, found_here, read)
         found += [(table.title, table.source, named, *row) for row in rows]
     described = TABLES["published"]
     return pd.DataFrame(found, columns=list(described.columns)).astype(dict.fromkeys(described.of(NUMBER), float))
+
+
+def _rows_of(
+    table: PublishedTable, found: Iterable[pd.DataFrame], read: Mapping[str, Sequence[str]]
+) -> Iterator[tuple]:
+    scores, weights, selected = found
+    if table.fusion is not None:
+        return _weight_rows(table, weights)
+    return _score_rows(table, scores) if table.rows else _survivor_rows(table, selected, read)
+
+
+def _survivor_rows(table: PublishedTable, selected: pd.DataFrame, read: Mapping[str, Sequence[str]]) -> Iterator[tuple]:
+    """Yield row, model, metric, value, low, high, published: features selected, those of an encoder apart."""
+    own = selected[selected["model"] == table.selected_by]
+    for modality, published in table.survivors.items():
+        of_modality = own[own["modality"] == modality]
+        names = [columns.join(modality, name) for name in of_modality["feature"]]
+        radiomic = np.isin(names, list(read.get(modality, ())))
+        for kind, chosen, theirs in zip(KINDS_OF_FEATURES, (radiomic, ~radiomic), published, strict=True):
+            rows, row = of_modality[chosen], f"{modality} {kind}"
+            yield row, table.selected_by, SELECTED, rows["frequency"].sum(), np.nan, np.nan, theirs
+            yield row, table.selected_by, FINALLY, rows["in_final_model"].sum(), np.nan, np.nan, None
 
 
 def _score_rows(table: PublishedTable, scores: pd.DataFrame) -> Iterator[tuple]:

@@ -91,6 +91,8 @@ class Selection(Part):
     """Several selectors, one after the other."""
     options: dict[str, Any] = {}
     """Parameters of the selector by name; with steps, a table of them for each step."""
+    protocol: Literal["in_folds", "as_published"] = "in_folds"
+    """in_folds: on training patients alone; as_published: on all patients, before the split."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Selection:
@@ -243,6 +245,9 @@ class Fusion(Part):
     """Whether the mean of the members is calibrated on their out-of-fold probabilities; false leaves the plain mean."""
     missing: Missing = "renormalize"
     """How learned weights answer rows that lack a modality: renormalized, learned anew for what there is, or taught."""
+    protocol: Literal["out_of_fold", "as_published"] = "out_of_fold"
+    """out_of_fold: combiners learn from answers of members that never saw the patient; as_published: from those of
+    members for their own training patients."""
     subsets: Literal["all"] | None = None
     """"all" evaluates every combination of modalities too, from the same fitted members."""
     constrained: _Names = ()
@@ -256,14 +261,15 @@ class PublishedRow(Part):
 
     name: str
     """What the row is called."""
-    model: str
-    """The model that stands for it here."""
+    model: str = ""
+    """The model that stands for it here; left out, the row has published values alone."""
     published: tuple[float | None, ...]
     """One published value per metric."""
 
 
 class PublishedTable(Part):
-    """A published table to print with this run's values beside it: scores by row, or a fusion's weights."""
+    """A published table to print with this run's values beside it: scores by row, a fusion's weights, or how many
+    features a model selected."""
 
     title: str
     """What the table shows."""
@@ -279,11 +285,16 @@ class PublishedTable(Part):
     """The combiner whose weights are shown, in place of rows."""
     published: dict[str, float] = {}
     """A published weight per member."""
+    selected_by: str | None = None
+    """The model whose numbers of selected features are shown, in place of rows: "fusion" is the one without a name."""
+    survivors: dict[str, tuple[int, int]] = {}
+    """Per modality the published number of radiomic features that were selected, and that of an encoder's."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> PublishedTable:
-        if bool(self.rows) == (self.fusion is not None):
-            raise ValueError("give either rows (scores) or fusion (its weights)")
+        given = [bool(self.rows), self.fusion is not None, self.selected_by is not None]
+        if sum(given) != 1:
+            raise ValueError("give rows (scores), fusion (its weights), or selected_by (numbers of selected features)")
         uneven = [row.name for row in self.rows if len(row.published) != len(self.metrics)]
         if uneven:
             raise ValueError(f"row {uneven[0]!r} needs one published value per metric, {len(self.metrics)} in all")

@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
+from radiofuse.experiment.as_published import REFUSALS as AS_PUBLISHED_REFUSALS
 from radiofuse.experiment.image_networks import unusable_networks
 from radiofuse.experiment.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
 from radiofuse.experiment.model_list import (
@@ -290,4 +291,5 @@ BEFORE_READING = (
     unusable_networks,
     unusable_encoder,
     frozen_encoder_that_answers,
+    *AS_PUBLISHED_REFUSALS,
 )

@@ -11,7 +11,7 @@ from radiofuse.experiment.model_list import called, combined_names, modalities_o
 from radiofuse.experiment.networks import stack_of, with_stack
 from radiofuse.experiment.published import check_models
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE, SELECTING
 from radiofuse.experiment.refusals import NO_RADIOMICS, Problems, problems_of, raised
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.names import did_you_mean
@@ -108,7 +108,8 @@ def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
     """Yield whether a published table names a model that there is not."""
     names = [answer.name for answer in list_answers(recipe, _read(recipe, grouped))]
     weighted = [name for model in model_list(recipe) if model.kind == LATE for name in combined_names(recipe, model)]
-    yield from raised(check_models, recipe.tables, names, weighted)
+    selecting = [called(model) for model in model_list(recipe) if model.keep and model.kind in SELECTING]
+    yield from raised(check_models, recipe.tables, names, weighted, selecting)
 
 
 def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:

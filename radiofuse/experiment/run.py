@@ -46,6 +46,8 @@ from radiofuse.work.laps import Laps
 
 log = logging.getLogger(__name__)
 
+_ByModel = Mapping[tuple[str, str], pd.DataFrame]  # tables by outcome and model
+
 
 def run_recipe(
     path: str | Path,
@@ -180,9 +182,9 @@ def _save(
         chosen[outcome, name] = summarize_choices(model, findings, splits)
         parts[outcome, name] = _with_class_names(rows, outcome, gather_contributions(findings, splits))
         by_row[outcome, name] = _with_class_names(rows, outcome, summarize_row_weights(findings))
-    first = rows.outcomes[0].name
     named = {(outcome, name): _with_class_names(rows, outcome, table) for (outcome, name), table in weights.items()}
     fusion_weights = _of_all_models(named, "fusion_weights")
+    selected_features = _of_all_models(selected, "selected_features")
     tables = {
         "cohort_flow": rows.flow,
         "folds": fold_table(rows.samples, rows.outcomes, results.splits),
@@ -197,14 +199,14 @@ def _save(
         "calibration": results.calibration,
         "decision_curves": results.decision_curves,
         "ledger": results.ledger,
-        "selected_features": _of_all_models(selected, "selected_features"),
+        "selected_features": selected_features,
         "tests": results.tests,
         "chosen_options": _of_all_models(chosen, "chosen_options"),
         "stability": _of_all_models(stability, "stability"),
         "fusion_weights": fusion_weights,
         "modality_weights": _of_all_models(by_row, "modality_weights"),
         "contributions": _of_all_models(parts, "contributions"),
-        "published": published_rows(recipe.tables, results.scores, fusion_weights, first),
+        "published": _published(recipe, rows, results.scores, fusion_weights, selected_features),
         "sample_sizes": sample_sizes(recipe, rows, results.scores),
         "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
         "failures": rows.failures,
@@ -214,13 +216,21 @@ def _save(
     return save_bundle(folder, models=models, recipe=recipe.text, description=description, tables=tables)
 
 
+def _published(
+    recipe: Recipe, rows: Rows, scores: pd.DataFrame, weights: pd.DataFrame, selected: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the published tables of a recipe with the values of this run beside them."""
+    first = rows.outcomes[0].name
+    return published_rows(recipe.tables, scores, weights, selected, first, read=rows.blocks)
+
+
 def _splits_of(rows: Rows, results: Results, name: str) -> list[Split]:
     """Return the splits in which an outcome is tested."""
     labeled = next(rows.of(outcome) for outcome in rows.outcomes if outcome.name == name)
     return [split for split in map(labeled.split, results.splits) if split.test.size]
 
 
-def _of_all_models(tables: Mapping[tuple[str, str], pd.DataFrame], name: str) -> pd.DataFrame:
+def _of_all_models(tables: _ByModel, name: str) -> pd.DataFrame:
     """Return one table of a bundle out of those of each outcome and model, with both in front."""
     parts = [] if tables else [pd.DataFrame(columns=list(TABLES[name].columns))]
     for (outcome, model), table in tables.items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,21 @@ from radiofuse.fuse.choices import fit_combiner, learns, rule_of
 from radiofuse.fuse.joining import ChosenJoin
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_fusion import in_one_thread
+
+Protocol = Literal["out_of_fold", "as_published"]  # on which answers of the members combiners learn
+
+
+def in_sample_answers(members: Sequence[Member], y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return what members, fitted anew, say of their own training rows, as combiners take it.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> block, y = pd.DataFrame({"t1__a": [0.0, 0.0, 1.0, 1.0]}), np.array([0, 0, 1, 1])
+    >>> in_sample_answers([Member("t1", LogisticRegression(), block, np.array([0, 1]))], y, None).round(2).ravel()
+    array([0.35, 0.35, 0.65, 0.65])
+    """
+    return np.stack([in_one_thread(member.in_sample, y, groups) for member in members], axis=1)
 
 
 class AsksMembers:
@@ -79,8 +94,7 @@ class AsksMembers:
         check_is_fitted(self)
         target = np.searchsorted(self.classes_, y)
         groups = None if groups is None else np.asarray(groups)
-        members = self._members(self._table(X, reset=False), self.members_)
-        return np.stack([in_one_thread(member.in_sample, target, groups) for member in members], axis=1)
+        return in_sample_answers(self._members(self._table(X, reset=False), self.members_), target, groups)
 
     def member_probabilities(self, X: ArrayLike) -> np.ndarray:
         """Return what the members say of new rows.

@@ -136,6 +136,6 @@ class Explains:
         if self.out_of_fold_ is None:
             raise RequestError(
                 "No combiner of this fusion learned from out-of-fold probabilities, so that it has none. Add one that "
-                "learns to combine, or set calibrate=True."
+                'learns to combine, set calibrate=True, or leave protocol="as_published" out.'
             )
         return self._by_member(self.out_of_fold_), self.out_of_fold_.notna().any(axis=1).to_numpy()

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Folding, Seed
 from radiofuse.fuse.answers import weights_table
-from radiofuse.fuse.asked_members import AsksMembers
+from radiofuse.fuse.asked_members import AsksMembers, Protocol, in_sample_answers
 from radiofuse.fuse.by_pattern import Missing, by_pattern
 from radiofuse.fuse.choices import build_combiners, calibrated, fit_combiner, learns, refuse_rules_for_two
 from radiofuse.fuse.combiners import Combiner
@@ -78,6 +78,8 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         How a combiner that learns answers rows that lack a modality: by its weights of the others, renormalized; with
         "refit" by weights learned anew for every pattern of presence (`ByPattern`); with "distill" by a student, for
         each pattern, of what it says of patients who have all modalities (`Distilled`).
+    protocol : {"out_of_fold", "as_published"}, default="out_of_fold"
+        "as_published" shows combiners what members say of their own training rows, and so trusts who overfits most.
     n_jobs : int, optional
         Members and folds fitted at once; the numbers do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -98,8 +100,8 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
     columns_ : dict of str to list
         Columns by member.
     out_of_fold_ : DataFrame of shape (n_samples, n_members) or (n_samples, n_members * n_classes), or None
-        What the combiners learned from, and were calibrated on; None if none of them was. Of more than two classes
-        the columns are pairs of member and class.
+        What the combiners learned from, and were calibrated on; None if none of them was, and as published. Of more
+        than two classes the columns are pairs of member and class.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -140,6 +142,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         "added": ["array-like"],
         "join": [StrOptions({"members", "logit", "auto"})],
         "missing": [StrOptions({"renormalize", "refit", "distill"})],
+        "protocol": [StrOptions({"out_of_fold", "as_published"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
@@ -156,6 +159,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         added: Sequence[str] = (),
         join: Join = "members",
         missing: Missing = "renormalize",
+        protocol: Protocol = "out_of_fold",
         n_jobs: int | None = None,
         random_state: Seed = None,
     ) -> None:
@@ -168,6 +172,7 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         self.added = added
         self.join = join
         self.missing = missing
+        self.protocol = protocol
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -233,7 +238,9 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
     def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
         learners = [combiner for combiner in self.combiners_.values() if learns(combiner)]
         self.out_of_fold_ = None
-        if learners:
+        if learners and self.protocol == "as_published":
+            shown = (in_sample_answers(members, y, groups), y, groups)
+        elif learners:
             folds = inner_folds(self.cv, y, groups, self.random_state, classes=self.classes_)
             self.out_of_fold_ = out_of_fold_table(members, folds, y, groups, n_jobs=self.n_jobs)
             P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)

@@ -64,7 +64,7 @@ def exchanged(model: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarray, ex
     if isinstance(model, Named):
         own = X if model.columns is None else X[list(model.columns)]
         inner = exchanged(model.model, *_usable(own, y, groups), exchange)
-        return None if inner is None else Named(inner, model.name, model.columns, records=False)
+        return None if inner is None else clone(model).set_params(model=inner)
     if not isinstance(model, MemberFusion):
         return exchange(model, *_usable(X, y, groups))
     members = dict(model.estimators)

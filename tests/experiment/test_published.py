@@ -15,6 +15,19 @@ from radiofuse.experiment.recipe import PublishedTable
 
 MODELS = ("t1", "mean", "linear_regression", "trivial")
 FUSIONS = ("mean", "linear_regression")
+SELECTING = ("fusion",)
+SELECTED = pd.DataFrame(
+    [
+        ("idh", "fusion", "t1", "glcm_Contrast", 0.5, True),
+        ("idh", "fusion", "t1", "shape_Sphericity", 1.0, False),
+        ("idh", "fusion", "t1", "san10_0001", 1.0, True),
+        ("idh", "fusion", "t2", "san10_0007", 0.5, False),
+        ("idh", "radiomics", "t1", "glcm_Contrast", 1.0, True),
+        ("grade", "fusion", "t1", "glcm_Contrast", 1.0, True),
+    ],
+    columns=["outcome", "model", "modality", "feature", "frequency", "in_final_model"],
+)
+READ = {"t1": ["t1__glcm_Contrast", "t1__shape_Sphericity"], "t2": ["t2__glcm_Contrast"]}
 WEIGHT_COLUMNS = list(TABLES["fusion_weights"].columns)
 
 
@@ -30,6 +43,20 @@ def score_table(**changes) -> PublishedTable:
 def weight_table(**changes) -> PublishedTable:
     content = {"title": "Weights", "source": "Table IV", "fusion": "linear_regression"}
     return PublishedTable(**{**content, "published": {"t1": 0.4, "t2": 0.3, "(intercept)": -0.28}, **changes})
+
+
+def rows_of(tables, scores, weights) -> pd.DataFrame:
+    return published_rows(tables, scores, weights, SELECTED, "idh", read=READ)
+
+
+def survivor_table(**changes) -> PublishedTable:
+    content = {
+        "title": "Survivors",
+        "source": "II-D",
+        "selected_by": "fusion",
+        "survivors": {"t1": [3, 1], "t2": [4, 1]},
+    }
+    return PublishedTable(**{**content, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +79,7 @@ def weights():
 
 
 def test_scores_stand_beside_their_published_values(scores, weights):
-    found = published_rows([score_table()], scores, weights, "idh")
+    found = rows_of([score_table()], scores, weights)
     assert list(found.columns) == list(TABLES["published"].columns)
     average = found.set_index(["row", "metric"]).loc[("Average", "accuracy")]
     ours = scores.set_index(["model", "metric"]).loc[("mean", "accuracy"), ["value", "low", "high"]]
@@ -61,7 +88,7 @@ def test_scores_stand_beside_their_published_values(scores, weights):
 
 
 def test_every_score_table_ends_with_the_trivial_rule(scores, weights):
-    found = published_rows([score_table(), score_table(title="Again")], scores, weights, "idh")
+    found = rows_of([score_table(), score_table(title="Again")], scores, weights)
     for _, table in found.groupby("table"):
         assert list(table["row"].drop_duplicates()) == ["T1", "Average", "Trivial rule"]
         last = table[table["model"] == "trivial"]
@@ -71,12 +98,12 @@ def test_every_score_table_ends_with_the_trivial_rule(scores, weights):
 
 def test_a_published_trivial_rule_is_not_added_again(scores, weights):
     rows = [{"name": "Majority class", "model": "trivial", "published": [0.5, 0.6]}]
-    found = published_rows([score_table(rows=rows)], scores, weights, "idh")
+    found = rows_of([score_table(rows=rows)], scores, weights)
     assert list(found["row"]) == ["Majority class"] * 2
 
 
 def test_weights_stand_beside_in_sample_and_published_ones(scores, weights):
-    found = published_rows([weight_table()], scores, weights, "idh").set_index(["row", "metric"])
+    found = rows_of([weight_table()], scores, weights).set_index(["row", "metric"])
     assert list(found.index.get_level_values("row").drop_duplicates()) == ["t1", "(intercept)", "t2"]
     assert list(found.loc[("t1", "weight"), ["value", "low", "high", "published"]]) == [0.05, -0.1, 0.2, 0.4]
     assert found.loc[("(intercept)", "in_sample"), "value"] == -0.6
@@ -87,25 +114,48 @@ def test_weights_stand_beside_in_sample_and_published_ones(scores, weights):
 def test_weights_of_another_late_fusion_and_of_several_classes_have_rows_of_their_own(scores, weights):
     named = weights.assign(model="more", weight=9.0)
     both = pd.concat([weights, named])
-    alone = published_rows([weight_table()], scores, weights, "idh")
-    pd.testing.assert_frame_equal(published_rows([weight_table()], scores, both, "idh"), alone)
-    found = published_rows([weight_table(fusion="more_linear_regression")], scores, both, "idh")
+    alone = rows_of([weight_table()], scores, weights)
+    pd.testing.assert_frame_equal(rows_of([weight_table()], scores, both), alone)
+    found = rows_of([weight_table(fusion="more_linear_regression")], scores, both)
     assert found.query("row == 't1' and metric == 'weight'")["value"].tolist() == [9.0]
     by_class = pd.concat([weights.assign(**{"class": name, "weight": place}) for place, name in enumerate("234")])
-    found = published_rows([weight_table(published={"t1 (3)": 0.4})], scores, by_class, "idh").set_index("row")
+    found = rows_of([weight_table(published={"t1 (3)": 0.4})], scores, by_class).set_index("row")
     assert found.query("metric == 'weight'").loc["t1 (3)", ["value", "published"]].tolist() == [1.0, 0.4]
     assert len(found) == 2 * 2 * 3
 
 
+def test_a_row_without_a_model_has_published_values_alone(scores, weights):
+    table = score_table(rows=[{"name": "Zhang et al.", "published": [0.77, 0.72]}])
+    check_models([table], MODELS, FUSIONS, SELECTING)
+    found = rows_of([table], scores, weights)
+    assert found.query("row == 'Zhang et al.'")["published"].tolist() == [0.77, 0.72]
+    assert found.query("row == 'Zhang et al.'")["value"].isna().all()
+    assert describe_published(found).splitlines()[3].split() == ["Zhang", "et", "al.", "-", "[0.77]", "-", "[0.72]"]
+
+
+def test_selected_features_are_counted_by_modality_those_of_an_encoder_apart(scores, weights):
+    found = rows_of([survivor_table()], scores, weights).set_index(["row", "metric"])
+    assert found.xs("selected", level="metric")[["value", "published"]].to_numpy().tolist() == [
+        [1.5, 3], [1, 1], [0, 4], [0.5, 1]
+    ]  # fmt: skip
+    assert found.xs("in_final_model", level="metric")["value"].tolist() == [1, 1, 0, 0]
+    lines = describe_published(found.reset_index()).splitlines()
+    assert [" ".join(line.split()) for line in lines[2:5]] == [
+        "mean over folds final model published",
+        "t1 radiomic 1.50 1 [3]",
+        "t1 deep 1.00 1 [1]",
+    ]
+
+
 def test_no_table_gives_the_header_and_no_text(scores, weights):
-    found = published_rows([], scores, weights, "idh")
+    found = rows_of([], scores, weights)
     assert found.to_csv(index=False).strip() == ",".join(TABLES["published"].columns)
     assert describe_published(found) == ""
 
 
 def test_what_the_terminal_shows(scores, weights, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    text = describe_published(published_rows([score_table(), weight_table()], scores, weights, "idh"))
+    text = describe_published(rows_of([score_table(), weight_table()], scores, weights))
     first, second, note = text.split("\n\n")
     title, source, header, *lines = first.splitlines()
     assert (title, source) == ("Fusion", "Shi et al. 2023, Table III")
@@ -114,7 +164,7 @@ def test_what_the_terminal_shows(scores, weights, monkeypatch):
     assert lines[0].rstrip().endswith("0.61 (0.50 to 0.70)")  # no published accuracy
     assert "[" not in lines[2]
     assert "trivial" in lines[2].lower()
-    assert " ".join(second.splitlines()[2].split()) == "out of fold spread over folds in sample published"
+    assert " ".join(second.splitlines()[2].split()) == "final model spread over folds in sample published"
     assert [" ".join(line.split()) for line in second.splitlines()[3:]] == [
         "t1 0.05 (-0.10 to 0.20) 1.31 [0.40]",
         "(intercept) 0.40 (0.30 to 0.50) -0.60 [-0.28]",
@@ -126,20 +176,20 @@ def test_what_the_terminal_shows(scores, weights, monkeypatch):
 
 def test_a_score_that_does_not_exist_is_a_dash(scores, weights):
     known = scores[scores["model"] != "t1"]
-    text = describe_published(published_rows([score_table()], known, weights, "idh"))
+    text = describe_published(rows_of([score_table()], known, weights))
     assert text.splitlines()[3].split() == ["T1", "-", "[0.53]", "-"]
 
 
 def test_text_survives_the_way_through_a_file(tmp_path, scores, weights):
     tables = [score_table(title="007", rows=[{"name": "NA", "model": "t1", "published": [0.5, 0.5]}]), weight_table()]
-    found = published_rows(tables, scores, weights, "idh")
+    found = rows_of(tables, scores, weights)
     found.to_csv(tmp_path / "published.csv", index=False)
     assert describe_published(read_table(tmp_path, "published")) == describe_published(found)
 
 
 def test_names_that_exist_pass():
-    check_models([score_table(), weight_table()], MODELS, FUSIONS)
-    check_models([], MODELS, FUSIONS)
+    check_models([score_table(), weight_table()], MODELS, FUSIONS, SELECTING)
+    check_models([], MODELS, FUSIONS, SELECTING)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +202,7 @@ def test_names_that_exist_pass():
             [score_table(rows=[{"name": "T2", "model": "t2", "published": [1, 1]}])],
             r"'Fusion' names the model 't2', which this run does not have; known are t1, .*Correct the name",
         ),
+        ([survivor_table(selected_by="mean")], r"'Survivors' names the model 'mean'.*known are fusion"),
         ([score_table(), score_table()], r"The recipe has the published table 'Fusion' more than once"),
         ([score_table(metrics=["auc", "auc"])], r"'Fusion' has the metric 'auc' more than once"),
         (
@@ -162,4 +213,4 @@ def test_names_that_exist_pass():
 )
 def test_names_that_do_not_exist_or_stand_twice_are_refused(tables, message):
     with pytest.raises(RequestError, match=message):
-        check_models(tables, MODELS, FUSIONS)
+        check_models(tables, MODELS, FUSIONS, SELECTING)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import IN_SAMPLE, WEIGHT
+from radiofuse.bundle.format import FINALLY, IN_SAMPLE, SELECTED, WEIGHT
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import ARM_MEMBER, DETAILS, HEADINGS
 from radiofuse.report.tables import (
@@ -131,9 +131,14 @@ def calls_at_points(contents: Contents) -> Table | None:
 def published_tables(contents: Contents) -> list[Table]:
     """Every published table with this run's values beside its own."""
     tables = contents.published.groupby("table", sort=False)
-    return [
-        _published_weights(rows) if WEIGHT in set(rows["metric"]) else _published_scores(rows) for _, rows in tables
-    ]
+    return [_published_table(rows) for _, rows in tables]
+
+
+def _published_table(rows: pd.DataFrame) -> Table:
+    shown = set(rows["metric"])
+    if WEIGHT in shown:
+        return _published_weights(rows)
+    return _survivors(rows) if SELECTED in shown else _published_scores(rows)
 
 
 def _published_caption(rows: pd.DataFrame) -> str:
@@ -168,7 +173,17 @@ def _published_weights(rows: pd.DataFrame) -> Table:
         (row.row, estimate(row.value, row.low, row.high), number(in_sample[row.row]), _theirs(row.published))
         for row in rows[rows["metric"] == WEIGHT].itertuples()
     )
-    header = ("Member", "Out of fold", "In sample", "published")
+    header = ("Member", "Final model", "In sample", "published")
+    return Table(_published_caption(rows), header, (("", found),), n_numbers=3, muted=(3,))
+
+
+def _survivors(rows: pd.DataFrame) -> Table:
+    finally_ = rows[rows["metric"] == FINALLY].set_index("row")["value"]
+    found = tuple(
+        (row.row, number(row.value), f"{finally_[row.row]:.0f}", f"{row.published:.0f}")
+        for row in rows[rows["metric"] == SELECTED].itertuples()
+    )
+    header = ("Selected features", "Mean over folds", "Final model", "published")
     return Table(_published_caption(rows), header, (("", found),), n_numbers=3, muted=(3,))
 
 
