@@ -133,6 +133,7 @@ NOT_LISTED = {
     "Precomputed": "looks rows up in a table by their sample ids, which arrays do not have",
     "OfLogit": "takes one column, the logit of a network",
     "ImageFusion": "finds the pictures of several modalities by a table of pointers to each",
+    "SelectedBeforeSplit": "is a Pipeline that knows rows again by their index, and looks beyond them",
     "TunedChain": "is a Pipeline, and like one no better than its steps",
     "SelectedModel": "takes rows of a selection's blocks, and a selection of the columns of one of their parts",
 }

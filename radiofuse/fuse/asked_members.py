@@ -30,7 +30,7 @@ def in_sample_answers(members: Sequence[Member], y: np.ndarray, groups: np.ndarr
     >>> from sklearn.linear_model import LogisticRegression
     >>> block, y = pd.DataFrame({"t1__a": [0.0, 0.0, 1.0, 1.0]}), np.array([0, 0, 1, 1])
     >>> in_sample_answers([Member("t1", LogisticRegression(), block, np.array([0, 1]))], y, None).round(2).ravel()
-    array([0.35, 0.35, 0.65, 0.65])
+    array([0.4, 0.4, 0.6, 0.6])
     """
     return np.stack([in_one_thread(member.in_sample, y, groups) for member in members], axis=1)
 
