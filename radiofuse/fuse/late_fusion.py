@@ -238,16 +238,19 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
     def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
         learners = [combiner for combiner in self.combiners_.values() if learns(combiner)]
         self.out_of_fold_ = None
-        if learners and self.protocol == "as_published":
-            shown = (in_sample_answers(members, y, groups), y, groups)
-        elif learners:
-            folds = inner_folds(self.cv, y, groups, self.random_state, classes=self.classes_)
-            self.out_of_fold_ = out_of_fold_table(members, folds, y, groups, n_jobs=self.n_jobs)
-            P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)
-            shown = (P[known], y[known], None if groups is None else groups[known])
-            for combiner in learners:
-                fit_combiner(combiner, *shown)
+        shown = self._shown_to_combiners(members, y, groups) if learners else ()
+        for combiner in learners:
+            fit_combiner(combiner, *shown)
         self.subsets_ = list_subsets(next(iter(self.combiners_)), list(self.columns_)) if self.subsets else []
+
+    def _shown_to_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> tuple:
+        """Return the answers that combiners learn from, and the labels and patients of these rows."""
+        if self.protocol == "as_published":
+            return in_sample_answers(members, y, groups), y, groups
+        folds = inner_folds(self.cv, y, groups, self.random_state, classes=self.classes_)
+        self.out_of_fold_ = out_of_fold_table(members, folds, y, groups, n_jobs=self.n_jobs)
+        P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)
+        return P[known], y[known], None if groups is None else groups[known]
 
     def _by_member(self, answers: pd.DataFrame) -> np.ndarray:
         """Return what combiners take: (n_samples, n_members), of more than two classes a third axis for them."""
