@@ -19,7 +19,7 @@ from radiofuse.deep.training.checkpoint import Checkpoint, identity_of
 from radiofuse.deep.training.examples import Examples, check_rows, held_out_rows
 from radiofuse.deep.training.losses import Batch, mixed
 from radiofuse.deep.training.narration import Narration
-from radiofuse.deep.training.optimizers import learning_rate
+from radiofuse.deep.training.optimizers import learning_rate, set_learning_rate
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.order import epoch_order
 from radiofuse.deep.training.pictures import digest_of_finite
@@ -241,8 +241,7 @@ def _held_out(state: State, data: _Data, most: int) -> tuple[float, float]:
 def _epoch(state: State, data: _Data, most: int) -> float:
     """Pass over all examples once, in steps of nearly equal size, and return the mean loss."""
     training, weights = state.training, data.weights("weights")  # (n_classes,)
-    for parameters in state.optimizer.param_groups:
-        parameters["lr"] = learning_rate(training, state.epoch, state.plateau_numbers)
+    set_learning_rate(state.optimizer, learning_rate(training, state.epoch, state.plateau_numbers))
     order = epoch_order(data.train.labels, training, state.generator)
     steps = order.tensor_split(math.ceil(len(order) / training.batch_size))
     total = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from radiofuse.deep.training.options import Training
 from radiofuse.errors import RequestError
 
 _POLY_POWER = 0.9
+TIMES = "times_learning_rate"
 
 
 def make_optimizer(module: nn.Module, training: Training) -> torch.optim.Optimizer:
@@ -28,8 +30,8 @@ def make_optimizer(module: nn.Module, training: Training) -> torch.optim.Optimiz
     Loshchilov, Hutter (2019). Decoupled weight decay regularization. ICLR (AdamW).
     Sutskever et al. (2013). On the importance of initialization and momentum in deep learning. ICML (Nesterov).
     """
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    if not parameters:
+    groups = _groups(module, training)
+    if not groups:
         raise RequestError(
             f"{type(module).__name__} has no weight that can be trained. Use its embedding as it is, or leave frozen "
             "out of its options."
@@ -37,10 +39,33 @@ def make_optimizer(module: nn.Module, training: Training) -> torch.optim.Optimiz
     options = {"weight_decay": training.weight_decay, "fused": True}
     if training.optimizer == "sgd":
         momentum = {"momentum": training.momentum, "nesterov": training.momentum > 0}
-        return torch.optim.SGD(parameters, training.learning_rate, **momentum, **options)
+        return torch.optim.SGD(groups, training.learning_rate, **momentum, **options)
     if training.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, **options)
-    return torch.optim.Adam(parameters, **options)
+        return torch.optim.AdamW(groups, **options)
+    return torch.optim.Adam(groups, **options)
+
+
+def _groups(module: nn.Module, training: Training) -> list[dict[str, Any]]:
+    """Return the weights that are trained, and of each group what its rate is times that of the training.
+
+    Where encoders have a rate of their own they are a group: a module's ``encoders``, and in one without those all but
+    ``classify``, the layer behind the embedding.
+    """
+    trained = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+    encoders: set[str] = set()
+    if training.encoder_learning_rate is not None:
+        encoders = {name for name in trained if name.startswith("encoders.")}
+        encoders = encoders or {name for name in trained if not name.startswith("classify.")}
+    head = [parameter for name, parameter in trained.items() if name not in encoders]
+    own = [trained[name] for name in trained if name in encoders]
+    slower = (training.encoder_learning_rate or 0.0) / training.learning_rate
+    return [{"params": each, TIMES: times} for each, times in ((head, 1.0), (own, slower)) if each]
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give the weights of a module a rate; those of its encoders as much more or less of it as the training says."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group[TIMES]
 
 
 def learning_rate(training: Training, epoch: int, watched: Sequence[float] = ()) -> float:

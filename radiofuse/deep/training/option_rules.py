@@ -54,6 +54,7 @@ IN_EVERY_KEY = (
 # Those that leave the numbers comparable by which the best is chosen; dropout is the encoder's.
 SEARCHED = (
     "learning_rate",
+    "encoder_learning_rate",
     "weight_decay",
     "dropout",
     "batch_size",

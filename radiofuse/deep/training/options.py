@@ -54,6 +54,10 @@ class Training:
     batch_size : int, default=16
         Pictures in one step; an epoch's steps are of equal size, to one picture.
     learning_rate : float, default=1e-4
+    encoder_learning_rate : float, optional
+        Of the encoders of a network of several modalities, and of all but the last layer of an encoder by itself; by
+        the schedule it falls as ``learning_rate`` does. 0 leaves their weights as they are; what batch normalization
+        knows is measured anew all the same. Left out: ``learning_rate``. A warm-up goes by ``learning_rate``.
     weight_decay : float, default=0.0
         Of Adam and SGD: an L2 penalty. Of AdamW: the share of each weight, times the learning rate, that a step takes
         away. Of all weights, those of normalization and biases too.
@@ -161,6 +165,7 @@ class Training:
     intensity_shift: float = 0.0
     noise: float = 0.0
     deterministic: bool = False
+    encoder_learning_rate: float | None = None
     warm_up: WarmUp | None = None
     search: Mapping[str, list] | None = None
 
@@ -176,6 +181,8 @@ class Training:
         for name, (low, high, expected) in RANGES.items():
             self._check(name, is_number(getattr(self, name)) and low <= getattr(self, name) <= high, expected)
         self._check("learning_rate", is_number(self.learning_rate) and self.learning_rate > 0, "a number above 0")
+        own = self.encoder_learning_rate
+        self._check("encoder_learning_rate", own is None or (is_number(own) and own >= 0), "0 or more")
         self._check("validation", is_number(self.validation) and 0 <= self.validation < 1, "a share of 0 to below 1")
         self._check("warm_up", self.warm_up is None or isinstance(self.warm_up, WarmUp), "a method and epochs")
         self._check_pairs()

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 from tiny_crops import IDENTITY, TRAINING, labels, make_crops, patients  # noqa: E402
 
 from radiofuse.deep import ImageFusion  # noqa: E402
+from radiofuse.deep.encoders.by_name import make_encoder  # noqa: E402
 from radiofuse.deep.sample_rows import SampleRows  # noqa: E402
 from radiofuse.deep.scaling import fit_scaling  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
@@ -194,6 +195,16 @@ def test_it_stands_in_a_search_of_scikit_learn(study):
     search = GridSearchCV(model, {"fusion": ["stacked", "squeeze_excitation"]}, cv=2).fit(study.X, study.y)
     assert search.best_params_["fusion"] in ("stacked", "squeeze_excitation")
     assert clone(model).get_params()["head"] == (6,)
+
+
+@pytest.mark.parametrize("fusion", ["weighting", "stacked"])
+def test_encoders_of_rate_0_stay_as_they_began_while_the_head_moves(study, fusion):
+    told = {**TRAINING, "encoder_learning_rate": 0.0, "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine"}
+    model = study.model(fusion=fusion, training=told).fit(study.X, study.y)
+    task, module = model.encoder_.card["inputs"], model.encoder_.module().cpu().state_dict()
+    start = make_encoder(task["encoder"], task["seed"], options=task["options"]).state_dict()
+    moved = {name.split(".")[0] for name in start if not torch.equal(module[name], start[name])}
+    assert moved == {"head", "classify", *(["join"] if fusion == "weighting" else [])}
 
 
 def test_raw_pixels_are_told_their_size(study):

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.deep.training.optimizers import learning_rate, make_optimizer  # noqa: E402
+from radiofuse.deep.training.optimizers import learning_rate, make_optimizer, set_learning_rate  # noqa: E402
 from radiofuse.deep.training.options import Training  # noqa: E402
 from radiofuse.deep.training.order import epoch_order  # noqa: E402
 from radiofuse.deep.training.state import Curves  # noqa: E402
@@ -49,6 +49,19 @@ def test_frozen_weights_are_left_out_and_nothing_but_frozen_ones_is_refused():
     assert [tuple(weight.shape) for weight in optimizer.param_groups[0]["params"]] == [(3, 2), (3,)]
     with pytest.raises(RequestError, match="Sequential has no weight that can be trained. Use its embedding as it is"):
         make_optimizer(module.requires_grad_(False), Training())
+
+
+def test_encoders_are_a_group_with_a_rate_of_their_own_and_without_one_all_weights_are_one_group():
+    module = torch.nn.ModuleDict({"encoders": torch.nn.Linear(2, 3), "head": torch.nn.Linear(3, 4)})
+    assert len(make_optimizer(module, Training()).param_groups) == 1
+    for rate in (0.02, 0.0):
+        optimizer = make_optimizer(module, Training(learning_rate=0.1, encoder_learning_rate=rate))
+        set_learning_rate(optimizer, 0.05)  # half of it, as a schedule has it
+        told = [(group["lr"], group["params"][0].shape) for group in optimizer.param_groups]
+        assert told == [(0.05, (4, 3)), (pytest.approx(rate / 2), (3, 2))]
+    single = torch.nn.ModuleDict({"body": torch.nn.Linear(2, 3), "classify": torch.nn.Linear(3, 4)})
+    groups = make_optimizer(single, Training(encoder_learning_rate=0.0)).param_groups
+    assert [group["params"][0].shape for group in groups] == [(4, 3), (3, 2)]
 
 
 def rates(epochs: int, watched=(), **options) -> np.ndarray:
