@@ -23,7 +23,7 @@ from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.further_tests import further_tests
 from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.joint_evaluation import JointFolds, evaluate_joint_models, in_order
-from radiofuse.experiment.member_chains import encoder_spec
+from radiofuse.experiment.member_chains import clinical_chain, encoder_spec
 from radiofuse.experiment.model_list import (
     combiners_learn,
     inner_folds_of,
@@ -32,7 +32,7 @@ from radiofuse.experiment.model_list import (
     reads_crops,
     reads_deep_columns,
 )
-from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, clinical_chain, list_models
+from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, list_models
 from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows

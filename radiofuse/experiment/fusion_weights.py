@@ -31,16 +31,17 @@ def weigh_members(
     *,
     progress: Meter,
 ) -> Weights:
-    """Return the weights of every model that offers findings, as `summarize_weights` does, by outcome and model.
+    """Return the weights of every kept model that offers findings, as `summarize_weights` does, by outcome and model.
 
     In-sample weights stand beside them where a published table may show such.
     """
     labeled = {outcome.name: rows.of(outcome) for outcome in rows.outcomes}
+    kept = {key: of_folds for key, of_folds in findings.items() if key[1] in models[key[0]]}
     found = {}
     with progress("Resampling the fusion weights", "models") as on_done:
-        for done, (key, of_folds) in enumerate(findings.items(), start=1):
+        for done, (key, of_folds) in enumerate(kept.items(), start=1):
             found[key] = _weights(recipe, labeled[key[0]], key, models[key[0]][key[1]], of_folds)
-            on_done(done, len(findings))
+            on_done(done, len(kept))
     return found
 
 

@@ -15,6 +15,7 @@ from radiofuse.experiment.model_list import (
     calibrates,
     called,
     combiners_of,
+    deep_member,
     evaluates_subsets,
     join_of,
     missing_of,
@@ -22,9 +23,10 @@ from radiofuse.experiment.model_list import (
     model_list,
     prefixed,
     reads_deep_columns,
+    reads_of,
     reads_radiomics,
 )
-from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, deep_member, reads_of
+from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE
 from radiofuse.experiment.networks import of_columns, of_networks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import (

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
-from radiofuse.classify.modality import modality_classifier
+from radiofuse.classify.modality import clinical_classifier, modality_classifier
 from radiofuse.experiment.model_list import model_list, reads_radiomics
+from radiofuse.experiment.networks import stack_of
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import Selection, Step
@@ -83,6 +84,24 @@ def make_harmonizer(recipe: Recipe) -> SiteHarmonizer | None:
 def encoded_chain(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> Pipeline:
     """Return a chain whose encoder puts its output beside the radiomic columns, where the recipe names an encoder."""
     return feature_chain(recipe, model, _crop_encoder(recipe, source) if recipe.deep else None)
+
+
+def chains_of(
+    recipe: Recipe, model: RecipeModel, source: CropSource | None, names: Sequence[str], encoded: Sequence[str]
+) -> list[tuple[str, Any]]:
+    """Return an unfitted chain for each modality, with an encoder in front where one is among ``encoded``."""
+    plain = feature_chain(recipe, model)
+    return [(name, encoded_chain(recipe, model, source) if name in encoded else clone(plain)) for name in names]
+
+
+def stacks_among(recipe: Recipe, names: Sequence[str]) -> list[str]:
+    """Return the network of several channels where it is among some names."""
+    return [name for name in names if name == stack_of(recipe)]
+
+
+def clinical_chain(recipe: Recipe) -> Pipeline:
+    """Return the unfitted chain of a recipe's clinical columns."""
+    return clinical_classifier(scale=recipe.clinical.scale, random_state=recipe.seed)
 
 
 def crop_classifier(recipe: Recipe, source: CropSource | None) -> BaseEstimator:

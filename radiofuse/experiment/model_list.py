@@ -7,6 +7,7 @@ from typing import Literal
 
 from radiofuse.deep.encoders.choices import FROZEN_FILES
 from radiofuse.deep.fusion.choices import RADIOMICS_ATTENTION
+from radiofuse.experiment.networks import stack_of
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import (
     BY_NETWORK,
@@ -222,3 +223,16 @@ def reads_columns_alone(recipe: Recipe, model: RecipeModel) -> bool:
 def selects_deep_features(recipe: Recipe) -> bool:
     """Say whether some model does: where ``output`` and ``protocol`` under [deep] matter."""
     return any(reads_deep_columns(recipe, model) for model in model_list(recipe))
+
+
+def reads_of(recipe: Recipe, model: RecipeModel) -> tuple[str, ...]:
+    """Return which members a late fusion has of each modality: of columns, of crops, or of both."""
+    if model.reads is not None:
+        return model.reads
+    return (RADIOMICS,) if join_of(recipe, model) in (None, "columns") else (RADIOMICS, DEEP)
+
+
+def deep_member(recipe: Recipe, model: RecipeModel, modality: str) -> str:
+    """Return what a network's member is called; by the modality alone where there is no other member of it."""
+    beside = RADIOMICS in reads_of(recipe, model) and modality != stack_of(recipe)
+    return modality + DEEP if beside else modality

@@ -6,20 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from radiofuse.classify.modality import clinical_classifier
 from radiofuse.errors import RequestError
 from radiofuse.experiment import recipe_models as kinds
 from radiofuse.experiment.class_weights import with_class_weights
 from radiofuse.experiment.member_chains import (
     CropSource,
+    chains_of,
+    clinical_chain,
     crop_classifier,
-    encoded_chain,
     feature_chain,
     image_fusion,
     make_harmonizer,
+    stacks_among,
 )
 from radiofuse.experiment.model_list import (
     DEEP,
@@ -28,6 +29,7 @@ from radiofuse.experiment.model_list import (
     calibrates,
     called,
     combiners_of,
+    deep_member,
     evaluates_subsets,
     inner_folds_of,
     join_of,
@@ -36,9 +38,10 @@ from radiofuse.experiment.model_list import (
     model_list,
     of_several_outcomes,
     reads_deep_columns,
+    reads_of,
     reads_radiomics,
 )
-from radiofuse.experiment.networks import of_columns, of_networks, stack_of
+from radiofuse.experiment.networks import of_columns, of_networks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import Selection
@@ -152,13 +155,6 @@ def _all_columns(recipe: Recipe, model: RecipeModel, inputs: Inputs, modalities:
     return [*own, *(columns.join(name, columns.CROP) for name in networks)]
 
 
-def reads_of(recipe: Recipe, model: RecipeModel) -> tuple[str, ...]:
-    """Return which members a late fusion has of each modality: of columns, of crops, or of both."""
-    if model.reads is not None:
-        return model.reads
-    return (RADIOMICS,) if join_of(recipe, model) in (None, "columns") else (RADIOMICS, DEEP)
-
-
 def _joined(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> dict[str, Any]:
     """Return which members join the others of a late fusion otherwise than as one more, and how."""
     join = join_of(recipe, model)
@@ -168,41 +164,20 @@ def _joined(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> dict[str, Any
     return {"added": [deep_member(recipe, model, name) for name in networks], "join": join}
 
 
-def deep_member(recipe: Recipe, model: RecipeModel, modality: str) -> str:
-    """Return what a network's member is called; by the modality alone where there is no other member of it."""
-    beside = RADIOMICS in reads_of(recipe, model) and modality != stack_of(recipe)
-    return modality + DEEP if beside else modality
-
-
 def _members(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> list[tuple[str, Any]]:
     modalities, reads = modalities_of(model, inputs.modalities), reads_of(recipe, model)
     members = []
     if RADIOMICS in reads:
         encoded = of_networks(recipe, modalities) if join_of(recipe, model) == "columns" else []
-        members = _chains(recipe, model, inputs, [*of_columns(recipe, modalities), *_stacks(recipe, encoded)], encoded)
+        members = chains_of(
+            recipe, model, inputs.source, [*of_columns(recipe, modalities), *stacks_among(recipe, encoded)], encoded
+        )
     if DEEP in reads:
         networks = [(name, crop_classifier(recipe, inputs.source)) for name in of_networks(recipe, modalities)]
         members += [(deep_member(recipe, model, name), network) for name, network in networks]
     if model.clinical:
         members.append((columns.CLINICAL, clinical_chain(recipe)))
     return members
-
-
-def clinical_chain(recipe: Recipe) -> Pipeline:
-    """Return the unfitted chain of a recipe's clinical columns."""
-    return clinical_classifier(scale=recipe.clinical.scale, random_state=recipe.seed)
-
-
-def _chains(
-    recipe: Recipe, model: RecipeModel, inputs: Inputs, names: Sequence[str], encoded: Sequence[str]
-) -> list[tuple[str, Any]]:
-    """Return a chain for each modality, with an encoder in front where one is among ``encoded``."""
-    plain = feature_chain(recipe, model)
-    return [(name, encoded_chain(recipe, model, inputs.source) if name in encoded else clone(plain)) for name in names]
-
-
-def _stacks(recipe: Recipe, encoded: Sequence[str]) -> list[str]:
-    return [name for name in encoded if name == stack_of(recipe)]
 
 
 def _member_columns(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> dict[str, list[str]] | None:
@@ -221,7 +196,7 @@ def _member_columns(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> dict[
 
 def _constrained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     names = modalities_of(model, inputs.modalities)
-    chains = _chains(recipe, model, inputs, names, of_networks(recipe, names))
+    chains = chains_of(recipe, model, inputs.source, names, of_networks(recipe, names))
     fusion = ConstraintFusion(chains, method=model.branches, random_state=recipe.seed, **model.options)
     if not inputs.blocks:  # columns are not known yet; the method may name a modality that is not there
         return Named(fusion, model.name)
@@ -231,7 +206,7 @@ def _constrained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
 def _weighting(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     names = modalities_of(model, inputs.modalities)
-    chains = _chains(recipe, model, inputs, names, of_networks(recipe, names))
+    chains = chains_of(recipe, model, inputs.source, names, of_networks(recipe, names))
     if model.clinical:
         chains.append((columns.CLINICAL, clinical_chain(recipe)))
     fusion = ModalityWeighting(chains, random_state=recipe.seed, **model.options)
@@ -262,7 +237,7 @@ def _early_of_networks(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> An
     names = modalities_of(model, inputs.modalities)
     networks = of_networks(recipe, names)
     own = of_columns(recipe, names) if RADIOMICS in (model.reads or ()) else []
-    chains = _chains(recipe, model, inputs, list(dict.fromkeys([*own, *networks])), networks)
+    chains = chains_of(recipe, model, inputs.source, list(dict.fromkeys([*own, *networks])), networks)
     if model.clinical:
         chains.append((columns.CLINICAL, clinical_chain(recipe)))
     head = feature_chain(recipe, model.model_copy(update={"select": Selection(method="none")}))

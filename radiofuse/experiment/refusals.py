@@ -24,14 +24,8 @@ from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.as_published import REFUSALS as AS_PUBLISHED_REFUSALS
 from radiofuse.experiment.image_networks import unusable_networks
 from radiofuse.experiment.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
-from radiofuse.experiment.model_list import (
-    DEEP,
-    called,
-    combiners_of,
-    model_list,
-    of_several_outcomes,
-)
-from radiofuse.experiment.models import Inputs, build_model, reads_of
+from radiofuse.experiment.model_list import DEEP, called, combiners_of, model_list, of_several_outcomes, reads_of
+from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import BY_NETWORK, CONSTRAINED, EARLY, LATE, NETWORK, WEIGHTING
 from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Selection

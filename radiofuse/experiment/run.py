@@ -175,13 +175,15 @@ def _save(
 ) -> Path:
     selected, stability, chosen, by_row, parts = {}, {}, {}, {}, {}
     for (outcome, name), findings in results.findings.items():
+        by_row[outcome, name] = _with_class_names(rows, outcome, summarize_row_weights(findings))
+        if name not in models[outcome]:  # evaluated, not kept
+            continue
         model = models[outcome][name]
         selected[outcome, name] = summarize_selection(model, findings)
         stability[outcome, name] = summarize_stability(findings)
         splits = _splits_of(rows, results, outcome)
         chosen[outcome, name] = summarize_choices(model, findings, splits)
         parts[outcome, name] = _with_class_names(rows, outcome, gather_contributions(findings, splits))
-        by_row[outcome, name] = _with_class_names(rows, outcome, summarize_row_weights(findings))
     named = {(outcome, name): _with_class_names(rows, outcome, table) for (outcome, name), table in weights.items()}
     fusion_weights = _of_all_models(named, "fusion_weights")
     selected_features = _of_all_models(selected, "selected_features")

@@ -13,8 +13,7 @@ import pandas as pd
 
 from radiofuse.evaluate.fold_answers import tidy
 from radiofuse.experiment.member_chains import crop_classifier
-from radiofuse.experiment.model_list import DEEP, modalities_of, model_list, prefixed
-from radiofuse.experiment.models import deep_member, reads_of
+from radiofuse.experiment.model_list import DEEP, deep_member, modalities_of, model_list, prefixed, reads_of
 from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import LATE

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context, clone
 from sklearn.pipeline import Pipeline
@@ -16,6 +15,7 @@ from radiofuse.estimators import Findings, Seed
 from radiofuse.fuse.feature_fusion import FeatureFusion
 from radiofuse.fuse.member_fusion import in_one_thread
 from radiofuse.patients.routing import fit_with_groups
+from radiofuse.tables.answers import no_weights
 
 
 class JoinedFeatures(FeatureFusion):
@@ -151,8 +151,7 @@ class JoinedFeatures(FeatureFusion):
 
     def findings(self) -> Findings:
         """Return what folds should record: the columns of the members; a head's weights are of no member alone."""
-        weights = pd.DataFrame({"fusion": [], "member": [], "weight": []}).astype({"weight": float})
-        return Findings(self.columns_, {}, weights)
+        return Findings(self.columns_, {}, no_weights())
 
 
 def _side_by_side(features: Mapping[str, np.ndarray]) -> np.ndarray:

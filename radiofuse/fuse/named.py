@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from radiofuse.estimators import Findings
 from radiofuse.fuse.probabilities import of_second
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
-from radiofuse.tables.answers import answers_table
+from radiofuse.tables.answers import answers_table, no_weights
 
 
 class Named(TakesGroups, ClassifierMixin, BaseEstimator):
@@ -32,7 +32,7 @@ class Named(TakesGroups, ClassifierMixin, BaseEstimator):
     columns : list of str, optional
         Those it reads; default: all.
     records : bool, default=True
-        Whether folds record what it selected.
+        Whether folds record what it selected. How it weighed each row, they record in any case.
 
     Examples
     --------
@@ -90,14 +90,15 @@ class Named(TakesGroups, ClassifierMixin, BaseEstimator):
 
     def findings(self) -> Findings | None:
         """Return what folds should record: what the model selected and how its members weigh; None for nothing."""
+        own = self.model_.findings() if hasattr(self.model_, "findings") else None
         if not self.records:
-            return None
-        if hasattr(self.model_, "findings"):
-            return self.model_.findings()
+            weighing = None if own is None else own.weighing
+            return None if weighing is None else Findings(own.columns, {}, no_weights(), weighing=weighing)
+        if own is not None:
+            return own
         if not isinstance(self.model_, Pipeline) or "select" not in self.model_.named_steps:
             return None
-        weights = pd.DataFrame({"fusion": [], "member": [], "weight": []}).astype({"weight": float})
-        return Findings({self.name: list(self.columns or ())}, {self.name: self.model_}, weights)
+        return Findings({self.name: list(self.columns or ())}, {self.name: self.model_}, no_weights())
 
     def _own(self, X: pd.DataFrame) -> pd.DataFrame:
         return X if self.columns is None else X[list(self.columns)]

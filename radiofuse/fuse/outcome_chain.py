@@ -17,6 +17,7 @@ from radiofuse.estimators import Classifier, Findings, Seed
 from radiofuse.fuse.chain_link import ChainLink, evidence
 from radiofuse.patients.inner_folds import folds_of_outcomes
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
+from radiofuse.tables.answers import no_weights
 
 
 class OutcomeChain(TakesGroups, BaseEstimator):
@@ -185,7 +186,7 @@ class OutcomeChain(TakesGroups, BaseEstimator):
         """Return what folds should record of an outcome: what its fusion does, and the weights of its link."""
         check_is_fitted(self)
         fusion = self.fusions_[outcome]
-        offered = fusion.findings() if hasattr(fusion, "findings") else Findings({}, {}, _NO_WEIGHTS)
+        offered = fusion.findings() if hasattr(fusion, "findings") else Findings({}, {}, no_weights())
         whole = pd.concat([offered.weights, self._weights(outcome)], ignore_index=True)
         return offered._replace(
             weights=whole, explaining=None
@@ -205,9 +206,6 @@ class OutcomeChain(TakesGroups, BaseEstimator):
     def _labels(self, name: str) -> list[str]:
         n_classes = len(self._classes_of(name))
         return [name] if n_classes == 2 else [f"{name}, class {place + 1} of {n_classes}" for place in range(n_classes)]
-
-
-_NO_WEIGHTS = pd.DataFrame({"fusion": [], "member": [], "weight": []}).astype({"weight": float})
 
 
 def _codes(labels: pd.Series, classes: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from radiofuse.fuse.feature_fusion import FeatureFusion, needing_torch
 from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_fusion import in_one_thread
 from radiofuse.fuse.weighted_rows import weigh_rows
+from radiofuse.tables.answers import no_weights
 
 
 class ModalityWeighting(FeatureFusion):
@@ -232,8 +233,7 @@ class ModalityWeighting(FeatureFusion):
         Findings
         """
         check_is_fitted(self)
-        nothing = pd.DataFrame({"fusion": [], "member": [], "weight": []}).astype({"weight": float})
-        return Findings(self.columns_, {}, nothing, weighing=self)
+        return Findings(self.columns_, {}, no_weights(), weighing=self)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.

@@ -43,6 +43,15 @@ def answers_table(answers: Mapping[str, np.ndarray], index: pd.Index, classes: n
     return pd.DataFrame(np.hstack(list(answers.values())), index=index, columns=answer_columns(list(answers), classes))
 
 
+def no_weights() -> pd.DataFrame:
+    """Return a table of members' weights without rows, for a model that has none.
+
+    >>> no_weights().columns.to_list()
+    ['fusion', 'member', 'weight']
+    """
+    return pd.DataFrame({"fusion": [], "member": [], "weight": []}).astype({"weight": float})
+
+
 def by_class(answers: pd.DataFrame, outcome: Outcome) -> Iterator[tuple[int, str, pd.DataFrame]]:
     """Yield the place, the name and the probabilities of each class that an outcome tells.
 

@@ -28,6 +28,11 @@ options = { epochs = 20, modality_dropout = true }
 [[models]]
 name = "late"
 combine = ["mean"]
+[[models]]
+name = "aside"
+kind = "weighting"
+keep = false
+options = { epochs = 2 }
 """
 
 
@@ -77,7 +82,7 @@ def test_what_it_cannot_take_is_refused_before_anything_is_computed(tmp_path, en
 
 def test_weights_of_held_out_patients_are_told_by_class_and_by_call(bundle):
     table, predictions = read_table(bundle, "modality_weights"), read_table(bundle, "predictions")
-    assert set(table["model"]) == {"weighed"}
+    table = table[table["model"] == "weighed"]
     sums = table.groupby(["outcome", "class", "calls"])["mean"].sum()
     assert sums.to_numpy() == pytest.approx(1)
     counts = table.groupby(["outcome", "class", "calls"])["n_answers"].first().unstack().fillna(0)
@@ -91,10 +96,21 @@ def test_weights_of_held_out_patients_are_told_by_class_and_by_call(bundle):
     assert counts.loc[("idh", "mutant"), "right"] == (right & (own["label"] == 1)).sum()
 
 
+def test_a_model_that_is_evaluated_and_not_kept_says_how_it_weighed_held_out_patients(bundle):
+    table = read_table(bundle, "modality_weights").query("model == 'aside'")
+    assert set(table["outcome"]) == {"idh", "who_grade"} and set(table["member"]) == {"t1", "t2"}
+    assert table.groupby(["outcome", "class", "calls"])["mean"].sum().to_numpy() == pytest.approx(1)
+    assert set(load_bundle(bundle).models["idh"]) == {"weighed", "late"}
+    assert "aside" not in set(read_table(bundle, "fusion_weights")["model"])
+
+
 def test_the_report_shows_the_weights(bundle):
-    page = Page((bundle.parent / "report.html").read_text())
+    html = (bundle.parent / "report.html").read_text()
+    page = Page(html)
+    assert "The model “aside” weighs the modalities anew for every patient" in page.text
     rows = page.tables["Weights of the modalities in held-out patients: mean (standard deviation)"]
-    assert rows[0] == ["Answers", "Number", "t1", "t2", "clinical"]
+    assert rows[0] == ["Answers", "Number", "t1", "t2"]  # the last one of that caption
+    assert html.count('<th scope="col" class="number">clinical</th>') == 2  # of the first model, in both outcomes
     assert "There are no fusion weights" not in page.text
 
 

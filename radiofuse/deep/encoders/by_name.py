@@ -124,7 +124,7 @@ def encoder_version(name: str, options: Mapping[str, Any] | None = None) -> str:
     'SANet 1 (2, 1, 2, 4, 1) (3, 7, 7, 7, 3) channels=3'
     """
     build, bound = _builder(name), ""
-    chosen = described(build, options)
+    chosen = described(build, options, _beginning_with(build, options or {}))
     while isinstance(build, partial):
         words = [*map(repr, build.args), *(f"{key}={value!r}" for key, value in sorted(build.keywords.items()))]
         build, bound = build.func, " ".join([bound, *words])
@@ -152,7 +152,13 @@ def portable_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     weights = options.get(WEIGHTS)
     if weights is None:
         return dict(options)
-    return {**options, WEIGHTS: f"{SHA256}{digest_of_weights(weights, _builder(name))}"}
+    build = _builder(name)
+    return {**options, WEIGHTS: f"{SHA256}{digest_of_weights(weights, _beginning_with(build, options))}"}
+
+
+def _beginning_with(build: Callable[..., nn.Module], options: Mapping[str, Any]) -> Callable[..., nn.Module]:
+    """Return what makes the encoder that an option of weights is for: one inside, where a network says so."""
+    return _builder(build.encoder_inside(options)) if hasattr(build, "encoder_inside") else build
 
 
 def _own_version(name: str, build: Callable[..., nn.Module]) -> str:

@@ -141,19 +141,21 @@ def version_of_library(library: str | None) -> str:
     return f" {library} {'.'.join(found.split('.')[:2])}"
 
 
-def described(build: Callable[..., Any], options: Mapping[str, Any] | None) -> str:
+def described(build: Callable[..., Any], options: Mapping[str, Any] | None, beginning: Callable[..., Any]) -> str:
     """Return the options that are not the default, as an encoder's version holds them; of files their content.
+
+    What takes ``weights`` is ``beginning``: as a rule the same.
 
     Examples
     --------
     >>> def build(channels=1, width=1.0): ...
-    >>> described(build, {"width": 0.5, "channels": 1})
+    >>> described(build, {"width": 0.5, "channels": 1}, build)
     ' width=0.5'
     """
     defaults = _defaults(build) | _parameters(build) | {CHANNELS: 1}
     words = {key: _as_json(value) for key, value in sorted((options or {}).items())}
     return "".join(
-        f" {key}={digest_of_weights(json.loads(value), build) if key == WEIGHTS else value}"
+        f" {key}={digest_of_weights(json.loads(value), beginning) if key == WEIGHTS else value}"
         for key, value in words.items()
         if key not in defaults or value != _as_json(defaults[key])
     )

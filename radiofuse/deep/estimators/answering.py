@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 
 from radiofuse.deep.weights import TrainedEncoder
-from radiofuse.errors import CohortError
+from radiofuse.errors import CohortError, RequestError
 
 
 class AnsweringNetwork(ClassifierMixin):
@@ -23,6 +24,15 @@ class AnsweringNetwork(ClassifierMixin):
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """Return the probability of each class, shape (n_samples, n_classes)."""
         raise NotImplementedError
+
+    def _encode(self, y: ArrayLike) -> np.ndarray:
+        """Learn the classes, and return the place of each row's."""
+        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
+        if len(self.classes_) < 2:
+            raise RequestError(
+                f"Two classes or more were expected, y holds {self.classes_.tolist()}. Check the labels."
+            )
+        return labels
 
     @property
     def _pictures(self) -> str:

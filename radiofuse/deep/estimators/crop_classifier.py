@@ -17,7 +17,6 @@ from radiofuse.deep.estimators.answering import AnsweringNetwork
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.opening import open_to_answer, open_to_fit
 from radiofuse.deep.estimators.workbench import labeled_rows
-from radiofuse.errors import RequestError
 from radiofuse.estimators import Seed
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.store.picture_rows import PictureRows
@@ -111,12 +110,7 @@ class CropClassifier(CropEstimator, AnsweringNetwork, BaseEstimator):
         """
         bench, table, y, groups = open_to_fit(self, X, y, groups)
         refuse_misaligned(table, y=y, groups=groups)
-        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
-        if len(self.classes_) < 2:
-            raise RequestError(
-                f"Two classes or more were expected, y holds {self.classes_.tolist()}. Check the labels."
-            )
-        self.encoder_ = bench.train_answering(labeled_rows(bench, table, labels, groups))
+        self.encoder_ = bench.train_answering(labeled_rows(bench, table, self._encode(y), groups))
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:

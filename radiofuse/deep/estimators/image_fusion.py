@@ -34,6 +34,7 @@ from radiofuse.estimators import Estimator, Findings, Seed
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.store.picture_rows import PictureRows
 from radiofuse.tables import columns
+from radiofuse.tables.answers import no_weights
 
 
 class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
@@ -193,11 +194,7 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         """
         refuse_misaligned(X, y=y, groups=groups)
         validate_data(self, check_columns(X, clinical=self.clinical), skip_check_array=True)
-        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
-        if len(self.classes_) < 2:
-            raise RequestError(
-                f"Two classes or more were expected, y holds {self.classes_.tolist()}. Check the labels."
-            )
+        labels = self._encode(y)
         bench = Workbench.of(self)
         self.modalities_ = [columns.split(column)[0] for column in crop_columns(X)]
         pointers, places = point(bench.crops, X, self.modalities_)
@@ -271,9 +268,8 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         check_is_fitted(self, "encoder_")
         if self.fusion not in WEIGHING:
             return None
-        nothing = pd.DataFrame({"fusion": [], "member": [], "weight": []}).astype({"weight": float})
         read = {name: [columns.join(name, columns.CROP)] for name in self.modalities_}
-        return Findings(read, {}, nothing, weighing=self)
+        return Findings(read, {}, no_weights(), weighing=self)
 
     @property
     def modality(self) -> str:

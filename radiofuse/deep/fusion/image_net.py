@@ -126,9 +126,14 @@ class FusionNet(nn.Module):
         self.classify = nn.Linear(self.embedding_dim, n_classes)
 
     @staticmethod
+    def encoder_inside(options: Mapping[str, Any]) -> str:
+        """Return the name of the encoders inside, which begin with the weights."""
+        return options.get("encoder", "san10_small")
+
+    @staticmethod
     def version_inside(options: Mapping[str, Any]) -> str:
         """Return the version of the encoders inside, which the numbers depend on too."""
-        return f" of {encoder_version(options.get('encoder', 'san10_small'), options.get('encoder_options'))}"
+        return f" of {encoder_version(FusionNet.encoder_inside(options), options.get('encoder_options'))}"
 
     def forward(self, x: Tensor, beside: Tensor) -> Tensor:
         """Return logits (b, n_classes)."""

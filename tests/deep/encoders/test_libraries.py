@@ -18,6 +18,8 @@ from torch import nn  # noqa: E402
 from radiofuse.deep.encoders.by_name import encoder_version, make_encoder, portable_options, short_name  # noqa: E402
 from radiofuse.deep.encoders.libraries import _digest_of_download  # noqa: E402
 
+SEED = 77  # of the weights to download
+
 
 class Net(nn.Module):
     """What a network of either library looks like from outside."""
@@ -35,7 +37,7 @@ class Net(nn.Module):
 
 def pretrained():
     with torch.random.fork_rng([]):
-        torch.manual_seed(77)
+        torch.manual_seed(SEED)
         return Net()
 
 
@@ -122,6 +124,22 @@ def test_the_version_knows_downloaded_weights_by_their_digest(libraries, library
     libraries.online = False
     assert encoder_version(name, card) == version
     make_encoder(name, 0, options=card, with_weights=False)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_network_of_several_modalities_knows_downloaded_weights_by_their_digest(libraries, library, monkeypatch):
+    net, options = "radiofuse.deep.fusion.image_net:FusionNet", {"encoder": f"{library}:tiny", "weights": "download"}
+    version, card = encoder_version(net, options), portable_options(net, options)
+    digest = encoder_version(f"{library}:tiny", {"weights": "download"}).rpartition("weights=")[2]
+    assert f" weights={digest} of " in version
+    assert card == {"encoder": f"{library}:tiny", "weights": f"sha256:{digest}"}
+    assert encoder_version(net, card) == version
+    monkeypatch.setitem(globals(), "SEED", 78)  # another release of the library brings other weights
+    _digest_of_download.cache_clear()
+    assert encoder_version(net, options) != version
+    libraries.online = False
+    assert encoder_version(net, card) == version
+    make_encoder(net, 0, options=card, with_weights=False)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -84,11 +84,13 @@ def test_the_same_arguments_give_the_same_answers_with_a_cache_and_with_another(
     np.testing.assert_array_equal(elsewhere.predict_proba(study.new), first)
 
 
-def test_an_absent_picture_may_be_anything(study, tmp_path):
+@pytest.mark.parametrize("intensities", ["z_score", "nyul"])
+def test_an_absent_picture_may_be_anything(study, tmp_path, intensities):
     """Crops of other pixels in the rows that nobody points at: training, scaling and answers are the same."""
-    model = study.fitted(clinical=True)
+    model = study.fitted(clinical=True, intensities=intensities)
+    assert model.encoder_.card["scaling"]["method"] == intensities
     noisy = make_noisy(study.crops, tmp_path, ["s03", "s17"])
-    other = study.fitted(clinical=True, crops=noisy, cache=tmp_path / "store")
+    other = study.fitted(clinical=True, crops=noisy, cache=tmp_path / "store", intensities=intensities)
     assert other.encoder_.card["sha256"] == model.encoder_.card["sha256"]
     np.testing.assert_array_equal(other.predict_proba(study.new), model.predict_proba(study.new))
 
