@@ -99,6 +99,7 @@ DESCRIPTION_SHAPE = {
     "training_rows": {ANY_NAME: str},
     "untested_patients": {ANY_NAME: str},  # of samples that models were fitted on and no fold tests
     "synthetic": bool,
+    "implications": [{"when": {ANY_NAME: str}, "then": {ANY_NAME: str}, "source": str}],
     "as_published": [str],
     "warnings": [str],
 }

@@ -23,6 +23,7 @@ from radiofuse.errors import BundleError
 from radiofuse.progress import Meter, silent
 from radiofuse.tables import columns
 from radiofuse.tables.answers import by_class
+from radiofuse.tables.implications import Implication, contradictions
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.roles import OF_MASKS
 
@@ -71,9 +72,9 @@ def predict_cohort(
         run chose on out-of-fold predictions; of more the most probable one, without a threshold), one column per
         member and fusion, and note (which modalities were absent, or that an encoder was trained
         on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
-        training range). A row per sample and outcome of two classes; of
-        more classes one per class. Where the bundle was made as published, against our own rules, also
-        as_published, which says in what. A sample without any modality has empty probabilities.
+        training range, or that its calls of two outcomes contradict each other). A row per sample and
+        outcome of two classes; of more classes one per class. Where the bundle was made as published, against
+        our own rules, also as_published, which says in what. A sample without any modality has empty probabilities.
     failures : DataFrame
         Columns sample_id, modality, code, message; samples that an encoder was trained on are among
         them, without a probability.
@@ -136,20 +137,37 @@ def predictions_of(rows: NewRows) -> pd.DataFrame:
     """Return the predictions for rows that were collected; see ``predict_cohort``."""
     bundle, X, patients = rows.bundle, rows.X, rows.patients
     trained, ranges = rows.trained_on(), read_table(bundle.folder, "training_ranges")
-    told = [new_sites(bundle.description, X), clinical_outside(X, ranges), far_outside(X, ranges)]
-    notes = _notes(X, trained, told)
     about = bundle.description
-    parts = []
+    answers, calls = {}, {}
     for outcome in bundle.outcomes:
-        answers = {name: each.reindex(X.index) for _, name, each in by_class(answers_of(rows, outcome), outcome)}
-        primary = pd.DataFrame({name: _primary(about, each) for name, each in answers.items()}, index=X.index)
+        own = {name: each.reindex(X.index) for _, name, each in by_class(answers_of(rows, outcome), outcome)}
+        primary = pd.DataFrame({name: _primary(about, each) for name, each in own.items()}, index=X.index)
         threshold = threshold_of(bundle, outcome)
-        calls = {"call": called(primary, outcome, threshold), "threshold": threshold}
-        for name, each in answers.items():
-            parts.append(_told(about, outcome, name, each, patients, notes, calls))
+        calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold}
+        answers[outcome] = own
+    told = [new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
+    notes = _notes(X, trained, [*told, _contradicting(about, calls, X.index)])
+    parts = [
+        _told(about, outcome, name, each, patients, notes, calls[outcome])
+        for outcome, own in answers.items()
+        for name, each in own.items()
+    ]
     table = pd.concat(parts, ignore_index=True)
     place = {sample: number for number, sample in enumerate(X.index)}
     return table.iloc[table["sample_id"].map(place).argsort(kind="stable")].reset_index(drop=True)
+
+
+def _contradicting(
+    about: Mapping[str, Any], calls: Mapping[Outcome, Mapping[str, Any]], samples: pd.Index
+) -> dict[str, str]:
+    """Return for each sample whose calls contradict what one outcome says of another what it is."""
+    implications = [Implication(**one) for one in about.get("implications", [])]  # none in a bundle of before
+    labels = pd.DataFrame({one.name: told["call"] for one, told in calls.items()}, index=samples).replace("", None)
+    return {
+        sample: f"the calls contradict that {phrase}"
+        for phrase, those in contradictions(implications, labels, list(samples)).items()
+        for sample in those
+    }
 
 
 def _primary(about: Mapping[str, Any], each: pd.DataFrame) -> pd.Series:

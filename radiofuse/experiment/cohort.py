@@ -12,6 +12,7 @@ from radiofuse.experiment.class_weights import unknown_weighted_classes
 from radiofuse.experiment.deal import fold_list
 from radiofuse.experiment.few_rows import few_patients, mixed_patients
 from radiofuse.experiment.harmonization import carried_columns, harmonization_problems
+from radiofuse.experiment.implied_classes import unusable_implications
 from radiofuse.experiment.networks import needs_masks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_evaluation import FIXED, KFOLD
@@ -52,6 +53,7 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
     problems += mixed_patients(recipe, samples[known], outcomes)
     problems += [*unknown_weighted_classes(recipe, outcomes), *encoders_of_two_classes(recipe, outcomes)]
     problems += selectors_of_two_classes(recipe, outcomes)
+    problems += unusable_implications(recipe, outcomes)
     refuse([*problems, *few_patients(recipe, samples[known], outcomes)])
     return table, cohort
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from radiofuse.experiment.deal import split_words
 from radiofuse.experiment.evaluation import Results, list_all_models
 from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
+from radiofuse.experiment.implied_classes import contradicting_answers
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
 from radiofuse.experiment.member_chains import encoder_options, training_options
 from radiofuse.experiment.model_list import encodes_columns, model_list, primary_of, usual_join
@@ -51,6 +53,7 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "training_rows": row_digests(rows_to_learn_from(rows)[0]),
         "untested_patients": _untested_patients(rows, results.splits),
         "synthetic": rows.synthetic,
+        "implications": [asdict(one) for one in rows.implications],
         "as_published": deviations(recipe),
         "warnings": list(dict.fromkeys(_warnings(recipe, rows, results, models))),
     }
@@ -103,6 +106,7 @@ def _warnings(recipe: Recipe, rows: Rows, results: Results, models: Models) -> I
     yield from rows.warnings()
     yield from _pooled(recipe, rows, results)
     yield from new_sites_in_folds(recipe, rows.X, results.predictions)
+    yield from contradicting_answers(rows.implications, rows.outcomes, results.predictions, primary_of(recipe))
     yield from _of_models(rows, results, models)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
@@ -74,6 +75,8 @@ class Inputs:
         Needed to fit a model that reads tumor crops.
     outcome : Outcome, optional
         What a model of one outcome predicts: weights of its classes are given by their names.
+    allowed : ndarray of bool, optional
+        Which combinations of all outcomes' classes there can be, as ``allowed_combinations`` returns it.
     """
 
     modalities: Sequence[str]
@@ -81,6 +84,7 @@ class Inputs:
     clinical: Sequence[str] = ()
     source: CropSource | None = None
     outcome: Outcome | None = None
+    allowed: np.ndarray | None = None
 
     def columns_of(self, modalities: Sequence[str], *, clinical: bool = False) -> list[str]:
         """Return the columns of some modalities, without crops; the clinical ones behind them, if asked for."""
@@ -279,7 +283,8 @@ def _chained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     first = combiners_of(recipe, model)[0]
     # the links calibrate what they learn from: nothing else is to
     fusion = LateFusion(members, combine=[first], columns=blocks or None, cv=folds, random_state=recipe.seed)
-    chain = OutcomeChain(fusion, order=model.order, cv=folds, random_state=recipe.seed)
+    allowed = inputs.allowed if model.coherent else None
+    chain = OutcomeChain(fusion, order=model.order, cv=folds, allowed=allowed, random_state=recipe.seed)
     own = inputs.columns_of(modalities, clinical=model.clinical)
     return JointModel(chain, model.name, own or None, records=model.keep)
 

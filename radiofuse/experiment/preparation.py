@@ -15,6 +15,7 @@ from radiofuse.errors import CohortError
 from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
 from radiofuse.experiment.harmonization import with_sites_of
+from radiofuse.experiment.implied_classes import implications_of
 from radiofuse.experiment.member_chains import CropSource
 from radiofuse.experiment.model_list import learns_unlabeled
 from radiofuse.experiment.networks import describe_arrays, make_cropping, make_specs, of_networks, with_stack
@@ -218,6 +219,7 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
         synthetic=synthetic,
         source=made.source,
         stages=made.stages,
+        implications=implications_of(recipe, outcomes),
         unlabeled=None
         if unlabeled is None
         else Unlabeled(

@@ -12,7 +12,7 @@ from radiofuse.bundle.format import FINALLY, IN_SAMPLE, NUMBER, SELECTED, TABLES
 from radiofuse.errors import RequestError
 from radiofuse.experiment.model_list import FUSION
 from radiofuse.experiment.models import TRIVIAL_RULE
-from radiofuse.experiment.recipe_parts import PublishedTable
+from radiofuse.experiment.recipe_published import PublishedTable
 from radiofuse.statistics import METRICS
 from radiofuse.tables import columns
 

@@ -22,12 +22,13 @@ from radiofuse.experiment.recipe_parts import (
     Deep,
     Fusion,
     Harmonization,
+    ImpliedClass,
     Part,
-    PublishedTable,
     Radiomics,
     Selection,
     Step,
 )
+from radiofuse.experiment.recipe_published import PublishedTable
 from radiofuse.files.paths import describe_absent, is_of_windows, with_home
 from radiofuse.imaging.step_options import Steps
 from radiofuse.names import did_you_mean
@@ -80,6 +81,8 @@ class Recipe(Part):
     """How the modalities' probabilities become one."""
     evaluation: Evaluation = Evaluation()
     """How patients are split, and the intervals of what is scored."""
+    implications: tuple[ImpliedClass, ...] | None = None
+    """What one outcome says of another; left out, that of a codeletion an IDH mutation is part."""
     tables: tuple[PublishedTable, ...] = ()
     """Published tables to print with this run's values beside theirs."""
 

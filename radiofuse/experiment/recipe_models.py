@@ -23,7 +23,7 @@ OWN_OPTIONS = {  # which entries say something to which kind; a class of one's o
     WEIGHTING: ("modalities", "clinical", "select", "options"),
     NETWORK: ("modalities", "clinical", "select", "options"),
     CLINICAL: (),
-    CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order"),
+    CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order", "coherent"),
 }
 OWN_CLASS = ("modalities", "clinical", "options")
 ALWAYS = ("name", "kind", "keep")
@@ -72,6 +72,8 @@ class RecipeModel(Part):
     """Of a constraint fusion: an input method, or the modalities of each branch."""
     order: _Names | None = None
     """Of a chain: the outcomes, each seen by those behind it; left out, those with the most labels first."""
+    coherent: bool = False
+    """Of a chain: whether its probabilities are made to obey what one outcome says of another."""
     options: dict[str, Any] = {}
     """Parameters of a constraint fusion, a modality weighting, a network, or a class of your own, by name."""
     keep: bool = True

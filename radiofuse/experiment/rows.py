@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +17,10 @@ from radiofuse.experiment.telling_sites import site_warnings
 from radiofuse.patients import Split
 from radiofuse.selection_run.table_warnings import code_warnings, column_warnings
 from radiofuse.tables import columns
+from radiofuse.tables.implications import Implication, allowed_combinations, contradictions
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.roles import PATIENT, SITE
+from radiofuse.wording import some
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,8 @@ class Rows:
         Where the crops lie, if the recipe names an encoder.
     unlabeled : Unlabeled or None
         The rows without any known outcome, where a model learns from such.
+    implications : sequence of Implication
+        What one outcome says of another.
     stages : dict of str to float
         Seconds of each stage on the way.
     """
@@ -70,13 +74,30 @@ class Rows:
     source: CropSource | None
     stages: dict[str, float]
     unlabeled: Unlabeled | None = None
+    implications: Sequence[Implication] = ()
 
     def warnings(self) -> list[str]:
         """Return sentences on columns that may know a label or hold codes for unknown, and on sites that tell one."""
         knowing = (sentence for outcome in self.outcomes for sentence in self._knowing(self.of(outcome)))
         circular = circular_warnings(self.outcomes, self._own_columns)
         sites = site_warnings(self.samples, self.outcomes)
-        return [*circular, *sites, *dict.fromkeys(knowing), *code_warnings(self.X[self._own_columns])]
+        return [
+            *circular,
+            *self._contradicting(),
+            *sites,
+            *dict.fromkeys(knowing),
+            *code_warnings(self.X[self._own_columns]),
+        ]
+
+    def _contradicting(self) -> list[str]:
+        """Return a sentence for each implication that labels of some patients contradict."""
+        names = {one.name: self.y[one.name].map(dict(enumerate(one.classes))) for one in self.outcomes}
+        found = contradictions(self.implications, pd.DataFrame(names, index=self.y.index), list(map(str, self.groups)))
+        return [
+            f"The labels of {some(patients)} contradict that {phrase}: look at them once more. They are learned from "
+            "as they stand."
+            for phrase, patients in found.items()
+        ]
 
     def _knowing(self, rows: LabeledRows) -> Iterator[str]:
         """Yield sentences on columns that tell an outcome, or one of its classes from all others."""
@@ -109,7 +130,8 @@ class Rows:
         """What there is to read for the models."""
         grouped = columns.by_modality(self.X.columns)
         blocks = {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
-        return Inputs(self.modalities, blocks, grouped.get(columns.CLINICAL, []), self.source)
+        allowed = allowed_combinations(self.implications, self.outcomes)
+        return Inputs(self.modalities, blocks, grouped.get(columns.CLINICAL, []), self.source, allowed=allowed)
 
     def inputs_for(self, outcome: Outcome) -> Inputs:
         """Return what there is to read for models of one outcome."""

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Classifier, Findings, Seed
 from radiofuse.fuse.chain_link import ChainLink, evidence
+from radiofuse.fuse.coherent import coherent
 from radiofuse.patients.inner_folds import folds_of_outcomes
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
 from radiofuse.tables.answers import no_weights
@@ -37,6 +38,9 @@ class OutcomeChain(TakesGroups, BaseEstimator):
         The outcomes; default: those with the most labels first.
     cv : int, default=5
         Folds of whole patients, shared by the outcomes, that give the out-of-fold probabilities.
+    allowed : ndarray of bool, shape (n_classes_1, n_classes_2, …), optional
+        Which combinations of classes there can be, an axis per column of ``y``: the answers are made to obey it
+        (`coherent`). Default: all.
     random_state : int, RandomState instance or None, default=None
         Shuffles these folds.
 
@@ -77,11 +81,18 @@ class OutcomeChain(TakesGroups, BaseEstimator):
     title = "classifier chain over the outcomes"
 
     def __init__(
-        self, fusion: Classifier, *, order: Sequence[str] | None = None, cv: int = 5, random_state: Seed = None
+        self,
+        fusion: Classifier,
+        *,
+        order: Sequence[str] | None = None,
+        cv: int = 5,
+        allowed: np.ndarray | None = None,
+        random_state: Seed = None,
     ) -> None:
         self.fusion = fusion
         self.order = order
         self.cv = cv
+        self.allowed = allowed
         self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: pd.DataFrame, groups: ArrayLike | None = None) -> Self:
@@ -98,7 +109,7 @@ class OutcomeChain(TakesGroups, BaseEstimator):
         Raises
         ------
         RequestError
-            If ``order`` names other outcomes than ``y`` has.
+            If ``order`` names other outcomes than ``y`` has, or ``allowed`` is of other outcomes or classes.
         CohortError
             If an outcome has one class only, or the folds leave a class without a row to learn from.
         """
@@ -106,6 +117,7 @@ class OutcomeChain(TakesGroups, BaseEstimator):
         self.outcomes_ = list(y)
         self.order_ = self._ordered(y)
         self.classes_ = [np.unique(y[name].dropna()) for name in y]
+        self._check_allowed()
         codes = pd.DataFrame({name: _codes(y[name], self._classes_of(name)) for name in y}, index=X.index)
         groups = None if groups is None else np.asarray(groups)
         self.out_of_fold_ = self._out_of_fold(X, codes, groups)
@@ -122,6 +134,14 @@ class OutcomeChain(TakesGroups, BaseEstimator):
                 f"order must name each of the outcomes {', '.join(y)} once; it names {', '.join(self.order)}."
             )
         return list(self.order)
+
+    def _check_allowed(self) -> None:
+        shape = tuple(len(classes) for classes in self.classes_)
+        if self.allowed is not None and np.shape(self.allowed) != shape:
+            raise RequestError(
+                f"allowed must have an axis for each of the outcomes {', '.join(self.outcomes_)} and so the shape "
+                f"{shape}; it has {np.shape(self.allowed)}."
+            )
 
     def _classes_of(self, name: str) -> np.ndarray:
         classes = self.classes_[self.outcomes_.index(name)]
@@ -180,7 +200,8 @@ class OutcomeChain(TakesGroups, BaseEstimator):
         """
         check_is_fitted(self)
         told = {name: fusion.predict_proba(X) for name, fusion in self.fusions_.items()}
-        return [self.links_[name].predict_proba(*self._inputs(name, told)) for name in self.outcomes_]
+        answers = [self.links_[name].predict_proba(*self._inputs(name, told)) for name in self.outcomes_]
+        return answers if self.allowed is None else coherent(answers, np.asarray(self.allowed))
 
     def findings_of(self, outcome: str) -> Findings | None:
         """Return what folds should record of an outcome: what its fusion does, and the weights of its link."""
