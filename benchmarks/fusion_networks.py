@@ -5,8 +5,9 @@
 First the pictures per processor second of each fusion in training and in answering, generated pictures of four
 sequences, one thread, and its ratio to the plain way: an encoder for each sequence, one by one. Then a recipe on
 ``brats20_tcga_roi``: grade, patients out of fold, the same folds for each fusion, the mean of the single networks, each
-of them alone and the clinical columns. MobileNetV2 of a quarter of its width, so that a processor is enough: the
-numbers compare ways to join, and say nothing of networks of full width. Needs ``RADIOFUSE_DATA``.
+of them alone, the clinical columns, and, where a network reads radiomic features, a late fusion of those alone.
+MobileNetV2 of a quarter of its width, so that a processor is enough: the numbers compare ways to join, and say nothing
+of networks of full width. Needs ``RADIOFUSE_DATA``.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ def write_recipe(folder: Path, folds: int, epochs: int, only: Sequence[str] = tu
         for name, (options, clinical) in MODELS.items()
         if name in only
     ]
+    reads_radiomics = RADIOMICS_ATTENTION in only
+    radiomic = '[[models]]\nname = "radiomic"\nkeep = false\nreads = ["radiomics"]\ncombine = ["mean"]\n'
     path = folder / "fusion_networks.toml"
     path.write_text(
         f"""title = "Fusions of four sequences, end to end"
@@ -100,7 +103,7 @@ ignore = ["idh", "who_grade", "codel_1p19q"]
 modalities = {list(SEQUENCES)}
 mask_label = "any"
 [radiomics]
-settings = "{"default" if RADIOMICS_ATTENTION in only else "none"}"
+settings = "{"default" if reads_radiomics else "none"}"
 [deep]
 encoder = "{ENCODER}"
 options = {{ width = {OPTIONS["width"]} }}
@@ -120,7 +123,7 @@ reference = "single_mean"
 name = "single"
 reads = ["deep"]
 combine = ["mean"]
-{"".join(networks)}""".replace("'", '"')
+{radiomic if reads_radiomics else ""}{"".join(networks)}""".replace("'", '"')
     )
     return path
 
