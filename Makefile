@@ -1,7 +1,7 @@
 # make demo    install what the main job needs into .venv, then run it on a generated cohort
 # make test    install everything the tests need into .venv, then run them
 # make test-oldest   the tests that depend on versions, with the lowest ones that pyproject.toml allows
-# make test-thorough   what `make test` leaves out: the engine against pyradiomics on all patients of the real data
+# make test-thorough   what `make test` has one case of: the engine on all patients, selection on all tables of the real data
 # make lint    the checks of style and types alone
 # make docs    build the site of docs/ into out/site; a warning or a link that leads nowhere is an error
 # torch comes as the build that pip finds first; install another one into .venv beforehand to keep it.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from radiofuse.errors import RequestError
 
@@ -30,6 +31,7 @@ def join(modality: str, thing: str) -> str:
     return f"{modality}{SEPARATOR}{thing}"
 
 
+@lru_cache(maxsize=2**16)  # every fit and every answer asks again for the columns of one table
 def split(column: str) -> tuple[str, str] | None:
     """Return ``(modality, thing)``, or None for a column outside the grammar."""
     modality, separator, thing = column.partition(SEPARATOR)
@@ -49,7 +51,8 @@ def is_feature(column: str) -> bool:
 def by_modality(columns: Iterable[str]) -> dict[str, list[str]]:
     """Group columns by their modality, in order of first appearance; others are left out."""
     groups: dict[str, list[str]] = {}
-    for column in columns:
+    names = columns.tolist() if hasattr(columns, "tolist") else columns  # an index hands names out slowly, one by one
+    for column in names:
         parts = split(column)
         if parts:
             groups.setdefault(parts[0], []).append(column)

@@ -35,6 +35,7 @@ size = 16
 training = { epochs = 1 }
 [fusion]
 combine = ["mean"]
+inner_folds = 2
 [evaluation]
 folds = 2
 repeats = 1
@@ -48,7 +49,7 @@ def study(tmp_path_factory, tiny_encoder):
     folder = tmp_path_factory.mktemp("study")
     make_phantom_cohort(folder / "phantom", n_patients=24, seed=1)
     (folder / "recipe.toml").write_text(RECIPE)
-    run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store")
+    run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store", report=False)
     return folder
 
 

@@ -65,7 +65,7 @@ resamples = 100
 operating_point = { sensitivity = 0.8 }
 ledger = true
 compare = [["mean", "joined"]]
-permutations = 2
+permutations = 1
 """
 SPLITS = {
     "kfold": 'folds = 2\nrepeats = 1\noptimism = "632+"\noptimism_resamples = 10\n',

@@ -133,7 +133,8 @@ def test_a_combiner_of_ones_own_has_one_name_everywhere(tmp_path, monkeypatch):
         "calibrate = false\n"
         "[evaluation]\nfolds = 2\nrepeats = 1\nresamples = 100\n"
     )
-    folder = run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store") / "bundle"
+    out = run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store", report=False)
+    folder = out / "bundle"
     bundle = load_bundle(folder)
     assert bundle.description["protocol"]["primary"] == "LogitMean"
     named = bundle.description["protocol"]["words"]["models"]
@@ -161,7 +162,7 @@ def test_what_the_final_models_warn_of_is_a_sentence_of_the_log(tmp_path, caplog
         "[evaluation]\nfolds = 2\nrepeats = 1\nresamples = 100\n"
     )
     with caplog.at_level("WARNING", "radiofuse"):
-        run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store", n_jobs=n_jobs)
+        run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store", n_jobs=n_jobs, report=False)
     said = [record.getMessage() for record in caplog.records]
     assert any("while fitting the final models" in line and "least at the last of" in line for line in said), said
 
@@ -185,7 +186,7 @@ def test_the_trivial_rule_has_chance_auc(study):
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_jobs(study, tmp_path):
-    again = run_recipe(study / "study.toml", out=tmp_path / "again", store=study / "store", n_jobs=1)
+    again = run_recipe(study / "study.toml", out=tmp_path / "again", store=study / "store", n_jobs=1, report=False)
     for table in ("predictions", "scores", "selected_features", "fusion_weights", "cohort_flow"):
         name = f"{table}.csv"
         assert (again / "bundle" / name).read_bytes() == (study / "out" / "bundle" / name).read_bytes(), name
@@ -198,7 +199,7 @@ def test_row_and_column_order_do_not_matter(study, tmp_path, predictions):
     shuffled = table.sample(frac=1, random_state=5)
     (tmp_path / "phantom").mkdir()
     shuffled.to_csv(tmp_path / "phantom" / "cohort.csv", index=False)
-    out = run_recipe(write_study(tmp_path), out=tmp_path / "out", store=study / "store", n_jobs=2)
+    out = run_recipe(write_study(tmp_path), out=tmp_path / "out", store=study / "store", n_jobs=2, report=False)
     key = ["model", "repeat", "sample_id"]
     again = read_table(out / "bundle", "predictions").sort_values(key, ignore_index=True)
     before = predictions.sort_values(key, ignore_index=True)

@@ -23,6 +23,7 @@ from page_parser import Page
 
 from radiofuse.errors import BundleError
 from radiofuse.report import write_report
+from radiofuse.report.experiment import sentences
 from radiofuse.report.experiment.contents import read_contents
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, OTHER, REFERENCE
 
@@ -55,6 +56,14 @@ def bundle(deep_bundle, tmp_path):
 
 def text_of(bundle) -> str:
     return Page(write_report(bundle).read_text(encoding="utf-8")).text
+
+
+def words_on(bundle) -> str:
+    """What the page says of encoders and features, without the page and its pictures."""
+    contents = read_contents(bundle)
+    parts = [contents.of(outcome) for outcome in contents.outcomes]
+    told = [told(contents) for told in (sentences.encoder, sentences.encoder_fitting, sentences.before_the_folds)]
+    return " ".join([sentences.summary(parts), *told])
 
 
 def models_in(rows: list[list[str]]) -> list[str]:
@@ -132,7 +141,7 @@ def test_published_scores_stand_beside_this_runs(deep_bundle, page):
 def test_published_weights_stand_beside_out_of_fold_and_in_sample_ones(deep_bundle, page):
     weights = pd.read_csv(deep_bundle / "fusion_weights.csv").query("fusion == 'regression'")
     header, *shown = page.tables[WEIGHTS]
-    assert header == ["Member", "Final model", "In sample", "published"]
+    assert header == ["Member", "Out of fold", "In sample", "published"]
     for (member, ours, in_sample, theirs), row in zip(shown, weights.itertuples(), strict=True):
         assert member == row.member
         assert read_cell(ours) == pytest.approx([row.weight, row.low, row.high], abs=0.005 + 1e-12)
@@ -194,7 +203,7 @@ def test_the_file_of_published_tables_must_be_there(bundle):
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentences"),
+    ("changes", "expected"),
     [
         (
             {},
@@ -219,10 +228,10 @@ def test_the_file_of_published_tables_must_be_there(bundle):
         ({"join": "members"}, ["a member of the fusion of its own", "only for patients whom it was not trained on."]),
     ],
 )
-def test_the_protocol_says_how_the_encoders_were_trained(bundle, changes, sentences):
+def test_the_protocol_says_how_the_encoders_were_trained(bundle, changes, expected):
     edit_protocol(bundle, deep={**DEEP, **changes})
-    text = text_of(bundle)
-    assert not [sentence for sentence in sentences if sentence not in text]
+    text = words_on(bundle)
+    assert not [sentence for sentence in expected if sentence not in text]
     assert ("As published" in text) == (changes.get("protocol") == "as_published")
 
 
@@ -236,16 +245,23 @@ def test_the_protocol_says_how_the_encoders_were_trained(bundle, changes, senten
 )
 def test_the_summary_says_what_kinds_of_features_there_were(bundle, radiomics, columns, features, before):
     edit_about(bundle, settings={"radiomics": radiomics}, columns=columns)
-    text = text_of(bundle)
+    text = words_on(bundle)
     assert f"from {features}" in text
     assert before in text
 
 
 def test_features_of_the_table_are_told_beside_those_of_images(bundle):
     edit_about(bundle, settings={"radiomics": {"preset": "shi2023"}, "ready_made": ["pet", "t2"]})
-    text = text_of(bundle)
+    text = words_on(bundle)
     assert "from radiomic, ready-made and deep features (san10_small) of" in text
     assert "Before the folds: unknown. The features of pet and t2 came ready-made; whether" in text
+
+
+def test_what_is_said_of_encoders_and_features_stands_on_the_page(page, deep_bundle):
+    contents = read_contents(deep_bundle)
+    for told in (sentences.encoder, sentences.encoder_fitting, sentences.before_the_folds):
+        assert told(contents) and " ".join(told(contents).split()) in page.text
+    assert sentences.summary([contents.of(outcome) for outcome in contents.outcomes]) in page.text
 
 
 def test_the_protocol_names_constraint_fusions_and_other_features(page, deep_bundle):

@@ -1,4 +1,6 @@
-"""The chain against the plain script of the field, on every real feature table, on all rows and in outer folds.
+"""The chain against the plain script of the field, on real feature tables, on all rows and in outer folds.
+
+Of each table one modality stands here, and all in `make test-thorough`.
 
 The script: ``scipy.stats.mannwhitneyu`` column by column, a loop over the whole ``numpy.corrcoef`` matrix,
 ``sklearn.linear_model.lars_path`` in every inner fold. Nothing of it is the project's but the inner folds, which
@@ -43,6 +45,15 @@ BLOCKS = [
     *[("mu_glioma", name) for name in ("flair", "t1", "t1ce", "t2")],
     ("golden", "all"),
 ]
+ONE_OF_EACH = {
+    ("LGG-1p19qDeletion", "T1"),
+    ("Sasaki2019", "T1Gd"),
+    ("Wang2024", "T2"),
+    ("medimage", "T1CE"),
+    ("mu_glioma", "t1ce"),
+    ("golden", "all"),
+}
+BY_BLOCK = [pytest.param(*block, marks=() if block in ONE_OF_EACH else pytest.mark.thorough) for block in BLOCKS]
 OUTER_FOLDS = {"LGG-1p19qDeletion": 10}  # elsewhere 5
 N_ALPHAS, SMALLEST = 100, 1e-3
 
@@ -218,7 +229,7 @@ def assert_found_alike(found, plain: Plain, rule: str) -> None:
     assert found.get_support(indices=True).tolist() == plain.selected[rule].tolist()
 
 
-@pytest.mark.parametrize(("table", "name"), BLOCKS)
+@pytest.mark.parametrize(("table", "name"), BY_BLOCK)
 def test_all_rows_and_every_outer_fold_select_what_the_script_selects(data_dir, table, name):
     block = read_blocks(data_dir, table)[name]
     X, y, patients = block.X.to_numpy(float), block.y, groups_of(block)
@@ -307,7 +318,7 @@ def held_out_deviance(X, y, folds, alpha: float) -> float:
     return total / len(y)
 
 
-@pytest.mark.parametrize(("table", "name"), BLOCKS)
+@pytest.mark.parametrize(("table", "name"), BY_BLOCK)
 def test_logistic_chain_selects_what_a_general_optimizer_does(data_dir, table, name):
     block = read_blocks(data_dir, table)[name]
     X, y = block.X.to_numpy(float), block.y
