@@ -175,6 +175,14 @@ def write(folder, table, name="other.csv"):
             lambda t: t.assign(idh="IDH mut?"),
             r"Column idh holds IDH mut\?, which the model does not know: it learned.*or say by --spelling which",
         ),
+        (
+            lambda t: t.assign(idh=["Unclear", *t["idh"][1:]]),
+            "Column idh holds Unclear, which the model does not know: it learned from mutant and wildtype",
+        ),
+        (
+            lambda t: t.assign(who_grade=["G5", *t["who_grade"][1:]]),
+            "Column who_grade holds G5, which the model does not know: it learned from 2, 3 and 4",
+        ),
         (lambda t: t.assign(idh="", who_grade=""), "No patient has a known idh"),
         (lambda t: t.assign(sample_id=[f"s{row:02}" for row in range(30)]), "All 30 labeled samples are of patients"),
         (lambda t: t[["sample_id", "idh", "who_grade"]].assign(flair__f1=1.0), "needs at least one of the modalities"),
@@ -185,6 +193,14 @@ def test_what_cannot_be_evaluated_is_a_sentence(folder, bundle, change, sentence
     path = write(folder, change(cohort().query("site == 'c'")))
     with pytest.raises((BundleError, CohortError), match=sentence):
         evaluate_cohort(bundle, path, store=folder / "store")
+
+
+def test_the_command_says_of_a_third_class_in_one_sentence_that_the_model_does_not_know_it(folder):
+    third = cohort().query("site == 'c'")
+    path = write(folder, third.assign(idh=["Unclear", *third["idh"][1:]]), "third.csv")
+    done = CliRunner().invoke(app, [str(folder / "out"), str(path), "--out", str(folder / "third")])
+    assert done.exit_code == 3 and "Traceback" not in done.stderr and not (folder / "third").exists()
+    assert "- Column idh holds Unclear, which the model does not know" in done.stderr
 
 
 def test_the_command_writes_tables_and_a_page_that_begins_with_the_answer(folder, evaluated):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from scipy.special import expit
 
 from radiofuse.bundle.read import read_table
 from radiofuse.experiment import run_recipe
+from radiofuse.report.experiment.contents import read_contents
+from radiofuse.report.experiment.contributions import contribution_pictures
 from radiofuse.wording import number
 
 RECIPE = """
@@ -108,3 +111,15 @@ def test_the_bundle_holds_intervals_of_learned_weights_of_every_model_and_outcom
     t1 = weights.query("outcome == 'idh' and model == 'fusion' and fusion == 'regression' and member == 't1'").iloc[0]
     shown = f'{t1["weight"]:.2f} <span class="interval">({t1["weight_low"]:.2f} to {t1["weight_high"]:.2f})</span>'
     assert shown in (out / "report.html").read_text()
+
+
+def test_a_class_without_contributions_and_numbers_that_are_none_leave_figures_out(out):
+    contents = read_contents(out / "bundle")
+    whole = contents.of(contents.outcomes[1]).of_model("fusion")
+    assert len(contribution_pictures(whole)) == 3
+    table = whole.contributions
+    lacking = table[table["class"] != "3"].reset_index(drop=True)
+    lacking.loc[lacking["class"] == "4", "log_odds"] = np.inf
+    (picture,) = contribution_pictures(replace(whole, contributions=lacking))
+    assert picture.alt.startswith("Contributions to 2,") and "The further the two boxes" in picture.caption
+    assert contribution_pictures(replace(whole, contributions=table.assign(log_odds=np.nan))) == []

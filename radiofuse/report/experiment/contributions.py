@@ -31,7 +31,8 @@ def contributions_table(contents: Contents) -> Table | None:
 def contribution_pictures(contents: Contents) -> list[Picture]:
     """Return how contributions are distributed over held-out patients of either class; of several classes, of each."""
     told = _of_members(contents)
-    names = contents.classes if len(told) else ()
+    told = told[np.isfinite(told["log_odds"])]
+    names = [name for name in contents.classes if name in set(told["class"])]
     captions = [_caption(contents, name) if name == names[0] else f"The same for {name}." for name in names]
     return [
         _picture(contents, name, told[told["class"] == name], caption)
