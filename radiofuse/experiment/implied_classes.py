@@ -53,13 +53,14 @@ def contradicting_answers(
     """
     own = predictions[predictions["model"] == model]
     labels = pd.DataFrame({one.name: _most_probable(own[own["outcome"] == one.name], one) for one in outcomes})
-    patients = own.drop_duplicates("sample_id").set_index("sample_id")["patient_id"].reindex(labels.index)
-    found = contradictions(implications, labels, list(patients))
+    patients = own.drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+    found = contradictions(implications, labels, list(labels.index))
     n_told = int(labels.notna().all(axis=1).sum())
     return [
-        f"What {model} holds for most probable contradicts, in {len(who)} of {n_told} held-out samples with all "
-        f"outcomes known ({some(who)}), that {phrase}. A model of kind chained with coherent = true obeys it."
-        for phrase, who in found.items()
+        f"What {model} holds for most probable contradicts, in {len(samples)} of {n_told} held-out samples with all "
+        f"outcomes known ({some(patients[samples].unique())}), that {phrase}. A model of kind chained with coherent = "
+        "true obeys it."
+        for phrase, samples in found.items()
     ]
 
 

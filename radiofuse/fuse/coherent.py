@@ -31,6 +31,11 @@ def coherent(probabilities: Sequence[np.ndarray], allowed: np.ndarray) -> list[n
     The product takes outcomes as independent but for the rule: it is the distribution nearest to that product, in the
     sense of Kullback and Leibler, among those that obey the rule.
 
+    References
+    ----------
+    Csiszar (1975). I-divergence geometry of probability distributions and minimization problems. The Annals of
+    Probability 3, 146-158: of all distributions on a set, the conditional one is nearest.
+
     Examples
     --------
     >>> idh, codel = np.array([[0.6, 0.4]]), np.array([[0.5, 0.5]])

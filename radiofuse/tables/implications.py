@@ -53,9 +53,11 @@ class Implication:
 
 
 def known_implications(outcomes: Sequence[Outcome]) -> list[Implication]:
-    """Return what the classification of gliomas says of outcomes by the names of their classes.
+    """Return what the classification of gliomas says of outcomes, told by the names of their classes.
 
-    A tumor with 1p/19q codeletion is an oligodendroglioma only where it is IDH-mutant.
+    A tumor with 1p/19q codeletion is an oligodendroglioma only where it is IDH-mutant. Many genes are wildtype or
+    mutant, as TERT, ATRX and TP53, of which the rule says nothing: an outcome is that of IDH where its name has the
+    letters idh.
 
     References
     ----------
@@ -68,7 +70,8 @@ def known_implications(outcomes: Sequence[Outcome]) -> list[Implication]:
     ['codel = codeleted implies idh = mutant (WHO 2021)']
     """
     codeleted = [one.name for one in outcomes if {"intact", "codeleted"} <= set(one.classes)]
-    mutant = [one.name for one in outcomes if {"wildtype", "mutant"} <= set(one.classes)]
+    of_idh = [one for one in outcomes if "idh" in one.name.lower()]
+    mutant = [one.name for one in of_idh if {"wildtype", "mutant"} <= set(one.classes)]
     return [Implication({one: "codeleted"}, {other: "mutant"}, "WHO 2021") for one in codeleted for other in mutant]
 
 

@@ -10,7 +10,10 @@ from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
 from radiofuse.bundle.read import read_description, read_table
 from radiofuse.errors import RequestError
+from radiofuse.experiment.implied_classes import contradicting_answers
 from radiofuse.experiment.run import run_recipe
+from radiofuse.tables.implications import known_implications
+from radiofuse.tables.outcomes import Outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
 RECIPE = """
@@ -103,6 +106,18 @@ def test_held_out_answers_that_contradict_are_counted(run):
     assert expected > 0
     assert len(said) == 1
     assert f"contradicts, in {expected} of {len(wide)} held-out samples" in said[0]
+
+
+def test_samples_are_counted_and_patients_named_once():
+    """Two scans of one patient contradict the rule, one of another obeys it."""
+    outcomes = [Outcome("idh", ("wildtype", "mutant")), Outcome("codel", ("intact", "codeleted"))]
+    whose = {"sample_id": ["a1", "a2", "b1"], "patient_id": ["a", "a", "b"], "model": "mean"}
+    parts = [
+        pd.DataFrame({**whose, "outcome": "idh", "class": "mutant", "probability": [0.1, 0.2, 0.9]}),
+        pd.DataFrame({**whose, "outcome": "codel", "class": "codeleted", "probability": [0.8, 0.9, 0.9]}),
+    ]
+    [said] = contradicting_answers(known_implications(outcomes), outcomes, pd.concat(parts), "mean")
+    assert "in 2 of 3 held-out samples with all outcomes known (a), that codel = codeleted" in said
 
 
 def test_a_new_patient_whose_calls_contradict_has_a_note(run, tmp_path):

@@ -36,6 +36,15 @@ def test_the_known_rule_is_found_by_the_names_of_classes_alone():
     assert known_implications([renamed, IDH]) == []
 
 
+@pytest.mark.parametrize("gene", ["tert", "tp53", "atrx"])
+def test_other_genes_that_are_wildtype_or_mutant_are_not_taken_for_idh(gene):
+    other = Outcome(gene, ("wildtype", "mutant"))
+    assert known_implications([CODEL, other]) == []
+    assert known_implications([CODEL, other, Outcome("IDH_status", ("wildtype", "mutant"))]) == [
+        Implication({"codel": "codeleted"}, {"IDH_status": "mutant"}, "WHO 2021")
+    ]
+
+
 def test_combinations_of_three_outcomes():
     both = Implication({"codel": "codeleted", "grade": "4"}, {"idh": "mutant"})
     allowed = allowed_combinations([both], [GRADE, IDH, CODEL])
