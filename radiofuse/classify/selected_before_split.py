@@ -17,8 +17,8 @@ SELECT = "select"  # the step of a chain that chooses features
 class SelectedBeforeSplit(TakesGroups, Pipeline):
     """A Pipeline whose step ``select`` is fitted to rows beyond those of ``fit``, test rows and their labels included.
 
-    The steps before it are fitted to the rows of ``fit``, as the encoder of a paper that trains it on the training
-    set alone, and applied to the others. What such a chain says of the other rows is too good.
+    All other steps are fitted to the rows of ``fit``; those before the selection, as the encoder of a paper that trains
+    it on the training set alone, are applied to the others. What such a chain says of the other rows is too good.
 
     Parameters
     ----------
@@ -74,14 +74,20 @@ class SelectedBeforeSplit(TakesGroups, Pipeline):
 
     def fit(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the selection to all rows, the other steps to these."""
-        left, last = self._selected(X, y, groups), self.steps[-1]
-        if last[0] != SELECT:
-            fit_with_groups(last[1], left, y, groups)
+        if behind := self._behind():
+            fit_with_groups(Pipeline(behind), self._selected(X, y, groups), y, groups)
+        else:
+            self._selected(X, y, groups)
         return self
 
     def fit_transform(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None = None) -> Any:
-        """Fit steps of which the selection is the last, and return what they leave of these rows."""
-        return self._selected(X, y, groups)
+        """Fit steps of which the last transforms, and return what they leave of these rows."""
+        left, behind = self._selected(X, y, groups), self._behind()
+        return fit_with_groups(Pipeline(behind), left, y, groups, method="fit_transform") if behind else left
+
+    def _behind(self) -> list[tuple[str, Any]]:
+        """Return the steps behind the selection."""
+        return self.steps[list(self.named_steps).index(SELECT) + 1 :]
 
     def _selected(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike | None) -> Any:
         place = list(self.named_steps).index(SELECT)

@@ -19,11 +19,13 @@ from radiofuse.experiment.model_list import (
     combiners_learn,
     model_list,
     of_several_outcomes,
+    reads_of,
+    reads_radiomics,
     selects_deep_features,
 )
-from radiofuse.experiment.models import reads_of
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CHAINED, CONSTRAINED, LATE, SELECTING, RecipeModel
+from radiofuse.experiment.recipe_parts import Selection
 from radiofuse.experiment.rows import LabeledRows
 from radiofuse.ledger.chains import exchanged
 from radiofuse.wording import listed
@@ -78,7 +80,12 @@ def learns_in_sample(recipe: Recipe) -> bool:
 
 def _selecting_before(recipe: Recipe) -> list[RecipeModel]:
     models = [model for model in model_list(recipe) if model.kind in (*SELECTING, CHAINED) and model.reads != (DEEP,)]
-    return [one for one in models if selection_of(recipe, one).protocol == AS_PUBLISHED]
+    return [one for one in models if _is_as_published(selection_of(recipe, one))]
+
+
+def _is_as_published(selection: Selection) -> bool:
+    """Say whether features are selected before the split; where none are, there is nothing to do so."""
+    return selection.protocol == AS_PUBLISHED and bool(selection.names)
 
 
 def selected_before_split(
@@ -111,6 +118,7 @@ def _select_before(chain: Any, X: pd.DataFrame, y: np.ndarray, groups: np.ndarra
 
 def what_published_selection_keeps_from(recipe: Recipe, places: object) -> Iterator[RequestError]:
     """Yield what does not go together with features that are selected before the split."""
+    yield from _networks_that_select(recipe)
     selecting, plan = _selecting_before(recipe), recipe.evaluation
     if not selecting:
         return
@@ -130,6 +138,17 @@ def what_published_selection_keeps_from(recipe: Recipe, places: object) -> Itera
             f'search and oversample under [classify] work inside the folds, and protocol = "{AS_PUBLISHED}" under '
             "[select] looks beyond them. Leave either out."
         )
+
+
+def _networks_that_select(recipe: Recipe) -> Iterator[RequestError]:
+    """Yield which network on images is asked to select its radiomic features before the split, and does not."""
+    for model in (model for model in model_list(recipe) if reads_radiomics(model)):
+        if _is_as_published(selection_of(recipe, model)):
+            yield RequestError(
+                f"The model {called(model)!r} selects radiomic features inside the folds alone, and protocol = "
+                f'"{AS_PUBLISHED}" under [select] asks for all patients. Give it a select of its own without it, or '
+                "leave the model out."
+            )
 
 
 def networks_asked_of_their_own_rows(recipe: Recipe, places: object) -> Iterator[RequestError]:

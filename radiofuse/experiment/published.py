@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,12 @@ KINDS_OF_FEATURES = ("radiomic", "deep")
 
 
 def check_models(
-    tables: Sequence[PublishedTable], names: Sequence[str], fusions: Sequence[str], selecting: Sequence[str]
+    tables: Sequence[PublishedTable],
+    names: Sequence[str],
+    fusions: Sequence[str],
+    selecting: Mapping[str, Sequence[str]],
 ) -> None:
-    """Refuse tables that name a model, fusion or metric there is not, or a table, row or metric twice.
+    """Refuse tables that name a model, fusion, modality or metric there is not, or a table, row or metric twice.
 
     Parameters
     ----------
@@ -33,8 +36,8 @@ def check_models(
         Every model that will be scored.
     fusions : sequence of str
         Those that have weights.
-    selecting : sequence of str
-        Models whose selected features are recorded.
+    selecting : mapping of str to sequence of str
+        Models whose selected features are recorded, and the modalities that each reads.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def check_models(
     --------
     >>> from types import SimpleNamespace as Table
     >>> table = Table(title="Weights", fusion="maen", selected_by=None, rows=(), metrics=())
-    >>> check_models([table], ["t1", "mean"], ["mean"], ["fusion"])
+    >>> check_models([table], ["t1", "mean"], ["mean"], {"fusion": ["t1"]})
     Traceback (most recent call last):
     radiofuse.errors.RequestError: The published table 'Weights' names the fusion 'maen', ... known are mean. ...
     """
@@ -54,7 +57,8 @@ def check_models(
         if table.fusion is not None:
             _refuse_unknown(table.title, "fusion", [table.fusion], fusions)
         if table.selected_by is not None:
-            _refuse_unknown(table.title, "model", [table.selected_by], selecting)
+            _refuse_unknown(table.title, "model of selected features", [table.selected_by], list(selecting))
+            _refuse_unknown(table.title, "modality", list(table.survivors), selecting[table.selected_by])
         _refuse_unknown(table.title, "model", [row.model for row in table.rows if row.model], names)
         _refuse_unknown(table.title, "metric", table.metrics, METRICS)
         _refuse_repeated(f"The published table {table.title!r}", "row", [row.name for row in table.rows])
@@ -72,7 +76,7 @@ def _refuse_unknown(title: str, kind: str, named: Sequence[str], known: Sequence
     if unknown:
         raise RequestError(
             f"The published table {title!r} names the {kind} {unknown[0]!r}, which this run does not have; "
-            f"known are {', '.join(known)}. Correct the name, or drop it from the table."
+            f"known are {', '.join(known) or 'none'}. Correct the name, or drop it from the table."
         )
 
 
@@ -116,17 +120,19 @@ def published_rows(
     found = []
     for table in tables:
         named = table.outcome or outcome
-        found_here = (whole[whole["outcome"] == named] for whole in (scores, weights, selected))
-        rows = _rows_of(table, found_here, read)
-        found += [(table.title, table.source, named, *row) for row in rows]
+        own = (whole[whole["outcome"] == named] for whole in (scores, weights, selected))
+        found += [(table.title, table.source, named, *row) for row in _rows_of(table, *own, read)]
     described = TABLES["published"]
     return pd.DataFrame(found, columns=list(described.columns)).astype(dict.fromkeys(described.of(NUMBER), float))
 
 
 def _rows_of(
-    table: PublishedTable, found: Iterable[pd.DataFrame], read: Mapping[str, Sequence[str]]
+    table: PublishedTable,
+    scores: pd.DataFrame,
+    weights: pd.DataFrame,
+    selected: pd.DataFrame,
+    read: Mapping[str, Sequence[str]],
 ) -> Iterator[tuple]:
-    scores, weights, selected = found
     if table.fusion is not None:
         return _weight_rows(table, weights)
     return _score_rows(table, scores) if table.rows else _survivor_rows(table, selected, read)

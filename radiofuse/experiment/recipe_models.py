@@ -12,7 +12,7 @@ from radiofuse.experiment.recipe_parts import Join, Missing, Part, Selection, St
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
 WEIGHTING, NETWORK = "weighting", "network"
 BY_NETWORK = (CONSTRAINED, WEIGHTING)  # one network on the selected features of all modalities
-SELECTING = (LATE, EARLY, *BY_NETWORK)  # kinds whose selected features are recorded
+SELECTING = (LATE, EARLY, *BY_NETWORK)  # kinds of one outcome that select features by [select]
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
     LATE: (
         *("modalities", "reads", "join", "clinical", "select", "classify"),

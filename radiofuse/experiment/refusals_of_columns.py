@@ -7,15 +7,26 @@ from collections.abc import Mapping, Sequence
 
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.glossary import list_answers
-from radiofuse.experiment.model_list import called, combined_names, modalities_of, model_list, reads_columns_alone
+from radiofuse.experiment.member_chains import selection_of
+from radiofuse.experiment.model_list import (
+    DEEP,
+    called,
+    combined_names,
+    modalities_of,
+    model_list,
+    reads_columns_alone,
+    reads_of,
+)
 from radiofuse.experiment.networks import stack_of, with_stack
 from radiofuse.experiment.published import check_models
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, LATE, SELECTING
-from radiofuse.experiment.refusals import NO_RADIOMICS, Problems, problems_of, raised
+from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
+from radiofuse.experiment.recipe_parts import NO_RADIOMICS
+from radiofuse.experiment.refusals import Problems, problems_of, raised
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.names import did_you_mean
 from radiofuse.prepare.clinical_scale import AGE
+from radiofuse.select import PROJECTIONS
 from radiofuse.tables import columns
 from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import NOT_FEATURES
@@ -105,11 +116,21 @@ def absent_modalities(recipe: Recipe, grouped: Grouped) -> Problems:
 
 
 def unknown_published_rows(recipe: Recipe, grouped: Grouped) -> Problems:
-    """Yield whether a published table names a model that there is not."""
-    names = [answer.name for answer in list_answers(recipe, _read(recipe, grouped))]
+    """Yield whether a published table names a model or a modality that there is not."""
+    known = _read(recipe, grouped)
+    names = [answer.name for answer in list_answers(recipe, known)]
     weighted = [name for model in model_list(recipe) if model.kind == LATE for name in combined_names(recipe, model)]
-    selecting = [called(model) for model in model_list(recipe) if model.keep and model.kind in SELECTING]
+    models = [model for model in model_list(recipe) if _records_selection(recipe, model)]
+    selecting = {called(model): modalities_of(model, known) for model in models}
     yield from raised(check_models, recipe.tables, names, weighted, selecting)
+
+
+def _records_selection(recipe: Recipe, model: RecipeModel) -> bool:
+    """Say whether a run keeps which columns a model selected: of one network it does not, and components are none."""
+    by_chains = (model.kind == LATE and reads_of(recipe, model) != (DEEP,)) or (
+        model.kind == EARLY and DEEP not in (model.reads or ())
+    )
+    return model.keep and by_chains and not set(selection_of(recipe, model).names) & set(PROJECTIONS)
 
 
 def unknown_pairs(recipe: Recipe, grouped: Grouped) -> Problems:

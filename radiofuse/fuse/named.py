@@ -77,7 +77,8 @@ class Named(TakesGroups, ClassifierMixin, BaseEstimator):
         own = self._own(X)
         usable = own.notna().any(axis=1).to_numpy()
         if not usable.any():
-            return pd.DataFrame(np.nan, index=X.index, columns=[self.name])
+            nothing = of_second(np.full((len(X), len(self.classes_)), np.nan))
+            return answers_table({self.name: nothing}, X.index, self.classes_)
         return self._answers(own[usable]).reindex(X.index)
 
     def _answers(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
 from radiofuse import LateFusion, MannWhitneySelector, modality_classifier
@@ -13,6 +16,8 @@ from radiofuse.bundle.read import read_description, read_table
 from radiofuse.classify.selected_before_split import SelectedBeforeSplit
 from radiofuse.commands.run import app
 from radiofuse.errors import RequestError
+from radiofuse.experiment.as_published import deviations, what_published_selection_keeps_from
+from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
 
 pytestmark = [
@@ -161,6 +166,17 @@ def test_only_the_selection_sees_beyond_the_rows_of_fit():
     assert "select" not in shortcut[:-2].named_steps
 
 
+def test_a_step_between_selection_and_classifier_is_fitted_too():
+    table = noise()
+    rows, y = table[[f"t2__f{place}" for place in range(150)]].set_axis(table["sample_id"]), table["idh"].to_numpy()
+    steps = [("select", MannWhitneySelector()), ("scale", StandardScaler()), ("classify", LogisticRegression())]
+    shortcut = SelectedBeforeSplit(steps, rows=rows, labels=y).fit(rows[:30], y[:30])
+    kept = rows[:30].loc[:, shortcut["select"].get_support()]
+    np.testing.assert_allclose(shortcut["scale"].mean_, kept.mean())
+    assert shortcut.predict_proba(rows[30:]).shape == (30, 2)
+    np.testing.assert_allclose(clone(shortcut[:-1]).fit_transform(rows[:30], y[:30]).mean(axis=0), 0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("entries", "sentence"),
     [
@@ -174,6 +190,35 @@ def test_what_does_not_go_with_selection_before_the_split_is_refused(tmp_path, e
     with pytest.raises(RequestError) as caught:
         run_recipe(write(tmp_path, select=BEFORE, **entries), out=tmp_path / "out", store=tmp_path / "store")
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("selection", "models", "said"),
+    [
+        ('method = "none"', "", []),
+        ('method = "pca"', "", ["fusion"]),
+        ('method = "pca"', '[[models]]\n[[models]]\nname = "free"\nselect = { method = "lasso" }', ["fusion"]),
+        ('method = "none"', '[[models]]\nselect = { method = "lasso", protocol = "as_published" }', ["fusion"]),
+    ],
+)
+def test_only_models_that_select_before_the_split_are_said_to(tmp_path, selection, models, said):
+    text = f'[cohort]\ntable = "x.csv"\nlabel = "idh"\n[select]\n{selection}\n{BEFORE}\n{models}'
+    (tmp_path / "recipe.toml").write_text(text)
+    told = deviations(read_recipe(tmp_path / "recipe.toml"))
+    assert [f"every score of {name} is too good" in sentence for name, sentence in zip(said, told, strict=True)] == [
+        True for _ in said
+    ]
+
+
+def test_a_network_that_selects_radiomic_features_does_so_in_folds_alone(tmp_path):
+    network = '[[models]]\nname = "zhang"\nkind = "network"\noptions = { fusion = "radiomics_attention" }\n'
+    text = f'[cohort]\ntable = "x.csv"\nlabel = "idh"\n[deep]\n[select]\nmethod = "lasso"\n{BEFORE}\n{network}'
+    (tmp_path / "recipe.toml").write_text(text)
+    [problem] = what_published_selection_keeps_from(read_recipe(tmp_path / "recipe.toml"), None)
+    assert "'zhang' selects radiomic features inside the folds alone" in str(problem)
+    own = network + 'select = { method = "lasso" }'
+    (tmp_path / "recipe.toml").write_text(text.replace(network, own))
+    assert not list(what_published_selection_keeps_from(read_recipe(tmp_path / "recipe.toml"), None))
 
 
 def test_networks_are_not_asked_of_the_rows_they_were_trained_on(tmp_path):

@@ -15,7 +15,7 @@ from radiofuse.experiment.recipe import PublishedTable
 
 MODELS = ("t1", "mean", "linear_regression", "trivial")
 FUSIONS = ("mean", "linear_regression")
-SELECTING = ("fusion",)
+SELECTING = {"fusion": ["t1", "t2"]}
 SELECTED = pd.DataFrame(
     [
         ("idh", "fusion", "t1", "glcm_Contrast", 0.5, True),
@@ -202,7 +202,11 @@ def test_names_that_exist_pass():
             [score_table(rows=[{"name": "T2", "model": "t2", "published": [1, 1]}])],
             r"'Fusion' names the model 't2', which this run does not have; known are t1, .*Correct the name",
         ),
-        ([survivor_table(selected_by="mean")], r"'Survivors' names the model 'mean'.*known are fusion"),
+        (
+            [survivor_table(selected_by="mean")],
+            r"'Survivors' names the model of selected features 'mean'.*known are fusion",
+        ),
+        ([survivor_table(survivors={"t1c": [3, 1]})], r"'Survivors' names the modality 't1c'.*known are t1, t2"),
         ([score_table(), score_table()], r"The recipe has the published table 'Fusion' more than once"),
         ([score_table(metrics=["auc", "auc"])], r"'Fusion' has the metric 'auc' more than once"),
         (

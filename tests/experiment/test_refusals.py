@@ -117,6 +117,25 @@ def test_the_clinical_answer_is_not_compared_where_there_is_no_clinical_column(t
 
 
 @pytest.mark.parametrize(
+    ("model", "kept"),
+    [
+        ("", True),
+        ('[[models]]\nname = "all"\nkind = "early"', True),
+        ('[[models]]\nname = "all"\nkind = "early"\nkeep = false', False),
+        ('[[models]]\nname = "all"\nselect = { method = "pca" }', False),
+        ('[[models]]\nname = "all"\nkind = "weighting"', False),
+        ('[[models]]\nname = "all"\nkind = "constrained"\nbranches = { one = ["t1"], other = ["t2"] }', False),
+    ],
+)
+def test_survivors_are_asked_of_models_alone_whose_selected_columns_are_recorded(tmp_path, model, kept):
+    table = '[[tables]]\ntitle = "T"\nsource = "S"\nsurvivors = { t1 = [1, 0] }\nselected_by = '
+    chosen = '"all"' if model else '"fusion"'
+    (tmp_path / "recipe.toml").write_text(f'[cohort]\ntable = "x.csv"\nlabel = "y"\n{model}\n{table}{chosen}\n')
+    problems = problems_of_columns(read_recipe(tmp_path / "recipe.toml"), {"t1": ["t1__f"], "t2": ["t2__f"]})
+    assert ["names the model of selected features 'all'" in str(problem) for problem in problems] == [True] * (not kept)
+
+
+@pytest.mark.parametrize(
     ("select", "refused"),
     [
         ('method = "mann_whitney"', "MannWhitneySelector"),

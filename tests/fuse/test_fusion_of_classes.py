@@ -21,6 +21,8 @@ from radiofuse.fuse.constrained import ConstraintFusion
 from radiofuse.fuse.named import Named
 from radiofuse.fuse.votes import vote_shares
 from radiofuse.names import lookup
+from radiofuse.tables.answers import by_class
+from radiofuse.tables.outcomes import BINARY, MULTICLASS, Outcome
 
 MODALITIES = ("t1", "t1ce", "flair")
 GRADES = np.array(["2", "3", "4"])
@@ -344,6 +346,18 @@ def test_an_arm_renames_answers_and_leaves_classes(cohort):
     each = arm.predict_proba_each(table)
     assert each.columns.unique("answer").to_list() == ["deep_t1", "deep_t1ce", "deep_flair", "deep_mean"]
     assert each.columns.unique("class").to_list() == ["2", "3", "4"]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_that_a_model_cannot_read_have_no_answer_for_any_class(cohort, n_classes):
+    table, y, groups = cohort
+    outcome = Outcome("grade", ("2", "3", "4")[:n_classes], BINARY if n_classes == 2 else MULTICLASS)
+    own = [column for column in table if column.startswith("t1__")]
+    arm = Named(LogisticRegression(), "t1", own).fit(table.fillna(0), np.minimum(y, n_classes - 1), groups)
+    each = arm.predict_proba_each(table[:4].assign(**dict.fromkeys(own, np.nan)))
+    told = {name: answers for _, name, answers in by_class(each, outcome)}
+    assert list(told) == list(outcome.told)
+    assert all(answers["t1"].isna().all() and len(answers) == 4 for answers in told.values())
 
 
 def test_constraint_fusion_reads_three_classes_off_its_codes(cohort):
