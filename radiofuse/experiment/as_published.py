@@ -122,8 +122,8 @@ def what_published_selection_keeps_from(recipe: Recipe, places: object) -> Itera
     selecting, plan = _selecting_before(recipe), recipe.evaluation
     if not selecting:
         return
-    asked = {"ledger": plan.ledger, "permutations": plan.permutations, "optimism": plan.optimism}
-    for name in (name for name, value in asked.items() if value):
+    asked = ("ledger", "permutations", "optimism", "conformal")
+    for name in (name for name in asked if getattr(plan, name)):
         yield RequestError(
             f"{name} under [evaluation] asks how far an answer can be trusted, and with protocol = "
             f'"{AS_PUBLISHED}" under [select] none can. Leave either out.'

@@ -120,8 +120,8 @@ def published_rows(
     found = []
     for table in tables:
         named = table.outcome or outcome
-        own = (whole[whole["outcome"] == named] for whole in (scores, weights, selected))
-        found += [(table.title, table.source, named, *row) for row in _rows_of(table, *own, read)]
+        rows = _rows_of(table, *(whole[whole["outcome"] == named] for whole in (scores, weights, selected)), read=read)
+        found += [(table.title, table.source, named, *row) for row in rows]
     described = TABLES["published"]
     return pd.DataFrame(found, columns=list(described.columns)).astype(dict.fromkeys(described.of(NUMBER), float))
 
@@ -131,6 +131,7 @@ def _rows_of(
     scores: pd.DataFrame,
     weights: pd.DataFrame,
     selected: pd.DataFrame,
+    *,
     read: Mapping[str, Sequence[str]],
 ) -> Iterator[tuple]:
     if table.fusion is not None:
