@@ -20,4 +20,8 @@ from .gate import read_pair as read_pair
 from .roi import RoiPair as RoiPair
 from .roi import check_pair as check_pair
 from .stream import file_sha256 as file_sha256
+from .tumor_cutmix import Cut as Cut
+from .tumor_cutmix import CutTumors as CutTumors
+from .tumor_cutmix import draw_cut as draw_cut
+from .tumor_cutmix import tumor_cutmix as tumor_cutmix
 from .write import write_volume as write_volume

@@ -65,7 +65,7 @@ def _groups(module: nn.Module, training: Training) -> list[dict[str, Any]]:
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Give the weights of a module a rate; those of its encoders as much more or less of it as the training says."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group[TIMES]
+        group["lr"] = rate * group.get(TIMES, 1.0)  # a checkpoint of a training with one rate says nothing of it
 
 
 def learning_rate(training: Training, epoch: int, watched: Sequence[float] = ()) -> float:
