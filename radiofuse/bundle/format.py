@@ -113,6 +113,14 @@ TABLES = {
             **dict.fromkeys(("value", "low", "high"), NUMBER),
         },
     ),
+    "prediction_sets": TableFormat(
+        "how often sets of classes hold the true one, found without the fold that is asked about, of each class and of "
+        "all, and from how much doubt on a class is left out of a new patient's set",
+        {
+            **dict.fromkeys(("outcome", "model", "class"), TEXT),
+            **dict.fromkeys(("level", "limit", "coverage", "low", "high", "single", "several", "none"), NUMBER),
+        },
+    ),
     "calibration": TableFormat(
         "calibration slope and intercept, with intervals, and expected calibration error of every model, of each class "
         "against the rest",

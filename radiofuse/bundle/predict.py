@@ -16,6 +16,7 @@ from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import REFUSED, NewRows, collect_rows
 from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
 from radiofuse.bundle.pictures import channels_of
+from radiofuse.bundle.prediction_sets import sets_of
 from radiofuse.bundle.read import read_table, require_entries
 from radiofuse.bundle.sites import columns_beside, new_sites
 from radiofuse.bundle.training_ranges import clinical_outside, far_outside
@@ -69,7 +70,8 @@ def predict_cohort(
     predictions : DataFrame
         Columns sample_id, patient_id, outcome, class, probability (the bundle's answer) of that class, call (the
         class that the sample is called, by its own name: of two from the probability in threshold on, which the
-        run chose on out-of-fold predictions; of more the most probable one, without a threshold), one column per
+        run chose on out-of-fold predictions; of more the most probable one, without a threshold), set (the classes
+        that cannot be ruled out, where the run was asked for prediction sets), one column per
         member and fusion, and note (which modalities were absent, or that an encoder was trained
         on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
         training range, or that its calls of two outcomes contradict each other). A row per sample and
@@ -143,7 +145,8 @@ def predictions_of(rows: NewRows) -> pd.DataFrame:
         own = {name: each.reindex(X.index) for _, name, each in by_class(answers_of(rows, outcome), outcome)}
         primary = pd.DataFrame({name: _primary(about, each) for name, each in own.items()}, index=X.index)
         threshold = threshold_of(bundle, outcome)
-        calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold}
+        sets = sets_of(bundle, outcome, primary)
+        calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold, **sets}
         answers[outcome] = own
     told = [new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
     notes = _notes(X, trained, [*told, _contradicting(about, calls, X.index)])

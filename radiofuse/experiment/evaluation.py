@@ -69,6 +69,8 @@ class Results:
         The difference of each answer from the one that the recipe names as reference; else no rows.
     operating_points, calibration, decision_curves : DataFrame
         As ``operating_points_table``, ``calibration_table`` and ``decision_table`` return them.
+    prediction_sets : DataFrame
+        As ``conformal_table`` returns it; no rows where it was not asked for.
     learning_intervals, best_of_models : DataFrame
         As ``auc_tables`` returns them.
     findings : dict of (str, str) to list of dict
@@ -93,6 +95,7 @@ class Results:
     comparisons: pd.DataFrame
     against_reference: pd.DataFrame
     operating_points: pd.DataFrame
+    prediction_sets: pd.DataFrame
     calibration: pd.DataFrame
     decision_curves: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]

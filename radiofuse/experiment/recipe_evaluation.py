@@ -108,6 +108,8 @@ class Evaluation(Part):
     """Whether the run also finds what the usual shortcuts would have claimed for its first model."""
     compare: tuple[tuple[str, str], ...] = ()
     """Pairs of answers to test against each other: McNemar, NRI, IDI, and the corrected resampled t over folds."""
+    conformal: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """How often prediction sets are to hold the true class, as 0.9; left out, there are none."""
     reference: str | None = None
     """An answer that each other one is tested against, p-values adjusted together: "best", where it is combined."""
     permutations: Annotated[int, Field(ge=0)] = 0

@@ -198,6 +198,7 @@ def _save(
         "comparisons": results.comparisons,
         "against_reference": results.against_reference,
         "operating_points": results.operating_points,
+        "prediction_sets": results.prediction_sets,
         "calibration": results.calibration,
         "decision_curves": results.decision_curves,
         "ledger": results.ledger,

@@ -9,12 +9,14 @@ import pandas as pd
 from radiofuse.bundle.format import TABLES
 from radiofuse.experiment.auc_tables import auc_tables
 from radiofuse.experiment.model_list import primary_of
+from radiofuse.experiment.models import TRIVIAL_RULE
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.experiment.slice_scores import with_slice_scores
 from radiofuse.statistics import (
     calibration_table,
     compare_with_others,
+    conformal_table,
     decision_table,
     operating_points_table,
     score_folds,
@@ -38,9 +40,18 @@ def score_all(recipe: Recipe, rows: Rows, predictions: pd.DataFrame, slices: pd.
         "operating_points": operating_points_table(
             predictions, **recipe.evaluation.operating_point.options, **resampling
         ),
+        "prediction_sets": _prediction_sets(recipe, predictions),
         "calibration": calibration_table(predictions, random_state=recipe.seed),
         "decision_curves": decision_table(predictions, random_state=recipe.seed),
     }
+
+
+def _prediction_sets(recipe: Recipe, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return what sets of classes cover; no rows where the recipe asks for none, or of a single held-out part."""
+    level = recipe.evaluation.conformal
+    if level is None:
+        return pd.DataFrame(columns=list(TABLES["prediction_sets"].columns))
+    return conformal_table(predictions[predictions["model"] != TRIVIAL_RULE], level)
 
 
 def _against_reference(recipe: Recipe, predictions: pd.DataFrame, **options: Any) -> pd.DataFrame:

@@ -23,6 +23,9 @@ from .cohort_comparison import compare_cohorts as compare_cohorts
 from .comparison import Comparison as Comparison
 from .comparison import compare_models as compare_models
 from .comparison import compare_with_others as compare_with_others
+from .conformal import conformal_limits as conformal_limits
+from .conformal import conformal_table as conformal_table
+from .conformal import prediction_sets as prediction_sets
 from .confusion import confusion_table as confusion_table
 from .curves import roc_points as roc_points
 from .decision_table import decision_table as decision_table

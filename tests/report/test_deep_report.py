@@ -141,7 +141,7 @@ def test_published_scores_stand_beside_this_runs(deep_bundle, page):
 def test_published_weights_stand_beside_out_of_fold_and_in_sample_ones(deep_bundle, page):
     weights = pd.read_csv(deep_bundle / "fusion_weights.csv").query("fusion == 'regression'")
     header, *shown = page.tables[WEIGHTS]
-    assert header == ["Member", "Out of fold", "In sample", "published"]
+    assert header == ["Member", "Final model", "In sample", "published"]
     for (member, ours, in_sample, theirs), row in zip(shown, weights.itertuples(), strict=True):
         assert member == row.member
         assert read_cell(ours) == pytest.approx([row.weight, row.low, row.high], abs=0.005 + 1e-12)

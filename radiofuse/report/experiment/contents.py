@@ -38,6 +38,7 @@ class Contents(Scored):
     against_reference: pd.DataFrame
     ledger: pd.DataFrame
     operating_points: pd.DataFrame
+    prediction_sets: pd.DataFrame
     calibration: pd.DataFrame
     decision_curves: pd.DataFrame
     selected_features: pd.DataFrame

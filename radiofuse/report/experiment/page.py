@@ -93,6 +93,7 @@ def _results(contents: Contents) -> dict[str, Any]:
         "calibration_error": sentences.calibration_error(contents),
         "decision": pictures.decision_curve_picture(contents),
         "points": tables.calls_at_points(contents),
+        "sets": tables.sets_table(contents),
     }
 
 

@@ -128,6 +128,26 @@ def calls_at_points(contents: Contents) -> Table | None:
     return points_table(contents, contents.operating_points, "Calls at the operating point, out of fold", title)
 
 
+def sets_table(contents: Contents) -> Table | None:
+    """How often the primary model's prediction sets hold the true class; None where there are none."""
+    rows = contents.prediction_sets[contents.prediction_sets["model"] == contents.primary]
+    if rows.empty:
+        return None
+    found = tuple(
+        (
+            row.of_class or "all",
+            estimate(row.coverage, row.low, row.high),
+            *(percent(share) for share in (row.single, row.several, row.none)),
+            "never" if np.isinf(row.limit) else number(1 - row.limit) if np.isfinite(row.limit) else "",
+        )
+        for row in rows.rename(columns={"class": "of_class"}).itertuples()
+    )
+    header = ("Patients of class", "Sets that hold it", "A single class", "Several", "None", "Left out below")
+    level = percent(rows["level"].iloc[0])
+    caption = f"Prediction sets of {contents.primary} that are to hold the true class in {level}"
+    return Table(caption, header, (("", found),), n_numbers=5)
+
+
 def published_tables(contents: Contents) -> list[Table]:
     """Every published table with this run's values beside its own."""
     tables = contents.published.groupby("table", sort=False)
