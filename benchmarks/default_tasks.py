@@ -90,12 +90,13 @@ def benchmark_task(name: str, table: pd.DataFrame, folder: Path) -> Task:
 def operated(folder: Path) -> Iterator[Task]:
     """Yield IDH and MGMT of patients after surgery, the first scan of each.
 
-    The 512 columns were chosen by others on these patients, for progression, which is why that is no task here.
+    The 512 columns were chosen by others on these patients, for progression, which is why that is no task here. One
+    patient is in the tables twice, under two ids.
     """
     source = DATA / "mu_glioma_post"
     scans = pd.read_csv(source / "features.csv").drop_duplicates("subject_id").set_index("subject_id")
     features = scans.filter(regex="^core__")
-    features.columns = features.columns.str.removeprefix("core__")
+    features = features[~features.duplicated()].rename(columns=lambda name: name.removeprefix("core__"))
     known = pd.read_csv(source / "clinical.csv").set_index("Patient_ID").loc[features.index]
     own = {"Age at diagnosis": "clinical__age", "Sex at Birth": "clinical__sex"}
     outcomes = {"IDH1 mutation": "idh", "MGMT methylation": "mgmt"}
