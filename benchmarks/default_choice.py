@@ -116,7 +116,7 @@ def run_task(task: Task, folder: Path, folds: int, repeats: int) -> pd.DataFrame
     outcome = labeled.outcome
     runs = run_folds(models, labeled.X, labeled.y, groups=labeled.groups, splits=splits, outcome=outcome)
     scores = score_predictions(gather_predictions(runs), n_resamples=1)
-    whole = scores[scores["class"].isna()] if len(outcome.classes) > 2 else scores
+    whole = scores[~scores["class"].isin(outcome.classes)] if len(outcome.classes) > 2 else scores
     wide = whole.pivot(index="model", columns="metric", values="value")
     found = []
     for key, name in candidates_of(task).items():
