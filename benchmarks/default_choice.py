@@ -221,7 +221,7 @@ def main() -> None:
             if task.name in set(kept["task"]):
                 continue
             folds, repeats = (2, 1) if asked.smoke else (5, asked.repeats)
-            kept = pd.concat([kept, run_task(task, folder, folds, repeats)])
+            kept = pd.concat([kept, run_task(task, folder, folds, repeats)]).astype({"n": int})
             if asked.scores:
                 kept.to_csv(asked.scores, index=False)
             print(f"{task.name} done", file=sys.stderr, flush=True)

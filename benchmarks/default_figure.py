@@ -9,7 +9,7 @@ import pandas as pd
 from radiofuse.report.figures import GREY, INK, PALE, PRIMARY, style
 from radiofuse.tables.spreadsheet import write_csv
 
-TITLES = {"log_loss": "log-loss, today's less the candidate's", "auc": "AUC, the candidate's less today's"}
+TITLES = {"log_loss": "log-loss below today's", "auc": "AUC above today's"}
 SIGNS = {"log_loss": -1, "auc": 1}
 
 
@@ -39,6 +39,7 @@ def draw(scores: pd.DataFrame, today: str, path: Path) -> None:
                 axes.plot([values.mean()], [place], "D", ms=8, mfc=PRIMARY, mec="white", label="their mean")
             axes.set(yticks=range(len(names)), yticklabels=names, xlabel=TITLES[score])
             axes.tick_params(axis="y", length=0, labelcolor=INK)
+            axes.locator_params(axis="x", nbins=5)
         marks = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
         figure.legend(marks.values(), marks.keys(), loc="outside upper center", ncols=2)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
