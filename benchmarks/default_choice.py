@@ -184,9 +184,10 @@ def print_tests(scores: pd.DataFrame) -> None:
     tasks = scores["task"].drop_duplicates()
     names = [name for name in CANDIDATES if name in set(scores["candidate"])]
     for score, title in (("log_loss", "log-loss"), ("auc", "AUC")):
-        wide = scores.pivot(index="candidate", columns="task", values=score).loc[names, tasks]
-        shown = wide.assign(mean=wide.mean(axis=1)).rename_axis(index=None, columns=None)
-        print(f"\n{title}\n{shown.map('{:.3f}'.format).replace('nan', '').to_string()}")
+        wide = scores.pivot(index="task", columns="candidate", values=score).loc[tasks, names]
+        wide.loc["mean"] = wide.mean(skipna=False)  # of some tasks alone it would not stand beside the others
+        shown = wide.rename_axis(index=None, columns=None).map("{:.3f}".format).replace("nan", "")
+        print(f"\n{title}\n{shown.to_string()}")
     tested = test_over_tasks(scores)
     head = f"{'less today, better above 0':28}{'log-loss':>10}{'better':>8}{'p':>7}{'Holm':>7}{'flip':>7}"
     print(f"\n{head}{'AUC':>10}{'better':>8}{'p':>7}{'flip':>7}")
