@@ -9,6 +9,10 @@ from .crop_file import CropIndex as CropIndex
 from .crop_file import Crops as Crops
 from .crop_file import row_type as row_type
 from .crop_file import write_crops as write_crops
+from .cut_tumors import Cut as Cut
+from .cut_tumors import CutTumors as CutTumors
+from .cut_tumors import draw_cut as draw_cut
+from .cut_tumors import tumor_cutmix as tumor_cutmix
 from .dicom.convert import convert_tree as convert_tree
 from .dicom.naming import pseudonym as pseudonym
 from .dicom.segments import read_segments as read_segments
@@ -20,8 +24,4 @@ from .gate import read_pair as read_pair
 from .roi import RoiPair as RoiPair
 from .roi import check_pair as check_pair
 from .stream import file_sha256 as file_sha256
-from .tumor_cutmix import Cut as Cut
-from .tumor_cutmix import CutTumors as CutTumors
-from .tumor_cutmix import draw_cut as draw_cut
-from .tumor_cutmix import tumor_cutmix as tumor_cutmix
 from .write import write_volume as write_volume

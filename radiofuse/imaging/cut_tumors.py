@@ -127,7 +127,7 @@ def _check(images: np.ndarray, segmentation: np.ndarray, which: str) -> None:
     if images.ndim != 4 or images.shape[1:] != segmentation.shape:
         raise RequestError(
             f"Sequences of the {which} patient must have the shape (n_sequences, d, h, w) with the segmentation's own "
-            f"behind their number; they have {in_words(images.shape)}, the segmentation {in_words(segmentation.shape)}. "
+            f"behind their number; they have {in_words(images.shape)}, it has {in_words(segmentation.shape)}. "
             "Bring them to one grid."
         )
     if not (segmentation > 0).any():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radiofuse.errors import RequestError
-from radiofuse.imaging.tumor_cutmix import Cut, draw_cut, tumor_cutmix
+from radiofuse.imaging.cut_tumors import Cut, draw_cut, tumor_cutmix
 
 
 def patient(center, radius, value, shape=(20, 22, 24), labels=(1, 2)):
