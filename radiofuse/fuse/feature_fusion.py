@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import RequestError
@@ -20,31 +20,19 @@ from radiofuse.fuse.member import Member
 from radiofuse.fuse.member_columns import check_columns, find_columns
 from radiofuse.fuse.member_fusion import MemberFusion, in_one_thread
 from radiofuse.fuse.member_steps import checked_features, fit_steps, steps_before_last
-from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.prepare.scale import fit_scaler
 
 
 class FeatureFusion(MemberFusion):
     """A fusion by a network that reads what the members' steps before the last one leave.
 
-    A subclass has the parameters ``estimators``, ``columns`` and ``random_state``, asks `_learned_from` for what it
-    is fitted on and `_fit_features` for the inputs of its network, and `_features` for those of new rows.
+    A subclass has the parameters ``estimators``, ``columns`` and ``random_state``, asks `_fit_features` for the
+    inputs of its network, and `_features` for those of new rows.
     """
 
     random_state: Seed
     members_: dict[str, Any]
     scalers_: dict[str, StandardScaler]
-
-    def _learned_from(
-        self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None
-    ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray | None]:
-        """Return the table, labels 0 to K - 1 and patients, once they are known to go together."""
-        refuse_misaligned(X, y=y, groups=groups)
-        target = self._encode(y)
-        table = self._table(X, reset=True)
-        check_consistent_length(table, target, groups)
-        self._check_names()
-        return table, target, None if groups is None else np.asarray(groups)
 
     def _fit_features(
         self, table: pd.DataFrame, y: np.ndarray, groups: np.ndarray | None, names: Sequence[str]

@@ -12,7 +12,7 @@ from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Folding, Seed
@@ -30,7 +30,6 @@ from radiofuse.fuse.out_of_fold import known_rows, out_of_fold_table
 from radiofuse.fuse.probabilities import checked, refuse_silent
 from radiofuse.fuse.subsets import list_subsets
 from radiofuse.patients.inner_folds import inner_folds
-from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.tables.answers import answers_table
 from radiofuse.work.shared_calls import shared_results
 
@@ -203,20 +202,14 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
             If a row has no modality at all, a member no row of some class, or a class too few patients for the
             inner folds.
         """
-        refuse_misaligned(X, y=y, groups=groups)
-        target = self._encode(y)
-        table = self._table(X, reset=True)
-        check_consistent_length(table, target, groups)
-        self._check_names()
+        table, target, groups = self._learned_from(X, y, groups)
         refuse_silent(self.estimators)
         self.columns_ = find_columns(table, [name for name, _ in self.estimators], self.columns)
-        self.combiners_ = build_combiners(self.combine, taken=self.columns_)
-        refuse_rules_for_two(self.combiners_, len(self.classes_))
-        if self.calibrate:
-            self.combiners_ = calibrated(self.combiners_)
-        self.combiners_ = joined_rules(self.combiners_, list(self.columns_), self.added, self.join)
-        self.combiners_ = by_pattern(self.combiners_, self.missing, every=self.subsets)
-        groups = None if groups is None else np.asarray(groups)
+        rules = build_combiners(self.combine, taken=self.columns_)
+        refuse_rules_for_two(rules, len(self.classes_))
+        rules = calibrated(rules) if self.calibrate else rules
+        rules = joined_rules(rules, list(self.columns_), self.added, self.join)
+        self.combiners_ = by_pattern(rules, self.missing, every=self.subsets)
         members = self._members(table, dict(self.estimators))
         calls = [delayed(in_one_thread)(member.fit, target, groups) for member in members]
         names, keys = [f"member {name}" for name in self.columns_], lambda: [m.key(target, groups) for m in members]
@@ -231,9 +224,8 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
             combiners = build_combiners(self.combine, taken=())
         except RequestError:  # fit says what is wrong
             return False
-        if self.join != "members" and len(self.added):
-            return True
-        return any(learns(combiner, calibrate=self.calibrate) for combiner in combiners.values())
+        joins = self.join != "members" and len(self.added) > 0
+        return joins or any(learns(combiner, calibrate=self.calibrate) for combiner in combiners.values())
 
     def _fit_combiners(self, members: list[Member], y: np.ndarray, groups: np.ndarray | None) -> None:
         learners = [combiner for combiner in self.combiners_.values() if learns(combiner)]
@@ -287,8 +279,8 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         P = self._by_member(answers_table(answers, table.index, self.classes_))
         for name, combiner in self.combiners_.items():
             answers[name] = checked(combiner.combine(P), len(P), len(self.classes_), f"Combiner {name!r}")
-        first = next(iter(self.combiners_.values()))
-        answers |= {subset.name: subset.answer(first, P, len(self.classes_)) for subset in self.subsets_}
+        for subset in self.subsets_:
+            answers[subset.name] = subset.answer(next(iter(self.combiners_.values())), P, len(self.classes_))
         return answers_table(answers, table.index, self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:

@@ -12,11 +12,11 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.fuse.member import Member
-from radiofuse.patients.routing import TakesGroups
+from radiofuse.patients.routing import TakesGroups, refuse_misaligned
 from radiofuse.work.jobs import one_thread
 
 
@@ -60,6 +60,17 @@ class MemberFusion(TakesGroups, ClassifierMixin, _BaseComposition):
 
     def _makes_folds(self) -> bool:
         return False
+
+    def _learned_from(
+        self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None
+    ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray | None]:
+        """Return the table, labels 0 to K - 1 and patients, once they are known to go together."""
+        refuse_misaligned(X, y=y, groups=groups)
+        target = self._encode(y)
+        table = self._table(X, reset=True)
+        check_consistent_length(table, target, groups)
+        self._check_names()
+        return table, target, None if groups is None else np.asarray(groups)
 
     def _encode(self, y: Any) -> np.ndarray:
         """Return labels 0 to K - 1, shape (n_samples,), once ``y`` is known to hold K >= 2 classes."""
