@@ -63,7 +63,7 @@ def test_every_problem_is_listed(tmp_path):
         (MINIMAL + "[fusion]\ncombine = ['mean', 'mean']", "fusion.combine: names 'mean' more than once"),
         (MINIMAL + "[evaluation]\narms = ['deep', 'deep']", "evaluation.arms: names 'deep' more than once"),
         (MINIMAL + "[deep]\nslices = 'al'", "has 1 problem:\n  - deep.slices: should be 1 or more, .* got 'al'"),
-        (MINIMAL + "[[tables]]\ntitle = 'T'\nsource = 'S'", r"tables.0: give either rows .*weights\)$"),
+        (MINIMAL + "[[tables]]\ntitle = 'T'\nsource = 'S'", r"tables.0: give rows .*selected features\)$"),
         (MINIMAL + "[[select]]", "select: should be a table"),
         (MINIMAL + "[[models]]\nnmae = 'a'", r"has 1 problem:\n  - models.0.nmae: unknown entry"),
         (
