@@ -54,7 +54,7 @@ def main() -> None:
     )
     members = [(name, modality_classifier("logistic", encoder=encoder, random_state=0)) for name in ("t1ce", "flair")]
     predictions = cross_validated_predictions(
-        LateFusion(members, combine="mean"),
+        LateFusion(members, combine="mean", cv=2, random_state=0),
         table.loc[rows.index],
         rows["idh"].astype(int),
         groups=rows["patient_id"],
