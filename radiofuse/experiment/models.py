@@ -257,13 +257,13 @@ def _clinical(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
 def _own(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     estimator = make(model.kind, {}, "model", model.options)
-    if not hasattr(estimator, "fit") or not (
-        hasattr(estimator, "predict_proba") or hasattr(estimator, "predict_proba_each")
-    ):
+    answers = hasattr(estimator, "predict_proba") or hasattr(estimator, "predict_proba_each")
+    if not (hasattr(estimator, "fit") and answers):
         raise RequestError(
             f"The model {model.kind!r} has no fit with predict_proba or predict_proba_each, which a model needs."
         )
-    seeds = {"random_state": recipe.seed} if "random_state" in _parameters(estimator) - set(model.options) else {}
+    unset = set(estimator.get_params(deep=False)) - set(model.options)
+    seeds = {"random_state": recipe.seed} if "random_state" in unset else {}
     own = inputs.columns_of(modalities_of(model, inputs.modalities), clinical=model.clinical)
     estimator, harmonizer = estimator.set_params(**seeds), make_harmonizer(recipe)
     if harmonizer is not None:
@@ -287,10 +287,6 @@ def _chained(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     chain = OutcomeChain(fusion, order=model.order, cv=folds, allowed=allowed, random_state=recipe.seed)
     own = inputs.columns_of(modalities, clinical=model.clinical)
     return JointModel(chain, model.name, own or None, records=model.keep)
-
-
-def _parameters(estimator: Any) -> set[str]:
-    return set(estimator.get_params(deep=False))
 
 
 KINDS: dict[str, Callable[[Recipe, RecipeModel, Inputs], Any]] = {

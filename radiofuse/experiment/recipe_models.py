@@ -93,6 +93,12 @@ class RecipeModel(Part):
             )
         if strange:
             raise ValueError(f"{strange[0]} says nothing to a model of kind {self.kind!r}; it takes {', '.join(known)}")
+        if not self.name and self.kind != LATE:
+            raise ValueError(f"a model of kind {self.kind!r} needs a name")
+        return self
+
+    @model_validator(mode="after")
+    def _entries_that_go_together(self) -> RecipeModel:
         if self.kind == NETWORK and self.select is not None and self.options.get("fusion") != RADIOMICS_ATTENTION:
             raise ValueError(
                 "select chooses radiomic features, and of the networks on images only those with fusion = "
@@ -107,6 +113,4 @@ class RecipeModel(Part):
             )
         if self.kind == CHAINED and len(self.combine or ()) > 1:
             raise ValueError("a chained model has one combiner, which the links learn from; name one under combine")
-        if not self.name and self.kind != LATE:
-            raise ValueError(f"a model of kind {self.kind!r} needs a name")
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from radiofuse.bundle.read import read_table
 from radiofuse.bundle.training_ranges import training_ranges
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
+from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.chosen_options import summarize_choices
 from radiofuse.evaluate.findings import summarize_selection
 from radiofuse.evaluate.folds import log_warnings
@@ -25,7 +26,7 @@ from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
 from radiofuse.experiment.description import Models, columns_read, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
-from radiofuse.experiment.fusion_weights import Weights, weigh_members
+from radiofuse.experiment.fusion_weights import Key, Weights, weigh_members
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
 from radiofuse.experiment.models import list_kept
 from radiofuse.experiment.preparation import prepare_rows
@@ -46,7 +47,13 @@ from radiofuse.work.laps import Laps
 
 log = logging.getLogger(__name__)
 
-_ByModel = Mapping[tuple[str, str], pd.DataFrame]  # tables by outcome and model
+OF_RESULTS = (  # tables of a bundle that stand under their names in the results
+    *("predictions", "scores", "learning_intervals", "best_of_models", "fold_scores", "comparisons"),
+    *("against_reference", "operating_points", "prediction_sets", "calibration", "decision_curves", "ledger", "tests"),
+)
+OF_MEMBERS = (
+    *("selected_features", "chosen_options", "stability", "fusion_weights", "modality_weights", "contributions"),
+)
 
 
 def run_recipe(
@@ -173,43 +180,13 @@ def _save(
     times: pd.DataFrame,
     folder: Path,
 ) -> Path:
-    selected, stability, chosen, by_row, parts = {}, {}, {}, {}, {}
-    for (outcome, name), findings in results.findings.items():
-        by_row[outcome, name] = _with_class_names(rows, outcome, summarize_row_weights(findings))
-        if name not in models[outcome]:  # evaluated, not kept
-            continue
-        model = models[outcome][name]
-        selected[outcome, name] = summarize_selection(model, findings)
-        stability[outcome, name] = summarize_stability(findings)
-        splits = _splits_of(rows, results, outcome)
-        chosen[outcome, name] = summarize_choices(model, findings, splits)
-        parts[outcome, name] = _with_class_names(rows, outcome, gather_contributions(findings, splits))
-    named = {(outcome, name): _with_class_names(rows, outcome, table) for (outcome, name), table in weights.items()}
-    fusion_weights = _of_all_models(named, "fusion_weights")
-    selected_features = _of_all_models(selected, "selected_features")
+    of_members = _tables_of_members(rows, results, models, weights)
     tables = {
+        **{name: getattr(results, name) for name in OF_RESULTS},
+        **of_members,
         "cohort_flow": rows.flow,
         "folds": fold_table(rows.samples, rows.outcomes, results.splits),
-        "predictions": results.predictions,
-        "scores": results.scores,
-        "learning_intervals": results.learning_intervals,
-        "best_of_models": results.best_of_models,
-        "fold_scores": results.fold_scores,
-        "comparisons": results.comparisons,
-        "against_reference": results.against_reference,
-        "operating_points": results.operating_points,
-        "prediction_sets": results.prediction_sets,
-        "calibration": results.calibration,
-        "decision_curves": results.decision_curves,
-        "ledger": results.ledger,
-        "selected_features": selected_features,
-        "tests": results.tests,
-        "chosen_options": _of_all_models(chosen, "chosen_options"),
-        "stability": _of_all_models(stability, "stability"),
-        "fusion_weights": fusion_weights,
-        "modality_weights": _of_all_models(by_row, "modality_weights"),
-        "contributions": _of_all_models(parts, "contributions"),
-        "published": _published(recipe, rows, results.scores, fusion_weights, selected_features),
+        "published": _published(recipe, rows, results.scores, of_members),
         "sample_sizes": sample_sizes(recipe, rows, results.scores),
         "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
         "failures": rows.failures,
@@ -220,11 +197,38 @@ def _save(
 
 
 def _published(
-    recipe: Recipe, rows: Rows, scores: pd.DataFrame, weights: pd.DataFrame, selected: pd.DataFrame
+    recipe: Recipe, rows: Rows, scores: pd.DataFrame, of_members: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """Return the published tables of a recipe with the values of this run beside them."""
-    first = rows.outcomes[0].name
-    return published_rows(recipe.tables, scores, weights, selected, first, read=rows.blocks)
+    told = scores, of_members["fusion_weights"], of_members["selected_features"]
+    return published_rows(recipe.tables, *told, rows.outcomes[0].name, read=rows.blocks)
+
+
+def _tables_of_members(rows: Rows, results: Results, models: Models, weights: Weights) -> dict[str, pd.DataFrame]:
+    """Return the tables of a bundle that say what folds and final models make of members and features."""
+    found: dict[str, dict[Key, pd.DataFrame]] = {name: {} for name in OF_MEMBERS}
+    for key, findings in results.findings.items():
+        outcome, name = key
+        by_row = _with_class_names(rows, outcome, summarize_row_weights(findings))
+        kept = name in models[outcome]  # others are evaluated only
+        told = _tables_of_model(rows, results, key, models[outcome][name], findings) if kept else {}
+        for table, own in {**told, "modality_weights": by_row}.items():
+            found[table][key] = own
+    found["fusion_weights"] = {key: _with_class_names(rows, key[0], table) for key, table in weights.items()}
+    return {name: _of_all_models(tables, name) for name, tables in found.items()}
+
+
+def _tables_of_model(
+    rows: Rows, results: Results, key: Key, model: OffersFindings, findings: Sequence[dict[str, Any]]
+) -> dict[str, pd.DataFrame]:
+    """Return what is said of one kept model of an outcome."""
+    splits = _splits_of(rows, results, key[0])
+    return {
+        "selected_features": summarize_selection(model, findings),
+        "stability": summarize_stability(findings),
+        "chosen_options": summarize_choices(model, findings, splits),
+        "contributions": _with_class_names(rows, key[0], gather_contributions(findings, splits)),
+    }
 
 
 def _splits_of(rows: Rows, results: Results, name: str) -> list[Split]:
@@ -233,7 +237,7 @@ def _splits_of(rows: Rows, results: Results, name: str) -> list[Split]:
     return [split for split in map(labeled.split, results.splits) if split.test.size]
 
 
-def _of_all_models(tables: _ByModel, name: str) -> pd.DataFrame:
+def _of_all_models(tables: Mapping[Key, pd.DataFrame], name: str) -> pd.DataFrame:
     """Return one table of a bundle out of those of each outcome and model, with both in front."""
     parts = [] if tables else [pd.DataFrame(columns=list(TABLES[name].columns))]
     for (outcome, model), table in tables.items():

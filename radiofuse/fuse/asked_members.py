@@ -46,7 +46,6 @@ class AsksMembers:
     predict_proba_each: Callable[..., pd.DataFrame]
     _table: Callable[..., pd.DataFrame]
     _members: Callable[[pd.DataFrame, Mapping[str, Any]], list[Member]]
-    _by_member: Callable[[pd.DataFrame], np.ndarray]
 
     def in_sample_weights(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
         """Return the weights that combiners would have, had they been shown in-sample probabilities.
@@ -95,6 +94,11 @@ class AsksMembers:
         target = np.searchsorted(self.classes_, y)
         groups = None if groups is None else np.asarray(groups)
         return in_sample_answers(self._members(self._table(X, reset=False), self.members_), target, groups)
+
+    def _by_member(self, answers: pd.DataFrame) -> np.ndarray:
+        """Return what combiners take: (n_samples, n_members), of more than two classes a third axis for them."""
+        P, n_classes = answers.to_numpy(), len(self.classes_)
+        return P if n_classes == 2 else P.reshape(len(P), -1, n_classes)
 
     def member_probabilities(self, X: ArrayLike) -> np.ndarray:
         """Return what the members say of new rows.

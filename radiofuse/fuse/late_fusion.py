@@ -108,10 +108,6 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
     --------
     ConstraintFusion : Fuses the selected features, in a small network.
 
-    Notes
-    -----
-    Combiners that learned from in-sample probabilities would trust the member that overfits most.
-
     References
     ----------
     Wolpert (1992). Stacked generalization. Neural Networks 5(2), 241-259.
@@ -243,11 +239,6 @@ class LateFusion(AsksMembers, Explains, MemberFusion):
         self.out_of_fold_ = out_of_fold_table(members, folds, y, groups, n_jobs=self.n_jobs)
         P, known = self._by_member(self.out_of_fold_), known_rows(self.out_of_fold_, y, self.classes_)
         return P[known], y[known], None if groups is None else groups[known]
-
-    def _by_member(self, answers: pd.DataFrame) -> np.ndarray:
-        """Return what combiners take: (n_samples, n_members), of more than two classes a third axis for them."""
-        P, n_classes = answers.to_numpy(), len(self.classes_)
-        return P if n_classes == 2 else P.reshape(len(P), -1, n_classes)
 
     def predict_proba_each(self, X: ArrayLike) -> pd.DataFrame:
         """Return the probabilities by every member and every combiner.
