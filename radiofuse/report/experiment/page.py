@@ -14,6 +14,7 @@ from radiofuse.report.experiment.further_tests import (
     pairs_table,
     permutation_words,
 )
+from radiofuse.report.experiment.published import published_tables
 from radiofuse.report.experiment.sample_size import size_table, size_words
 from radiofuse.report.experiment.shortcuts import shortcuts_picture, shortcuts_table
 from radiofuse.report.experiment.tables import MAX_FAILURES
@@ -82,7 +83,7 @@ def _results(contents: Contents) -> dict[str, Any]:
         "reference_picture": pictures.reference_picture(contents),
         "best_of_models": auc_words.best_of_models(contents),
         "details": list(tables.detail_tables(contents, sentences.arms(contents))),
-        "published": tables.published_tables(contents),
+        "published": published_tables(contents),
         "published_weights": WEIGHT in set(contents.published["metric"]),
         "auc": pictures.auc_picture(contents),
         "roc": pictures.all_roc_pictures(contents),

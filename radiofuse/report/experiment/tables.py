@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import FINALLY, IN_SAMPLE, SELECTED, WEIGHT
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import ARM_MEMBER, DETAILS, HEADINGS
 from radiofuse.report.tables import (
@@ -25,7 +24,7 @@ from radiofuse.report.tables import (
     score_cell,
     scores_table,
 )
-from radiofuse.report.wording import CLASSES_METRICS, DIGITS, FURTHER_METRICS, METRICS, Estimate, estimate
+from radiofuse.report.wording import CLASSES_METRICS, FURTHER_METRICS, METRICS, estimate
 from radiofuse.wording import count, listed, number, percent
 
 MAX_FAILURES = 200
@@ -146,65 +145,6 @@ def sets_table(contents: Contents) -> Table | None:
     level = percent(rows["level"].iloc[0])
     caption = f"Prediction sets of {contents.primary} that are to hold the true class in {level}"
     return Table(caption, header, (("", found),), n_numbers=5)
-
-
-def published_tables(contents: Contents) -> list[Table]:
-    """Every published table with this run's values beside its own."""
-    tables = contents.published.groupby("table", sort=False)
-    return [_published_table(rows) for _, rows in tables]
-
-
-def _published_table(rows: pd.DataFrame) -> Table:
-    shown = set(rows["metric"])
-    if WEIGHT in shown:
-        return _published_weights(rows)
-    return _survivors(rows) if SELECTED in shown else _published_scores(rows)
-
-
-def _published_caption(rows: pd.DataFrame) -> str:
-    return f"{rows['table'].iloc[0]} ({rows['source'].iloc[0]})"
-
-
-def _published_scores(rows: pd.DataFrame) -> Table:
-    metrics = list(rows["metric"].drop_duplicates())
-    found = []
-    for (name, _), cells in rows.groupby(["row", "model"], sort=False):
-        by_metric = {cell.metric: cell for cell in cells.itertuples()}
-        found.append((name, *(part for metric in metrics for part in _beside(by_metric[metric]))))
-    header = ("", *(part for metric in metrics for part in (TITLES.get(metric, metric), "published")))
-    muted = tuple(range(2, len(header), 2))
-    groups = (("", tuple(found)),)
-    return Table(_published_caption(rows), header, groups, n_numbers=len(header) - 1, muted=muted)
-
-
-def _beside(cell: Any) -> tuple[Estimate, str]:
-    digits = DIGITS.get(cell.metric, 2)
-    return estimate(cell.value, cell.low, cell.high, digits), _theirs(cell.published, digits)
-
-
-def _theirs(value: float, digits: int = 2) -> str:
-    """Return a published value; nothing where there is none, since no number of this run is missing there."""
-    return number(value, digits) if np.isfinite(value) else ""
-
-
-def _published_weights(rows: pd.DataFrame) -> Table:
-    in_sample = rows[rows["metric"] == IN_SAMPLE].set_index("row")["value"]
-    found = tuple(
-        (row.row, estimate(row.value, row.low, row.high), number(in_sample[row.row]), _theirs(row.published))
-        for row in rows[rows["metric"] == WEIGHT].itertuples()
-    )
-    header = ("Member", "Final model", "In sample", "published")
-    return Table(_published_caption(rows), header, (("", found),), n_numbers=3, muted=(3,))
-
-
-def _survivors(rows: pd.DataFrame) -> Table:
-    finally_ = rows[rows["metric"] == FINALLY].set_index("row")["value"]
-    found = tuple(
-        (row.row, number(row.value), f"{finally_[row.row]:.0f}", f"{row.published:.0f}")
-        for row in rows[rows["metric"] == SELECTED].itertuples()
-    )
-    header = ("Selected features", "Mean over folds", "Final model", "published")
-    return Table(_published_caption(rows), header, (("", found),), n_numbers=3, muted=(3,))
 
 
 def selected_features(contents: Contents, modality: str) -> pd.DataFrame:
