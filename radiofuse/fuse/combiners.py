@@ -223,9 +223,9 @@ class Nonnegative:
         if P.ndim == 3:
             target = np.asarray(y)[:, None] == np.arange(P.shape[2])  # (n_samples, n_classes)
             residuals = fill_absent_by_class(P, np.ones(P.shape[1])) - target[:, None, :]
-            self.weights_ = _simplex_weights(np.moveaxis(residuals, 1, 2).reshape(-1, P.shape[1]))
+            self.weights_ = simplex_weights(np.moveaxis(residuals, 1, 2).reshape(-1, P.shape[1]))
         else:
-            self.weights_ = _simplex_weights(fill_absent(P, np.ones(P.shape[1])) - np.asarray(y)[:, None])
+            self.weights_ = simplex_weights(fill_absent(P, np.ones(P.shape[1])) - np.asarray(y)[:, None])
         return self
 
     def combine(self, P: np.ndarray) -> np.ndarray:
@@ -255,7 +255,7 @@ def _least_squares(P: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float
     return np.array(weights), float(intercept)
 
 
-def _simplex_weights(residuals: np.ndarray) -> np.ndarray:
+def simplex_weights(residuals: np.ndarray) -> np.ndarray:
     """Return the w >= 0 with sum(w) = 1 that makes ``||residuals w||`` least.
 
     With sum(w) = 1 the residual P w - y is R w, R = P - y 1'. Take min ||R w||**2 + c**2 (sum(w) - 1)**2

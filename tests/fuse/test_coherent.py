@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from radiofuse.fuse.coherent import coherent
 
@@ -23,43 +24,67 @@ def test_probabilities_obey_the_rule_and_sum_to_one():
         assert told.sum(axis=1) == pytest.approx(1)
 
 
-def test_they_are_those_of_bayes_theorem():
-    """Of independent answers, given that the pair wildtype and codeleted is left out."""
+def test_those_that_obey_stay_and_those_that_do_not_meet_halfway():
     given = rows()
     mutant, codeleted = given[0][:, 1], given[1][:, 1]
-    left = 1 - codeleted * (1 - mutant)
+    broken, halfway = codeleted > mutant, (mutant + codeleted) / 2
+    assert 50 < broken.sum() < 150
     idh, codel = coherent(given, ALLOWED)
-    assert idh[:, 1] == pytest.approx(mutant / left)
-    assert codel[:, 1] == pytest.approx(codeleted * mutant / left)
+    assert idh[:, 1] == pytest.approx(np.where(broken, halfway, mutant))
+    assert codel[:, 1] == pytest.approx(np.where(broken, halfway, codeleted))
 
 
-def test_nothing_moves_where_everything_is_allowed_or_the_rule_holds_already():
+def test_nothing_moves_where_everything_is_allowed_or_once_the_rule_holds():
     given = rows()
-    for told, before in zip(coherent(given, np.ones((2, 2), bool)), given, strict=True):
-        assert told == pytest.approx(before)
-    sure = [np.array([[0.0, 1.0]]), np.array([[0.3, 0.7]])]
-    for told, before in zip(coherent(sure, ALLOWED), sure, strict=True):
-        assert told == pytest.approx(before)
-    again = coherent(coherent(given, ALLOWED), np.ones((2, 2), bool))
-    assert again[0] == pytest.approx(coherent(given, ALLOWED)[0])
+    told = coherent(given, ALLOWED)
+    for moved, before in zip(coherent(given, np.ones((2, 2), bool)), given, strict=True):
+        assert moved == pytest.approx(before)
+    for again, before in zip(coherent(told, ALLOWED), told, strict=True):
+        assert again == pytest.approx(before)
 
 
-def test_a_row_without_an_answer_or_without_an_allowed_pair_stays_as_it_is():
-    idh = np.array([[np.nan, np.nan], [1.0, 0.0], [0.5, 0.5]])
-    codel = np.array([[0.2, 0.8], [0.0, 1.0], [0.5, 0.5]])
+def test_a_row_without_an_answer_stays_and_one_that_was_sure_of_what_cannot_be_is_sure_no_more():
+    idh = np.array([[np.nan, np.nan], [1.0, 0.0]])
+    codel = np.array([[0.2, 0.8], [0.0, 1.0]])
     told = coherent([idh, codel], ALLOWED)
-    np.testing.assert_array_equal(told[0][:2], idh[:2])
-    np.testing.assert_array_equal(told[1][:2], codel[:2])
-    assert told[0][2, 1] == pytest.approx(2 / 3)
+    np.testing.assert_array_equal(told[0][0], idh[0])
+    np.testing.assert_array_equal(told[1][0], codel[0])
+    assert told[0][1] == pytest.approx([0.5, 0.5])
+    assert told[1][1] == pytest.approx([0.5, 0.5])
 
 
-def test_three_outcomes_of_several_classes_against_the_sum_over_all_combinations():
+def several(n_rows=5):
     rng = np.random.default_rng(1)
-    given = [rng.dirichlet(np.ones(size), 5) for size in (2, 3, 4)]
-    allowed = rng.random((2, 3, 4)) < 0.7
+    return [rng.dirichlet(np.ones(size), n_rows) for size in (2, 3, 4)], rng.random((2, 3, 4)) < 0.4
+
+
+def brier(told, combination):
+    """Of each row, summed over outcomes and classes."""
+    return sum(
+        ((own - np.eye(own.shape[1])[label]) ** 2).sum(axis=1) for own, label in zip(told, combination, strict=True)
+    )
+
+
+def test_of_three_outcomes_the_brier_score_never_rises_whatever_allowed_combination_is_true():
+    given, allowed = several()
     told = coherent(given, allowed)
-    for row in range(5):
-        joint = np.einsum("i,j,k->ijk", *(one[row] for one in given)) * allowed
-        joint /= joint.sum()
-        for place, others in enumerate([(1, 2), (0, 2), (0, 1)]):
-            assert told[place][row] == pytest.approx(joint.sum(axis=others))
+    for combination in np.argwhere(allowed):
+        assert (brier(told, combination) <= brier(given, combination) + 1e-9).all()
+    assert max(abs(moved - own).max() for moved, own in zip(told, given, strict=True)) > 0.01
+
+
+def test_of_three_outcomes_none_is_nearer_that_a_general_optimizer_finds():
+    given, allowed = several(2)
+    told, places = coherent(given, allowed), np.argwhere(allowed)
+    for row in range(2):
+
+        def distance(free, row=row):
+            joint = np.zeros(allowed.shape)
+            joint[tuple(places.T)] = np.exp(free) / np.exp(free).sum()
+            sums = [joint.sum(axis=others) for others in ((1, 2), (0, 2), (0, 1))]
+            return sum(((own[row] - found) ** 2).sum() for own, found in zip(given, sums, strict=True))
+
+        found = minimize(distance, np.zeros(len(places)), method="BFGS").fun
+        own = sum(((moved[row] - own[row]) ** 2).sum() for moved, own in zip(told, given, strict=True))
+        assert own <= found + 1e-9
+        assert own == pytest.approx(found, abs=1e-4)
