@@ -39,7 +39,7 @@ settings = "quick.json"
 method = "{classifier}"
 [fusion]
 combine = ["mean", "vote", "regression", "nonnegative", "linear_regression"]
-inner_folds = 3
+inner_folds = 2
 [evaluation]
 folds = 3
 repeats = 2
@@ -92,7 +92,7 @@ def test_the_options_really_used_are_in_the_bundle_and_on_the_page(study):
     assert chain["steps"]["select"] == {"class": "ThreeStepSelector", **known}
     assert known["alpha"] == 0.05  # what a reader looks for first
     assert chain["steps"]["classify"]["C"] == classifier.C
-    assert protocol["options"]["models"]["fusion"]["cv"] == 3
+    assert protocol["options"]["models"]["fusion"]["cv"] == 2
     page = (study / "out" / "report.html").read_text()
     for name in ("alpha", "threshold", "rule", "cv", "family", "keep"):
         assert f"{name} = {known[name]}" in page
