@@ -10,7 +10,13 @@ import pandas as pd
 from radiofuse.errors import RequestError
 from radiofuse.experiment.model_list import called, model_list
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.tables.implications import Implication, check_implications, contradictions, known_implications
+from radiofuse.tables.implications import (
+    Implication,
+    check_implications,
+    contradictions,
+    impossible_classes,
+    known_implications,
+)
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.wording import some
 
@@ -30,6 +36,10 @@ def unusable_implications(recipe: Recipe, outcomes: Sequence[Outcome]) -> Iterat
     except RequestError as error:
         yield error
         return
+    for label in impossible_classes(implications, outcomes):
+        yield RequestError(
+            f"By what [[implications]] say together no patient can have {label}. Correct one of them, or leave it out."
+        )
     for model in (model for model in model_list(recipe) if model.coherent and not implications):
         yield RequestError(
             f"coherent has the model {called(model)!r} obey what one outcome says of another, and nothing does. List "

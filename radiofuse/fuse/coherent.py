@@ -22,7 +22,7 @@ def coherent(probabilities: Sequence[np.ndarray], allowed: np.ndarray) -> list[n
     probabilities : sequence of ndarray of shape (n_samples, n_classes)
         Of each outcome; a row with NaN in one of them keeps all of its probabilities as they are.
     allowed : ndarray of bool, shape (n_classes_1, n_classes_2, …)
-        An axis per outcome.
+        An axis per outcome; one combination at least.
 
     Returns
     -------
@@ -54,5 +54,5 @@ def coherent(probabilities: Sequence[np.ndarray], allowed: np.ndarray) -> list[n
     joint = np.full((len(given), len(combinations)), np.nan)
     for row in np.flatnonzero(~np.isnan(given).any(axis=1)):
         joint[row] = simplex_weights(every - given[row][:, None])
-    told = [joint @ of_outcome.T for of_outcome in memberships]
+    told = [np.minimum(joint @ of_outcome.T, 1) for of_outcome in memberships]  # sums of weights round
     return [np.where(np.isnan(joint[:, :1]), own, moved) for own, moved in zip(probabilities, told, strict=True)]

@@ -142,6 +142,8 @@ class OutcomeChain(TakesGroups, BaseEstimator):
                 f"allowed must have an axis for each of the outcomes {', '.join(self.outcomes_)} and so the shape "
                 f"{shape}; it has {np.shape(self.allowed)}."
             )
+        if self.allowed is not None and not np.any(self.allowed):
+            raise RequestError("allowed rules out every combination of classes; leave one at least.")
 
     def _classes_of(self, name: str) -> np.ndarray:
         classes = self.classes_[self.outcomes_.index(name)]

@@ -92,6 +92,28 @@ def check_implications(implications: Iterable[Implication], outcomes: Sequence[O
                 )
 
 
+def impossible_classes(implications: Sequence[Implication], outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the classes that no patient can have by what is said, as "idh = mutant".
+
+    Examples
+    --------
+    >>> outcomes = [Outcome("idh", ("wildtype", "mutant")), Outcome("codel", ("intact", "codeleted"))]
+    >>> other = Implication({"codel": "codeleted"}, {"idh": "wildtype"})
+    >>> impossible_classes([*known_implications(outcomes), other], outcomes)
+    ['codel = codeleted']
+    """
+    allowed = allowed_combinations(implications, outcomes)
+    axes = range(allowed.ndim)
+    return [
+        f"{outcome.name} = {label}"
+        for axis, outcome in enumerate(outcomes)
+        for label, there in zip(
+            outcome.classes, allowed.any(axis=tuple(one for one in axes if one != axis)), strict=True
+        )
+        if not there
+    ]
+
+
 def contradictions(
     implications: Iterable[Implication], labels: pd.DataFrame, patients: Sequence[str]
 ) -> dict[str, list[str]]:

@@ -138,6 +138,12 @@ def test_a_new_patient_whose_calls_contradict_has_a_note(run, tmp_path):
     [
         ("", '[[implications]]\nwhen = { codel_1p19q = "yes" }\nthen = { idh = "mutant" }', "the class 'yes' of"),
         ("implications = []", CHAINS, "nothing does"),
+        (
+            "",
+            '[[implications]]\nwhen = { idh = "mutant" }\nthen = { codel_1p19q = "intact" }\n'
+            '[[implications]]\nwhen = { codel_1p19q = "codeleted" }\nthen = { idh = "mutant" }',
+            "no patient can have codel_1p19q = codeleted",
+        ),
     ],
 )
 def test_a_rule_that_cannot_be_obeyed_is_refused(tmp_path, first, last, sentence):

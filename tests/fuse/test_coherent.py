@@ -58,6 +58,15 @@ def several(n_rows=5):
     return [rng.dirichlet(np.ones(size), n_rows) for size in (2, 3, 4)], rng.random((2, 3, 4)) < 0.4
 
 
+def test_what_is_certain_is_no_more_than_certain():
+    """Sums of weights that sum to 1 round, and a probability above 1 is refused where it is asked for."""
+    rng = np.random.default_rng(0)
+    given = [np.eye(size)[rng.integers(size, size=300)] for size in (2, 3)] + [rng.dirichlet(np.ones(2), 300)]
+    allowed = rng.random((2, 3, 2)) < 0.7
+    for told in coherent(given, allowed):
+        assert ((told >= 0) & (told <= 1)).all()
+
+
 def brier(told, combination):
     """Of each row, summed over outcomes and classes."""
     return sum(
