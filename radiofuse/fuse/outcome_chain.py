@@ -39,8 +39,8 @@ class OutcomeChain(TakesGroups, BaseEstimator):
     cv : int, default=5
         Folds of whole patients, shared by the outcomes, that give the out-of-fold probabilities.
     allowed : ndarray of bool, shape (n_classes_1, n_classes_2, …), optional
-        Which combinations of classes there can be, an axis per column of ``y``: the answers are made to obey it
-        (`coherent`). Default: all.
+        Which combinations of classes there can be, an axis per column of ``y`` with its classes as ``classes_`` sorts
+        them: the answers are made to obey it (`coherent`). Default: all.
     random_state : int, RandomState instance or None, default=None
         Shuffles these folds.
 

@@ -117,6 +117,18 @@ def test_a_wrong_order_and_an_outcome_of_one_class_are_refused():
         OutcomeChain(fusion()).fit(X, y.assign(b=1.0))
 
 
+@pytest.mark.parametrize(
+    ("allowed", "sentence"),
+    [
+        (np.ones((2, 3), bool), r"allowed must have an axis for each of the outcomes b, a .*shape \(2, 2\)"),
+        (np.zeros((2, 2), bool), "allowed rules out every combination of classes"),
+    ],
+)
+def test_what_is_allowed_is_of_these_outcomes_and_leaves_something(allowed, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        OutcomeChain(fusion(), allowed=allowed, cv=2).fit(*cohort())
+
+
 def test_a_joint_model_answers_for_the_rows_it_can_read_and_is_seen_outcome_by_outcome():
     X, y = cohort()
     X.iloc[:5, :20] = np.nan
