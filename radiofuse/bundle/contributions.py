@@ -44,7 +44,7 @@ def contributions_of(bundle: Bundle, predictions: pd.DataFrame) -> pd.DataFrame:
     for outcome in bundle.outcomes:
         rows = predictions[(predictions["outcome"] == outcome.name) & predictions["probability"].notna()]
         model = next(iter(bundle.models[outcome.name].values()))
-        prefix = f"{model.name}_" if isinstance(model, Named) else ""
+        prefix = model.prefix if isinstance(model, Named) else ""
         fusion = model.model_ if isinstance(model, Named) else model
         if isinstance(fusion, LateFusion) and len(rows):
             parts.append(_of_fusion(fusion, outcome, rows, [f"{prefix}{member}" for member in fusion.columns_]))

@@ -144,9 +144,9 @@ def _late(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
         **_joined(recipe, model, inputs),
         random_state=recipe.seed,
     )
-    if not model.name:
-        return fusion
     modalities = modalities_of(model, inputs.modalities)
+    if not model.name and set(modalities) >= set(inputs.modalities):
+        return fusion
     own = [c for block in blocks.values() for c in block] if blocks else _all_columns(recipe, model, inputs, modalities)
     return Named(fusion, model.name, own or None, records=model.keep)
 

@@ -66,7 +66,7 @@ def _add(chains: list[dict[str, Any]], model: str, member: str, steps: dict[str,
 
 def _members(model: Any) -> list[tuple[str, Any]]:
     """Return a model's members by the names that they answer by."""
-    prefix = f"{model.name}_" if isinstance(model, Named) else ""
+    prefix = model.prefix if isinstance(model, Named) else ""
     own = model.model if isinstance(model, Named) else model
     members = getattr(getattr(own, "fusion", own), "estimators", [])
     return [(prefix + name, member) for name, member in members]

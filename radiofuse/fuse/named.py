@@ -28,7 +28,8 @@ class Named(TakesGroups, ClassifierMixin, BaseEstimator):
     model : estimator
         A classifier, or one that answers by several names (``predict_proba_each``).
     name : str
-        Of the answer; of several, what stands before each with an underscore.
+        Of the answer; of several, what stands before each with an underscore. Empty for a `LateFusion` whose answers
+        keep their own names.
     columns : list of str, optional
         Those it reads; default: all.
     records : bool, default=True
@@ -48,6 +49,11 @@ class Named(TakesGroups, ClassifierMixin, BaseEstimator):
         self.name = name
         self.columns = columns
         self.records = records
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of a model's several answers."""
+        return f"{self.name}_" if self.name else ""
 
     def _makes_folds(self) -> bool:
         return False
@@ -78,13 +84,14 @@ class Named(TakesGroups, ClassifierMixin, BaseEstimator):
         usable = own.notna().any(axis=1).to_numpy()
         if not usable.any():
             nothing = of_second(np.full((len(X), len(self.classes_)), np.nan))
-            return answers_table({self.name: nothing}, X.index, self.classes_)
+            names = [self.name] if self.name else [*self.model_.columns_, *self.model_.combiners_]
+            return answers_table(dict.fromkeys(names, nothing), X.index, self.classes_)
         return self._answers(own[usable]).reindex(X.index)
 
     def _answers(self, rows: pd.DataFrame) -> pd.DataFrame:
         if hasattr(self.model_, "predict_proba_each"):
             each = self.model_.predict_proba_each(rows)
-            named = {answer: f"{self.name}_{answer}" for answer in each.columns.unique(0)}
+            named = {answer: self.prefix + answer for answer in each.columns.unique(0)}
             return each.rename(columns=named, level=0 if each.columns.nlevels > 1 else None)
         probability = self.model_.predict_proba(rows)
         return answers_table({self.name: of_second(probability)}, rows.index, self.model_.classes_)

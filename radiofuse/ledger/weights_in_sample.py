@@ -42,7 +42,7 @@ def weights_in_sample(question: Question) -> Claim | None:
     shown = _Shown(question, combiner)
     folds = question.in_folds("weights_in_sample", model, inspect=shown)
     found = [result.findings[next(iter(result.findings))] for result in folds]
-    honest = rows_of_model(question.predictions, f"{question.model.name}_{name}" if named else name)
+    honest = rows_of_model(question.predictions, question.model.prefix + name if named else name)
     patients = np.unique(honest["patient_id"].to_numpy().astype(str))
     learned_from = np.concatenate([question.groups[seen["learned"][0]] for seen in found]).astype(str)
     if not np.isin(learned_from, patients).all():  # some only ever train: no resample of patients pairs the two

@@ -8,6 +8,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from radiofuse.evaluate import cross_validated_predictions
+from radiofuse.experiment.models import Inputs, list_models
+from radiofuse.experiment.recipe import Recipe
 from radiofuse.fuse import LateFusion
 from radiofuse.fuse.named import Named
 
@@ -33,3 +35,20 @@ def test_an_arm_answers_for_the_rows_that_have_its_features(table):
         fitted.predict_proba_each(table)[known], alone.predict_proba_each(table[known]).add_prefix("radiomics_")
     )
     assert fitted.predict_proba_each(table.loc[["s03"]]).isna().all(axis=None)
+
+
+def test_a_fusion_without_a_name_answers_for_the_rows_that_have_its_modalities(table):
+    y = np.arange(40) % 2
+    recipe = Recipe.model_validate(
+        {"folder": ".", "text": "", "title": "t", "name": "t", "cohort": {"table": "t.csv", "label": "idh"}}
+        | {"fusion": {"combine": ["mean"], "calibrate": False}, "select": {"method": "none"}}
+        | {"models": [{"modalities": ["t1"]}]}
+    )
+    inputs = Inputs(modalities=("t1", "t2"), blocks={"t1": ("t1__a",), "t2": ("t1__crop",)})
+    model = list_models(recipe, inputs)["fusion"].fit(table, y, groups=np.arange(40))
+    each = model.predict_proba_each(table)
+    assert each.columns.to_list() == ["t1", "mean"]
+    assert each.index[each["mean"].isna()].to_list() == ["s03", "s30"]
+    nobody = model.predict_proba_each(table.loc[["s03"]])
+    assert nobody.columns.to_list() == ["t1", "mean"]
+    assert nobody.isna().all(axis=None)
