@@ -202,7 +202,7 @@ def _late(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts:
         first, of_absent = combiner_name(entry), _of_absent(recipe, model, lookup(entry, COMBINERS, "combiner"))
         for name in subset_names(first, [name for name, *_ in members]):
             does = f"What {first} says of patients who lack the other members.{of_absent}"
-            yield Answer(prefixed(model, name), called(model), SUBSET, f"{name}{behind}", does)
+            yield Answer(prefixed(model, name), called(model), SUBSET, f"{first} of these alone{behind}", does)
 
 
 def _of_absent(recipe: Recipe, model: RecipeModel, combiner: Any) -> str:

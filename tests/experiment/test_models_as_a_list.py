@@ -269,7 +269,9 @@ def test_combinations_are_asked_for_once_for_all_late_fusions_or_by_a_model_itse
     models = '[[models]]\n[[models]]\nname = "plain"\nsubsets = "none"\n[[models]]\nname = "early"\nkind = "early"\n'
     path = write(tmp_path, models, cohort=IDH)
     path.write_text(path.read_text().replace("[fusion]", '[fusion]\nsubsets = "all"'))
-    names = [answer.name for answer in list_answers(read_recipe(path), ["t1", "t2", "flair"])]
+    answers = list_answers(read_recipe(path), ["t1", "t2", "flair"])
+    assert all("of these alone" in answer.title for answer in answers if "+" in answer.name)
+    names = [answer.name for answer in answers]
     assert [name for name in names if "+" in name] == ["mean(t1+t2)", "mean(t1+flair)", "mean(t2+flair)"]
     path.write_text(path.read_text().replace('kind = "early"', 'kind = "early"\nsubsets = "all"'))
     with pytest.raises(RequestError, match="list a model for each combination, with modalities"):
