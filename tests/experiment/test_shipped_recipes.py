@@ -15,6 +15,7 @@ from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.model_list import called, model_list
 from radiofuse.experiment.models import Inputs, list_models
 from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.refusals import Places, problems_before_reading
 from radiofuse.experiment.run import run_recipe
 from tests.conftest import REPOSITORY
 
@@ -40,6 +41,14 @@ def test_every_recipe_that_comes_along_builds_all_its_models(path):
     assert told <= set(names)
     if recipe.evaluation.reference:
         assert recipe.evaluation.reference in names
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_no_recipe_that_comes_along_is_refused_before_its_table_is_read(path, tmp_path):
+    recipe = read_recipe(path)
+    if recipe.deep is not None:
+        pytest.importorskip("torch")
+    assert problems_before_reading(recipe, Places(tmp_path / "out", tmp_path / "store", report=False)) == []
 
 
 def tiny(text: str, folder: Path) -> Path:
