@@ -70,9 +70,18 @@ def far_outside(X: pd.DataFrame, ranges: pd.DataFrame) -> dict[str, str]:
             side = "above" if over[furthest] > 0 else "below"
             told[str(sample)] = (
                 f"{n_far} of {counted(len(names), 'column')} {OUTSIDE}, furthest "
-                f"{names[furthest]} ({number(distance[furthest], 1)} times its width {side})"
+                f"{names[furthest]} ({_times(distance[furthest])} its width {side})"
             )
     return told
+
+
+def _times(distance: float) -> str:
+    """Return how many times, without digits that nobody reads.
+
+    >>> _times(3.04), _times(2e33)
+    ('3.0 times', 'more than 1,000 times')
+    """
+    return f"{number(distance, 1)} times" if distance <= 1000 else "more than 1,000 times"
 
 
 def clinical_outside(X: pd.DataFrame, ranges: pd.DataFrame) -> dict[str, str]:

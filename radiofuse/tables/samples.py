@@ -164,4 +164,4 @@ def log_empty_features(cohort: pd.DataFrame) -> None:
         empty = cohort[features].isna().to_numpy(dtype=bool)
         count = int(empty[~empty.all(axis=1)].sum())
         if count and modality != CLINICAL:
-            logger.info("%s: %d empty cells among ready features; they are imputed within each fold.", modality, count)
+            logger.info("%s: %d empty cells among ready features; training rows fill them.", modality, count)

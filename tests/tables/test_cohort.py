@@ -223,7 +223,7 @@ def test_empty_cells_among_features_are_counted_in_the_log(table, caplog):
     path = table("sample_id,t1__a,t1__b,clinical__age\na,1,,\nb,,,\nc,2,3,50\n")
     with caplog.at_level(logging.INFO, logger="radiofuse"):
         read_cohort(path)
-    assert caplog.messages == ["t1: 1 empty cells among ready features; they are imputed within each fold."]
+    assert caplog.messages == ["t1: 1 empty cells among ready features; training rows fill them."]
 
 
 def test_the_real_cohort_comes_through(data_dir):
