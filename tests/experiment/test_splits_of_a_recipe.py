@@ -184,7 +184,7 @@ def test_a_bundle_says_how_long_each_stage_took(tmp_path):
     out = run(tmp_path, "folds = 2\nrepeats = 1", after=BOTH, cohort_lines="")
     times = read_table(out / "bundle", "run_times")
     stages = ["reading and checking", "extraction", "folds", "folds, this model", "scores and comparisons"]
-    assert list(times["stage"].unique()) == [*stages, "final models"]
+    assert list(times["stage"].unique()) == [*stages, "final models", "intervals of the fusion weights"]
     assert (times["seconds"] > 0).all()
     models = times.query("stage == 'folds, this model'")
     assert list(zip(models["outcome"], models["model"], strict=True)) == [

@@ -99,14 +99,18 @@ def test_of_several_classes_a_temperature_keeps_the_most_probable_one():
     np.testing.assert_array_equal(told.argmax(axis=1), hedged.argmax(axis=1))
 
 
-def test_every_subset_of_members_has_a_curve_of_its_own():
+@pytest.mark.parametrize("missing", ["renormalize", "refit"])
+def test_a_subset_is_on_the_curve_of_all_members_and_with_refit_on_one_of_its_own(missing):
     X, y = rows(120)
-    fitted = fusion(calibrate=True, subsets=True, cv=3).fit(X, y)
-    slopes = {subset.name: subset.combiner.slope_ for subset in fitted.subsets_}
-    assert len(set(slopes.values())) == len(slopes) == 10
-    pair = fitted.out_of_fold_[["t1", "t2"]].mean(axis=1).to_numpy()
-    alone = Calibrated(Mean()).fit(pair[:, None], y)
-    assert slopes["mean(t1+t2)"] == pytest.approx(alone.slope_, rel=1e-9)
+    fitted = fusion(calibrate=True, subsets=True, cv=3, missing=missing).fit(X, y)
+    assert len(fitted.subsets_) == 10
+    learned_from = ["t1", "t2"] if missing == "refit" else list(fitted.columns_)
+    curve = Calibrated(Mean()).fit(fitted.out_of_fold_[learned_from].to_numpy(), y)
+    each = fitted.predict_proba_each(X)
+    pair = np.full((len(X), len(learned_from)), np.nan)
+    pair[:, :2] = each[["t1", "t2"]]
+    assert list(fitted.columns_)[:2] == ["t1", "t2"]
+    assert each["mean(t1+t2)"].to_numpy() == pytest.approx(curve.combine(pair), rel=1e-9)
 
 
 def test_the_curve_is_learned_from_patients_that_members_had_not_seen():
