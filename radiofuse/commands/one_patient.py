@@ -35,6 +35,7 @@ OWN_COLUMNS = {
     "probability",
     "call",
     "threshold",
+    "set",
     "note",
     "as_published",
 }
@@ -136,9 +137,11 @@ def answer(bundle: Bundle, patient: PatientFolder, predictions: pd.DataFrame, fa
 def _of_outcome(rows: pd.DataFrame) -> dict[str, Any]:
     by_class = rows.set_index("class")
     call, threshold = rows[["call", "threshold"]].iloc[0]
+    sets = {"set": rows["set"].iloc[0] or None} if "set" in rows else {}  # where the run was asked for some
     return {
         "call": call if isinstance(call, str) and call else None,
         "threshold": _number(threshold),
+        **sets,
         "probability": {name: _number(value) for name, value in by_class["probability"].items()},
         "models": {name: {label: _number(one) for label, one in by_class[name].items()} for name in _models(rows)},
     }
@@ -213,3 +216,5 @@ def _calls(told: dict[str, Any], outcomes: Sequence[Outcome]) -> Iterator[str]:
         if of["threshold"] is not None:
             rule = f"{outcome.positive} is called from {of['threshold']:.4g} on, the operating point of the run"
         yield f"{told['sample_id']}, {outcome.name}: {of['call']}. Probability of {shown}; {rule}."
+        if of.get("set"):
+            yield f"{told['sample_id']}, {outcome.name}: what cannot be ruled out is {of['set']}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from numbers import Real
 
 import numpy as np
@@ -12,9 +13,11 @@ from sklearn.utils._param_validation import Interval, validate_params
 from radiofuse.errors import RequestError
 from radiofuse.statistics.closed_intervals import clopper_pearson_interval
 from radiofuse.tables.predictions import OutcomeRows, check_predictions, outcomes_of, rows_of_model
+from radiofuse.wording import some
 
 COLUMNS = ["outcome", "model", "class", "level", "limit", "coverage", "low", "high", "single", "several", "none"]
 ALL_CLASSES = ""
+logger = logging.getLogger(__name__)
 
 
 @validate_params(
@@ -108,7 +111,7 @@ def conformal_table(predictions: pd.DataFrame, level: float = 0.9) -> pd.DataFra
     """Return how often the prediction sets of every model hold the true class, and how often they are of one class.
 
     The limits of a fold are found in the predictions of the same repeat for the patients outside it, those for new
-    patients in all predictions.
+    patients in all predictions of a repeat, averaged over the repeats.
 
     Parameters
     ----------
@@ -121,8 +124,8 @@ def conformal_table(predictions: pd.DataFrame, level: float = 0.9) -> pd.DataFra
     DataFrame
         A row per class, and one of all classes, whose class is empty: outcome, model, class, level, limit (for new
         patients), coverage with the exact interval low to high (of the number of patients, as if repeats were one),
-        and the shares of sets of a single class, of several, and of none. Models whose patients outside some fold lack
-        a class are left out.
+        and the shares of sets of a single class, of several, and of none. A model whose patients outside some fold
+        lack a class, as where one part is held out, is named in a warning instead.
 
     Raises
     ------
@@ -146,10 +149,14 @@ def conformal_table(predictions: pd.DataFrame, level: float = 0.9) -> pd.DataFra
     {'coverage': 0.9, 'single': 0.86}
     """
     check_predictions(predictions)
-    rows = []
+    rows, left_out = [], []
     for outcome in outcomes_of(predictions):
         for model in outcome.rows["model"].unique():
-            rows += [(outcome.name, model, *found) for found in _covered(_wide(outcome, model), level)]
+            found = _covered(_wide(outcome, model), level)
+            left_out += [] if found else [f"{model} of {outcome.name}" if outcome.name else model]
+            rows += [(outcome.name, model, *one) for one in found]
+    if left_out:
+        logger.warning("No prediction sets of %s: outside of some fold a class has no prediction.", some(left_out))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -176,7 +183,7 @@ def _covered(wide: pd.DataFrame, level: float) -> list[tuple]:
             return []
         parts.append(tested.assign(**dict(zip(names, _sets(tested, others, names, level).T, strict=True))))
     held_out = pd.concat(parts)
-    finally_ = conformal_limits(wide["code"], wide[names], level=level, patients=wide["patient_id"])
+    finally_ = np.mean([_limits(of_repeat, names, level) for _, of_repeat in wide.groupby("repeat")], axis=0)
     whose = [(ALL_CLASSES, np.nan, held_out), *_by_class(held_out, names, finally_)]
     return [(name, level, limit, *_shares(part, names)) for name, limit, part in whose]
 
@@ -189,8 +196,11 @@ def _by_class(held_out: pd.DataFrame, names: list[str], limits: np.ndarray) -> l
 
 
 def _sets(tested: pd.DataFrame, others: pd.DataFrame, names: list[str], level: float) -> np.ndarray:
-    limits = conformal_limits(others["code"], others[names], level=level, patients=others["patient_id"])
-    return prediction_sets(tested[names], limits)
+    return prediction_sets(tested[names], _limits(others, names, level))
+
+
+def _limits(rows: pd.DataFrame, names: list[str], level: float) -> np.ndarray:
+    return conformal_limits(rows["code"], rows[names], level=level, patients=rows["patient_id"])
 
 
 def _shares(part: pd.DataFrame, names: list[str]) -> tuple[float, ...]:

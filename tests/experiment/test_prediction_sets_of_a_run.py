@@ -9,6 +9,7 @@ import pytest
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
 from radiofuse.bundle.read import read_table
+from radiofuse.commands.one_patient import _models, _of_outcome
 from radiofuse.experiment.run import run_recipe
 from radiofuse.statistics import conformal_table
 
@@ -79,3 +80,6 @@ def test_new_patients_get_the_classes_that_cannot_be_ruled_out(run, tmp_path):
     p = answers[answers["outcome"] == "idh"].set_index("sample_id")["probability"]["middle"]
     names = ["wildtype"] * int(p <= kept["not mutant"]) + ["mutant"] * int(1 - p <= kept["mutant"])
     assert of_idh["middle"] == (" or ".join(names) or "none")
+    one = _of_outcome(answers[answers["sample_id"] == "high"].query("outcome == 'who_grade'"))
+    assert one["set"] == "4"
+    assert set(one["models"]) == {"t1", "t2", "mean"} == set(_models(answers))  # a set is no model's probability

@@ -85,7 +85,7 @@ def test_the_table_of_two_classes_is_that_of_the_folds():
     assert found[["single", "several", "none"]].sum(axis=1).to_numpy() == pytest.approx(1)
 
 
-def test_three_classes_and_a_fold_without_one():
+def test_three_classes_and_a_fold_without_one(caplog):
     rng = np.random.default_rng(0)
     code = np.arange(90) % 3
     probability = rng.dirichlet(np.ones(3), 90) * 0.5 + 0.5 * np.eye(3)[code]
@@ -94,6 +94,17 @@ def test_three_classes_and_a_fold_without_one():
     assert found["coverage"].between(0.8, 1).all()
     lonely = np.where(np.arange(90) % 5 == 0, code, code % 2)  # class 4 in one fold alone
     assert conformal_table(table_of(lonely, probability)).empty
+    assert "No prediction sets of mean of grade" in caplog.text
+
+
+def test_limits_for_new_patients_are_those_of_the_repeats_averaged():
+    """The greatest doubt over repeats would be another, wider limit than those whose coverage is told."""
+    (code, first), (_, second) = drawn(100), drawn(100, seed=0)
+    second = np.clip(second + np.random.default_rng(1).normal(0, 0.05, (100, 1)) * [1, -1], 0, 1)
+    table = pd.concat([table_of(code, first), table_of(code, second).assign(repeat=1)])
+    found = conformal_table(table).set_index("class")["limit"]
+    expected = np.mean([conformal_limits(code, one) for one in (first, second)], axis=0)
+    assert found[["not mutant", "mutant"]].to_numpy() == pytest.approx(expected)
 
 
 def test_a_gap_is_refused():
