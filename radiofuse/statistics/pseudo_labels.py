@@ -153,8 +153,8 @@ def _probabilities(draws: ArrayLike) -> np.ndarray:
     values = np.asarray(draws, dtype=float)
     if values.ndim != 3 or not values.shape[0] or values.shape[2] < 2:
         raise RequestError(
-            "draws must be probabilities of the shape (n_draws, n_rows, n_classes), of one draw or more and two classes or "
-            f"more; they have the shape {values.shape}. Stack the answers of several fits, or put one in a list."
+            "draws must be probabilities of the shape (n_draws, n_rows, n_classes), of one draw and two classes or more; "
+            f"they have the shape {values.shape}. Stack the answers of several fits, or put one in a list."
         )
     strange = ~(np.isfinite(values).all(axis=2) & (values >= 0).all(axis=2) & (abs(values.sum(axis=2) - 1) < 1e-4))
     if strange.any():
