@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,31 @@ def spread(projected: Tensor) -> Tensor:
     return functional.normalize(projected, dim=1).std(dim=0, correction=0).mean() * d**0.5
 
 
+def siamese_loss(embedded: Sequence[Tensor], heads: Heads) -> tuple[Tensor, Tensor]:
+    """Return how far two views' embeddings (n, d) each are from foretelling each other, and the spread of the first.
+
+    References
+    ----------
+    Chen, He (2021). Exploring simple Siamese representation learning. CVPR, equation 4 and algorithm 1.
+    """
+    projected = [heads.project(view) for view in embedded]  # (n, d) each
+    predicted = [heads.predict(z) for z in projected]
+    loss = sum(disagreement(p, z) for p, z in zip(predicted, reversed(projected), strict=True)) / 2
+    return loss, spread(projected[0].detach())
+
+
+def warn_of_collapse(training: str, spread_at_end: float, remedy: str) -> None:
+    """Log a warning if a training ended with embeddings that are all alike; the remedy ends the sentence."""
+    if spread_at_end < COLLAPSED:
+        log.warning(
+            "The %s collapsed: it embeds all pictures alike (spread %.3f, where 1 is even). Its weights are of "
+            "little use; %s.",
+            training,
+            spread_at_end,
+            remedy,
+        )
+
+
 def warm_up(state: State, train: Examples, most: int) -> None:
     """Train the module's embedding on the pictures of the training part, of which no label is looked at.
 
@@ -97,12 +123,8 @@ def warm_up(state: State, train: Examples, most: int) -> None:
         loss, wide = _epoch(state, train, heads, optimizer, min(most, training.batch_size))
         state.curves.warm_up_losses.append(loss)
         state.curves.warm_up_spreads.append(wide)
-    if state.curves.warm_up_spreads[-1] < COLLAPSED:
-        log.warning(
-            "The warm-up collapsed: it embeds all pictures alike (spread %.3f, where 1 is even). Its weights are of "
-            "little use; take stronger augmentation, a lower learning_rate, or no warm_up.",
-            state.curves.warm_up_spreads[-1],
-        )
+    remedy = "take stronger augmentation, a lower learning_rate, or no warm_up"
+    warn_of_collapse("warm-up", state.curves.warm_up_spreads[-1], remedy)
 
 
 def _epoch(
@@ -114,12 +136,10 @@ def _epoch(
     for x in train.batches(steps):  # (b, channels, h, w)
         views = [augmented(x, state.training, state.generator) for _ in range(2)]
         with precision(state.training, x.device):
-            projected = [heads.project(state.module.embed(view)) for view in views]  # (b, d) each
-            predicted = [heads.predict(z) for z in projected]
-            loss = sum(disagreement(p, z) for p, z in zip(predicted, reversed(projected), strict=True)) / 2
+            loss, wide = siamese_loss([state.module.embed(view) for view in views], heads)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total += torch.stack([loss.detach(), spread(projected[0].detach())]) * len(x)
+        total += torch.stack([loss.detach(), wide]) * len(x)
     mean_loss, mean_spread = (total / len(train)).tolist()
     return mean_loss, mean_spread
