@@ -45,8 +45,8 @@ from .net_benefit import decision_points as decision_points
 from .operating_points import operating_point as operating_point
 from .operating_points import score_calls as score_calls
 from .paired_models import pair_tests as pair_tests
-from .pseudo_labels import PseudoLabels as PseudoLabels
-from .pseudo_labels import pseudo_labels as pseudo_labels
+from .pseudo_labeling import PseudoLabels as PseudoLabels
+from .pseudo_labeling import pseudo_labels as pseudo_labels
 from .reclassification import IntegratedDiscrimination as IntegratedDiscrimination
 from .reclassification import NetReclassification as NetReclassification
 from .reclassification import integrated_discrimination as integrated_discrimination

@@ -11,14 +11,12 @@ SEQUENCES = 4
 class TinySequences(nn.Module):
     """A convolution for each sequence, their mean over those shown, dropout, and a head."""
 
-    embedding_dim = 6
-
     def __init__(self) -> None:
         super().__init__()
         self.stems = nn.ModuleList(nn.Conv3d(1, 6, 3, stride=2) for _ in range(SEQUENCES))
         self.drop = nn.Dropout(0.3)
-        self.axes = nn.Linear(6, self.embedding_dim)
-        self.classify = nn.Linear(self.embedding_dim, 2)
+        self.axes = nn.Linear(6, 6)
+        self.classify = nn.Linear(6, 2)
 
     def embed(self, volumes: Tensor, present: Tensor) -> Tensor:
         read = torch.stack([stem(volumes[:, [m]]).relu().mean((2, 3, 4)) for m, stem in enumerate(self.stems)], dim=1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,7 @@ from radiofuse.deep.device import one_thread, own_chance
 from radiofuse.deep.training.warm_up import Heads, siamese_loss, warn_of_collapse
 from radiofuse.errors import CohortError
 
-
-class EmbedsSequences(Protocol):
-    """What is pre-trained: a module with an embedding of the sequences that it is shown."""
-
-    embedding_dim: int
-
-    def embed(self, volumes: Tensor, present: Tensor) -> Tensor:
-        """Return (n, embedding_dim) of volumes (n, sequences, …), of which ``present`` (n, sequences) are shown."""
-        ...
+Embed = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass
@@ -71,7 +63,8 @@ def two_views(present: Tensor, generator: torch.Generator) -> tuple[Tensor, Tens
 
 
 def pretrain(
-    net: EmbedsSequences,
+    net: nn.Module,
+    embed: Embed,
     volumes: Tensor,
     present: Tensor,
     *,
@@ -87,7 +80,10 @@ def pretrain(
 
     Parameters
     ----------
-    net : nn.Module with ``embed``
+    net : nn.Module
+    embed : callable
+        Returns what the network makes of volumes (n, sequences, …) of which ``present`` (n, sequences) are shown, of
+        shape (n, d): the part of the network that is to be trained.
     volumes : Tensor of shape (n, sequences, …)
         Of training patients alone.
     present : Tensor of bool, shape (n, sequences)
@@ -111,14 +107,16 @@ def pretrain(
     _refuse_too_few(len(usable))
     curves, generator = SiameseCurves(), torch.Generator().manual_seed(seed)
     with one_thread(), own_chance(seed, volumes.device):
-        heads = Heads(net.embedding_dim).to(volumes.device)
+        heads = Heads(_width(net, embed, volumes[usable[:1]], present[usable[:1]])).to(volumes.device)
         both = nn.ModuleList([net, heads]).train()
         optimizer = torch.optim.AdamW(both.parameters(), lr=learning_rate, weight_decay=weight_decay)
         for _ in range(epochs):
             order = usable[torch.randperm(len(usable), generator=generator)]
             # a step of one row would leave batch normalization without a variance
             steps = order.tensor_split(max(1, len(order) // max(2, batch_size)))
-            told = [_step(net, heads, optimizer, volumes[rows], present[rows], generator) * len(rows) for rows in steps]
+            told = [
+                _step(embed, heads, optimizer, volumes[rows], present[rows], generator) * len(rows) for rows in steps
+            ]
             loss, spread = (torch.stack(told).sum(dim=0) / len(order)).tolist()
             curves.losses.append(loss)
             curves.spreads.append(spread)
@@ -128,8 +126,14 @@ def pretrain(
     return curves
 
 
+def _width(net: nn.Module, embed: Embed, volumes: Tensor, present: Tensor) -> int:
+    net.eval()
+    with torch.no_grad():
+        return embed(volumes, present).shape[1]
+
+
 def _step(
-    net: EmbedsSequences,
+    embed: Embed,
     heads: Heads,
     optimizer: torch.optim.Optimizer,
     volumes: Tensor,
@@ -138,7 +142,7 @@ def _step(
 ) -> Tensor:
     """Take one step and return its loss and spread, shape (2,)."""
     views = [view.to(volumes.device) for view in two_views(present.cpu(), generator)]
-    loss, spread = siamese_loss([net.embed(volumes, view) for view in views], heads)
+    loss, spread = siamese_loss([embed(volumes, view) for view in views], heads)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -51,13 +51,13 @@ def test_the_gradient_passes_the_predictor_alone():
 
 def test_sequences_come_to_agree_without_a_collapse_and_twice_alike():
     net, again, before = (tiny_sequences() for _ in range(3))
-    curves = pretrain(net, volumes_of(16), EVERY, **OPTIONS)
+    curves = pretrain(net, net.embed, volumes_of(16), EVERY, **OPTIONS)
     assert len(curves.losses) == len(curves.spreads) == 15
     assert curves.losses[-1] < curves.losses[0] - 0.2
     assert curves.spreads[-1] > 0.3
     assert not torch.equal(net.stems[0].weight, before.stems[0].weight)
     assert torch.equal(net.classify.weight, before.classify.weight)
-    assert pretrain(again, volumes_of(16), EVERY, **OPTIONS) == curves
+    assert pretrain(again, again.embed, volumes_of(16), EVERY, **OPTIONS) == curves
     assert all(map(torch.equal, net.state_dict().values(), again.state_dict().values()))
 
 
@@ -70,7 +70,8 @@ class Blind(TinySequences):
 
 def test_a_collapse_is_said(caplog):
     with caplog.at_level(logging.WARNING):
-        curves = pretrain(Blind(), volumes_of(8), EVERY[:8], **{**OPTIONS, "epochs": 1})
+        net = Blind()
+        curves = pretrain(net, net.embed, volumes_of(8), EVERY[:8], **{**OPTIONS, "epochs": 1})
     assert curves.spreads[-1] < 0.1
     assert "The pre-training between sequences collapsed: it embeds all pictures alike (spread 0.0" in caplog.text
 
@@ -79,8 +80,8 @@ def test_patients_of_one_sequence_have_no_second_view():
     present = EVERY[:6].clone()
     present[2:, 1:] = False
     net, again = tiny_sequences(), tiny_sequences()
-    pretrain(net, volumes_of(6), present, **OPTIONS)
-    pretrain(again, volumes_of(6)[:2], present[:2], **OPTIONS)
+    pretrain(net, net.embed, volumes_of(6), present, **OPTIONS)
+    pretrain(again, again.embed, volumes_of(6)[:2], present[:2], **OPTIONS)
     torch.testing.assert_close(net.stems[3].weight, again.stems[3].weight)
     with pytest.raises(CohortError, match="two sequences of one patient, and 1 of the training patients has two"):
-        pretrain(net, volumes_of(6)[1:], present[1:], **OPTIONS)
+        pretrain(net, net.embed, volumes_of(6)[1:], present[1:], **OPTIONS)

@@ -83,7 +83,7 @@ def test_negative_labels_rule_classes_out_of_rows_without_a_label():
     ("draws", "told"),
     [
         (np.ones((4, 2)) / 2, "the shape \\(4, 2\\)"),
-        (np.ones((0, 4, 2)), "of one draw and"),
+        (np.ones((0, 4, 2)), "of one draw, two"),
         ([[[0.5, 0.5], [0.9, 0.2]]], "row 1 of draw 0 is"),
         ([[[np.nan, 0.5]]], "Leave out rows without an answer"),
     ],

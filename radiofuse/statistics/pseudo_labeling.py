@@ -153,7 +153,7 @@ def _probabilities(draws: ArrayLike) -> np.ndarray:
     values = np.asarray(draws, dtype=float)
     if values.ndim != 3 or not values.shape[0] or values.shape[2] < 2:
         raise RequestError(
-            "draws must be probabilities of the shape (n_draws, n_rows, n_classes), of one draw and two classes or more; "
+            "draws must be probabilities of the shape (n_draws, n_rows, n_classes), of one draw, two classes or more; "
             f"they have the shape {values.shape}. Stack the answers of several fits, or put one in a list."
         )
     strange = ~(np.isfinite(values).all(axis=2) & (values >= 0).all(axis=2) & (abs(values.sum(axis=2) - 1) < 1e-4))

@@ -1,0 +1,153 @@
+"""Two-stage semi-supervision of a network: labels for patients without one, where its passes with dropout are sure."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.deep.training.option_rules import check, is_count, is_number, named
+from radiofuse.errors import RequestError
+from radiofuse.statistics.pseudo_labeling import PseudoLabels, pseudo_labels
+from radiofuse.wording import counted
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How sure passes with dropout must be of a label.
+
+    Parameters
+    ----------
+    confidence, spread : float, default=0.9 and 0.05
+        Least mean probability of the class, and largest standard deviation of it over the passes.
+    balance : bool, default=False
+        Whether as many labels of each class are kept as of the rarest one.
+    """
+
+    confidence: float = 0.9
+    spread: float = 0.05
+    balance: bool = False
+
+    def __post_init__(self) -> None:
+        for name, most in (("confidence", 1), ("spread", np.inf)):
+            value = getattr(self, name)
+            fits = is_number(value) and 0 <= value <= most
+            check(f"self_training.{name}", value, fits, "0 to 1" if most == 1 else "0 or more")
+        check("self_training.balance", self.balance, isinstance(self.balance, bool), "true or false")
+
+
+@dataclass(frozen=True)
+class SelfTraining:
+    """Which pseudo-labels a second training learns from, beside the labels that are known.
+
+    Parameters
+    ----------
+    confidence, spread, balance
+        As of `Gate`, of every outcome that ``outcomes`` does not name.
+    passes : int, default=10
+        With dropout, of which mean and standard deviation are taken.
+    outcomes : mapping of str to mapping, optional
+        Gates of single outcomes: ``{"codel": {"confidence": 0.99, "spread": 0.01}}``; what is left out there is as of
+        the others.
+
+    References
+    ----------
+    GMMAS (Liu et al.) and its public code: .9 and .05, of 1p/19q .99 and .01, ten passes with dropout.
+
+    Examples
+    --------
+    >>> SelfTraining(outcomes={"codel": {"confidence": 0.99}}).gate("codel")
+    Gate(confidence=0.99, spread=0.05, balance=False)
+    """
+
+    confidence: float = 0.9
+    spread: float = 0.05
+    balance: bool = False
+    passes: int = 10
+    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check("self_training.passes", self.passes, is_count(self.passes), "a whole number of 1 or more")
+        fits = isinstance(self.outcomes, Mapping) and all(isinstance(own, Mapping) for own in self.outcomes.values())
+        check("self_training.outcomes", self.outcomes, fits, "gates by outcome, { codel = { confidence = 0.99 } }")
+        for outcome in ["", *self.outcomes]:
+            self.gate(outcome)
+
+    def gate(self, outcome: str) -> Gate:
+        """Return the gate of an outcome."""
+        usual = {"confidence": self.confidence, "spread": self.spread, "balance": self.balance}
+        return named(Gate, {**usual, **self.outcomes.get(outcome, {})}, "self_training")
+
+    def refuse_unknown(self, outcomes: list[str]) -> None:
+        """Raise where a gate is of an outcome that there is not."""
+        strange = [name for name in self.outcomes if name not in outcomes]
+        if strange:
+            raise RequestError(
+                f"self_training has a gate of {strange[0]!r}, which is none of the outcomes {', '.join(outcomes)}. "
+                "Correct the name, or leave the gate out."
+            )
+
+
+def fill_in(
+    y: pd.DataFrame, draws: Mapping[str, np.ndarray], options: SelfTraining
+) -> tuple[pd.DataFrame, dict[str, PseudoLabels]]:
+    """Return labels with pseudo-labels where none was known and passes are sure, and what the gate made of them.
+
+    Known labels stay as they are. Where all the labels that an outcome would get are of one class, or it would get
+    none, it gets none and a warning says so: its second stage learns from the labels that are known alone.
+
+    Parameters
+    ----------
+    y : DataFrame of shape (n_samples, n_outcomes)
+        Places of classes, 0 to K - 1, NaN where one is unknown. Of training patients alone.
+    draws : mapping of str to ndarray of shape (passes, n_samples, n_classes)
+        Probabilities by outcome, of all rows of ``y``; those of rows with a known label are not looked at.
+    options : SelfTraining
+
+    Returns
+    -------
+    filled : DataFrame of the shape of ``y``
+    made : dict of str to PseudoLabels
+        Of the rows without a label, in their order, by outcome; of outcomes with such rows alone.
+
+    Raises
+    ------
+    RequestError
+        If the options name an outcome that ``y`` has not.
+
+    Examples
+    --------
+    >>> y = pd.DataFrame({"idh": [0.0, 1.0, np.nan, np.nan, np.nan]})
+    >>> answers = np.array([[0.5, 0.5], [0.5, 0.5], [0.95, 0.05], [0.02, 0.98], [0.6, 0.4]])
+    >>> filled, made = fill_in(y, {"idh": answers[None]}, SelfTraining())
+    >>> filled["idh"].tolist(), round(made["idh"].coverage, 2)
+    ([0.0, 1.0, 0.0, 1.0, nan], 0.67)
+    """
+    options.refuse_unknown(list(y))
+    filled, made = y.copy(), {}
+    for outcome in y:
+        unknown = np.flatnonzero(y[outcome].isna())
+        if len(unknown):
+            gate = options.gate(outcome)
+            own = {"confidence": gate.confidence, "spread": gate.spread, "balance": gate.balance}
+            made[outcome] = labels = pseudo_labels(np.asarray(draws[outcome])[:, unknown], **own)
+            if _told_useful(outcome, labels):
+                filled.iloc[unknown[labels.kept], filled.columns.get_loc(outcome)] = labels.code[labels.kept]
+    return filled, made
+
+
+def _told_useful(outcome: str, labels: PseudoLabels) -> bool:
+    """Return whether an outcome's pseudo-labels are of two classes or more, and warn where they are not."""
+    if labels.one_sided:
+        without = counted(len(labels.code), "patient")
+        kept = f"{labels.kept.sum()}, all of one class" if labels.kept.any() else "none"
+        warnings.warn(
+            f"The second stage of {outcome} goes without pseudo-labels: of {without} without a label the gate keeps "
+            f"{kept}. Loosen confidence or spread of self_training, or leave it out.",
+            stacklevel=3,
+        )
+    return not labels.one_sided
