@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import radiofuse
-from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifier
+from radiofuse.classify import BayesianRegularizedNetwork, RecalibratedClassifier, SelfTrainedClassifier
 from radiofuse.classify.calibrated_svc import CalibratedSVC
 from radiofuse.classify.stacked import StackedClassifier
 from radiofuse.deep import CropClassifier, CropEncoder
@@ -103,6 +103,7 @@ ESTIMATORS = [
     RecalibratedClassifier(LogisticRegression(), cv=2, random_state=0),
     RecalibratedClassifier(GaussianNB(), cv=2, random_state=0),
     RecalibratedClassifier(GaussianNB(), method="isotonic", cv=2, random_state=0),
+    SelfTrainedClassifier(LogisticRegression(), n_draws=3, random_state=0),
     StackedClassifier([("bayes", GaussianNB()), ("regression", LogisticRegression())], cv=2, random_state=0),
     LateFusion(MEMBERS, combine="mean", columns=COLUMNS, cv=2, random_state=0),
     LateFusion(MEMBERS, combine=["regression", *OTHER_COMBINERS], columns=COLUMNS, cv=2, random_state=0),
@@ -146,6 +147,8 @@ def checks_that_cannot_pass(estimator: BaseEstimator) -> dict[str, str]:
     """The reason by the name of the check."""
     if isinstance(estimator, CropEncoder) and estimator.protocol == "crossfit":
         return dict.fromkeys(["check_transformer_general", "check_transformer_data_not_an_array"], OUT_OF_FOLD)
+    if isinstance(estimator, SelfTrainedClassifier):
+        return {"check_classifiers_classes": "-1 stands for no label, as in scikit-learn's SelfTrainingClassifier"}
     return {}
 
 

@@ -4,3 +4,4 @@ from .brnn import BayesianRegularizedNetwork as BayesianRegularizedNetwork
 from .choices import CLASSIFIERS as CLASSIFIERS
 from .modality import modality_classifier as modality_classifier
 from .recalibration import RecalibratedClassifier as RecalibratedClassifier
+from .self_training import SelfTrainedClassifier as SelfTrainedClassifier

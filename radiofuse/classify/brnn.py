@@ -199,10 +199,41 @@ class BayesianRegularizedNetwork(ClassifierMixin, BaseEstimator):
             Columns in the order of ``classes_``; rows sum to 1.
         """
         scores = self.decision_function(X)
+        return self._probability(scores[:, None] if scores.ndim == 1 else scores)
+
+    def predict_proba_samples(self, X: ArrayLike, n_samples: int = 100, *, random_state: Seed = None) -> np.ndarray:
+        """Return the probability of each class by draws of the weights from their Laplace approximation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        n_samples : int, default=100
+            Draws.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_draws, n_samples, n_classes)
+            Each draw is one of all rows, so that rows can be compared within it.
+
+        Examples
+        --------
+        >>> X, y = np.arange(24.0)[:, None], np.repeat([0, 1], 12)
+        >>> network = BayesianRegularizedNetwork(random_state=0).fit(X, y)
+        >>> network.predict_proba_samples(X, 5, random_state=0).shape
+        (5, 24, 2)
+        """
+        check_is_fitted(self)
+        X, random = self._scaled(read_columns(self, X, reset=False)), check_random_state(random_state)
+        draws = np.stack([network.draws(X, n_samples, random) for network in self.networks_], axis=2)
+        return self._probability(draws)
+
+    def _probability(self, scores: np.ndarray) -> np.ndarray:
+        """Return the probability of each class from the score of each network, both along the last axis."""
         probability = self.networks_[0].likelihood.probability(scores)
-        if probability.ndim == 1:
-            return np.column_stack([1 - probability, probability])
-        total = probability.sum(axis=1, keepdims=True)
+        if len(self.classes_) == 2:
+            return np.concatenate([1 - probability, probability], axis=-1)
+        total = probability.sum(axis=-1, keepdims=True)
         # Every network may say "not mine" with a clipped 0: then nothing is known of the class.
         return np.divide(probability, total, where=total > 0, out=np.full_like(probability, 1 / len(self.classes_)))
 

@@ -129,6 +129,21 @@ class Posterior:
         """Return the likelihood's score of each row of ``X``, shape (n,)."""
         return self.likelihood.score(output(self.theta, X), self.variance(X))
 
+    def draws(self, X: np.ndarray, n_draws: int, random: np.random.RandomState) -> np.ndarray:
+        """Return f for each row of ``X`` by draws of the weights, shape (n_draws, n).
+
+        Linear in the weights around ``theta``, as ``variance`` takes it, so that the draws of f have that variance.
+
+        References
+        ----------
+        Immer, Korzepa, Bauer (2021). Improving predictions of Bayesian neural nets via local linearization. AISTATS,
+        PMLR 130, 703-711.
+        """
+        values, axes = np.linalg.eigh(self.covariance)
+        root = axes * np.sqrt(np.clip(values, 0, None))  # covariance = root root'
+        moved = random.standard_normal((n_draws, len(values))) @ root.T
+        return output(self.theta, X) + moved @ jacobian(self.theta, X).T
+
 
 def train(
     X: np.ndarray,

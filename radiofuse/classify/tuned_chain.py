@@ -14,6 +14,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from radiofuse.classify.rows import stack_rows, take_rows
 from radiofuse.classify.smote import synthetic_rows
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
@@ -124,8 +125,8 @@ class TunedChain(TakesGroups, Pipeline):
         scores = []
         for train, test in self._folds(y, groups):
             of_train = None if groups is None else groups[train]
-            before, Z = self._prepared(_rows(X, train), y[train], of_train)
-            held_out = _rows(X, test) if before is None else before.transform(_rows(X, test))
+            before, Z = self._prepared(take_rows(X, train), y[train], of_train)
+            held_out = take_rows(X, test) if before is None else before.transform(take_rows(X, test))
             fitted = (self._classifier(options, Z, y[train], of_train) for options in grid)
             scores.append([self._score(one, held_out, y[test]) for one in fitted])
         return np.mean(scores, axis=0)
@@ -151,12 +152,12 @@ class TunedChain(TakesGroups, Pipeline):
         if self.oversample == "smote":
             refuse_smote(classifier)
             rows, labels = synthetic_rows(np.asarray(Z, dtype=float), y, random_state=self.random_state)
-            return classifier.fit(_stacked(Z, rows), np.concatenate([y, labels]))
+            return classifier.fit(stack_rows(Z, rows), np.concatenate([y, labels]))
         rows = np.arange(len(y))
         if self.oversample is not None:
             groups = rows if groups is None else groups  # a row drawn twice must not be in two of its folds
             rows = oversampled_rows(y, groups, random_state=self.random_state)
-        return fit_with_groups(classifier, _rows(Z, rows), y[rows], None if groups is None else groups[rows])
+        return fit_with_groups(classifier, take_rows(Z, rows), y[rows], None if groups is None else groups[rows])
 
     def _score(self, classifier: Any, Z: Any, y: np.ndarray) -> float:
         probability, classes = classifier.predict_proba(Z), classifier.classes_
@@ -210,13 +211,3 @@ def refuse_smote(classifier: Any) -> None:
             f'oversample = "smote" makes rows between two patients, and {type(classifier).__name__} has folds of whole '
             'patients. Take oversample = "random", class_weight, or another classifier.'
         )
-
-
-def _stacked(Z: Any, rows: np.ndarray) -> Any:
-    if not isinstance(Z, pd.DataFrame):
-        return np.vstack([Z, rows])
-    return pd.concat([Z, pd.DataFrame(rows, columns=Z.columns)], ignore_index=True)
-
-
-def _rows(X: Any, rows: np.ndarray) -> Any:
-    return X.iloc[rows] if isinstance(X, pd.DataFrame) else np.asarray(X)[rows]

@@ -175,3 +175,28 @@ def test_one_class_is_refused():
 def test_running_out_of_steps_is_said(blobs):
     with pytest.warns(ConvergenceWarning, match="max_iter=1"):
         BayesianRegularizedNetwork(max_iter=1, random_state=0).fit(*blobs)
+
+
+def test_draws_of_the_weights_spread_as_the_moderated_answer_says():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), np.arange(60) % 2
+    X[:, 0] += y
+    network = BayesianRegularizedNetwork(random_state=0).fit(X, y)
+    draws = network.predict_proba_samples(X, 4000, random_state=0)
+    np.testing.assert_allclose(draws.sum(axis=2), 1)
+    np.testing.assert_allclose(draws.mean(axis=0), network.predict_proba(X), atol=0.02)
+    odds = np.log(draws[:, :, 1] / draws[:, :, 0])
+    variance = network.networks_[0].variance(network._scaled(X))
+    np.testing.assert_allclose(odds.var(axis=0), variance, rtol=0.15)
+    np.testing.assert_array_equal(network.predict_proba_samples(X, 4000, random_state=0), draws)
+
+
+def test_draws_of_several_classes_sum_to_one_and_agree_with_the_answer():
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 2)) + np.column_stack([y == 0, y == 1])
+    network = BayesianRegularizedNetwork(random_state=0).fit(X, y)
+    draws = network.predict_proba_samples(X, 500, random_state=0)
+    assert draws.shape == (500, 90, 3)
+    np.testing.assert_allclose(draws.sum(axis=2), 1)
+    np.testing.assert_allclose(draws.mean(axis=0), network.predict_proba(X), atol=0.05)
