@@ -10,7 +10,7 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.pipeline import Pipeline
 
 from radiofuse.classify import CLASSIFIERS
-from radiofuse.classify.tuned_chain import TunedChain, refuse_smote
+from radiofuse.classify.tuned_chain import TunedChain, refuse_mixup, refuse_smote
 from radiofuse.errors import RequestError
 from radiofuse.names import lookup, make
 from radiofuse.prepare.clinical_scale import CLINICAL_SCALES, NEED_NAMES
@@ -52,7 +52,7 @@ def modality_classifier(
     harmonizer : transformer, optional
         Put before all others as step ``harmonize``: takes the sites' effects from features.
     tuning : mapping, optional
-        Parameters of a `TunedChain` by name: ``search``, ``search_score`` and ``oversample``.
+        Parameters of a `TunedChain` by name: ``search``, ``search_score``, ``oversample`` and ``mixup``.
 
     Returns
     -------
@@ -91,6 +91,8 @@ def modality_classifier(
     _refuse_unknown_search(steps["classify"], (tuning or {}).get("search") or {})
     if (tuning or {}).get("oversample") == "smote":
         refuse_smote(steps["classify"])
+    if (tuning or {}).get("mixup") is not None:
+        refuse_mixup(steps["classify"])
     return chain.set_params(**dict.fromkeys(_seeds_of(chain), random_state))
 
 

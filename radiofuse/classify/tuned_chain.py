@@ -14,7 +14,8 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from radiofuse.classify.rows import stack_rows, take_rows
+from radiofuse.classify.mixup import mixed_rows
+from radiofuse.classify.rows import refuse_unweighted, soft_labels, stack_rows, take_rows
 from radiofuse.classify.smote import synthetic_rows
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Seed
@@ -41,8 +42,12 @@ class TunedChain(TakesGroups, Pipeline):
         Whether the classifier learns from as many rows of each class: patients of the smaller classes are drawn
         again, whole, or rows are made up between neighbors of a class (`synthetic_rows`). Selection and scaling see
         every row once, and test rows are never drawn.
+    mixup : float, optional
+        The classifier learns from rows mixed of two, their labels mixed alike, with lambda from Beta(mixup, mixup)
+        (`mixed_rows`): it must take ``sample_weight``. Selection and scaling see the rows as they are. Not beside
+        ``oversample``.
     random_state : int, RandomState instance or None, default=None
-        Deals the inner folds and draws patients.
+        Deals the inner folds, draws patients, mixes rows.
     memory, verbose, transform_input
         As in a Pipeline.
 
@@ -71,6 +76,7 @@ class TunedChain(TakesGroups, Pipeline):
         search: Mapping[str, Sequence[Any]] | None = None,
         search_score: Literal["log_loss", "auc"] = "log_loss",
         oversample: Literal["random", "smote"] | None = None,
+        mixup: float | None = None,
         random_state: Seed = None,
         memory: Any = None,
         verbose: bool = False,
@@ -80,6 +86,7 @@ class TunedChain(TakesGroups, Pipeline):
         self.search = search
         self.search_score = search_score
         self.oversample = oversample
+        self.mixup = mixup
         self.random_state = random_state
 
     def __getitem__(self, ind: Any) -> Any:
@@ -149,6 +156,8 @@ class TunedChain(TakesGroups, Pipeline):
 
     def _classifier(self, options: Mapping[str, Any], Z: Any, y: np.ndarray, groups: np.ndarray | None) -> Any:
         classifier = clone(self.steps[-1][1]).set_params(**options)
+        if self.mixup is not None:
+            return self._taught_mixed(classifier, Z, y, self.mixup)
         if self.oversample == "smote":
             refuse_smote(classifier)
             rows, labels = synthetic_rows(np.asarray(Z, dtype=float), y, random_state=self.random_state)
@@ -158,6 +167,15 @@ class TunedChain(TakesGroups, Pipeline):
             groups = rows if groups is None else groups  # a row drawn twice must not be in two of its folds
             rows = oversampled_rows(y, groups, random_state=self.random_state)
         return fit_with_groups(classifier, take_rows(Z, rows), y[rows], None if groups is None else groups[rows])
+
+    def _taught_mixed(self, classifier: Any, Z: Any, y: np.ndarray, alpha: float) -> Any:
+        if self.oversample is not None:
+            raise RequestError("mixup mixes rows, and oversample draws some again; leave one of them out.")
+        refuse_mixup(classifier)
+        rows, share = mixed_rows(np.asarray(Z, dtype=float), y, alpha, random_state=self.random_state)
+        which, codes, weight = soft_labels(share)
+        mixed = pd.DataFrame(rows, columns=Z.columns) if isinstance(Z, pd.DataFrame) else rows
+        return classifier.fit(take_rows(mixed, which), np.unique(y)[codes], sample_weight=weight)
 
     def _score(self, classifier: Any, Z: Any, y: np.ndarray) -> float:
         probability, classes = classifier.predict_proba(Z), classifier.classes_
@@ -202,6 +220,16 @@ def oversampled_rows(y: ArrayLike, groups: ArrayLike | None = None, *, random_st
             drawn.append(own[patients[own] == names[random.randint(len(names))]])
             size += len(drawn[-1])
     return np.concatenate(drawn)
+
+
+def refuse_mixup(classifier: Any) -> None:
+    """Raise where a classifier takes no weights, or keeps patients whole in folds of its own."""
+    refuse_unweighted(classifier, "mixup")
+    if takes_groups(classifier):
+        raise RequestError(
+            f"mixup makes rows of two patients, and {type(classifier).__name__} has folds of whole patients. Choose "
+            "another classifier, or leave it out."
+        )
 
 
 def refuse_smote(classifier: Any) -> None:

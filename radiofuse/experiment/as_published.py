@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.selected_before_split import SELECT, SelectedBeforeSplit
 from radiofuse.errors import RequestError
-from radiofuse.experiment.member_chains import classifier_of, selection_of
+from radiofuse.experiment.member_chains import classifier_of, selection_of, tuning_of
 from radiofuse.experiment.model_list import (
     DEEP,
     called,
@@ -133,10 +133,10 @@ def what_published_selection_keeps_from(recipe: Recipe, places: object) -> Itera
             f'Features are selected before the split (protocol = "{AS_PUBLISHED}" under [select]) for one outcome at '
             "a time. Leave the chained model out, or give it a select of its own."
         )
-    if any(classifier_of(recipe, model).search or classifier_of(recipe, model).oversample for model in selecting):
+    if any(tuning_of(classifier_of(recipe, model)) for model in selecting):
         yield RequestError(
-            f'search and oversample under [classify] work inside the folds, and protocol = "{AS_PUBLISHED}" under '
-            "[select] looks beyond them. Leave either out."
+            "search, oversample and mixup under [classify] work inside the folds, and protocol = "
+            f'"{AS_PUBLISHED}" under [select] looks beyond them. Leave either out.'
         )
 
 

@@ -62,15 +62,16 @@ def feature_chain(recipe: Recipe, model: RecipeModel, encoder: BaseEstimator | N
         classify_options=classifier.options,
         encoder=encoder,
         harmonizer=make_harmonizer(recipe),
-        tuning=_tuning_of(classifier),
+        tuning=tuning_of(classifier),
     )
 
 
-def _tuning_of(classifier: Step) -> dict[str, Any] | None:
+def tuning_of(classifier: Step) -> dict[str, Any] | None:
     """Return how a classifier is tuned inside its fold, None where it is taken as it is."""
-    if not classifier.search and classifier.oversample is None:
+    drawn = {"oversample": classifier.oversample, "mixup": classifier.mixup}
+    if not classifier.search and set(drawn.values()) == {None}:
         return None
-    return {"search": classifier.search, "search_score": classifier.search_score, "oversample": classifier.oversample}
+    return {"search": classifier.search, "search_score": classifier.search_score, **drawn}
 
 
 def make_harmonizer(recipe: Recipe) -> SiteHarmonizer | None:

@@ -88,7 +88,7 @@ def _of_part(part: Any) -> dict[str, Any]:
 
 
 def _tuning_of(chain: TunedChain) -> dict[str, Any]:
-    return {name: _plain(getattr(chain, name)) for name in ("search", "search_score", "oversample")}
+    return {name: _plain(getattr(chain, name)) for name in ("search", "search_score", "oversample", "mixup")}
 
 
 def _plain(value: Any) -> Any:

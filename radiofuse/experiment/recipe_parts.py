@@ -133,9 +133,13 @@ class Step(Part):
     """What the search goes by."""
     oversample: Literal["random", "smote"] | None = None
     """For the classifier, in training: "random" draws patients of smaller classes again, "smote" makes up rows."""
+    mixup: Annotated[float, Field(gt=0)] | None = None
+    """For the classifier, in training: rows are mixed of two, and their labels, by lambda from Beta(mixup, mixup)."""
 
     @model_validator(mode="after")
     def _search_of_something(self) -> Step:
+        if self.mixup is not None and self.oversample is not None:
+            raise ValueError("mixup mixes rows, and oversample draws some again; leave one of them out")
         given = self.model_fields_set & {"search", "search_score"}
         if given and not self.search:
             raise ValueError(
