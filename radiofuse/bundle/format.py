@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-SCHEMA = 6  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
+SCHEMA = 7  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 
 class Kind(Enum):
@@ -130,6 +130,25 @@ TABLES = {
             **dict.fromkeys(("intercept", "intercept_low", "intercept_high", "predicted", "observed"), NUMBER),
             "n_left_out": COUNT,
             "ece": NUMBER,
+        },
+    ),
+    "recalibrated": TableFormat(
+        "every out-of-fold probability after each way to recalibrate it that the recipe asks for",
+        {
+            **dict.fromkeys(("outcome", "sample_id", "patient_id"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), COUNT),
+            **dict.fromkeys(("model", "class"), TEXT),
+            "label": COUNT,
+            "probability": NUMBER,
+            "method": TEXT,
+        },
+    ),
+    "recalibrations": TableFormat(
+        "calibration, Brier score, log loss and AUC of every model before and after each way to recalibrate it, with "
+        "the interval of the difference",
+        {
+            **dict.fromkeys(("outcome", "model", "class", "method", "metric"), TEXT),
+            **dict.fromkeys(("before", "after", "difference", "low", "high"), NUMBER),
         },
     ),
     "decision_curves": TableFormat(

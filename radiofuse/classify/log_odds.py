@@ -16,7 +16,7 @@ from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier
 from radiofuse.patients.routing import fit_with_groups
 
-_NEAREST = 1 - np.nextafter(1, 0)  # nearer to 1 there is no other number but 1
+NEAREST = 1 - np.nextafter(1, 0)  # nearer to 1 there is no other number but 1
 
 
 class PlattOnLogOdds(ClassifierMixin, BaseEstimator):
@@ -61,10 +61,10 @@ class PlattOnLogOdds(ClassifierMixin, BaseEstimator):
             fitted = fit_with_groups(clone(self.classifier), _take(X, train), y[train], own)
             unseen[test] = self._probabilities(fitted, _take(X, test))
         self.classifier_ = fit_with_groups(clone(self.classifier), X, y, groups)
-        counts_votes = any(_distance(P).min() == 0 for P in (unseen, self._probabilities(self.classifier_, X)))
-        self.nearest_ = _half_the_smallest(_distance(unseen)) if counts_votes else _NEAREST
+        counts_votes = any(distance_from_ends(P).min() == 0 for P in (unseen, self._probabilities(self.classifier_, X)))
+        self.nearest_ = half_the_smallest(distance_from_ends(unseen)) if counts_votes else NEAREST
         self.sigmoids_ = [
-            _fit_sigmoid(score, y == label)
+            fit_sigmoid(score, y == label)
             for score, label in zip(self._log_odds(unseen).T, self.classes_[-self._n_scores() :], strict=True)
         ]
         return self
@@ -100,17 +100,17 @@ def _take(X: pd.DataFrame | np.ndarray, rows: np.ndarray) -> Any:
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
-def _distance(P: np.ndarray) -> np.ndarray:
+def distance_from_ends(P: np.ndarray) -> np.ndarray:
     """Return how far each probability is from 0 or 1, whichever is nearer."""
     return np.minimum(P, 1 - P)
 
 
-def _half_the_smallest(distance: np.ndarray) -> float:
+def half_the_smallest(distance: np.ndarray) -> float:
     # where all are 0 any place serves: the score takes two values, and the sigmoid fits both
-    return float(max(distance[distance > 0].min(initial=0.5) / 2, _NEAREST))
+    return float(max(distance[distance > 0].min(initial=0.5) / 2, NEAREST))
 
 
-def _fit_sigmoid(score: np.ndarray, positive: np.ndarray) -> LogisticRegression:
+def fit_sigmoid(score: np.ndarray, positive: np.ndarray) -> LogisticRegression:
     """Fit Platt's sigmoid: labels drawn in by one row, so that no score is believed without limit."""
     n_positive, n_negative = positive.sum(), (~positive).sum()
     target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))

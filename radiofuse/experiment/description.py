@@ -11,9 +11,10 @@ import numpy as np
 from radiofuse import __version__
 from radiofuse.bundle.training_rows import row_digests
 from radiofuse.evaluate.findings import list_warnings
+from radiofuse.experiment.all_models import list_all_models
 from radiofuse.experiment.as_published import deviations
 from radiofuse.experiment.deal import split_words
-from radiofuse.experiment.evaluation import Results, list_all_models
+from radiofuse.experiment.evaluation import Results
 from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
 from radiofuse.experiment.implied_classes import contradicting_answers

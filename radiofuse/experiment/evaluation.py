@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyClassifier
-from sklearn.frozen import FrozenEstimator
 
 from radiofuse import notebook
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
+from radiofuse.experiment.all_models import list_all_models
 from radiofuse.experiment.as_published import learns_in_sample, selected_before_split
 from radiofuse.experiment.deal import deal_splits, split_words
 from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.further_tests import further_tests
-from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.joint_evaluation import JointFolds, evaluate_joint_models, in_order
-from radiofuse.experiment.member_chains import clinical_chain, encoder_spec
+from radiofuse.experiment.member_chains import encoder_spec
 from radiofuse.experiment.model_list import (
     combiners_learn,
     inner_folds_of,
@@ -32,15 +29,14 @@ from radiofuse.experiment.model_list import (
     reads_crops,
     reads_deep_columns,
 )
-from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, list_models
 from radiofuse.experiment.networks import of_networks
+from radiofuse.experiment.recalibrations import recalibrations
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
-from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, SCORES, TESTS
+from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, RECALIBRATIONS, SCORES, TESTS
 from radiofuse.experiment.score_tables import score_all
 from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
 from radiofuse.experiment.slice_scores import slice_predictions
-from radiofuse.fuse.named import Named
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.tables import columns
@@ -71,6 +67,8 @@ class Results:
         As ``operating_points_table``, ``calibration_table`` and ``decision_table`` return them.
     prediction_sets : DataFrame
         As ``conformal_table`` returns it; no rows where it was not asked for.
+    recalibrated, recalibrations : DataFrame
+        As ``recalibrations`` returns them; no rows where none were asked for.
     learning_intervals, best_of_models : DataFrame
         As ``auc_tables`` returns them.
     findings : dict of (str, str) to list of dict
@@ -97,6 +95,8 @@ class Results:
     operating_points: pd.DataFrame
     prediction_sets: pd.DataFrame
     calibration: pd.DataFrame
+    recalibrated: pd.DataFrame
+    recalibrations: pd.DataFrame
     decision_curves: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
     ledger: pd.DataFrame
@@ -144,9 +144,14 @@ def evaluate_models(
     tests = further_tests(recipe, rows, scored["predictions"], splits, n_jobs=n_jobs, progress=progress)
     if len(tests):
         laps.end(TESTS)
+    options: dict[str, Any] = {"n_jobs": n_jobs, "progress": progress, "kept_in": kept_in}
+    calibrated = recalibrations(recipe, rows, scored["predictions"], splits, **options)
+    if len(calibrated["recalibrations"]):
+        laps.end(RECALIBRATIONS)
     return Results(
         splits=splits,
         **scored,
+        **calibrated,
         tests=tests,
         findings={key: seen for part in parts for key, seen in part.findings.items()},
         ledger=join_ledgers([part.ledger for part in parts if part.ledger is not None]),
@@ -248,36 +253,3 @@ def encoder_sets(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Seque
         options: dict[str, Any] = {"splits": fits, "random_state": recipe.seed, **plan}
         sets += training_sets(pointers, labeled.y, labeled.groups, **options)
     return list(dict.fromkeys(sets))
-
-
-def list_all_models(
-    recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split] = ()
-) -> dict[str, BaseEstimator]:
-    """Return the recipe's models, the clinical-only model if there are clinical columns, and the trivial rule."""
-    models = list_models(recipe, rows.inputs_for(labeled.outcome))
-    answering = {answer.name: answer.model for answer in list_answers(recipe, rows.modalities)}
-    if rows.inputs.clinical and answering[CLINICAL_ARM] == CLINICAL_ARM:  # else a member answers by that name
-        models[CLINICAL_ARM] = _clinical_arm(recipe, rows, labeled, splits)
-    # The whole cohort's shares of the classes for everyone. Shares of the training folds would differ a little,
-    # fall where the test fold holds more positives, and so rank below chance.
-    models[TRIVIAL_RULE] = FrozenEstimator(DummyClassifier(strategy="prior").fit(labeled.X, labeled.y))
-    return models
-
-
-def _clinical_arm(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> BaseEstimator:
-    """Return the clinical-only model: it answers for patients with a clinical value, others would all get one answer.
-
-    Where they leave a class out of some fold it is of all patients, the medians in place of what is not known.
-    """
-    model, own = clinical_chain(recipe), list(rows.inputs.clinical)
-    known, classes = labeled.X[own].notna().any(axis=1).to_numpy(), len(labeled.outcome.classes)
-    if known.all():
-        return model
-    if any(np.unique(labeled.y[split.train][known[split.train]]).size < classes for split in splits):
-        log.warning(
-            "%s of %s patients have a clinical value, and in some fold none of a class: the clinical model takes "
-            "the medians for the others and answers for everybody.",
-            *(len(set(np.asarray(labeled.groups)[chosen])) for chosen in (known, slice(None))),
-        )
-        return model
-    return Named(model, CLINICAL_ARM, own, records=False)

@@ -93,15 +93,17 @@ def rows_to_learn_from(rows: Rows) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarr
 
 
 def with_unlabeled(recipe: Recipe, rows: Rows, split: Split) -> Split:
-    """Return a split that trains on the rows without a label too, but for those of a tested patient.
+    """Return a split that trains on the rows without a label too, but for those of a patient who is not trained on.
 
     Where sites are held out, nothing is learned from a tested site, not even from patients without a label.
     """
     if rows.unlabeled is None:
         return split
-    usable = ~np.isin(rows.unlabeled.groups, rows.groups[split.test])
+    outside = np.delete(np.arange(len(rows.y)), split.train)
+    usable = ~np.isin(rows.unlabeled.groups, rows.groups[outside])
     if recipe.evaluation.split == BY_SITE and rows.sites is not None and rows.unlabeled.sites is not None:
-        usable &= ~np.isin(rows.unlabeled.sites.astype(str), rows.sites[split.test].astype(str))
+        held_out = np.setdiff1d(rows.sites[outside].astype(str), rows.sites[split.train].astype(str))
+        usable &= ~np.isin(rows.unlabeled.sites.astype(str), held_out)
     return replace(split, train=np.append(split.train, len(rows.y) + np.flatnonzero(usable)))
 
 

@@ -110,6 +110,8 @@ class Evaluation(Part):
     """Pairs of answers to test against each other: McNemar, NRI, IDI, and the corrected resampled t over folds."""
     conformal: Annotated[float, Field(gt=0, lt=1)] | None = None
     """How often prediction sets are to hold the true class, as 0.9; left out, there are none."""
+    recalibrations: Annotated[tuple[Literal["temperature", "platt", "isotonic"], ...], AfterValidator(check_once)] = ()
+    """Ways to recalibrate every answer, each compared with the answer as it is."""
     reference: str | None = None
     """An answer that each other one is tested against, p-values adjusted together: "best", where it is combined."""
     permutations: Annotated[int, Field(ge=0)] = 0

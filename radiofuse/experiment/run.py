@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 OF_RESULTS = (  # tables of a bundle that stand under their names in the results
     *("predictions", "scores", "learning_intervals", "best_of_models", "fold_scores", "comparisons"),
     *("against_reference", "operating_points", "prediction_sets", "calibration", "decision_curves", "ledger", "tests"),
+    *("recalibrated", "recalibrations"),
 )
 OF_MEMBERS = (
     *("selected_features", "chosen_options", "stability", "fusion_weights", "modality_weights", "contributions"),

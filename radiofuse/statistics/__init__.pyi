@@ -47,6 +47,7 @@ from .operating_points import score_calls as score_calls
 from .paired_models import pair_tests as pair_tests
 from .pseudo_labeling import PseudoLabels as PseudoLabels
 from .pseudo_labeling import pseudo_labels as pseudo_labels
+from .recalibration_table import recalibration_table as recalibration_table
 from .reclassification import IntegratedDiscrimination as IntegratedDiscrimination
 from .reclassification import NetReclassification as NetReclassification
 from .reclassification import integrated_discrimination as integrated_discrimination

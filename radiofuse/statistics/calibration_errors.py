@@ -154,6 +154,31 @@ def _error(label: np.ndarray, probability: np.ndarray, norm: str, n_bins: int, s
     return float(share @ gap) if norm == "l1" else float(np.sqrt(share @ gap**2))
 
 
+def resampled_errors(
+    label: np.ndarray, probability: np.ndarray, counts: np.ndarray, *, n_bins: int = 10, strategy: Strategy = "uniform"
+) -> np.ndarray:
+    """Return the expected calibration error under each column of weights, in the bins of the rows themselves.
+
+    Parameters
+    ----------
+    label, probability : ndarray of shape (n_samples,)
+    counts : ndarray of shape (n_samples, n_resamples)
+        How often each row is in a resample.
+    n_bins, strategy
+        As in `calibration_error`.
+
+    Examples
+    --------
+    >>> label, probability = np.array([0, 1, 1, 1]), np.array([0.25, 0.25, 0.75, 0.75])
+    >>> resampled_errors(label, probability, np.array([[1, 0], [1, 2], [1, 0], [1, 0]]), n_bins=2).tolist()
+    [0.25, 0.75]
+    """
+    edges, bin_of_row = probability_bins(probability, n_bins, strategy)
+    in_bin = (bin_of_row == np.arange(len(edges) - 1)[:, None]) * (probability - label)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a resample without any row has no error
+        return np.abs(in_bin @ counts).sum(axis=0) / counts.sum(axis=0)
+
+
 class BrierParts(NamedTuple):
     """Parts of the Brier score; reliability - resolution + uncertainty + within_variance - within_covariance."""
 

@@ -12,7 +12,8 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from radiofuse.errors import RequestError
 from radiofuse.statistics.closed_intervals import clopper_pearson_interval
-from radiofuse.tables.predictions import OutcomeRows, check_predictions, outcomes_of, rows_of_model
+from radiofuse.tables.predictions import check_predictions, outcomes_of
+from radiofuse.tables.wide_predictions import OF_SAMPLE, wide_of_model
 from radiofuse.wording import some
 
 COLUMNS = ["outcome", "model", "class", "level", "limit", "coverage", "low", "high", "single", "several", "none"]
@@ -152,7 +153,7 @@ def conformal_table(predictions: pd.DataFrame, level: float = 0.9) -> pd.DataFra
     rows, left_out = [], []
     for outcome in outcomes_of(predictions):
         for model in outcome.rows["model"].unique():
-            found = _covered(_wide(outcome, model), level)
+            found = _covered(wide_of_model(outcome, model).reset_index("repeat"), level)
             left_out += [] if found else [f"{model} of {outcome.name}" if outcome.name else model]
             rows += [(outcome.name, model, *one) for one in found]
     if left_out:
@@ -160,21 +161,8 @@ def conformal_table(predictions: pd.DataFrame, level: float = 0.9) -> pd.DataFra
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _wide(outcome: OutcomeRows, model: str) -> pd.DataFrame:
-    """Return a row per repeat and sample: patient_id, fold, the place of its class, a column per class."""
-    own = rows_of_model(outcome.rows, model)
-    if outcome.kind == "binary":
-        named = {f"not {outcome.classes[0]}": 1 - own["probability"], outcome.classes[0]: own["probability"]}
-        return own[["repeat", "patient_id", "fold"]].assign(code=own["label"].astype(int), **named)
-    keys = ["repeat", "sample_id"]
-    each = own.pivot(index=keys, columns="class", values="probability")[list(outcome.classes)]
-    true = own[own["label"] == 1].set_index(keys)
-    code = true["class"].map({name: place for place, name in enumerate(outcome.classes)})
-    return true[["patient_id", "fold"]].assign(code=code).join(each).reset_index("repeat")
-
-
 def _covered(wide: pd.DataFrame, level: float) -> list[tuple]:
-    names = list(wide.columns.drop(["repeat", "patient_id", "fold", "code"]))
+    names = list(wide.columns.drop(["repeat", *OF_SAMPLE]))
     parts = []
     for (repeat, _), tested in wide.groupby(["repeat", "fold"]):
         of_repeat = wide[wide["repeat"] == repeat]

@@ -183,6 +183,7 @@ def test_a_step_between_selection_and_classifier_is_fitted_too():
         ({"evaluation": "permutations = 20"}, "permutations under [evaluation] asks how far an answer can be trusted"),
         ({"evaluation": "ledger = true"}, "ledger under [evaluation] asks how far"),
         ({"evaluation": "conformal = 0.8"}, "conformal under [evaluation] asks how far"),
+        ({"evaluation": 'recalibrations = ["platt"]'}, "recalibrations under [evaluation] asks how far"),
         ({"more": '[classify]\nmethod = "logistic"\nsearch = { C = [0.1, 1.0] }'}, "work inside the folds"),
         ({"more": '[[models]]\nkind = "chained"\nname = "chained"'}, "one outcome at a time"),
     ],

@@ -40,6 +40,8 @@ class Contents(Scored):
     operating_points: pd.DataFrame
     prediction_sets: pd.DataFrame
     calibration: pd.DataFrame
+    recalibrated: pd.DataFrame
+    recalibrations: pd.DataFrame
     decision_curves: pd.DataFrame
     selected_features: pd.DataFrame
     fusion_weights: pd.DataFrame

@@ -15,6 +15,11 @@ from radiofuse.report.experiment.further_tests import (
     permutation_words,
 )
 from radiofuse.report.experiment.published import published_tables
+from radiofuse.report.experiment.recalibrations import (
+    recalibrated_models,
+    recalibration_pictures,
+    recalibration_table_of,
+)
 from radiofuse.report.experiment.sample_size import size_table, size_words
 from radiofuse.report.experiment.shortcuts import shortcuts_picture, shortcuts_table
 from radiofuse.report.experiment.tables import MAX_FAILURES
@@ -110,6 +115,9 @@ def _on_request(contents: Contents) -> dict[str, Any]:
         "permutation": permutation_words(contents),
         "optimism": optimism_tables(contents),
         "choices": run_tables.choices_table(contents),
+        "recalibration": recalibration_table_of(contents),
+        "recalibrated_models": recalibrated_models(contents),
+        "recalibration_pictures": recalibration_pictures(contents),
     }
 
 
