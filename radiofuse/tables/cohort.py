@@ -88,7 +88,8 @@ def read_cohort(
         and a BIDS ``participants.tsv`` are read as they are.
     labels : str, AskedOutcome, or list of these, optional
         Label columns; ``"grade=4"`` sets one value against all others. Of two other words or codes
-        than 0 and 1 the second in ascending order is the positive class. `AskedOutcome` says more:
+        than 0 and 1 mutant, codeleted or methylated is the positive class, in a column of another name the
+        second in ascending order. `AskedOutcome` says more:
         several classes, their order, their spellings. With labels, a column outside the grammar is
         a problem unless it is named in `ignore`; without, such columns are carried along as text.
     modalities : str or list of str, optional

@@ -11,6 +11,7 @@ import pandas as pd
 from radiofuse.names import did_you_mean
 from radiofuse.tables.cells import Codes
 from radiofuse.tables.problems import spelling_problems
+from radiofuse.tables.spellings import asked_about
 from radiofuse.wording import counted, some
 
 MANY_VALUES = 10  # a column of more is hardly a label
@@ -71,7 +72,8 @@ class Label:
         cells : Series
             Its name is the column's.
         asked : str, optional
-            The positive class; default: the second of two, in ascending order.
+            The positive class; default: of two, the one that a vocabulary of the column's name lists last (mutant,
+            codeleted, methylated), else the second in ascending order.
         missing : sequence of str
             Values that mean unknown.
         write : callable
@@ -85,7 +87,7 @@ class Label:
         """
         codes = Codes.of(cells, missing)
         values, name = codes.known, str(cells.name)
-        positive = codes.name(asked) if asked is not None else values[1] if len(values) == 2 else ""
+        positive = _default_positive(name, values) if asked is None else codes.name(asked)
         problems = spelling_problems(values, name)
         if not problems or asked is not None:  # else the number of values is told by how they are written
             problems += _problems(name, len(cells), values, positive, asked, write)
@@ -95,6 +97,12 @@ class Label:
         y = np.where(codes.rows.notna(), (codes.rows == positive).astype(float), np.nan)
         notes = [*unknown_labels(codes, name, missing), *_set_against(name, positive, rest, write)]
         return cls(y, (" or ".join(rest), positive), values, [], notes)
+
+
+def _default_positive(label: str, values: list[str]) -> str:
+    if len(values) != 2:
+        return ""
+    return asked_about(label, values) or values[1]
 
 
 def _problems(label: str, n_rows: int, values: list[str], positive: str, asked: str | None, write: Writer) -> list[str]:

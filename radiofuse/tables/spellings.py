@@ -152,6 +152,23 @@ def vocabulary_for(column: str, cells: pd.Series) -> Spellings | None:
     return next((spellings for spellings in _about(column) if spellings.covers(values)), None)
 
 
+def asked_about(column: str, values: Sequence[str]) -> str | None:
+    """Return which of two values is the class that is asked about: the last of the vocabulary, as it is written here.
+
+    Examples
+    --------
+    >>> asked_about("IDH", ["MUT", "WT"]), asked_about("codel_1p19q", ["codel", "non-codel"])
+    ('MUT', 'codel')
+    >>> asked_about("side", ["left", "right"]) is None
+    True
+    """
+    for spellings in _about(column):
+        places = [list(spellings.classes).index(name) for name in map(spellings.class_of, values) if name]
+        if len(values) == 2 and len(set(places)) == 2:
+            return values[places.index(max(places))]
+    return None
+
+
 def strange_spellings(column: str, cells: pd.Series) -> list[str]:
     """Return the values that keep a column from its vocabulary: it knows most of them, and not these.
 

@@ -396,7 +396,12 @@ WORDS = GOOD_ROWS.replace(",1,0", ",mutant,0").replace(",0,0", ",wild type,0")
 
 
 @pytest.mark.parametrize(
-    ("label", "classes"), [("idh", ("mutant", "wild type")), ("idh=mutant", ("wild type", "mutant"))]
+    ("label", "classes"),
+    [
+        ("idh", ("wild type", "mutant")),  # the class that [[outcomes]] asks about too
+        ("idh=mutant", ("wild type", "mutant")),
+        ("idh=wild type", ("mutant", "wild type")),
+    ],
 )
 def test_labels_may_be_words(table, label, classes):
     cohort = read_cohort(table(WORDS + "x,x,NULL,1\ny,y,pending,1\n"), labels=label, missing=["pending"], n_folds=4)

@@ -167,7 +167,7 @@ def test_outcomes_have_names_of_their_own(path):
 
 
 KNOWN = [
-    (AskedOutcome("idh", plain=True), ["WT", "Mutant"], ["Mutant", "", "WT"], [0.0, np.nan, 1.0]),
+    (AskedOutcome("idh", plain=True), ["WT", "Mutant"], ["Mutant", "", "WT"], [1.0, np.nan, 0.0]),
     (AskedOutcome("idh"), ["WT", "Mutant"], ["IDH1 p.R132H", "wild type", "unknown"], [1.0, 0.0, np.nan]),
     (AskedOutcome("grade", positive="4", plain=True), ["2", "3", "4"], ["3.0", "4", "2"], [0.0, 1.0, 0.0]),
     (AskedOutcome("grade", kind="multiclass"), ["G2", "G3", "G4"], ["IV", "2", "II"], [2.0, 0.0, 0.0]),
