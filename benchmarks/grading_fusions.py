@@ -3,8 +3,8 @@
     python benchmarks/grading_fusions.py [--store feature_store] [--jobs 2]
 
 Runs ``pipelines/kheirbakhsh_grading.toml`` and prints its scores by patients with intervals, the difference of every
-answer from the best sequence, which inner folds chose (paired, adjusted for all of them by Holm), scores by slices
-where networks answer for themselves, and the weights of the weighting block. Needs ``RADIOFUSE_DATA`` and MONAI.
+answer from the best sequence, which inner folds chose, and from the mean of all four (paired, adjusted for all of them
+by Holm), scores by slices where networks answer for themselves, and the weights of the weighting block. Needs ``RADIOFUSE_DATA`` and MONAI.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ def scores_of(bundle: Path) -> pd.DataFrame:
     against = read_table(bundle, "against_reference").set_index("a")
     told["minus best"] = [difference(against.loc[name]) if name in against.index else "" for name in names]
     told["p, Holm"] = against["adjusted_p_value"].reindex(names).map("{:.3f}".format).replace("nan", "")
+    mean = read_table(bundle, "comparisons").set_index("b")  # a is the first model's answer, the mean
+    turned = pd.DataFrame({"difference": -mean["difference"], "low": -mean["high"], "high": -mean["low"]})
+    told["minus mean"] = [difference(turned.loc[name]) if name in turned.index else "" for name in names]
+    told["p of it, Holm"] = mean["adjusted_p_value"].reindex(names).map("{:.3f}".format).replace("nan", "")
     return told
 
 
@@ -67,7 +71,7 @@ def main() -> None:
     places = {"out": options.out, "store": options.store, "n_jobs": options.jobs, "report": False}
     bundle = run_recipe(PIPELINE, progress=terminal.progress, **places) / "bundle"
     table = scores_of(bundle)
-    for part in (METRICS[:3], METRICS[3:], ["minus best", "p, Holm"]):
+    for part in (METRICS[:3], METRICS[3:], ["minus best", "p, Holm", "minus mean", "p of it, Holm"]):
         print(table[part].to_string(), end="\n\n")
     print(f"{slices_of(bundle).to_string()}\n\n{weights_of(bundle).to_string()}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,6 +87,13 @@ def _describe_calls(predictions: Any, outcomes: list[Outcome]) -> Iterator[str]:
             yield f"{outcome.name}: the most probable class is called."
 
 
+def _describe_contributions(explained: Any, path: Path) -> str:
+    """Return a sentence on the table of contributions."""
+    if not len(explained):
+        return f"{path} has no rows: only the answer of a late fusion is a sum over modalities."
+    return f"What each modality adds to the answers of {explained['sample_id'].nunique()} samples, in log-odds: {path}"
+
+
 @app.command()
 @terminal.answers
 def main(
@@ -105,6 +112,10 @@ def main(
             help="Of --patient: auto, plain (flair.nii.gz), brats, bids and so on, as in `radiofuse cohort make`."
         ),
     ] = "auto",
+    contributions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A CSV file of what each modality adds to a late fusion, in log-odds."),
+    ] = None,
     participants: Participants = None,
     modality_pattern: ModalityPattern = None,
     maps: Maps = None,
@@ -119,6 +130,7 @@ def main(
     """Apply a bundle to new patients: images in, probabilities out."""
     with terminal.quick_imports():
         from radiofuse.bundle.card import TRUST
+        from radiofuse.bundle.contributions import contributions_of
         from radiofuse.bundle.load import load_bundle
         from radiofuse.bundle.new_rows import collect_rows
         from radiofuse.bundle.other_cohort import OtherCohort
@@ -134,6 +146,8 @@ def main(
     wanted = MapsWanted.of(maps, map_kinds, map_class, dropout_passes)
     if patient is not None and cohort is None:
         written = OtherCohort(participants, modality_pattern)
+        if contributions is not None:
+            raise RequestError("--contributions goes with a table; the answer of --patient holds them. Leave it out.")
         options |= {"store": store, "overwrite": overwrite}
         is_answered = predict_one(bundle, patient, out, layout, written, wanted, **options)
         raise typer.Exit(terminal.DONE if is_answered else terminal.INPUT)
@@ -144,7 +158,8 @@ def main(
     if layout != "auto":
         raise RequestError("--layout goes with --patient: a table names its images itself. Leave it out.")
     inputs = [path for path in (cohort, participants) if path is not None]
-    _require_outputs(out, inputs, store, overwrite=overwrite)
+    written_to = {"--out": out} | ({} if contributions is None else {"--contributions": contributions})
+    _require_outputs(written_to, inputs, store, overwrite=overwrite)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle)
@@ -152,7 +167,7 @@ def main(
             wanted.check(loaded)
         written = OtherCohort(participants, modality_pattern)
         rows = read_new_patients(loaded, cohort, written, missing_files="tell")
-        _refuse_images(out, named_files(rows))
+        _refuse_images(written_to, named_files(rows))
         if wanted is not None:
             wanted.require([*inputs, *named_files(rows)], overwrite=overwrite)
         rows = modalities_of_model(rows, loaded)
@@ -160,6 +175,10 @@ def main(
         predictions, failures = predictions_of(read), read.failures
         told_of_maps = None if wanted is None else make_maps(read, predictions, wanted)
     write_file(out, partial(write_csv, predictions))
+    if contributions is not None:
+        explained = contributions_of(loaded, predictions)
+        write_file(contributions, partial(write_csv, explained))
+        terminal.say(_describe_contributions(explained, contributions))
     table = _table_of_failures(out)
     told = {} if table else {"shown": len(failures)}
     terminal.say(list_failures(failures, with_images=has_images(rows), **told))
@@ -189,17 +208,24 @@ def _table_of_failures(out: Path) -> Path | None:
     return None if is_stream(out) else out.with_name(f"{out.stem}_failures.csv")
 
 
-def _require_outputs(out: Path, inputs: list[Path], store: Path, *, overwrite: bool) -> None:
+FIRST_COLUMNS = {
+    "--out": "sample_id,patient_id,outcome,class,probability,",
+    "--contributions": "sample_id,outcome,class,member,log_odds",
+}
+
+
+def _require_outputs(written_to: Mapping[str, Path], inputs: list[Path], store: Path, *, overwrite: bool) -> None:
     """Refuse what may not be written, before anything is read."""
-    ours = starts_with("sample_id,patient_id,outcome,class,probability,")
-    require_file(out, "--out", inputs, ours=ours, overwrite=overwrite)
-    if failures := _table_of_failures(out):
+    for option, path in written_to.items():
+        require_file(path, option, inputs, ours=starts_with(FIRST_COLUMNS[option]), overwrite=overwrite)
+    if failures := _table_of_failures(written_to["--out"]):
         require_file(failures, "The table of failures", inputs, ours=is_failures, overwrite=overwrite)
     require_folder(store, "--store")
-    require_apart({"--out": out, "--store": store})
+    require_apart({**written_to, "--store": store})
 
 
-def _refuse_images(out: Path, images: list[Path]) -> None:
-    refuse_inputs(out, "--out", images)
-    if failures := _table_of_failures(out):
+def _refuse_images(written_to: Mapping[str, Path], images: list[Path]) -> None:
+    for option, path in written_to.items():
+        refuse_inputs(path, option, images)
+    if failures := _table_of_failures(written_to["--out"]):
         refuse_inputs(failures, "The table of failures", images)

@@ -14,7 +14,7 @@ from radiofuse.wording import interval, number
 OTHER_COHORT = "The published values are of another cohort: a difference is no verdict on either."
 
 
-def describe_published(rows: pd.DataFrame) -> str:
+def describe_published(rows: pd.DataFrame, *, of_several: bool = False) -> str:
     """Return the published tables as text for the terminal: one block per table, one line per row.
 
     Metrics for which the screen is too narrow follow below, with the rows' names once more.
@@ -23,23 +23,25 @@ def describe_published(rows: pd.DataFrame) -> str:
     ----------
     rows : DataFrame
         As ``published_rows`` returns them.
+    of_several : bool
+        Whether the run has several outcomes: then each table says of which its values are.
 
     Returns
     -------
     str
         A score reads ``0.82 (0.74 to 0.90) [0.77]``, the published value in brackets. Empty without a row.
     """
-    blocks = [_block(table) for _, table in rows.groupby("table", sort=False)]
+    blocks = [_block(table, of_several=of_several) for _, table in rows.groupby("table", sort=False)]
     reading = "\n".join(sentence_lines(f"[ ] is the published value. {OTHER_COHORT}", indent=""))
     return "\n\n".join([*blocks, reading]) if blocks else ""
 
 
-def _block(rows: pd.DataFrame) -> str:
-    shown = set(rows["metric"])
+def _block(rows: pd.DataFrame, *, of_several: bool) -> str:
+    shown, (title, source, outcome) = set(rows["metric"]), rows[["table", "source", "outcome"]].iloc[0]
+    titles = sentence_lines(f"{title}; this run's values are of {outcome}" if of_several else title)
     cells = _weight_cells(rows) if WEIGHT in shown else _survivors(rows) if SELECTED in shown else _score_cells(rows)
-    title, source = rows[["table", "source"]].iloc[0]
     rows = [(name, *row) for name, *row in cells.itertuples()]
-    return "\n".join([*sentence_lines(title), *sentence_lines(source), *table_lines(("", *cells.columns), rows)])
+    return "\n".join([*titles, *sentence_lines(source), *table_lines(("", *cells.columns), rows)])
 
 
 def _score_cells(rows: pd.DataFrame) -> pd.DataFrame:

@@ -67,7 +67,7 @@ def main(
     if len(ledger):
         print(describe_ledger(ledger))
     if len(published):
-        print(describe_published(published))
+        print(describe_published(published, of_several=len(outcomes_in(about)) > 1))
     failures = read_table(folder / "bundle", "failures")
     with_images = about["settings"]["radiomics"] is not None or reads_pictures(about)
     terminal.say(list_failures(failures, with_images=with_images))

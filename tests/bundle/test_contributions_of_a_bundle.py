@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from typer.testing import CliRunner
 
 from radiofuse.bundle.contributions import COLUMNS, contributions_of
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
+from radiofuse.commands.predict import app
 from radiofuse.experiment import run_recipe
 
 RECIPE = """
@@ -73,6 +75,22 @@ def test_they_add_up_to_the_probability(told):
     np.testing.assert_allclose(np.exp(whole[~two]), probability[~two])
     lacking = table[(table["sample_id"] == "s00") & (table["member"] == "t1")]
     assert len(lacking) == 4 and (lacking["log_odds"] == 0).all()
+
+
+def test_the_command_writes_them_beside_the_probabilities(told, tmp_path):
+    bundle, predictions = told
+    cohort, store = bundle.folder.parents[1] / "cohort.csv", bundle.folder.parents[1] / "store"
+    written = tmp_path / "why.csv"
+    words = [bundle.folder, cohort, "--out", tmp_path / "p.csv", "--contributions", written, "--store", store]
+    result = CliRunner().invoke(app, list(map(str, words)))
+    assert result.exit_code == 0 and f"of 48 samples, in log-odds: {written}" in " ".join(result.output.split())
+    found = pd.read_csv(written, dtype={"class": str})
+    expected = contributions_of(bundle, predictions)
+    np.testing.assert_allclose(found["log_odds"], expected["log_odds"].astype(float), atol=1e-12)
+    assert found[COLUMNS[:-1]].equals(expected[COLUMNS[:-1]])
+    written.write_text("mine")
+    refused = CliRunner().invoke(app, list(map(str, words)))
+    assert refused.exit_code == 2 and written.read_text() == "mine"
 
 
 def test_answers_of_another_kind_and_samples_without_one_have_none(told):

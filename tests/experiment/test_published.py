@@ -174,6 +174,12 @@ def test_what_the_terminal_shows(scores, weights, monkeypatch):
     assert "of another cohort" in note
 
 
+def test_of_several_outcomes_each_table_names_its_own(scores, weights):
+    found = rows_of([score_table(), weight_table()], scores, weights)
+    titles = [block.splitlines()[0] for block in describe_published(found, of_several=True).split("\n\n")[:2]]
+    assert titles == ["Fusion; this run's values are of idh", "Weights; this run's values are of idh"]
+
+
 def test_a_score_that_does_not_exist_is_a_dash(scores, weights):
     known = scores[scores["model"] != "t1"]
     text = describe_published(rows_of([score_table()], known, weights))
