@@ -3,8 +3,9 @@
     python benchmarks/grading_fusions.py [--store feature_store] [--jobs 2]
 
 Runs ``pipelines/kheirbakhsh_grading.toml`` and prints its scores by patients with intervals, the difference of every
-answer from the best sequence, which inner folds chose, and from the mean of all four (paired, adjusted for all of them
-by Holm), scores by slices where networks answer for themselves, and the weights of the weighting block. Needs ``RADIOFUSE_DATA`` and MONAI.
+answer from the best sequence, which inner folds chose, and from the mean of all four (paired, adjusted for all of
+them by Holm), scores by slices where networks answer for themselves, and the weights of the weighting block. Needs
+``RADIOFUSE_DATA`` and MONAI.
 """
 
 from __future__ import annotations
