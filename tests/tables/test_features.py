@@ -158,12 +158,14 @@ def test_a_label_needs_two_values(values, positive, found):
 @pytest.mark.parametrize(
     ("values", "positive", "classes", "n_positive"),
     [
-        (["mutant", "wildtype"] * 6, None, ("mutant", "wildtype"), 6),
+        (["mutant", "wildtype"] * 6, None, ("wildtype", "mutant"), 6),
+        (["mutant", "wild"] * 6, None, ("mutant", "wild"), 6),
+        (["mutant", "wildtype"] * 6, "wildtype", ("mutant", "wildtype"), 6),
         (["mutant", "wildtype"] * 6, "mutant", ("wildtype", "mutant"), 6),
         ([2.0, 3.0, 4.0] * 4, "4", ("2 or 3", "4"), 4),
     ],
 )
-def test_the_positive_class_is_the_second_or_the_named_one(values, positive, classes, n_positive):
+def test_the_positive_class_is_the_one_asked_about_the_second_or_the_named_one(values, positive, classes, n_positive):
     found = checked(plain_table().assign(idh=values), positive)
     assert found.classes == classes
     assert found.y.sum() == n_positive
