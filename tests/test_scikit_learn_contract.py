@@ -127,6 +127,8 @@ NOT_LISTED = {
     "JointModel": OUTCOMES,
     "OneOutcome": "is a view of a fitted JointModel",
     "OutcomeChain": OUTCOMES,
+    "EachOutcome": OUTCOMES,
+    "MultiTaskNetwork": OUTCOMES,
     "PlattOnLogOdds": "is made with the folds of one table by RecalibratedClassifier, which is in the list",
     "BoostedTrees": "is xgboost's own estimator under other column names",
     "Harmonizer": "takes rows of a selection's blocks: features, covariates and the site in one table",

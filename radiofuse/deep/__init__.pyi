@@ -11,6 +11,7 @@ from .seen_rows import SeenRowsWarning as SeenRowsWarning
 from .seen_rows import rows_seen as rows_seen
 from .slice_answers import slice_probabilities as slice_probabilities
 from .slice_answers import slice_weights as slice_weights
+from .tasks.estimator import MultiTaskNetwork as MultiTaskNetwork
 from .training.loop import train_encoder as train_encoder
 from .training.options import Training as Training
 from .training.plan import train_encoders as train_encoders

@@ -71,15 +71,10 @@ def dropout_spread(
     >>> spread.mean.shape, bool((spread.sd > 0).all())
     ((1, 2), True)
     """
-    layers = [layer for layer in module.modules() if isinstance(layer, DROPOUTS) and layer.p > 0]
-    if getattr(module, "frozen", False) or not layers:
-        raise RequestError(
-            f"{type(module).__name__} has no dropout to draw from, so that its answer has no spread of dropout. Train "
-            "it with the option dropout above 0, such as options = { dropout = 0.4 }."
-        )
+    layers = dropouts_of(module)
     options = {"device": device, "n_classes": n_classes, "aggregate": aggregate, "largest": largest}
     answers = []
-    with _drawing(layers), own_chance(seed, choose_device(device)):
+    with drawing(layers), own_chance(seed, choose_device(device)):
         for _ in range(passes):
             _, logit = embed(module, pictures, counts, **options)
             logits = np.stack([np.zeros_like(logit), logit], axis=1) if logit.ndim == 1 else logit
@@ -87,8 +82,25 @@ def dropout_spread(
     return DropoutSpread(np.mean(answers, axis=0), np.std(answers, axis=0))
 
 
+def dropouts_of(module: nn.Module) -> list[nn.Module]:
+    """Return the layers of a network that dropout draws in.
+
+    Raises
+    ------
+    RequestError
+        If it has none, or is frozen.
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, DROPOUTS) and layer.p > 0]
+    if getattr(module, "frozen", False) or not layers:
+        raise RequestError(
+            f"{type(module).__name__} has no dropout to draw from, so that its answer has no spread of dropout. Train "
+            "it with the option dropout above 0, such as options = { dropout = 0.4 }."
+        )
+    return layers
+
+
 @contextmanager
-def _drawing(layers: list[nn.Module]) -> Iterator[None]:
+def drawing(layers: list[nn.Module]) -> Iterator[None]:
     """Let layers draw inside the block though all else is put into eval mode, as ``module.eval()`` does."""
 
     def draw(layer: nn.Module, given: object) -> None:

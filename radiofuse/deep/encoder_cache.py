@@ -86,7 +86,10 @@ class EncoderCache:
         RequestError
             If the encoder or an option is unknown.
         """
-        task = TrainingTask.in_order_of_ids(spec, crops, rows, labels, groups, seed, n_classes)
+        return self.of_task(TrainingTask.in_order_of_ids(spec, crops, rows, labels, groups, seed, n_classes))
+
+    def of_task(self, task: TrainingTask) -> TrainedEncoder:
+        """Return what a training gives; it is trained if it is not there."""
         return self._ready(task) or self._train(task)
 
     def _ready(self, task: TrainingTask) -> TrainedEncoder | None:
@@ -121,7 +124,7 @@ class EncoderCache:
         aside = self.folder / f".{uuid4().hex}.tmp"
         try:
             trained = save_encoder(aside, task.key, module, card)
-            return self._put_in_place(trained) or self.encoder(*task.arguments)
+            return self._put_in_place(trained) or self.of_task(task)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 

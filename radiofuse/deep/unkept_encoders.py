@@ -28,7 +28,10 @@ class UnkeptEncoders:
         n_classes: int = 2,
     ) -> TrainedEncoder:
         """Return the encoder trained on these rows, as ``EncoderCache.encoder`` does."""
-        task = TrainingTask.in_order_of_ids(spec, crops, rows, labels, groups, seed, n_classes)
+        return self.of_task(TrainingTask.in_order_of_ids(spec, crops, rows, labels, groups, seed, n_classes))
+
+    def of_task(self, task: TrainingTask) -> TrainedEncoder:
+        """Return what a training gives, as ``EncoderCache.of_task`` does."""
         return hold_encoder(task.key, *task.train(None))
 
     def embeddings(

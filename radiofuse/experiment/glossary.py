@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from radiofuse.classify import CLASSIFIERS
-from radiofuse.deep.fusion.choices import CONCATENATION, FUSIONS
+from radiofuse.experiment.image_networks import network_words
 from radiofuse.experiment.member_chains import classifier_of, feature_chain
 from radiofuse.experiment.model_list import (
     DEEP,
@@ -35,7 +35,7 @@ from radiofuse.experiment.recipe_models import (
     CONSTRAINED,
     EARLY,
     LATE,
-    NETWORK,
+    ON_IMAGES,
     WEIGHTING,
     RecipeModel,
 )
@@ -245,12 +245,10 @@ def _network(
     recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
 ) -> Iterator[Answer]:
     names = listed([*of_networks(recipe, modalities), *([CLINICAL_ARM] if model.clinical else [])])
-    fusion = str(model.options.get("fusion", CONCATENATION))
-    encoder = model.options.get("encoder") or (recipe.deep.encoder if recipe.deep else "none")
-    does = f"One network trained end to end: {FUSIONS.get(fusion, fusion)}; encoder {encoder}."
+    title, does = network_words(recipe, model, names)
     if reads_radiomics(model):
         does += f" Radiomic features: {_steps(recipe, model, counts)[0]['title']}."
-    yield Answer(model.name, model.name, FUSION, f"network ({fusion}) on {names}", does)
+    yield Answer(model.name, model.name, FUSION, title, does)
 
 
 def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
@@ -294,7 +292,7 @@ _ANSWERS: dict[str, Callable[[Recipe, RecipeModel, Sequence[str], Collection[int
     EARLY: _early,
     CONSTRAINED: _constrained,
     WEIGHTING: _weighting,
-    NETWORK: _network,
+    **dict.fromkeys(ON_IMAGES, _network),
     CLINICAL: _clinical,
     CHAINED: _over_outcomes,
 }

@@ -7,20 +7,41 @@ from importlib.util import find_spec
 
 from sklearn.utils._param_validation import InvalidParameterError
 
+from radiofuse.deep.fusion.choices import CONCATENATION, FUSIONS
 from radiofuse.errors import RadiofuseError, RequestError
-from radiofuse.experiment.member_chains import image_fusion
+from radiofuse.experiment.member_chains import image_network
 from radiofuse.experiment.model_list import model_list, reads_radiomics
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import NETWORK, RecipeModel
+from radiofuse.experiment.recipe_models import MULTITASK, ON_IMAGES, RecipeModel
 
 SAID_ELSEWHERE = {  # than among the options
     *("crops", "cache", "clinical", "clinical_scale", "radiomics", "device", "random_state"),
 }
 
 
+def network_words(recipe: Recipe, model: RecipeModel, names: str) -> tuple[str, str]:
+    """Return what a network on the pictures of some modalities is called in a report, and what it does."""
+    if model.kind == MULTITASK:
+        shared = "all outcomes" if model.together else "each outcome"
+        return f"multi-task network of {shared} on {names}", _multitask_does(model)
+    fusion = str(model.options.get("fusion", CONCATENATION))
+    encoder = model.options.get("encoder") or (recipe.deep.encoder if recipe.deep else "none")
+    does = f"One network trained end to end: {FUSIONS.get(fusion, fusion)}; encoder {encoder}."
+    return f"network ({fusion}) on {names}", does
+
+
+def _multitask_does(model: RecipeModel) -> str:
+    weighted, cut = model.options.get("uncertainty_weighted", "kendall"), model.options.get("tumor_cutmix", 0)
+    told = "as they are" if weighted == "off" else f"weighed by learned uncertainties ({weighted})"
+    does = "One network for all outcomes" if model.together else "The same network for each outcome by itself"
+    regions = " and the regions of the tumor" if model.options.get("regions", True) else ""
+    mixed = f" Tumor-CutMix with probability {cut:g}." if cut else ""
+    return f"{does}{regions}, on patches of voxels; losses {told}.{mixed}"
+
+
 def unusable_networks(recipe: Recipe, places: object) -> Iterator[RadiofuseError]:
     """Yield what keeps a network on the pictures of several modalities from being made: blank ones are passed."""
-    for model in (model for model in model_list(recipe) if model.kind == NETWORK):
+    for model in (model for model in model_list(recipe) if model.kind in ON_IMAGES):
         if recipe.deep is None:
             yield RequestError(
                 f"The model {model.name!r} is a network on images, and the recipe has no [deep], which says what "
@@ -31,15 +52,21 @@ def unusable_networks(recipe: Recipe, places: object) -> Iterator[RadiofuseError
                 f"The model {model.name!r} weighs each modality by its own radiomic features, and channels under "
                 "[deep] make one picture of several. Leave channels out, or take another fusion."
             )
+        elif model.kind == MULTITASK and recipe.deep.dimensions != 3:
+            yield RequestError(
+                f"The model {model.name!r} is a multi-task network, which reads patches of voxels, and dimensions "
+                "under [deep] is 2. Write dimensions = 3."
+            )
         elif find_spec("torch") is not None:
             yield from _problems(recipe, model)
 
 
 def _problems(recipe: Recipe, model: RecipeModel) -> Iterator[RadiofuseError]:
     """Yield which option the network does not have or take, or why it cannot pass blank pictures."""
-    from radiofuse.deep import ImageFusion
+    from radiofuse.deep import ImageFusion, MultiTaskNetwork
 
-    known = sorted(set(ImageFusion().get_params(deep=False)) - SAID_ELSEWHERE)
+    kind = MultiTaskNetwork if model.kind == MULTITASK else ImageFusion
+    known = sorted(set(kind().get_params(deep=False)) - SAID_ELSEWHERE)
     where, deep = f"options of the model {model.name!r}", recipe.deep
     unknown = [name for name in model.options if name not in known]
     for name in unknown:
@@ -47,6 +74,7 @@ def _problems(recipe: Recipe, model: RecipeModel) -> Iterator[RadiofuseError]:
     if unknown:
         return
     try:
-        image_fusion(recipe, model, None).pass_blank(max(1, len(deep.channels)), [deep.size] * deep.dimensions)
+        network = image_network(recipe, model.model_copy(update={"together": True}), None)
+        network.pass_blank(max(1, len(deep.channels)), [deep.size] * deep.dimensions)
     except (InvalidParameterError, RequestError) as error:
         yield RequestError(f"{where}: {error}")

@@ -15,8 +15,9 @@ from radiofuse.classify.modality import clinical_classifier, modality_classifier
 from radiofuse.experiment.model_list import model_list, reads_radiomics
 from radiofuse.experiment.networks import stack_of
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import RecipeModel
+from radiofuse.experiment.recipe_models import MULTITASK, RecipeModel
 from radiofuse.experiment.recipe_parts import Selection, Step
+from radiofuse.fuse.each_outcome import EachOutcome
 from radiofuse.names import lookup
 from radiofuse.prepare.site_columns import SiteHarmonizer
 from radiofuse.select import PROJECTIONS, SELECTORS
@@ -112,6 +113,11 @@ def crop_classifier(recipe: Recipe, source: CropSource | None) -> BaseEstimator:
     return CropClassifier(**_encoder_options(recipe, source))
 
 
+def image_network(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> BaseEstimator:
+    """Return an unfitted network on the pictures of several modalities: of one outcome, or of all."""
+    return (multitask_network if model.kind == MULTITASK else image_fusion)(recipe, model, source)
+
+
 def image_fusion(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> BaseEstimator:
     """Return an unfitted network on the pictures of several modalities, as [deep] and the model's options say."""
     from radiofuse.deep import ImageFusion
@@ -125,6 +131,18 @@ def image_fusion(recipe: Recipe, model: RecipeModel, source: CropSource | None) 
     if reads_radiomics(model):
         options["radiomics"] = Pipeline(feature_chain(recipe, model).steps[:-1])  # all but the classifier
     return ImageFusion(**{**options, **asked})
+
+
+def multitask_network(recipe: Recipe, model: RecipeModel, source: CropSource | None) -> BaseEstimator:
+    """Return an unfitted network of all outcomes, or one for each of them, as [deep] and the model's options say."""
+    from radiofuse.deep import MultiTaskNetwork
+
+    deep, asked = recipe.deep, dict(model.options)
+    asked["training"] = training_options(recipe, asked.get("training"))
+    options = {"device": deep.device, "random_state": recipe.seed, "intensities": deep.intensities, "over": deep.over}
+    places = {} if source is None else {"crops": source.crops, "cache": source.cache}
+    network = MultiTaskNetwork(**{**options, **places, **asked})
+    return network if model.together else EachOutcome(network)
 
 
 def selector_files(recipe: Recipe) -> list[Path]:

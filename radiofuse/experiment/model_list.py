@@ -16,6 +16,7 @@ from radiofuse.experiment.recipe_models import (
     CONSTRAINED,
     EARLY,
     LATE,
+    MULTITASK,
     NETWORK,
     OWN_OPTIONS,
     RecipeModel,
@@ -136,12 +137,12 @@ def largest_nested_folds(recipe: Recipe) -> int | None:
 
 
 def of_several_outcomes(model: RecipeModel) -> bool:
-    """Say whether a model is one of all outcomes at once: a chain, or a class of one's own that declares it.
+    """Say whether a model is of all outcomes at once: a chain, a multi-task network, or a class that declares it.
 
     >>> of_several_outcomes(RecipeModel()), of_several_outcomes(RecipeModel(kind="chained", name="chained"))
     (False, True)
     """
-    return model.kind == CHAINED or _declares(model, MULTI_OUTCOME)
+    return model.kind in (CHAINED, MULTITASK) or _declares(model, MULTI_OUTCOME)
 
 
 def learns_unlabeled(recipe: Recipe) -> bool:
@@ -215,9 +216,14 @@ def reads_columns_alone(recipe: Recipe, model: RecipeModel) -> bool:
     """Say whether some member of a model learns from columns without an encoder's output beside them."""
     if model.kind == NETWORK:
         return reads_radiomics(model)
-    if model.kind in (*BY_NETWORK, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
+    if model.kind in (*BY_NETWORK, MULTITASK, CLINICAL) or (model.kind == LATE and model.reads == (DEEP,)):
         return False
     return not reads_deep_columns(recipe, model)
+
+
+def uses_encoder(recipe: Recipe) -> bool:
+    """Say whether some model may use the encoder under [deep]: all but multi-task networks, which have their own."""
+    return recipe.deep is not None and any(model.kind != MULTITASK for model in model_list(recipe))
 
 
 def selects_deep_features(recipe: Recipe) -> bool:

@@ -19,7 +19,7 @@ from radiofuse.experiment.member_chains import (
     clinical_chain,
     crop_classifier,
     feature_chain,
-    image_fusion,
+    image_network,
     make_harmonizer,
     stacks_among,
 )
@@ -220,10 +220,10 @@ def _weighting(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
 def _network(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     names = of_networks(recipe, modalities_of(model, inputs.modalities))
-    crops = [columns.join(name, columns.CROP) for name in names]
-    told = inputs.columns_of(names) if reads_radiomics(model) else []
-    own = [*crops, *told, *(inputs.clinical if model.clinical else ())] if inputs.blocks else None
-    return Named(image_fusion(recipe, model, inputs.source), model.name, own, records=model.keep)
+    own = [columns.join(name, columns.CROP) for name in names]
+    own += inputs.columns_of(names if reads_radiomics(model) else [], clinical=model.clinical)
+    named, network = JointModel if of_several_outcomes(model) else Named, image_network(recipe, model, inputs.source)
+    return named(network, model.name, own if inputs.blocks else None, records=model.keep)
 
 
 def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
@@ -294,7 +294,7 @@ KINDS: dict[str, Callable[[Recipe, RecipeModel, Inputs], Any]] = {
     kinds.EARLY: _early,
     kinds.CONSTRAINED: _constrained,
     kinds.WEIGHTING: _weighting,
-    kinds.NETWORK: _network,
+    **dict.fromkeys(kinds.ON_IMAGES, _network),
     kinds.CLINICAL: _clinical,
     kinds.CHAINED: _chained,
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe_models import MULTITASK
 from radiofuse.experiment.recipe_parts import NO_RADIOMICS
 from radiofuse.imaging import Cropping
 from radiofuse.imaging.sample_arrays import ArraySpec
@@ -38,6 +39,11 @@ def of_networks(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
         return []
     stack = stack_of(recipe)
     return [name for name in modalities if stack is None or name == stack]
+
+
+def draws_regions(recipe: Recipe) -> bool:
+    """Say whether some model of a recipe learns the regions of tumors from their masks."""
+    return any(model.kind == MULTITASK and model.options.get("regions", True) for model in recipe.models or ())
 
 
 def needs_masks(recipe: Recipe) -> bool:
@@ -77,7 +83,7 @@ def describe_pictures(recipe: Recipe) -> dict[str, Any]:
     """Return how a recipe's arrays are made, whatever their channels: JSON values."""
     deep = recipe.deep
     if deep.dimensions == 3:
-        return {"kind": "patch", "size": deep.size}
+        return {"kind": "patch", "size": deep.size} | ({"parts": True} if draws_regions(recipe) else {})
     slices = {"all": "tumor"}.get(deep.slices, deep.slices)
     cut = "image" if slices == "middle" else deep.cut
     return {"kind": "stack", "size": deep.size, "plane": deep.plane.capitalize(), "slices": slices, "cut": cut}

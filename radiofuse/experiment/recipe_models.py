@@ -10,8 +10,9 @@ from radiofuse.deep.fusion.choices import RADIOMICS_ATTENTION
 from radiofuse.experiment.recipe_parts import Join, Missing, Part, Selection, Step, check_once
 
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
-WEIGHTING, NETWORK = "weighting", "network"
+WEIGHTING, NETWORK, MULTITASK = "weighting", "network", "multitask"
 BY_NETWORK = (CONSTRAINED, WEIGHTING)  # one network on the selected features of all modalities
+ON_IMAGES = (NETWORK, MULTITASK)  # one network on the pictures of all modalities
 SELECTING = (LATE, EARLY, *BY_NETWORK)  # kinds of one outcome that select features by [select]
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
     LATE: (
@@ -22,6 +23,7 @@ OWN_OPTIONS = {  # which entries say something to which kind; a class of one's o
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     WEIGHTING: ("modalities", "clinical", "select", "options"),
     NETWORK: ("modalities", "clinical", "select", "options"),
+    MULTITASK: ("modalities", "together", "options"),
     CLINICAL: (),
     CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order", "coherent"),
 }
@@ -42,7 +44,8 @@ class RecipeModel(Part):
     name: Annotated[str, Field(pattern=r"^([A-Za-z][\w.+-]*)?$")] = ""
     """What it is called in tables; one late fusion may go without."""
     kind: str = LATE
-    """late, early, constrained, weighting, network, clinical, chained, or a class of your own, package.module:Class."""
+    """late, early, constrained, weighting, network, multitask, clinical, chained, or a class of your own,
+    package.module:Class."""
     modalities: _Names | None = None
     """Those it reads; left out, all that take part."""
     reads: _Kinds | None = None
@@ -74,6 +77,8 @@ class RecipeModel(Part):
     """Of a chain: the outcomes, each seen by those behind it; left out, those with the most labels first."""
     coherent: bool = False
     """Of a chain: whether its probabilities are made to obey what one outcome says of another."""
+    together: bool = True
+    """Of a multi-task network: whether one network learns all outcomes, or each outcome has one of its own."""
     options: dict[str, Any] = {}
     """Parameters of a constraint fusion, a modality weighting, a network, or a class of your own, by name."""
     keep: bool = True

@@ -24,10 +24,18 @@ from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.as_published import REFUSALS as AS_PUBLISHED_REFUSALS
 from radiofuse.experiment.image_networks import unusable_networks
 from radiofuse.experiment.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
-from radiofuse.experiment.model_list import DEEP, called, combiners_of, model_list, of_several_outcomes, reads_of
+from radiofuse.experiment.model_list import (
+    DEEP,
+    called,
+    combiners_of,
+    model_list,
+    of_several_outcomes,
+    reads_of,
+    uses_encoder,
+)
 from radiofuse.experiment.models import Inputs, build_model
 from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import BY_NETWORK, CONSTRAINED, EARLY, LATE, NETWORK, WEIGHTING
+from radiofuse.experiment.recipe_models import BY_NETWORK, CONSTRAINED, EARLY, LATE, ON_IMAGES, WEIGHTING
 from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Selection
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting
@@ -124,7 +132,7 @@ def missing_packages(recipe: Recipe, places: Places) -> Problems:
 
 
 def _needs_torch(recipe: Recipe) -> bool:
-    return recipe.deep is not None or any(model.kind in (*BY_NETWORK, NETWORK) for model in model_list(recipe))
+    return recipe.deep is not None or any(model.kind in (*BY_NETWORK, *ON_IMAGES) for model in model_list(recipe))
 
 
 def unwritable_places(recipe: Recipe, places: Places) -> Problems:
@@ -143,7 +151,7 @@ def unwritable_places(recipe: Recipe, places: Places) -> Problems:
 def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
     """Yield which selector, classifier or combiner is unknown, or does not take its options."""
     for model in model_list(recipe):
-        if model.kind in (*BY_NETWORK, NETWORK) or (DEEP in (model.reads or ()) and recipe.deep is None):
+        if model.kind in (*BY_NETWORK, *ON_IMAGES) or (DEEP in (model.reads or ()) and recipe.deep is None):
             if model.select is not None:
                 yield from raised(feature_chain, recipe, model)
             continue  # other checks say what else they lack
@@ -203,7 +211,8 @@ def unusable_encoder(recipe: Recipe, places: Places) -> Problems:
 
     yield from raised(encoder_spec, recipe)
     yield from raised(choose_device, recipe.deep.device)
-    yield from raised(_embed_blank_crop, recipe)
+    if uses_encoder(recipe):
+        yield from raised(_embed_blank_crop, recipe)
 
 
 def frozen_encoder_that_answers(recipe: Recipe, places: Places) -> Problems:
@@ -221,7 +230,7 @@ def frozen_encoder_that_answers(recipe: Recipe, places: Places) -> Problems:
 
 def encoders_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
     """Yield whether the encoder cannot be made for as many classes as an outcome has."""
-    if recipe.deep is None or find_spec("torch") is None:
+    if not uses_encoder(recipe) or find_spec("torch") is None:
         return
     from radiofuse.deep import make_encoder
 

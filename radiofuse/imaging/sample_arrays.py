@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import SimpleITK as sitk
@@ -27,6 +27,15 @@ class ArraySpec(Protocol):
     def placing(self, grid: sitk.Image, region: sitk.Image | None) -> Placing: ...
 
 
+@runtime_checkable
+class KeepsParts(Protocol):
+    """What keeps a mask's own labels beside the tumor, where ``parts`` says so."""
+
+    parts: bool
+
+    def cube_of(self, labels: sitk.Image, region: sitk.Image) -> np.ndarray: ...
+
+
 def sample_arrays(
     spec: ArraySpec, images: Mapping[str, str], mask: str, label: MaskLabel
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -48,10 +57,15 @@ def sample_arrays(
     """
     volumes = {name: read_image(images[name]) for name in spec.channels if name in images}
     digests = {name: volume.sha256 for name, volume in volumes.items()}
-    region = None
-    if mask and volumes:
-        region, digests["mask"] = _region(mask, label, next(iter(volumes.values())).image, needed=spec.needs_mask)
-    return spec.arrays({name: volume.image for name, volume in volumes.items()}, region), digests
+    images_read = {name: volume.image for name, volume in volumes.items()}
+    if not mask or not volumes:
+        return spec.arrays(images_read, None), digests
+    grid = next(iter(images_read.values()))
+    region, digests["mask"] = _region(mask, label, grid, needed=spec.needs_mask)
+    arrays = spec.arrays(images_read, region)
+    if isinstance(spec, KeepsParts) and spec.parts:
+        arrays["parts"] = spec.cube_of(_labels(mask, grid), region)
+    return arrays, digests
 
 
 def sample_placing(spec: ArraySpec, images: Mapping[str, str], mask: str, label: MaskLabel) -> Placing:
@@ -78,6 +92,27 @@ def _region(mask: str, label: MaskLabel, grid: sitk.Image, *, needed: bool) -> t
     region = sitk.GetImageFromArray(np.ascontiguousarray(_inside(values, label, grid, needed=needed)).view(np.uint8))
     region.CopyInformation(grid)
     return region, drawn.sha256
+
+
+def _labels(mask: str, grid: sitk.Image) -> sitk.Image:
+    """Return a mask's labels as uint8 on the grid of an image.
+
+    Raises
+    ------
+    ImageError
+        ``labels_implausible`` if they are none of 0 to 255.
+    """
+    drawn = read_mask(mask)
+    values, _ = mask_on_grid(sitk.GetArrayViewFromImage(drawn.image), drawn.image, grid)
+    if values.min() < 0 or values.max() > np.iinfo(np.uint8).max:
+        raise ImageError(
+            "labels_implausible",
+            f"The mask holds labels from {values.min():.15g} to {values.max():.15g}; the parts of a tumor have labels "
+            "of 0 to 255. Check that image and mask are not exchanged, or write the labels anew.",
+        )
+    labels = sitk.GetImageFromArray(np.ascontiguousarray(values).astype(np.uint8))
+    labels.CopyInformation(grid)
+    return labels
 
 
 def _inside(values: np.ndarray, label: MaskLabel, grid: sitk.Image, *, needed: bool) -> np.ndarray:

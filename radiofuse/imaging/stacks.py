@@ -170,11 +170,14 @@ class VolumePatch:
         Voxels along each side, around the tumor's box, or the image's middle without a mask; 0 outside.
     whole : int
         Voxels along each side of the whole volume, made smaller; 0 for none.
+    parts : bool
+        Whether the mask's own labels are kept beside the tumor, and the size of a voxel.
     """
 
     channels: tuple[str, ...]
     size: int = 128
     whole: int = 0
+    parts: bool = False
 
     def __post_init__(self) -> None:
         if not self.channels or self.size < 1 or self.whole < 0:
@@ -186,7 +189,10 @@ class VolumePatch:
 
     def identity(self) -> dict[str, Any]:
         """Return what the voxels depend on beside the files."""
-        return {"patch": asdict(self) | {"channels": list(self.channels)}, "version": VERSION}
+        options = asdict(self) | {"channels": list(self.channels)}
+        if not self.parts:  # so that arrays of before there were parts are found
+            del options["parts"]
+        return {"patch": options, "version": VERSION}
 
     def arrays(self, images: Mapping[str, sitk.Image], region: sitk.Image | None) -> dict[str, np.ndarray]:
         """Return the cube of one sample.
@@ -195,7 +201,8 @@ class VolumePatch:
         -------
         dict
             ``image`` (channels, size, size, size) float32, axes from right to left, front to back, upward; ``start``
-            (3,) int32, the voxel at which it begins; with a region ``mask`` uint8; ``whole`` where it is asked for.
+            (3,) int32, the voxel at which it begins; with a region ``mask`` uint8; ``whole`` where it is asked for,
+            and ``voxel_mm`` (3,) float64 where parts are.
 
         Examples
         --------
@@ -204,7 +211,7 @@ class VolumePatch:
         >>> found["image"].shape, found["start"].tolist(), found["whole"].shape
         ((1, 4, 4, 4), [0, 0, 1], (1, 2, 2, 2))
         """
-        volumes, _ = channels_of(images, self.channels)
+        volumes, spacing_mm = channels_of(images, self.channels)
         drawn = None if region is None else upright_voxels(region)
         start = self._start(volumes.shape[1:], drawn)
         found = {"image": self._cube(volumes, start), "start": start.astype(np.int32)}
@@ -212,7 +219,13 @@ class VolumePatch:
             found["mask"] = self._cube(drawn[None].astype(np.uint8), start)[0]
         if self.whole:
             found["whole"] = np.stack([_smaller(volume, self.whole) for volume in volumes])
-        return found
+        return found | ({"voxel_mm": np.array(spacing_mm)} if self.parts else {})
+
+    def cube_of(self, labels: sitk.Image, region: sitk.Image) -> np.ndarray:
+        """Return the cube of a mask's labels, uint8, where ``arrays`` has that of the images."""
+        return self._cube(
+            upright_voxels(labels)[None], self._start(upright_voxels(labels).shape, upright_voxels(region))
+        )[0]
 
     def placing(self, grid: sitk.Image, region: sitk.Image | None) -> Placing:
         """Return where the cube of ``arrays`` lies in an image, as ``SliceStack.placing``."""

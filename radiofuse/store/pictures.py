@@ -199,6 +199,10 @@ class Pictures:
         shapes = [(shape[0], *shape[2:]) for shape in self._shapes(rows)]
         return PictureReader(files, shapes) if all(file.exists() for file in files) else None
 
+    def further(self, rows: Sequence[int], name: str) -> list[np.ndarray | None]:
+        """Return an array that stands beside the image of each row, as ``parts`` or ``voxel_mm``; None without one."""
+        return [np.load(file, mmap_mode="r") if file.exists() else None for file in self._files(rows, name)]
+
     def digest(self, row: int) -> str:
         """Return the SHA-256 of the image's pixels of one row, be there a mask or none."""
         return self._index.digests[row]

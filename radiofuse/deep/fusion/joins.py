@@ -63,12 +63,19 @@ class ScalarAverage(nn.Module):
         self.v = nn.Parameter(torch.ones(n_modalities))
         self.out_dim = d + n_others
 
+    def weights(self, present: Tensor) -> Tensor:
+        """Return the weights of rows that have some modalities, (b, n_modalities)."""
+        raised = torch.exp(self.v - 1) * present  # (b, m)
+        return raised / raised.sum(dim=1, keepdim=True)
+
+    def mean(self, vectors: Tensor, present: Tensor) -> Tensor:
+        """Return the mean of vectors or maps (b, n_modalities, d, …), of shape (b, d, …)."""
+        weights = self.weights(present)
+        return (weights.view(*weights.shape, *[1] * (vectors.ndim - 2)) * vectors).sum(dim=1)
+
     def forward(self, vectors: Tensor, present: Tensor, others: Tensor, known: Tensor) -> Joined:
         """Return the joined vector and the weights, (b, n_modalities)."""
-        raised = torch.exp(self.v - 1) * present  # (b, m)
-        weights = raised / raised.sum(dim=1, keepdim=True)
-        mean = (weights.unsqueeze(2) * vectors).sum(dim=1)
-        return torch.cat([mean, others], dim=1), weights
+        return torch.cat([self.mean(vectors, present), others], dim=1), self.weights(present)
 
 
 class Projected(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -49,4 +50,5 @@ def _held_out(state: State) -> str:
     if not state.curves.validation_losses:
         return ""
     loss, auc = state.curves.validation_losses[-1], state.curves.validation_aucs[-1]
-    return f", of the patients held out {loss:.3f} with an AUC of {auc:.2f}"
+    told = f", of the patients held out {loss:.3f}"
+    return told if math.isnan(auc) else f"{told} with an AUC of {auc:.2f}"  # several tasks have no one AUC

@@ -110,10 +110,6 @@ class TrainingTask:
         order = sorted(range(len(rows)), key=lambda place: (crops.sample_ids[rows[place]], crops.keys[rows[place]]))
         return cls(spec, crops, rows[order], labels[order], groups[order], int(seed), int(n_classes))
 
-    @property
-    def arguments(self) -> tuple:
-        return self.spec, self.crops, self.rows, self.labels, self.groups, self.seed, self.n_classes
-
     @cached_property
     def inputs(self) -> dict[str, Any]:
         """All that the weights and the card depend on; JSON values only."""

@@ -1,0 +1,45 @@
+"""Tumor-CutMix of the rows of a training step: composites of two patients with labels in shares."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from radiofuse.deep.tasks.batches import Arrays
+from radiofuse.imaging.cut_tumors import draw_cut, tumor_cutmix
+
+
+def with_cut_tumors(rows: Arrays, probability: float, rng: np.random.Generator) -> Arrays:
+    """Return rows of which some have a part of another row's tumor.
+
+    Each row is cut with that probability, and with the next row of a random circle, where both have a tumor drawn and
+    the same sequences. An outcome has the shares of both labels, and is unknown where one of them is: nothing is
+    learned of an outcome from a patient of whom it is not known.
+
+    Parameters
+    ----------
+    rows : Arrays
+    probability : float
+    rng : numpy Generator
+    """
+    n = len(rows.pictures)
+    chosen, circle = rng.random(n) < probability, rng.permutation(n)
+    partners = np.empty(n, dtype=int)
+    partners[circle] = np.roll(circle, 1)
+    regions = rows.regions
+    if regions is None or n < 2:
+        return rows
+    pictures, drawn, targets = rows.pictures.copy(), regions.copy(), [one.copy() for one in rows.targets]
+    for at in np.flatnonzero(chosen):
+        other = partners[at]
+        if not _go_together(rows, regions, at, other):
+            continue
+        cut = tumor_cutmix(rows.pictures[at], regions[at], rows.pictures[other], regions[other], draw_cut(rng))
+        pictures[at], drawn[at] = cut.images, cut.segmentation
+        for mixed, own in zip(targets, rows.targets, strict=True):
+            mixed[at] = cut.share * own[at] + (1 - cut.share) * own[other]  # NaN where one is
+    return Arrays(pictures, rows.present, targets, drawn)
+
+
+def _go_together(rows: Arrays, regions: np.ndarray, one: int, other: int) -> bool:
+    same = (rows.present[one] == rows.present[other]).all()
+    return bool(same and (regions[one] > 0).any() and (regions[other] > 0).any())

@@ -1,0 +1,378 @@
+"""One network for all outcomes and for the tumor's regions, trained on patches of the sequences, as an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from numbers import Real
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiofuse.deep.encoders.by_name import make_encoder
+from radiofuse.deep.estimators.crop_estimator import CropEstimator
+from radiofuse.deep.estimators.image_rows import check_columns, known_columns, point, refuse_absent, refuse_seen
+from radiofuse.deep.estimators.pointers import crop_columns
+from radiofuse.deep.estimators.workbench import Workbench
+from radiofuse.deep.sample_rows import SampleRows
+from radiofuse.deep.seen_rows import rows_seen
+from radiofuse.deep.segmentation.classes import PARTS
+from radiofuse.deep.tasks.cost import cost_of
+from radiofuse.deep.tasks.drawn import DrawnRegions, draw_regions
+from radiofuse.deep.tasks.loop import TaskPlan, refuse_options
+from radiofuse.deep.tasks.losses import WEIGHTINGS, Weighting
+from radiofuse.deep.tasks.passes import dropout_passes
+from radiofuse.deep.tasks.region_maps import RegionMaps
+from radiofuse.deep.tasks.sizes import SIZES
+from radiofuse.deep.tasks.training_task import MultiTaskTraining
+from radiofuse.deep.training.options import Training
+from radiofuse.errors import CohortError, RequestError
+from radiofuse.estimators import Findings, Seed
+from radiofuse.patients.routing import refuse_misaligned
+from radiofuse.store.picture_rows import PictureRows
+from radiofuse.tables import columns
+
+NET = "radiofuse.deep.tasks.network:MultiTaskNet"
+
+
+class MultiTaskNetwork(CropEstimator, BaseEstimator):
+    """One network for several outcomes and the tumor's regions, from patches of the sequences that a patient has.
+
+    Parameters
+    ----------
+    crops : Pictures or path
+        Patches of single sequences, as ``VolumePatch`` makes them; with ``parts`` they have the masks of regions.
+    cache : path
+        Folder of the feature store that keeps trained networks and their answers.
+    uncertainty_weighted : {"kendall", "parent", "off"}, default="kendall"
+        How the losses of the tasks become one, as ``UncertaintyWeights`` has it.
+    regions : bool, default=True
+        Whether the tumor's regions are learned too, from the patients that have a mask.
+    tumor_cutmix : float, default=0.0
+        Probability that a patient of a training step has a part of another one's tumor, and of both labels a share.
+    preset : {"small", "gmmas"}, default="small"
+        Sizes of the network; ``options`` changes single ones.
+    dropout : float, default=0.2
+    modality_dropout : bool, default=False
+        Whether in training none, one or two of a row's sequences are hidden, with probability .5, .3 and .2.
+    training : mapping, optional
+        Options of ``Training``, such as epochs.
+    options : mapping, optional
+        Sizes by name, such as ``{"widths": [8, 16], "blocks": [1, 1]}``: those of ``MultiTaskNet``.
+    intensities, over, device, random_state
+        As for ``CropClassifier``; intensities are measured for each sequence on the training rows that have it.
+
+    Attributes
+    ----------
+    outcomes_ : list of str
+    classes_ : list of ndarray
+        Of each outcome, sorted.
+    regions_ : list of str
+        The regions that it draws, by the classes 1 and on; none without masks.
+    encoder_ : TrainedEncoder
+        The network; its card has the losses, the tasks' weights and the options.
+    modalities_ : list of str
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    See Also
+    --------
+    ImageFusion : A network of one outcome, in two dimensions or three.
+    radiofuse.fuse.outcome_chain.OutcomeChain : Several outcomes on features.
+
+    Notes
+    -----
+    A row counts for an outcome wherever that is known, and for the regions wherever it has a mask. A row that lacks
+    sequences is answered from the others, any of them; a row without one gets no answer.
+
+    References
+    ----------
+    Liu et al. (GMMAS) and its public code; see ``MultiTaskNet``.
+
+    Examples
+    --------
+    >>> model = MultiTaskNetwork(crops="crops.json", cache="feature_store", training={"epochs": 20})
+    >>> model.uncertainty_weighted
+    'kendall'
+    """
+
+    multi_outcome = True
+    title = "multi-task network"
+    encoder = NET
+    aggregate = "mean_logit"  # a row has one patch
+
+    _parameter_constraints: dict = {
+        **CropEstimator._parameter_constraints,
+        "uncertainty_weighted": [StrOptions(set(WEIGHTINGS))],
+        "regions": ["boolean"],
+        "tumor_cutmix": [Interval(Real, 0, 1, closed="both")],
+        "preset": [StrOptions(set(SIZES))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "modality_dropout": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        crops: PictureRows | str | Path | None = None,
+        cache: str | Path | None = None,
+        uncertainty_weighted: Weighting = "kendall",
+        regions: bool = True,
+        tumor_cutmix: float = 0.0,
+        preset: str = "small",
+        dropout: float = 0.2,
+        modality_dropout: bool = False,
+        training: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
+        over: Literal["tumor", "image"] = "tumor",
+        device: str = "auto",
+        random_state: Seed = None,
+    ) -> None:
+        self.crops = crops
+        self.cache = cache
+        self.uncertainty_weighted = uncertainty_weighted
+        self.regions = regions
+        self.tumor_cutmix = tumor_cutmix
+        self.preset = preset
+        self.dropout = dropout
+        self.modality_dropout = modality_dropout
+        self.training = training
+        self.options = options
+        self.intensities = intensities
+        self.over = over
+        self.device = device
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: pd.DataFrame, y: pd.DataFrame, groups: ArrayLike | None = None) -> Self:
+        """Train the network on the rows that have a patch of some sequence.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            Columns ``<modality>__crop``, NaN where there is no patch; no other is looked at.
+        y : DataFrame of shape (n_samples, n_outcomes)
+            A column per outcome, NaN where it is unknown.
+        groups : array-like of shape (n_samples,), optional
+            The patient of each row. Default: each sample is one.
+
+        Raises
+        ------
+        CohortError
+            If an outcome has fewer than two classes among the rows, or no row has a patch of some sequence.
+        RequestError
+            If the columns or an option are not as described.
+        """
+        refuse_misaligned(X, y=y, groups=groups)
+        validate_data(self, check_columns(X, clinical=False), skip_check_array=True)
+        bench = Workbench.of(self)
+        self.modalities_ = [columns.split(column)[0] for column in crop_columns(X)]
+        pointers, places = point(bench.crops, X, self.modalities_)
+        refuse_absent(self.modalities_, pointers)
+        labels = self._encode(_as_table(y, X.index).iloc[places])
+        rows = SampleRows(bench.crops, tuple(self.modalities_), pointers, (~np.isnan(pointers)).astype(float))
+        patients = np.asarray(rows.sample_ids if groups is None else np.asarray(groups, dtype=object)[places])
+        drawn = RegionMaps.of(rows, range(len(places))) if self.regions else None
+        self.regions_ = [] if drawn is None else list(drawn.names)
+        outcomes = {name: len(classes) for name, classes in zip(self.outcomes_, self.classes_, strict=True)}
+        plan = TaskPlan(self.uncertainty_weighted, float(self.tumor_cutmix))
+        n, (_, channels, *sides) = len(self.modalities_), rows.pictures([0]).shape
+        options = self._net_options(n, channels // n, sides, list(outcomes.values()), len(self.regions_))
+        spec = replace(bench.spec, options=options)
+        task = MultiTaskTraining.of(spec, rows, labels, patients, bench.seed, outcomes, plan, drawn)
+        self.encoder_ = bench.cache.of_task(task)
+        return self
+
+    def pass_blank(self, channels: int, sides: Sequence[int]) -> None:
+        """Pass a blank patch of two sequences through a fresh network, so that what does not fit is found early.
+
+        Parameters
+        ----------
+        channels : int
+            Of each sequence.
+        sides : sequence of int
+            Voxels of a patch.
+
+        Raises
+        ------
+        RequestError
+            If an option or the patches do not go together.
+        """
+        self._validate_params()
+        refuse_options(Training.from_options(self.training or {}))
+        options = self._net_options(2, channels, sides, [2, 2], len(PARTS) if self.regions else 0)
+        cost_of(make_encoder(self.encoder, 0, 4, options), tuple(sides))
+
+    def _encode(self, y: pd.DataFrame) -> np.ndarray:
+        """Learn the outcomes and their classes, and return the place of each row's class, NaN where unknown."""
+        self.outcomes_ = [str(name) for name in y]
+        self.classes_ = [np.unique(y[name].dropna()) for name in y]
+        problems = [_too_few(name, classes) for name, classes in zip(self.outcomes_, self.classes_, strict=True)]
+        if any(problems):
+            raise CohortError("The table to train on", [problem for problem in problems if problem])
+        codes = [pd.Categorical(y[name], classes).codes for name, classes in zip(y, self.classes_, strict=True)]
+        return np.where(np.stack(codes, axis=1) < 0, np.nan, np.stack(codes, axis=1).astype(float))
+
+    def _net_options(
+        self, n_modalities: int, channels: int, sides: Sequence[int], outcomes: Sequence[int], n_regions: int
+    ) -> dict[str, Any]:
+        """Return what the network is made with, as its card keeps it."""
+        own = {name: value for name, value in (self.options or {}).items() if name != "channels"}
+        return {
+            "modalities": n_modalities,
+            "channels": channels,
+            "outcomes": list(outcomes),
+            "regions": n_regions,
+            "preset": self.preset,
+            "size": max(sides),
+            "dropout": self.dropout,
+            "modality_dropout": self.modality_dropout,
+            **own,
+        }
+
+    def predict_proba(self, X: pd.DataFrame) -> list[np.ndarray]:
+        """Return the probabilities of every outcome; NaN in rows without any patch.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            New rows; columns may come in any order, and others besides.
+
+        Returns
+        -------
+        list of ndarray of shape (n_samples, n_classes)
+            In the order of ``outcomes_``, columns in the order of ``classes_``.
+
+        Raises
+        ------
+        CohortError
+            If the network was trained on one of the rows.
+        """
+        bench, rows, places = self._opened(X)
+        answers = replace(bench, crops=rows).answers(self.encoder_, np.arange(len(places)))
+        logits = answers[:, self.encoder_.card["embedding_dim"] :]  # (n, 1) or (n, sum of classes)
+        whole = [np.full((len(X), len(classes)), np.nan) for classes in self.classes_]
+        for own, probability in zip(whole, self._probabilities(logits), strict=True):
+            own[places] = probability
+        return whole
+
+    def _probabilities(self, logits: np.ndarray) -> list[np.ndarray]:
+        if logits.shape[1] == 1:  # one outcome of two classes is kept as its log-odds
+            return [expit(logits * [-1, 1])]
+        ends = np.cumsum([len(classes) for classes in self.classes_])[:-1]
+        return [softmax(own, axis=1) for own in np.split(logits, ends, axis=1)]
+
+    def dropout_passes(self, X: pd.DataFrame, n_passes: int = 10, *, seed: int = 0) -> list[np.ndarray]:
+        """Return the probabilities of passes in which dropout goes on drawing, as Monte-Carlo dropout has it.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+        n_passes : int, default=10
+        seed : int, default=0
+            Of what is dropped; the same seed gives the same numbers.
+
+        Returns
+        -------
+        list of ndarray of shape (n_passes, n_samples, n_classes)
+            In the order of ``outcomes_``; NaN in rows without any patch.
+
+        Raises
+        ------
+        RequestError
+            If the network has no dropout.
+        """
+        _, rows, places = self._opened(X)
+        logits = dropout_passes(self.encoder_, rows, n_passes, seed=seed, device=self.device)
+        whole = [np.full((n_passes, len(X), len(classes)), np.nan) for classes in self.classes_]
+        for number, of_pass in enumerate(logits):
+            for own, probability in zip(whole, self._probabilities(of_pass), strict=True):
+                own[number, places] = probability
+        return whole
+
+    def draw_regions(self, X: pd.DataFrame) -> list[DrawnRegions]:
+        """Return the regions of every row, with their volumes in ml.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            New rows, each with a patch.
+
+        Raises
+        ------
+        CohortError
+            If a row has no patch, or the network was trained on one of them.
+        RequestError
+            If the network learned no regions.
+        """
+        check_is_fitted(self, "encoder_")
+        if not self.regions_:
+            raise RequestError(
+                "The network learned no regions: no training row had a mask with labels, or regions=False."
+            )
+        _, rows, places = self._opened(X)
+        absent = np.setdiff1d(np.arange(len(X)), places)
+        if len(absent):
+            what = ", ".join(self.modalities_)
+            problems = [f"Sample {X.index[at]} has no patch of {what} to draw on; leave it out." for at in absent]
+            raise CohortError("The table", problems)
+        return draw_regions(self.encoder_, rows, self.regions_, device=self.device)
+
+    def modality_weights(self) -> pd.Series:
+        """Return the weight of each sequence in a row that has them all; they add up to 1.
+
+        Examples
+        --------
+        >>> MultiTaskNetwork().modality_weights.__name__
+        'modality_weights'
+        """
+        check_is_fitted(self, "encoder_")
+        raised = np.exp(self.encoder_.module().encoder.average.v.detach().numpy() - 1.0)
+        return pd.Series(raised / raised.sum(), index=self.modalities_)
+
+    def findings_of(self, outcome: str) -> Findings:
+        """Return what folds should record of an outcome: the weights of the sequences, which all outcomes share."""
+        weights = self.modality_weights()
+        table = pd.DataFrame({"fusion": "sequences", "member": weights.index, "weight": weights.to_numpy(float)})
+        return Findings({}, {}, table)
+
+    @property
+    def modality(self) -> str:
+        """What the pictures are called that were learned from."""
+        return ", ".join(self.modalities_)
+
+    def rows_seen(self, crops: PictureRows) -> dict[int, str]:
+        """Return the rows of its sequences that the network was trained on, as ``rows_seen``; none before ``fit``."""
+        if not hasattr(self, "encoder_"):
+            return {}
+        own = [row for row, modality in enumerate(crops.modalities) if modality in self.modalities_]
+        return rows_seen(self.encoder_, crops, own)
+
+    def _opened(self, X: pd.DataFrame) -> tuple[Workbench, SampleRows, np.ndarray]:
+        """Return what a fitted model works with, the rows that have a patch, and where in ``X`` they are."""
+        check_is_fitted(self, "encoder_")
+        X, bench = known_columns(X, self.feature_names_in_), Workbench.of(self)
+        pointers, places = point(bench.crops, X, self.modalities_)
+        rows = SampleRows(bench.crops, tuple(self.modalities_), pointers, (~np.isnan(pointers)).astype(float))
+        refuse_seen(self.encoder_, bench.crops, rows.behind(range(len(places))))
+        return bench, rows, places
+
+
+def _as_table(y: Any, index: pd.Index) -> pd.DataFrame:
+    return y if isinstance(y, pd.DataFrame) else pd.DataFrame({"outcome": np.asarray(y)}, index=index)
+
+
+def _too_few(name: str, classes: np.ndarray) -> str:
+    """Return what keeps an outcome from being learned, else nothing."""
+    if len(classes) > 1:
+        return ""
+    got = f"all that are known are {classes[0]}" if len(classes) else "no row has a label"
+    return f"Two classes of {name} or more were expected, and {got}. Leave the outcome out, or add patients."

@@ -1,0 +1,123 @@
+"""A multi-task network in a recipe: in the folds that the outcomes share, in the bundle, for new patients."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+torch = pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).parents[1] / "deep"))
+
+from tiny_volumes import SIDE, write_cohort  # noqa: E402
+
+from radiofuse.bundle.load import load_bundle  # noqa: E402
+from radiofuse.bundle.predict import predict_cohort  # noqa: E402
+from radiofuse.bundle.read import read_description, read_table  # noqa: E402
+from radiofuse.errors import RequestError  # noqa: E402
+from radiofuse.experiment.run import run_recipe  # noqa: E402
+
+SIZES = "widths = [4, 8], blocks = [1, 1], dim = 8, heads = 2, mlp = 8, of_bottom = 4, of_tokens = 4, shared = 4"
+RECIPE = """
+seed = 1
+[cohort]
+table = "cohort/cohort.csv"
+modalities = ["t1", "flair"]
+[[outcomes]]
+column = "idh"
+[[outcomes]]
+column = "codel"
+[radiomics]
+settings = "none"
+[deep]
+size = {size}
+dimensions = {dimensions}
+over = "image"
+device = "cpu"
+training = {{ epochs = 2, batch_size = 4, rotation_deg = 0.0 }}
+[evaluation]
+folds = 2
+repeats = 1
+resamples = 100
+[[models]]
+name = "together"
+kind = "multitask"
+options = {{ tumor_cutmix = 0.5, {more} options = {{ {sizes}, hidden = [4] }} }}
+[[models]]
+name = "alone"
+kind = "multitask"
+together = false
+keep = false
+options = {{ regions = false, uncertainty_weighted = "off", options = {{ {sizes}, hidden = [4] }} }}
+"""
+
+
+def write(folder: Path, *, dimensions=3, size=SIDE, more="") -> Path:
+    recipe = folder / "recipe.toml"
+    recipe.write_text(RECIPE.format(size=size, dimensions=dimensions, more=more, sizes=SIZES))
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("multitask_run")
+    write_cohort(folder / "cohort", 16)
+    run_recipe(write(folder), out=folder / "out", store=folder / "store", n_jobs=1)
+    return folder
+
+
+def test_each_outcome_is_predicted_where_it_is_known_and_nowhere_else(study):
+    predictions = read_table(study / "out" / "bundle", "predictions")
+    counts = predictions[predictions["model"] == "together"].groupby("outcome")["sample_id"].nunique()
+    assert counts.to_dict() == {"idh": 16, "codel": 13}
+    assert {"together", "alone"} <= set(predictions["model"])
+    assert predictions["probability"].between(0, 1).all()
+    made = read_description(study / "out" / "bundle")["settings"]["pictures"]["made"]
+    assert made == {"kind": "patch", "size": SIDE, "parts": True}
+
+
+def test_the_report_says_what_the_network_is_and_the_bundle_how_it_weighs_the_sequences(study):
+    page = (study / "out" / "report.html").read_text()
+    assert "multi-task network of all outcomes on t1 and flair" in page
+    weights = read_table(study / "out" / "bundle", "fusion_weights")
+    own = weights[(weights["model"] == "together") & (weights["fusion"] == "sequences")]
+    assert set(own["member"]) == {"t1", "flair"}
+    assert own.groupby("outcome")["weight"].sum().to_list() == pytest.approx([1, 1])
+
+
+def test_a_second_run_trains_nothing_and_the_bundle_answers_new_patients_alone(study):
+    before = sorted((study / "store" / "encoders").iterdir())
+    run_recipe(study / "recipe.toml", out=study / "again", store=study / "store", report=False, n_jobs=1)
+    assert sorted((study / "store" / "encoders").iterdir()) == before
+    first, second = (read_table(study / out / "bundle", "predictions") for out in ("out", "again"))
+    pd.testing.assert_frame_equal(first, second)
+    new = write_cohort(study / "new", 4, seed=9, names="n")
+    predictions, failures = predict_cohort(load_bundle(study / "out" / "bundle"), new, store=study / "new_store")
+    assert failures.empty and set(predictions["outcome"]) == {"idh", "codel"}
+    assert predictions["probability"].notna().all() and predictions["sample_id"].nunique() == 4
+    _, refused = predict_cohort(load_bundle(study / "out" / "bundle"), study / "cohort/cohort.csv", store=study / "s2")
+    assert set(refused["code"]) == {"encoder_saw_it"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"dimensions": 2, "size": 8}, "reads patches of voxels, and dimensions under"),
+        ({"more": 'fusion = "stacked",'}, "have no option 'fusion'; choose from"),
+        ({"more": 'uncertainty_weighted = "sure",'}, "uncertainty_weighted"),
+        ({"more": 'training = { balance = "sampler" },'}, "balance = 'sampler' is of networks of one outcome"),
+        ({"more": "tumor_cutmix = 2,"}, "tumor_cutmix"),
+    ],
+)
+def test_what_a_recipe_cannot_ask_of_it_is_refused_before_any_work(tmp_path, options, words):
+    write_cohort(tmp_path / "cohort", 4)
+    if "tumor_cutmix" in options.get("more", ""):
+        text = write(tmp_path).read_text().replace("tumor_cutmix = 0.5", "tumor_cutmix = 2")
+        (tmp_path / "recipe.toml").write_text(text)
+    else:
+        write(tmp_path, **options)
+    with pytest.raises(RequestError, match=words):
+        run_recipe(tmp_path / "recipe.toml", out=tmp_path / "out", store=tmp_path / "store", report=False)
+    assert not (tmp_path / "store").exists()
