@@ -37,6 +37,7 @@ from radiofuse.experiment.run_times import FINAL, WEIGHTS, run_times
 from radiofuse.experiment.sample_sizes import sample_sizes
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse.joint import JointModel, OneOutcome
+from radiofuse.fuse.outcome_chain import member_of_class
 from radiofuse.patients import Split
 from radiofuse.progress import Meter, silent
 from radiofuse.report import write_report
@@ -215,7 +216,8 @@ def _tables_of_members(rows: Rows, results: Results, models: Models, weights: We
         told = _tables_of_model(rows, results, key, models[outcome][name], findings) if kept else {}
         for table, own in {**told, "modality_weights": by_row}.items():
             found[table][key] = own
-    found["fusion_weights"] = {key: _with_class_names(rows, key[0], table) for key, table in weights.items()}
+    named = {key: _with_outcomes_before(rows, table) for key, table in weights.items()}
+    found["fusion_weights"] = {key: _with_class_names(rows, key[0], table) for key, table in named.items()}
     return {name: _of_all_models(tables, name) for name, tables in found.items()}
 
 
@@ -245,6 +247,15 @@ def _of_all_models(tables: Mapping[Key, pd.DataFrame], name: str) -> pd.DataFram
         head = pd.DataFrame({"outcome": outcome, "model": model}, index=table.index)
         parts.append(pd.concat([head, table], axis=1))
     return pd.concat(parts, ignore_index=True)
+
+
+def _with_outcomes_before(rows: Rows, weights: pd.DataFrame) -> pd.DataFrame:
+    """Return weights of members that are classes of an outcome, read by a chain, under the names of these classes."""
+    classes = [
+        (one.name, place, name, len(one.classes)) for one in rows.outcomes for place, name in enumerate(one.classes)
+    ]
+    names = {member_of_class(outcome, place, n): f"{outcome} = {name}" for outcome, place, name, n in classes}
+    return weights.assign(member=weights["member"].replace(names))
 
 
 def _with_class_names(rows: Rows, name: str, table: pd.DataFrame) -> pd.DataFrame:

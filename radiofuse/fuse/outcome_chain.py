@@ -228,7 +228,16 @@ class OutcomeChain(TakesGroups, BaseEstimator):
 
     def _labels(self, name: str) -> list[str]:
         n_classes = len(self._classes_of(name))
-        return [name] if n_classes == 2 else [f"{name}, class {place + 1} of {n_classes}" for place in range(n_classes)]
+        return [name] if n_classes == 2 else [member_of_class(name, place, n_classes) for place in range(n_classes)]
+
+
+def member_of_class(outcome: str, place: int, n_classes: int) -> str:
+    """Return what a link calls its input for one of several classes of an outcome before it.
+
+    >>> member_of_class("grade", 0, 3)
+    'grade, class 1 of 3'
+    """
+    return f"{outcome}, class {place + 1} of {n_classes}"
 
 
 def _codes(labels: pd.Series, classes: np.ndarray) -> np.ndarray:
