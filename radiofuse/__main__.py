@@ -15,6 +15,7 @@ COMMANDS = {
     "predict": "apply a bundle to new patients",
     "evaluate": "score a bundle on labeled patients whom it never saw",
     "cohort": "a folder of images to a cohort table; what is wrong with one before anything is computed",
+    "segment": "masks of tumors by a network or another program, and how well they fit an expert's",
     "extract": "radiomic features of a cohort's images, into the feature store",
     "select": "which features of a table carry the label, and how stably",
     "selftest": "what a chain of selectors finds in pure noise of your table's shape",

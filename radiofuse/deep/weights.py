@@ -108,12 +108,21 @@ class TrainedEncoder:
         BundleError
             If the weights are absent, corrupted, or those of another architecture.
         """
-        content = _checked_bytes(self)
         module = make_encoder(self.card["encoder"], 0, self.n_classes, self.options, with_weights=False)
         if self.card.get("pooling"):
             module.pooling = GatedAttention(self.card["embedding_dim"])
+        return self.filled(module)
+
+    def filled(self, module: nn.Module) -> nn.Module:
+        """Return a module of the same architecture with the weights, in eval mode.
+
+        Raises
+        ------
+        BundleError
+            If the weights are absent, corrupted, or those of another architecture.
+        """
         try:
-            tensors = tensors_of(content)
+            tensors = tensors_of(_checked_bytes(self))
         except SafetensorError as error:
             raise _corrupted(self, str(error)) from error
         _refuse_foreign(self, tensors, module.state_dict())

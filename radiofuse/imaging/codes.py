@@ -39,6 +39,9 @@ IMAGE_ERROR_CODES: dict[str, str] = {
     "roi_lost_in_crop": "The tumor is too thin to leave a pixel in a crop of the wanted size.",
     "intensity_out_of_range": "Voxels are too large for 32-bit floats.",
     "channel_missing": "A sequence that a network reads is absent.",
+    # masks by a segmenter
+    "segmenter_failed": "The program that shall segment failed, or wrote no mask.",
+    "seen_in_training": "Every network of the segmenter was trained on this patient.",
     # images made ready
     "registration_failed": "The image cannot be brought onto the other.",
     "bias_field_failed": "N4 found no bias field.",

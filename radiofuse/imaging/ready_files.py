@@ -75,7 +75,7 @@ def make_sample_ready(folder: Path, sample: SampleFiles, steps: Steps) -> ReadyF
     )
     digest = digest_of(steps, {name: file_sha256(path) for name, path in paths.items()})
     place = folder / sample.sample_id
-    _refuse_place(place, paths)
+    refuse_place(place, paths)
     earlier = _earlier(place, digest)
     return _written(place, digest, _prepared(sample, steps), paths) if earlier is None else earlier
 
@@ -97,7 +97,7 @@ def _brain(sample: SampleFiles, steps: Steps) -> sitk.Image | None:
     return brain_by(steps.brain_command, sample.images.get(steps.register_to, next(iter(sample.images.values()))))
 
 
-def _refuse_place(place: Path, sources: Mapping[str, str]) -> None:
+def refuse_place(place: Path, sources: Mapping[str, str]) -> None:
     """Refuse a folder that holds what is not ours, or one of the files that are read."""
     inside = [name for name, path in sources.items() if place.resolve() in Path(path).resolve().parents]
     if inside:
@@ -115,7 +115,7 @@ def _written(place: Path, digest: str, sample: Prepared, sources: Mapping[str, s
     place.mkdir(parents=True, exist_ok=True)
     before = _names_before(place)
     # the folder is ours from here on, and not yet whole
-    _keep_record(place, {"digest": "", "files": {}, "worse": [], "written": sorted(before)})
+    keep_record(place, {"digest": "", "files": {}, "worse": [], "written": sorted(before)})
     files = _write_volumes(place, sample)
     names = {*files.values(), *_write_registrations(place, sample)}
     for name in before - names:  # of other options: a mask or a transform that no longer holds
@@ -123,13 +123,13 @@ def _written(place: Path, digest: str, sample: Prepared, sources: Mapping[str, s
     worse = [name for name, told in sample.record.get("registration", {}).items() if told["worse"]]
     written = {"files": files, "worse": worse, "written": sorted(names)}
     record = {"digest": digest, **written, "sources": dict(sources), **sample.record}
-    _keep_record(place, record)  # last: before, the sample is done again
+    keep_record(place, record)  # last: before, the sample is done again
     return _told(place, record, is_new=True)
 
 
 def _names_before(place: Path) -> set[str]:
     """Return the names of files that an earlier call wrote."""
-    record = _record(place)
+    record = record_of(place)
     return {name for name in record.get("written", record.get("files", {}).values()) if Path(name).name == name}
 
 
@@ -169,7 +169,7 @@ def _told(place: Path, record: Mapping[str, Any], *, is_new: bool) -> ReadyFiles
     return ReadyFiles(files, tuple(record["worse"]), is_new, tuple(registered))
 
 
-def _keep_record(place: Path, record: Mapping[str, Any]) -> None:
+def keep_record(place: Path, record: Mapping[str, Any]) -> None:
     _write_text(place / RECORD, json.dumps(record, indent=1) + "\n")
 
 
@@ -192,14 +192,14 @@ def _few(masks: Mapping[str, sitk.Image]) -> dict[str, sitk.Image]:
 
 def _earlier(place: Path, digest: str) -> ReadyFiles | None:
     """Return what an earlier call wrote of the same files and options; None where anything of it is gone."""
-    record = _record(place)
+    record = record_of(place)
     files = record.get("files", {})
     if record.get("digest") != digest or not all((place / file).is_file() for file in files.values()):
         return None
     return _told(place, record, is_new=False)
 
 
-def _record(place: Path) -> dict[str, Any]:
+def record_of(place: Path) -> dict[str, Any]:
     """Return the record of a sample, {} where there is none."""
     try:
         record: dict[str, Any] = json.loads((place / RECORD).read_text())

@@ -75,6 +75,24 @@ def written(coding: Mapping[str, int]) -> str:
     return " ".join(f"{part}={label}" for part, label in coding.items())
 
 
+def coding_in(cell: str) -> dict[str, int]:
+    """Return the coding that a cell of a cohort table has, the inverse of ``written``.
+
+    Raises
+    ------
+    RequestError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> coding_in("NCR=1 ED=2 ET=4") == OLD
+    True
+    """
+    if _PART.sub("", cell).strip(" ,;"):
+        raise RequestError(f"mask_regions is {cell!r}; words such as NCR=1 ED=2 ET=4 were expected.")
+    return {name: int(label) for name, label in _PART.findall(cell)}
+
+
 def labels_of(region: str, coding: str) -> list[int]:
     """Return the labels that make a region.
 
@@ -95,9 +113,7 @@ def labels_of(region: str, coding: str) -> list[int]:
     >>> labels_of("TC", "NCR=1 ED=2 ET=4"), labels_of("GTV", "GTV=7")
     ([1, 4], [7])
     """
-    parts = {name: int(label) for name, label in _PART.findall(coding)}
-    if _PART.sub("", coding).strip(" ,;"):
-        raise RequestError(f"mask_regions is {coding!r}; words such as NCR=1 ED=2 ET=4 were expected.")
+    parts = coding_in(coding)
     if region in parts:
         return [parts[region]]
     labels = sorted(parts[part] for part in COMPOUNDS.get(region, ()) if part in parts)

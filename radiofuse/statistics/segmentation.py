@@ -9,8 +9,21 @@ import pandas as pd
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from radiofuse.errors import RequestError
+from radiofuse.statistics.intervals import draw_seed, multiplicities, value_and_interval
 
 REGION_COLUMNS = ["region", "dice", "hausdorff_95_mm", "predicted_ml", "expert_ml", "volume_error_ml"]
+SUMMARY_COLUMNS = [
+    "region",
+    "n_patients",
+    "dice",
+    "low",
+    "high",
+    "hausdorff_95_mm",
+    "n_infinite",
+    "volume_error_ml",
+    "absolute_volume_error_ml",
+    "n_empty",
+]
 MM3_PER_ML = 1000.0
 
 
@@ -134,6 +147,58 @@ def score_regions(
         distance = hausdorff_95(one, other, spacing_mm)
         rows.append((region, dice(one, other), distance, *volumes, volumes[0] - volumes[1]))
     return pd.DataFrame(rows, columns=REGION_COLUMNS)
+
+
+def summarize_regions(
+    scores: pd.DataFrame, *, n_resamples: int = 2000, random_state: int | np.random.RandomState | None = None
+) -> pd.DataFrame:
+    """Return each region's scores over patients, of whom each counts once.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The columns of ``score_regions`` and patient_id.
+    n_resamples : int, default=2000
+        Of patients, for the interval.
+    random_state : int, RandomState or None, default=None
+
+    Returns
+    -------
+    DataFrame
+        Columns region, n_patients, dice (mean; low and high, its 95 % interval by percentiles of resampled patients),
+        hausdorff_95_mm (median, which one infinite distance does not move), n_infinite (patients with one),
+        volume_error_ml (mean), absolute_volume_error_ml (mean), n_empty (patients of whose masks both are empty: their
+        Dice is 1). One patient has no interval.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"patient_id": ["a", "b"], "region": "WT", "dice": [0.5, 1.0]})
+    >>> scores = scores.assign(hausdorff_95_mm=[3, 0], predicted_ml=[2, 0], expert_ml=[1, 0], volume_error_ml=[1, 0])
+    >>> summarize_regions(scores, random_state=0)[["region", "dice", "n_empty"]].values.tolist()
+    [['WT', 0.75, 1]]
+    """
+    seed = draw_seed(random_state)
+    rows = []
+    for region, of_region in scores.groupby("region", sort=False):
+        measured = of_region.assign(
+            absolute=of_region["volume_error_ml"].abs(),
+            empty=(of_region["predicted_ml"] == 0) & (of_region["expert_ml"] == 0),
+        )
+        numbers = ["dice", "hausdorff_95_mm", "volume_error_ml", "absolute", "empty"]
+        each = measured.groupby("patient_id")[numbers].mean()
+        low, high = _dice_interval(each["dice"].to_numpy(), n_resamples, seed)
+        distance, errors = each["hausdorff_95_mm"], each[["volume_error_ml", "absolute"]].mean()
+        spread = (len(each), each["dice"].mean(), low, high, distance.median(), int(np.isinf(distance).sum()))
+        rows.append((region, *spread, *errors, int((each["empty"] == 1).sum())))
+    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+
+
+def _dice_interval(values: np.ndarray, n_resamples: int, seed: int) -> tuple[float, float]:
+    if len(values) < 2:
+        return np.nan, np.nan
+    weights = multiplicities(len(values), n_resamples, seed)
+    _, low, high = value_and_interval(values @ weights / weights.sum(axis=0), 0.95)
+    return low, high
 
 
 def _refuse_shapes(predicted: np.ndarray, expert: np.ndarray) -> None:

@@ -11,6 +11,7 @@ labels                                 0 or 1, or two words or codes; empty: unk
 ``<modality>__mask`` or one ``mask``   a path; ``mask`` serves every modality without its own
 ``<modality>__mask_label``             optional: the label of the mask to use, per sample
 ``mask_regions``                       optional: which labels are which parts, ``NCR=1 ED=2 ET=4``
+``mask_source``                        optional: who made the mask, where no expert did
 ``brain_mask``                         optional: a path
 ``<modality>__<anything else>``        a ready feature, a number
 ``clinical__<anything>``               a clinical number; ``clinical__sex`` also takes F and M
@@ -40,6 +41,7 @@ from radiofuse.tables.reading_outcomes import read_outcome
 from radiofuse.tables.roles import (
     BRAIN_MASK,
     MASK_REGIONS,
+    MASK_SOURCE,
     OF_MASKS,
     PARTICIPANT,
     PATIENT,
@@ -258,8 +260,7 @@ def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], folder
     if SITE in text:
         values[SITE] = text[SITE].str.strip()
     values |= {name: text[name].str.strip() for name in roles.carried if name in text and columns.split(name) is None}
-    if MASK_REGIONS in text:
-        values[MASK_REGIONS] = text[MASK_REGIONS].str.strip()
+    values |= {name: text[name].str.strip() for name in (MASK_REGIONS, MASK_SOURCE) if name in text}
     if BRAIN_MASK in text:
         values[BRAIN_MASK] = images.absolute(text[BRAIN_MASK], folder)
     values |= {name: label.y for name, label in labels.items()}

@@ -9,8 +9,8 @@ from radiofuse.errors import RequestError
 from radiofuse.tables.columns import CLINICAL, by_modality, column_and_class, split
 
 SAMPLE, PATIENT, SITE, MASK = "sample_id", "patient_id", "site", "mask"
-BRAIN_MASK, MASK_REGIONS = "brain_mask", "mask_regions"
-OF_MASKS = (MASK, BRAIN_MASK, MASK_REGIONS)
+BRAIN_MASK, MASK_REGIONS, MASK_SOURCE = "brain_mask", "mask_regions", "mask_source"
+OF_MASKS = (MASK, BRAIN_MASK, MASK_REGIONS, MASK_SOURCE)
 PARTICIPANT = "participant_id"  # BIDS
 FILES = ("image", "mask")
 NOT_FEATURES = (*FILES, "mask_label")

@@ -151,6 +151,7 @@ APPS = {
     "predict": [[]],
     "evaluate": [[]],
     "extract": [[]],
+    "segment": [[]],
     "select": [[]],
     "selftest": [[], ["noise"]],
     "report": [[]],

@@ -1,0 +1,189 @@
+"""``radiofuse segment``: masks by a network or by another program, in place of an expert's, and how well they fit."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radiofuse.commands import terminal
+from radiofuse.commands.cohort_make import write_rows
+from radiofuse.commands.segment_words import EMPTY, UNKNOWN_TRAINING, parse_channels, parse_numbers, sentences_of
+from radiofuse.commands.terminal import say
+from radiofuse.errors import RequestError
+from radiofuse.files.aside import write_file
+from radiofuse.files.outputs import require_file, require_folder, starts_with
+
+if TYPE_CHECKING:
+    from radiofuse.deep.segmentation.masks import NetworkMasks
+    from radiofuse.extract.predicted_masks import ImagedSample, MaskMaker
+    from radiofuse.imaging.segment_command import CommandMasks
+
+SCORES, SUMMARY = "segmentation.csv", "segmentation_summary.csv"
+TABLES = {SCORES: "sample_id,patient_id,mask_source,region,", SUMMARY: "region,n_patients,dice,"}
+
+app = terminal.command_app(__doc__)
+
+
+@app.command()
+@terminal.answers
+def main(
+    cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The cohort table.")],
+    out: Annotated[Path, typer.Option(help="The folder of the masks, their cohort.csv and their scores.")] = Path(
+        "segmented"
+    ),
+    bundle: Annotated[Path | None, typer.Option(help="The folder that --train left.")] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="Train a U-Net on the experts' masks first, and leave it in this folder.")
+    ] = None,
+    program: Annotated[
+        str | None,
+        typer.Option(
+            "--command", help="A program in place of a network, run once for each sample, with {images} and {out}."
+        ),
+    ] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="The sequences that are read, in order, as t1,t1ce,t2,flair; left out, all.")
+    ] = None,
+    naming: Annotated[str, typer.Option(help="Of --command: how it wants files named, nnunet or brats.")] = "nnunet",
+    labels: Annotated[
+        str, typer.Option(help="Of --command: which labels it writes for which parts; any is for one label.")
+    ] = "NCR=1 ED=2 ET=4",
+    time_limit_s: Annotated[float, typer.Option(min=1, help="Of --command: seconds for one sample.")] = 3600.0,
+    folds: Annotated[int, typer.Option(min=2, help="Of --train: folds of the patients, a network for each.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Of --train.")] = 12,
+    window: Annotated[str, typer.Option(help="Of --train: voxels of a window, as 32 or 128,128,96.")] = "32",
+    widths: Annotated[str, typer.Option(help="Of --train: channels of each level.")] = "8,16,32",
+    batch_size: Annotated[int, typer.Option(min=1, help="Of --train: windows in a step.")] = 4,
+    learning_rate: Annotated[float, typer.Option(help="Of --train.")] = 1e-2,
+    as_they_are: Annotated[
+        bool, typer.Option("--intensities-as-they-are", help="Of --train: no z-scores, where images have them already.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of --train: of the folds and the training.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Make masks of a cohort's tumors, by a U-Net or by another program."""
+    with terminal.quick_imports():
+        from radiofuse.evaluate.findings import list_failures
+        from radiofuse.extract.mask_codings import expert_codings
+        from radiofuse.extract.predicted_masks import imaged_samples, make_masks
+        from radiofuse.statistics.segmentation import summarize_regions
+        from radiofuse.tables.cohort import read_cohort
+        from radiofuse.tables.images import imaged_modalities
+        from radiofuse.tables.spreadsheet import write_csv
+
+    _require_one(bundle, train, program)
+    _require_outputs(out, cohort, train)
+    table = read_cohort(cohort, missing_files="keep", need_masks=False)
+    samples = imaged_samples(table, expert_codings(table))
+    read = parse_channels(channels, imaged_modalities(table))
+    if train is not None:
+        options: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+        options |= {"window": parse_numbers(window, "--window", 3), "widths": parse_numbers(widths, "--widths")}
+        options |= {"z_scores": not as_they_are}
+        _train(samples, read, train, options, n_folds=folds, seed=seed, device=device)
+    place = train or bundle
+    maker: MaskMaker
+    if place is not None:
+        maker = _by_network(place, device)
+    else:
+        maker = _by_command(program or "", read, naming, labels, time_limit_s)
+    with terminal.progress("Segmenting", "samples") as on_done:
+        made = make_masks(table, samples, maker, out, on_done=on_done)
+    say(list_failures(made.failures))
+    for sentence in maker.warnings():
+        say(sentence)
+    write_rows(made.rows, out / "cohort.csv")
+    if len(made.scores):
+        summary = summarize_regions(made.scores, random_state=seed)
+        write_file(out / SCORES, partial(write_csv, made.scores))
+        write_file(out / SUMMARY, partial(write_csv, summary))
+        told = [*sentences_of(summary), EMPTY, *([] if program is None else [UNKNOWN_TRAINING])]
+        for sentence in told:
+            say(sentence)
+    n = made.n_done + made.n_there
+    print(f"{out / 'cohort.csv'}: {n} samples with a mask ({made.n_there} were there), {len(made.failures)} failed")
+    raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)
+
+
+def _require_one(bundle: Path | None, train: Path | None, program: str | None) -> None:
+    options = {"--bundle": bundle, "--train": train, "--command": program}
+    given = [name for name, one in options.items() if one is not None]
+    if len(given) != 1:
+        told = " and ".join(given) or "none of them"
+        raise RequestError(f"One of --bundle, --train and --command says who makes the masks; {told} was given.")
+
+
+def _require_outputs(out: Path, cohort: Path, train: Path | None) -> None:
+    """Refuse what may not be written, before anything is read."""
+    require_folder(out, "--out")
+    require_file(out / "cohort.csv", "--out", [cohort], ours=lambda path: any(path.parent.glob("*/record.json")))
+    for name, start in TABLES.items():
+        require_file(out / name, "--out", [cohort], ours=starts_with(start))
+    if train is not None:
+        require_folder(train, "--train")
+        if train.is_dir() and any(train.iterdir()):
+            raise RequestError(
+                f"--train {train} is not empty. Name a new folder, or use the segmenter in it with --bundle {train}."
+            )
+
+
+def _train(
+    samples: list[ImagedSample],
+    channels: tuple[str, ...],
+    folder: Path,
+    options: dict[str, Any],
+    *,
+    n_folds: int,
+    seed: int,
+    device: str,
+) -> None:
+    """Train a network for each fold of the patients whose masks an expert drew."""
+    from radiofuse.deep.segmentation.cross_fitting import train_segmenter
+    from radiofuse.deep.segmentation.options import SegmenterOptions
+    from radiofuse.evaluate.findings import list_failures
+    from radiofuse.extract.segmenter_examples import common_coding, training_examples
+
+    made = SegmenterOptions(**options)
+    with TemporaryDirectory() as kept:
+        with terminal.progress("Reading", "samples") as on_done:
+            examples, failures = training_examples(samples, channels, kept, scaled=made.z_scores, on_done=on_done)
+        if len(failures):
+            say(list_failures(failures))
+        with terminal.progress("Training", "epochs") as on_epoch:
+            train_segmenter(
+                examples,
+                folder,
+                channels,
+                common_coding(samples),
+                made,
+                n_folds=n_folds,
+                seed=seed,
+                device=device,
+                on_epoch=on_epoch,
+            )
+    say(f"The segmenter lies in {folder}: its card holds ids of patients, and digests of their images.")
+
+
+def _by_network(folder: Path, device: str) -> NetworkMasks:
+    from radiofuse.deep.segmentation.masks import NetworkMasks
+    from radiofuse.deep.segmentation.segmenter import load_segmenter
+
+    return NetworkMasks(load_segmenter(folder), device)
+
+
+def _by_command(command: str, channels: tuple[str, ...], naming: str, labels: str, time_limit_s: float) -> CommandMasks:
+    from radiofuse.deep.segmentation.classes import PARTS
+    from radiofuse.imaging.regions import coding_in
+    from radiofuse.imaging.segment_command import NAMINGS, CommandMasks, check_segmenter
+
+    check_segmenter(command)
+    if naming not in NAMINGS:
+        raise RequestError(f"--naming is {naming!r}; choose from {', '.join(NAMINGS)}.")
+    coding = None if labels == "any" else coding_in(labels)
+    if coding is not None and not set(PARTS) <= set(coding):
+        raise RequestError(f"--labels is {labels!r}; a label for each of {', '.join(PARTS)} was expected, or any.")
+    return CommandMasks(command, channels, coding, naming, time_limit_s)
