@@ -160,6 +160,7 @@ def _joint(work: _Work, splits: Sequence[Split]) -> JointFolds:
     rows, inner = work.rows, []
     for place, split in enumerate(splits):
         known = rows.y.iloc[split.train].reset_index(drop=True)
+        known = known.fillna(known.mode().iloc[0])  # a few unknown ones would keep a rare class from being dealt evenly
         groups = np.asarray(rows.groups)[split.train]
         folds = folds_of_outcomes(work.recipe.fusion.inner_folds, known, groups, work.recipe.seed)
         inner += _nested(split, folds, place)
