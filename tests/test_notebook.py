@@ -116,7 +116,8 @@ def hostile_results(tmp_path):
     tables = {"scores": scores_of(HOSTILE), "comparisons": pd.DataFrame({HOSTILE: [HOSTILE]})}
     none = {"predictions": pd.DataFrame(), "fold_scores": pd.DataFrame(), "findings": {}, "stages": {}, "in_folds": {}}
     empty = "tests against_reference operating_points calibration decision_curves ledger best_of_models".split()
-    none |= dict.fromkeys([*empty, "prediction_sets", "recalibrated", "recalibrations"], pd.DataFrame())
+    empty += "prediction_sets recalibrated recalibrations spreads calibration_by_uncertainty".split()
+    none |= dict.fromkeys(empty, pd.DataFrame())
     yield Results(splits=[], **tables, **none, learning_intervals=scores_of(HOSTILE))
     failures = pd.DataFrame([("a", "t1", "empty_roi", HOSTILE)], columns=["sample_id", "modality", "code", "message"])
     yield Features(pd.DataFrame({f"t1__{HOSTILE}": [1.0, np.nan]}, index=["a", "b"]), failures, None)

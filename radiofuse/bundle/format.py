@@ -151,6 +151,23 @@ TABLES = {
             **dict.fromkeys(("before", "after", "difference", "low", "high"), NUMBER),
         },
     ),
+    "spreads": TableFormat(
+        "mean and standard deviation of the probabilities by refits to bootstraps of the training patients, where the "
+        "recipe asks for them",
+        {
+            **dict.fromkeys(("outcome", "sample_id"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), COUNT),
+            **dict.fromkeys(("model", "class"), TEXT),
+            **dict.fromkeys(("mean", "sd"), NUMBER),
+        },
+    ),
+    "calibration_by_uncertainty": TableFormat(
+        "calibration error within bins of uncertainty, of every model as it is and by each way to recalibrate it",
+        {
+            **dict.fromkeys(("outcome", "model", "method", "uncertainty"), TEXT),
+            **dict.fromkeys(("from_uncertainty", "to_uncertainty", "n", "confidence", "accuracy", "ece"), NUMBER),
+        },
+    ),
     "decision_curves": TableFormat(
         "the net benefit of treating by every model, from each probability on; of outcomes of two classes",
         {

@@ -122,7 +122,7 @@ def what_published_selection_keeps_from(recipe: Recipe, places: object) -> Itera
     selecting, plan = _selecting_before(recipe), recipe.evaluation
     if not selecting:
         return
-    asked = ("ledger", "permutations", "optimism", "conformal", "recalibrations")
+    asked = ("ledger", "permutations", "optimism", "conformal", "recalibrations", "spread_refits")
     for name in (name for name in asked if getattr(plan, name)):
         yield RequestError(
             f"{name} under [evaluation] asks how far an answer can be trusted, and with protocol = "

@@ -33,10 +33,11 @@ from radiofuse.experiment.networks import of_networks
 from radiofuse.experiment.recalibrations import recalibrations
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
-from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, RECALIBRATIONS, SCORES, TESTS
-from radiofuse.experiment.score_tables import score_all
+from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, RECALIBRATIONS, SCORES, SPREADS, TESTS
+from radiofuse.experiment.score_tables import by_uncertainty, score_all
 from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
 from radiofuse.experiment.slice_scores import slice_predictions
+from radiofuse.experiment.spreads import spreads
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.tables import columns
@@ -69,6 +70,8 @@ class Results:
         As ``conformal_table`` returns it; no rows where it was not asked for.
     recalibrated, recalibrations : DataFrame
         As ``recalibrations`` returns them; no rows where none were asked for.
+    spreads, calibration_by_uncertainty : DataFrame
+        As ``spreads`` and ``by_uncertainty`` return them; the former without rows where not asked for.
     learning_intervals, best_of_models : DataFrame
         As ``auc_tables`` returns them.
     findings : dict of (str, str) to list of dict
@@ -97,6 +100,8 @@ class Results:
     calibration: pd.DataFrame
     recalibrated: pd.DataFrame
     recalibrations: pd.DataFrame
+    spreads: pd.DataFrame
+    calibration_by_uncertainty: pd.DataFrame
     decision_curves: pd.DataFrame
     findings: dict[tuple[str, str], list[dict[str, Any]]]
     ledger: pd.DataFrame
@@ -148,10 +153,15 @@ def evaluate_models(
     calibrated = recalibrations(recipe, rows, scored["predictions"], splits, **options)
     if len(calibrated["recalibrations"]):
         laps.end(RECALIBRATIONS)
+    spread = spreads(recipe, rows, splits, **options)
+    if len(spread):
+        laps.end(SPREADS)
     return Results(
         splits=splits,
         **scored,
         **calibrated,
+        spreads=spread,
+        calibration_by_uncertainty=by_uncertainty(scored["predictions"], calibrated["recalibrated"], spread),
         tests=tests,
         findings={key: seen for part in parts for key, seen in part.findings.items()},
         ledger=join_ledgers([part.ledger for part in parts if part.ledger is not None]),

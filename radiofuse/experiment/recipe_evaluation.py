@@ -112,6 +112,8 @@ class Evaluation(Part):
     """How often prediction sets are to hold the true class, as 0.9; left out, there are none."""
     recalibrations: Annotated[tuple[Literal["temperature", "platt", "isotonic"], ...], AfterValidator(check_once)] = ()
     """Ways to recalibrate every answer, each compared with the answer as it is."""
+    spread_refits: Annotated[int, Field(ge=2)] | None = None
+    """Bootstraps of the training patients that every model is refitted to: how far its answers move, left out, none."""
     reference: str | None = None
     """An answer that each other one is tested against, p-values adjusted together: "best", where it is combined."""
     permutations: Annotated[int, Field(ge=0)] = 0

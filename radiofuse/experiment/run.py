@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 OF_RESULTS = (  # tables of a bundle that stand under their names in the results
     *("predictions", "scores", "learning_intervals", "best_of_models", "fold_scores", "comparisons"),
     *("against_reference", "operating_points", "prediction_sets", "calibration", "decision_curves", "ledger", "tests"),
-    *("recalibrated", "recalibrations"),
+    *("recalibrated", "recalibrations", "spreads", "calibration_by_uncertainty"),
 )
 OF_MEMBERS = (
     *("selected_features", "chosen_options", "stability", "fusion_weights", "modality_weights", "contributions"),

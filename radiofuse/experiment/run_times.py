@@ -10,9 +10,23 @@ READING, EXTRACTION, CROPS = "reading and checking", "extraction", "tumor crops"
 ENCODERS, FOLDS, SCORES, FINAL = "encoders ahead of the folds", "folds", "scores and comparisons", "final models"
 WEIGHTS = "intervals of the fusion weights"
 LEDGER, TESTS = "optimism ledger", "tests that the recipe asks for"
-RECALIBRATIONS = "recalibrations"
+RECALIBRATIONS, SPREADS = "recalibrations", "refits to bootstraps"
 IN_FOLDS = "folds, this model"  # added up over processes, which may work at the same time
-ORDER = (READING, EXTRACTION, CROPS, ENCODERS, FOLDS, IN_FOLDS, LEDGER, SCORES, TESTS, RECALIBRATIONS, FINAL, WEIGHTS)
+ORDER = (
+    READING,
+    EXTRACTION,
+    CROPS,
+    ENCODERS,
+    FOLDS,
+    IN_FOLDS,
+    LEDGER,
+    SCORES,
+    TESTS,
+    RECALIBRATIONS,
+    SPREADS,
+    FINAL,
+    WEIGHTS,
+)
 
 
 def run_times(stages: Mapping[str, float], in_folds: Mapping[tuple[str, str], float]) -> pd.DataFrame:

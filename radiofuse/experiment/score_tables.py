@@ -14,6 +14,7 @@ from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.experiment.slice_scores import with_slice_scores
 from radiofuse.statistics import (
+    calibration_by_uncertainty,
     calibration_table,
     compare_with_others,
     conformal_table,
@@ -44,6 +45,14 @@ def score_all(recipe: Recipe, rows: Rows, predictions: pd.DataFrame, slices: pd.
         "calibration": calibration_table(predictions, random_state=recipe.seed),
         "decision_curves": decision_table(predictions, random_state=recipe.seed),
     }
+
+
+def by_uncertainty(predictions: pd.DataFrame, recalibrated: pd.DataFrame, spreads: pd.DataFrame) -> pd.DataFrame:
+    """Return how well calibrated models are within bins of uncertainty, as they are and by each way to recalibrate."""
+    answers = {"": predictions[predictions["model"] != TRIVIAL_RULE]}
+    answers |= dict(list(recalibrated.groupby("method", sort=False)))
+    parts = [calibration_by_uncertainty(rows, spreads).assign(method=method) for method, rows in answers.items()]
+    return pd.concat(parts, ignore_index=True)[list(TABLES["calibration_by_uncertainty"].columns)]
 
 
 def _prediction_sets(recipe: Recipe, predictions: pd.DataFrame) -> pd.DataFrame:

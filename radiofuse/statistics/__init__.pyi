@@ -65,5 +65,6 @@ from .stability import Stability as Stability
 from .stability import measure_stability as measure_stability
 from .thresholds import choose_threshold as choose_threshold
 from .thresholds import thresholds_by_fold as thresholds_by_fold
+from .uncertainty import calibration_by_uncertainty as calibration_by_uncertainty
 from .val_prob import CalibrationSummary as CalibrationSummary
 from .val_prob import calibration_summary as calibration_summary

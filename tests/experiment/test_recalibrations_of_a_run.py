@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from radiofuse.bundle.read import read_table
 from radiofuse.classify.probability_maps import PROBABILITY_MAPS
@@ -14,10 +15,12 @@ from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recalibrations import recalibrations
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
+from radiofuse.experiment.spreads import spreads
 from radiofuse.patients import Split
 from radiofuse.patients.inner_folds import inner_folds
+from radiofuse.patients.resampled import resampled_patients
 from radiofuse.progress import silent
-from radiofuse.statistics import auc, recalibration_table
+from radiofuse.statistics import auc, calibration_by_uncertainty, recalibration_table
 
 METHODS = ["temperature", "platt", "isotonic"]
 RECIPE = """
@@ -42,6 +45,7 @@ name = "chained"
 kind = "chained"
 [evaluation]
 recalibrations = ["temperature", "platt", "isotonic"]
+spread_refits = 2
 resamples = 100
 """
 HELD_OUT = [f"s{row:02}" for row in range(0, 60, 3)]
@@ -97,6 +101,35 @@ def test_within_a_fold_a_temperature_keeps_order_and_auc_of_two_classes_and_call
     for _, rows in several:
         assert rows["probability_after"].argmax() == rows["probability"].argmax()
         assert rows["probability_after"].sum() == pytest.approx(1)
+
+
+def test_every_answer_has_a_spread_over_refits_and_bins_by_it(run):
+    tables = [read_table(run / "bundle", name) for name in ("predictions", "spreads", "calibration_by_uncertainty")]
+    told = tables[0].query("model != 'trivial'")
+    keys = ["outcome", "class", "model", "repeat", "fold", "sample_id"]
+    assert set(pd.MultiIndex.from_frame(tables[1][keys])) == set(pd.MultiIndex.from_frame(told[keys]))
+    assert len(tables[1]) == len(told)
+    assert (tables[1]["sd"] > 0).mean() > 0.9
+    expected = calibration_by_uncertainty(told, tables[1])
+    found = tables[2].query("method == ''").drop(columns="method")
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), expected, check_dtype=False)
+    assert set(tables[2]["method"]) == {"", *METHODS}
+
+
+def test_spreads_are_those_of_fits_to_bootstraps_of_training_patients_alone(dealt):
+    """The numbers of one model by hand; and its labels of tested patients have no part in them."""
+    recipe, rows, split, _, _ = dealt
+    found = spreads(recipe, rows, [split], n_jobs=1, progress=silent).query("outcome == 'idh' and model == 'mean'")
+    labeled, train, random = rows.of(rows.outcomes[0]), split.train, np.random.RandomState([recipe.seed, 0])
+    answers = []
+    for _ in range(2):
+        drawn = train[resampled_patients(labeled.y[train], labeled.groups[train], random_state=random)]
+        drawn = drawn[np.argsort(labeled.X.index[drawn], kind="stable")]
+        model = clone(list_all_models(recipe, rows, labeled)["fusion"])
+        model.fit(labeled.X.iloc[drawn], labeled.y[drawn], groups=np.asarray(labeled.groups)[drawn])
+        answers.append(model.predict_proba(labeled.X.iloc[split.test])[:, 1])
+    sd = found.set_index("sample_id")["sd"].loc[labeled.X.index[split.test]]
+    np.testing.assert_allclose(sd, np.std(answers, axis=0, ddof=1), atol=1e-12)
 
 
 def prepared(recipe):

@@ -9,17 +9,20 @@ import pandas as pd
 import pytest
 from bundle_fixture import make_bundle
 
+from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.read import read_table
 from radiofuse.report import write_report
 from radiofuse.report.experiment.contents import read_contents
+from radiofuse.report.experiment.figures import draw_uncertainty
 from radiofuse.report.experiment.recalibrations import (
     recalibrated_models,
     recalibration_pictures,
     recalibration_table_of,
 )
+from radiofuse.report.experiment.uncertainty import uncertainty_picture, uncertainty_table
 from radiofuse.report.figures import draw_calibration, figure_of
 from radiofuse.report.pictures import binned
-from radiofuse.statistics import recalibration_table
+from radiofuse.statistics import calibration_by_uncertainty, recalibration_table
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,11 @@ def bundle(tmp_path_factory):
     methods = {"temperature": odds**0.5, "isotonic": odds**2}
     after = pd.concat([rows.assign(probability=one / (1 + one), method=name) for name, one in methods.items()])
     after.to_csv(folder / "recalibrated.csv", index=False)
+    spreads = rows.assign(mean=0.5, sd=np.where(rows["sample_id"] < "P02", 0.03, 0.12))
+    bins = calibration_by_uncertainty(predictions, spreads).assign(method="")
+    bins[list(TABLES["calibration_by_uncertainty"].columns)].to_csv(
+        folder / "calibration_by_uncertainty.csv", index=False
+    )
     recalibration_table(predictions, after, n_resamples=20).to_csv(folder / "recalibrations.csv", index=False)
     return folder
 
@@ -45,6 +53,7 @@ def test_the_page_has_curves_before_and_after_and_the_tables(bundle, tmp_path):
         assert f"Calibration of mean, {title}:" in page
     assert "mean as it is, and recalibrated, out of fold" in page
     assert "Log loss of all models, recalibrated" in page
+    assert "Calibration of mean by the spread of its refits" in page
 
 
 def test_the_tables_have_the_numbers_of_the_bundle(bundle):
@@ -57,6 +66,21 @@ def test_the_tables_have_the_numbers_of_the_bundle(bundle):
     assert float(rows["Log loss"][1]) == pytest.approx(told.loc[("temperature", "log_loss"), "after"], abs=5e-4)
     assert rows["Calibration error (ECE)"][2].interval == ""
     assert recalibrated_models(contents).header == ("Model", "As it is", "Temperature", "Isotonic regression")
+
+
+def test_bins_of_spread_are_told_up_to_the_last_one_with_patients_and_empty_ones_are_named(bundle):
+    contents = read_contents(bundle)
+    (_, rows), picture = uncertainty_table(contents).groups[0], uncertainty_picture(contents)
+    assert [row[:2] for row in rows] == [
+        ("0.00 to 0.05", "20"),
+        ("0.05 to 0.10", "no patients"),
+        ("0.10 to 0.15", "20"),
+    ]
+    assert "0.05 to 0.10 no patients;" in picture.alt
+    told = contents.calibration_by_uncertainty.query("model == 'mean' and uncertainty == 'sd of refits'").iloc[:3]
+    axes = figure_of(draw_uncertainty, told).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["20", "no patients", "20"]
+    assert [bar.get_height() for bar in axes.patches] == pytest.approx(told["ece"].fillna(0).tolist())
 
 
 def test_without_recalibrations_there_is_nothing_of_them(bundle):

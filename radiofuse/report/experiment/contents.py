@@ -42,6 +42,7 @@ class Contents(Scored):
     calibration: pd.DataFrame
     recalibrated: pd.DataFrame
     recalibrations: pd.DataFrame
+    calibration_by_uncertainty: pd.DataFrame
     decision_curves: pd.DataFrame
     selected_features: pd.DataFrame
     fusion_weights: pd.DataFrame

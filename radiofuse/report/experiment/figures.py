@@ -99,6 +99,31 @@ def _draw_box(axes: Axes, place: float, values: np.ndarray, style: Mapping[str, 
 
 
 @drawn
+def draw_uncertainty(bins: pd.DataFrame) -> Figure:
+    """Draw the calibration error within bins of uncertainty, with the number of samples; empty bins are named so.
+
+    Parameters
+    ----------
+    bins : DataFrame
+        ``from_uncertainty``, ``to_uncertainty``, ``n``, ``ece`` (NaN where n is 0), one row per bin.
+    """
+    figure = Figure(figsize=(WIDTH_IN, 3.6))
+    axes = figure.add_subplot()
+    left, right = bins["from_uncertainty"].to_numpy(), bins["to_uncertainty"].to_numpy()
+    axes.bar(left, bins["ece"].fillna(0), width=right - left, align="edge", color=OTHER, edgecolor=PRIMARY)
+    for start, end, n, error in zip(left, right, bins["n"], bins["ece"], strict=True):
+        words, turned = (number(n, 0), 0) if n else ("no patients", 90)
+        place = ((start + end) / 2, error if n else 0)
+        options = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": SMALL_PT}
+        axes.annotate(words, place, (0, 3), rotation=turned, **options)
+    axes.set(xlim=(0, right.max()), ylim=(0, 1.15 * max(0.1, bins["ece"].max())))
+    axes.set_xticks([0, *right], ["0", *(number(edge) for edge in right)])
+    axes.set_xlabel("Spread of refits (standard deviation of the probability)")
+    axes.set_ylabel("Calibration error")
+    return figure
+
+
+@drawn
 def draw_ledger(ledger: pd.DataFrame) -> Figure:
     """Draw the honest number of every shortcut beside the one that it would have claimed, its name above both.
 

@@ -23,6 +23,7 @@ from radiofuse.report.experiment.recalibrations import (
 from radiofuse.report.experiment.sample_size import size_table, size_words
 from radiofuse.report.experiment.shortcuts import shortcuts_picture, shortcuts_table
 from radiofuse.report.experiment.tables import MAX_FAILURES
+from radiofuse.report.experiment.uncertainty import uncertainty_picture, uncertainty_table
 from radiofuse.report.page import render
 from radiofuse.report.pictures import frequency_picture
 from radiofuse.report.tables import TOP_FEATURES, calibration_lines, calls_table, classes_table, models_by_class_table
@@ -118,6 +119,8 @@ def _on_request(contents: Contents) -> dict[str, Any]:
         "recalibration": recalibration_table_of(contents),
         "recalibrated_models": recalibrated_models(contents),
         "recalibration_pictures": recalibration_pictures(contents),
+        "uncertainty": uncertainty_table(contents),
+        "uncertainty_picture": uncertainty_picture(contents),
     }
 
 
