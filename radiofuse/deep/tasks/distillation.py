@@ -11,6 +11,7 @@ distillation. ICCV.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -19,8 +20,32 @@ from torch.nn import functional
 
 from radiofuse.deep.device import own_chance
 from radiofuse.deep.fusion.weighting_net import hide_modalities
+from radiofuse.deep.tasks.network import Maps
+from radiofuse.deep.training.option_rules import check, is_number
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class SelfDistillation:
+    """A second pass of every step with sequences hidden, whose features are drawn to those of the first.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Of the mean squared error between the passes' features, beside the mean of both passes' losses.
+    stop_gradient : bool, default=False
+        Whether the pass on all sequences only teaches. As published both passes learn from the error.
+    """
+
+    weight: float = 1.0
+    stop_gradient: bool = False
+
+    def __post_init__(self) -> None:
+        fits = is_number(self.weight) and self.weight >= 0
+        check("self_distillation.weight", self.weight, fits, "0 or more")
+        named = "self_distillation.stop_gradient"
+        check(named, self.stop_gradient, isinstance(self.stop_gradient, bool), "true or false")
 
 
 def pass_twice(
@@ -62,6 +87,12 @@ def pass_twice(
     with own_chance(seed, volumes.device):
         reduced = net(volumes, shown)
     return full, reduced
+
+
+def map_distance(full: Maps, reduced: Maps, *, stop_gradient: bool) -> Tensor:
+    """Return the mean of the distances between the deepest maps and between the tokens of two passes."""
+    pairs = [(full.levels[-1], reduced.levels[-1]), (full.tokens, reduced.tokens)]
+    return torch.stack([feature_distance(*pair, stop_gradient=stop_gradient) for pair in pairs]).mean()
 
 
 def feature_distance(full: Tensor, reduced: Tensor, *, stop_gradient: bool = False) -> Tensor:

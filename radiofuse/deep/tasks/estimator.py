@@ -26,13 +26,15 @@ from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.deep.segmentation.classes import PARTS
 from radiofuse.deep.tasks.cost import cost_of
 from radiofuse.deep.tasks.drawn import DrawnRegions, draw_regions
-from radiofuse.deep.tasks.loop import TaskPlan, refuse_options
+from radiofuse.deep.tasks.loop import refuse_options
 from radiofuse.deep.tasks.losses import WEIGHTINGS, Weighting
 from radiofuse.deep.tasks.passes import dropout_passes
 from radiofuse.deep.tasks.region_maps import RegionMaps
 from radiofuse.deep.tasks.sizes import SIZES
+from radiofuse.deep.tasks.stages import Stages
 from radiofuse.deep.tasks.training_task import MultiTaskTraining
 from radiofuse.deep.training.options import Training
+from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Findings, Seed
 from radiofuse.patients.routing import refuse_misaligned
@@ -42,7 +44,7 @@ from radiofuse.tables import columns
 NET = "radiofuse.deep.tasks.network:MultiTaskNet"
 
 
-class MultiTaskNetwork(CropEstimator, BaseEstimator):
+class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
     """One network for several outcomes and the tumor's regions, from patches of the sequences that a patient has.
 
     Parameters
@@ -62,6 +64,16 @@ class MultiTaskNetwork(CropEstimator, BaseEstimator):
     dropout : float, default=0.2
     modality_dropout : bool, default=False
         Whether in training none, one or two of a row's sequences are hidden, with probability .5, .3 and .2.
+    self_distillation : bool or mapping, default=False
+        Whether every step has a second pass with sequences hidden like that, whose features are drawn to those of the
+        pass on all sequences; ``{"weight": 1.0, "stop_gradient": False}``, as ``SelfDistillation`` has it.
+    pretraining : bool or mapping, default=False
+        Whether encoder and transformer are trained beforehand, without labels, to embed different sequences of a
+        training patient alike; ``{"method": "simsiam", "epochs": 10}``.
+    self_training : bool or mapping, default=False
+        Whether a second network is trained, from new weights, on pseudo-labels too: those of training patients of whom
+        an outcome is unknown and the first network is sure; ``{"confidence": 0.9, "spread": 0.05, "passes": 10}``, as
+        ``SelfTraining`` has it.
     training : mapping, optional
         Options of ``Training``, such as epochs.
     options : mapping, optional
@@ -78,6 +90,9 @@ class MultiTaskNetwork(CropEstimator, BaseEstimator):
         The regions that it draws, by the classes 1 and on; none without masks.
     encoder_ : TrainedEncoder
         The network; its card has the losses, the tasks' weights and the options.
+    pseudo_labels_ : DataFrame or None
+        With ``self_training`` a row for each label that is unknown: sample, outcome, place of the class, probability,
+        spread, and whether it was kept.
     modalities_ : list of str
     n_features_in_, feature_names_in_
         As in scikit-learn.
@@ -104,6 +119,7 @@ class MultiTaskNetwork(CropEstimator, BaseEstimator):
     """
 
     multi_outcome = True
+    semi_supervised = True  # regions are learned from patients without any label, and what needs no label
     title = "multi-task network"
     encoder = NET
     aggregate = "mean_logit"  # a row has one patch
@@ -116,6 +132,9 @@ class MultiTaskNetwork(CropEstimator, BaseEstimator):
         "preset": [StrOptions(set(SIZES))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "modality_dropout": ["boolean"],
+        "self_distillation": ["boolean", Mapping],
+        "pretraining": ["boolean", Mapping],
+        "self_training": ["boolean", Mapping],
     }
 
     def __init__(
@@ -129,6 +148,9 @@ class MultiTaskNetwork(CropEstimator, BaseEstimator):
         preset: str = "small",
         dropout: float = 0.2,
         modality_dropout: bool = False,
+        self_distillation: bool | Mapping[str, Any] = False,
+        pretraining: bool | Mapping[str, Any] = False,
+        self_training: bool | Mapping[str, Any] = False,
         training: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         intensities: Literal["z_score", "min_max", "nyul"] = "z_score",
@@ -144,6 +166,9 @@ class MultiTaskNetwork(CropEstimator, BaseEstimator):
         self.preset = preset
         self.dropout = dropout
         self.modality_dropout = modality_dropout
+        self.self_distillation = self_distillation
+        self.pretraining = pretraining
+        self.self_training = self_training
         self.training = training
         self.options = options
         self.intensities = intensities
@@ -183,12 +208,15 @@ class MultiTaskNetwork(CropEstimator, BaseEstimator):
         drawn = RegionMaps.of(rows, range(len(places))) if self.regions else None
         self.regions_ = [] if drawn is None else list(drawn.names)
         outcomes = {name: len(classes) for name, classes in zip(self.outcomes_, self.classes_, strict=True)}
-        plan = TaskPlan(self.uncertainty_weighted, float(self.tumor_cutmix))
         n, (_, channels, *sides) = len(self.modalities_), rows.pictures([0]).shape
         options = self._net_options(n, channels // n, sides, list(outcomes.values()), len(self.regions_))
-        spec = replace(bench.spec, options=options)
-        task = MultiTaskTraining.of(spec, rows, labels, patients, bench.seed, outcomes, plan, drawn)
-        self.encoder_ = bench.cache.of_task(task)
+        plan, spec = self._plan(), replace(bench.spec, options=options)
+
+        def train(labels: np.ndarray, seed: int) -> TrainedEncoder:
+            task = MultiTaskTraining.of(spec, rows, labels, patients, seed, outcomes, plan, drawn)
+            return bench.cache.of_task(task)
+
+        self.encoder_, self.pseudo_labels_ = self._trained(train, rows, labels, bench.seed)
         return self
 
     def pass_blank(self, channels: int, sides: Sequence[int]) -> None:
@@ -207,6 +235,7 @@ class MultiTaskNetwork(CropEstimator, BaseEstimator):
             If an option or the patches do not go together.
         """
         self._validate_params()
+        self._plan(), self._second_stage()
         refuse_options(Training.from_options(self.training or {}))
         options = self._net_options(2, channels, sides, [2, 2], len(PARTS) if self.regions else 0)
         cost_of(make_encoder(self.encoder, 0, 4, options), tuple(sides))

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,11 @@ from torch import Tensor
 from radiofuse.deep.device import choose_device, deterministic_algorithms, in_batches_that_fit, one_thread, own_chance
 from radiofuse.deep.tasks.batches import Arrays, TaskRows
 from radiofuse.deep.tasks.cutting import with_cut_tumors
+from radiofuse.deep.tasks.distillation import SelfDistillation
 from radiofuse.deep.tasks.losses import UncertaintyWeights, Weighting, class_weights
 from radiofuse.deep.tasks.network import MultiTaskNet
-from radiofuse.deep.tasks.step import Learned, Weights, losses_of, masses, moved, take_step
+from radiofuse.deep.tasks.siamese import SequencePretraining, pretrain
+from radiofuse.deep.tasks.step import BETWEEN_PASSES, Learned, Weights, losses_of, masses, moved, take_step
 from radiofuse.deep.training.checkpoint import Checkpoint, identity_of
 from radiofuse.deep.training.narration import Narration
 from radiofuse.deep.training.optimizers import TIMES, learning_rate, make_optimizer, set_learning_rate
@@ -47,6 +49,8 @@ class TaskHistory:
         The epoch whose weights were kept, counted from 1.
     batch_size : int
     device : str
+    pretraining_losses, pretraining_spreads : list of float
+        Of the epochs of the pre-training, as ``SiameseCurves`` has them; empty without.
     """
 
     losses: list[float]
@@ -56,6 +60,8 @@ class TaskHistory:
     best_epoch: int
     batch_size: int
     device: str
+    pretraining_losses: list[float] = field(default_factory=list)
+    pretraining_spreads: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,15 @@ class TaskPlan:
     uncertainty_weighted : {"off", "kendall", "parent"}
     tumor_cutmix : float
         Probability that a row of a step has a part of another patient's tumor.
+    self_distillation : SelfDistillation, optional
+    pretraining : SequencePretraining, optional
+        Without labels, on the rows to learn from, before the training.
     """
 
     uncertainty_weighted: Weighting = "kendall"
     tumor_cutmix: float = 0.0
+    self_distillation: SelfDistillation | None = None
+    pretraining: SequencePretraining | None = None
 
 
 def train_tasks(
@@ -122,7 +133,8 @@ def train_tasks(
         with own_chance(layer_seed, chosen):
             learned.load_state_dict(start)
             state = State(learned, training, _optimizer(learned, training), torch.Generator().manual_seed(order_seed))
-            return _run(state, job, most, saved, {task: [] for task in train.tasks})
+            terms = [*train.tasks, *([BETWEEN_PASSES] if plan.self_distillation else [])]
+            return _run(state, job, most, saved, {term: [] for term in terms})
 
     with one_thread(), deterministic_algorithms(training.deterministic):
         history = in_batches_that_fit(run, training.batch_size)
@@ -169,7 +181,7 @@ class _Job:
 def _identity(job: _Job, start: dict[str, Tensor], seed: int) -> bytes:
     """Return a digest of what the training depends on; pixels are in the key that names the checkpoint."""
     settings = {"training": job.training.for_key(), "seed": seed, "device": str(job.device)}
-    settings |= {"weighted": job.plan.uncertainty_weighted, "cutmix": job.plan.tumor_cutmix}
+    settings |= {"plan": asdict(job.plan)}
     return identity_of(settings, [job.train.present, *job.train.targets.values()], start, b"")
 
 
@@ -195,6 +207,8 @@ def _run(
     if content:
         task_losses |= content.pop("task_losses")
         state.restore(content)
+    elif job.plan.pretraining:
+        _pretrain(state, job, most)
     narration = Narration(state.epoch)
     while not state.is_over:
         loss = _epoch(state, job, most, task_losses)
@@ -208,7 +222,14 @@ def _run(
         saved.remove()
     s = state.module.weighting.log_variances()
     told = state.curves.losses, task_losses, s, state.curves.validation_losses
-    return TaskHistory(*told, state.best_epoch, most, str(job.device))
+    siamese = state.curves.warm_up_losses, state.curves.warm_up_spreads
+    return TaskHistory(*told, state.best_epoch, most, str(job.device), *siamese)
+
+
+def _pretrain(state: State, job: _Job, most: int) -> None:
+    options = {"training": job.training, "generator": state.generator, "device": job.device, "most": most}
+    curves = pretrain(state.module.net, job.train, job.plan.pretraining, **options)
+    state.curves.warm_up_losses, state.curves.warm_up_spreads = curves.losses, curves.spreads
 
 
 def _epoch(state: State, job: _Job, most: int, task_losses: dict[str, list[float]]) -> float:
@@ -220,6 +241,7 @@ def _epoch(state: State, job: _Job, most: int, task_losses: dict[str, list[float
     state.module.train()
     seeds = torch.randint(1 << 62, (len(steps),), generator=state.generator).tolist()
     options = {"outcomes": job.outcomes, "weights": job.weights, "training": training, "most": most}
+    options |= {"distillation": job.plan.self_distillation, "generator": state.generator}
     told: list[dict[str, Tensor]] = []
     for rows in _read(job, steps, seeds):
         batch = moved(rows.to(job.device), training, state.generator)

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from radiofuse.deep.sample_rows import SampleRows
+from radiofuse.deep.tasks.passes import dropout_passes
 from radiofuse.deep.training.option_rules import check, is_count, is_number, named
+from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import RequestError
 from radiofuse.statistics.pseudo_labeling import PseudoLabels, pseudo_labels
 from radiofuse.wording import counted
+
+Options = TypeVar("Options")
+
+
+class Stage(NamedTuple):
+    """What a second stage needs of the estimator that asks for it."""
+
+    train: Callable[[np.ndarray, int], TrainedEncoder]  # on labels (n, n_outcomes), from a seed
+    probabilities: Callable[[np.ndarray], list[np.ndarray]]  # of logits, for each outcome (n, n_classes)
+    seed: int
+    device: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,52 @@ class SelfTraining:
             )
 
 
+def asked(kind: type[Options], value: bool | Mapping[str, Any] | None, name: str) -> Options | None:
+    """Return options of a kind as an estimator's parameter has them: None where it is false, defaults where it is true.
+
+    Examples
+    --------
+    >>> asked(SelfTraining, {"passes": 20}, "self_training").passes, asked(SelfTraining, False, "self_training")
+    (20, None)
+    """
+    if isinstance(value, Mapping):
+        return named(kind, value, name)
+    return kind() if value else None
+
+
+def train_again(
+    first: TrainedEncoder, rows: SampleRows, y: pd.DataFrame, options: SelfTraining, stage: Stage
+) -> tuple[TrainedEncoder, pd.DataFrame]:
+    """Return a network trained from new weights on known labels and pseudo-labels, and what these are.
+
+    Parameters
+    ----------
+    first : TrainedEncoder
+        Trained on the known labels of the same rows.
+    rows : SampleRows
+        The training rows, and no others.
+    y : DataFrame of shape (n_samples, n_outcomes)
+        Places of classes, NaN where one is unknown.
+    options : SelfTraining
+    stage : Stage
+
+    Returns
+    -------
+    trained : TrainedEncoder
+        The first one, where no label is unknown or none passed the gate.
+    told : DataFrame
+        A row for each label that is unknown: sample, outcome, class, probability, spread, kept.
+    """
+    if y.notna().all(axis=None):
+        return first, told_labels({}, y, rows.sample_ids)
+    logits = dropout_passes(first, rows, options.passes, seed=stage.seed, device=stage.device)
+    each = [stage.probabilities(of_pass) for of_pass in logits]
+    draws = {name: np.stack([one[at] for one in each]) for at, name in enumerate(y)}
+    filled, made = fill_in(y, draws, options)
+    told = told_labels(made, y, rows.sample_ids)
+    return (first if filled.equals(y) else stage.train(filled.to_numpy(), stage.seed)), told
+
+
 def fill_in(
     y: pd.DataFrame, draws: Mapping[str, np.ndarray], options: SelfTraining
 ) -> tuple[pd.DataFrame, dict[str, PseudoLabels]]:
@@ -138,6 +198,25 @@ def fill_in(
             if _told_useful(outcome, labels):
                 filled.iloc[unknown[labels.kept], filled.columns.get_loc(outcome)] = labels.code[labels.kept]
     return filled, made
+
+
+def told_labels(made: Mapping[str, PseudoLabels], y: pd.DataFrame, samples: Sequence[str]) -> pd.DataFrame:
+    """Return the largest class of every row without a label, by outcome, and whether it is learned from."""
+    parts = [
+        pd.DataFrame(
+            {
+                "sample": np.asarray(samples)[y[outcome].isna()],
+                "outcome": outcome,
+                "class": labels.top,
+                "probability": labels.mean.max(axis=1),
+                "spread": labels.sd[np.arange(len(labels.top)), labels.top],
+                "kept": labels.kept & (not labels.one_sided),
+            }
+        )
+        for outcome, labels in made.items()
+    ]
+    nothing = pd.DataFrame(columns=["sample", "outcome", "class", "probability", "spread", "kept"])
+    return pd.concat(parts, ignore_index=True) if parts else nothing
 
 
 def _told_useful(outcome: str, labels: PseudoLabels) -> bool:

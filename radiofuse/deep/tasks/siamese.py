@@ -1,18 +1,41 @@
-"""SimSiam between sequences: an encoder learns, without labels, to embed sequences of one patient alike."""
+"""SimSiam between sequences: a network learns, without labels, to embed different sequences of a patient alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radiofuse.deep.device import one_thread, own_chance
+from radiofuse.deep.tasks.batches import TaskBatch, TaskRows
+from radiofuse.deep.tasks.network import MultiTaskNet
+from radiofuse.deep.tasks.step import moved
+from radiofuse.deep.training.optimizers import make_optimizer, set_learning_rate
+from radiofuse.deep.training.option_rules import check, is_count
+from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.warm_up import Heads, siamese_loss, warn_of_collapse
 from radiofuse.errors import CohortError
 
-Embed = Callable[[Tensor, Tensor], Tensor]
+
+@dataclass(frozen=True)
+class SequencePretraining:
+    """A training without labels on the training patients' sequences, before the one with them.
+
+    Parameters
+    ----------
+    method : {"simsiam"}, default="simsiam"
+        Embed different sequences of a patient alike (Chen, He 2021).
+    epochs : int, default=10
+    """
+
+    method: Literal["simsiam"] = "simsiam"
+    epochs: int = 10
+
+    def __post_init__(self) -> None:
+        check("pretraining.method", self.method, self.method == "simsiam", "simsiam")
+        check("pretraining.epochs", self.epochs, is_count(self.epochs), "a whole number of 1 or more")
 
 
 @dataclass
@@ -55,43 +78,41 @@ def two_views(present: Tensor, generator: torch.Generator) -> tuple[Tensor, Tens
     drawn = torch.rand(present.shape, generator=generator, dtype=torch.float64)  # (n, m)
     # a number above 1 puts the absent ones behind those that a row has
     rank = drawn.masked_fill(~present, 2.0).argsort(dim=1).argsort(dim=1)
-    n_present = present.sum(dim=1)
     share = torch.rand(len(present), generator=generator, dtype=torch.float64)
-    n_first = 1 + (share * (n_present - 1)).floor().long()  # (n,) from 1 to one less than there are
+    n_first = 1 + (share * (present.sum(dim=1) - 1)).floor().long()  # (n,) from 1 to one less than there are
     first = present & (rank < n_first.unsqueeze(1))
     return first, present & ~first
 
 
 def pretrain(
-    net: nn.Module,
-    embed: Embed,
-    volumes: Tensor,
-    present: Tensor,
+    net: MultiTaskNet,
+    rows: TaskRows,
+    pretraining: SequencePretraining,
     *,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    weight_decay: float = 0.0,
-    seed: int,
+    training: Training,
+    generator: torch.Generator,
+    device: torch.device,
+    most: int,
 ) -> SiameseCurves:
-    """Train a network's embedding, in place, on patients of the training part, of whom no label is asked.
+    """Train encoder and transformer of a network, in place, on rows of which no label is asked.
 
-    Two views of a patient show different sequences. Patients with one sequence have no second view and are left out.
+    The two views of a patient show different sequences, each moved and brightened by itself. Patients with one sequence
+    have no second view and are left out.
 
     Parameters
     ----------
-    net : nn.Module
-    embed : callable
-        Returns what the network makes of volumes (n, sequences, …) of which ``present`` (n, sequences) are shown, of
-        shape (n, d): the part of the network that is to be trained.
-    volumes : Tensor of shape (n, sequences, …)
+    net : MultiTaskNet
+    rows : TaskRows
         Of training patients alone.
-    present : Tensor of bool, shape (n, sequences)
-    epochs, batch_size : int
-    learning_rate, weight_decay : float
-        Of AdamW.
-    seed : int
-        Of the views, the order, and of what layers draw.
+    pretraining : SequencePretraining
+    training : Training
+        Whose optimizer, learning rate, augmentation and batch size are taken.
+    generator : torch.Generator
+        Of the order, the views and the augmentation.
+    device : torch.device
+        Where the network is.
+    most : int
+        Rows that the memory holds.
 
     Raises
     ------
@@ -103,46 +124,56 @@ def pretrain(
     Chen, He (2021). Exploring simple Siamese representation learning. CVPR.
     The figure of the second stage of adaptation of GMMAS (Liu et al.), whose views and sizes are not published.
     """
-    usable = torch.nonzero(present.sum(dim=1) > 1).flatten()
+    usable = np.flatnonzero(rows.present.sum(axis=1) > 1)
     _refuse_too_few(len(usable))
-    curves, generator = SiameseCurves(), torch.Generator().manual_seed(seed)
-    with one_thread(), own_chance(seed, volumes.device):
-        heads = Heads(_width(net, embed, volumes[usable[:1]], present[usable[:1]])).to(volumes.device)
-        both = nn.ModuleList([net, heads]).train()
-        optimizer = torch.optim.AdamW(both.parameters(), lr=learning_rate, weight_decay=weight_decay)
-        for _ in range(epochs):
-            order = usable[torch.randperm(len(usable), generator=generator)]
-            # a step of one row would leave batch normalization without a variance
-            steps = order.tensor_split(max(1, len(order) // max(2, batch_size)))
-            told = [
-                _step(embed, heads, optimizer, volumes[rows], present[rows], generator) * len(rows) for rows in steps
-            ]
-            loss, spread = (torch.stack(told).sum(dim=0) / len(order)).tolist()
-            curves.losses.append(loss)
-            curves.spreads.append(spread)
-    warn_of_collapse(
-        "pre-training between sequences", curves.spreads[-1], "lower its learning rate or epochs, or leave it out"
-    )
+    seen = replace(rows, regions=None)
+    heads = Heads(_width(net, seen.read(usable[:1]).to(device))).to(device)
+    both = nn.ModuleList([net, heads]).train()
+    if net.hide is not None:
+        net.hide.eval()  # a view shows all of its sequences
+    optimizer = make_optimizer(both, training)
+    set_learning_rate(optimizer, training.learning_rate)
+    curves, size = SiameseCurves(), max(2, min(most, training.batch_size))
+    for _ in range(pretraining.epochs):
+        order = usable[torch.randperm(len(usable), generator=generator).numpy()]
+        # a step of one row would leave batch normalization without a variance
+        steps = np.array_split(order, max(1, len(order) // size))
+        told = [
+            _step(net, heads, optimizer, seen.read(chosen).to(device), training, generator) * len(chosen)
+            for chosen in steps
+        ]
+        loss, spread = (torch.stack(told).sum(dim=0) / len(order)).tolist()
+        curves.losses.append(loss)
+        curves.spreads.append(spread)
+    remedy = "lower learning_rate or its epochs, or leave pretraining out"
+    warn_of_collapse("pre-training between sequences", curves.spreads[-1], remedy)
     return curves
 
 
-def _width(net: nn.Module, embed: Embed, volumes: Tensor, present: Tensor) -> int:
-    net.eval()
-    with torch.no_grad():
-        return embed(volumes, present).shape[1]
+def pooled(net: MultiTaskNet, pictures: Tensor, present: Tensor) -> Tensor:
+    """Return the means over voxels of a network's deepest maps and of its tokens, (b, d)."""
+    maps = net.maps(pictures, present)
+    return torch.cat([one.flatten(2).mean(dim=2) for one in (maps.levels[-1], maps.tokens)], dim=1)
+
+
+@torch.no_grad()
+def _width(net: MultiTaskNet, batch: TaskBatch) -> int:
+    return pooled(net.eval(), batch.pictures, batch.present).shape[1]
 
 
 def _step(
-    embed: Embed,
+    net: MultiTaskNet,
     heads: Heads,
     optimizer: torch.optim.Optimizer,
-    volumes: Tensor,
-    present: Tensor,
+    batch: TaskBatch,
+    training: Training,
     generator: torch.Generator,
 ) -> Tensor:
     """Take one step and return its loss and spread, shape (2,)."""
-    views = [view.to(volumes.device) for view in two_views(present.cpu(), generator)]
-    loss, spread = siamese_loss([embed(volumes, view) for view in views], heads)
+    views = two_views(batch.present.cpu() > 0.5, generator)
+    shown = [moved(batch, training, generator).pictures for _ in views]
+    each = zip(shown, views, strict=True)
+    loss, spread = siamese_loss([pooled(net, x, view.to(x.device)) for x, view in each], heads)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

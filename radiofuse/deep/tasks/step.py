@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,12 +10,15 @@ from torch import Tensor, nn
 
 from radiofuse.deep.segmentation.losses import segmentation_loss
 from radiofuse.deep.tasks.batches import REGIONS, TaskBatch
+from radiofuse.deep.tasks.distillation import SelfDistillation, map_distance, pass_twice
 from radiofuse.deep.tasks.losses import UncertaintyWeights, outcome_loss
 from radiofuse.deep.tasks.network import MultiTaskNet, TaskAnswers
 from radiofuse.deep.training import augment
 from radiofuse.deep.training.option_rules import AUGMENTATIONS
 from radiofuse.deep.training.options import Training
 from radiofuse.deep.training.step import precision
+
+BETWEEN_PASSES = "between_passes"  # what the distance of self-distillation is called among the losses
 
 Weights = Mapping[str, Tensor]  # of the classes, by outcome; empty where all weigh the same
 
@@ -83,6 +86,22 @@ def losses_of(
     return Losses(found, shares)
 
 
+def mean_of(passes: Sequence[Losses]) -> Losses:
+    """Return the mean of what several passes on the same rows add to each task's loss."""
+    return Losses(
+        {task: torch.stack([one.of[task] for one in passes]).mean() for task in passes[0].of}, passes[0].shares
+    )
+
+
+def _passes(
+    net: MultiTaskNet, part: TaskBatch, distillation: SelfDistillation | None, generator: torch.Generator | None
+) -> list[TaskAnswers]:
+    """Return what a network says of all sequences, and in self-distillation of those not hidden."""
+    if distillation is None or generator is None:
+        return [net.answers(part.pictures, part.present)]
+    return list(pass_twice(net.answers, part.pictures, part.present > 0.5, generator))
+
+
 def take_step(
     learned: Learned,
     optimizer: torch.optim.Optimizer,
@@ -92,22 +111,33 @@ def take_step(
     weights: Weights,
     training: Training,
     most: int,
+    distillation: SelfDistillation | None = None,
+    generator: torch.Generator | None = None,
 ) -> dict[str, Tensor]:
     """Take one step, and return each task's mean loss in the batch; where memory does not suffice, part by part.
 
     A task without a label in the batch moves nothing: not the network, not another task's loss, not its own weight.
+    With self-distillation a task's loss is the mean of those of both passes, and the distance between their features
+    is returned too; the generator says what is hidden.
     """
     whole = masses(batch, outcomes, weights)
     optimizer.zero_grad()
     told: dict[str, Tensor] = {}
     for part in batch.parts(most):
         with precision(training, part.pictures.device):
-            said = learned.net.answers(part.pictures, part.present)
-        losses = losses_of(said, part, whole, outcomes, weights)
-        if not losses.of:
-            continue
-        learned.weighting(losses.of, losses.shares).backward()
-        for task, loss in losses.of.items():
+            said = _passes(learned.net, part, distillation, generator)
+        losses = mean_of([losses_of(one, part, whole, outcomes, weights) for one in said])
+        total, terms = [], dict(losses.of)
+        if losses.of:
+            total.append(learned.weighting(losses.of, losses.shares))
+        if distillation is not None:
+            share = len(part.pictures) / len(batch.pictures)
+            distance = share * map_distance(*(one.maps for one in said), stop_gradient=distillation.stop_gradient)
+            total.append(distillation.weight * distance)
+            terms[BETWEEN_PASSES] = distance
+        if total:
+            torch.stack(total).sum().backward()
+        for task, loss in terms.items():
             told[task] = told.get(task, torch.zeros((), device=loss.device)) + loss.detach()
     if training.gradient_clip:
         torch.nn.utils.clip_grad_norm_(learned.parameters(), training.gradient_clip)
