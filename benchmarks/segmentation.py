@@ -1,6 +1,6 @@
 """Masks by the small U-Net beside those of experts: how well they fit, and what radiomics make of both.
 
-    python benchmarks/segmentation.py [--folds 2] [--epochs 6] [--repeats 1] [--samples 0] [--only windows|network]
+    python benchmarks/segmentation.py [--folds 2] [--epochs 6] [--repeats 1] [--samples 0] [--only windows|masks] [--keep DIR]
 
 111 gliomas of TCGA, four sequences in windows of 32 x 32 x 32 voxels that hold the tumor, with the experts' regions.
 A U-Net for each fold of the patients is trained on the others, so that every mask is by a network that never saw the
@@ -29,6 +29,7 @@ from radiofuse import FeatureStore, LateFusion, RadiomicsExtractor, collect_feat
 from radiofuse.deep.segmentation.cross_fitting import train_segmenter
 from radiofuse.deep.segmentation.masks import NetworkMasks
 from radiofuse.deep.segmentation.options import SegmenterOptions
+from radiofuse.deep.segmentation.segmenter import CARD, load_segmenter
 from radiofuse.deep.segmentation.unet import UNet
 from radiofuse.deep.segmentation.windows import in_windows, window_starts
 from radiofuse.evaluate import cross_validated_predictions
@@ -48,11 +49,13 @@ VOLUME, WINDOW = 64, (32, 32, 32)
 def cross_fitted(cohort: pd.DataFrame, folder: Path, n_folds: int, options: SegmenterOptions) -> MaskedCohort:
     """Return masks of all patients by networks that never saw them."""
     samples, started = imaged_samples(cohort, expert_codings(cohort)), time.process_time()
-    examples, _ = training_examples(samples, CHANNELS, folder, scaled=options.z_scores)
-    coding = common_coding(samples)
-    segmenter = train_segmenter(examples, folder / "network", CHANNELS, coding, options, n_folds=n_folds, device="cpu")
-    print(f"training took {time.process_time() - started:.0f} CPU seconds", file=sys.stderr)
-    return make_masks(cohort, samples, NetworkMasks(segmenter, "cpu"), folder / "masks")
+    if not (folder / "network" / CARD).is_file():
+        examples, _ = training_examples(samples, CHANNELS, folder, scaled=options.z_scores)
+        options_of_training = {"n_folds": n_folds, "device": "cpu"}
+        train_segmenter(examples, folder / "network", CHANNELS, common_coding(samples), options, **options_of_training)
+        print(f"training took {time.process_time() - started:.0f} CPU seconds", file=sys.stderr)
+    masks = NetworkMasks(load_segmenter(folder / "network"), "cpu")
+    return make_masks(cohort, samples, masks, folder / "masks")
 
 
 def features_of(cohort: pd.DataFrame, store: FeatureStore) -> pd.DataFrame:
@@ -133,12 +136,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--samples", type=int, default=0, help="the first so many; 0 is all")
     parser.add_argument("--repeats", type=int, default=1, help="of the folds of the late fusion")
-    parser.add_argument("--only", choices=["windows", "network"])
+    parser.add_argument("--only", choices=["windows", "masks"])
+    parser.add_argument("--keep", type=Path, help="a folder of networks, masks and features; a second call goes on")
     asked = parser.parse_args()
     if "RADIOFUSE_DATA" not in os.environ:
         sys.exit("Set RADIOFUSE_DATA to the folder that holds brats20_tcga_roi/.")
     torch.set_num_threads(1)
-    if asked.only != "network":
+    if asked.only != "masks":
         print_windows()
     if asked.only != "windows":
         print_masks(asked)
@@ -149,11 +153,14 @@ def print_masks(asked: argparse.Namespace) -> None:
     cohort = read_cohort(Path(os.environ["RADIOFUSE_DATA"]) / "brats20_tcga_roi" / "cohort.csv")
     cohort = cohort.head(asked.samples or len(cohort))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = asked.keep or Path(name)
+        folder.mkdir(exist_ok=True)
         made = cross_fitted(cohort, folder, asked.folds, SegmenterOptions(epochs=asked.epochs, **AS_CUT))
         told = f"{asked.folds} folds, {asked.epochs} epochs, {len(made.failures)} without a mask"
         print(f"\n{len(made.rows)} patients, {told}")
         print(summarize_regions(made.scores, random_state=0).round(2).to_string(index=False), flush=True)
+        if asked.only == "masks":
+            return
         of_both = {"expert": features_of(cohort, FeatureStore(folder / "store"))}
         predicted = read_cohort_rows(made)
         of_both["predicted"] = features_of(predicted, FeatureStore(folder / "store"))

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from radiofuse.extract.predicted_masks import ImagedSample, MaskMaker
     from radiofuse.imaging.segment_command import CommandMasks
 
-SCORES, SUMMARY = "segmentation.csv", "segmentation_summary.csv"
-TABLES = {SCORES: "sample_id,patient_id,mask_source,region,", SUMMARY: "region,n_patients,dice,"}
+SCORES, SUMMARY, VOLUMES = "segmentation.csv", "segmentation_summary.csv", "volumes.csv"
+TABLES = {
+    VOLUMES: "sample_id,patient_id,mask_source,region,volume_ml",
+    SCORES: "sample_id,patient_id,mask_source,region,",
+    SUMMARY: "region,n_patients,dice,",
+}
 
 app = terminal.command_app(__doc__)
 
@@ -97,6 +101,7 @@ def main(
     for sentence in maker.warnings():
         say(sentence)
     write_rows(made.rows, out / "cohort.csv")
+    write_file(out / VOLUMES, partial(write_csv, made.volumes))
     if len(made.scores):
         summary = summarize_regions(made.scores, random_state=seed)
         write_file(out / SCORES, partial(write_csv, made.scores))

@@ -44,7 +44,7 @@ from radiofuse.tables.cells import is_empty
 from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.labels import count_classes
 from radiofuse.tables.problems import THE_COHORT
-from radiofuse.tables.roles import SITE, belongs_to_image
+from radiofuse.tables.roles import MASK_SOURCE, SITE, belongs_to_image
 from radiofuse.work.laps import Laps
 
 log = logging.getLogger(__name__)
@@ -220,6 +220,7 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
         source=made.source,
         stages=made.stages,
         implications=implications_of(recipe, outcomes),
+        mask_sources=samples.loc[used, MASK_SOURCE].tolist() if MASK_SOURCE in samples else (),
         unlabeled=None
         if unlabeled is None
         else Unlabeled(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.experiment.circular import circular_warnings
+from radiofuse.experiment.mask_sources import mask_source_warnings
 from radiofuse.experiment.member_chains import CropSource
 from radiofuse.experiment.models import Inputs
 from radiofuse.experiment.telling_sites import site_warnings
@@ -57,6 +58,8 @@ class Rows:
         The rows without any known outcome, where a model learns from such.
     implications : sequence of Implication
         What one outcome says of another.
+    mask_sources : sequence of str
+        Who made the mask of each row, where the cohort table says it; "" for an expert.
     stages : dict of str to float
         Seconds of each stage on the way.
     """
@@ -75,13 +78,15 @@ class Rows:
     stages: dict[str, float]
     unlabeled: Unlabeled | None = None
     implications: Sequence[Implication] = ()
+    mask_sources: Sequence[str] = ()
 
     def warnings(self) -> list[str]:
-        """Return sentences on columns that may know a label or hold codes for unknown, and on sites that tell one."""
+        """Return sentences on who made masks, columns that may know a label or hold codes, and sites that tell one."""
         knowing = (sentence for outcome in self.outcomes for sentence in self._knowing(self.of(outcome)))
         circular = circular_warnings(self.outcomes, self._own_columns)
         sites = site_warnings(self.samples, self.outcomes)
         return [
+            *mask_source_warnings(self.mask_sources),
             *circular,
             *self._contradicting(),
             *sites,

@@ -19,7 +19,7 @@ from radiofuse.imaging.regions import written
 from radiofuse.imaging.scans import PlacedLabels, read_placed
 from radiofuse.imaging.stream import file_sha256
 from radiofuse.progress import Progress
-from radiofuse.statistics.segmentation import REGION_COLUMNS, score_regions
+from radiofuse.statistics.segmentation import REGION_COLUMNS, region_volumes, score_regions
 from radiofuse.tables.columns import join
 from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.roles import MASK, MASK_REGIONS, MASK_SOURCE, PATIENT, SAMPLE
@@ -28,6 +28,8 @@ MASK_FILE = "mask.nii.gz"
 SCORE_COLUMNS = [SAMPLE, PATIENT, MASK_SOURCE, *REGION_COLUMNS]
 ONE_REGION = {"WT": [1, 2, 3]}
 REGIONS = {**ONE_REGION, "TC": [1, 3], "ET": [3]}  # by the classes of a network, as in deep/segmentation/classes.py
+PARTS_TOO = {**REGIONS, "NCR": [1], "ED": [2]}
+VOLUME_COLUMNS = [SAMPLE, PATIENT, MASK_SOURCE, "region", "volume_ml"]
 
 
 class MaskMaker(Protocol):
@@ -62,6 +64,8 @@ class MaskedCohort:
         The cohort's rows with the new masks and who made them; samples that failed have no image.
     scores : DataFrame
         ``SCORE_COLUMNS``, a row for each sample with an expert's mask and each region.
+    volumes : DataFrame
+        ``VOLUME_COLUMNS``, a row for each mask and each region and part.
     failures : DataFrame
         Columns sample_id, modality, code, message.
     n_done, n_there : int
@@ -70,6 +74,7 @@ class MaskedCohort:
 
     rows: pd.DataFrame
     scores: pd.DataFrame
+    volumes: pd.DataFrame
     failures: pd.DataFrame
     n_done: int
     n_there: int
@@ -127,11 +132,14 @@ def make_masks(
     """
     folder = Path(folder).absolute()
     made: dict[str, str] = {}
-    scores, failures, n_there = [pd.DataFrame(columns=SCORE_COLUMNS)], [], 0
+    scores: list[pd.DataFrame] = []
+    volumes: list[pd.DataFrame] = []
+    failures, n_there = [], 0
     for number, sample in enumerate(samples, 1):
         try:
             placed, source, was_there = _mask_of(sample, maker, folder / sample.sample_id)
             n_there += was_there
+            volumes.append(_volumes(sample, placed, source, maker.coding))
             if placed.labels.any():
                 made[sample.sample_id] = source
             scores += _scores(sample, placed, source, maker.coding)
@@ -140,10 +148,14 @@ def make_masks(
             failures.append((sample.sample_id, "", error.code, str(error)))
         if on_done:
             on_done(number, len(samples))
+    tables = _joined(scores, SCORE_COLUMNS), _joined(volumes, VOLUME_COLUMNS)
     listed = pd.DataFrame(failures, columns=FAILURE_COLUMNS)
-    filled = scores[1:] or scores
     rows = _rows(cohort, made, folder, maker.coding)
-    return MaskedCohort(rows, pd.concat(filled, ignore_index=True), listed, len(made) - n_there, n_there)
+    return MaskedCohort(rows, *tables, listed, len(made) - n_there, n_there)
+
+
+def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
 def _mask_of(sample: ImagedSample, maker: MaskMaker, place: Path) -> tuple[PlacedLabels, str, bool]:
@@ -172,6 +184,17 @@ def _refuse_empty(placed: PlacedLabels) -> None:
         )
 
 
+def _volumes(sample: ImagedSample, placed: PlacedLabels, source: str, coding: Mapping[str, int] | None) -> pd.DataFrame:
+    """Return how large each region of a mask is."""
+    regions = ONE_REGION if coding is None else PARTS_TOO
+    table = region_volumes(classes_of(placed.labels, coding), regions, placed.spacing_mm)
+    return table.assign(**_ids(sample, source))[VOLUME_COLUMNS]
+
+
+def _ids(sample: ImagedSample, source: str) -> dict[str, str]:
+    return {SAMPLE: sample.sample_id, PATIENT: sample.patient_id, MASK_SOURCE: source}
+
+
 def _scores(
     sample: ImagedSample, placed: PlacedLabels, source: str, coding: Mapping[str, int] | None
 ) -> Iterator[pd.DataFrame]:
@@ -182,8 +205,7 @@ def _scores(
     predicted = classes_of(placed.labels, coding if with_parts else None)
     expert = classes_of(placed.beside(sample.expert), sample.coding if with_parts else None)
     table = score_regions(predicted, expert, REGIONS if with_parts else ONE_REGION, placed.spacing_mm)
-    ids = {SAMPLE: sample.sample_id, PATIENT: sample.patient_id, MASK_SOURCE: source}
-    yield table.assign(**ids)[SCORE_COLUMNS]
+    yield table.assign(**_ids(sample, source))[SCORE_COLUMNS]
 
 
 def _rows(

@@ -16,6 +16,7 @@ from radiofuse.imaging import outside_programs
 from radiofuse.imaging.gate import read_image
 from radiofuse.imaging.scans import PlacedLabels, labels_on_grid
 from radiofuse.imaging.write_like import write_like
+from radiofuse.tables.roles import BY_COMMAND
 from radiofuse.wording import some
 
 IMAGES, OUT = "{images}", "{out}"
@@ -128,7 +129,7 @@ class CommandMasks:
                 _hand_over(Path(images[name]), given / NAMINGS[self.naming](sample_id, number, name))
             said = self._run({IMAGES: str(given), OUT: str(made)})
             labels = labels_on_grid(_mask_in(made, sample_id, self.command, said), grid)
-        return PlacedLabels(labels, grid), f"command: {self.command}"
+        return PlacedLabels(labels, grid), f"{BY_COMMAND}{self.command}"
 
     def warnings(self) -> list[str]:
         """Return what is to be known of all masks together: of a program nothing is."""

@@ -107,6 +107,30 @@ def _distances(start: np.ndarray, target: np.ndarray, spacing_mm: Sequence[float
     return distance_transform_edt(~target, sampling=spacing_mm)[start]
 
 
+def region_volumes(mask: np.ndarray, regions: Mapping[str, Sequence[int]], spacing_mm: Sequence[float]) -> pd.DataFrame:
+    """Return the volume of each region of a mask of labels.
+
+    Parameters
+    ----------
+    mask : ndarray of int
+    regions, spacing_mm
+        As for ``score_regions``.
+
+    Returns
+    -------
+    DataFrame
+        Columns region and volume_ml.
+
+    Examples
+    --------
+    >>> region_volumes(np.full((10, 10, 10), 4), {"WT": [1, 2, 4], "NCR": [1]}, (1, 1, 2))["volume_ml"].tolist()
+    [2.0, 0.0]
+    """
+    voxel_ml = float(np.prod(spacing_mm)) / MM3_PER_ML
+    volumes = [int(np.isin(mask, labels).sum()) * voxel_ml for labels in regions.values()]
+    return pd.DataFrame({"region": list(regions), "volume_ml": volumes})
+
+
 def score_regions(
     predicted: np.ndarray, expert: np.ndarray, regions: Mapping[str, Sequence[int]], spacing_mm: Sequence[float]
 ) -> pd.DataFrame:
@@ -139,14 +163,17 @@ def score_regions(
     >>> table.round(3).to_dict("list")["dice"], table["volume_error_ml"].round(3).tolist()
     ([0.909, 1.0], [-0.2, 0.0])
     """
-    voxel_ml = float(np.prod(spacing_mm)) / MM3_PER_ML
-    rows = []
-    for region, labels in regions.items():
-        one, other = np.isin(predicted, labels), np.isin(expert, labels)
-        volumes = [int(each.sum()) * voxel_ml for each in (one, other)]
-        distance = hausdorff_95(one, other, spacing_mm)
-        rows.append((region, dice(one, other), distance, *volumes, volumes[0] - volumes[1]))
-    return pd.DataFrame(rows, columns=REGION_COLUMNS)
+    pairs = {name: (np.isin(predicted, labels), np.isin(expert, labels)) for name, labels in regions.items()}
+    volumes = [region_volumes(mask, regions, spacing_mm)["volume_ml"] for mask in (predicted, expert)]
+    table = {
+        "region": list(pairs),
+        "dice": [dice(*pair) for pair in pairs.values()],
+        "hausdorff_95_mm": [hausdorff_95(*pair, spacing_mm) for pair in pairs.values()],
+        "predicted_ml": volumes[0],
+        "expert_ml": volumes[1],
+        "volume_error_ml": volumes[0] - volumes[1],
+    }
+    return pd.DataFrame(table, columns=REGION_COLUMNS)
 
 
 def summarize_regions(

@@ -10,6 +10,7 @@ from radiofuse.tables.columns import CLINICAL, by_modality, column_and_class, sp
 
 SAMPLE, PATIENT, SITE, MASK = "sample_id", "patient_id", "site", "mask"
 BRAIN_MASK, MASK_REGIONS, MASK_SOURCE = "brain_mask", "mask_regions", "mask_source"
+BY_COMMAND = "command: "  # how mask_source begins where a program that a user named made the mask
 OF_MASKS = (MASK, BRAIN_MASK, MASK_REGIONS, MASK_SOURCE)
 PARTICIPANT = "participant_id"  # BIDS
 FILES = ("image", "mask")

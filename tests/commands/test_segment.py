@@ -163,6 +163,8 @@ def test_patients_fail_each_with_a_sentence_and_the_rest_goes_on(folder: Path) -
     for name in ("s4", "s5"):
         (folder / f"{name}_t1.nii.gz").write_bytes((folder / "p2_t1.nii.gz").read_bytes())
         more.append(table.iloc[2].replace({"s2": name, "p2": name, "p2_t1.nii.gz": f"{name}_t1.nii.gz"}))
+    sitk.WriteImage(sitk.ReadImage(str(folder / "p0_t1.nii.gz")), str(folder / "p0_t1.mha"))  # is made NIfTI
+    table = table.replace({"p0_t1.nii.gz": "p0_t1.mha"})
     pd.concat([table, pd.DataFrame(more)]).assign(t2__image="").to_csv(folder / "cohort.csv", index=False)
     done = by_program(folder, *(f"s{number}:{fault}" for number, fault in enumerate(FAULTS, 1)))
     assert done.exit_code == 3
@@ -175,6 +177,9 @@ def test_patients_fail_each_with_a_sentence_and_the_rest_goes_on(folder: Path) -
     assert set(scored["sample_id"]) == {"s0", "s5"}  # an empty mask is an answer, and a wrong one
     assert (scored.loc[scored["sample_id"] == "s5", "hausdorff_95_mm"] == np.inf).any()
     assert "Whom that program was trained on is not known" in done.output
+    volumes = pd.read_csv(folder / "out" / "volumes.csv").set_index(["sample_id", "region"])["volume_ml"]
+    assert volumes["s0", "WT"] == volumes["s0", "ED"] == pytest.approx(5 * 5 * 5 * 2 / 1000)
+    assert volumes["s5", "WT"] == volumes["s0", "ET"] == 0
 
 
 def test_a_channel_that_the_program_needs_is_absent(folder: Path) -> None:

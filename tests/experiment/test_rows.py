@@ -195,3 +195,15 @@ def test_columns_that_know_the_label_are_told_before_the_folds_and_beside_the_sc
     assert f"t2__mutated, clinical__died alone each separate the classes (AUC above 0.99).{advice}" in told
     assert f"t1__idh_status bears the name of the label.{advice}" in told
     assert {sentence for sentence in told if advice in sentence} <= set(caplog.messages)
+
+
+def test_masks_that_no_expert_drew_are_told_with_their_maker(tmp_path):
+    table = ready_features()
+    table["mask_source"] = [f"U-Net 4f2a, fold {i % 2 + 1} of 2" if i % 3 else "command: nnunet" for i in range(30)]
+    table.loc[0, "mask_source"] = ""
+    told = prepare(write(tmp_path, table)).warnings()
+    assert [sentence.partition(",")[0] for sentence in told if "expert" in sentence] == [
+        "The masks of 20 samples of 30 were made by U-Net 4f2a",
+        "The masks of 9 samples of 30 were made by command: nnunet",
+    ]
+    assert sum("Whom that program was trained on is not known" in sentence for sentence in told) == 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radiofuse.deep.device import one_thread
+from radiofuse.deep.device import in_batches_that_fit, one_thread
 from radiofuse.deep.segmentation.components import without_scatter
 from radiofuse.deep.segmentation.options import SegmenterOptions
 from radiofuse.deep.segmentation.windows import in_flips, in_windows
@@ -34,10 +35,12 @@ def segmented(nets: Sequence[nn.Module], volume: np.ndarray, options: SegmenterO
     def shares(windows: Tensor) -> Tensor:
         return torch.stack([net(windows).softmax(1) for net in nets]).mean(0)
 
-    def of_volume(x: Tensor) -> Tensor:
-        return in_windows(shares, x, options.window, overlap=options.overlap)
-
     x = torch.from_numpy(np.ascontiguousarray(volume, dtype=np.float32)).to(device)
+
+    def whole(batch_size: int) -> Tensor:
+        of_volume = partial(in_windows, shares, window=options.window, overlap=options.overlap, batch_size=batch_size)
+        return in_flips(of_volume, x) if options.flips else of_volume(x)
+
     with torch.inference_mode(), one_thread():
-        found = in_flips(of_volume, x) if options.flips else of_volume(x)
+        found = in_batches_that_fit(whole, options.batch_size)
     return without_scatter(found.argmax(0).to(torch.uint8).cpu().numpy())

@@ -51,8 +51,9 @@ def test_training_finds_the_box_with_the_same_bits_and_without_a_sequence(bright
         assert torch.equal(one, other)
     lacking = volume.copy()
     lacking[0] = np.nan
-    for known, least in ((volume, 0.9), (lacking, 0.8)):
-        found = segmented(nets[:1], known, options)
+    larger = SegmenterOptions(**{**SMALL, "window": (16, 8, 16)})  # than the volume
+    for known, asked, least in ((volume, options, 0.9), (lacking, options, 0.8), (lacking, larger, 0.5)):
+        found = segmented(nets[:1], known, asked)
         assert score_regions(found, classes, {"WT": [1]}, (1, 1, 1)).loc[0, "dice"] > least
 
 
