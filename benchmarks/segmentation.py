@@ -1,6 +1,6 @@
 """Masks by the small U-Net beside those of experts: how well they fit, and what radiomics make of both.
 
-    python benchmarks/segmentation.py [--folds 2] [--epochs 6] [--repeats 1] [--samples 0] [--only windows|masks] [--keep DIR]
+    python benchmarks/segmentation.py [--folds 2] [--epochs 6] [--repeats 1] [--only windows|masks] [--keep DIR]
 
 111 gliomas of TCGA, four sequences in windows of 32 x 32 x 32 voxels that hold the tumor, with the experts' regions.
 A U-Net for each fold of the patients is trained on the others, so that every mask is by a network that never saw the
