@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +14,11 @@ from radiofuse.commands import terminal
 from radiofuse.commands.cohort_make import write_rows
 from radiofuse.commands.segment_words import EMPTY, UNKNOWN_TRAINING, parse_channels, parse_numbers, sentences_of
 from radiofuse.commands.terminal import say
+from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import require_file, require_folder, starts_with
+from radiofuse.wording import some
 
 if TYPE_CHECKING:
     from radiofuse.deep.segmentation.masks import NetworkMasks
@@ -77,12 +80,15 @@ def main(
         from radiofuse.statistics.segmentation import summarize_regions
         from radiofuse.tables.cohort import read_cohort
         from radiofuse.tables.images import imaged_modalities
+        from radiofuse.tables.roles import SAMPLE
         from radiofuse.tables.spreadsheet import write_csv
 
     _require_one(bundle, train, program)
     _require_outputs(out, cohort, train)
     table = read_cohort(cohort, missing_files="keep", need_masks=False)
     samples = imaged_samples(table, expert_codings(table))
+    if without := sorted(set(table[SAMPLE]) - {sample.sample_id for sample in samples}):
+        say(f"Without any image, so that no mask can be made: {some(without)}.")
     read = parse_channels(channels, imaged_modalities(table))
     if train is not None:
         options: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
@@ -106,8 +112,7 @@ def main(
         summary = summarize_regions(made.scores, random_state=seed)
         write_file(out / SCORES, partial(write_csv, made.scores))
         write_file(out / SUMMARY, partial(write_csv, summary))
-        told = [*sentences_of(summary), EMPTY, *([] if program is None else [UNKNOWN_TRAINING])]
-        for sentence in told:
+        for sentence in (*sentences_of(summary), EMPTY, *([] if program is None else [UNKNOWN_TRAINING])):
             say(sentence)
     n = made.n_done + made.n_there
     print(f"{out / 'cohort.csv'}: {n} samples with a mask ({made.n_there} were there), {len(made.failures)} failed")
@@ -117,6 +122,9 @@ def main(
 def _require_one(bundle: Path | None, train: Path | None, program: str | None) -> None:
     options = {"--bundle": bundle, "--train": train, "--command": program}
     given = [name for name, one in options.items() if one is not None]
+    lacking = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    if lacking and program is None:
+        raise RequestError(f"A network needs {' and '.join(lacking)}; {HOW_TO_INSTALL}.")
     if len(given) != 1:
         told = " and ".join(given) or "none of them"
         raise RequestError(f"One of --bundle, --train and --command says who makes the masks; {told} was given.")

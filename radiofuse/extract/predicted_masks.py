@@ -81,7 +81,7 @@ class MaskedCohort:
 
 
 def imaged_samples(cohort: pd.DataFrame, codings: Mapping[str, dict[str, int] | None]) -> list[ImagedSample]:
-    """Return the samples of a cohort that have images.
+    """Return the samples of a cohort that have images; a mask whose ``mask_source`` says who made it is no expert's.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def imaged_samples(cohort: pd.DataFrame, codings: Mapping[str, dict[str, int] | 
         images = {name: row[join(name, "image")] for name in modalities if row[join(name, "image")]}
         masks = [path for name in images if (path := row[join(name, "mask")])]
         if images:
-            expert = masks[0] if masks else ""
+            expert = masks[0] if masks and not row.get(MASK_SOURCE) else ""
             samples.append(ImagedSample(row[SAMPLE], row[PATIENT], images, expert, codings.get(row[SAMPLE])))
     return samples
 

@@ -119,7 +119,8 @@ def read_scan(images: Mapping[str, str], channels: Sequence[str], *, scaled: boo
     channels : sequence of str
         The modalities in order.
     scaled : bool
-        Whether each is brought to mean 0 and standard deviation 1 of its voxels that are not 0.
+        Whether each is brought to mean 0 and standard deviation 1 of its voxels that are not 0; those stay 0, as
+        around a volume that is smaller than a network's window.
 
     Raises
     ------
@@ -137,7 +138,12 @@ def read_scan(images: Mapping[str, str], channels: Sequence[str], *, scaled: boo
     arrays = {name: sitk.GetArrayFromImage(image).astype(np.float32) for name, image in placed.items()}
     voxels = np.full((len(channels), *grid.GetSize()[::-1]), np.nan, np.float32)
     for name, values in arrays.items():
-        voxels[channels.index(name)] = z_scores(values, values != 0, name) if scaled and values.any() else values
+        voxels[channels.index(name)] = _scaled(values, name) if scaled and values.any() else values
     pixels = {name: hashlib.sha256(values.tobytes()).hexdigest() for name, values in arrays.items()}
     digests = {name: volume.sha256 for name, volume in read.items()}
     return Scan(voxels, grid, next(iter(read.values())).image, digests, pixels)
+
+
+def _scaled(values: np.ndarray, modality: str) -> np.ndarray:
+    head = values != 0
+    return np.where(head, z_scores(values, head, modality), 0)

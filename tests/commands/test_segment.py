@@ -20,9 +20,14 @@ pytest.importorskip("torch", reason="the extra `deep` is not installed")
 
 from radiofuse import FeatureStore, RadiomicsExtractor, collect_features, read_cohort  # noqa: E402
 from radiofuse.commands.segment import app  # noqa: E402
+from radiofuse.deep.segmentation.answers import segmented  # noqa: E402
+from radiofuse.deep.segmentation.classes import labels_from  # noqa: E402
+from radiofuse.deep.segmentation.segmenter import load_segmenter  # noqa: E402
 from radiofuse.imaging import write_volume  # noqa: E402
+from radiofuse.imaging.scans import read_scan  # noqa: E402
 
 SIZE = (12, 11, 10)  # x, y, z
+CHEAP = ("--window", "8", "--widths", "4,8")
 TRAINED = ("--folds", 2, "--epochs", 8, "--window", 8, "--widths", "4,8", "--device", "cpu")
 
 # A program that takes for tumor what is bright in the first channel, and fails on those cases that further words name.
@@ -92,6 +97,19 @@ def rows_of(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "out" / "cohort.csv", keep_default_na=False).set_index("sample_id")
 
 
+def labels_in(path: Path) -> np.ndarray:
+    return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+
+
+def mask_by(folder: Path, number: int, fold: int) -> np.ndarray:
+    """Return what one network of a trained segmenter says of a patient."""
+    segmenter = load_segmenter(folder / "net")
+    images = {name: str(folder / f"p{number}_{name}.nii.gz") for name in segmenter.channels}
+    scan = read_scan(images, segmenter.channels, scaled=True)
+    classes = segmented([segmenter.nets("cpu")[fold]], scan.voxels, segmenter.options)
+    return scan.as_stored(labels_from(classes, segmenter.coding)).labels
+
+
 def test_trained_networks_answer_patients_whom_they_never_saw(folder: Path) -> None:
     done = segment(folder, "--train", folder / "net", *TRAINED)
     assert done.exit_code == 0, done.output
@@ -101,6 +119,7 @@ def test_trained_networks_answer_patients_whom_they_never_saw(folder: Path) -> N
         which = int(rows.loc[f"s{number}", "mask_source"].partition("fold ")[2][0]) - 1
         assert f"p{number}" not in cards[which]["training_patients"]
         assert f"p{number}" in cards[1 - which]["training_patients"]
+        assert (mask_by(folder, number, which) == labels_in(folder / "out" / f"s{number}" / "mask.nii.gz")).all()
     assert rows.loc["s3", "mask_source"].endswith("mean of 2 folds")  # whom no network saw
     assert list(scores["region"]) == ["WT", "TC", "ET"] * 3 and scores["dice"].between(0, 1).all()
     assert "WT: Dice" in done.output and "never saw this patient" in rows.loc["s0", "mask_source"]
@@ -109,6 +128,16 @@ def test_trained_networks_answer_patients_whom_they_never_saw(folder: Path) -> N
     assert "(4 were there)" in again.output, again.output
     refused = segment(folder, "--train", folder / "net")
     assert refused.exit_code == 2 and "is not empty" in refused.output
+
+
+def test_a_mask_that_a_program_made_is_no_experts(folder: Path) -> None:
+    by_program(folder)
+    rows = folder / "out" / "cohort.csv"
+    table = pd.read_csv(rows, keep_default_na=False)
+    pd.concat([table, pd.DataFrame([{"sample_id": "bare", "patient_id": "bare"}])]).to_csv(rows, index=False)
+    again = CliRunner().invoke(app, [str(rows), "--out", str(folder / "b"), "--train", str(folder / "net"), *CHEAP])
+    assert again.exit_code == 2 and "0 patients have images with a mask" in again.output
+    assert "Without any image, so that no mask can be made: bare." in again.output
 
 
 def test_the_image_of_a_training_patient_under_another_name_gets_no_mask_from_whoever_saw_it(folder: Path) -> None:
