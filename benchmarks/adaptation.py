@@ -101,7 +101,7 @@ def answers(net: MultiTaskNet, rows: TaskRows, subset: Sequence[int]) -> tuple[n
     present = torch.zeros(len(rows), 4)
     present[:, list(subset)] = 1
     said = net.answers(torch.from_numpy(arrays.pictures), present)
-    logits = said.logits.unflatten(1, (3, 2))  # (n, 3, 2)
+    logits = torch.stack(said.logits, dim=1)  # (n, 3, 2)
     drawn = said.regions.argmax(dim=1).numpy() > 0
     overlaps = [dice(own, expert > 0) for own, expert in zip(drawn, arrays.regions, strict=True)]
     return logits.softmax(dim=2)[:, :, 1].numpy(), np.array(overlaps)

@@ -35,6 +35,7 @@ from radiofuse.experiment.recipe_models import (
     CONSTRAINED,
     EARLY,
     LATE,
+    MULTITASK,
     ON_IMAGES,
     WEIGHTING,
     RecipeModel,
@@ -44,7 +45,7 @@ from radiofuse.fuse.branches import find_branches
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.early import AFTER
 from radiofuse.fuse.outcome_chain import OutcomeChain
-from radiofuse.fuse.subsets import subset_names
+from radiofuse.fuse.subsets import members_among, subset_name, subset_names
 from radiofuse.names import first_line, lookup, title_of
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MEMBER, MODALITY, OTHER, REFERENCE, SUBSET
 from radiofuse.select.words import words_of
@@ -249,6 +250,10 @@ def _network(
     if reads_radiomics(model):
         does += f" Radiomic features: {_steps(recipe, model, counts)[0]['title']}."
     yield Answer(model.name, model.name, FUSION, title, does)
+    if model.kind == MULTITASK and evaluates_subsets(recipe, model):
+        for members in members_among(of_networks(recipe, modalities)):
+            name, does = subset_name(model.name, members), "What the network says of patients who lack the others."
+            yield Answer(name, model.name, SUBSET, f"{model.name} from {listed(members)} alone", does)
 
 
 def _early(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:

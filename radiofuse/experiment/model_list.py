@@ -99,8 +99,9 @@ def missing_of(recipe: Recipe, model: RecipeModel) -> Missing:
 
 
 def evaluates_subsets(recipe: Recipe, model: RecipeModel) -> bool:
-    """Say whether a late fusion also answers by every combination of its members."""
-    return (model.subsets or recipe.fusion.subsets) == "all"
+    """Say whether a late fusion also answers by every combination of its members, a network of its modalities."""
+    usual = None if model.kind == MULTITASK else recipe.fusion.subsets
+    return (model.subsets or usual) == "all"
 
 
 def combined_names(recipe: Recipe, model: RecipeModel) -> list[str]:
@@ -147,7 +148,13 @@ def of_several_outcomes(model: RecipeModel) -> bool:
 
 def learns_unlabeled(recipe: Recipe) -> bool:
     """Say whether some model of a recipe learns from rows without any label too."""
-    return any(_declares(model, MULTI_OUTCOME) and _declares(model, SEMI_SUPERVISED) for model in model_list(recipe))
+    return any(_learns_unlabeled(model) for model in model_list(recipe))
+
+
+def _learns_unlabeled(model: RecipeModel) -> bool:
+    if model.kind == MULTITASK:
+        return any(model.options.get(name) for name in ("self_training", "pretraining"))
+    return _declares(model, MULTI_OUTCOME) and _declares(model, SEMI_SUPERVISED)
 
 
 def _declares(model: RecipeModel, attribute: str) -> bool:

@@ -222,8 +222,11 @@ def _network(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     names = of_networks(recipe, modalities_of(model, inputs.modalities))
     own = [columns.join(name, columns.CROP) for name in names]
     own += inputs.columns_of(names if reads_radiomics(model) else [], clinical=model.clinical)
-    named, network = JointModel if of_several_outcomes(model) else Named, image_network(recipe, model, inputs.source)
-    return named(network, model.name, own if inputs.blocks else None, records=model.keep)
+    network, read = image_network(recipe, model, inputs.source), own if inputs.blocks else None
+    if of_several_outcomes(model):
+        subsets = evaluates_subsets(recipe, model)
+        return JointModel(network, model.name, read, records=model.keep, subsets=subsets)
+    return Named(network, model.name, read, records=model.keep)
 
 
 def _early(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:

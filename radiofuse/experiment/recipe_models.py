@@ -23,7 +23,7 @@ OWN_OPTIONS = {  # which entries say something to which kind; a class of one's o
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     WEIGHTING: ("modalities", "clinical", "select", "options"),
     NETWORK: ("modalities", "clinical", "select", "options"),
-    MULTITASK: ("modalities", "together", "options"),
+    MULTITASK: ("modalities", "together", "subsets", "options"),
     CLINICAL: (),
     CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order", "coherent"),
 }
@@ -68,7 +68,8 @@ class RecipeModel(Part):
     missing: Missing | None = None
     """Of a late fusion: what becomes of combiners that learn where a modality is absent; left out, as [fusion] says."""
     subsets: Literal["all", "none"] | None = None
-    """Of a late fusion: "all" also evaluates every combination of its fitted members; left out, as [fusion] says."""
+    """Of a late fusion: "all" also evaluates every combination of its fitted members; left out, as [fusion] says. Of a
+    multi-task network: "all" also evaluates its answer from every set of its modalities."""
     joined: Literal["before_selection", "after_selection"] = "before_selection"
     """Of an early fusion: whether columns are selected from all modalities together, or in each by itself."""
     branches: str | dict[str, list[str]] = "method3"

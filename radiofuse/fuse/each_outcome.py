@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from radiofuse.estimators import Findings
+from radiofuse.fuse.joint import SEMI_SUPERVISED, declares
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
 
 
@@ -47,6 +48,11 @@ class EachOutcome(TakesGroups, BaseEstimator):
     def __init__(self, model: Any) -> None:
         self.model = model
 
+    @property
+    def semi_supervised(self) -> bool:
+        """Whether the model learns from rows in which an outcome is unknown too."""
+        return declares(self.model, SEMI_SUPERVISED)
+
     def fit(self, X: pd.DataFrame, y: pd.DataFrame, groups: ArrayLike | None = None) -> Self:
         """Fit the model to each column of ``y``, NaN where an outcome is unknown."""
         refuse_misaligned(X, y=y, groups=groups)
@@ -55,7 +61,7 @@ class EachOutcome(TakesGroups, BaseEstimator):
         return self
 
     def _fitted(self, X: pd.DataFrame, y: pd.DataFrame, groups: ArrayLike | None) -> Any:
-        known = y.iloc[:, 0].notna().to_numpy()
+        known = y.iloc[:, 0].notna().to_numpy() | self.semi_supervised
         own = None if groups is None else np.asarray(groups)[known]
         return fit_with_groups(clone(self.model), X[known], y[known], own)
 

@@ -8,6 +8,7 @@ has ``semi_supervised = True`` is fitted on rows without any label too, in which
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from radiofuse.errors import RequestError
 from radiofuse.estimators import Findings
 from radiofuse.fuse.named import Named
 from radiofuse.fuse.probabilities import checked, of_second
+from radiofuse.fuse.subsets import members_among, modality_of, subset_name
 from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
 from radiofuse.tables.answers import OUTCOME_LEVELS, answers_table, joint_answers, of_outcome
 
@@ -54,6 +56,9 @@ class JointModel(Named):
         Those it reads; default: all.
     records : bool, default=True
         Whether folds record what it selected.
+    subsets : bool, default=False
+        Whether it also answers, as ``name(t1+flair)``, from every set of the modalities that its columns are of: of
+        the others all columns are NaN then.
 
     Attributes
     ----------
@@ -72,6 +77,20 @@ class JointModel(Named):
     >>> JointModel(Tree(), "tree").fit(X, y).predict_proba_each(X).columns.to_list()
     [('idh', 'tree', 1), ('grade', 'tree', 0), ('grade', 'tree', 1), ('grade', 'tree', 2)]
     """
+
+    subsets = False  # of models that were pickled before there were subsets
+
+    def __init__(
+        self,
+        model: Any,
+        name: str,
+        columns: Sequence[str] | None = None,
+        *,
+        records: bool = True,
+        subsets: bool = False,
+    ) -> None:
+        super().__init__(model, name, columns, records=records)
+        self.subsets = subsets
 
     def fit(self, X: pd.DataFrame, y: pd.DataFrame, groups: ArrayLike | None = None) -> Self:
         """Fit the model on the rows that it can learn from."""
@@ -99,9 +118,19 @@ class JointModel(Named):
             Columns are triples of outcome, answer and class; of two classes only the second has one.
         """
         own = self._own(X)
-        usable = own.notna().any(axis=1).to_numpy()
+        members = members_among(list(own)) if self.subsets else []
+        return pd.concat([self._answered(own), *(self._of_subset(own, one) for one in members)], axis=1)
+
+    def _of_subset(self, own: pd.DataFrame, members: Sequence[str]) -> pd.DataFrame:
+        """Return the answers from some modalities alone, under their names."""
+        hidden = [column for column in own if modality_of(column) not in members]
+        told = self._answered(own.assign(**dict.fromkeys(hidden, np.nan)))
+        return told.rename(columns=lambda answer: subset_name(answer, members), level=1)
+
+    def _answered(self, X: pd.DataFrame) -> pd.DataFrame:
+        usable = X.notna().any(axis=1).to_numpy()
         if usable.any():
-            return self._answers(own[usable]).reindex(X.index)
+            return self._answers(X[usable]).reindex(X.index)
         nothing = [np.full((len(X), len(classes)), np.nan) for classes in self.classes_]
         return self._named(nothing, X.index)
 

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from radiofuse.fuse.probabilities import checked
+from radiofuse.tables import columns
 
 
 def subset_name(combiner: str, members: Sequence[str]) -> str:
@@ -34,6 +35,23 @@ def subset_names(combiner: str, members: Sequence[str]) -> list[str]:
 def _places(n_members: int) -> Iterator[tuple[int, ...]]:
     for size in range(2, n_members):
         yield from combinations(range(n_members), size)
+
+
+def modality_of(name: str) -> str:
+    """Return what stands before the name of a column's feature; the whole name where nothing does."""
+    return (columns.split(name) or (name, ""))[0]
+
+
+def members_among(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return every set of the modalities of some columns but that of all and that of none, the largest first.
+
+    Examples
+    --------
+    >>> members_among(["t1__a", "t2__a", "t2__b"])
+    [('t1',), ('t2',)]
+    """
+    modalities = list(dict.fromkeys(map(modality_of, names)))
+    return [one for size in range(len(modalities) - 1, 0, -1) for one in combinations(modalities, size)]
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def absences(comparisons: pd.DataFrame, primary: str, words: Mapping[str, Mappin
     if primary not in words or not _has_subsets(primary, words):
         return []
     prefix, members = members_of(primary, words)
+    members = members or _of_subsets(primary, words)
     found = _found(comparisons[comparisons["a"] == primary], primary, prefix, members)
     return sorted(found, key=lambda one: (len(one.absent), -one.comparison.difference))
 
@@ -73,6 +74,14 @@ def members_of(primary: str, words: Mapping[str, Mapping[str, str]]) -> tuple[st
     prefix = f"{own}_" if primary.startswith(f"{own}_") else ""
     named = [name for name, said in words.items() if said["model"] == own and said["kind"] in _MEMBERS]
     return prefix, [name.removeprefix(prefix) for name in named]
+
+
+def _of_subsets(primary: str, words: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the members that a model without answers of single members is asked from, by the names of its answers."""
+    own = words[primary]["model"]
+    sets = [name for name, said in words.items() if said["model"] == own and said["kind"] == SUBSET]
+    named = [name.removeprefix(primary).strip("()").split("+") for name in sets]
+    return list(dict.fromkeys(member for one in named for member in one))
 
 
 def _has_subsets(primary: str, words: Mapping[str, Mapping[str, str]]) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,6 +18,7 @@ from tiny_volumes import SIDE, write_cohort  # noqa: E402
 from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
+from radiofuse.commands.run_words import describe_absences  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 
@@ -44,6 +47,7 @@ resamples = 100
 [[models]]
 name = "together"
 kind = "multitask"
+subsets = "all"
 options = {{ tumor_cutmix = 0.5, {more} options = {{ {sizes}, hidden = [4] }} }}
 [[models]]
 name = "alone"
@@ -121,3 +125,29 @@ def test_what_a_recipe_cannot_ask_of_it_is_refused_before_any_work(tmp_path, opt
     with pytest.raises(RequestError, match=words):
         run_recipe(tmp_path / "recipe.toml", out=tmp_path / "out", store=tmp_path / "store", report=False)
     assert not (tmp_path / "store").exists()
+
+
+def test_the_network_answers_from_every_set_of_sequences_and_the_screen_says_what_it_loses(study):
+    predictions = read_table(study / "out" / "bundle", "predictions")
+    assert {"together(t1)", "together(flair)"} <= set(predictions["model"])
+    wide = predictions[predictions["outcome"] == "idh"].pivot(index="sample_id", columns="model", values="probability")
+    assert (wide["together"] != wide["together(t1)"]).any() and wide["together(t1)"].notna().all()
+    said = describe_absences(
+        read_table(study / "out" / "bundle", "comparisons"), read_description(study / "out" / "bundle")
+    )
+    assert re.search(r"idh.*together without", said) and re.search(r"\bflair +[+-]\d", said), said
+
+
+def test_a_recipe_trains_twice_on_patients_without_any_label_and_tests_on_none_of_them(study, tmp_path):
+    table = pd.read_csv(study / "cohort/cohort.csv", dtype={"idh": object, "codel": object})
+    table.loc[:3, ["idh", "codel"]] = np.nan
+    table.to_csv(study / "cohort/fewer.csv", index=False)
+    stages = "self_distillation = true, pretraining = { epochs = 1 }, self_training = { confidence = 0.5, spread = 1 },"
+    text = write(study, more=stages).read_text().replace("cohort.csv", "fewer.csv")
+    (study / "stages.toml").write_text(text.partition('[[models]]\nname = "alone"')[0])
+    run_recipe(study / "stages.toml", out=tmp_path / "out", store=study / "store", report=False, n_jobs=1)
+    predictions = read_table(tmp_path / "out" / "bundle", "predictions")
+    assert set(predictions["sample_id"]) == set(table["sample_id"][4:])
+    model = load_bundle(tmp_path / "out" / "bundle").models["idh"]["together"].model
+    trained = model.model_.encoder_.training_ids
+    assert set(table["sample_id"][:4]) <= set(trained)

@@ -119,7 +119,6 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
     """
 
     multi_outcome = True
-    semi_supervised = True  # regions are learned from patients without any label, and what needs no label
     title = "multi-task network"
     encoder = NET
     aggregate = "mean_logit"  # a row has one patch

@@ -31,6 +31,11 @@ class Stages:
     device: str
     outcomes_: list[str]
 
+    @property
+    def semi_supervised(self) -> bool:
+        """Whether something is learned from patients without any label."""
+        return bool(self.self_training or self.pretraining)
+
     def _probabilities(self, logits: np.ndarray) -> list[np.ndarray]:
         raise NotImplementedError
 
