@@ -1,6 +1,6 @@
 """Masks by the small U-Net beside those of experts: how well they fit, and what radiomics make of both.
 
-    python benchmarks/segmentation.py [--folds 2] [--epochs 6] [--repeats 1] [--only windows|masks] [--keep DIR]
+    python benchmarks/segmentation.py [--folds 2] [--epochs 6] [--repeats 1] [--only windows|…] [--keep DIR]
 
 111 gliomas of TCGA, four sequences in windows of 32 x 32 x 32 voxels that hold the tumor, with the experts' regions.
 A U-Net for each fold of the patients is trained on the others, so that every mask is by a network that never saw the
@@ -36,7 +36,7 @@ from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.extract.mask_codings import expert_codings
 from radiofuse.extract.predicted_masks import MaskedCohort, imaged_samples, make_masks
 from radiofuse.extract.segmenter_examples import common_coding, training_examples
-from radiofuse.statistics import auc, icc
+from radiofuse.statistics import auc, delong_test, icc
 from radiofuse.statistics.segmentation import summarize_regions
 
 CHANNELS = ("t1", "t1ce", "t2", "flair")
@@ -85,13 +85,13 @@ def print_aucs(cohort: pd.DataFrame, tables: dict[str, pd.DataFrame], repeats: i
             model = LateFusion(members, combine=["mean"], random_state=0)
             options = {"n_repeats": repeats, "random_state": 0}
             predictions = cross_validated_predictions(model, table.loc[rows], labels[rows].astype(int), **options)
-            told[kind] = predictions[predictions["model"] == "mean"]
-        aucs = {
-            kind: np.mean([auc(r["label"], r["probability"]) for _, r in one.groupby("repeat")])
-            for kind, one in told.items()
-        }
+            of_mean = predictions[predictions["model"] == "mean"]
+            told[kind] = of_mean.pivot(index="sample_id", columns="repeat", values="probability").loc[rows].to_numpy()
+        y = labels[rows].to_numpy(int)
+        aucs = {kind: np.mean([auc(y, scores) for scores in each.T]) for kind, each in told.items()}
         said = ", ".join(f"{value:.3f} in {kind} masks" for kind, value in aucs.items())
-        print(f"{outcome}: AUC {said} ({len(rows)} patients, {int(labels[rows].sum())} positive)")
+        p = delong_test(y, *told.values())[1]
+        print(f"{outcome}: AUC {said}, p {p:.2f} ({len(rows)} patients, {y.sum()} positive)")
 
 
 def naive(net: torch.nn.Module, volume: torch.Tensor) -> torch.Tensor:
@@ -136,13 +136,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--samples", type=int, default=0, help="the first so many; 0 is all")
     parser.add_argument("--repeats", type=int, default=1, help="of the folds of the late fusion")
-    parser.add_argument("--only", choices=["windows", "masks"])
+    parser.add_argument("--only", choices=["windows", "masks", "radiomics"])
     parser.add_argument("--keep", type=Path, help="a folder of networks, masks and features; a second call goes on")
     asked = parser.parse_args()
     if "RADIOFUSE_DATA" not in os.environ:
         sys.exit("Set RADIOFUSE_DATA to the folder that holds brats20_tcga_roi/.")
     torch.set_num_threads(1)
-    if asked.only != "masks":
+    if asked.only in (None, "windows"):
         print_windows()
     if asked.only != "windows":
         print_masks(asked)
