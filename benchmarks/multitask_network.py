@@ -29,7 +29,7 @@ from radiofuse.deep.encoders.by_name import make_encoder
 from radiofuse.deep.segmentation.classes import classes_of
 from radiofuse.deep.segmentation.losses import segmentation_loss
 from radiofuse.deep.tasks.cost import cost_of
-from radiofuse.deep.tasks.estimator import NET
+from radiofuse.deep.tasks.multitask_options import NET
 from radiofuse.extract.pictures import collect_pictures
 from radiofuse.fuse.each_outcome import EachOutcome
 from radiofuse.imaging.regions import OLD

@@ -118,7 +118,7 @@ class SampleRows:
             steps = np.concatenate([np.arange(count) for count in counts[present]]) if own else np.empty(0, int)
             places[np.repeat(present, counts), number] = np.repeat(first, counts[present]) + steps
             sources.append(read(own) if own else None)
-        joined = _SideBySide(sources, places)
+        joined = SideBySide(sources, places)
         return joined[:] if all(isinstance(one, np.ndarray | None) for one in sources) else joined
 
 
@@ -136,7 +136,7 @@ class _EachChannel:
         return np.repeat(self._masks[places][:, None], self._channels, axis=1)
 
 
-class _SideBySide:
+class SideBySide:
     """Pictures of several modalities as channels, read when they are asked for; 0 where there is none."""
 
     def __init__(self, sources: list[PictureSource | None], places: np.ndarray) -> None:

@@ -41,9 +41,9 @@ def of_networks(recipe: Recipe, modalities: Sequence[str]) -> list[str]:
     return [name for name in modalities if stack is None or name == stack]
 
 
-def draws_regions(recipe: Recipe) -> bool:
-    """Say whether some model of a recipe learns the regions of tumors from their masks."""
-    return any(model.kind == MULTITASK and model.options.get("regions", True) for model in recipe.models or ())
+def _asked(recipe: Recipe, option: str, usual: bool) -> bool:
+    """Say whether an option of some multi-task network of a recipe is true: it reads more than a patch."""
+    return any(model.kind == MULTITASK and model.options.get(option, usual) for model in recipe.models or ())
 
 
 def needs_masks(recipe: Recipe) -> bool:
@@ -83,7 +83,9 @@ def describe_pictures(recipe: Recipe) -> dict[str, Any]:
     """Return how a recipe's arrays are made, whatever their channels: JSON values."""
     deep = recipe.deep
     if deep.dimensions == 3:
-        return {"kind": "patch", "size": deep.size} | ({"parts": True} if draws_regions(recipe) else {})
+        whole = {"whole": deep.size} if _asked(recipe, "whole", False) else {}
+        parts = {"parts": True} if _asked(recipe, "regions", True) else {}
+        return {"kind": "patch", "size": deep.size, **whole, **parts}
     slices = {"all": "tumor"}.get(deep.slices, deep.slices)
     cut = "image" if slices == "middle" else deep.cut
     return {"kind": "stack", "size": deep.size, "plane": deep.plane.capitalize(), "slices": slices, "cut": cut}

@@ -203,6 +203,10 @@ class Pictures:
         """Return an array that stands beside the image of each row, as ``parts`` or ``voxel_mm``; None without one."""
         return [np.load(file, mmap_mode="r") if file.exists() else None for file in self._files(rows, name)]
 
+    def wholes(self, rows: Sequence[int]) -> PictureReader:
+        """Return the whole volume beside each patch, of the patch's shape, float32 of shape (n, channels, …)."""
+        return PictureReader(self._files(rows, "whole"), [tuple(shape) for shape in self._shapes(rows)])
+
     def digest(self, row: int) -> str:
         """Return the SHA-256 of the image's pixels of one row, be there a mask or none."""
         return self._index.digests[row]

@@ -50,9 +50,9 @@ def _write(path: Path, voxels: np.ndarray) -> str:
     return path.name
 
 
-def read_pictures(table: Path, store: Path, *, parts: bool = True) -> Pictures:
+def read_pictures(table: Path, store: Path, *, whole: int = 0) -> Pictures:
     """Return the patches of both sequences of a cohort, with the parts of their masks."""
-    specs = {name: VolumePatch((name,), size=SIDE, parts=parts) for name in SEQUENCES}
+    specs = {name: VolumePatch((name,), size=SIDE, parts=True, whole=whole) for name in SEQUENCES}
     return collect_pictures(read_cohort(table, modalities=list(SEQUENCES), need_masks=False), specs, store).pictures
 
 

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError, StoreError
 from radiofuse.extract.arrays import collect_arrays
+from radiofuse.imaging.sample_arrays import sample_arrays
 from radiofuse.imaging.stacks import SliceStack, VolumePatch
 
 SHAPE = (31, 20, 24)  # z, y, x
@@ -73,6 +74,32 @@ def test_a_patch_lies_around_the_tumor_and_reaches_over_the_border() -> None:
     assert not found["image"][0][:, :, :2].any() and found["mask"].sum() == 64
     assert found["whole"].shape == (2, 4, 4, 4)
     np.testing.assert_allclose(found["whole"].mean(), voxels.mean(), atol=0.05)
+
+
+def test_parts_are_the_masks_own_labels_where_the_patch_lies_and_change_no_key_of_other_patches(tmp_path: Path) -> None:
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[0:4, 8:12, 10:14], labels[1:3, 9:11, 11:13] = 2, 4
+    mask = sitk.GetImageFromArray(labels)
+    image = volume(4)
+    for drawn in (image, mask):
+        drawn.SetSpacing((1.0, 2.0, 3.0))
+    paths = {name: str(tmp_path / f"{name}.nii.gz") for name in ("t1", "mask")}
+    sitk.WriteImage(image, paths["t1"])
+    sitk.WriteImage(mask, paths["mask"])
+    spec = VolumePatch(("t1",), size=8, parts=True)
+    found, _ = sample_arrays(spec, {"t1": paths["t1"]}, paths["mask"], "any")
+    np.testing.assert_array_equal(found["parts"] > 0, found["mask"] == 1)
+    assert np.bincount(found["parts"].ravel()).tolist()[2:] == [56, 0, 8]
+    assert found["voxel_mm"].tolist() == [1.0, 2.0, 3.0]
+    alone, _ = sample_arrays(spec, {"t1": paths["t1"]}, paths["mask"], 4)  # around one of the parts
+    assert alone["mask"].sum() == 8 and set(np.unique(alone["parts"])) == {0, 2, 4}
+    assert "parts" not in sample_arrays(VolumePatch(("t1",), size=8), {"t1": paths["t1"]}, paths["mask"], "any")[0]
+    assert VolumePatch(("t1",), size=8).identity()["patch"] == {"channels": ["t1"], "size": 8, "whole": 0}
+    labels = sitk.GetImageFromArray(labels.astype(np.int16) * 100)
+    labels.SetSpacing((1.0, 2.0, 3.0))
+    sitk.WriteImage(labels, paths["mask"])
+    with pytest.raises(ImageError, match="labels from 0 to 400; the parts of a tumor have labels"):
+        sample_arrays(spec, {"t1": paths["t1"]}, paths["mask"], "any")
 
 
 @pytest.mark.parametrize(

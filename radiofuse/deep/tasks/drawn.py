@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from radiofuse.deep.device import choose_device, in_batches_that_fit, one_thread
 from radiofuse.deep.sample_rows import SampleRows
+from radiofuse.deep.segmentation.components import without_scatter
+from radiofuse.deep.segmentation.windows import in_flips
 from radiofuse.deep.tasks.passes import AT_ONCE, batches_of
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.store.pictures import Pictures
@@ -34,7 +37,9 @@ class DrawnRegions(NamedTuple):
     volumes_ml: dict[str, float]
 
 
-def draw_regions(trained: TrainedEncoder, rows: SampleRows, names: Sequence[str], *, device: str) -> list[DrawnRegions]:
+def draw_regions(
+    trained: TrainedEncoder, rows: SampleRows, names: Sequence[str], *, flips: bool, tidied: bool, device: str
+) -> list[DrawnRegions]:
     """Return the regions of some rows, each voxel of the class that is most probable.
 
     Parameters
@@ -44,21 +49,37 @@ def draw_regions(trained: TrainedEncoder, rows: SampleRows, names: Sequence[str]
     rows : SampleRows
     names : sequence of str
         Of the regions, by the classes 1 and on.
+    flips : bool
+        Whether the mean over the eight flips decides.
+    tidied : bool
+        Whether small pieces of a scattered tumor are left out.
     device : str
     """
     chosen, module = choose_device(device), trained.module()
     module.to(chosen)
 
     def drawn(most: int) -> list[np.ndarray]:
-        found = (module.regions_of(*batch).argmax(dim=1) for batch in batches_of(trained, rows, chosen, most))
+        found = (_classes(module, *batch, flips) for batch in batches_of(trained, rows, chosen, most))
         return [classes for batch in found for classes in batch.to(torch.uint8).cpu().numpy()]
 
     with one_thread(), torch.no_grad():
         each = in_batches_that_fit(drawn, AT_ONCE)
+    each = [without_scatter(classes) for classes in each] if tidied else each
     return [
         DrawnRegions(rows.sample_ids[row], classes, volumes_ml(classes, names, _voxel_mm3(rows, row)))
         for row, classes in enumerate(each)
     ]
+
+
+def _classes(module: torch.nn.Module, x: Tensor, present: Tensor, flips: bool) -> Tensor:
+    """Return the most probable class of each voxel, (b, d, h, w)."""
+    if not flips:
+        return module.regions_of(x, present).argmax(dim=1)
+    each = [
+        in_flips(lambda patch, there=there: module.regions_of(patch[None], there[None]).softmax(dim=1)[0], volume)
+        for volume, there in zip(x, present, strict=True)
+    ]
+    return torch.stack(each).argmax(dim=1)
 
 
 def volumes_ml(classes: np.ndarray, names: Sequence[str], voxel_mm3: float) -> dict[str, float]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,27 +12,19 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiofuse.deep.encoders.by_name import make_encoder
-from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.estimators.image_rows import check_columns, known_columns, point, refuse_absent, refuse_seen
 from radiofuse.deep.estimators.pointers import crop_columns
 from radiofuse.deep.estimators.workbench import Workbench
 from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.seen_rows import rows_seen
-from radiofuse.deep.segmentation.classes import PARTS
-from radiofuse.deep.tasks.cost import cost_of
 from radiofuse.deep.tasks.drawn import DrawnRegions, draw_regions
-from radiofuse.deep.tasks.loop import refuse_options
-from radiofuse.deep.tasks.losses import WEIGHTINGS, Weighting
+from radiofuse.deep.tasks.losses import Weighting
+from radiofuse.deep.tasks.multitask_options import MultiTaskOptions, as_table
 from radiofuse.deep.tasks.passes import dropout_passes
 from radiofuse.deep.tasks.region_maps import RegionMaps
-from radiofuse.deep.tasks.sizes import SIZES
-from radiofuse.deep.tasks.stages import Stages
 from radiofuse.deep.tasks.training_task import MultiTaskTraining
-from radiofuse.deep.training.options import Training
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Findings, Seed
@@ -41,10 +32,8 @@ from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.store.picture_rows import PictureRows
 from radiofuse.tables import columns
 
-NET = "radiofuse.deep.tasks.network:MultiTaskNet"
 
-
-class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
+class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
     """One network for several outcomes and the tumor's regions, from patches of the sequences that a patient has.
 
     Parameters
@@ -62,6 +51,9 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
     preset : {"small", "gmmas"}, default="small"
         Sizes of the network; ``options`` changes single ones.
     dropout : float, default=0.2
+    whole : bool, default=False
+        Whether a second encoder reads the whole volumes, which stand beside patches that ``VolumePatch(whole=size)``
+        made.
     modality_dropout : bool, default=False
         Whether in training none, one or two of a row's sequences are hidden, with probability .5, .3 and .2.
     self_distillation : bool or mapping, default=False
@@ -120,21 +112,6 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
 
     multi_outcome = True
     title = "multi-task network"
-    encoder = NET
-    aggregate = "mean_logit"  # a row has one patch
-
-    _parameter_constraints: dict = {
-        **CropEstimator._parameter_constraints,
-        "uncertainty_weighted": [StrOptions(set(WEIGHTINGS))],
-        "regions": ["boolean"],
-        "tumor_cutmix": [Interval(Real, 0, 1, closed="both")],
-        "preset": [StrOptions(set(SIZES))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "modality_dropout": ["boolean"],
-        "self_distillation": ["boolean", Mapping],
-        "pretraining": ["boolean", Mapping],
-        "self_training": ["boolean", Mapping],
-    }
 
     def __init__(
         self,
@@ -146,6 +123,7 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
         tumor_cutmix: float = 0.0,
         preset: str = "small",
         dropout: float = 0.2,
+        whole: bool = False,
         modality_dropout: bool = False,
         self_distillation: bool | Mapping[str, Any] = False,
         pretraining: bool | Mapping[str, Any] = False,
@@ -164,6 +142,7 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
         self.tumor_cutmix = tumor_cutmix
         self.preset = preset
         self.dropout = dropout
+        self.whole = whole
         self.modality_dropout = modality_dropout
         self.self_distillation = self_distillation
         self.pretraining = pretraining
@@ -201,13 +180,13 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
         self.modalities_ = [columns.split(column)[0] for column in crop_columns(X)]
         pointers, places = point(bench.crops, X, self.modalities_)
         refuse_absent(self.modalities_, pointers)
-        labels = self._encode(_as_table(y, X.index).iloc[places])
-        rows = SampleRows(bench.crops, tuple(self.modalities_), pointers, (~np.isnan(pointers)).astype(float))
+        labels = self._encode(as_table(y, X.index).iloc[places])
+        rows = self._rows(bench.crops, pointers)
         patients = np.asarray(rows.sample_ids if groups is None else np.asarray(groups, dtype=object)[places])
         drawn = RegionMaps.of(rows, range(len(places))) if self.regions else None
         self.regions_ = [] if drawn is None else list(drawn.names)
         outcomes = {name: len(classes) for name, classes in zip(self.outcomes_, self.classes_, strict=True)}
-        n, (_, channels, *sides) = len(self.modalities_), rows.pictures([0]).shape
+        n, (_, channels, *sides) = len(self.modalities_), SampleRows.pictures(rows, [0]).shape
         options = self._net_options(n, channels // n, sides, list(outcomes.values()), len(self.regions_))
         plan, spec = self._plan(), replace(bench.spec, options=options)
 
@@ -217,54 +196,6 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
 
         self.encoder_, self.pseudo_labels_ = self._trained(train, rows, labels, bench.seed)
         return self
-
-    def pass_blank(self, channels: int, sides: Sequence[int]) -> None:
-        """Pass a blank patch of two sequences through a fresh network, so that what does not fit is found early.
-
-        Parameters
-        ----------
-        channels : int
-            Of each sequence.
-        sides : sequence of int
-            Voxels of a patch.
-
-        Raises
-        ------
-        RequestError
-            If an option or the patches do not go together.
-        """
-        self._validate_params()
-        self._plan(), self._second_stage()
-        refuse_options(Training.from_options(self.training or {}))
-        options = self._net_options(2, channels, sides, [2, 2], len(PARTS) if self.regions else 0)
-        cost_of(make_encoder(self.encoder, 0, 4, options), tuple(sides))
-
-    def _encode(self, y: pd.DataFrame) -> np.ndarray:
-        """Learn the outcomes and their classes, and return the place of each row's class, NaN where unknown."""
-        self.outcomes_ = [str(name) for name in y]
-        self.classes_ = [np.unique(y[name].dropna()) for name in y]
-        problems = [_too_few(name, classes) for name, classes in zip(self.outcomes_, self.classes_, strict=True)]
-        if any(problems):
-            raise CohortError("The table to train on", [problem for problem in problems if problem])
-        codes = [pd.Categorical(y[name], classes).codes for name, classes in zip(y, self.classes_, strict=True)]
-        return np.where(np.stack(codes, axis=1) < 0, np.nan, np.stack(codes, axis=1).astype(float))
-
-    def _net_options(
-        self, n_modalities: int, channels: int, sides: Sequence[int], outcomes: Sequence[int], n_regions: int
-    ) -> dict[str, Any]:
-        """Return what the network is made with, as its card keeps it."""
-        own = {name: value for name, value in (self.options or {}).items() if name != "channels"}
-        return {
-            "modalities": n_modalities,
-            "channels": channels,
-            "outcomes": list(outcomes),
-            "regions": n_regions,
-            "preset": self.preset,
-            "size": max(sides),
-            "dropout": self.dropout,
-            "modality_dropout": self.modality_dropout,
-            **own,
-        }
 
     def predict_proba(self, X: pd.DataFrame) -> list[np.ndarray]:
         """Return the probabilities of every outcome; NaN in rows without any patch.
@@ -326,13 +257,17 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
                 own[number, places] = probability
         return whole
 
-    def draw_regions(self, X: pd.DataFrame) -> list[DrawnRegions]:
+    def draw_regions(self, X: pd.DataFrame, *, flips: bool = False, without_scatter: bool = True) -> list[DrawnRegions]:
         """Return the regions of every row, with their volumes in ml.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_features)
             New rows, each with a patch.
+        flips : bool, default=False
+            Whether the mean over the eight flips of a patch decides, which takes eight times as long.
+        without_scatter : bool, default=True
+            Whether small pieces of a scattered tumor are left out, as ``without_scatter`` of the segmentations does.
 
         Raises
         ------
@@ -352,7 +287,8 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
             what = ", ".join(self.modalities_)
             problems = [f"Sample {X.index[at]} has no patch of {what} to draw on; leave it out." for at in absent]
             raise CohortError("The table", problems)
-        return draw_regions(self.encoder_, rows, self.regions_, device=self.device)
+        options = {"flips": flips, "tidied": without_scatter, "device": self.device}
+        return draw_regions(self.encoder_, rows, self.regions_, **options)
 
     def modality_weights(self) -> pd.Series:
         """Return the weight of each sequence in a row that has them all; they add up to 1.
@@ -389,18 +325,6 @@ class MultiTaskNetwork(Stages, CropEstimator, BaseEstimator):
         check_is_fitted(self, "encoder_")
         X, bench = known_columns(X, self.feature_names_in_), Workbench.of(self)
         pointers, places = point(bench.crops, X, self.modalities_)
-        rows = SampleRows(bench.crops, tuple(self.modalities_), pointers, (~np.isnan(pointers)).astype(float))
+        rows = self._rows(bench.crops, pointers)
         refuse_seen(self.encoder_, bench.crops, rows.behind(range(len(places))))
         return bench, rows, places
-
-
-def _as_table(y: Any, index: pd.Index) -> pd.DataFrame:
-    return y if isinstance(y, pd.DataFrame) else pd.DataFrame({"outcome": np.asarray(y)}, index=index)
-
-
-def _too_few(name: str, classes: np.ndarray) -> str:
-    """Return what keeps an outcome from being learned, else nothing."""
-    if len(classes) > 1:
-        return ""
-    got = f"all that are known are {classes[0]}" if len(classes) else "no row has a label"
-    return f"Two classes of {name} or more were expected, and {got}. Leave the outcome out, or add patients."

@@ -10,9 +10,10 @@ import numpy as np
 from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.segmentation.classes import PARTS, classes_of
 from radiofuse.deep.segmentation.losses import UNKNOWN
-from radiofuse.errors import ImageError
-from radiofuse.imaging.regions import codings_of
+from radiofuse.errors import CohortError, ImageError
+from radiofuse.imaging.regions import OLD, codings_of, written
 from radiofuse.store.pictures import Pictures
+from radiofuse.wording import some
 
 TUMOR = "tumor"  # what the one region is called of masks that name no parts
 
@@ -40,12 +41,21 @@ class RegionMaps:
 
     @classmethod
     def of(cls, rows: SampleRows, chosen: Sequence[int]) -> RegionMaps | None:
-        """Return the masks of some rows; None where no row has one with its labels."""
+        """Return the masks of some rows; None where no row has one with its labels.
+
+        Raises
+        ------
+        CohortError
+            If the masks hold several labels that name no parts of a tumor.
+        """
         maps = [_parts_of(rows, row) for row in chosen]
         drawn = [at for at, one in enumerate(maps) if one is not None]
         if not drawn:
             return None
-        told = codings_of([np.unique(maps[at]).tolist() for at in drawn])
+        labels = {rows.sample_ids[chosen[at]]: np.unique(maps[at]).tolist() for at in drawn}
+        told = codings_of(list(labels.values()))
+        if told[0] is None:
+            _refuse_several(labels)
         codings: list[Mapping[str, int] | None] = [None] * len(maps)
         for at, coding in zip(drawn, told, strict=True):
             codings[at] = coding
@@ -78,9 +88,25 @@ class RegionMaps:
         if labels is None:
             return None
         try:
-            return np.asarray(labels) > 0 if coding is None else classes_of(np.asarray(labels), coding)
+            return classes_of(np.asarray(labels), coding)
         except ImageError as error:
             raise ImageError(error.code, f"Sample {self.samples[at]}: {error}") from None
+
+
+def _refuse_several(labels: Mapping[str, Sequence[int]]) -> None:
+    """Raise where masks hold more than one label, and what they stand for is not known."""
+    found = sorted({label for own in labels.values() for label in own if label})
+    if len(found) < 2:
+        return
+    odd = next((label for label in found if label not in OLD.values()), found[-1])
+    sample = next(name for name, own in labels.items() if odd in own)
+    raise CohortError(
+        "The masks to learn regions from",
+        [
+            f"The masks hold the labels [{some(found)}]; the parts of a tumor, such as {written(OLD)}, or one label "
+            f"alone were expected. The mask of {sample} holds {odd}. Write the labels anew, or take regions = false."
+        ],
+    )
 
 
 def _parts_of(rows: SampleRows, row: int) -> np.ndarray | None:

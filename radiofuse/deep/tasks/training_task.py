@@ -20,10 +20,12 @@ from radiofuse.deep.tasks.batches import TaskRows, one_hot
 from radiofuse.deep.tasks.cost import cost_of
 from radiofuse.deep.tasks.loop import TaskPlan, refuse_options, train_tasks
 from radiofuse.deep.tasks.region_maps import RegionMaps
+from radiofuse.deep.tasks.whole_rows import WholeRows, twice
 from radiofuse.deep.training.examples import held_out_rows
 from radiofuse.deep.training.search import Trained
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.errors import RequestError
+from radiofuse.store.picture_rows import PictureSource
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +73,7 @@ class MultiTaskTraining(TrainingTask):
         spec, n_channels = self.spec, len(self.crops.names)
         pictures, counts = self.crops.pictures(self.rows), self.crops.counts(self.rows)
         _refuse_flat(pictures.shape, counts)
-        tumors = self.crops.tumors(self.rows)
-        scaling = fit_scaling(spec.intensities, pictures, tumors, counts, over=spec.over)
+        scaling = self._scaling(pictures, counts)
         rows = TaskRows(
             scaled(pictures, counts, scaling),
             self.crops.beside[self.rows][:, :n_channels],
@@ -85,6 +86,13 @@ class MultiTaskTraining(TrainingTask):
         options = {"plan": self.plan, "training": spec.training, "seed": self.seed, "device": spec.device}
         history = train_tasks(net, train, held, checkpoint=checkpoint, **options)
         return net, self._card(Trained(net, history, {}, []), scaling)
+
+    def _scaling(self, pictures: PictureSource, counts: np.ndarray) -> Scaling:
+        """Return how intensities are scaled, measured on the patches alone; whole volumes have no masks."""
+        tumors, options = self.crops.tumors(self.rows), {"over": self.spec.over}
+        if isinstance(self.crops, WholeRows):
+            return twice(fit_scaling(self.spec.intensities, self.crops.patches(self.rows), tumors, counts, **options))
+        return fit_scaling(self.spec.intensities, pictures, tumors, counts, **options)
 
     def _split(self, rows: TaskRows) -> tuple[TaskRows, TaskRows | None]:
         """Return the rows to learn from, and those of a share of the patients, drawn whatever their labels."""

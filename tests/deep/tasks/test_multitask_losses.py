@@ -16,9 +16,9 @@ from radiofuse.deep.tasks.batches import (  # noqa: E402
     TaskBatch,
 )
 from radiofuse.deep.tasks.cutting import with_cut_tumors  # noqa: E402
-from radiofuse.deep.tasks.estimator import NET  # noqa: E402
 from radiofuse.deep.tasks.loop import _optimizer  # noqa: E402
 from radiofuse.deep.tasks.losses import UncertaintyWeights, class_weights, outcome_loss  # noqa: E402
+from radiofuse.deep.tasks.multitask_options import NET  # noqa: E402
 from radiofuse.deep.tasks.step import Learned, losses_of, masses, take_step  # noqa: E402
 from radiofuse.deep.training.options import Training  # noqa: E402
 

@@ -11,12 +11,14 @@ torch = pytest.importorskip("torch")
 from radiofuse.deep.encoders.by_name import make_encoder  # noqa: E402
 from radiofuse.deep.fusion.attention_joins import ChannelAttention  # noqa: E402
 from radiofuse.deep.tasks.cost import cost_of  # noqa: E402
-from radiofuse.deep.tasks.estimator import NET  # noqa: E402
+from radiofuse.deep.tasks.multitask_options import NET  # noqa: E402
 from radiofuse.deep.tasks.network import MultiTaskNet  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
 
 SIZES = {"widths": [4, 8], "blocks": [1, 1], "dim": 8, "heads": 2, "mlp": 8}
 SIZES |= {"of_bottom": 4, "of_tokens": 4, "shared": 4, "hidden": [4]}
+
+RECORD = [0.2853164, 0.22202649, -0.35362715, -0.80761025, -0.01894729, -0.18221544, -0.69090895, 0.0319613, 0.61017585]
 
 
 def tiny(n_classes=5, **more):
@@ -96,6 +98,19 @@ def test_the_whole_volume_is_merged_by_gates_between_0_and_1_and_counts():
     assert not torch.equal(net(other, torch.ones(2, 4)), said)
     gate = ChannelAttention(2, 4).gates(noise(2, 8, 3, 3, 3))
     assert gate.shape == (2, 8) and bool(((gate > 0) & (gate < 1)).all())
+
+
+@torch.no_grad()
+def test_the_network_computes_what_is_on_record():
+    """Other numbers need another encoder_version: trained networks and their answers are kept under it."""
+    net = tiny().double().eval()
+    for number, weights in enumerate(net.parameters()):
+        values = torch.arange(weights.numel(), dtype=torch.float64)
+        weights.copy_((torch.sin(values * 12.9898 + number) * 0.3).view(weights.shape))
+    x = torch.sin(torch.arange(4 * 512, dtype=torch.float64)).view(1, 4, 8, 8, 8)
+    said = net.answers(x, torch.tensor([[1.0, 0, 1, 1]]))
+    told = [*torch.cat(said.logits, dim=1)[0].tolist(), *said.regions[0, :, 3, 4, 5].tolist()]
+    assert told == pytest.approx(RECORD, abs=1e-6)
 
 
 def test_one_heads_features_enter_the_others_answers():
