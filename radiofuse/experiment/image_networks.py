@@ -19,6 +19,14 @@ SAID_ELSEWHERE = {  # than among the options
 }
 
 
+_STAGES = {
+    "modality_dropout": " Sequences are hidden by chance in training.",
+    "self_distillation": " A second pass with sequences hidden learns the features of the one with all of them.",
+    "pretraining": " Trained beforehand, without labels, to embed different sequences of a training patient alike.",
+    "self_training": " Trained again on labels that a first network is sure of, of training patients without one.",
+}
+
+
 def network_words(recipe: Recipe, model: RecipeModel, names: str) -> tuple[str, str]:
     """Return what a network on the pictures of some modalities is called in a report, and what it does."""
     if model.kind == MULTITASK:
@@ -36,7 +44,8 @@ def _multitask_does(model: RecipeModel) -> str:
     does = "One network for all outcomes" if model.together else "The same network for each outcome by itself"
     regions = " and the regions of the tumor" if model.options.get("regions", True) else ""
     mixed = f" Tumor-CutMix with probability {cut:g}." if cut else ""
-    return f"{does}{regions}, on patches of voxels; losses {told}.{mixed}"
+    stages = [words for name, words in _STAGES.items() if model.options.get(name)]
+    return f"{does}{regions}, on patches of voxels; losses {told}.{mixed}{''.join(stages)}"
 
 
 def unusable_networks(recipe: Recipe, places: object) -> Iterator[RadiofuseError]:

@@ -303,10 +303,13 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
         return pd.Series(raised / raised.sum(), index=self.modalities_)
 
     def findings_of(self, outcome: str) -> Findings:
-        """Return what folds should record of an outcome: the weights of the sequences, which all outcomes share."""
+        """Return what folds should record of an outcome: the weights of the sequences and of pseudo-labels the number.
+
+        All outcomes share the weights.
+        """
         weights = self.modality_weights()
         table = pd.DataFrame({"fusion": "sequences", "member": weights.index, "weight": weights.to_numpy(float)})
-        return Findings({}, {}, table)
+        return Findings({}, {}, table, self._kept(outcome))
 
     @property
     def modality(self) -> str:

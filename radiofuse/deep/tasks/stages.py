@@ -30,6 +30,7 @@ class Stages:
     self_training: bool | Mapping[str, Any]
     device: str
     outcomes_: list[str]
+    pseudo_labels_: pd.DataFrame | None
 
     @property
     def semi_supervised(self) -> bool:
@@ -65,6 +66,13 @@ class Stages:
                 "0.2, for example, or leave self_training out."
             )
         return second
+
+    def _kept(self, outcome: str) -> dict[str, dict[str, str]]:
+        """Return how many of an outcome's unknown labels were told by the first network, as folds record choices."""
+        if self.pseudo_labels_ is None:
+            return {}
+        own = self.pseudo_labels_.query("outcome == @outcome")
+        return {"self_training": {"pseudo_labels": f"{int(own['kept'].sum())} of {len(own)}"}}
 
     def _trained(
         self, train: Callable[[np.ndarray, int], TrainedEncoder], rows: SampleRows, labels: np.ndarray, seed: int

@@ -56,6 +56,8 @@ def test_pseudo_labels_are_of_training_patients_without_a_label_and_a_new_networ
     right = told["class"].to_numpy() == study.truth[told["sample"]].to_numpy()
     assert right[told["kept"]].mean() > 0.8
     assert model.encoder_.key != first.encoder_.key
+    assert model.findings_of("idh").chosen == {"self_training": {"pseudo_labels": f"{told['kept'].sum()} of 16"}}
+    assert model.findings_of("grade").chosen == {"self_training": {"pseudo_labels": "0 of 0"}}
     assert set(model.encoder_.card["training_ids"]) == set(study.X.index[rows])
 
 
