@@ -22,6 +22,7 @@ from radiofuse.wording import some
 
 if TYPE_CHECKING:
     from radiofuse.deep.segmentation.masks import NetworkMasks
+    from radiofuse.deep.segmentation.options import SegmenterOptions
     from radiofuse.extract.predicted_masks import ImagedSample, MaskMaker
     from radiofuse.imaging.segment_command import CommandMasks
 
@@ -69,6 +70,10 @@ def main(
     as_they_are: Annotated[
         bool, typer.Option("--intensities-as-they-are", help="Of --train: no z-scores, where images have them already.")
     ] = False,
+    once: Annotated[
+        bool,
+        typer.Option("--no-flips", help="Of a network: answer once, not in eight flips, in an eighth of the time."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of --train: of the folds and the training.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
@@ -85,21 +90,23 @@ def main(
 
     _require_one(bundle, train, program)
     _require_outputs(out, cohort, train)
+    if bundle is not None and channels is not None:
+        raise RequestError("--channels goes with --train and --command: a bundle knows what it reads. Leave it out.")
+    if program is not None:
+        _check_program(program, naming, labels)
+    numbers: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    numbers |= {"window": parse_numbers(window, "--window", 3), "widths": parse_numbers(widths, "--widths")}
+    options = None if train is None else _options(numbers, as_they_are=as_they_are)
+    maker: MaskMaker | None = None if bundle is None else _by_network(bundle, device, flips=not once)
     table = read_cohort(cohort, missing_files="keep", need_masks=False)
     samples = imaged_samples(table, expert_codings(table))
     if without := sorted(set(table[SAMPLE]) - {sample.sample_id for sample in samples}):
         say(f"Without any image, so that no mask can be made: {some(without)}.")
     read = parse_channels(channels, imaged_modalities(table))
-    if train is not None:
-        options: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-        options |= {"window": parse_numbers(window, "--window", 3), "widths": parse_numbers(widths, "--widths")}
-        options |= {"z_scores": not as_they_are}
+    if train is not None and options is not None:
         _train(samples, read, train, options, n_folds=folds, seed=seed, device=device)
-    place = train or bundle
-    maker: MaskMaker
-    if place is not None:
-        maker = _by_network(place, device)
-    else:
+        maker = _by_network(train, device, flips=not once)
+    elif maker is None:
         maker = _by_command(program or "", read, naming, labels, time_limit_s)
     with terminal.progress("Segmenting", "samples") as on_done:
         made = make_masks(table, samples, maker, out, on_done=on_done)
@@ -148,7 +155,7 @@ def _train(
     samples: list[ImagedSample],
     channels: tuple[str, ...],
     folder: Path,
-    options: dict[str, Any],
+    options: SegmenterOptions,
     *,
     n_folds: int,
     seed: int,
@@ -156,14 +163,12 @@ def _train(
 ) -> None:
     """Train a network for each fold of the patients whose masks an expert drew."""
     from radiofuse.deep.segmentation.cross_fitting import train_segmenter
-    from radiofuse.deep.segmentation.options import SegmenterOptions
     from radiofuse.evaluate.findings import list_failures
     from radiofuse.extract.segmenter_examples import common_coding, training_examples
 
-    made = SegmenterOptions(**options)
     with TemporaryDirectory() as kept:
         with terminal.progress("Reading", "samples") as on_done:
-            examples, failures = training_examples(samples, channels, kept, scaled=made.z_scores, on_done=on_done)
+            examples, failures = training_examples(samples, channels, kept, scaled=options.z_scores, on_done=on_done)
         if len(failures):
             say(list_failures(failures))
         with terminal.progress("Training", "epochs") as on_epoch:
@@ -172,7 +177,7 @@ def _train(
                 folder,
                 channels,
                 common_coding(samples),
-                made,
+                options,
                 n_folds=n_folds,
                 seed=seed,
                 device=device,
@@ -181,22 +186,38 @@ def _train(
     say(f"The segmenter lies in {folder}: its card holds ids of patients, and digests of their images.")
 
 
-def _by_network(folder: Path, device: str) -> NetworkMasks:
+def _options(numbers: dict[str, Any], *, as_they_are: bool) -> SegmenterOptions:
+    from radiofuse.deep.segmentation.options import SegmenterOptions
+
+    return SegmenterOptions(**numbers, z_scores=not as_they_are)
+
+
+def _by_network(folder: Path, device: str, *, flips: bool) -> NetworkMasks:
     from radiofuse.deep.segmentation.masks import NetworkMasks
     from radiofuse.deep.segmentation.segmenter import load_segmenter
 
-    return NetworkMasks(load_segmenter(folder), device)
+    return NetworkMasks(load_segmenter(folder), device, flips=flips)
 
 
-def _by_command(command: str, channels: tuple[str, ...], naming: str, labels: str, time_limit_s: float) -> CommandMasks:
+def _check_program(command: str, naming: str, labels: str) -> None:
+    """Refuse what no program can be run by, before anything is read."""
     from radiofuse.deep.segmentation.classes import PARTS
-    from radiofuse.imaging.regions import coding_in
-    from radiofuse.imaging.segment_command import NAMINGS, CommandMasks, check_segmenter
+    from radiofuse.imaging.segment_command import NAMINGS, check_segmenter
 
     check_segmenter(command)
     if naming not in NAMINGS:
         raise RequestError(f"--naming is {naming!r}; choose from {', '.join(NAMINGS)}.")
-    coding = None if labels == "any" else coding_in(labels)
-    if coding is not None and not set(PARTS) <= set(coding):
+    if not set(PARTS) <= set(_coding(labels) or PARTS):
         raise RequestError(f"--labels is {labels!r}; a label for each of {', '.join(PARTS)} was expected, or any.")
-    return CommandMasks(command, channels, coding, naming, time_limit_s)
+
+
+def _coding(labels: str) -> dict[str, int] | None:
+    from radiofuse.imaging.regions import coding_in
+
+    return None if labels == "any" else coding_in(labels)
+
+
+def _by_command(command: str, channels: tuple[str, ...], naming: str, labels: str, time_limit_s: float) -> CommandMasks:
+    from radiofuse.imaging.segment_command import CommandMasks
+
+    return CommandMasks(command, channels, _coding(labels), naming, time_limit_s)

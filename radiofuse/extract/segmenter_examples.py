@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import find_objects
 
 from radiofuse.deep.segmentation.classes import PARTS, classes_of
 from radiofuse.deep.segmentation.cross_fitting import Example
@@ -71,16 +70,10 @@ def _example(sample: ImagedSample, channels: Sequence[str], place: Path, scaled:
     if not labels.any():
         raise ImageError("empty_roi", "The mask is zero everywhere. Draw the region, or empty the cell of the mask.")
     classes = classes_of(labels, sample.coding if with_parts else None)
-    box = _box_of_head(scan.voxels)
+    box = scan.box_of_head
     voxels, truth = _kept(place, scan.voxels[:, *box], classes[box])
     digests = tuple(scan.digests.values()), tuple(scan.pixels.values())
     return Example(sample.sample_id, sample.patient_id, voxels, truth, *digests, scan.spacing_mm)
-
-
-def _box_of_head(voxels: np.ndarray) -> tuple[slice, ...]:
-    """Return the box of what is not 0 in some sequence: half of a volume of a whole head is air."""
-    head = ((voxels != 0) & ~np.isnan(voxels)).any(axis=0)
-    return find_objects(head.astype(np.uint8))[0]
 
 
 def _kept(place: Path, *arrays: np.ndarray) -> Iterator[np.ndarray]:

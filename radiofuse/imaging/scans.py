@@ -9,6 +9,7 @@ from os import PathLike
 
 import numpy as np
 import SimpleITK as sitk
+from scipy.ndimage import find_objects
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.gate import read_image, read_mask
@@ -47,6 +48,12 @@ class Scan:
     def spacing_mm(self) -> tuple[float, ...]:
         """Size of a voxel along the axes of ``voxels``."""
         return self.grid.GetSpacing()[::-1]
+
+    @property
+    def box_of_head(self) -> tuple[slice, ...]:
+        """The box of what is not 0 in some sequence: half of a volume of a whole head is air."""
+        head = ((self.voxels != 0) & ~np.isnan(self.voxels)).any(axis=0)
+        return find_objects(head.astype(np.uint8))[0] if head.any() else (slice(None),) * 3
 
     def labels_in(self, path: str) -> np.ndarray:
         """Return a mask's file as labels (z, y, x) on the grid.

@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from radiofuse import FeatureStore, RadiomicsExtractor, collect_features, read_c
 from radiofuse.commands.segment import app  # noqa: E402
 from radiofuse.deep.segmentation.answers import segmented  # noqa: E402
 from radiofuse.deep.segmentation.classes import labels_from  # noqa: E402
+from radiofuse.deep.segmentation.masks import NetworkMasks  # noqa: E402
 from radiofuse.deep.segmentation.segmenter import load_segmenter  # noqa: E402
 from radiofuse.imaging import write_volume  # noqa: E402
 from radiofuse.imaging.scans import read_scan  # noqa: E402
@@ -93,6 +95,12 @@ def by_program(folder: Path, *faults: str, channels: str = "t1") -> Result:
     return segment(folder, "--command", command, "--channels", channels)
 
 
+def keep(folder: Path, sample: str) -> None:
+    """Leave one sample in the cohort table."""
+    table = pd.read_csv(folder / "cohort.csv")
+    table[table["sample_id"] == sample].to_csv(folder / "cohort.csv", index=False)
+
+
 def rows_of(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "out" / "cohort.csv", keep_default_na=False).set_index("sample_id")
 
@@ -126,18 +134,19 @@ def test_trained_networks_answer_patients_whom_they_never_saw(folder: Path) -> N
 
     again = segment(folder, "--bundle", folder / "net")
     assert "(4 were there)" in again.output, again.output
+    segmenter = load_segmenter(folder / "net")
+    told = replace(segmenter, largest=1.0, options=replace(segmenter.options, z_scores=False))
+    masks = NetworkMasks(replace(told, spacing_mm=((2, 1, 1), (2, 1, 1.5))), "cpu", flips=False)
+    masks.make("s3", "p3", {"t1": str(folder / "p3_t1.nii.gz")})
+    assert masks.warnings()[0].startswith("Intensities of s3 are far beyond 1,") and len(masks.warnings()) == 1
+    masks = NetworkMasks(replace(segmenter, spacing_mm=((2, 2, 1), (2, 2, 1))), "cpu", flips=False)
+    masks.make("s3", "p3", {"t1": str(folder / "p3_t1.nii.gz")})
+    assert masks.warnings()[0].startswith("Voxels of s3 are of another size")
+
+    once = segment(folder, "--bundle", folder / "net", "--no-flips")
+    assert "(0 were there)" in once.output, once.output
     refused = segment(folder, "--train", folder / "net")
     assert refused.exit_code == 2 and "is not empty" in refused.output
-
-
-def test_a_mask_that_a_program_made_is_no_experts(folder: Path) -> None:
-    by_program(folder)
-    rows = folder / "out" / "cohort.csv"
-    table = pd.read_csv(rows, keep_default_na=False)
-    pd.concat([table, pd.DataFrame([{"sample_id": "bare", "patient_id": "bare"}])]).to_csv(rows, index=False)
-    again = CliRunner().invoke(app, [str(rows), "--out", str(folder / "b"), "--train", str(folder / "net"), *CHEAP])
-    assert again.exit_code == 2 and "0 patients have images with a mask" in again.output
-    assert "Without any image, so that no mask can be made: bare." in again.output
 
 
 def test_the_image_of_a_training_patient_under_another_name_gets_no_mask_from_whoever_saw_it(folder: Path) -> None:
@@ -176,6 +185,14 @@ def test_features_are_those_of_the_new_mask_and_keep_their_own_keys(folder: Path
     mask = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "out" / "s0" / "mask.nii.gz")))
     assert tables[1][0].loc["s0", name] == 2 * (mask > 0).sum()
 
+    # and a mask that a program made is no expert's: nothing is learned from it
+    rows = folder / "out" / "cohort.csv"
+    table = pd.read_csv(rows, keep_default_na=False)
+    pd.concat([table, pd.DataFrame([{"sample_id": "bare", "patient_id": "bare"}])]).to_csv(rows, index=False)
+    again = CliRunner().invoke(app, [str(rows), "--out", str(folder / "b"), "--train", str(folder / "net"), *CHEAP])
+    assert again.exit_code == 2 and "0 patients have images with a mask" in again.output
+    assert "Without any image, so that no mask can be made: bare." in again.output
+
 
 FAULTS = {
     "fails": r"segmenter_failed: .*made no mask of the tumor \(exit 1\): no GPU here",
@@ -212,6 +229,7 @@ def test_patients_fail_each_with_a_sentence_and_the_rest_goes_on(folder: Path) -
 
 
 def test_a_channel_that_the_program_needs_is_absent(folder: Path) -> None:
+    keep(folder, "s3")
     done = by_program(folder, channels="t1,t2")
     assert done.exit_code == 3 and "s3 channel_missing: t2 is absent" in done.output
 
@@ -226,6 +244,7 @@ def test_a_channel_that_the_program_needs_is_absent(folder: Path) -> None:
         (("--command", "ls {images} {out}", "--naming", "bids"), "choose from nnunet, brats"),
         (("--command", "ls {images} {out}", "--channels", "t1,pet"), "--channels names pet; the cohort has images of"),
         (("--bundle", "nowhere"), "nowhere holds no segmenter"),
+        (("--bundle", "nowhere", "--channels", "t1"), "a bundle knows what it reads"),
         (("--train", "net", "--folds", 9, "--window", 8, "--widths", "4,8"), "9 folds were asked for and 3 patients"),
         (("--train", "net", "--window", 9), "cannot be halved 2 times"),
         (("--train", "net", "--window", "x"), "--window takes whole numbers"),
@@ -239,6 +258,7 @@ def test_what_cannot_be_asked_is_one_sentence(folder: Path, monkeypatch, words: 
 
 
 def test_files_of_others_stay(folder: Path) -> None:
+    keep(folder, "s0")
     (folder / "out" / "s0").mkdir(parents=True)
     (folder / "out" / "s0" / "notes.txt").write_text("mine")
     done = by_program(folder)

@@ -36,6 +36,7 @@ def test_channels_lie_on_one_grid_and_an_absent_one_is_nan(images):
 
 def test_z_scores_are_of_what_is_not_0_and_leave_that(images):
     scan = read_scan(images, ("t1",), scaled=True)
+    assert scan.box_of_head == (slice(1, 4), slice(0, 5), slice(0, 6))
     inside = scan.voxels[0, 1:]
     assert (scan.voxels[0, 0] == 0).all()
     assert (inside.mean(), inside.std()) == (pytest.approx(0, abs=1e-6), pytest.approx(1, rel=1e-5))

@@ -102,6 +102,7 @@ def train_segmenter(
         "options": options.as_dict(),
         "seed": seed,
         "n_patients": len(patients),
+        "largest": max(float(np.nanmax(np.abs(one.voxels))) for one in examples),
         "spacing_mm": [spacings.min(0).tolist(), spacings.max(0).tolist()],
         "folds": [{"key": one.key, "sha256": one.card["sha256"]} for one in folds],
     }

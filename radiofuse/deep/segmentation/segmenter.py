@@ -39,6 +39,8 @@ class Segmenter:
         The weights of each fold, and which samples they were trained on.
     patients : list of frozenset of str
         Whom each fold was trained on.
+    largest : float
+        The largest intensity that it was trained on, without its sign.
     spacing_mm : tuple of two tuples
         The smallest and the largest voxel along each axis that it was trained on.
     """
@@ -49,6 +51,7 @@ class Segmenter:
     options: SegmenterOptions
     folds: list[TrainedEncoder] = field(repr=False)
     patients: list[frozenset[str]] = field(repr=False)
+    largest: float
     spacing_mm: tuple[tuple[float, ...], tuple[float, ...]]
 
     @property
@@ -143,5 +146,6 @@ def _of_card(folder: Path, card: Mapping[str, Any], digest: str) -> Segmenter:
         SegmenterOptions.from_dict(card["options"]),
         folds,
         [frozenset(fold.card["training_patients"]) for fold in folds],
+        float(card["largest"]),
         (low, high),
     )
