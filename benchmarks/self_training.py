@@ -2,7 +2,7 @@
 
 Run as ``python benchmarks/self_training.py [tables] [images]``. Patients of TCGA: IDH mutation, grade 4 and 1p/19q
 codeletion, from four tables of 361 features (162 patients) and from features of the images of 111 of them, 873 of each
-sequence, computed first. All sequences together go through three-step selection into a logistic regression. In ten
+sequence, computed first. All sequences together go through three-step selection into a logistic regression. In four
 repeats of five folds, 60 % of the training patients' labels are hidden, class by class; every model of a fold is asked
 about the same patients. Prints, by outcome: AUC with its interval, ECE and log loss of the regression on what is left
 of the labels (supervised), of the mean of ten bootstraps (stage 1), of stage 2 with pseudo-labels at several gates, and
@@ -32,9 +32,9 @@ from radiofuse.experiment.recipe import read_recipe
 from radiofuse.patients import patient_splits
 from radiofuse.patients.hidden_labels import hidden_rows
 from radiofuse.progress import silent
-from radiofuse.statistics import compare_models, pseudo_labels, score_predictions
+from radiofuse.statistics import calibration_error, compare_models, pseudo_labels, score_predictions
 
-REPEATS, FOLDS, HIDDEN = 10, 5, 0.6
+REPEATS, FOLDS, HIDDEN = 4, 5, 0.6
 GATES: dict[str, dict[str, Any]] = {
     "stage 2 (.9, .05)": {},
     "stage 2 (.99, .01)": {"confidence": 0.99, "spread": 0.01},
@@ -126,7 +126,9 @@ def report(name: str, predictions: pd.DataFrame, gated: pd.DataFrame, true: np.n
     for model in predictions["model"].unique():
         area = scores.loc[(model, "auc")]
         told = f"{model:28} AUC {area['value']:.3f} ({area['low']:.3f} to {area['high']:.3f})"
-        told += "".join(f"  {metric} {scores.loc[(model, metric), 'value']:.3f}" for metric in ("ece", "log_loss"))
+        own = predictions[predictions["model"] == model]
+        error = np.mean([calibration_error(one["label"], one["probability"]) for _, one in own.groupby("repeat")])
+        told += f"  ECE {error:.3f}  log loss {scores.loc[(model, 'log_loss'), 'value']:.3f}"
         against = "all labels" if model.startswith("all labels") else "supervised"
         if model != against:
             found = compare_models(predictions, model, against)

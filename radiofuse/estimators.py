@@ -79,6 +79,7 @@ class Findings(NamedTuple):
     chosen: dict[str, dict[str, str]] = {}  # of combiners that chose something: option and value
     weighing: Weighing | None = None  # the model itself, where its weights differ by row
     explaining: Explaining | None = None  # the model itself, where members contribute to its answer
+    pseudo_labels: pd.DataFrame | None = None  # a row on what a self-trained model kept of them
 
 
 @runtime_checkable

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
 from radiofuse.errors import RadiofuseError
-from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.inputs import Inputs
+from radiofuse.experiment.models import build_model
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel

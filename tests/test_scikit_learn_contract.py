@@ -125,6 +125,7 @@ ESTIMATORS = [
 OUTCOMES = "takes a table of several outcomes, in which NaN is unknown: the battery's labels are one column"
 NOT_LISTED = {
     "JointModel": OUTCOMES,
+    "SelfTrainedOutcomes": OUTCOMES,
     "OneOutcome": "is a view of a fitted JointModel",
     "OutcomeChain": OUTCOMES,
     "EachOutcome": OUTCOMES,

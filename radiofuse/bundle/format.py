@@ -207,6 +207,17 @@ TABLES = {
             **dict.fromkeys(("option", "value"), TEXT),
         },
     ),
+    "pseudo_labels": TableFormat(
+        "how many rows without a label a self-trained model gave one in each outer fold, and where no fold stands for "
+        "the final model; how many of those that were hidden for it are right",
+        {
+            **dict.fromkeys(("outcome", "model"), TEXT),
+            **dict.fromkeys(("repeat", "fold"), NUMBER),
+            **dict.fromkeys(("n_labeled", "n_unlabeled", "n_hidden", "n_kept"), COUNT),
+            **dict.fromkeys(("coverage", "right_of_kept", "right_of_hidden"), NUMBER),
+            "learned": FLAG,
+        },
+    ),
     "stability": TableFormat(
         "how much the selections of the outer folds agree, in every model and modality",
         {

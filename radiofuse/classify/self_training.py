@@ -248,7 +248,8 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         return Pipeline([*before, (name, classifier)])
 
     def _one_sided(self, code: np.ndarray) -> str:
-        found = f"{len(code)} (all of class {self.classes_[code[0]]})" if len(code) else "none"
+        name = f"{self.classes_[code[0]]}".removesuffix(".0") if len(code) else ""
+        found = f"{len(code)} (all of class {name})" if len(code) else "none"
         return (
             f"Stage 2 learned from no pseudo-label: of {len(self.unlabeled_)} rows without a label, {found} had "
             f"a mean of {self.confidence:g} or more and a spread of {self.spread:g} or less, and it takes two classes. "

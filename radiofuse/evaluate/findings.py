@@ -62,6 +62,7 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
         "row_weights": held_out_weights(offered, X, y),
         "contributions": held_out_contributions(offered, X, model.classes_),
         "fallbacks": list_fallbacks(model),
+        "pseudo_labels": offered.pseudo_labels,
     }
 
 

@@ -25,6 +25,7 @@ from radiofuse.experiment.refusals import (
     together,
 )
 from radiofuse.experiment.refusals_of_columns import problems_of_columns
+from radiofuse.experiment.self_training import untaught
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.outcomes import Outcome
@@ -52,7 +53,7 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
     problems += harmonization_problems(recipe, cohort, outcomes)
     problems += mixed_patients(recipe, samples[known], outcomes)
     problems += [*unknown_weighted_classes(recipe, outcomes), *encoders_of_two_classes(recipe, outcomes)]
-    problems += selectors_of_two_classes(recipe, outcomes)
+    problems += [*selectors_of_two_classes(recipe, outcomes), *untaught(recipe, outcomes)]
     problems += unusable_implications(recipe, outcomes)
     refuse([*problems, *few_patients(recipe, samples[known], outcomes)])
     return table, cohort

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from radiofuse.classify import CLASSIFIERS
+from radiofuse.experiment.answers import Answer
 from radiofuse.experiment.image_networks import network_words
 from radiofuse.experiment.member_chains import classifier_of, feature_chain
 from radiofuse.experiment.model_list import (
@@ -40,6 +41,7 @@ from radiofuse.experiment.recipe_models import (
     WEIGHTING,
     RecipeModel,
 )
+from radiofuse.experiment.self_training import stage_answers
 from radiofuse.fuse import COMBINERS, ConstraintFusion, JoinedFeatures, ModalityWeighting, combiner_name
 from radiofuse.fuse.branches import find_branches
 from radiofuse.fuse.choices import learns
@@ -58,16 +60,6 @@ _JOINS = {  # what becomes of the networks' answers, behind what the combiner do
     "auto": " Networks join not at all, as members or by their logits, whichever has the least log-loss inside the "
     "training patients.",
 }
-
-
-class Answer(NamedTuple):
-    """One name in the tables of a run."""
-
-    name: str
-    model: str  # which model answers by it
-    kind: str  # as in ``radiofuse.report.kinds``
-    title: str
-    does: str
 
 
 def describe_names(
@@ -112,7 +104,9 @@ def list_answers(
     answers = [
         answer
         for model in model_list(recipe)
-        for answer in _ANSWERS.get(model.kind, _own)(recipe, model, modalities_of(model, modalities), class_counts)
+        for answer in stage_answers(
+            model, _ANSWERS.get(model.kind, _own)(recipe, model, modalities_of(model, modalities), class_counts)
+        )
     ]
     references = [_CLINICAL] * (clinical and CLINICAL_ARM not in [answer.name for answer in answers])
     return [*answers, *references, _TRIVIAL]

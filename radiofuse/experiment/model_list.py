@@ -22,6 +22,7 @@ from radiofuse.experiment.recipe_models import (
     RecipeModel,
 )
 from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Missing
+from radiofuse.experiment.recipe_self_training import STAGES
 from radiofuse.fuse import COMBINERS, combiner_name
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.joint import MULTI_OUTCOME, SEMI_SUPERVISED, declares
@@ -112,6 +113,8 @@ def combined_names(recipe: Recipe, model: RecipeModel) -> list[str]:
 def primary_of(recipe: Recipe) -> str:
     """Return the name of a run's main answer."""
     first = model_list(recipe)[0]
+    if first.self_training is not None:
+        return f"{first.name}_{STAGES[0]}"
     return combined_names(recipe, first)[0] if first.kind == LATE else first.name
 
 
@@ -138,12 +141,13 @@ def largest_nested_folds(recipe: Recipe) -> int | None:
 
 
 def of_several_outcomes(model: RecipeModel) -> bool:
-    """Say whether a model is of all outcomes at once: a chain, a multi-task network, or a class that declares it.
+    """Say whether a model is of all outcomes at once: a chain, a multi-task network, self-trained, or declared to be.
 
     >>> of_several_outcomes(RecipeModel()), of_several_outcomes(RecipeModel(kind="chained", name="chained"))
     (False, True)
     """
-    return model.kind in (CHAINED, MULTITASK) or _declares(model, MULTI_OUTCOME)
+    joint = model.kind in (CHAINED, MULTITASK) or model.self_training is not None
+    return joint or _declares(model, MULTI_OUTCOME)
 
 
 def learns_unlabeled(recipe: Recipe) -> bool:
@@ -154,7 +158,7 @@ def learns_unlabeled(recipe: Recipe) -> bool:
 def _learns_unlabeled(model: RecipeModel) -> bool:
     if model.kind == MULTITASK:
         return any(model.options.get(name) for name in ("self_training", "pretraining"))
-    return _declares(model, MULTI_OUTCOME) and _declares(model, SEMI_SUPERVISED)
+    return model.self_training is not None or (_declares(model, MULTI_OUTCOME) and _declares(model, SEMI_SUPERVISED))
 
 
 def _declares(model: RecipeModel, attribute: str) -> bool:

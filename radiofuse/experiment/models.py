@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import RequestError
 from radiofuse.experiment import recipe_models as kinds
 from radiofuse.experiment.class_weights import with_class_weights
+from radiofuse.experiment.inputs import Inputs
 from radiofuse.experiment.member_chains import (
-    CropSource,
     chains_of,
     clinical_chain,
     crop_classifier,
@@ -46,6 +44,7 @@ from radiofuse.experiment.networks import of_columns, of_networks
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.recipe_parts import Selection
+from radiofuse.experiment.self_training import self_trained
 from radiofuse.fuse import ConstraintFusion, JoinedFeatures, LateFusion, ModalityWeighting
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.early import early_fusion
@@ -54,42 +53,8 @@ from radiofuse.fuse.named import Named
 from radiofuse.fuse.outcome_chain import OutcomeChain
 from radiofuse.names import make
 from radiofuse.tables import columns
-from radiofuse.tables.outcomes import Outcome
 
 CLINICAL_ARM, TRIVIAL_RULE = columns.CLINICAL, "trivial"
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What there is to read.
-
-    Attributes
-    ----------
-    modalities : sequence of str
-        In order: those that have columns in the feature table.
-    blocks : mapping of str to list of str
-        Columns of each modality without its crop, its site among them; empty where they are not known yet.
-    clinical : sequence of str
-        The clinical columns.
-    source : CropSource, optional
-        Needed to fit a model that reads tumor crops.
-    outcome : Outcome, optional
-        What a model of one outcome predicts: weights of its classes are given by their names.
-    allowed : ndarray of bool, optional
-        Which combinations of all outcomes' classes there can be, as ``allowed_combinations`` returns it.
-    """
-
-    modalities: Sequence[str]
-    blocks: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    clinical: Sequence[str] = ()
-    source: CropSource | None = None
-    outcome: Outcome | None = None
-    allowed: np.ndarray | None = None
-
-    def columns_of(self, modalities: Sequence[str], *, clinical: bool = False) -> list[str]:
-        """Return the columns of some modalities, without crops; the clinical ones behind them, if asked for."""
-        own = [column for name in modalities for column in self.blocks.get(name, ())]
-        return [*own, *(self.clinical if clinical else ())]
 
 
 def build_model(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
@@ -114,6 +79,8 @@ def build_model(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     ['t1', 't1ce']
     """
     built = KINDS.get(model.kind, _own)(recipe, model, inputs)
+    if model.self_training is not None:
+        return self_trained(recipe, model, built)
     return built if inputs.outcome is None else with_class_weights(built, inputs.outcome)
 
 

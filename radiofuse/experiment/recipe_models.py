@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from radiofuse.deep.fusion.choices import RADIOMICS_ATTENTION
 from radiofuse.experiment.recipe_parts import Join, Missing, Part, Selection, Step, check_once
+from radiofuse.experiment.recipe_self_training import Asked
 
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
 WEIGHTING, NETWORK, MULTITASK = "weighting", "network", "multitask"
@@ -17,14 +18,14 @@ SELECTING = (LATE, EARLY, *BY_NETWORK)  # kinds of one outcome that select featu
 OWN_OPTIONS = {  # which entries say something to which kind; a class of one's own takes options
     LATE: (
         *("modalities", "reads", "join", "clinical", "select", "classify"),
-        *("combine", "inner_folds", "calibrate", "missing", "subsets"),
+        *("combine", "inner_folds", "calibrate", "missing", "subsets", "self_training"),
     ),
-    EARLY: ("modalities", "reads", "clinical", "select", "classify", "joined"),
+    EARLY: ("modalities", "reads", "clinical", "select", "classify", "joined", "self_training"),
     CONSTRAINED: ("modalities", "select", "branches", "options"),
     WEIGHTING: ("modalities", "clinical", "select", "options"),
     NETWORK: ("modalities", "clinical", "select", "options"),
     MULTITASK: ("modalities", "together", "subsets", "options"),
-    CLINICAL: (),
+    CLINICAL: ("self_training",),
     CHAINED: ("modalities", "clinical", "select", "classify", "combine", "inner_folds", "order", "coherent"),
 }
 OWN_CLASS = ("modalities", "clinical", "options")
@@ -80,6 +81,8 @@ class RecipeModel(Part):
     """Of a chain: whether its probabilities are made to obey what one outcome says of another."""
     together: bool = True
     """Of a multi-task network: whether one network learns all outcomes, or each outcome has one of its own."""
+    self_training: Asked = None
+    """true, or a table: it is fitted a second time, to rows without a label of which its first fits are sure."""
     options: dict[str, Any] = {}
     """Parameters of a constraint fusion, a modality weighting, a network, or a class of your own, by name."""
     keep: bool = True
@@ -99,6 +102,8 @@ class RecipeModel(Part):
             )
         if strange:
             raise ValueError(f"{strange[0]} says nothing to a model of kind {self.kind!r}; it takes {', '.join(known)}")
+        if not self.name and self.self_training is not None:
+            raise ValueError("a model with self_training needs a name, which stands before those of its stages")
         if not self.name and self.kind != LATE:
             raise ValueError(f"a model of kind {self.kind!r} needs a name")
         return self

@@ -23,6 +23,7 @@ from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.as_published import REFUSALS as AS_PUBLISHED_REFUSALS
 from radiofuse.experiment.image_networks import unusable_networks
+from radiofuse.experiment.inputs import Inputs
 from radiofuse.experiment.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
 from radiofuse.experiment.model_list import (
     DEEP,
@@ -33,7 +34,7 @@ from radiofuse.experiment.model_list import (
     reads_of,
     uses_encoder,
 )
-from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.models import build_model
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import BY_NETWORK, CONSTRAINED, EARLY, LATE, ON_IMAGES, WEIGHTING
 from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Selection

@@ -35,6 +35,7 @@ from radiofuse.experiment.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.run_times import FINAL, WEIGHTS, run_times
 from radiofuse.experiment.sample_sizes import sample_sizes
+from radiofuse.experiment.self_training import pseudo_label_table
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse.joint import JointModel, OneOutcome
 from radiofuse.fuse.outcome_chain import member_of_class
@@ -54,7 +55,15 @@ OF_RESULTS = (  # tables of a bundle that stand under their names in the results
     *("recalibrated", "recalibrations", "spreads", "calibration_by_uncertainty"),
 )
 OF_MEMBERS = (
-    *("selected_features", "chosen_options", "stability", "fusion_weights", "modality_weights", "contributions"),
+    *(
+        "selected_features",
+        "chosen_options",
+        "stability",
+        "fusion_weights",
+        "modality_weights",
+        "contributions",
+        "pseudo_labels",
+    ),
 )
 
 
@@ -230,6 +239,7 @@ def _tables_of_model(
         "selected_features": summarize_selection(model, findings),
         "stability": summarize_stability(findings),
         "chosen_options": summarize_choices(model, findings, splits),
+        "pseudo_labels": pseudo_label_table(model, findings, splits),
         "contributions": _with_class_names(rows, key[0], gather_contributions(findings, splits)),
     }
 

@@ -15,8 +15,9 @@ from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.evaluate.findings import inspect_fold
 from radiofuse.experiment.evaluation import folds_key
 from radiofuse.experiment.glossary import describe_names
+from radiofuse.experiment.inputs import Inputs
 from radiofuse.experiment.member_chains import selector_files
-from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.models import build_model
 from radiofuse.experiment.options import describe_options
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.experiment.models import Inputs, build_model, list_models
+from radiofuse.experiment.inputs import Inputs
+from radiofuse.experiment.models import build_model, list_models
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.experiment.refusals import refuse

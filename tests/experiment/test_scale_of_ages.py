@@ -13,7 +13,8 @@ from radiofuse.bundle import load_bundle
 from radiofuse.commands.predict import app
 from radiofuse.errors import RequestError
 from radiofuse.experiment import run_recipe
-from radiofuse.experiment.models import Inputs, list_models
+from radiofuse.experiment.inputs import Inputs
+from radiofuse.experiment.models import list_models
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.prepare.clinical_scale import NormalScoreScaler, UnitRangeScaler
 

@@ -15,7 +15,8 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate import optimism_corrected, permutation_test
 from radiofuse.experiment import run_recipe
 from radiofuse.experiment.class_weights import with_class_weights
-from radiofuse.experiment.models import Inputs, build_model
+from radiofuse.experiment.inputs import Inputs
+from radiofuse.experiment.models import build_model
 from radiofuse.experiment.recipe import read_recipe
 from radiofuse.experiment.recipe_models import RecipeModel
 from radiofuse.statistics import compare_with_others, pair_tests

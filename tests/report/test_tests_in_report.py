@@ -11,6 +11,7 @@ from radiofuse.bundle.format import TABLES
 from radiofuse.report import write_report
 
 PAIRS, HARRELL, SEARCHED = "Pairs of models", "Corrected for optimism (Harrell): mean", "Options that searches chose"
+PSEUDO = "Pseudo-labels"
 TESTS = pd.DataFrame(
     [
         ("idh", "1", "mean", "t1", "mcnemar", "accuracy", 0.0714, 2.3, 0.129, 98),
@@ -28,6 +29,11 @@ CHOSEN = pd.DataFrame(
     + [("idh", "fusion", "t1", None, None, "C", "10")],
     columns=list(TABLES["chosen_options"].columns),
 )
+TAUGHT = pd.DataFrame(
+    [("idh", "taught", 0, fold, 30, 60, 45, 20 + fold, (20 + fold) / 60, 0.9, 0.8, fold > 0) for fold in range(5)]
+    + [("idh", "taught", None, None, 36, 54, 54, 27, 0.5, 1.0, 0.75, True)],
+    columns=list(TABLES["pseudo_labels"].columns),
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +44,11 @@ def bundle(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(bundle):
     without = Page(write_report(bundle).read_text())
-    assert not {PAIRS, HARRELL, SEARCHED} & set(without.tables)
+    assert not {PAIRS, HARRELL, SEARCHED, PSEUDO} & set(without.tables)
     assert "Further tests" not in without.text
     TESTS.to_csv(bundle / "tests.csv", index=False)
     CHOSEN.to_csv(bundle / "chosen_options.csv", index=False)
+    TAUGHT.to_csv(bundle / "pseudo_labels.csv", index=False)
     return Page(write_report(bundle).read_text())
 
 
@@ -96,3 +103,10 @@ def test_sample_sizes_are_told_without_an_auc_that_the_criteria_take(bundle):
     assert "at once would need 28,340 patients if it explained 15%" in page.text
     row = page.tables["Candidate features, and the patients they ask for"][1]
     assert row == ["all", "3,492", "0.011", "—", "—", "—", "—", "28,340"]
+
+
+def test_pseudo_labels_are_averaged_over_the_folds(page):
+    assert page.tables[PSEUDO][1:] == [
+        ["folds, on average", "30", "60", "45", "22", "0.37", "0.90", "0.80", "4 of 5", "taught"],
+        ["final model", "36", "54", "54", "27", "0.50", "1.00", "0.75", "1 of 1", "taught"],
+    ]

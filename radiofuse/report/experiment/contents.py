@@ -53,6 +53,7 @@ class Contents(Scored):
     folds: pd.DataFrame
     tests: pd.DataFrame
     chosen_options: pd.DataFrame
+    pseudo_labels: pd.DataFrame
     stability: pd.DataFrame
     sample_sizes: pd.DataFrame
     run_times: pd.DataFrame

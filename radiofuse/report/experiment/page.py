@@ -121,6 +121,7 @@ def _on_request(contents: Contents) -> dict[str, Any]:
         "recalibration_pictures": recalibration_pictures(contents),
         "uncertainty": uncertainty_table(contents),
         "uncertainty_picture": uncertainty_picture(contents),
+        "pseudo_labels": run_tables.pseudo_labels_table(contents),
     }
 
 

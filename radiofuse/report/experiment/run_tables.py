@@ -57,6 +57,20 @@ def choices_table(contents: Contents) -> Table | None:
     return Table("Options that searches chose", header, (("", tuple(rows)),)) if rows else None
 
 
+def pseudo_labels_table(contents: Contents) -> Table | None:
+    """What self-trained models made of rows without a label: on average over the folds, and for the final model."""
+    rows = []
+    for model, own in contents.pseudo_labels.groupby("model", sort=False):
+        for title, part in (("folds, on average", own[own["fold"].notna()]), ("final model", own[own["fold"].isna()])):
+            counts = [number(part[name].mean(), 0) for name in ("n_labeled", "n_unlabeled", "n_hidden", "n_kept")]
+            shares = [number(part[name].mean()) for name in ("coverage", "right_of_kept", "right_of_hidden")]
+            rows.append((title, *counts, *shares, f"{int(part['learned'].sum())} of {len(part)}", str(model)))
+    counted = ("Labeled", "Without a label", "Of these hidden", "Given a pseudo-label")
+    right = ("Coverage", "Right where given", "Right in all hidden")
+    header = ("Of", *counted, *right, "Stage 2 learned from them in", "Model")
+    return Table("Pseudo-labels", header, (("", tuple(rows)),), n_numbers=7) if rows else None
+
+
 def times_table(contents: Contents) -> Table | None:
     """How long each stage took, and each model in the folds."""
     rows = tuple((row.stage, number(row.seconds, 1), row.outcome, row.model) for row in contents.run_times.itertuples())
