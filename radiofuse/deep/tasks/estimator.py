@@ -121,7 +121,7 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
         uncertainty_weighted: Weighting = "kendall",
         regions: bool = True,
         tumor_cutmix: float = 0.0,
-        preset: str = "small",
+        preset: Literal["small", "gmmas"] = "small",
         dropout: float = 0.2,
         whole: bool = False,
         modality_dropout: bool = False,

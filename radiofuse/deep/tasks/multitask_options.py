@@ -25,6 +25,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.store.picture_rows import PictureRows
 
 NET = "radiofuse.deep.tasks.network:MultiTaskNet"
+SETTLED = ("encoder", "aggregate", "picture_shape")  # of other networks' parameters what nobody chooses here
 
 
 class MultiTaskOptions(Stages, CropEstimator):
@@ -34,7 +35,7 @@ class MultiTaskOptions(Stages, CropEstimator):
     aggregate = "mean_logit"  # a row has one patch
 
     _parameter_constraints: dict = {
-        **CropEstimator._parameter_constraints,
+        **{name: one for name, one in CropEstimator._parameter_constraints.items() if name not in SETTLED},
         "uncertainty_weighted": [StrOptions(set(WEIGHTINGS))],
         "regions": ["boolean"],
         "tumor_cutmix": [Interval(Real, 0, 1, closed="both")],
