@@ -190,3 +190,12 @@ def test_the_strongest_columns_of_an_l1_regression_are_kept_for_two_classes_and_
     assert set(own.StrongestOfLasso(2).fit(X, y).get_support(indices=True)) == {2, 5}
     binary = own.StrongestOfLasso(1).fit(X, y == "4")
     assert binary.get_support(indices=True).tolist() == [5]
+
+
+def test_windows_in_batches_say_what_single_ones_say(script, monkeypatch, capsys):
+    segmentation = script("segmentation")
+    monkeypatch.setattr(segmentation, "VOLUME", 12)
+    monkeypatch.setattr(segmentation, "WINDOW", (8, 8, 8))
+    segmentation.print_windows(repeats=1)
+    apart = re.findall(r"answers (\S+) apart", capsys.readouterr().out)
+    assert len(apart) == 4 and max(map(float, apart)) < 1e-5

@@ -9,6 +9,15 @@ from .estimators.crop_encoder import CropEncoder as CropEncoder
 from .estimators.image_fusion import ImageFusion as ImageFusion
 from .seen_rows import SeenRowsWarning as SeenRowsWarning
 from .seen_rows import rows_seen as rows_seen
+from .segmentation.cross_fitting import train_segmenter as train_segmenter
+from .segmentation.losses import segmentation_loss as segmentation_loss
+from .segmentation.masks import NetworkMasks as NetworkMasks
+from .segmentation.options import SegmenterOptions as SegmenterOptions
+from .segmentation.segmenter import Segmenter as Segmenter
+from .segmentation.segmenter import load_segmenter as load_segmenter
+from .segmentation.unet import UNet as UNet
+from .segmentation.windows import in_flips as in_flips
+from .segmentation.windows import in_windows as in_windows
 from .slice_answers import slice_probabilities as slice_probabilities
 from .slice_answers import slice_weights as slice_weights
 from .tasks.estimator import MultiTaskNetwork as MultiTaskNetwork

@@ -11,6 +11,7 @@ from .perturbation import PerturbedExtractor as PerturbedExtractor
 from .perturbation import extract_perturbed as extract_perturbed
 from .pictures import PicturedCohort as PicturedCohort
 from .pictures import collect_pictures as collect_pictures
+from .predicted_masks import make_masks as make_masks
 from .radiomics import RadiomicsExtractor as RadiomicsExtractor
 from .table import Features as Features
 from .table import add_crops as add_crops

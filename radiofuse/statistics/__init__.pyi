@@ -61,6 +61,10 @@ from .sample_size import cox_snell_of_auc as cox_snell_of_auc
 from .sample_size import events_per_variable as events_per_variable
 from .sample_size import riley_sample_size as riley_sample_size
 from .scores import score_predictions as score_predictions
+from .segmentation import dice as dice
+from .segmentation import hausdorff_95 as hausdorff_95
+from .segmentation import score_regions as score_regions
+from .segmentation import summarize_regions as summarize_regions
 from .stability import Stability as Stability
 from .stability import measure_stability as measure_stability
 from .thresholds import choose_threshold as choose_threshold
