@@ -50,9 +50,10 @@ STEPS = 5
 
 def cost() -> None:
     """Print each network that this machine can train, in a process of its own: peak memory is that of a process."""
-    for preset, (_, _, device) in CASES.items():
+    for preset, (size, rows, device) in CASES.items():
         if device == "cuda" and not torch.cuda.is_available():
-            print(f"{preset}: no GPU here, not measured.")
+            told = cost_of(_network(preset, size), (size,) * 3).sentence(rows)
+            print(f"{preset}: patches of {size} voxels; no GPU here, not measured. Told: {told}.")
             continue
         subprocess.run([sys.executable, __file__, "step", "--preset", preset], check=True)
 
@@ -60,8 +61,7 @@ def cost() -> None:
 def step(preset: str) -> None:
     """Take some training steps on noise, and print what they cost."""
     size, rows, device = CASES[preset]
-    options = {"modalities": 4, "outcomes": [2, 2, 2], "regions": 3, "preset": preset, "size": size}
-    net = make_encoder(NET, 0, 6, options)
+    net = _network(preset, size)
     told = cost_of(net, (size,) * 3)
     net.to(device).train()
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
@@ -76,6 +76,11 @@ def step(preset: str) -> None:
         f"on {device}: {min(seconds):.2f} s per step; told {told.of_a_step(rows) / 1e9:.2f} GB, "
         f"peak {peak / 1e9:.2f} GB"
     )
+
+
+def _network(preset: str, size: int) -> torch.nn.Module:
+    options = {"modalities": 4, "outcomes": [2, 2, 2], "regions": 3, "preset": preset, "size": size}
+    return make_encoder(NET, 0, 6, options)
 
 
 def _step(

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from radiofuse import read_cohort
-from radiofuse.extract.pictures import collect_pictures
+from radiofuse.imaging.sample_arrays import sample_arrays
 from radiofuse.imaging.stacks import VolumePatch
-from radiofuse.store.pictures import Pictures
+from radiofuse.store.arrays import ArrayBlock, ArrayStore
+from radiofuse.store.pictures import PictureRow, Pictures, write_pictures
 
 SIDE = 8
 SEQUENCES = ("t1", "flair")
@@ -51,9 +51,19 @@ def _write(path: Path, voxels: np.ndarray) -> str:
 
 
 def read_pictures(table: Path, store: Path, *, whole: int = 0) -> Pictures:
-    """Return the patches of both sequences of a cohort, with the parts of their masks."""
-    specs = {name: VolumePatch((name,), size=SIDE, parts=True, whole=whole) for name in SEQUENCES}
-    return collect_pictures(read_cohort(table, modalities=list(SEQUENCES), need_masks=False), specs, store).pictures
+    """Return the patches of both sequences of a cohort with the parts of their masks, made in this process."""
+    cohort, arrays, rows = pd.read_csv(table, dtype=str, keep_default_na=False), ArrayStore(store), []
+    for sequence in SEQUENCES:
+        spec = VolumePatch((sequence,), size=SIDE, parts=True, whole=whole)
+        block = ArrayBlock("patch", spec.identity())
+        for row in cohort.to_dict("records"):
+            image, mask = (
+                str(table.parent / row[name]) if row[name] else "" for name in (f"{sequence}__image", "mask")
+            )
+            made, files = sample_arrays(spec, {sequence: image}, mask, "any")
+            arrays.write(block, block.key(files), made)
+            rows.append(PictureRow(row["sample_id"], sequence, block, block.key(files)))
+    return write_pictures(arrays, rows, {"patch": {**spec.identity()["patch"], "channels": 1}})
 
 
 def outcomes_of(table: Path, index: pd.Index) -> pd.DataFrame:

@@ -39,11 +39,11 @@ class Cost(NamedTuple):
         Examples
         --------
         >>> Cost(49_500_000, 792_000_000, 2_000_000_000).sentence(2)
-        '49.5 million weights; a step of 2 patches keeps about 4.8 GB, and convolutions take working memory beyond that'
+        '49.5 million weights; a step of 2 patches keeps about 4.8 GB, and needs up to twice that for a moment'
         """
         return (
             f"{self.n_parameters / 1e6:,.3g} million weights; a step of {rows} patches keeps about "
-            f"{self.of_a_step(rows) / 1e9:.2g} GB, and convolutions take working memory beyond that"
+            f"{self.of_a_step(rows) / 1e9:.2g} GB, and needs up to twice that for a moment"
         )
 
 
@@ -51,7 +51,8 @@ def cost_of(net: MultiTaskNet, sides: tuple[int, ...]) -> Cost:
     """Return what a network costs for patches of some sides; nothing is computed.
 
     One patch is passed as shapes alone (torch's device "meta"), and what autograd keeps of it is added up, each tensor
-    once. Attention is counted with its matrix of all tokens to all, which some devices do without.
+    once. Gradients of maps and the working memory of convolutions come and go: benchmarks/multitask_network.py prints
+    the peak beside what is told.
 
     Examples
     --------

@@ -14,11 +14,10 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiofuse.deep.estimators.image_rows import check_columns, known_columns, point, refuse_absent, refuse_seen
+from radiofuse.deep.estimators.image_rows import check_columns, point, refuse_absent
 from radiofuse.deep.estimators.pointers import crop_columns
 from radiofuse.deep.estimators.workbench import Workbench
 from radiofuse.deep.sample_rows import SampleRows
-from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.deep.tasks.drawn import DrawnRegions, draw_regions
 from radiofuse.deep.tasks.losses import Weighting
 from radiofuse.deep.tasks.multitask_options import MultiTaskOptions, as_table
@@ -291,13 +290,7 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
         return draw_regions(self.encoder_, rows, self.regions_, **options)
 
     def modality_weights(self) -> pd.Series:
-        """Return the weight of each sequence in a row that has them all; they add up to 1.
-
-        Examples
-        --------
-        >>> MultiTaskNetwork().modality_weights.__name__
-        'modality_weights'
-        """
+        """Return the weight of each sequence in a row that has them all; they add up to 1."""
         check_is_fitted(self, "encoder_")
         raised = np.exp(self.encoder_.module().encoder.average.v.detach().numpy() - 1.0)
         return pd.Series(raised / raised.sum(), index=self.modalities_)
@@ -310,24 +303,3 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
         weights = self.modality_weights()
         table = pd.DataFrame({"fusion": "sequences", "member": weights.index, "weight": weights.to_numpy(float)})
         return Findings({}, {}, table, self._kept(outcome))
-
-    @property
-    def modality(self) -> str:
-        """What the pictures are called that were learned from."""
-        return ", ".join(self.modalities_)
-
-    def rows_seen(self, crops: PictureRows) -> dict[int, str]:
-        """Return the rows of its sequences that the network was trained on, as ``rows_seen``; none before ``fit``."""
-        if not hasattr(self, "encoder_"):
-            return {}
-        own = [row for row, modality in enumerate(crops.modalities) if modality in self.modalities_]
-        return rows_seen(self.encoder_, crops, own)
-
-    def _opened(self, X: pd.DataFrame) -> tuple[Workbench, SampleRows, np.ndarray]:
-        """Return what a fitted model works with, the rows that have a patch, and where in ``X`` they are."""
-        check_is_fitted(self, "encoder_")
-        X, bench = known_columns(X, self.feature_names_in_), Workbench.of(self)
-        pointers, places = point(bench.crops, X, self.modalities_)
-        rows = self._rows(bench.crops, pointers)
-        refuse_seen(self.encoder_, bench.crops, rows.behind(range(len(places))))
-        return bench, rows, places

@@ -12,23 +12,21 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from radiofuse.deep.encoders.by_name import make_encoder
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
-from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.segmentation.classes import PARTS
 from radiofuse.deep.tasks.cost import cost_of
 from radiofuse.deep.tasks.loop import refuse_options
 from radiofuse.deep.tasks.losses import WEIGHTINGS
+from radiofuse.deep.tasks.patch_rows import PatchRows
 from radiofuse.deep.tasks.sizes import SIZES
 from radiofuse.deep.tasks.stages import Stages
-from radiofuse.deep.tasks.whole_rows import WholeRows
 from radiofuse.deep.training.options import Training
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.store.picture_rows import PictureRows
 
 NET = "radiofuse.deep.tasks.network:MultiTaskNet"
 SETTLED = ("encoder", "aggregate", "picture_shape")  # of other networks' parameters what nobody chooses here
 
 
-class MultiTaskOptions(Stages, CropEstimator):
+class MultiTaskOptions(Stages, PatchRows):
     """The parameters of the network, checked and told, and its outcomes."""
 
     encoder = NET
@@ -50,9 +48,7 @@ class MultiTaskOptions(Stages, CropEstimator):
 
     regions: bool
     preset: str
-    whole: bool
     options: Mapping[str, Any] | None
-    modalities_: list[str]
     classes_: list[np.ndarray]
 
     def _validate_params(self) -> None:
@@ -93,11 +89,6 @@ class MultiTaskOptions(Stages, CropEstimator):
             raise CohortError("The table to train on", [problem for problem in problems if problem])
         codes = [pd.Categorical(y[name], classes).codes for name, classes in zip(y, self.classes_, strict=True)]
         return np.where(np.stack(codes, axis=1) < 0, np.nan, np.stack(codes, axis=1).astype(float))
-
-    def _rows(self, crops: PictureRows, pointers: np.ndarray) -> SampleRows:
-        """Return rows of patches as samples, with the whole volumes behind them where these are read."""
-        kind = WholeRows if self.whole else SampleRows
-        return kind(crops, tuple(self.modalities_), pointers, (~np.isnan(pointers)).astype(float))
 
     def _net_options(
         self, n_modalities: int, channels: int, sides: Sequence[int], outcomes: Sequence[int], n_regions: int
