@@ -58,6 +58,11 @@ kind = "weighting"
 clinical = true
 options = { epochs = 20, modality_dropout = true }
 [[models]]
+name = "taught"
+kind = "early"
+classify = { method = "logistic", mixup = 0.4 }
+self_training = { confidence = 0.6, spread = 0.3, n_draws = 3, hidden_labels = 0.3 }
+[[models]]
 name = "aged"
 kind = "clinical"
 [evaluation]
@@ -107,6 +112,9 @@ def test_every_auc_holds_one_half_and_shortcuts_claim_more(tmp_path, split):
         "joined",
         "constrained",
         "weighed",
+        "taught_stage_2",
+        "taught_stage_1",
+        "taught_supervised",
         "aged",
         "trivial",
     }
