@@ -30,7 +30,7 @@ from radiofuse.imaging.scans import read_scan  # noqa: E402
 
 SIZE = (12, 11, 10)  # x, y, z
 CHEAP = ("--window", "8", "--widths", "4,8")
-TRAINED = ("--folds", 2, "--epochs", 8, "--window", 8, "--widths", "4,8", "--device", "cpu")
+TRAINED = ("--folds", 2, "--epochs", 6, "--window", 8, "--widths", "4,8", "--device", "cpu")
 
 # A program that takes for tumor what is bright in the first channel, and fails on those cases that further words name.
 PROGRAM = """

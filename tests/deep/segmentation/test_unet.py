@@ -45,7 +45,7 @@ def test_an_absent_sequence_has_no_influence_and_the_others_weigh_one():
 
 def test_training_finds_the_box_with_the_same_bits_and_without_a_sequence(bright_box):
     volume, classes = bright_box
-    options = SegmenterOptions(epochs=60, batch_size=2, **SMALL)
+    options = SegmenterOptions(epochs=45, batch_size=2, **SMALL)
     nets = [train_unet([volume] * 2, [classes] * 2, options, n_classes=2, device="cpu")[0] for _ in range(2)]
     for one, other in zip(*(net.state_dict().values() for net in nets), strict=True):
         assert torch.equal(one, other)
@@ -64,7 +64,7 @@ def test_a_tumor_of_brats_is_learned_by_heart(data_dir):
     scan = read_scan({name: str(case / f"{case.name}_{name}.nii.gz") for name in channels}, channels, scaled=False)
     crop = (..., *[slice(8, 24)] * 3)
     voxels, expert = scan.voxels[crop], scan.labels_in(str(case / f"{case.name}_seg.nii.gz"))[crop]
-    options = SegmenterOptions(window=(16, 16, 16), epochs=40, batch_size=1, modality_dropout=False, flips=False)
+    options = SegmenterOptions(window=(16, 16, 16), epochs=32, batch_size=1, modality_dropout=False, flips=False)
     net, losses = train_unet([voxels], [classes_of(expert, OLD)], options, device="cpu")
     labels = labels_from(segmented([net], voxels, options), OLD)
     dice = score_regions(labels, expert, region_labels(OLD), scan.spacing_mm)["dice"]
