@@ -1,4 +1,4 @@
-"""Every model of a run fitted again within each training part, and what these fits say of patients they never saw."""
+"""The models of a run fitted again within each training part, and what these fits say of patients they never saw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.experiment.all_models import list_all_models
 from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.joint_evaluation import JointFolds, evaluate_joint_models
-from radiofuse.experiment.models import TRIVIAL_RULE
+from radiofuse.experiment.model_list import called, model_list
+from radiofuse.experiment.models import CLINICAL_ARM
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import Split
@@ -75,7 +76,7 @@ class Within:
 
 
 def answers_within(work: Work, splits: Sequence[Split], division: Division) -> dict[str, Within]:
-    """Return what models fitted within the training parts say, by outcome.
+    """Return what models that the bundle keeps say when they are fitted within the training parts, by outcome.
 
     An outcome with too few patients for it is named in a warning, and so are models of several outcomes.
     """
@@ -97,7 +98,7 @@ def _of_outcome(work: Work, outcome: Outcome, splits: Sequence[Split], division:
     labeled = work.rows.of(outcome)
     own = [split for split in map(labeled.split, splits) if split.test.size]
     models = list_all_models(work.recipe, work.rows, labeled, own)
-    del models[TRIVIAL_RULE]
+    models = {name: models[name] for name in models if name in {*_kept(work.recipe), CLINICAL_ARM}}
     divided = division.of_one(labeled.y, np.asarray(labeled.groups), outcome)
     inner = [one for place, split in enumerate(own) for one in divided(split, place)]
     kept = None
@@ -120,7 +121,12 @@ def _joint(work: Work, splits: Sequence[Split], division: Division) -> JointFold
     divided = division.of_all(rows.y.fillna(rows.y.mode().iloc[0]), np.asarray(rows.groups))
     inner = [one for place, split in enumerate(splits) for one in divided(split, place)]
     options: dict[str, Any] = {"n_jobs": work.n_jobs, "progress": work.progress, "kept_in": work.kept_in}
-    return evaluate_joint_models(work.recipe, rows, inner, **options)
+    return evaluate_joint_models(work.recipe, rows, inner, **options, only=_kept(work.recipe))
+
+
+def _kept(recipe: Recipe) -> set[str]:
+    """Return the models that the bundle keeps: the others are there for comparison, and not fitted again."""
+    return {called(model) for model in model_list(recipe) if model.keep}
 
 
 def _of_own_splits(table: pd.DataFrame, own: Sequence[Split], splits: Sequence[Split], per_split: int) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,14 @@ class JointFolds:
 
 
 def evaluate_joint_models(
-    recipe: Recipe, rows: Rows, splits: Sequence[Split], *, n_jobs: int, progress: Meter, kept_in: Path | None
+    recipe: Recipe,
+    rows: Rows,
+    splits: Sequence[Split],
+    *,
+    n_jobs: int,
+    progress: Meter,
+    kept_in: Path | None,
+    only: Collection[str] | None = None,
 ) -> JointFolds:
     """Cross-validate the models of all outcomes at once, each fitted once in a fold; without such, nothing is done.
 
@@ -69,8 +76,11 @@ def evaluate_joint_models(
         Of the labeled rows.
     n_jobs, progress, kept_in
         As for ``evaluate_models``.
+    only : collection of str, optional
+        The models to evaluate; all of them by default.
     """
     models = list_models(recipe, rows.inputs, joint=True)
+    models = models if only is None else {name: model for name, model in models.items() if name in only}
     if not models:
         return JointFolds([], [])
     X, y, groups = rows_to_learn_from(rows)

@@ -233,8 +233,14 @@ def reads_columns_alone(recipe: Recipe, model: RecipeModel) -> bool:
 
 
 def uses_encoder(recipe: Recipe) -> bool:
-    """Say whether some model may use the encoder under [deep]: all but multi-task networks, which have their own."""
-    return recipe.deep is not None and any(model.kind != MULTITASK for model in model_list(recipe))
+    """Say whether some model may use the encoder under [deep]: multi-task networks, for instance, have their own."""
+    return recipe.deep is not None and any(_may_use_encoder(recipe, model) for model in model_list(recipe))
+
+
+def _may_use_encoder(recipe: Recipe, model: RecipeModel) -> bool:
+    if model.kind in (LATE, EARLY):
+        return reads_crops(recipe, model)
+    return model.kind not in (MULTITASK, CHAINED, CLINICAL)
 
 
 def selects_deep_features(recipe: Recipe) -> bool:

@@ -44,9 +44,9 @@ def recalibrations(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables ``recalibrated`` and ``recalibrations``; without rows where the recipe asks for none.
 
-    Every model is fitted again in inner folds of whole patients of every training part (as many as [fusion] says). The
-    map of a fold is learned from what these say of their held-out patients, and applied to the fold's predictions: no
-    patient has a part in the own recalibration. The answers of the run stay as they are.
+    Every model that the bundle keeps is fitted again in inner folds of whole patients of every training part, as many
+    as [fusion] says. The map of a fold is learned from what these say of their held-out patients, and applied to the
+    fold's predictions: no patient has a part in the own recalibration. The answers of the run stay as they are.
 
     Parameters
     ----------

@@ -33,8 +33,8 @@ def spreads(
 ) -> pd.DataFrame:
     """Return the table ``spreads``; without rows where the recipe asks for none.
 
-    Every model is fitted to bootstraps of the patients of every training part, class by class, selection and scaling
-    included, and asked about the patients that the fold tests.
+    Every model that the bundle keeps is fitted to bootstraps of the patients of every training part, class by class,
+    selection and scaling included, and asked about the patients that the fold tests.
 
     Parameters
     ----------
