@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,9 +10,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logit, softmax
 from sklearn.isotonic import IsotonicRegression
 
-from radiofuse.classify.log_odds import NEAREST, distance_from_ends, fit_sigmoid, half_the_smallest
+from radiofuse.classify.log_odds import distance_from_ends, fit_sigmoid, half_the_smallest
 
-_LEAST = np.finfo(float).tiny
 _HOTTEST = 100.0  # where answers tell nothing, or the classes are apart, the best temperature is infinite, or 0
 
 
@@ -30,7 +29,8 @@ class TemperatureMap:
     """Log-probabilities divided by one number, so that each sample's order of the classes stays.
 
     Of two classes all samples keep their order too, so that the AUC stays. A temperature above 1 says that the
-    probabilities were too sure.
+    probabilities were too sure. A probability of exactly 0 or 1 counts as half as far from there as the nearest one
+    that it learned from: one vote of all members that was wrong would else make the temperature infinite.
 
     Attributes
     ----------
@@ -51,7 +51,9 @@ class TemperatureMap:
 
     def fit(self, P: ArrayLike, y: np.ndarray) -> TemperatureMap:
         """Learn the temperature from probabilities (n_samples, n_classes) and classes 0 to K - 1."""
-        scores, rows = _logarithm(P), np.arange(len(y))
+        P = np.asarray(P, dtype=float)
+        self._ends = _Ends.of(P)
+        scores, rows = np.log(self._ends.moved(P)), np.arange(len(y))
 
         def loss(log_slope: float) -> float:
             return -log_softmax(np.exp(log_slope) * scores, axis=1)[rows, y].mean()
@@ -63,7 +65,7 @@ class TemperatureMap:
 
     def apply(self, P: ArrayLike) -> np.ndarray:
         """Return the probabilities at this temperature."""
-        return softmax(_logarithm(P) / self.temperature_, axis=1)
+        return softmax(np.log(self._ends.moved(np.asarray(P, dtype=float))) / self.temperature_, axis=1)
 
 
 class PlattMap:
@@ -81,8 +83,7 @@ class PlattMap:
     def fit(self, P: ArrayLike, y: np.ndarray) -> PlattMap:
         """Learn from probabilities (n_samples, n_classes) and classes 0 to K - 1."""
         P = np.asarray(P, dtype=float)
-        distance = distance_from_ends(P)
-        self._nearest = half_the_smallest(distance) if distance.min() == 0 else NEAREST
+        self._ends = _Ends.of(P)
         self._sigmoids = [fit_sigmoid(self._log_odds(P[:, k]), y == k) for k in _told(P)]
         return self
 
@@ -94,7 +95,7 @@ class PlattMap:
         return _to_rows(np.column_stack([sigmoid.predict_proba(one)[:, 1] for sigmoid, one in pairs]))
 
     def _log_odds(self, probability: np.ndarray) -> np.ndarray:
-        return logit(np.clip(probability, self._nearest, 1 - self._nearest))
+        return logit(self._ends.moved(probability))
 
 
 class IsotonicMap:
@@ -130,8 +131,23 @@ PROBABILITY_MAPS: dict[str, type[ProbabilityMap]] = {
 }
 
 
-def _logarithm(P: ArrayLike) -> np.ndarray:
-    return np.log(np.clip(np.asarray(P, dtype=float), _LEAST, None))
+class _Ends(NamedTuple):
+    """Where a probability of exactly 0 or 1 is taken to be, which has no logarithm, or no log-odds."""
+
+    nearest: float
+    of_votes: bool
+
+    @classmethod
+    def of(cls, P: np.ndarray) -> _Ends:
+        """Return the ends as the probabilities that a map learns from have them."""
+        distance = distance_from_ends(P)
+        return cls(half_the_smallest(distance), bool(distance.min() == 0))
+
+    def moved(self, P: np.ndarray) -> np.ndarray:
+        """Return probabilities without 0 and 1. Between votes and their ends there is nothing that keeps its place."""
+        if self.of_votes:
+            return np.clip(P, self.nearest, 1 - self.nearest)
+        return np.where(P <= 0, self.nearest, np.where(P >= 1, 1 - self.nearest, P))
 
 
 def _told(P: np.ndarray) -> range:

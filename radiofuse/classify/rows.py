@@ -51,5 +51,5 @@ def refuse_unweighted(classifier: Any, what: str) -> None:
     if not has_fit_parameter(classifier, "sample_weight"):
         raise RequestError(
             f"{what} gives rows of several classes with weights, and the fit of {type(classifier).__name__} takes no "
-            'sample_weight. Choose another classifier, as "logistic" or "random_forest", or leave it out.'
+            'sample_weight. Choose another classifier, as "logistic" or "xgboost", or leave it out.'
         )

@@ -165,7 +165,8 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         Raises
         ------
         RequestError
-            If negative labels need weights and the classifier takes none, or weights are drawn and it cannot.
+            If negative labels need weights and the classifier takes none, weights are drawn and it cannot, or
+            ``negative`` goes with ``balance`` or leaves no class.
         ValueError
             If labeled rows are of one class only, or no row has a label.
         """
@@ -204,8 +205,8 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
 
     def _taught(self, X: Any, y: np.ndarray, groups: np.ndarray | None) -> Any:
         """Return the classifier fitted to labeled and pseudo-labeled rows, in their order."""
-        code = self._codes()
-        kept, soft = self.unlabeled_[code != NONE], self._soft(code)
+        code = self.pseudo_labels_.code
+        kept, soft = self.unlabeled_[code != NONE], self.pseudo_labels_.ruled_out.any(axis=1)
         if len(np.unique(code[code != NONE])) < 2 and not soft.any():
             if len(self.unlabeled_):
                 warnings.warn(self._one_sided(code[code != NONE]), OneSidedWarning, stacklevel=3)
@@ -219,16 +220,6 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
             return fit_with_groups(clone(self.estimator), *told)
         share = self.pseudo_labels_.mean[soft] * ~self.pseudo_labels_.ruled_out[soft]
         return self._fitted_softly(*told, take_rows(X, self.unlabeled_[soft]), share / share.sum(axis=1, keepdims=True))
-
-    def _codes(self) -> np.ndarray:
-        """Return the class that each row without a label is given: also the one left when all others are ruled out."""
-        left = ~self.pseudo_labels_.ruled_out
-        settled = (left.sum(axis=1) == 1) & ~self.pseudo_labels_.kept
-        return np.where(settled, left.argmax(axis=1), self.pseudo_labels_.code)
-
-    def _soft(self, code: np.ndarray) -> np.ndarray:
-        """Say in which rows several classes are left, and some are ruled out."""
-        return self.pseudo_labels_.ruled_out.any(axis=1) & (code == NONE)
 
     def _fitted_softly(
         self, X: Any, y: np.ndarray, groups: np.ndarray | None, X_soft: Any, share: np.ndarray

@@ -14,7 +14,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from radiofuse.classify.mixup import mixed_rows
+from radiofuse.classify.mixup import TIMES, mixed_rows
 from radiofuse.classify.rows import refuse_unweighted, soft_labels, stack_rows, take_rows
 from radiofuse.classify.smote import synthetic_rows
 from radiofuse.errors import CohortError, RequestError
@@ -229,6 +229,11 @@ def refuse_mixup(classifier: Any) -> None:
         raise RequestError(
             f"mixup makes rows of two patients, and {type(classifier).__name__} has folds of whole patients. Choose "
             "another classifier, or leave it out."
+        )
+    if hasattr(classifier, "min_samples_leaf"):
+        raise RequestError(
+            f"mixup mixes each row {TIMES} times, and {type(classifier).__name__} counts rows where it should weigh "
+            "them: its smallest leaves would hold copies of one patient. Choose logistic or xgboost, or leave it out."
         )
 
 

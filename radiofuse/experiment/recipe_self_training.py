@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from radiofuse.experiment.recipe_parts import Part
 
@@ -46,6 +46,13 @@ class SelfTraining(Part):
     """Share of the training patients whose labels are hidden, to see how right their pseudo-labels are."""
     outcomes: dict[str, Gate] = {}
     """Gates of single outcomes, by name."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> SelfTraining:
+        balanced = self.balance or any(gate.balance for gate in self.outcomes.values())
+        if self.negative is not None and balanced:
+            raise ValueError("negative gives classes to rows that balance dropped; leave one of them out")
+        return self
 
 
 def _as_table(value: Any) -> Any:

@@ -27,7 +27,8 @@ class PseudoLabels:
     sd : ndarray of shape (n_rows, n_classes)
         Over the draws, with their number as divisor; 0 of a single draw.
     ruled_out : ndarray of bool, shape (n_rows, n_classes)
-        Negative labels: classes that a row surely is not of. None in rows that are given a class.
+        Negative labels: classes that a row surely is not of. None in rows that are given a class; where they leave one
+        class, the row is given it.
     """
 
     code: np.ndarray
@@ -108,7 +109,8 @@ def pseudo_labels(
         Least mean, and largest standard deviation. A ``spread`` of 1 lets every row pass.
     negative : float, optional
         Also rule classes out: those whose mean is this or less (.05 in the reference) and whose standard deviation is
-        ``negative_spread`` or less, in rows that are given no class. Of two classes the other one is then what is left.
+        ``negative_spread`` or less, in rows that are given no class. A row with one class left, as the other of two, is
+        given it. Less than 1 / n_classes, and not with ``balance``, which it would undo.
     negative_spread : float, default=0.005
     balance : bool, default=False
         Whether as many rows of each class are kept as of the rarest one: those of highest mean, the first of equal
@@ -121,7 +123,7 @@ def pseudo_labels(
     Raises
     ------
     RequestError
-        If ``draws`` are no probabilities.
+        If ``draws`` are no probabilities, or ``negative`` is 1 / n_classes or more, or goes with ``balance``.
 
     References
     ----------
@@ -138,6 +140,7 @@ def pseudo_labels(
     ([0, -1], [0, 0])
     """
     draws = _probabilities(draws)
+    _refuse_negative(negative, draws.shape[2], balance=balance)
     mean, sd = draws.mean(axis=0), draws.std(axis=0)
     rows, top = np.arange(len(mean)), mean.argmax(axis=1)
     sure = (mean[rows, top] >= confidence) & (sd[rows, top] <= spread)
@@ -146,7 +149,22 @@ def pseudo_labels(
     ruled_out = np.zeros(mean.shape, dtype=bool)
     if negative is not None:
         ruled_out = (mean <= negative) & (sd <= negative_spread) & ~sure[:, None]
+        settled = ruled_out.sum(axis=1) == mean.shape[1] - 1
+        sure, ruled_out = sure | settled, ruled_out & ~settled[:, None]
     return PseudoLabels(np.where(sure, top, NONE), mean, sd, ruled_out)
+
+
+def _refuse_negative(negative: float | None, n_classes: int, *, balance: bool) -> None:
+    if negative is not None and negative >= 1 / n_classes:
+        raise RequestError(
+            f"negative must be less than one in {n_classes}, the number of classes, so that a class is left; it is "
+            f"{negative:g}. Lower it: .05 is usual."
+        )
+    if negative is not None and balance:
+        raise RequestError(
+            "balance keeps as many rows of each class, and negative gives classes to rows that balance dropped. Leave "
+            "one of them out."
+        )
 
 
 def _probabilities(draws: ArrayLike) -> np.ndarray:

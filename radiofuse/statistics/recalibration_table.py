@@ -65,7 +65,8 @@ def recalibration_table(
         high, the percentile interval of the difference. Of several classes each is held against the rest. Metrics are
         ece and adaptive_ece (`calibration_error` in 10 bins of equal width, or count), brier, log_loss, slope and
         intercept (`calibration_line`) and auc, each the mean of the repeats. Calibration errors have no interval:
-        chance keeps them above 0, and resampling adds to that.
+        chance keeps them above 0, and resampling adds to that. Slope and intercept are NaN where a probability is 0 or
+        1, which isotonic regression makes and votes are: there is no line through all patients.
 
     Raises
     ------
@@ -161,8 +162,10 @@ def _measures(repeats: Sequence[Repeat], drawn: np.ndarray) -> dict[str, np.ndar
 
 
 def _of_repeat(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    inside = (probability > 0) & (probability < 1)
-    intercept, slope = resampled_lines(label[inside].astype(float), logit(probability[inside]), weights[inside])
+    if ((probability > 0) & (probability < 1)).all():
+        intercept, slope = resampled_lines(label.astype(float), logit(probability), weights)
+    else:  # 0 and 1 have no log-odds, and a line through the other patients would be of others than before
+        intercept = slope = np.full(weights.shape[1], np.nan)
     return {
         "ece": resampled_errors(label, probability, weights),
         "adaptive_ece": resampled_errors(label, probability, weights, strategy="quantile"),

@@ -82,5 +82,7 @@ def test_what_cannot_be_mixed_is_refused(rows):
         TunedChain([("classify", KNeighborsClassifier())], mixup=0.2).fit(*rows)
     with pytest.raises(RequestError, match="leave one of them out"):
         TunedChain([("classify", GaussianNB())], mixup=0.2, oversample="smote").fit(*rows)
+    with pytest.raises(RequestError, match="RandomForestClassifier counts rows where it should weigh them"):
+        modality_classifier("random_forest", select=None, tuning={"mixup": 0.2}, random_state=0).fit(*rows)
     with pytest.raises(RequestError, match="mixup gives rows of several classes"):
         modality_classifier("brnn", tuning={"mixup": 0.2})

@@ -125,3 +125,24 @@ def test_where_every_isotonic_curve_is_0_no_class_is_preferred():
     P = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]] * 3)
     told = IsotonicMap().fit(P, np.array([0, 1, 2] * 3)).apply([[0.05, 0.05, 0.05]])  # below all that was learned from
     np.testing.assert_allclose(told, 1 / 3)
+
+
+def test_votes_that_were_all_wrong_leave_a_temperature():
+    share = np.repeat([0.0, 0.25, 0.5, 0.75, 1.0], 40)
+    y = (np.arange(200) % 10 < np.array([2, 3, 5, 7, 8])[np.arange(200) // 40]).astype(
+        int
+    )  # 8 of 40 unanimous ones err
+    found = TemperatureMap().fit(np.column_stack([1 - share, share]), y)
+    moved = np.clip(share, 0.125, 0.875)
+    expected = TemperatureMap().fit(np.column_stack([1 - moved, moved]), y)
+    assert found.temperature_ == pytest.approx(expected.temperature_) and 1 < found.temperature_ < 2
+    assert found.apply([[1.0, 0.0]])[0, 1] > 0.1
+
+
+@pytest.mark.parametrize("kind", [PlattMap, TemperatureMap])
+def test_an_end_that_no_fold_taught_is_half_as_far_out_as_the_last_probability(kind):
+    p = np.linspace(0.1, 0.9, 60)
+    found = kind().fit(np.column_stack([1 - p, p]), (np.random.default_rng(0).random(60) < p).astype(int))
+    at_end, half = found.apply([[1.0, 0.0], [0.95, 0.05]])
+    np.testing.assert_allclose(at_end, half)
+    assert found.apply([[0.99, 0.01]])[0, 1] < half[1]  # others keep their place

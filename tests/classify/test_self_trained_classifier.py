@@ -148,12 +148,12 @@ def test_negative_labels_of_two_classes_say_the_other_one(halves):
     X, y, _ = halves
     strict = {"confidence": 0.99, "spread": 0.001, "random_state": 0}
     model = SelfTrainedClassifier(logistic_chain(), negative=0.05, negative_spread=0.03, **strict).fit(X, y)
-    ruled_out = model.pseudo_labels_.ruled_out
-    assert ruled_out.any(axis=1).sum() > 10
-    code = np.where(model.pseudo_labels_.kept, model.pseudo_labels_.code, np.where(ruled_out[:, 0], 1, 0))
-    told = model.pseudo_labels_.kept | ruled_out.any(axis=1)
+    found = model.pseudo_labels_
+    settled = (found.mean.max(axis=1) >= 0.95) & (found.sd.max(axis=1) <= 0.03)
+    np.testing.assert_array_equal(found.kept, settled)
+    assert settled.sum() > 10 and not found.ruled_out.any() and found.coverage == settled.mean()
     labels = y.copy()
-    labels[model.unlabeled_[told]] = code[told]
+    labels[model.unlabeled_[settled]] = found.mean.argmax(axis=1)[settled]
     expected = logistic_chain().fit(X[labels >= 0], labels[labels >= 0])
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 

@@ -77,6 +77,16 @@ def test_negative_labels_rule_classes_out_of_rows_without_a_label():
     doubtful = [[[0.5, 0.47, 0.03], [0.4, 0.2, 0.4]], [[0.5, 0.49, 0.01], [0.4, 0.2, 0.4]]]
     assert not pseudo_labels(doubtful, negative=0.05).ruled_out.any()
     assert not pseudo_labels(draws).ruled_out.any()
+    settled = pseudo_labels([[[0.96, 0.04], [0.6, 0.4]]], confidence=0.99, negative=0.05)
+    assert settled.code.tolist() == [0, -1] and settled.coverage == 0.5 and not settled.ruled_out.any()
+
+
+def test_negative_labels_that_would_undo_something_are_refused():
+    draws = [[[0.4, 0.3, 0.3]]]
+    with pytest.raises(RequestError, match="less than one in 3, the number of classes"):
+        pseudo_labels(draws, negative=0.4)
+    with pytest.raises(RequestError, match="gives classes to rows that balance dropped"):
+        pseudo_labels(draws, negative=0.05, balance=True)
 
 
 @pytest.mark.parametrize(
