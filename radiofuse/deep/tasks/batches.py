@@ -66,6 +66,15 @@ class TaskRows:
         """The outcomes and, where there are masks, the regions."""
         return [*self.targets, *([] if self.regions is None else [REGIONS])]
 
+    def masses(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return what the labels of each task weigh together in all rows, without reading their patches."""
+        known = {
+            name: float(np.nansum(one if name not in weights else one * weights[name].numpy()))
+            for name, one in self.targets.items()
+        }
+        drawn = {} if self.regions is None else {REGIONS: float(sum(one is not None for one in self.regions.maps))}
+        return known | drawn
+
     def read(self, chosen: Sequence[int]) -> Arrays:
         """Return some rows as arrays."""
         at = np.asarray(chosen, dtype=int)

@@ -20,7 +20,7 @@ from radiofuse.deep.tasks.distillation import SelfDistillation
 from radiofuse.deep.tasks.losses import UncertaintyWeights, Weighting, class_weights
 from radiofuse.deep.tasks.network import MultiTaskNet
 from radiofuse.deep.tasks.siamese import SequencePretraining, pretrain
-from radiofuse.deep.tasks.step import BETWEEN_PASSES, Learned, Weights, losses_of, masses, moved, take_step
+from radiofuse.deep.tasks.step import BETWEEN_PASSES, Learned, Weights, losses_of, moved, take_step
 from radiofuse.deep.training.checkpoint import Checkpoint, identity_of
 from radiofuse.deep.training.narration import Narration
 from radiofuse.deep.training.optimizers import TIMES, learning_rate, make_optimizer, set_learning_rate
@@ -279,8 +279,7 @@ def _read(job: _Job, steps: Sequence[Tensor], seeds: Sequence[int]) -> Iterator[
 def _held_out(state: State, job: _Job, held: TaskRows, most: int) -> float:
     """Return the sum of the tasks' mean losses in the rows held out, none of them weighed."""
     state.module.eval()
-    whole = masses(held.read(range(len(held))).to(torch.device("cpu")), job.outcomes, _on_cpu(job.weights))
-    total = 0.0
+    whole, total = held.masses(_on_cpu(job.weights)), 0.0
     for chosen in torch.arange(len(held)).split(most):
         part = held.read(chosen.tolist()).to(job.device)
         said = state.module.net.answers(part.pictures, part.present)

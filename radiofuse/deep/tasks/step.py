@@ -78,7 +78,7 @@ def losses_of(
     found, shares = {}, {}
     for name, logits, target in zip(outcomes, said.logits, part.targets, strict=True):
         if whole[name]:
-            total, mass = outcome_loss(logits, target, weights.get(name))
+            total, mass = outcome_loss(logits.float(), target, weights.get(name))
             found[name], shares[name] = total / whole[name], float(mass.detach()) / whole[name]
     if part.regions is not None and said.regions is not None and whole[REGIONS]:
         shares[REGIONS] = part.with_mask / whole[REGIONS]

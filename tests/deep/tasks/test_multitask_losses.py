@@ -19,6 +19,7 @@ from radiofuse.deep.tasks.cutting import with_cut_tumors  # noqa: E402
 from radiofuse.deep.tasks.loop import _optimizer  # noqa: E402
 from radiofuse.deep.tasks.losses import UncertaintyWeights, class_weights, outcome_loss  # noqa: E402
 from radiofuse.deep.tasks.multitask_options import NET  # noqa: E402
+from radiofuse.deep.tasks.region_maps import RegionMaps  # noqa: E402
 from radiofuse.deep.tasks.step import Learned, losses_of, masses, take_step  # noqa: E402
 from radiofuse.deep.training.options import Training  # noqa: E402
 
@@ -171,3 +172,12 @@ def test_cut_tumors_share_labels_by_voxels_and_leave_an_outcome_unknown_where_on
         assert np.isnan(cut.targets[1][row]).all() == (row == 1 or partner == 1)
     assert n_cut >= 1
     assert cut.targets[0].sum(axis=1) == pytest.approx(1)
+
+
+def test_labels_of_rows_held_out_weigh_what_they_do_in_a_batch():
+    targets = {"idh": hot([0, 1, 1, 0]).numpy(), "codel": hot([0, None, None, 1]).numpy()}
+    maps = RegionMaps(("tumor",), [np.ones((8, 8, 8)), None, None, np.zeros((8, 8, 8))], [None] * 4, list("abcd"))
+    rows = TaskRows(np.zeros((4, 2, 8, 8, 8), np.float32), np.ones((4, 2)), targets, maps)
+    weights = {"codel": torch.tensor([0.5, 3.0])}
+    batch = rows.read(range(4)).to(torch.device("cpu"))
+    assert rows.masses(weights) == masses(batch, OUTCOMES, weights) == {"idh": 4.0, "codel": 3.5, REGIONS: 2.0}
