@@ -10,11 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from radiofuse.deep.encoders.by_name import make_encoder  # noqa: E402
-from radiofuse.deep.tasks.batches import (  # noqa: E402
-    REGIONS,
-    Arrays,  # noqa: E402
-    TaskBatch,
-)
+from radiofuse.deep.tasks.batches import REGIONS, Arrays, TaskBatch, TaskRows  # noqa: E402
 from radiofuse.deep.tasks.cutting import with_cut_tumors  # noqa: E402
 from radiofuse.deep.tasks.loop import _optimizer  # noqa: E402
 from radiofuse.deep.tasks.losses import UncertaintyWeights, class_weights, outcome_loss  # noqa: E402
