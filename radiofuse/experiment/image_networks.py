@@ -45,7 +45,8 @@ def _multitask_does(model: RecipeModel) -> str:
     regions = " and the regions of the tumor" if model.options.get("regions", True) else ""
     mixed = f" Tumor-CutMix with probability {cut:g}." if cut else ""
     stages = [words for name, words in _STAGES.items() if model.options.get(name)]
-    return f"{does}{regions}, on patches of voxels; losses {told}.{mixed}{''.join(stages)}"
+    whole = " and the whole volume beside each" if model.options.get("whole") else ""
+    return f"{does}{regions}, on patches of voxels{whole}; losses {told}.{mixed}{''.join(stages)}"
 
 
 def unusable_networks(recipe: Recipe, places: object) -> Iterator[RadiofuseError]:

@@ -21,7 +21,9 @@ from radiofuse.bundle.read import read_description, read_table  # noqa: E402
 from radiofuse.commands.run_words import describe_absences  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
 from radiofuse.experiment.glossary import list_answers  # noqa: E402
+from radiofuse.experiment.image_networks import network_words  # noqa: E402
 from radiofuse.experiment.recipe import read_recipe  # noqa: E402
+from radiofuse.experiment.recipe_models import RecipeModel  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 
 SIZES = "widths = [4, 8], blocks = [1, 1], dim = 8, heads = 2, mlp = 8, of_bottom = 4, of_tokens = 4, shared = 4"
@@ -88,6 +90,8 @@ def test_the_page_says_what_the_network_is_and_the_bundle_how_it_weighs_the_sequ
     said = {answer.name: answer for answer in list_answers(read_recipe(study / "recipe.toml"), ["t1", "flair"])}
     assert said["together"].title == "multi-task network of all outcomes on t1 and flair"
     assert "Tumor-CutMix with probability 0.5" in said["together"].does
+    whole = RecipeModel(name="whole", kind="multitask", options={"whole": True})
+    assert "patches of voxels and the whole volume beside each" in network_words(None, whole, "t1")[1]
     weights = read_table(study / "out" / "bundle", "fusion_weights")
     own = weights[(weights["model"] == "together") & (weights["fusion"] == "sequences")]
     assert set(own["member"]) == {"t1", "flair"}
