@@ -67,7 +67,7 @@ class Cohort:
         known = self.y if y is None else y
         targets = {name: one_hot(known[name].to_numpy()[chosen], 2) for name in OUTCOMES}
         ids = [str(self.y.index[at]) for at in chosen]
-        maps = RegionMaps(PARTS, [self.masks[at] for at in chosen], [LABELS] * len(ids), ids)
+        maps = RegionMaps(PARTS, [self.masks[at] for at in chosen], [LABELS] * len(ids), ids, self.masks[0].shape)
         return TaskRows(self.pictures[chosen], np.ones((len(ids), 4)), targets, maps)
 
 

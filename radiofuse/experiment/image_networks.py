@@ -74,6 +74,7 @@ def unusable_networks(recipe: Recipe, places: object) -> Iterator[RadiofuseError
 def _problems(recipe: Recipe, model: RecipeModel) -> Iterator[RadiofuseError]:
     """Yield which option the network does not have or take, or why it cannot pass blank pictures."""
     from radiofuse.deep import ImageFusion, MultiTaskNetwork
+    from radiofuse.deep.tasks.multitask_options import refuse_names
 
     kind = MultiTaskNetwork if model.kind == MULTITASK else ImageFusion
     known = sorted(set(kind().get_params(deep=False)) - SAID_ELSEWHERE)
@@ -84,6 +85,8 @@ def _problems(recipe: Recipe, model: RecipeModel) -> Iterator[RadiofuseError]:
     if unknown:
         return
     try:
+        if model.kind == MULTITASK:
+            refuse_names([one.name or one.column for one in recipe.outcomes or ()])
         network = image_network(recipe, model.model_copy(update={"together": True}), None)
         network.pass_blank(max(1, len(deep.channels)), [deep.size] * deep.dimensions)
     except (InvalidParameterError, RequestError) as error:

@@ -32,7 +32,7 @@ def tiny_rows(n: int, *, signal: float = 1.0, seed: int = 0, masks: bool = False
     pictures += signal * (idh + rng.normal(scale=0.5, size=n)).astype(np.float32)[:, None, None, None, None]
     grade = np.where(np.arange(n) % 4 < 2, idh, np.nan)
     maps = [(rng.random((SIDE,) * 3) < 0.3).astype(np.uint8) for _ in range(n)]
-    drawn = RegionMaps(("tumor",), maps, [None] * n, [f"s{row}" for row in range(n)]) if masks else None
+    drawn = RegionMaps(("tumor",), maps, [None] * n, [f"s{row}" for row in range(n)], (SIDE,) * 3) if masks else None
     targets = {"idh": one_hot(idh, 2), "grade": one_hot(grade, 2)}
     return TaskRows(pictures, np.ones((n, SEQUENCES)), targets, drawn)
 

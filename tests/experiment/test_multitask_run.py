@@ -120,11 +120,15 @@ def test_the_bundle_answers_new_patients_and_refuses_those_it_was_trained_on(stu
         ({"more": 'uncertainty_weighted = "sure",'}, "uncertainty_weighted"),
         ({"more": 'training = { balance = "sampler" },'}, "balance = 'sampler' is of networks of one outcome"),
         ({"more": "tumor_cutmix = 2,"}, "tumor_cutmix"),
+        ({"more": "regions"}, "An outcome is called 'regions', and so is another task"),
     ],
 )
 def test_what_a_recipe_cannot_ask_of_it_is_refused_before_any_work(tmp_path, options, words):
     write_cohort(tmp_path / "cohort", 4)
-    if "tumor_cutmix" in options.get("more", ""):
+    if options.get("more") == "regions":
+        text = write(tmp_path).read_text().replace('column = "codel"', 'column = "codel"\nname = "regions"')
+        (tmp_path / "recipe.toml").write_text(text)
+    elif "tumor_cutmix" in options.get("more", ""):
         text = write(tmp_path).read_text().replace("tumor_cutmix = 0.5", "tumor_cutmix = 2")
         (tmp_path / "recipe.toml").write_text(text)
     else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from radiofuse.deep.tasks.batches import Arrays
+from radiofuse.deep.tasks.region_maps import RegionMaps
+from radiofuse.errors import RequestError
 from radiofuse.imaging.cut_tumors import draw_cut, tumor_cutmix
 
 
@@ -38,6 +40,17 @@ def with_cut_tumors(rows: Arrays, probability: float, rng: np.random.Generator) 
         for mixed, own in zip(targets, rows.targets, strict=True):
             mixed[at] = cut.share * own[at] + (1 - cut.share) * own[other]  # NaN where one is
     return Arrays(pictures, rows.present, targets, drawn)
+
+
+def refuse_uncut(drawn: RegionMaps | None) -> None:
+    """Raise where no two rows have a mask, so that no tumor would be cut."""
+    n = 0 if drawn is None else sum(one is not None for one in drawn.maps)
+    if n < 2:
+        raise RequestError(
+            f"tumor_cutmix puts tumors of two patients together where masks have them, and {n} of the training rows "
+            "have a patch with its mask. Make the patches from masks with VolumePatch(parts=True), or leave "
+            "tumor_cutmix out."
+        )
 
 
 def _go_together(rows: Arrays, regions: np.ndarray, one: int, other: int) -> bool:

@@ -18,6 +18,7 @@ from radiofuse.deep.estimators.image_rows import check_columns, point, refuse_ab
 from radiofuse.deep.estimators.pointers import crop_columns
 from radiofuse.deep.estimators.workbench import Workbench
 from radiofuse.deep.sample_rows import SampleRows
+from radiofuse.deep.tasks.cutting import refuse_uncut
 from radiofuse.deep.tasks.drawn import DrawnRegions, draw_regions
 from radiofuse.deep.tasks.losses import Weighting
 from radiofuse.deep.tasks.multitask_options import MultiTaskOptions, as_table
@@ -169,9 +170,11 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
         Raises
         ------
         CohortError
-            If an outcome has fewer than two classes among the rows, or no row has a patch of some sequence.
+            If an outcome has fewer than two classes among the rows, no row has a patch of some sequence, or patients
+            are to be held out and none can be.
         RequestError
-            If the columns or an option are not as described.
+            If the columns or an option are not as described, an outcome is called as another task, or tumors are to be
+            cut and no two rows have a mask.
         """
         refuse_misaligned(X, y=y, groups=groups)
         validate_data(self, check_columns(X, clinical=False), skip_check_array=True)
@@ -183,6 +186,8 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
         rows = self._rows(bench.crops, pointers)
         patients = np.asarray(rows.sample_ids if groups is None else np.asarray(groups, dtype=object)[places])
         drawn = RegionMaps.of(rows, range(len(places))) if self.regions else None
+        if self.tumor_cutmix:
+            refuse_uncut(drawn)
         self.regions_ = [] if drawn is None else list(drawn.names)
         outcomes = {name: len(classes) for name, classes in zip(self.outcomes_, self.classes_, strict=True)}
         n, (_, channels, *sides) = len(self.modalities_), SampleRows.pictures(rows, [0]).shape

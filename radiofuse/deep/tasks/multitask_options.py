@@ -13,12 +13,14 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from radiofuse.deep.encoders.by_name import make_encoder
 from radiofuse.deep.estimators.crop_estimator import CropEstimator
 from radiofuse.deep.segmentation.classes import PARTS
+from radiofuse.deep.tasks.batches import REGIONS
 from radiofuse.deep.tasks.cost import cost_of
 from radiofuse.deep.tasks.loop import refuse_options
 from radiofuse.deep.tasks.losses import WEIGHTINGS
 from radiofuse.deep.tasks.patch_rows import PatchRows
 from radiofuse.deep.tasks.sizes import SIZES
 from radiofuse.deep.tasks.stages import Stages
+from radiofuse.deep.tasks.step import BETWEEN_PASSES
 from radiofuse.deep.training.options import Training
 from radiofuse.errors import CohortError, RequestError
 
@@ -83,6 +85,7 @@ class MultiTaskOptions(Stages, PatchRows):
     def _encode(self, y: pd.DataFrame) -> np.ndarray:
         """Learn the outcomes and their classes, and return the place of each row's class, NaN where unknown."""
         self.outcomes_ = [str(name) for name in y]
+        refuse_names(self.outcomes_)
         self.classes_ = [np.unique(y[name].dropna()) for name in y]
         problems = [too_few(name, classes) for name, classes in zip(self.outcomes_, self.classes_, strict=True)]
         if any(problems):
@@ -112,6 +115,16 @@ class MultiTaskOptions(Stages, PatchRows):
 def as_table(y: Any, index: pd.Index) -> pd.DataFrame:
     """Return outcomes as a table; labels of one outcome become its one column."""
     return y if isinstance(y, pd.DataFrame) else pd.DataFrame({"outcome": np.asarray(y)}, index=index)
+
+
+def refuse_names(outcomes: Sequence[str]) -> None:
+    """Raise where an outcome is called as another one, or as what a training has beside the outcomes."""
+    taken = [name for name in outcomes if name in (REGIONS, BETWEEN_PASSES) or list(outcomes).count(name) > 1]
+    if taken:
+        raise RequestError(
+            f"An outcome is called {taken[0]!r}, and so is another task of the multi-task network, whose losses are "
+            "kept by name. Give the outcome another name."
+        )
 
 
 def too_few(name: str, classes: np.ndarray) -> str:

@@ -32,12 +32,15 @@ class RegionMaps:
         The label of each part in each row; None where every label is tumor.
     samples : sequence of str
         Whose the rows are, for refusals.
+    sides : tuple of int
+        Voxels of each map, (d, h, w).
     """
 
     names: tuple[str, ...]
     maps: Sequence[np.ndarray | None]
     codings: Sequence[Mapping[str, int] | None]
     samples: Sequence[str]
+    sides: tuple[int, ...]
 
     @classmethod
     def of(cls, rows: SampleRows, chosen: Sequence[int]) -> RegionMaps | None:
@@ -59,16 +62,16 @@ class RegionMaps:
         codings: list[Mapping[str, int] | None] = [None] * len(maps)
         for at, coding in zip(drawn, told, strict=True):
             codings[at] = coding
-        names = (TUMOR,) if told[0] is None else PARTS
-        return cls(names, maps, codings, [rows.sample_ids[row] for row in chosen])
+        names, sides = (TUMOR,) if told[0] is None else PARTS, next(one.shape for one in maps if one is not None)
+        return cls(names, maps, codings, [rows.sample_ids[row] for row in chosen], sides)
 
     def __len__(self) -> int:
         return len(self.maps)
 
     def take(self, chosen: Sequence[int]) -> RegionMaps:
         """Return some of the rows."""
-        parts = ([each[at] for at in chosen] for each in (self.maps, self.codings, self.samples))
-        return RegionMaps(self.names, *parts)
+        codings, samples = [self.codings[at] for at in chosen], [self.samples[at] for at in chosen]
+        return RegionMaps(self.names, [self.maps[at] for at in chosen], codings, samples, self.sides)
 
     def classes(self, chosen: Sequence[int]) -> np.ndarray:
         """Return the class of each voxel of some rows, int64 (m, d, h, w); -1 in rows without a mask.
@@ -78,9 +81,8 @@ class RegionMaps:
         ImageError
             ``label_not_found`` if a mask holds labels that are no part of a tumor.
         """
-        sides = next(one.shape for one in self.maps if one is not None)
         found = [self._of(at) for at in chosen]
-        blank = np.full(sides, UNKNOWN, np.int64)
+        blank = np.full(self.sides, UNKNOWN, np.int64)
         return np.stack([blank if one is None else one.astype(np.int64) for one in found])
 
     def _of(self, at: int) -> np.ndarray | None:

@@ -15,7 +15,7 @@ from radiofuse.deep.tasks.passes import dropout_passes
 from radiofuse.deep.training.option_rules import check, is_count, is_number, named
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import RequestError
-from radiofuse.statistics.pseudo_labeling import PseudoLabels, pseudo_labels
+from radiofuse.statistics.pseudo_labeling import NONE, PseudoLabels, pseudo_labels
 from radiofuse.wording import counted
 
 Options = TypeVar("Options")
@@ -165,7 +165,8 @@ def fill_in(
     y : DataFrame of shape (n_samples, n_outcomes)
         Places of classes, 0 to K - 1, NaN where one is unknown. Of training patients alone.
     draws : mapping of str to ndarray of shape (passes, n_samples, n_classes)
-        Probabilities by outcome, of all rows of ``y``; those of rows with a known label are not looked at.
+        Probabilities by outcome, of all rows of ``y``; those of rows with a known label are not looked at. Rows that
+        are NaN, since they have no patch, get no label.
     options : SelfTraining
 
     Returns
@@ -194,10 +195,24 @@ def fill_in(
         if len(unknown):
             gate = options.gate(outcome)
             own = {"confidence": gate.confidence, "spread": gate.spread, "balance": gate.balance}
-            made[outcome] = labels = pseudo_labels(np.asarray(draws[outcome])[:, unknown], **own)
+            made[outcome] = labels = _gated(np.asarray(draws[outcome])[:, unknown], own)
             if _told_useful(outcome, labels):
                 filled.iloc[unknown[labels.kept], filled.columns.get_loc(outcome)] = labels.code[labels.kept]
     return filled, made
+
+
+def _gated(draws: np.ndarray, gate: Mapping[str, Any]) -> PseudoLabels:
+    """Return what a gate makes of rows, (passes, n, n_classes); those without an answer are given no class."""
+    answered = ~np.isnan(draws).all(axis=(0, 2))
+    labels = pseudo_labels(draws[:, answered], **gate)
+    if answered.all():
+        return labels
+    code, ruled_out = np.full(len(answered), NONE), np.zeros((len(answered), draws.shape[2]), dtype=bool)
+    mean, sd = np.full(ruled_out.shape, np.nan), np.full(ruled_out.shape, np.nan)
+    whole = PseudoLabels(code, mean, sd, ruled_out)
+    for own, of_answered in zip((code, mean, sd, ruled_out), vars(labels).values(), strict=True):
+        own[answered] = of_answered
+    return whole
 
 
 def told_labels(made: Mapping[str, PseudoLabels], y: pd.DataFrame, samples: Sequence[str]) -> pd.DataFrame:

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from radiofuse.deep.encoders.by_name import make_encoder
 from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.scaling import Scaling, fit_scaling, scaled
-from radiofuse.deep.tasks.batches import TaskRows, one_hot
+from radiofuse.deep.tasks.batches import REGIONS, TaskRows, one_hot
 from radiofuse.deep.tasks.cost import cost_of
+from radiofuse.deep.tasks.held_patients import held_of, warn_of_unjudged
 from radiofuse.deep.tasks.loop import TaskPlan, refuse_options, train_tasks
 from radiofuse.deep.tasks.region_maps import RegionMaps
 from radiofuse.deep.tasks.whole_rows import WholeRows, twice
-from radiofuse.deep.training.examples import held_out_rows
 from radiofuse.deep.training.search import Trained
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.errors import RequestError
@@ -30,7 +31,7 @@ from radiofuse.store.picture_rows import PictureSource
 log = logging.getLogger(__name__)
 
 # Raised by hand whenever a multi-task training gives other numbers: the key of a trained network holds it.
-TASKS_VERSION = 1
+TASKS_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,20 +54,30 @@ class MultiTaskTraining(TrainingTask):
         plan: TaskPlan,
         regions: RegionMaps | None,
     ) -> MultiTaskTraining:
-        """Return the training on all rows, in the order of their sample ids, whatever order they came in."""
+        """Return the training on all rows, in the order of their sample ids, whatever order they came in.
+
+        Raises
+        ------
+        RequestError
+            If an option is of networks of one outcome.
+        CohortError
+            If patients are to be held out, and none can be.
+        """
         refuse_options(spec.training)
         patients = np.asarray(groups, dtype=object).astype(str)
         order = np.array(sorted(range(len(labels)), key=lambda row: (rows.sample_ids[row], rows.keys[row])), dtype=int)
         n_classes = sum(outcomes.values())
         whole = spec, rows, order, labels[order], patients[order], int(seed), n_classes
         drawn = None if regions is None else regions.take(order.tolist())
-        return cls(*whole, outcomes=outcomes, plan=plan, regions=drawn)
+        task = cls(*whole, outcomes=outcomes, plan=plan, regions=drawn)
+        warn_of_unjudged(task.known, task.held)  # here, since a network that is kept is not trained again
+        return task
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
         """All that the weights and the card depend on; JSON values only."""
         codings = None if self.regions is None else [self.regions.names, list(self.regions.codings)]
-        own = {"outcomes": list(self.outcomes.values()), "plan": asdict(self.plan), "codings": codings}
+        own = {"outcomes": list(self.outcomes.items()), "plan": asdict(self.plan), "codings": codings}
         return {**super().inputs, "tasks": json.loads(json.dumps(own)), "tasks_version": TASKS_VERSION}
 
     def _train(self, checkpoint: Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
@@ -82,7 +93,8 @@ class MultiTaskTraining(TrainingTask):
         )
         net = make_encoder(spec.encoder, self.seed, self.n_classes, spec.options)
         log.info("A network of %s.", cost_of(net, pictures.shape[2:]).sentence(spec.training.batch_size))
-        train, held = self._split(rows)
+        train = _taken(rows, ~self.held)
+        held = _taken(rows, self.held) if self.held.any() else None
         options = {"plan": self.plan, "training": spec.training, "seed": self.seed, "device": spec.device}
         history = train_tasks(net, train, held, checkpoint=checkpoint, **options)
         return net, self._card(Trained(net, history, {}, []), scaling)
@@ -94,12 +106,19 @@ class MultiTaskTraining(TrainingTask):
             return twice(fit_scaling(self.spec.intensities, self.crops.patches(self.rows), tumors, counts, **options))
         return fit_scaling(self.spec.intensities, pictures, tumors, counts, **options)
 
-    def _split(self, rows: TaskRows) -> tuple[TaskRows, TaskRows | None]:
-        """Return the rows to learn from, and those of a share of the patients, drawn whatever their labels."""
-        share = self.spec.training.validation
+    @cached_property
+    def known(self) -> pd.DataFrame:
+        """What is known of each row: the place of each outcome's class, and 0 where there is a mask, else NaN."""
+        table = pd.DataFrame(self.labels, columns=list(self.outcomes))
+        if self.regions is None:
+            return table
+        return table.assign(**{REGIONS: [np.nan if one is None else 0.0 for one in self.regions.maps]})
+
+    @cached_property
+    def held(self) -> np.ndarray:
+        """Which rows are held out to tell the epoch that is kept, bool (n,)."""
         seed = int(np.random.SeedSequence(self.seed).generate_state(3)[2])
-        held = held_out_rows(np.zeros(len(rows), dtype=int), self.groups, share, seed)
-        return (_taken(rows, ~held), _taken(rows, held)) if held.any() else (rows, None)
+        return held_of(self.known, list(self.outcomes), self.groups, self.spec.training.validation, seed)
 
     def _card(self, trained: Trained, scaling: Scaling) -> dict[str, Any]:
         names = [] if self.regions is None else list(self.regions.names)

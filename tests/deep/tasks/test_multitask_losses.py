@@ -172,7 +172,9 @@ def test_cut_tumors_share_labels_by_voxels_and_leave_an_outcome_unknown_where_on
 
 def test_labels_of_rows_held_out_weigh_what_they_do_in_a_batch():
     targets = {"idh": hot([0, 1, 1, 0]).numpy(), "codel": hot([0, None, None, 1]).numpy()}
-    maps = RegionMaps(("tumor",), [np.ones((8, 8, 8)), None, None, np.zeros((8, 8, 8))], [None] * 4, list("abcd"))
+    maps = RegionMaps(
+        ("tumor",), [np.ones((8, 8, 8)), None, None, np.zeros((8, 8, 8))], [None] * 4, list("abcd"), (8,) * 3
+    )
     rows = TaskRows(np.zeros((4, 2, 8, 8, 8), np.float32), np.ones((4, 2)), targets, maps)
     weights = {"codel": torch.tensor([0.5, 3.0])}
     batch = rows.read(range(4)).to(torch.device("cpu"))

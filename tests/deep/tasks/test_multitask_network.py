@@ -100,10 +100,13 @@ def test_what_the_weights_depend_on_is_in_their_key(study):
     for more in ({}, {"uncertainty_weighted": "parent"}, {"uncertainty_weighted": "off"}, {"regions": False}):
         keys.add(study.model(**quick, **more).fit(study.X, study.y).encoder_.key)
     keys.add(study.model(**quick, tumor_cutmix=0.5).fit(study.X, study.y).encoder_.key)
+    other = study.model(**quick).fit(study.X, study.y.rename(columns={"codel": "mgmt"}))
+    assert list(other.encoder_.card["tasks"]["outcomes"]) == ["idh", "mgmt"]
+    keys.add(other.encoder_.key)
     unknown = study.y.copy()
     unknown.iloc[4, 1] = np.nan
     keys.add(study.model(**quick).fit(study.X, unknown).encoder_.key)
-    assert len(keys) == 7
+    assert len(keys) == 8
 
 
 def test_it_travels_in_a_bundles_folder_and_refuses_those_it_was_trained_on(study, tmp_path):
@@ -130,6 +133,44 @@ def test_patients_held_out_tell_the_epoch_that_is_kept(study):
     history = model.fit(study.X, study.y).encoder_.card["history"]
     assert len(history["validation_losses"]) == 3
     assert history["best_epoch"] == np.argmin(history["validation_losses"]) + 1
+
+
+@pytest.fixture(scope="module")
+def one_mask(study, tmp_path_factory):
+    """Six patients of whom one has a mask."""
+    folder = tmp_path_factory.mktemp("one_mask")
+    cohort = pd.read_csv(write_cohort(folder / "cohort", 6))
+    cohort.loc[1:, "mask"] = ""
+    cohort.to_csv(folder / "cohort" / "cohort.csv", index=False)
+    pictures = read_pictures(folder / "cohort" / "cohort.csv", folder)
+    return {"crops": pictures, "cache": folder}, pictures.pointer_table()
+
+
+def test_the_only_mask_is_learned_from_whoever_is_held_out(study, one_mask):
+    places, X = one_mask
+    y = pd.DataFrame({"idh": np.arange(6) % 2.0}, X.index)
+    for seed in range(3):
+        model = study.model(**places, training={**TRAINING, "epochs": 1, "validation": 0.34}, random_state=seed)
+        for _ in range(2):  # the second time the network is read from the cache
+            with pytest.warns(UserWarning, match="known label of regions: the epoch that is kept"):
+                model.fit(X, y)
+        assert model.encoder_.card["history"]["task_losses"]["regions"][0] > 0
+
+
+def test_tumors_that_cannot_be_cut_are_refused(study, one_mask):
+    places, X = one_mask
+    y = pd.DataFrame({"idh": np.arange(6) % 2.0}, X.index)
+    with pytest.raises(RequestError, match="and 1 of the training rows have a patch with its mask"):
+        study.model(**places, tumor_cutmix=0.5).fit(X, y)
+    for asked in (lambda model: model.fit(X, y), lambda model: model.pass_blank(1, [SIDE] * 3)):
+        with pytest.raises(RequestError, match="regions = false has no masks"):
+            asked(study.model(**places, tumor_cutmix=0.5, regions=False))
+
+
+def test_an_outcome_called_as_another_task_is_refused(study):
+    for names in (["idh", "regions"], ["between_passes", "codel"], ["idh", "idh"]):
+        with pytest.raises(RequestError, match=f"An outcome is called '({'|'.join(names)})', and so is another task"):
+            study.model().fit(study.X, study.y.set_axis(names, axis=1))
 
 
 def test_one_outcome_is_the_same_network_with_one_head_and_each_by_itself_gives_one_each(study):
@@ -233,7 +274,7 @@ def test_where_memory_holds_no_batch_steps_are_taken_in_parts_and_one_patch_too_
 def test_trainings_give_the_numbers_on_record(study):
     """Other numbers need another TASKS_VERSION: trained networks are kept under it."""
     history = study.model(training=TRAINING).fit(study.X, study.y).encoder_.card["history"]
-    assert TASKS_VERSION == 1
+    assert TASKS_VERSION == 2
     assert history["losses"] == pytest.approx(LOSSES, rel=1e-3)
 
 

@@ -65,3 +65,15 @@ def test_options_that_are_none_are_refused():
     ]:
         with pytest.raises(RequestError, match=said):
             SelfTraining(**wrong)
+
+
+def test_rows_without_an_answer_get_no_label_and_do_not_keep_others_from_theirs():
+    y = outcomes(idh=[1, np.nan, np.nan, np.nan, np.nan])
+    draws = np.stack([SURE, SURE])
+    draws[:, 2] = np.nan  # a patient without a patch, as dropout_passes answers
+    filled, made = fill_in(y, {"idh": draws[:, [0, 1, 2, 3, 0]]}, SelfTraining())
+    np.testing.assert_array_equal(filled["idh"], [1, 1, np.nan, np.nan, 0])
+    assert made["idh"].kept.tolist() == [True, False, False, True] and np.isnan(made["idh"].mean[1]).all()
+    draws[0, 3, 0] = np.nan
+    with pytest.raises(RequestError, match="must hold probabilities"):
+        fill_in(y, {"idh": draws}, SelfTraining())
