@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -26,7 +25,7 @@ from radiofuse.deep.tasks.passes import dropout_passes
 from radiofuse.deep.tasks.region_maps import RegionMaps
 from radiofuse.deep.tasks.training_task import MultiTaskTraining
 from radiofuse.deep.weights import TrainedEncoder
-from radiofuse.errors import CohortError, RequestError
+from radiofuse.errors import RequestError
 from radiofuse.estimators import Findings, Seed
 from radiofuse.patients.routing import refuse_misaligned
 from radiofuse.store.picture_rows import PictureRows
@@ -227,12 +226,6 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
             own[places] = probability
         return whole
 
-    def _probabilities(self, logits: np.ndarray) -> list[np.ndarray]:
-        if logits.shape[1] == 1:  # one outcome of two classes is kept as its log-odds
-            return [expit(logits * [-1, 1])]
-        ends = np.cumsum([len(classes) for classes in self.classes_])[:-1]
-        return [softmax(own, axis=1) for own in np.split(logits, ends, axis=1)]
-
     def dropout_passes(self, X: pd.DataFrame, n_passes: int = 10, *, seed: int = 0) -> list[np.ndarray]:
         """Return the probabilities of passes in which dropout goes on drawing, as Monte-Carlo dropout has it.
 
@@ -286,11 +279,7 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
                 "The network learned no regions: no training row had a mask with labels, or regions=False."
             )
         _, rows, places = self._opened(X)
-        absent = np.setdiff1d(np.arange(len(X)), places)
-        if len(absent):
-            what = ", ".join(self.modalities_)
-            problems = [f"Sample {X.index[at]} has no patch of {what} to draw on; leave it out." for at in absent]
-            raise CohortError("The table", problems)
+        self._refuse_blank(X, places)
         options = {"flips": flips, "tidied": without_scatter, "device": self.device}
         return draw_regions(self.encoder_, rows, self.regions_, **options)
 

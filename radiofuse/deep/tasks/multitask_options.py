@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, softmax
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from radiofuse.deep.encoders.by_name import make_encoder
@@ -92,6 +93,12 @@ class MultiTaskOptions(Stages, PatchRows):
             raise CohortError("The table to train on", [problem for problem in problems if problem])
         codes = [pd.Categorical(y[name], classes).codes for name, classes in zip(y, self.classes_, strict=True)]
         return np.where(np.stack(codes, axis=1) < 0, np.nan, np.stack(codes, axis=1).astype(float))
+
+    def _probabilities(self, logits: np.ndarray) -> list[np.ndarray]:
+        if logits.shape[1] == 1:  # one outcome of two classes is kept as its log-odds
+            return [expit(logits * [-1, 1])]
+        ends = np.cumsum([len(classes) for classes in self.classes_])[:-1]
+        return [softmax(own, axis=1) for own in np.split(logits, ends, axis=1)]
 
     def _net_options(
         self, n_modalities: int, channels: int, sides: Sequence[int], outcomes: Sequence[int], n_regions: int

@@ -12,6 +12,7 @@ from radiofuse.deep.estimators.workbench import Workbench
 from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.deep.tasks.whole_rows import WholeRows
+from radiofuse.errors import CohortError
 from radiofuse.store.picture_rows import PictureRows
 
 
@@ -41,6 +42,15 @@ class PatchRows(CropEstimator):
         rows = self._rows(bench.crops, pointers)
         refuse_seen(self.encoder_, bench.crops, rows.behind(range(len(places))))
         return bench, rows, places
+
+    def _refuse_blank(self, X: pd.DataFrame, places: np.ndarray) -> None:
+        """Raise where a row has no patch."""
+        absent = np.setdiff1d(np.arange(len(X)), places)
+        if len(absent):
+            problems = [
+                f"Sample {X.index[at]} has no patch of {self.modality} to draw on; leave it out." for at in absent
+            ]
+            raise CohortError("The table", problems)
 
     def _rows(self, crops: PictureRows, pointers: np.ndarray) -> SampleRows:
         """Return rows of patches as samples, with the whole volumes behind them where these are read."""
