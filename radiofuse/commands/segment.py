@@ -12,7 +12,14 @@ import typer
 
 from radiofuse.commands import terminal
 from radiofuse.commands.cohort_make import write_rows
-from radiofuse.commands.segment_words import EMPTY, UNKNOWN_TRAINING, parse_channels, parse_numbers, sentences_of
+from radiofuse.commands.segment_words import (
+    EMPTY,
+    UNKNOWN_TRAINING,
+    parse_channels,
+    parse_numbers,
+    refuse_unread,
+    sentences_of,
+)
 from radiofuse.commands.terminal import say
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import RequestError
@@ -39,6 +46,7 @@ app = terminal.command_app(__doc__)
 @app.command()
 @terminal.answers
 def main(
+    context: typer.Context,
     cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The cohort table.")],
     out: Annotated[Path, typer.Option(help="The folder of the masks, their cohort.csv and their scores.")] = Path(
         "segmented"
@@ -88,10 +96,8 @@ def main(
         from radiofuse.tables.roles import SAMPLE
         from radiofuse.tables.spreadsheet import write_csv
 
-    _require_one(bundle, train, program)
+    refuse_unread(_given(context), _require_one(bundle, train, program))
     _require_outputs(out, cohort, train)
-    if bundle is not None and channels is not None:
-        raise RequestError("--channels goes with --train and --command: a bundle knows what it reads. Leave it out.")
     if program is not None:
         _check_program(program, naming, labels)
     numbers: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
@@ -126,7 +132,15 @@ def main(
     raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)
 
 
-def _require_one(bundle: Path | None, train: Path | None, program: str | None) -> None:
+def _given(context: typer.Context) -> dict[str, str]:
+    """Return the options that stand in the command line, as they are written, by parameter."""
+    named = {one.name: one.opts[0] for one in context.command.params if one.name}
+    sources = {name: context.get_parameter_source(name) for name in named}
+    return {name: named[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
+def _require_one(bundle: Path | None, train: Path | None, program: str | None) -> str:
+    """Return which of three ways makes the masks."""
     options = {"--bundle": bundle, "--train": train, "--command": program}
     given = [name for name, one in options.items() if one is not None]
     lacking = [name for name in ("torch", "safetensors") if find_spec(name) is None]
@@ -135,6 +149,7 @@ def _require_one(bundle: Path | None, train: Path | None, program: str | None) -
     if len(given) != 1:
         told = " and ".join(given) or "none of them"
         raise RequestError(f"One of --bundle, --train and --command says who makes the masks; {told} was given.")
+    return given[0]
 
 
 def _require_outputs(out: Path, cohort: Path, train: Path | None) -> None:

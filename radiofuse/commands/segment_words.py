@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from radiofuse.errors import RequestError
@@ -16,6 +16,40 @@ UNKNOWN_TRAINING = (
     "these scores are too good."
 )
 EMPTY = "Where both masks are empty Dice is 1 and the distance 0; where one is, Dice is 0 and the distance infinite."
+_NETWORK = ("--bundle", "--train")
+READ_BY = {
+    **dict.fromkeys(("naming", "labels", "time_limit_s"), ("--command",)),
+    **dict.fromkeys(
+        ("folds", "epochs", "window", "widths", "batch_size", "learning_rate", "as_they_are"), ("--train",)
+    ),
+    "channels": ("--train", "--command"),
+    **dict.fromkeys(("once", "device"), _NETWORK),
+}  # options by who reads them; the seed is also of the intervals
+
+
+def refuse_unread(given: Mapping[str, str], way: str) -> None:
+    """Refuse options that the way of making masks does not read.
+
+    Parameters
+    ----------
+    given : mapping of str to str
+        The options that were given, as they are written, by parameter.
+    way : {"--bundle", "--train", "--command"}
+
+    Raises
+    ------
+    RequestError
+
+    Examples
+    --------
+    >>> refuse_unread({"epochs": "--epochs", "labels": "--labels"}, "--command")
+    Traceback (most recent call last):
+    radiofuse.errors.RequestError: --epochs says nothing to --command; it goes with --train. Leave it out.
+    """
+    for name, option in given.items():
+        readers = READ_BY.get(name, (way,))
+        if way not in readers:
+            raise RequestError(f"{option} says nothing to {way}; it goes with {' and '.join(readers)}. Leave it out.")
 
 
 def parse_numbers(text: str, option: str, times: int = 1) -> tuple[int, ...]:

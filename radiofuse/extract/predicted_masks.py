@@ -16,6 +16,7 @@ from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.imaging.ready_files import keep_record, record_of, refuse_place
 from radiofuse.imaging.regions import written
+from radiofuse.imaging.roi import check_not_whole
 from radiofuse.imaging.scans import PlacedLabels, read_placed
 from radiofuse.imaging.stream import file_sha256
 from radiofuse.progress import Progress
@@ -140,10 +141,12 @@ def make_masks(
             placed, source, was_there = _mask_of(sample, maker, folder / sample.sample_id)
             n_there += was_there
             volumes.append(_volumes(sample, placed, source, maker.coding))
-            if placed.labels.any():
+            scored = _scores(sample, placed, source, maker.coding)
+            try:
+                _refuse_useless(placed)
                 made[sample.sample_id] = source
-            scores += _scores(sample, placed, source, maker.coding)
-            _refuse_empty(placed)
+            finally:
+                scores += scored  # a mask of nothing, or of everything, is an answer too
         except ImageError as error:
             failures.append((sample.sample_id, "", error.code, str(error)))
         if on_done:
@@ -175,13 +178,14 @@ def _mask_of(sample: ImagedSample, maker: MaskMaker, place: Path) -> tuple[Place
     return placed, source, False
 
 
-def _refuse_empty(placed: PlacedLabels) -> None:
+def _refuse_useless(placed: PlacedLabels) -> None:
     if not placed.labels.any():
         raise ImageError(
             "empty_roi",
             "The segmenter found no tumor: its mask is zero everywhere, and no features can be computed in it. Look at "
             "the images, or draw the region.",
         )
+    check_not_whole(placed.labels)
 
 
 def _volumes(sample: ImagedSample, placed: PlacedLabels, source: str, coding: Mapping[str, int] | None) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from radiofuse.imaging.gate import read_mask
 
 IMAGE, BRAIN = "{image}", "{brain}"
 TIME_LIMIT_S = 1800  # of one sample, on a machine without a GPU
+TOO_SLOW = "Run it by hand on this image to see what holds it up, or fill the column brain_mask."
 
 
 def check_command(command: str) -> None:
@@ -55,7 +56,10 @@ def brain_by(command: str, image: str) -> sitk.Image:
     """
     with tempfile.TemporaryDirectory() as folder:
         brain = Path(folder, "brain.nii.gz")
-        filled, asked = {IMAGE: image, BRAIN: str(brain)}, ("brain_missing", "mask of the brain", TIME_LIMIT_S)
+        filled, asked = (
+            {IMAGE: image, BRAIN: str(brain)},
+            ("brain_missing", "mask of the brain", TIME_LIMIT_S, TOO_SLOW),
+        )
         said = outside_programs.run_command(command, filled, *asked)
         if not brain.is_file():
             program = shlex.split(command)[0]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from radiofuse.errors import ImageError, RequestError
 
-LAST_WORDS = 200  # characters of what the program said
+LAST_WORDS = 200  # characters of what the program said, at most
 
 
 def check_command(command: str, option: str, places: Mapping[str, str], example: str, advice: str) -> None:
@@ -44,7 +47,9 @@ def check_command(command: str, option: str, places: Mapping[str, str], example:
         raise RequestError(f"{option} names the program {program!r}, which is not on this machine. {advice}")
 
 
-def run_command(command: str, filled: Mapping[str, str], code: str, what: str, time_limit_s: float) -> str:
+def run_command(
+    command: str, filled: Mapping[str, str], code: str, what: str, time_limit_s: float, too_slow: str
+) -> str:
     """Run a command without a shell, and return its last words.
 
     Parameters
@@ -57,6 +62,8 @@ def run_command(command: str, filled: Mapping[str, str], code: str, what: str, t
     what : str
         What it shall make, as "mask of the brain".
     time_limit_s : float
+    too_slow : str
+        What to do where that is over, a sentence.
 
     Raises
     ------
@@ -67,10 +74,45 @@ def run_command(command: str, filled: Mapping[str, str], code: str, what: str, t
     for place, value in filled.items():
         words = [word.replace(place, value) for word in words]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=time_limit_s, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        exit_code, said = _ran(words, time_limit_s)
+    except OSError as error:
         raise ImageError(code, f"{words[0]} could not make a {what}: {error}.") from None
-    said = (done.stderr or done.stdout).strip()[-LAST_WORDS:] or "it said nothing"
-    if done.returncode:
-        raise ImageError(code, f"{words[0]} made no {what} (exit {done.returncode}): {said}")
+    except subprocess.TimeoutExpired:
+        late = f"{words[0]} made no {what} within {time_limit_s:g} s, and was ended with all that it had started."
+        raise ImageError(code, f"{late} {too_slow}") from None
+    if exit_code:
+        raise ImageError(code, f"{words[0]} made no {what} (exit {exit_code}): {said}")
     return said
+
+
+def _ran(words: Sequence[str], time_limit_s: float) -> tuple[int, str]:
+    """Return the exit code and the last words of a program; none of its own children outlives the time limit."""
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        errors="replace",
+        start_new_session=True,
+    ) as program:
+        try:
+            output, errors = program.communicate(timeout=time_limit_s)
+        finally:
+            if program.returncode is None:  # too late, or interrupted
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(program.pid, signal.SIGKILL)
+    return program.returncode, last_words(errors or output)
+
+
+def last_words(text: str) -> str:
+    """Return the end of what a program said, from the beginning of a word on.
+
+    Examples
+    --------
+    >>> last_words("done"), last_words(" "), last_words("a" * 150 + " " + "b" * 150) == "... " + "b" * 150
+    ('done', 'it said nothing', True)
+    """
+    said = text.strip()
+    if len(said) <= LAST_WORDS:
+        return said or "it said nothing"
+    return "... " + said[-LAST_WORDS:].split(maxsplit=1)[-1]

@@ -165,14 +165,19 @@ def _one_volume(image: sitk.Image, name: str) -> sitk.Image:
     return image
 
 
-def _check_region(region: np.ndarray) -> tuple[str, ...]:
-    """Refuse a region of no use to texture; return notes on its shape."""
-    n_voxels = int(region.sum())
-    if n_voxels == region.size:
+def check_not_whole(region: np.ndarray) -> None:
+    """Refuse a region without anything around it."""
+    if region.all():
         raise ImageError(
             "roi_is_whole_image",
             "The mask selects every voxel of the image. Name the tumor's label, or the uncropped image.",
         )
+
+
+def _check_region(region: np.ndarray) -> tuple[str, ...]:
+    """Refuse a region of no use to texture; return notes on its shape."""
+    check_not_whole(region)
+    n_voxels = int(region.sum())
     box = find_objects(region.view(np.uint8))[0]
     extent = region[box].shape[::-1]
     if n_voxels < MIN_ROI_VOXELS or extent.count(1) > 1:

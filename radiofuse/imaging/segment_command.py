@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging import outside_programs
 from radiofuse.imaging.gate import read_image
-from radiofuse.imaging.scans import PlacedLabels, labels_on_grid
+from radiofuse.imaging.geometry import CROPPED, mask_on_grid
+from radiofuse.imaging.header import in_words
+from radiofuse.imaging.scans import PlacedLabels, read_placed
 from radiofuse.imaging.write_like import write_like
 from radiofuse.tables.roles import BY_COMMAND
 from radiofuse.wording import some
@@ -22,6 +25,7 @@ from radiofuse.wording import some
 IMAGES, OUT = "{images}", "{out}"
 EXAMPLE = "nnUNetv2_predict -i {images} -o {out} -d 137 -c 3d_fullres"
 SEGMENTER_FAILED = "segmenter_failed"
+TOO_SLOW = "Allow more with --time-limit-s, or run the program by hand on this sample to see what holds it up."
 BRATS_NAMES = {"t1": "t1n", "t1ce": "t1c", "t2": "t2w", "flair": "t2f"}
 
 
@@ -128,7 +132,7 @@ class CommandMasks:
             for number, name in enumerate(self.channels):
                 _hand_over(Path(images[name]), given / NAMINGS[self.naming](sample_id, number, name))
             said = self._run({IMAGES: str(given), OUT: str(made)})
-            labels = labels_on_grid(_mask_in(made, sample_id, self.command, said), grid)
+            labels = _whole_mask(_mask_in(made, sample_id, self.command, said), grid)
         return PlacedLabels(labels, grid), f"{BY_COMMAND}{self.command}"
 
     def warnings(self) -> list[str]:
@@ -136,7 +140,7 @@ class CommandMasks:
         return []
 
     def _run(self, filled: Mapping[str, str]) -> str:
-        asked = SEGMENTER_FAILED, "mask of the tumor", self.time_limit_s
+        asked = SEGMENTER_FAILED, "mask of the tumor", self.time_limit_s, TOO_SLOW
         return outside_programs.run_command(self.command, filled, *asked)
 
 
@@ -164,3 +168,17 @@ def _mask_in(made: Path, case: str, command: str, said: str) -> Path:
         SEGMENTER_FAILED,
         f"{program} ended without an error and wrote no {named.name}: the folder {OUT} {held}. It said: {said}",
     )
+
+
+def _whole_mask(path: Path, grid: sitk.Image) -> np.ndarray:
+    """Return a program's mask as labels (z, y, x) on a grid, all of which it must cover."""
+    placed = read_placed(path)
+    values, notes = mask_on_grid(placed.labels, placed.grid, grid)
+    if any(note.startswith(CROPPED) for note in notes):
+        raise ImageError(
+            "geometry_mismatch",
+            f"The mask that the program wrote has {in_words(placed.grid.GetSize())} voxels, the image that it read has "
+            f"{in_words(grid.GetSize())}; what lies beyond the mask is unknown. Let the program write its mask on the "
+            "whole grid of the image.",
+        )
+    return values

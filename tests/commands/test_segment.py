@@ -50,6 +50,10 @@ if fault == "empty":
     mask = mask * 0
 if fault == "geometry":
     mask.SetSpacing((2, 2, 2))
+if fault == "slices":
+    mask = mask[:, :, :-3]
+if fault == "full":
+    mask = mask * 0 + 2
 if fault != "nothing":
     sitk.WriteImage(mask, str(made / f"{case}.nii.gz"))
 """
@@ -118,9 +122,11 @@ def mask_by(folder: Path, number: int, fold: int) -> np.ndarray:
     return scan.as_stored(labels_from(classes, segmenter.coding)).labels
 
 
-def test_trained_networks_answer_patients_whom_they_never_saw(folder: Path) -> None:
+def test_trained_networks_answer_patients_whom_they_never_saw(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "radiofuse.deep.segmentation.training")
     done = segment(folder, "--train", folder / "net", *TRAINED)
     assert done.exit_code == 0, done.output
+    assert "fold 2 of 2, epoch 6 of 6: loss" in caplog.text
     rows, scores = rows_of(folder), pd.read_csv(folder / "out" / "segmentation.csv")
     cards = [json.loads((folder / "net" / f"fold{fold}.json").read_text()) for fold in (1, 2)]
     for number in range(3):
@@ -200,13 +206,15 @@ FAULTS = {
     "labels": r"label_not_found: The segmentation holds the labels \[8\]; NCR=1 ED=2 ET=4 and 0",
     "geometry": r"geometry_mismatch: The mask lies up to",
     "empty": r"empty_roi: The segmenter found no tumor",
+    "slices": r"geometry_mismatch: The mask that the program wrote has 12 x 11 x 7 voxels, the image .* 12 x 11 x 10;",
+    "full": r"roi_is_whole_image: The mask selects every voxel of the image\.",
 }
 
 
 def test_patients_fail_each_with_a_sentence_and_the_rest_goes_on(folder: Path) -> None:
     table = pd.read_csv(folder / "cohort.csv", keep_default_na=False)
     more = []
-    for name in ("s4", "s5"):
+    for name in ("s4", "s5", "s6", "s7"):
         (folder / f"{name}_t1.nii.gz").write_bytes((folder / "p2_t1.nii.gz").read_bytes())
         more.append(table.iloc[2].replace({"s2": name, "p2": name, "p2_t1.nii.gz": f"{name}_t1.nii.gz"}))
     sitk.WriteImage(sitk.ReadImage(str(folder / "p0_t1.nii.gz")), str(folder / "p0_t1.mha"))  # is made NIfTI
@@ -220,7 +228,11 @@ def test_patients_fail_each_with_a_sentence_and_the_rest_goes_on(folder: Path) -
     assert rows.index[rows["mask"] != ""].tolist() == ["s0"] == rows.index[rows["t1__image"] != ""].tolist()
     read_cohort(folder / "out" / "cohort.csv", labels="idh")  # nothing in it keeps it from being used
     scored = pd.read_csv(folder / "out" / "segmentation.csv")
-    assert set(scored["sample_id"]) == {"s0", "s5"}  # an empty mask is an answer, and a wrong one
+    assert set(scored["sample_id"]) == {
+        "s0",
+        "s5",
+        "s7",
+    }  # a mask of nothing or everything is an answer, and a wrong one
     assert (scored.loc[scored["sample_id"] == "s5", "hausdorff_95_mm"] == np.inf).any()
     assert "Whom that program was trained on is not known" in done.output
     volumes = pd.read_csv(folder / "out" / "volumes.csv").set_index(["sample_id", "region"])["volume_ml"]
@@ -244,7 +256,19 @@ def test_a_channel_that_the_program_needs_is_absent(folder: Path) -> None:
         (("--command", "ls {images} {out}", "--naming", "bids"), "choose from nnunet, brats"),
         (("--command", "ls {images} {out}", "--channels", "t1,pet"), "--channels names pet; the cohort has images of"),
         (("--bundle", "nowhere"), "nowhere holds no segmenter"),
-        (("--bundle", "nowhere", "--channels", "t1"), "a bundle knows what it reads"),
+        (("--bundle", "nowhere", "--channels", "t1"), "--channels says nothing to --bundle; it goes with --train and"),
+        (
+            ("--bundle", "nowhere", "--labels", "any"),
+            "--labels says nothing to --bundle; it goes with --command. Leave",
+        ),
+        (
+            ("--command", "ls {images} {out}", "--epochs", 12),
+            "--epochs says nothing to --command; it goes with --train.",
+        ),
+        (
+            ("--command", "ls {images} {out}", "--no-flips"),
+            "--no-flips says nothing to --command; it goes with --bundle",
+        ),
         (("--train", "net", "--folds", 9, "--window", 8, "--widths", "4,8"), "9 folds were asked for and 3 patients"),
         (("--train", "net", "--window", 9), "cannot be halved 2 times"),
         (("--train", "net", "--window", "x"), "--window takes whole numbers"),

@@ -92,6 +92,7 @@ def train_segmenter(
         others = [one for one in examples if fold_of[one.patient_id] != fold]
         told = None if on_epoch is None else _of_all_folds(on_epoch, fold, n_folds)
         arrays = [one.voxels for one in others], [one.classes for one in others]
+        trained["title"] = f"fold {fold + 1} of {n_folds}, "
         net, losses = train_unet(*arrays, options, seed=seed + fold, on_epoch=told, **trained)
         folds.append(save_encoder(folder, f"fold{fold + 1}", net, _card_of_fold(others, losses)))
     learned = {"channels": list(channels), "coding": None if coding is None else dict(coding)}

@@ -32,6 +32,7 @@ def train_unet(
     seed: int = 0,
     device: str = "auto",
     on_epoch: Progress | None = None,
+    title: str = "",
 ) -> tuple[UNet, list[float]]:
     """Train a U-Net, and return it in eval mode on the CPU with the mean loss of each epoch.
 
@@ -47,6 +48,8 @@ def train_unet(
     device : str, default="auto"
     on_epoch : callable, optional
         Called with the number of epochs done and all.
+    title : str, default=""
+        What stands before each line of the log, as ``fold 2 of 5, ``.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def train_unet(
                 set_learning_rate(optimizer, learning_rate(training, epoch))
                 examples = _epoch(volumes, classes, options, batch_size, rng)
                 losses.append(_mean_loss(net, optimizer, examples, chosen, training.gradient_clip))
-                logger.info("epoch %d of %d: loss %.3f", epoch + 1, options.epochs, losses[-1])
+                logger.info("%sepoch %d of %d: loss %.3f", title, epoch + 1, options.epochs, losses[-1])
                 if on_epoch:
                     on_epoch(epoch + 1, options.epochs)
         return net.cpu().eval(), losses
