@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from radiofuse.bundle.read import outcomes_in
+from radiofuse.bundle.steps import methods_in
 
 TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
 
@@ -21,7 +22,7 @@ For research. Not a medical device.
 
 - Predicts: {"; ".join(outcome.phrase for outcome in outcomes_in(description))}
 - Modalities: {", ".join(description["modalities"])}
-- Selector: {protocol["selector"]}; classifier: {protocol["classifier"]}; answer: `{protocol["primary"]}`
+- {_methods(description)}answer: `{protocol["primary"]}`
 - Evaluated by: {_evaluation(protocol)}, patients kept whole,
   everything fitted inside the folds; see `scores.csv`
 - Made with: Python {environment["python"]}, radiofuse {description["radiofuse_version"]}
@@ -29,6 +30,12 @@ For research. Not a medical device.
 
 {TRUST}
 """
+
+
+def _methods(description: Mapping[str, Any]) -> str:
+    """Return what stands before the answer: selector and classifier, where some model has them."""
+    named = "".join(f"{name}: {method}; " for name, method in methods_in(description).items())
+    return named[:1].upper() + named[1:]
 
 
 def _evaluation(protocol: Mapping[str, Any]) -> str:

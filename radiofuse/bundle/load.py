@@ -14,6 +14,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from radiofuse import notebook
 from radiofuse.bundle.format import ENCODERS, MODEL
 from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
+from radiofuse.bundle.steps import methods_in
 from radiofuse.bundle.verify import AGAIN, find_bundle, verify_bundle
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import BundleError
@@ -62,8 +63,7 @@ class Bundle:
         said = {
             "predicts": [outcome.phrase for outcome in self.outcomes],
             "modalities": about["modalities"],
-            "selector": protocol["selector"],
-            "classifier": protocol["classifier"],
+            **methods_in(about),
             "answer": protocol["primary"],
             "synthetic": about["synthetic"],
             **{f"as published {place}": deviation for place, deviation in enumerate(about["as_published"], start=1)},

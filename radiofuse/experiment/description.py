@@ -28,6 +28,7 @@ from radiofuse.experiment.pooling import NOT_STRATIFIED, pooling_warnings
 from radiofuse.experiment.recipe import Recipe
 from radiofuse.experiment.recipe_models import CLINICAL
 from radiofuse.experiment.rows import Rows
+from radiofuse.experiment.run_steps import steps_of
 from radiofuse.patients import Split
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
@@ -157,6 +158,7 @@ def _describe_protocol(recipe: Recipe, rows: Rows, splits: Sequence[Split]) -> d
         "primary": primary_of(recipe),
         "seed": recipe.seed,
         "arms": list(recipe.evaluation.arms),
+        "steps": steps_of(recipe, columns=any(rows.blocks.values())),
         "deep": recipe.deep
         and {
             **recipe.deep.model_dump(),

@@ -23,7 +23,7 @@ from page_parser import Page
 
 from radiofuse.errors import BundleError
 from radiofuse.report import write_report
-from radiofuse.report.experiment import sentences
+from radiofuse.report.experiment import protocol_words, sentences
 from radiofuse.report.experiment.contents import read_contents
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, OTHER, REFERENCE
 
@@ -62,7 +62,9 @@ def words_on(bundle) -> str:
     """What the page says of encoders and features, without the page and its pictures."""
     contents = read_contents(bundle)
     parts = [contents.of(outcome) for outcome in contents.outcomes]
-    told = [told(contents) for told in (sentences.encoder, sentences.encoder_fitting, sentences.before_the_folds)]
+    told = [
+        told(contents) for told in (protocol_words.encoder, protocol_words.encoder_fitting, sentences.before_the_folds)
+    ]
     return " ".join([sentences.summary(parts), *told])
 
 
@@ -259,7 +261,7 @@ def test_features_of_the_table_are_told_beside_those_of_images(bundle):
 
 def test_what_is_said_of_encoders_and_features_stands_on_the_page(page, deep_bundle):
     contents = read_contents(deep_bundle)
-    for told in (sentences.encoder, sentences.encoder_fitting, sentences.before_the_folds):
+    for told in (protocol_words.encoder, protocol_words.encoder_fitting, sentences.before_the_folds):
         assert told(contents) and " ".join(told(contents).split()) in page.text
     assert sentences.summary([contents.of(outcome) for outcome in contents.outcomes]) in page.text
 
@@ -269,3 +271,19 @@ def test_the_protocol_names_constraint_fusions_and_other_features(page, deep_bun
     assert "all but these also on deep and radiomics features alone" in page.text
     assert "The single modalities on deep and radiomics features alone (deep: each network's own softmax" in page.text
     assert "own softmax probability per modality, no selection and no classifier" in page.text
+
+
+def test_a_run_of_networks_on_images_alone_tells_of_no_encoder_selector_or_fusion(bundle):
+    edit_protocol(bundle, steps=["on_pictures"], arms=[])
+    weights = pd.read_csv(bundle / "fusion_weights.csv")
+    weights["weight"] = [0.2501 + place / 1e5 for place in range(len(weights))]
+    weights.to_csv(bundle / "fusion_weights.csv", index=False)
+    page = Page(write_report(bundle).read_text(encoding="utf-8"))
+    methods = page.text.partition("What was fitted where")[2].partition("Failures")[0]
+    assert "the networks on images, as a whole" in methods
+    assert not any(word in methods for word in ("selection", "classifier", "encoder", "learned fusions"))
+    assert "from images of 4 modalities" in page.text and "deep features" not in page.text
+    assert "No model of this run selects features" in page.text and "features were chosen" not in page.text
+    assert not any(
+        word in page.text for word in ("Selector", "Classifier", "before selection", "has the largest weight")
+    )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from radiofuse.bundle.format import DESCRIPTION, ENVIRONMENT, RECIPE, TABLES
 from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
+from radiofuse.bundle.steps import ENCODES, ON_PICTURES, steps_in
 from radiofuse.errors import BundleError
 from radiofuse.report.kinds import DETAILS, FUSION, KINDS, MODALITY, OTHER
 from radiofuse.report.scored import WHOLE, Scored
@@ -135,9 +136,19 @@ class Contents(Scored):
         return self.protocol.get("arms", [])
 
     @property
+    def steps(self) -> list[str]:
+        """The steps that some model of the run has, as ``bundle.steps`` names them."""
+        return steps_in(self.about)
+
+    @property
     def encoder(self) -> dict[str, Any] | None:
-        """The encoder of deep features and how it was trained, None if there was none."""
-        return self.protocol.get("deep")
+        """The encoder of deep features and how it was trained, None if no model reads its output."""
+        return self.protocol.get("deep") if ENCODES in self.steps else None
+
+    @property
+    def networks(self) -> dict[str, Any] | None:
+        """How networks on the pictures of all modalities were trained, None if no model is one."""
+        return self.protocol.get("deep") if ON_PICTURES in self.steps else None
 
     @property
     def model_options(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from radiofuse.bundle.format import FILES, WEIGHT
-from radiofuse.report.experiment import auc_words, pictures, run_tables, sentences, tables
+from radiofuse.bundle.steps import COMBINES, SELECTS
+from radiofuse.report.experiment import auc_words, pictures, protocol_words, run_tables, sentences, tables
 from radiofuse.report.experiment.absence import absence_table, said_of_members
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.contributions import contribution_pictures, contributions_table
@@ -56,13 +57,15 @@ def _words(contents: Contents) -> dict[str, Any]:
         "outcome": sentences.outcome(contents),
         "stratification": sentences.stratification(contents),
         "design": sentences.design(contents),
-        "encoder": sentences.encoder(contents),
-        "encoder_fitting": sentences.encoder_fitting(contents),
+        "encoder": protocol_words.encoder(contents),
+        "networks": protocol_words.networks(contents),
+        "encoder_fitting": protocol_words.encoder_fitting(contents),
+        "fitting": protocol_words.fitting(contents),
         "harmonization": sentences.harmonization(contents),
         "before_the_folds": sentences.before_the_folds(contents),
         "fusions": sentences.fusions(contents),
-        "selector": sentences.selector(contents),
-        "classifier": sentences.classifier(contents),
+        "selector": protocol_words.selector(contents),
+        "classifier": protocol_words.classifier(contents),
         "resampling": auc_words.resampling(contents),
     }
 
@@ -148,7 +151,9 @@ def _features_and_weights(contents: Contents) -> dict[str, Any]:
     return {
         "stability": run_tables.stability_table(contents),
         "model": contents.selecting[0] if others else "",
-        "selections": [_selection(first, modality) for modality in first.members],
+        "selects": SELECTS in contents.steps,
+        "combines": COMBINES in contents.steps,
+        "selections": [_selection(first, modality) for modality in first.members if SELECTS in contents.steps],
         "further_selections": {
             model: [_selection(own, modality, drawn=False) for modality in own.members]
             for model, own in further.items()

@@ -179,7 +179,8 @@ def _weight_picture(fusion: str, rows: pd.DataFrame) -> Picture:
     alt = "; ".join(f"{row.member} {number(row.weight)}" for row in rows.itertuples())
     # The intercept, in brackets, is no member.
     own = rows.loc[~rows["member"].str.startswith("(")]
-    heaviest = own.loc[own["weight"] == own["weight"].max(), "member"].drop_duplicates().tolist()
+    shown = own["weight"].map(number)  # a difference that the page does not show makes none the heaviest
+    heaviest = own.loc[shown == shown[own["weight"].idxmax()], "member"].drop_duplicates().tolist()
     have = "has the largest weight" if len(heaviest) == 1 else "have the largest weights, equal ones,"
     caption = f"{fusion}: {listed(heaviest)} {have} in the final model."
     return Picture(draw_weights(fusion, rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from radiofuse.report.experiment.auc_words import of_slices
+from radiofuse.bundle.steps import SELECTS
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.page import Banner
-from radiofuse.report.tables import pairs, score_cell
+from radiofuse.report.tables import score_cell
 from radiofuse.report.wording import patients_by_class
 from radiofuse.tables.columns import CLINICAL, is_feature, join, split
 from radiofuse.wording import counted, listed, number, percent
@@ -68,9 +67,11 @@ def _task(contents: Contents) -> str:
 def _features(contents: Contents) -> str:
     radiomic = ["radiomic"] if contents.about["settings"].get("radiomics") else []
     kinds = radiomic + ["ready-made"] * bool(_ready_made(contents))
-    if contents.encoder is None:
-        return f"{listed(kinds)} features" if radiomic else "features"
-    return f"{listed([*kinds, 'deep'])} features ({contents.encoder['encoder']})"
+    images = ["images"] if contents.networks else []
+    if contents.encoder is not None:
+        return listed([f"{listed([*kinds, 'deep'])} features ({contents.encoder['encoder']})", *images])
+    features = [f"{listed(kinds)} features" if radiomic else "features"]
+    return listed([*(features if SELECTS in contents.steps or not images else []), *images])
 
 
 def _ready_made(contents: Contents) -> list[str]:
@@ -80,62 +81,6 @@ def _ready_made(contents: Contents) -> list[str]:
         return settings["ready_made"]
     named = [] if settings.get("radiomics") else filter(is_feature, contents.about.get("columns", []))
     return list(dict.fromkeys(split(column)[0] for column in named))
-
-
-def encoder(contents: Contents) -> str:
-    """Return the encoder in words, and how its output is used; empty if there was none."""
-    deep = contents.encoder
-    if deep is None:
-        return ""
-    output = {"embedding": "its embedding", "logit": "its logit"}[deep["output"]]
-    used = f"{output} stands beside the other features, before selection"
-    used = _JOINS.get(deep["join"], used)
-    of = f"on {listed(deep['channels'])} as its channels" if deep.get("channels") else "for each modality"
-    return f"{deep['encoder']} {of}, trained on {_pictures(deep)}; {used}" + _options(
-        {**deep.get("options", {}), **_unusual(deep), **deep["training"]}
-    )
-
-
-_JOINS = {  # how a network's own answer joins a late fusion
-    "members": "as a classifier it is a member of the fusion of its own",
-    "logit": "its logit is added to the answer of the other members, with a ridge penalty toward adding nothing",
-    "auto": "it joins the other members not at all, as a member of its own or by its logit, whichever has the least "
-    "log-loss inside the training patients",
-}
-
-
-def _unusual(deep: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how intensities and slices were treated, where it is not the usual way."""
-    usual = {"intensities": "z_score", "over": "tumor", "aggregate": "mean_logit"}
-    return {name: deep[name] for name, way in usual.items() if deep.get(name, way) != way}
-
-
-def _pictures(deep: Mapping[str, Any]) -> str:
-    """Return what encoders read."""
-    if deep.get("dimensions") == 3:
-        return f"cubes of {deep['size']} voxels"
-    if deep["slices"] == "middle":
-        return f"the {deep['plane']} slices of the middle, without a mask"
-    crops = "tumor crops" if deep.get("cut", "tumor") == "tumor" else "whole slices with tumor"
-    return crops if deep.get("plane", "axial") == "axial" else f"{deep['plane']} {crops}"
-
-
-def encoder_fitting(contents: Contents) -> str:
-    """Return where the encoders were trained, and which rows saw which encoder; empty if there was none."""
-    deep = contents.encoder
-    if deep is None:
-        return ""
-    trained = "Inside each outer fold, on its training patients only: the encoder of every modality. "
-    if deep["join"] in _JOINS:
-        return trained + "It answers only for patients whom it was not trained on." + of_slices(contents)
-    if deep["protocol"] == "crossfit":
-        aligned = ", aligned to the axes of the one for new patients" if deep["output"] == "embedding" else ""
-        unseen = f"Training patients carry the output of encoders that never saw them ({deep['folds']}-fold)"
-        return f"{trained}{unseen}{aligned}."
-    return trained + (
-        "As published, training patients carry the output of the very encoder that was trained on them; "
-        "new patients do not."
-    )
 
 
 def harmonization(contents: Contents) -> str:
@@ -154,7 +99,7 @@ def harmonization(contents: Contents) -> str:
 def before_the_folds(contents: Contents) -> str:
     """Return what happened before the folds, and what can be known of it."""
     radiomic, ready = contents.about["settings"].get("radiomics"), _ready_made(contents)
-    if not ready and (radiomic or contents.encoder is not None):
+    if not ready and (radiomic or contents.encoder is not None or contents.networks is not None):
         made = "A radiomic feature depends on one image and its mask, not on other samples or on labels."
         return f"Before the folds: nothing. {made if radiomic else 'A tumor crop depends on one image and its mask.'}"
     which = f" of {listed(ready)}" if radiomic else ""
@@ -256,34 +201,6 @@ def calibration_error(contents: Contents) -> str:
         f"Expected calibration error {number(rows['ece'].iloc[0], 3)}: how far the share of events is from the mean "
         "probability in ten bins of equal width, on average; chance alone keeps it above 0."
     )
-
-
-def selector(contents: Contents) -> str:
-    """Return the selector's name and its title, with its options; those of a chain step by step."""
-    name = contents.protocol["selector"]
-    titled = _titled(name, contents.words.get("selector"))
-    return titled + _options(
-        contents.step_options("select"), steps=[step.rpartition(":")[2] for step in name.split(", ")]
-    )
-
-
-def classifier(contents: Contents) -> str:
-    """Return the classifier's name and its title, with its options."""
-    titled = _titled(contents.protocol["classifier"], contents.words.get("classifier"))
-    tuned = next((chain["steps"]["tuning"] for chain in contents.chains if "tuning" in chain["steps"]), {})
-    return titled + _options(contents.step_options("classify")) + _options(tuned)
-
-
-def _titled(name: str, words: Mapping[str, str] | None) -> str:
-    """Return a name with its title behind it, where the bundle keeps one."""
-    return f"{name} ({words['title']})" if words else name
-
-
-def _options(options: Mapping[str, Any], steps: Sequence[str] = ()) -> str:
-    own = {name: value for name, value in options.items() if name not in steps}
-    parts = {step: pairs(options[step]) for step in steps if isinstance(options.get(step), Mapping)}
-    said = [pairs(own), *(f"{step}: {inside}" for step, inside in parts.items() if inside)]
-    return "".join(f"; {part}" for part in said if part)
 
 
 def selection_count(contents: Contents, modality: str, features: pd.DataFrame) -> str:
