@@ -88,6 +88,7 @@ DESCRIPTION_SHAPE = {
         "primary": str,
         "seed": int,
         "arms": [str],
+        "steps": [str],
         "deep": (None, ENCODER_SHAPE),
         "options": {
             "models": {ANY_NAME: {}},

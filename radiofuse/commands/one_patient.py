@@ -77,7 +77,7 @@ def predict_one(
             told["maps"] = make_maps(rows, predictions, maps, drawn)
     if out is not None:
         write_file(out, partial(_write_json, told))
-    for sentence in _of_prediction(patient, predictions, told):
+    for sentence in _of_prediction(patient, predictions, told, loaded.description):
         terminal.say(sentence)
     for sentence in maps_sentences(told["maps"]) if maps is not None else ():
         terminal.say(sentence)
@@ -173,12 +173,14 @@ def _of_folder(patient: PatientFolder) -> Iterator[str]:
     yield from patient.notes
 
 
-def _of_prediction(patient: PatientFolder, predictions: pd.DataFrame, told: dict[str, Any]) -> Iterator[str]:
+def _of_prediction(
+    patient: PatientFolder, predictions: pd.DataFrame, told: dict[str, Any], description: dict[str, Any]
+) -> Iterator[str]:
     """Yield what a reader of the answer must know: sequences that are missing or could not be used, and the notes."""
     from radiofuse.commands.run_words import AS_PUBLISHED
 
     for name in patient.missing:
-        yield _without(name, predictions)
+        yield without_sequence(name, predictions, description)
     for failure in told["failures"]:
         of = failure["modality"] or "The patient"
         yield f"{of} could not be used, {failure['code']}: {failure['message']}"
@@ -188,14 +190,18 @@ def _of_prediction(patient: PatientFolder, predictions: pd.DataFrame, told: dict
         yield f"{AS_PUBLISHED}: {sentence}"
 
 
-def _without(modality: str, predictions: pd.DataFrame) -> str:
-    """Say what a model does without a sequence."""
+def without_sequence(modality: str, predictions: pd.DataFrame, description: dict[str, Any]) -> str:
+    """Say what the model that a bundle's description tells of does without a sequence."""
     if predictions["probability"].isna().all():
         return f"{modality} is missing, and the model reads it."
     silent = [name for name in _models(predictions) if predictions[name].isna().all()]
     if silent:
         have = "which has" if len(silent) == 1 else "which have"
         return f"{modality} is missing: the answer is made without {listed(silent)}, {have} no probability."
+    protocol = description["protocol"]
+    own = protocol.get("options", {}).get("models", {}).get(protocol["primary"], {}).get("model", {})
+    if own.get("class") == "MultiTaskNetwork":
+        return f"{modality} is missing: the network answers from the other sequences, whose weights then add up to 1."
     return f"{modality} is missing: medians of the training patients stand in for what the model reads of it."
 
 

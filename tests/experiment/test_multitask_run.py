@@ -18,6 +18,7 @@ from tiny_volumes import SIDE, write_cohort  # noqa: E402
 from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
+from radiofuse.commands.one_patient import without_sequence  # noqa: E402
 from radiofuse.commands.run_words import describe_absences  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
 from radiofuse.experiment.glossary import list_answers  # noqa: E402
@@ -110,6 +111,15 @@ def test_the_bundle_answers_new_patients_and_refuses_those_it_was_trained_on(stu
     told = predictions.set_index("sample_id")["probability"]
     assert set(predictions["outcome"]) == {"idh", "codel"}
     assert told[["n00", "n01"]].notna().all() and told["s00"].isna().all()
+
+
+def test_a_patient_without_a_sequence_is_told_that_the_others_answer_and_no_medians(study):
+    about, rows = read_description(study / "out" / "bundle"), pd.DataFrame({"probability": [0.4]})
+    assert about["protocol"]["steps"] == ["on_pictures"]
+    said = without_sequence("flair", rows, about)
+    assert "flair is missing: the network answers from the other sequences" in said and "median" not in said
+    about["protocol"]["options"]["models"]["together"]["model"]["class"] = "LateFusion"
+    assert "medians" in without_sequence("flair", rows, about)
 
 
 @pytest.mark.parametrize(
