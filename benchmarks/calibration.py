@@ -22,7 +22,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from radiofuse import LateFusion, modality_classifier
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.fuse.choices import rule_of
 from radiofuse.patients import patient_splits
 from radiofuse.progress import silent

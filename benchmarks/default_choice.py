@@ -45,10 +45,10 @@ from scipy.stats import wilcoxon
 
 from radiofuse import score_predictions
 from radiofuse.evaluate import gather_predictions, run_folds
-from radiofuse.experiment.all_models import list_all_models
 from radiofuse.experiment.deal import deal_splits
+from radiofuse.experiment.models.all_models import list_all_models
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.rows import LabeledRows
 from radiofuse.patients import Split
 from radiofuse.progress import silent

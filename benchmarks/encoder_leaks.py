@@ -42,10 +42,10 @@ from threadpoolctl import threadpool_limits
 from radiofuse.deep import CropEncoder
 from radiofuse.deep.encoders.by_name import make_encoder
 from radiofuse.evaluate import cross_validated_predictions
-from radiofuse.experiment.models import list_models
+from radiofuse.experiment.models.building import list_models
 from radiofuse.experiment.noise import with_permuted_labels
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import Recipe, read_recipe
+from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.progress import silent
 from radiofuse.tables import columns

@@ -30,10 +30,10 @@ from several_outcomes import DATA, OUTCOMES, table_of_tables, write_recipe
 from radiofuse.evaluate.fold_answers import answers_of
 from radiofuse.evaluate.fold_runner import fit_alone, take_rows
 from radiofuse.experiment import run_recipe
-from radiofuse.experiment.all_models import list_all_models
 from radiofuse.experiment.deal import deal_splits
+from radiofuse.experiment.models.all_models import list_all_models
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.rows import LabeledRows
 from radiofuse.fuse import COMBINERS
 from radiofuse.fuse.choices import build_combiners, calibrated, fit_combiner, learns

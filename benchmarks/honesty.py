@@ -22,7 +22,7 @@ from radiofuse.classify.modality import modality_classifier
 from radiofuse.commands import terminal
 from radiofuse.experiment.evaluation import evaluate_models
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import Recipe, read_recipe
+from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import permuted
 from radiofuse.progress import silent

@@ -28,7 +28,7 @@ from several_outcomes import DATA, MODALITIES, OUTCOMES, table_of_tables, write_
 from radiofuse import modality_classifier
 from radiofuse.classify import SelfTrainedClassifier
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.patients import patient_splits
 from radiofuse.patients.hidden_labels import hidden_rows
 from radiofuse.progress import silent

@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from radiofuse.experiment.telling_sites import TELLING_AUC, site_auc
+from radiofuse.experiment.scores.telling_sites import TELLING_AUC, site_auc
 
 
 def share_told(n: int, n_sites: int, prevalence: float, n_cohorts: int) -> float:

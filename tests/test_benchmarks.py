@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from radiofuse.experiment.image_networks import unusable_networks
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.models.image_networks import unusable_networks
+from radiofuse.experiment.recipe.recipe import read_recipe
 
 torch = pytest.importorskip("torch")
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import pytest
 
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.radiomics.settings import read_settings
 from tests.conftest import REPOSITORY
 

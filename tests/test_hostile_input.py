@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.models import build_model
+from radiofuse.experiment.models.building import build_model
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
-from radiofuse.experiment.recipe_models import RecipeModel
+from radiofuse.experiment.recipe.models import RecipeModel
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.extract import RadiomicsExtractor
 from radiofuse.progress import silent
 from radiofuse.radiomics import read_settings

@@ -31,7 +31,7 @@ LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in room
 MAY_READ = set(re.findall(r"^(\w+) → (\w+)", PLAN, re.MULTILINE))  # within one layer
 SENTENCES = dict(re.findall(r"^\| `(\w+)(?:/|\.py)` \| (.*) \|$", CONTRIBUTING, re.MULTILINE))
 DOORS = {"run", "predict", "extract", "select", "report", "store", "datasets", "selftest"}
-TWO_NOUNS = {"radiomics", "deep", "report", "imaging"}
+TWO_NOUNS = {"radiomics", "deep", "report", "imaging", "experiment"}
 IMPORTED_BY_FIVE = 5  # rooms, for a file to stand at the top
 
 HEAVY_ROOMS = {

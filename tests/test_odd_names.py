@@ -14,7 +14,7 @@ from radiofuse.bundle.read import read_description
 from radiofuse.commands import terminal
 from radiofuse.commands.select import app as select_app
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
 from radiofuse.tables.cohort import read_cohort
 

@@ -25,7 +25,7 @@ def main(
 
     An editor that knows TOML completes keys from it when the recipe begins with `#:schema recipe.schema.json`.
     """
-    from radiofuse.experiment.schema import DIALECT, recipe_schema
+    from radiofuse.experiment.recipe.schema import DIALECT, recipe_schema
 
     require_file(out, "--out", ours=starts_with(f"{{\n  $schema: {DIALECT}"), overwrite=overwrite)
     text = json.dumps(recipe_schema(), indent=2) + "\n"

@@ -13,12 +13,12 @@ import pandas as pd
 
 from radiofuse.errors import CohortError
 from radiofuse.evaluate import gather_predictions, run_folds
-from radiofuse.experiment.all_models import list_all_models
 from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.joint_evaluation import JointFolds, evaluate_joint_models
-from radiofuse.experiment.model_list import called, model_list
-from radiofuse.experiment.models import CLINICAL_ARM
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.all_models import list_all_models
+from radiofuse.experiment.models.building import CLINICAL_ARM
+from radiofuse.experiment.models.model_list import called, model_list
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import Split
 from radiofuse.progress import Meter

@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.selected_before_split import SELECT, SelectedBeforeSplit
 from radiofuse.errors import RequestError
-from radiofuse.experiment.member_chains import classifier_of, selection_of, tuning_of
-from radiofuse.experiment.model_list import (
+from radiofuse.experiment.models.member_chains import classifier_of, selection_of, tuning_of
+from radiofuse.experiment.models.model_list import (
     DEEP,
     called,
     combiners_learn,
@@ -23,9 +23,9 @@ from radiofuse.experiment.model_list import (
     reads_radiomics,
     selects_deep_features,
 )
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CHAINED, CONSTRAINED, LATE, SELECTING, RecipeModel
-from radiofuse.experiment.recipe_parts import Selection
+from radiofuse.experiment.recipe.models import CHAINED, CONSTRAINED, LATE, SELECTING, RecipeModel
+from radiofuse.experiment.recipe.parts import Selection
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows
 from radiofuse.ledger.chains import exchanged
 from radiofuse.wording import listed

@@ -8,14 +8,15 @@ import pandas as pd
 
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RadiofuseError
-from radiofuse.experiment.class_weights import unknown_weighted_classes
 from radiofuse.experiment.deal import fold_list
 from radiofuse.experiment.few_rows import few_patients, mixed_patients
 from radiofuse.experiment.harmonization import carried_columns, harmonization_problems
 from radiofuse.experiment.implied_classes import unusable_implications
-from radiofuse.experiment.networks import needs_masks
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_evaluation import FIXED, KFOLD
+from radiofuse.experiment.models.class_weights import unknown_weighted_classes
+from radiofuse.experiment.models.networks import needs_masks
+from radiofuse.experiment.models.self_training import untaught
+from radiofuse.experiment.recipe.evaluation import FIXED, KFOLD
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.refusals import (
     Places,
     encoders_of_two_classes,
@@ -25,7 +26,6 @@ from radiofuse.experiment.refusals import (
     together,
 )
 from radiofuse.experiment.refusals_of_columns import problems_of_columns
-from radiofuse.experiment.self_training import untaught
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.outcomes import Outcome

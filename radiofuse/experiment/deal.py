@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.errors import CohortError
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_evaluation import BY_SITE, FIXED, HOLDOUT, KFOLD
+from radiofuse.experiment.recipe.evaluation import BY_SITE, FIXED, HOLDOUT, KFOLD
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.patients import Split, fixed_splits, holdout_splits, patient_splits, site_splits
 from radiofuse.patients.held_out import UNKNOWN, fewest_to_hold_out
 from radiofuse.patients.strata import joint_strata

@@ -11,24 +11,24 @@ import numpy as np
 from radiofuse import __version__
 from radiofuse.bundle.training_rows import row_digests
 from radiofuse.evaluate.findings import list_warnings
-from radiofuse.experiment.all_models import list_all_models
 from radiofuse.experiment.as_published import deviations
 from radiofuse.experiment.deal import split_words
 from radiofuse.experiment.evaluation import Results
-from radiofuse.experiment.glossary import describe_names
 from radiofuse.experiment.harmonization import describe_harmonization, new_sites_in_folds
 from radiofuse.experiment.implied_classes import contradicting_answers
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
-from radiofuse.experiment.member_chains import encoder_options, training_options
-from radiofuse.experiment.model_list import encodes_columns, model_list, primary_of, usual_join
-from radiofuse.experiment.models import list_models
-from radiofuse.experiment.networks import of_networks
-from radiofuse.experiment.options import describe_options
-from radiofuse.experiment.pooling import NOT_STRATIFIED, pooling_warnings
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL
+from radiofuse.experiment.models.all_models import list_all_models
+from radiofuse.experiment.models.building import list_models
+from radiofuse.experiment.models.glossary import describe_names
+from radiofuse.experiment.models.member_chains import encoder_options, training_options
+from radiofuse.experiment.models.model_list import encodes_columns, model_list, primary_of, usual_join
+from radiofuse.experiment.models.networks import of_networks
+from radiofuse.experiment.models.options import describe_options
+from radiofuse.experiment.recipe.models import CLINICAL
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.experiment.run_steps import steps_of
+from radiofuse.experiment.scores.pooling import NOT_STRATIFIED, pooling_warnings
 from radiofuse.patients import Split
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome

@@ -14,14 +14,14 @@ import pandas as pd
 from radiofuse import notebook
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.evaluate.findings import inspect_fold
-from radiofuse.experiment.all_models import list_all_models
 from radiofuse.experiment.as_published import learns_in_sample, selected_before_split
 from radiofuse.experiment.deal import deal_splits, split_words
 from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.further_tests import further_tests
 from radiofuse.experiment.joint_evaluation import JointFolds, evaluate_joint_models, in_order
-from radiofuse.experiment.member_chains import encoder_spec
-from radiofuse.experiment.model_list import (
+from radiofuse.experiment.models.all_models import list_all_models
+from radiofuse.experiment.models.member_chains import encoder_spec
+from radiofuse.experiment.models.model_list import (
     combiners_learn,
     inner_folds_of,
     modalities_of,
@@ -29,15 +29,15 @@ from radiofuse.experiment.model_list import (
     reads_crops,
     reads_deep_columns,
 )
-from radiofuse.experiment.networks import of_networks
-from radiofuse.experiment.recalibrations import recalibrations
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.networks import of_networks
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
-from radiofuse.experiment.run_times import ENCODERS, FOLDS, LEDGER, RECALIBRATIONS, SCORES, SPREADS, TESTS
-from radiofuse.experiment.score_tables import by_uncertainty, score_all
+from radiofuse.experiment.scores.recalibrations import recalibrations
+from radiofuse.experiment.scores.run_times import ENCODERS, FOLDS, LEDGER, RECALIBRATIONS, SCORES, SPREADS, TESTS
+from radiofuse.experiment.scores.score_tables import by_uncertainty, score_all
+from radiofuse.experiment.scores.slice_scores import slice_predictions
+from radiofuse.experiment.scores.spreads import spreads
 from radiofuse.experiment.shortcuts import find_shortcuts, join_ledgers
-from radiofuse.experiment.slice_scores import slice_predictions
-from radiofuse.experiment.spreads import spreads
 from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.tables import columns

@@ -14,9 +14,9 @@ import pandas as pd
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate.findings import list_failures
 from radiofuse.experiment.deal import deal_splits, patients_by_class
-from radiofuse.experiment.model_list import largest_inner_folds, largest_nested_folds, selects_deep_features
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_evaluation import KFOLD
+from radiofuse.experiment.models.model_list import largest_inner_folds, largest_nested_folds, selects_deep_features
+from radiofuse.experiment.recipe.evaluation import KFOLD
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.refusals import Problems
 from radiofuse.patients import Split
 from radiofuse.tables import columns

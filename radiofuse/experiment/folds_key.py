@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.experiment.member_chains import selector_files
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.member_chains import selector_files
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split

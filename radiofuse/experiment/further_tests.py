@@ -15,11 +15,11 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate.optimism import optimism_corrected
 from radiofuse.evaluate.out_of_bag import bootstrap_632
 from radiofuse.evaluate.permutation import permutation_test
-from radiofuse.experiment.model_list import combiners_of, largest_inner_folds, model_list, primary_of
-from radiofuse.experiment.models import build_model
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_evaluation import HARRELL, KFOLD
-from radiofuse.experiment.recipe_models import LATE
+from radiofuse.experiment.models.building import build_model
+from radiofuse.experiment.models.model_list import combiners_of, largest_inner_folds, model_list, primary_of
+from radiofuse.experiment.recipe.evaluation import HARRELL, KFOLD
+from radiofuse.experiment.recipe.models import LATE
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.fuse import combiner_name
 from radiofuse.fuse.named import Named

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.errors import RequestError
-from radiofuse.experiment.model_list import called, model_list
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.model_list import called, model_list
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.tables.implications import (
     Implication,
     check_implications,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from radiofuse.experiment.member_chains import CropSource
+from radiofuse.experiment.models.member_chains import CropSource
 from radiofuse.tables.outcomes import Outcome
 
 

@@ -14,10 +14,10 @@ import pandas as pd
 from radiofuse.evaluate.folds import FoldResult, gather_predictions
 from radiofuse.evaluate.joint_folds import run_joint_folds
 from radiofuse.experiment.folds_key import joint_folds_key
-from radiofuse.experiment.glossary import list_answers
-from radiofuse.experiment.models import list_models
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_evaluation import BY_SITE
+from radiofuse.experiment.models.building import list_models
+from radiofuse.experiment.models.glossary import list_answers
+from radiofuse.experiment.recipe.evaluation import BY_SITE
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.fuse.joint import OneOutcome
 from radiofuse.patients import Split

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.experiment.evaluation import Results, evaluate_models
-from radiofuse.experiment.model_list import model_list, of_several_outcomes
+from radiofuse.experiment.models.model_list import model_list, of_several_outcomes
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import Recipe, read_recipe
+from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import permuted
 from radiofuse.progress import Meter, silent

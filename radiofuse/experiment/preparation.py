@@ -16,13 +16,13 @@ from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
 from radiofuse.experiment.harmonization import with_sites_of
 from radiofuse.experiment.implied_classes import implications_of
-from radiofuse.experiment.member_chains import CropSource
-from radiofuse.experiment.model_list import learns_unlabeled
-from radiofuse.experiment.networks import describe_arrays, make_cropping, make_specs, of_networks, with_stack
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.member_chains import CropSource
+from radiofuse.experiment.models.model_list import learns_unlabeled
+from radiofuse.experiment.models.networks import describe_arrays, make_cropping, make_specs, of_networks, with_stack
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
 from radiofuse.experiment.rows import Rows, Unlabeled
-from radiofuse.experiment.run_times import CROPS, EXTRACTION, READING
+from radiofuse.experiment.scores.run_times import CROPS, EXTRACTION, READING
 from radiofuse.extract import (
     Features,
     RadiomicsExtractor,

@@ -22,10 +22,11 @@ from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
 from radiofuse.experiment.as_published import REFUSALS as AS_PUBLISHED_REFUSALS
-from radiofuse.experiment.image_networks import unusable_networks
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
-from radiofuse.experiment.model_list import (
+from radiofuse.experiment.models.building import build_model
+from radiofuse.experiment.models.image_networks import unusable_networks
+from radiofuse.experiment.models.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
+from radiofuse.experiment.models.model_list import (
     DEEP,
     called,
     combiners_of,
@@ -34,10 +35,9 @@ from radiofuse.experiment.model_list import (
     reads_of,
     uses_encoder,
 )
-from radiofuse.experiment.models import build_model
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import BY_NETWORK, CONSTRAINED, EARLY, LATE, ON_IMAGES, WEIGHTING
-from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Selection
+from radiofuse.experiment.recipe.models import BY_NETWORK, CONSTRAINED, EARLY, LATE, ON_IMAGES, WEIGHTING
+from radiofuse.experiment.recipe.parts import NO_RADIOMICS, Selection
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting
 from radiofuse.imaging.header import in_words

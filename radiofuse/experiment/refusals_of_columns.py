@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from radiofuse.errors import CohortError, RadiofuseError, RequestError
-from radiofuse.experiment.glossary import list_answers
-from radiofuse.experiment.member_chains import selection_of
-from radiofuse.experiment.model_list import (
+from radiofuse.experiment.models.glossary import list_answers
+from radiofuse.experiment.models.member_chains import selection_of
+from radiofuse.experiment.models.model_list import (
     DEEP,
     called,
     combined_names,
@@ -17,12 +17,12 @@ from radiofuse.experiment.model_list import (
     reads_columns_alone,
     reads_of,
 )
-from radiofuse.experiment.networks import stack_of, with_stack
-from radiofuse.experiment.published import check_models
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
-from radiofuse.experiment.recipe_parts import NO_RADIOMICS
+from radiofuse.experiment.models.networks import stack_of, with_stack
+from radiofuse.experiment.recipe.models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
+from radiofuse.experiment.recipe.parts import NO_RADIOMICS
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.refusals import Problems, problems_of, raised
+from radiofuse.experiment.scores.published import check_models
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.names import did_you_mean
 from radiofuse.prepare.clinical_scale import AGE

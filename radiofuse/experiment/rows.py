@@ -13,8 +13,8 @@ import pandas as pd
 from radiofuse.experiment.circular import circular_warnings
 from radiofuse.experiment.inputs import Inputs
 from radiofuse.experiment.mask_sources import mask_source_warnings
-from radiofuse.experiment.member_chains import CropSource
-from radiofuse.experiment.telling_sites import site_warnings
+from radiofuse.experiment.models.member_chains import CropSource
+from radiofuse.experiment.scores.telling_sites import site_warnings
 from radiofuse.patients import Split
 from radiofuse.selection_run.table_warnings import code_warnings, column_warnings
 from radiofuse.tables import columns

@@ -26,16 +26,16 @@ from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
 from radiofuse.experiment.description import Models, columns_read, describe_run
 from radiofuse.experiment.evaluation import Results, evaluate_models
-from radiofuse.experiment.fusion_weights import Key, Weights, weigh_members
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from
-from radiofuse.experiment.models import list_kept
+from radiofuse.experiment.models.building import list_kept
+from radiofuse.experiment.models.self_training import pseudo_label_table
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.published import published_rows
-from radiofuse.experiment.recipe import Recipe, read_recipe
+from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
-from radiofuse.experiment.run_times import FINAL, WEIGHTS, run_times
-from radiofuse.experiment.sample_sizes import sample_sizes
-from radiofuse.experiment.self_training import pseudo_label_table
+from radiofuse.experiment.scores.fusion_weights import Key, Weights, weigh_members
+from radiofuse.experiment.scores.published import published_rows
+from radiofuse.experiment.scores.run_times import FINAL, WEIGHTS, run_times
+from radiofuse.experiment.scores.sample_sizes import sample_sizes
 from radiofuse.files.outputs import is_page
 from radiofuse.fuse.joint import JointModel, OneOutcome
 from radiofuse.fuse.outcome_chain import member_of_class

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radiofuse.bundle.steps import CLASSIFIES, COMBINES, ENCODES, ON_PICTURES, SELECTS
-from radiofuse.experiment.model_list import (
+from radiofuse.experiment.models.model_list import (
     DEEP,
     RADIOMICS,
     combiners_learn,
@@ -12,8 +12,8 @@ from radiofuse.experiment.model_list import (
     reads_crops,
     reads_deep_columns,
 )
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CHAINED, EARLY, LATE, NETWORK, ON_IMAGES, SELECTING, RecipeModel
+from radiofuse.experiment.recipe.models import CHAINED, EARLY, LATE, NETWORK, ON_IMAGES, SELECTING, RecipeModel
+from radiofuse.experiment.recipe.recipe import Recipe
 
 
 def steps_of(recipe: Recipe, *, columns: bool = True) -> list[str]:
@@ -31,7 +31,7 @@ def steps_of(recipe: Recipe, *, columns: bool = True) -> list[str]:
 
     Examples
     --------
-    >>> from radiofuse.experiment.recipe import read_recipe
+    >>> from radiofuse.experiment.recipe.recipe import read_recipe
     >>> steps_of(read_recipe("pipelines/demo.toml"))
     ['selects', 'classifies', 'combines']
     """

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from radiofuse.experiment.model_list import model_list, primary_of
-from radiofuse.experiment.models import build_model
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.building import build_model
+from radiofuse.experiment.models.model_list import model_list, primary_of
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.ledger import COLUMNS, Question, ledger_table
 from radiofuse.patients import Split

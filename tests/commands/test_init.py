@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import radiofuse.commands.init
 from radiofuse.commands.init import app, write_recipes
 from radiofuse.errors import RequestError
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from tests.conftest import REPOSITORY
 
 SHIPPED = {path.name: path.read_bytes() for path in (REPOSITORY / "pipelines").glob("*.toml")}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from radiofuse.commands.selftest import app
 from radiofuse.experiment.noise import with_permuted_labels
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.progress import silent
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")

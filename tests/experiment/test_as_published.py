@@ -17,7 +17,7 @@ from radiofuse.classify.selected_before_split import SelectedBeforeSplit
 from radiofuse.commands.run import app
 from radiofuse.errors import RequestError
 from radiofuse.experiment.as_published import deviations, what_published_selection_keeps_from
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
 
 pytestmark = [

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from radiofuse.bundle.format import TABLES
-from radiofuse.experiment.auc_tables import auc_tables
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
+from radiofuse.experiment.scores.auc_tables import auc_tables
 from radiofuse.statistics import best_of_models, cross_validated_intervals
 
 RECIPE = """

@@ -10,7 +10,7 @@ from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.read import read_table
 from radiofuse.errors import RequestError
 from radiofuse.experiment import run_recipe
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.statistics import auc, calibration_table, decision_table, operating_points_table
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")

@@ -10,10 +10,10 @@ import pytest
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.commands.run_words import describe_models
-from radiofuse.experiment.glossary import describe_names, list_answers
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.models import list_models
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.models.building import list_models
+from radiofuse.experiment.models.glossary import describe_names, list_answers
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.fuse import COMBINERS
 from radiofuse.names import first_line, lookup, title_of
 from radiofuse.select import SELECTORS

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.models import list_models
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.building import list_models
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.fuse import LateFusion
 from radiofuse.fuse.named import Named
 

@@ -11,9 +11,9 @@ from radiofuse.bundle.predict import predict_cohort
 from radiofuse.bundle.read import read_table
 from radiofuse.errors import RadiofuseError, RequestError
 from radiofuse.experiment import run_recipe
-from radiofuse.experiment.glossary import list_answers
-from radiofuse.experiment.model_list import model_list
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.models.glossary import list_answers
+from radiofuse.experiment.models.model_list import model_list
+from radiofuse.experiment.recipe.recipe import read_recipe
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning"),

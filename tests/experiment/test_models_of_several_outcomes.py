@@ -21,7 +21,7 @@ from radiofuse.experiment.deal import deal_splits
 from radiofuse.experiment.joint_evaluation import evaluate_joint_models, rows_to_learn_from, with_unlabeled
 from radiofuse.experiment.noise import evaluate_noise
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.progress import silent
 
 pytestmark = [

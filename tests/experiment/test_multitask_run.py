@@ -21,10 +21,10 @@ from radiofuse.bundle.read import read_description, read_table  # noqa: E402
 from radiofuse.commands.one_patient import without_sequence  # noqa: E402
 from radiofuse.commands.run_words import describe_absences  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
-from radiofuse.experiment.glossary import list_answers  # noqa: E402
-from radiofuse.experiment.image_networks import network_words  # noqa: E402
-from radiofuse.experiment.recipe import read_recipe  # noqa: E402
-from radiofuse.experiment.recipe_models import RecipeModel  # noqa: E402
+from radiofuse.experiment.models.glossary import list_answers  # noqa: E402
+from radiofuse.experiment.models.image_networks import network_words  # noqa: E402
+from radiofuse.experiment.recipe.models import RecipeModel  # noqa: E402
+from radiofuse.experiment.recipe.recipe import read_recipe  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 
 SIZES = "widths = [4, 8], blocks = [1, 1], dim = 8, heads = 2, mlp = 8, of_bottom = 4, of_tokens = 4, shared = 4"

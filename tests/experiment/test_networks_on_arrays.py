@@ -16,9 +16,9 @@ from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
-from radiofuse.experiment.networks import describe_pictures  # noqa: E402
-from radiofuse.experiment.networks import needs_masks as of_recipe  # noqa: E402
-from radiofuse.experiment.recipe import read_recipe  # noqa: E402
+from radiofuse.experiment.models.networks import describe_pictures  # noqa: E402
+from radiofuse.experiment.models.networks import needs_masks as of_recipe  # noqa: E402
+from radiofuse.experiment.recipe.recipe import read_recipe  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.fuse import holders  # noqa: E402
 from radiofuse.report import write_report  # noqa: E402

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from radiofuse.experiment.noise import evaluate_noise
-from radiofuse.experiment.recipe_evaluation import BY_SITE
+from radiofuse.experiment.recipe.evaluation import BY_SITE
 
 pytest.importorskip("torch")  # of the constraint fusion
 

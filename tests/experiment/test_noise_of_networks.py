@@ -13,10 +13,10 @@ from sklearn.metrics import roc_auc_score  # noqa: E402
 
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.evaluate import cross_validated_predictions  # noqa: E402
-from radiofuse.experiment.models import list_models  # noqa: E402
+from radiofuse.experiment.models.building import list_models  # noqa: E402
 from radiofuse.experiment.noise import with_permuted_labels  # noqa: E402
 from radiofuse.experiment.preparation import prepare_rows  # noqa: E402
-from radiofuse.experiment.recipe import read_recipe  # noqa: E402
+from radiofuse.experiment.recipe.recipe import read_recipe  # noqa: E402
 from radiofuse.progress import silent  # noqa: E402
 
 pytestmark = [

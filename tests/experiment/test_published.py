@@ -10,8 +10,8 @@ from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.read import read_table
 from radiofuse.commands.published_words import describe_published
 from radiofuse.errors import RequestError
-from radiofuse.experiment.published import check_models, published_rows
-from radiofuse.experiment.recipe import PublishedTable
+from radiofuse.experiment.recipe.recipe import PublishedTable
+from radiofuse.experiment.scores.published import check_models, published_rows
 
 MODELS = ("t1", "mean", "linear_regression", "trivial")
 FUSIONS = ("mean", "linear_regression")

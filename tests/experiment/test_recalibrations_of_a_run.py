@@ -10,12 +10,12 @@ from sklearn.base import clone
 from radiofuse.bundle.read import read_table
 from radiofuse.classify.probability_maps import PROBABILITY_MAPS
 from radiofuse.evaluate import gather_predictions, run_folds
-from radiofuse.experiment.all_models import list_all_models
+from radiofuse.experiment.models.all_models import list_all_models
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recalibrations import recalibrations
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
-from radiofuse.experiment.spreads import spreads
+from radiofuse.experiment.scores.recalibrations import recalibrations
+from radiofuse.experiment.scores.spreads import spreads
 from radiofuse.patients import Split
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.patients.resampled import resampled_patients

@@ -8,7 +8,7 @@ import pytest
 
 from radiofuse.errors import BundleError, CohortError, RequestError
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, refuse, selectors_of_two_classes, together
 from radiofuse.experiment.refusals_of_columns import OF_COLUMNS, problems_of_columns
 from radiofuse.progress import silent

@@ -16,7 +16,7 @@ from radiofuse.commands import extract
 from radiofuse.commands.run import app
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
 from radiofuse.patients.inner_folds import inner_folds
 from radiofuse.progress import silent

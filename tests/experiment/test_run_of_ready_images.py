@@ -13,7 +13,7 @@ from radiofuse.bundle import load_bundle, predict_cohort
 from radiofuse.commands.extract import app as extract_app
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RequestError
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
 
 RECIPE = """[cohort]

@@ -14,8 +14,8 @@ from radiofuse.commands.predict import app
 from radiofuse.errors import RequestError
 from radiofuse.experiment import run_recipe
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.models import list_models
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.models.building import list_models
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.prepare.clinical_scale import NormalScoreScaler, UnitRangeScaler
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from radiofuse.commands.schema import app
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.schema import OF_THE_FILE, recipe_schema
+from radiofuse.experiment.recipe.recipe import Recipe
+from radiofuse.experiment.recipe.schema import OF_THE_FILE, recipe_schema
 from tests.conftest import REPOSITORY
 
 SHIPPED = sorted((REPOSITORY / "pipelines").glob("*.toml"))

@@ -13,9 +13,9 @@ from radiofuse.errors import RequestError
 from radiofuse.experiment import run_recipe
 from radiofuse.experiment.deal import deal_splits
 from radiofuse.experiment.joint_evaluation import rows_to_learn_from, with_unlabeled
-from radiofuse.experiment.models import list_models
+from radiofuse.experiment.models.building import list_models
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.progress import silent
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")

@@ -11,11 +11,11 @@ import pytest
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.read import read_table
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.experiment.glossary import list_answers
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.model_list import called, model_list
-from radiofuse.experiment.models import list_models
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.models.building import list_models
+from radiofuse.experiment.models.glossary import list_answers
+from radiofuse.experiment.models.model_list import called, model_list
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.refusals import Places, problems_before_reading
 from radiofuse.experiment.run import run_recipe
 from tests.conftest import REPOSITORY

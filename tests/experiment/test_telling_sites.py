@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.experiment.telling_sites import TELLING_AUC, site_auc, site_warnings
+from radiofuse.experiment.scores.telling_sites import TELLING_AUC, site_auc, site_warnings
 from radiofuse.tables.outcomes import Outcome
 
 IDH = Outcome("idh", ("wildtype", "mutant"))

@@ -14,11 +14,11 @@ from radiofuse.classify.tuned_chain import TunedChain
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import optimism_corrected, permutation_test
 from radiofuse.experiment import run_recipe
-from radiofuse.experiment.class_weights import with_class_weights
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.models import build_model
-from radiofuse.experiment.recipe import read_recipe
-from radiofuse.experiment.recipe_models import RecipeModel
+from radiofuse.experiment.models.building import build_model
+from radiofuse.experiment.models.class_weights import with_class_weights
+from radiofuse.experiment.recipe.models import RecipeModel
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.statistics import compare_with_others, pair_tests
 from radiofuse.tables import slice_of
 from radiofuse.tables.outcomes import Outcome

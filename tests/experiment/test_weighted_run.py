@@ -9,9 +9,9 @@ from radiofuse.bundle import load_bundle
 from radiofuse.bundle.read import read_table
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.model_list import model_list
-from radiofuse.experiment.models import build_model
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.models.building import build_model
+from radiofuse.experiment.models.model_list import model_list
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.run import run_recipe
 from tests.experiment.test_models_as_a_list import OUTCOMES, cohort, write
 from tests.report.page_parser import Page

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from radiofuse.errors import RadiofuseError, RequestError
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.files.outputs import require_file, require_folder
 from radiofuse.files.paths import with_home
 from radiofuse.selection_run.reading import read_raw

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.bundle.format import SCHEMA, TABLES, Kind
-from radiofuse.experiment.published import published_rows
-from radiofuse.experiment.recipe import PublishedTable
+from radiofuse.experiment.recipe.recipe import PublishedTable
+from radiofuse.experiment.scores.published import published_rows
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE
 from radiofuse.statistics import (
     best_of_models,

@@ -12,8 +12,8 @@ from sklearn.feature_selection import SelectKBest, SelectorMixin
 from typer.testing import CliRunner
 
 from radiofuse.commands.select import app
-from radiofuse.experiment.glossary import describe_names
-from radiofuse.experiment.recipe import read_recipe
+from radiofuse.experiment.models.glossary import describe_names
+from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.names import lookup
 from radiofuse.select import SELECTORS, Words, build_chain
 from radiofuse.select.words import words_of

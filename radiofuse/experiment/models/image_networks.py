@@ -9,10 +9,10 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.deep.fusion.choices import CONCATENATION, FUSIONS
 from radiofuse.errors import RadiofuseError, RequestError
-from radiofuse.experiment.member_chains import image_network
-from radiofuse.experiment.model_list import model_list, reads_radiomics
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import MULTITASK, ON_IMAGES, RecipeModel
+from radiofuse.experiment.models.member_chains import image_network
+from radiofuse.experiment.models.model_list import model_list, reads_radiomics
+from radiofuse.experiment.recipe.models import MULTITASK, ON_IMAGES, RecipeModel
+from radiofuse.experiment.recipe.recipe import Recipe
 
 SAID_ELSEWHERE = {  # than among the options
     *("crops", "cache", "clinical", "clinical_scale", "radiomics", "device", "random_state"),

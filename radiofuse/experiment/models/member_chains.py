@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
 from radiofuse.classify.modality import clinical_classifier, modality_classifier
-from radiofuse.experiment.model_list import model_list, reads_radiomics
-from radiofuse.experiment.networks import stack_of
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import MULTITASK, RecipeModel
-from radiofuse.experiment.recipe_parts import Selection, Step
+from radiofuse.experiment.models.model_list import model_list, reads_radiomics
+from radiofuse.experiment.models.networks import stack_of
+from radiofuse.experiment.recipe.models import MULTITASK, RecipeModel
+from radiofuse.experiment.recipe.parts import Selection, Step
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.fuse.each_outcome import EachOutcome
 from radiofuse.names import lookup
 from radiofuse.prepare.site_columns import SiteHarmonizer

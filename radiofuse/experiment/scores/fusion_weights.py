@@ -11,8 +11,8 @@ from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.findings import in_sample_weights, summarize_weights
 from radiofuse.evaluate.resampled_weights import resampled_weights
 from radiofuse.experiment.description import Models
-from radiofuse.experiment.model_list import FUSION
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.model_list import FUSION
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.fuse import LateFusion
 from radiofuse.progress import Meter

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from radiofuse.errors import RadiofuseError, RequestError
-from radiofuse.experiment.member_chains import classifier_of
-from radiofuse.experiment.model_list import called, model_list, of_several_outcomes
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import OWN_OPTIONS, RecipeModel
+from radiofuse.experiment.models.member_chains import classifier_of
+from radiofuse.experiment.models.model_list import called, model_list, of_several_outcomes
+from radiofuse.experiment.recipe.models import OWN_OPTIONS, RecipeModel
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.names import did_you_mean
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.wording import listed

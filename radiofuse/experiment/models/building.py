@@ -9,10 +9,9 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import RequestError
-from radiofuse.experiment import recipe_models as kinds
-from radiofuse.experiment.class_weights import with_class_weights
 from radiofuse.experiment.inputs import Inputs
-from radiofuse.experiment.member_chains import (
+from radiofuse.experiment.models.class_weights import with_class_weights
+from radiofuse.experiment.models.member_chains import (
     chains_of,
     clinical_chain,
     crop_classifier,
@@ -21,7 +20,7 @@ from radiofuse.experiment.member_chains import (
     make_harmonizer,
     stacks_among,
 )
-from radiofuse.experiment.model_list import (
+from radiofuse.experiment.models.model_list import (
     DEEP,
     LEARNED_JOINS,
     RADIOMICS,
@@ -40,11 +39,12 @@ from radiofuse.experiment.model_list import (
     reads_of,
     reads_radiomics,
 )
-from radiofuse.experiment.networks import of_columns, of_networks
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import RecipeModel
-from radiofuse.experiment.recipe_parts import Selection
-from radiofuse.experiment.self_training import self_trained
+from radiofuse.experiment.models.networks import of_columns, of_networks
+from radiofuse.experiment.models.self_training import self_trained
+from radiofuse.experiment.recipe import models as kinds
+from radiofuse.experiment.recipe.models import RecipeModel
+from radiofuse.experiment.recipe.parts import Selection
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.fuse import ConstraintFusion, JoinedFeatures, LateFusion, ModalityWeighting
 from radiofuse.fuse.branches import find_branches, listed
 from radiofuse.fuse.early import early_fusion
@@ -73,7 +73,7 @@ def build_model(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
 
     Examples
     --------
-    >>> from radiofuse.experiment.recipe import read_recipe
+    >>> from radiofuse.experiment.recipe.recipe import read_recipe
     >>> recipe = read_recipe("pipelines/demo.toml")
     >>> [name for name, _ in build_model(recipe, RecipeModel(), Inputs(["t1", "t1ce"])).estimators]
     ['t1', 't1ce']

@@ -10,11 +10,11 @@ import pandas as pd
 
 from radiofuse.classify import SelfTrainedClassifier
 from radiofuse.errors import RequestError
-from radiofuse.experiment.answers import Answer
-from radiofuse.experiment.model_list import called, combiners_learn, evaluates_subsets, model_list, reads_crops
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import RecipeModel
-from radiofuse.experiment.recipe_self_training import STAGES
+from radiofuse.experiment.models.answers import Answer
+from radiofuse.experiment.models.model_list import called, combiners_learn, evaluates_subsets, model_list, reads_crops
+from radiofuse.experiment.recipe.models import RecipeModel
+from radiofuse.experiment.recipe.recipe import Recipe
+from radiofuse.experiment.recipe.self_training import STAGES
 from radiofuse.fuse.joint import JointModel
 from radiofuse.fuse.named import Named
 from radiofuse.fuse.self_trained import TOLD, SelfTrainedOutcomes

@@ -7,9 +7,8 @@ from typing import Literal
 
 from radiofuse.deep.encoders.choices import FROZEN_FILES
 from radiofuse.deep.fusion.choices import RADIOMICS_ATTENTION
-from radiofuse.experiment.networks import stack_of
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import (
+from radiofuse.experiment.models.networks import stack_of
+from radiofuse.experiment.recipe.models import (
     BY_NETWORK,
     CHAINED,
     CLINICAL,
@@ -21,8 +20,9 @@ from radiofuse.experiment.recipe_models import (
     OWN_OPTIONS,
     RecipeModel,
 )
-from radiofuse.experiment.recipe_parts import NO_RADIOMICS, Missing
-from radiofuse.experiment.recipe_self_training import STAGES
+from radiofuse.experiment.recipe.parts import NO_RADIOMICS, Missing
+from radiofuse.experiment.recipe.recipe import Recipe
+from radiofuse.experiment.recipe.self_training import STAGES
 from radiofuse.fuse import COMBINERS, combiner_name
 from radiofuse.fuse.choices import learns
 from radiofuse.fuse.joint import MULTI_OUTCOME, SEMI_SUPERVISED, declares
@@ -41,7 +41,7 @@ def model_list(recipe: Recipe) -> list[RecipeModel]:
 
     Examples
     --------
-    >>> from radiofuse.experiment.recipe import read_recipe
+    >>> from radiofuse.experiment.recipe.recipe import read_recipe
     >>> [(model.kind, model.name) for model in model_list(read_recipe("pipelines/demo.toml"))]
     [('late', '')]
     """
@@ -181,7 +181,7 @@ def usual_join(recipe: Recipe) -> str:
     Where it does not say so either, a frozen encoder, which has no answer of its own, gives columns, and so does any
     where there are no features to join.
 
-    >>> from radiofuse.experiment.recipe import read_recipe
+    >>> from radiofuse.experiment.recipe.recipe import read_recipe
     >>> usual_join(read_recipe("pipelines/shi2023_idh.toml"))
     'columns'
     """

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from radiofuse.experiment.recipe_parts import Part
+from radiofuse.experiment.recipe.parts import Part
 
 STAGES = ("stage_2", "stage_1", "supervised")  # what a self-trained model answers by, behind its name
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from radiofuse.bundle.format import TABLES
-from radiofuse.experiment.models import TRIVIAL_RULE
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_evaluation import KFOLD
+from radiofuse.experiment.models.building import TRIVIAL_RULE
+from radiofuse.experiment.recipe.evaluation import KFOLD
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.statistics import best_of_models, cross_validated_intervals
 
 

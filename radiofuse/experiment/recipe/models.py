@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from radiofuse.deep.fusion.choices import RADIOMICS_ATTENTION
-from radiofuse.experiment.recipe_parts import Join, Missing, Part, Selection, Step, check_once
-from radiofuse.experiment.recipe_self_training import Asked
+from radiofuse.experiment.recipe.parts import Join, Missing, Part, Selection, Step, check_once
+from radiofuse.experiment.recipe.self_training import Asked
 
 LATE, EARLY, CONSTRAINED, CLINICAL, CHAINED = "late", "early", "constrained", "clinical", "chained"
 WEIGHTING, NETWORK, MULTITASK = "weighting", "network", "multitask"

@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
-from radiofuse.experiment.glossary import list_answers
-from radiofuse.experiment.member_chains import clinical_chain
-from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE, list_models
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.building import CLINICAL_ARM, TRIVIAL_RULE, list_models
+from radiofuse.experiment.models.glossary import list_answers
+from radiofuse.experiment.models.member_chains import clinical_chain
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.fuse.named import Named
 from radiofuse.patients import Split

@@ -14,7 +14,7 @@ import pandas as pd
 from radiofuse.bundle.format import TABLES
 from radiofuse.classify.probability_maps import PROBABILITY_MAPS, ProbabilityMap
 from radiofuse.experiment.answers_within import Divided, Division, Within, Work, answers_within
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import Split
 from radiofuse.patients.inner_folds import folds_of_outcomes, inner_folds

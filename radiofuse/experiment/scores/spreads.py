@@ -11,7 +11,7 @@ import pandas as pd
 
 from radiofuse.bundle.format import TABLES
 from radiofuse.experiment.answers_within import Divided, Division, Within, Work, answers_within
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import Split
 from radiofuse.patients.resampled import resampled_patients

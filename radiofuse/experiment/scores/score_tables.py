@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.bundle.format import TABLES
-from radiofuse.experiment.auc_tables import auc_tables
-from radiofuse.experiment.model_list import primary_of
-from radiofuse.experiment.models import TRIVIAL_RULE
-from radiofuse.experiment.recipe import Recipe
+from radiofuse.experiment.models.building import TRIVIAL_RULE
+from radiofuse.experiment.models.model_list import primary_of
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import Rows
-from radiofuse.experiment.slice_scores import with_slice_scores
+from radiofuse.experiment.scores.auc_tables import auc_tables
+from radiofuse.experiment.scores.slice_scores import with_slice_scores
 from radiofuse.statistics import (
     calibration_by_uncertainty,
     calibration_table,

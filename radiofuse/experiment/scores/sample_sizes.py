@@ -10,9 +10,9 @@ import pandas as pd
 from radiofuse.bundle.format import ALL_READ, CAUTIOUS, OF_RUN, TABLES
 from radiofuse.errors import RequestError
 from radiofuse.experiment.description import count_features
-from radiofuse.experiment.model_list import modalities_of, model_list, primary_of
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import CLINICAL
+from radiofuse.experiment.models.model_list import modalities_of, model_list, primary_of
+from radiofuse.experiment.recipe.models import CLINICAL
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.statistics.sample_size import riley_sample_size
 from radiofuse.tables import columns

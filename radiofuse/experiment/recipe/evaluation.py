@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from radiofuse.experiment.recipe_parts import Part, check_once
+from radiofuse.experiment.recipe.parts import Part, check_once
 
 YOUDEN = "youden"
 HARRELL, PLUS_632 = "harrell", "632+"

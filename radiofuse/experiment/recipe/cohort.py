@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from radiofuse.experiment.recipe_parts import Part, Some, check_once
+from radiofuse.experiment.recipe.parts import Part, Some, check_once
 from radiofuse.imaging.regions import check_region
 from radiofuse.tables.columns import modality_pattern
 from radiofuse.tables.outcomes import AskedOutcome

@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from radiofuse.classify import CLASSIFIERS
-from radiofuse.experiment.answers import Answer
-from radiofuse.experiment.image_networks import network_words
-from radiofuse.experiment.member_chains import classifier_of, feature_chain
-from radiofuse.experiment.model_list import (
+from radiofuse.experiment.models.answers import Answer
+from radiofuse.experiment.models.building import CLINICAL_ARM, TRIVIAL_RULE
+from radiofuse.experiment.models.image_networks import network_words
+from radiofuse.experiment.models.member_chains import classifier_of, feature_chain
+from radiofuse.experiment.models.model_list import (
     DEEP,
     RADIOMICS,
     calibrates,
@@ -27,10 +28,9 @@ from radiofuse.experiment.model_list import (
     reads_of,
     reads_radiomics,
 )
-from radiofuse.experiment.models import CLINICAL_ARM, TRIVIAL_RULE
-from radiofuse.experiment.networks import of_columns, of_networks
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import (
+from radiofuse.experiment.models.networks import of_columns, of_networks
+from radiofuse.experiment.models.self_training import stage_answers
+from radiofuse.experiment.recipe.models import (
     CHAINED,
     CLINICAL,
     CONSTRAINED,
@@ -41,7 +41,7 @@ from radiofuse.experiment.recipe_models import (
     WEIGHTING,
     RecipeModel,
 )
-from radiofuse.experiment.self_training import stage_answers
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.fuse import COMBINERS, ConstraintFusion, JoinedFeatures, ModalityWeighting, combiner_name
 from radiofuse.fuse.branches import find_branches
 from radiofuse.fuse.choices import learns
@@ -86,7 +86,7 @@ def describe_names(
 
     Examples
     --------
-    >>> from radiofuse.experiment.recipe import read_recipe
+    >>> from radiofuse.experiment.recipe.recipe import read_recipe
     >>> words = describe_names(read_recipe("pipelines/demo.toml"), ["t1", "t1ce"])
     >>> words["models"]["nonnegative"]["title"], words["classifier"]["title"]
     ('nonnegative weights', 'logistic regression')

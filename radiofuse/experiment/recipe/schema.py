@@ -7,7 +7,7 @@ from typing import Any
 
 from radiofuse.classify import CLASSIFIERS
 from radiofuse.deep.encoders.choices import ENCODERS
-from radiofuse.experiment.recipe import OF_THE_FILE, Recipe
+from radiofuse.experiment.recipe.recipe import OF_THE_FILE, Recipe
 from radiofuse.fuse import COMBINERS
 from radiofuse.radiomics import PRESETS
 from radiofuse.radiomics.backends import BACKENDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
-from radiofuse.experiment.recipe_parts import Part
+from radiofuse.experiment.recipe.parts import Part
 
 
 class PublishedRow(Part):

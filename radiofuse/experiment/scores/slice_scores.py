@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.evaluate.fold_answers import tidy
-from radiofuse.experiment.member_chains import crop_classifier
-from radiofuse.experiment.model_list import DEEP, deep_member, modalities_of, model_list, prefixed, reads_of
-from radiofuse.experiment.networks import of_networks
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import LATE
+from radiofuse.experiment.models.member_chains import crop_classifier
+from radiofuse.experiment.models.model_list import DEEP, deep_member, modalities_of, model_list, prefixed, reads_of
+from radiofuse.experiment.models.networks import of_networks
+from radiofuse.experiment.recipe.models import LATE
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.patients import Split
 from radiofuse.statistics import score_predictions

@@ -10,9 +10,9 @@ import pandas as pd
 
 from radiofuse.bundle.format import FINALLY, IN_SAMPLE, NUMBER, SELECTED, TABLES, WEIGHT
 from radiofuse.errors import RequestError
-from radiofuse.experiment.model_list import FUSION
-from radiofuse.experiment.models import TRIVIAL_RULE
-from radiofuse.experiment.recipe_published import PublishedTable
+from radiofuse.experiment.models.building import TRIVIAL_RULE
+from radiofuse.experiment.models.model_list import FUSION
+from radiofuse.experiment.recipe.published import PublishedTable
 from radiofuse.statistics import METRICS
 from radiofuse.tables import columns
 

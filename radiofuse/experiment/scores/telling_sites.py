@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from radiofuse.experiment.recipe_evaluation import BY_SITE
+from radiofuse.experiment.recipe.evaluation import BY_SITE
 from radiofuse.statistics import auc
 from radiofuse.tables.cells import is_empty
 from radiofuse.tables.outcomes import Outcome

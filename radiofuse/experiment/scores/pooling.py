@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from radiofuse.experiment.recipe_evaluation import BY_SITE, FIXED
+from radiofuse.experiment.recipe.evaluation import BY_SITE, FIXED
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.wording import counted, number
 

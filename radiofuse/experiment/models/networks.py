@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from radiofuse.experiment.recipe import Recipe
-from radiofuse.experiment.recipe_models import MULTITASK
-from radiofuse.experiment.recipe_parts import NO_RADIOMICS
+from radiofuse.experiment.recipe.models import MULTITASK
+from radiofuse.experiment.recipe.parts import NO_RADIOMICS
+from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.imaging import Cropping
 from radiofuse.imaging.sample_arrays import ArraySpec
 from radiofuse.imaging.stacks import specs_of

@@ -14,10 +14,10 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from radiofuse.errors import RequestError
-from radiofuse.experiment.recipe_cohort import Cohort, PredictedOutcome
-from radiofuse.experiment.recipe_evaluation import Evaluation
-from radiofuse.experiment.recipe_models import RecipeModel
-from radiofuse.experiment.recipe_parts import (
+from radiofuse.experiment.recipe.cohort import Cohort, PredictedOutcome
+from radiofuse.experiment.recipe.evaluation import Evaluation
+from radiofuse.experiment.recipe.models import RecipeModel
+from radiofuse.experiment.recipe.parts import (
     Clinical,
     Deep,
     Fusion,
@@ -28,7 +28,7 @@ from radiofuse.experiment.recipe_parts import (
     Selection,
     Step,
 )
-from radiofuse.experiment.recipe_published import PublishedTable
+from radiofuse.experiment.recipe.published import PublishedTable
 from radiofuse.files.paths import describe_absent, is_of_windows, with_home
 from radiofuse.imaging.step_options import Steps
 from radiofuse.names import did_you_mean

@@ -1,0 +1,1 @@
+"""What a recipe may say: its text to a frozen description, table by table."""
