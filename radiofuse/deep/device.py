@@ -45,6 +45,19 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def memory_of(device: torch.device) -> int | None:
+    """Return the bytes of a device's memory, of a CPU those of the machine; None where nothing tells.
+
+    >>> memory_of(torch.device("cpu")) is None or memory_of(torch.device("cpu")) > 1e8
+    True
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if device.type != "cpu" or not hasattr(os, "sysconf"):
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch compute on one thread inside the block, so that sums are added in the same order everywhere."""

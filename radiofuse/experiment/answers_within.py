@@ -83,14 +83,14 @@ def answers_within(work: Work, splits: Sequence[Split], division: Division) -> d
     try:
         joint = _joint(work, splits, division)
     except CohortError as error:
-        log.warning("No %s of models of several outcomes: %s", division.what, error)
+        log.warning("No %s of models of several outcomes: %s", division.what, " ".join(error.problems))
         joint = JointFolds([], [])
     found = {}
     for outcome in work.rows.outcomes:
         try:
             found[outcome.name] = _of_outcome(work, outcome, splits, division, joint)
         except CohortError as error:
-            log.warning("No %s for %s: %s", division.what, outcome.name, error)
+            log.warning("No %s for %s: %s", division.what, outcome.name, " ".join(error.problems))
     return found
 
 

@@ -202,6 +202,8 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
     rare = rare_modalities(recipe, present.loc[used], samples.loc[used], outcomes)
     unlabeled = _usable_unlabeled(recipe, samples, ~known & imaged)
     learned = used if unlabeled is None else used.append(unlabeled)
+    if unlabeled is not None and len(unlabeled):
+        log.info("%d samples without any label are learned from in the folds, and tested in none.", len(unlabeled))
     # a copy of a tested patient must not be learned from, be it without a label
     refuse([*rare, *copied_patients(table.loc[learned], samples.loc[learned, "patient_id"])])
     table = with_sites_of(recipe, table.loc[learned, sorted(table.columns)], samples)

@@ -130,6 +130,11 @@ def test_a_patient_without_a_sequence_is_told_that_the_others_answer_and_no_medi
         ({"more": 'uncertainty_weighted = "sure",'}, "uncertainty_weighted"),
         ({"more": 'training = { balance = "sampler" },'}, "balance = 'sampler' is of networks of one outcome"),
         ({"more": "tumor_cutmix = 2,"}, "tumor_cutmix"),
+        ({"more": 'self_distillation = "yes",'}, "true, false, or a table of options as { weight = 1.0 }; it is 'yes'"),
+        (
+            {"more": "self_training = { outcomes = { foo = {} } },"},
+            "a gate of 'foo', which is none of the outcomes idh",
+        ),
         ({"more": "regions"}, "An outcome is called 'regions', and so is another task"),
     ],
 )

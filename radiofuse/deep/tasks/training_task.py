@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from radiofuse.deep.device import choose_device, memory_of
 from radiofuse.deep.encoders.by_name import make_encoder
 from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.scaling import Scaling, fit_scaling, scaled
 from radiofuse.deep.tasks.batches import REGIONS, TaskRows, one_hot
-from radiofuse.deep.tasks.cost import cost_of
+from radiofuse.deep.tasks.cost import Cost, cost_of
 from radiofuse.deep.tasks.held_patients import held_of, warn_of_unjudged
 from radiofuse.deep.tasks.loop import TaskPlan, refuse_options, train_tasks
 from radiofuse.deep.tasks.region_maps import RegionMaps
@@ -92,7 +93,7 @@ class MultiTaskTraining(TrainingTask):
             self.regions,
         )
         net = make_encoder(spec.encoder, self.seed, self.n_classes, spec.options)
-        log.info("A network of %s.", cost_of(net, pictures.shape[2:]).sentence(spec.training.batch_size))
+        _tell_cost(cost_of(net, pictures.shape[2:]), spec.training.batch_size, spec.device)
         train = _taken(rows, ~self.held)
         held = _taken(rows, self.held) if self.held.any() else None
         options = {"plan": self.plan, "training": spec.training, "seed": self.seed, "device": spec.device}
@@ -153,3 +154,17 @@ def _taken(rows: TaskRows, chosen: np.ndarray) -> TaskRows:
     targets = {name: one[places] for name, one in rows.targets.items()}
     regions = None if rows.regions is None else rows.regions.take(places.tolist())
     return TaskRows(_Some(rows.pictures, places), rows.present[places], targets, regions)
+
+
+def _tell_cost(cost: Cost, rows: int, device: str) -> None:
+    """Say what a training needs, and that it is more than the device has."""
+    log.info("A network of %s.", cost.sentence(rows))
+    there = memory_of(choose_device(device))
+    if there is not None and cost.of_a_step(rows) > there:
+        log.warning(
+            "A step of %d patches keeps about %.2g GB, and there are %.2g GB of memory. Take a smaller batch_size or "
+            "size, or one level of widths more.",
+            rows,
+            cost.of_a_step(rows) / 1e9,
+            there / 1e9,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from sklearn.utils._param_validation import InvalidParameterError
@@ -24,6 +24,13 @@ _STAGES = {
     "self_distillation": " A second pass with sequences hidden learns the features of the one with all of them.",
     "pretraining": " Trained beforehand, without labels, to embed different sequences of a training patient alike.",
     "self_training": " Trained again on labels that a first network is sure of, of training patients without one.",
+}
+
+
+_STAGE_OPTIONS = {  # with an example of each
+    "self_distillation": "{ weight = 1.0 }",
+    "pretraining": "{ epochs = 10 }",
+    "self_training": "{ confidence = 0.9, spread = 0.05 }",
 }
 
 
@@ -82,7 +89,9 @@ def _problems(recipe: Recipe, model: RecipeModel) -> Iterator[RadiofuseError]:
     unknown = [name for name in model.options if name not in known]
     for name in unknown:
         yield RequestError(f"{where} have no option {name!r}; choose from {', '.join(known)}.")
-    if unknown:
+    wrong = list(_wrong_stages(recipe, model))
+    yield from (RequestError(f"{where}: {sentence}") for sentence in wrong)
+    if unknown or wrong:
         return
     try:
         if model.kind == MULTITASK:
@@ -91,3 +100,17 @@ def _problems(recipe: Recipe, model: RecipeModel) -> Iterator[RadiofuseError]:
         network.pass_blank(max(1, len(deep.channels)), [deep.size] * deep.dimensions)
     except (InvalidParameterError, RequestError) as error:
         yield RequestError(f"{where}: {error}")
+
+
+def _wrong_stages(recipe: Recipe, model: RecipeModel) -> Iterator[str]:
+    """Yield what stages of a multi-task training cannot be asked by, and gates of outcomes that there are not."""
+    asked = {name: model.options[name] for name in _STAGE_OPTIONS if name in model.options}
+    for name, value in asked.items():
+        if not isinstance(value, bool | Mapping):
+            yield f"{name} is true, false, or a table of options as {_STAGE_OPTIONS[name]}; it is {value!r}."
+    gates = asked.get("self_training")
+    named = gates.get("outcomes", {}) if isinstance(gates, Mapping) else {}
+    known = [one.name or one.column for one in recipe.outcomes or ()]
+    for name in named if known else ():
+        if name not in known:
+            yield f"self_training has a gate of {name!r}, which is none of the outcomes {', '.join(known)}."

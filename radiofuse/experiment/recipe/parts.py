@@ -123,7 +123,7 @@ class Selection(Part):
 class Step(Part):
     """A classifier by name, with its options."""
 
-    method: str
+    method: str = "logistic"
     """Which one."""
     options: dict[str, Any] = {}
     """Its parameters by name."""
