@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -347,9 +348,12 @@ def shown_on_a_terminal(script: str) -> str:
     environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
     subprocess.run([sys.executable, "-c", script], stderr=its_other_end, env=environment, check=True)
     os.close(its_other_end)
-    shown = os.read(terminal, 65536).decode()
+    shown = b""
+    with suppress(OSError):  # the other end is closed, and all that it wrote has been read
+        while part := os.read(terminal, 65536):
+            shown += part
     os.close(terminal)
-    return shown
+    return shown.decode()
 
 
 def test_on_a_terminal_progress_is_a_bar():

@@ -10,7 +10,7 @@ from bundle_fixture import make_bundle
 
 from radiofuse.report.experiment.contents import Contents, read_contents
 from radiofuse.report.experiment.page import render_page
-from radiofuse.report.experiment.sentences import classifier, selector
+from radiofuse.report.experiment.protocol_words import classifier, selector
 from radiofuse.report.experiment.tables import names_table, settings_table
 
 
