@@ -106,6 +106,7 @@ def distance_from_ends(P: np.ndarray) -> np.ndarray:
 
 
 def half_the_smallest(distance: np.ndarray) -> float:
+    """Return half the smallest distance from 0 or 1 that is not 0: where exact ends are taken to be."""
     # where all are 0 any place serves: the score takes two values, and the sigmoid fits both
     return float(max(distance[distance > 0].min(initial=0.5) / 2, NEAREST))
 

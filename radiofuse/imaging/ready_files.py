@@ -170,6 +170,7 @@ def _told(place: Path, record: Mapping[str, Any], *, is_new: bool) -> ReadyFiles
 
 
 def keep_record(place: Path, record: Mapping[str, Any]) -> None:
+    """Write what the files of a sample were made of beside them, so that the same call makes them once."""
     _write_text(place / RECORD, json.dumps(record, indent=1) + "\n")
 
 
