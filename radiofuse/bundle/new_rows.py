@@ -125,9 +125,15 @@ def _columns_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     if missing:
         raise BundleError(
             f"The cohort lacks {len(missing)} of the model's {len(bundle.description['columns'])} feature columns, "
-            f"the first is {missing[0]}. Extract with the bundle's own settings."
+            f"the first is {missing[0]}. {_whence(bundle)}"
         )
     return table.reindex(columns=bundle.description["columns"])
+
+
+def _whence(bundle: Bundle) -> str:
+    """Say where columns that a table lacks come from."""
+    ready = bundle.description["settings"]["radiomics"] is None
+    return "Bring all columns that it was trained on." if ready else "Extract with the bundle's own settings."
 
 
 # ---------------------------------------------------------------- radiomics

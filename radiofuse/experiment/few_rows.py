@@ -24,7 +24,7 @@ from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.problems import THE_COHORT
 from radiofuse.tables.roles import PATIENT
-from radiofuse.wording import listed
+from radiofuse.wording import counted, listed
 
 
 def few_patients(
@@ -87,10 +87,11 @@ def _too_few(recipe: Recipe, rows: pd.DataFrame, outcome: Outcome) -> list[str]:
         smaller = min(patients.values())
         left = _left_to_train(smaller, folds)
         head = (
-            f"of the smaller class's {smaller} patients, {left} are left to train on when a fold is held out, too few"
+            f"of the smaller class's {counted(smaller, 'patient')}, {left} {'is' if left == 1 else 'are'} left to "
+            "train on when a fold is held out, too few"
         )
         return _too_few_inside(recipe, left, head)
-    known = [f"{count} patients with {outcome.name} = {name}" for name, count in patients.items()]
+    known = [f"{counted(count, 'patient')} with {outcome.name} = {name}" for name, count in patients.items()]
     each = f"{folds} folds need {folds} of each."
     return [f"{listed(known)} have a usable modality; {each}"]
 
@@ -98,7 +99,9 @@ def _too_few(recipe: Recipe, rows: pd.DataFrame, outcome: Outcome) -> list[str]:
 def _too_few_in_a_split(recipe: Recipe, rows: pd.DataFrame, outcome: Outcome, splits: Sequence[Split]) -> list[str]:
     """Say whether folds inside the training patients need more of a class than some split leaves."""
     name, left = _fewest_trained(rows[outcome.name], rows["patient_id"], outcome, splits)
-    return _too_few_inside(recipe, left, f"some split leaves {left} patients with {outcome.name} = {name}, too few")
+    return _too_few_inside(
+        recipe, left, f"some split leaves {counted(left, 'patient')} with {outcome.name} = {name}, too few"
+    )
 
 
 def _fewest_trained(y: pd.Series, patients: pd.Series, outcome: Outcome, splits: Sequence[Split]) -> tuple[str, int]:
@@ -185,14 +188,17 @@ def _too_rare(recipe: Recipe, modality: str, outcome: Outcome, counts: Mapping[s
     folds, fewest = recipe.evaluation.folds, min(counts.values())
     if fewest < folds:
         first, *others = counts.items()
-        known = [f"{first[1]} patients with {outcome.name} = {first[0]}", *(f"{n} with {name}" for name, n in others)]
+        known = [
+            f"{counted(first[1], 'patient')} with {outcome.name} = {first[0]}",
+            *(f"{n} with {name}" for name, n in others),
+        ]
         return [
             f"{modality} is present in {listed(known)}, fewer than the {folds} folds. Leave it out of modalities, or "
             "lower folds."
         ]
     if not columns.is_modality(modality) and _too_few_to_cross_fit(recipe, fewest):  # crops of one
         return [
-            f"{modality} is present in {fewest} patients of the smaller class. When a fold is held out, too "
+            f"{modality} is present in {counted(fewest, 'patient')} of the smaller class. When a fold is held out, too "
             f"few are left to train encoders in folds = {recipe.deep.folds}. Lower folds under [deep]."
         ]
     return []
