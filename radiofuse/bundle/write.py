@@ -117,7 +117,7 @@ def _write_files(
     folder.mkdir(parents=True)
     environment = read_environment()
     (folder / RECIPE).write_text(recipe, encoding="utf-8")
-    (folder / CARD).write_text(model_card(description, environment), encoding="utf-8", errors=ESCAPED)
+    (folder / CARD).write_text(model_card(description, environment, tables), encoding="utf-8", errors=ESCAPED)
     _write_json(folder / ENVIRONMENT, environment)
     _write_json(folder / DESCRIPTION, {"schema": SCHEMA, **description})
     for name in TABLES:
