@@ -296,6 +296,7 @@ OF_RUN, CAUTIOUS = "auc of this run", "nagelkerke r2 0.15"  # and from where the
 
 RECIPE, CARD, ENVIRONMENT, DESCRIPTION = "recipe.toml", "card.md", "environment.json", "bundle.json"
 MODEL, ENCODERS, CHECKSUMS = "model.joblib", "encoders", "checksums.json"
+SIGNATURE = f"{CHECKSUMS}.sig"  # of the list of checksums, where somebody signed it
 FILES = {  # name -> what it holds; all are there, the checksums and the folder of encoders come on top
     **{f"{name}.csv": table.holds for name, table in TABLES.items()},
     RECIPE: "what was asked for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from radiofuse import notebook
 from radiofuse.bundle.format import ENCODERS, MODEL
 from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
+from radiofuse.bundle.signature import require_signature
 from radiofuse.bundle.steps import methods_in
 from radiofuse.bundle.verify import AGAIN, find_bundle, verify_bundle
 from radiofuse.deep.requirement import HOW_TO_INSTALL
@@ -24,6 +26,8 @@ from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.environment import read_environment, version_differences
 
 OLDEST_SKLEARN = [1, 8]  # the lowest of pyproject.toml; models of 1.7 end in an AttributeError
+
+log = logging.getLogger(__name__)
 
 
 class BundleVersionWarning(UserWarning):
@@ -74,7 +78,7 @@ class Bundle:
         return notebook.page(notebook.pairs(about["title"], said), scored)
 
 
-def load_bundle(folder: str | Path) -> Bundle:
+def load_bundle(folder: str | Path, *, signers: str | Path | None = None) -> Bundle:
     """Load a bundle whose checksums all match.
 
     Loading runs the Python code pickled in ``model.joblib``. The checksums prove that a bundle is
@@ -84,6 +88,9 @@ def load_bundle(folder: str | Path) -> Bundle:
     ----------
     folder : path
         A bundle folder, or the output folder of a run that holds one.
+    signers : path, optional
+        Public keys of whom one trusts, as ``require_signature`` takes them: then a bundle that none of them signed is
+        refused before anything of it is parsed.
 
     Returns
     -------
@@ -101,6 +108,8 @@ def load_bundle(folder: str | Path) -> Bundle:
         If scikit-learn, numpy or an extraction library differs in its major or minor version.
     """
     folder = find_bundle(folder)
+    if signers is not None:
+        log.info("Signed by %s.", require_signature(folder, signers))
     verify_bundle(folder)
     description = read_description(folder)
     environment = read_environment_of(folder)

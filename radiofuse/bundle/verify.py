@@ -14,6 +14,7 @@ from radiofuse.bundle.format import (
     MODEL,
     RECIPE,
     SCHEMA,
+    SIGNATURE,
     is_encoder,
 )
 from radiofuse.bundle.json_format import CHECKSUMS_SHAPE
@@ -36,7 +37,7 @@ def verify_bundle(folder: Path) -> None:
     """Raise a BundleError unless this version reads the bundle, and every file is there and matches its checksum."""
     expected = _read_checksums(folder)
     refuse_other_schema(folder / DESCRIPTION, _schema_of(folder))
-    found = [name for name in files_in(folder) if name != CHECKSUMS]
+    found = [name for name in files_in(folder) if name not in (CHECKSUMS, SIGNATURE)]
     problems = _misplaced(found, expected)
     if not problems:
         problems = [f"{name} has changed" for name in found if sha256_of(folder / name) != expected[name]]
@@ -119,7 +120,7 @@ def _foreign_files(folder: Path) -> list[str]:
         listed = None
     if not isinstance(listed, dict) or not {DESCRIPTION, MODEL} <= set(listed):
         return [CHECKSUMS]
-    ours = {name for name in listed if name in FILES or is_encoder(name)} | {CHECKSUMS}
+    ours = {name for name in listed if name in FILES or is_encoder(name)} | {CHECKSUMS, SIGNATURE}
     found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     return sorted({path.relative_to(folder).as_posix() for path in found if not _left_by_system(path)} - ours)
 

@@ -51,6 +51,7 @@ def predict_one(
     *,
     store: Path,
     overwrite: bool,
+    signers: Path | None = None,
     **options: Any,
 ) -> bool:
     """Print what a bundle says of a patient, write it where asked, and say whether every outcome has an answer."""
@@ -63,7 +64,7 @@ def predict_one(
     _require_places(folder, out, store, written, maps, overwrite=overwrite)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle)
+        loaded = load_bundle(bundle, signers=signers)
         if maps is not None:
             maps.check(loaded)
         patient = read_patient(loaded, folder, layout, written)

@@ -13,6 +13,7 @@ from radiofuse.commands import terminal
 from radiofuse.commands.maps import DropoutPasses, MapClass, MapKinds, Maps, MapsWanted, make_maps, maps_sentences
 from radiofuse.commands.one_patient import predict_one
 from radiofuse.commands.other_cohort import ModalityPattern, Participants
+from radiofuse.commands.sign import SignedBy
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import (
@@ -122,6 +123,7 @@ def main(
     map_kinds: MapKinds = "",
     map_class: MapClass = "",
     dropout_passes: DropoutPasses = 0,
+    signed_by: SignedBy = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     retry_failed: terminal.RetryFailed = False,
@@ -148,7 +150,7 @@ def main(
         written = OtherCohort(participants, modality_pattern)
         if contributions is not None:
             raise RequestError("--contributions goes with a table; the answer of --patient holds them. Leave it out.")
-        options |= {"store": store, "overwrite": overwrite}
+        options |= {"store": store, "overwrite": overwrite, "signers": signed_by}
         is_answered = predict_one(bundle, patient, out, layout, written, wanted, **options)
         raise typer.Exit(terminal.DONE if is_answered else terminal.INPUT)
     if cohort is None or patient is not None:
@@ -162,7 +164,7 @@ def main(
     _require_outputs(written_to, inputs, store, overwrite=overwrite)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle)
+        loaded = load_bundle(bundle, signers=signed_by)
         if wanted is not None:
             wanted.check(loaded)
         written = OtherCohort(participants, modality_pattern)
