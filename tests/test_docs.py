@@ -11,7 +11,7 @@ import pytest
 
 import radiofuse
 from radiofuse import evaluate, statistics
-from radiofuse.bundle.format import CHECKSUMS, ENCODERS, FILES, TABLES
+from radiofuse.bundle.format import ENCODERS, FILES, MANIFEST, TABLES
 from radiofuse.bundle.new_rows import SEEN
 from radiofuse.commands import terminal
 from radiofuse.extract.outcomes import DIED
@@ -52,7 +52,7 @@ def test_the_examples_of_refusals_are_what_the_code_says():
 def test_the_guide_lists_the_files_of_a_bundle():
     (tree,) = re.findall(r"^  bundle/\n(.*?)```", (DOCS / "bundle.md").read_text(), re.MULTILINE | re.DOTALL)
     listed = [name for line in tree.splitlines() for name in re.findall(r"[\w.]+\.\w+|\w+/", line)]
-    assert sorted(listed) == sorted([*FILES, CHECKSUMS, f"{ENCODERS}/"])
+    assert sorted(listed) == sorted([*FILES, MANIFEST, f"{ENCODERS}/"])
     for name in ("predictions", "scores"):  # those that say their columns
         said = re.search(rf"{name}\.csv +(.*)", tree)[1]
         assert re.findall(r"\w+", said.replace("(out of fold)", "")) == list(TABLES[name].columns)

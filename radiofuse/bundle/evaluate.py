@@ -14,13 +14,13 @@ from radiofuse import notebook
 from radiofuse.bundle.calls import chosen_thresholds
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.manifest import AGAIN
 from radiofuse.bundle.new_rows import NewRows, collect_rows, training_patients
 from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
 from radiofuse.bundle.predict import NEEDED, answers_of, modalities_of_model
 from radiofuse.bundle.read import read_table, require_entries
 from radiofuse.bundle.training_ranges import far_outside
 from radiofuse.bundle.training_rows import rows_trained_on
-from radiofuse.bundle.verify import AGAIN
 from radiofuse.errors import BundleError, CohortError, RequestError
 from radiofuse.names import did_you_mean
 from radiofuse.progress import Meter, silent

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-SCHEMA = 7  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
+SCHEMA = 8  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 
 class Kind(Enum):
@@ -294,14 +294,15 @@ SELECTED, FINALLY = "selected", "in_final_model"  # and in tables of numbers of 
 ALL_READ = "all"  # in sample_sizes.csv: all that the answering model reads
 OF_RUN, CAUTIOUS = "auc of this run", "nagelkerke r2 0.15"  # and from where the R2 of Cox and Snell comes
 
-RECIPE, CARD, ENVIRONMENT, DESCRIPTION = "recipe.toml", "card.md", "environment.json", "bundle.json"
-MODEL, ENCODERS, CHECKSUMS = "model.joblib", "encoders", "checksums.json"
-SIGNATURE = f"{CHECKSUMS}.sig"  # of the list of checksums, where somebody signed it
-FILES = {  # name -> what it holds; all are there, the checksums and the folder of encoders come on top
+RECIPE, CARD, DESCRIPTION = "recipe.toml", "card.md", "bundle.json"
+MODEL, ENCODERS, MANIFEST = "model.joblib", "encoders", "manifest.json"
+SIGNATURE = f"{MANIFEST}.sig"  # of the manifest, where somebody signed it
+BEFORE_MANIFESTS = "checksums.json"  # what bundles up to schema 7 had in its place
+OF_EARLIER = (BEFORE_MANIFESTS, f"{BEFORE_MANIFESTS}.sig", "environment.json")  # of bundles of before alone
+FILES = {  # name -> what it holds; all are there, the manifest and the folder of encoders come on top
     **{f"{name}.csv": table.holds for name, table in TABLES.items()},
     RECIPE: "what was asked for",
     DESCRIPTION: "what was done: outcomes, modalities, settings, protocol, warnings",
-    ENVIRONMENT: "the versions it was done with",
     CARD: "what the model is for, in a few lines",
     MODEL: "the models of each outcome, fitted on all its labeled patients",
 }

@@ -104,5 +104,8 @@ DESCRIPTION_SHAPE = {
     "as_published": [str],
     "warnings": [str],
 }
-ENVIRONMENT_SHAPE = {"python": str, "platform": str, "packages": {ANY_NAME: str}}
-CHECKSUMS_SHAPE = {ANY_NAME: str}
+MANIFEST_SHAPE = Whole(
+    format=int,
+    files={ANY_NAME: str},  # the SHA-256 of each
+    environment=Whole(python=str, platform=str, packages={ANY_NAME: str}),
+)

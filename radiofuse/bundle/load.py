@@ -14,10 +14,11 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from radiofuse import notebook
 from radiofuse.bundle.format import ENCODERS, MODEL
-from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
+from radiofuse.bundle.manifest import AGAIN
+from radiofuse.bundle.read import outcomes_in, read_description, read_table
 from radiofuse.bundle.signature import require_signature
 from radiofuse.bundle.steps import methods_in
-from radiofuse.bundle.verify import AGAIN, find_bundle, verify_bundle
+from radiofuse.bundle.verify import find_bundle, verify_bundle
 from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
@@ -110,9 +111,9 @@ def load_bundle(folder: str | Path, *, signers: str | Path | None = None) -> Bun
     folder = find_bundle(folder)
     if signers is not None:
         log.info("Signed by %s.", require_signature(folder, signers))
-    verify_bundle(folder)
+    manifest = verify_bundle(folder)
     description = read_description(folder)
-    environment = read_environment_of(folder)
+    environment = manifest["environment"]
     _refuse_outdated(folder, environment["packages"].get("scikit-learn"))
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
@@ -146,5 +147,5 @@ def _refuse_outdated(folder: Path, made_with: str | None) -> None:
         raise BundleError(
             f"The bundle {folder} was made with scikit-learn {made_with}, whose models those from "
             f"{'.'.join(map(str, OLDEST_SKLEARN))} on cannot apply. Run its recipe.toml again, or predict with the "
-            "versions of its environment.json."
+            "versions that its manifest.json names."
         )

@@ -157,7 +157,7 @@ def _warn_of_other_engine(bundle: Bundle, extraction: Extraction | None) -> None
     if extraction is not None and extraction.block.name != trained:
         log.warning(
             "The features come from other library versions (%s) than the model was trained on (%s); "
-            "probabilities may differ. environment.json in the bundle names the versions.",
+            "probabilities may differ. manifest.json in the bundle names the versions.",
             extraction.block.name,
             trained,
         )

@@ -12,15 +12,14 @@ import pandas as pd
 from radiofuse.bundle.format import (
     COUNT,
     DESCRIPTION,
-    ENVIRONMENT,
     FLAG,
     NUMBER,
     TABLES,
     TEXT,
 )
-from radiofuse.bundle.json_format import DESCRIPTION_SHAPE, ENCODER_SHAPE, ENVIRONMENT_SHAPE
+from radiofuse.bundle.json_format import DESCRIPTION_SHAPE, ENCODER_SHAPE
+from radiofuse.bundle.manifest import AGAIN, refuse_other_schema
 from radiofuse.bundle.shapes import misshapen
-from radiofuse.bundle.verify import AGAIN, refuse_other_schema
 from radiofuse.errors import BundleError
 from radiofuse.tables.label_reading import LabelReading
 from radiofuse.tables.outcomes import Outcome
@@ -126,11 +125,6 @@ def _outcome(said: Mapping[str, Any]) -> Outcome:
             "reading": None if reading is None else LabelReading.from_json(reading),
         }
     )
-
-
-def read_environment_of(folder: Path) -> dict[str, Any]:
-    """Return ``environment.json``: the versions that a bundle was made with."""
-    return read_shape(folder / ENVIRONMENT, ENVIRONMENT_SHAPE)
 
 
 def require_entries(path: Path, about: Mapping[str, Any], needed: Iterable[str]) -> None:

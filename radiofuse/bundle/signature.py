@@ -1,4 +1,4 @@
-"""Who made a bundle: a signature over its list of checksums, made and checked by OpenSSH's ``ssh-keygen``."""
+"""Who made a bundle: a signature over its manifest, made and checked by OpenSSH's ``ssh-keygen``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from radiofuse.bundle.format import CHECKSUMS, SIGNATURE
+from radiofuse.bundle.format import MANIFEST, SIGNATURE
 from radiofuse.bundle.verify import find_bundle, verify_bundle
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.files.aside import write_file
@@ -29,7 +29,7 @@ def sign_bundle(folder: str | Path, key: str | Path) -> Path:
     Returns
     -------
     Path
-        The signature, which lies in the bundle beside the checksums that it signs; an earlier one is replaced.
+        The signature, which lies in the bundle beside the manifest that it signs; an earlier one is replaced.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def sign_bundle(folder: str | Path, key: str | Path) -> Path:
     if not Path(key).is_file():
         raise RequestError(f"The key {key} is no file. Make a pair of keys with: ssh-keygen -t ed25519 -f KEYFILE")
     signed = _ssh_keygen(
-        ["-Y", "sign", "-f", str(Path(key).absolute()), "-n", NAMESPACE], (folder / CHECKSUMS).read_bytes()
+        ["-Y", "sign", "-f", str(Path(key).absolute()), "-n", NAMESPACE], (folder / MANIFEST).read_bytes()
     )
     if signed.returncode or not signed.stdout.startswith(b"-----BEGIN SSH SIGNATURE-----"):
         raise RequestError(_unusable_key(key, _last_words(signed)))
@@ -73,7 +73,7 @@ def require_signature(folder: str | Path, signers: str | Path) -> str:
     Raises
     ------
     BundleError
-        If the signature is absent, of a key that is not listed, or not of this list of checksums.
+        If the signature is absent, of a key that is not listed, or not of this manifest.
     RequestError
         If ``signers`` is no file, or ``ssh-keygen`` is not there.
 
@@ -85,8 +85,8 @@ def require_signature(folder: str | Path, signers: str | Path) -> str:
     allowed, signature = Path(signers).absolute(), folder / SIGNATURE
     if not allowed.is_file():
         raise RequestError(f"The list of signers {signers} is no file. It holds a line NAME KEYTYPE KEY for each key.")
-    if not (folder / CHECKSUMS).is_file():
-        raise BundleError(f"{folder} is not a bundle: it has no {CHECKSUMS}. Pass the folder that `run` wrote.")
+    if not (folder / MANIFEST).is_file():
+        raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}. Pass the folder that `run` wrote.")
     if not signature.is_file():
         raise BundleError(f"The bundle {folder} is not signed: it has no {SIGNATURE}. Ask its maker to sign it.")
     found = _ssh_keygen(["-Y", "find-principals", "-s", str(signature), "-f", str(allowed)])
@@ -97,10 +97,10 @@ def require_signature(folder: str | Path, signers: str | Path) -> str:
             "Ask its maker for the public key, over another way than the bundle came."
         )
     text = ["-Y", "verify", "-f", str(allowed), "-I", names[0], "-n", NAMESPACE, "-s", str(signature)]
-    checked = _ssh_keygen(text, (folder / CHECKSUMS).read_bytes())
+    checked = _ssh_keygen(text, (folder / MANIFEST).read_bytes())
     if checked.returncode:
         raise BundleError(
-            f"{CHECKSUMS} of the bundle {folder} is not what {names[0]} signed ({_last_words(checked)}). "
+            f"{MANIFEST} of the bundle {folder} is not what {names[0]} signed ({_last_words(checked)}). "
             "Get the bundle again from its maker."
         )
     return names[0]

@@ -3,101 +3,91 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 from radiofuse.bundle.format import (
-    CHECKSUMS,
+    BEFORE_MANIFESTS,
     DESCRIPTION,
     FILES,
+    MANIFEST,
     MODEL,
-    RECIPE,
-    SCHEMA,
+    OF_EARLIER,
     SIGNATURE,
     is_encoder,
 )
-from radiofuse.bundle.json_format import CHECKSUMS_SHAPE
-from radiofuse.bundle.shapes import misshapen
+from radiofuse.bundle.manifest import read_manifest
 from radiofuse.errors import BundleError
 from radiofuse.files.outputs import sha256_of
 from radiofuse.wording import some
 
-AGAIN = f"Run its {RECIPE} again: the store still has the features, only the folds are computed again."
 LEFT_BY_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")  # put into every folder that somebody looks into
+SHOWN = 5  # problems in one sentence
+SAYS_ALL = (MANIFEST, BEFORE_MANIFESTS)  # a folder with one of these is a bundle, of this version or another
 
 
 def find_bundle(folder: str | Path) -> Path:
     """Return the bundle folder: the one given, or the one inside the output folder of a run."""
     inside = Path(folder) / "bundle"
-    return inside if (inside / CHECKSUMS).is_file() else Path(folder)
+    return inside if _is_bundle(inside) else Path(folder)
 
 
-def verify_bundle(folder: Path) -> None:
-    """Raise a BundleError unless this version reads the bundle, and every file is there and matches its checksum."""
-    expected = _read_checksums(folder)
-    refuse_other_schema(folder / DESCRIPTION, _schema_of(folder))
-    found = [name for name in files_in(folder) if name not in (CHECKSUMS, SIGNATURE)]
+def _is_bundle(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in SAYS_ALL)
+
+
+def verify_bundle(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a bundle that is whole: every file is there, is a file, and matches its SHA-256.
+
+    Raises
+    ------
+    BundleError
+        If another version wrote the bundle, or a file is missing, changed, unknown or a link; nothing else of the
+        bundle has been read then.
+    """
+    refuse_links(folder)
+    manifest = read_manifest(folder)
+    expected, found = manifest["files"], [name for name in files_in(folder) if name not in (MANIFEST, SIGNATURE)]
     problems = _misplaced(found, expected)
     if not problems:
         problems = [f"{name} has changed" for name in found if sha256_of(folder / name) != expected[name]]
-    if problems:
-        raise BundleError(f"The bundle {folder} is refused: {'; '.join(problems)}. Get it again from its maker.")
+    refuse_problems(folder, problems)
+    return manifest
 
 
-def _read_checksums(folder: Path) -> dict[str, str]:
-    try:
-        expected = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-        if problem := next(misshapen(expected, CHECKSUMS_SHAPE, CHECKSUMS), None):
-            raise ValueError(problem)
-        return expected
-    except (FileNotFoundError, NotADirectoryError):
-        raise BundleError(
-            f"{folder} is not a bundle: it has no {CHECKSUMS}. Pass the folder that `run` wrote."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise BundleError(
-            f"{folder / CHECKSUMS} cannot be read ({error}); get the bundle again from its maker."
-        ) from error
+def refuse_problems(folder: Path, problems: Iterable[str]) -> None:
+    """Raise a BundleError that names what is wrong with a bundle, if anything is."""
+    if problems := list(problems):
+        said = "; ".join(problems[:SHOWN]) + (f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else "")
+        raise BundleError(f"The bundle {folder} is refused: {said}. Get it again from its maker.")
 
 
-def _misplaced(found: list[str], expected: dict[str, str]) -> list[str]:
+def refuse_links(folder: Path) -> None:
+    """Raise a BundleError if a part of a bundle is a link, a device or a pipe: it would lead out of the folder."""
+    odd = [path for path in folder.rglob("*") if path.is_symlink() or not (path.is_file() or path.is_dir())]
+    refuse_problems(folder, [f"{_name_in(folder, path)} is a link or no file" for path in sorted(odd)])
+
+
+def _misplaced(found: list[str], expected: Mapping[str, str]) -> list[str]:
     """Return a sentence for each file that is missing, unknown or without a checksum."""
-    problems = [f"{name} is missing" for name in dict.fromkeys([*FILES, *expected]) if name not in found]
+    problems = [f"{name!r} is listed and belongs to no bundle" for name in expected if not _is_known(name)]
+    problems += [f"{name} is missing" for name in dict.fromkeys([*FILES, *expected]) if name not in found]
     problems += [f"{name} has no checksum" for name in FILES if name not in expected]
-    problems += [
-        f"{name} does not belong there (move it elsewhere)"
-        for name in found
-        if name not in FILES and not is_encoder(name)
-    ]
+    problems += [f"{name} does not belong there (move it elsewhere)" for name in found if not _is_known(name)]
     return problems + [f"{name} has no checksum" for name in found if is_encoder(name) and name not in expected]
 
 
-def _schema_of(folder: Path) -> Any:
-    """Return the schema that a bundle says it has; ours where that cannot be read, which its checksum will tell."""
-    try:
-        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return SCHEMA
-    return about.get("schema") if isinstance(about, dict) else SCHEMA
-
-
-def refuse_other_schema(path: Path, schema: Any) -> None:
-    """Raise a BundleError that says what to do where another version wrote the description at ``path``."""
-    if schema == SCHEMA:
-        return
-    older = isinstance(schema, int) and schema < SCHEMA
-    raise BundleError(
-        f"{path.name} has schema {schema!r}; this version of radiofuse reads schema {SCHEMA}. "
-        + (AGAIN if older else "Use the version that wrote the bundle.")
-    )
+def _is_known(name: str) -> bool:
+    return name in FILES or is_encoder(name)
 
 
 def check_target(folder: Path) -> None:
     """Raise a BundleError unless a bundle can be written to ``folder``: a run asks before it begins."""
     if folder.is_symlink() and not folder.exists():
         raise BundleError(f"{folder} is a link to {folder.readlink()}, which is not there; name another output folder.")
-    if folder.exists() and not (folder / CHECKSUMS).is_file():
+    if folder.exists() and not _is_bundle(folder):
         raise BundleError(f"{folder} exists and is no bundle; name another output folder.")
     foreign = _foreign_files(folder) if folder.exists() else []
     if foreign:
@@ -114,21 +104,33 @@ def check_target(folder: Path) -> None:
 
 def _foreign_files(folder: Path) -> list[str]:
     """Return what in a folder was not written by `save_bundle`, by name and by the list of checksums."""
-    try:
-        listed = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        listed = None
-    if not isinstance(listed, dict) or not {DESCRIPTION, MODEL} <= set(listed):
-        return [CHECKSUMS]
-    ours = {name for name in listed if name in FILES or is_encoder(name)} | {CHECKSUMS, SIGNATURE}
+    says_all = next(name for name in SAYS_ALL if (folder / name).is_file())
+    listed = _listed(folder / says_all)
+    if not {DESCRIPTION, MODEL} <= set(listed):
+        return [says_all]
+    ours = {name for name in listed if _is_known(name)} | {says_all, SIGNATURE, *OF_EARLIER}
     found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return sorted({path.relative_to(folder).as_posix() for path in found if not _left_by_system(path)} - ours)
+    return sorted({_name_in(folder, path) for path in found if not _left_by_system(path)} - ours)
+
+
+def _listed(path: Path) -> list[str]:
+    """Return the files that a manifest lists, of this version or one before; none where it cannot be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    listed = content.get("files", content) if isinstance(content, dict) else None
+    return list(listed) if isinstance(listed, dict) else []
 
 
 def files_in(folder: Path) -> list[str]:
     """Return the files in a bundle's folder, sorted, without those that systems leave there."""
     found = (path for path in folder.rglob("*") if path.is_file() and not _left_by_system(path))
-    return sorted(path.relative_to(folder).as_posix() for path in found)
+    return sorted(_name_in(folder, path) for path in found)
+
+
+def _name_in(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 def _left_by_system(path: Path) -> bool:

@@ -15,10 +15,9 @@ import pandas as pd
 from radiofuse.bundle.card import model_card
 from radiofuse.bundle.format import (
     CARD,
-    CHECKSUMS,
     DESCRIPTION,
     ENCODERS,
-    ENVIRONMENT,
+    MANIFEST,
     MODEL,
     RECIPE,
     SCHEMA,
@@ -118,13 +117,13 @@ def _write_files(
     environment = read_environment()
     (folder / RECIPE).write_text(recipe, encoding="utf-8")
     (folder / CARD).write_text(model_card(description, environment, tables), encoding="utf-8", errors=ESCAPED)
-    _write_json(folder / ENVIRONMENT, environment)
     _write_json(folder / DESCRIPTION, {"schema": SCHEMA, **description})
     for name in TABLES:
         with (folder / f"{name}.csv").open("wb") as file:
             write_csv(tables[name], file)
     joblib.dump(portable(models, folder / ENCODERS), folder / MODEL)
-    _write_json(folder / CHECKSUMS, {name: sha256_of(folder / name) for name in files_in(folder)})
+    digests = {name: sha256_of(folder / name) for name in files_in(folder)}
+    _write_json(folder / MANIFEST, {"format": SCHEMA, "files": digests, "environment": environment})
 
 
 def _swap(aside: Path, folder: Path) -> None:

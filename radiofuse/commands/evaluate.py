@@ -105,7 +105,7 @@ def main(
 def _write(evaluation: Evaluation, out: Path, *, report: bool) -> None:
     """Write the tables, the page and last the record, which lists them so that the next evaluation may replace them."""
     from radiofuse import __version__
-    from radiofuse.bundle.format import CHECKSUMS
+    from radiofuse.bundle.format import MANIFEST
     from radiofuse.report import write_evaluation_report
     from radiofuse.tables.spreadsheet import write_csv
 
@@ -118,7 +118,7 @@ def _write(evaluation: Evaluation, out: Path, *, report: bool) -> None:
     folder, about = evaluation.bundle.folder, evaluation.bundle.description
     record = {
         "radiofuse": __version__,
-        "bundle": {"title": about["title"], "checksums_sha256": sha256_of(folder / CHECKSUMS)},
+        "bundle": {"title": about["title"], "manifest_sha256": sha256_of(folder / MANIFEST)},
         "outcomes": [outcome.name for outcome in evaluation.outcomes],
         "left_out": evaluation.left_out,
         "far_outside": evaluation.far,

@@ -17,7 +17,7 @@ OTHERWISE = "Move it, name another file, or pass --overwrite."
 UNFINISHED = ".being_written.json"  # the names that a run is about to write; gone once all are there
 _STDOUT = re.compile(r"-|/dev/stdout|(/dev|/proc/self)/fd/1")
 _DESCRIPTOR = re.compile(r"/dev/std\w+|(/dev|/proc/\w+)/fd/\d+")
-_IN_A_BUNDLE = ("bundle.json", "checksums.json")
+_IN_A_BUNDLE = ("bundle.json", "manifest.json")
 
 
 def is_stdout(path: Path) -> bool:

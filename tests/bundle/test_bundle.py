@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from radiofuse.bundle.format import CHECKSUMS, FILES, MODEL, SCHEMA, TABLES
+from radiofuse.bundle.format import FILES, MANIFEST, MODEL, SCHEMA, TABLES
 from radiofuse.bundle.load import BundleVersionWarning, load_bundle
 from radiofuse.bundle.read import read_description, read_table
 from radiofuse.bundle.verify import check_target, verify_bundle
@@ -49,7 +49,7 @@ def test_a_bundle_comes_back_as_it_was(saved):
     bundle = load_bundle(saved)
     assert bundle.model.predict_proba([[0.3]]).shape == (1, 2)
     assert bundle.description["title"] == "A test"
-    assert sorted(path.name for path in saved.iterdir()) == sorted([*FILES, CHECKSUMS])
+    assert sorted(path.name for path in saved.iterdir()) == sorted([*FILES, MANIFEST])
     assert "synthetic data" in (saved / "card.md").read_text()
 
 
@@ -113,9 +113,9 @@ def test_another_version_is_said_by_name(saved):
 
 def make_with(saved, package, version):
     """Let a bundle say that it was made with another version."""
-    content = json.loads((saved / "environment.json").read_text())
-    content["packages"][package] = version
-    rewrite(saved, "environment.json", json.dumps(content).encode())
+    content = json.loads((saved / MANIFEST).read_text())
+    content["environment"]["packages"][package] = version
+    (saved / MANIFEST).write_text(json.dumps(content))
 
 
 def test_loading_warns_of_other_versions(saved):
@@ -151,19 +151,19 @@ def test_a_file_added_to_a_bundle_is_never_deleted(saved, name):
     assert (saved / name).read_text() == "mine"
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"chapter1.tex": "0"}'])
+@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"chapter1.tex": "0"}', '{"files": {"chapter1.tex": "0"}}'])
 def test_checksums_of_others_make_no_bundle(tmp_path, text):
-    (tmp_path / CHECKSUMS).write_text(text)
-    with pytest.raises(BundleError, match=CHECKSUMS):
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(BundleError, match=MANIFEST):
         check_target(tmp_path)
 
 
 def rewrite(saved, name, content):
     """Put other bytes into a file of a bundle, and their checksum with them."""
     (saved / name).write_bytes(content)
-    checksums = json.loads((saved / CHECKSUMS).read_text())
-    checksums[name] = hashlib.sha256(content).hexdigest()
-    (saved / CHECKSUMS).write_text(json.dumps(checksums))
+    manifest = json.loads((saved / MANIFEST).read_text())
+    manifest["files"][name] = hashlib.sha256(content).hexdigest()
+    (saved / MANIFEST).write_text(json.dumps(manifest))
 
 
 def test_a_bundle_from_before_its_classes_moved_says_to_run_its_recipe_again(saved):
@@ -172,12 +172,14 @@ def test_a_bundle_from_before_its_classes_moved_says_to_run_its_recipe_again(sav
     with pytest.raises(BundleError, match=r"No module named 'radiofuse\.pipeline'.*Run its recipe\.toml again"):
         load_bundle(saved)
     rewrite(saved, "bundle.json", json.dumps(about | {"schema": SCHEMA - 1}).encode())
+    manifest = json.loads((saved / MANIFEST).read_text())
+    (saved / MANIFEST).write_text(json.dumps(manifest | {"format": SCHEMA - 1}))
     (saved / "published.csv").unlink()  # an older version may have written fewer files
-    for read in (load_bundle, verify_bundle, read_description):
+    for read, file in ((load_bundle, MANIFEST), (verify_bundle, MANIFEST), (read_description, "bundle.json")):
         with pytest.raises(BundleError) as refused:
             read(saved)
         assert str(refused.value) == (
-            f"bundle.json has schema {SCHEMA - 1}; this version of radiofuse reads schema {SCHEMA}. Run its "
+            f"{file} has schema {SCHEMA - 1}; this version of radiofuse reads schema {SCHEMA}. Run its "
             "recipe.toml again: the store still has the features, only the folds are computed again."
         )
     check_target(saved)  # the new run may take its place
@@ -240,8 +242,6 @@ def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
     [
         ("bundle.json", "[1]", "entries by name was expected"),
         ("bundle.json", "{}", "has schema None"),
-        ("environment.json", "[]", "entries by name was expected"),
-        ("environment.json", '{"packages": {"numpy": 2}}', "packages, numpy: text was expected, got 2"),
     ],
 )
 def test_json_of_another_shape_is_refused_in_a_sentence(saved, file, content, said):

@@ -1,4 +1,4 @@
-"""Signatures of bundles: of a listed key over this list of checksums, or refused before anything is parsed."""
+"""Signatures of bundles: of a listed key over this manifest, or refused before anything is parsed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.dummy import DummyClassifier
 from typer.testing import CliRunner
 
 from radiofuse.bundle import signature
-from radiofuse.bundle.format import CHECKSUMS, SIGNATURE
+from radiofuse.bundle.format import MANIFEST, SIGNATURE
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.signature import require_signature, sign_bundle
 from radiofuse.bundle.verify import check_target
@@ -65,7 +65,7 @@ def test_a_bundle_of_somebody_else_or_without_signature_is_refused(bundle, keys)
 @pytest.mark.parametrize("damage", [b"}", b"not JSON at all", b""])
 def test_a_changed_list_is_refused_before_it_is_parsed(bundle, keys, damage):
     sign_bundle(bundle, keys / "anna")
-    (bundle / CHECKSUMS).write_bytes(damage)
+    (bundle / MANIFEST).write_bytes(damage)
     with pytest.raises(BundleError, match=r"is not what anna@hospital\.org signed"):
         load_bundle(bundle, signers=keys / "signers")
 
@@ -79,7 +79,7 @@ def test_a_changed_file_under_a_good_signature_is_refused(bundle, keys):
 
 def test_a_signature_for_another_purpose_is_none(bundle, keys):
     sign = ["ssh-keygen", "-Y", "sign", "-n", "git", "-f", keys / "anna"]
-    signed = subprocess.run(sign, check=True, input=(bundle / CHECKSUMS).read_bytes(), capture_output=True)
+    signed = subprocess.run(sign, check=True, input=(bundle / MANIFEST).read_bytes(), capture_output=True)
     (bundle / SIGNATURE).write_bytes(signed.stdout)
     with pytest.raises(BundleError, match="is not what anna"):
         require_signature(bundle, keys / "signers")

@@ -273,15 +273,15 @@ def test_tables_of_others_are_not_replaced(tmp_path):
 def test_a_description_that_lacks_an_entry_is_a_sentence_of_predict(study, tmp_path):
     shutil.copytree(study / "out", tmp_path / "out")
     bundle = tmp_path / "out" / "bundle"
-    about, digests = (json.loads((bundle / f"{name}.json").read_text()) for name in ("bundle", "checksums"))
+    about, manifest = (json.loads((bundle / f"{name}.json").read_text()) for name in ("bundle", "manifest"))
     for change, said in (
         ({"columns": None}, "bundle.json, columns: a list was expected, got None"),
         ({"settings": {}}, "settings in bundle.json lacks the entry radiomics"),
         ({"protocol": {}}, "protocol in bundle.json lacks the entry primary"),
     ):
         (bundle / "bundle.json").write_text(json.dumps(about | change))
-        digests["bundle.json"] = hashlib.sha256((bundle / "bundle.json").read_bytes()).hexdigest()
-        (bundle / "checksums.json").write_text(json.dumps(digests))
+        manifest["files"]["bundle.json"] = hashlib.sha256((bundle / "bundle.json").read_bytes()).hexdigest()
+        (bundle / "manifest.json").write_text(json.dumps(manifest))
         refused = CliRunner().invoke(predict, [str(bundle), str(study / "new.csv"), "--out", str(tmp_path / "p.csv")])
         assert (refused.exit_code, said in refused.stderr) == (3, True), (refused.stderr, refused.exception)
 

@@ -114,12 +114,11 @@ def make_bundle(
     if deep:
         words = words_of(modalities, fusions, constrained=CONSTRAINED, arms=ARMS)
         edit_protocol(folder, arms=list(ARMS), deep=DEEP, words=words)
-    _write_json(folder / "environment.json", _environment())
     (folder / "recipe.toml").write_text('title = "IDH from four MRI sequences"\n[cohort]\nlabel = "idh"\n')
     (folder / "card.md").write_text("A card.\n")
     (folder / "model.joblib").write_bytes(b"no model: a report never opens it")
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-    _write_json(folder / "checksums.json", digests)
+    _write_json(folder / "manifest.json", {"format": SCHEMA, "files": digests, "environment": _environment()})
     return folder
 
 

@@ -80,19 +80,19 @@ def test_takes_the_folder_of_a_run_as_predict_does(tmp_path):
             lambda about: about | {"protocol": about["protocol"] | {"deep": {"encoder": "san10"}}},
             "whose networks had no join, output, protocol, folds, options, channels",
         ),
-        ("environment.json", lambda about: ["numpy"], "environment.json: entries by name was expected"),
-        ("environment.json", lambda about: {"packages": 1}, "environment.json, packages: entries by name was expected"),
-        ("checksums.json", lambda digests: [*digests], "entries by name was expected"),
-        ("checksums.json", lambda digests: dict.fromkeys(digests, 1), "text was expected, got 1"),
+        ("manifest.json", lambda manifest: [*manifest], "entries by name was expected"),
+        ("manifest.json", lambda manifest: manifest | {"environment": []}, "environment: entries by name was expected"),
+        ("manifest.json", lambda manifest: manifest | {"files": {"scores.csv": 1}}, "text was expected, got 1"),
+        ("manifest.json", lambda manifest: {"format": manifest["format"]}, "manifest.json lacks the entry files"),
     ],
 )
 def test_a_bundle_of_another_shape_is_one_sentence(tmp_path, file, change, said):
     bundle = make_bundle(tmp_path / "bundle", n_patients=20, n_repeats=1, modalities=("t1",), fusions=("mean",))
     (bundle / file).write_text(json.dumps(change(json.loads((bundle / file).read_text()))))
-    if file != "checksums.json":
-        digests = json.loads((bundle / "checksums.json").read_text())
-        digests[file] = hashlib.sha256((bundle / file).read_bytes()).hexdigest()
-        (bundle / "checksums.json").write_text(json.dumps(digests))
+    if file != "manifest.json":
+        manifest = json.loads((bundle / "manifest.json").read_text())
+        manifest["files"][file] = hashlib.sha256((bundle / file).read_bytes()).hexdigest()
+        (bundle / "manifest.json").write_text(json.dumps(manifest))
     result = CliRunner().invoke(app, [str(bundle)])
     assert (result.exit_code, said in result.stderr) == (3, True), (result.stderr, result.exception)
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.bundle.format import DESCRIPTION, ENVIRONMENT, RECIPE, TABLES
-from radiofuse.bundle.read import outcomes_in, read_description, read_environment_of, read_table
+from radiofuse.bundle.format import DESCRIPTION, MANIFEST, RECIPE, TABLES
+from radiofuse.bundle.manifest import read_manifest
+from radiofuse.bundle.read import outcomes_in, read_description, read_table
 from radiofuse.bundle.steps import ENCODES, ON_PICTURES, steps_in
 from radiofuse.errors import BundleError
 from radiofuse.report.kinds import DETAILS, FUSION, KINDS, MODALITY, OTHER
@@ -219,7 +220,7 @@ def read_contents(bundle: Path) -> Contents:
     return Contents(
         about=about,
         outcome=outcomes_in(about)[0],
-        environment=read_environment_of(bundle),
+        environment=read_manifest(bundle)["environment"],
         recipe=(bundle / RECIPE).read_text(encoding="utf-8"),
         **tables,
     )
@@ -228,7 +229,7 @@ def read_contents(bundle: Path) -> Contents:
 def _require_files(bundle: Path) -> None:
     if not bundle.is_dir():
         raise BundleError(f"There is no bundle folder at {bundle}. Pass the folder that a run has written.")
-    needed = (DESCRIPTION, ENVIRONMENT, RECIPE, *(f"{name}.csv" for name in TABLES))
+    needed = (DESCRIPTION, MANIFEST, RECIPE, *(f"{name}.csv" for name in TABLES))
     missing = [name for name in needed if not (bundle / name).is_file()]
     if missing:
         raise BundleError(f"{bundle.name} lacks the file {', '.join(missing)}. Write the bundle again with a run.")
