@@ -21,6 +21,7 @@ COMMANDS = {
     "selftest": "what a chain of selectors finds in pure noise of your table's shape",
     "report": "write a bundle's HTML report again",
     "sign": "sign a bundle with a key, so that others can tell who made it",
+    "paper": "what a manuscript needs of a run: methods with references, tables as CSV and LaTeX",
     "store": "list, verify, clean or export a feature store",
     "datasets": "generate the synthetic phantom cohort",
     "schema": "the JSON Schema of a recipe, from which editors complete it",

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from radiofuse.bundle.evaluate import Evaluation
+    from radiofuse.report.paper.write import write_paper as write_paper
     from radiofuse.report.predictions.plots import plot_aucs as plot_aucs
     from radiofuse.report.predictions.plots import plot_calibration as plot_calibration
     from radiofuse.report.predictions.plots import plot_decision_curve as plot_decision_curve
     from radiofuse.report.predictions.plots import plot_roc as plot_roc
 
 _PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "predictions.plots")
+_PACKS = {"write_paper": "paper.write"}
 _WRITERS = ("write_evaluation_report", "write_predictions_report", "write_report", "write_selection_report")
-__all__ = [*_PLOTS, *_WRITERS]
-_plot, __dir__ = lazy_names(__name__, _PLOTS)
+__all__ = [*_PLOTS, *_PACKS, *_WRITERS]
+_plot, __dir__ = lazy_names(__name__, _PLOTS | _PACKS)
 
 
 def __getattr__(name: str) -> Any:

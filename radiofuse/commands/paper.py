@@ -1,0 +1,25 @@
+"""``radiofuse paper``: what a manuscript needs of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radiofuse.commands import terminal
+
+app = terminal.command_app(__doc__)
+
+
+@app.command()
+@terminal.answers
+def paper(
+    run: Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of a run, or its bundle.")],
+    out: Annotated[Path | None, typer.Option(help="The folder to write; default: paper beside the bundle.")] = None,
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Write the methods of a run with references, and its tables as CSV and LaTeX; print the folder."""
+    from radiofuse.report import write_paper
+
+    print(write_paper(run, out, overwrite=overwrite))

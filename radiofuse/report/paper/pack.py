@@ -1,0 +1,55 @@
+"""All files of a paper pack, as bytes by name."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from radiofuse.report.experiment.contents import Contents, read_contents
+from radiofuse.report.paper.latex import as_latex
+from radiofuse.report.paper.methods import methods_of
+from radiofuse.report.paper.prose import Section, as_markdown, cited
+from radiofuse.report.paper.references import as_bibtex
+from radiofuse.report.paper.tables import has_headings, paper_tables, rows_of
+from radiofuse.report.tables import Table
+from radiofuse.tables.spreadsheet import write_csv
+
+
+def pack_of_bundle(bundle: Path, digests: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the files of a bundle's paper pack; ``digests`` are the SHA-256 of the bundle's files.
+
+    Raises
+    ------
+    BundleError
+        If the folder lacks a file, a column or an entry that is needed.
+    """
+    contents = read_contents(bundle)
+    sections = methods_of(contents, digests)
+    return {**_texts(contents, sections), **_tables(paper_tables(contents))}
+
+
+def _texts(contents: Contents, sections: list[Section]) -> dict[str, bytes]:
+    texts = {
+        "methods.md": as_markdown(contents.about["title"], sections),
+        "references.bib": as_bibtex(cited(sections)),
+    }
+    return {name: text.encode("utf-8", errors="replace") for name, text in texts.items()}
+
+
+def _tables(found: dict[str, Table]) -> dict[str, bytes]:
+    files = {}
+    for name, table in found.items():
+        files[f"table_{name}.csv"] = as_csv(table)
+        files[f"table_{name}.tex"] = as_latex(table, name).encode("utf-8", errors="replace")
+    return files
+
+
+def as_csv(table: Table) -> bytes:
+    """Return the cells of a table as CSV, which a spreadsheet shows and never runs."""
+    header = [*(["Group"] if has_headings(table) else []), *table.header]
+    buffer = io.BytesIO()
+    write_csv(pd.DataFrame(rows_of(table), columns=header), buffer)
+    return buffer.getvalue()

@@ -1,0 +1,49 @@
+"""A paper pack as a folder beside the run's page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radiofuse.bundle.verify import find_bundle, verify_bundle
+from radiofuse.report.own_folder import write_own
+from radiofuse.report.paper.pack import pack_of_bundle
+
+RECORD = "paper.json"
+
+
+def write_paper(run: str | Path, folder: str | Path | None = None, *, overwrite: bool = False) -> Path:
+    """Write what a manuscript needs of a run: methods with references, and tables as CSV and LaTeX.
+
+    Parameters
+    ----------
+    run : str or Path
+        The output folder of a run, or its bundle. Tables and descriptions are read; the model is never opened.
+    folder : str or Path, optional
+        Where to write; by default ``paper`` beside the bundle.
+    overwrite : bool, default=False
+        Whether files of these names that this function did not write may be replaced.
+
+    Returns
+    -------
+    Path
+        The folder, with ``methods.md``, ``references.bib``, ``table_*.csv`` and ``table_*.tex``, and ``paper.json``,
+        which lists them. Equal bundles give equal bytes.
+
+    Raises
+    ------
+    BundleError
+        If the folder is no bundle, is not as it was written, or lacks what is needed.
+    RequestError
+        If the folder cannot be written, or holds files of these names that are not ours.
+
+    Examples
+    --------
+    >>> write_paper("no/such/run")
+    Traceback (most recent call last):
+    radiofuse.errors.BundleError: no/such/run is not a bundle: it has no manifest.json. ...
+    """
+    bundle = find_bundle(run)
+    digests = verify_bundle(bundle)["files"]
+    target = Path(folder) if folder is not None else bundle.resolve().parent / "paper"
+    write_own(target, pack_of_bundle(bundle, digests), RECORD, overwrite=overwrite)
+    return target
