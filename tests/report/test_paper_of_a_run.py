@@ -73,7 +73,7 @@ def test_every_number_of_the_methods_is_one_of_the_run(run, paper):
     words = set(NUMBER.findall(text)) - {LEVEL}
     assert len(words) > 20
     known = numbers_of_files(run / "bundle")
-    for version in json.loads((run / "bundle" / "environment.json").read_text())["packages"].values():
+    for version in json.loads((run / "bundle" / "manifest.json").read_text())["environment"]["packages"].values():
         words -= set(NUMBER.findall(version))
     assert not [word for word in sorted(words) if not is_rounded(word, known)]
     digests = re.findall(r"\b[0-9a-f]{64}\b", text)
