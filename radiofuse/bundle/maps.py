@@ -187,7 +187,7 @@ class _Looking:
         number = outcome.classes.index(class_name)
         scaled, blank = self._scaled(pictures)
         drawn = self.asked.drawn.get(sample_id, "")
-        placed = place(rows.bundle.description, rows.images, self.network, sample_id, drawn)
+        placed = place(rows.bundle.description, rows.images, self.network.estimator.modality, sample_id, drawn)
         looked_at = placed.placing.onto(np.ones_like(pictures[:, 0])) > 0
         region = _region(placed, notes)
         made = self._those_there(scaled, blank, number, notes)

@@ -121,7 +121,7 @@ class Placed:
 
 
 def place(
-    description: Mapping[str, Any], images: pd.DataFrame, network: Network, sample_id: str, drawn: str = ""
+    description: Mapping[str, Any], images: pd.DataFrame, modality: str, sample_id: str, drawn: str = ""
 ) -> Placed:
     """Return where a network's pictures of a sample lie, from the files they were made from.
 
@@ -131,7 +131,8 @@ def place(
         Of the bundle.
     images : DataFrame
         The rows of the cohort as images were read, ``NewRows.images``.
-    network : Network
+    modality : str
+        That the network reads, or the stack.
     sample_id : str
     drawn : str, optional
         A mask that the models do not read, for outlines and measures.
@@ -141,7 +142,7 @@ def place(
     ImageError
         If a file cannot be read any more.
     """
-    settings, modality = description["settings"], network.estimator.modality
+    settings = description["settings"]
     tasks = {task.modality: task for task in _tasks(settings, images, sample_id)}
     if settings["crops"] is not None:
         task = tasks[modality]

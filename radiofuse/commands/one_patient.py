@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radiofuse.commands import terminal
-from radiofuse.commands.maps import MapsWanted, make_maps, maps_sentences
+from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder, starts_with
@@ -47,7 +47,7 @@ def predict_one(
     out: Path | None,
     layout: str,
     written: OtherCohort,
-    maps: MapsWanted | None = None,
+    further: FurtherOutputs,
     *,
     store: Path,
     overwrite: bool,
@@ -61,26 +61,22 @@ def predict_one(
     from radiofuse.bundle.one_patient import read_patient
     from radiofuse.bundle.predict import predictions_of
 
-    _require_places(folder, out, store, written, maps, overwrite=overwrite)
+    _require_places(folder, out, store, written, further, overwrite=overwrite)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle, signers=signers)
-        if maps is not None:
-            maps.check(loaded)
+        further.check(loaded)
         patient = read_patient(loaded, folder, layout, written)
         for sentence in _of_folder(patient):
             terminal.say(sentence)
         rows = collect_rows(loaded, patient.cohort, store=store, progress=terminal.progress, **options)
         predictions, failures = predictions_of(rows), rows.failures
         told = answer(loaded, patient, predictions, failures)
-        if maps is not None:
-            drawn = {} if patient.drawn is None else {patient.sample_id: str(patient.drawn)}
-            told["maps"] = make_maps(rows, predictions, maps, drawn)
+        drawn = {} if patient.drawn is None else {patient.sample_id: str(patient.drawn)}
+        beside = further.make(rows, predictions, drawn)
     if out is not None:
-        write_file(out, partial(_write_json, told))
-    for sentence in _of_prediction(patient, predictions, told, loaded.description):
-        terminal.say(sentence)
-    for sentence in maps_sentences(told["maps"]) if maps is not None else ():
+        write_file(out, partial(_write_json, told | beside))
+    for sentence in (*_of_prediction(patient, predictions, told, loaded.description), *further_sentences(beside)):
         terminal.say(sentence)
     if out is None or not is_stdout(out):
         for sentence in _calls(told, loaded.outcomes):
@@ -89,11 +85,11 @@ def predict_one(
 
 
 def _require_places(
-    folder: Path, out: Path | None, store: Path, written: OtherCohort, maps: MapsWanted | None, *, overwrite: bool
+    folder: Path, out: Path | None, store: Path, written: OtherCohort, further: FurtherOutputs, *, overwrite: bool
 ) -> None:
     """Refuse outputs that may not be written, those in the patient's folder among them."""
     places = {"--store": store} | ({"--out": out} if out is not None else {})
-    places |= {"--maps": maps.folder} if maps is not None else {}
+    places |= further.places()
     inside = Path(os.path.realpath(folder))
     for option, path in places.items():
         if Path(os.path.realpath(path)).is_relative_to(inside):
@@ -105,8 +101,7 @@ def _require_places(
         inputs = [Path(written.participants)] if written.participants is not None else []
         require_file(out, "--out", inputs, ours=starts_with(OURS), overwrite=overwrite)
     require_folder(store, "--store")
-    if maps is not None:
-        maps.require([folder], overwrite=overwrite)
+    further.require([folder], overwrite=overwrite)
     require_apart(places)
 
 

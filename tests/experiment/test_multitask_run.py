@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
+from sklearn.linear_model import LogisticRegression
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[1] / "deep"))
@@ -16,16 +22,21 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "deep"))
 from tiny_volumes import SIDE, write_cohort  # noqa: E402
 
 from radiofuse.bundle.load import load_bundle  # noqa: E402
+from radiofuse.bundle.new_rows import collect_rows  # noqa: E402
+from radiofuse.bundle.one_patient import read_patient  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
+from radiofuse.bundle.region_masks import masks_of_rows, segmenters_of  # noqa: E402
 from radiofuse.commands.one_patient import without_sequence  # noqa: E402
+from radiofuse.commands.predict import app  # noqa: E402
 from radiofuse.commands.run_words import describe_absences  # noqa: E402
-from radiofuse.errors import RequestError  # noqa: E402
+from radiofuse.errors import BundleError, RequestError  # noqa: E402
 from radiofuse.experiment.models.glossary import list_answers  # noqa: E402
 from radiofuse.experiment.models.image_networks import network_words  # noqa: E402
 from radiofuse.experiment.recipe.models import RecipeModel  # noqa: E402
 from radiofuse.experiment.recipe.recipe import read_recipe  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
+from radiofuse.progress import silent  # noqa: E402
 
 SIZES = "widths = [4, 8], blocks = [1, 1], dim = 8, heads = 2, mlp = 8, of_bottom = 4, of_tokens = 4, shared = 4"
 RECIPE = """
@@ -120,6 +131,84 @@ def test_a_patient_without_a_sequence_is_told_that_the_others_answer_and_no_medi
     assert "flair is missing: the network answers from the other sequences" in said and "median" not in said
     about["protocol"]["options"]["models"]["together"]["model"]["class"] = "LateFusion"
     assert "medians" in without_sequence("flair", rows, about)
+
+
+def write_folder(place: Path) -> Path:
+    """Write the folder of one new patient whose images are larger than the patches, seen from elsewhere."""
+    row = pd.read_csv(write_cohort(place / "of", 1, seed=9, names="n")).loc[0]
+    (place / "P1").mkdir()
+    for column, name in (("t1__image", "t1"), ("flair__image", "flair"), ("mask", "seg")):
+        larger = sitk.ConstantPad(sitk.ReadImage(str(place / "of" / row[column])), (0, 1, 2), (3, 2, 1), 0)
+        sitk.WriteImage(sitk.DICOMOrient(larger, "RIP"), str(place / "P1" / f"{name}.nii.gz"))
+    return place / "P1"
+
+
+def test_masks_lie_on_the_patients_grid_and_say_what_was_not_looked_at(study, tmp_path):
+    folder = write_folder(tmp_path)
+    call = ["--patient", folder, "--out", tmp_path / "a.json", "--masks", tmp_path / "m", "--store", tmp_path / "store"]
+    done = CliRunner().invoke(app, [str(study / "out"), *map(str, call)])
+    assert done.exit_code == 0, done.output
+    told = json.loads((tmp_path / "a.json").read_text())["masks"]
+    (one,) = told["masks"]
+    image, mask = nibabel.load(folder / "t1.nii.gz"), nibabel.load(one["mask"])
+    assert mask.shape == image.shape and np.allclose(mask.affine, image.affine, atol=1e-5)
+    labels, voxel_ml = np.asarray(mask.dataobj), np.prod(image.header.get_zooms()) / 1000
+    assert one["mask_regions"] == "NCR=1 ED=2 ET=3" and set(np.unique(labels)) <= {0, 1, 2, 3}
+    volumes = {"WT": [1, 2, 3], "TC": [1, 3], "ET": [3], "NCR": [1], "ED": [2]}
+    assert one["volumes_ml"] == pytest.approx({k: np.isin(labels, v).sum() * voxel_ml for k, v in volumes.items()})
+    assert labels.any() and one["looked_at"] == pytest.approx(SIDE**3 / labels.size)
+    said = "% of the image was looked at, a patch of 8 x 8 x 8 voxels around the segmentation that was given"
+    assert said in one["note"] and said in " ".join(done.stderr.split())
+    table = pd.read_csv(tmp_path / "m" / "volumes.csv")
+    assert table.set_index("region")["volume_ml"].to_dict() == pytest.approx(one["volumes_ml"])
+
+
+def test_the_mask_of_a_patch_is_what_the_network_drew_turned_as_the_file_is(study, tmp_path):
+    folder = write_folder(tmp_path)
+    bundle = load_bundle(study / "out" / "bundle")
+    rows = collect_rows(bundle, read_patient(bundle, folder).cohort, store=tmp_path / "store", progress=silent)
+    (made,) = masks_of_rows(rows)
+    (network,) = segmenters_of(rows.bundle)
+    classes = network.estimator.draw_regions(rows.X, flips=True)[0].classes
+    upright = sitk.GetImageFromArray(made.labels)
+    upright.CopyInformation(made.placing.grid)
+    voxels = sitk.GetArrayFromImage(sitk.DICOMOrient(upright, "LPS")).T
+    region = sitk.GetArrayFromImage(sitk.DICOMOrient(sitk.ReadImage(str(folder / "seg.nii.gz")), "LPS")).T
+    spans = [np.flatnonzero(region.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    starts = [(span[0] + span[-1] + 1 - SIDE) // 2 for span in spans]
+    expected, padded = np.zeros_like(voxels), np.pad(voxels, SIDE)
+    cut = padded[tuple(slice(start + SIDE, start + 2 * SIDE) for start in starts)]
+    inside = np.pad(np.ones_like(expected), SIDE)[tuple(slice(start + SIDE, start + 2 * SIDE) for start in starts)]
+    assert (cut == classes * inside).all() and voxels.sum() == cut.sum()
+
+
+def test_a_table_has_the_volumes_beside_and_samples_that_the_network_knows_get_no_mask(study, tmp_path):
+    new = pd.read_csv(write_cohort(tmp_path / "new", 2, seed=9, names="n"))
+    known = pd.read_csv(study / "cohort" / "cohort.csv").head(1)
+    for column in ("t1__image", "flair__image", "mask"):
+        known[column] = str(study / "cohort") + "/" + known[column]
+    pd.concat([new, known]).drop(columns=["idh", "codel"]).to_csv(tmp_path / "new" / "cohort.csv", index=False)
+    call = [tmp_path / "new" / "cohort.csv", "--out", tmp_path / "p.csv", "--masks", tmp_path / "m"]
+    done = CliRunner().invoke(app, [str(study / "out"), *map(str, call), "--store", str(tmp_path / "store")])
+    assert done.exit_code == 3, done.output  # s00 was trained on
+    assert "Without a mask, since the network has no patch of them: s00." in " ".join(done.stderr.split())
+    told = pd.read_csv(tmp_path / "p.csv").set_index("sample_id")
+    volumes = pd.read_csv(tmp_path / "m" / "volumes.csv").pivot(index="sample_id", columns="region", values="volume_ml")
+    assert told.loc["s00", "together_WT_ml"].isna().all()
+    assert (told.loc[["n00", "n01"], "together_WT_ml"] == volumes["WT"].repeat(2)).all()
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "mine.nii.gz").write_text("")
+    call[-1] = others
+    refused = CliRunner().invoke(app, [str(study / "out"), *map(str, call)])
+    assert refused.exit_code == 2 and "holds files, and none is the masks.csv" in " ".join(refused.stderr.split())
+
+
+def test_a_bundle_none_of_whose_models_draws_regions_is_refused_before_anything_is_read(study):
+    bundle = load_bundle(study / "out" / "bundle")
+    without = {name: {"trivial": model} for name, model in enumerate([LogisticRegression()])}
+    with pytest.raises(BundleError, match="No model of the bundle draws regions"):
+        segmenters_of(replace(bundle, models=without))
 
 
 @pytest.mark.parametrize(
