@@ -73,15 +73,21 @@ def conformal_limits(
             f"probability must have a row for each of {len(code)} samples, a column per class and no gap; it has the "
             f"shape {probability.shape}. Leave out samples without an answer."
         )
-    patients = np.arange(len(code)) if patients is None else np.asarray(patients)
-    doubts = pd.DataFrame({"code": code, "patient": patients, "doubt": 1 - probability[np.arange(len(code)), code]})
-    worst = doubts.groupby(["code", "patient"])["doubt"].max()
-    return np.array(
-        [_limit(worst[worst.index.get_level_values("code") == k], level) for k in range(probability.shape[1])]
-    )
+    place, n_patients = _numbered(len(code), patients)
+    worst = np.full((probability.shape[1], n_patients), -np.inf)  # of each class a patient's most doubtful sample
+    np.maximum.at(worst, (code, place), 1 - probability[np.arange(len(code)), code])
+    return np.array([_limit(of_class[of_class > -np.inf], level) for of_class in worst])
 
 
-def _limit(doubts: pd.Series, level: float) -> float:
+def _numbered(n_samples: int, patients: ArrayLike | None) -> tuple[np.ndarray, int]:
+    """Return the patient of each sample as a number from 0, and how many there are."""
+    if patients is None:
+        return np.arange(n_samples), n_samples
+    place, names = pd.factorize(np.asarray(patients))
+    return place, len(names)
+
+
+def _limit(doubts: np.ndarray, level: float) -> float:
     rank = int(np.ceil((len(doubts) + 1) * level - 1e-9))  # of 10 patients and .9 it is 10, not 11 by rounding
     return float(np.sort(doubts)[rank - 1]) if rank <= len(doubts) else np.inf
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -73,8 +75,21 @@ def make_bundle(
 
     With ``deep`` also constraint fusions, the same fusions on deep and radiomic features alone, and published tables.
     """
-    rng = np.random.default_rng(0)
     folder.mkdir(parents=True)
+    for name, content in _files(n_patients, n_repeats, modalities, fusions, deep).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@cache  # scoring takes most of the time, and many tests begin with the same bundle
+def _files(n_patients: int, n_repeats: int, modalities: tuple, fusions: tuple, deep: bool) -> dict[str, bytes]:
+    with TemporaryDirectory() as folder:
+        _write_files(Path(folder), n_patients, n_repeats, modalities, fusions, deep)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def _write_files(folder: Path, n_patients: int, n_repeats: int, modalities: tuple, fusions: tuple, deep: bool) -> None:
+    rng = np.random.default_rng(0)
     predictions = _predictions(rng, n_patients, n_repeats)
     predictions = predictions[predictions["model"].isin([*modalities, *fusions, "clinical", "trivial"])]
     if deep:
@@ -119,7 +134,6 @@ def make_bundle(
     (folder / "model.joblib").write_bytes(b"no model: a report never opens it")
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     _write_json(folder / "manifest.json", {"format": SCHEMA, "files": digests, "environment": _environment()})
-    return folder
 
 
 def edit_about(folder: Path, **changes) -> None:
