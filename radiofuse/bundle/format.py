@@ -36,6 +36,8 @@ class TableFormat:
         return [name for name, kind in self.columns.items() if kind in kinds]
 
 
+IMPORTANCES = ("importance", "importance_low", "importance_high", "shap", "shap_low", "shap_high")
+
 TABLES = {
     "predictions": TableFormat(
         "every out-of-fold probability of a class, and whether the sample is of it",
@@ -186,8 +188,34 @@ TABLES = {
         "all features that a fold or the final model selected, not only those shown",
         {
             **dict.fromkeys(("outcome", "model", "modality", "feature"), TEXT),
-            **dict.fromkeys(("frequency", "importance", "mean_coefficient"), NUMBER),
+            "frequency": NUMBER,
+            **dict.fromkeys(IMPORTANCES, NUMBER),
+            "mean_coefficient": NUMBER,
             "in_final_model": FLAG,
+        },
+    ),
+    "importance_sums": TableFormat(
+        "the importance of selected features summed by family, image type and modality, with intervals over the folds",
+        {
+            **dict.fromkeys(("outcome", "model", "by", "name"), TEXT),
+            "n_features": COUNT,
+            **dict.fromkeys(("mean_selected", *IMPORTANCES), NUMBER),
+        },
+    ),
+    "importance_agreement": TableFormat(
+        "how alike permutation, Shapley values and coefficients rank the features, in each modality and in all",
+        {
+            **dict.fromkeys(("outcome", "model", "modality", "a", "b"), TEXT),
+            "spearman": NUMBER,
+            "n_features": COUNT,
+        },
+    ),
+    "shapley": TableFormat(
+        "what the most important features add to each member's answer for every held-out sample, in log-odds that add "
+        "up to the answer's, the mean of the repeats",
+        {
+            **dict.fromkeys(("outcome", "model", "member", "sample_id", "class", "feature"), TEXT),
+            **dict.fromkeys(("value", "shap"), NUMBER),
         },
     ),
     "tests": TableFormat(

@@ -14,9 +14,12 @@ from radiofuse.errors import CohortError
 from radiofuse.estimators import Estimator, OffersFindings
 from radiofuse.evaluate.chosen_options import chosen_options
 from radiofuse.evaluate.importance import held_out_importance
+from radiofuse.evaluate.importance_tables import SELECTED, importance_of_features, measured_by_fold
 from radiofuse.evaluate.row_contributions import held_out_contributions
 from radiofuse.evaluate.row_weights import held_out_weights
 from radiofuse.evaluate.selection_stability import count_candidates
+from radiofuse.evaluate.shapley import NOTHING_EXPLAINED, held_out_shapley
+from radiofuse.patients import Split
 from radiofuse.select import NothingSelectedWarning, PathEdgeWarning
 from radiofuse.tables import columns
 
@@ -41,7 +44,7 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
     """
     if not isinstance(model, OffersFindings):
         return None
-    offered, selected = model.findings(), [_NOTHING_SELECTED]
+    offered, selected, explained = model.findings(), [_NOTHING_SELECTED], [NOTHING_EXPLAINED]
     if offered is None:
         return None
     known = np.isin(y, model.classes_)
@@ -53,9 +56,11 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
         block = X[offered.columns[name]]
         present = block.notna().any(axis=1).to_numpy()
         selected.append(held_out_importance(chain, block[present], places[present]))
+        explained.append(_with_classes(held_out_shapley(chain, block[present]), model.classes_).assign(member=name))
     selected = pd.concat(selected, ignore_index=True)
     return {
         "selected": selected,
+        "shapley": pd.concat([part for part in explained if len(part)] or explained[:1], ignore_index=True),
         "candidates": dict(candidates),
         "chosen": chosen_options(model),
         "weights": offered.weights,
@@ -66,6 +71,11 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
     }
 
 
+def _with_classes(shapley: pd.DataFrame, classes: np.ndarray) -> pd.DataFrame:
+    """Return Shapley values under the outcome's places of their classes; a member is fitted on those of the model."""
+    return shapley.assign(**{"class": [str(classes[int(place)]) for place in shapley["class"]]})
+
+
 def list_fallbacks(model: OffersFindings) -> list[str]:
     """Return the members in which too few features survived the selection, so that others filled up."""
     offered = model.findings()
@@ -73,32 +83,26 @@ def list_fallbacks(model: OffersFindings) -> list[str]:
     return [name for name, chain in chains.items() if any(getattr(step, "fallback_", False) for _, step in chain.steps)]
 
 
-def summarize_selection(model: OffersFindings, findings: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def summarize_selection(
+    model: OffersFindings, findings: Sequence[dict[str, Any]], splits: Sequence[Split]
+) -> pd.DataFrame:
     """Return one row per feature that any outer fold or the final model selected.
 
     Columns: modality, feature, frequency (share of outer folds), importance (mean held-out AUC
     drop, 0 where the feature was not selected, over the outer folds whose held-out rows with the
-    modality hold both classes; NaN without such a fold), mean_coefficient (over the folds that
-    selected it), in_final_model.
+    modality hold both classes; NaN without such a fold) and shap (mean absolute Shapley value, likewise),
+    each with low and high over the folds, mean_coefficient (over the folds that selected it), in_final_model.
     """
-    folds = pd.concat([found["selected"].assign(fold=fold) for fold, found in enumerate(findings)], ignore_index=True)
-    folds["modality"] = _modalities(folds["feature"])
-    n_unjudged = folds[folds["importance"].isna()].groupby("modality")["fold"].nunique()
+    by_fold = measured_by_fold(findings)
     final = {name for chain in model.findings().chains.values() for name in chain[:-1].get_feature_names_out()}
-    grouped = folds.groupby("feature")
-    table = pd.DataFrame(
-        {
-            "frequency": grouped.size() / len(findings),
-            "importance": grouped["importance"].sum(),
-            "mean_coefficient": grouped["coefficient"].mean(),
-        }
-    )
-    table = table.reindex(table.index.union(sorted(final))).fillna({"frequency": 0.0, "importance": 0.0})
-    table = table.rename_axis(index=None)
+    table = importance_of_features(by_fold, splits)
+    table.insert(0, "frequency", by_fold[SELECTED].mean())
+    table = table.reindex(table.index.union(sorted(final)), fill_value=0.0).rename_axis(index=None)
+    coefficients = pd.concat([found["selected"] for found in findings]).groupby("feature")["coefficient"].mean()
+    table["mean_coefficient"] = coefficients.reindex(table.index)
     table["in_final_model"] = table.index.isin(final)
     table.insert(0, "modality", _modalities(table.index))
     table.insert(1, "feature", [columns.split(name)[1] for name in table.index])
-    table["importance"] /= len(findings) - table["modality"].map(n_unjudged).fillna(0)
     read = model.findings().columns  # of an early fusion one block of several modalities
     names = dict.fromkeys([*read, *_modalities(column for block in read.values() for column in block)])
     order = {modality: rank for rank, modality in enumerate(names)}

@@ -20,6 +20,12 @@ from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.chosen_options import summarize_choices
 from radiofuse.evaluate.findings import summarize_selection
 from radiofuse.evaluate.folds import log_warnings
+from radiofuse.evaluate.importance_tables import (
+    agreement_of_measures,
+    gather_shapley,
+    importance_of_groups,
+    measured_by_fold,
+)
 from radiofuse.evaluate.row_contributions import gather_contributions
 from radiofuse.evaluate.row_weights import summarize_row_weights
 from radiofuse.evaluate.selection_stability import summarize_stability
@@ -63,6 +69,7 @@ OF_MEMBERS = (
         "modality_weights",
         "contributions",
         "pseudo_labels",
+        *("importance_sums", "importance_agreement", "shapley"),
     ),
 )
 
@@ -235,8 +242,12 @@ def _tables_of_model(
 ) -> dict[str, pd.DataFrame]:
     """Return what is said of one kept model of an outcome."""
     splits = _splits_of(rows, results, key[0])
+    by_fold = measured_by_fold(findings)
     return {
-        "selected_features": summarize_selection(model, findings),
+        "selected_features": summarize_selection(model, findings, splits),
+        "importance_sums": importance_of_groups(by_fold, splits),
+        "importance_agreement": agreement_of_measures(by_fold),
+        "shapley": _with_class_names(rows, key[0], gather_shapley(findings)),
         "stability": summarize_stability(findings),
         "chosen_options": summarize_choices(model, findings, splits),
         "pseudo_labels": pseudo_label_table(model, findings, splits),

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from radiofuse.bundle.evaluate import Evaluation
+    from radiofuse.report.importance_figures import plot_beeswarm as plot_beeswarm
+    from radiofuse.report.importance_figures import plot_importance as plot_importance
+    from radiofuse.report.importance_figures import plot_importance_sums as plot_importance_sums
+    from radiofuse.report.importance_figures import plot_waterfall as plot_waterfall
     from radiofuse.report.paper.write import write_paper as write_paper
     from radiofuse.report.predictions.plots import plot_aucs as plot_aucs
     from radiofuse.report.predictions.plots import plot_calibration as plot_calibration
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
     from radiofuse.report.predictions.plots import plot_roc as plot_roc
 
 _PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "predictions.plots")
+_PLOTS |= dict.fromkeys(
+    ("plot_beeswarm", "plot_importance", "plot_importance_sums", "plot_waterfall"), "importance_figures"
+)
 _PACKS = {"write_paper": "paper.write"}
 _WRITERS = ("write_evaluation_report", "write_predictions_report", "write_report", "write_selection_report")
 __all__ = [*_PLOTS, *_PACKS, *_WRITERS]

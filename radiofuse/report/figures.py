@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -81,6 +81,17 @@ def drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
             return _as_data_uri(draw(*args, **kwargs))
 
     return drawn
+
+
+def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> Axes:
+    """Return the axes that are given, or those of a new figure."""
+    return Figure(figsize=(width_in, height_in)).add_subplot() if ax is None else ax
+
+
+def uri_of(plot: Callable[..., Axes], *args: Any, **kwargs: Any) -> str:
+    """Return what a function draws on axes of its own, in our style, as a ``data:`` address."""
+    with style():
+        return _as_data_uri(cast(Figure, plot(*args, **kwargs).figure))
 
 
 def figure_of(draw: Callable[..., str], *args: Any) -> Figure:

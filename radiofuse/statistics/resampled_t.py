@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from radiofuse import notebook
@@ -90,6 +90,45 @@ def corrected_resampled_t(differences: ArrayLike, n_train: ArrayLike, n_test: Ar
     mean, df = float(values.mean()), values.size - 1
     statistic = standardized(mean, variance)
     return ResampledT(mean, statistic, df, float(2 * stdtr(df, -abs(statistic))))
+
+
+def corrected_interval(
+    values: np.ndarray, n_train: float, n_test: float, *, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the limits of the mean over folds, with the variance of `corrected_resampled_t`.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_folds, ...)
+        One number, or several, per fold of each repeat; NaN where a fold has none.
+    n_train, n_test : float
+        Patients trained and tested on, on average.
+    confidence : float, default=0.95
+        Coverage.
+
+    Returns
+    -------
+    low, high : ndarray
+        NaN where fewer than two folds have a number.
+
+    References
+    ----------
+    Nadeau and Bengio 2003, Mach Learn 52:239-281, eq. 10.
+
+    Examples
+    --------
+    >>> low, high = corrected_interval(np.array([0.02, 0.05, 0.01, 0.04, 0.03]), n_train=80, n_test=20)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0006, 0.0594)
+    """
+    there = np.isfinite(values)
+    n_folds = there.sum(axis=0)
+    known = np.maximum(n_folds, 2)
+    mean = np.where(there, values, 0).sum(axis=0) / known
+    squares = np.where(there, (values - mean) ** 2, 0).sum(axis=0)
+    half = stdtrit(known - 1, (1 + confidence) / 2) * np.sqrt(squares / (known - 1) * (1 / known + n_test / n_train))
+    half = np.where(n_folds > 1, half, np.nan)
+    return mean - half, mean + half
 
 
 @validate_params(

@@ -25,9 +25,11 @@ from radiofuse.evaluate.resampled_weights import resampled_weights
 from radiofuse.fuse import LateFusion
 from radiofuse.fuse.combiners import LinearRegression
 from radiofuse.fuse.named import Named
+from radiofuse.patients import Split
 from radiofuse.select import MannWhitneySelector, NothingSelectedWarning
 from radiofuse.tables.outcomes import Outcome
 
+SPLITS = [Split(0, fold, np.delete(np.arange(80), part), part) for fold, part in enumerate(np.split(np.arange(80), 4))]
 WEIGHT_COLUMNS = "fusion member class weight weight_low weight_high mean low high in_sample".split()
 
 # One of the two modalities holds no signal.
@@ -61,7 +63,7 @@ def findings(fitted, table):
 
 
 def test_frequencies_are_shares_of_the_folds(fitted, findings):
-    summary = summarize_selection(fitted, findings)
+    summary = summarize_selection(fitted, findings, SPLITS)
     signal = summary[(summary["modality"] == "t1") & (summary["feature"] == "f0")].iloc[0]
     assert signal["frequency"] == 0.5
     assert signal["in_final_model"]
@@ -70,7 +72,7 @@ def test_frequencies_are_shares_of_the_folds(fitted, findings):
 
 def test_importance_counts_folds_that_did_not_select_as_zero(fitted, findings):
     whole = findings[0]["selected"].set_index("feature").loc["t1__f0", "importance"]
-    summary = summarize_selection(fitted, findings).set_index(["modality", "feature"])
+    summary = summarize_selection(fitted, findings, SPLITS).set_index(["modality", "feature"])
     assert summary.loc[("t1", "f0"), "importance"] == pytest.approx(whole / 2)
 
 
@@ -78,10 +80,10 @@ def test_importance_leaves_out_folds_that_could_not_be_judged(fitted, findings):
     """Held-out rows of one class have no AUC, so that such a fold says nothing, not zero."""
     unjudged = {**findings[0], "selected": findings[0]["selected"].assign(importance=np.nan)}
     whole = findings[0]["selected"].set_index("feature").loc["t1__f0", "importance"]
-    summary = summarize_selection(fitted, [findings[0], unjudged]).set_index(["modality", "feature"])
+    summary = summarize_selection(fitted, [findings[0], unjudged], SPLITS[:2]).set_index(["modality", "feature"])
     assert summary.loc[("t1", "f0"), "importance"] == pytest.approx(whole)
     assert summary.loc[("t1", "f0"), "frequency"] == 1
-    assert summarize_selection(fitted, [unjudged, unjudged])["importance"].isna().all()
+    assert summarize_selection(fitted, [unjudged, unjudged], SPLITS[:2])["importance"].isna().all()
 
 
 def test_a_fold_without_a_row_of_a_modality_is_inspected(fitted, table):
@@ -214,7 +216,7 @@ def test_a_member_that_refuses_its_training_rows_leaves_no_in_sample_weights_and
     found = inspect_fold(fusion, X.tail(30), y[90:])
     assert set(found["selected"]["feature"].str[:4]) == {"t1__"}
     assert summarize_weights(fusion, [found], in_sample)["in_sample"].isna().all()
-    assert set(summarize_selection(fusion, [found])["modality"]) == {"t1"}
+    assert set(summarize_selection(fusion, [found], SPLITS[:1])["modality"]) == {"t1"}
 
 
 def test_models_without_members_are_not_inspected(table):

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import SCHEMA, TABLES, Kind
+from radiofuse.bundle.format import IMPORTANCES, SCHEMA, TABLES, Kind
 from radiofuse.experiment.recipe.recipe import PublishedTable
 from radiofuse.experiment.scores.published import published_rows
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE
@@ -26,6 +26,7 @@ from radiofuse.statistics import (
     operating_points_table,
     score_predictions,
 )
+from radiofuse.tables.families import feature_family
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}
@@ -110,6 +111,9 @@ def _write_files(folder: Path, n_patients: int, n_repeats: int, modalities: tupl
         "decision_curves": decision_table(predictions, n_resamples=20),
         "cohort_flow": _cohort_flow(n_patients),
         "selected_features": features,
+        "importance_sums": _importance_sums(features),
+        "importance_agreement": _agreement(modalities),
+        "shapley": _shapley(rng, predictions, features),
         "fusion_weights": weights,
         "published": published_rows(
             _published_tables(modalities) if deep else [],
@@ -239,9 +243,53 @@ def _selected_features(rng: np.random.Generator, modalities: tuple[str, ...]) ->
         for rank, name in enumerate(rng.permutation(names)[: rng.integers(6, 19)]):
             frequency = float(np.clip(rng.normal(0.95 - 0.07 * rank, 0.05), 0.04, 1))
             importance = rng.normal(0.03 * frequency, 0.008)
-            rows.append((modality, name, round(frequency, 2), importance, rng.normal(0, 0.4), frequency > 0.5))
-    columns = ["modality", "feature", "frequency", "importance", "mean_coefficient", "in_final_model"]
+            coefficient = rng.normal(0, 0.4)
+            shap = abs(coefficient) * frequency
+            told = (importance, importance - 0.02, importance + 0.02, shap, shap / 2, 2 * shap)
+            rows.append((modality, name, round(frequency, 2), *told, coefficient, frequency > 0.5))
+    columns = ["modality", "feature", "frequency", *IMPORTANCES, "mean_coefficient", "in_final_model"]
     return pd.DataFrame(rows, columns=columns).assign(outcome="idh", model="fusion")
+
+
+def _importance_sums(features: pd.DataFrame) -> pd.DataFrame:
+    """Add up the importances of a modality, of a family and of an image type."""
+    families = [feature_family(name).rpartition(" ") for name in features["feature"]]
+    kinds = {
+        "family": [family for *_, family in families],
+        "image type": [image or "original" for image, *_ in families],
+        "modality": features["modality"],
+    }
+    parts = []
+    for by, names in kinds.items():
+        own = features.assign(name=list(names)).groupby("name", sort=False)
+        told = own[[*IMPORTANCES]].sum().reset_index()
+        parts.append(
+            told.assign(by=by, n_features=own.size().to_numpy(), mean_selected=own["frequency"].sum().to_numpy())
+        )
+    return pd.concat(parts, ignore_index=True).assign(outcome="idh", model="fusion")
+
+
+def _agreement(modalities: Sequence[str]) -> pd.DataFrame:
+    pairs = [("importance", "shap"), ("importance", "coefficient"), ("shap", "coefficient")]
+    rows = [(name, a, b, 0.9 - 0.1 * place, 12) for place, name in enumerate(["", *modalities]) for a, b in pairs]
+    table = pd.DataFrame(rows, columns=["modality", "a", "b", "spearman", "n_features"])
+    return table.assign(outcome="idh", model="fusion")
+
+
+def _shapley(rng: np.random.Generator, predictions: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Deal each member's log-odds, the mean of the repeats, to three features and what is left."""
+    parts = []
+    for member, own in features.groupby("modality", sort=False):
+        rows = predictions[predictions["model"] == member]
+        odds = np.log(rows["probability"] / (1 - rows["probability"])).groupby(rows["sample_id"]).mean()
+        told = {"(base)": np.full(len(odds), -0.3)}
+        told |= {name: rng.normal(0, 0.5, len(odds)) for name in own["feature"].head(3)}
+        told["(others)"] = odds.to_numpy() - sum(told.values())
+        for feature, shap in told.items():
+            value = np.nan if feature.startswith("(") else rng.normal(size=len(odds))
+            of_one = {"member": member, "sample_id": odds.index, "class": "1", "feature": feature}
+            parts.append(pd.DataFrame({**of_one, "value": value, "shap": shap}))
+    return pd.concat(parts, ignore_index=True).assign(outcome="idh", model="fusion")
 
 
 def _fusion_weights(

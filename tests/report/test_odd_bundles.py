@@ -99,7 +99,7 @@ def test_hostile_text_neither_injects_nor_crashes(bundle):
 
 
 def test_empty_tables_are_said_in_words(bundle):
-    for name in ("failures", "selected_features", "fusion_weights", "cohort_flow"):
+    for name in ("failures", "selected_features", "fusion_weights", "cohort_flow", "importance_sums"):
         edit_table(bundle, name, lambda table: table.iloc[:0])
     page = report_on(bundle)
     assert "No sample failed." in page.text
@@ -148,7 +148,9 @@ def test_one_fusion_without_clinical_data(bundle):
     for name in ("scores", "predictions"):
         edit_table(bundle, name, lambda table: table[table["model"].isin(keep)])
     edit_table(bundle, "fusion_weights", lambda table: table[table["fusion"] == "mean"])
+    edit_table(bundle, "importance_sums", lambda table: table.iloc[:0])
     page = report_on(bundle)
+    assert "Feature importance" not in page.text
     assert "from features of 1 modality (t1)" in page.text
     assert "Clinical data alone" not in page.text
     assert "own.module:Best (three steps); alpha = 0.01" in page.text

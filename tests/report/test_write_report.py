@@ -81,13 +81,35 @@ def test_features_tables_equal_the_csv_and_say_what_is_left_out(bundle, page):
         rows = features[features["modality"] == modality].set_index("feature")
         shown = page.tables[f"Selected features of {modality}"][1:]
         assert len(shown) == min(10, len(rows))
-        for name, frequency, importance, coefficient, final in shown:
+        for name, frequency, importance, shap, coefficient, final in shown:
             assert int(frequency.rstrip("%")) == pytest.approx(100 * rows.loc[name, "frequency"], abs=0.5)
-            assert float(importance) == pytest.approx(rows.loc[name, "importance"], abs=0.0005)
+            for cell, measure in ((importance, "importance"), (shap, "shap")):
+                known = rows.loc[name, [measure, f"{measure}_low", f"{measure}_high"]]
+                assert read_cell(cell) == pytest.approx(known.tolist(), abs=0.0005 + 1e-12)
             assert float(coefficient) == pytest.approx(rows.loc[name, "mean_coefficient"], abs=0.0005)
             assert final == ("yes" if rows.loc[name, "in_final_model"] else "no")
         if len(rows) > 10:
             assert f"{len(rows) - 10} features chosen less often not shown" in page.text
+
+
+def test_importance_tables_equal_the_csv(bundle, page):
+    sums = pd.read_csv(bundle / "importance_sums.csv").set_index(["by", "name"])
+    titles = {"Families": "family", "Image types": "image type", "Modalities": "modality"}
+    by, seen = "", 0
+    for name, *cells in page.tables["Importance by family, image type and modality"][1:]:
+        by = titles.get(name, by) if not cells else by
+        if cells:
+            row, seen = sums.loc[by, name], seen + 1
+            assert [float(cells[0]), float(cells[1])] == pytest.approx(
+                [row["n_features"], row["mean_selected"]], abs=0.05
+            )
+            for cell, measure in zip(cells[2:], ("importance", "shap"), strict=True):
+                known = [row[measure], row[f"{measure}_low"], row[f"{measure}_high"]]
+                assert read_cell(cell) == pytest.approx(known, abs=0.0005 + 1e-12)
+    assert seen == len(sums)
+    agreement = pd.read_csv(bundle / "importance_agreement.csv")
+    shown = page.tables["How alike the measures rank the features"][1:]
+    assert [float(row[2]) for row in shown] == pytest.approx(agreement["spearman"].tolist(), abs=0.005)
 
 
 def test_weights_table_equals_the_csv(bundle, page):
@@ -146,8 +168,9 @@ def test_reads_well_aloud(page):
 
 def test_figures_are_there_and_well_formed(page):
     svgs = page.pictures()
+    importance = 2 + 3 + 1 + 2  # rankings, sums, swarm, waterfalls
     # AUC, ROC, calibration, decision curve, features, learned weights
-    assert len(svgs) == 1 + 2 + 1 + 1 + len(MODALITIES) + 2
+    assert len(svgs) == 1 + 2 + 1 + 1 + len(MODALITIES) + importance + 2
     for svg in svgs:
         ElementTree.fromstring(svg)
 

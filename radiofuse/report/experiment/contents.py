@@ -18,6 +18,10 @@ from radiofuse.report.kinds import DETAILS, FUSION, KINDS, MODALITY, OTHER
 from radiofuse.report.scored import WHOLE, Scored
 from radiofuse.tables.outcomes import Outcome
 
+OF_MODELS = (
+    *("selected_features", "fusion_weights", "contributions"),
+    *("importance_sums", "importance_agreement", "shapley"),
+)
 NEEDED = tuple(
     "name title radiofuse_version outcomes modalities clinical settings protocol n_features synthetic "
     "as_published warnings".split()
@@ -50,6 +54,9 @@ class Contents(Scored):
     fusion_weights: pd.DataFrame
     modality_weights: pd.DataFrame
     contributions: pd.DataFrame
+    importance_sums: pd.DataFrame
+    importance_agreement: pd.DataFrame
+    shapley: pd.DataFrame
     published: pd.DataFrame
     failures: pd.DataFrame
     folds: pd.DataFrame
@@ -84,7 +91,7 @@ class Contents(Scored):
 
     def of_model(self, model: str) -> Contents:
         """Return the contents with the selected features and the weights of one of the run's models."""
-        own = {table: getattr(self, table) for table in ("selected_features", "fusion_weights", "contributions")}
+        own = {table: getattr(self, table) for table in OF_MODELS}
         return replace(self, **{table: cells[cells["model"] == model] for table, cells in own.items()})
 
     @property

@@ -15,6 +15,7 @@ from radiofuse.report.experiment.further_tests import (
     pairs_table,
     permutation_words,
 )
+from radiofuse.report.experiment.importance import importance_parts
 from radiofuse.report.experiment.published import published_tables
 from radiofuse.report.experiment.recalibrations import (
     recalibrated_models,
@@ -159,6 +160,7 @@ def _features_and_weights(contents: Contents) -> dict[str, Any]:
             for model, own in further.items()
             if not own.selected_features.empty
         },
+        "importance": importance_parts(first),
         "weights": tables.weights_table(first),
         "weight_pictures": pictures.weight_pictures(first),
         "modality_weights": tables.modality_weights_tables(contents),

@@ -160,14 +160,15 @@ def features_table(features: pd.DataFrame, modality: str) -> Table:
         (
             row.feature,
             percent(row.frequency),
-            number(row.importance, 3),
+            estimate(row.importance, row.importance_low, row.importance_high, 3),
+            estimate(row.shap, row.shap_low, row.shap_high, 3),
             number(row.mean_coefficient, 3),
             "yes" if row.in_final_model else "no",
         )
         for row in features.head(TOP_FEATURES).itertuples()
     )
-    header = ("Feature", "Folds", "Importance", "Coefficient", "Final model")
-    return Table(f"Selected features of {modality}", header, (("", rows),), n_numbers=3)
+    header = ("Feature", "Folds", "Importance", "SHAP", "Coefficient", "Final model")
+    return Table(f"Selected features of {modality}", header, (("", rows),), n_numbers=4)
 
 
 def weights_table(contents: Contents) -> Table:
