@@ -96,6 +96,9 @@ def test_answers_of_a_coherent_chain_obey_the_rule_and_those_of_others_need_not(
     assert broken["coherent"] == 0
     assert broken["mean"] > 0
     assert broken["chained"] > 0
+    told = read_description(run / "bundle")["protocol"]["words"]["models"]
+    obeys = {name: "obey the implications" in " ".join(map(str, said.values())) for name, said in told.items()}
+    assert obeys["coherent"] and not obeys["chained"]
 
 
 def test_held_out_answers_that_contradict_are_counted(run):

@@ -55,6 +55,7 @@ from radiofuse.wording import listed
 
 Words = dict[str, str]
 
+_COHERENT = "The answers are then made to obey the implications: combinations that they rule out have no probability."
 _JOINS = {  # what becomes of the networks' answers, behind what the combiner does
     "logit": " The logits of networks are added, drawn to 0 by a ridge penalty chosen inside the training patients.",
     "auto": " Networks join not at all, as members or by their logits, whichever has the least log-loss inside the "
@@ -278,7 +279,8 @@ def _over_outcomes(
     recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]
 ) -> Iterator[Answer]:
     order = f"Their order is {', '.join(model.order)}." if model.order else "Those with the most labels come first."
-    yield Answer(model.name, model.name, FUSION, OutcomeChain.title, f"{first_line(OutcomeChain)} {order}")
+    coherent = f" {_COHERENT}" if model.coherent else ""
+    yield Answer(model.name, model.name, FUSION, OutcomeChain.title, f"{first_line(OutcomeChain)} {order}{coherent}")
 
 
 def _own(recipe: Recipe, model: RecipeModel, modalities: Sequence[str], counts: Collection[int]) -> Iterator[Answer]:
