@@ -42,6 +42,7 @@ class Work:
     n_jobs: int
     progress: Meter
     kept_in: Path | None
+    tell: Callable[[str], None] = log.warning  # what is said of outcomes and models that have none
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,19 @@ class Within:
 def answers_within(work: Work, splits: Sequence[Split], division: Division) -> dict[str, Within]:
     """Return what models that the bundle keeps say when they are fitted within the training parts, by outcome.
 
-    An outcome with too few patients for it is named in a warning, and so are models of several outcomes.
+    An outcome with too few patients for it is named to ``work.tell``, and so are models of several outcomes.
     """
     try:
         joint = _joint(work, splits, division)
     except CohortError as error:
-        log.warning("No %s of models of several outcomes: %s", division.what, " ".join(error.problems))
+        work.tell(f"No {division.what} of models of several outcomes: {' '.join(error.problems)}")
         joint = JointFolds([], [])
     found = {}
     for outcome in work.rows.outcomes:
         try:
             found[outcome.name] = _of_outcome(work, outcome, splits, division, joint)
         except CohortError as error:
-            log.warning("No %s for %s: %s", division.what, outcome.name, " ".join(error.problems))
+            work.tell(f"No {division.what} for {outcome.name}: {' '.join(error.problems)}")
     return found
 
 

@@ -109,6 +109,7 @@ def _warnings(recipe: Recipe, rows: Rows, results: Results, models: Models) -> I
     yield from _pooled(recipe, rows, results)
     yield from new_sites_in_folds(recipe, rows.X, results.predictions)
     yield from contradicting_answers(rows.implications, rows.outcomes, results.predictions, primary_of(recipe))
+    yield from results.lacking
     yield from _of_models(rows, results, models)
 
 

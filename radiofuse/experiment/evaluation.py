@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,6 +85,8 @@ class Results:
     in_folds : dict of (str, str) to float
         Seconds of each outcome and model in its folds, added up over processes; finished folds of an earlier run too.
         Of a model of all outcomes at once, no outcome stands there.
+    lacking : list of str
+        Sentences on outcomes and models without recalibrations or spreads that were asked for.
     """
 
     splits: list[Split]
@@ -108,6 +110,7 @@ class Results:
     tests: pd.DataFrame
     stages: dict[str, float]
     in_folds: dict[tuple[str, str], float]
+    lacking: list[str] = field(default_factory=list)
 
     def _repr_html_(self) -> str:
         learned = "AUC, out of fold, with the 95% interval for other patients to learn from and to predict"
@@ -149,13 +152,16 @@ def evaluate_models(
     tests = further_tests(recipe, rows, scored["predictions"], splits, n_jobs=n_jobs, progress=progress)
     if len(tests):
         laps.end(TESTS)
-    options: dict[str, Any] = {"n_jobs": n_jobs, "progress": progress, "kept_in": kept_in}
+    lacking: list[str] = []
+    options: dict[str, Any] = {"n_jobs": n_jobs, "progress": progress, "kept_in": kept_in, "tell": lacking.append}
     calibrated = recalibrations(recipe, rows, scored["predictions"], splits, **options)
     if len(calibrated["recalibrations"]):
         laps.end(RECALIBRATIONS)
     spread = spreads(recipe, rows, splits, **options)
     if len(spread):
         laps.end(SPREADS)
+    for words in lacking:
+        log.warning("%s", words)
     return Results(
         splits=splits,
         **scored,
@@ -167,6 +173,7 @@ def evaluate_models(
         ledger=join_ledgers([part.ledger for part in parts if part.ledger is not None]),
         stages=laps.seconds,
         in_folds={key: seconds for part in parts for key, seconds in part.in_folds.items()} | joint.seconds,
+        lacking=lacking,
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from radiofuse.bundle.read import read_table
+from radiofuse.bundle.read import read_description, read_table
 from radiofuse.classify.probability_maps import PROBABILITY_MAPS
 from radiofuse.evaluate import gather_predictions, run_folds
 from radiofuse.experiment.models.all_models import list_all_models
@@ -189,3 +189,14 @@ def test_an_outcome_with_too_few_patients_is_named_and_the_others_go_on(dealt, t
     assert "No recalibrations for idh" in caplog.text
     assert "Recalibrating in 2 inner folds needs 2 patients of each class" in caplog.text
     assert "No recalibrations of models of several outcomes" in caplog.text
+
+
+def test_the_bundle_says_what_has_no_recalibrations(tmp_path):
+    """So that a reader of the page, who never saw the screen, does not look for them."""
+    idh = np.where(np.isin(np.arange(60), [0, 1, 3]), "mutant", "wildtype")
+    recipe = write(tmp_path, split="folds = 2\nrepeats = 1\n", idh=idh)
+    text = recipe.read_text().replace("spread_refits = 2", "").replace(str(METHODS).replace("'", '"'), '["platt"]')
+    recipe.write_text(text.replace('[[models]]\nname = "chained"\nkind = "chained"\n', ""))
+    out = run_recipe(recipe, out=tmp_path / "out", store=tmp_path / "store", report=False)
+    said = "No recalibrations for idh: Recalibrating in 2 inner folds needs 2 patients of each class"
+    assert any(words.startswith(said) for words in read_description(out / "bundle")["warnings"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ def recalibrations(
     n_jobs: int,
     progress: Meter,
     kept_in: Path | None = None,
+    tell: Callable[[str], None] = log.warning,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables ``recalibrated`` and ``recalibrations``; without rows where the recipe asks for none.
 
@@ -58,16 +59,18 @@ def recalibrations(
         Of the run.
     n_jobs, progress, kept_in
         As for ``evaluate_models``.
+    tell : callable, optional
+        Takes a sentence on outcomes and models that have none.
     """
     methods = recipe.evaluation.recalibrations
     nothing = {name: pd.DataFrame(columns=list(TABLES[name].columns)) for name in ("recalibrated", "recalibrations")}
     if not methods:
         return nothing
     division = Division(partial(_of_one, recipe), partial(_of_all, recipe), 1, "Recalibrating", "recalibrations")
-    inside = answers_within(Work(recipe, rows, n_jobs, progress, kept_in), splits, division)
+    inside = answers_within(Work(recipe, rows, n_jobs, progress, kept_in, tell), splits, division)
     told = {outcome.name: choose_outcome(predictions, outcome.name) for outcome in rows.outcomes}
     maps: dict[str, type[ProbabilityMap]] = {name: PROBABILITY_MAPS[name] for name in methods}
-    parts = [_recalibrated(told[name], inner, maps) for name, inner in inside.items()]
+    parts = [_recalibrated(told[name], inner, maps, tell) for name, inner in inside.items()]
     parts = [part for part in parts if len(part)]
     if not parts:
         return nothing
@@ -95,7 +98,9 @@ def _nested(split: Split, folds: Sequence[tuple[np.ndarray, np.ndarray]], place:
     return [Split(place, fold, split.train[train], split.train[test]) for fold, (train, test) in enumerate(folds)]
 
 
-def _recalibrated(outcome: OutcomeRows, inside: Within, maps: Mapping[str, type[ProbabilityMap]]) -> pd.DataFrame:
+def _recalibrated(
+    outcome: OutcomeRows, inside: Within, maps: Mapping[str, type[ProbabilityMap]], tell: Callable[[str], None]
+) -> pd.DataFrame:
     """Return the predictions of every model by every method, with the column method."""
     parts, lacking = [], []
     for model in inside.outcome.rows["model"].unique():
@@ -107,10 +112,9 @@ def _recalibrated(outcome: OutcomeRows, inside: Within, maps: Mapping[str, type[
             wide = _mapped(outer, inner, inside.outer, made)
             parts.append(with_probabilities(outcome, model, wide).assign(method=method))
     if lacking:
-        log.warning(
-            "No recalibrations of %s for %s: inside some fold it answers for no patient of a class.",
-            some(lacking),
-            outcome.name,
+        tell(
+            f"No recalibrations of {some(lacking)} for {outcome.name}: inside some fold it answers for no patient of a "
+            "class."
         )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from radiofuse.patients.strata import joint_strata
 from radiofuse.progress import Meter
 from radiofuse.tables.outcomes import Outcome
 
+log = logging.getLogger(__name__)
+
 KEYS = ["model", "sample_id", "class"]
 
 
@@ -30,6 +33,7 @@ def spreads(
     n_jobs: int,
     progress: Meter,
     kept_in: Path | None = None,
+    tell: Callable[[str], None] = log.warning,
 ) -> pd.DataFrame:
     """Return the table ``spreads``; without rows where the recipe asks for none.
 
@@ -42,13 +46,15 @@ def spreads(
         As for ``evaluate_models``.
     splits : sequence of Split
         Of the run.
+    tell : callable, optional
+        Takes a sentence on outcomes and models that have none.
     """
     columns, n_refits = list(TABLES["spreads"].columns), recipe.evaluation.spread_refits
     if not n_refits:
         return pd.DataFrame(columns=columns)
     drawn = _Drawn(n_refits, recipe.seed)
     division = Division(drawn.of_one, drawn.of_all, n_refits, "Refitting to bootstraps", "spreads")
-    found = answers_within(Work(recipe, rows, n_jobs, progress, kept_in), splits, division)
+    found = answers_within(Work(recipe, rows, n_jobs, progress, kept_in, tell), splits, division)
     parts = [_moments(within, n_refits) for within in found.values()]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
