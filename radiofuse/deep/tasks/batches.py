@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from radiofuse.deep.segmentation.losses import UNKNOWN
 from radiofuse.deep.tasks.region_maps import RegionMaps
 from radiofuse.store.picture_rows import PictureSource
 
+MOST_AT_HAND = 2**31  # bytes of patches that every epoch asks for
 REGIONS = "regions"  # what the segmentation is called among the tasks
 
 
@@ -51,12 +52,15 @@ class TaskRows:
     targets : mapping of str to ndarray of shape (n, n_classes)
         By outcome: 1 and 0, NaN where it is unknown.
     regions : RegionMaps or None
+    patients : ndarray of shape (n,), optional
+        Default: each row is of another one.
     """
 
     pictures: PictureSource
     present: np.ndarray
     targets: Mapping[str, np.ndarray]
     regions: RegionMaps | None
+    patients: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.present)
@@ -74,6 +78,13 @@ class TaskRows:
         }
         drawn = {} if self.regions is None else {REGIONS: float(sum(one is not None for one in self.regions.maps))}
         return known | drawn
+
+    def at_hand(self) -> TaskRows:
+        """Return the rows with their patches in memory, where these are not more than that should hold."""
+        size = np.prod(self.pictures.shape) * np.dtype(np.float32).itemsize
+        if size > MOST_AT_HAND:
+            return self
+        return replace(self, pictures=np.array(self.pictures[np.arange(len(self))], dtype=np.float32))
 
     def read(self, chosen: Sequence[int]) -> Arrays:
         """Return some rows as arrays."""

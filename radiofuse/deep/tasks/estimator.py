@@ -186,15 +186,15 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
         patients = np.asarray(rows.sample_ids if groups is None else np.asarray(groups, dtype=object)[places])
         drawn = RegionMaps.of(rows, range(len(places))) if self.regions else None
         if self.tumor_cutmix:
-            refuse_uncut(drawn)
+            refuse_uncut(drawn, patients)
         self.regions_ = [] if drawn is None else list(drawn.names)
         outcomes = {name: len(classes) for name, classes in zip(self.outcomes_, self.classes_, strict=True)}
         n, (_, channels, *sides) = len(self.modalities_), SampleRows.pictures(rows, [0]).shape
         options = self._net_options(n, channels // n, sides, list(outcomes.values()), len(self.regions_))
         plan, spec = self._plan(), replace(bench.spec, options=options)
 
-        def train(labels: np.ndarray, seed: int) -> TrainedEncoder:
-            task = MultiTaskTraining.of(spec, rows, labels, patients, seed, outcomes, plan, drawn)
+        def train(given: np.ndarray, seed: int) -> TrainedEncoder:
+            task = MultiTaskTraining.of(spec, rows, given, patients, seed, outcomes, plan, drawn, true=labels)
             return bench.cache.of_task(task)
 
         self.encoder_, self.pseudo_labels_ = self._trained(train, rows, labels, bench.seed)

@@ -125,7 +125,7 @@ def train_tasks(
     learned = Learned(net, UncertaintyWeights(train.tasks, plan.uncertainty_weighted)).to(chosen)
     start = copy.deepcopy(learned.state_dict())
     weights = _weights(train, training, chosen)
-    job = _Job(train, held, plan, training, weights, chosen)
+    job = _Job(train, held and held.at_hand(), plan, training, weights, chosen)
     identity = _identity(job, start, seed) if checkpoint else b""
 
     def run(most: int) -> TaskHistory:
@@ -263,7 +263,8 @@ def _read(job: _Job, steps: Sequence[Tensor], seeds: Sequence[int]) -> Iterator[
         arrays = job.train.read(rows.tolist())
         if not job.plan.tumor_cutmix:
             return arrays
-        return with_cut_tumors(arrays, job.plan.tumor_cutmix, np.random.default_rng(seed))
+        patients = None if job.train.patients is None else job.train.patients[rows.numpy()]
+        return with_cut_tumors(arrays, job.plan.tumor_cutmix, np.random.default_rng(seed), patients)
 
     with ThreadPoolExecutor(1) as reader:
         coming = None

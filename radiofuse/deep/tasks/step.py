@@ -102,6 +102,26 @@ def _passes(
     return list(pass_twice(net.answers, part.pictures, part.present > 0.5, generator))
 
 
+def _backward(
+    learned: Learned,
+    losses: Losses,
+    said: Sequence[TaskAnswers],
+    share: float,
+    distillation: SelfDistillation | None,
+) -> dict[str, Tensor]:
+    """Add the gradients of a part, which is a share of its batch, and return the terms of its loss."""
+    total, terms = [], dict(losses.of)
+    if losses.of:
+        total.append(learned.weighting(losses.of, losses.shares))
+    if distillation is not None:
+        distance = share * map_distance(*(one.maps for one in said), stop_gradient=distillation.stop_gradient)
+        total.append(distillation.weight * distance)
+        terms[BETWEEN_PASSES] = distance
+    if total:
+        torch.stack(total).sum().backward()
+    return terms
+
+
 def take_step(
     learned: Learned,
     optimizer: torch.optim.Optimizer,
@@ -127,16 +147,7 @@ def take_step(
         with precision(training, part.pictures.device):
             said = _passes(learned.net, part, distillation, generator)
         losses = mean_of([losses_of(one, part, whole, outcomes, weights) for one in said])
-        total, terms = [], dict(losses.of)
-        if losses.of:
-            total.append(learned.weighting(losses.of, losses.shares))
-        if distillation is not None:
-            share = len(part.pictures) / len(batch.pictures)
-            distance = share * map_distance(*(one.maps for one in said), stop_gradient=distillation.stop_gradient)
-            total.append(distillation.weight * distance)
-            terms[BETWEEN_PASSES] = distance
-        if total:
-            torch.stack(total).sum().backward()
+        terms = _backward(learned, losses, said, len(part.pictures) / len(batch.pictures), distillation)
         for task, loss in terms.items():
             told[task] = told.get(task, torch.zeros((), device=loss.device)) + loss.detach()
     if training.gradient_clip:

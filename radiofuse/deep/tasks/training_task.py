@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from radiofuse.store.picture_rows import PictureSource
 log = logging.getLogger(__name__)
 
 # Raised by hand whenever a multi-task training gives other numbers: the key of a trained network holds it.
-TASKS_VERSION = 2
+TASKS_VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,7 @@ class MultiTaskTraining(TrainingTask):
     outcomes: Mapping[str, int] = field(default_factory=dict)  # classes by name, in the order of the columns
     plan: TaskPlan = field(default_factory=TaskPlan)
     regions: RegionMaps | None = None  # of the rows, in their order
+    true: np.ndarray | None = None  # labels without pseudo-labels, by which those held out are chosen and judged
 
     @classmethod
     def of(
@@ -54,6 +55,7 @@ class MultiTaskTraining(TrainingTask):
         outcomes: Mapping[str, int],
         plan: TaskPlan,
         regions: RegionMaps | None,
+        true: np.ndarray | None = None,
     ) -> MultiTaskTraining:
         """Return the training on all rows, in the order of their sample ids, whatever order they came in.
 
@@ -70,7 +72,7 @@ class MultiTaskTraining(TrainingTask):
         n_classes = sum(outcomes.values())
         whole = spec, rows, order, labels[order], patients[order], int(seed), n_classes
         drawn = None if regions is None else regions.take(order.tolist())
-        task = cls(*whole, outcomes=outcomes, plan=plan, regions=drawn)
+        task = cls(*whole, outcomes=outcomes, plan=plan, regions=drawn, true=None if true is None else true[order])
         warn_of_unjudged(task.known, task.held)  # here, since a network that is kept is not trained again
         return task
 
@@ -78,8 +80,19 @@ class MultiTaskTraining(TrainingTask):
     def inputs(self) -> dict[str, Any]:
         """All that the weights and the card depend on; JSON values only."""
         codings = None if self.regions is None else [self.regions.names, list(self.regions.codings)]
-        own = {"outcomes": list(self.outcomes.items()), "plan": asdict(self.plan), "codings": codings}
+        own: dict[str, Any] = {"outcomes": list(self.outcomes.items()), "plan": asdict(self.plan), "codings": codings}
+        if self.spec.training.validation and self._has_pseudo_labels:
+            own["known"] = [[None if np.isnan(one) else one for one in row] for row in self.true_labels.tolist()]
         return {**super().inputs, "tasks": json.loads(json.dumps(own)), "tasks_version": TASKS_VERSION}
+
+    @property
+    def true_labels(self) -> np.ndarray:
+        """The labels without pseudo-labels, as ``labels``."""
+        return self.labels if self.true is None else self.true
+
+    @property
+    def _has_pseudo_labels(self) -> bool:
+        return not np.array_equal(self.labels, self.true_labels, equal_nan=True)
 
     def _train(self, checkpoint: Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
         spec, n_channels = self.spec, len(self.crops.names)
@@ -89,16 +102,21 @@ class MultiTaskTraining(TrainingTask):
         rows = TaskRows(
             scaled(pictures, counts, scaling),
             self.crops.beside[self.rows][:, :n_channels],
-            {name: one_hot(self.labels[:, at], n) for at, (name, n) in enumerate(self.outcomes.items())},
+            self._targets(self.labels),
             self.regions,
+            self.groups,
         )
         net = make_encoder(spec.encoder, self.seed, self.n_classes, spec.options)
         _tell_cost(cost_of(net, pictures.shape[2:]), spec.training.batch_size, spec.device)
         train = _taken(rows, ~self.held)
-        held = _taken(rows, self.held) if self.held.any() else None
+        judges = replace(rows, targets=self._targets(self.true_labels))
+        held = _taken(judges, self.held) if self.held.any() else None
         options = {"plan": self.plan, "training": spec.training, "seed": self.seed, "device": spec.device}
         history = train_tasks(net, train, held, checkpoint=checkpoint, **options)
         return net, self._card(Trained(net, history, {}, []), scaling)
+
+    def _targets(self, labels: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: one_hot(labels[:, at], n) for at, (name, n) in enumerate(self.outcomes.items())}
 
     def _scaling(self, pictures: PictureSource, counts: np.ndarray) -> Scaling:
         """Return how intensities are scaled, measured on the patches alone; whole volumes have no masks."""
@@ -109,8 +127,8 @@ class MultiTaskTraining(TrainingTask):
 
     @cached_property
     def known(self) -> pd.DataFrame:
-        """What is known of each row: the place of each outcome's class, and 0 where there is a mask, else NaN."""
-        table = pd.DataFrame(self.labels, columns=list(self.outcomes))
+        """What is truly known of each row: the place of each outcome's class, and 0 where there is a mask, else NaN."""
+        table = pd.DataFrame(self.true_labels, columns=list(self.outcomes))
         if self.regions is None:
             return table
         return table.assign(**{REGIONS: [np.nan if one is None else 0.0 for one in self.regions.maps]})
@@ -153,7 +171,8 @@ def _taken(rows: TaskRows, chosen: np.ndarray) -> TaskRows:
     places = np.flatnonzero(chosen)
     targets = {name: one[places] for name, one in rows.targets.items()}
     regions = None if rows.regions is None else rows.regions.take(places.tolist())
-    return TaskRows(_Some(rows.pictures, places), rows.present[places], targets, regions)
+    patients = None if rows.patients is None else rows.patients[places]
+    return TaskRows(_Some(rows.pictures, places), rows.present[places], targets, regions, patients)
 
 
 def _tell_cost(cost: Cost, rows: int, device: str) -> None:

@@ -167,6 +167,8 @@ def test_cut_tumors_share_labels_by_voxels_and_leave_an_outcome_unknown_where_on
         np.testing.assert_allclose(cut.targets[0][row], wanted)
         assert np.isnan(cut.targets[1][row]).all() == (row == 1 or partner == 1)
     assert n_cut >= 1
+    one_patient = with_cut_tumors(Arrays(pictures, present, targets, regions), 1.0, rng, np.array(["p"] * 4))
+    assert (one_patient.pictures == pictures).all()
     assert cut.targets[0].sum(axis=1) == pytest.approx(1)
 
 

@@ -160,11 +160,20 @@ def test_the_only_mask_is_learned_from_whoever_is_held_out(study, one_mask):
 def test_tumors_that_cannot_be_cut_are_refused(study, one_mask):
     places, X = one_mask
     y = pd.DataFrame({"idh": np.arange(6) % 2.0}, X.index)
-    with pytest.raises(RequestError, match="and 1 of the training rows have a patch with its mask"):
+    with pytest.raises(RequestError, match="and 1 of the training patients have a patch with its mask"):
         study.model(**places, tumor_cutmix=0.5).fit(X, y)
     for asked in (lambda model: model.fit(X, y), lambda model: model.pass_blank(1, [SIDE] * 3)):
         with pytest.raises(RequestError, match="regions = false has no masks"):
             asked(study.model(**places, tumor_cutmix=0.5, regions=False))
+
+
+def test_masks_without_a_tumor_are_told_since_nothing_is_cut(study, tmp_path):
+    pictures = read_pictures(write_cohort(tmp_path / "cohort", 4, labels=()), tmp_path)
+    X = pictures.pointer_table()
+    y = pd.DataFrame({"idh": np.arange(4) % 2.0}, X.index)
+    model = study.model(crops=pictures, cache=tmp_path, tumor_cutmix=1.0, training={**TRAINING, "epochs": 1})
+    with pytest.warns(UserWarning, match="cuts nothing: of 4 training patients with a mask 0 have a tumor in it"):
+        model.fit(X, y)
 
 
 def test_an_outcome_called_as_another_task_is_refused(study):
@@ -274,7 +283,7 @@ def test_where_memory_holds_no_batch_steps_are_taken_in_parts_and_one_patch_too_
 def test_trainings_give_the_numbers_on_record(study):
     """Other numbers need another TASKS_VERSION: trained networks are kept under it."""
     history = study.model(training=TRAINING).fit(study.X, study.y).encoder_.card["history"]
-    assert TASKS_VERSION == 2
+    assert TASKS_VERSION == 3
     assert history["losses"] == pytest.approx(LOSSES, rel=1e-3)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from tiny_tasks import SIZES, tiny_pictures  # noqa: E402
+from tiny_tasks import NAMES, SIDE, SIZES, tiny_pictures  # noqa: E402
 
+from radiofuse.deep.estimators.image_rows import point  # noqa: E402
+from radiofuse.deep.estimators.workbench import Workbench  # noqa: E402
+from radiofuse.deep.sample_rows import SampleRows  # noqa: E402
 from radiofuse.deep.tasks.estimator import MultiTaskNetwork  # noqa: E402
+from radiofuse.deep.tasks.loop import TaskPlan  # noqa: E402
+from radiofuse.deep.tasks.training_task import MultiTaskTraining  # noqa: E402
 from radiofuse.errors import RequestError  # noqa: E402
 from radiofuse.statistics import auc_interval  # noqa: E402
 
@@ -43,6 +50,26 @@ class Study:
         sizes = {name: list(size) if isinstance(size, tuple) else size for name, size in SIZES.items()}
         places |= {"regions": False, "dropout": 0.1}
         return MultiTaskNetwork(**{"training": TRAINING, "options": sizes, **places, **options})
+
+
+def test_patients_held_out_are_chosen_and_judged_by_labels_that_are_true(study):
+    model = study.model(training={**SHORT, "validation": 0.3})
+    bench = Workbench.of(model)
+    spec = replace(bench.spec, options=model._net_options(len(NAMES), 1, [SIDE] * 3, [2], 0))
+    rows = SampleRows(study.crops, NAMES, point(study.crops, study.X, list(NAMES))[0], np.ones((N, len(NAMES))))
+    true = study.y[["idh"]].to_numpy()
+    filled = np.where(np.isnan(true), study.truth.to_numpy()[:, None], true)
+
+    def task(labels):
+        own = rows, labels, rows.sample_ids, 0, {"idh": 2}, TaskPlan(), None
+        return MultiTaskTraining.of(spec, *own, true=true)
+
+    plain, held = task(filled), task(true).held
+    assert (plain.held == held).all() and not np.isnan(true[held]).any()
+    otherwise = filled.copy()
+    otherwise[held] = 1 - otherwise[held]  # as if a first network had been wrong of all of them
+    trained = [bench.cache.of_task(one).card["history"] for one in (plain, task(otherwise))]
+    assert trained[0]["validation_losses"] == trained[1]["validation_losses"] != []
 
 
 def test_pseudo_labels_are_of_training_patients_without_a_label_and_a_new_network_learns_from_them(study):
