@@ -20,6 +20,7 @@ COMMANDS = {
     "select": "which features of a table carry the label, and how stably",
     "selftest": "what a chain of selectors finds in pure noise of your table's shape",
     "report": "write a bundle's HTML report again",
+    "share": "a bundle for handing on, without a row of any patient",
     "sign": "sign a bundle with a key, so that others can tell who made it",
     "paper": "what a manuscript needs of a run: methods with references, tables as CSV and LaTeX",
     "store": "list, verify, clean or export a feature store",

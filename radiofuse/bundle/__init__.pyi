@@ -7,6 +7,7 @@ from .load import BundleVersionWarning as BundleVersionWarning
 from .load import load_bundle as load_bundle
 from .other_cohort import OtherCohort as OtherCohort
 from .predict import predict_cohort as predict_cohort
+from .share import share_bundle as share_bundle
 from .signature import require_signature as require_signature
 from .signature import sign_bundle as sign_bundle
 from .verify import verify_bundle as verify_bundle

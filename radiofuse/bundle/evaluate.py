@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from radiofuse.bundle.calls import chosen_thresholds
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.manifest import AGAIN
-from radiofuse.bundle.new_rows import NewRows, collect_rows, training_patients
+from radiofuse.bundle.new_rows import NewRows, collect_rows, lacks_key, training_patients
 from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
 from radiofuse.bundle.predict import NEEDED, answers_of, modalities_of_model
 from radiofuse.bundle.read import read_table, require_entries
@@ -32,10 +33,13 @@ from radiofuse.statistics import (
     given_points_table,
     score_predictions,
 )
+from radiofuse.statistics.cohort_comparison import COLUMNS as COMPARED
 from radiofuse.tables.answers import by_class
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.predictions import LONG_PREDICTION_COLUMNS
 from radiofuse.wording import counted, listed
+
+log = logging.getLogger(__name__)
 
 TRIVIAL = "trivial"  # the share of each class in training, for everyone
 
@@ -120,6 +124,8 @@ def evaluate_cohort(
     chosen = _chosen(bundle, outcomes)
     names = [outcome.name for outcome in chosen]
     table = read_other_cohort(bundle, cohort, written, outcomes=chosen, missing_files="tell")
+    if lacks_key(bundle):
+        log.warning("Of this cohort it cannot be told who was trained on: the bundle needs its key for that.")
     known = table[table[names].notna().any(axis=1)].set_index("sample_id", drop=False)
     left_out = _with_their_patients(_known_by_id(bundle, known["patient_id"]), known["patient_id"])
     new = known.drop(index=list(left_out))
@@ -166,7 +172,7 @@ def _chosen(bundle: Bundle, names: Sequence[str] | None) -> list[Outcome]:
 def _known_by_id(bundle: Bundle, patients: pd.Series) -> dict[str, str]:
     """Return why a sample is one of training, by what can be told before anything is computed."""
     nothing = pd.DataFrame(index=patients.index)
-    return rows_trained_on(nothing, patients, training_patients(bundle), {})
+    return rows_trained_on(nothing, patients, training_patients(bundle), {}, bundle.pseudonyms)
 
 
 def _with_their_patients(trained: dict[str, str], patients: pd.Series) -> dict[str, str]:
@@ -238,10 +244,12 @@ def _numbers(bundle: Bundle, outcomes: Sequence[Outcome], predictions: pd.DataFr
     drawn: dict[str, Any] = {"n_resamples": protocol["resamples"], "random_state": protocol["seed"]}
     resampling = {**drawn, "ordered": ordered}
     training = read_table(bundle.folder, "predictions")
+    nothing = pd.DataFrame(columns=list(COMPARED))  # where the bundle was made for handing on
+    compared = nothing if training.empty else compare_cohorts(predictions, training, **resampling)
     return {
         "scores": score_predictions(predictions, **resampling),
         "comparisons": compare_with_others(predictions, protocol["primary"], **resampling),
-        "against_training": compare_cohorts(predictions, training, **resampling),
+        "against_training": compared,
         "calibration": calibration_table(predictions, random_state=protocol["seed"]),
         "confusion": confusion_table(predictions),
         "operating_points": given_points_table(predictions, chosen_thresholds(bundle), **drawn),

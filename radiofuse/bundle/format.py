@@ -35,6 +35,11 @@ class TableFormat:
         """Return the columns of some kinds."""
         return [name for name, kind in self.columns.items() if kind in kinds]
 
+    @property
+    def of_patients(self) -> bool:
+        """Whether its rows are of single patients: then it is empty in a bundle made for handing on."""
+        return not {"sample_id", "patient_id"}.isdisjoint(self.columns)
+
 
 IMPORTANCES = ("importance", "importance_low", "importance_high", "shap", "shap_low", "shap_high")
 

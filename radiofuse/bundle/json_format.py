@@ -99,6 +99,7 @@ DESCRIPTION_SHAPE = {
     "n_features": {ANY_NAME: int},
     "training_rows": {ANY_NAME: str},
     "untested_patients": {ANY_NAME: str},  # of samples that models were fitted on and no fold tests
+    "pseudonyms": (None, {"key": str, "shared": bool}),  # whose ids are keyed hashes, and the key's fingerprint
     "synthetic": bool,
     "implications": [{"when": {ANY_NAME: str}, "then": {ANY_NAME: str}, "source": str}],
     "as_published": [str],

@@ -23,6 +23,7 @@ from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
 from radiofuse.fuse import attached
+from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.work.environment import read_environment, version_differences
 
@@ -47,11 +48,14 @@ class Bundle:
         gives the main answer.
     description : dict
         ``bundle.json``: outcomes, modalities, settings, protocol, warnings.
+    pseudonyms : Pseudonyms or None
+        What ids are called in it, where it knows training patients by keyed hashes and the key was given.
     """
 
     folder: Path
     models: dict[str, dict[str, Answering]]
     description: dict[str, Any]
+    pseudonyms: Pseudonyms | None = None
 
     @property
     def model(self) -> Answering:
@@ -79,7 +83,9 @@ class Bundle:
         return notebook.page(notebook.pairs(about["title"], said), scored)
 
 
-def load_bundle(folder: str | Path, *, signers: str | Path | None = None) -> Bundle:
+def load_bundle(
+    folder: str | Path, *, signers: str | Path | None = None, pseudonyms: Pseudonyms | None = None
+) -> Bundle:
     """Load a bundle whose checksums all match.
 
     Loading runs the Python code pickled in ``model.joblib``. The checksums prove that a bundle is
@@ -92,6 +98,9 @@ def load_bundle(folder: str | Path, *, signers: str | Path | None = None) -> Bun
     signers : path, optional
         Public keys of whom one trusts, as ``require_signature`` takes them: then a bundle that none of them signed is
         refused before anything of it is parsed.
+    pseudonyms : Pseudonyms, optional
+        Of the key under which the bundle knows its training patients: without it nobody is told that a patient was
+        one of them.
 
     Returns
     -------
@@ -118,7 +127,17 @@ def load_bundle(folder: str | Path, *, signers: str | Path | None = None) -> Bun
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     models = attached(_unpickled(folder), weights=folder / ENCODERS)
-    return Bundle(folder, models, description)
+    return Bundle(folder, models, description, _own_pseudonyms(folder, description, pseudonyms))
+
+
+def _own_pseudonyms(folder: Path, about: dict[str, Any], given: Pseudonyms | None) -> Pseudonyms | None:
+    """Return the pseudonyms that a bundle's ids are, where the key was given; refuse another key."""
+    own = about.get("pseudonyms")
+    if own is None or given is None:
+        return None
+    if own["key"] != given.fingerprint:
+        raise BundleError(f"The key is not the one that the bundle {folder} was made with. Ask its maker which it was.")
+    return given
 
 
 def _unpickled(folder: Path) -> dict[str, Any]:

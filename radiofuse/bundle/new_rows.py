@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 SEEN = "encoder_saw_it"
 REFUSED = "refused: an encoder was trained on it"
+UNTOLD = "whether the model was trained on it cannot be told without the key of the bundle"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +62,18 @@ class NewRows:
     def trained_on(self) -> dict[str, str]:
         """Return why a row is one that the models, or an encoder, were fitted on, by sample."""
         digests: Mapping[str, str] = self.bundle.description.get("training_rows", {})
-        known = rows_trained_on(self.X, self.patients, training_patients(self.bundle), digests)
+        known = rows_trained_on(self.X, self.patients, training_patients(self.bundle), digests, self.bundle.pseudonyms)
         seen = self.failures.loc[self.failures["code"] == SEEN, "sample_id"]
         return known | dict.fromkeys(seen, REFUSED)
+
+    def untold(self) -> dict[str, str]:
+        """Return for every sample that nobody can tell whether it is new, where that takes a key that was not given."""
+        return dict.fromkeys(map(str, self.X.index), UNTOLD) if lacks_key(self.bundle) else {}
+
+
+def lacks_key(bundle: Bundle) -> bool:
+    """Say whether a bundle knows its training patients by keyed hashes, and the key was not given."""
+    return bundle.description.get("pseudonyms") is not None and bundle.pseudonyms is None
 
 
 def training_patients(bundle: Bundle) -> pd.Series:

@@ -148,7 +148,7 @@ def predictions_of(rows: NewRows) -> pd.DataFrame:
         sets = sets_of(bundle, outcome, primary)
         calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold, **sets}
         answers[outcome] = own
-    told = [new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
+    told = [rows.untold(), new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
     notes = _notes(X, trained, [*told, _contradicting(about, calls, X.index)])
     parts = [
         _told(about, outcome, name, each, patients, notes, calls[outcome])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.tables import columns
 
 LEAST_VALUES = 10  # fewer numbers may agree by chance, which is then reckoned
@@ -86,7 +87,11 @@ def _digest(names: list[str], row: np.ndarray) -> str:
 
 
 def rows_trained_on(
-    X: pd.DataFrame, patients: pd.Series, trained: pd.Series, digests: Mapping[str, str]
+    X: pd.DataFrame,
+    patients: pd.Series,
+    trained: pd.Series,
+    digests: Mapping[str, str],
+    pseudonyms: Pseudonyms | None = None,
 ) -> dict[str, str]:
     """Return why a row is one that the model was fitted on, by sample; rows that are new are not there.
 
@@ -100,16 +105,20 @@ def rows_trained_on(
         The patient of each sample in training.
     digests : mapping of str to str
         What ``row_digests`` said of the training rows.
+    pseudonyms : Pseudonyms, optional
+        Of the training samples and patients, and of the digests where they are keyed.
     """
+    called, keyed = (str, str) if pseudonyms is None else (pseudonyms.of, pseudonyms.digest)
     known: dict[str, Any] = {}
     for names in _digested_together(X):
         for sample, row in zip(map(str, X.index), X[names].to_numpy(float), strict=True):
-            if twin := digests.get(_digest(names, row)):
+            digest = _digest(names, row)
+            if twin := digests.get(digest, digests.get(keyed(digest))):
                 known[sample] = f"trained on: the same numbers as training sample {twin}"
     trained_patients = set(trained)
     for sample in map(str, X.index):
-        if patients[sample] in trained_patients:
+        if called(patients[sample]) in trained_patients:
             known[sample] = f"trained on: patient {patients[sample]} was among the training patients"
-        if sample in trained.index:
+        if called(sample) in trained.index:
             known[sample] = "trained on: this sample was among the training samples"
     return known

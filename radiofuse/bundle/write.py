@@ -44,6 +44,7 @@ def save_bundle(
     recipe: str,
     description: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
+    environment: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a bundle beside its final place, then move it there in one step.
 
@@ -60,6 +61,8 @@ def save_bundle(
         Goes into ``bundle.json``.
     tables : mapping
         One DataFrame for each name in ``TABLES``, with the columns that stand there.
+    environment : mapping, optional
+        The versions that the models were fitted with; default: those here.
 
     Returns
     -------
@@ -78,7 +81,14 @@ def save_bundle(
     check_target(folder)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        _write_files(aside, {outcome: dict(own) for outcome, own in models.items()}, recipe, description, tables)
+        _write_files(
+            aside,
+            {outcome: dict(own) for outcome, own in models.items()},
+            recipe,
+            description,
+            tables,
+            environment or read_environment(),
+        )
         _swap(aside, folder)
     except OSError as error:
         raise BundleError(
@@ -112,9 +122,9 @@ def _write_files(
     recipe: str,
     description: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
+    environment: Mapping[str, Any],
 ) -> None:
     folder.mkdir(parents=True)
-    environment = read_environment()
     (folder / RECIPE).write_text(recipe, encoding="utf-8")
     (folder / CARD).write_text(model_card(description, environment, tables), encoding="utf-8", errors=ESCAPED)
     _write_json(folder / DESCRIPTION, {"schema": SCHEMA, **description})

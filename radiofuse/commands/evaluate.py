@@ -19,6 +19,7 @@ from radiofuse.commands.other_cohort import (
     Spellings,
     written_otherwise,
 )
+from radiofuse.commands.share import Key, pseudonyms_of
 from radiofuse.commands.sign import SignedBy
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import require_apart, require_folder, require_own_tables, sha256_of
@@ -62,6 +63,7 @@ def main(
     label_per: LabelPer = None,
     modality_pattern: ModalityPattern = None,
     signed_by: SignedBy = None,
+    key: Key = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
@@ -82,7 +84,7 @@ def main(
     terminal.say(TRUST)
     options: dict[str, Any] = {"store": store, "n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, signers=signed_by)
+        loaded = load_bundle(bundle, signers=signed_by, pseudonyms=pseudonyms_of(key))
         written = written_otherwise(
             outcome or [one.name for one in loaded.outcomes],
             participants=participants,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radiofuse.commands import terminal
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
+from radiofuse.commands.share import pseudonyms_of
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder, starts_with
@@ -52,6 +53,7 @@ def predict_one(
     store: Path,
     overwrite: bool,
     signers: Path | None = None,
+    key: Path | None = None,
     **options: Any,
 ) -> bool:
     """Print what a bundle says of a patient, write it where asked, and say whether every outcome has an answer."""
@@ -64,7 +66,7 @@ def predict_one(
     _require_places(folder, out, store, written, further, overwrite=overwrite)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, signers=signers)
+        loaded = load_bundle(bundle, signers=signers, pseudonyms=pseudonyms_of(key))
         further.check(loaded)
         patient = read_patient(loaded, folder, layout, written)
         for sentence in _of_folder(patient):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from radiofuse.commands import terminal
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences, with_further
 from radiofuse.commands.predict_words import sentences_of
+from radiofuse.commands.share import pseudonyms_of
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import (
     is_failures,
@@ -78,6 +79,7 @@ def predict_table(
     outputs: TableOutputs,
     *,
     signers: Path | None = None,
+    key: Path | None = None,
     **options: Any,
 ) -> bool:
     """Write what a bundle says of a table's patients, and say whether every image and every sample has an answer."""
@@ -92,7 +94,7 @@ def predict_table(
     outputs.require(inputs)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, signers=signers)
+        loaded = load_bundle(bundle, signers=signers, pseudonyms=pseudonyms_of(key))
         outputs.further.check(loaded)
         table = _new_patients(loaded, cohort, written, outputs, inputs)
         rows = collect_rows(loaded, table, store=outputs.store, progress=terminal.progress, **options)

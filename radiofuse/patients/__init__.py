@@ -1,4 +1,4 @@
-"""Folds of whole patients; patients handed to every step that takes them.
+"""Folds of whole patients; patients handed to every step that takes them; their pseudonyms.
 
 Names are imported on first use.
 """

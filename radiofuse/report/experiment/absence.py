@@ -43,7 +43,7 @@ def said_of_members(contents: Contents) -> dict[str, str]:
     Nothing of a bundle that names no models.
     """
     words, main = contents.words.get("models", {}), contents.main_model
-    if not main:
+    if not main or contents.is_shared:
         return {}
     told, ties = collinear_models(contents.predictions, words), tie_words(contents.predictions, contents.primary, words)
     return told | {main: " ".join(part for part in (ties, told.get(main, "")) if part)}

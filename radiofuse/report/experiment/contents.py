@@ -95,6 +95,11 @@ class Contents(Scored):
         return replace(self, **{table: cells[cells["model"] == model] for table, cells in own.items()})
 
     @property
+    def is_shared(self) -> bool:
+        """Whether the bundle was made for handing on: its tables of single patients are empty."""
+        return bool((self.about.get("pseudonyms") or {}).get("shared"))
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The classes that have a probability each."""
         return self.outcome.told

@@ -15,6 +15,11 @@ from radiofuse.report.wording import patients_by_class
 from radiofuse.tables.columns import CLINICAL, is_feature, join, split
 from radiofuse.wording import counted, listed, number, percent
 
+NO_PATIENTS = (
+    "This bundle holds no row of a patient: curves and whatever else is drawn from single predictions are not on this "
+    "page, nor is any list of patients."
+)
+
 
 def banners(contents: Contents) -> list[Banner]:
     """Return what stands above all numbers: synthetic data, known deviations, warnings."""
@@ -23,6 +28,7 @@ def banners(contents: Contents) -> list[Banner]:
     return [
         Banner("Synthetic data", synthetic if about["synthetic"] else ()),
         Banner("Done as published, against our own rules", tuple(about["as_published"])),
+        Banner("Made for handing on", (NO_PATIENTS,) if contents.is_shared else ()),
         Banner("Warnings", tuple(about["warnings"])),
     ]
 
@@ -125,6 +131,9 @@ def arms(contents: Contents) -> str:
 
 def _patients(contents: Contents) -> str:
     rows = contents.predictions[contents.predictions["model"] == contents.primary]
+    if contents.is_shared:
+        scored = contents.scores.loc[contents.scores["model"] == contents.primary, "n_patients"]
+        return f"{counted(scored.max(), 'patient')} had a known label and were scored."
     patients = rows["patient_id"].nunique()
     events = rows.loc[rows["label"] == 1, "patient_id"].nunique()
     samples = counted(rows["sample_id"].nunique(), "sample")

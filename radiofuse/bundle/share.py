@@ -1,0 +1,159 @@
+"""A bundle for handing on: the same models and scores, no row of any patient, training patients as keyed hashes."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.bundle.format import RECIPE, TABLES, TEXT
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.manifest import read_manifest
+from radiofuse.bundle.new_rows import training_patients
+from radiofuse.bundle.patient_rows import kept_rows, without_patient_rows
+from radiofuse.bundle.read import read_table
+from radiofuse.bundle.write import save_bundle
+from radiofuse.errors import BundleError
+from radiofuse.fuse import holders
+from radiofuse.patients.pseudonyms import Pseudonyms
+from radiofuse.wording import some
+
+FOLDERS = re.compile(r"(?<![\w/:.])(?:~|\.\.)?/(?:[^\s/\"'#]+/)+")  # from a root on, before the name of a file
+FEWEST_CHARACTERS = 4  # of an id that is a number, to be looked for in sentences, where short numbers count things
+
+
+def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Path:
+    """Write a bundle for handing on.
+
+    Tables with rows of single patients are empty in it. Training samples and patients, and the numbers by which their
+    rows are known again, are keyed hashes: whoever has the key is warned of training patients, nobody else can tell
+    who they are. Paths of files are cut to their names.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        As ``load_bundle`` returns it; its models lose what they keep of training patients.
+    out : path
+        Folder of the new bundle; an earlier bundle there is replaced.
+    pseudonyms : Pseudonyms
+        Of the key that its maker keeps.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    BundleError
+        If its models hold rows of training patients that they predict from, or networks, or a text names a patient.
+    """
+    trained, own = training_patients(bundle), bundle.description.get("pseudonyms")
+    if own is not None and (own["shared"] or own["key"] != pseudonyms.fingerprint):
+        raise BundleError(_already_keyed(bundle, shared=own["shared"]))
+    failed = read_table(bundle.folder, "failures")["sample_id"]
+    ids = frozenset({*map(str, trained.index), *map(str, trained), *map(str, failed)})
+    _refuse_models(bundle, ids)
+    tables = {name: _for_others(read_table(bundle.folder, name), name) for name in TABLES}
+    description = {
+        **_without_places(bundle.description),
+        "training_rows": {
+            pseudonyms.digest(digest): pseudonyms.of(sample)
+            for digest, sample in bundle.description.get("training_rows", {}).items()
+        },
+        "untested_patients": {pseudonyms.of(sample): pseudonyms.of(patient) for sample, patient in trained.items()},
+        "pseudonyms": {"key": pseudonyms.fingerprint, "shared": True},
+    }
+    description.pop("schema", None)
+    recipe = _recipe_without_places((bundle.folder / RECIPE).read_text(encoding="utf-8"))
+    _refuse_named(recipe, description, tables, ids - {pseudonyms.of(one) for one in ids})
+    environment = read_manifest(bundle.folder)["environment"]
+    return save_bundle(
+        out, models=bundle.models, recipe=recipe, description=description, tables=tables, environment=environment
+    )
+
+
+def _already_keyed(bundle: Bundle, *, shared: bool) -> str:
+    if shared:
+        return f"The bundle {bundle.folder} is made for handing on already: hand on a copy of it."
+    return f"The ids of the bundle {bundle.folder} were replaced with another key; name that one."
+
+
+def _refuse_models(bundle: Bundle, ids: frozenset[str]) -> None:
+    """Take training rows out of models where nothing reads them; raise where something is left."""
+    if holders(*bundle.models.values()):
+        raise BundleError(
+            f"The models of {bundle.folder} hold networks, whose files name their training samples: such a bundle "
+            "cannot be made free of patients yet. Share one of models of columns."
+        )
+    if kept := kept_rows(without_patient_rows(bundle.models), ids):
+        raise BundleError(
+            f"The models of {bundle.folder} hold rows of training patients and predict from them ({some(kept)}). "
+            "Choose a classifier that keeps none, as logistic regression or a forest, and run the recipe again."
+        )
+
+
+def _for_others(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a table without rows where its rows are of single patients."""
+    return table.iloc[:0] if TABLES[name].of_patients else table
+
+
+# ---------------------------------------------------------------- places
+
+
+def _without_places(value: Any) -> Any:
+    """Return a description whose paths are names of files."""
+    if isinstance(value, Mapping):
+        return {name: _without_places(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_places(one) for one in value]
+    return _name_of(value) if isinstance(value, str) and _is_place(value) else value
+
+
+def _is_place(text: str) -> bool:
+    """Say whether a text names a place on a disk: from a root on, the home folder, or a folder above."""
+    return "\n" not in text and (text.startswith(("/", "~", "../", "\\")) or PureWindowsPath(text).is_absolute())
+
+
+def _name_of(place: str) -> str:
+    return PureWindowsPath(place).name or "/"
+
+
+def _recipe_without_places(recipe: str) -> str:
+    """Return a recipe whose paths are names of files, in its comments too."""
+    for place in sorted(filter(_is_place, _texts(tomllib.loads(recipe))), key=len, reverse=True):
+        for written in {place, json.dumps(place, ensure_ascii=False)[1:-1]}:
+            recipe = recipe.replace(written, _name_of(place))
+    return FOLDERS.sub("", recipe)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(one)
+
+
+# ---------------------------------------------------------------- ids
+
+
+def _refuse_named(
+    recipe: str, description: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], ids: Iterable[str]
+) -> None:
+    """Raise where a text still names a sample or a patient."""
+    texts = {RECIPE: recipe, "bundle.json": json.dumps(description, ensure_ascii=False)}
+    for name, table in tables.items():
+        texts[f"{name}.csv"] = "\n".join(map(str, pd.unique(table[TABLES[name].of(TEXT)].to_numpy().ravel())))
+    told = sorted(one for one in ids if len(one) >= FEWEST_CHARACTERS or not one.isdigit())
+    named = re.compile("|".join(rf"(?<![\w-]){re.escape(one)}(?![\w-])" for one in told) or r"(?!)")
+    if found := [f"{name} names {there[0]}" for name, text in texts.items() if (there := named.search(text))]:
+        raise BundleError(
+            f"A bundle for handing on would name patients: {some(found)}. Take the name out of the recipe, or rename "
+            "what is called like a patient, and run the recipe again."
+        )

@@ -1,0 +1,188 @@
+"""A bundle made for handing on: no id and no row of a patient in any file, and still a bundle that knows them."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+from typer.testing import CliRunner
+
+from radiofuse.bundle import evaluate_cohort, load_bundle, predict_cohort, verify_bundle
+from radiofuse.bundle.format import TABLES
+from radiofuse.bundle.new_rows import UNTOLD
+from radiofuse.bundle.patient_rows import kept_rows
+from radiofuse.bundle.share import share_bundle
+from radiofuse.commands.share import app
+from radiofuse.errors import BundleError, RequestError
+from radiofuse.experiment import run_recipe
+from radiofuse.patients.pseudonyms import Pseudonyms, read_pseudonyms
+from radiofuse.report import write_report
+
+pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
+
+RECIPE = """
+title = "A study"
+seed = 0
+[cohort]
+table = "{folder}/train.csv"   # of {folder}/archive/list
+label = "idh"
+[radiomics]
+settings = "none"
+[select]
+method = "kruskal"
+[fusion]
+inner_folds = 2
+combine = ["mean", "regression"]
+[evaluation]
+folds = 2
+repeats = 1
+resamples = 100
+"""
+KEY = Pseudonyms(b"a key of the maker's own")
+
+
+def cohort() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    label = np.arange(36) % 2
+    ids = [f"TCGA-{100 + place:03}" for place in range(36)]
+    table = {"sample_id": [f"{name}-S1" for name in ids], "patient_id": ids, "idh": label}
+    for modality in ("t1", "t2"):
+        values = rng.normal(size=(36, 12)) + np.outer(label, np.arange(12) < 2)
+        table |= {f"{modality}__f{place}": values[:, place] for place in range(12)}
+    return pd.DataFrame(table)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("anna")
+    table = cohort()
+    table[:30].to_csv(folder / "train.csv", index=False)
+    renamed = table[24:].assign(sample_id=[f"n{row}" for row in range(12)], patient_id=[f"N{row}" for row in range(12)])
+    renamed.iloc[[0], :2] = table.iloc[[24], :2].to_numpy()
+    renamed.to_csv(folder / "new.csv", index=False)
+    (folder / "recipe.toml").write_text(RECIPE.format(folder=folder))
+    run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store", report=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared(home, tmp_path_factory):
+    return share_bundle(load_bundle(home / "out"), tmp_path_factory.mktemp("shared") / "bundle", KEY)
+
+
+def contents(folder):
+    """Every file of a folder, those inside archives too, as text."""
+    for path in filter(lambda one: one.is_file(), folder.rglob("*")):
+        yield path.name, path.read_bytes().decode("latin-1")
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                yield from (
+                    (f"{path.name}/{name}", archive.read(name).decode("latin-1")) for name in archive.namelist()
+                )
+
+
+def test_no_file_holds_an_id_a_row_or_a_path(home, shared):
+    assert any("TCGA-101" in text for _, text in contents(home / "out" / "bundle"))  # else nothing is shown below
+    rows = list(cohort().filter(like="__").to_numpy())
+    for name, text in contents(shared):
+        assert "TCGA-" not in text, name
+        assert str(home) not in text and "archive/" not in text, name
+        for row in rows:
+            held = [
+                value for value in row if repr(float(value))[:8] in text or value.tobytes().decode("latin-1") in text
+            ]
+            assert len(held) <= 6, name  # lowest and highest of columns, as training_ranges.csv has them
+
+
+def test_tables_of_patients_are_empty_and_scores_are_not(home, shared):
+    verify_bundle(shared)
+    lines = {path.name: len(path.read_text().splitlines()) for path in shared.glob("*.csv")}
+    empty = [name for name, table in TABLES.items() if table.of_patients]
+    assert {"predictions", "contributions", "recalibrated", "spreads", "failures"} <= set(empty)
+    assert all(lines[f"{name}.csv"] == 1 for name in empty)
+    for name in ("scores", "calibration", "operating_points", "selected_features"):
+        assert (shared / f"{name}.csv").read_bytes() == (home / "out" / "bundle" / f"{name}.csv").read_bytes()
+
+
+def test_it_predicts_the_same_and_tells_training_patients_to_whoever_has_the_key(home, shared, tmp_path):
+    def notes(bundle):
+        answer, _ = predict_cohort(bundle, home / "new.csv", store=tmp_path)
+        return answer["note"].fillna("").tolist(), answer["probability"].to_numpy()
+
+    told, at_home = notes(load_bundle(home / "out"))
+    keyed, elsewhere = notes(load_bundle(shared, pseudonyms=KEY))
+    assert np.array_equal(at_home, elsewhere)
+    assert [note.startswith("trained on") for note in keyed] == [note.startswith("trained on") for note in told]
+    assert sum(note.startswith("trained on") for note in keyed) == 6  # one by id, five by their numbers alone
+    without, _ = notes(load_bundle(shared))
+    assert all(UNTOLD in note for note in without) and not any("trained on:" in note for note in without)
+    with pytest.raises(BundleError, match="The key is not the one"):
+        load_bundle(shared, pseudonyms=Pseudonyms(b"another key of sixteen"))
+
+
+def test_it_is_evaluated_elsewhere_with_a_warning_and_with_the_key_without_training_patients(
+    home, shared, tmp_path, caplog
+):
+    evaluation = evaluate_cohort(load_bundle(shared, pseudonyms=KEY), home / "new.csv", store=tmp_path)
+    assert len(evaluation.left_out) == 6 and evaluation.tables["against_training"].empty
+    assert len(evaluation.tables["scores"])
+    assert len(evaluate_cohort(load_bundle(shared), home / "new.csv", store=tmp_path).left_out) == 0
+    assert "cannot be told" in caplog.text
+
+
+def test_its_report_is_written_without_patients(shared, tmp_path):
+    page = write_report(shared, tmp_path / "report.html").read_text()
+    assert "A study" in page and "TCGA-" not in page
+
+
+def test_the_command_makes_a_key_that_only_its_owner_reads(home, tmp_path):
+    bundle, key = tmp_path / "bundle", tmp_path / "key"
+    told = CliRunner().invoke(app, [str(home / "out"), "--out", str(bundle), "--key", str(key)])
+    assert told.exit_code == 0, told.output
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.read_text().strip() not in "".join(text for _, text in contents(bundle))
+    again = CliRunner().invoke(app, [str(bundle), "--out", str(tmp_path / "twice"), "--key", str(key)])
+    assert again.exit_code == 3 and "is made for handing on already" in again.output
+    inside = CliRunner().invoke(app, [str(home / "out"), "--out", str(bundle), "--key", str(bundle / "key")])
+    assert inside.exit_code == 2 and "which others will see" in inside.output
+
+
+def test_a_title_that_names_a_patient_is_refused(home, tmp_path):
+    loaded = load_bundle(home / "out")
+    loaded.description["title"] = "A study without TCGA-103"
+    with pytest.raises(BundleError, match="names TCGA-103"):
+        share_bundle(loaded, tmp_path / "bundle", KEY)
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("model", [KNeighborsClassifier(1), SVC()])
+def test_models_that_predict_from_training_rows_are_named(model):
+    fitted = model.fit([[0.0], [1.0]], [0, 1])
+    assert any(name.startswith(type(model).__name__) for name in kept_rows({"idh": {"m": [fitted]}}, frozenset()))
+
+
+def test_ids_inside_models_are_found():
+    model = KNeighborsClassifier()
+    model.seen_ = {"rows": pd.Series([1.0], index=["TCGA-1"])}
+    assert kept_rows(model, frozenset({"TCGA-1"})) == ["KNeighborsClassifier.seen_"]
+
+
+def test_pseudonyms_are_the_same_for_the_same_key_and_their_own():
+    other = Pseudonyms(b"another key of sixteen")
+    assert KEY.of("P1") == Pseudonyms(b"a key of the maker's own").of("P1") != other.of("P1")
+    assert KEY.of(KEY.of("P1")) == KEY.of("P1") != other.of(KEY.of("P1"))
+    assert len({KEY.of(place) for place in range(1000)}) == 1000
+    assert re.fullmatch("p[0-9a-f]{20}", KEY.of("007"))
+
+
+def test_short_keys_are_refused(tmp_path):
+    (tmp_path / "key").write_text("secret\n")
+    with pytest.raises(RequestError, match="has 6 bytes; at least 16"):
+        read_pseudonyms(tmp_path / "key")
+    with pytest.raises(RequestError, match="cannot be read"):
+        read_pseudonyms(tmp_path / "nowhere")
