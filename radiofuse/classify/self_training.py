@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Self
@@ -60,6 +61,8 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         was selected before it is then taken as certain.
     n_draws : int, default=10
         Fits, or draws of weights. With 1 the pseudo-labels are those of the fit to the labeled rows, without a spread.
+    class_names : sequence of str, optional
+        What warnings call the classes, in the order of ``classes_``; default: the labels.
     random_state : int, RandomState instance or None, default=None
         Draws patients, or weights. The classifier brings its own.
 
@@ -115,6 +118,7 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         "balance": ["boolean"],
         "draws": [StrOptions({"bootstrap", "posterior"})],
         "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "class_names": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -129,6 +133,7 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         balance: bool = False,
         draws: Draws = "bootstrap",
         n_draws: int = 10,
+        class_names: Sequence[str] | None = None,
         random_state: Seed = None,
     ) -> None:
         self.estimator = estimator
@@ -139,6 +144,7 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         self.balance = balance
         self.draws = draws
         self.n_draws = n_draws
+        self.class_names = class_names
         self.random_state = random_state
 
     def _makes_folds(self) -> bool:
@@ -239,8 +245,8 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         return Pipeline([*before, (name, classifier)])
 
     def _one_sided(self, code: np.ndarray) -> str:
-        name = f"{self.classes_[code[0]]}".removesuffix(".0") if len(code) else ""
-        found = f"{len(code)} (all of class {name})" if len(code) else "none"
+        names = [f"{one}".removesuffix(".0") for one in self.classes_] if self.class_names is None else self.class_names
+        found = f"{len(code)} (all of class {names[code[0]]})" if len(code) else "none"
         return (
             f"Stage 2 learned from no pseudo-label: of {len(self.unlabeled_)} rows without a label, {found} had "
             f"a mean of {self.confidence:g} or more and a spread of {self.spread:g} or less, and it takes two classes. "

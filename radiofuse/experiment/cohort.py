@@ -9,7 +9,7 @@ import pandas as pd
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RadiofuseError
 from radiofuse.experiment.deal import fold_list
-from radiofuse.experiment.few_rows import few_patients, mixed_patients
+from radiofuse.experiment.few_rows import few_patients, mixed_patients, too_few_shown
 from radiofuse.experiment.harmonization import carried_columns, harmonization_problems
 from radiofuse.experiment.implied_classes import unusable_implications
 from radiofuse.experiment.models.class_weights import unknown_weighted_classes
@@ -55,7 +55,8 @@ def read_and_refuse(recipe: Recipe, places: Places) -> tuple[Path, pd.DataFrame]
     problems += [*unknown_weighted_classes(recipe, outcomes), *encoders_of_two_classes(recipe, outcomes)]
     problems += [*selectors_of_two_classes(recipe, outcomes), *untaught(recipe, outcomes)]
     problems += unusable_implications(recipe, outcomes)
-    refuse([*problems, *few_patients(recipe, samples[known], outcomes)])
+    few = list(few_patients(recipe, samples[known], outcomes))
+    refuse([*problems, *few, *(() if problems or few else too_few_shown(recipe, samples[known], outcomes))])
     return table, cohort
 
 

@@ -14,11 +14,18 @@ import pandas as pd
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate.findings import list_failures
 from radiofuse.experiment.deal import deal_splits, patients_by_class
-from radiofuse.experiment.models.model_list import largest_inner_folds, largest_nested_folds, selects_deep_features
+from radiofuse.experiment.models.model_list import (
+    called,
+    largest_inner_folds,
+    largest_nested_folds,
+    model_list,
+    selects_deep_features,
+)
 from radiofuse.experiment.recipe.evaluation import KFOLD
 from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.refusals import Problems
 from radiofuse.patients import Split
+from radiofuse.patients.hidden_labels import FEWEST, hidden_rows
 from radiofuse.tables import columns
 from radiofuse.tables.copies import copy_problems
 from radiofuse.tables.outcomes import Outcome
@@ -55,6 +62,49 @@ def few_patients(
     if sentences and failures is not None and len(failures):
         sentences.append(list_failures(failures))
     yield from _of_cohort(sentences)
+
+
+def too_few_shown(recipe: Recipe, rows: pd.DataFrame, outcomes: Sequence[Outcome]) -> Problems:
+    """Yield of which outcome so many labels would be hidden from a self-trained model that none learns from the rest.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    rows : DataFrame
+        As `deal_splits` takes them.
+    outcomes : sequence of Outcome
+    """
+    hiding = [model for model in model_list(recipe) if model.self_training and model.self_training.hidden_labels]
+    splits = deal_splits(recipe, rows, outcomes) if hiding else []
+    for model, outcome in ((model, one) for model in hiding for one in outcomes):
+        share = model.self_training.hidden_of(outcome.name) or 0.0
+        known = rows[rows[outcome.name].notna()]
+        for train in (rows.iloc[one.train].index.intersection(known.index) for one in splits if share):
+            if not _leaves_enough(known.loc[train, outcome.name], known.loc[train, PATIENT], share, recipe.seed):
+                yield _hides_too_much(known.loc[train], share, called(model), outcome, outcomes)
+                break
+
+
+def _leaves_enough(y: pd.Series, patients: pd.Series, share: float, seed: int) -> bool:
+    try:
+        hidden_rows(pd.factorize(y)[0], share, patients, random_state=seed)
+    except RequestError:
+        return False
+    return True
+
+
+def _hides_too_much(
+    train: pd.DataFrame, share: float, model: str, outcome: Outcome, outcomes: Sequence[Outcome]
+) -> RequestError:
+    counts = patients_by_class(train[outcome.name], train[PATIENT], outcome)
+    rarest = min(counts, key=counts.__getitem__)
+    other = next((one.name for one in outcomes if one is not outcome), outcome.name)
+    return RequestError(
+        f"The model {model!r} hides {share:.0%} of the labels of {outcome.name}, and some fold has "
+        f"{counted(counts[rarest], 'patient')} with {outcome.name} = {rarest} to train on: fewer than {FEWEST} would "
+        "keep theirs. Hide fewer, or name the outcomes whose labels are hidden: "
+        f"hidden_labels = {{ {other} = {share:g} }}."
+    )
 
 
 def mixed_patients(recipe: Recipe, rows: pd.DataFrame, outcomes: Sequence[Outcome]) -> Problems:

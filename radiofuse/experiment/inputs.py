@@ -29,6 +29,8 @@ class Inputs:
         What a model of one outcome predicts: weights of its classes are given by their names.
     allowed : ndarray of bool, optional
         Which combinations of all outcomes' classes there can be, as ``allowed_combinations`` returns it.
+    class_names : mapping of str to sequence of str, optional
+        The classes of each outcome, for warnings.
     """
 
     modalities: Sequence[str]
@@ -37,6 +39,7 @@ class Inputs:
     source: CropSource | None = None
     outcome: Outcome | None = None
     allowed: np.ndarray | None = None
+    class_names: Mapping[str, Sequence[str]] | None = None
 
     def columns_of(self, modalities: Sequence[str], *, clinical: bool = False) -> list[str]:
         """Return the columns of some modalities, without crops; the clinical ones behind them, if asked for."""

@@ -136,7 +136,9 @@ class Rows:
         grouped = columns.by_modality(self.X.columns)
         blocks = {name: [c for c in grouped[name] if c != columns.join(name, columns.CROP)] for name in self.modalities}
         allowed = allowed_combinations(self.implications, self.outcomes)
-        return Inputs(self.modalities, blocks, grouped.get(columns.CLINICAL, []), self.source, allowed=allowed)
+        names = {one.name: [str(label) for label in one.classes] for one in self.outcomes}
+        told: dict[str, Any] = {"allowed": allowed, "class_names": names}
+        return Inputs(self.modalities, blocks, grouped.get(columns.CLINICAL, []), self.source, **told)
 
     def inputs_for(self, outcome: Outcome) -> Inputs:
         """Return what there is to read for models of one outcome."""

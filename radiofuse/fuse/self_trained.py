@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -31,9 +31,11 @@ class SelfTrainedOutcomes(TakesGroups, BaseEstimator):
         Cloned for each outcome.
     gates : mapping of str to mapping, optional
         Parameters of the model for single outcomes.
-    hidden_labels : float, optional
+    hidden_labels : float or mapping of str to float, optional
         Share of the patients of each class whose known labels are hidden from the fit, at random: how right the
-        pseudo-labels are can be told of them alone.
+        pseudo-labels are can be told of them alone. By outcome, those of the others stay.
+    class_names : mapping of str to sequence of str, optional
+        By outcome what warnings call the classes.
     random_state : int, RandomState instance or None, default=None
         Draws whose labels are hidden.
 
@@ -71,12 +73,14 @@ class SelfTrainedOutcomes(TakesGroups, BaseEstimator):
         model: Any,
         *,
         gates: Mapping[str, Mapping[str, Any]] | None = None,
-        hidden_labels: float | None = None,
+        hidden_labels: float | Mapping[str, float] | None = None,
+        class_names: Mapping[str, Sequence[str]] | None = None,
         random_state: Seed = None,
     ) -> None:
         self.model = model
         self.gates = gates
         self.hidden_labels = hidden_labels
+        self.class_names = class_names
         self.random_state = random_state
 
     def _makes_folds(self) -> bool:
@@ -108,19 +112,22 @@ class SelfTrainedOutcomes(TakesGroups, BaseEstimator):
         for name in y:
             true = y[name].to_numpy(float)
             _refuse_one_class(name, true)
-            shown = self._with_hidden(true, patients, random.randint(2**31 - 1))
+            shown = self._with_hidden(name, true, patients, random.randint(2**31 - 1))
             model = clone(self.model).set_params(**(self.gates or {}).get(name, {}))
+            if self.class_names is not None:
+                model.set_params(class_names=[f"{name} = {one}" for one in self.class_names[name]])
             self.models_[name] = model.fit(X, shown, groups=patients)
             self.told_[name] = _told(model, true, shown)
         return self
 
-    def _with_hidden(self, true: np.ndarray, patients: np.ndarray | None, seed: int) -> np.ndarray:
-        if self.hidden_labels is None:
+    def _with_hidden(self, name: str, true: np.ndarray, patients: np.ndarray | None, seed: int) -> np.ndarray:
+        share = self.hidden_labels.get(name) if isinstance(self.hidden_labels, Mapping) else self.hidden_labels
+        if share is None:
             return true
         known = np.flatnonzero(~np.isnan(true))
         own = None if patients is None else patients[known]
         shown = true.copy()
-        shown[known[hidden_rows(true[known].astype(int), self.hidden_labels, own, random_state=seed)]] = np.nan
+        shown[known[hidden_rows(true[known].astype(int), share, own, random_state=seed)]] = np.nan
         return shown
 
     def predict_proba_each(self, X: pd.DataFrame) -> pd.DataFrame:

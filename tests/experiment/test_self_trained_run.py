@@ -9,6 +9,7 @@ import pytest
 from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.predict import predict_cohort
 from radiofuse.bundle.read import read_table
+from radiofuse.classify.self_training import OneSidedWarning
 from radiofuse.errors import RequestError
 from radiofuse.experiment import run_recipe
 from radiofuse.experiment.deal import deal_splits
@@ -161,12 +162,29 @@ def test_nothing_of_the_held_out_part_moves_a_fit(tmp_path):
         ({"more": LATE + 'subsets = "all"'}, "self-trained and has no members"),
         ({"taught": "outcomes = { codell = { spread = 0.1 } }"}, "gate for 'codell'.*codel"),
         ({"taught": "confidence = 1.1"}, "confidence"),
+        ({"taught": "hidden_labels = { codell = 0.5 }"}, "hides labels of 'codell'.*codel"),
+        (
+            {"taught": "hidden_labels = 0.95"},
+            "hides 95% of the labels of codel, and some fold has .* with codel = .*grade = 0.95",
+        ),
         ({"more": LATE.replace('name = "late"\n', "")}, "self_training needs a name"),
     ],
 )
 def test_what_cannot_be_taught_is_refused_before_anything_is_fitted(tmp_path, options, said):
     with pytest.raises(RequestError, match=said):
         run_recipe(write(tmp_path, **options), out=tmp_path / "out", store=tmp_path / "store", report=False)
+
+
+def test_labels_are_hidden_of_the_outcomes_that_are_named_and_warnings_name_classes(tmp_path):
+    taught = TAUGHT.replace("hidden_labels = 0.4", "hidden_labels = { grade = 0.4 }").replace("= 0.7", "= 1.0")
+    recipe = read_recipe(write(tmp_path, taught=taught, more=""))
+    rows = prepare_rows(recipe, tmp_path / "out", store=tmp_path / "store", n_jobs=1, progress=silent)
+    model = list_models(recipe, rows.inputs, joint=True)["taught"]
+    assert model.model.class_names == {"codel": ["no", "yes"], "grade": ["2", "3", "4"]}
+    with pytest.warns(OneSidedWarning):
+        fitted = model.fit(*rows_to_learn_from(rows)).model_
+    assert [int(fitted.told_[name]["n_hidden"].iloc[0]) > 0 for name in ("codel", "grade")] == [False, True]
+    assert "(all of class codel = yes)" in fitted.models_["codel"]._one_sided(np.array([1, 1]))
 
 
 def test_true_and_false_are_short_for_the_defaults_and_for_none(tmp_path):

@@ -80,7 +80,7 @@ def build_model(recipe: Recipe, model: RecipeModel, inputs: Inputs) -> Any:
     """
     built = KINDS.get(model.kind, _own)(recipe, model, inputs)
     if model.self_training is not None:
-        return self_trained(recipe, model, built)
+        return self_trained(recipe, model, built, inputs.class_names)
     return built if inputs.outcome is None else with_class_weights(built, inputs.outcome)
 
 

@@ -95,11 +95,15 @@ def _problems(recipe: Recipe, model: RecipeModel) -> Iterator[RadiofuseError]:
         return
     try:
         if model.kind == MULTITASK:
-            refuse_names([one.name or one.column for one in recipe.outcomes or ()])
+            refuse_names(_outcome_names(recipe))
         network = image_network(recipe, model.model_copy(update={"together": True}), None)
         network.pass_blank(max(1, len(deep.channels)), [deep.size] * deep.dimensions)
     except (InvalidParameterError, RequestError) as error:
         yield RequestError(f"{where}: {error}")
+
+
+def _outcome_names(recipe: Recipe) -> list[str]:
+    return [one.name or one.column for one in recipe.outcomes] if recipe.outcomes else [str(recipe.cohort.label)]
 
 
 def _wrong_stages(recipe: Recipe, model: RecipeModel) -> Iterator[str]:
@@ -110,7 +114,7 @@ def _wrong_stages(recipe: Recipe, model: RecipeModel) -> Iterator[str]:
             yield f"{name} is true, false, or a table of options as {_STAGE_OPTIONS[name]}; it is {value!r}."
     gates = asked.get("self_training")
     named = gates.get("outcomes", {}) if isinstance(gates, Mapping) else {}
-    known = [one.name or one.column for one in recipe.outcomes or ()]
-    for name in named if known else ():
+    known = _outcome_names(recipe)
+    for name in named:
         if name not in known:
             yield f"self_training has a gate of {name!r}, which is none of the outcomes {', '.join(known)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,13 +32,16 @@ _DOES = {
 }
 
 
-def self_trained(recipe: Recipe, model: RecipeModel, built: Any) -> JointModel:
+def self_trained(
+    recipe: Recipe, model: RecipeModel, built: Any, class_names: Mapping[str, Sequence[str]] | None = None
+) -> JointModel:
     """Return an unfitted model of the recipe as one that is fitted in two stages, for each outcome."""
     asked = model.self_training
     base = built if isinstance(built, Named) else Named(built, model.name)
     classifier = SelfTrainedClassifier(base.model, **asked.model_dump(include=OF_THE_GATE), random_state=recipe.seed)
     gates = {name: gate.model_dump(exclude_none=True) for name, gate in asked.outcomes.items()}
-    outcomes = SelfTrainedOutcomes(classifier, gates=gates, hidden_labels=asked.hidden_labels, random_state=recipe.seed)
+    hidden: dict[str, Any] = {"hidden_labels": asked.hidden_labels, "class_names": class_names}
+    outcomes = SelfTrainedOutcomes(classifier, gates=gates, **hidden, random_state=recipe.seed)
     return JointModel(outcomes, model.name, base.columns, records=model.keep)
 
 
@@ -83,12 +86,18 @@ def _unteachable_models(recipe: Recipe) -> Iterator[RequestError]:
 
 
 def _unknown_gates(recipe: Recipe, outcomes: Sequence[Outcome]) -> Iterator[RequestError]:
-    """Yield which gate is for an outcome that there is not."""
+    """Yield which gate, or share of hidden labels, is for an outcome that there is not."""
     known = [outcome.name for outcome in outcomes]
     for model in (model for model in model_list(recipe) if model.self_training is not None):
         for name in (name for name in model.self_training.outcomes if name not in known):
             yield RequestError(
                 f"self_training of {called(model)!r} has a gate for {name!r}, and the outcomes are {listed(known)}."
+                f"{did_you_mean(name, known) or ' Correct its name.'}"
+            )
+        hidden = model.self_training.hidden_labels
+        for name in (name for name in (hidden if isinstance(hidden, dict) else ()) if name not in known):
+            yield RequestError(
+                f"self_training of {called(model)!r} hides labels of {name!r}, and the outcomes are {listed(known)}."
                 f"{did_you_mean(name, known) or ' Correct its name.'}"
             )
 

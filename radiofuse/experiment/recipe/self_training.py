@@ -12,6 +12,7 @@ STAGES = ("stage_2", "stage_1", "supervised")  # what a self-trained model answe
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Spread = Annotated[float, Field(ge=0)]
+_Hidden = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Gate(Part):
@@ -42,8 +43,9 @@ class SelfTraining(Part):
     """Fits to patients drawn again, or draws of the weights of a Bayesian regularized network."""
     n_draws: Annotated[int, Field(ge=1)] = 10
     """How many."""
-    hidden_labels: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Share of the training patients whose labels are hidden, to see how right their pseudo-labels are."""
+    hidden_labels: _Hidden | dict[str, _Hidden] | None = None
+    """Share of the training patients whose labels are hidden, to see how right their pseudo-labels are; by outcome, of
+    those that are named alone."""
     outcomes: dict[str, Gate] = {}
     """Gates of single outcomes, by name."""
 
@@ -53,6 +55,10 @@ class SelfTraining(Part):
         if self.negative is not None and balanced:
             raise ValueError("negative gives classes to rows that balance dropped; leave one of them out")
         return self
+
+    def hidden_of(self, outcome: str) -> float | None:
+        """Return the share of the labels of an outcome that are hidden, None for none."""
+        return self.hidden_labels.get(outcome) if isinstance(self.hidden_labels, dict) else self.hidden_labels
 
 
 def _as_table(value: Any) -> Any:
