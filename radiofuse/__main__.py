@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "write a bundle's HTML report again",
     "share": "a bundle for handing on, without a row of any patient",
     "sign": "sign a bundle with a key, so that others can tell who made it",
+    "forms": "reporting checklists (CLEAR, METRICS, TRIPOD+AI, CLAIM) filled from a run's files",
     "paper": "what a manuscript needs of a run: methods with references, tables as CSV and LaTeX",
     "store": "list, verify, clean or export a feature store",
     "datasets": "generate the synthetic phantom cohort",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from radiofuse.bundle.evaluate import Evaluation
+    from radiofuse.report.forms.write import write_forms as write_forms
     from radiofuse.report.importance_figures import plot_beeswarm as plot_beeswarm
     from radiofuse.report.importance_figures import plot_importance as plot_importance
     from radiofuse.report.importance_figures import plot_importance_sums as plot_importance_sums
@@ -33,7 +34,7 @@ _PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", 
 _PLOTS |= dict.fromkeys(
     ("plot_beeswarm", "plot_importance", "plot_importance_sums", "plot_waterfall"), "importance_figures"
 )
-_PACKS = {"write_paper": "paper.write"}
+_PACKS = {"write_forms": "forms.write", "write_paper": "paper.write"}
 _WRITERS = ("write_evaluation_report", "write_predictions_report", "write_report", "write_selection_report")
 __all__ = [*_PLOTS, *_PACKS, *_WRITERS]
 _plot, __dir__ = lazy_names(__name__, _PLOTS | _PACKS)

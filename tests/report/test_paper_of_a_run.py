@@ -6,12 +6,16 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from radiofuse.commands.paper import app
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.experiment.run import run_recipe
+from radiofuse.report.experiment.contents import read_contents
+from radiofuse.report.forms.fact import ANSWERS, YES, is_there
+from radiofuse.report.forms.filled import facts_of
 from radiofuse.report.paper.write import write_paper
 
 RECIPE = """
@@ -121,3 +125,30 @@ def test_a_second_pack_replaces_the_first_and_nothing_of_others(run, paper, tmp_
     inside = CliRunner().invoke(app, [str(run), "--out", str(run / "bundle" / "paper")])
     assert inside.exit_code == 2
     assert "inside the bundle" in inside.stderr
+
+
+def test_every_pointer_of_every_form_leads_to_something_in_the_run(run):
+    facts = facts_of(read_contents(run / "bundle"))
+    lost = [
+        f"{name}: {pointer}"
+        for name, fact in facts.items()
+        for pointer in fact.pointers
+        if not is_there(run / "bundle", pointer)
+    ]
+    assert not lost
+    assert {fact.answer for fact in facts.values()} == set(ANSWERS)
+    assert facts["discretization"].answer == facts["single_modalities"].answer == YES
+
+
+def test_forms_say_what_the_files_say(run):
+    facts = facts_of(read_contents(run / "bundle"))
+    scores = pd.read_csv(run / "bundle" / "scores.csv").query("model == 'mean' and metric == 'auc'")
+    learned = pd.read_csv(run / "bundle" / "learning_intervals.csv").query("model == 'mean'").iloc[0]
+    assert f"{scores['value'].iloc[0]:.2f} ({learned.low:.2f} to {learned.high:.2f})" in facts["performance"].sentence
+    assert "flair__" not in facts["n_features"].sentence
+    assert "6 of t1ce and 6 of flair" in facts["n_features"].sentence
+    for place, (name, fact) in enumerate(facts.items()):
+        words = {word for word in NUMBER.findall(fact.sentence) if word != LEVEL}
+        if name != "software":
+            known = numbers_of_files(run / "bundle")
+            assert not [word for word in words if not is_rounded(word, known)], (place, name)

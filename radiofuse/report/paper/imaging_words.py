@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from radiofuse.radiomics.parameters import ImageType, Plan, Preprocessing, resolve
@@ -54,24 +54,28 @@ def features(contents: Contents) -> Iterator[Sentence]:
     if "parameters" not in radiomics:
         yield Sentence(f"Radiomic features were computed with {pairs(radiomics)}: {counts}.", ("ibsi", "pyradiomics"))
         return
-    plan = resolve(Settings.from_json(radiomics))
     engine = _BACKENDS.get(radiomics.get("backend", ""), str(radiomics.get("backend")))
     yield Sentence(f"Radiomic features were computed by {engine}: {counts}.", ("pyradiomics",))
-    followed = "IBSI" if plan.ibsi else "pyradiomics"
+    followed = "IBSI" if radiomics.get("ibsi") else "pyradiomics"
     yield Sentence(
         f"Features are defined as by IBSI; where pyradiomics departs from it, {followed} was followed.", ("ibsi",)
     )
-    yield from _of_plan(plan, radiomics.get("wavelet_subbands"))
+    yield from map(Sentence, by_topic(radiomics).values())
 
 
-def _of_plan(plan: Plan, subbands: list[str] | None) -> Iterator[Sentence]:
-    before = plan.preprocessing
-    yield Sentence(_interpolation(before))
-    yield Sentence(_intensities(before))
-    yield Sentence(f"Image types were {listed([_image_type(one, subbands) for one in plan.image_types])}.")
-    yield Sentence(f"Feature classes were {listed([_class(name, plan) for name in plan.classes])}.")
-    yield Sentence(f"Gray levels were discretized {_discretization(plan)}.")
-    yield Sentence(_neighbors(plan))
+def by_topic(radiomics: Mapping[str, Any]) -> dict[str, str]:
+    """Return a sentence on each step from image to feature, by its name; ``radiomics`` are a bundle's settings."""
+    plan = resolve(Settings.from_json(radiomics))
+    before, subbands = plan.preprocessing, radiomics.get("wavelet_subbands")
+    return {
+        "resampling": _interpolation(before),
+        "preprocessing": _intensities(before),
+        "image_types": f"Image types were {listed([_image_type(one, subbands) for one in plan.image_types])}.",
+        "feature_classes": f"Feature classes were {listed([_class(name, plan) for name in plan.classes])}.",
+        "discretization": f"Gray levels were discretized {_discretization(plan)}.",
+        "neighbors": _neighbors(plan),
+        "defaults": "Every setting that is not named here has pyradiomics' default.",
+    }
 
 
 def _interpolation(before: Preprocessing) -> str:

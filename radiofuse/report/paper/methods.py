@@ -61,14 +61,15 @@ def patients(contents: Contents) -> Iterator[str]:
         for row in contents.cohort_flow.itertuples()
     ]
     yield f"Cohort flow: {'; '.join(steps)}."
-    for outcome in contents.outcomes:
-        yield from _classes(contents.of(outcome))
+    yield from class_sizes(contents)
     yield from size_words(contents.of(contents.outcomes[0]))
 
 
-def _classes(contents: Contents) -> Iterator[str]:
-    sizes = listed([f"{count(n)} of {name}" for name, n in patients_by_class(contents).items()])
-    yield f"{contents.outcome.name} was scored in {_scored(contents)}, by class: {sizes}."
+def class_sizes(contents: Contents) -> Iterator[str]:
+    """Yield how many patients each outcome was scored in, by class."""
+    for part in map(contents.of, contents.outcomes):
+        sizes = listed([f"{count(n)} of {name}" for name, n in patients_by_class(part).items()])
+        yield f"{part.outcome.name} was scored in {_scored(part)}, by class: {sizes}."
 
 
 def _scored(contents: Contents) -> str:
@@ -89,7 +90,7 @@ def models(contents: Contents) -> Iterator[Sentence]:
     if contents.protocol.get("harmonize"):
         yield Sentence(sentences.harmonization(contents), ("harmonize",))
     if {SELECTS, CLASSIFIES} & set(steps):
-        yield Sentence(_before_selection(contents))
+        yield Sentence(before_selection(contents))
     if SELECTS in steps:
         named = tuple(protocol["selector"].split(", "))
         yield Sentence(f"Selection: {protocol_words.selector(contents)}.", named)
@@ -108,7 +109,8 @@ def _ended(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _before_selection(contents: Contents) -> str:
+def before_selection(contents: Contents) -> str:
+    """Return how gaps are filled and columns scaled; empty where no chain says."""
     steps = contents.chains[0]["steps"] if contents.chains else {}
     named = [steps[name]["class"] for name in ("impute", "scale") if "class" in steps.get(name, {})]
     return f"Before selection, gaps were filled and columns scaled ({listed(named)})." if named else ""
@@ -116,8 +118,7 @@ def _before_selection(contents: Contents) -> str:
 
 def validation(contents: Contents) -> Iterator[Sentence | str]:
     """Yield how patients were split and what was fitted where, with the seed."""
-    yield f"Models were evaluated by {sentences.design(contents)} ({sentences.stratification(contents)})."
-    yield "Patients were kept whole: no patient had rows on both sides of a split."
+    yield split_words(contents)
     yield from protocol_words.fitting(contents)
     yield protocol_words.encoder_fitting(contents)
     yield sentences.before_the_folds(contents)
@@ -125,15 +126,24 @@ def validation(contents: Contents) -> Iterator[Sentence | str]:
     yield "The run scores no other cohort: an external validation is not part of it."
 
 
+def split_words(contents: Contents) -> str:
+    """Return how patients were split."""
+    return (
+        f"Models were evaluated by {sentences.design(contents)} ({sentences.stratification(contents)}). Patients were "
+        "kept whole: no patient had rows on both sides of a split."
+    )
+
+
 def statistics(contents: Contents) -> Iterator[Sentence]:
     """Yield the scores, intervals and tests of the run's tables, those alone that hold rows."""
-    yield from _scores(contents)
-    yield from _intervals(contents)
-    yield from _comparisons(contents)
+    yield from scores(contents)
+    yield from intervals(contents)
+    yield from comparisons(contents)
     yield from _on_request(contents)
 
 
-def _scores(contents: Contents) -> Iterator[Sentence]:
+def scores(contents: Contents) -> Iterator[Sentence]:
+    """Yield what was measured."""
     present = dict.fromkeys(contents.scores["metric"])
     shown = [title for name, title in METRICS.items() if name in present]
     several = any(part.has_several_classes for part in map(contents.of, contents.outcomes))
@@ -152,7 +162,8 @@ def _scores(contents: Contents) -> Iterator[Sentence]:
         yield Sentence("Clinical usefulness: decision curves of net benefit.", ("net benefit",))
 
 
-def _intervals(contents: Contents) -> Iterator[Sentence]:
+def intervals(contents: Contents) -> Iterator[Sentence]:
+    """Yield how the intervals were made."""
     resamples = contents.protocol.get("resamples")
     drawn = f"{count(resamples)} resamples" if resamples else "resamples"
     yield Sentence(
@@ -171,7 +182,8 @@ def _intervals(contents: Contents) -> Iterator[Sentence]:
         )
 
 
-def _comparisons(contents: Contents) -> Iterator[Sentence]:
+def comparisons(contents: Contents) -> Iterator[Sentence]:
+    """Yield how models were compared; nothing where none were."""
     tests = list(dict.fromkeys([*contents.comparisons["test"], *contents.against_reference["test"]]))
     if tests:
         said = listed([_TESTS.get(test, test) for test in tests])
@@ -210,10 +222,7 @@ _ASKED = {
 def software(contents: Contents, digests: Mapping[str, str]) -> Iterator[Sentence]:
     """Yield versions and hashes."""
     packages = contents.environment["packages"]
-    named = [f"{name} {packages[name]}" for name in packages]
-    yield Sentence(
-        f"Python {contents.environment['python']}, {listed(named)}.", tuple(n for n in _LIBRARIES if n in packages)
-    )
+    yield Sentence(versions(contents), tuple(name for name in _LIBRARIES if name in packages))
     for name in ("recipe.toml", "predictions.csv", "bundle.json"):
         if name in digests:
             yield Sentence(f"SHA-256 of {name}: {digests[name]}.")
@@ -224,3 +233,9 @@ def software(contents: Contents, digests: Mapping[str, str]) -> Iterator[Sentenc
     block = contents.about["settings"].get("block")
     if block:
         yield Sentence(f"Features of one configuration have one name in the store: {block}.")
+
+
+def versions(contents: Contents) -> str:
+    """Return Python and the packages with their versions."""
+    named = [f"{name} {version}" for name, version in contents.environment["packages"].items()]
+    return f"Python {contents.environment['python']}, {listed(named)}."

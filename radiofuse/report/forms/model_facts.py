@@ -1,0 +1,114 @@
+"""What a run says of models: how they were built, chosen and shared."""
+
+from __future__ import annotations
+
+from radiofuse.bundle.format import MODEL
+from radiofuse.bundle.steps import CLASSIFIES, COMBINES
+from radiofuse.report.experiment import protocol_words, sentences
+from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.forms.data_facts import no_external
+from radiofuse.report.forms.fact import HUMAN, Fact, Pointer, for_human, not_asked, not_done, told
+from radiofuse.report.paper import methods
+from radiofuse.wording import listed
+
+
+def model_facts(contents: Contents) -> dict[str, Fact]:
+    """Return the facts by name."""
+    primary = contents.primary
+    return {
+        "partition": told(
+            f"{methods.split_words(contents)} {' '.join(protocol_words.fitting(contents))}",
+            bundle="protocol.split",
+            **_folds(contents),
+        ),
+        "disjoint": told("Partitions are disjoint by patient.", predictions="patient_id fold"),
+        "algorithm": told(
+            " ".join(one.text for one in methods.models(contents)), bundle="protocol.words.models protocol.options"
+        ),
+        "tuning": _tuning(contents),
+        "model_choice": told(
+            f"The answer of the run, {primary}, was named in the recipe beforehand.", bundle="protocol.primary"
+        ),
+        "ensemble": told(f"Fusion: {sentences.fusions(contents)}.", bundle="protocol.primary")
+        if COMBINES in contents.steps
+        else not_asked("No model of the run is a fusion."),
+        "confounders": _confounders(contents),
+        "software": told(methods.versions(contents), manifest="environment.packages environment.python"),
+        "seed": told(
+            f"Every random choice was drawn from the seed {contents.protocol['seed']}.", bundle="protocol.seed"
+        ),
+        "internal": told(methods.split_words(contents), predictions="fold probability"),
+        "external": no_external(),
+        "internal_only": not_asked("The run evaluates the models in the cohort that they were made in."),
+        "predictions": told(
+            "Every patient was predicted by models that had not seen the patient.", predictions="probability"
+        ),
+        "updating": _updating(contents),
+        "specification": _specification(contents),
+        "heterogeneity": _heterogeneity(contents),
+        "fairness": for_human(
+            "No result by group of patients stands in the tables; predictions are listed by patient.",
+            predictions="patient_id",
+        ),
+        "input_quality": for_human(
+            "The ranges of training are kept; predict marks patients outside of them.", training_ranges="low high"
+        ),
+        "settings_file": for_human(
+            "The recipe and all settings are files of the bundle; sharing them is yours.", recipe="", bundle="settings"
+        ),
+        "code": for_human(
+            "The program is named with its version; your own code and where it is shared is yours to say.",
+            manifest="environment.packages.radiofuse",
+        ),
+        "model_file": Fact(
+            HUMAN,
+            "The model is a file of the bundle; whether and where it is shared is yours to say.",
+            (Pointer(MODEL), Pointer("card.md")),
+        ),
+    }
+
+
+def _folds(contents: Contents) -> dict[str, str]:
+    return {"folds": "n_train n_test"} if len(contents.folds) else {"predictions": "fold"}
+
+
+def _tuning(contents: Contents) -> Fact:
+    fitted = " ".join(protocol_words.fitting(contents))
+    if len(contents.chosen_options):
+        return told(f"{fitted} Options were searched inside the folds.", chosen_options="option value")
+    said = protocol_words.classifier(contents) if CLASSIFIES in contents.steps else "the options of each model"
+    return told(f"{fitted} No option was searched; set beforehand: {said}.", bundle="protocol.options")
+
+
+def _confounders(contents: Contents) -> Fact:
+    said = sentences.harmonization(contents)
+    if said:
+        return told(said, bundle="protocol.harmonize.site")
+    return for_human("No step of the run adjusts for a confounder; name those that matter.", bundle="clinical warnings")
+
+
+def _updating(contents: Contents) -> Fact:
+    if contents.recalibrations.empty:
+        return not_asked("The run updates no model.")
+    methods_used = listed(list(dict.fromkeys(contents.recalibrations["method"])))
+    return told(f"Recalibration, out of fold, by {methods_used}.", recalibrations="before after difference")
+
+
+def _specification(contents: Contents) -> Fact:
+    rows = contents.selected_features
+    pointers = [Pointer(MODEL)]
+    if rows["mean_coefficient"].notna().any():
+        pointers.append(Pointer("selected_features.csv", "mean_coefficient"))
+    if len(contents.fusion_weights):
+        pointers.append(Pointer("fusion_weights.csv", "weight"))
+    return Fact(
+        HUMAN,
+        "The bundle holds the whole model; a manuscript needs it as an equation, or a place to get it.",
+        tuple(pointers),
+    )
+
+
+def _heterogeneity(contents: Contents) -> Fact:
+    if (contents.folds["name"] != "").any():
+        return told("Folds were sites; every fold is scored by itself.", folds="name", fold_scores="value")
+    return not_done("The run does not score clusters, as centers, apart; folds by site would.", bundle="protocol.split")
