@@ -1,11 +1,11 @@
 """One network for several outcomes and the regions of tumors: what it costs, and what it gains over one for each.
 
 Run as ``python benchmarks/multitask_network.py cost`` (weights, seconds per step and peak memory of the small network
-on patches of 32 voxels and, where there is a GPU, of the published size on patches of 128 voxels, each beside the
-memory that is told before a training) or ``... tables [--folds 3] [--epochs 6]`` (111 patients with the regions that
-experts drew: IDH, WHO grade 4 against 2 and 3, and 1p/19q, partly unknown, by a network for each outcome, one for all
-with the losses as they are, and one for all with each form of uncertainty weighting, all on the same folds of whole
-patients). ``tables`` needs ``RADIOFUSE_DATA``.
+on patches of 32 voxels and of the published size on patches of 128 voxels, each beside the memory that is told before a
+training; without a GPU a single step of one patch of the latter, on the CPU) or
+``... tables [--folds 3] [--epochs 6]`` (111 patients with the regions that experts drew: IDH, WHO grade 4 against 2 and
+3, and 1p/19q, partly unknown, by a network for each outcome, one for all with the losses as they are, and one for all
+with each form of uncertainty weighting, all on the same folds of whole patients). ``tables`` needs ``RADIOFUSE_DATA``.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ from radiofuse.patients.inner_folds import folds_of_outcomes
 from radiofuse.statistics import auc_interval
 from radiofuse.statistics.metrics import log_loss
 from radiofuse.statistics.segmentation import score_regions
+from radiofuse.wording import counted
 
 SEQUENCES = ("t1", "t1ce", "t2", "flair")
 SCORED = {"WT": [1, 2, 3], "TC": [1, 3], "ET": [3]}  # by the classes of the network
 CASES = {"small": (32, 8, "cpu"), "gmmas": (128, 2, "cuda")}
 STEPS = 5
+ON_CPU = ("--rows", "1", "--steps", "1", "--device", "cpu")  # of what is for a GPU: its memory, not its speed
 
 
 # ---------------------------------------------------------------- cost
@@ -51,16 +53,18 @@ STEPS = 5
 def cost() -> None:
     """Print each network that this machine can train, in a process of its own: peak memory is that of a process."""
     for preset, (size, rows, device) in CASES.items():
+        more: tuple[str, ...] = ()
         if device == "cuda" and not torch.cuda.is_available():
             told = cost_of(_network(preset, size), (size,) * 3).sentence(rows)
-            print(f"{preset}: patches of {size} voxels; no GPU here, not measured. Told: {told}.")
-            continue
-        subprocess.run([sys.executable, __file__, "step", "--preset", preset], check=True)
+            print(f"{preset}: patches of {size} voxels; no GPU here, its speed is not measured. Told: {told}.")
+            more = ON_CPU
+        subprocess.run([sys.executable, __file__, "step", "--preset", preset, *more], check=True)
 
 
-def step(preset: str) -> None:
+def step(preset: str, rows: int, steps: int, device: str) -> None:
     """Take some training steps on noise, and print what they cost."""
-    size, rows, device = CASES[preset]
+    size, usual, on = CASES[preset]
+    rows, device = rows or usual, device or on
     net = _network(preset, size)
     told = cost_of(net, (size,) * 3)
     net.to(device).train()
@@ -69,12 +73,12 @@ def step(preset: str) -> None:
     classes = torch.randint(0, 4, (rows, size, size, size), device=device)
     before = _peak(device)
     with one_thread():
-        seconds = [_step(net, optimizer, x, present, classes, device) for _ in range(STEPS)]
+        seconds = [_step(net, optimizer, x, present, classes, device) for _ in range(steps)]
     peak = _peak(device) - (before if device == "cpu" else 0)
     print(
-        f"{preset}: patches of {size} voxels, {told.n_parameters / 1e6:.2f} million weights, steps of {rows} patches "
-        f"on {device}: {min(seconds):.2f} s per step; told {told.of_a_step(rows) / 1e9:.2f} GB, "
-        f"peak {peak / 1e9:.2f} GB"
+        f"{preset}: patches of {size} voxels, {told.n_parameters / 1e6:.2f} million weights, steps of "
+        f"{counted(rows, 'patch', 'patches')} on {device}: {min(seconds):.2f} s per step; told "
+        f"{told.of_a_step(rows) / 1e9:.2f} GB, peak {peak / 1e9:.2f} GB"
     )
 
 
@@ -199,11 +203,14 @@ if __name__ == "__main__":
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--store", default="multitask_store")
-    parser.add_argument("--preset", default="small")
+    parser.add_argument("--preset", default="small", choices=sorted(CASES))
+    parser.add_argument("--rows", type=int, default=0, help="of a step; 0: as usual for the preset")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--device", default="")
     asked = parser.parse_args()
     if asked.what == "cost":
         cost()
     elif asked.what == "step":
-        step(asked.preset)
+        step(asked.preset, asked.rows, asked.steps, asked.device)
     else:
         tables(asked.folds, asked.epochs, asked.store)

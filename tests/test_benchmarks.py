@@ -8,8 +8,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from radiofuse.errors import RequestError
 from radiofuse.experiment.models.image_networks import unusable_networks
 from radiofuse.experiment.recipe.recipe import read_recipe
 
@@ -199,3 +201,21 @@ def test_windows_in_batches_say_what_single_ones_say(script, monkeypatch, capsys
     segmentation.print_windows(repeats=1)
     apart = re.findall(r"answers (\S+) apart", capsys.readouterr().out)
     assert len(apart) == 4 and max(map(float, apart)) < 1e-5
+
+
+def test_calibration_with_and_without_cutmix_is_read_from_a_bundle(script):
+    table_of = script("cutmix_calibration").table_of
+    names = [(outcome, model) for outcome in ("idh", "grade") for model in ("weighed", "cutmix", "trivial")]
+    scores = [
+        (*name, metric, at + more) for at, name in enumerate(names) for more, metric in enumerate(("auc", "log_loss"))
+    ]
+    calibration = [(*name, at / 10, at / 100, number) for at, name in enumerate(names[::-1]) for number in (0, 1)]
+    tables = (
+        pd.DataFrame(scores, columns=["outcome", "model", "metric", "value"]),
+        pd.DataFrame(calibration, columns=["outcome", "model", "slope", "ece", "predicted"]),
+    )
+    found = table_of(*tables, ["weighed", "cutmix"])
+    assert found.index.to_list() == [one for one in names if one[1] != "trivial"]
+    assert found.loc[("grade", "cutmix")].to_list() == [4.0, 5.0, 0.01, 0.1]
+    with pytest.raises(RequestError, match="no scores of 'mixup'; its models are weighed, cutmix, trivial"):
+        table_of(*tables, ["mixup"])
