@@ -289,6 +289,34 @@ TABLES = {
         "who came in, who did not, and why",
         {"step": TEXT, **dict.fromkeys(("n_samples", "n_patients"), COUNT), "note": TEXT},
     ),
+    "modality_flow": TableFormat(
+        "how many samples of each modality are left at every step from the cohort table to what is used",
+        {
+            **dict.fromkeys(("modality", "step"), TEXT),
+            **dict.fromkeys(("n_samples", "n_patients"), COUNT),
+            "note": TEXT,
+        },
+    ),
+    "baseline": TableFormat(
+        "what the patients of each class are like, and of all: numbers, shares, what is missing, tests",
+        {
+            **dict.fromkeys(("outcome", "variable", "level", "class"), TEXT),
+            **dict.fromkeys(("n", "missing"), COUNT),
+            **dict.fromkeys(("mean", "sd", "median", "low_quartile", "high_quartile", "share"), NUMBER),
+            "test": TEXT,
+            **dict.fromkeys(("p_value", "smd"), NUMBER),
+        },
+    ),
+    "subgroups": TableFormat(
+        "scores of the answer in groups of patients, and how each group's AUC differs from all others'; groups with "
+        "fewer than ten patients of a class are counted only",
+        {
+            **dict.fromkeys(("outcome", "model", "variable", "level", "metric"), TEXT),
+            **dict.fromkeys(("value", "low", "high", "difference", "difference_low", "difference_high"), NUMBER),
+            "p_value": NUMBER,
+            **dict.fromkeys(("n_patients", "n_smallest_class"), COUNT),
+        },
+    ),
     "folds": TableFormat(
         "how many patients of each class every fold trains and tests on, and what the fold is called",
         {

@@ -16,6 +16,7 @@ from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
 from radiofuse.experiment.harmonization import with_sites_of
 from radiofuse.experiment.implied_classes import implications_of
+from radiofuse.experiment.modality_flow import modality_flow, named_in
 from radiofuse.experiment.models.member_chains import CropSource
 from radiofuse.experiment.models.model_list import learns_unlabeled
 from radiofuse.experiment.models.networks import describe_arrays, make_cropping, make_specs, of_networks, with_stack
@@ -216,6 +217,9 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
         sites=None if sites is None else sites[used].to_numpy(),
         modalities=modalities,
         flow=_flow(samples, known, imaged, made.features.failures, learned=unlabeled is not None),
+        modality_flow=modality_flow(
+            samples, named_in(samples, modalities, present), present[modalities], known, made.features.failures
+        ),
         failures=made.features.failures,
         settings=_describe_settings(recipe, made),
         synthetic=synthetic,

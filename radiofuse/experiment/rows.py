@@ -46,6 +46,8 @@ class Rows:
         In the order of the cohort table.
     flow : DataFrame
         Columns step, n_samples, n_patients, note.
+    modality_flow : DataFrame
+        Columns modality, step, n_samples, n_patients, note.
     failures : DataFrame
         Columns sample_id, modality, code, message.
     settings : dict
@@ -71,6 +73,7 @@ class Rows:
     sites: np.ndarray | None
     modalities: list[str]
     flow: pd.DataFrame
+    modality_flow: pd.DataFrame
     failures: pd.DataFrame
     settings: dict[str, Any]
     synthetic: bool

@@ -39,6 +39,7 @@ from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.experiment.scores.fusion_weights import Key, Weights, weigh_members
+from radiofuse.experiment.scores.patient_tables import baseline, subgroups
 from radiofuse.experiment.scores.published import published_rows
 from radiofuse.experiment.scores.run_times import FINAL, WEIGHTS, run_times
 from radiofuse.experiment.scores.sample_sizes import sample_sizes
@@ -203,6 +204,9 @@ def _save(
         **{name: getattr(results, name) for name in OF_RESULTS},
         **of_members,
         "cohort_flow": rows.flow,
+        "modality_flow": rows.modality_flow,
+        "baseline": baseline(rows),
+        "subgroups": subgroups(recipe, rows, results.predictions),
         "folds": fold_table(rows.samples, rows.outcomes, results.splits),
         "published": _published(recipe, rows, results.scores, of_members),
         "sample_sizes": sample_sizes(recipe, rows, results.scores),

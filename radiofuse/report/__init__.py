@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from radiofuse.bundle.evaluate import Evaluation
+    from radiofuse.report.call_figures import plot_confusion as plot_confusion
+    from radiofuse.report.call_figures import plot_precision_recall as plot_precision_recall
+    from radiofuse.report.cohort_figures import plot_cohort_flow as plot_cohort_flow
+    from radiofuse.report.cohort_figures import plot_subgroups as plot_subgroups
     from radiofuse.report.forms.write import write_forms as write_forms
     from radiofuse.report.importance_figures import plot_beeswarm as plot_beeswarm
     from radiofuse.report.importance_figures import plot_importance as plot_importance
@@ -30,10 +34,13 @@ if TYPE_CHECKING:
     from radiofuse.report.predictions.plots import plot_decision_curve as plot_decision_curve
     from radiofuse.report.predictions.plots import plot_roc as plot_roc
 
-_PLOTS = dict.fromkeys(("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"), "predictions.plots")
-_PLOTS |= dict.fromkeys(
-    ("plot_beeswarm", "plot_importance", "plot_importance_sums", "plot_waterfall"), "importance_figures"
-)
+_ROOMS = {
+    "predictions.plots": ("plot_aucs", "plot_calibration", "plot_decision_curve", "plot_roc"),
+    "importance_figures": ("plot_beeswarm", "plot_importance", "plot_importance_sums", "plot_waterfall"),
+    "call_figures": ("plot_confusion", "plot_precision_recall"),
+    "cohort_figures": ("plot_cohort_flow", "plot_subgroups"),
+}
+_PLOTS = {name: room for room, names in _ROOMS.items() for name in names}
 _PACKS = {"write_forms": "forms.write", "write_paper": "paper.write"}
 _WRITERS = ("write_evaluation_report", "write_predictions_report", "write_report", "write_selection_report")
 __all__ = [*_PLOTS, *_PACKS, *_WRITERS]

@@ -212,7 +212,7 @@ def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.Dat
     axes.plot([0, 1], [0, 1], color=PALE, linewidth=1.2)
     axes.fill_between(primary.false_positive_rate, primary.low, primary.high, color=BAND, linewidth=0)
     for place, (label, curve) in enumerate(others.items()):
-        style = _curve_style(place, len(others))
+        style = curve_style(place, len(others))
         axes.plot(
             curve.false_positive_rate, curve.true_positive_rate, label=shortened(label, LEGEND_CHARACTERS), **style
         )
@@ -223,7 +223,8 @@ def draw_roc(primary: pd.DataFrame, primary_label: str, others: dict[str, pd.Dat
     return figure
 
 
-def _curve_style(place: int, n_curves: int) -> dict:
+def curve_style(place: int, n_curves: int) -> dict:
+    """Return how one of several curves beside the heavy one is drawn."""
     return {
         "color": CURVE_COLORS[place % len(CURVE_COLORS)],
         "linestyle": DASHES[place % len(DASHES)],

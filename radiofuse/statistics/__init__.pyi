@@ -5,6 +5,7 @@ from .agreement import icc as icc
 from .agreement import reproducibility_table as reproducibility_table
 from .area_intervals import AUCInterval as AUCInterval
 from .area_intervals import auc_interval as auc_interval
+from .baseline import describe_by_class as describe_by_class
 from .best_model import best_of_models as best_of_models
 from .bootstrap import BootstrapInterval as BootstrapInterval
 from .bootstrap import bootstrap_interval as bootstrap_interval
@@ -27,6 +28,7 @@ from .conformal import conformal_limits as conformal_limits
 from .conformal import conformal_table as conformal_table
 from .conformal import prediction_sets as prediction_sets
 from .confusion import confusion_table as confusion_table
+from .curves import precision_recall_points as precision_recall_points
 from .curves import roc_points as roc_points
 from .decision_table import decision_table as decision_table
 from .delong import delong_test as delong_test
@@ -67,6 +69,8 @@ from .segmentation import score_regions as score_regions
 from .segmentation import summarize_regions as summarize_regions
 from .stability import Stability as Stability
 from .stability import measure_stability as measure_stability
+from .subgroups import in_age_bands as in_age_bands
+from .subgroups import score_subgroups as score_subgroups
 from .thresholds import choose_threshold as choose_threshold
 from .thresholds import thresholds_by_fold as thresholds_by_fold
 from .uncertainty import calibration_by_uncertainty as calibration_by_uncertainty

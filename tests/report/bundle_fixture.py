@@ -23,8 +23,11 @@ from radiofuse.statistics import (
     conformal_table,
     cross_validated_intervals,
     decision_table,
+    describe_by_class,
+    in_age_bands,
     operating_points_table,
     score_predictions,
+    score_subgroups,
 )
 from radiofuse.tables.families import feature_family
 
@@ -110,6 +113,8 @@ def _write_files(folder: Path, n_patients: int, n_repeats: int, modalities: tupl
         "calibration": calibration_table(predictions),
         "decision_curves": decision_table(predictions, n_resamples=20),
         "cohort_flow": _cohort_flow(n_patients),
+        "modality_flow": _modality_flow(modalities, n_patients),
+        **_patient_tables(predictions, fusions[0]),
         "selected_features": features,
         "importance_sums": _importance_sums(features),
         "importance_agreement": _agreement(modalities),
@@ -234,6 +239,32 @@ def _cohort_flow(n_patients: int) -> pd.DataFrame:
         ("trained and scored on", n_patients, n_patients, ""),
     ]
     return pd.DataFrame(rows, columns=["step", "n_samples", "n_patients", "note"])
+
+
+def _modality_flow(modalities: Sequence[str], n_patients: int) -> pd.DataFrame:
+    steps = ("in the cohort table", "image or features named", "image and mask usable", "outcome known: used")
+    sizes = (n_patients + 13, n_patients + 13, n_patients + 8, n_patients - 5)
+    rows = [
+        (name, step, n, n, "5 empty_roi" if step.startswith("image and") else "")
+        for name in modalities
+        for step, n in zip(steps, sizes, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["modality", "step", "n_samples", "n_patients", "note"])
+
+
+def _patient_tables(predictions: pd.DataFrame, primary: str) -> dict[str, pd.DataFrame]:
+    """Make up age, sex and site of the patients, and tell what follows from them."""
+    own = predictions[predictions["model"] == primary]
+    label = own.groupby("patient_id")["label"].first()
+    rng = np.random.default_rng(1)
+    known = pd.DataFrame(
+        {"age": rng.normal(50, 12, len(label)).round(), "sex": rng.integers(0, 2, len(label))}, label.index
+    )
+    known = known.assign(site=rng.choice(["north", "south", "<b>east"], len(label), p=[0.5, 0.45, 0.05]))
+    known.loc[known.index[:4], "age"] = np.nan
+    told = pd.concat([describe_by_class(known[name], label, ("0", "1")) for name in known], ignore_index=True)
+    groups = known.assign(age=in_age_bands(known["age"]))
+    return {"baseline": told.assign(outcome="idh"), "subgroups": score_subgroups(own, groups, n_resamples=20)}
 
 
 def _selected_features(rng: np.random.Generator, modalities: tuple[str, ...]) -> pd.DataFrame:

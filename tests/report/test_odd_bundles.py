@@ -99,13 +99,16 @@ def test_hostile_text_neither_injects_nor_crashes(bundle):
 
 
 def test_empty_tables_are_said_in_words(bundle):
-    for name in ("failures", "selected_features", "fusion_weights", "cohort_flow", "importance_sums"):
+    of_patients = ("cohort_flow", "modality_flow", "baseline", "subgroups")
+    for name in ("failures", "selected_features", "fusion_weights", "importance_sums", *of_patients):
         edit_table(bundle, name, lambda table: table.iloc[:0])
     page = report_on(bundle)
     assert "No sample failed." in page.text
     assert "0 of 873 features were chosen" in page.text
     assert "There are no fusion weights." in page.text
-    assert len(page.pictures()) == 1 + 2 + 1 + 1  # AUC, two ROC panels, calibration, decision curve
+    assert (
+        len(page.pictures()) == 1 + 2 + 1 + 1 + 2
+    )  # AUC, two ROC panels, calibration, decision curve, precision, calls
 
 
 def test_bundle_without_any_score_or_prediction_still_gives_a_page(bundle):
@@ -148,13 +151,16 @@ def test_one_fusion_without_clinical_data(bundle):
     for name in ("scores", "predictions"):
         edit_table(bundle, name, lambda table: table[table["model"].isin(keep)])
     edit_table(bundle, "fusion_weights", lambda table: table[table["fusion"] == "mean"])
-    edit_table(bundle, "importance_sums", lambda table: table.iloc[:0])
+    for name in ("importance_sums", "modality_flow", "subgroups"):
+        edit_table(bundle, name, lambda table: table.iloc[:0])
     page = report_on(bundle)
     assert "Feature importance" not in page.text
     assert "from features of 1 modality (t1)" in page.text
     assert "Clinical data alone" not in page.text
     assert "own.module:Best (three steps); alpha = 0.01" in page.text
-    assert len(page.pictures()) == 1 + 1 + 1 + 1 + 1  # AUC, one ROC panel, calibration, decision curve, features
+    assert (
+        len(page.pictures()) == 1 + 1 + 1 + 1 + 1 + 2
+    )  # AUC, ROC, calibration, decision curve, features, precision, calls
 
 
 def test_many_failures_are_cut_with_a_word_and_ids_stay_as_written(bundle):

@@ -112,6 +112,31 @@ def test_importance_tables_equal_the_csv(bundle, page):
     assert [float(row[2]) for row in shown] == pytest.approx(agreement["spearman"].tolist(), abs=0.005)
 
 
+def test_patients_by_class_equal_the_csv(bundle, page):
+    table = pd.read_csv(
+        bundle / "baseline.csv", dtype={"level": str, "class": str}, keep_default_na=False, na_values=[""]
+    )
+    table[["level", "class", "test"]] = table[["level", "class", "test"]].fillna("")
+    rows = {row[0]: row for row in page.tables["Patients by class (Table 1)"][1:] if len(row) > 1}
+    age = table[table["variable"] == "age"].set_index("class")
+    for cell, name in zip(rows["median (quartiles)"][1:4], ("", "0", "1"), strict=True):
+        known = age.loc[name, ["median", "low_quartile", "high_quartile"]]
+        assert read_cell(cell) == pytest.approx([float(value) for value in known], abs=0.05 + 1e-12)
+    assert rows["median (quartiles)"][4].split()[0] == str(age.loc["", "missing"]) == "4"
+    assert "Mann-Whitney" in rows["median (quartiles)"][5]
+    sex = table[(table["variable"] == "sex") & (table["level"] == "1")].set_index("class")
+    assert [int(cell.split()[0]) for cell in rows["male"][1:4]] == sex.loc[["", "0", "1"], "n"].tolist()
+    assert "<b>east" in rows  # a name is text
+
+
+def test_groups_of_patients_equal_the_csv_and_small_ones_have_no_score(bundle, page):
+    table = pd.read_csv(bundle / "subgroups.csv", dtype={"level": str}).set_index(["level", "metric"])
+    rows = {row[0]: row for row in page.tables["Scores of mean in groups of patients"][1:] if len(row) > 1}
+    own = table.loc[("north", "auc")]
+    assert read_cell(rows["north"][2]) == pytest.approx(own[["value", "low", "high"]].astype(float).tolist(), abs=0.005)
+    assert rows["<b>east"][2:] == [""] * 6
+
+
 def test_weights_table_equals_the_csv(bundle, page):
     weights = pd.read_csv(bundle / "fusion_weights.csv")
     rows = [row for row in page.tables["Weights of the members in each fusion"][1:] if len(row) > 1]
@@ -169,8 +194,8 @@ def test_reads_well_aloud(page):
 def test_figures_are_there_and_well_formed(page):
     svgs = page.pictures()
     importance = 2 + 3 + 1 + 2  # rankings, sums, swarm, waterfalls
-    # AUC, ROC, calibration, decision curve, features, learned weights
-    assert len(svgs) == 1 + 2 + 1 + 1 + len(MODALITIES) + importance + 2
+    # AUC, ROC, calibration, decision curve, features, learned weights; flow and groups of patients; precision, calls
+    assert len(svgs) == 1 + 2 + 1 + 1 + len(MODALITIES) + importance + 2 + 2 + 2
     for svg in svgs:
         ElementTree.fromstring(svg)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_curve
+from sklearn.metrics import average_precision_score, roc_curve
 
-from radiofuse.statistics import roc_points, score_predictions
+from radiofuse.statistics import precision_recall_points, roc_points, score_predictions
 
 
 def test_goes_through_the_points_of_scikit_learn(make_predictions):
@@ -50,3 +50,28 @@ def test_order_of_rows_changes_no_bit(make_predictions):
 def test_rows_of_one_label_have_no_curve(make_predictions):
     points = roc_points(make_predictions().assign(label=0), "t1", n_resamples=5)
     assert points.iloc[1:, 1:].isna().all(axis=None)
+
+
+def test_the_area_below_a_precision_recall_curve_is_the_average_precision(make_predictions):
+    table = make_predictions()
+    points = precision_recall_points(table, "t1", n_resamples=5)
+    own = table[table["model"] == "t1"]
+    expected = np.mean([average_precision_score(r["label"], r["probability"]) for _, r in own.groupby("repeat")])
+    assert points["precision"].iloc[1:].mean() == pytest.approx(expected, abs=0.01)
+    assert points["precision"].iloc[-1] == pytest.approx(
+        np.mean(
+            [
+                r["label"].sum() / (r["probability"] >= r.loc[r["label"] == 1, "probability"].min()).sum()
+                for _, r in own.groupby("repeat")
+            ]
+        )
+    )
+    assert (points["low"] <= points["high"]).all()
+    same = precision_recall_points(table.sample(frac=1, random_state=2), "t1", n_resamples=5)
+    pd.testing.assert_frame_equal(points, same, check_exact=True)
+
+
+def test_a_model_that_knows_nothing_has_the_share_of_positives_as_precision(make_predictions):
+    table = make_predictions().assign(probability=0.5)
+    share = table.loc[table["model"] == "t1", "label"].mean()
+    assert precision_recall_points(table, "t1", n_resamples=2)["precision"].unique() == pytest.approx([share])

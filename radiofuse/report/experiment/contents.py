@@ -36,6 +36,9 @@ class Contents(Scored):
     environment: dict[str, Any]
     recipe: str
     cohort_flow: pd.DataFrame
+    modality_flow: pd.DataFrame
+    baseline: pd.DataFrame
+    subgroups: pd.DataFrame
     predictions: pd.DataFrame
     scores: pd.DataFrame
     learning_intervals: pd.DataFrame

@@ -8,6 +8,7 @@ from radiofuse.bundle.format import FILES, WEIGHT
 from radiofuse.bundle.steps import COMBINES, SELECTS
 from radiofuse.report.experiment import auc_words, pictures, protocol_words, run_tables, sentences, tables
 from radiofuse.report.experiment.absence import absence_table, said_of_members
+from radiofuse.report.experiment.calls import confusion_picture, precision_pictures
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.contributions import contribution_pictures, contributions_table
 from radiofuse.report.experiment.further_tests import (
@@ -16,6 +17,13 @@ from radiofuse.report.experiment.further_tests import (
     permutation_words,
 )
 from radiofuse.report.experiment.importance import importance_parts
+from radiofuse.report.experiment.patients import (
+    baseline_table,
+    flow_picture,
+    lost_table,
+    subgroups_picture,
+    subgroups_table,
+)
 from radiofuse.report.experiment.published import published_tables
 from radiofuse.report.experiment.recalibrations import (
     recalibrated_models,
@@ -46,6 +54,8 @@ def render_page(contents: Contents) -> str:
         recipe=contents.recipe,
         shared=contents.is_shared,
         flow=tables.flow_table(contents),
+        flow_picture=flow_picture(contents),
+        lost=lost_table(contents),
         overview=tables.overview_table(parts) if len(parts) > 1 and not contents.is_shared else None,
         names=tables.names_table(contents.of(contents.outcomes[0])),
         outcomes=[_outcome(part, f"-{place}" if len(parts) > 1 else "") for place, part in enumerate(parts, 1)],
@@ -79,6 +89,7 @@ def _outcome(contents: Contents, suffix: str) -> dict[str, Any]:
         "phrase": contents.outcome.phrase,
         "lead": sentences.result(contents),
         "answer": contents.answer,
+        "baseline": baseline_table(contents),
         **_results(contents),
         **_on_request(contents),
         **_classes(contents),
@@ -106,6 +117,10 @@ def _results(contents: Contents) -> dict[str, Any]:
         "decision": pictures.decision_curve_picture(contents),
         "points": tables.calls_at_points(contents),
         "sets": tables.sets_table(contents),
+        "precision": precision_pictures(contents),
+        "confusion": confusion_picture(contents),
+        "subgroups": subgroups_table(contents),
+        "subgroups_picture": subgroups_picture(contents),
     }
 
 
