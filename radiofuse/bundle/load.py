@@ -49,7 +49,7 @@ class Bundle:
     description : dict
         ``bundle.json``: outcomes, modalities, settings, protocol, warnings.
     pseudonyms : Pseudonyms or None
-        What ids are called in it, where it knows training patients by keyed hashes and the key was given.
+        Under which new patients are compared with training patients.
     """
 
     folder: Path
@@ -66,6 +66,10 @@ class Bundle:
     def outcomes(self) -> list[Outcome]:
         """What the models predict."""
         return outcomes_in(self.description)
+
+    def has_other_key(self, pseudonyms: Pseudonyms) -> bool:
+        """Whether it knows its training patients under another key."""
+        return _is_foreign(self.description, pseudonyms)
 
     def _repr_html_(self) -> str:
         about, protocol = self.description, self.description["protocol"]
@@ -99,8 +103,8 @@ def load_bundle(
         Public keys of whom one trusts, as ``require_signature`` takes them: then a bundle that none of them signed is
         refused before anything of it is parsed.
     pseudonyms : Pseudonyms, optional
-        Of the key under which the bundle knows its training patients: without it nobody is told that a patient was
-        one of them.
+        Under which new patients are compared with training patients. A bundle that knows these by keyed hashes needs
+        those of its own key: without them nobody is told that a patient was one of them.
 
     Returns
     -------
@@ -127,15 +131,17 @@ def load_bundle(
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     models = attached(_unpickled(folder), weights=folder / ENCODERS)
-    return Bundle(folder, models, description, _own_pseudonyms(folder, description, pseudonyms))
+    return Bundle(folder, models, description, _comparing(folder, description, pseudonyms))
 
 
-def _own_pseudonyms(folder: Path, about: dict[str, Any], given: Pseudonyms | None) -> Pseudonyms | None:
-    """Return the pseudonyms that a bundle's ids are, where the key was given; refuse another key."""
+def _is_foreign(about: dict[str, Any], given: Pseudonyms) -> bool:
     own = about.get("pseudonyms")
-    if own is None or given is None:
-        return None
-    if own["key"] != given.fingerprint:
+    return own is not None and bool(own["key"] != given.fingerprint)
+
+
+def _comparing(folder: Path, about: dict[str, Any], given: Pseudonyms | None) -> Pseudonyms | None:
+    """Return the pseudonyms under which patients are compared; refuse those of a key other than the bundle's own."""
+    if given is not None and _is_foreign(about, given):
         raise BundleError(f"The key is not the one that the bundle {folder} was made with. Ask its maker which it was.")
     return given
 

@@ -80,7 +80,9 @@ def training_patients(bundle: Bundle) -> pd.Series:
     """Return the patient of each sample that the bundle's models were fitted on."""
     tested = read_table(bundle.folder, "predictions").drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
     others = bundle.description.get("untested_patients", {})
-    return pd.concat([tested, pd.Series(others, dtype=tested.dtype)]) if others else tested
+    trained = pd.concat([tested, pd.Series(others, dtype=tested.dtype)]) if others else tested
+    called = bundle.pseudonyms
+    return trained if called is None else trained.map(called.of).rename(called.of)
 
 
 def collect_rows(
@@ -110,7 +112,7 @@ def collect_rows(
             options |= {"on_hashed": on_hashed, "on_done": on_done}
             features, crops = add_new_pictures(bundle.description, cohort, features, FeatureStore(store), **options)
         bundle = _reading(bundle, crops, store)
-        features = _without_training_samples(features, crops, _encoders(bundle), training_patients(bundle), cohort)
+        features = _without_training_samples(features, crops, bundle, cohort)
     X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)
     return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures, cohort)
 
@@ -188,11 +190,10 @@ def _encoders(bundle: Bundle) -> list[HoldsFiles]:
     return holders(*bundle.models.values())
 
 
-def _without_training_samples(
-    features: Features, crops: PictureRows, encoders: list[HoldsFiles], training: pd.Series, cohort: pd.DataFrame
-) -> Features:
+def _without_training_samples(features: Features, crops: PictureRows, bundle: Bundle, cohort: pd.DataFrame) -> Features:
     """Empty the rows of samples that an encoder has seen, and list them as failures; the others go on."""
-    seen = _rows_of_training_patients(crops, encoders, training, cohort.set_index("sample_id")["patient_id"])
+    encoders = _encoders(bundle)
+    seen = _rows_of_training_patients(crops, bundle, cohort.set_index("sample_id")["patient_id"])
     for encoder in encoders:
         seen = seen | encoder.rows_seen(crops)
     failed = [(crops.sample_ids[row], crops.modalities[row], SEEN, seen[row]) for row in sorted(seen)]
@@ -202,15 +203,14 @@ def _without_training_samples(
     return Features(table, failures.reset_index(drop=True), features.extraction)
 
 
-def _rows_of_training_patients(
-    crops: PictureRows, encoders: list[HoldsFiles], training: pd.Series, patients: pd.Series
-) -> dict[int, str]:
+def _rows_of_training_patients(crops: PictureRows, bundle: Bundle, patients: pd.Series) -> dict[int, str]:
     """Return the crops of patients an encoder was trained on, whatever the sample is called, with a sentence each."""
-    learned_from = {name for encoder in encoders for name in encoder.training_ids()}
+    called, training = str if bundle.pseudonyms is None else bundle.pseudonyms.of, training_patients(bundle)
+    learned_from = {called(name) for encoder in _encoders(bundle) for name in encoder.training_ids()}
     trained = set(training[training.index.isin(learned_from)])
     return {
         row: f"Sample {sample_id} ({crops.modalities[row]}) is of patient {patients[sample_id]}, whom the encoder was "
         "trained on. Ask about other patients; another one of that name needs another patient_id."
         for row, sample_id in enumerate(crops.sample_ids)
-        if patients[sample_id] in trained
+        if called(patients[sample_id]) in trained
     }

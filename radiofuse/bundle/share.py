@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -53,12 +54,13 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
     BundleError
         If its models hold rows of training patients that they predict from, or networks, or a text names a patient.
     """
-    trained, own = training_patients(bundle), bundle.description.get("pseudonyms")
+    trained, own = training_patients(replace(bundle, pseudonyms=None)), bundle.description.get("pseudonyms")
     if own is not None and (own["shared"] or own["key"] != pseudonyms.fingerprint):
         raise BundleError(_already_keyed(bundle, shared=own["shared"]))
     failed = read_table(bundle.folder, "failures")["sample_id"]
     ids = frozenset({*map(str, trained.index), *map(str, trained), *map(str, failed)})
     _refuse_models(bundle, ids)
+    named = _pattern(ids - {pseudonyms.of(one) for one in ids})
     tables = {name: _for_others(read_table(bundle.folder, name), name) for name in TABLES}
     description = {
         **_without_places(bundle.description),
@@ -68,10 +70,13 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
         },
         "untested_patients": {pseudonyms.of(sample): pseudonyms.of(patient) for sample, patient in trained.items()},
         "pseudonyms": {"key": pseudonyms.fingerprint, "shared": True},
+        "warnings": [
+            named.sub(lambda found: pseudonyms.of(found[0]), sentence) for sentence in bundle.description["warnings"]
+        ],
     }
     description.pop("schema", None)
     recipe = _recipe_without_places((bundle.folder / RECIPE).read_text(encoding="utf-8"))
-    _refuse_named(recipe, description, tables, ids - {pseudonyms.of(one) for one in ids})
+    _refuse_named(recipe, description, tables, named)
     environment = read_manifest(bundle.folder)["environment"]
     return save_bundle(
         out, models=bundle.models, recipe=recipe, description=description, tables=tables, environment=environment
@@ -143,15 +148,19 @@ def _texts(value: Any) -> Iterator[str]:
 # ---------------------------------------------------------------- ids
 
 
+def _pattern(ids: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds ids in sentences: all but short numbers."""
+    told = sorted((one for one in ids if len(one) >= FEWEST_CHARACTERS or not one.isdigit()), key=len, reverse=True)
+    return re.compile("|".join(rf"(?<![\w-]){re.escape(one)}(?![\w-])" for one in told) or r"(?!)")
+
+
 def _refuse_named(
-    recipe: str, description: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], ids: Iterable[str]
+    recipe: str, description: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], named: re.Pattern[str]
 ) -> None:
     """Raise where a text still names a sample or a patient."""
     texts = {RECIPE: recipe, "bundle.json": json.dumps(description, ensure_ascii=False)}
     for name, table in tables.items():
         texts[f"{name}.csv"] = "\n".join(map(str, pd.unique(table[TABLES[name].of(TEXT)].to_numpy().ravel())))
-    told = sorted(one for one in ids if len(one) >= FEWEST_CHARACTERS or not one.isdigit())
-    named = re.compile("|".join(rf"(?<![\w-]){re.escape(one)}(?![\w-])" for one in told) or r"(?!)")
     if found := [f"{name} names {there[0]}" for name, text in texts.items() if (there := named.search(text))]:
         raise BundleError(
             f"A bundle for handing on would name patients: {some(found)}. Take the name out of the recipe, or rename "

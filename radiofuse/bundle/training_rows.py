@@ -114,7 +114,7 @@ def rows_trained_on(
         for sample, row in zip(map(str, X.index), X[names].to_numpy(float), strict=True):
             digest = _digest(names, row)
             if twin := digests.get(digest, digests.get(keyed(digest))):
-                known[sample] = f"trained on: the same numbers as training sample {twin}"
+                known[sample] = f"trained on: the same numbers as training sample {called(twin)}"
     trained_patients = set(trained)
     for sample in map(str, X.index):
         if called(patients[sample]) in trained_patients:

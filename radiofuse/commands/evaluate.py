@@ -19,7 +19,7 @@ from radiofuse.commands.other_cohort import (
     Spellings,
     written_otherwise,
 )
-from radiofuse.commands.share import Key, pseudonyms_of
+from radiofuse.commands.share import Key, Naming
 from radiofuse.commands.sign import SignedBy
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import require_apart, require_folder, require_own_tables, sha256_of
@@ -74,7 +74,6 @@ def main(
     with terminal.quick_imports():
         from radiofuse.bundle.card import TRUST
         from radiofuse.bundle.evaluate import evaluate_cohort
-        from radiofuse.bundle.load import load_bundle
 
     names = [*TABLES, *([PAGE] if report else [])]
     inputs = [path for path in (cohort, participants) if path is not None]
@@ -84,7 +83,7 @@ def main(
     terminal.say(TRUST)
     options: dict[str, Any] = {"store": store, "n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, signers=signed_by, pseudonyms=pseudonyms_of(key))
+        loaded = Naming(key).load(bundle, signed_by)
         written = written_otherwise(
             outcome or [one.name for one in loaded.outcomes],
             participants=participants,

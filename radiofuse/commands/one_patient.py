@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radiofuse.commands import terminal
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
-from radiofuse.commands.share import pseudonyms_of
+from radiofuse.commands.share import AS_THEY_ARE, Naming
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder, starts_with
@@ -53,12 +53,11 @@ def predict_one(
     store: Path,
     overwrite: bool,
     signers: Path | None = None,
-    key: Path | None = None,
+    naming: Naming = AS_THEY_ARE,
     **options: Any,
 ) -> bool:
     """Print what a bundle says of a patient, write it where asked, and say whether every outcome has an answer."""
     from radiofuse.bundle.card import TRUST
-    from radiofuse.bundle.load import load_bundle
     from radiofuse.bundle.new_rows import collect_rows
     from radiofuse.bundle.one_patient import read_patient
     from radiofuse.bundle.predict import predictions_of
@@ -66,12 +65,15 @@ def predict_one(
     _require_places(folder, out, store, written, further, overwrite=overwrite)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, signers=signers, pseudonyms=pseudonyms_of(key))
+        loaded = naming.load(bundle, signers)
         further.check(loaded)
         patient = read_patient(loaded, folder, layout, written)
         for sentence in _of_folder(patient):
             terminal.say(sentence)
-        rows = collect_rows(loaded, patient.cohort, store=store, progress=terminal.progress, **options)
+        read, patient = patient.cohort, naming.of_patient(patient)
+        rows = naming.told(
+            collect_rows(loaded, patient.cohort, store=store, progress=terminal.progress, **options), read
+        )
         predictions, failures = predictions_of(rows), rows.failures
         told = answer(loaded, patient, predictions, failures)
         drawn = {} if patient.drawn is None else {patient.sample_id: str(patient.drawn)}

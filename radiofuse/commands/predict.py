@@ -14,7 +14,7 @@ from radiofuse.commands.one_patient import predict_one
 from radiofuse.commands.other_cohort import ModalityPattern, Participants
 from radiofuse.commands.predict_table import TableOutputs, predict_table
 from radiofuse.commands.region_masks import Masks, MasksWanted
-from radiofuse.commands.share import Key
+from radiofuse.commands.share import Key, Naming, Pseudonymize
 from radiofuse.commands.sign import SignedBy
 from radiofuse.errors import RequestError
 
@@ -52,6 +52,7 @@ def main(
     masks: Masks = None,
     signed_by: SignedBy = None,
     key: Key = None,
+    pseudonymize: Pseudonymize = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     retry_failed: terminal.RetryFailed = False,
@@ -64,7 +65,12 @@ def main(
     maps_wanted = MapsWanted.of(maps, map_kinds, map_class, dropout_passes)
     further = FurtherOutputs(maps_wanted, None if masks is None else MasksWanted(masks))
     written = OtherCohort(participants, modality_pattern)
-    options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed, "signers": signed_by, "key": key}
+    options: dict[str, Any] = {
+        "n_jobs": jobs,
+        "retry_failed": retry_failed,
+        "signers": signed_by,
+        "naming": Naming(key, pseudonymize),
+    }
     if patient is not None and cohort is None:
         if contributions is not None:
             raise RequestError("--contributions goes with a table; the answer of --patient holds them. Leave it out.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from radiofuse.commands import terminal
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences, with_further
 from radiofuse.commands.predict_words import sentences_of
-from radiofuse.commands.share import pseudonyms_of
+from radiofuse.commands.share import AS_THEY_ARE, Naming
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import (
     is_failures,
@@ -79,13 +79,12 @@ def predict_table(
     outputs: TableOutputs,
     *,
     signers: Path | None = None,
-    key: Path | None = None,
+    naming: Naming = AS_THEY_ARE,
     **options: Any,
 ) -> bool:
     """Write what a bundle says of a table's patients, and say whether every image and every sample has an answer."""
     with terminal.quick_imports():
         from radiofuse.bundle.card import TRUST
-        from radiofuse.bundle.load import load_bundle
         from radiofuse.bundle.new_rows import collect_rows
         from radiofuse.bundle.predict import predictions_of
         from radiofuse.extract import has_images
@@ -94,10 +93,11 @@ def predict_table(
     outputs.require(inputs)
     terminal.say(TRUST)
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, signers=signers, pseudonyms=pseudonyms_of(key))
+        loaded = naming.load(bundle, signers)
         outputs.further.check(loaded)
         table = _new_patients(loaded, cohort, written, outputs, inputs)
-        rows = collect_rows(loaded, table, store=outputs.store, progress=terminal.progress, **options)
+        rows = collect_rows(loaded, naming.renamed(table), store=outputs.store, progress=terminal.progress, **options)
+        rows = naming.told(rows, table)
         predictions = predictions_of(rows)
         told = outputs.further.make(rows, predictions)
     _write(loaded, with_further(predictions, told), outputs)

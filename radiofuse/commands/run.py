@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.share import Pseudonymize
 
 app = terminal.command_app(__doc__)
 
@@ -23,6 +24,7 @@ def main(
     ),
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
     retry_failed: terminal.RetryFailed = False,
+    pseudonymize: Pseudonymize = None,
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Run a recipe: extract, cross-validate, fit, and write report.html and bundle/."""
@@ -42,9 +44,13 @@ def main(
     )
     from radiofuse.evaluate.findings import list_failures
     from radiofuse.experiment import run_recipe
+    from radiofuse.patients.pseudonyms import read_pseudonyms
     from radiofuse.tables.outcomes import outcome_words
 
-    options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
+    options: dict[str, Any] = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
+    if pseudonymize is not None:
+        apart = Path("out") if out is None else out
+        options["pseudonyms"] = read_pseudonyms(pseudonymize, make=True, apart_from=[apart])
     folder = run_recipe(recipe, out=out, n_jobs=jobs, store=store, progress=terminal.progress, **options)
     about = read_description(folder / "bundle")
     names = ("scores", "comparisons", "learning_intervals", "best_of_models")

@@ -54,6 +54,7 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "columns": columns_read(recipe, rows),
         "training_rows": row_digests(rows_to_learn_from(rows)[0]),
         "untested_patients": _untested_patients(rows, results.splits),
+        "pseudonyms": None if rows.key is None else {"key": rows.key, "shared": False},
         "synthetic": rows.synthetic,
         "implications": [asdict(one) for one in rows.implications],
         "as_published": deviations(recipe),

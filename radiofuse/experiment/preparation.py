@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.datasets.phantom import NOTICE_FILE
-from radiofuse.errors import CohortError
+from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
 from radiofuse.experiment.harmonization import with_sites_of
@@ -20,6 +20,7 @@ from radiofuse.experiment.modality_flow import modality_flow, named_in
 from radiofuse.experiment.models.member_chains import CropSource
 from radiofuse.experiment.models.model_list import learns_unlabeled
 from radiofuse.experiment.models.networks import describe_arrays, make_cropping, make_specs, of_networks, with_stack
+from radiofuse.experiment.recipe.evaluation import FIXED
 from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
 from radiofuse.experiment.rows import Rows, Unlabeled
@@ -38,6 +39,7 @@ from radiofuse.imaging import file_sha256
 from radiofuse.imaging.atlas import MNI152, atlas_file
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.step_options import Steps
+from radiofuse.patients.pseudonyms import Pseudonyms, under_pseudonyms, without_names
 from radiofuse.progress import Meter
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
@@ -74,6 +76,7 @@ def prepare_rows(
     overwrite: bool = False,
     report: bool = True,
     retry_failed: bool = False,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Rows:
     """Return a recipe's rows: its cohort read, its features extracted, cut to those with a label.
 
@@ -94,6 +97,8 @@ def prepare_rows(
         Whether a report will be written.
     retry_failed : bool, default=False
         As for ``extract_cohort``.
+    pseudonyms : Pseudonyms, optional
+        What samples and patients are called from here on.
 
     Raises
     ------
@@ -102,7 +107,8 @@ def prepare_rows(
     """
     laps = Laps()
     places = Places(out, Path(store), overwrite=overwrite, report=report)
-    table, cohort = read_and_refuse(recipe, places)
+    table, read = read_and_refuse(recipe, places)
+    cohort = _renamed(recipe, read, pseudonyms)
     for outcome in outcomes_of(cohort):
         known = cohort[cohort[outcome.name].notna()]
         log.info(count_classes(known[outcome.name].to_numpy(), known["patient_id"], outcome.name, outcome.classes))
@@ -130,8 +136,23 @@ def prepare_rows(
         add = _with_arrays if recipe.deep.reads_arrays else _with_crops
         features, source = add(recipe, cohort, features, store, **options)
         laps.end(CROPS)
+    if pseudonyms is not None:
+        features = replace(features, failures=without_names(features.failures, read, pseudonyms))
     synthetic = (table.parent / NOTICE_FILE).is_file()
-    return _labeled_rows(recipe, _Made(cohort, features, extractor, source, laps.seconds), synthetic=synthetic)
+    rows = _labeled_rows(recipe, _Made(cohort, features, extractor, source, laps.seconds), synthetic=synthetic)
+    return rows if pseudonyms is None else replace(rows, key=pseudonyms.fingerprint)
+
+
+def _renamed(recipe: Recipe, cohort: pd.DataFrame, pseudonyms: Pseudonyms | None) -> pd.DataFrame:
+    """Return the cohort under pseudonyms, where there are some; lists of folds name samples as the table does."""
+    if pseudonyms is None:
+        return cohort
+    if recipe.evaluation.split == FIXED:
+        raise RequestError(
+            "The recipe names the samples of its folds, which pseudonyms would hide. Let it deal folds itself, or "
+            "leave --pseudonymize out."
+        )
+    return under_pseudonyms(cohort, pseudonyms)
 
 
 def steps_of(recipe: Recipe) -> Steps | None:

@@ -64,6 +64,8 @@ class Rows:
         Who made the mask of each row, where the cohort table says it; "" for an expert.
     stages : dict of str to float
         Seconds of each stage on the way.
+    key : str or None
+        The fingerprint of the key under which ids are pseudonyms, where they are.
     """
 
     outcomes: list[Outcome]
@@ -82,6 +84,7 @@ class Rows:
     unlabeled: Unlabeled | None = None
     implications: Sequence[Implication] = ()
     mask_sources: Sequence[str] = ()
+    key: str | None = None
 
     def warnings(self) -> list[str]:
         """Return sentences on who made masks, columns that may know a label or hold codes, and sites that tell one."""

@@ -47,6 +47,7 @@ from radiofuse.files.outputs import is_page
 from radiofuse.fuse.joint import JointModel, OneOutcome
 from radiofuse.fuse.outcome_chain import member_of_class
 from radiofuse.patients import Split
+from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.progress import Meter, silent
 from radiofuse.report import write_report
 from radiofuse.select import NothingSelectedWarning
@@ -85,6 +86,7 @@ def run_recipe(
     overwrite: bool = False,
     report: bool = True,
     retry_failed: bool = False,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Path:
     """Run a recipe from the cohort table to the report.
 
@@ -106,6 +108,9 @@ def run_recipe(
         Whether to write ``report.html``, which needs the extra ``report``.
     retry_failed : bool, default=False
         Try again every image that failed in an earlier run.
+    pseudonyms : Pseudonyms, optional
+        What samples and patients are called in everything that is written. Folds are dealt in the order of ids, so
+        that they are others than without.
 
     Returns
     -------
@@ -119,7 +124,8 @@ def run_recipe(
     """
     recipe = read_recipe(path)
     out = Path(out) if out else Path("out") / recipe.name
-    options = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
+    options: dict[str, Any] = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
+    options |= {"pseudonyms": pseudonyms}
     rows = prepare_rows(recipe, out, store=store, n_jobs=n_jobs, progress=progress, **options)
     if words := describe_fewer(out / "bundle", rows.groups):
         log.warning("%s", words)

@@ -7,9 +7,12 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
+
+import pandas as pd
 
 from radiofuse.errors import RequestError
 
@@ -109,3 +112,46 @@ def _write_key(key: Path) -> None:
     descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(32) + "\n")
+
+
+def under_pseudonyms(cohort: pd.DataFrame, pseudonyms: Pseudonyms) -> pd.DataFrame:
+    """Return a cohort table whose samples and patients go by pseudonyms.
+
+    Examples
+    --------
+    >>> cohort = pd.DataFrame({"sample_id": ["a"], "patient_id": ["a"], "age": [50]})
+    >>> under_pseudonyms(cohort, Pseudonyms(b"sixteen bytes or more"))["age"].tolist()
+    [50]
+    """
+    return cohort.assign(**{name: cohort[name].map(pseudonyms.of) for name in ("sample_id", "patient_id")})
+
+
+def without_names(failures: pd.DataFrame, cohort: pd.DataFrame, pseudonyms: Pseudonyms) -> pd.DataFrame:
+    """Return a table of failures whose sentences name neither ids nor files.
+
+    Parameters
+    ----------
+    failures : DataFrame
+        Columns sample_id, a pseudonym, and message among others.
+    cohort : DataFrame
+        As it was read, before ids were replaced.
+    pseudonyms : Pseudonyms
+    """
+    rows = {pseudonyms.of(row["sample_id"]): row for row in cohort.to_dict("records")}
+    sentences = [
+        _without(str(message), rows.get(sample, {}), pseudonyms)
+        for sample, message in zip(failures["sample_id"], failures["message"], strict=True)
+    ]
+    return failures.assign(message=pd.Series(sentences, index=failures.index, dtype="str"))
+
+
+def _without(sentence: str, row: Mapping[Hashable, Any], pseudonyms: Pseudonyms) -> str:
+    """Return a sentence without the texts of a sample's row that are files or ids."""
+    texts = {name: str(cell) for name, cell in row.items() if isinstance(cell, str | Path)}
+    ids = {texts.pop(name, "") for name in ("sample_id", "patient_id")} - {""}
+    files = [one for text in texts.values() if "." in text or "/" in text for one in (text, PurePath(text).name)]
+    for named in sorted(filter(None, files), key=len, reverse=True):
+        sentence = sentence.replace(named, "the file")
+    for name in sorted(ids, key=len, reverse=True):
+        sentence = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", pseudonyms.of(name), sentence)
+    return sentence

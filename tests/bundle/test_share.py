@@ -17,10 +17,12 @@ from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.new_rows import UNTOLD
 from radiofuse.bundle.patient_rows import kept_rows
 from radiofuse.bundle.share import share_bundle
+from radiofuse.commands.predict import app as predict_command
+from radiofuse.commands.run import app as run_command
 from radiofuse.commands.share import app
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.experiment import run_recipe
-from radiofuse.patients.pseudonyms import Pseudonyms, read_pseudonyms
+from radiofuse.patients.pseudonyms import Pseudonyms, read_pseudonyms, without_names
 from radiofuse.report import write_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
@@ -152,12 +154,15 @@ def test_the_command_makes_a_key_that_only_its_owner_reads(home, tmp_path):
     assert inside.exit_code == 2 and "which others will see" in inside.output
 
 
-def test_a_title_that_names_a_patient_is_refused(home, tmp_path):
+def test_warnings_name_pseudonyms_and_a_title_that_names_a_patient_is_refused(home, tmp_path):
     loaded = load_bundle(home / "out")
+    loaded.description["warnings"] = ["The labels of TCGA-101, TCGA-102 contradict each other."]
+    share_bundle(loaded, tmp_path / "bundle", KEY)
+    assert KEY.of("TCGA-101") in (tmp_path / "bundle" / "card.md").read_text()
     loaded.description["title"] = "A study without TCGA-103"
     with pytest.raises(BundleError, match="names TCGA-103"):
         share_bundle(loaded, tmp_path / "bundle", KEY)
-    assert not (tmp_path / "bundle").exists()
+    assert "A study without" not in (tmp_path / "bundle" / "card.md").read_text()
 
 
 @pytest.mark.parametrize("model", [KNeighborsClassifier(1), SVC()])
@@ -186,3 +191,51 @@ def test_short_keys_are_refused(tmp_path):
         read_pseudonyms(tmp_path / "key")
     with pytest.raises(RequestError, match="cannot be read"):
         read_pseudonyms(tmp_path / "nowhere")
+
+
+def test_a_run_under_pseudonyms_names_nobody_and_knows_its_patients_again(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = [str(home / "recipe.toml"), "--out", "out", "--store", "store", "--pseudonymize", "key"]
+    told = CliRunner().invoke(run_command, asked)
+    assert told.exit_code == 0, told.output
+    for name, text in contents(tmp_path / "out"):
+        assert "TCGA-" not in text and (tmp_path / "key").read_text().strip() not in text, name
+    names = read_pseudonyms(tmp_path / "key")
+    asked = ["out", str(home / "new.csv"), "--out", "p.csv", "--store", "store", "--pseudonymize", "key"]
+    told = CliRunner().invoke(predict_command, asked)
+    answer = pd.read_csv("p.csv", dtype=str)
+    assert "TCGA-" not in (tmp_path / "p.csv").read_text()
+    assert set(answer["patient_id"]) == {names.of("TCGA-124"), *(names.of(f"N{row}") for row in range(1, 12))}
+    assert answer["note"].str.contains("trained on: ").sum() == 6, told.output
+
+
+def test_failures_under_pseudonyms_name_neither_ids_nor_files():
+    cohort = pd.DataFrame({"sample_id": ["P1-S1"], "patient_id": ["P1"], "t1": ["/home/anna/P1/T1 of P1.nii.gz"]})
+    said = "T1 of P1.nii.gz is cut short: /home/anna/P1/T1 of P1.nii.gz of P1 (P1-S1), P12. Copy it again."
+    failures = pd.DataFrame({"sample_id": [KEY.of("P1-S1")], "modality": "t1", "code": "x", "message": said})
+    (message,) = without_names(failures, cohort, KEY)["message"]
+    patient, sample = KEY.of("P1"), KEY.of("P1-S1")
+    assert message == f"the file is cut short: the file of {patient} ({sample}), P12. Copy it again."
+
+
+def test_predictions_under_pseudonyms_are_those_without(home, tmp_path):
+    written = {}
+    for name, further in (("plain", []), ("hidden", ["--pseudonymize", str(tmp_path / "key")])):
+        asked = [str(home / "out"), str(home / "new.csv"), "--out", str(tmp_path / f"{name}.csv")]
+        assert CliRunner().invoke(predict_command, [*asked, "--store", str(tmp_path / "s"), *further]).exit_code == 0
+        written[name] = pd.read_csv(tmp_path / f"{name}.csv", dtype=str)
+    names = read_pseudonyms(tmp_path / "key")
+    assert written["hidden"]["sample_id"].tolist() == written["plain"]["sample_id"].map(names.of).tolist()
+    assert written["hidden"]["probability"].tolist() == written["plain"]["probability"].tolist()
+    trained = [table["note"].fillna("").str.startswith("trained on") for table in written.values()]
+    assert trained[0].tolist() == trained[1].tolist() and trained[0].sum() == 6
+    assert "TCGA-" not in (tmp_path / "hidden.csv").read_text()
+
+
+def test_pseudonyms_refuse_folds_by_name(home, tmp_path):
+    recipe = RECIPE.format(folder=home).replace(
+        "folds = 2\nrepeats = 1", 'split = "fixed"\ntest = ["TCGA-100-S1", "TCGA-101-S1", "TCGA-102-S1", "TCGA-103-S1"]'
+    )
+    (tmp_path / "recipe.toml").write_text(recipe)
+    with pytest.raises(RequestError, match="names the samples of its folds"):
+        run_recipe(tmp_path / "recipe.toml", out=tmp_path / "out", store=tmp_path, report=False, pseudonyms=KEY)
