@@ -6,59 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy.ndimage import binary_erosion
 
 from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.multitask import TaskNetwork, multitask_networks
 from radiofuse.bundle.networks import Placed, place
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.deep.segmentation.classes import PARTS
-from radiofuse.deep.tasks.estimator import MultiTaskNetwork
 from radiofuse.errors import BundleError
 from radiofuse.extract.predicted_masks import ONE_REGION, PARTS_TOO
-from radiofuse.fuse import holders
 from radiofuse.imaging.placing import Placing
 from radiofuse.imaging.regions import NEW, written
 from radiofuse.progress import Meter, silent
 from radiofuse.statistics.segmentation import region_volumes
-from radiofuse.tables import columns
 
 NO_REGIONS = (
     "No model of the bundle draws regions: a multi-task network does that was trained with masks and is kept in the "
     "bundle. Leave --masks out, or make masks with radiofuse segment."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Segmenter:
-    """A network of a bundle that draws regions.
-
-    Attributes
-    ----------
-    name : str
-        Of the model; where an outcome has a network of its own, and its outcome.
-    estimator : MultiTaskNetwork
-        Fitted, with the patches of new patients attached.
-    """
-
-    name: str
-    estimator: MultiTaskNetwork
-
-    @property
-    def source(self) -> str:
-        """Who makes its masks, as the column ``mask_source`` of a cohort table says it."""
-        return f"multi-task network {self.name} {self.estimator.encoder_.key[:12]}"
-
-    @property
-    def has_parts(self) -> bool:
-        """Whether it tells the parts of a tumor apart."""
-        return tuple(self.estimator.regions_) == PARTS
-
-    def first_sequence(self, X: pd.DataFrame, sample_id: str) -> str | None:
-        """Return the first of its sequences that a sample has a patch of; None where it has none."""
-        row = X.loc[sample_id]
-        there = (name for name in self.estimator.modalities_ if pd.notna(row[columns.join(name, columns.CROP)]))
-        return next(there, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +33,7 @@ class RegionMask:
     Attributes
     ----------
     network, source : str
+        Its name, and who made the mask as the column ``mask_source`` of a cohort table says it.
     sample_id, patient_id : str
     labels : ndarray of uint8, shape (z, y, x)
         NCR=1 ED=2 ET=3, or 1 for the tumor; 0 where the network did not look.
@@ -98,7 +64,7 @@ class RegionMask:
     note: str
 
 
-def segmenters_of(bundle: Bundle) -> list[Segmenter]:
+def segmenters_of(bundle: Bundle) -> list[TaskNetwork]:
     """Return the networks of a bundle's models that draw regions, each once.
 
     Raises
@@ -106,18 +72,10 @@ def segmenters_of(bundle: Bundle) -> list[Segmenter]:
     BundleError
         If there is none.
     """
-    found: dict[str, tuple[str, str, MultiTaskNetwork]] = {}
-    for outcome, models in bundle.models.items():
-        for name, model in models.items():
-            for one in holders(model):
-                if isinstance(one, MultiTaskNetwork) and getattr(one, "regions_", None):
-                    found.setdefault(one.encoder_.key, (name, outcome, one))
+    found = [network for network in multitask_networks(bundle) if network.estimator.regions_]
     if not found:
         raise BundleError(NO_REGIONS)
-    names = [name for name, _, _ in found.values()]
-    return [
-        Segmenter(name if names.count(name) == 1 else f"{name}_{outcome}", one) for name, outcome, one in found.values()
-    ]
+    return found
 
 
 def masks_of_rows(rows: NewRows, *, progress: Meter = silent) -> Iterator[RegionMask]:
@@ -145,22 +103,23 @@ def masks_of_rows(rows: NewRows, *, progress: Meter = silent) -> Iterator[Region
             on_done(done, len(pairs))
 
 
-def _mask_of(network: Segmenter, rows: NewRows, sample_id: str, sequence: str) -> RegionMask:
+def _mask_of(network: TaskNetwork, rows: NewRows, sample_id: str, sequence: str) -> RegionMask:
     placed = place(rows.bundle.description, rows.images, sequence, sample_id)
+    has_parts = tuple(network.estimator.regions_) == PARTS
     drawn = network.estimator.draw_regions(rows.X.loc[[sample_id]], flips=True)[0].classes
     labels = placed.placing.onto(drawn[None]).astype(np.uint8)
     looked_at = placed.placing.onto(np.ones_like(drawn, np.float32)[None]) > 0
     return RegionMask(
         network.name,
-        network.source,
+        f"multi-task network {network.name} {network.estimator.encoder_.key[:12]}",
         sample_id,
         str(rows.patients[sample_id]),
         labels,
-        written(NEW) if network.has_parts else "",
+        written(NEW) if has_parts else "",
         placed.placing,
         placed.first_image,
         float(looked_at.mean()),
-        _volumes(labels, PARTS_TOO if network.has_parts else ONE_REGION, placed.placing),
+        _volumes(labels, PARTS_TOO if has_parts else ONE_REGION, placed.placing),
         "; ".join(_notes(drawn, labels, looked_at, placed)),
     )
 

@@ -1,4 +1,4 @@
-"""What ``radiofuse predict`` writes beside probabilities where it is asked to: maps, and masks of regions."""
+"""What ``radiofuse predict`` gives beside probabilities where it is asked to: maps, masks of regions, spreads."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from radiofuse.bundle.load import Bundle
     from radiofuse.bundle.new_rows import NewRows
 
+SPREAD = "dropout_spread"
+KEYS = ["sample_id", "outcome", "class"]
+
 
 @dataclass(frozen=True)
 class FurtherOutputs:
@@ -23,6 +26,7 @@ class FurtherOutputs:
 
     maps: MapsWanted | None = None
     masks: MasksWanted | None = None
+    passes: int = 0  # with dropout, of multi-task networks too
 
     def places(self) -> dict[str, Path]:
         """Return the folders by their options."""
@@ -33,6 +37,10 @@ class FurtherOutputs:
         """Refuse what a bundle cannot give, before anything is read."""
         for one in filter(None, (self.maps, self.masks)):
             one.check(bundle)
+        if self.passes:
+            from radiofuse.bundle.multitask import refuse_without_dropout
+
+            refuse_without_dropout(bundle, needed=self.maps is None)
 
     def require(self, inputs: Sequence[Path], *, overwrite: bool) -> None:
         """Refuse folders that hold inputs, or files that others wrote."""
@@ -46,12 +54,29 @@ class FurtherOutputs:
             told["maps"] = make_maps(rows, predictions, self.maps, drawn)
         if self.masks is not None:
             told["masks"] = make_masks(rows, self.masks)
+        if self.passes:
+            from radiofuse.bundle.multitask import spread_of_rows
+
+            told[SPREAD] = spread_of_rows(rows, self.passes).to_dict("records")
         return told
 
 
 def with_further(predictions: pd.DataFrame, told: dict[str, Any]) -> pd.DataFrame:
     """Return a table of predictions with what was measured of its samples beside."""
-    return with_volumes(predictions, told["masks"]) if "masks" in told else predictions
+    if "masks" in told:
+        predictions = with_volumes(predictions, told["masks"])
+    return _with_spread(predictions, told[SPREAD]) if SPREAD in told else predictions
+
+
+def _with_spread(predictions: pd.DataFrame, spread: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return predictions with the columns ``<network>_dropout_mean`` and ``<network>_dropout_sd``."""
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for row in spread:
+        key = tuple(row[name] for name in KEYS)
+        for measure in ("mean", "sd"):
+            found.setdefault(f"{row['network']}_dropout_{measure}", {})[key] = row[measure]
+    keys = list(predictions[KEYS].astype(str).itertuples(index=False, name=None))
+    return predictions.assign(**{name: [own.get(key, float("nan")) for key in keys] for name, own in found.items()})
 
 
 def further_sentences(told: dict[str, Any]) -> Iterator[str]:
@@ -60,3 +85,21 @@ def further_sentences(told: dict[str, Any]) -> Iterator[str]:
         yield from maps_sentences(told["maps"])
     if "masks" in told:
         yield from masks_sentences(told["masks"])
+    yield from _of_spread(told.get(SPREAD, []))
+
+
+def _of_spread(spread: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the spread of one patient, of several where it stands."""
+    one = {row["sample_id"] for row in spread}
+    for row in spread if len(one) == 1 else ():
+        yield (
+            f"Over {row['passes']} passes with dropout the probability of {row['outcome']} = {row['class']} by "
+            f"{row['network']} has the mean {row['mean']:.3f} and the standard deviation {row['sd']:.3f}."
+        )
+    if len(one) > 1:
+        yield (
+            f"Mean and standard deviation over {spread[0]['passes']} passes with dropout stand in columns that end in "
+            "_dropout_mean and _dropout_sd."
+        )
+    if spread:
+        yield "That is the spread of the dropout, not the error of the model."

@@ -39,7 +39,10 @@ MapClass = Annotated[
     typer.Option(help="Of --maps: the class to explain. Left out, the positive one of two, of more the called one."),
 ]
 DropoutPasses = Annotated[
-    int, typer.Option(min=0, help="Of --maps: passes with dropout, whose spread is told; 0 is none.")
+    int,
+    typer.Option(
+        min=0, help="Of --maps, and of multi-task networks: passes with dropout, whose spread is told; 0 is none."
+    ),
 ]
 TABLES = {
     "maps.csv": "sample_id,patient_id,network,outcome,class,map,slice,gap,picture,volumes,says",
@@ -67,7 +70,7 @@ class MapsWanted:
         """Return what was asked for, None where no maps were."""
         if maps is not None:
             return cls(maps, tuple(one.strip() for one in kinds.split(",") if one.strip()), class_name, passes)
-        given = {"--map-kinds": kinds, "--map-class": class_name, "--dropout-passes": passes}
+        given = {"--map-kinds": kinds, "--map-class": class_name}
         if asked := [option for option, value in given.items() if value]:
             raise RequestError(f"{asked[0]} says something of --maps, which is not there. Add --maps and a folder.")
         return None

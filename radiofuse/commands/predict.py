@@ -63,7 +63,7 @@ def main(
         from radiofuse.bundle.other_cohort import OtherCohort
 
     maps_wanted = MapsWanted.of(maps, map_kinds, map_class, dropout_passes)
-    further = FurtherOutputs(maps_wanted, None if masks is None else MasksWanted(masks))
+    further = FurtherOutputs(maps_wanted, None if masks is None else MasksWanted(masks), dropout_passes)
     written = OtherCohort(participants, modality_pattern)
     options: dict[str, Any] = {
         "n_jobs": jobs,

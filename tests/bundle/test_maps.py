@@ -152,7 +152,7 @@ def test_what_cannot_be_is_a_sentence(home: Path, folder: Path, tmp_path: Path) 
             "no maps of the kind 'heat'; the kinds are",
         ),
         (["--maps", tmp_path / "m", "--map-class", "7"], "No network tells a class '7'; the classes are 0, 1"),
-        (["--dropout-passes", "3"], "--dropout-passes says something of --maps, which is not there"),
+        (["--dropout-passes", "3"], "keeps no multi-task network, and of other networks --dropout-passes goes with"),
         (["--maps", folder / "m"], "lies in the patient's folder"),
         (["--maps", home], "holds the input"),
         (["--maps", mine], "this command did not write it"),

@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "deep"))
 from tiny_volumes import SIDE, write_cohort  # noqa: E402
 
 from radiofuse.bundle.load import load_bundle  # noqa: E402
+from radiofuse.bundle.multitask import multitask_networks, refuse_without_dropout  # noqa: E402
 from radiofuse.bundle.new_rows import collect_rows  # noqa: E402
 from radiofuse.bundle.one_patient import read_patient  # noqa: E402
-from radiofuse.bundle.predict import predict_cohort  # noqa: E402
+from radiofuse.bundle.predict import predict_cohort, read_new_patients  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
 from radiofuse.bundle.region_masks import masks_of_rows, segmenters_of  # noqa: E402
 from radiofuse.commands.one_patient import without_sequence  # noqa: E402
@@ -202,6 +203,24 @@ def test_a_table_has_the_volumes_beside_and_samples_that_the_network_knows_get_n
     call[-1] = others
     refused = CliRunner().invoke(app, [str(study / "out"), *map(str, call)])
     assert refused.exit_code == 2 and "holds files, and none is the masks.csv" in " ".join(refused.stderr.split())
+
+
+def test_passes_with_dropout_are_told_of_every_outcome_beside_its_probability(study, tmp_path):
+    cohort = write_cohort(tmp_path / "new", 2, seed=9, names="n")
+    pd.read_csv(cohort).drop(columns=["idh", "codel"]).to_csv(cohort, index=False)
+    call = [cohort, "--out", tmp_path / "p.csv", "--dropout-passes", 4, "--store", tmp_path / "store"]
+    done = CliRunner().invoke(app, [str(study / "out"), *map(str, call)])
+    assert done.exit_code == 0, done.output
+    told = pd.read_csv(tmp_path / "p.csv").set_index(["sample_id", "outcome"])
+    assert (told["together_dropout_sd"] > 0).all() and "not the error of the model" in " ".join(done.stderr.split())
+    assert "together(t1)" in told
+    bundle = load_bundle(study / "out" / "bundle")
+    rows = collect_rows(bundle, read_new_patients(bundle, cohort), store=tmp_path / "store", progress=silent)
+    (network,) = multitask_networks(rows.bundle)
+    idh = network.estimator.dropout_passes(rows.X, 4)[0][:, :, 1]
+    np.testing.assert_allclose(told.xs("idh", level="outcome")["together_dropout_mean"], idh.mean(axis=0))
+    with pytest.raises(RequestError, match="The bundle keeps no multi-task network"):
+        refuse_without_dropout(replace(rows.bundle, models={}), needed=True)
 
 
 def test_a_bundle_none_of_whose_models_draws_regions_is_refused_before_anything_is_read(study):
