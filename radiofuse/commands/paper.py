@@ -19,7 +19,7 @@ def paper(
     out: Annotated[Path | None, typer.Option(help="The folder to write; default: paper beside the bundle.")] = None,
     overwrite: terminal.Overwrite = False,
 ) -> None:
-    """Write the methods of a run with references, and its tables as CSV and LaTeX; print the folder."""
+    """Write methods with references, tables and figures of a run as files, and a replay in R; print the folder."""
     from radiofuse.report import write_paper
 
     print(write_paper(run, out, overwrite=overwrite))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from radiofuse.report.drawing import Drawing, drawing_of
 from radiofuse.report.kinds import ARM, FUSION, MODALITY, MODEL, REFERENCE
 from radiofuse.report.kinds import OTHER as OTHER_MODEL
 from radiofuse.report.wording import shortened
@@ -64,21 +63,13 @@ def style() -> AbstractContextManager:
     return mpl.rc_context(settings)
 
 
-def _as_data_uri(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    # With its date, equal bundles would not give equal pages.
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    # As an image: whatever a name holds, a browser runs nothing of it.
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def drawn(draw: Callable[..., Figure]) -> Callable[..., str]:
+def drawn(draw: Callable[..., Figure]) -> Callable[..., Drawing]:
     """Let a function draw in our style and return the figure as a ``data:`` address."""
 
     @wraps(draw)
-    def drawn(*args: Any, **kwargs: Any) -> str:
+    def drawn(*args: Any, **kwargs: Any) -> Drawing:
         with style():
-            return _as_data_uri(draw(*args, **kwargs))
+            return drawing_of(draw(*args, **kwargs), args)
 
     return drawn
 
@@ -88,10 +79,10 @@ def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> A
     return Figure(figsize=(width_in, height_in)).add_subplot() if ax is None else ax
 
 
-def uri_of(plot: Callable[..., Axes], *args: Any, **kwargs: Any) -> str:
+def uri_of(plot: Callable[..., Axes], *args: Any, **kwargs: Any) -> Drawing:
     """Return what a function draws on axes of its own, in our style, as a ``data:`` address."""
     with style():
-        return _as_data_uri(cast(Figure, plot(*args, **kwargs).figure))
+        return drawing_of(cast(Figure, plot(*args, **kwargs).figure), args)
 
 
 def figure_of(draw: Callable[..., str], *args: Any) -> Figure:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +14,12 @@ from typer.testing import CliRunner
 
 from radiofuse.commands.paper import app
 from radiofuse.datasets import make_phantom_cohort
+from radiofuse.errors import RequestError
 from radiofuse.experiment.run import run_recipe
 from radiofuse.report.experiment.contents import read_contents
 from radiofuse.report.forms.fact import ANSWERS, YES, is_there
 from radiofuse.report.forms.filled import facts_of
-from radiofuse.report.paper.write import write_paper
+from radiofuse.report.own_folder import write_own
 
 RECIPE = """
 title = "Two sequences of phantoms"
@@ -46,7 +49,7 @@ NUMBER = re.compile(r"(?<![\w.+-])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?![\w])")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("paper")
-    make_phantom_cohort(folder / "phantom", n_patients=18, seed=1)
+    make_phantom_cohort(folder / "phantom", n_patients=16, seed=1)
     (folder / "quick.json").write_text(json.dumps(QUICK))
     (folder / "recipe.toml").write_text(RECIPE)
     return run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store", report=False)
@@ -113,18 +116,71 @@ def test_tables_hold_the_scores_of_the_run_in_csv_and_latex(run, paper):
         assert f"{float(brier):.3f} (" in (paper / name).read_text()
 
 
-def test_a_second_pack_replaces_the_first_and_nothing_of_others(run, paper, tmp_path):
-    first = {path.name: path.read_bytes() for path in paper.iterdir()}
-    assert write_paper(run / "bundle") == paper
-    assert {path.name: path.read_bytes() for path in paper.iterdir()} == first
-    (tmp_path / "methods.md").write_text("mine")
-    answer = CliRunner().invoke(app, [str(run), "--out", str(tmp_path)])
-    assert answer.exit_code == 2
-    assert "methods.md" in answer.stderr
-    assert (tmp_path / "methods.md").read_text() == "mine"
-    inside = CliRunner().invoke(app, [str(run), "--out", str(run / "bundle" / "paper")])
-    assert inside.exit_code == 2
-    assert "inside the bundle" in inside.stderr
+def test_figures_come_as_svg_and_pdf_with_their_numbers(run, paper):
+    names = {path.stem for path in paper.glob("figure_*.svg")}
+    assert {"figure_auc", "figure_roc_1", "figure_calibration", "figure_decision_curve", "figure_cohort_flow"} <= names
+    for name in names:
+        assert (paper / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert "<svg" in (paper / f"{name}.svg").read_text()
+        assert len(pd.read_csv(paper / f"{name}.csv")) > 0
+    assert set(pd.read_csv(paper / "figures.csv")["figure"]) == names
+    drawn = pd.read_csv(paper / "figure_auc.csv").set_index("model")["value"]
+    scores = pd.read_csv(run / "bundle" / "scores.csv").query("metric == 'auc'").set_index("model")["value"]
+    assert drawn.to_dict() == pytest.approx(scores[drawn.index].to_dict())
+
+
+def test_no_patient_is_named(run, paper):
+    rows = pd.read_csv(run / "bundle" / "predictions.csv", dtype=str)
+    ids = {*rows["sample_id"], *rows["patient_id"]}
+    for path in paper.iterdir():
+        if path.suffix in (".md", ".csv", ".tex", ".svg"):
+            assert not [one for one in ids if one in path.read_text()], path.name
+
+
+@pytest.fixture(scope="module")
+def rscript() -> str:
+    found = shutil.which("Rscript")
+    if found is None or subprocess.run([found, "-e", "library(pROC)"], capture_output=True).returncode:
+        pytest.skip("no Rscript with the package pROC here: apt-get install r-base-core r-cran-proc")
+    return found
+
+
+def replayed(rscript: str, script: Path, bundle: Path) -> subprocess.CompletedProcess:
+    return subprocess.run([rscript, "--vanilla", str(script), str(bundle)], capture_output=True, text=True)
+
+
+def test_r_computes_the_same_numbers_and_tells_a_changed_one(run, paper, rscript, tmp_path):
+    done = replayed(rscript, paper / "replay.R", run / "bundle")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 numbers differ" in done.stdout
+    for what in ("idh mean 1 auc", "idh mean 1 brier", "calibration slope", "patients tested", "minus trivial p, Holm"):
+        assert re.search(rf"{what}.* same$", done.stdout, re.MULTILINE), what
+    changed = shutil.copytree(run / "bundle", tmp_path / "bundle")
+    scores = pd.read_csv(changed / "scores.csv")
+    place = scores.query("model == 'mean' and metric == 'brier'").index[0]
+    scores.loc[place, "value"] += 2e-6
+    scores.to_csv(changed / "scores.csv", index=False)
+    done = replayed(rscript, paper / "replay.R", changed)
+    assert done.returncode == 1
+    assert re.findall(r"^(.*?)  .* DIFFERS$", done.stdout, re.MULTILINE) == ["idh mean 1 brier"]
+
+
+def test_a_second_pack_replaces_the_first_and_nothing_of_others(tmp_path):
+    write_own(tmp_path, {"a.csv": b"1", "b.csv": b"2"}, "paper.json", overwrite=False)
+    write_own(tmp_path, {"a.csv": b"3"}, "paper.json", overwrite=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "paper.json"}
+    assert (tmp_path / "a.csv").read_bytes() == b"3"
+    (tmp_path / "a.csv").write_text("mine")
+    with pytest.raises(RequestError, match=r"already holds a\.csv"):
+        write_own(tmp_path, {"a.csv": b"4"}, "paper.json", overwrite=False)
+    assert (tmp_path / "a.csv").read_text() == "mine"
+    write_own(tmp_path, {"a.csv": b"4"}, "paper.json", overwrite=True)
+    assert (tmp_path / "a.csv").read_bytes() == b"4"
+
+
+def test_a_pack_inside_the_bundle_is_refused(run):
+    with pytest.raises(RequestError, match="inside the bundle"):
+        write_own(run / "bundle" / "paper", {"a.csv": b"1"}, "paper.json", overwrite=False)
 
 
 def test_every_pointer_of_every_form_leads_to_something_in_the_run(run):

@@ -10,7 +10,6 @@ import pandas as pd
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.figures import uri_of
 from radiofuse.report.importance_figures import (
-    most_important,
     plot_beeswarm,
     plot_importance,
     plot_importance_sums,
@@ -31,16 +30,17 @@ def importance_parts(contents: Contents) -> dict[str, Any] | None:
     if contents.importance_sums.empty:
         return None
     return {
-        "pictures": [picture for measure in ("importance", "shap") if (picture := _ranking(contents, measure))],
-        "sums": _sums_table(contents.importance_sums),
-        "sum_pictures": [picture for by in GROUPS if (picture := _sums_picture(contents, by))],
-        "agreement": _agreement_table(contents.importance_agreement),
+        "pictures": [picture for measure in ("importance", "shap") if (picture := ranking_picture(contents, measure))],
+        "sums": sums_table(contents.importance_sums),
+        "sum_pictures": [picture for by in GROUPS if (picture := sums_picture(contents, by))],
+        "agreement": agreement_table(contents.importance_agreement),
         "swarms": _swarms(contents),
         "waterfalls": _waterfalls(contents),
     }
 
 
-def _ranking(contents: Contents, measure: str) -> Picture | None:
+def ranking_picture(contents: Contents, measure: str) -> Picture | None:
+    """The most important features by one measure, with intervals; None where it was not computed."""
     features = contents.selected_features.dropna(subset=measure)
     if features.empty:
         return None
@@ -49,14 +49,15 @@ def _ranking(contents: Contents, measure: str) -> Picture | None:
     above = int((features[f"{measure}_low"] > 0).sum())
     what = {"importance": "The fall of a modality’s AUC", "shap": "The mean absolute SHAP value"}[measure]
     caption = f"{what}, features with the largest {len(top)} of {len(features)}. The interval of {above} lies above 0."
-    return Picture(uri_of(plot_importance, features, measure, top=TOP), f"{what}: {alt}.", caption, top)
+    return Picture(uri_of(plot_importance, features, measure, top=TOP), f"{what}: {alt}.", caption)
 
 
 def _written(row: pd.Series, measure: str) -> Any:
     return estimate(row[measure], row[f"{measure}_low"], row[f"{measure}_high"], 3)
 
 
-def _sums_table(sums: pd.DataFrame) -> Table:
+def sums_table(sums: pd.DataFrame) -> Table:
+    """Importance summed by family, image type and modality."""
     groups = tuple(
         (GROUPS[by], tuple(_sums_row(row) for _, row in rows.sort_values("shap", ascending=False).iterrows()))
         for by, rows in sums.groupby("by", sort=False)
@@ -70,7 +71,8 @@ def _sums_row(row: pd.Series) -> Row:
     return row["name"], count(row["n_features"]), number(row["mean_selected"], 1), *written
 
 
-def _sums_picture(contents: Contents, by: str) -> Picture | None:
+def sums_picture(contents: Contents, by: str) -> Picture | None:
+    """Importance summed by one kind of groups; None where there is nothing to tell."""
     rows = contents.importance_sums
     rows = rows[(rows["by"] == by) & rows["shap"].notna()].sort_values("shap", ascending=False)
     if len(rows) < 2:
@@ -78,10 +80,11 @@ def _sums_picture(contents: Contents, by: str) -> Picture | None:
     alt = "; ".join(f"{row['name']} {_written(row, 'shap')}" for _, row in rows.iterrows())
     caption = f"{GROUPS[by]}: {rows['name'].iloc[0]} moves the answers most."
     title = GROUPS[by]
-    return Picture(uri_of(plot_importance_sums, rows, by, "shap", title=title), f"SHAP, summed: {alt}.", caption, rows)
+    return Picture(uri_of(plot_importance_sums, rows, by, "shap", title=title), f"SHAP, summed: {alt}.", caption)
 
 
-def _agreement_table(agreement: pd.DataFrame) -> Table | None:
+def agreement_table(agreement: pd.DataFrame) -> Table | None:
+    """How alike the measures rank the features; None where there is nothing to compare."""
     rows = tuple(
         (row.modality or "all", f"{MEASURES[row.a]} and {MEASURES[row.b]}", number(row.spearman), count(row.n_features))
         for row in agreement.itertuples()
@@ -100,8 +103,7 @@ def _swarms(contents: Contents) -> list[Picture]:
             f"{f'{title}. ' if title else ''}One point per held-out sample, the mean of the repeats; dark points have "
             f"high values of the feature, pale ones low. Right of 0 the feature spoke for {name}."
         )
-        drawn = most_important(rows).drop(columns="sample_id")  # the page names no patient
-        pictures.append(Picture(uri_of(plot_beeswarm, rows, title=title), alt, caption, drawn))
+        pictures.append(Picture(uri_of(plot_beeswarm, rows, title=title), alt, caption))
     return pictures
 
 
@@ -137,6 +139,4 @@ def _waterfall(contents: Contents, words: str, patient: pd.Series) -> Picture:
         f"log-odds of {number(total)}, a probability of {number(1 / (1 + np.exp(-total)))}."
     )
     uri = uri_of(plot_waterfall, rows, title=f"Called {words}: {member}")
-    return Picture(
-        uri, f"SHAP values of the patient called {words}, in {member}: {alt}.", caption, rows.drop(columns="sample_id")
-    )
+    return Picture(uri, f"SHAP values of the patient called {words}, in {member}: {alt}.", caption)

@@ -8,6 +8,7 @@ from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.sample_size import size_words
 from radiofuse.report.forms.fact import Fact, for_human, not_asked, not_done, told
 from radiofuse.report.paper import imaging_words, methods
+from radiofuse.tables.columns import CLINICAL, join
 from radiofuse.wording import counted, listed
 
 
@@ -33,10 +34,7 @@ def data_facts(contents: Contents) -> dict[str, Fact]:
         "classes": _classes(contents),
         "sample_size": _sample_size(contents),
         "missing": _missing(contents),
-        "demographics": for_human(
-            "A table of the patients by class is needed; the run's predictions name who they are.",
-            predictions="patient_id",
-        ),
+        "demographics": _demographics(contents),
         "limitations": for_human(_limits(contents), bundle="warnings"),
     }
 
@@ -60,7 +58,7 @@ def _segmentation(contents: Contents) -> Fact:
 
 
 def _clinical(contents: Contents) -> Fact:
-    columns = contents.about["clinical"]
+    columns = [column.removeprefix(join(CLINICAL, "")) for column in contents.about["clinical"]]
     if not columns:
         return not_asked("No clinical columns were in the cohort table.")
     return for_human(
@@ -115,6 +113,14 @@ def _missing(contents: Contents) -> Fact:
         bundle="protocol.options.chains",
         cohort_flow="step",
     )
+
+
+def _demographics(contents: Contents) -> Fact:
+    variables = list(dict.fromkeys(contents.baseline["variable"]))
+    if not variables:
+        said = "The cohort table said nothing of the patients but their outcome; a table of them by class is yours."
+        return for_human(said, predictions="patient_id")
+    return told(f"Patients by class are told by {listed(variables)} (Table 1).", baseline="variable n missing")
 
 
 def _limits(contents: Contents) -> str:

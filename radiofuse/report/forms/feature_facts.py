@@ -20,6 +20,7 @@ def feature_facts(contents: Contents) -> dict[str, Fact]:
     return {
         **_images(contents),
         "extraction": _extraction(contents),
+        "standard_software": _standard_software(contents),
         "n_features": _counts(contents),
         "scaling": _scaling(contents),
         "selection": _selection(contents),
@@ -60,6 +61,19 @@ def _extraction(contents: Contents) -> Fact:
         )
     said = " ".join(one.text for one in list(imaging_words.features(contents))[:2])
     return told(said, bundle="settings.radiomics.backend", manifest="environment.packages.radiofuse")
+
+
+def _standard_software(contents: Contents) -> Fact:
+    backend = (contents.about["settings"].get("radiomics") or {}).get("backend")
+    if backend == "pyradiomics":
+        return told("Features were computed by pyradiomics.", bundle="settings.radiomics.backend")
+    if backend is None:
+        return for_human("The run computed no radiomic feature; say what did.")
+    return for_human(
+        "Features were computed by an engine that its tests hold against pyradiomics and the reference values of IBSI; "
+        "whether that counts as standardized software is for you to judge.",
+        bundle="settings.radiomics.backend",
+    )
 
 
 def _counts(contents: Contents) -> Fact:

@@ -16,12 +16,8 @@ def model_facts(contents: Contents) -> dict[str, Fact]:
     """Return the facts by name."""
     primary = contents.primary
     return {
-        "partition": told(
-            f"{methods.split_words(contents)} {' '.join(protocol_words.fitting(contents))}",
-            bundle="protocol.split",
-            **_folds(contents),
-        ),
-        "disjoint": told("Partitions are disjoint by patient.", predictions="patient_id fold"),
+        "partition": _partition(contents),
+        "disjoint": _disjoint(contents),
         "algorithm": told(
             " ".join(one.text for one in methods.models(contents)), bundle="protocol.words.models protocol.options"
         ),
@@ -46,10 +42,7 @@ def model_facts(contents: Contents) -> dict[str, Fact]:
         "updating": _updating(contents),
         "specification": _specification(contents),
         "heterogeneity": _heterogeneity(contents),
-        "fairness": for_human(
-            "No result by group of patients stands in the tables; predictions are listed by patient.",
-            predictions="patient_id",
-        ),
+        "fairness": _fairness(contents),
         "input_quality": for_human(
             "The ranges of training are kept; predict marks patients outside of them.", training_ranges="low high"
         ),
@@ -66,6 +59,24 @@ def model_facts(contents: Contents) -> dict[str, Fact]:
             (Pointer(MODEL), Pointer("card.md")),
         ),
     }
+
+
+def _partition(contents: Contents) -> Fact:
+    """Where something was done as published, against our own rules, a human must say whether the split still holds."""
+    said, where = f"{methods.split_words(contents)} {' '.join(protocol_words.fitting(contents))}", _folds(contents)
+    deviations = contents.about["as_published"]
+    if deviations:
+        return for_human(f"{said} Exceptions, as published: {' '.join(deviations)}", bundle="as_published", **where)
+    return told(said, bundle="protocol.split", **where)
+
+
+def _disjoint(contents: Contents) -> Fact:
+    """Counted in the predictions: no patient in two folds of a repeat."""
+    rows = contents.predictions
+    folds = rows.groupby(["outcome", "model", "repeat", "patient_id"])["fold"].nunique()
+    if (folds > 1).any():
+        return not_done("Some patients are in several folds of a repeat.", predictions="patient_id fold")
+    return told("Partitions are disjoint by patient: in a repeat none is in two folds.", predictions="patient_id fold")
 
 
 def _folds(contents: Contents) -> dict[str, str]:
@@ -105,6 +116,17 @@ def _specification(contents: Contents) -> Fact:
         HUMAN,
         "The bundle holds the whole model; a manuscript needs it as an equation, or a place to get it.",
         tuple(pointers),
+    )
+
+
+def _fairness(contents: Contents) -> Fact:
+    """Scores by group are a start: which groups matter, and what was done for them, a human must say."""
+    groups = list(dict.fromkeys(contents.subgroups["variable"]))
+    if not groups:
+        said = "No group of patients is scored apart; predictions are listed by patient."
+        return for_human(said, predictions="patient_id")
+    return for_human(
+        f"Scored apart: groups by {listed(groups)}; which matter is yours to say.", subgroups="level n_patients"
     )
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from radiofuse.report.experiment import sentences
 from radiofuse.report.experiment.contents import Contents
-from radiofuse.report.forms.fact import Fact, for_human, not_asked, not_done, told
+from radiofuse.report.forms.fact import Fact, for_human, not_done, told
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.paper import methods
 from radiofuse.tables.columns import CLINICAL
@@ -125,17 +125,9 @@ def _explanation(contents: Contents) -> Fact:
 
 
 def _sensitivity(contents: Contents) -> Fact:
-    tables = {"ledger": "difference", "tests": "value", "stability": "nogueira", "spreads": "sd"}
-    there = {name: column for name, column in tables.items() if _rows_there(contents, name, column)}
+    tables = {"ledger": "difference", "tests": "value"}
+    there = {name: column for name, column in tables.items() if _has(getattr(contents, name), column)}
     if not there:
-        return not_asked("The run was not asked for an analysis of sensitivity.")
-    said = {
-        "ledger": "what shortcuts would have claimed",
-        "tests": "further tests",
-        "stability": "stability of selection",
-    }
+        return not_done("The run was not asked for an analysis of robustness or sensitivity.")
+    said = {"ledger": "what shortcuts would have claimed", "tests": "further tests that the recipe asks for"}
     return told(f"In the run: {listed([said[name] for name in there])}.", **there)
-
-
-def _rows_there(contents: Contents, name: str, column: str) -> bool:
-    return hasattr(contents, name) and _has(getattr(contents, name), column)

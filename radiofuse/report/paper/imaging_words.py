@@ -74,8 +74,13 @@ def by_topic(radiomics: Mapping[str, Any]) -> dict[str, str]:
         "feature_classes": f"Feature classes were {listed([_class(name, plan) for name in plan.classes])}.",
         "discretization": f"Gray levels were discretized {_discretization(plan)}.",
         "neighbors": _neighbors(plan),
-        "defaults": "Every setting that is not named here has pyradiomics' default.",
+        "defaults": _set_by_name(radiomics["parameters"].get("setting") or {}),
     }
+
+
+def _set_by_name(setting: Mapping[str, Any]) -> str:
+    named = f"Settings that were named: {pairs(setting)}" if setting else "No setting was named"
+    return f"{named}; every other one has pyradiomics' default."
 
 
 def _interpolation(before: Preprocessing) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from radiofuse.report.experiment.contents import Contents, read_contents
+from radiofuse.report.paper.figures import figure_files
 from radiofuse.report.paper.latex import as_latex
 from radiofuse.report.paper.methods import methods_of
 from radiofuse.report.paper.prose import Section, as_markdown, cited
@@ -28,7 +29,13 @@ def pack_of_bundle(bundle: Path, digests: Mapping[str, str]) -> dict[str, bytes]
     """
     contents = read_contents(bundle)
     sections = methods_of(contents, digests)
-    return {**_texts(contents, sections), **_tables(paper_tables(contents))}
+    replay = (Path(__file__).parent / "replay.R").read_bytes()
+    return {
+        **_texts(contents, sections),
+        **_tables(paper_tables(contents)),
+        **figure_files(contents),
+        "replay.R": replay,
+    }
 
 
 def _texts(contents: Contents, sections: list[Section]) -> dict[str, bytes]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from radiofuse.bundle.steps import COMBINES, SELECTS
 from radiofuse.report.experiment import run_tables, tables
 from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.experiment.importance import agreement_table, sums_table
+from radiofuse.report.experiment.patients import baseline_table, subgroups_table
 from radiofuse.report.experiment.sample_size import size_table
 from radiofuse.report.tables import Table, calibration_lines, calls_table, models_by_class_table
 
@@ -27,6 +29,7 @@ def paper_tables(contents: Contents) -> dict[str, Table]:
 
 def _of_outcome(contents: Contents) -> Iterator[tuple[str, Table]]:
     named = {
+        "baseline": baseline_table(contents),
         "scores": tables.main_scores(contents),
         "further_scores": tables.further_scores(contents),
         "comparisons": tables.main_comparisons(contents),
@@ -35,6 +38,7 @@ def _of_outcome(contents: Contents) -> Iterator[tuple[str, Table]]:
         "calibration": calibration_lines(contents, contents.calibration),
         "sample_size": size_table(contents),
         "stability": run_tables.stability_table(contents),
+        "subgroups": subgroups_table(contents),
     }
     if contents.has_several_classes:
         title = "Each class against the rest: all models, out of fold"
@@ -43,6 +47,9 @@ def _of_outcome(contents: Contents) -> Iterator[tuple[str, Table]]:
     own = contents.of_model(contents.selecting[0]) if contents.selecting else contents
     if SELECTS in contents.steps:
         named["selected_features"] = _features(own)
+    if len(own.importance_sums):
+        named["importance"] = sums_table(own.importance_sums)
+        named["agreement"] = agreement_table(own.importance_agreement)
     if COMBINES in contents.steps:
         named["weights"] = tables.weights_table(own)
     yield from ((name, table) for name, table in named.items() if table is not None)

@@ -12,7 +12,7 @@ RECORD = "paper.json"
 
 
 def write_paper(run: str | Path, folder: str | Path | None = None, *, overwrite: bool = False) -> Path:
-    """Write what a manuscript needs of a run: methods with references, and tables as CSV and LaTeX.
+    """Write what a manuscript needs of a run: methods with references, tables, figures and a replay in R.
 
     Parameters
     ----------
@@ -26,8 +26,9 @@ def write_paper(run: str | Path, folder: str | Path | None = None, *, overwrite:
     Returns
     -------
     Path
-        The folder, with ``methods.md``, ``references.bib``, ``table_*.csv`` and ``table_*.tex``, and ``paper.json``,
-        which lists them. Equal bundles give equal bytes.
+        The folder, with ``methods.md``, ``references.bib``, ``table_*.csv`` and ``table_*.tex``, ``figure_*.svg``,
+        ``figure_*.pdf`` and ``figure_*.csv``, ``replay.R``, and ``paper.json``, which lists them.
+        Equal bundles give equal bytes.
 
     Raises
     ------

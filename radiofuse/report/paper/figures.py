@@ -1,0 +1,86 @@
+"""The figures of the report as files: SVG and PDF, each with what it was drawn from as CSV."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from radiofuse.report.drawing import Drawing
+from radiofuse.report.experiment import pictures
+from radiofuse.report.experiment.calls import confusion_picture, precision_pictures
+from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.experiment.importance import GROUPS, ranking_picture, sums_picture
+from radiofuse.report.experiment.patients import flow_picture, subgroups_picture
+from radiofuse.report.figures import style
+from radiofuse.report.pictures import Picture
+from radiofuse.tables.roles import PATIENT, SAMPLE
+from radiofuse.tables.spreadsheet import write_csv
+
+NAMING = (SAMPLE, PATIENT)  # what is handed to a journal names nobody
+_OF_NOBODY = {"CreationDate": None, "Creator": None, "Producer": None}  # else equal bundles would give other bytes
+
+
+def figure_files(contents: Contents) -> dict[str, bytes]:
+    """Return the figures of all outcomes and their captions by the name of their file; of several with a number."""
+    parts = [contents.of(outcome) for outcome in contents.outcomes]
+    files, captions = {}, []
+    for place, part in enumerate(parts, 1):
+        ending = f"_{place}" if len(parts) > 1 else ""
+        for name, picture in _numbered(_pictures(part)):
+            if isinstance(picture.uri, Drawing):
+                files |= _written(f"figure_{name}{ending}", picture.uri)
+                captions.append((f"figure_{name}{ending}", picture.caption))
+    files["figures.csv"] = _as_csv(pd.DataFrame(captions, columns=["figure", "caption"]))
+    return files
+
+
+def _pictures(contents: Contents) -> Iterator[tuple[str, Iterable[Picture | None]]]:
+    yield "cohort_flow", [flow_picture(contents)]
+    yield "auc", [pictures.auc_picture(contents)]
+    yield "differences", [pictures.reference_picture(contents)]
+    yield "roc", pictures.all_roc_pictures(contents)
+    yield "precision_recall", precision_pictures(contents)
+    yield "calls", [confusion_picture(contents)]
+    yield "calibration", pictures.calibration_pictures(contents)
+    yield "decision_curve", [pictures.decision_curve_picture(contents)]
+    yield "subgroups", [subgroups_picture(contents)]
+    own = contents.of_model(contents.selecting[0]) if contents.selecting else contents
+    yield "weights", pictures.weight_pictures(own)
+    # Swarms and waterfalls are of single patients: not for a paper.
+    yield "importance", [ranking_picture(own, measure) for measure in ("importance", "shap")]
+    yield "importance_sums", [sums_picture(own, by) for by in GROUPS]
+
+
+def _numbered(found: Iterable[tuple[str, Iterable[Picture | None]]]) -> Iterator[tuple[str, Picture]]:
+    """Yield pictures with the names of their files: a number tells those of one kind apart."""
+    for name, several in found:
+        there = [picture for picture in several if picture is not None]
+        for place, picture in enumerate(there):
+            yield f"{name}_{place + 1}" if len(there) > 1 else name, picture
+
+
+def _written(name: str, drawing: Drawing) -> dict[str, bytes]:
+    own = {curve: table.drop(columns=[*NAMING], errors="ignore") for curve, table in drawing.tables.items()}
+    tables = [table.assign(curve=curve) if curve else table for curve, table in own.items()]
+    return {
+        f"{name}.svg": base64.b64decode(drawing.partition(",")[2]),
+        f"{name}.pdf": _as_pdf(drawing.figure),
+        f"{name}.csv": _as_csv(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()),
+    }
+
+
+def _as_pdf(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="pdf", metadata=_OF_NOBODY)
+    return buffer.getvalue()
+
+
+def _as_csv(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    write_csv(table, buffer)
+    return buffer.getvalue()
