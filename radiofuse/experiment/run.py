@@ -43,7 +43,7 @@ from radiofuse.experiment.scores.patient_tables import baseline, subgroups
 from radiofuse.experiment.scores.published import published_rows
 from radiofuse.experiment.scores.run_times import FINAL, WEIGHTS, run_times
 from radiofuse.experiment.scores.sample_sizes import sample_sizes
-from radiofuse.files.outputs import is_page
+from radiofuse.files.outputs import is_page, is_page_json
 from radiofuse.fuse.joint import JointModel, OneOutcome
 from radiofuse.fuse.outcome_chain import member_of_class
 from radiofuse.patients import Split
@@ -115,7 +115,7 @@ def run_recipe(
     Returns
     -------
     Path
-        The output folder: ``bundle/`` and ``report.html``.
+        The output folder: ``bundle/``, ``report.html`` and ``report.json``.
 
     Raises
     ------
@@ -141,10 +141,17 @@ def run_recipe(
     bundle, page = _save(recipe, rows, results, models, weights, times, out / "bundle"), out / "report.html"
     if report:
         write_report(bundle, page, overwrite=overwrite)
-    elif page.is_file() and is_page(page):  # of an earlier run: it does not stand beside another bundle
-        page.unlink()
+    else:
+        _remove_pages(page)
     Kept(out / FOLDER, digest_of()).remove()
     return out
+
+
+def _remove_pages(page: Path) -> None:
+    """Remove the report of an earlier run: it does not stand beside another bundle."""
+    for path, ours in ((page, is_page), (page.with_suffix(".json"), is_page_json)):
+        if path.is_file() and ours(path):
+            path.unlink()
 
 
 def describe_fewer(bundle: Path, patients: Iterable[str]) -> str:

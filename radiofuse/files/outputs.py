@@ -52,6 +52,7 @@ def starts_with(start: str) -> Callable[[Path], bool]:
 
 
 is_failures = starts_with("sample_id,modality,code,message")
+is_page_json = starts_with("{generator: radiofuse")  # what stands beside a page, its quotation marks apart
 
 
 def is_page(path: Path) -> bool:

@@ -5,14 +5,14 @@ The ``plot_`` functions draw its figures of a table of predictions; they are imp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_aside, write_file
-from radiofuse.files.outputs import is_page
+from radiofuse.files.outputs import is_page, is_page_json, is_stream
 from radiofuse.names import lazy_names
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def write_report(
 ) -> Path:
     """Write the report of a bundle or of a table of predictions: one HTML file that needs no network and no script.
 
+    Beside that of a bundle stands a JSON file of the same name, with every number of the page.
+
     Parameters
     ----------
     bundle : str, Path or DataFrame
@@ -99,7 +101,8 @@ def write_report(
     """
     try:
         from radiofuse.report.experiment.contents import read_contents
-        from radiofuse.report.experiment.page import render_page
+        from radiofuse.report.experiment.page import page_values, render_page
+        from radiofuse.report.page_json import page_json
     except ModuleNotFoundError as missing:
         raise _lacking(missing) from missing
     if not isinstance(bundle, str | Path):
@@ -110,7 +113,13 @@ def write_report(
     target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
     _refuse_inside(bundle, target)
     _refuse_foreign(target, overwrite)
-    _replace(target, render_page(read_contents(bundle)))
+    beside = target.with_suffix(".json")
+    if not is_stream(target):
+        _refuse_foreign(beside, overwrite, is_page_json)
+    values = page_values(read_contents(bundle))
+    _replace(target, render_page(values))
+    if not is_stream(target):
+        _replace(beside, page_json(values))
     return target
 
 
@@ -235,8 +244,8 @@ def _refuse_inside(bundle: Path, target: Path) -> None:
         )
 
 
-def _refuse_foreign(target: Path, overwrite: bool) -> None:
-    if target.is_file() and not overwrite and not is_page(target):
+def _refuse_foreign(target: Path, overwrite: bool, ours: Callable[[Path], bool] = is_page) -> None:
+    if target.is_file() and not overwrite and not ours(target):
         raise RequestError(
             f"{target} exists and is no page of radiofuse. Move it, name another file, or pass overwrite=True."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,6 +24,7 @@ from radiofuse.wording import count, number
 
 TITLE_CHARACTERS = 12  # of a modality above its boxes
 COLUMNS_AT_WIDTH = 4  # of boxes; more make the figure wider
+STEP_CHARACTERS, LABELS_TAKE = 16, 1.9  # a line of a step's name, and the room for it in columns
 BOX = {"boxstyle": "square,pad=0.35", "facecolor": "white", "edgecolor": PRIMARY, "linewidth": 1}
 
 
@@ -57,14 +60,15 @@ def plot_cohort_flow(modality_flow: pd.DataFrame, *, ax: Axes | None = None) -> 
     counts = modality_flow.pivot_table(index="step", columns="modality", values="n_samples", sort=False)
     n_steps, n_columns = counts.shape
     width = WIDTH_IN * max(1.0, n_columns / COLUMNS_AT_WIDTH)
-    axes = axes_for(ax, 0.7 + 0.85 * n_steps, width)
+    axes = axes_for(ax, 0.7 + 0.75 * n_steps, width)
     for place, step in enumerate(counts.index):
-        axes.text(-0.55, place - 0.37, step, va="bottom", fontsize=SMALL_PT, color=INK)
+        lines = "\n".join(textwrap.wrap(str(step), STEP_CHARACTERS))
+        axes.text(-LABELS_TAKE, place, lines, va="center", fontsize=SMALL_PT, color=INK)
     for column, (name, told) in enumerate(counts.items()):
         title = shortened(str(name), TITLE_CHARACTERS)
-        axes.text(column, -0.78, title, ha="center", va="bottom", fontsize=SMALL_PT, fontweight="bold")
+        axes.text(column, -0.5, title, ha="center", va="bottom", fontsize=SMALL_PT, fontweight="bold")
         _draw_boxes(axes, column, told.to_numpy())
-    axes.set(xlim=(-0.6, n_columns - 0.4), ylim=(n_steps - 0.4, -1.1))
+    axes.set(xlim=(-LABELS_TAKE, n_columns - 0.4), ylim=(n_steps - 0.6, -0.85))
     axes.set_axis_off()
     return axes
 

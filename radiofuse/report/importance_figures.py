@@ -165,7 +165,7 @@ def plot_beeswarm(shapley: pd.DataFrame, *, top: int = 10, title: str = "", ax: 
     own = shapley[~shapley["feature"].str.startswith("(")]
     if own.empty:
         raise RequestError("The table holds no Shapley value of a feature; there is nothing to draw.")
-    worth = own["shap"].abs().groupby([own["member"], own["feature"]]).mean().nlargest(top)
+    worth = _worth(own).nlargest(top)
     axes = axes_for(ax, 1.2 + 0.52 * len(worth))
     if title:
         entitle(axes, title)
@@ -178,6 +178,17 @@ def plot_beeswarm(shapley: pd.DataFrame, *, top: int = 10, title: str = "", ax: 
         axes.text(left, place - 0.26, name, va="bottom", fontsize=SMALL_PT)
     _only_the_lower_axis(axes, len(worth), "SHAP value: added to the log-odds of the member")
     return axes
+
+
+def _worth(own: pd.DataFrame) -> pd.Series:
+    return own["shap"].abs().groupby([own["member"], own["feature"]]).mean()
+
+
+def most_important(shapley: pd.DataFrame, top: int = 10) -> pd.DataFrame:
+    """Return the rows of the most important features, those that `plot_beeswarm` draws."""
+    own = shapley[~shapley["feature"].str.startswith("(")]
+    shown = _worth(own).nlargest(top).index
+    return own[pd.MultiIndex.from_frame(own[["member", "feature"]]).isin(shown)]
 
 
 def _draw_swarm(axes: Axes, place: int, rows: pd.DataFrame) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.wording import MISSING
+
+DIGITS = 6  # of numbers behind a figure
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,17 @@ def render(template: str, *, title: str, lead: str, banners: Sequence[Banner] = 
     )
 
 
+def csv_uri(table: pd.DataFrame) -> str:
+    """Return a table as a ``data:`` address, to be saved from the page."""
+    buffer = BytesIO()
+    write_csv(table.round(DIGITS), buffer)
+    return f"data:text/csv;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
 @cache
 def _environment() -> Environment:
     # autoescape=True, not select_autoescape(): choosing by file name leaves some templates raw
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         # A name that a template misspells is an error and no empty place.
@@ -52,3 +65,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["csv_uri"] = csv_uri
+    return environment

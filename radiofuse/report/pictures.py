@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,17 @@ SHOWN_RANGES = 3  # of thresholds, told one by one
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as a ``data:`` address, the text that replaces it, and what it shows."""
+    """A figure as a ``data:`` address, the text that replaces it, what it shows, and its numbers."""
 
     uri: str
     alt: str
     caption: str
+    data: pd.DataFrame | None = None  # what is drawn, to be saved from the page
+
+
+def stacked(curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return curves below each other, each under its name."""
+    return pd.concat([curve.assign(model=name) for name, curve in curves.items()], ignore_index=True)
 
 
 def calibration_picture(predictions: pd.DataFrame, model: str, title: str = "") -> Picture | None:
@@ -36,7 +43,7 @@ def calibration_picture(predictions: pd.DataFrame, model: str, title: str = "") 
         for point in points.itertuples()
     )
     alt = f"Calibration of {model}{_of(title)}: {alt}."
-    return Picture(draw_calibration(points, title), alt, _led(title, _calibration_caption(rows, model)))
+    return Picture(draw_calibration(points, title), alt, _led(title, _calibration_caption(rows, model)), points)
 
 
 def _of(title: str) -> str:
@@ -82,7 +89,7 @@ def frequency_picture(features: pd.DataFrame, modality: str) -> Picture | None:
         f"{modality}: {always} of {len(features)} features were chosen in at least 80% of the outer folds. "
         "Filled bars: in the final model; hatched: not."
     )
-    return Picture(draw_frequencies(modality, top), f"Selection frequency in {modality}: {alt}.", caption)
+    return Picture(draw_frequencies(modality, top), f"Selection frequency in {modality}: {alt}.", caption, top)
 
 
 def decision_picture(curve: pd.DataFrame, what: str, title: str = "") -> Picture:
@@ -90,7 +97,7 @@ def decision_picture(curve: pd.DataFrame, what: str, title: str = "") -> Picture
     where = better_than_both(curve)
     caption = f"{what} Treating by the model is better than treating all and treating none {where}."
     alt = f"Net benefit{_of(title)}: the model is best {where}."
-    return Picture(draw_net_benefit(curve, title), alt, _led(title, caption))
+    return Picture(draw_net_benefit(curve, title), alt, _led(title, caption), curve)
 
 
 def better_than_both(curve: pd.DataFrame) -> str:

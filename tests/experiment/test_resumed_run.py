@@ -79,4 +79,4 @@ def test_a_rerun_fits_what_is_missing_and_gives_the_same_bytes(tmp_path, monkeyp
     for name in ("predictions", "scores", "comparisons", "selected_features", "fusion_weights"):
         expected, again = (tmp_path / folder / "bundle" / f"{name}.csv" for folder in ("whole", "out"))
         assert again.read_bytes() == expected.read_bytes()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "report.html"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "report.html", "report.json"]

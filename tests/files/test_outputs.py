@@ -290,7 +290,7 @@ def test_a_run_with_a_closed_standard_error_writes_its_outputs(study, tmp_path):
     command = f"'{sys.executable}' -m radiofuse.run '{study / 'study.toml'}' --out out 2>&-"
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "report.html"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "report.html", "report.json"]
 
 
 def test_a_base_install_runs_without_the_report(study, tmp_path):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from bundle_fixture import make_bundle
 
 from radiofuse.report.experiment.contents import Contents, read_contents
-from radiofuse.report.experiment.page import render_page
+from radiofuse.report.experiment.page import page_values, render_page
 from radiofuse.report.experiment.protocol_words import classifier, selector
 from radiofuse.report.experiment.tables import names_table, settings_table
 
@@ -57,6 +57,6 @@ def test_the_page_says_what_each_model_is(tmp_path):
     (folder / "bundle.json").write_text(json.dumps(about))
     contents = read_contents(folder)
     assert names_table(contents).groups == (("Fusions", (("mean", named["title"], named["does"]),)),)
-    page = render_page(contents)
+    page = render_page(page_values(contents))
     assert "What the models are" in page and named["does"] in page
     assert "(LASSO)" in page and "(logistic regression)" in page

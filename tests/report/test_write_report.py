@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -38,7 +40,7 @@ def read_cell(cell: str) -> list[float]:
 
 def test_lies_beside_the_bundle(bundle, html):
     assert (bundle.parent / "report.html").read_text(encoding="utf-8") == html
-    assert sorted(p.name for p in bundle.parent.iterdir()) == ["bundle", "report.html"]
+    assert sorted(p.name for p in bundle.parent.iterdir()) == ["bundle", "report.html", "report.json"]
 
 
 def test_scores_table_equals_the_csv(bundle, page):
@@ -174,11 +176,34 @@ def test_needs_no_network_and_no_script(html, page):
     assert not {"script", "link", "iframe", "object", "embed", "form"} & {tag for tag, _ in page.tags}
     for _, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")]
-        assert attributes.get("href", "#").startswith("#")
+        assert attributes.get("href", "#").startswith(("#", "data:text/csv;base64,"))
         assert attributes.get("src", "data:image/svg+xml;base64,").startswith("data:image/svg+xml;base64,")
     assert not re.search(r"https?:|@import|url\(", html)
     for svg in page.pictures():
         assert not re.search(r'href="(?!#)|<script|\son\w+=', svg)
+
+
+def test_the_json_beside_the_page_has_its_tables_and_the_numbers_of_its_figures(bundle, page):
+    told = json.loads((bundle.parent / "report.json").read_text(encoding="utf-8"))
+    (outcome,) = told["outcomes"]
+    shown = page.tables[outcome["scores"]["caption"]]
+    cells = [row["cells"] for row in outcome["scores"]["rows"]]
+    assert [cell["value"] for row in cells for cell in row[1:]] == [
+        cell.split()[0] for row in shown[1:] if len(row) > 1 for cell in row[1:]
+    ]
+    scores = pd.read_csv(bundle / "scores.csv")
+    drawn = outcome["auc"]["data"]
+    known = scores[scores["metric"] == "auc"].set_index("model")["value"]
+    assert drawn["value"] == pytest.approx(known[drawn["model"]].tolist())
+
+
+def test_figures_bring_their_numbers_and_name_no_patient(bundle, page):
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a" and "download" in attributes]
+    tables = [base64.b64decode(link.partition(",")[2]).decode() for link in links]
+    assert len(tables) == len(page.pictures())
+    patients = pd.read_csv(bundle / "predictions.csv")["patient_id"].unique()
+    assert not [name for name in patients for table in tables if name in table]
+    assert any(table.startswith("modality,step,n_samples") for table in tables)
 
 
 def test_reads_well_aloud(page):

@@ -8,8 +8,8 @@ from radiofuse.report.call_figures import average_precision, plot_confusion, plo
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.figures import uri_of
 from radiofuse.report.kinds import MODALITY, REFERENCE, TRIVIAL
-from radiofuse.report.pictures import Picture
-from radiofuse.statistics import confusion_table
+from radiofuse.report.pictures import Picture, stacked
+from radiofuse.statistics import confusion_table, precision_recall_points
 from radiofuse.wording import number, percent
 
 
@@ -35,8 +35,9 @@ def _precision_picture(contents: Contents, title: str) -> list[Picture]:
         f"beside the single modalities; the legend gives the average precision. Dotted: {percent(own['label'].mean())} "
         "of the samples are positive, the precision of calls at random."
     )
+    curves = stacked({name: precision_recall_points(rows, name, n_resamples=1) for name in (contents.primary, *others)})
     uri = uri_of(plot_precision_recall, rows, contents.primary, others=others, title=title)
-    return [Picture(uri, f"{where}Precision-recall curves with average precision: {told}.", caption)]
+    return [Picture(uri, f"{where}Precision-recall curves with average precision: {told}.", caption, curves)]
 
 
 def confusion_picture(contents: Contents) -> Picture | None:
@@ -45,6 +46,7 @@ def confusion_picture(contents: Contents) -> Picture | None:
     if counts is None:
         return None
     cells = counts.stack()
+    data = cells.rename_axis(["class", "called"]).rename("n").reset_index()
     alt = "; ".join(f"{n:.1f} of class {of} called {called}" for (of, called), n in cells.items())
     how = "the most probable class" if contents.has_several_classes else "the threshold that other patients chose"
     mean = ", the mean of the repeats" if contents.protocol["repeats"] > 1 else ""
@@ -52,7 +54,7 @@ def confusion_picture(contents: Contents) -> Picture | None:
         f"Out-of-fold calls of {contents.primary} by {how}: samples{mean}, and the share of each class. Dark cells on "
         "the diagonal from top left are right calls."
     )
-    return Picture(uri_of(plot_confusion, counts), f"Confusion matrix: {alt}.", caption)
+    return Picture(uri_of(plot_confusion, counts), f"Confusion matrix: {alt}.", caption, data)
 
 
 def _called_at_the_point(contents: Contents) -> pd.DataFrame | None:

@@ -50,8 +50,9 @@ def _picture(contents: Contents, name: str, told: pd.DataFrame, caption: str) ->
     }
     medians = "; ".join(f"{member} {_medians(groups)}" for member, groups in members.items())
     alt = f"Contributions to {name}, medians of its patients and of the others: {medians}."
+    drawn = told.drop(columns=["sample_id"])  # the page names no patient
     axis = f"Added to the {_scale(contents)} of {shortened(name, _AXIS_CHARACTERS)}"
-    return Picture(draw_contributions(members, f"Class {name}" if several else "", axis), alt, caption)
+    return Picture(draw_contributions(members, f"Class {name}" if several else "", axis), alt, caption, drawn)
 
 
 def _caption(contents: Contents, name: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.figures import uri_of
 from radiofuse.report.importance_figures import (
+    most_important,
     plot_beeswarm,
     plot_importance,
     plot_importance_sums,
@@ -49,7 +50,7 @@ def ranking_picture(contents: Contents, measure: str) -> Picture | None:
     above = int((features[f"{measure}_low"] > 0).sum())
     what = {"importance": "The fall of a modality’s AUC", "shap": "The mean absolute SHAP value"}[measure]
     caption = f"{what}, features with the largest {len(top)} of {len(features)}. The interval of {above} lies above 0."
-    return Picture(uri_of(plot_importance, features, measure, top=TOP), f"{what}: {alt}.", caption)
+    return Picture(uri_of(plot_importance, features, measure, top=TOP), f"{what}: {alt}.", caption, top)
 
 
 def _written(row: pd.Series, measure: str) -> Any:
@@ -80,7 +81,7 @@ def sums_picture(contents: Contents, by: str) -> Picture | None:
     alt = "; ".join(f"{row['name']} {_written(row, 'shap')}" for _, row in rows.iterrows())
     caption = f"{GROUPS[by]}: {rows['name'].iloc[0]} moves the answers most."
     title = GROUPS[by]
-    return Picture(uri_of(plot_importance_sums, rows, by, "shap", title=title), f"SHAP, summed: {alt}.", caption)
+    return Picture(uri_of(plot_importance_sums, rows, by, "shap", title=title), f"SHAP, summed: {alt}.", caption, rows)
 
 
 def agreement_table(agreement: pd.DataFrame) -> Table | None:
@@ -103,7 +104,8 @@ def _swarms(contents: Contents) -> list[Picture]:
             f"{f'{title}. ' if title else ''}One point per held-out sample, the mean of the repeats; dark points have "
             f"high values of the feature, pale ones low. Right of 0 the feature spoke for {name}."
         )
-        pictures.append(Picture(uri_of(plot_beeswarm, rows, title=title), alt, caption))
+        drawn = most_important(rows).drop(columns="sample_id")  # the page names no patient
+        pictures.append(Picture(uri_of(plot_beeswarm, rows, title=title), alt, caption, drawn))
     return pictures
 
 
@@ -139,4 +141,6 @@ def _waterfall(contents: Contents, words: str, patient: pd.Series) -> Picture:
         f"log-odds of {number(total)}, a probability of {number(1 / (1 + np.exp(-total)))}."
     )
     uri = uri_of(plot_waterfall, rows, title=f"Called {words}: {member}")
-    return Picture(uri, f"SHAP values of the patient called {words}, in {member}: {alt}.", caption)
+    return Picture(
+        uri, f"SHAP values of the patient called {words}, in {member}: {alt}.", caption, rows.drop(columns="sample_id")
+    )

@@ -41,11 +41,15 @@ from radiofuse.report.wording import several_classes
 from radiofuse.wording import counted
 
 
-def render_page(contents: Contents) -> str:
-    """Return the whole report as HTML, a part for each outcome; every value from the bundle is escaped."""
+def render_page(values: dict[str, Any]) -> str:
+    """Return the whole report as HTML; every value from the bundle is escaped."""
+    return render("experiment/page.html", **values)
+
+
+def page_values(contents: Contents) -> dict[str, Any]:
+    """Return what the page shows, a part for each outcome, under the names that its template has."""
     parts = [contents.of(outcome) for outcome in contents.outcomes]
-    return render(
-        "experiment/page.html",
+    return dict(
         title=contents.about["title"],
         lead=sentences.summary(parts),
         banners=sentences.banners(contents),

@@ -30,14 +30,13 @@ def flow_picture(contents: Contents) -> Picture | None:
         f"{name}: {', '.join(f'{row.step} {count(row.n_samples)}' for row in rows.itertuples())}"
         for name, rows in flow.groupby("modality", sort=False)
     )
-    lost = flow.groupby("modality")["n_samples"].agg(lambda n: n.iloc[0] - n.iloc[-1])
+    lost = flow.groupby("modality", sort=False)["n_samples"].agg(lambda n: n.iloc[0] - n.iloc[-1])
+    most = f"{count(lost.max())} of {count(flow['n_samples'].max())}"
+    which = f"each lost {most}" if lost.nunique() == 1 else f"{lost.idxmax()} lost most, {most}"
     caption = (
-        f"Samples of each modality from the cohort table to what is used. {lost.idxmax()} lost most, "
-        f"{count(lost.max())} of {count(flow['n_samples'].max())}."
-        if lost.max()
-        else "Samples of each modality from the cohort table to what is used: none was lost."
+        f"Samples of each modality from the cohort table to what is used: {which if lost.max() else 'none was lost'}."
     )
-    return Picture(uri_of(plot_cohort_flow, flow), f"Flow of samples. {'; '.join(told)}.", caption)
+    return Picture(uri_of(plot_cohort_flow, flow), f"Flow of samples. {'; '.join(told)}.", caption, flow)
 
 
 def lost_table(contents: Contents) -> Table | None:
@@ -65,7 +64,7 @@ def _variable_rows(rows: pd.DataFrame, classes: list[str]) -> Iterator[Row]:
         by_class = own.set_index("class")
         of_all = by_class.loc[ALL]
         cells = (_summary(by_class.loc[name]) for name in (ALL, *classes))
-        tests = (_tested(of_all), number(of_all["smd"])) if place == 0 else ("", "")
+        tests = (_tested(of_all), number(of_all["smd"])) if place == 0 and of_all["test"] else ("", "")
         missing = _missing(by_class, classes) if place == 0 else ""
         yield _level_name(of_all["variable"], level), *cells, missing, *tests
 
@@ -93,7 +92,7 @@ def _missing(by_class: pd.DataFrame, classes: list[str]) -> str:
 
 
 def _tested(row: pd.Series) -> str:
-    return f"{p_value(row['p_value'])} ({row['test']})" if row["test"] else ""
+    return f"{p_value(row['p_value'])} ({row['test']})"
 
 
 def subgroups_table(contents: Contents) -> Table | None:
@@ -136,4 +135,4 @@ def subgroups_picture(contents: Contents) -> Picture | None:
         f"The AUC of {contents.primary} in groups of patients with ten or more of each class. Intervals that overlap "
         "do not show that groups are alike: most groups are too small to tell."
     )
-    return Picture(uri_of(plot_subgroups, named, whole), f"AUC in groups of patients: {alt}.", caption)
+    return Picture(uri_of(plot_subgroups, named, whole), f"AUC in groups of patients: {alt}.", caption, rows)

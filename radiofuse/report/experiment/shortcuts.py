@@ -40,4 +40,4 @@ def shortcuts_picture(contents: Contents) -> Picture | None:
         f"Filled diamonds: honest; open circles: with the shortcut. The widest gap, "
         f"{estimate(widest.difference, widest.low, widest.high)}, is that of: {widest.title}."
     )
-    return Picture(draw_ledger(ledger.assign(title=named)), f"Honest and claimed scores: {said}.", caption)
+    return Picture(draw_ledger(ledger.assign(title=named)), f"Honest and claimed scores: {said}.", caption, ledger)

@@ -41,7 +41,7 @@ def uncertainty_picture(contents: Contents) -> Picture | None:
         f"Expected calibration error of “{contents.primary}” within bins of the spread of its refits to bootstraps of "
         "the training patients, with the number of samples. Chance alone keeps the error of a few samples far above 0."
     )
-    return Picture(draw_uncertainty(rows), f"Calibration error by spread of refits: {told}.", caption)
+    return Picture(draw_uncertainty(rows), f"Calibration error by spread of refits: {told}.", caption, rows)
 
 
 def _of_refits(contents: Contents) -> pd.DataFrame:
