@@ -22,7 +22,7 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
 # What holds a date, the name of a folder, how long something took, or bytes that depend on how a model is kept.
-LEFT_OUT = {"report.html", "model.joblib", "manifest.json", "card.md", "run_times.csv"}
+LEFT_OUT = {"report.html", "model.json", "model.bin", "manifest.json", "card.md", "run_times.csv"}
 # What earlier states called what stands in a selection's files today, so that their recordings can be compared still.
 RENAMED = {b",passed_mwu,": b",passed_test,", b'"cautions":': b'"warnings":'}
 MODULES_OF_COMMANDS = {"run": "radiofuse.run", "select": "radiofuse.select"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,30 +11,40 @@ from radiofuse.bundle.card_metadata import front_matter
 from radiofuse.bundle.card_text import cell, line, points, table_of
 from radiofuse.bundle.read import outcomes_in
 from radiofuse.bundle.steps import methods_in
-from radiofuse.wording import interval, number
+from radiofuse.wording import interval, listed, number
 
-TRUST = "Loading a bundle runs the Python code pickled in model.joblib: load bundles only from people you trust."
+LOADS_SAFELY = "Loading it runs no code of its maker: its models are arrays and JSON."
+TRUST = "It loads only where its maker is trusted (`--trust`): it runs code that is not radiofuse's own ({})."
 SHOWN = ("auc", "auc_hand_till", "balanced_accuracy", "accuracy", "recall", "specificity", "brier")
 
 
 def model_card(
-    description: Mapping[str, Any], environment: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+    description: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    would_run: Collection[str] = (),
 ) -> str:
     """Return a model card in Markdown, as Hugging Face reads it; every statement in it is the run's.
 
     Parameters
     ----------
     description, environment : mapping
-        As in ``bundle.json`` and ``environment.json``.
+        As in ``bundle.json``, and the versions in ``manifest.json``.
     tables : mapping of str to DataFrame
         The tables of the bundle.
+    would_run : collection of str, optional
+        What of the bundle is not this package's own code, as whoever loads it must name it.
 
     References
     ----------
     M. Mitchell et al., "Model cards for model reporting", FAT* 2019.
     """
     parts = [front_matter(description, tables), f"# {line(description['title'])}", *_first_words(description)]
-    for heading, words in _sections(description, environment, tables):
+    sections = [
+        *_sections(description, environment, tables),
+        ("How to load it", _loading(environment, description, would_run)),
+    ]
+    for heading, words in sections:
         if told := [one for one in words if one]:
             parts += [f"## {heading}", *told]
     return "\n\n".join(parts) + "\n"
@@ -59,7 +69,6 @@ def _sections(
     yield "Subgroups", ["No scores of subgroups are in this bundle: how well it does in any of them is not known."]
     yield "Deviations from the rules of radiofuse", [points(map(line, about["as_published"])) or "None."]
     yield "Warnings of the run", [points(map(line, about["warnings"])) or "None."]
-    yield "How to load it", _loading(environment, about)
     yield "How to cite it", [CITING.format(version=line(about["radiofuse_version"]))]
 
 
@@ -168,11 +177,11 @@ def _thresholds(about: Mapping[str, Any], points_of: pd.DataFrame) -> Iterator[s
     yield table_of(("outcome", "called", "from a probability of"), rows)
 
 
-def _loading(environment: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[str]:
+def _loading(environment: Mapping[str, Any], about: Mapping[str, Any], would_run: Collection[str]) -> Iterator[str]:
     yield (
         "```\nradiofuse predict BUNDLE new_patients.csv --out probabilities.csv\n```\n\n"
         "or `radiofuse.bundle.load_bundle(BUNDLE)` in Python. It was made with Python "
-        f"{line(environment['python'])} and radiofuse {line(about['radiofuse_version'])}; `environment.json` names the "
+        f"{line(environment['python'])} and radiofuse {line(about['radiofuse_version'])}; `manifest.json` names the "
         "other versions."
     )
-    yield TRUST
+    yield TRUST.format(line(listed(list(would_run)))) if would_run else LOADS_SAFELY

@@ -356,7 +356,8 @@ ALL_READ = "all"  # in sample_sizes.csv: all that the answering model reads
 OF_RUN, CAUTIOUS = "auc of this run", "nagelkerke r2 0.15"  # and from where the R2 of Cox and Snell comes
 
 RECIPE, CARD, DESCRIPTION = "recipe.toml", "card.md", "bundle.json"
-MODEL, ENCODERS, MANIFEST = "model.joblib", "encoders", "manifest.json"
+MODEL, ARRAYS, PICKLED = "model.json", "model.bin", "model.joblib"
+ENCODERS, MANIFEST = "encoders", "manifest.json"
 SIGNATURE = f"{MANIFEST}.sig"  # of the manifest, where somebody signed it
 BEFORE_MANIFESTS = "checksums.json"  # what bundles up to schema 7 had in its place
 OF_EARLIER = (BEFORE_MANIFESTS, f"{BEFORE_MANIFESTS}.sig", "environment.json")  # of bundles of before alone
@@ -365,8 +366,21 @@ FILES = {  # name -> what it holds; all are there, the manifest and the folder o
     RECIPE: "what was asked for",
     DESCRIPTION: "what was done: outcomes, modalities, settings, protocol, warnings",
     CARD: "what the model is for, in a few lines",
-    MODEL: "the models of each outcome, fitted on all its labeled patients",
+    MODEL: "the models of each outcome, fitted on all its labeled patients: of what they are made",
+    ARRAYS: "the numbers of these models",
 }
+KEPT_AS = {"arrays": (MODEL, ARRAYS), "joblib": (PICKLED,)}  # the files of the models, by how they are kept
+
+
+def files_of(kept_as: str) -> dict[str, str]:
+    """Return the files of every bundle that keeps its models so, and what each holds.
+
+    >>> "model.bin" in files_of("arrays"), "model.bin" in files_of("joblib")
+    (True, False)
+    """
+    of_models = {name for names in KEPT_AS.values() for name in names}
+    others = {name: holds for name, holds in FILES.items() if name not in of_models}
+    return others | {name: FILES.get(name, "the models, pickled") for name in KEPT_AS[kept_as]}
 
 
 def is_encoder(name: str) -> bool:

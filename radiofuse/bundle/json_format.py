@@ -109,4 +109,5 @@ MANIFEST_SHAPE = Whole(
     format=int,
     files={ANY_NAME: str},  # the SHA-256 of each
     environment=Whole(python=str, platform=str, packages={ANY_NAME: str}),
+    model=Whole(kept_as=("arrays", "joblib"), own_code=[str], why=str),
 )

@@ -5,21 +5,19 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
-from sklearn.exceptions import InconsistentVersionWarning
-
 from radiofuse import notebook
-from radiofuse.bundle.format import ENCODERS, MODEL
-from radiofuse.bundle.manifest import AGAIN
+from radiofuse.bundle.format import ENCODERS
+from radiofuse.bundle.model_file import read_models
 from radiofuse.bundle.read import outcomes_in, read_description, read_table
 from radiofuse.bundle.signature import require_signature
 from radiofuse.bundle.steps import methods_in
+from radiofuse.bundle.trust import refuse_untrusted, told_by
 from radiofuse.bundle.verify import find_bundle, verify_bundle
-from radiofuse.deep.requirement import HOW_TO_INSTALL
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
 from radiofuse.fuse import attached
@@ -88,12 +86,17 @@ class Bundle:
 
 
 def load_bundle(
-    folder: str | Path, *, signers: str | Path | None = None, pseudonyms: Pseudonyms | None = None
+    folder: str | Path,
+    *,
+    signers: str | Path | None = None,
+    pseudonyms: Pseudonyms | None = None,
+    trust: Collection[str] = (),
 ) -> Bundle:
     """Load a bundle whose checksums all match.
 
-    Loading runs the Python code pickled in ``model.joblib``. The checksums prove that a bundle is
-    whole, not who made it: load bundles only from people you trust.
+    No code of the bundle is run: its models are arrays and JSON, and name classes of a fixed list. What would run code
+    of somebody else is refused by name until the caller names it too. The checksums prove that a bundle is whole, not
+    who made it.
 
     Parameters
     ----------
@@ -105,6 +108,9 @@ def load_bundle(
     pseudonyms : Pseudonyms, optional
         Under which new patients are compared with training patients. A bundle that knows these by keyed hashes needs
         those of its own key: without them nobody is told that a patient was one of them.
+    trust : collection of str, optional
+        What may run beside this package: classes by ``package.module:Class``, "joblib" (a pickled model runs whatever
+        its maker put there), "brain_command", "torchscript".
 
     Returns
     -------
@@ -114,7 +120,8 @@ def load_bundle(
     ------
     BundleError
         If an older version wrote the bundle, a file is missing, damaged or unknown, or scikit-learn was older than
-        any that is supported, when nothing is unpickled; or if the model needs a module that cannot be imported.
+        any that is supported; if the bundle would run what ``trust`` does not name; or if the model needs a module that
+        cannot be imported.
 
     Warns
     -----
@@ -130,7 +137,8 @@ def load_bundle(
     _refuse_outdated(folder, environment["packages"].get("scikit-learn"))
     for sentence in version_differences(environment, read_environment()):
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
-    models = attached(_unpickled(folder), weights=folder / ENCODERS)
+    refuse_untrusted(folder, told_by(manifest, description), trust)
+    models = attached(read_models(folder, manifest["model"], trust), weights=folder / ENCODERS)
     return Bundle(folder, models, description, _comparing(folder, description, pseudonyms))
 
 
@@ -144,26 +152,6 @@ def _comparing(folder: Path, about: dict[str, Any], given: Pseudonyms | None) ->
     if given is not None and _is_foreign(about, given):
         raise BundleError(f"The key is not the one that the bundle {folder} was made with. Ask its maker which it was.")
     return given
-
-
-def _unpickled(folder: Path) -> dict[str, Any]:
-    try:
-        with warnings.catch_warnings():
-            # Said above in one sentence for the whole bundle; scikit-learn says it of every class in it.
-            warnings.simplefilter("ignore", InconsistentVersionWarning)
-            return joblib.load(folder / MODEL)
-    except (ImportError, AttributeError) as error:
-        raise BundleError(_lacking_code(folder, error)) from error
-
-
-def _lacking_code(folder: Path, error: ImportError | AttributeError) -> str:
-    missing = str(getattr(error, "name", None) or "")
-    if missing in ("torch", "safetensors"):
-        return f"The model of {folder} holds encoders, which need {missing}; {HOW_TO_INSTALL}."
-    said = f"The model of {folder} was built with code that is not here ({error})."
-    if missing.partition(".")[0] == "radiofuse":  # a class of ours that has moved without a new schema
-        return f"{said} {AGAIN}"
-    return f"{said} Put the module of its own selector or classifier on the path (PYTHONPATH)."
 
 
 def _refuse_outdated(folder: Path, made_with: str | None) -> None:

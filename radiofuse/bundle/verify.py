@@ -12,10 +12,12 @@ from radiofuse.bundle.format import (
     BEFORE_MANIFESTS,
     DESCRIPTION,
     FILES,
+    KEPT_AS,
     MANIFEST,
-    MODEL,
     OF_EARLIER,
+    PICKLED,
     SIGNATURE,
+    files_of,
     is_encoder,
 )
 from radiofuse.bundle.manifest import read_manifest
@@ -50,7 +52,7 @@ def verify_bundle(folder: Path) -> dict[str, Any]:
     refuse_links(folder)
     manifest = read_manifest(folder)
     expected, found = manifest["files"], [name for name in files_in(folder) if name not in (MANIFEST, SIGNATURE)]
-    problems = _misplaced(found, expected)
+    problems = _misplaced(found, expected, list(files_of(manifest["model"]["kept_as"])))
     if not problems:
         problems = [f"{name} has changed" for name in found if sha256_of(folder / name) != expected[name]]
     refuse_problems(folder, problems)
@@ -70,17 +72,21 @@ def refuse_links(folder: Path) -> None:
     refuse_problems(folder, [f"{_name_in(folder, path)} is a link or no file" for path in sorted(odd)])
 
 
-def _misplaced(found: list[str], expected: Mapping[str, str]) -> list[str]:
+def _misplaced(found: list[str], expected: Mapping[str, str], needed: list[str]) -> list[str]:
     """Return a sentence for each file that is missing, unknown or without a checksum."""
-    problems = [f"{name!r} is listed and belongs to no bundle" for name in expected if not _is_known(name)]
-    problems += [f"{name} is missing" for name in dict.fromkeys([*FILES, *expected]) if name not in found]
-    problems += [f"{name} has no checksum" for name in FILES if name not in expected]
-    problems += [f"{name} does not belong there (move it elsewhere)" for name in found if not _is_known(name)]
+
+    def is_one(name: str) -> bool:
+        return name in needed or is_encoder(name)
+
+    problems = [f"{name!r} is listed and does not belong there" for name in expected if not is_one(name)]
+    problems += [f"{name} is missing" for name in dict.fromkeys([*needed, *expected]) if name not in found]
+    problems += [f"{name} has no checksum" for name in needed if name not in expected]
+    problems += [f"{name} does not belong there (move it elsewhere)" for name in found if not is_one(name)]
     return problems + [f"{name} has no checksum" for name in found if is_encoder(name) and name not in expected]
 
 
 def _is_known(name: str) -> bool:
-    return name in FILES or is_encoder(name)
+    return name in FILES or name == PICKLED or is_encoder(name)
 
 
 def check_target(folder: Path) -> None:
@@ -106,7 +112,7 @@ def _foreign_files(folder: Path) -> list[str]:
     """Return what in a folder was not written by `save_bundle`, by name and by the list of checksums."""
     says_all = next(name for name in SAYS_ALL if (folder / name).is_file())
     listed = _listed(folder / says_all)
-    if not {DESCRIPTION, MODEL} <= set(listed):
+    if DESCRIPTION not in listed or not any(set(own) <= set(listed) for own in KEPT_AS.values()):
         return [says_all]
     ours = {name for name in listed if _is_known(name)} | {says_all, SIGNATURE, *OF_EARLIER}
     found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())

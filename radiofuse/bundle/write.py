@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 
 from radiofuse.bundle.card import model_card
@@ -18,13 +17,14 @@ from radiofuse.bundle.format import (
     DESCRIPTION,
     ENCODERS,
     MANIFEST,
-    MODEL,
     RECIPE,
     SCHEMA,
     TABLES,
 )
 from radiofuse.bundle.json_format import DESCRIPTION_SHAPE
+from radiofuse.bundle.model_file import write_models
 from radiofuse.bundle.shapes import unnamed
+from radiofuse.bundle.trust import told_by
 from radiofuse.bundle.verify import check_target, files_in
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
@@ -45,6 +45,7 @@ def save_bundle(
     description: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     environment: Mapping[str, Any] | None = None,
+    pickled: bool = False,
 ) -> Path:
     """Write a bundle beside its final place, then move it there in one step.
 
@@ -53,8 +54,8 @@ def save_bundle(
     folder : path
         An earlier bundle there is replaced; a folder that holds any other file is refused.
     models : mapping
-        Fitted estimators by outcome and name; written with joblib. The weights of encoders inside them are copied to
-        ``encoders/``.
+        Fitted estimators by outcome and name; written as arrays and JSON, which load without running code. The weights
+        of encoders inside them are copied to ``encoders/``.
     recipe : str
         The recipe's text.
     description : mapping
@@ -63,6 +64,9 @@ def save_bundle(
         One DataFrame for each name in ``TABLES``, with the columns that stand there.
     environment : mapping, optional
         The versions that the models were fitted with; default: those here.
+    pickled : bool, default=False
+        Whether joblib writes the models, for scripts that load ``model.joblib`` themselves; such a bundle loads only
+        where it is trusted. So it does where a model holds what arrays and JSON cannot, which is said.
 
     Returns
     -------
@@ -81,14 +85,8 @@ def save_bundle(
     check_target(folder)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        _write_files(
-            aside,
-            {outcome: dict(own) for outcome, own in models.items()},
-            recipe,
-            description,
-            tables,
-            environment or read_environment(),
-        )
+        own = {outcome: dict(named) for outcome, named in models.items()}
+        _write_files(aside, own, recipe, description, tables, environment or read_environment(), pickled=pickled)
         _swap(aside, folder)
     except OSError as error:
         raise BundleError(
@@ -123,17 +121,20 @@ def _write_files(
     description: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     environment: Mapping[str, Any],
+    *,
+    pickled: bool,
 ) -> None:
     folder.mkdir(parents=True)
     (folder / RECIPE).write_text(recipe, encoding="utf-8")
-    (folder / CARD).write_text(model_card(description, environment, tables), encoding="utf-8", errors=ESCAPED)
     _write_json(folder / DESCRIPTION, {"schema": SCHEMA, **description})
     for name in TABLES:
         with (folder / f"{name}.csv").open("wb") as file:
             write_csv(tables[name], file)
-    joblib.dump(portable(models, folder / ENCODERS), folder / MODEL)
-    digests = {name: sha256_of(folder / name) for name in files_in(folder)}
-    _write_json(folder / MANIFEST, {"format": SCHEMA, "files": digests, "environment": environment})
+    kept = write_models(portable(models, folder / ENCODERS), folder, pickled=pickled)
+    manifest = {"format": SCHEMA, "environment": environment, "model": kept}
+    card = model_card(description, environment, tables, would_run=told_by(manifest, description))
+    (folder / CARD).write_text(card, encoding="utf-8", errors=ESCAPED)
+    _write_json(folder / MANIFEST, manifest | {"files": {name: sha256_of(folder / name) for name in files_in(folder)}})
 
 
 def _swap(aside: Path, folder: Path) -> None:

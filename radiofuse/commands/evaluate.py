@@ -21,6 +21,7 @@ from radiofuse.commands.other_cohort import (
 )
 from radiofuse.commands.share import Key, Naming
 from radiofuse.commands.sign import SignedBy
+from radiofuse.commands.trust import Trust
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import require_apart, require_folder, require_own_tables, sha256_of
 from radiofuse.wording import counted, some
@@ -64,6 +65,7 @@ def main(
     modality_pattern: ModalityPattern = None,
     signed_by: SignedBy = None,
     key: Key = None,
+    trust: Trust = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
@@ -72,7 +74,6 @@ def main(
 ) -> None:
     """Score a bundle on a labeled cohort, without the patients that it was trained on."""
     with terminal.quick_imports():
-        from radiofuse.bundle.card import TRUST
         from radiofuse.bundle.evaluate import evaluate_cohort
 
     names = [*TABLES, *([PAGE] if report else [])]
@@ -80,10 +81,9 @@ def main(
     require_own_tables(out, names, RECORD, inputs, overwrite=overwrite)
     require_folder(store, "--store")
     require_apart({"--out": out, "--store": store})
-    terminal.say(TRUST)
     options: dict[str, Any] = {"store": store, "n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
     with terminal.warnings_as_sentences():
-        loaded = Naming(key).load(bundle, signed_by)
+        loaded = Naming(key).load(bundle, signed_by, trust or ())
         written = written_otherwise(
             outcome or [one.name for one in loaded.outcomes],
             participants=participants,

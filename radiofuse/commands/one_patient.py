@@ -54,18 +54,17 @@ def predict_one(
     overwrite: bool,
     signers: Path | None = None,
     naming: Naming = AS_THEY_ARE,
+    trust: Sequence[str] = (),
     **options: Any,
 ) -> bool:
     """Print what a bundle says of a patient, write it where asked, and say whether every outcome has an answer."""
-    from radiofuse.bundle.card import TRUST
     from radiofuse.bundle.new_rows import collect_rows
     from radiofuse.bundle.one_patient import read_patient
     from radiofuse.bundle.predict import predictions_of
 
     _require_places(folder, out, store, written, further, overwrite=overwrite)
-    terminal.say(TRUST)
     with terminal.warnings_as_sentences():
-        loaded = naming.load(bundle, signers)
+        loaded = naming.load(bundle, signers, trust)
         further.check(loaded)
         patient = read_patient(loaded, folder, layout, written)
         for sentence in _of_folder(patient):

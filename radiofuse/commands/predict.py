@@ -16,6 +16,7 @@ from radiofuse.commands.predict_table import TableOutputs, predict_table
 from radiofuse.commands.region_masks import Masks, MasksWanted
 from radiofuse.commands.share import Key, Naming, Pseudonymize
 from radiofuse.commands.sign import SignedBy
+from radiofuse.commands.trust import Trust
 from radiofuse.errors import RequestError
 
 app = terminal.command_app(__doc__)
@@ -53,6 +54,7 @@ def main(
     signed_by: SignedBy = None,
     key: Key = None,
     pseudonymize: Pseudonymize = None,
+    trust: Trust = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     retry_failed: terminal.RetryFailed = False,
@@ -70,6 +72,7 @@ def main(
         "retry_failed": retry_failed,
         "signers": signed_by,
         "naming": Naming(key, pseudonymize),
+        "trust": trust or (),
     }
     if patient is not None and cohort is None:
         if contributions is not None:

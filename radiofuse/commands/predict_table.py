@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,20 +81,19 @@ def predict_table(
     *,
     signers: Path | None = None,
     naming: Naming = AS_THEY_ARE,
+    trust: Sequence[str] = (),
     **options: Any,
 ) -> bool:
     """Write what a bundle says of a table's patients, and say whether every image and every sample has an answer."""
     with terminal.quick_imports():
-        from radiofuse.bundle.card import TRUST
         from radiofuse.bundle.new_rows import collect_rows
         from radiofuse.bundle.predict import predictions_of
         from radiofuse.extract import has_images
 
     inputs = [path for path in (cohort, written.participants) if path is not None]
     outputs.require(inputs)
-    terminal.say(TRUST)
     with terminal.warnings_as_sentences():
-        loaded = naming.load(bundle, signers)
+        loaded = naming.load(bundle, signers, trust)
         outputs.further.check(loaded)
         table = _new_patients(loaded, cohort, written, outputs, inputs)
         rows = collect_rows(loaded, naming.renamed(table), store=outputs.store, progress=terminal.progress, **options)

@@ -23,6 +23,12 @@ def main(
         "feature_store"
     ),
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
+    joblib: Annotated[
+        bool,
+        typer.Option(
+            "--joblib", help="Pickle the models, for scripts that call joblib.load; the bundle asks for --trust joblib."
+        ),
+    ] = False,
     retry_failed: terminal.RetryFailed = False,
     pseudonymize: Pseudonymize = None,
     overwrite: terminal.Overwrite = False,
@@ -48,6 +54,7 @@ def main(
     from radiofuse.tables.outcomes import outcome_words
 
     options: dict[str, Any] = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
+    options["pickled"] = joblib
     if pseudonymize is not None:
         apart = Path("out") if out is None else out
         options["pseudonyms"] = read_pseudonyms(pseudonymize, make=True, apart_from=[apart])

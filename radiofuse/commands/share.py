@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.trust import Trust
 from radiofuse.errors import RequestError
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Naming:
     key: Path | None = None
     pseudonymize: Path | None = None
 
-    def load(self, bundle: Path, signers: Path | None) -> Bundle:
+    def load(self, bundle: Path, signers: Path | None, trust: Sequence[str] = ()) -> Bundle:
         """Return a bundle that compares patients under the key that was given, where it is that of the bundle."""
         from radiofuse.bundle.load import load_bundle
         from radiofuse.patients.pseudonyms import read_pseudonyms
@@ -60,8 +62,8 @@ class Naming:
         if self.key is not None and self.pseudonymize is not None:
             raise RequestError("--pseudonymize compares patients under its own key: leave --key out.")
         if self.key is not None:
-            return load_bundle(bundle, signers=signers, pseudonyms=read_pseudonyms(self.key))
-        loaded = load_bundle(bundle, signers=signers)
+            return load_bundle(bundle, signers=signers, pseudonyms=read_pseudonyms(self.key), trust=trust)
+        loaded = load_bundle(bundle, signers=signers, trust=trust)
         names = None if self.pseudonymize is None else read_pseudonyms(self.pseudonymize, make=True)
         return loaded if names is None or loaded.has_other_key(names) else replace(loaded, pseudonyms=names)
 
@@ -98,20 +100,19 @@ def main(
     key: Annotated[
         Path, typer.Option(metavar="FILE", help="Your key, which you keep; a new one is made where there is no file.")
     ],
+    trust: Trust = None,
 ) -> None:
     """Write a bundle for handing on: the same models and scores, training patients as keyed hashes."""
     with terminal.quick_imports():
-        from radiofuse.bundle.card import TRUST
         from radiofuse.bundle.load import load_bundle
         from radiofuse.bundle.share import share_bundle
         from radiofuse.bundle.verify import check_target
         from radiofuse.patients.pseudonyms import read_pseudonyms
 
     check_target(out)
-    terminal.say(TRUST)
     pseudonyms = read_pseudonyms(key, make=True, apart_from=[out, bundle])
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, pseudonyms=pseudonyms)
+        loaded = load_bundle(bundle, pseudonyms=pseudonyms, trust=trust or ())
         written = share_bundle(loaded, out, pseudonyms)
     terminal.say(
         f"It has no row of a patient. Keep {key}: with it `radiofuse predict --key` tells training patients, without "

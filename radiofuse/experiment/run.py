@@ -87,6 +87,7 @@ def run_recipe(
     report: bool = True,
     retry_failed: bool = False,
     pseudonyms: Pseudonyms | None = None,
+    pickled: bool = False,
 ) -> Path:
     """Run a recipe from the cohort table to the report.
 
@@ -111,6 +112,9 @@ def run_recipe(
     pseudonyms : Pseudonyms, optional
         What samples and patients are called in everything that is written. Folds are dealt in the order of ids, so
         that they are others than without.
+    pickled : bool, default=False
+        Whether joblib writes the models of the bundle, which loads only where that is trusted then; else they are
+        arrays and JSON, which load without running code.
 
     Returns
     -------
@@ -138,7 +142,8 @@ def run_recipe(
     weights = weigh_members(recipe, rows, results.findings, models, progress=progress)
     laps.end(WEIGHTS)
     times = run_times({**rows.stages, **results.stages, **laps.seconds}, results.in_folds)
-    bundle, page = _save(recipe, rows, results, models, weights, times, out / "bundle"), out / "report.html"
+    bundle = _save(recipe, rows, results, models, weights, times, out / "bundle", pickled=pickled)
+    page = out / "report.html"
     if report:
         write_report(bundle, page, overwrite=overwrite)
     else:
@@ -211,6 +216,8 @@ def _save(
     weights: Weights,
     times: pd.DataFrame,
     folder: Path,
+    *,
+    pickled: bool,
 ) -> Path:
     of_members = _tables_of_members(rows, results, models, weights)
     tables = {
@@ -228,7 +235,8 @@ def _save(
         "run_times": times,
     }
     description = describe_run(recipe, rows, results, models)
-    return save_bundle(folder, models=models, recipe=recipe.text, description=description, tables=tables)
+    told: dict[str, Any] = {"recipe": recipe.text, "description": description, "tables": tables}
+    return save_bundle(folder, models=models, **told, pickled=pickled)
 
 
 def _published(

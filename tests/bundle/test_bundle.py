@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from radiofuse.bundle.format import FILES, MANIFEST, MODEL, SCHEMA, TABLES
+from radiofuse.bundle.format import ARRAYS, FILES, MANIFEST, MODEL, SCHEMA, TABLES
 from radiofuse.bundle.load import BundleVersionWarning, load_bundle
 from radiofuse.bundle.read import read_description, read_table
 from radiofuse.bundle.verify import check_target, verify_bundle
@@ -98,9 +98,11 @@ def test_a_planted_pickle_never_runs(saved, tmp_path):
         def __reduce__(self):
             return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
 
-    joblib.dump(Planted(), saved / "model.joblib")
-    with pytest.raises(BundleError):
-        load_bundle(saved)
+    for name in (MODEL, ARRAYS, "model.joblib"):
+        joblib.dump(Planted(), saved / name)
+        rewrite(saved, name, (saved / name).read_bytes())
+        with pytest.raises(BundleError, match="is damaged|does not belong there"):
+            load_bundle(saved, trust=["joblib"])
     assert not (tmp_path / "ran").exists()
 
 
@@ -168,8 +170,9 @@ def rewrite(saved, name, content):
 
 def test_a_bundle_from_before_its_classes_moved_says_to_run_its_recipe_again(saved):
     about = json.loads((saved / "bundle.json").read_text())
-    rewrite(saved, MODEL, b"cradiofuse.pipeline\nTrainingScaler\n.")  # where the class once was
-    with pytest.raises(BundleError, match=r"No module named 'radiofuse\.pipeline'.*Run its recipe\.toml again"):
+    once = (saved / MODEL).read_text().replace("sklearn.linear_model._logistic:", "radiofuse.pipeline:")
+    rewrite(saved, MODEL, once.encode())
+    with pytest.raises(BundleError, match=r"holds radiofuse\.pipeline:Log.*not know\. Run its recipe\.toml again"):
         load_bundle(saved)
     rewrite(saved, "bundle.json", json.dumps(about | {"schema": SCHEMA - 1}).encode())
     manifest = json.loads((saved / MANIFEST).read_text())
@@ -233,8 +236,10 @@ def test_a_model_whose_own_code_is_not_here_asks_for_it(tmp_path, monkeypatch):
             tmp_path / "b", models={"idh": {"fusion": model}}, recipe="", description=DESCRIPTION, tables=tables_of()
         )
     monkeypatch.delitem(sys.modules, "own_classifier")
-    with pytest.raises(BundleError, match=r"No module named 'own_classifier'.*PYTHONPATH"):
+    with pytest.raises(BundleError, match=r"its model holds the class own_classifier:Own\. Whom you trust"):
         load_bundle(folder)
+    with pytest.raises(BundleError, match=r"No module named 'own_classifier'.*PYTHONPATH"):
+        load_bundle(folder, trust=["own_classifier:Own"])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ pytest.importorskip("torch")
 
 import torch
 
-from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.maps import Asked, _class_of, _Looking
 from radiofuse.bundle.networks import networks_of
 from radiofuse.commands.predict import app
@@ -30,6 +29,7 @@ from radiofuse.errors import BundleError, RequestError
 from radiofuse.experiment.run import run_recipe
 from radiofuse.statistics.localization import CENTER, RANDOM, TRAINED
 from radiofuse.tables.outcomes import Outcome
+from tests.trusting import TRUSTING, load_bundle
 
 RECIPE = """
 seed = 3
@@ -86,7 +86,7 @@ def folder(home: Path) -> Path:
 
 
 def predict(home: Path, bundle: str, *more: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(home / bundle), "--store", str(home / "store"), *map(str, more)])
+    return CliRunner().invoke(app, [str(home / bundle), *TRUSTING, "--store", str(home / "store"), *map(str, more)])
 
 
 def test_a_patients_maps_lie_on_the_patients_grid_and_change_no_number(

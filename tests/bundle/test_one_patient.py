@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.one_patient import read_patient, sequences_of
 from radiofuse.bundle.other_cohort import OtherCohort
 from radiofuse.bundle.predict import predict_cohort, predict_rows
@@ -27,6 +26,7 @@ from radiofuse.experiment.run import run_recipe
 from radiofuse.imaging import read_image
 from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import silent
+from tests.trusting import TRUSTING, load_bundle
 
 QUICK = {
     "imageType": {"Original": {}},
@@ -96,7 +96,7 @@ def folder_of(place: Path, files: dict[str, Path], names: str = "{kind}.nii.gz")
 
 def predict(home: Path, bundle: str, folder: Path, *more: str) -> Result:
     options = ["--patient", str(folder), "--store", str(home / "store"), *more]
-    return CliRunner().invoke(app, [str(home / bundle), *options])
+    return CliRunner().invoke(app, [str(home / bundle), *TRUSTING, *options])
 
 
 def without(files: dict[str, Path], *names: str) -> dict[str, Path]:

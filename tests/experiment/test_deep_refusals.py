@@ -12,7 +12,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import CohortError, RequestError  # noqa: E402
@@ -20,6 +19,7 @@ from radiofuse.experiment.preparation import prepare_rows  # noqa: E402
 from radiofuse.experiment.recipe.recipe import read_recipe  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.progress import silent  # noqa: E402
+from tests.trusting import load_bundle  # noqa: E402
 
 RECIPE = """
 [cohort]

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
 from radiofuse.bundle.verify import verify_bundle  # noqa: E402
@@ -24,6 +23,7 @@ from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import BundleError, CohortError, RequestError  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.fuse import holders  # noqa: E402
+from tests.trusting import TRUSTING, load_bundle  # noqa: E402
 
 SIZE = 32
 RECIPE = """
@@ -181,9 +181,8 @@ def test_as_published_and_equation_4_to_the_letter_are_said_in_every_output(stud
     assert result.exit_code == 0, result.output
     bundle, answers = study / "ap" / "bundle", study / "answers.csv"
     trained, literal, batched = read_description(bundle)["as_published"]
-    predicted = CliRunner().invoke(
-        predict_app, [str(bundle), str(study / "phantom" / "cohort.csv"), *options, str(answers)]
-    )
+    asked = [str(bundle), *TRUSTING, str(study / "phantom" / "cohort.csv"), *options, str(answers)]
+    predicted = CliRunner().invoke(predict_app, asked)
     page = (study / "ap" / "report.html").read_text()
     table = pd.read_csv(answers)["as_published"].unique()
     assert len(table) == 1

@@ -10,13 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.networks import networks_of  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_table  # noqa: E402
 from radiofuse.datasets import make_phantom_cohort  # noqa: E402
 from radiofuse.errors import BundleError, RequestError  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
+from tests.trusting import load_bundle  # noqa: E402
 
 SIZE = 32
 RECIPE = """

@@ -10,7 +10,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.pictures import needs_masks as of_bundle  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
@@ -22,6 +21,7 @@ from radiofuse.experiment.recipe.recipe import read_recipe  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.fuse import holders  # noqa: E402
 from radiofuse.report import write_report  # noqa: E402
+from tests.trusting import load_bundle  # noqa: E402
 
 QUICK = {
     "imageType": {"Original": {}},

@@ -19,7 +19,7 @@ from radiofuse.bundle.verify import verify_bundle
 from radiofuse.commands.predict import app as predict_app
 from radiofuse.commands.run import app as run_app
 from radiofuse.datasets import make_phantom_cohort
-from radiofuse.errors import RequestError
+from radiofuse.errors import BundleError, RequestError
 from radiofuse.experiment.run import describe_fewer, run_recipe
 from radiofuse.imaging import file_sha256
 from radiofuse.select import ThreeStepSelector
@@ -135,7 +135,10 @@ def test_a_combiner_of_ones_own_has_one_name_everywhere(tmp_path, monkeypatch):
     )
     out = run_recipe(tmp_path / "own.toml", out=tmp_path / "out", store=tmp_path / "store", report=False)
     folder = out / "bundle"
-    bundle = load_bundle(folder)
+    with pytest.raises(BundleError, match=r"its model holds the class mycomb:LogitMean\. Whom you trust"):
+        load_bundle(folder)
+    assert "`--trust`" in (folder / "card.md").read_text()
+    bundle = load_bundle(folder, trust=["mycomb:LogitMean"])
     assert bundle.description["protocol"]["primary"] == "LogitMean"
     named = bundle.description["protocol"]["words"]["models"]
     assert [name for name, said in named.items() if said["kind"] == "fusion"] == ["LogitMean", "mean"]
@@ -252,12 +255,12 @@ def test_absent_modalities_are_predicted_from_the_rest_and_noted(study, tmp_path
 def test_a_tampered_bundle_is_refused_before_it_runs(study, tmp_path):
     copy = tmp_path / "bundle"
     shutil.copytree(study / "out" / "bundle", copy)
-    with (copy / "model.joblib").open("ab") as file:
+    with (copy / "model.bin").open("ab") as file:
         file.write(b"x")
     arguments = [str(copy), str(study / "phantom" / "cohort.csv"), "--out", str(tmp_path / "p.csv")]
     result = CliRunner().invoke(predict_app, arguments)
     assert result.exit_code == 3
-    assert "model.joblib has changed" in result.stderr
+    assert "model.bin has changed" in result.stderr
     assert not (tmp_path / "p.csv").exists()
 
 

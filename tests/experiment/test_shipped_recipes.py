@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from radiofuse.bundle.load import load_bundle
 from radiofuse.bundle.read import read_table
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.experiment.inputs import Inputs
@@ -19,6 +18,7 @@ from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.refusals import Places, problems_before_reading
 from radiofuse.experiment.run import run_recipe
 from tests.conftest import REPOSITORY
+from tests.trusting import load_bundle
 
 SHIPPED = sorted((REPOSITORY / "pipelines").glob("*.toml"))
 GRADING = REPOSITORY / "pipelines" / "kheirbakhsh_grading.toml"

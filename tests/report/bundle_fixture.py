@@ -31,6 +31,7 @@ from radiofuse.statistics import (
 )
 from radiofuse.tables.families import feature_family
 
+KEPT = {"kept_as": "arrays", "own_code": [], "why": ""}
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}
 FUSIONS = ("mean", "vote", "regression", "nonnegative")
@@ -140,9 +141,11 @@ def _write_files(folder: Path, n_patients: int, n_repeats: int, modalities: tupl
         edit_protocol(folder, arms=list(ARMS), deep=DEEP, words=words)
     (folder / "recipe.toml").write_text('title = "IDH from four MRI sequences"\n[cohort]\nlabel = "idh"\n')
     (folder / "card.md").write_text("A card.\n")
-    (folder / "model.joblib").write_bytes(b"no model: a report never opens it")
+    for name in ("model.json", "model.bin"):
+        (folder / name).write_bytes(b"no model: a report never opens it")
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-    _write_json(folder / "manifest.json", {"format": SCHEMA, "files": digests, "environment": _environment()})
+    manifest = {"format": SCHEMA, "files": digests, "environment": _environment(), "model": KEPT}
+    _write_json(folder / "manifest.json", manifest)
 
 
 def edit_about(folder: Path, **changes) -> None:

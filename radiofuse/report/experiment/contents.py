@@ -34,6 +34,7 @@ class Contents(Scored):
 
     about: dict[str, Any]
     environment: dict[str, Any]
+    kept_as: str
     recipe: str
     cohort_flow: pd.DataFrame
     modality_flow: pd.DataFrame
@@ -231,11 +232,12 @@ def read_contents(bundle: Path) -> Contents:
     """
     _require_files(bundle)
     tables = {field.name: read_table(bundle, field.name) for field in fields(Contents) if field.name in TABLES}
-    about = read_description(bundle, NEEDED)
+    about, manifest = read_description(bundle, NEEDED), read_manifest(bundle)
     return Contents(
         about=about,
         outcome=outcomes_in(about)[0],
-        environment=read_manifest(bundle)["environment"],
+        environment=manifest["environment"],
+        kept_as=manifest["model"]["kept_as"],
         recipe=(bundle / RECIPE).read_text(encoding="utf-8"),
         **tables,
     )

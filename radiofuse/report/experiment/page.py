@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from radiofuse.bundle.format import FILES, WEIGHT
+from radiofuse.bundle.format import WEIGHT, files_of
 from radiofuse.bundle.steps import COMBINES, SELECTS
 from radiofuse.report.experiment import auc_words, pictures, protocol_words, run_tables, sentences, tables
 from radiofuse.report.experiment.absence import absence_table, said_of_members
@@ -213,5 +213,5 @@ def _how_it_was_made(contents: Contents) -> dict[str, Any]:
         "versions": tables.versions_table(contents),
         "folds": run_tables.folds_table(contents),
         "times": run_tables.times_table(contents),
-        "files": FILES,
+        "files": files_of(contents.kept_as),
     }
