@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from radiofuse.commands import terminal
 from radiofuse.errors import RequestError
 from radiofuse.files.outputs import is_page, is_stream, require_apart, require_file, starts_with
 from radiofuse.report import write_predictions_report, write_report
+
+if TYPE_CHECKING:
+    from radiofuse.report.experiment.misclassified import Portraits
 
 app = terminal.command_app(
     "Write the HTML report of a bundle, or of a table of predictions: scores, curves and calibration in one file."
@@ -41,10 +44,20 @@ def report(
     model: Annotated[
         str | None, typer.Option(help="Of a table: the model that the others are compared with; default: the first.")
     ] = None,
+    misclassified: Annotated[
+        bool, typer.Option("--misclassified", help="Of a bundle: name the samples that are called wrongly.")
+    ] = False,
+    pictures: Annotated[
+        Path | None, typer.Option(help="With --misclassified: the cohort table whose images are shown of them.")
+    ] = None,
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Write the HTML report of a bundle whose files are as they were written, or of predictions; print its path."""
+    if pictures and not misclassified:
+        raise RequestError("--pictures shows the samples that --misclassified names; add it.")
     if bundle.is_file():
+        if misclassified:
+            raise RequestError("--misclassified is of a bundle, which says which answer counts.")
         _of_predictions(bundle, out, label or "label", probability or [], model, overwrite=overwrite)
         return
     if label or probability or model:
@@ -55,9 +68,32 @@ def report(
     verify_bundle(folder)
     out = out or folder.resolve().parent / "report.html"
     require_file(out, "The report", ours=is_page, overwrite=overwrite)
-    written = write_report(folder, out, overwrite=overwrite)
+    portraits = _portraits_of(folder, pictures) if misclassified else None
+    written = write_report(folder, out, overwrite=overwrite, portraits=portraits)
     if not is_stream(out):
         print(written)
+
+
+def _portraits_of(folder: Path, cohort: Path | None) -> Portraits:
+    """Return the pictures of the samples that are called wrongly; none without a cohort table."""
+    if cohort is None:
+        return {}
+    from radiofuse.extract.portraits import portrait_cohort
+    from radiofuse.report.experiment.contents import read_contents
+    from radiofuse.report.experiment.misclassified import MOST_SHOWN, wrongly_called
+    from radiofuse.tables.cohort import read_cohort
+
+    contents = read_contents(folder)
+    named = {
+        name
+        for outcome in contents.outcomes
+        for name in wrongly_called(contents.of(outcome))["sample_id"].head(MOST_SHOWN)
+    }
+    table = read_cohort(cohort, missing_files="keep", need_masks=False)
+    portraits, failures = portrait_cohort(table[table["sample_id"].isin(named)].reset_index(drop=True))
+    for failure in failures.itertuples():
+        terminal.say(f"{failure.sample_id} ({failure.modality}): {failure.message}")
+    return portraits
 
 
 def _of_predictions(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from radiofuse.report.call_figures import plot_precision_recall as plot_precision_recall
     from radiofuse.report.cohort_figures import plot_cohort_flow as plot_cohort_flow
     from radiofuse.report.cohort_figures import plot_subgroups as plot_subgroups
+    from radiofuse.report.experiment.misclassified import Portraits
     from radiofuse.report.forms.write import write_forms as write_forms
     from radiofuse.report.importance_figures import plot_beeswarm as plot_beeswarm
     from radiofuse.report.importance_figures import plot_importance as plot_importance
@@ -60,6 +61,7 @@ def write_report(
     *,
     model: str | None = None,
     overwrite: bool = False,
+    portraits: Portraits | None = None,
 ) -> Path:
     """Write the report of a bundle or of a table of predictions: one HTML file that needs no network and no script.
 
@@ -79,6 +81,9 @@ def write_report(
         A bundle names its own.
     overwrite : bool, default=False
         Whether a file that is there already and is no page of radiofuse may be replaced.
+    portraits : mapping of (str, str) to Portrait, optional
+        Of a bundle: list by name the samples that are called wrongly, with their pictures by sample and modality; an
+        empty mapping lists them without. Left out, the page names none.
 
     Returns
     -------
@@ -116,7 +121,7 @@ def write_report(
     beside = target.with_suffix(".json")
     if not is_stream(target):
         _refuse_foreign(beside, overwrite, is_page_json)
-    values = page_values(read_contents(bundle))
+    values = page_values(read_contents(bundle), portraits)
     _replace(target, render_page(values))
     if not is_stream(target):
         _replace(beside, page_json(values))

@@ -51,9 +51,9 @@ def plot_cohort_flow(modality_flow: pd.DataFrame, *, ax: Axes | None = None) -> 
     Examples
     --------
     >>> import pandas as pd
-    >>> flow = pd.DataFrame({"modality": "t1", "step": ["in the cohort table", "used"], "n_samples": [12, 9]})
+    >>> flow = pd.DataFrame({"modality": "t1", "step": ["in the table", "used"], "n_samples": [12, 9]})
     >>> [text.get_text() for text in plot_cohort_flow(flow).texts if text.get_text()]
-    ['in the cohort table', 'used', 't1', '12', '9', '−3']
+    ['in the table', 'used', 't1', '12', '9', '−3']
     """
     if modality_flow.empty:
         raise RequestError("The table of the cohort's flow has no row; there is nothing to draw.")

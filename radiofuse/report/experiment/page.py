@@ -17,6 +17,7 @@ from radiofuse.report.experiment.further_tests import (
     permutation_words,
 )
 from radiofuse.report.experiment.importance import importance_parts
+from radiofuse.report.experiment.misclassified import Portraits, cases_of, threshold_of
 from radiofuse.report.experiment.patients import (
     baseline_table,
     flow_picture,
@@ -38,7 +39,7 @@ from radiofuse.report.page import render
 from radiofuse.report.pictures import frequency_picture
 from radiofuse.report.tables import TOP_FEATURES, calibration_lines, calls_table, classes_table, models_by_class_table
 from radiofuse.report.wording import several_classes
-from radiofuse.wording import counted
+from radiofuse.wording import counted, number
 
 
 def render_page(values: dict[str, Any]) -> str:
@@ -46,8 +47,11 @@ def render_page(values: dict[str, Any]) -> str:
     return render("experiment/page.html", **values)
 
 
-def page_values(contents: Contents) -> dict[str, Any]:
-    """Return what the page shows, a part for each outcome, under the names that its template has."""
+def page_values(contents: Contents, portraits: Portraits | None = None) -> dict[str, Any]:
+    """Return what the page shows, a part for each outcome, under the names that its template has.
+
+    With portraits, an empty mapping too, it names the samples that are called wrongly.
+    """
     parts = [contents.of(outcome) for outcome in contents.outcomes]
     return dict(
         title=contents.about["title"],
@@ -62,7 +66,14 @@ def page_values(contents: Contents) -> dict[str, Any]:
         lost=lost_table(contents),
         overview=tables.overview_table(parts) if len(parts) > 1 and not contents.is_shared else None,
         names=tables.names_table(contents.of(contents.outcomes[0])),
-        outcomes=[_outcome(part, f"-{place}" if len(parts) > 1 else "") for place, part in enumerate(parts, 1)],
+        outcomes=[
+            {
+                **_outcome(part, f"-{place}" if len(parts) > 1 else ""),
+                "misclassified": None if portraits is None else cases_of(part, portraits),
+                "threshold": number(threshold_of(part)),
+            }
+            for place, part in enumerate(parts, 1)
+        ],
         **_words(contents),
         **_how_it_was_made(contents),
     )

@@ -92,7 +92,7 @@ def _row(
     return SheetRow(
         sample,
         patient,
-        _strip([own.get(name) for name in modalities]),
+        strip_of([own.get(name) for name in modalities]),
         f"{sample}: {', '.join(own) or 'no image'}",
         "; ".join(places),
         tuple(f"{name} {one.low:.4g} to {one.high:.4g}" for name, one in own.items()),
@@ -107,7 +107,7 @@ def _place(one: Portrait) -> str:
     return f"{size} at {' x '.join(f'{step:.4g}' for step in one.spacing_mm)} mm, {one.orientation}"
 
 
-def _strip(portraits: Sequence[Portrait | None]) -> str:
+def strip_of(portraits: Sequence[Portrait | None]) -> str:
     """Return the pictures of a sample side by side as a ``data:`` address; black where there is none."""
     tiles = [np.zeros((SIDE, SIDE, 3), np.uint8) if one is None else _tile(one) for one in portraits]
     if not tiles:
