@@ -51,6 +51,7 @@ HEAVY_ROOMS = {
     "pyarrow": {"store"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
+    "docx": {"report"},
 }
 SLOW_TO_LOAD = (
     "SimpleITK",

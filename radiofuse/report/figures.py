@@ -69,7 +69,7 @@ def drawn(draw: Callable[..., Figure]) -> Callable[..., Drawing]:
     @wraps(draw)
     def drawn(*args: Any, **kwargs: Any) -> Drawing:
         with style():
-            return drawing_of(draw(*args, **kwargs), args)
+            return drawing_of(draw(*args, **kwargs))
 
     return drawn
 
@@ -82,7 +82,7 @@ def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> A
 def uri_of(plot: Callable[..., Axes], *args: Any, **kwargs: Any) -> Drawing:
     """Return what a function draws on axes of its own, in our style, as a ``data:`` address."""
     with style():
-        return drawing_of(cast(Figure, plot(*args, **kwargs).figure), args)
+        return drawing_of(cast(Figure, plot(*args, **kwargs).figure))
 
 
 def figure_of(draw: Callable[..., str], *args: Any) -> Figure:

@@ -22,6 +22,7 @@ from radiofuse.report.forms.filled import FORMS, facts_of, fill, items_of
 from radiofuse.report.forms.page import as_page, as_table, score_words
 from radiofuse.report.forms.write import write_forms
 from radiofuse.report.paper.tables import rows_of
+from radiofuse.report.word import as_word, has_word
 
 N_ITEMS = {"clear": 58, "metrics": 30, "tripod_ai": 27, "claim_2024": 44}
 
@@ -106,11 +107,19 @@ def test_hostile_words_are_text_in_page_and_table(bundle, tmp_path):
     assert [row[3] for row in rows_of(as_table(form))].count(HUMAN) == form.counts[HUMAN]
 
 
+def test_equal_content_gives_equal_word_files(facts):
+    pytest.importorskip("docx", reason="Word files need the extra paper")
+    parts = [("Items", ["text", as_table(fill("metrics", facts))])]
+    assert as_word("title", parts) == as_word("title", parts)
+
+
 def test_the_command_writes_the_forms_that_are_asked_for(bundle, tmp_path):
     answer = CliRunner().invoke(app, [str(bundle), "--form", "clear", "--form", "claim_2024", "--out", str(tmp_path)])
     assert answer.exit_code == 0, answer.output
     assert set(json.loads((tmp_path / "forms.json").read_text())["files"]) == {
-        f"{name}.{ending}" for name in ("clear", "claim_2024") for ending in ("html", "csv")
+        f"{name}.{ending}"
+        for name in ("clear", "claim_2024")
+        for ending in ("html", "csv", *(["docx"] if has_word() else []))
     }
     cells = pd.read_csv(tmp_path / "clear.csv", dtype=str, keep_default_na=False)
     assert len(cells) == N_ITEMS["clear"]

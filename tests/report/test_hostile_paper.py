@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 
 import pandas as pd
@@ -66,6 +67,21 @@ def test_csv_holds_no_formula(pack):
     for name in (name for name in pack if name.endswith(".csv")):
         for row in csv.reader(pack[name].decode().splitlines()):
             assert not [cell for cell in row if re.match(r"[=+@]|-[^\d—-]", cell)], name
+
+
+def test_word_files_open_and_hold_the_words_as_text(pack):
+    docx = pytest.importorskip("docx", reason="Word files need the extra paper")
+    methods = docx.Document(io.BytesIO(pack["methods.docx"]))
+    text = "\n".join(paragraph.text for paragraph in methods.paragraphs)
+    assert "<script>alert(1)</script>" in text
+    assert "a\nb" in text or "a b" in text
+    assert "\x07" not in text
+    assert re.search(r"\[\d+(, \d+)*\]\.", text)
+    assert "1. " in text.partition("References")[2]
+    tables = docx.Document(io.BytesIO(pack["tables.docx"])).tables
+    cells = {cell.text for table in tables for row in table.rows for cell in row.cells}
+    assert "mean" in cells
+    assert HOSTILE[2] in cells
 
 
 @pytest.mark.parametrize("text", HOSTILE)

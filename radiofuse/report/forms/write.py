@@ -9,9 +9,10 @@ from radiofuse.bundle.verify import find_bundle, verify_bundle
 from radiofuse.errors import RequestError
 from radiofuse.report.experiment.contents import Contents, read_contents
 from radiofuse.report.forms.filled import FORMS, Form, facts_of, fill
-from radiofuse.report.forms.page import as_page, as_table
+from radiofuse.report.forms.page import OWN_WORDS, as_page, as_table, score_words
 from radiofuse.report.own_folder import write_own
 from radiofuse.report.paper.pack import as_csv
+from radiofuse.report.word import as_word, has_word
 from radiofuse.wording import listed
 
 RECORD = "forms.json"
@@ -36,7 +37,8 @@ def write_forms(
     Returns
     -------
     Path
-        The folder, with a page and a table of each form, and ``forms.json``, which lists them.
+        The folder, with a page and a table of each form, a Word file where the extra ``paper`` is installed, and
+        ``forms.json``, which lists them.
 
     Raises
     ------
@@ -68,4 +70,8 @@ def write_forms(
 
 def _files(form: Form, contents: Contents) -> dict[str, bytes]:
     page = as_page(form, contents).encode("utf-8", errors="replace")
-    return {f"{form.name}.html": page, f"{form.name}.csv": as_csv(as_table(form))}
+    files = {f"{form.name}.html": page, f"{form.name}.csv": as_csv(as_table(form))}
+    if has_word():
+        parts = [(f"{len(form.entries)} items", [OWN_WORDS, score_words(form), as_table(form)])]
+        files[f"{form.name}.docx"] = as_word(f"{form.title}: {contents.about['title']}", parts)
+    return files

@@ -32,7 +32,7 @@ def figure_files(contents: Contents) -> dict[str, bytes]:
         ending = f"_{place}" if len(parts) > 1 else ""
         for name, picture in _numbered(_pictures(part)):
             if isinstance(picture.uri, Drawing):
-                files |= _written(f"figure_{name}{ending}", picture.uri)
+                files |= _written(f"figure_{name}{ending}", picture.uri, picture.data)
                 captions.append((f"figure_{name}{ending}", picture.caption))
     files["figures.csv"] = _as_csv(pd.DataFrame(captions, columns=["figure", "caption"]))
     return files
@@ -63,13 +63,12 @@ def _numbered(found: Iterable[tuple[str, Iterable[Picture | None]]]) -> Iterator
             yield f"{name}_{place + 1}" if len(there) > 1 else name, picture
 
 
-def _written(name: str, drawing: Drawing) -> dict[str, bytes]:
-    own = {curve: table.drop(columns=[*NAMING], errors="ignore") for curve, table in drawing.tables.items()}
-    tables = [table.assign(curve=curve) if curve else table for curve, table in own.items()]
+def _written(name: str, drawing: Drawing, data: pd.DataFrame | None) -> dict[str, bytes]:
+    numbers = pd.DataFrame() if data is None else data.drop(columns=[*NAMING], errors="ignore")
     return {
         f"{name}.svg": base64.b64decode(drawing.partition(",")[2]),
         f"{name}.pdf": _as_pdf(drawing.figure),
-        f"{name}.csv": _as_csv(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()),
+        f"{name}.csv": _as_csv(numbers),
     }
 
 

@@ -12,10 +12,11 @@ from radiofuse.report.experiment.contents import Contents, read_contents
 from radiofuse.report.paper.figures import figure_files
 from radiofuse.report.paper.latex import as_latex
 from radiofuse.report.paper.methods import methods_of
-from radiofuse.report.paper.prose import Section, as_markdown, cited
+from radiofuse.report.paper.prose import Section, as_markdown, as_paragraphs, cited
 from radiofuse.report.paper.references import as_bibtex
 from radiofuse.report.paper.tables import has_headings, paper_tables, rows_of
 from radiofuse.report.tables import Table
+from radiofuse.report.word import as_word, has_word
 from radiofuse.tables.spreadsheet import write_csv
 
 
@@ -35,6 +36,16 @@ def pack_of_bundle(bundle: Path, digests: Mapping[str, str]) -> dict[str, bytes]
         **_tables(paper_tables(contents)),
         **figure_files(contents),
         "replay.R": replay,
+        **(_word_files(contents, sections) if has_word() else {}),
+    }
+
+
+def _word_files(contents: Contents, sections: list[Section]) -> dict[str, bytes]:
+    title = contents.about["title"]
+    tables = list(paper_tables(contents).values())
+    return {
+        "methods.docx": as_word(f"Methods: {title}", as_paragraphs(sections)),
+        "tables.docx": as_word(f"Tables: {title}", [("", tables)]),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from radiofuse.report.paper.references import in_words, keys_of
@@ -57,6 +57,26 @@ def as_markdown(title: str, sections: Sequence[Section]) -> str:
         parts.append(f"## {_escaped(one.heading)}\n\n" + ("\n" if one.as_list else " ").join(lines) + "\n")
     listed = "\n".join(f"- `{key}`: {_escaped(in_words(key))}" for key in sorted(cited(sections)))
     return "\n".join([*parts, f"## References\n\nAs BibTeX in `references.bib`.\n\n{listed}\n"])
+
+
+def as_paragraphs(sections: Sequence[Section]) -> list[tuple[str, list[str]]]:
+    """Return headings with paragraphs, citations as numbers, and the list of what is cited at the end.
+
+    >>> as_paragraphs([section("Statistics", [Sentence("By Holm.", ("holm",))])])[0]
+    ('Statistics', ['By Holm [1].'])
+    """
+    number = {key: place for place, key in enumerate(cited(sections), 1)}
+    told = []
+    for one in sections:
+        said = [_with_numbers(sentence, number) for sentence in one.sentences]
+        told.append((one.heading, said if one.as_list else [" ".join(said)]))
+    return [*told, ("References", [f"{place}. {in_words(key)}" for key, place in number.items()])]
+
+
+def _with_numbers(sentence: Sentence, number: Mapping[str, int]) -> str:
+    places = sorted(number[key] for key in keys_of(sentence.methods))
+    marks = f" [{', '.join(map(str, places))}]" * bool(places)
+    return f"{sentence.text[:-1]}{marks}." if sentence.text.endswith(".") else sentence.text + marks
 
 
 def _escaped(text: str) -> str:

@@ -27,7 +27,8 @@ def write_paper(run: str | Path, folder: str | Path | None = None, *, overwrite:
     -------
     Path
         The folder, with ``methods.md``, ``references.bib``, ``table_*.csv`` and ``table_*.tex``, ``figure_*.svg``,
-        ``figure_*.pdf`` and ``figure_*.csv``, ``replay.R``, and ``paper.json``, which lists them.
+        ``figure_*.pdf`` and ``figure_*.csv``, ``replay.R``, ``methods.docx`` and ``tables.docx``
+        where the extra ``paper`` is installed, and ``paper.json``, which lists them.
         Equal bundles give equal bytes.
 
     Raises
