@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from radiofuse.bundle.format import MODEL
 from radiofuse.bundle.steps import CLASSIFIES, COMBINES
 from radiofuse.report.experiment import protocol_words, sentences
 from radiofuse.report.experiment.contents import Contents
@@ -56,7 +55,7 @@ def model_facts(contents: Contents) -> dict[str, Fact]:
         "model_file": Fact(
             HUMAN,
             "The model is a file of the bundle; whether and where it is shared is yours to say.",
-            (Pointer(MODEL), Pointer("card.md")),
+            (Pointer("manifest.json", "model.kept_as"), Pointer("card.md")),
         ),
     }
 
@@ -107,7 +106,7 @@ def _updating(contents: Contents) -> Fact:
 
 def _specification(contents: Contents) -> Fact:
     rows = contents.selected_features
-    pointers = [Pointer(MODEL)]
+    pointers = [Pointer("manifest.json", "model.kept_as")]
     if rows["mean_coefficient"].notna().any():
         pointers.append(Pointer("selected_features.csv", "mean_coefficient"))
     if len(contents.fusion_weights):
