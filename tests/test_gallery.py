@@ -25,7 +25,11 @@ def bundle(tmp_path_factory):
     models = [pd.DataFrame({**rows, "model": name, "probability": rng.uniform(size=40)}) for name in ("mean", "t1ce")]
     pd.concat(models).to_csv(folder / "predictions.csv", index=False)
     features = {"feature": ["a", "b", "c"], "frequency": [0.9, 0.5, 0.1], "in_final_model": [True, False, False]}
-    pd.DataFrame({"modality": "t1ce", **features}).to_csv(folder / "selected_features.csv", index=False)
+    for measure in ("importance", "shap"):
+        features |= {measure: [0.2, 0.1, 0.0], f"{measure}_low": [0.1, 0.0, -0.1], f"{measure}_high": [0.3, 0.2, 0.1]}
+    pd.DataFrame({"model": "fusion", "modality": "t1ce", **features}).to_csv(
+        folder / "selected_features.csv", index=False
+    )
     return folder
 
 
@@ -39,7 +43,7 @@ def test_a_script_draws_its_picture(script, bundle, tmp_path):
 def test_every_script_has_its_small_picture_on_the_page():
     page = (DOCS / "gallery.md").read_text()
     pictures = sorted((DOCS / "gallery").iterdir())
-    assert [path.stem for path in pictures] == [script.stem for script in SCRIPTS] and len(SCRIPTS) == 4
+    assert [path.stem for path in pictures] == [script.stem for script in SCRIPTS] and len(SCRIPTS) == 5
     for picture, script in zip(pictures, SCRIPTS, strict=True):
         assert picture.stat().st_size < 150_000
         assert f"](gallery/{picture.name})" in page
