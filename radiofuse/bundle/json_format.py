@@ -101,6 +101,7 @@ DESCRIPTION_SHAPE = {
     "untested_patients": {ANY_NAME: str},  # of samples that models were fitted on and no fold tests
     "pseudonyms": (None, {"key": str, "shared": bool}),  # whose ids are keyed hashes, and the key's fingerprint
     "synthetic": bool,
+    "mask_makers": [str],  # "" is an expert, or nobody who is named
     "implications": [{"when": {ANY_NAME: str}, "then": {ANY_NAME: str}, "source": str}],
     "as_published": [str],
     "warnings": [str],

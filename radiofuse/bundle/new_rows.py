@@ -108,9 +108,8 @@ def collect_rows(
     features = features.with_failures(not_ready)
     _warn_of_other_engine(bundle, features.extraction)
     if reads_pictures(bundle.description):
-        with progress("Fingerprinting", "files") as on_hashed, progress("Making pictures", "pictures") as on_done:
-            options |= {"on_hashed": on_hashed, "on_done": on_done}
-            features, crops = add_new_pictures(bundle.description, cohort, features, FeatureStore(store), **options)
+        told: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed, "progress": progress}
+        features, crops = add_new_pictures(bundle.description, cohort, features, FeatureStore(store), **told)
         bundle = _reading(bundle, crops, store)
         features = _without_training_samples(features, crops, bundle, cohort)
     X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)

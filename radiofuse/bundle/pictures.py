@@ -11,6 +11,7 @@ from radiofuse.errors import BundleError, RequestError
 from radiofuse.extract import Features, add_crops, add_pictures
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.imaging.stacks import VolumePatch, specs_of
+from radiofuse.progress import Meter
 from radiofuse.store import FeatureStore
 from radiofuse.store.pictures import Pictures
 
@@ -45,6 +46,7 @@ def add_new_pictures(
     store: FeatureStore,
     *,
     retry_failed: bool,
+    progress: Meter,
     **options: Any,
 ) -> tuple[Features, Crops | Pictures]:
     """Add the columns that point at new patients' pictures, made as those were that the encoders learned from.
@@ -59,8 +61,10 @@ def add_new_pictures(
     store : FeatureStore
     retry_failed : bool
         As for ``extract_cohort``.
+    progress : callable
+        As for ``run_recipe``.
     **options
-        n_jobs, on_hashed and on_done.
+        n_jobs.
     """
     named = description["settings"]
     region = next(iter(named.get("regions", ())), named.get("region"))
@@ -68,10 +72,11 @@ def add_new_pictures(
     try:
         if named["crops"] is not None:
             cropping = Cropping(**named["crops"])
-            return add_crops(features, cohort, cropping, store, retry_failed=retry_failed, **options)
+            with progress("Fingerprinting", "files") as on_hashed, progress("Making pictures", "pictures") as on_done:
+                options |= {"on_hashed": on_hashed, "on_done": on_done, "retry_failed": retry_failed}
+                return add_crops(features, cohort, cropping, store, **options)
         specs = specs_of(named["pictures"]["made"], named["pictures"]["channels"])
     except (TypeError, KeyError, RequestError) as error:
         said = f"bundle.json describes the pictures in other words than this version knows: {error}."
         raise BundleError(said) from None
-    del options["on_hashed"]
-    return add_pictures(features, cohort, specs, store.root, **options)
+    return add_pictures(features, cohort, specs, store.root, progress=progress, **options)

@@ -13,6 +13,7 @@ import pandas as pd
 from radiofuse.bundle.calls import called, threshold_of
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.mask_makers import other_makers
 from radiofuse.bundle.new_rows import REFUSED, NewRows, collect_rows
 from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
 from radiofuse.bundle.pictures import channels_of
@@ -74,7 +75,8 @@ def predict_cohort(
         that cannot be ruled out, where the run was asked for prediction sets), one column per
         member and fusion, and note (which modalities were absent, or that an encoder was trained
         on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
-        training range, or that its calls of two outcomes contradict each other). A row per sample and
+        training range, or that others made its mask than those of training, or that its calls of two outcomes
+        contradict each other). A row per sample and
         outcome of two classes; of more classes one per class. Where the bundle was made as published, against
         our own rules, also as_published, which says in what. A sample without any modality has empty probabilities.
     failures : DataFrame
@@ -149,6 +151,7 @@ def predictions_of(rows: NewRows) -> pd.DataFrame:
         calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold, **sets}
         answers[outcome] = own
     told = [rows.untold(), new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
+    told.append(other_makers(about, rows.images))
     notes = _notes(X, trained, [*told, _contradicting(about, calls, X.index)])
     parts = [
         _told(about, outcome, name, each, patients, notes, calls[outcome])

@@ -73,7 +73,9 @@ def inspect_fold(model: Estimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, 
 
 def _with_classes(shapley: pd.DataFrame, classes: np.ndarray) -> pd.DataFrame:
     """Return Shapley values under the outcome's places of their classes; a member is fitted on those of the model."""
-    return shapley.assign(**{"class": [str(classes[int(float(place))]) for place in shapley["class"]]})
+    return shapley.assign(
+        **{"class": [str(classes[int(float(place))]).removesuffix(".0") for place in shapley["class"]]}
+    )
 
 
 def list_fallbacks(model: OffersFindings) -> list[str]:

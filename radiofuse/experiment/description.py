@@ -31,6 +31,7 @@ from radiofuse.experiment.run_steps import steps_of
 from radiofuse.experiment.scores.pooling import NOT_STRATIFIED, pooling_warnings
 from radiofuse.patients import Split
 from radiofuse.tables import columns
+from radiofuse.tables.mask_makers import maker_of
 from radiofuse.tables.outcomes import Outcome
 
 Models = dict[str, dict[str, Any]]  # fitted, by outcome and name
@@ -56,6 +57,7 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "untested_patients": _untested_patients(rows, results.splits),
         "pseudonyms": None if rows.key is None else {"key": rows.key, "shared": False},
         "synthetic": rows.synthetic,
+        "mask_makers": sorted({maker_of(source) for source in rows.mask_sources}),
         "implications": [asdict(one) for one in rows.implications],
         "as_published": deviations(recipe),
         "warnings": list(dict.fromkeys(_warnings(recipe, rows, results, models))),

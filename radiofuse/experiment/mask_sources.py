@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from radiofuse.tables.mask_makers import maker_of
 from radiofuse.tables.roles import BY_COMMAND
 from radiofuse.wording import counted
 
@@ -24,17 +25,12 @@ def mask_source_warnings(sources: Sequence[str]) -> list[str]:
     The masks of 2 samples of 3 were made by U-Net 4f2a, and not by an expert: features are of the regions that it
     found.
     """
-    makers = Counter(_maker(source) for source in sources if source)
+    makers = Counter(maker_of(source) for source in sources if source)
     return [
         f"The masks of {counted(n, 'sample')} of {len(sources)} were made by {maker}, and not by an expert: features "
         f"are of the regions that it found.{_doubt(maker)}"
         for maker, n in sorted(makers.items())
     ]
-
-
-def _maker(source: str) -> str:
-    """Return who made a mask, without what differs from patient to patient."""
-    return source if source.startswith(BY_COMMAND) else source.partition(",")[0]
 
 
 def _doubt(maker: str) -> str:

@@ -185,8 +185,7 @@ def _with_arrays(
 ) -> tuple[Features, CropSource]:
     """Add the columns that point at the arrays of each network, and what could not be made one."""
     specs = make_specs(recipe, imaged_modalities(cohort))
-    with progress("Making arrays", "samples") as on_done:
-        features, pictures = add_pictures(features, cohort, specs, store, on_done=on_done, **options)
+    features, pictures = add_pictures(features, cohort, specs, store, progress=progress, **options)
     return features, CropSource(pictures, str(store))
 
 
@@ -220,7 +219,8 @@ def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
     used = samples.index[known & imaged].sort_values()
     labels, patients = samples.loc[used, names], samples.loc[used, "patient_id"]
     if made.source is not None:
-        present = present.join(_have_crops(table, of_networks(recipe, modalities)))
+        what = "A patch" if recipe.deep.dimensions == 3 else "A tumor crop"
+        present = present.join(_have_crops(table, of_networks(recipe, modalities), what))
     rare = rare_modalities(recipe, present.loc[used], samples.loc[used], outcomes)
     unlabeled = _usable_unlabeled(recipe, samples, ~known & imaged)
     learned = used if unlabeled is None else used.append(unlabeled)
@@ -281,9 +281,9 @@ def _presence(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: table[grouped[name]].notna().any(axis=1) for name in modalities})
 
 
-def _have_crops(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
+def _have_crops(table: pd.DataFrame, modalities: Sequence[str], what: str) -> pd.DataFrame:
     pointers = table[[columns.join(name, columns.CROP) for name in modalities]]
-    return pointers.notna().set_axis([f"A tumor crop of {name}" for name in modalities], axis=1)
+    return pointers.notna().set_axis([f"{what} of {name}" for name in modalities], axis=1)
 
 
 def _flow(

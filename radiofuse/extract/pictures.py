@@ -12,6 +12,7 @@ import pandas as pd
 from radiofuse.extract.arrays import collect_arrays
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.imaging.sample_arrays import ArraySpec
+from radiofuse.progress import Meter, silent
 from radiofuse.store.arrays import ArrayStore
 from radiofuse.store.pictures import PictureRow, Pictures, write_pictures
 
@@ -33,7 +34,12 @@ class PicturedCohort:
 
 
 def collect_pictures(
-    cohort: pd.DataFrame, specs: Mapping[str, ArraySpec], store: str | Path, **options: Any
+    cohort: pd.DataFrame,
+    specs: Mapping[str, ArraySpec],
+    store: str | Path,
+    *,
+    progress: Meter = silent,
+    **options: Any,
 ) -> PicturedCohort:
     """Return the pictures of a cohort as rows, making the arrays that the store does not hold yet.
 
@@ -45,8 +51,10 @@ def collect_pictures(
         By what the pictures are called where modalities are named; alike but for their channels.
     store : path
         The feature store's folder.
+    progress : callable, optional
+        As for ``run_recipe``; each name has its own.
     **options
-        Passed on to ``collect_arrays``: label, region, n_jobs, on_done.
+        Passed on to ``collect_arrays``: label, region, n_jobs.
 
     Returns
     -------
@@ -64,7 +72,8 @@ def collect_pictures(
     rows: list[PictureRow] = []
     failures = [pd.DataFrame(columns=FAILURE_COLUMNS)]
     for name, spec in specs.items():
-        arrays = collect_arrays(cohort, spec, store, **options)
+        with progress(f"Making arrays of {name}", "samples") as on_done:
+            arrays = collect_arrays(cohort, spec, store, on_done=on_done, **options)
         rows += [PictureRow(sample_id, name, arrays.block, key) for sample_id, key in arrays.keys.items()]
         failures.append(arrays.failures.assign(modality=name))
     pictures = write_pictures(ArrayStore(store), rows, _identity_of(specs))

@@ -26,6 +26,7 @@ from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.roles import MASK, MASK_REGIONS, MASK_SOURCE, PATIENT, SAMPLE
 
 MASK_FILE = "mask.nii.gz"
+REFUSED_FILE = "refused_mask.nii.gz"  # of nothing, or of everything: aside, so that nobody takes it for a mask
 SCORE_COLUMNS = [SAMPLE, PATIENT, MASK_SOURCE, *REGION_COLUMNS]
 ONE_REGION = {"WT": [1, 2, 3]}
 REGIONS = {**ONE_REGION, "TC": [1, 3], "ET": [3]}  # by the classes of a network, as in deep/segmentation/classes.py
@@ -139,14 +140,12 @@ def make_masks(
     for number, sample in enumerate(samples, 1):
         try:
             placed, source, was_there = _mask_of(sample, maker, folder / sample.sample_id)
-            n_there += was_there
             volumes.append(_volumes(sample, placed, source, maker.coding))
             scored = _scores(sample, placed, source, maker.coding)
-            try:
-                _refuse_useless(placed)
-                made[sample.sample_id] = source
-            finally:
-                scores += scored  # a mask of nothing, or of everything, is an answer too
+            scores += scored  # a mask of nothing, or of everything, is an answer too
+            _refuse_useless(placed, folder / sample.sample_id)
+            made[sample.sample_id] = source
+            n_there += was_there
         except ImageError as error:
             failures.append((sample.sample_id, "", error.code, str(error)))
         if on_done:
@@ -166,26 +165,37 @@ def _mask_of(sample: ImagedSample, maker: MaskMaker, place: Path) -> tuple[Place
     files = {name: file_sha256(path) for name, path in sample.images.items()}
     refuse_place(place, {**sample.images, **({"mask": sample.expert} if sample.expert else {})})
     digest = hashlib.sha256(repr((maker.identity, sorted(files.items()), sample.patient_id)).encode()).hexdigest()
-    earlier, path = record_of(place), place / MASK_FILE
+    earlier = record_of(place)
+    path = place / (REFUSED_FILE if earlier.get("refused") else MASK_FILE)
     if earlier.get("digest") == digest and path.is_file() and file_sha256(path) == earlier.get("sha256"):
         return read_placed(path), earlier["source"], True
     placed, source = maker.make(sample.sample_id, sample.patient_id, sample.images)
     classes_of(placed.labels, maker.coding)  # raises where labels are none of the parts
     place.mkdir(parents=True, exist_ok=True)
+    if earlier.get("refused"):
+        path.unlink(missing_ok=True)
     keep_record(place, {"digest": "", "files": {}})  # the folder is ours from here on, and not yet whole
+    path = place / MASK_FILE
     placed.write(path)
     keep_record(place, {"digest": digest, "source": source, "sha256": file_sha256(path), "images": files})
     return placed, source, False
 
 
-def _refuse_useless(placed: PlacedLabels) -> None:
-    if not placed.labels.any():
-        raise ImageError(
-            "empty_roi",
-            "The segmenter found no tumor: its mask is zero everywhere, and no features can be computed in it. Look at "
-            "the images, or draw the region.",
-        )
-    check_not_whole(placed.labels)
+def _refuse_useless(placed: PlacedLabels, place: Path) -> None:
+    """Refuse a mask of nothing, or of everything, and put its file aside."""
+    try:
+        if not placed.labels.any():
+            raise ImageError(
+                "empty_roi",
+                "The segmenter found no tumor: its mask is zero everywhere, and no features can be computed in it. "
+                "Look at the images, or draw the region.",
+            )
+        check_not_whole(placed.labels)
+    except ImageError as error:
+        if (place / MASK_FILE).is_file():
+            (place / MASK_FILE).replace(place / REFUSED_FILE)
+        keep_record(place, {**record_of(place), "refused": True})
+        raise ImageError(error.code, f"{error} The mask lies aside as {place / REFUSED_FILE}.") from None
 
 
 def _volumes(sample: ImagedSample, placed: PlacedLabels, source: str, coding: Mapping[str, int] | None) -> pd.DataFrame:

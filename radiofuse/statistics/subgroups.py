@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import validate_params
 from radiofuse.statistics.baseline import level_name
 from radiofuse.statistics.cohort_comparison import compare_cohorts
 from radiofuse.statistics.intervals import RESAMPLING_RULES
+from radiofuse.statistics.outcome_kinds import orders_of
 from radiofuse.statistics.scores import ORDER_RULE, score_predictions
 from radiofuse.tables.predictions import outcomes_of
 
@@ -71,9 +72,10 @@ def score_subgroups(
     >>> score_subgroups(rows, sex)[["level", "metric", "n_patients", "n_smallest_class"]].to_numpy().tolist()
     [['F', '', 3, 1], ['M', '', 1, 0]]
     """
-    options = {"n_resamples": n_resamples, "random_state": random_state, "ordered": ordered}
-    parts = []
-    for outcome in outcomes_of(predictions):
+    outcomes, parts = outcomes_of(predictions), []
+    orders = orders_of(outcomes, ordered)
+    for outcome in outcomes:
+        options = {"n_resamples": n_resamples, "random_state": random_state, "ordered": orders[outcome.name]}
         for variable in groups:
             level = outcome.rows["patient_id"].map(groups[variable])
             for name in sorted(level.dropna().unique(), key=str):

@@ -227,6 +227,8 @@ def test_patients_fail_each_with_a_sentence_and_the_rest_goes_on(folder: Path) -
     rows = rows_of(folder)
     assert rows.index[rows["mask"] != ""].tolist() == ["s0"] == rows.index[rows["t1__image"] != ""].tolist()
     read_cohort(folder / "out" / "cohort.csv", labels="idh")  # nothing in it keeps it from being used
+    files = {path.parent.name: path.name for path in (folder / "out").glob("s*/*mask.nii.gz")}
+    assert files == {"s0": "mask.nii.gz", "s5": "refused_mask.nii.gz", "s7": "refused_mask.nii.gz"}
     scored = pd.read_csv(folder / "out" / "segmentation.csv")
     assert set(scored["sample_id"]) == {
         "s0",
@@ -238,6 +240,10 @@ def test_patients_fail_each_with_a_sentence_and_the_rest_goes_on(folder: Path) -
     volumes = pd.read_csv(folder / "out" / "volumes.csv").set_index(["sample_id", "region"])["volume_ml"]
     assert volumes["s0", "WT"] == volumes["s0", "ED"] == pytest.approx(5 * 5 * 5 * 2 / 1000)
     assert volumes["s5", "WT"] == volumes["s0", "ET"] == 0
+    both = pd.read_csv(folder / "cohort.csv", keep_default_na=False).query("sample_id in ['s0', 's5']")
+    both.to_csv(folder / "cohort.csv", index=False)
+    again = by_program(folder, *(f"s{number}:{fault}" for number, fault in enumerate(FAULTS, 1)))
+    assert re.search("s5 empty_roi: .* lies aside as", again.output) and "(1 were there)" in again.output
 
 
 def test_a_channel_that_the_program_needs_is_absent(folder: Path) -> None:

@@ -125,6 +125,16 @@ def test_the_bundle_answers_new_patients_and_refuses_those_it_was_trained_on(stu
     assert told[["n00", "n01"]].notna().all() and told["s00"].isna().all()
 
 
+def test_masks_that_others_made_than_those_of_training_are_noted(study, tmp_path):
+    cohort = write_cohort(tmp_path / "new", 2, seed=9, names="n")
+    table = pd.read_csv(cohort).drop(columns=["idh", "codel"])
+    table.assign(mask_source=["", "U-Net 4f2a, mean of 2 folds"]).to_csv(cohort, index=False)
+    assert read_description(study / "out" / "bundle")["mask_makers"] == []
+    told, _ = predict_cohort(load_bundle(study / "out" / "bundle"), cohort, store=study / "new_store")
+    notes = told.groupby("sample_id")["note"].first()
+    assert notes["n00"] == "" and notes["n01"].startswith("its mask was made by U-Net 4f2a, those of training by")
+
+
 def test_a_patient_without_a_sequence_is_told_that_the_others_answer_and_no_medians(study):
     about, rows = read_description(study / "out" / "bundle"), pd.DataFrame({"probability": [0.4]})
     assert about["protocol"]["steps"] == ["on_pictures"]

@@ -115,6 +115,12 @@ def test_pseudo_labels_are_told_by_fold_and_of_the_final_model(run):
     assert told.query("model == 'late'")["right_of_kept"].isna().all()
 
 
+def test_shapley_values_stand_under_the_classes_that_predictions_have(run):
+    tables = [read_table(run / "bundle", name) for name in ("shapley", "predictions")]
+    found, known = ({*zip(table["outcome"], table["class"], strict=True)} for table in tables)
+    assert ("codel", "yes") in found and found <= known
+
+
 def test_a_bundle_answers_for_new_patients_by_stage_2(run, tmp_path):
     table = cohort().iloc[:6].drop(columns=["codel", "grade"])
     features = [name for name in table if "__" in name]

@@ -19,6 +19,7 @@ from radiofuse.statistics.pseudo_labeling import NONE, PseudoLabels, pseudo_labe
 from radiofuse.wording import counted
 
 Options = TypeVar("Options")
+NEGATIVE = ("negative", "negative_spread")  # options that self-training on features has beside these
 
 
 class Stage(NamedTuple):
@@ -115,6 +116,11 @@ def asked(kind: type[Options], value: bool | Mapping[str, Any] | None, name: str
     (20, None)
     """
     if isinstance(value, Mapping):
+        if negative := next((one for one in value if one in NEGATIVE), ""):
+            raise RequestError(
+                f"{name}.{negative} rules classes out, and negative pseudo-labels are not offered for networks: a row "
+                "counts there by the probabilities of its classes. Leave it out, or let a model of features learn so."
+            )
         return named(kind, value, name)
     return kind() if value else None
 

@@ -107,7 +107,9 @@ def before_the_folds(contents: Contents) -> str:
     radiomic, ready = contents.about["settings"].get("radiomics"), _ready_made(contents)
     if not ready and (radiomic or contents.encoder is not None or contents.networks is not None):
         made = "A radiomic feature depends on one image and its mask, not on other samples or on labels."
-        return f"Before the folds: nothing. {made if radiomic else 'A tumor crop depends on one image and its mask.'}"
+        deep = contents.encoder or contents.networks or {}
+        cut = "patch of voxels" if deep.get("dimensions") == 3 else "tumor crop"
+        return f"Before the folds: nothing. {made if radiomic else f'A {cut} depends on one image and its mask.'}"
     which = f" of {listed(ready)}" if radiomic else ""
     return (
         f"Before the folds: unknown. The features{which} came ready-made; whether they looked at other samples or "

@@ -128,6 +128,7 @@ def test_stages_that_do_not_go_together_or_are_none_are_refused(study):
         ({"self_distillation": {"wait": 2}}, "No training option of self_distillation is called 'wait'"),
         ({"pretraining": {"epochs": 0}}, "pretraining.epochs is 0; expected a whole number"),
         ({"self_training": {"outcomes": {"mgmt": {}}}}, "a gate of 'mgmt', which is none of the outcomes idh, grade"),
+        ({"self_training": {"negative": 0.05}}, "negative pseudo-labels are not offered for networks"),
         ({"self_training": True, "dropout": 0.0}, "and dropout is 0. Set it"),
     ]:
         with pytest.raises(RequestError, match=said):
