@@ -83,6 +83,9 @@ _OURS = {
         "three_step": "ThreeStepSelector",
         "univariate": "AnovaSelector MutualInfoSelector TTestSelector VarianceSelector",
     },
+    "statistics": {
+        "pseudo_labeling": "PseudoLabels",
+    },
 }
 _OTHERS = {
     "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
