@@ -20,6 +20,7 @@ COMMANDS = {
     "select": "which features of a table carry the label, and how stably",
     "selftest": "what a chain of selectors finds in pure noise of your table's shape",
     "report": "write a bundle's HTML report again",
+    "export": "the late fusion of a bundle as a graph of ONNX",
     "share": "a bundle for handing on, without a row of any patient",
     "sign": "sign a bundle with a key, so that others can tell who made it",
     "forms": "reporting checklists (CLEAR, METRICS, TRIPOD+AI, CLAIM) filled from a run's files",

@@ -1,0 +1,115 @@
+"""A late fusion as a graph of ONNX answers what the bundle answers, on whole rows and where modalities are absent."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from typer.testing import CliRunner
+
+from radiofuse.bundle.write import save_bundle
+from radiofuse.classify import BayesianRegularizedNetwork, modality_classifier
+from radiofuse.classify.calibrated_svc import CalibratedSVC
+from radiofuse.commands.export import app
+from radiofuse.fuse import LateFusion
+from tests.bundle.test_bundle import DESCRIPTION
+from tests.bundle_tables import tables_of
+
+pytest.importorskip("skl2onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+RULES = ["mean", "regression", "linear_regression", "nonnegative", "ridge_mean", "logit_mean"]
+
+
+def rows(n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    blocks = {
+        f"{name}__f{place}": rng.normal(1e4, 3, n) + y * (place < 2) for name in ("t1", "t2") for place in range(6)
+    }
+    X = pd.DataFrame(blocks).assign(t1__f5=7.0)  # a constant column
+    X.iloc[0, :6], X.iloc[1, 6:], X.iloc[2, 0] = np.nan, np.nan, np.nan
+    return X, y
+
+
+def fusion_of(classifiers, combine=RULES, **options):
+    members = [(name, modality_classifier("logistic", select=None)) for name in ("t1", "t2")]
+    for (_, chain), classifier in zip(members, classifiers, strict=True):
+        chain.set_params(classify=classifier)
+    X, y = rows()
+    return LateFusion(members, combine=combine, cv=2, random_state=0, **options).fit(X, y)
+
+
+def saved(fusion, folder):
+    X, _ = rows()
+    ranges = pd.DataFrame({"column": X.columns, "low": X.min().array, "high": X.max().array, "n_samples": 40})
+    description = {**DESCRIPTION, "protocol": {**DESCRIPTION["protocol"], "primary": next(iter(fusion.combiners_))}}
+    tables = tables_of() | {"training_ranges": ranges}
+    return save_bundle(
+        folder, models={"idh": {"fusion": fusion}}, recipe="x = 1\n", description=description, tables=tables
+    )
+
+
+def exported(fusion, tmp_path, *further):
+    bundle, file = saved(fusion, tmp_path / "bundle"), tmp_path / "model.onnx"
+    told = CliRunner().invoke(app, [str(bundle), "--onnx", str(file), *further])
+    return told, file
+
+
+@pytest.mark.parametrize(
+    "classifiers",
+    [
+        (LogisticRegression(), BayesianRegularizedNetwork(random_state=0)),
+        (BayesianRegularizedNetwork(likelihood="gaussian", tol=1.0, random_state=0), RandomForestClassifier(5, random_state=0)),
+        (MLPClassifier((3,), solver="lbfgs", max_iter=300, random_state=0), LogisticRegression()),
+    ],
+    ids=["logistic-brnn", "gaussian-forest", "mlp-logistic"],
+)
+def test_every_output_is_that_of_the_bundle(classifiers, tmp_path):
+
+    fusion = fusion_of(list(classifiers), calibrate=True)
+    told, file = exported(fusion, tmp_path)
+    assert told.exit_code == 0, told.output
+    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+    X, _ = rows(seed=5)
+    columns = json.loads(session.get_modelmeta().custom_metadata_map["columns"])
+    found = dict(
+        zip(
+            [one.name for one in session.get_outputs()],
+            session.run(None, {"features": X[columns].to_numpy()}),
+            strict=True,
+        )
+    )
+    each = fusion.predict_proba_each(X).rename(columns={"t1": "member t1", "t2": "member t2", "mean": "probability"})
+    assert set(found) == set(each.columns)
+    for name, values in found.items():
+        np.testing.assert_allclose(
+            values, each[name], rtol=0, atol=1e-9 if "forest" not in str(classifiers).lower() else 1e-6
+        )
+    assert np.isnan(found["member t1"][0]) and not np.isnan(found["probability"][0])
+
+
+def test_metadata_say_what_the_numbers_are(tmp_path):
+
+    _, file = exported(fusion_of([LogisticRegression(), LogisticRegression()], ["mean", "vote"]), tmp_path)
+    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+    said = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}
+    assert (said["outcome"], said["classes"], said["positive"], said["synthetic"]) == ("idh", ["0", "1"], "1", True)
+
+
+def test_what_onnx_cannot_hold_is_named(tmp_path):
+    told, file = exported(fusion_of([LogisticRegression(), LogisticRegression()], ["mean", "vote"]), tmp_path / "a")
+    assert "Left out: the rule vote (Vote) cannot be exported." in told.output and file.is_file()
+    told, file = exported(fusion_of([LogisticRegression(), LogisticRegression()], ["vote"]), tmp_path / "b")
+    assert told.exit_code == 2 and "cannot be exported to ONNX: the rule vote" in told.output and not file.exists()
+    told, file = exported(fusion_of([LogisticRegression(), CalibratedSVC()], ["mean"]), tmp_path / "c")
+    assert told.exit_code == 2 and "member t2: the classifier CalibratedSVC cannot be exported" in told.output
+    told, _ = exported(
+        fusion_of([LogisticRegression(), LogisticRegression()], ["mean"]), tmp_path / "d", "--outcome", "idg"
+    )
+    assert told.exit_code == 2 and "predicts idh, not 'idg'" in told.output
