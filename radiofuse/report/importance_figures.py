@@ -200,7 +200,17 @@ def _draw_swarm(axes: Axes, place: int, rows: pd.DataFrame) -> None:
     away = (rank + 1) // 2 * np.where(rank % 2, 1, -1)
     step = BETWEEN / 2 / max(6, np.abs(away).max())
     order = rows["value"].rank(pct=True).fillna(0.5).to_numpy()
-    axes.scatter(values, place + 0.12 + away * step * 0.55, c=order, cmap=BY_VALUE, vmin=0, vmax=1, s=11, edgecolors=GREY, linewidths=0.35)
+    axes.scatter(
+        values,
+        place + 0.12 + away * step * 0.55,
+        c=order,
+        cmap=BY_VALUE,
+        vmin=0,
+        vmax=1,
+        s=11,
+        edgecolors=GREY,
+        linewidths=0.35,
+    )
 
 
 def plot_waterfall(shapley: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:

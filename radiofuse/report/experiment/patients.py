@@ -135,4 +135,6 @@ def subgroups_picture(contents: Contents) -> Picture | None:
         f"The AUC of {contents.primary} in groups of patients with ten or more of each class. Intervals that overlap "
         "do not show that groups are alike: most groups are too small to tell."
     )
-    return Picture(uri_of(plot_subgroups, named, whole), f"Groups of patients, each with its AUC: {alt}.", caption, rows)
+    return Picture(
+        uri_of(plot_subgroups, named, whole), f"Groups of patients, each with its AUC: {alt}.", caption, rows
+    )
