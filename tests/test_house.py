@@ -46,6 +46,8 @@ HEAVY_ROOMS = {
     "timm": {"deep"},
     "torchvision": {"deep"},
     "safetensors": {"deep"},
+    "onnx": {"bundle"},
+    "skl2onnx": {"bundle"},
     "xgboost": {"classify"},
     "distributed": {"extract"},
     "pyarrow": {"store"},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.naming import Key, Naming
 from radiofuse.commands.other_cohort import (
     Columns,
     LabelPer,
@@ -19,7 +20,6 @@ from radiofuse.commands.other_cohort import (
     Spellings,
     written_otherwise,
 )
-from radiofuse.commands.share import Key, Naming
 from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
 from radiofuse.files.aside import write_file

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radiofuse.commands import terminal
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
-from radiofuse.commands.share import AS_THEY_ARE, Naming
+from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder, starts_with

@@ -10,11 +10,11 @@ import typer
 from radiofuse.commands import terminal
 from radiofuse.commands.further_outputs import FurtherOutputs
 from radiofuse.commands.maps import DropoutPasses, MapClass, MapKinds, Maps, MapsWanted
+from radiofuse.commands.naming import Key, Naming, Pseudonymize
 from radiofuse.commands.one_patient import predict_one
 from radiofuse.commands.other_cohort import ModalityPattern, Participants
 from radiofuse.commands.predict_table import TableOutputs, predict_table
 from radiofuse.commands.region_masks import Masks, MasksWanted
-from radiofuse.commands.share import Key, Naming, Pseudonymize
 from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
 from radiofuse.errors import RequestError

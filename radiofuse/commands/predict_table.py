@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from radiofuse.commands import terminal
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences, with_further
+from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.commands.predict_words import sentences_of
-from radiofuse.commands.share import AS_THEY_ARE, Naming
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import (
     is_failures,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
-from radiofuse.commands.share import Pseudonymize
+from radiofuse.commands.naming import Pseudonymize
 
 app = terminal.command_app(__doc__)
 

@@ -65,7 +65,10 @@ def exported(fusion, tmp_path, *further):
     "classifiers",
     [
         (LogisticRegression(), BayesianRegularizedNetwork(random_state=0)),
-        (BayesianRegularizedNetwork(likelihood="gaussian", tol=1.0, random_state=0), RandomForestClassifier(5, random_state=0)),
+        (
+            BayesianRegularizedNetwork(likelihood="gaussian", tol=1.0, random_state=0),
+            RandomForestClassifier(5, random_state=0),
+        ),
         (MLPClassifier((3,), solver="lbfgs", max_iter=300, random_state=0), LogisticRegression()),
     ],
     ids=["logistic-brnn", "gaussian-forest", "mlp-logistic"],
