@@ -1,4 +1,4 @@
-"""``radiofuse paper``: what a manuscript needs of a run."""
+"""``radiofuse paper``: what a manuscript needs of a run or of a selection."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ app = terminal.command_app(__doc__)
 @app.command()
 @terminal.answers
 def paper(
-    run: Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of a run, or its bundle.")],
+    run: Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of a run or of `select`, or a bundle.")],
     out: Annotated[Path | None, typer.Option(help="The folder to write; default: paper beside the bundle.")] = None,
     overwrite: terminal.Overwrite = False,
 ) -> None:
-    """Write methods with references, tables and figures of a run as files, and a replay in R; print the folder."""
+    """Write methods with references, tables and figures of a run or selection as files; print the folder."""
     from radiofuse.report import write_paper
 
     print(write_paper(run, out, overwrite=overwrite))

@@ -27,13 +27,21 @@ _OF_NOBODY = {"CreationDate": None, "Creator": None, "Producer": None}  # else e
 def figure_files(contents: Contents) -> dict[str, bytes]:
     """Return the figures of all outcomes and their captions by the name of their file; of several with a number."""
     parts = [contents.of(outcome) for outcome in contents.outcomes]
+    endings = [f"_{place}" if len(parts) > 1 else "" for place in range(1, len(parts) + 1)]
+    return files_of_pictures(
+        (f"{name}{ending}", several)
+        for part, ending in zip(parts, endings, strict=True)
+        for name, several in _pictures(part)
+    )
+
+
+def files_of_pictures(found: Iterable[tuple[str, Iterable[Picture | None]]]) -> dict[str, bytes]:
+    """Return figures by the name of their file, and their captions."""
     files, captions = {}, []
-    for place, part in enumerate(parts, 1):
-        ending = f"_{place}" if len(parts) > 1 else ""
-        for name, picture in _numbered(_pictures(part)):
-            if isinstance(picture.uri, Drawing):
-                files |= _written(f"figure_{name}{ending}", picture.uri, picture.data)
-                captions.append((f"figure_{name}{ending}", picture.caption))
+    for name, picture in _numbered(found):
+        if isinstance(picture.uri, Drawing):
+            files |= _written(f"figure_{name}", picture.uri, picture.data)
+            captions.append((f"figure_{name}", picture.caption))
     files["figures.csv"] = _as_csv(pd.DataFrame(captions, columns=["figure", "caption"]))
     return files
 
@@ -64,12 +72,10 @@ def _numbered(found: Iterable[tuple[str, Iterable[Picture | None]]]) -> Iterator
 
 
 def _written(name: str, drawing: Drawing, data: pd.DataFrame | None) -> dict[str, bytes]:
-    numbers = pd.DataFrame() if data is None else data.drop(columns=[*NAMING], errors="ignore")
-    return {
-        f"{name}.svg": base64.b64decode(drawing.partition(",")[2]),
-        f"{name}.pdf": _as_pdf(drawing.figure),
-        f"{name}.csv": _as_csv(numbers),
-    }
+    files = {f"{name}.svg": base64.b64decode(drawing.partition(",")[2]), f"{name}.pdf": _as_pdf(drawing.figure)}
+    if data is not None:
+        files[f"{name}.csv"] = _as_csv(data.drop(columns=[*NAMING], errors="ignore"))
+    return files
 
 
 def _as_pdf(figure: Figure) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from radiofuse.report.experiment.contents import Contents, read_contents
+from radiofuse.report.experiment.contents import read_contents
 from radiofuse.report.paper.figures import figure_files
 from radiofuse.report.paper.latex import as_latex
 from radiofuse.report.paper.methods import methods_of
@@ -29,39 +29,33 @@ def pack_of_bundle(bundle: Path, digests: Mapping[str, str]) -> dict[str, bytes]
         If the folder lacks a file, a column or an entry that is needed.
     """
     contents = read_contents(bundle)
-    sections = methods_of(contents, digests)
+    title, sections = contents.about["title"], methods_of(contents, digests)
     replay = (Path(__file__).parent / "replay.R").read_bytes()
     return {
-        **_texts(contents, sections),
-        **_tables(paper_tables(contents)),
+        **files_of_texts(title, sections),
+        **files_of_tables(title, paper_tables(contents)),
         **figure_files(contents),
         "replay.R": replay,
-        **(_word_files(contents, sections) if has_word() else {}),
     }
 
 
-def _word_files(contents: Contents, sections: list[Section]) -> dict[str, bytes]:
-    title = contents.about["title"]
-    tables = list(paper_tables(contents).values())
-    return {
-        "methods.docx": as_word(f"Methods: {title}", as_paragraphs(sections)),
-        "tables.docx": as_word(f"Tables: {title}", [("", tables)]),
-    }
+def files_of_texts(title: str, sections: Sequence[Section]) -> dict[str, bytes]:
+    """Return methods and references."""
+    texts = {"methods.md": as_markdown(title, sections), "references.bib": as_bibtex(cited(sections))}
+    files = {name: text.encode("utf-8", errors="replace") for name, text in texts.items()}
+    if has_word():
+        files["methods.docx"] = as_word(f"Methods: {title}", as_paragraphs(sections))
+    return files
 
 
-def _texts(contents: Contents, sections: list[Section]) -> dict[str, bytes]:
-    texts = {
-        "methods.md": as_markdown(contents.about["title"], sections),
-        "references.bib": as_bibtex(cited(sections)),
-    }
-    return {name: text.encode("utf-8", errors="replace") for name, text in texts.items()}
-
-
-def _tables(found: dict[str, Table]) -> dict[str, bytes]:
+def files_of_tables(title: str, found: Mapping[str, Table]) -> dict[str, bytes]:
+    """Return tables as CSV and LaTeX, and all of them in one Word file."""
     files = {}
     for name, table in found.items():
         files[f"table_{name}.csv"] = as_csv(table)
         files[f"table_{name}.tex"] = as_latex(table, name).encode("utf-8", errors="replace")
+    if has_word():
+        files["tables.docx"] = as_word(f"Tables: {title}", [("", list(found.values()))])
     return files
 
 

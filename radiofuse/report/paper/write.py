@@ -7,6 +7,8 @@ from pathlib import Path
 from radiofuse.bundle.verify import find_bundle, verify_bundle
 from radiofuse.report.own_folder import write_own
 from radiofuse.report.paper.pack import pack_of_bundle
+from radiofuse.report.paper.selection_pack import pack_of_selection
+from radiofuse.report.selection.read import is_selection
 
 RECORD = "paper.json"
 
@@ -17,9 +19,10 @@ def write_paper(run: str | Path, folder: str | Path | None = None, *, overwrite:
     Parameters
     ----------
     run : str or Path
-        The output folder of a run, or its bundle. Tables and descriptions are read; the model is never opened.
+        The output folder of a run, or its bundle, or that of a selection. Tables and descriptions are read; the model
+        is never opened.
     folder : str or Path, optional
-        Where to write; by default ``paper`` beside the bundle.
+        Where to write; by default ``paper`` beside the bundle, or in the selection's folder.
     overwrite : bool, default=False
         Whether files of these names that this function did not write may be replaced.
 
@@ -44,6 +47,10 @@ def write_paper(run: str | Path, folder: str | Path | None = None, *, overwrite:
     Traceback (most recent call last):
     radiofuse.errors.BundleError: no/such/run is not a bundle: it has no manifest.json. ...
     """
+    if is_selection(Path(run)):
+        target = Path(folder) if folder is not None else Path(run) / "paper"
+        write_own(target, pack_of_selection(Path(run)), RECORD, overwrite=overwrite)
+        return target
     bundle = find_bundle(run)
     digests = verify_bundle(bundle)["files"]
     target = Path(folder) if folder is not None else bundle.resolve().parent / "paper"
