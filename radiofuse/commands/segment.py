@@ -28,9 +28,11 @@ from radiofuse.files.outputs import require_file, require_folder, starts_with
 from radiofuse.wording import some
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from radiofuse.deep.segmentation.masks import NetworkMasks
     from radiofuse.deep.segmentation.options import SegmenterOptions
-    from radiofuse.extract.predicted_masks import ImagedSample, MaskMaker
+    from radiofuse.extract.predicted_masks import ImagedSample, MaskedCohort, MaskMaker
     from radiofuse.imaging.segment_command import CommandMasks
 
 SCORES, SUMMARY, VOLUMES = "segmentation.csv", "segmentation_summary.csv", "volumes.csv"
@@ -87,14 +89,8 @@ def main(
 ) -> None:
     """Make masks of a cohort's tumors, by a U-Net or by another program."""
     with terminal.quick_imports():
-        from radiofuse.evaluate.findings import list_failures
-        from radiofuse.extract.mask_codings import expert_codings
-        from radiofuse.extract.predicted_masks import imaged_samples, make_masks
-        from radiofuse.statistics.segmentation import summarize_regions
-        from radiofuse.tables.cohort import read_cohort
+        from radiofuse.extract.predicted_masks import make_masks
         from radiofuse.tables.images import imaged_modalities
-        from radiofuse.tables.roles import SAMPLE
-        from radiofuse.tables.spreadsheet import write_csv
 
     refuse_unread(_given(context), _require_one(bundle, train, program))
     _require_outputs(out, cohort, train)
@@ -104,10 +100,7 @@ def main(
     numbers |= {"window": parse_numbers(window, "--window", 3), "widths": parse_numbers(widths, "--widths")}
     options = None if train is None else _options(numbers, as_they_are=as_they_are)
     maker: MaskMaker | None = None if bundle is None else _by_network(bundle, device, flips=not once)
-    table = read_cohort(cohort, missing_files="keep", need_masks=False)
-    samples = imaged_samples(table, expert_codings(table))
-    if without := sorted(set(table[SAMPLE]) - {sample.sample_id for sample in samples}):
-        say(f"Without any image, so that no mask can be made: {some(without)}.")
+    table, samples = _read(cohort)
     read = parse_channels(channels, imaged_modalities(table))
     if train is not None and options is not None:
         _train(samples, read, train, options, n_folds=folds, seed=seed, device=device)
@@ -116,6 +109,30 @@ def main(
         maker = _by_command(program or "", read, naming, labels, time_limit_s)
     with terminal.progress("Segmenting", "samples") as on_done:
         made = make_masks(table, samples, maker, out, on_done=on_done)
+    _write(made, maker, out, seed, by_program=program is not None)
+    raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)
+
+
+def _read(cohort: Path) -> tuple[pd.DataFrame, list[ImagedSample]]:
+    """Return a cohort table and those of its samples that have images; name the others."""
+    from radiofuse.extract.mask_codings import expert_codings
+    from radiofuse.extract.predicted_masks import imaged_samples
+    from radiofuse.tables.cohort import read_cohort
+    from radiofuse.tables.roles import SAMPLE
+
+    table = read_cohort(cohort, missing_files="keep", need_masks=False)
+    samples = imaged_samples(table, expert_codings(table))
+    if without := sorted(set(table[SAMPLE]) - {sample.sample_id for sample in samples}):
+        say(f"Without any image, so that no mask can be made: {some(without)}.")
+    return table, samples
+
+
+def _write(made: MaskedCohort, maker: MaskMaker, out: Path, seed: int, *, by_program: bool) -> None:
+    """Write the tables beside the masks, and say what came of the samples and how well masks fit."""
+    from radiofuse.evaluate.findings import list_failures
+    from radiofuse.statistics.segmentation import summarize_regions
+    from radiofuse.tables.spreadsheet import write_csv
+
     say(list_failures(made.failures))
     for sentence in maker.warnings():
         say(sentence)
@@ -125,11 +142,10 @@ def main(
         summary = summarize_regions(made.scores, random_state=seed)
         write_file(out / SCORES, partial(write_csv, made.scores))
         write_file(out / SUMMARY, partial(write_csv, summary))
-        for sentence in (*sentences_of(summary), EMPTY, *([] if program is None else [UNKNOWN_TRAINING])):
+        for sentence in (*sentences_of(summary), EMPTY, *([UNKNOWN_TRAINING] if by_program else [])):
             say(sentence)
     n = made.n_done + made.n_there
     print(f"{out / 'cohort.csv'}: {n} samples with a mask ({made.n_there} were there), {len(made.failures)} failed")
-    raise typer.Exit(terminal.INPUT if len(made.failures) else terminal.DONE)
 
 
 def _given(context: typer.Context) -> dict[str, str]:
