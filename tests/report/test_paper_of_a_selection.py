@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -70,6 +72,24 @@ def test_tables_have_the_scores_and_texts_stay_texts(folder):
     contents = read_selection(folder)
     assert set(contents.selection["modality"]) == {"t1", "na"}
     assert contents.predictions["sample_id"].str.len().unique().tolist() == [5]
+
+
+def test_glmnet_finds_the_same_lasso(folder, tmp_path):
+    rscript = shutil.which("Rscript")
+    if rscript is None or subprocess.run([rscript, "-e", "library(glmnet)"], capture_output=True).returncode:
+        pytest.skip("no Rscript with the package glmnet here: apt-get install r-base-core r-cran-glmnet")
+    script = [rscript, "--vanilla", str(folder / "paper" / "replay_selection.R"), str(folder.parent / "table.csv")]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(" same$", done.stdout, re.MULTILINE)) > 6
+    for path in folder.glob("*.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    curve = pd.read_csv(tmp_path / "cv_curve.csv")
+    curve.loc[curve["is_min"], "cvm"] *= 1.01
+    curve.to_csv(tmp_path / "cv_curve.csv", index=False)
+    changed = subprocess.run([*script, str(tmp_path)], capture_output=True, text=True)
+    assert changed.returncode == 1
+    assert "error at lambda.min" in re.findall("^.* DIFFERS$", changed.stdout, re.MULTILINE)[0]
 
 
 def test_a_table_that_has_changed_is_refused(folder, tmp_path):

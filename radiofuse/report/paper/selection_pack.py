@@ -29,6 +29,7 @@ def pack_of_selection(folder: Path) -> dict[str, bytes]:
         **files_of_texts(title, methods_of_selection(contents)),
         **files_of_tables(title, dict(_tables(contents))),
         **files_of_pictures(_pictures(contents)),
+        "replay_selection.R": (Path(__file__).parent / "replay_selection.R").read_bytes(),
     }
 
 
