@@ -66,7 +66,7 @@ def _sections(
     yield "Scores", _scores(about, tables["scores"])
     yield "Calibration", _calibration(about, tables["calibration"])
     yield "Thresholds", _thresholds(about, tables["operating_points"])
-    yield "Subgroups", ["No scores of subgroups are in this bundle: how well it does in any of them is not known."]
+    yield "Subgroups", _subgroups(about, tables["subgroups"])
     yield "Deviations from the rules of radiofuse", [points(map(line, about["as_published"])) or "None."]
     yield "Warnings of the run", [points(map(line, about["warnings"])) or "None."]
     yield "How to cite it", [CITING.format(version=line(about["radiofuse_version"]))]
@@ -166,6 +166,21 @@ def _calibration(about: Mapping[str, Any], calibration: pd.DataFrame) -> Iterato
         for one in _of_answer(about, calibration).to_dict("records")
     ]
     yield table_of(("outcome", "class", "slope", "intercept", "expected calibration error"), rows)
+
+
+def _subgroups(about: Mapping[str, Any], subgroups: pd.DataFrame) -> Iterator[str]:
+    """Yield the AUC of the answer in groups of patients; of groups too small for one their number of patients."""
+    own = _of_answer(about, subgroups)
+    rows = [
+        (
+            *(one[name] for name in ("outcome", "variable", "level")),
+            _with_interval(one["value"], one["low"], one["high"]),
+            one["n_patients"],
+        )
+        for one in own[own["metric"].fillna("").isin(["auc", ""])].to_dict("records")
+    ]
+    told = table_of(("outcome", "variable", "group", "AUC (95 % interval)", "patients"), rows)
+    yield told or "No scores of subgroups are in this bundle: how well it does in any of them is not known."
 
 
 def _thresholds(about: Mapping[str, Any], points_of: pd.DataFrame) -> Iterator[str]:

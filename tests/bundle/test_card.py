@@ -33,7 +33,11 @@ def tables():
     head = {"outcome": "idh", "model": ["mean", "t1"], "class": "1"}
     scores = pd.DataFrame({**head, "metric": "auc", "value": [0.8125, 0.5], "low": 0.7, "high": 0.9, "n_patients": 77})
     folds = pd.DataFrame({"outcome": "idh", "class": ["0", "1"] * 4, "repeat": [0] * 4 + [1] * 4, "n_test": [3, 2] * 4})
-    return tables_of() | {"scores": scores, "folds": folds}
+    named = {"outcome": "idh", "model": "mean", "variable": "site", "level": ["a|b", "c"], "metric": ["auc", ""]}
+    groups = pd.DataFrame(
+        {**named, "value": [0.75, None], "low": [0.5, None], "high": [0.9, None], "n_patients": [40, 3]}
+    )
+    return tables_of() | {"scores": scores, "folds": folds, "subgroups": groups}
 
 
 def header_and_body(card):
@@ -50,6 +54,7 @@ def test_the_card_holds_the_scores_of_the_answer_with_their_intervals():
     ]
     assert "| idh | 1 | auc | 0.81 (0.70 to 0.90) | 77 |" in body
     assert "| idh | 0 | 6 |" in body and "| idh | 1 | 4 |" in body  # of one repeat, not of both
+    assert r"| idh | site | a\|b | 0.75 (0.50 to 0.90) | 40 |" in body and "| idh | site | c | — | 3 |" in body
     assert "Python 3.12.1 and radiofuse 9.9" in body
 
 
