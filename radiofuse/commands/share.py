@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
 
 app = terminal.command_app(__doc__)
@@ -21,6 +22,7 @@ def main(
     key: Annotated[
         Path, typer.Option(metavar="FILE", help="Your key, which you keep; a new one is made where there is no file.")
     ],
+    signed_by: SignedBy = None,
     trust: Trust = None,
 ) -> None:
     """Write a bundle for handing on: the same models and scores, training patients as keyed hashes."""
@@ -31,9 +33,9 @@ def main(
         from radiofuse.patients.pseudonyms import read_pseudonyms
 
     check_target(out)
-    pseudonyms = read_pseudonyms(key, make=True, apart_from=[out, bundle])
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, pseudonyms=pseudonyms, trust=trust or ())
+        loaded = load_bundle(bundle, signers=signed_by, trust=trust or ())
+        pseudonyms = read_pseudonyms(key, make=True, apart_from=[out, bundle])
         written = share_bundle(loaded, out, pseudonyms)
     terminal.say(
         f"It has no row of a patient. Keep {key}: with it `radiofuse predict --key` tells training patients, without "

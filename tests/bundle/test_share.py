@@ -154,6 +154,16 @@ def test_the_command_makes_a_key_that_only_its_owner_reads(home, tmp_path):
     assert inside.exit_code == 2 and "which others will see" in inside.output
 
 
+def test_the_command_looks_at_the_folder_and_its_signature_before_it_makes_a_key(home, tmp_path):
+    key = tmp_path / "key"
+    told = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "bundle"), "--key", str(key)])
+    assert told.exit_code == 3 and "is not a bundle" in told.output and not key.exists()
+    (tmp_path / "signers").write_text("anna ssh-ed25519 AAAA\n")
+    asked = [str(home / "out"), "--out", str(tmp_path / "bundle"), "--key", str(key)]
+    told = CliRunner().invoke(app, [*asked, "--signed-by", str(tmp_path / "signers")])
+    assert told.exit_code == 3 and "is not signed" in told.output and not key.exists()
+
+
 def test_warnings_name_pseudonyms_and_a_title_that_names_a_patient_is_refused(home, tmp_path):
     loaded = load_bundle(home / "out")
     loaded.description["warnings"] = ["The labels of TCGA-101, TCGA-102 contradict each other."]

@@ -85,6 +85,17 @@ def test_a_signature_for_another_purpose_is_none(bundle, keys):
         require_signature(bundle, keys / "signers")
 
 
+@pytest.mark.parametrize("first", ["anna@hospital.org", "anna@code.org"])
+def test_a_line_for_another_purpose_does_not_hide_the_one_for_bundles(bundle, keys, tmp_path, first):
+    public = (keys / "anna.pub").read_text()
+    (tmp_path / "signers").write_text(f'# of the ward\n{first} namespaces="git" {public}anna@hospital.org {public}')
+    sign_bundle(bundle, keys / "anna")
+    assert require_signature(bundle, tmp_path / "signers") == "anna@hospital.org"
+    (tmp_path / "signers").write_text(f'{first} namespaces="git" {public}mallory {(keys / "mallory.pub").read_text()}')
+    with pytest.raises(BundleError, match="is not what anna"):
+        require_signature(bundle, tmp_path / "signers")
+
+
 def test_keys_that_cannot_sign_are_told_in_a_sentence(bundle, keys, tmp_path):
     with pytest.raises(RequestError, match="has a passphrase, which is not asked for here"):
         sign_bundle(bundle, keys / "locked")
