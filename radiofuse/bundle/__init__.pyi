@@ -5,6 +5,7 @@ from .evaluate import evaluate_cohort as evaluate_cohort
 from .load import Bundle as Bundle
 from .load import BundleVersionWarning as BundleVersionWarning
 from .load import load_bundle as load_bundle
+from .load import load_model as load_model
 from .onnx_export import export_onnx as export_onnx
 from .other_cohort import OtherCohort as OtherCohort
 from .predict import predict_cohort as predict_cohort

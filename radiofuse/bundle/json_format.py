@@ -111,4 +111,8 @@ MANIFEST_SHAPE = Whole(
     files={ANY_NAME: str},  # the SHA-256 of each
     environment=Whole(python=str, platform=str, packages={ANY_NAME: str}),
     model=Whole(kept_as=("arrays", "joblib"), own_code=[str], why=str),
+    outcomes=[Whole(name=str, classes=[str], positive=(None, str), thresholds={ANY_NAME: float})],
+    columns=Whole(n=int, named_in=str, ranges_in=str),
+    training_rows=Whole(n_samples=int, n_digests=int, sha256=str, listed_in=str),
+    golden=Whole(columns=[str], rows=[[(None, str, int, float)]], answers={ANY_NAME: {ANY_NAME: list}}, why_none=str),
 )

@@ -5,24 +5,27 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from radiofuse import notebook
 from radiofuse.bundle.format import ENCODERS
+from radiofuse.bundle.golden_rows import require_golden_answers
 from radiofuse.bundle.model_file import read_models
 from radiofuse.bundle.read import outcomes_in, read_description, read_table
 from radiofuse.bundle.signature import require_signature
 from radiofuse.bundle.steps import methods_in
 from radiofuse.bundle.trust import refuse_untrusted, told_by
 from radiofuse.bundle.verify import find_bundle, verify_bundle
-from radiofuse.errors import BundleError
+from radiofuse.errors import BundleError, RequestError
 from radiofuse.estimators import Answering
 from radiofuse.fuse import attached
+from radiofuse.names import did_you_mean
 from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.tables.outcomes import Outcome
+from radiofuse.wording import listed
 from radiofuse.work.environment import read_environment, version_differences
 
 OLDEST_SKLEARN = [1, 8]  # the lowest of pyproject.toml; models of 1.7 end in an AttributeError
@@ -95,8 +98,8 @@ def load_bundle(
     """Load a bundle whose checksums all match.
 
     No code of the bundle is run: its models are arrays and JSON, and name classes of a fixed list. What would run code
-    of somebody else is refused by name until the caller names it too. The checksums prove that a bundle is whole, not
-    who made it.
+    of somebody else is refused by name until the caller names it too. The models then answer the rows of the manifest,
+    made when they were, as they did. The checksums prove that a bundle is whole, not who made it.
 
     Parameters
     ----------
@@ -121,7 +124,7 @@ def load_bundle(
     BundleError
         If an older version wrote the bundle, a file is missing, damaged or unknown, or scikit-learn was older than
         any that is supported; if the bundle would run what ``trust`` does not name; or if the model needs a module that
-        cannot be imported.
+        cannot be imported; or if the models answer the golden rows otherwise than when they were made.
 
     Warns
     -----
@@ -139,7 +142,52 @@ def load_bundle(
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     refuse_untrusted(folder, told_by(manifest, description), trust)
     models = attached(read_models(folder, manifest["model"], trust), weights=folder / ENCODERS)
+    require_golden_answers(folder, models, manifest["golden"], environment)
     return Bundle(folder, models, description, _comparing(folder, description, pseudonyms))
+
+
+def load_model(
+    folder: str | Path, *, outcome: str | None = None, name: str | None = None, trust: Collection[str] = ()
+) -> Answering:
+    """Return one fitted model of a bundle as the scikit-learn estimator that it is, however it is kept.
+
+    Parameters
+    ----------
+    folder : path
+        A bundle folder, or the output folder of a run that holds one.
+    outcome : str, optional
+        Left out, the first.
+    name : str, optional
+        Of the model; left out, the one that gives the main answer.
+    trust : collection of str, optional
+        As for ``load_bundle``; a bundle of ``radiofuse run --joblib`` asks for "joblib".
+
+    Returns
+    -------
+    estimator
+        With ``predict_proba(X)``, ``X`` being a DataFrame of the columns that ``bundle.json`` lists.
+
+    Raises
+    ------
+    BundleError
+        As by ``load_bundle``.
+    RequestError
+        If there is no such outcome or model.
+    """
+    models: Mapping[str, Any] = load_bundle(folder, trust=trust).models
+    own = models[_among(models, outcome, "outcome")]
+    chosen: Answering = own[_among(own, name, "model")]
+    return chosen
+
+
+def _among(known: Mapping[str, Any], name: str | None, what: str) -> str:
+    if name is None:
+        return next(iter(known))
+    if name not in known:
+        raise RequestError(
+            f"The bundle has no {what} {name!r}; it has {listed(list(known))}.{did_you_mean(name, known)}"
+        )
+    return name
 
 
 def _is_foreign(about: dict[str, Any], given: Pseudonyms) -> bool:

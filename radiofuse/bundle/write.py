@@ -21,7 +21,9 @@ from radiofuse.bundle.format import (
     SCHEMA,
     TABLES,
 )
+from radiofuse.bundle.golden_rows import golden_rows
 from radiofuse.bundle.json_format import DESCRIPTION_SHAPE
+from radiofuse.bundle.manifest_entries import told_of_run
 from radiofuse.bundle.model_file import write_models
 from radiofuse.bundle.shapes import unnamed
 from radiofuse.bundle.trust import told_by
@@ -131,10 +133,12 @@ def _write_files(
         with (folder / f"{name}.csv").open("wb") as file:
             write_csv(tables[name], file)
     kept = write_models(portable(models, folder / ENCODERS), folder, pickled=pickled)
-    manifest = {"format": SCHEMA, "environment": environment, "model": kept}
+    manifest = {"format": SCHEMA, "environment": environment, "model": kept, **told_of_run(description, tables)}
+    manifest["golden"] = golden_rows(models, description, tables["training_ranges"])
     card = model_card(description, environment, tables, would_run=told_by(manifest, description))
     (folder / CARD).write_text(card, encoding="utf-8", errors=ESCAPED)
-    _write_json(folder / MANIFEST, manifest | {"files": {name: sha256_of(folder / name) for name in files_in(folder)}})
+    digests = {name: sha256_of(folder / name) for name in files_in(folder)}
+    _write_manifest(folder / MANIFEST, manifest | {"files": digests})
 
 
 def _swap(aside: Path, folder: Path) -> None:
@@ -146,6 +150,12 @@ def _swap(aside: Path, folder: Path) -> None:
         old.unlink()
     else:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write an entry a line: rows of thousands of columns would have as many lines."""
+    entries = (f"{json.dumps(name)}: {json.dumps(one, allow_nan=False)}" for name, one in manifest.items())
+    path.write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
 
 
 def _write_json(path: Path, content: Any) -> None:

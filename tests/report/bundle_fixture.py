@@ -31,7 +31,13 @@ from radiofuse.statistics import (
 )
 from radiofuse.tables.families import feature_family
 
-KEPT = {"kept_as": "arrays", "own_code": [], "why": ""}
+KEPT = {
+    "model": {"kept_as": "arrays", "own_code": [], "why": ""},
+    "outcomes": [],
+    "columns": {"n": 0, "named_in": "bundle.json", "ranges_in": "training_ranges.csv"},
+    "training_rows": {"n_samples": 0, "n_digests": 0, "sha256": "", "listed_in": "bundle.json"},
+    "golden": {"columns": [], "rows": [], "answers": {}, "why_none": "a report never opens the model"},
+}
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}
 FUSIONS = ("mean", "vote", "regression", "nonnegative")
@@ -144,7 +150,7 @@ def _write_files(folder: Path, n_patients: int, n_repeats: int, modalities: tupl
     for name in ("model.json", "model.bin"):
         (folder / name).write_bytes(b"no model: a report never opens it")
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-    manifest = {"format": SCHEMA, "files": digests, "environment": _environment(), "model": KEPT}
+    manifest = {"format": SCHEMA, "files": digests, "environment": _environment(), **KEPT}
     _write_json(folder / "manifest.json", manifest)
 
 
