@@ -205,14 +205,21 @@ def own_files(folder: Path, record: str) -> dict[str, str | None]:
     """Return what earlier runs wrote into a folder: names with the SHA-256, None where any content is theirs.
 
     The record lists the files of the last run under ``files``; one of before there was such a list stands for all of
-    its folder's. A run that was killed while it wrote has left the list `UNFINISHED`.
+    its folder's. A run that was killed while it wrote has left the list `UNFINISHED`. Names that lead out of the
+    folder are left out: no run of ours writes there, and what is listed may be removed.
     """
     unfinished, earlier = _read_json(folder / UNFINISHED), _read_json(folder / record)
-    own: dict[str, str | None] = dict.fromkeys(unfinished) if isinstance(unfinished, list) else {}
+    own: dict[str, str | None] = dict.fromkeys(filter(_is_plain, unfinished)) if isinstance(unfinished, list) else {}
     if not isinstance(earlier, dict) or not {"files", "folds_planned"} & set(earlier):
         return own
     files = earlier.get("files", dict.fromkeys(path.name for path in folder.iterdir()))
-    return {**(files if isinstance(files, dict) else {}), record: None, **own}
+    listed = files if isinstance(files, dict) else {}
+    return {**{name: digest for name, digest in listed.items() if _is_plain(name)}, record: None, **own}
+
+
+def _is_plain(name: object) -> bool:
+    """Return whether a name is one of a file in the folder itself, here and on Windows."""
+    return isinstance(name, str) and re.fullmatch(r"[^/\\:\0]+", name) is not None and name not in (".", "..")
 
 
 def is_own(path: Path, own: Mapping[str, str | None]) -> bool:

@@ -16,6 +16,7 @@ from radiofuse.commands.paper import app
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RequestError
 from radiofuse.experiment.run import run_recipe
+from radiofuse.files.outputs import UNFINISHED, own_files, sha256_of
 from radiofuse.report.experiment.contents import read_contents
 from radiofuse.report.forms.fact import ANSWERS, YES, is_there
 from radiofuse.report.forms.filled import facts_of
@@ -176,6 +177,27 @@ def test_a_second_pack_replaces_the_first_and_nothing_of_others(tmp_path):
     assert (tmp_path / "a.csv").read_text() == "mine"
     write_own(tmp_path, {"a.csv": b"4"}, "paper.json", overwrite=True)
     assert (tmp_path / "a.csv").read_bytes() == b"4"
+
+
+@pytest.mark.parametrize("name", ["../victim.csv", "inside/victim.csv", "{folder}/victim.csv", "x/../../victim.csv"])
+def test_a_list_that_names_files_elsewhere_removes_none(tmp_path, name):
+    folder = tmp_path / "paper"
+    (folder / "inside").mkdir(parents=True)
+    victims = [tmp_path / "victim.csv", folder / "inside" / "victim.csv"]
+    for victim in victims:
+        victim.write_text("a patient's\n")
+    listed = {name.format(folder=tmp_path): sha256_of(victims[0])}
+    (folder / "paper.json").write_text(json.dumps({"files": listed}))
+    write_own(folder, {"a.csv": b"1"}, "paper.json", overwrite=False)
+    assert [victim.read_text() for victim in victims] == ["a patient's\n"] * 2
+
+
+@pytest.mark.parametrize("listed", [["../a.csv", 3, {}, "b.csv"], {"../a.csv": None, "b.csv": None}])
+def test_names_that_lead_out_of_a_folder_are_no_own_files(tmp_path, listed):
+    (tmp_path / "paper.json").write_text(json.dumps({"files": listed if isinstance(listed, dict) else {}}))
+    (tmp_path / UNFINISHED).write_text(json.dumps(listed))
+    known = own_files(tmp_path, "paper.json")
+    assert set(known) <= {"b.csv", "paper.json"}
 
 
 def test_a_pack_inside_the_bundle_is_refused(run):
