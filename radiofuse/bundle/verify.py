@@ -49,6 +49,8 @@ def verify_bundle(folder: Path) -> dict[str, Any]:
         If another version wrote the bundle, or a file is missing, changed, unknown or a link; nothing else of the
         bundle has been read then.
     """
+    if not (folder / MANIFEST).is_file():
+        read_manifest(folder)  # says that it is none, before all of a folder of the user's is looked through
     refuse_links(folder)
     manifest = read_manifest(folder)
     expected, found = manifest["files"], [name for name in files_in(folder) if name not in (MANIFEST, SIGNATURE)]

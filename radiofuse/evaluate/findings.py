@@ -99,7 +99,7 @@ def summarize_selection(
     final = {name for chain in model.findings().chains.values() for name in chain[:-1].get_feature_names_out()}
     table = importance_of_features(by_fold, splits)
     table.insert(0, "frequency", by_fold[SELECTED].mean())
-    table = table.reindex(table.index.union(sorted(final)), fill_value=0.0).rename_axis(index=None)
+    table = _with_features(table, sorted(final))
     coefficients = pd.concat([found["selected"] for found in findings]).groupby("feature")["coefficient"].mean()
     table["mean_coefficient"] = coefficients.reindex(table.index)
     table["in_final_model"] = table.index.isin(final)
@@ -113,6 +113,14 @@ def summarize_selection(
         ascending=[True, False, False, True],
         key=lambda column: column.map(order) if column.name == "modality" else column,
     ).reset_index(drop=True)
+
+
+def _with_features(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the table with rows of features that no fold selected: 0, NaN where no fold could judge their modality."""
+    unjudged = table.isna().groupby(_modalities(table.index)).all()
+    whole = table.reindex(table.index.union(names), fill_value=0.0).rename_axis(index=None)
+    nowhere = unjudged.reindex(_modalities(whole.index), fill_value=False).to_numpy(dtype=bool)
+    return whole.mask(nowhere)
 
 
 def _modalities(names: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ from radiofuse.estimators import Classifier
 
 MOST_FEATURES = 8  # asked about in all subsets, 255 answers for every row: each one more would double them
 N_ORDERS = 32  # of more features; half of them are the others backwards
+MOST_SUBSETS = 2_100  # asked about along all orders: of more than 65 features there are fewer orders, two at least
 BASE = "(base)"  # the answer where every feature is at 0, the training rows' mean
 CELLS = 4_000_000  # numbers in one question to the classifier
 NEAREST = 1e-6  # probabilities nearer to 0 or 1, as a forest's votes, count as this near
@@ -38,6 +39,7 @@ def held_out_shapley(chain: Pipeline, X: pd.DataFrame, *, random_state: int = 0)
     one that it scales from 0 to 1, the least). Of a logistic regression that is the coefficient times the value. Every
     other classifier is asked about subsets of the features, with the others at 0: about all of them if it reads eight
     features or fewer, so that the values are exact; otherwise along 32 orders, 16 at random and each of them backwards.
+    Of more than 65 features there are fewer orders, two at least, so that the answer for a row takes no hours.
     The values of a row then still add up to its answer, and are right on average.
 
     Parameters
@@ -74,8 +76,8 @@ def held_out_shapley(chain: Pipeline, X: pd.DataFrame, *, random_state: int = 0)
         parts, base = _of_logistic(classifier, values)
     else:
         rng = np.random.default_rng(random_state)
-        few = len(names) <= MOST_FEATURES
-        parts, base = exact_shapley(score, values) if few else sampled_shapley(score, values, rng)
+        few, n_orders = len(names) <= MOST_FEATURES, max(2, min(N_ORDERS, MOST_SUBSETS // (len(names) + 1)))
+        parts, base = exact_shapley(score, values) if few else sampled_shapley(score, values, rng, n_orders)
     classes = classifier.classes_[-parts.shape[2] :]
     return _long(parts, base, values, X.index, names, [str(one) for one in classes])
 
@@ -133,15 +135,14 @@ def sampled_shapley(
     [3.0, 3.0]
     """
     n_features = values.shape[1]
-    orders = np.array([rng.permutation(n_features) for _ in range(n_orders // 2)])
-    orders = np.concatenate([orders, orders[:, ::-1]])
-    steps = np.tril(np.ones((n_features + 1, n_features), dtype=int), -1)  # none, the first, the first two ...
-    masks = steps[:, np.argsort(orders, axis=1)].swapaxes(0, 1)  # (n_orders, n_features + 1, n_features)
-    told = _scores_of_subsets(scores, values, masks.reshape(-1, n_features))
-    told = told.reshape(len(orders), n_features + 1, *told.shape[1:])
-    added = np.diff(told, axis=1)  # by place in the order
-    by_feature = np.take_along_axis(added, np.argsort(orders, axis=1)[:, :, None, None], axis=1)
-    return by_feature.mean(axis=0).swapaxes(0, 1), told[0, 0, 0]
+    forwards = [rng.permutation(n_features) for _ in range(n_orders // 2)]
+    steps = np.tril(np.ones((n_features + 1, n_features), dtype=bool), -1)  # none, the first, the first two ...
+    parts, base = np.float64(0), np.empty(0)
+    for order in [*forwards, *(order[::-1] for order in forwards)]:  # one by one: thousands of columns make all large
+        place = np.argsort(order)
+        told = _scores_of_subsets(scores, values, steps[:, place])  # (n_features + 1, n_rows, n_scores)
+        parts, base = parts + np.diff(told, axis=0)[place], told[0, 0]
+    return (parts / (2 * len(forwards))).swapaxes(0, 1), base
 
 
 def _scores_of_subsets(scores: Scores, values: np.ndarray, masks: np.ndarray) -> np.ndarray:

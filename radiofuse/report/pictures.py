@@ -95,7 +95,7 @@ def frequency_picture(features: pd.DataFrame, modality: str) -> Picture | None:
 def decision_picture(curve: pd.DataFrame, what: str, title: str = "") -> Picture:
     """Net benefit of treating by the model; ``what`` says whose curve it is and what its band is."""
     where = better_than_both(curve)
-    caption = f"{what} Treating by the model is better than treating all and treating none {where}."
+    caption = f"{what} By the line itself, treating by the model is better than treating all and treating none {where}."
     alt = f"Net benefit{_of(title)}: the model is best {where}."
     return Picture(draw_net_benefit(curve, title), alt, _led(title, caption), curve)
 

@@ -188,15 +188,16 @@ def points_table(contents: Scored, points: pd.DataFrame, caption: str, threshold
     """The calls of the main models at thresholds of their own, and what these are worth; None where there are none."""
     values = {(row.model, row.metric): row for row in points.itertuples()}
     known = [model for model in contents.main_models if (model, POINT[0]) in values]
-    cells = {model: [_points_row(model, values)] for model in known}
+    digits = 1 if contents.predictions["repeat"].nunique() > 1 else 0  # counts are means over the repeats
+    cells = {model: [_points_row(model, values, digits)] for model in known}
     header = ("Model", threshold, *POINT_TITLES, *CALLS_TITLES)
     groups = grouped(contents, cells)
     return Table(caption, header, groups, n_numbers=len(header) - 1, emphasized=contents.primary) if known else None
 
 
-def _points_row(model: str, values: Mapping[tuple[str, str], Any]) -> Row:
+def _points_row(model: str, values: Mapping[tuple[str, str], Any], digits: int) -> Row:
     scored = (values[model, metric] for metric in POINT)
-    counts = (number(values[model, metric].value, 1) for metric in CALLS)
+    counts = (number(values[model, metric].value, digits) for metric in CALLS)
     return model, *(estimate(row.value, row.low, row.high) for row in scored), *counts
 
 

@@ -78,7 +78,7 @@ def score_subgroups(
         options = {"n_resamples": n_resamples, "random_state": random_state, "ordered": orders[outcome.name]}
         for variable in groups:
             level = outcome.rows["patient_id"].map(groups[variable])
-            for name in sorted(level.dropna().unique(), key=str):
+            for name in sorted(level.dropna().unique(), key=_place):
                 own, rest = outcome.rows[level == name], outcome.rows[level.notna() & (level != name)]
                 told = _score_level(own, rest, outcome.classes, options)
                 head = {
@@ -124,6 +124,12 @@ def _smallest(rows: pd.DataFrame, classes: tuple[str, ...]) -> int:
         own = rows[rows["label"] == 1].groupby(rows["class"].astype(str))["patient_id"].nunique()
         return int(own.reindex(classes, fill_value=0).min())
     return int(rows.groupby("label")["patient_id"].nunique().reindex([0, 1], fill_value=0).min())
+
+
+def _place(level: Any) -> tuple[int, str]:
+    """Return where a level stands among others: bands of age by age, all else by its text."""
+    bands = [name for _, name in AGE_BANDS]
+    return bands.index(level) if level in bands else -1, str(level)
 
 
 def in_age_bands(age: pd.Series) -> pd.Series:

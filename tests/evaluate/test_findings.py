@@ -83,7 +83,11 @@ def test_importance_leaves_out_folds_that_could_not_be_judged(fitted, findings):
     summary = summarize_selection(fitted, [findings[0], unjudged], SPLITS[:2]).set_index(["modality", "feature"])
     assert summary.loc[("t1", "f0"), "importance"] == pytest.approx(whole)
     assert summary.loc[("t1", "f0"), "frequency"] == 1
-    assert summarize_selection(fitted, [unjudged, unjudged], SPLITS[:2])["importance"].isna().all()
+    alone = {**unjudged, "selected": unjudged["selected"].iloc[:1], "shapley": unjudged["shapley"].iloc[:0]}
+    for told in (unjudged, alone):  # also of features that the final model selected and no fold
+        assert (
+            summarize_selection(fitted, [told, told], SPLITS[:2]).query("modality == 't1'")["importance"].isna().all()
+        )
 
 
 def test_a_fold_without_a_row_of_a_modality_is_inspected(fitted, table):

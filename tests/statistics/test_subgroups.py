@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.statistics import compare_cohorts, score_predictions, score_subgroups
+from radiofuse.statistics import compare_cohorts, in_age_bands, score_predictions, score_subgroups
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,12 @@ def test_scores_are_those_of_the_groups_own_rows(predictions, groups):
     assert told.loc[("good", "auc"), "p_value"] == pytest.approx(compared["p_value"])
     assert told.loc[("good", "auc"), "difference"] == pytest.approx(compared["difference"])
     assert told.loc[("good", "auc"), "p_value"] < 0.001
+
+
+def test_bands_of_age_stand_from_young_to_old(predictions, groups):
+    ages = pd.DataFrame({"age": in_age_bands(pd.Series(np.arange(120) % 60 + 20, groups.index))})
+    found = score_subgroups(predictions, ages, n_resamples=20)["level"].unique().tolist()
+    assert found == ["under 40", "40 to 59", "60 and over"]
 
 
 def test_small_groups_are_counted_and_not_scored(predictions, groups):
