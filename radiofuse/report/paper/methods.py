@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import pandas as pd
+
 from radiofuse.bundle.steps import CLASSIFIES, COMBINES, SELECTS
 from radiofuse.report.experiment import protocol_words, sentences
 from radiofuse.report.experiment.contents import Contents
@@ -15,6 +17,7 @@ from radiofuse.report.wording import METRICS
 from radiofuse.wording import count, counted, listed
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "xgboost")
+YOUDEN = "(Youden)"  # so ends the one rule of operating points that is Youden's
 _TESTS = {"DeLong": "DeLong's test", "bootstrap": "resampled patients, twice the smaller share on a side of zero"}
 
 
@@ -151,7 +154,8 @@ def scores(contents: Contents) -> Iterator[Sentence]:
     yield Sentence(f"Scores on out-of-fold predictions, the folds of a repeat pooled: {listed(shown)}.", methods)
     if len(contents.operating_points):
         chosen = contents.protocol.get("operating_point", "")
-        yield Sentence(f"The threshold of each fold was chosen in the other folds, by {chosen}.", ("youden",))
+        rule = ("youden",) if YOUDEN in chosen else ()
+        yield Sentence(f"The threshold of each fold was chosen in the other folds, by {chosen}.", rule)
     if len(contents.calibration):
         yield Sentence(
             "Calibration: slope and intercept of a logistic regression of the outcome on the predicted log-odds.",
@@ -183,19 +187,26 @@ def intervals(contents: Contents) -> Iterator[Sentence]:
 
 
 def comparisons(contents: Contents) -> Iterator[Sentence]:
-    """Yield how models were compared; nothing where none were."""
-    tests = list(dict.fromkeys([*contents.comparisons["test"], *contents.against_reference["test"]]))
-    if tests:
+    """Yield how models were compared, with the answer and with the reference of the recipe; nothing where none were."""
+    yield from _compared(contents.comparisons, "a", "")
+    yield from _compared(contents.against_reference, "b", ", the reference that the recipe names,")
+
+
+def _compared(table: pd.DataFrame, column: str, what: str) -> Iterator[Sentence]:
+    """Yield how models were compared with the one that stands in a column; p-values of each table are a family."""
+    rows = table[table["p_value"].notna()]
+    for model in dict.fromkeys(rows[column]):
+        tests = list(dict.fromkeys(rows.loc[rows[column] == model, "test"]))
         said = listed([_TESTS.get(test, test) for test in tests])
         yield Sentence(
-            f"AUCs were compared with that of {contents.primary} by {said}, p-values adjusted by Holm.",
+            f"AUCs were compared with that of {model}{what} by {said}, p-values of these comparisons adjusted by Holm.",
             (*map(str.lower, tests), "holm"),
         )
 
 
 def _on_request(contents: Contents) -> Iterator[Sentence]:
     asked = set(contents.tests["test"])
-    for test, said in _ASKED.items():
+    for test, said in ASKED.items():
         if test in asked:
             yield Sentence(said, (test,))
     if len(contents.stability):
@@ -208,7 +219,7 @@ def _on_request(contents: Contents) -> Iterator[Sentence]:
         yield Sentence("What the usual shortcuts would have claimed was computed beside the honest numbers (ledger).")
 
 
-_ASKED = {
+ASKED = {  # tests of tests.csv
     "mcnemar": "Right and wrong calls of pairs of models were compared by McNemar's test.",
     "resampled_t": "AUCs of folds were compared by the corrected resampled t test.",
     "nri": "Reclassification of pairs of models: net reclassification improvement without cutoffs.",

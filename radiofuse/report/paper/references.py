@@ -42,9 +42,12 @@ METHODS = {  # what a run did -> keys of publications.bib
     "delong": ("delong1988", "sun2014"),
     "holm": ("holm1979",),
     "mcnemar": ("mcnemar1947",),
-    "corrected_resampled_t": ("nadeau2003",),
+    "resampled_t": ("nadeau2003",),
+    "nri": ("pencina2008", "pencina2011"),
+    "idi": ("pencina2008",),
     "permutation": ("ojala2010",),
-    "optimism": ("harrell1996",),
+    "harrell": ("harrell1996",),
+    "632+": ("efron1997",),
     "youden": ("youden1950",),
     "calibration": ("cox1958", "vancalster2016", "vancalster2019"),
     "ece": ("guo2017",),
@@ -53,8 +56,6 @@ METHODS = {  # what a run did -> keys of publications.bib
     "stability index": ("nogueira2018",),
     "prediction sets": ("sadinle2019",),
     "bh": ("benjamini1995",),
-    "glmnet": ("friedman2010",),
-    "pROC": ("robin2011",),
 }
 
 _ENTRY = re.compile(r"^@\w+\{(\w+),\n.*?^\}\n", re.MULTILINE | re.DOTALL)

@@ -1,0 +1,70 @@
+"""Sentences of methods.md say what the files of the run hold, and cite what they speak of."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from bundle_fixture import make_bundle
+
+import radiofuse.report.paper
+from radiofuse.classify.choices import CLASSIFIERS
+from radiofuse.report.experiment.contents import Contents, read_contents
+from radiofuse.report.experiment.further_tests import CAPTIONS, PAIR_TESTS, PERMUTATION
+from radiofuse.report.paper import methods
+from radiofuse.report.paper.references import METHODS, keys_of, publications
+from radiofuse.select.choices import PROJECTIONS, SELECTORS
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory) -> Contents:
+    return read_contents(
+        make_bundle(tmp_path_factory.mktemp("words") / "bundle", n_patients=40, n_repeats=1, modalities=("t1", "t2"))
+    )
+
+
+def of_protocol(contents: Contents, **changes) -> Contents:
+    return dataclasses.replace(contents, about={**contents.about, "protocol": {**contents.protocol, **changes}})
+
+
+def test_a_comparison_names_the_model_that_was_compared_with(contents):
+    turned = contents.comparisons.assign(a=contents.comparisons["b"], b="clinical", test="bootstrap")
+    told = list(methods.comparisons(dataclasses.replace(contents, against_reference=turned)))
+    assert [re.search(r"with that of (\w+)", one.text)[1] for one in told] == ["mean", "clinical"]
+    assert "DeLong" in told[0].text
+    assert "DeLong" not in told[1].text
+    assert "delong" not in told[1].methods
+    none = dataclasses.replace(contents, comparisons=contents.comparisons.assign(p_value=float("nan"), test=""))
+    assert not list(methods.comparisons(none))
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_cited"),
+    [
+        ("the greatest sum of sensitivity and specificity (Youden)", True),
+        ("the greatest specificity with a sensitivity of at least 0.9", False),
+    ],
+)
+def test_youden_is_cited_for_his_own_rule_only(contents, rule, is_cited):
+    told = next(one for one in methods.scores(of_protocol(contents, operating_point=rule)) if "threshold" in one.text)
+    assert rule in told.text
+    assert ("youden1950" in keys_of(told.methods)) is is_cited
+
+
+@pytest.mark.parametrize("test", [*PAIR_TESTS, *CAPTIONS, PERMUTATION])
+def test_every_test_that_a_recipe_asks_for_is_said_and_cited(contents, test):
+    asked = dataclasses.replace(contents, tests=pd.DataFrame({"test": [test]}))
+    told = [one for one in methods.statistics(asked) if one.text == methods.ASKED[test]]
+    assert len(told) == 1
+    assert keys_of(told[0].methods)
+
+
+def test_every_publication_is_of_a_method_and_every_method_is_asked_for():
+    assert set(keys_of(METHODS)) == set(publications())
+    files = Path(radiofuse.report.paper.__file__).parent.glob("*.py")
+    texts = "".join(path.read_text() for path in files if path.name != "references.py")
+    chosen = {*SELECTORS, *PROJECTIONS, *CLASSIFIERS, "delong"}
+    assert not [name for name in METHODS if name not in chosen and f'"{name}"' not in texts]
