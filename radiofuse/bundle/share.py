@@ -16,7 +16,8 @@ from radiofuse.bundle.format import RECIPE, TABLES, TEXT
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.manifest import read_manifest
 from radiofuse.bundle.new_rows import training_patients
-from radiofuse.bundle.patient_rows import kept_rows, without_patient_rows
+from radiofuse.bundle.patient_rows import FEWEST_CHARACTERS, kept_rows, without_patient_rows
+from radiofuse.bundle.plain_writer import NotPlainError, to_plain
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
@@ -25,7 +26,6 @@ from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.wording import some
 
 FOLDERS = re.compile(r"(?<![\w/:.])(?:~|\.\.)?/(?:[^\s/\"'#]+/)+")  # from a root on, before the name of a file
-FEWEST_CHARACTERS = 4  # of an id that is a number, to be looked for in sentences, where short numbers count things
 
 
 def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Path:
@@ -59,7 +59,7 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
         raise BundleError(_already_keyed(bundle, shared=own["shared"]))
     failed = read_table(bundle.folder, "failures")["sample_id"]
     ids = frozenset({*map(str, trained.index), *map(str, trained), *map(str, failed)})
-    _refuse_models(bundle, ids)
+    _refuse_models(bundle, ids, _row_counts(bundle, trained))
     named = _pattern(ids - {pseudonyms.of(one) for one in ids})
     tables = {name: _for_others(read_table(bundle.folder, name), name) for name in TABLES}
     description = {
@@ -89,18 +89,39 @@ def _already_keyed(bundle: Bundle, *, shared: bool) -> str:
     return f"The ids of the bundle {bundle.folder} were replaced with another key; name that one."
 
 
-def _refuse_models(bundle: Bundle, ids: frozenset[str]) -> None:
-    """Take training rows out of models where nothing reads them; raise where something is left."""
+def _row_counts(bundle: Bundle, trained: pd.Series) -> frozenset[int]:
+    """Return how many training rows there are in all, and of each outcome."""
+    tested = read_table(bundle.folder, "predictions").groupby("outcome")["sample_id"].nunique()
+    return frozenset({len(trained), *map(int, tested)})
+
+
+def _refuse_models(bundle: Bundle, ids: frozenset[str], counts: frozenset[int]) -> None:
+    """Take training rows out of models where nothing reads them; raise where something is left, or may be."""
     if holders(*bundle.models.values()):
         raise BundleError(
             f"The models of {bundle.folder} hold networks, whose files name their training samples: such a bundle "
             "cannot be made free of patients yet. Share one of models of columns."
         )
-    if kept := kept_rows(without_patient_rows(bundle.models), ids):
+    if kept := kept_rows(without_patient_rows(bundle.models), ids, counts):
         raise BundleError(
-            f"The models of {bundle.folder} hold rows of training patients and predict from them ({some(kept)}). "
-            "Choose a classifier that keeps none, as logistic regression or a forest, and run the recipe again."
+            f"The models of {bundle.folder} hold a number for each training patient, or for some ({some(kept)}). "
+            "Choose a classifier, scale and rule that keep none, as logistic regression on z-scores and the mean, and "
+            "run the recipe again; or hand on its report."
         )
+    if unknown := _unknown_parts(bundle.models):
+        raise BundleError(
+            f"The models of {bundle.folder} hold {unknown}, of which nobody here knows whether rows of training "
+            "patients are kept. Choose a classifier of radiofuse's list and run the recipe again; or hand on its "
+            "report."
+        )
+
+
+def _unknown_parts(models: dict[str, Any]) -> str:
+    """Return which parts of models are of no class that model files know; empty where there are none."""
+    try:
+        return some(list(own)) if (own := to_plain(models).own) else ""
+    except NotPlainError as reason:
+        return str(reason)
 
 
 def _for_others(table: pd.DataFrame, name: str) -> pd.DataFrame:

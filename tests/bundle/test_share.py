@@ -8,21 +8,27 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import QuantileTransformer
 from sklearn.svm import SVC
 from typer.testing import CliRunner
 
 from radiofuse.bundle import evaluate_cohort, load_bundle, predict_cohort, verify_bundle
 from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.new_rows import UNTOLD
-from radiofuse.bundle.patient_rows import kept_rows
+from radiofuse.bundle.patient_rows import kept_rows, without_patient_rows
 from radiofuse.bundle.share import share_bundle
+from radiofuse.classify.self_training import SelfTrainedClassifier
 from radiofuse.commands.predict import app as predict_command
 from radiofuse.commands.run import app as run_command
 from radiofuse.commands.share import app
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.experiment import run_recipe
+from radiofuse.fuse.rank_average import RankAverage
 from radiofuse.patients.pseudonyms import Pseudonyms, read_pseudonyms, without_names
+from radiofuse.prepare.clinical_scale import NormalScoreScaler
 from radiofuse.report import write_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
@@ -175,16 +181,56 @@ def test_warnings_name_pseudonyms_and_a_title_that_names_a_patient_is_refused(ho
     assert "A study without" not in (tmp_path / "bundle" / "card.md").read_text()
 
 
-@pytest.mark.parametrize("model", [KNeighborsClassifier(1), SVC()])
+KEEP_ROWS = [KNeighborsClassifier(1), SVC(), NormalScoreScaler(), QuantileTransformer(n_quantiles=2)]
+
+
+@pytest.mark.parametrize("model", KEEP_ROWS, ids=lambda model: type(model).__name__)
 def test_models_that_predict_from_training_rows_are_named(model):
     fitted = model.fit([[0.0], [1.0]], [0, 1])
     assert any(name.startswith(type(model).__name__) for name in kept_rows({"idh": {"m": [fitted]}}, frozenset()))
+
+
+def test_a_rule_that_keeps_every_out_of_fold_probability_is_named():
+    rule = RankAverage().fit(np.array([[0.1, 0.2], [0.3, 0.1], [0.7, 0.8]]), np.array([0, 1, 1]))
+    assert kept_rows(rule, frozenset()) == ["MeanRank.references_"]
+
+
+def test_arrays_with_a_row_for_each_training_row_are_named_and_those_by_column_are_not():
+    model = LogisticRegression().fit(np.eye(12), np.arange(12) % 2)
+    model.own_, model.by_column_ = np.arange(24.0).reshape(12, 2), pd.Series(range(11))
+    assert kept_rows(model, frozenset(), {12}) == []  # as many columns as rows: the number of rows tells nothing
+    model.n_features_in_ = 11
+    assert kept_rows(model, frozenset(), {12}) == ["LogisticRegression.own_"]
+
+
+def test_what_self_training_tells_of_each_row_is_taken_out():
+    X, y = np.arange(20.0)[:, None], np.where(np.arange(20) % 4, -1, np.arange(20) % 8 // 4)
+    y[-3:] = 1
+    model = without_patient_rows(SelfTrainedClassifier(LogisticRegression(), n_draws=1, confidence=0.5).fit(X, y))
+    assert model.pseudo_labels_ is None and model.unlabeled_ is None
+    assert kept_rows(model, frozenset(), {20, int((y < 0).sum())}) == [] and len(model.predict_proba(X)) == 20
+
+
+def test_a_part_of_which_nobody_knows_what_it_keeps_is_refused_by_name(home, tmp_path):
+    loaded = load_bundle(home / "out")
+    loaded.models["idh"]["own"] = Nystroem(n_components=2).fit(np.eye(5))
+    with pytest.raises(BundleError, match=r"hold .*Nystroem, of which nobody here knows.*hand on its report"):
+        share_bundle(loaded, tmp_path / "bundle", KEY)
+    loaded.models["idh"]["own"] = NormalScoreScaler().fit(np.arange(30.0)[:, None])
+    with pytest.raises(BundleError, match=r"NormalScoreScaler\.numbers_.*hand on its report"):
+        share_bundle(loaded, tmp_path / "bundle", KEY)
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_ids_inside_models_are_found():
     model = KNeighborsClassifier()
     model.seen_ = {"rows": pd.Series([1.0], index=["TCGA-1"])}
     assert kept_rows(model, frozenset({"TCGA-1"})) == ["KNeighborsClassifier.seen_"]
+    for held in (np.array([4711, 4712]), pd.Series([1.0], index=[4711]), {4711: 0.5}, np.array([4711.0, np.nan, 1.0])):
+        model.seen_ = held
+        assert kept_rows(model, frozenset({"4711"})) == ["KNeighborsClassifier.seen_"]
+    model.seen_ = 4711  # an option
+    assert kept_rows(model, frozenset({"4711"})) == kept_rows(model, frozenset({"30"}), ()) == []
 
 
 def test_pseudonyms_are_the_same_for_the_same_key_and_their_own():
