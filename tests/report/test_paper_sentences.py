@@ -14,6 +14,8 @@ import radiofuse.report.paper
 from radiofuse.classify.choices import CLASSIFIERS
 from radiofuse.report.experiment.contents import Contents, read_contents
 from radiofuse.report.experiment.further_tests import CAPTIONS, PAIR_TESTS, PERMUTATION
+from radiofuse.report.forms.fact import HUMAN, NO, YES
+from radiofuse.report.forms.filled import facts_of
 from radiofuse.report.paper import methods
 from radiofuse.report.paper.references import METHODS, keys_of, publications
 from radiofuse.select.choices import PROJECTIONS, SELECTORS
@@ -68,3 +70,42 @@ def test_every_publication_is_of_a_method_and_every_method_is_asked_for():
     texts = "".join(path.read_text() for path in files if path.name != "references.py")
     chosen = {*SELECTORS, *PROJECTIONS, *CLASSIFIERS, "delong"}
     assert not [name for name in METHODS if name not in chosen and f'"{name}"' not in texts]
+
+
+def chain(model: str, selector: str, classifier: str = "LogisticRegression") -> dict:
+    steps = {"select": {"class": selector, "alpha": 0.05}, "classify": {"class": classifier, "C": 1.0}}
+    return {"models": [model], "members": ["t1"], "steps": steps}
+
+
+def of_chains(contents: Contents, *chains: dict) -> Contents:
+    models = {model: {"class": "LateFusion"} for one in chains for model in one["models"]}
+    return of_protocol(contents, options={"models": models, "chains": list(chains)})
+
+
+def test_selectors_that_no_model_ran_are_not_told(contents):
+    """The recipe's own entry is three_step with logistic; models of a list have others."""
+    own = of_chains(contents, chain("fusion", "ThreeStepSelector"))
+    assert "Selection: three_step" in " ".join(one.text for one in methods.models(own))
+    facts = facts_of(own)
+    assert [facts[name].answer for name in ("redundant", "robust", "simple_model", "selection")] == [YES, NO, YES, YES]
+
+    other = of_chains(contents, chain("fusion", "LassoSelector", "CalibratedSVC"))
+    text = " ".join(one.text for one in methods.models(other))
+    assert "three_step" not in text
+    assert "Selection of fusion (t1): lasso (alpha = 0.05)." in text
+    assert "Classifier of fusion (t1): svm (C = 1.0)." in text
+    facts = facts_of(other)
+    assert [facts[name].answer for name in ("redundant", "robust")] == [NO, NO]
+    assert "logistic regressions themselves" not in facts["simple_model"].sentence
+    assert "three_step" not in facts["selection"].sentence
+
+
+def test_models_that_select_differently_need_a_human(contents):
+    two = of_chains(contents, chain("fusion", "ThreeStepSelector"), chain("second", "LassoSelector", "CalibratedSVC"))
+    facts = facts_of(two)
+    assert facts["redundant"].answer == HUMAN
+    assert facts["robust"].answer == NO
+    assert "three_step" in facts["selection"].sentence
+    assert "lasso" in facts["selection"].sentence
+    unknown = of_chains(contents, chain("another", "ThreeStepSelector"))  # features are of the model fusion
+    assert [facts_of(unknown)[name].answer for name in ("redundant", "robust")] == [HUMAN] * 2

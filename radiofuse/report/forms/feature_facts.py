@@ -7,6 +7,7 @@ from radiofuse.report.experiment import protocol_words
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.forms.fact import Fact, for_human, not_asked, not_done, told
 from radiofuse.report.paper import imaging_words, methods
+from radiofuse.report.paper.chain_steps import SELECT, chain_steps, is_recipes_own, known_parts
 from radiofuse.wording import counted, listed
 
 _SETTINGS = "settings.radiomics.parameters"
@@ -91,32 +92,35 @@ def _scaling(contents: Contents) -> Fact:
 def _selection(contents: Contents) -> Fact:
     if SELECTS not in contents.steps:
         return not_asked("No model selects features.")
-    return told(f"Selection, inside every fold: {protocol_words.selector(contents)}.", bundle="protocol.selector")
-
-
-def _selectors(contents: Contents) -> list[str]:
-    return contents.protocol["selector"].split(", ") if SELECTS in contents.steps else []
+    if is_recipes_own(contents, SELECT):
+        return told(f"Selection, inside every fold: {protocol_words.selector(contents)}.", bundle="protocol.selector")
+    said = "; ".join(one.words for one in chain_steps(contents, SELECT))
+    if not said:
+        return for_human("Some model selects features; say how.", bundle="protocol.options")
+    return told(f"Selection, inside every fold, {said}.", bundle="protocol.options")
 
 
 def _robust(contents: Contents) -> Fact:
-    if _RELIABLE in _selectors(contents):
-        return told(
-            f"Features that do not repeat were left out: {protocol_words.selector(contents)}.",
-            bundle="protocol.selector",
-        )
-    return not_done(
-        "No step of the run leaves out features that other segmentations would change.", bundle="protocol.selector"
-    )
+    none = "No step of the run leaves out features that other segmentations would change."
+    return _by_selector(contents, (_RELIABLE,), "Features that do not repeat were left out", none)
 
 
 def _redundant(contents: Contents) -> Fact:
-    pruning = [name for name in _selectors(contents) if name in _PRUNING]
-    if pruning:
-        return told(
-            f"Of correlated features one was kept, inside every fold: {protocol_words.selector(contents)}.",
-            bundle="protocol.selector",
-        )
-    return not_done("No step of the run is there to leave out redundant features.", bundle="protocol.selector")
+    none = "No step of the run is there to leave out redundant features."
+    return _by_selector(contents, _PRUNING, "Of correlated features one was kept, inside every fold", none)
+
+
+def _by_selector(contents: Contents, wanted: tuple[str, ...], done: str, none: str) -> Fact:
+    """Say yes where every model that selects has one of the wanted selectors, no where none has."""
+    if SELECTS not in contents.steps:
+        return not_done(none, bundle="protocol.steps")
+    known = known_parts(contents, SELECT)
+    has = [bool(parts & set(wanted)) for parts in known or ()]
+    if known is not None and not any(has):
+        return not_done(none, bundle="protocol.selector")
+    if known is None or not all(has) or not is_recipes_own(contents, SELECT):
+        return for_human("Say of each model what selects its features.", bundle="protocol.options")
+    return told(f"{done}: {protocol_words.selector(contents)}.", bundle="protocol.selector")
 
 
 def _statistics(contents: Contents) -> Fact:

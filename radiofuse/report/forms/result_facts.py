@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from radiofuse.bundle.steps import CLASSIFIES
 from radiofuse.report.experiment import sentences
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.forms.fact import Fact, for_human, not_done, told
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.paper import methods
+from radiofuse.report.paper.chain_steps import CLASSIFY, is_recipes_own, known_parts
 from radiofuse.tables.columns import CLINICAL
 from radiofuse.wording import listed
 
@@ -81,10 +83,13 @@ def _non_radiomic(contents: Contents) -> Fact:
 
 
 def _simple(contents: Contents) -> Fact:
-    if contents.protocol["classifier"] == _LOGISTIC:
+    known = known_parts(contents, CLASSIFY)
+    if known == [{_LOGISTIC}] and is_recipes_own(contents, CLASSIFY):
         return told("The models of the modalities are logistic regressions themselves.", bundle="protocol.classifier")
     if (CLINICAL, "auc") in contents.score_of:
         return told("A logistic regression on clinical data was scored in the same folds.", scores=f"model={CLINICAL}")
+    if known is None and CLASSIFIES in contents.steps:
+        return for_human("Say of each model what classifies, and whether one is simple.", bundle="protocol.options")
     there = (TRIVIAL, "auc") in contents.score_of
     return not_done(
         "Beside the models stands only the trivial rule." if there else "No simple model was scored.", scores="model"

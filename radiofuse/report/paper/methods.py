@@ -12,6 +12,7 @@ from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.sample_size import size_words
 from radiofuse.report.experiment.tables import patients_by_class
 from radiofuse.report.paper import imaging_words
+from radiofuse.report.paper.chain_steps import CLASSIFY, SELECT, chain_steps, is_recipes_own
 from radiofuse.report.paper.prose import Section, Sentence, section
 from radiofuse.report.wording import METRICS
 from radiofuse.wording import count, counted, listed
@@ -89,23 +90,41 @@ def _deep(contents: Contents) -> Iterator[Sentence]:
 
 def models(contents: Contents) -> Iterator[Sentence]:
     """Yield what selects, classifies and fuses, with every option."""
-    protocol, steps = contents.protocol, contents.steps
+    steps = contents.steps
     if contents.protocol.get("harmonize"):
         yield Sentence(sentences.harmonization(contents), ("harmonize",))
     if {SELECTS, CLASSIFIES} & set(steps):
         yield Sentence(before_selection(contents))
     if SELECTS in steps:
-        named = tuple(protocol["selector"].split(", "))
-        yield Sentence(f"Selection: {protocol_words.selector(contents)}.", named)
+        yield from _selections(contents)
     if CLASSIFIES in steps:
-        classifier = str(protocol["classifier"])
-        yield Sentence(f"Classifier: {protocol_words.classifier(contents)}.", (classifier, "scikit-learn"))
+        yield from _classifiers(contents)
     if COMBINES in steps:
         yield Sentence(f"Fusion: {sentences.fusions(contents)}.", ("fusion",))
     said = contents.words.get("models", {})
     for name in contents.fusions:
         if name in said:
             yield Sentence(f"{name}: {_ended(said[name]['does'])}")
+
+
+def _selections(contents: Contents) -> Iterator[Sentence]:
+    """Yield the selector, or that of each model where they are not all the recipe's own."""
+    if is_recipes_own(contents, SELECT):
+        named = tuple(contents.protocol["selector"].split(", "))
+        yield Sentence(f"Selection: {protocol_words.selector(contents)}.", named)
+        return
+    for one in chain_steps(contents, SELECT):
+        yield Sentence(f"Selection {one.words}.", tuple(one.parts))
+
+
+def _classifiers(contents: Contents) -> Iterator[Sentence]:
+    """Yield the classifier, or that of each model where they are not all the recipe's own."""
+    if is_recipes_own(contents, CLASSIFY):
+        classifier = str(contents.protocol["classifier"])
+        yield Sentence(f"Classifier: {protocol_words.classifier(contents)}.", (classifier, "scikit-learn"))
+        return
+    for one in chain_steps(contents, CLASSIFY):
+        yield Sentence(f"Classifier {one.words}.", (*one.parts, "scikit-learn"))
 
 
 def _ended(text: str) -> str:
