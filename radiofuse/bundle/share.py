@@ -19,6 +19,7 @@ from radiofuse.bundle.new_rows import training_patients
 from radiofuse.bundle.patient_rows import FEWEST_CHARACTERS, kept_rows, without_patient_rows
 from radiofuse.bundle.plain_writer import NotPlainError, to_plain
 from radiofuse.bundle.read import read_table
+from radiofuse.bundle.small_cells import without_small_cells
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
 from radiofuse.fuse import holders
@@ -31,9 +32,9 @@ FOLDERS = re.compile(r"(?<![\w/:.])(?:~|\.\.)?/(?:[^\s/\"'#]+/)+")  # from a roo
 def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Path:
     """Write a bundle for handing on.
 
-    Tables with rows of single patients are empty in it. Training samples and patients, and the numbers by which their
-    rows are known again, are keyed hashes: whoever has the key is warned of training patients, nobody else can tell
-    who they are. Paths of files are cut to their names.
+    Tables with rows of single patients are empty in it, and so are cells of fewer than ten patients in the others.
+    Training samples and patients, and the numbers by which their rows are known again, are keyed hashes: whoever has
+    the key is warned of training patients, nobody else can tell who they are. Paths of files are cut to their names.
 
     Parameters
     ----------
@@ -61,26 +62,33 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
     ids = frozenset({*map(str, trained.index), *map(str, trained), *map(str, failed)})
     _refuse_models(bundle, ids, _row_counts(bundle, trained))
     named = _pattern(ids - {pseudonyms.of(one) for one in ids})
-    tables = {name: _for_others(read_table(bundle.folder, name), name) for name in TABLES}
-    description = {
-        **_without_places(bundle.description),
-        "training_rows": {
-            pseudonyms.digest(digest): pseudonyms.of(sample)
-            for digest, sample in bundle.description.get("training_rows", {}).items()
-        },
-        "untested_patients": {pseudonyms.of(sample): pseudonyms.of(patient) for sample, patient in trained.items()},
-        "pseudonyms": {"key": pseudonyms.fingerprint, "shared": True},
-        "warnings": [
-            named.sub(lambda found: pseudonyms.of(found[0]), sentence) for sentence in bundle.description["warnings"]
-        ],
-    }
-    description.pop("schema", None)
+    tables = without_small_cells({name: _for_others(read_table(bundle.folder, name), name) for name in TABLES})
+    description = _description_for_others(bundle.description, trained, pseudonyms, named)
     recipe = _recipe_without_places((bundle.folder / RECIPE).read_text(encoding="utf-8"))
     _refuse_named(recipe, description, tables, named)
     environment = read_manifest(bundle.folder)["environment"]
     return save_bundle(
         out, models=bundle.models, recipe=recipe, description=description, tables=tables, environment=environment
     )
+
+
+def _description_for_others(
+    about: Mapping[str, Any], trained: pd.Series, pseudonyms: Pseudonyms, named: re.Pattern[str]
+) -> dict[str, Any]:
+    """Return a description with pseudonyms for training samples and patients, in its warnings too."""
+    rows = about.get("training_rows", {}).items()
+    description = {
+        **_without_places(about),
+        "training_rows": {pseudonyms.digest(digest): pseudonyms.of(sample) for digest, sample in rows},
+        "untested_patients": {pseudonyms.of(sample): pseudonyms.of(patient) for sample, patient in trained.items()},
+        "pseudonyms": {"key": pseudonyms.fingerprint, "shared": True},
+        "warnings": [
+            FOLDERS.sub("", named.sub(lambda found: pseudonyms.of(found[0]), sentence))
+            for sentence in about["warnings"]
+        ],
+    }
+    description.pop("schema", None)
+    return description
 
 
 def _already_keyed(bundle: Bundle, *, shared: bool) -> str:

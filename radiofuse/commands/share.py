@@ -38,7 +38,9 @@ def main(
         pseudonyms = read_pseudonyms(key, make=True, apart_from=[out, bundle])
         written = share_bundle(loaded, out, pseudonyms)
     terminal.say(
-        f"It has no row of a patient. Keep {key}: with it `radiofuse predict --key` tells training patients, without "
-        "it nobody can. It is not in the bundle."
+        "It has no table with a row per patient, and cells of fewer than ten patients are empty. The lowest and the "
+        "highest number of each column stay, and what trees split at: in a small cohort they may tell of one patient. "
+        f"Keep {key}: with it `radiofuse predict --key` tells training patients, without it nobody can. It is not in "
+        "the bundle."
     )
     print(written)
