@@ -215,7 +215,7 @@ def test_every_pointer_of_every_form_leads_to_something_in_the_run(run):
     ]
     assert not lost
     assert {fact.answer for fact in facts.values()} == set(ANSWERS)
-    assert facts["discretization"].answer == facts["single_modalities"].answer == YES
+    assert facts["discretization"].answer == YES
 
 
 def test_forms_say_what_the_files_say(run):

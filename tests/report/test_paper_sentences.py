@@ -14,7 +14,7 @@ import radiofuse.report.paper
 from radiofuse.classify.choices import CLASSIFIERS
 from radiofuse.report.experiment.contents import Contents, read_contents
 from radiofuse.report.experiment.further_tests import CAPTIONS, PAIR_TESTS, PERMUTATION
-from radiofuse.report.forms.fact import HUMAN, NO, YES
+from radiofuse.report.forms.fact import HUMAN, NO, YES, checked, is_there
 from radiofuse.report.forms.filled import facts_of
 from radiofuse.report.paper import methods
 from radiofuse.report.paper.references import METHODS, keys_of, publications
@@ -109,3 +109,30 @@ def test_models_that_select_differently_need_a_human(contents):
     assert "lasso" in facts["selection"].sentence
     unknown = of_chains(contents, chain("another", "ThreeStepSelector"))  # features are of the model fusion
     assert [facts_of(unknown)[name].answer for name in ("redundant", "robust")] == [HUMAN] * 2
+
+
+def test_single_modalities_are_a_yes_only_where_the_answer_is_better_than_each(contents):
+    better = contents.comparisons.assign(low=0.01)
+    assert facts_of(dataclasses.replace(contents, comparisons=better))["single_modalities"].answer == YES
+    worse = better.assign(low=better["low"].where(better["b"] != "t2", -0.2))
+    assert facts_of(dataclasses.replace(contents, comparisons=worse))["single_modalities"].answer == HUMAN
+
+
+def test_what_chooses_its_own_penalty_is_named_where_no_search_was_asked_for(contents):
+    own = of_chains(contents, chain("fusion", "LassoSelector"))
+    assert "no search of options; by themselves lasso choose" in facts_of(own)["tuning"].sentence
+    published = dataclasses.replace(own, about={**own.about, "as_published": ["Selected before the folds."]})
+    assert facts_of(published)["tuning"].answer == HUMAN
+
+
+def test_a_bundle_without_patients_counts_none_and_says_no_yes_of_them(contents, tmp_path):
+    bundle = make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1", "t2"))
+    empty = contents.predictions.iloc[:0]
+    empty.to_csv(bundle / "predictions.csv", index=False)
+    shared = dataclasses.replace(contents, predictions=empty)
+    assert not list(methods.class_sizes(shared))
+    facts = {name: checked(fact, bundle) for name, fact in facts_of(shared).items()}
+    assert not [name for name, fact in facts.items() for one in fact.pointers if not is_there(bundle, one)]
+    assert {facts[name].answer for name in ("disjoint", "internal", "predictions", "events", "classes")} == {HUMAN}
+    assert not [name for name, fact in facts.items() if " 0 patients" in fact.sentence]
+    assert facts["performance"].answer == YES

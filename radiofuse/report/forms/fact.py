@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,17 @@ def is_there(bundle: Path, pointer: Pointer) -> bool:
     if path.suffix == ".csv":
         return _in_table(read_table(bundle, path.stem), pointer.entry)
     return path.suffix == ".json" and _in_json(json.loads(path.read_text(encoding="utf-8")), pointer.entry.split("."))
+
+
+def checked(fact: Fact, bundle: Path) -> Fact:
+    """Return a fact with the pointers that lead somewhere; a yes with one that does not needs a human.
+
+    The tables of single patients of a bundle for handing on are empty, for instance.
+    """
+    there = tuple(pointer for pointer in fact.pointers if is_there(bundle, pointer))
+    if fact.answer == YES and there != fact.pointers:
+        return Fact(HUMAN, "What would say it is not in this bundle: fill the form from the run itself.", there)
+    return replace(fact, pointers=there)
 
 
 def _in_table(table: pd.DataFrame, entry: str) -> bool:

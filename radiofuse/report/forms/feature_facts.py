@@ -136,7 +136,7 @@ def _statistics(contents: Contents) -> Fact:
 def _dimensions(contents: Contents) -> Fact:
     rows = contents.selected_features[contents.selected_features["in_final_model"]]
     own = rows[rows["model"] == contents.main_model] if contents.main_model else rows
-    if own.empty:
+    if own.empty or contents.predictions.empty:
         return for_human(
             "Say whether there were patients enough for the columns of the model.", predictions="patient_id"
         )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from radiofuse.bundle.steps import CLASSIFIES, COMBINES
+from radiofuse.bundle.steps import COMBINES
 from radiofuse.report.experiment import protocol_words, sentences
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.forms.data_facts import no_external
 from radiofuse.report.forms.fact import HUMAN, Fact, Pointer, for_human, not_asked, not_done, told
 from radiofuse.report.paper import methods
+from radiofuse.report.paper.chain_steps import CLASSIFY, SELECT, chain_steps
 from radiofuse.wording import listed
+
+PENALIZING = ("three_step", "lasso", "brnn", "ridge_mean")  # what chooses a penalty of its own
 
 
 def model_facts(contents: Contents) -> dict[str, Fact]:
@@ -86,8 +89,18 @@ def _tuning(contents: Contents) -> Fact:
     fitted = " ".join(protocol_words.fitting(contents))
     if len(contents.chosen_options):
         return told(f"{fitted} Options were searched inside the folds.", chosen_options="option value")
-    said = protocol_words.classifier(contents) if CLASSIFIES in contents.steps else "the options of each model"
-    return told(f"{fitted} No option was searched; set beforehand: {said}.", bundle="protocol.options")
+    said = f"{fitted} The recipe asked for no search of options{_chosen_by_themselves(contents)}."
+    if contents.about["as_published"]:
+        return for_human(f"{said} Some of it was done as published; say where.", bundle="protocol.options as_published")
+    return told(said, bundle="protocol.options")
+
+
+def _chosen_by_themselves(contents: Contents) -> str:
+    """Return the parts that choose a penalty of their own without being asked to search."""
+    parts = {name for step in (SELECT, CLASSIFY) for one in chain_steps(contents, step) for name in one.parts}
+    rules = {str(rule) for one in contents.model_options.values() for rule in one.get("combine") or ()}
+    found = [name for name in PENALIZING if name in parts | rules]
+    return f"; by themselves {listed(found)} choose how strongly to penalize, from the training data" if found else ""
 
 
 def _confounders(contents: Contents) -> Fact:

@@ -71,9 +71,12 @@ def _single_modalities(contents: Contents) -> Fact:
         modalities = contents.about["modalities"]
         said = f"The run reads {listed(modalities)} and compares no single modality with its answer."
         return told(said, bundle="modalities") if len(modalities) == 1 else not_done(said, bundle="modalities")
-    return told(
-        f"The answer was compared with single modalities: {listed(single)}.", comparisons=f"b={single[0]} difference"
-    )
+    rows = contents.comparisons[contents.comparisons["b"].isin(single)]
+    said = f"The answer was compared with single modalities: {listed(single)}"
+    where = {"comparisons": f"b={single[0]} difference low high"}
+    if (rows["low"] > 0).all():
+        return told(f"{said}; the interval of every difference in AUC lies above zero.", **where)
+    return for_human(f"{said}; not every interval of a difference in AUC lies above zero.", **where)
 
 
 def _non_radiomic(contents: Contents) -> Fact:

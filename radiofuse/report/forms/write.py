@@ -8,6 +8,7 @@ from pathlib import Path
 from radiofuse.bundle.verify import find_bundle, verify_bundle
 from radiofuse.errors import RequestError
 from radiofuse.report.experiment.contents import Contents, read_contents
+from radiofuse.report.forms.fact import checked
 from radiofuse.report.forms.filled import FORMS, Form, facts_of, fill
 from radiofuse.report.forms.page import OWN_WORDS, as_page, as_table, score_words
 from radiofuse.report.own_folder import write_own
@@ -60,7 +61,7 @@ def write_forms(
     verify_bundle(bundle)
     target = Path(folder) if folder is not None else bundle.resolve().parent / "forms"
     contents = read_contents(bundle)
-    facts = facts_of(contents)
+    facts = {name: checked(fact, bundle) for name, fact in facts_of(contents).items()}
     files: dict[str, bytes] = {}
     for name in forms:
         files |= _files(fill(name, facts), contents)

@@ -72,6 +72,8 @@ def patients(contents: Contents) -> Iterator[str]:
 def class_sizes(contents: Contents) -> Iterator[str]:
     """Yield how many patients each outcome was scored in, by class."""
     for part in map(contents.of, contents.outcomes):
+        if part.predictions.empty:  # a bundle for handing on names no patient: there is nothing to count
+            continue
         sizes = listed([f"{count(n)} of {name}" for name, n in patients_by_class(part).items()])
         yield f"{part.outcome.name} was scored in {_scored(part)}, by class: {sizes}."
 
