@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -26,7 +26,15 @@ from radiofuse.fuse import holders
 from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.wording import some
 
-FOLDERS = re.compile(r"(?<![\w/:.])(?:~|\.\.)?/(?:[^\s/\"'#]+/)+")  # from a root on, before the name of a file
+SUFFIXES = "csv|tsv|xlsx?|json|toml|ya?ml|nii|gz|mha|nrrd|dcm|pth?|safetensors|txt|pkl|joblib|npz|parquet|onnx"
+FOLDERS = re.compile(  # before the name of a file: from a root on, from a drive on, and those of files by their suffix
+    r"(?<![\w/:.])(?:~|\.\.)?/(?:[^\s/\"'#]+/)+"
+    r"|(?<!\w)[A-Za-z]:[/\\]+(?:[^/\\\n\"'#:]+[/\\]+)*"
+    rf"|(?<![\w/:.\\])(?:[\w.~-]+[/\\]+)+(?=[^\s/\\\"']+\.(?:{SUFFIXES})\b)"
+)
+OF_A_FILE = re.compile(rf"(?!\w+://)[^\n]*[/\\][^/\\\n]+\.(?:{SUFFIXES})")
+LISTED = re.compile(r"\b(?i:patients?|samples?)\b:? \d{1,3}(?:(?:, | and )\d{1,3})*(?![\w.])")
+FEWEST_LISTED = 3  # short numbers that are all ids, for a list in a recipe to be one of patients
 
 
 def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Path:
@@ -63,9 +71,12 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
     _refuse_models(bundle, ids, _row_counts(bundle, trained))
     named = _pattern(ids - {pseudonyms.of(one) for one in ids})
     tables = without_small_cells({name: _for_others(read_table(bundle.folder, name), name) for name in TABLES})
-    description = _description_for_others(bundle.description, trained, pseudonyms, named)
+    description = _description_for_others(
+        bundle.description, trained, pseudonyms, lambda sentence: _renamed(sentence, ids, named, pseudonyms)
+    )
     recipe = _recipe_without_places((bundle.folder / RECIPE).read_text(encoding="utf-8"))
     _refuse_named(recipe, description, tables, named)
+    _refuse_listed(recipe, ids)
     environment = read_manifest(bundle.folder)["environment"]
     return save_bundle(
         out, models=bundle.models, recipe=recipe, description=description, tables=tables, environment=environment
@@ -73,7 +84,7 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
 
 
 def _description_for_others(
-    about: Mapping[str, Any], trained: pd.Series, pseudonyms: Pseudonyms, named: re.Pattern[str]
+    about: Mapping[str, Any], trained: pd.Series, pseudonyms: Pseudonyms, renamed: Callable[[str], str]
 ) -> dict[str, Any]:
     """Return a description with pseudonyms for training samples and patients, in its warnings too."""
     rows = about.get("training_rows", {}).items()
@@ -82,10 +93,7 @@ def _description_for_others(
         "training_rows": {pseudonyms.digest(digest): pseudonyms.of(sample) for digest, sample in rows},
         "untested_patients": {pseudonyms.of(sample): pseudonyms.of(patient) for sample, patient in trained.items()},
         "pseudonyms": {"key": pseudonyms.fingerprint, "shared": True},
-        "warnings": [
-            FOLDERS.sub("", named.sub(lambda found: pseudonyms.of(found[0]), sentence))
-            for sentence in about["warnings"]
-        ],
+        "warnings": list(map(renamed, about["warnings"])),
     }
     description.pop("schema", None)
     return description
@@ -150,8 +158,9 @@ def _without_places(value: Any) -> Any:
 
 
 def _is_place(text: str) -> bool:
-    """Say whether a text names a place on a disk: from a root on, the home folder, or a folder above."""
-    return "\n" not in text and (text.startswith(("/", "~", "../", "\\")) or PureWindowsPath(text).is_absolute())
+    """Say whether a text names a place on a disk: from a root, home or folder above on, or a file in one."""
+    rooted = text.startswith(("/", "~", "../", "\\")) or PureWindowsPath(text).is_absolute()
+    return "\n" not in text and (rooted or OF_A_FILE.fullmatch(text) is not None)
 
 
 def _name_of(place: str) -> str:
@@ -178,9 +187,33 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _pattern(ids: Iterable[str]) -> re.Pattern[str]:
-    """Return what finds ids in sentences: all but short numbers."""
-    told = sorted((one for one in ids if len(one) >= FEWEST_CHARACTERS or not one.isdigit()), key=len, reverse=True)
-    return re.compile("|".join(rf"(?<![\w-]){re.escape(one)}(?![\w-])" for one in told) or r"(?!)")
+    """Return what finds ids in sentences and in names of files: all but short numbers; no decimals, no dates."""
+    told = sorted((one for one in ids if not _is_short(one)), key=len, reverse=True)
+    apart = r"(?<![^\W_])(?<!\d\.){}(?![^\W_]|\.\d|-\d\d-\d\d)"
+    return re.compile("|".join(apart.format(re.escape(one)) for one in told) or r"(?!)")
+
+
+def _is_short(name: str) -> bool:
+    return len(name) < FEWEST_CHARACTERS and name.isdigit()
+
+
+def _renamed(sentence: str, ids: Collection[str], named: re.Pattern[str], pseudonyms: Pseudonyms) -> str:
+    """Return a sentence with pseudonyms for ids, short numbers too where it says so, and no folders."""
+
+    def called(found: re.Match[str]) -> str:
+        return pseudonyms.of(found[0]) if found[0] in ids else found[0]
+
+    listed = LISTED.sub(lambda told: re.sub(r"\d+", called, told[0]), sentence)
+    return FOLDERS.sub("", named.sub(lambda found: pseudonyms.of(found[0]), listed))
+
+
+def _listed_ids(value: Any, ids: Collection[str]) -> list[str]:
+    """Return the first list of a recipe whose members all are ids; short numbers are told in no other way there."""
+    within = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+    members = list(map(str, within)) if isinstance(value, list) else []
+    if len(set(members)) >= FEWEST_LISTED and ids and set(members) <= set(ids):
+        return members
+    return next((found for one in within if (found := _listed_ids(one, ids))), [])
 
 
 def _refuse_named(
@@ -194,4 +227,12 @@ def _refuse_named(
         raise BundleError(
             f"A bundle for handing on would name patients: {some(found)}. Take the name out of the recipe, or rename "
             "what is called like a patient, and run the recipe again."
+        )
+
+
+def _refuse_listed(recipe: str, ids: Collection[str]) -> None:
+    if members := _listed_ids(tomllib.loads(recipe), ids):
+        raise BundleError(
+            f"A bundle for handing on would name patients: {RECIPE} lists {some(members)}. Name the folds by a column "
+            "of the cohort table instead, and run the recipe again."
         )
