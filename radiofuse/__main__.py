@@ -21,7 +21,7 @@ COMMANDS = {
     "selftest": "what a chain of selectors finds in pure noise of your table's shape",
     "report": "write a bundle's HTML report again",
     "export": "the late fusion of a bundle as a graph of ONNX",
-    "share": "a bundle for handing on, without a row of any patient",
+    "share": "a bundle for handing on, without tables by patient",
     "sign": "sign a bundle with a key, so that others can tell who made it",
     "forms": "reporting checklists (CLEAR, METRICS, TRIPOD+AI, CLAIM) filled from a run's files",
     "paper": "what a manuscript needs of a run: methods with references, tables as CSV and LaTeX",

@@ -1,4 +1,4 @@
-"""A bundle for handing on: the same models and scores, no row of any patient, training patients as keyed hashes."""
+"""A bundle for handing on: the same models and scores, no table by patient, training patients as keyed hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``radiofuse share``: a bundle for handing on, without a row of any patient."""
+"""``radiofuse share``: a bundle for handing on, without a table that has a row per patient."""
 
 from __future__ import annotations
 

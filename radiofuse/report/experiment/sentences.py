@@ -16,7 +16,7 @@ from radiofuse.tables.columns import CLINICAL, is_feature, join, split
 from radiofuse.wording import counted, listed, number, percent
 
 NO_PATIENTS = (
-    "This bundle holds no row of a patient: curves and whatever else is drawn from single predictions are not on this "
+    "This bundle holds no table by patient: curves and whatever else is drawn from single predictions are not on this "
     "page, nor is any list of patients."
 )
 
