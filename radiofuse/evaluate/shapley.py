@@ -137,12 +137,12 @@ def sampled_shapley(
     n_features = values.shape[1]
     forwards = [rng.permutation(n_features) for _ in range(n_orders // 2)]
     steps = np.tril(np.ones((n_features + 1, n_features), dtype=bool), -1)  # none, the first, the first two ...
-    parts, base = np.float64(0), np.empty(0)
-    for order in [*forwards, *(order[::-1] for order in forwards)]:  # one by one: thousands of columns make all large
+    orders, parts, base = [*forwards, *(order[::-1] for order in forwards)], np.zeros(1), np.empty(0)
+    for order in orders:  # one by one: thousands of columns make all of them large
         place = np.argsort(order)
         told = _scores_of_subsets(scores, values, steps[:, place])  # (n_features + 1, n_rows, n_scores)
         parts, base = parts + np.diff(told, axis=0)[place], told[0, 0]
-    return (parts / (2 * len(forwards))).swapaxes(0, 1), base
+    return (parts / len(orders)).swapaxes(0, 1), base
 
 
 def _scores_of_subsets(scores: Scores, values: np.ndarray, masks: np.ndarray) -> np.ndarray:
