@@ -15,7 +15,8 @@ from radiofuse.wording import percent
 HEADER = ("Item", "What it asks for", "Answer", "Where", "Sentence, or what is missing")
 OWN_WORDS = (
     "Items are told by their number and in our own short words: read them beside the checklist itself, for the numbers "
-    "were entered without it at hand. A yes says that the run's files hold what the item asks for; the pointer says where."
+    "were entered without it at hand. A yes says that the run's files hold what the item asks for; the pointer says "
+    "where."
 )
 OF_WEIGHTS = (
     "The weights came into the program without the publication at hand (they sum to 1): compare them with it before "
