@@ -11,12 +11,12 @@ from sklearn.pipeline import Pipeline  # noqa: E402
 from tiny_crops import TINY, TRAINING, labels, make_crops  # noqa: E402
 
 from radiofuse.bundle.format import ENCODERS, MODEL  # noqa: E402
-from radiofuse.bundle.load import load_bundle  # noqa: E402
 from radiofuse.bundle.write import save_bundle  # noqa: E402
 from radiofuse.deep import CropClassifier, CropEncoder  # noqa: E402
 from radiofuse.fuse import ConstraintFusion, LateFusion, attached, holders, portable  # noqa: E402
 from radiofuse.fuse.named import Named  # noqa: E402
 from tests.bundle_tables import tables_of  # noqa: E402
+from tests.trusting import load_bundle  # noqa: E402
 
 DESCRIPTION = {
     "title": "A test",
