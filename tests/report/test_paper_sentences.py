@@ -136,3 +136,20 @@ def test_a_bundle_without_patients_counts_none_and_says_no_yes_of_them(contents,
     assert {facts[name].answer for name in ("disjoint", "internal", "predictions", "events", "classes")} == {HUMAN}
     assert not [name for name, fact in facts.items() if " 0 patients" in fact.sentence]
     assert facts["performance"].answer == YES
+
+
+def test_what_tables_hold_is_said_and_not_denied(contents):
+    """The bundle has groups of patients, Table 1, importance and Shapley values; nothing was recalibrated."""
+    text = " ".join(one.text for one in methods.statistics(contents))
+    for words in ("groups of patients", "Table 1", "importance of features"):
+        assert words in text
+    assert "recalibrated" not in text
+    facts = facts_of(contents)
+    assert facts["heterogeneity"].answer == HUMAN
+    assert "site" in facts["heterogeneity"].sentence
+    assert "Shapley" in facts["explanation"].sentence
+    none = dataclasses.replace(
+        contents, **{name: getattr(contents, name).iloc[:0] for name in ("subgroups", "shapley")}
+    )
+    assert facts_of(none)["heterogeneity"].answer == NO
+    assert "groups of patients" not in " ".join(one.text for one in methods.statistics(none))

@@ -145,4 +145,8 @@ def _fairness(contents: Contents) -> Fact:
 def _heterogeneity(contents: Contents) -> Fact:
     if (contents.folds["name"] != "").any():
         return told("Folds were sites; every fold is scored by itself.", folds="name", fold_scores="value")
+    groups = list(dict.fromkeys(contents.subgroups["variable"]))
+    if groups:
+        said = f"Scored apart: groups by {listed(groups)}; whether these are clusters, as centers, is yours to say."
+        return for_human(said, subgroups="level n_patients")
     return not_done("The run does not score clusters, as centers, apart; folds by site would.", bundle="protocol.split")

@@ -118,6 +118,7 @@ def _explanation(contents: Contents) -> Fact:
         "selected_features": "importance",
         "fusion_weights": "weight",
         "contributions": "log_odds",
+        "shapley": "shap",
         "modality_weights": "mean",
     }
     there = {name: column for name, column in tables.items() if _has(getattr(contents, name), column)}
@@ -127,6 +128,7 @@ def _explanation(contents: Contents) -> Fact:
         "selected_features": "importance of features",
         "fusion_weights": "weights of members",
         "contributions": "what each member adds for each patient",
+        "shapley": "Shapley values of features for each sample",
         "modality_weights": "weights of modalities",
     }
     return told(f"Kept of the models: {listed([words[name] for name in there])}.", **there)

@@ -234,11 +234,23 @@ def _on_request(contents: Contents) -> Iterator[Sentence]:
         yield Sentence("Stability of selection across the outer folds: the index of Nogueira.", ("stability index",))
     if len(contents.sample_sizes):
         yield Sentence("Sample size: the criteria of Riley and colleagues.", ("sample size",))
+    for name, said in _TOLD.items():
+        if len(getattr(contents, name)):
+            yield Sentence(said)
     if len(contents.prediction_sets):
         yield Sentence("Prediction sets were calibrated class by class, out of fold.", ("prediction sets",))
     if len(contents.ledger):
         yield Sentence("What the usual shortcuts would have claimed was computed beside the honest numbers (ledger).")
 
+
+_TOLD = {  # tables of further results
+    "baseline": "What the patients of each class are like stands in Table 1, with what is missing.",
+    "subgroups": "The answer was also scored in groups of patients.",
+    "importance_sums": "The importance of features was measured in the held-out folds.",
+    "recalibrations": "Probabilities were also recalibrated, out of fold, and scored before and after.",
+    "calibration_by_uncertainty": "Calibration error was also computed within bins of uncertainty.",
+    "pseudo_labels": "Some models were also trained on patients without a label, to whom they gave labels themselves.",
+}
 
 ASKED = {  # tests of tests.csv
     "mcnemar": "Right and wrong calls of pairs of models were compared by McNemar's test.",
