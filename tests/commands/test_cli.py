@@ -158,6 +158,7 @@ APPS = {
     "report": [[]],
     "paper": [[]],
     "forms": [[]],
+    "export": [[]],
     "share": [[]],
     "sign": [[]],
     "store": [[], ["ls"], ["verify"], ["gc"], ["export"]],
