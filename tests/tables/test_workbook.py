@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,10 @@ def with_values(path: Path, formula: str, value: str) -> None:
     with zipfile.ZipFile(path) as book:
         parts = {name: book.read(name) for name in book.namelist()}
     part = "xl/worksheets/sheet1.xml"
-    before = f"<f>{formula}</f><v />".encode()
-    assert before in parts[part]
-    parts[part] = parts[part].replace(before, f"<f>{formula}</f><v>{value}</v>".encode())
+    # openpyxl writes an empty element in one way with lxml and in another without
+    empty = re.compile(rf"<f>{re.escape(formula)}</f><v ?(/>|></v>)".encode())
+    parts[part], n_found = empty.subn(f"<f>{formula}</f><v>{value}</v>".encode(), parts[part])
+    assert n_found == 1
     with zipfile.ZipFile(path, "w") as book:
         for name, content in parts.items():
             book.writestr(name, content)
