@@ -9,7 +9,7 @@ import typer
 
 from radiofuse.commands import terminal
 from radiofuse.errors import RequestError
-from radiofuse.files.outputs import is_page, is_stream, require_apart, require_file, starts_with
+from radiofuse.files.outputs import is_page, is_page_json, is_stream, require_apart, require_file, starts_with
 from radiofuse.report import write_predictions_report, write_report
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def report(
     verify_bundle(folder)
     out = out or folder.resolve().parent / "report.html"
     require_file(out, "The report", ours=is_page, overwrite=overwrite)
+    if not is_stream(out):
+        require_file(out.with_suffix(".json"), "The report's numbers", ours=is_page_json, overwrite=overwrite)
     portraits = _portraits_of(folder, pictures) if misclassified else None
     written = write_report(folder, out, overwrite=overwrite, portraits=portraits)
     if not is_stream(out):

@@ -38,7 +38,7 @@ from radiofuse.experiment.models.model_list import (
 from radiofuse.experiment.recipe.models import BY_NETWORK, CONSTRAINED, EARLY, LATE, ON_IMAGES, WEIGHTING
 from radiofuse.experiment.recipe.parts import NO_RADIOMICS, Selection
 from radiofuse.experiment.recipe.recipe import Recipe
-from radiofuse.files.outputs import is_page, require_apart, require_file, require_folder
+from radiofuse.files.outputs import is_page, is_page_json, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting
 from radiofuse.imaging.header import in_words
 from radiofuse.names import lookup, make
@@ -145,7 +145,9 @@ def unwritable_places(recipe: Recipe, places: Places) -> Problems:
     yield from raised(check_target, out / "bundle")
     if places.report:
         read = [*recipe.files(), *selector_files(recipe)]
+        beside = page.with_suffix(".json")
         yield from raised(require_file, page, "The report", read, ours=is_page, overwrite=places.overwrite)
+        yield from raised(require_file, beside, "The report", read, ours=is_page_json, overwrite=places.overwrite)
     yield from raised(require_folder, store, "--store")
 
 

@@ -119,6 +119,8 @@ def write_report(
     _refuse_inside(bundle, target)
     _refuse_foreign(target, overwrite)
     beside = target.with_suffix(".json")
+    if beside == target:
+        raise RequestError(f"{target} is where the numbers of the page go; name the page otherwise, as report.html.")
     if not is_stream(target):
         _refuse_foreign(beside, overwrite, is_page_json)
     values = page_values(read_contents(bundle), portraits)

@@ -52,6 +52,17 @@ def test_faults_of_the_recipe_and_of_the_table_are_told_together(folder):
     assert not (folder / "store").exists()
 
 
+@pytest.mark.parametrize("name", ["report.html", "report.json"])
+def test_a_page_of_the_users_own_is_told_before_any_work(folder, name):
+    (folder / "out").mkdir()
+    (folder / "out" / name).write_text("mine")
+    (folder / "recipe.toml").write_text(RECIPE.replace("three_stepp", "three_step"))
+    recipe = read_recipe(folder / "recipe.toml")
+    with pytest.raises(RequestError, match=rf"(?s)4 things keep.*{name} exists"):
+        prepare_rows(recipe, folder / "out", store=folder / "store", n_jobs=1, progress=silent, report=True)
+    assert (folder / "out" / name).read_text() == "mine"
+
+
 def test_settings_and_a_back_end_that_do_not_exist_are_refused_though_all_features_came_ready(folder):
     (folder / "recipe.toml").write_text(RECIPE + '[radiomics]\nsettings = "defalt"\nbackend = "itk"\n')
     with pytest.raises(RequestError) as told:

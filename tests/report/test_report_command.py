@@ -117,12 +117,15 @@ def test_a_changed_number_is_refused(tmp_path):
 
 def test_a_page_of_ours_is_written_again_and_no_other_file_is_replaced(tmp_path):
     bundle = make_bundle(tmp_path / "bundle", n_patients=40, n_repeats=1, modalities=("t1",), fusions=("mean",))
-    page = tmp_path / "report.html"
+    page, numbers = tmp_path / "report.html", tmp_path / "numbers.json"
     page.write_text("mine")
-    for words in ([], ["--out", str(page)], ["--out", str(bundle / "report.html"), "--overwrite"]):
+    numbers.write_text("mine")
+    given = [["--out", str(place)] for place in (page, numbers, tmp_path / "numbers.html")]  # with numbers.json beside
+    for words in ([], *given, *([*one, "--overwrite"] for one in (["--out", str(bundle / "report.html")], given[1]))):
         refused = CliRunner().invoke(app, [str(bundle), *words])
         assert refused.exit_code == 2
-        assert page.read_text() == "mine"
+        assert page.read_text() == numbers.read_text() == "mine"
+    assert not (tmp_path / "numbers.html").exists()
     assert [CliRunner().invoke(app, [str(bundle), *words]).exit_code for words in (["--overwrite"], [])] == [0, 0]
     printed = CliRunner().invoke(app, [str(bundle), "--out", "-"])
     assert printed.stdout == page.read_text(encoding="utf-8")
