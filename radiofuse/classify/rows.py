@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import has_fit_parameter
 
 from radiofuse.errors import RequestError
+from radiofuse.statistics.pseudo_labeling import NONE
 
 
 def take_rows(X: Any, rows: np.ndarray) -> Any:
@@ -53,3 +54,12 @@ def refuse_unweighted(classifier: Any, what: str) -> None:
             f"{what} gives rows of several classes with weights, and the fit of {type(classifier).__name__} takes no "
             'sample_weight. Choose another classifier, as "logistic" or "xgboost", or leave it out.'
         )
+
+
+def has_label(y: np.ndarray) -> np.ndarray:
+    """Say which rows have a label: neither -1 nor NaN nor None.
+
+    >>> has_label(np.array([0.0, 1.0, -1.0, np.nan])).tolist()
+    [True, True, False, False]
+    """
+    return ~pd.isna(y) & ~(y == NONE)

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from radiofuse.classify.classes import ProbableClass, check_classes
 from radiofuse.classify.probability_draws import Draws, posterior_draws, refits_on_patients
-from radiofuse.classify.rows import refuse_unweighted, soft_labels, stack_rows, take_rows
+from radiofuse.classify.rows import has_label, refuse_unweighted, soft_labels, stack_rows, take_rows
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Classifier, Seed
 from radiofuse.patients.routing import TakesGroups, fit_with_groups, refuse_misaligned
@@ -290,12 +290,3 @@ class SelfTrainedClassifier(TakesGroups, ProbableClass, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags = replace(get_tags(self.estimator).input_tags, sparse=False)
         return tags
-
-
-def has_label(y: np.ndarray) -> np.ndarray:
-    """Say which rows have a label: neither -1 nor NaN nor None.
-
-    >>> has_label(np.array([0.0, 1.0, -1.0, np.nan])).tolist()
-    [True, True, False, False]
-    """
-    return ~pd.isna(y) & ~(y == NONE)

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from radiofuse.datasets.phantom import NOTICE_FILE
-from radiofuse.errors import CohortError, RequestError
+from radiofuse.errors import RequestError
 from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
-from radiofuse.experiment.few_rows import copied_patients, few_patients, rare_modalities
-from radiofuse.experiment.harmonization import with_sites_of
-from radiofuse.experiment.implied_classes import implications_of
-from radiofuse.experiment.modality_flow import modality_flow, named_in
+from radiofuse.experiment.labeled_rows import Made, labeled_rows
 from radiofuse.experiment.models.member_chains import CropSource
-from radiofuse.experiment.models.model_list import learns_unlabeled
-from radiofuse.experiment.models.networks import describe_arrays, make_cropping, make_specs, of_networks, with_stack
+from radiofuse.experiment.models.networks import describe_arrays, make_cropping, make_specs
 from radiofuse.experiment.recipe.evaluation import FIXED
+from radiofuse.experiment.recipe.parts import NO_RADIOMICS
 from radiofuse.experiment.recipe.recipe import Recipe
-from radiofuse.experiment.refusals import NO_RADIOMICS, Places, refuse, settings_source
-from radiofuse.experiment.rows import Rows, Unlabeled
+from radiofuse.experiment.refusals import Places, settings_source
+from radiofuse.experiment.rows import Rows
 from radiofuse.experiment.scores.run_times import CROPS, EXTRACTION, READING
 from radiofuse.extract import (
     Features,
@@ -43,27 +39,12 @@ from radiofuse.patients.pseudonyms import Pseudonyms, under_pseudonyms, without_
 from radiofuse.progress import Meter
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
-from radiofuse.tables.cells import is_empty
 from radiofuse.tables.images import imaged_modalities
 from radiofuse.tables.labels import count_classes
-from radiofuse.tables.problems import THE_COHORT
-from radiofuse.tables.roles import MASK_SOURCE, SITE, belongs_to_image
+from radiofuse.tables.roles import belongs_to_image
 from radiofuse.work.laps import Laps
 
 log = logging.getLogger(__name__)
-
-NEVER_USED = "extracted, never trained or scored on"
-
-
-@dataclass(frozen=True, eq=False)
-class _Made:
-    """What was made of a cohort's images, and by what."""
-
-    cohort: pd.DataFrame
-    features: Features
-    extractor: RadiomicsExtractor | None
-    source: CropSource | None
-    stages: dict[str, float]
 
 
 def prepare_rows(
@@ -116,18 +97,7 @@ def prepare_rows(
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
     laps.end(READING)
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
-    with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
-        features = collect_features(
-            cohort,
-            extractor,
-            FeatureStore(store),
-            regions=recipe.cohort.regions,
-            region=recipe.cohort.region,
-            on_hashed=on_hashed,
-            on_done=on_done,
-            **options,
-        )
-    features = features.with_failures(not_ready)
+    features = _extracted(recipe, cohort, extractor, store, progress=progress, **options).with_failures(not_ready)
     laps.end(EXTRACTION)
     source = None
     if recipe.deep is not None:
@@ -139,8 +109,26 @@ def prepare_rows(
     if pseudonyms is not None:
         features = replace(features, failures=without_names(features.failures, read, pseudonyms))
     synthetic = (table.parent / NOTICE_FILE).is_file()
-    rows = _labeled_rows(recipe, _Made(cohort, features, extractor, source, laps.seconds), synthetic=synthetic)
+    settings = _describe_settings(recipe, cohort, features, extractor)
+    made = Made(cohort, features, source, laps.seconds)
+    rows = labeled_rows(recipe, made, settings=settings, synthetic=synthetic)
     return rows if pseudonyms is None else replace(rows, key=pseudonyms.fingerprint)
+
+
+def _extracted(
+    recipe: Recipe,
+    cohort: pd.DataFrame,
+    extractor: RadiomicsExtractor | None,
+    store: str | Path,
+    *,
+    progress: Meter,
+    **options: Any,
+) -> Features:
+    """Return the features of a cohort, those of the store and those that are extracted now."""
+    regions = {"regions": recipe.cohort.regions, "region": recipe.cohort.region}
+    with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
+        options |= {"on_hashed": on_hashed, "on_done": on_done, **regions}
+        return collect_features(cohort, extractor, FeatureStore(store), **options)
 
 
 def _renamed(recipe: Recipe, cohort: pd.DataFrame, pseudonyms: Pseudonyms | None) -> pd.DataFrame:
@@ -208,104 +196,10 @@ def _label_used(recipe: Recipe, cohort: pd.DataFrame, extractor: RadiomicsExtrac
     return cohort.attrs.get("mask_label", "any") if named is None else named
 
 
-def _labeled_rows(recipe: Recipe, made: _Made, *, synthetic: bool) -> Rows:
-    samples, table = made.cohort.set_index("sample_id"), made.features.table
-    outcomes, modalities = outcomes_of(made.cohort), with_stack(recipe, _modalities(table))
-    names = [outcome.name for outcome in outcomes]
-    present = _presence(table, modalities)
-    known, imaged = samples[names].notna().any(axis=1), present.any(axis=1)
-    refuse(few_patients(recipe, samples[known & imaged], outcomes, made.features.failures))
-    # Neither the order of the table's rows nor that of its columns may move a number.
-    used = samples.index[known & imaged].sort_values()
-    labels, patients = samples.loc[used, names], samples.loc[used, "patient_id"]
-    if made.source is not None:
-        what = "A patch" if recipe.deep.dimensions == 3 else "A tumor crop"
-        present = present.join(_have_crops(table, of_networks(recipe, modalities), what))
-    rare = rare_modalities(recipe, present.loc[used], samples.loc[used], outcomes)
-    unlabeled = _usable_unlabeled(recipe, samples, ~known & imaged)
-    learned = used if unlabeled is None else used.append(unlabeled)
-    if unlabeled is not None and len(unlabeled):
-        log.info("%d samples without any label are learned from in the folds, and tested in none.", len(unlabeled))
-    # a copy of a tested patient must not be learned from, be it without a label
-    refuse([*rare, *copied_patients(table.loc[learned], samples.loc[learned, "patient_id"])])
-    table = with_sites_of(recipe, table.loc[learned, sorted(table.columns)], samples)
-    sites = samples.get(SITE)
-    return Rows(
-        outcomes,
-        X=table.loc[used],
-        y=labels,
-        groups=patients.to_numpy(),
-        sites=None if sites is None else sites[used].to_numpy(),
-        modalities=modalities,
-        flow=_flow(samples, known, imaged, made.features.failures, learned=unlabeled is not None),
-        modality_flow=modality_flow(
-            samples, named_in(samples, modalities, present), present[modalities], known, made.features.failures
-        ),
-        failures=made.features.failures,
-        settings=_describe_settings(recipe, made),
-        synthetic=synthetic,
-        source=made.source,
-        stages=made.stages,
-        implications=implications_of(recipe, outcomes),
-        mask_sources=samples.loc[used, MASK_SOURCE].tolist() if MASK_SOURCE in samples else (),
-        unlabeled=None
-        if unlabeled is None
-        else Unlabeled(
-            table.loc[unlabeled],
-            samples.loc[unlabeled, "patient_id"].to_numpy(),
-            None if sites is None else sites[unlabeled].to_numpy(),
-        ),
-    )
-
-
-def _usable_unlabeled(recipe: Recipe, samples: pd.DataFrame, unlabeled: pd.Series) -> pd.Index | None:
-    """Return the samples without a label that a model learns from; None where none does."""
-    if not learns_unlabeled(recipe):
-        return None
-    if recipe.harmonize is not None:  # what a scanner does is not learned from samples of no known one
-        unlabeled = unlabeled & ~is_empty(samples[recipe.harmonize.site].astype(str))
-    return samples.index[unlabeled].sort_values()
-
-
-def _modalities(table: pd.DataFrame) -> list[str]:
-    modalities = [name for name in columns.by_modality(table.columns) if name != columns.CLINICAL]
-    if not modalities:
-        sentence = "it names no modality: give <modality>__image or <modality>__<feature> columns."
-        raise CohortError(THE_COHORT, [sentence])
-    return modalities
-
-
-def _presence(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
-    """Return whether each row has a number of each modality."""
-    grouped = columns.by_modality(table.columns)
-    return pd.DataFrame({name: table[grouped[name]].notna().any(axis=1) for name in modalities})
-
-
-def _have_crops(table: pd.DataFrame, modalities: Sequence[str], what: str) -> pd.DataFrame:
-    pointers = table[[columns.join(name, columns.CROP) for name in modalities]]
-    return pointers.notna().set_axis([f"{what} of {name}" for name in modalities], axis=1)
-
-
-def _flow(
-    rows: pd.DataFrame, known: pd.Series, imaged: pd.Series, failures: pd.DataFrame, *, learned: bool
-) -> pd.DataFrame:
-    unlabeled = "trained on without a label by models that can, never scored on" if learned else NEVER_USED
-    failed = f"{len(failures)} image(s) failed, see failures" if len(failures) else ""
-    steps = [
-        ("in the cohort table", known | ~known, ""),
-        ("label unknown", ~known, unlabeled),
-        ("no usable modality", known & ~imaged, failed),
-        ("evaluated", known & imaged, ""),
-    ]
-    return pd.DataFrame(
-        [(step, int(mask.sum()), rows.loc[mask, "patient_id"].nunique(), note) for step, mask, note in steps],
-        columns=["step", "n_samples", "n_patients", "note"],
-    )
-
-
-def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
-    extractor = made.extractor
-    label = _label_used(recipe, made.cohort, extractor)
+def _describe_settings(
+    recipe: Recipe, cohort: pd.DataFrame, features: Features, extractor: RadiomicsExtractor | None
+) -> dict[str, Any]:
+    label = _label_used(recipe, cohort, extractor)
     return {
         "radiomics": {"backend": extractor.backend, **extractor.settings.to_json()} if extractor else None,
         "mask_label": label if (extractor or recipe.deep) and not recipe.cohort.of_crops else None,
@@ -313,10 +207,10 @@ def _describe_settings(recipe: Recipe, made: _Made) -> dict[str, Any]:
         "atlas_sha256": file_sha256(atlas_file(steps.atlas)) if steps is not None and steps.atlas else None,
         "region": recipe.cohort.region,
         "regions": list(recipe.cohort.regions),
-        "block": made.features.extraction.block.name if extractor else None,
+        "block": features.extraction.block.name if extractor else None,
         "crops": asdict(make_cropping(recipe)) if recipe.deep and not recipe.deep.reads_arrays else None,
-        "pictures": describe_arrays(recipe, imaged_modalities(made.cohort)),
-        "ready_made": _list_ready_made(made.cohort),
+        "pictures": describe_arrays(recipe, imaged_modalities(cohort)),
+        "ready_made": _list_ready_made(cohort),
     }
 
 
