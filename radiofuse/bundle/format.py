@@ -358,6 +358,7 @@ OF_RUN, CAUTIOUS = "auc of this run", "nagelkerke r2 0.15"  # and from where the
 RECIPE, CARD, DESCRIPTION = "recipe.toml", "card.md", "bundle.json"
 MODEL, ARRAYS, PICKLED = "model.json", "model.bin", "model.joblib"
 ENCODERS, MANIFEST = "encoders", "manifest.json"
+ANSWERED_BY = {"written_by": "radiofuse predict --patient"}  # how the file of one patient's answer begins
 SIGNATURE = f"{MANIFEST}.sig"  # of the manifest, where somebody signed it
 BEFORE_MANIFESTS = "checksums.json"  # what bundles up to schema 7 had in its place
 OF_EARLIER = (BEFORE_MANIFESTS, f"{BEFORE_MANIFESTS}.sig", "environment.json")  # of bundles of before alone

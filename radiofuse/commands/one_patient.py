@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from radiofuse.bundle.format import ANSWERED_BY
 from radiofuse.commands import terminal
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
 from radiofuse.commands.naming import AS_THEY_ARE, Naming
@@ -21,25 +21,11 @@ from radiofuse.wording import listed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from radiofuse.bundle.load import Bundle
     from radiofuse.bundle.one_patient import PatientFolder
     from radiofuse.bundle.other_cohort import OtherCohort
     from radiofuse.tables.outcomes import Outcome
 
-FIRST = {"written_by": "radiofuse predict --patient"}  # how each file of ours begins
-OURS = json.dumps(FIRST, indent=2).removesuffix("\n}").replace('"', "")
-OWN_COLUMNS = {
-    "sample_id",
-    "patient_id",
-    "outcome",
-    "class",
-    "probability",
-    "call",
-    "threshold",
-    "set",
-    "note",
-    "as_published",
-}
+OURS = json.dumps(ANSWERED_BY, indent=2).removesuffix("\n}").replace('"', "")  # how each file of ours begins
 
 
 def predict_one(
@@ -58,6 +44,7 @@ def predict_one(
     **options: Any,
 ) -> bool:
     """Print what a bundle says of a patient, write it where asked, and say whether every outcome has an answer."""
+    from radiofuse.bundle.answer import answer
     from radiofuse.bundle.new_rows import collect_rows
     from radiofuse.bundle.one_patient import read_patient
     from radiofuse.bundle.predict import predictions_of
@@ -74,7 +61,7 @@ def predict_one(
             collect_rows(loaded, patient.cohort, store=store, progress=terminal.progress, **options), read
         )
         predictions, failures = predictions_of(rows), rows.failures
-        told = answer(loaded, patient, predictions, failures)
+        told = answer(rows, patient, predictions)
         drawn = {} if patient.drawn is None else {patient.sample_id: str(patient.drawn)}
         beside = further.make(rows, predictions, drawn)
     if out is not None:
@@ -106,59 +93,6 @@ def _require_places(
     require_folder(store, "--store")
     further.require([folder], overwrite=overwrite)
     require_apart(places)
-
-
-def answer(bundle: Bundle, patient: PatientFolder, predictions: pd.DataFrame, failures: pd.DataFrame) -> dict[str, Any]:
-    """Return what a bundle says of a patient as JSON has it, every number as in the table of predictions."""
-    from radiofuse.bundle.contributions import contributions_of
-
-    by_outcome = {one.name: predictions[predictions["outcome"] == one.name] for one in bundle.outcomes}
-    try:
-        told, unexplained = contributions_of(bundle, predictions), []
-    except RequestError as error:  # a rule with too many members to be explained
-        told, unexplained = predictions.iloc[:0], [str(error)]
-    return {
-        **FIRST,
-        "bundle": str(bundle.folder),
-        "sample_id": patient.sample_id,
-        "images": {name: str(path) for name, path in patient.images.items()},
-        "missing": patient.missing,
-        "outcomes": {
-            name: {**_of_outcome(rows), "contributions": _of_members(told[told["outcome"] == name])}
-            for name, rows in by_outcome.items()
-        },
-        "failures": failures.to_dict("records"),
-        "notes": [*patient.notes, *unexplained, *(note for note in predictions["note"].unique() if note)],
-        "as_published": list(bundle.description["as_published"]),
-    }
-
-
-def _of_outcome(rows: pd.DataFrame) -> dict[str, Any]:
-    by_class = rows.set_index("class")
-    call, threshold = rows[["call", "threshold"]].iloc[0]
-    sets = {"set": rows["set"].iloc[0] or None} if "set" in rows else {}  # where the run was asked for some
-    return {
-        "call": call if isinstance(call, str) and call else None,
-        "threshold": _number(threshold),
-        **sets,
-        "probability": {name: _number(value) for name, value in by_class["probability"].items()},
-        "models": {name: {label: _number(one) for label, one in by_class[name].items()} for name in _models(rows)},
-    }
-
-
-def _of_members(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return by member and class what it adds to the log-odds, or log-probability, of the answer."""
-    return {member: dict(zip(own["class"], own["log_odds"], strict=True)) for member, own in _by_member(rows)}
-
-
-def _by_member(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    if len(rows):
-        yield from rows.groupby("member", sort=False)
-
-
-def _number(value: Any) -> float | None:
-    """Return a number for JSON, which knows no NaN."""
-    return None if value is None or math.isnan(value) else float(value)
 
 
 def _write_json(told: dict[str, Any], file: BinaryIO) -> None:
@@ -193,7 +127,9 @@ def without_sequence(modality: str, predictions: pd.DataFrame, description: dict
     """Say what the model that a bundle's description tells of does without a sequence."""
     if predictions["probability"].isna().all():
         return f"{modality} is missing, and the model reads it."
-    silent = [name for name in _models(predictions) if predictions[name].isna().all()]
+    from radiofuse.bundle.answer import models_in
+
+    silent = [name for name in models_in(predictions) if predictions[name].isna().all()]
     if silent:
         have = "which has" if len(silent) == 1 else "which have"
         return f"{modality} is missing: the answer is made without {listed(silent)}, {have} no probability."
@@ -202,11 +138,6 @@ def without_sequence(modality: str, predictions: pd.DataFrame, description: dict
     if own.get("class") == "MultiTaskNetwork":
         return f"{modality} is missing: the network answers from the other sequences, whose weights then add up to 1."
     return f"{modality} is missing: medians of the training patients stand in for what the model reads of it."
-
-
-def _models(predictions: pd.DataFrame) -> list[str]:
-    """Return the columns of members and fusions."""
-    return [name for name in predictions if name not in OWN_COLUMNS]
 
 
 def _calls(told: dict[str, Any], outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch")
 
+from radiofuse import __version__
 from radiofuse.bundle.one_patient import read_patient, sequences_of
 from radiofuse.bundle.other_cohort import OtherCohort
 from radiofuse.bundle.predict import predict_cohort, predict_rows
@@ -136,6 +138,27 @@ def test_the_numbers_are_those_of_a_table_with_the_patient(
     assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
     assert predict(home, bundle, folder, "--out", str(out)).exit_code == 0  # what it wrote itself it replaces
     assert json.loads(out.read_text()) == told
+
+
+def test_the_answer_tells_versions_volumes_and_voxels(home: Path, tmp_path: Path, files: dict[str, Path]) -> None:
+    out = tmp_path / "answer.json"
+    assert predict(home, "radiomics", folder_of(tmp_path / "P7", files), "--out", str(out)).exit_code == 0
+    told, mask = json.loads(out.read_text()), sitk.ReadImage(str(files["seg"]))
+    labels, voxel_ml = sitk.GetArrayFromImage(mask), math.prod(mask.GetSpacing()) / 1000
+    volumes = told["volumes_ml"]
+    assert volumes["WT"] == pytest.approx(np.count_nonzero(labels) * voxel_ml)
+    assert volumes["WT"] == pytest.approx(volumes["NCR"] + volumes["ED"] + volumes["ET"]) and volumes["ET"] > 0
+    assert told["spacing_mm"] == dict.fromkeys(("t1ce", "flair"), list(mask.GetSpacing()))
+    assert told["engine"]["radiofuse"] == __version__ == told["engine"]["trained_with"]["radiofuse"]
+    assert told["engine"]["radiomics"].startswith("radiofuse ")
+    folder = folder_of(tmp_path / "P8", without(files, "seg"))
+    assert predict(home, "network", folder, "--out", str(tmp_path / "other.json")).exit_code == 0
+    told = json.loads((tmp_path / "other.json").read_text())
+    assert (
+        told["volumes_ml"] is None
+        and told["engine"]["radiomics"] is None
+        and set(told["spacing_mm"]) == {"t1ce", "flair"}
+    )
 
 
 def test_a_segmentation_is_asked_for_only_where_one_is_read(home: Path, tmp_path: Path, files: dict[str, Path]) -> None:
