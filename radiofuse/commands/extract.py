@@ -170,8 +170,8 @@ def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
 
 def _read_recipe(path: Path) -> tuple[Any, tuple[str, ...]]:
     """Return a recipe and the regions that it names, before any image is read."""
+    from radiofuse.experiment.recipe.parts import NO_RADIOMICS
     from radiofuse.experiment.recipe.recipe import read_recipe
-    from radiofuse.experiment.refusals import NO_RADIOMICS
 
     recipe = read_recipe(path)
     if recipe.radiomics.settings == NO_RADIOMICS:

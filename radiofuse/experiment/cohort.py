@@ -15,17 +15,12 @@ from radiofuse.experiment.implied_classes import unusable_implications
 from radiofuse.experiment.models.class_weights import unknown_weighted_classes
 from radiofuse.experiment.models.networks import needs_masks
 from radiofuse.experiment.models.self_training import untaught
+from radiofuse.experiment.problems import Places, refuse, together
 from radiofuse.experiment.recipe.evaluation import FIXED, KFOLD
 from radiofuse.experiment.recipe.recipe import Recipe
-from radiofuse.experiment.refusals import (
-    Places,
-    encoders_of_two_classes,
-    problems_before_reading,
-    refuse,
-    selectors_of_two_classes,
-    together,
-)
+from radiofuse.experiment.refusals import problems_before_reading, selectors_of_two_classes
 from radiofuse.experiment.refusals_of_columns import problems_of_columns
+from radiofuse.experiment.refusals_of_encoders import encoders_of_two_classes
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.outcomes import Outcome

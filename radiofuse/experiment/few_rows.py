@@ -21,9 +21,9 @@ from radiofuse.experiment.models.model_list import (
     model_list,
     selects_deep_features,
 )
+from radiofuse.experiment.problems import Problems
 from radiofuse.experiment.recipe.evaluation import KFOLD
 from radiofuse.experiment.recipe.recipe import Recipe
-from radiofuse.experiment.refusals import Problems
 from radiofuse.patients import Split
 from radiofuse.patients.hidden_labels import FEWEST, hidden_rows
 from radiofuse.tables import columns

@@ -10,9 +10,9 @@ import pandas as pd
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.models.model_list import encodes_columns
+from radiofuse.experiment.problems import Problems
 from radiofuse.experiment.recipe.parts import Harmonization
 from radiofuse.experiment.recipe.recipe import Recipe
-from radiofuse.experiment.refusals import Problems
 from radiofuse.names import did_you_mean
 from radiofuse.prepare.site_checks import refuse_label
 from radiofuse.prepare.site_columns import sites_of, with_sites

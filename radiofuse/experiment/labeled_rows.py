@@ -18,8 +18,8 @@ from radiofuse.experiment.modality_flow import modality_flow, named_in
 from radiofuse.experiment.models.member_chains import CropSource
 from radiofuse.experiment.models.model_list import learns_unlabeled
 from radiofuse.experiment.models.networks import of_networks, with_stack
+from radiofuse.experiment.problems import refuse
 from radiofuse.experiment.recipe.recipe import Recipe
-from radiofuse.experiment.refusals import refuse
 from radiofuse.experiment.rows import Rows, Unlabeled
 from radiofuse.extract import Features
 from radiofuse.tables import columns

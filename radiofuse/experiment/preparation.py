@@ -15,10 +15,11 @@ from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
 from radiofuse.experiment.labeled_rows import Made, labeled_rows
 from radiofuse.experiment.models.member_chains import CropSource
 from radiofuse.experiment.models.networks import describe_arrays, make_cropping, make_specs
+from radiofuse.experiment.problems import Places
 from radiofuse.experiment.recipe.evaluation import FIXED
 from radiofuse.experiment.recipe.parts import NO_RADIOMICS
 from radiofuse.experiment.recipe.recipe import Recipe
-from radiofuse.experiment.refusals import Places, settings_source
+from radiofuse.experiment.refusals import settings_source
 from radiofuse.experiment.rows import Rows
 from radiofuse.experiment.scores.run_times import CROPS, EXTRACTION, READING
 from radiofuse.extract import (

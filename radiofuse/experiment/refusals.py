@@ -1,122 +1,45 @@
-"""What can be refused before any work is done: lists of checks, their problems told together.
+"""What can be refused before any work is done: lists of checks.
 
 A check takes the recipe and what it looks at, and returns its problems, each an error that would be raised were it
 the only one. ``BEFORE_READING`` look at the recipe and the places that are written to; those of
-``refusals_of_columns`` at the columns of the cohort table. What the rows allow that are left once features are there,
-``few_rows`` says.
+``refusals_of_columns`` at the columns of the cohort table; ``problems`` tells them together. What the rows allow that
+are left once features are there, ``few_rows`` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
 from radiofuse.bundle.verify import check_target
 from radiofuse.deep.requirement import HOW_TO_INSTALL
-from radiofuse.errors import CohortError, RadiofuseError, RequestError
+from radiofuse.errors import RadiofuseError, RequestError
 from radiofuse.experiment.as_published import REFUSALS as AS_PUBLISHED_REFUSALS
 from radiofuse.experiment.inputs import Inputs
 from radiofuse.experiment.models.building import build_model
 from radiofuse.experiment.models.image_networks import unusable_networks
-from radiofuse.experiment.models.member_chains import encoder_options, encoder_spec, feature_chain, selector_files
-from radiofuse.experiment.models.model_list import (
-    DEEP,
-    called,
-    combiners_of,
-    model_list,
-    of_several_outcomes,
-    reads_of,
-    uses_encoder,
-)
+from radiofuse.experiment.models.member_chains import feature_chain, selector_files
+from radiofuse.experiment.models.model_list import DEEP, called, combiners_of, model_list, of_several_outcomes
+from radiofuse.experiment.problems import Places, Problems, problems_of, raised
 from radiofuse.experiment.recipe.models import BY_NETWORK, CONSTRAINED, EARLY, LATE, ON_IMAGES, WEIGHTING
 from radiofuse.experiment.recipe.parts import NO_RADIOMICS, Selection
 from radiofuse.experiment.recipe.recipe import Recipe
+from radiofuse.experiment.refusals_of_encoders import frozen_encoder_that_answers, unusable_encoder
 from radiofuse.files.outputs import is_page, is_page_json, require_apart, require_file, require_folder
 from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting
-from radiofuse.imaging.header import in_words
 from radiofuse.names import lookup, make
 from radiofuse.radiomics import BACKENDS, PRESETS, read_settings
 from radiofuse.tables.outcomes import Outcome
-from radiofuse.wording import counted
-
-Problems = Iterator[RadiofuseError]
-Check = Callable[..., Problems]
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where a run writes, and what it may replace there.
-
-    Attributes
-    ----------
-    out : Path
-        Output folder.
-    store : Path
-        Root of the feature store.
-    overwrite : bool
-        Whether a ``report.html`` that radiofuse did not write may be replaced.
-    report : bool
-        Whether a report will be written.
-    """
-
-    out: Path
-    store: Path
-    overwrite: bool = False
-    report: bool = True
-
-
-def refuse(problems: Iterable[RadiofuseError]) -> None:
-    """Raise what ``together`` makes of the problems, if there are any."""
-    if problems := list(problems):
-        raise together(problems)
-
-
-def together(problems: Iterable[RadiofuseError]) -> RadiofuseError:
-    """Return one error: a single problem as it is, those of the cohort as one list, others as one list of their kind.
-
-    A wrong request is of the kind that goes before: its exit code asks to change the request first.
-    """
-    problems = list({str(problem): problem for problem in problems}.values())  # two checks may find the same
-    if len(problems) == 1:
-        return problems[0]
-    of_cohort = [problem for problem in problems if isinstance(problem, CohortError)]
-    if len(of_cohort) == len(problems):
-        return CohortError(of_cohort[0].source, [sentence for problem in of_cohort for sentence in problem.problems])
-    kinds = [type(problem) for problem in problems if not isinstance(problem, CohortError)]
-    kind = RequestError if RequestError in kinds else kinds[0]
-    return kind("\n  - ".join([f"{len(problems)} things keep this run from beginning:", *map(str, problems)]))
 
 
 def problems_before_reading(recipe: Recipe, places: Places) -> list[RadiofuseError]:
     """Return what would end the run at its last step, or after hours of extraction, and needs no table to be known."""
     return list(problems_of(BEFORE_READING, recipe, places))
-
-
-def problems_of(checks: Sequence[Check], *looked_at: Any) -> Problems:
-    """Yield the problems of all checks, and the error that one raises on the way."""
-    for check in checks:
-        try:
-            yield from check(*looked_at)
-        except RadiofuseError as error:  # of what a check builds on the way, such as the models
-            yield error
-
-
-def raised(call: Callable, *args: Any, **options: Any) -> Problems:
-    """Yield the error that a call raises."""
-    try:
-        call(*args, **options)
-    except RadiofuseError as error:
-        yield error
-
-
-# Before the cohort table is read
 
 
 def missing_packages(recipe: Recipe, places: Places) -> Problems:
@@ -202,45 +125,6 @@ def tests_of_one_outcome(recipe: Recipe, places: Places) -> Problems:
         )
 
 
-def unusable_encoder(recipe: Recipe, places: Places) -> Problems:
-    """Yield whether options, device, encoder and size of the crops do not go together: one blank crop is embedded."""
-    if recipe.deep is None and any(DEEP in (model.reads or ()) for model in model_list(recipe)):
-        what = 'evaluates the arm "deep"' if recipe.models is None else 'has a model with reads = ["deep"]'
-        advice = "add [deep] or drop the arm." if recipe.models is None else "add [deep], or leave reads out."
-        yield RequestError(f"The recipe {what} and names no encoder; {advice}")
-    if recipe.deep is None or find_spec("torch") is None:
-        return
-    from radiofuse.deep.device import choose_device
-
-    yield from raised(encoder_spec, recipe)
-    yield from raised(choose_device, recipe.deep.device)
-    if uses_encoder(recipe):
-        yield from raised(_embed_blank_crop, recipe)
-
-
-def frozen_encoder_that_answers(recipe: Recipe, places: Places) -> Problems:
-    """Yield whether a frozen encoder is asked for more than its embedding."""
-    deep = recipe.deep
-    if deep is None or find_spec("torch") is None or not encoder_spec(recipe).frozen:
-        return
-    asked = any(DEEP in reads_of(recipe, model) for model in model_list(recipe) if model.kind == LATE)
-    if asked or deep.output == "logit":
-        yield RequestError(
-            'The encoder is frozen: it never saw a label and has an embedding alone. Write join = "columns" and '
-            'output = "embedding" under [deep] and leave reads = ["deep"] out, or leave frozen out to train it.'
-        )
-
-
-def encoders_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
-    """Yield whether the encoder cannot be made for as many classes as an outcome has."""
-    if not uses_encoder(recipe) or find_spec("torch") is None:
-        return
-    from radiofuse.deep import make_encoder
-
-    for n_classes in {len(outcome.classes) for outcome in outcomes}:
-        yield from raised(make_encoder, recipe.deep.encoder, recipe.seed, n_classes, encoder_options(recipe))
-
-
 def selectors_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
     """Yield which model's selector compares two classes, where an outcome has more."""
     several = [outcome.name for outcome in outcomes if len(outcome.classes) > 2]
@@ -257,21 +141,6 @@ def selectors_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Pro
                 f"The selector of the model {called(model)!r} ({type(selector).__name__}) compares two classes, and "
                 f'{several[0]} has more. Choose "kruskal" or "three_step", or for a LASSO family = "multinomial".'
             )
-
-
-def _embed_blank_crop(recipe: Recipe) -> None:
-    from radiofuse.deep import embed, make_encoder
-
-    name, size = recipe.deep.encoder, recipe.deep.size
-    shape = (max(1, len(recipe.deep.channels)), *[size] * recipe.deep.dimensions)
-    blank = np.zeros((1, *shape), dtype=np.float32)
-    try:
-        embed(make_encoder(name, recipe.seed, options=encoder_options(recipe)), blank, np.array([1]), device="cpu")
-    except (TypeError, RuntimeError) as error:  # of an encoder of the user's own
-        raise RequestError(
-            f"The encoder {name!r} cannot be made, or cannot embed one picture of {in_words(shape[1:])} pixels and "
-            f"{counted(shape[0], 'channel')}: {error}. Correct the encoder, its options, or size under [deep]."
-        ) from error
 
 
 def unusable_settings(recipe: Recipe, places: Places) -> Problems:

@@ -18,10 +18,10 @@ from radiofuse.experiment.models.model_list import (
     reads_of,
 )
 from radiofuse.experiment.models.networks import stack_of, with_stack
+from radiofuse.experiment.problems import Problems, problems_of, raised
 from radiofuse.experiment.recipe.models import CLINICAL, CONSTRAINED, EARLY, LATE, RecipeModel
 from radiofuse.experiment.recipe.parts import NO_RADIOMICS
 from radiofuse.experiment.recipe.recipe import Recipe
-from radiofuse.experiment.refusals import Problems, problems_of, raised
 from radiofuse.experiment.scores.published import check_models
 from radiofuse.fuse.branches import METHODS, listed
 from radiofuse.names import did_you_mean

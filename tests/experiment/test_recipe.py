@@ -7,9 +7,9 @@ import pytest
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.experiment.inputs import Inputs
 from radiofuse.experiment.models.building import build_model, list_models
+from radiofuse.experiment.problems import refuse
 from radiofuse.experiment.recipe.models import RecipeModel
 from radiofuse.experiment.recipe.recipe import read_recipe
-from radiofuse.experiment.refusals import refuse
 from radiofuse.experiment.refusals_of_columns import problems_of_columns
 
 MINIMAL = """

@@ -8,8 +8,10 @@ import pytest
 
 from radiofuse.errors import BundleError, CohortError, RequestError
 from radiofuse.experiment.preparation import prepare_rows
+from radiofuse.experiment.problems import refuse, together
+from radiofuse.experiment.recipe.parts import NO_RADIOMICS
 from radiofuse.experiment.recipe.recipe import read_recipe
-from radiofuse.experiment.refusals import NO_RADIOMICS, refuse, selectors_of_two_classes, together
+from radiofuse.experiment.refusals import selectors_of_two_classes
 from radiofuse.experiment.refusals_of_columns import OF_COLUMNS, problems_of_columns
 from radiofuse.progress import silent
 from radiofuse.tables.outcomes import Outcome

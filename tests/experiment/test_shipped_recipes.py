@@ -14,8 +14,9 @@ from radiofuse.experiment.inputs import Inputs
 from radiofuse.experiment.models.building import list_models
 from radiofuse.experiment.models.glossary import list_answers
 from radiofuse.experiment.models.model_list import called, model_list
+from radiofuse.experiment.problems import Places
 from radiofuse.experiment.recipe.recipe import read_recipe
-from radiofuse.experiment.refusals import Places, problems_before_reading
+from radiofuse.experiment.refusals import problems_before_reading
 from radiofuse.experiment.run import run_recipe
 from tests.conftest import REPOSITORY
 from tests.trusting import load_bundle

@@ -10,7 +10,7 @@ import pytest
 
 from radiofuse.errors import CohortError
 from radiofuse.experiment.few_rows import copied_patients
-from radiofuse.experiment.refusals import refuse
+from radiofuse.experiment.problems import refuse
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.tables.copies import copied_rows, copy_problems
