@@ -13,6 +13,7 @@ COMMANDS = {
     "init": "write the recipes that come along into a folder, to run and to change",
     "run": "recipe in; report, scores and a model bundle out",
     "predict": "apply a bundle to new patients",
+    "serve": "bundles answer in the browser: images in, in a queue, pages out",
     "evaluate": "score a bundle on labeled patients whom it never saw",
     "cohort": "a folder of images to a cohort table; what is wrong with one before anything is computed",
     "segment": "masks of tumors by a network or another program, and how well they fit an expert's",

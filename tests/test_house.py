@@ -54,6 +54,9 @@ HEAVY_ROOMS = {
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "docx": {"report"},
+    "starlette": {"serve"},
+    "uvicorn": {"serve"},
+    "python_multipart": {"serve"},
 }
 SLOW_TO_LOAD = (
     "SimpleITK",

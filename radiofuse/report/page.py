@@ -27,7 +27,15 @@ class Banner:
     items: tuple[str, ...]
 
 
-def render(template: str, *, title: str, lead: str, banners: Sequence[Banner] = (), **values: Any) -> str:
+def render(
+    template: str,
+    *,
+    title: str,
+    lead: str,
+    banners: Sequence[Banner] = (),
+    templates: Path | None = None,
+    **values: Any,
+) -> str:
     """Return a page as HTML; what is put into the template is escaped.
 
     Parameters
@@ -38,13 +46,14 @@ def render(template: str, *, title: str, lead: str, banners: Sequence[Banner] = 
         The heading, and the paragraph that a hurried reader reads.
     banners : sequence of Banner
         Those without items are left out.
+    templates : Path, optional
+        The folder of the template, where it is another room's.
     **values
         What the template names besides.
     """
     shown = [banner for banner in banners if banner.items]
-    return (
-        _environment().get_template(template).render(title=title, lead=lead, banners=shown, missing=MISSING, **values)
-    )
+    page = _environment(templates).get_template(template)
+    return page.render(title=title, lead=lead, banners=shown, missing=MISSING, **values)
 
 
 def csv_uri(table: pd.DataFrame) -> str:
@@ -55,10 +64,10 @@ def csv_uri(table: pd.DataFrame) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(templates: Path | None) -> Environment:
     # autoescape=True, not select_autoescape(): choosing by file name leaves some templates raw
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([Path(__file__).parent, *([] if templates is None else [templates])]),
         autoescape=True,
         # A name that a template misspells is an error and no empty place.
         undefined=StrictUndefined,

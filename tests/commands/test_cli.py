@@ -161,6 +161,7 @@ APPS = {
     "export": [[]],
     "share": [[]],
     "sign": [[]],
+    "serve": [[]],
     "store": [[], ["ls"], ["verify"], ["gc"], ["export"]],
     "datasets": [[], ["phantom"]],
     "cohort": [[], ["make"], ["check"], ["prepare"], ["slices"], ["sheet"]],
@@ -182,7 +183,7 @@ def test_help_names_every_option_whole_at_80_columns(module, monkeypatch):
     app = import_module(f"radiofuse.commands.{module}").app
     for words in APPS[module]:
         told = CliRunner().invoke(app, [*words, "--help"]).stdout
-        assert "…" not in told.replace("...", "…").replace("[ARGS]…", "")
+        assert "…" not in told.replace("...", "…").replace("[ARGS]…", "").replace("{BUNDLE}…", "")
         assert max(map(len, told.splitlines())) <= 80
     if module == "select":
         assert "--modality-prefixes / --no-modality-prefixes" in told

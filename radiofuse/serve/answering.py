@@ -1,0 +1,73 @@
+"""One patient's answer: the files under the names that were chosen, the bundle's answer, and its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from radiofuse.bundle.answer import answer
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.new_rows import collect_rows
+from radiofuse.bundle.one_patient import read_patient
+from radiofuse.bundle.predict import predictions_of
+from radiofuse.files.aside import write_file
+from radiofuse.progress import Meter
+from radiofuse.serve.names import suffix_of
+from radiofuse.serve.tasks import Answer, Names
+
+ANSWER = "answer.json"
+STORE, PATIENT = "store", "patient"
+MASK_NAME = "seg"
+
+
+def answer_patient(task: Answer, bundle: Bundle, names: Names, meter: Meter) -> dict[str, Any]:
+    """Write the answer's files into the folder of the result, and return the answer.
+
+    Raises
+    ------
+    RadiofuseError
+        As ``radiofuse predict --patient`` refuses.
+    """
+    folder = task.folder / task.root if task.layout else _assembled(task)
+    patient = read_patient(bundle, folder, task.layout or "plain")
+    read, patient = patient.cohort, names.of_patient(patient)
+    rows = names.told(collect_rows(bundle, patient.cohort, store=task.folder / STORE, progress=meter), read)
+    with meter("Answering", "files"):
+        told = answer(rows, patient, predictions_of(rows))
+        told = without_paths(told, {str(folder): "", str(bundle.folder): bundle.folder.name})
+        write_file(task.out / ANSWER, partial(_write_json, told))
+    return told
+
+
+def _assembled(task: Answer) -> Path:
+    """Lay the chosen files into a folder of their own, called by what they were said to be."""
+    folder = task.folder / PATIENT / task.sample_id
+    folder.mkdir(parents=True)
+    for one in task.chosen:
+        stem = MASK_NAME if one.what == "mask" else one.what
+        (folder / f"{stem}{suffix_of(one.path)}").hardlink_to(task.folder / one.path)
+    return folder
+
+
+def without_paths(told: Any, places: Mapping[str, str]) -> Any:
+    """Return values in which no path of the server stands.
+
+    >>> without_paths({"note": ["/srv/x/flair.nii.gz is empty."]}, {"/srv/x": ""})
+    {'note': ['flair.nii.gz is empty.']}
+    """
+    if isinstance(told, str):
+        for place, said in places.items():
+            told = told.replace(f"{place}/", f"{said}/" if said else "").replace(place, said or "the upload")
+        return told
+    if isinstance(told, Mapping):
+        return {name: without_paths(one, places) for name, one in told.items()}
+    if isinstance(told, list | tuple):
+        return [without_paths(one, places) for one in told]
+    return told
+
+
+def _write_json(told: Mapping[str, Any], file: BinaryIO) -> None:
+    file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")

@@ -1,0 +1,259 @@
+"""What the server is asked, by address, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from radiofuse.serve import pages
+from radiofuse.serve.answering import ANSWER
+from radiofuse.serve.choices import choice_of
+from radiofuse.serve.guard import Guard, refused
+from radiofuse.serve.jobs import DONE, Job
+from radiofuse.serve.receiver import Receiver, too_large
+from radiofuse.serve.refusal import RefusedError
+from radiofuse.serve.service import Service
+from radiofuse.serve.uploads import FILES, Upload
+
+LONGEST_FORM = 64_000  # bytes; files come another way
+AROUND_FILES = 2_000_000  # bytes of an upload that are no file's
+SEE_OTHER, CREATED = 303, 201
+PAGES = {"doctor.html": "Page for the doctor", "patient.html": "Page for the patient"}
+
+
+def make_app(service: Service, guard: Guard) -> Starlette:
+    """Return the application."""
+    door = _Door(service, guard)
+    routes = [
+        Route("/", door.start),
+        Route("/models", door.models),
+        Route("/reports/{number:int}", door.report),
+        Route("/results", door.results),
+        Route("/results/{name}", door.result),
+        Route("/results/{name}/remove", door.remove_result, methods=["POST"]),
+        Route("/results/{name}/{file}", door.result_file),
+        Route("/uploads", door.receive, methods=["POST"]),
+        Route("/uploads/{name}", door.sheet),
+        Route("/uploads/{name}/answer", door.answer, methods=["POST"]),
+        Route("/uploads/{name}/remove", door.remove_upload, methods=["POST"]),
+        Route("/jobs/{name}", door.job),
+        Route("/jobs/{name}/events", door.events),
+        Route("/jobs/{name}/stop", door.stop, methods=["POST"]),
+    ]
+    handlers: Mapping[Any, Any] = {RefusedError: refused, HTTPException: _no_such_page}
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)],
+        exception_handlers=handlers,
+        lifespan=door.lifespan,
+    )
+
+
+class _Door:
+    """The handlers, each for one address."""
+
+    def __init__(self, service: Service, guard: Guard) -> None:
+        self._service, self._guard = service, guard
+
+    async def start(self, request: Request) -> Response:
+        """The page on which an upload begins."""
+        queued = [self._queued(job) for job in self._service.queue.jobs()]
+        token, limits = self._guard.form_token(request), self._service.limits
+        results = self._service.results.all()
+        return HTMLResponse(pages.start_page(token, limits, self._service.bundles, queued, results))
+
+    async def models(self, request: Request) -> Response:
+        """What the models answer."""
+        return HTMLResponse(pages.models_page(self._service.bundles))
+
+    async def report(self, request: Request) -> Response:
+        """The report of a bundle's experiment."""
+        number = request.path_params["number"]
+        report = self._service.bundles[number]["report"] if number < len(self._service.bundles) else ""
+        if not report:
+            raise RefusedError(404, "There is no report beside this bundle.")
+        return _page_file(Path(report))
+
+    # ------------------------------------------------------------ uploads
+
+    async def receive(self, request: Request) -> Response:
+        """Take the files of a patient."""
+        if int(request.headers.get("content-length", "0")) > self._service.limits.upload_bytes + AROUND_FILES:
+            raise RefusedError(413, too_large(self._service.limits))
+        upload = self._service.uploads.new()
+        try:
+            await self._receive(request, upload)
+        except (RefusedError, ClientDisconnect):
+            self._service.uploads.remove(upload)
+            raise
+        page = f"/jobs/{self._service.look(upload).id}"
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse({"page": page, "upload": upload.id}, CREATED)
+        return RedirectResponse(page, SEE_OTHER)
+
+    async def _receive(self, request: Request, upload: Upload) -> None:
+        def check(given: str) -> None:
+            self._guard.require_form_token(request, given or request.headers.get("x-radiofuse-token", ""))
+
+        receiver = Receiver(upload.folder / FILES, self._service.limits, check)
+        await receiver.receive(request.headers.get("content-type", ""), request.stream())
+        if not receiver.files:
+            raise RefusedError(422, "No file came. Drop the patient's folder on the page of the start, or choose it.")
+        upload.files = receiver.files
+
+    async def sheet(self, request: Request) -> Response:
+        """The contact sheet of an upload."""
+        upload = self._service.uploads.get(request.path_params["name"])
+        if upload.answer is not None:
+            return RedirectResponse(f"/jobs/{upload.answer.id}", SEE_OTHER)
+        return self._sheet(request, upload, self._looked(upload))
+
+    def _sheet(self, request: Request, upload: Upload, look: Mapping[str, Any], trouble: str = "") -> Response:
+        token = self._guard.form_token(request)
+        page = pages.sheet_page(upload.id, token, look, self._service.bundles, trouble)
+        return HTMLResponse(page, 422 if trouble else 200)
+
+    def _looked(self, upload: Upload) -> Mapping[str, Any]:
+        if upload.look is None or upload.look.state != DONE:
+            raise RefusedError(409, "The images are still looked at. Wait for the page of the upload.")
+        value: Mapping[str, Any] = upload.look.value
+        return value
+
+    async def answer(self, request: Request) -> Response:
+        """Put the answer for an upload into the queue."""
+        form = await self._form(request)
+        upload = self._service.uploads.get(request.path_params["name"])
+        look = self._looked(upload)
+        try:
+            job = self._service.answer(upload, choice_of(look, self._service.bundles, form))
+        except RefusedError as error:
+            if "application/json" in request.headers.get("accept", ""):
+                raise
+            return self._sheet(request, upload, look, error.sentence)
+        return self._see(request, f"/jobs/{job.id}")
+
+    async def remove_upload(self, request: Request) -> Response:
+        """Remove an upload that is not to be computed."""
+        await self._form(request)
+        self._service.remove(self._service.uploads.get(request.path_params["name"]))
+        return self._see(request, "/")
+
+    # ------------------------------------------------------------ the queue
+
+    async def job(self, request: Request) -> Response:
+        """How far a job is; one that is done leads to what came of it."""
+        name = request.path_params["name"]
+        about = {one["id"]: one for one in self._service.results.all()}.get(name)
+        job = self._service.find(name)
+        if job is None and about is not None:
+            return RedirectResponse(f"/results/{name}", SEE_OTHER)
+        job = self._service.job(name)
+        if job.state == DONE:
+            place = f"/results/{name}" if about is not None else f"/uploads/{job.upload.id}"
+            return RedirectResponse(place, SEE_OTHER)
+        told = job.told(self._service.queue.ahead(job))
+        return HTMLResponse(pages.job_page(name, self._guard.form_token(request), told, has_ended=job.has_ended))
+
+    async def events(self, request: Request) -> Response:
+        """What a page that watches is told."""
+        job = self._service.job(request.path_params["name"])
+
+        def tell() -> dict[str, Any]:
+            told = job.told(self._service.queue.ahead(job))
+            return told | {"said": pages.said_of(told)}
+
+        return StreamingResponse(self._service.board.follow(tell), media_type="text/event-stream")
+
+    async def stop(self, request: Request) -> Response:
+        """Take a job out of the queue and remove its images."""
+        await self._form(request)
+        self._service.remove(self._service.job(request.path_params["name"]).upload)
+        return self._see(request, "/")
+
+    def _queued(self, job: Job) -> dict[str, str]:
+        told = job.told(self._service.queue.ahead(job))
+        return {
+            "id": job.id,
+            "what": "Looking at images" if job.is_quick else "A patient",
+            "state": pages.said_of(told),
+        }
+
+    # ------------------------------------------------------------ results
+
+    async def results(self, request: Request) -> Response:
+        """All results."""
+        return HTMLResponse(pages.results_page(self._service.results.all()))
+
+    async def result(self, request: Request) -> Response:
+        """One result."""
+        about = self._service.results.about(request.path_params["name"])
+        if about.get("state") != DONE and self._service.find(about["id"]) is not None:
+            return RedirectResponse(f"/jobs/{about['id']}", SEE_OTHER)
+        place = self._service.results.place(about["id"])
+        told = json.loads((place / ANSWER).read_bytes()) if about.get("state") == DONE else None
+        there = [(f"/results/{about['id']}/{name}", said) for name, said in PAGES.items() if (place / name).is_file()]
+        return HTMLResponse(pages.result_page(about, self._guard.form_token(request), told, there))
+
+    async def result_file(self, request: Request) -> Response:
+        """A page or the JSON of a result."""
+        name = request.path_params["file"]
+        about = self._service.results.about(request.path_params["name"])
+        path = self._service.results.place(about["id"]) / name
+        if name not in (ANSWER, *PAGES) or about.get("state") != DONE or not path.is_file():
+            raise RefusedError(404, "The result has no such page.")
+        return FileResponse(path, media_type="application/json") if name == ANSWER else _page_file(path)
+
+    async def remove_result(self, request: Request) -> Response:
+        """Remove a result."""
+        await self._form(request)
+        about = self._service.results.about(request.path_params["name"])
+        job = self._service.find(about["id"])
+        if job is not None:
+            self._service.remove(job.upload)
+        self._service.results.remove(about["id"])
+        return self._see(request, "/results")
+
+    # ------------------------------------------------------------ parts
+
+    async def _form(self, request: Request) -> dict[str, str]:
+        """Return the fields of a small form whose token is that of the browser."""
+        text = b""
+        async for piece in request.stream():
+            text += piece
+            if len(text) > LONGEST_FORM:
+                raise RefusedError(413, f"A form may have {LONGEST_FORM} bytes.")
+        fields = dict(parse_qsl(text.decode(errors="replace"), keep_blank_values=True))
+        self._guard.require_form_token(request, fields.get("token") or request.headers.get("x-radiofuse-token", ""))
+        return fields
+
+    def _see(self, request: Request, page: str) -> Response:
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse({"page": page}, CREATED)
+        return RedirectResponse(page, SEE_OTHER)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Begin and end with the server."""
+        self._service.board.bind()
+        yield
+        self._service.close()
+
+
+def _page_file(path: Path) -> Response:
+    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": pages.shown_policy()})
+
+
+def _no_such_page(request: Request, error: Exception) -> Response:
+    return refused(request, RefusedError(404, "There is no such page."))

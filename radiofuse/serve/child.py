@@ -1,0 +1,122 @@
+"""The process that computes: it takes one task after the other from the server, and ends with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from typing import Any
+
+from radiofuse.bundle.load import Bundle
+from radiofuse.errors import RadiofuseError
+from radiofuse.progress import Progress
+from radiofuse.serve.answering import answer_patient
+from radiofuse.serve.described import describe
+from radiofuse.serve.look import look_through
+from radiofuse.serve.tasks import Answer, Describe, Look, Models, Task
+
+STEP, DONE, REFUSED = "step", "done", "refused"
+BETWEEN_S = 0.1  # between two messages on how far a step is
+
+
+def work(connection: Connection, models: Models, is_loud: bool) -> None:
+    """Do what comes through the connection until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C of the terminal goes to the server, which ends this process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if not is_loud:
+        _be_silent()
+    bench = _Bench(connection, models)
+    while True:
+        try:
+            task = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send(_outcome(bench, task))
+
+
+def _outcome(bench: _Bench, task: Task) -> tuple[str, Any]:
+    try:
+        return DONE, bench.do(task)
+    except RadiofuseError as error:
+        return REFUSED, str(error)
+    except OSError as error:
+        return REFUSED, f"The server's disk refuses: {error.strerror or 'no reason given'}. Tell who runs it."
+    except MemoryError:
+        return REFUSED, "The images need more memory than the server has. Send smaller ones, or tell who runs it."
+
+
+class _Bench:
+    """The bundles that are loaded, and how to tell what one is at."""
+
+    def __init__(self, connection: Connection, models: Models) -> None:
+        self._connection, self._models = connection, models
+        self._loaded: dict[int, Bundle] = {}
+
+    def do(self, task: Task) -> Any:
+        if isinstance(task, Describe):
+            return [self._described(number) for number in range(len(self._models.bundles))]
+        if isinstance(task, Look):
+            wanted = {name for number in range(len(self._models.bundles)) for name in self._sequences(number)}
+            return look_through(task, sorted(wanted), self._meter)
+        return self._answered(task)
+
+    def _answered(self, task: Answer) -> dict[str, Any]:
+        return answer_patient(task, self._bundle(task.bundle), self._models.names, self._meter)
+
+    def _described(self, number: int) -> dict[str, Any]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self._bundle(number)
+        about = describe(self._bundle(number), self._models.bundles[number])
+        return about | {"version_warnings": [str(one.message) for one in caught]}
+
+    def _sequences(self, number: int) -> list[str]:
+        return list(describe(self._bundle(number), self._models.bundles[number])["sequences"])
+
+    def _bundle(self, number: int) -> Bundle:
+        if number not in self._loaded:
+            path, models = self._models.bundles[number], self._models
+            self._loaded[number] = models.names.load(path, models.signers, models.trust)
+        return self._loaded[number]
+
+    @contextmanager
+    def _meter(self, label: str, unit: str = "") -> Iterator[Progress]:
+        self._connection.send((STEP, label, 0, 0))
+        yield _sparing(lambda done, total: self._connection.send((STEP, label, done, total)))
+
+
+def _sparing(tell: Progress) -> Progress:
+    """Return a progress that tells now and then, and of the end."""
+    last = [0.0]
+
+    def progress(done: int, total: int) -> None:
+        now = time.monotonic()
+        if done >= total or now - last[0] >= BETWEEN_S:
+            last[0] = now
+            tell(done, total)
+
+    return progress
+
+
+def _end_with_parent() -> None:
+    """Wait for the server's end, which a kill does not tell, and go: nobody reads what comes after."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _be_silent() -> None:
+    """Let what libraries print go nowhere: it may hold names and paths of patients."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)

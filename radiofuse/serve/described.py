@@ -1,0 +1,45 @@
+"""What a bundle answers and what it reads, as the page of the start says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.one_patient import sequences_of
+from radiofuse.bundle.pictures import needs_masks
+from radiofuse.files.outputs import is_page
+
+REPORT = "report.html"
+
+
+def describe(bundle: Bundle, given: Path) -> dict[str, Any]:
+    """Return a bundle in plain values.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    given : Path
+        What the user named: the bundle, or the output folder of its run.
+
+    Raises
+    ------
+    BundleError
+        If its models read no images.
+    """
+    about = bundle.description
+    return {
+        "title": str(about["title"]),
+        "outcomes": [{"name": one.name, "phrase": one.phrase} for one in bundle.outcomes],
+        "sequences": sequences_of(about),
+        "needs_mask": needs_masks(about),
+        "is_synthetic": bool(about["synthetic"]),
+        "as_published": list(about["as_published"]),
+        "report": _report(bundle.folder, given),
+    }
+
+
+def _report(folder: Path, given: Path) -> str:
+    """Return where the report of the run is, "" where there is none: beside the bundle, as a run writes it."""
+    places = dict.fromkeys((given / REPORT, folder.parent / REPORT))
+    return next((str(path.resolve()) for path in places if path.is_file() and is_page(path)), "")

@@ -1,0 +1,66 @@
+"""A piece of work in the queue: what is to be done, how far it is, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from radiofuse.serve.tasks import Task
+from radiofuse.serve.uploads import Upload, new_id
+
+WAITING, WORKING, DONE, REFUSED, STOPPED = "waiting", "working", "done", "refused", "stopped"
+INTERRUPTED = "interrupted"  # of a server that was killed meanwhile
+ENDED = (DONE, REFUSED, STOPPED, INTERRUPTED)
+
+
+@dataclass(eq=False)
+class Job:
+    """A piece of work.
+
+    Attributes
+    ----------
+    task : Task
+        What the process is asked to do.
+    upload : Upload
+        Whose files it reads.
+    is_quick : bool
+        Whether it goes before all that is not: a look takes seconds, and its owner waits for it.
+    id : str
+    state : str
+    step, done, total : str, int, int
+        What the process is at, and how much of it is done.
+    sentence : str
+        Why it was refused or stopped.
+    value : object
+        What the process returned.
+    """
+
+    task: Task
+    upload: Upload
+    is_quick: bool = False
+    id: str = field(default_factory=new_id)
+    state: str = WAITING
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    sentence: str = ""
+    value: Any = None
+    began: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ENDED
+
+    def told(self, ahead: int) -> dict[str, Any]:
+        """Return what a page that watches is told."""
+        return {
+            "state": self.state,
+            "ahead": ahead,
+            "step": self.step,
+            "done": self.done,
+            "total": self.total,
+            "sentence": self.sentence,
+        }

@@ -1,0 +1,193 @@
+"""A look through an upload: which file is which sequence, what is to be seen in it, and what cannot be used."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.imaging.dicom import convert_tree
+from radiofuse.imaging.dicom.tree import holds_dicom
+from radiofuse.imaging.layouts import plain
+from radiofuse.imaging.layouts.choices import recognized
+from radiofuse.imaging.layouts.volume import IMAGE, MASK, Found, FoundVolume
+from radiofuse.imaging.layouts.walk import image_files
+from radiofuse.imaging.portrait import Portrait, portrait
+from radiofuse.progress import Meter
+from radiofuse.report.sheet.page import strip_of
+from radiofuse.report.sheet.suspicions import suspicions
+from radiofuse.serve.tasks import Look
+from radiofuse.serve.uploads import FILES
+from radiofuse.wording import counted, some
+
+PLAIN, DICOM = "plain", "dicom"
+NIFTI, RULES = "nifti", "rules.csv"
+UNKNOWN = "unknown"  # how a series begins that no rule names
+NO_RULE = "no rule of the table of sequences holds for it"
+MOST_SHOWN = 60  # files of an upload that get a picture
+
+
+def look_through(task: Look, wanted: Collection[str], meter: Meter) -> dict[str, Any]:
+    """Return what an upload holds, as plain values.
+
+    Parameters
+    ----------
+    task : Look
+    wanted : collection of str
+        The sequences that the bundles read.
+    meter : Meter
+
+    Returns
+    -------
+    dict
+        ``layout``, ``root`` (below the upload's folder), ``notes``, and ``items``: a dict per file with ``path``,
+        ``shown``, ``sample``, ``what`` (a modality, "mask" or "" where nobody can tell), ``picture``, ``facts``,
+        ``warnings``.
+
+    Raises
+    ------
+    RequestError
+        If there is no image among the files.
+    """
+    tree = task.folder / FILES
+    root = _root(tree)
+    layout, found = _found(task, tree, root, wanted, meter)
+    volumes = [one for one in found.volumes if one.role in (IMAGE, MASK)][:MOST_SHOWN]
+    shown = _shown(task, layout)
+    return {
+        "layout": layout if root != tree else "",
+        "root": root.relative_to(task.folder).as_posix(),
+        "notes": found.notes,
+        "items": _items(task.folder, volumes, shown, meter),
+    }
+
+
+def _root(tree: Path) -> Path:
+    """Return the folder that the client sent: the first one that holds more than one folder."""
+    root = tree
+    while len(inside := list(root.iterdir())) == 1 and inside[0].is_dir():
+        root = inside[0]
+    return root
+
+
+def _found(task: Look, tree: Path, root: Path, wanted: Collection[str], meter: Meter) -> tuple[str, Found]:
+    """Return the name of the layout, "" where files have to be named by hand, and the volumes."""
+    paths, _ = image_files(root)
+    if not paths and holds_dicom(root):
+        return DICOM, _converted(task, meter)
+    if not paths:
+        raise RequestError(_nothing_to_see(task))
+    by_name = plain.find(root, wanted)
+    layout, found = (PLAIN, by_name) if by_name.n_images else recognized(root, follow_ups=True) or ("", Found([]))
+    return layout, Found([*found.volumes, *_others(root, paths, found)])
+
+
+def _others(root: Path, paths: list[str], found: Found) -> Iterator[FoundVolume]:
+    """Yield the images that no layout knows, for the client to say what they are."""
+    taken = {one.path for one in found.volumes}
+    samples = list(dict.fromkeys(one.sample_id for one in found.volumes))
+    for path in paths:
+        if root / path not in taken:
+            own = path.split("/")[0] if "/" in path else root.name
+            sample = samples[0] if len(samples) == 1 else own
+            yield FoundVolume(root / path, sample, sample)
+
+
+def _nothing_to_see(task: Look) -> str:
+    names = some(sorted(task.files.values()))
+    return (
+        f"No image is among the {counted(len(task.files), 'file')} that came ({names}). Expected were files of NIfTI "
+        "(.nii, .nii.gz), NRRD or MetaImage (.nrrd, .mha), or DICOM. Choose the folder of the patient's images."
+    )
+
+
+# ---------------------------------------------------------------- DICOM
+
+
+def _converted(task: Look, meter: Meter) -> Found:
+    """Convert a tree; series that no rule names are converted too, under a name that the client replaces."""
+    out = task.folder / NIFTI
+    with meter("Reading headers", "files") as on_read, meter("Converting", "series") as progress:
+        found = convert_tree(task.folder / FILES, out, n_jobs=1, on_read=on_read, progress=progress)
+        unnamed = [row for row in _series(out) if row["because"] == NO_RULE]
+        if unnamed:
+            rules = _rules(task.folder / RULES, unnamed)
+            found = convert_tree(task.folder / FILES, out, sequences=rules, n_jobs=1, progress=progress)
+    if not found.n_images:
+        raise RequestError(f"No series of the DICOM files became an image. {' '.join(found.notes)}")
+    return found
+
+
+def _series(out: Path) -> list[dict[str, str]]:
+    with (out / "series.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _rules(path: Path, unnamed: list[dict[str, str]]) -> Path:
+    numbers = sorted({row["series_number"] for row in unnamed if row["series_number"].isdigit()}, key=int)
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("name", "series_number"))
+        table.writerows((f"{UNKNOWN}{number}", number) for number in numbers)
+    return path
+
+
+# ---------------------------------------------------------------- what is to be seen
+
+
+def _shown(task: Look, layout: str) -> dict[str, str]:
+    """Return what files are called for the client, by path below the upload's folder."""
+    if layout != DICOM:
+        return {f"{FILES}/{own}": given for own, given in task.files.items()}
+    rows = _series(task.folder / NIFTI)
+    return {
+        f"{NIFTI}/{row['file']}": f"series {row['series_number']}, {row['description'] or 'without a description'}"
+        for row in rows
+        if row["file"]
+    }
+
+
+def _items(folder: Path, volumes: list[FoundVolume], shown: Mapping[str, str], meter: Meter) -> list[dict[str, Any]]:
+    masks = {one.sample_id: str(one.path) for one in volumes if one.role == MASK and not one.modality}
+    items: list[dict[str, Any]] = []
+    seen: dict[tuple[str, str], Portrait] = {}
+    with meter("Looking at the images", "images") as progress:
+        for number, volume in enumerate(volumes):
+            path = volume.path.relative_to(folder).as_posix()
+            item, one = _item(volume, masks.get(volume.sample_id, ""))
+            if one is not None:
+                seen[volume.sample_id, path] = one
+            items.append({**item, "path": path, "shown": shown.get(path, volume.path.name)})
+            progress(number + 1, len(volumes))
+    shown_as = {item["path"]: item["shown"] for item in items}
+    told = suspicions({(sample, shown_as[path]): one for (sample, path), one in seen.items()})
+    for item in items:
+        item["warnings"] += told.pop(item["sample"], [])
+    return items
+
+
+def _item(volume: FoundVolume, mask: str) -> tuple[dict[str, Any], Portrait | None]:
+    what = "mask" if volume.role == MASK else volume.modality
+    item: dict[str, Any] = {
+        "sample": volume.sample_id,
+        "what": "" if what.startswith(UNKNOWN) else what,
+        "picture": "",
+        "facts": "",
+        "warnings": [],
+    }
+    if volume.role == MASK:
+        return item, None
+    try:
+        one = portrait(str(volume.path), mask)
+    except ImageError as error:
+        item["warnings"].append(str(error))
+        return item, None
+    return item | {"picture": strip_of([one]), "facts": _facts(one)}, one
+
+
+def _facts(one: Portrait) -> str:
+    size, spacing = (" × ".join(f"{value:.4g}" for value in values) for values in (one.size, one.spacing_mm))
+    volumes = ", ".join(f"label {label}: {volume:.1f} ml" for label, volume in one.volumes_ml.items())
+    return "; ".join(filter(None, (f"{size} voxels of {spacing} mm", volumes)))

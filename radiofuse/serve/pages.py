@@ -1,0 +1,238 @@
+"""The pages of the server, in the look of all pages of the package; every text of a client is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from radiofuse.report.page import Banner, render
+from radiofuse.serve.choices import MASK
+from radiofuse.serve.jobs import WAITING
+from radiofuse.serve.limits import Limits
+from radiofuse.wording import counted, listed
+
+HERE = Path(__file__).parent
+STYLED = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'unsafe-inline'; img-src data:; "
+LATEST = 8  # results on the page of the start
+WHEN = "%Y-%m-%d %H:%M"
+
+
+def own_policy() -> str:
+    """Return the policy of our own pages: our two scripts, by their digests, and no other."""
+    scripts = " ".join(f"'{_hash(name)}'" for name in ("drop.js", "follow.js"))
+    return f"{STYLED}script-src {scripts}; connect-src 'self'; form-action 'self'"
+
+
+def shown_policy() -> str:
+    """Return the policy of finished pages: they run in an origin of their own, which has no cookie of ours."""
+    return f"sandbox allow-scripts allow-downloads; {STYLED}script-src 'unsafe-inline'"
+
+
+def refusal_page(sentence: str) -> str:
+    """Return the page of a request that is refused."""
+    return _page("message.html", "This did not work", sentence, goes_on=False, rooms=False)
+
+
+def welcome_page() -> str:
+    """Return the page of a browser that came by the link."""
+    return _page("message.html", "Welcome", "This browser may use the server now.", goes_on=True, rooms=False)
+
+
+def start_page(
+    token: str, limits: Limits, bundles: Sequence[Mapping[str, Any]], queued: Sequence[Mapping[str, Any]], results: Any
+) -> str:
+    """Return the page on which an upload begins."""
+    sequences = sorted({name for bundle in bundles for name in bundle["sequences"]})
+    masked = ", with an outline of the tumor" if any(bundle["needs_mask"] for bundle in bundles) else ""
+    return _page(
+        "start.html",
+        "A new patient",
+        "Send the images, look whether each is what it should be, start.",
+        script="drop.js",
+        banners=_banners(bundles),
+        here="/",
+        token=token,
+        limits=limits,
+        sequences=f"{listed(sequences)}{masked}",
+        queued=queued,
+        results=_rows(results[:LATEST]),
+    )
+
+
+def sheet_page(
+    name: str, token: str, look: Mapping[str, Any], bundles: Sequence[Mapping[str, Any]], trouble: str = ""
+) -> str:
+    """Return the contact sheet of an upload, on which the user says what nobody else can tell, and starts."""
+    samples = list(dict.fromkeys(item["sample"] for item in look["items"]))
+    known = [*sorted({one for bundle in bundles for one in bundle["sequences"]}), MASK]
+    items = [{**item, "options": _options(item["what"], known)} for item in look["items"]]
+    asked = sum(not item["what"] for item in items)
+    lead = f"{counted(len(items), 'file')} of {listed(samples)}. Is each of them what it should be? Then start."
+    if asked:
+        lead += f" Of {asked} nobody can tell from its name: say what it is, or leave it unused."
+    return _page(
+        "sheet.html",
+        "Are these the right images?",
+        lead,
+        id=name,
+        token=token,
+        items=items,
+        samples=samples,
+        models=[_model(bundle) for bundle in bundles],
+        notes=look["notes"],
+        trouble=trouble,
+    )
+
+
+def job_page(name: str, token: str, told: Mapping[str, Any], *, has_ended: bool) -> str:
+    """Return the page of a job in the queue."""
+    title = "This did not work" if has_ended else "In work"
+    return _page(
+        "job.html",
+        title,
+        "" if has_ended else "You may close this page and come back: the work goes on.",
+        script="" if has_ended else "follow.js",
+        id=name,
+        token=token,
+        ended=has_ended,
+        sentence=told["sentence"],
+        said=said_of(told),
+    )
+
+
+def results_page(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return the list of results."""
+    return _page(
+        "results.html", "Results", f"{counted(len(results), 'result')}.", here="/results", results=_rows(results)
+    )
+
+
+def models_page(bundles: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the server's models answer, and how they were tested."""
+    models = [
+        _model(one) | {"report": f"/reports/{number}" if one["report"] else ""} for number, one in enumerate(bundles)
+    ]
+    return _page(
+        "models.html", "Models", f"{counted(len(models), 'model')} of this server.", here="/models", models=models
+    )
+
+
+def result_page(
+    about: Mapping[str, Any], token: str, told: Mapping[str, Any] | None, pages: Sequence[tuple[str, str]]
+) -> str:
+    """Return the page of a result."""
+    seconds = f", computed in {about['seconds']:.0f} s" if about.get("seconds") else ""
+    return _page(
+        "result.html",
+        _name(about),
+        f"{about.get('bundle', 'A model')}; asked {_when(about)}{seconds}.",
+        id=about["id"],
+        token=token,
+        sentence=about.get("sentence", ""),
+        calls=[] if told is None else [_call(name, one) for name, one in told["outcomes"].items()],
+        notes=[] if told is None else _notes(told),
+        pages=pages,
+        has_answer=told is not None,
+    )
+
+
+def said_of(told: Mapping[str, Any]) -> str:
+    """Say in a sentence how far a job is."""
+    if told["state"] == WAITING:
+        ahead = told["ahead"]
+        return "It is next." if not ahead else f"Waiting: {counted(ahead, 'other')} before this one."
+    share = f" {told['done']} of {told['total']}" if told["total"] else ""
+    return f"{told['step'] or 'Beginning'}{share} …"
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _page(template: str, title: str, lead: str, *, script: str = "", here: str = "", **values: Any) -> str:
+    text = _script(script) if script else ""
+    shown: dict[str, Any] = {
+        "script": text,
+        "script_hash": _hash(script) if script else "",
+        "here": here,
+        "rooms": True,
+    }
+    return render(template, title=title, lead=lead, templates=HERE, **(shown | values))
+
+
+@cache
+def _script(name: str) -> str:
+    return (HERE / name).read_text()
+
+
+@cache
+def _hash(name: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(_script(name).encode()).digest()).decode()
+
+
+def _banners(bundles: Sequence[Mapping[str, Any]]) -> list[Banner]:
+    synthetic = [bundle["title"] for bundle in bundles if bundle["is_synthetic"]]
+    published = [f"{one['title']}: {said}" for one in bundles for said in one["as_published"]]
+    return [
+        Banner("Trained on synthetic data: not for any patient", tuple(synthetic)),
+        Banner("As published, against our own rules", tuple(published)),
+    ]
+
+
+def _model(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    outline = ", and an outline of the tumor" if bundle["needs_mask"] else ""
+    synthetic = ["Trained on synthetic data: not for any patient."] if bundle["is_synthetic"] else []
+    return {
+        "title": bundle["title"],
+        "answers": listed([one["phrase"] for one in bundle["outcomes"]]),
+        "reads": f"{listed(bundle['sequences'])}{outline}",
+        "notes": " ".join([*synthetic, *bundle["as_published"], *bundle["version_warnings"]]),
+    }
+
+
+def _options(what: str, known: Sequence[str]) -> list[tuple[str, str]]:
+    others = [what] if what and what not in known else []
+    words = {MASK: "outline of the tumor"}
+    return [
+        ("", "not used"),
+        *((one, words.get(one, one)) for one in known),
+        *((one, f"{one} (not read)") for one in others),
+    ]
+
+
+def _rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    return [{"id": one["id"], "name": _name(one), "calls": _calls(one), "when": _when(one)} for one in results]
+
+
+def _name(about: Mapping[str, Any]) -> str:
+    return str(about.get("sample_id") or "A patient")
+
+
+def _calls(about: Mapping[str, Any]) -> str:
+    if "calls" not in about:
+        return str(about.get("state", ""))
+    return "; ".join(f"{one['outcome']}: {one['call'] or 'no answer'}" for one in about["calls"])
+
+
+def _when(about: Mapping[str, Any]) -> str:
+    try:
+        return datetime.fromisoformat(str(about.get("asked", ""))).astimezone().strftime(WHEN)
+    except ValueError:
+        return "at an unknown time"
+
+
+def _call(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
+    rule = "" if one["threshold"] is None else f"Called from {one['threshold']:.4g} on, the operating point of the run."
+    if one.get("set"):
+        rule += f" What cannot be ruled out: {one['set']}."
+    return {"outcome": name, "call": one["call"], "probability": one["probability"], "rule": rule}
+
+
+def _notes(told: Mapping[str, Any]) -> list[str]:
+    missing = [f"{name} was missing." for name in told["missing"]]
+    failures = [f"{one['modality'] or 'The patient'} could not be used: {one['message']}" for one in told["failures"]]
+    return [*missing, *failures, *told["notes"], *told["as_published"]]

@@ -1,0 +1,152 @@
+"""What the server does with what it is asked: uploads are looked through and answered, results are kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from radiofuse.errors import RadiofuseError
+from radiofuse.serve.choices import Choice
+from radiofuse.serve.events import Board
+from radiofuse.serve.jobs import DONE, WAITING, Job
+from radiofuse.serve.limits import Limits
+from radiofuse.serve.queue import Queue
+from radiofuse.serve.refusal import RefusedError
+from radiofuse.serve.results import UPLOADS, Results
+from radiofuse.serve.tasks import Answer, Describe, Look, Models
+from radiofuse.serve.uploads import Upload, Uploads, new_id
+from radiofuse.serve.worker import Worker
+
+KEPT = 1000  # jobs that have ended and are still known
+
+
+class Service:
+    """Uploads, queue and results of one server.
+
+    Parameters
+    ----------
+    models : Models
+    results : Path
+        The folder of results.
+    limits : Limits
+    n_workers : int
+        Processes that compute at a time.
+    is_loud : bool
+        Whether what libraries print in them is shown.
+
+    Raises
+    ------
+    RadiofuseError
+        If a bundle cannot be used, or the folder.
+    """
+
+    def __init__(
+        self, models: Models, results: Path, limits: Limits, n_workers: int = 1, *, is_loud: bool = False
+    ) -> None:
+        self.results = Results(results)
+        workers = [Worker(models, is_loud) for _ in range(n_workers)]
+        try:
+            self.bundles: list[dict[str, Any]] = workers[0].run(Describe(), lambda *step: None)
+        except RadiofuseError:
+            workers[0].kill()
+            self.results.close()
+            raise
+        self.limits, self.board = limits, Board()
+        self.uploads = Uploads(results / UPLOADS, limits)
+        self._jobs: dict[str, Job] = {}
+        self.queue = Queue(workers, self._ended, self.board.changed)
+
+    def find(self, name: str) -> Job | None:
+        """Return a job of this start by its id, None where it is of another."""
+        return self._jobs.get(name)
+
+    def job(self, name: str) -> Job:
+        """Return a job of this start by its id.
+
+        Raises
+        ------
+        RefusedError
+            If there is none.
+        """
+        job = self._jobs.get(name)
+        if job is None:
+            raise RefusedError(
+                404, "There is no such work in the queue: the server was started anew, or it is long done."
+            )
+        return job
+
+    def look(self, upload: Upload) -> Job:
+        """Put the look through an upload into the queue."""
+        upload.look = Job(Look(upload.folder, upload.files), upload, is_quick=True)
+        return self._add(upload.look)
+
+    def answer(self, upload: Upload, choice: Choice) -> Job:
+        """Put the answer for an upload into the queue; it is asked for once."""
+        if upload.answer is not None:
+            return upload.answer
+        name = new_id()
+        task = Answer(
+            upload.folder,
+            choice.bundle,
+            choice.sample_id,
+            choice.chosen,
+            choice.layout,
+            choice.root,
+            self.results.place(name),
+        )
+        upload.answer = Job(task, upload, id=name)
+        about = {"state": WAITING, "asked": _now(), "bundle": self.bundles[choice.bundle]["title"]}
+        self.results.write(name, about)
+        return self._add(upload.answer)
+
+    def remove(self, upload: Upload) -> None:
+        """Stop what is done with an upload, and remove its files."""
+        for job in (upload.look, upload.answer):
+            if job is not None:
+                self.queue.stop(job)
+        self.uploads.remove(upload)
+
+    def close(self) -> None:
+        """End the work and remove every upload; what was not finished is told as interrupted at the next start."""
+        self.board.close()
+        self.queue.close()
+        self.uploads.clear()
+        self.results.close()
+
+    def _add(self, job: Job) -> Job:
+        self._jobs[job.id] = job
+        for name in list(self._jobs)[:-KEPT]:
+            if self._jobs[name].has_ended:
+                del self._jobs[name]
+        self.queue.add(job)
+        return job
+
+    def _ended(self, job: Job, state: str, sentence: str) -> None:
+        """Keep what came of a job; the files of one that is answered, or cannot be, are removed."""
+        if isinstance(job.task, Answer):
+            about = self.results.about(job.id) | {
+                "state": state,
+                "sentence": sentence,
+                "seconds": round(job.seconds, 2),
+            }
+            self.results.write(job.id, about | (summary(job.value) if state == DONE else {}))
+        if state != DONE or isinstance(job.task, Answer):
+            self.uploads.remove(job.upload)
+
+
+def summary(told: dict[str, Any]) -> dict[str, Any]:
+    """Return of an answer what the list of results shows.
+
+    >>> summary({"sample_id": "p1", "outcomes": {"idh": {"call": "wt", "probability": {"wt": 0.9}}}})
+    {'sample_id': 'p1', 'calls': [{'outcome': 'idh', 'call': 'wt', 'probability': 0.9}]}
+    """
+    calls = [
+        {"outcome": name, "call": one["call"], "probability": one["probability"].get(one["call"])}
+        for name, one in told["outcomes"].items()
+    ]
+    return {"sample_id": told["sample_id"], "calls": calls}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,120 @@
+"""What a process of the server is asked to do, and with which bundles: plain values that travel to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from radiofuse.bundle.load import Bundle
+    from radiofuse.bundle.new_rows import NewRows
+    from radiofuse.bundle.one_patient import PatientFolder
+
+
+class Names(Protocol):
+    """Under which names patients are compared and told: ``Naming`` of the commands."""
+
+    def load(self, bundle: Path, signers: Path | None, trust: Sequence[str] = ()) -> Bundle:
+        """Return a bundle that compares patients under these names."""
+        ...
+
+    def of_patient(self, patient: PatientFolder) -> PatientFolder:
+        """Return a patient under the name that is told."""
+        ...
+
+    def told(self, rows: NewRows, cohort: pd.DataFrame) -> NewRows:
+        """Return rows whose failures name nobody who must not be named."""
+        ...
+
+
+@dataclass(frozen=True)
+class Models:
+    """The bundles that a server answers with, and how they are read.
+
+    Attributes
+    ----------
+    bundles : tuple of Path
+    names : Names
+    signers : Path or None
+        Public keys of whom one trusts.
+    trust : tuple of str
+        What may run beside the package.
+    """
+
+    bundles: tuple[Path, ...]
+    names: Names
+    signers: Path | None = None
+    trust: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Describe:
+    """Say what the bundles answer and what they read."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Look through an upload: which file is which sequence, and what is to be seen in it.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the upload.
+    files : dict of str to str
+        By path below ``files/``, what the client called it.
+    """
+
+    folder: Path
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A file of an upload and what it is taken for.
+
+    Attributes
+    ----------
+    path : str
+        Below the folder of the upload.
+    what : str
+        A modality, or "mask".
+    """
+
+    path: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer for one patient.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the upload.
+    bundle : int
+        Which of the bundles.
+    sample_id : str
+    chosen : tuple of Chosen
+    layout : str
+        Where the files lie as a layout has them and nothing was changed, its name; else "".
+    root : str
+        Then the patient's folder below that of the upload.
+    out : Path
+        The folder of the result.
+    """
+
+    folder: Path
+    bundle: int
+    sample_id: str
+    chosen: tuple[Chosen, ...]
+    layout: str
+    root: str
+    out: Path
+
+
+Task = Describe | Look | Answer

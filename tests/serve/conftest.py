@@ -1,0 +1,79 @@
+"""A small bundle, a patient of another phantom, and a server that answers with it: made once a module."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from radiofuse.datasets import make_phantom_cohort
+from radiofuse.experiment.run import run_recipe
+from tests.serve.client import Client
+from tests.serve.running import Running, running
+
+QUICK = {
+    "imageType": {"Original": {}},
+    "featureClass": {"firstorder": ["Mean", "Variance", "Skewness"]},
+    "setting": {"normalize": True, "normalizeScale": 100, "binWidth": 5},
+}
+TITLE = "<script>document.title='run'</script> of \"two\" 'sequences'"
+RECIPE = f"""
+title = '''{TITLE}'''
+seed = 3
+[cohort]
+table = "phantom/cohort.csv"
+label = "idh"
+modalities = ["t1ce", "flair"]
+[radiomics]
+settings = "quick.json"
+[fusion]
+combine = ["mean"]
+calibrate = false
+[evaluation]
+folds = 3
+repeats = 1
+resamples = 100
+"""
+REPORT = '<html><head><meta name="generator" content="radiofuse"></head><body>The report.</body></html>'
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a run of two sequences inside masks, whose title is hostile."""
+    home = tmp_path_factory.mktemp("served_bundle")
+    make_phantom_cohort(home / "phantom", n_patients=14, seed=1)
+    (home / "quick.json").write_text(json.dumps(QUICK))
+    (home / "recipe.toml").write_text(RECIPE)
+    run_recipe(home / "recipe.toml", out=home / "run", store=home / "store", report=False)
+    (home / "run" / "report.html").write_text(REPORT)
+    return home / "run"
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a patient whom the bundle has not seen, with the outline of the tumor."""
+    home = tmp_path_factory.mktemp("served_patient")
+    make_phantom_cohort(home / "new", n_patients=8, seed=9)
+    images = sorted((home / "new" / "images").iterdir())[0]
+    (home / "P01").mkdir()
+    for path in images.iterdir():
+        what = path.name.removeprefix(f"{images.name}_").replace("mask", "seg")
+        shutil.copy(path, home / "P01" / what)
+    return home / "P01"
+
+
+@pytest.fixture(scope="module")
+def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with small limits."""
+    results = tmp_path_factory.mktemp("served") / "results"
+    with running(tiny_bundle, results, "--most-mb", "20", "--most-files", "20") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def client(server: Running) -> Client:
+    """A browser that came by the link."""
+    return server.client()

@@ -1,0 +1,51 @@
+"""A server in a process of its own, as a user starts it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.processes import LIMIT_S, heed_interrupts
+from tests.serve.client import Client
+
+
+@dataclass
+class Running:
+    """A server that runs, its link and where its results are."""
+
+    process: subprocess.Popen
+    link: str
+    results: Path
+
+    def client(self) -> Client:
+        """Return a browser that came by the link."""
+        return Client(self.link).enter()
+
+    def uploads(self) -> list[str]:
+        """Return the uploads that lie on the disk."""
+        return sorted(path.name for path in (self.results / "uploads").glob("*"))
+
+
+@contextmanager
+def running(bundle: Path, results: Path, *options: str) -> Iterator[Running]:
+    """Start a server; it is killed in the end, if nobody ended it before."""
+    words = ["serve", str(bundle), "--results", str(results), "--port", "0", *options]
+    with (results.parent / "said").open("ab") as said_to:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "radiofuse", *words],
+            stdout=subprocess.PIPE,
+            stderr=said_to,
+            text=True,
+            preexec_fn=heed_interrupts,
+        )
+    try:
+        said = process.stdout.readline()
+        assert said.startswith("Open this link"), (results.parent / "said").read_text()
+        yield Running(process, said.split(": ", 1)[1].strip(), results)
+    finally:
+        process.kill()
+        process.communicate(timeout=LIMIT_S)

@@ -1,0 +1,58 @@
+"""``radiofuse serve`` as its users meet it: a real server, files over HTTP, the numbers of ``predict``."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from radiofuse.commands.predict import app as predict_app
+from tests.serve.client import files_of
+
+KEPT = {"radiofuse_serve.json", "about.json", "answer.json", "doctor.html", "patient.html"}
+
+
+def predicted(bundle: Path, folder: Path, tmp_path: Path) -> dict:
+    """Return what ``radiofuse predict --patient`` writes."""
+    out = tmp_path / "answer.json"
+    words = [str(bundle), "--patient", str(folder), "--out", str(out), "--store", str(tmp_path / "store")]
+    done = CliRunner().invoke(predict_app, words)
+    assert done.exit_code == 0, done.output
+    return json.loads(out.read_text())
+
+
+def test_a_folder_of_images_gets_the_numbers_of_predict_and_leaves_no_image(
+    server, client, tiny_bundle, patient, tmp_path
+):
+    told, expected = client.answered(files_of(patient)), predicted(tiny_bundle, patient, tmp_path)
+    assert told["outcomes"] == expected["outcomes"] and told["sample_id"] == expected["sample_id"] == "P01"
+    said = json.dumps(told)
+    assert str(server.results) not in said and str(tiny_bundle.parent) not in said
+    assert server.uploads() == []
+    assert {path.name for path in server.results.rglob("*") if path.is_file()} <= KEPT
+    page = client.ask(re.search(r'href="(/results/\w+)">P01<', client.ask("/results").text)[1]).text
+    (call,) = told["outcomes"].values()
+    assert all(f"{value:.4g}" in page for value in call["probability"].values())
+
+
+def test_files_of_unknown_names_are_asked_for_and_answered_as_if_they_had_them(client, patient, tmp_path, tiny_bundle):
+    renamed = {"flair": "se03", "t1ce": "se07", "seg": "contour"}
+    files = [(f"P01/{renamed[path.name.partition('.')[0]]}.nii.gz", path.read_bytes()) for path in known_in(patient)]
+    upload = client.looked(files)
+    page = client.ask(upload).text
+    assert page.count('class="asks"') == 3 and "se03.nii.gz" in page
+    refused = client.post(f"{upload}/answer")
+    assert refused.status == 422 and "The model reads flair and t1ce" in refused.json["error"]
+    shown = re.findall(r"(contour|se03|se07)\.nii\.gz</p>", page)
+    what = {"se03": "flair", "se07": "t1ce", "contour": "mask"}
+    chosen = {f"as{at}": what[name] for at, name in enumerate(shown)}
+    job = client.post(f"{upload}/answer", **chosen).json["page"]
+    assert client.ended(job)["state"] == "done"
+    told = client.ask(f"/results/{job.rpartition('/')[2]}/answer.json").json
+    assert told["outcomes"] == predicted(tiny_bundle, patient, tmp_path)["outcomes"]
+
+
+def known_in(patient: Path) -> list[Path]:
+    return [path for path in sorted(patient.iterdir()) if path.name.partition(".")[0] in ("flair", "t1ce", "seg")]
