@@ -15,6 +15,7 @@ COMMANDS = {
     "predict": "apply a bundle to new patients",
     "serve": "bundles answer in the browser: images in, in a queue, pages out",
     "evaluate": "score a bundle on labeled patients whom it never saw",
+    "update": "recalibrate a bundle on a site's own labeled patients",
     "cohort": "a folder of images to a cohort table; what is wrong with one before anything is computed",
     "segment": "masks of tumors by a network or another program, and how well they fit an expert's",
     "extract": "radiomic features of a cohort's images, into the feature store",

@@ -12,5 +12,7 @@ from .predict import predict_cohort as predict_cohort
 from .share import share_bundle as share_bundle
 from .signature import require_signature as require_signature
 from .signature import sign_bundle as sign_bundle
+from .update import Update as Update
+from .update import update_bundle as update_bundle
 from .verify import verify_bundle as verify_bundle
 from .write import save_bundle as save_bundle

@@ -7,6 +7,7 @@ import pandas as pd
 
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.read import read_table
+from radiofuse.bundle.updates import answering, updated_thresholds
 from radiofuse.tables.outcomes import Outcome
 
 EVEN = 0.5  # where the run could choose none, as with one held-out part
@@ -16,14 +17,15 @@ def threshold_of(bundle: Bundle, outcome: Outcome) -> float:
     """Return from which probability of the main answer on a sample is called positive; NaN of several classes."""
     if not outcome.is_binary:
         return float("nan")
-    return chosen_thresholds(bundle).get((outcome.name, bundle.description["protocol"]["primary"]), EVEN)
+    return chosen_thresholds(bundle).get((outcome.name, answering(bundle.description, outcome.name)), EVEN)
 
 
 def chosen_thresholds(bundle: Bundle) -> dict[tuple[str, str], float]:
-    """Return the threshold that the run chose for each outcome of two classes and model."""
+    """Return the threshold that the run chose for each outcome of two classes and model; updated with the answer."""
     points = read_table(bundle.folder, "operating_points")
     rows = points[points["metric"] == "threshold"]
-    return {(row.outcome, row.model): float(row.value) for row in rows.itertuples()}
+    chosen = {(row.outcome, row.model): float(row.value) for row in rows.itertuples()}
+    return chosen | updated_thresholds(bundle.description, chosen)
 
 
 def called(probabilities: pd.DataFrame, outcome: Outcome, threshold: float) -> list[str]:

@@ -11,6 +11,7 @@ from radiofuse.bundle.card_metadata import front_matter
 from radiofuse.bundle.card_text import cell, line, points, table_of
 from radiofuse.bundle.read import outcomes_in
 from radiofuse.bundle.steps import methods_in
+from radiofuse.bundle.updates import answering
 from radiofuse.wording import interval, listed, number
 
 LOADS_SAFELY = "Loading it runs no code of its maker: its models are arrays and JSON."
@@ -65,6 +66,7 @@ def _sections(
     yield "How it was evaluated", _evaluation(about)
     yield "Scores", _scores(about, tables["scores"])
     yield "Calibration", _calibration(about, tables["calibration"])
+    yield "Updates on other patients", _updates(about)
     yield "Thresholds", _thresholds(about, tables["operating_points"])
     yield "Subgroups", _subgroups(about, tables["subgroups"])
     yield "Deviations from the rules of radiofuse", [points(map(line, about["as_published"])) or "None."]
@@ -72,6 +74,12 @@ def _sections(
     yield "How to cite it", [CITING.format(version=line(about["radiofuse_version"]))]
 
 
+UPDATES = {
+    "none": "nothing, since tests found no miscalibration there",
+    "intercept": "another intercept",
+    "slope": "another intercept and slope",
+}
+WHEN, MEASURED = ("before", "after"), ("slope", "intercept", "brier", "log_loss", "auc")
 OUT_OF_SCOPE = (
     "Decisions on a patient's care: nobody has shown that the model improves any.",
     "Images of other sequences, and regions drawn by other rules, than the training patients have.",
@@ -85,7 +93,7 @@ CITING = (
 
 
 def _intended_use(about: Mapping[str, Any]) -> Iterator[str]:
-    methods = {**methods_in(about), "answer": about["protocol"]["primary"]}
+    methods = {**methods_in(about), "answer": listed(_answers(about))}
     yield points(
         [
             f"Predicts: {'; '.join(line(outcome.phrase) for outcome in outcomes_in(about))}",
@@ -93,6 +101,10 @@ def _intended_use(about: Mapping[str, Any]) -> Iterator[str]:
             *(f"{name.capitalize()}: {line(method)}" for name, method in methods.items()),
         ]
     )
+
+
+def _answers(about: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(answering(about, outcome.name) for outcome in outcomes_in(about)))
 
 
 def _training(about: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
@@ -166,6 +178,31 @@ def _calibration(about: Mapping[str, Any], calibration: pd.DataFrame) -> Iterato
         for one in _of_answer(about, calibration).to_dict("records")
     ]
     yield table_of(("outcome", "class", "slope", "intercept", "expected calibration error"), rows)
+
+
+def _updates(about: Mapping[str, Any]) -> Iterator[str]:
+    """Yield on whom the answer was recalibrated, how, and what that made of it out of fold."""
+    for outcome, told in about.get("updates", {}).items():
+        patients = ", ".join(f"{line(name)} {n}" for name, n in told["events"].items())
+        yield (
+            f"The answer `{cell(told['model'])}` to {line(outcome)} was updated on {line(told['whose'])} "
+            f"({told['n_patients']} patients: {patients}) by {UPDATES[told['method']]}; new patients get "
+            f"`{cell(told['answer'])}`. Before and after, the latter by updates that had not seen the patient:"
+        )
+        rows = [
+            (
+                row["class"],
+                row["metric"],
+                *(_with_interval(*(_or_nan(row[f"{when}{end}"]) for end in ("", "_low", "_high"))) for when in WHEN),
+            )
+            for row in told["measures"]
+            if row["metric"] in MEASURED
+        ]
+        yield table_of(("class", "measure", *WHEN), rows)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _subgroups(about: Mapping[str, Any], subgroups: pd.DataFrame) -> Iterator[str]:

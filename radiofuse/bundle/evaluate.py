@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,15 @@ import pandas as pd
 
 from radiofuse import notebook
 from radiofuse.bundle.calls import chosen_thresholds
-from radiofuse.bundle.format import DESCRIPTION
+from radiofuse.bundle.labeled_rows import chosen_outcomes, collect_labeled_rows
 from radiofuse.bundle.load import Bundle
-from radiofuse.bundle.manifest import AGAIN
-from radiofuse.bundle.new_rows import NewRows, collect_rows, lacks_key, training_patients
-from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort, read_other_cohort
-from radiofuse.bundle.predict import NEEDED, answers_of, modalities_of_model
-from radiofuse.bundle.read import read_table, require_entries
+from radiofuse.bundle.new_rows import NewRows
+from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort
+from radiofuse.bundle.predict import answers_of
+from radiofuse.bundle.read import read_table
 from radiofuse.bundle.training_ranges import far_outside
-from radiofuse.bundle.training_rows import rows_trained_on
-from radiofuse.errors import BundleError, CohortError, RequestError
-from radiofuse.names import did_you_mean
+from radiofuse.bundle.updates import answering
+from radiofuse.errors import CohortError
 from radiofuse.progress import Meter, silent
 from radiofuse.statistics import (
     calibration_table,
@@ -37,9 +34,6 @@ from radiofuse.statistics.cohort_comparison import COLUMNS as COMPARED
 from radiofuse.tables.answers import by_class
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.predictions import LONG_PREDICTION_COLUMNS
-from radiofuse.wording import counted, listed
-
-log = logging.getLogger(__name__)
 
 TRIVIAL = "trivial"  # the share of each class in training, for everyone
 
@@ -121,72 +115,21 @@ def evaluate_cohort(
     RequestError
         If the bundle does not predict an outcome that is asked for, or `written` speaks of what it does not know.
     """
-    chosen = _chosen(bundle, outcomes)
-    names = [outcome.name for outcome in chosen]
-    table = read_other_cohort(bundle, cohort, written, outcomes=chosen, missing_files="tell")
-    if lacks_key(bundle):
-        log.warning("Of this cohort it cannot be told who was trained on: the bundle needs its key for that.")
-    known = table[table[names].notna().any(axis=1)].set_index("sample_id", drop=False)
-    left_out = _with_their_patients(_known_by_id(bundle, known["patient_id"]), known["patient_id"])
-    new = known.drop(index=list(left_out))
-    if len(new):
-        options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
-        rows = collect_rows(
-            bundle, modalities_of_model(new.reset_index(drop=True), bundle), store=store, progress=progress, **options
-        )
-        left_out |= _with_their_patients(rows.trained_on(), rows.patients)
-    if len(left_out) == len(known):
-        raise CohortError(f"Cohort table {cohort}", [_nobody_left(len(known))])
-    rows = replace(rows, X=rows.X.drop(index=[sample for sample in rows.X.index if sample in left_out]))
+    chosen = chosen_outcomes(bundle, outcomes)
+    options: dict[str, Any] = {"store": store, "n_jobs": n_jobs, "progress": progress, "retry_failed": retry_failed}
+    found = collect_labeled_rows(bundle, cohort, chosen, written, **options)
+    rows, known, left_out = found.rows, found.known, found.left_out
     predictions = _predictions(rows, chosen, known)
     if predictions.empty:
         raise CohortError(f"Cohort table {cohort}", ["No labeled sample has a modality that the model reads."])
     tables = {
         "predictions": predictions,
         **_numbers(bundle, chosen, predictions),
-        "cohort_flow": _flow(table, known, left_out, set(predictions["sample_id"])),
+        "cohort_flow": _flow(found.table, known, left_out, set(predictions["sample_id"])),
         "failures": rows.failures,
     }
     far = far_outside(rows.X, read_table(bundle.folder, "training_ranges"))
     return Evaluation(bundle, chosen, tables, left_out, far)
-
-
-# ---------------------------------------------------------------- who is asked about
-
-
-def _chosen(bundle: Bundle, names: Sequence[str] | None) -> list[Outcome]:
-    require_entries(bundle.folder / DESCRIPTION, bundle.description, NEEDED)
-    known = {outcome.name: outcome for outcome in bundle.outcomes}
-    chosen = list(dict.fromkeys(known if names is None else names))
-    for name in chosen:
-        if name not in known:
-            raise RequestError(
-                f"The bundle predicts {listed(list(known))}, not {name!r}; name one of these, or none for all."
-                f"{did_you_mean(name, list(known))}"
-            )
-        if known[name].reading is None:
-            raise BundleError(f"The bundle {bundle.folder} does not say how the labels of {name} are read. {AGAIN}")
-    return [known[name] for name in chosen]
-
-
-def _known_by_id(bundle: Bundle, patients: pd.Series) -> dict[str, str]:
-    """Return why a sample is one of training, by what can be told before anything is computed."""
-    nothing = pd.DataFrame(index=patients.index)
-    return rows_trained_on(nothing, patients, training_patients(bundle), {}, bundle.pseudonyms)
-
-
-def _with_their_patients(trained: dict[str, str], patients: pd.Series) -> dict[str, str]:
-    """Add the other samples of patients of whom one sample was trained on, whatever the patient is called here."""
-    of_patient = {patients[sample]: sample for sample in trained}
-    others = {sample: of_patient[patient] for sample, patient in patients.items() if patient in of_patient}
-    return {sample: trained.get(sample, f"of the patient of {known}, which was") for sample, known in others.items()}
-
-
-def _nobody_left(n_samples: int) -> str:
-    return (
-        f"All {counted(n_samples, 'labeled sample')} are of patients whom the model was trained on, and it is better "
-        "on them than on anybody else. Give other patients; for these the run has out-of-fold scores."
-    )
 
 
 def _flow(table: pd.DataFrame, known: pd.DataFrame, left_out: dict[str, str], used: set[str]) -> pd.DataFrame:
@@ -248,9 +191,23 @@ def _numbers(bundle: Bundle, outcomes: Sequence[Outcome], predictions: pd.DataFr
     compared = nothing if training.empty else compare_cohorts(predictions, training, **resampling)
     return {
         "scores": score_predictions(predictions, **resampling),
-        "comparisons": compare_with_others(predictions, protocol["primary"], **resampling),
+        "comparisons": _compared(bundle, outcomes, predictions, resampling),
         "against_training": compared,
         "calibration": calibration_table(predictions, random_state=protocol["seed"]),
         "confusion": confusion_table(predictions),
         "operating_points": given_points_table(predictions, chosen_thresholds(bundle), **drawn),
     }
+
+
+def _compared(
+    bundle: Bundle, outcomes: Sequence[Outcome], predictions: pd.DataFrame, resampling: dict[str, Any]
+) -> pd.DataFrame:
+    """Return how the answer of each outcome differs from each other model."""
+    by_answer: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        by_answer.setdefault(answering(bundle.description, outcome.name), []).append(outcome.name)
+    parts = []
+    for answer, names in by_answer.items():
+        own = {**resampling, "ordered": {name: one for name, one in resampling["ordered"].items() if name in names}}
+        parts.append(compare_with_others(predictions[predictions["outcome"].isin(names)], answer, **own))
+    return pd.concat(parts, ignore_index=True)

@@ -24,6 +24,10 @@ ENCODER_SHAPE = Whole(
     training={},
     device=str,
 )
+UPDATE_MEASURES = (
+    *("before", "before_low", "before_high", "after", "after_low", "after_high"),
+    *("difference", "difference_low", "difference_high"),
+)
 _HARMONIZE = Whole(method=str, site=str, covariates=[str], unseen=str, mean_only=bool, parametric=bool, sites=[str])
 _WORDS = {"title": str, "does": str}
 _RADIOMICS = {
@@ -49,6 +53,23 @@ _OUTCOME = {
 }
 _ANSWER = {**_WORDS, "model": str, "kind": str}
 
+_UPDATE = Whole(
+    whose=str,
+    model=str,  # the answer of the run
+    answer=str,  # the updated one
+    method=("none", "intercept", "slope"),
+    slope=float,
+    intercepts=[float],
+    nearest=float,
+    shrinkage=float,
+    n_samples=int,
+    n_patients=int,
+    events={ANY_NAME: int},
+    p_values={ANY_NAME: (None, float)},
+    unshrunken={"slope": float, "intercepts": [float]},
+    measures=[{"class": str, "metric": str, **dict.fromkeys(UPDATE_MEASURES, (None, float))}],
+    radiofuse_version=str,
+)
 # A shape is a type, a list of one shape, entries by name, or alternatives; None and text stand for themselves.
 DESCRIPTION_SHAPE = {
     "name": str,
@@ -102,6 +123,7 @@ DESCRIPTION_SHAPE = {
     "pseudonyms": (None, {"key": str, "shared": bool}),  # whose ids are keyed hashes, and the key's fingerprint
     "synthetic": bool,
     "mask_makers": [str],  # "" is an expert, or nobody who is named
+    "updates": {ANY_NAME: _UPDATE},  # by outcome, where another site's patients recalibrated the answer
     "implications": [{"when": {ANY_NAME: str}, "then": {ANY_NAME: str}, "source": str}],
     "as_published": [str],
     "warnings": [str],

@@ -18,6 +18,7 @@ from radiofuse.bundle.read import outcomes_in, read_description, read_table
 from radiofuse.bundle.signature import require_signature
 from radiofuse.bundle.steps import methods_in
 from radiofuse.bundle.trust import refuse_untrusted, told_by
+from radiofuse.bundle.updates import answering, updated_models
 from radiofuse.bundle.verify import find_bundle, verify_bundle
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.estimators import Answering
@@ -73,12 +74,12 @@ class Bundle:
         return _is_foreign(self.description, pseudonyms)
 
     def _repr_html_(self) -> str:
-        about, protocol = self.description, self.description["protocol"]
+        about = self.description
         said = {
             "predicts": [outcome.phrase for outcome in self.outcomes],
             "modalities": about["modalities"],
             **methods_in(about),
-            "answer": protocol["primary"],
+            "answer": list(dict.fromkeys(answering(about, outcome.name) for outcome in self.outcomes)),
             "synthetic": about["synthetic"],
             **{f"as published {place}": deviation for place, deviation in enumerate(about["as_published"], start=1)},
             **{f"warning {place}": warning for place, warning in enumerate(about["warnings"], start=1)},
@@ -142,7 +143,7 @@ def load_bundle(
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     refuse_untrusted(folder, told_by(manifest, description), trust)
     models = attached(read_models(folder, manifest["model"], trust), weights=folder / ENCODERS)
-    require_golden_answers(folder, models, manifest["golden"], environment)
+    require_golden_answers(folder, updated_models(models, description), manifest["golden"], environment)
     return Bundle(folder, models, description, _comparing(folder, description, pseudonyms))
 
 
@@ -165,7 +166,8 @@ def load_model(
     Returns
     -------
     estimator
-        With ``predict_proba(X)``, ``X`` being a DataFrame of the columns that ``bundle.json`` lists.
+        With ``predict_proba(X)``, ``X`` being a DataFrame of the columns that ``bundle.json`` lists. Of a bundle that
+        was updated, the updated probabilities.
 
     Raises
     ------
@@ -174,7 +176,8 @@ def load_model(
     RequestError
         If there is no such outcome or model.
     """
-    models: Mapping[str, Any] = load_bundle(folder, trust=trust).models
+    bundle = load_bundle(folder, trust=trust)
+    models: Mapping[str, Any] = updated_models(bundle.models, bundle.description)
     own = models[_among(models, outcome, "outcome")]
     chosen: Answering = own[_among(own, name, "model")]
     return chosen

@@ -21,6 +21,7 @@ from radiofuse.bundle.prediction_sets import sets_of
 from radiofuse.bundle.read import read_table, require_entries
 from radiofuse.bundle.sites import columns_beside, new_sites
 from radiofuse.bundle.training_ranges import clinical_outside, far_outside
+from radiofuse.bundle.updates import answering, with_updated
 from radiofuse.errors import BundleError
 from radiofuse.progress import Meter, silent
 from radiofuse.tables import columns
@@ -145,7 +146,7 @@ def predictions_of(rows: NewRows) -> pd.DataFrame:
     answers, calls = {}, {}
     for outcome in bundle.outcomes:
         own = {name: each.reindex(X.index) for _, name, each in by_class(answers_of(rows, outcome), outcome)}
-        primary = pd.DataFrame({name: _primary(about, each) for name, each in own.items()}, index=X.index)
+        primary = pd.DataFrame({name: _answer(about, outcome, each) for name, each in own.items()}, index=X.index)
         threshold = threshold_of(bundle, outcome)
         sets = sets_of(bundle, outcome, primary)
         calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold, **sets}
@@ -176,9 +177,9 @@ def _contradicting(
     }
 
 
-def _primary(about: Mapping[str, Any], each: pd.DataFrame) -> pd.Series:
+def _answer(about: Mapping[str, Any], outcome: Outcome, each: pd.DataFrame) -> pd.Series:
     """Return the bundle's answer; without a number where no sample has a modality."""
-    return each.get(about["protocol"]["primary"], pd.Series(np.nan, index=each.index))
+    return each.get(answering(about, outcome.name), pd.Series(np.nan, index=each.index))
 
 
 def _told(
@@ -199,7 +200,7 @@ def _told(
         "class": name,
     }
     told = pd.DataFrame(head, index=samples)
-    told = told.assign(probability=_primary(about, each), **calls)
+    told = told.assign(probability=_answer(about, outcome, each), **calls)
     taken = {column: f"{column}_probability" for column in (*told, "note", "as_published")}
     told = told.join(each.rename(columns=taken)).assign(note=notes)
     return told.assign(as_published=" ".join(about["as_published"])) if about["as_published"] else told
@@ -212,7 +213,7 @@ def answers_of(rows: NewRows, outcome: Outcome) -> pd.DataFrame:
     usable = X[imaged].notna().any(axis=1)
     models = rows.bundle.models[outcome.name].values()
     tables = [model.predict_proba_each(X[usable]) for model in models] if usable.any() else [pd.DataFrame()]
-    return pd.concat(tables, axis=1)
+    return with_updated(pd.concat(tables, axis=1), rows.bundle.description, outcome.name)
 
 
 def _notes(X: pd.DataFrame, trained: Mapping[str, str], told: Sequence[Mapping[str, str]]) -> list[str]:

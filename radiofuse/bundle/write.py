@@ -27,6 +27,7 @@ from radiofuse.bundle.manifest_entries import told_of_run
 from radiofuse.bundle.model_file import write_models
 from radiofuse.bundle.shapes import unnamed
 from radiofuse.bundle.trust import told_by
+from radiofuse.bundle.updates import updated_models
 from radiofuse.bundle.verify import check_target, files_in
 from radiofuse.errors import BundleError
 from radiofuse.estimators import Answering
@@ -134,7 +135,7 @@ def _write_files(
             write_csv(tables[name], file)
     kept = write_models(portable(models, folder / ENCODERS), folder, pickled=pickled)
     manifest = {"format": SCHEMA, "environment": environment, "model": kept, **told_of_run(description, tables)}
-    manifest["golden"] = golden_rows(models, description, tables["training_ranges"])
+    manifest["golden"] = golden_rows(updated_models(models, description), description, tables["training_ranges"])
     card = model_card(description, environment, tables, would_run=told_by(manifest, description))
     (folder / CARD).write_text(card, encoding="utf-8", errors=ESCAPED)
     digests = {name: sha256_of(folder / name) for name in files_in(folder)}

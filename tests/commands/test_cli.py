@@ -151,6 +151,7 @@ APPS = {
     "run": [[]],
     "predict": [[]],
     "evaluate": [[]],
+    "update": [[]],
     "extract": [[]],
     "segment": [[]],
     "select": [[]],

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.bundle.evaluate import Evaluation
+from radiofuse.bundle.updates import answering
 from radiofuse.report.evaluation import sentences
 from radiofuse.report.kinds import DETAILS
 from radiofuse.report.page import render
@@ -58,7 +59,8 @@ def _contents(evaluation: Evaluation, name: str) -> PredictionContents:
     rows = choose_outcome(evaluation.tables["predictions"], name).rows
     main = [model for model in rows["model"].unique() if words.get(model, {}).get("kind") not in DETAILS]
     rows = rows[rows["model"].isin(main)]
-    primary = protocol["primary"] if protocol["primary"] in main else main[0]
+    answer = answering(evaluation.bundle.description, name)
+    primary = answer if answer in main else main[0]
     scores, comparisons = evaluation.tables["scores"], evaluation.tables["comparisons"]
     scores = scores[(scores["outcome"] == name) & scores["model"].isin(main)]
     comparisons = comparisons[(comparisons["outcome"] == name) & comparisons["b"].isin(main)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from radiofuse.bundle.evaluate import Evaluation
+from radiofuse.bundle.updates import answering, update_of
 from radiofuse.report.page import Banner
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.wording import counted, interval, number, p_value, percent, some
@@ -41,15 +42,25 @@ def result(evaluation: Evaluation, outcome: Outcome) -> str:
         "is perfect. When the model was made, patients held out in turn gave "
         f"{number(row['reference'])}: the difference is "
         f"{number(row['difference'])} {interval(row['low'], row['high'])}, p {p if p.startswith('<') else f'= {p}'}."
-        f"{_calibration(evaluation, outcome, primary)}"
+        f"{_calibration(evaluation, outcome)}"
     )
 
 
-def _calibration(evaluation: Evaluation, outcome: Outcome, primary: str) -> str:
+def _calibration(evaluation: Evaluation, outcome: Outcome) -> str:
+    """Return what the answer says on average; of one that was updated, also what it said before."""
     if not outcome.is_binary:
         return ""
-    row = _rows(evaluation.tables["calibration"], outcome, primary).iloc[0]
-    return f" On average it said {percent(row['predicted'])} where {percent(row['observed'])} were true."
+    about = evaluation.bundle.description
+    update, calibration = update_of(about, outcome.name), evaluation.tables["calibration"]
+    row = _rows(calibration, outcome, answering(about, outcome.name)).iloc[0]
+    said = f"it said {percent(row['predicted'])} where {percent(row['observed'])} were true"
+    if update is None:
+        return f" On average {said}."
+    before = _rows(calibration, outcome, update["model"]).iloc[0]
+    return (
+        f" Updated on {update['whose']} ({counted(update['n_patients'], 'patient')}), on average {said}; before the "
+        f"update it said {percent(before['predicted'])}."
+    )
 
 
 def _rows(table: pd.DataFrame, outcome: Outcome, model: str) -> pd.DataFrame:

@@ -1,0 +1,160 @@
+"""``radiofuse update``: a bundle recalibrated on a site's own labeled patients, with both versions of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radiofuse.commands import terminal
+from radiofuse.commands.evaluate import Outcomes
+from radiofuse.commands.naming import Key, Naming
+from radiofuse.commands.other_cohort import (
+    Columns,
+    LabelPer,
+    Missing,
+    ModalityPattern,
+    Participants,
+    Spellings,
+    written_otherwise,
+)
+from radiofuse.commands.sign import SignedBy
+from radiofuse.commands.trust import Trust
+from radiofuse.files.outputs import refuse_inputs, require_apart, require_folder
+from radiofuse.wording import counted, interval, listed, number, p_value, some
+
+if TYPE_CHECKING:
+    from radiofuse.bundle.update import Update
+
+app = terminal.command_app("Recalibrate a bundle on labeled patients of another site.")
+
+SHOWN = {"slope": "slope", "intercept": "intercept", "brier": "Brier score", "log_loss": "log loss", "auc": "AUC"}
+METHODS = {
+    "none": "nothing was changed: the tests find no miscalibration in these patients",
+    "intercept": "the intercept was changed",
+    "slope": "intercept and slope were changed",
+}
+
+
+@app.command()
+@terminal.answers
+def main(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
+    cohort: Annotated[Path, typer.Argument(help="The table of the site's patients, with their labels.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
+    whose: Annotated[str, typer.Option(help="What the new bundle calls these patients, as 'Hospital B, 2024'.")] = "",
+    outcome: Outcomes = None,
+    participants: Participants = None,
+    column: Columns = None,
+    spelling: Spellings = None,
+    missing: Missing = None,
+    label_per: LabelPer = None,
+    modality_pattern: ModalityPattern = None,
+    signed_by: SignedBy = None,
+    key: Key = None,
+    trust: Trust = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
+    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    retry_failed: terminal.RetryFailed = False,
+) -> None:
+    """Recalibrate a bundle's answer on a site's own labeled patients, and write a bundle with both versions."""
+    with terminal.quick_imports():
+        from radiofuse.bundle.update import ELSEWHERE, update_bundle
+        from radiofuse.bundle.verify import check_target
+
+    check_target(out)
+    for path in (cohort, participants):
+        if path is not None:
+            refuse_inputs(out, "--out", [path])
+    require_folder(store, "--store")
+    require_apart({"--out": out, "--store": store})
+    options: dict[str, Any] = {"store": store, "n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
+    with terminal.warnings_as_sentences():
+        loaded = Naming(key).load(bundle, signed_by, trust or ())
+        written = written_otherwise(
+            outcome or [one.name for one in loaded.outcomes],
+            participants=participants,
+            modality_pattern=modality_pattern,
+            columns=column or (),
+            spellings=spelling or (),
+            missing=missing or (),
+            label_per=label_per,
+        )
+        update = update_bundle(
+            loaded, cohort, out, whose=whose or ELSEWHERE, written=written, progress=terminal.progress, **options
+        )
+    for name, told in update.told.items():
+        print("\n".join(_lines(name, told)))
+    for words in _sentences(update):
+        terminal.say(words)
+    print(f"Bundle: {update.folder}")
+    raise typer.Exit(terminal.INPUT if len(update.failures) else terminal.DONE)
+
+
+def _lines(name: str, told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was learned for an outcome, and a table of what it made of the answer."""
+    from radiofuse.commands.screen import sentence_lines, table_lines
+
+    events = ", ".join(f"{of} {n}" for of, n in told["events"].items())
+    yield from sentence_lines(
+        f"{name}: {told['model']} updated on {counted(told['n_patients'], 'patient')} ({events}): "
+        f"{METHODS[told['method']]}{_tests(told)}. {_numbers(told)}"
+    )
+    several = len({row["class"] for row in told["measures"]}) > 1
+    rows = [
+        (SHOWN[row["metric"]] + (f" of {row['class']}" if several else ""), *_cells(row))
+        for row in told["measures"]
+        if row["metric"] in SHOWN
+    ]
+    yield from table_lines(("", "before", "after", "difference"), rows)
+    yield from sentence_lines("after: by updates learned without the patient, in five folds, dealt five times")
+
+
+def _tests(told: Mapping[str, Any]) -> str:
+    said = {"any": "any change", "slope": "slope"}
+    tests = [f"{said[name]} p {_p(value)}" for name, value in told["p_values"].items()]
+    return f" ({', '.join(tests)})" if tests else ""
+
+
+def _p(value: float) -> str:
+    written = p_value(value)
+    return written if written.startswith("<") else f"= {written}"
+
+
+def _numbers(told: Mapping[str, Any]) -> str:
+    if told["method"] == "none":
+        return ""
+    named = dict(zip(told["events"], told["intercepts"], strict=True))
+    intercepts = listed([f"{value:+.2f} of {name}" for name, value in list(named.items())[1:]])
+    return (
+        f"Slope {told['slope']:.2f}, intercept {intercepts}, drawn in toward no change by the factor "
+        f"{told['shrinkage']:.2f}."
+    )
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    def cell(name: str) -> str:
+        value, low, high = (row[one] for one in (name, f"{name}_low", f"{name}_high"))
+        if value is None:
+            return "-"
+        return " ".join(filter(None, (number(value), "" if low is None or high is None else interval(low, high))))
+
+    return cell("before"), cell("after"), cell("difference")
+
+
+def _sentences(update: Update) -> Iterator[str]:
+    from radiofuse.evaluate.findings import list_failures
+
+    if update.left_out:
+        yield (
+            f"Left out, since the model was trained on their patients: {some(update.left_out)} "
+            f"({counted(len(update.left_out), 'sample')})."
+        )
+    if len(update.failures):
+        yield list_failures(update.failures)
+    yield (
+        "The new bundle knows the patients of the update as seen: score it on others. It has no signature: "
+        "`radiofuse sign` makes one."
+    )

@@ -1,0 +1,194 @@
+"""A bundle updated on another site: both answers, whose patients, and the same through every way to use a bundle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+from typer.testing import CliRunner
+
+from radiofuse.bundle import evaluate_cohort, load_bundle, load_model, predict_cohort, share_bundle, update_bundle
+from radiofuse.bundle.read import read_table
+from radiofuse.commands.predict import app as predict
+from radiofuse.commands.update import app
+from radiofuse.errors import BundleError, CohortError
+from radiofuse.experiment import run_recipe
+from radiofuse.patients.pseudonyms import Pseudonyms
+from radiofuse.report.evaluation.sentences import summary
+from tests.bundle.test_bundle import rewrite
+from tests.bundle.test_evaluate import RECIPE, cohort
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning"),
+    pytest.mark.filterwarnings("ignore::radiofuse.select.penalized_fit.PathEdgeWarning"),
+]
+
+
+def site(n: int = 120) -> pd.DataFrame:
+    """Return patients like those of the bundle with scattered numbers, of whom more have the mutation."""
+    rng, table = np.random.default_rng(3), cohort()
+    rows = table.iloc[rng.choice(len(table), n)].reset_index(drop=True)
+    numbers = [name for name in rows if "__f" in name]
+    rows[numbers] += rng.normal(0, 0.5, rows[numbers].shape)
+    rows["sample_id"] = [f"n{place:03}" for place in range(n)]
+    rows.loc[rng.random(n) < 0.5, "idh"] = "Mutant"
+    return rows.drop(columns="site")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("updated")
+    table = cohort()
+    table[table["site"] != "c"].to_csv(folder / "train.csv", index=False)
+    (folder / "recipe.toml").write_text(RECIPE.replace("repeats = 2", "repeats = 1").replace("= 100", "= 20"))
+    run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store", report=False)
+    rows = site()
+    rows.iloc[:60].to_csv(folder / "updating.csv", index=False)
+    rows.iloc[60:].to_csv(folder / "others.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(folder):
+    return load_bundle(folder / "out")
+
+
+@pytest.fixture(scope="module")
+def updated(folder, bundle):
+    update_bundle(
+        bundle, folder / "updating.csv", folder / "new", whose="site n", outcomes=["idh"], store=folder / "store"
+    )
+    return load_bundle(folder / "new")
+
+
+def answers(bundle, folder, table: str = "others.csv") -> pd.DataFrame:
+    return predict_cohort(bundle, folder / table, store=folder / "store")[0]
+
+
+def test_new_patients_get_the_updated_probability_beside_that_of_before(folder, bundle, updated):
+    before, after = (
+        answers(bundle, folder).query("outcome == 'idh'"),
+        answers(updated, folder).query("outcome == 'idh'"),
+    )
+    told = updated.description["updates"]["idh"]
+    assert told["method"] != "none"
+    np.testing.assert_array_equal(after["mean"], before["mean"])
+    odds = told["slope"] * logit(before["mean"]) + told["intercepts"][1]
+    np.testing.assert_allclose(after["probability"], expit(odds), atol=1e-12)
+    np.testing.assert_array_equal(after["probability"], after["mean_updated"])
+    assert list(after["call"]) == list(before["call"])  # the operating point moved with it
+    threshold = told["slope"] * logit(before["threshold"].iloc[0]) + told["intercepts"][1]
+    assert after["threshold"].iloc[0] == pytest.approx(expit(threshold))
+    grade = [answers(one, folder).query("outcome == 'who_grade'")["probability"] for one in (bundle, updated)]
+    np.testing.assert_array_equal(*grade)
+
+
+def test_the_update_is_told_of_with_patients_and_measures_that_had_not_seen_them(folder, updated):
+    told = updated.description["updates"]["idh"]
+    own = pd.read_csv(folder / "updating.csv")["idh"]
+    assert told["events"] == {"wildtype": int((own == "WT").sum()), "mutant": int((own == "Mutant").sum())}
+    assert (told["whose"], told["n_patients"], told["n_samples"]) == ("site n", 60, 60)
+    measures = {row["metric"]: row for row in told["measures"]}
+    assert measures["intercept"]["before"] > 0.3
+    assert abs(measures["intercept"]["after"]) < 0.3
+    for when in ("before", "after"):
+        low, value, high = (measures["slope"][f"{when}{end}"] for end in ("_low", "", "_high"))
+        assert low < value < high
+    manifest = json.loads((updated.folder / "manifest.json").read_text())
+    assert manifest["updates"]["idh"]["whose"] == "site n"
+    assert manifest["outcomes"][0]["thresholds"]["mean_updated"] > 0
+    card = (updated.folder / "card.md").read_text()
+    assert "updated on site n (60 patients: wildtype" in card
+
+
+def test_patients_of_the_update_count_as_seen(folder, updated):
+    with pytest.raises(CohortError, match="All 60 labeled samples are of patients"):
+        evaluate_cohort(updated, folder / "updating.csv", store=folder / "store")
+    renamed = pd.read_csv(folder / "updating.csv").assign(sample_id=[f"x{place}" for place in range(60)])
+    renamed.to_csv(folder / "renamed.csv", index=False)
+    assert answers(updated, folder, "renamed.csv")["note"].str.startswith("trained on: the same numbers").all()
+
+
+def test_others_of_the_site_are_scored_by_both_answers(folder, updated):
+    evaluation = evaluate_cohort(updated, folder / "others.csv", store=folder / "store")
+    idh = evaluation.tables["scores"].query("outcome == 'idh'").set_index(["model", "metric"])["value"]
+    assert idh["mean_updated", "brier"] < idh["mean", "brier"]
+    assert idh["mean_updated", "auc"] == idh["mean", "auc"]
+    assert set(evaluation.tables["comparisons"].query("outcome == 'idh'")["a"]) == {"mean_updated"}
+    assert set(evaluation.tables["comparisons"].query("outcome == 'who_grade'")["a"]) == {"mean"}
+    points = evaluation.tables["operating_points"].query("outcome == 'idh'").set_index(["model", "metric"])["value"]
+    assert points["mean_updated", "recall"] == points["mean", "recall"]
+    assert "Updated on site n (60 patients), on average it said" in summary(evaluation)
+
+
+def test_the_model_for_scripts_answers_with_the_updated_probability(folder, updated):
+    model = load_model(folder / "new")
+    X = pd.read_csv(folder / "others.csv")[updated.description["columns"]]
+    told = answers(updated, folder).query("outcome == 'idh'")["probability"]
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], told, atol=1e-12)
+    assert list(model.classes_[model.predict_proba(X).argmax(axis=1)]) == [int(one > 0.5) for one in told]
+
+
+def test_a_changed_slope_is_noticed_by_the_golden_rows(folder, updated, tmp_path):
+    copy = shutil.copytree(updated.folder, tmp_path / "copy")
+    about = json.loads((copy / "bundle.json").read_text())
+    about["updates"]["idh"]["intercepts"][1] += 0.01
+    rewrite(copy, "bundle.json", json.dumps(about).encode())
+    with pytest.raises(BundleError, match="does not answer its golden rows"):
+        load_bundle(copy)
+
+
+def test_it_can_be_handed_on(folder, updated, tmp_path):
+    key = Pseudonyms(b"sixteen bytes or more")
+    shared = share_bundle(updated, tmp_path / "shared", key)
+    text = "".join(path.read_text(errors="replace") for path in shared.rglob("*") if path.is_file())
+    assert "n007" not in text
+    told = answers(load_bundle(shared, pseudonyms=key), folder, "updating.csv")
+    assert told["note"].str.startswith("trained on").all()
+    np.testing.assert_array_equal(told["probability"], answers(updated, folder, "updating.csv")["probability"])
+
+
+def test_classes_of_three_are_updated_by_intercepts_and_one_slope(folder, bundle):
+    rows = site(200).assign(sample_id=[f"m{place}" for place in range(200)])
+    rows.to_csv(folder / "many.csv", index=False)
+    update_bundle(bundle, folder / "many.csv", folder / "grade", outcomes=["who_grade"], store=folder / "store")
+    new = load_bundle(folder / "grade")
+    told, each = new.description["updates"]["who_grade"], answers(new, folder).query("outcome == 'who_grade'")
+    assert told["method"] == "slope"
+    before, after = (each.pivot(index="sample_id", columns="class", values=name) for name in ("mean", "probability"))
+    scores = np.exp(told["slope"] * np.log(before) + told["intercepts"])
+    np.testing.assert_allclose(after, scores.div(scores.sum(axis=1), axis=0), atol=1e-12)
+    assert {row["class"] for row in told["measures"]} == {"2", "3", "4"}
+    model = load_model(folder / "grade", outcome="who_grade")
+    X = pd.read_csv(folder / "others.csv")[new.description["columns"]]
+    np.testing.assert_allclose(model.predict_proba(X), after.loc[each["sample_id"].unique()], atol=1e-12)
+
+
+def test_the_command_tells_what_it_did_and_predict_whose_answer_it_is(folder):
+    words = ["--store", str(folder / "store"), "--outcome", "idh", "--whose", "site n"]
+    done = CliRunner().invoke(
+        app, [str(folder / "out"), str(folder / "updating.csv"), "--out", str(folder / "told"), *words]
+    )
+    assert done.exit_code == 0, done.output
+    assert "idh: mean updated on 60 patients (wildtype" in done.stdout
+    assert "after: by updates learned without the patient" in done.stdout
+    assert "score it on others" in done.stderr
+    table = [str(folder / "told"), str(folder / "others.csv"), "--out", str(folder / "told.csv"), *words[:2]]
+    assert "updated on site n (60 patients)" in " ".join(CliRunner().invoke(predict, table).stderr.split())
+
+
+def test_what_cannot_be_updated_is_a_sentence(folder, bundle, updated):
+    few = pd.read_csv(folder / "updating.csv").groupby("idh").head(9)
+    few.to_csv(folder / "few.csv", index=False)
+    with pytest.raises(CohortError, match="idh: 10 patients of each class .* has 9. Collect more, leave the outcome"):
+        update_bundle(bundle, folder / "few.csv", folder / "no", outcomes=["idh"], store=folder / "store")
+    with pytest.raises(BundleError, match="was updated already, on site n"):
+        update_bundle(updated, folder / "others.csv", folder / "no", store=folder / "store")
+    with pytest.raises(CohortError, match="All 60 labeled samples"):
+        update_bundle(bundle, folder / "train.csv", folder / "no", store=folder / "store")
+    assert not (folder / "no").exists()
+    assert "mean_updated" not in set(read_table(updated.folder, "predictions")["model"])
