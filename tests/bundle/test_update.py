@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("updated")
     table = cohort()
     table[table["site"] != "c"].to_csv(folder / "train.csv", index=False)
-    (folder / "recipe.toml").write_text(RECIPE.replace("repeats = 2", "repeats = 1").replace("= 100", "= 20"))
+    (folder / "recipe.toml").write_text(RECIPE.replace("repeats = 2", "repeats = 1"))
     run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store", report=False)
     rows = site()
     rows.iloc[:60].to_csv(folder / "updating.csv", index=False)
