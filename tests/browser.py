@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,11 @@ WITHOUT = "needs a browser: chromium or google-chrome"
 OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
     *("--disable-background-networking", "--no-first-run", "--remote-debugging-pipe"),
+)
+# The browser reads from descriptor 3 and writes to 4; copies high up keep one from replacing the other.
+THEN = (
+    "import fcntl, os, sys; high = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 100) for one in sys.argv[1:3]]; "
+    "os.dup2(high[0], 3); os.dup2(high[1], 4); [os.close(one) for one in high]; os.execv(sys.argv[3], sys.argv[3:])"
 )
 PATIENCE_S = 60  # until the browser answers
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)
@@ -42,10 +48,9 @@ class Browser:
     def __init__(self, profile: Path) -> None:
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
-        line = f'chromium=$1; shift; exec "$chromium" "$@" 3<&{to_browser} 4>&{from_browser}'
         options = [*OPTIONS, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", line, "sh", str(CHROMIUM), *options],
+            [sys.executable, "-c", THEN, str(to_browser), str(from_browser), str(CHROMIUM), *options],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

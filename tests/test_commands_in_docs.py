@@ -67,7 +67,7 @@ def unknown_words(words: list[str]) -> set[str]:
         return set() if words in FIELDS else {name} - OF_THE_LIST - COMPLETION
     parsed = command(name)
     if hasattr(parsed, "commands") and rest:
-        parsed = parsed.commands.get(rest[0], parsed)
+        parsed = parsed.commands.get(rest[0]) or parsed.commands.get("BUNDLE", parsed)  # meant where none is named
         if parsed is command(name) and rest[0] not in options(parsed):
             return {rest[0]}
     return {word for word in rest if word.startswith("-") and word != "-"} - options(parsed)

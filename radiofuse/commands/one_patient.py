@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -80,6 +80,17 @@ def _require_places(
     """Refuse outputs that may not be written, those in the patient's folder among them."""
     places = {"--store": store} | ({"--out": out} if out is not None else {})
     places |= further.places()
+    refuse_inside(folder, places)
+    if out is not None:
+        inputs = [Path(written.participants)] if written.participants is not None else []
+        require_file(out, "--out", inputs, ours=starts_with(OURS), overwrite=overwrite)
+    require_folder(store, "--store")
+    further.require([folder], overwrite=overwrite)
+    require_apart(places)
+
+
+def refuse_inside(folder: Path, places: Mapping[str, Path]) -> None:
+    """Refuse outputs, by their options, that would lie in a patient's folder."""
     inside = Path(os.path.realpath(folder))
     for option, path in places.items():
         if Path(os.path.realpath(path)).is_relative_to(inside):
@@ -87,12 +98,6 @@ def _require_places(
                 f"{option} {path} lies in the patient's folder {folder}, to which nothing is written. Choose another "
                 "place."
             )
-    if out is not None:
-        inputs = [Path(written.participants)] if written.participants is not None else []
-        require_file(out, "--out", inputs, ours=starts_with(OURS), overwrite=overwrite)
-    require_folder(store, "--store")
-    further.require([folder], overwrite=overwrite)
-    require_apart(places)
 
 
 def _write_json(told: dict[str, Any], file: BinaryIO) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.report_patient import patient
 from radiofuse.errors import RequestError
 from radiofuse.files.outputs import is_page, is_page_json, is_stream, require_apart, require_file, starts_with
 from radiofuse.report import write_predictions_report, write_report
@@ -15,14 +16,17 @@ from radiofuse.report import write_predictions_report, write_report
 if TYPE_CHECKING:
     from radiofuse.report.experiment.misclassified import Portraits
 
-app = terminal.command_app(
-    "Write the HTML report of a bundle, or of a table of predictions: scores, curves and calibration in one file."
+app = terminal.app_with_default(
+    "BUNDLE",
+    "Write the HTML report of a bundle, or of a table of predictions: scores, curves and calibration in one file; or "
+    "the page of one patient.",
 )
+app.command(name="patient")(patient)
 
 IS_SCORES = ("outcome,model,class,metric,value,low,high", "model,metric,value,low,high")
 
 
-@app.command()
+@app.command(name="BUNDLE")
 @terminal.answers
 def report(
     bundle: Annotated[

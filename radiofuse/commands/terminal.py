@@ -45,6 +45,20 @@ def command_app(help_text: str) -> typer.Typer:
     return _App(help=help_text, cls=_Group, epilog=EPILOG, **options)
 
 
+def app_with_default(default: str, help_text: str) -> typer.Typer:
+    """Return an application whose one command is meant where the first word names none of the others.
+
+    Parameters
+    ----------
+    default : str
+        Its name, as help lists it: that of its first argument. ``NAME --help`` tells its options.
+    help_text : str
+    """
+    app = command_app(help_text)
+    app.info.cls = type("_WithDefault", (_GroupWithDefault,), {"default": default})
+    return app
+
+
 class _App(typer.Typer):
     """An application whose commands know ``--version`` and refuse empty words."""
 
@@ -69,6 +83,16 @@ class _Group(TyperGroup):
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         _print_version(ctx, args[:1])
         return super().parse_args(ctx, args)
+
+
+class _GroupWithDefault(_Group):
+    default = ""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        _print_version(ctx, args)
+        names_other = args[:1] and args[0] in self.commands and args[0] != self.default
+        asks_help = args[:1] == ["--help"] or args[:2] == [self.default, "--help"]
+        return super().parse_args(ctx, args if not args or names_other or asks_help else [self.default, *args])
 
 
 def _print_version(ctx: typer.Context, args: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""One HTML file from the files of a bundle, a selection or a table of predictions, and nothing else.
+"""One HTML file from the files of a bundle or a selection, predictions or a patient's answer, and nothing else.
 
 The ``plot_`` functions draw its figures of a table of predictions; they are imported on first use.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from radiofuse.bundle.evaluate import Evaluation
+    from radiofuse.imaging.viewing import Viewing
     from radiofuse.report.call_figures import plot_confusion as plot_confusion
     from radiofuse.report.call_figures import plot_precision_recall as plot_precision_recall
     from radiofuse.report.cohort_figures import plot_cohort_flow as plot_cohort_flow
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from radiofuse.report.importance_figures import plot_importance_sums as plot_importance_sums
     from radiofuse.report.importance_figures import plot_waterfall as plot_waterfall
     from radiofuse.report.paper.write import write_paper as write_paper
+    from radiofuse.report.patient.words import Reader
     from radiofuse.report.predictions.plots import plot_aucs as plot_aucs
     from radiofuse.report.predictions.plots import plot_calibration as plot_calibration
     from radiofuse.report.predictions.plots import plot_decision_curve as plot_decision_curve
@@ -43,7 +45,13 @@ _ROOMS = {
 }
 _PLOTS = {name: room for room, names in _ROOMS.items() for name in names}
 _PACKS = {"write_forms": "forms.write", "write_paper": "paper.write"}
-_WRITERS = ("write_evaluation_report", "write_predictions_report", "write_report", "write_selection_report")
+_WRITERS = (
+    "write_evaluation_report",
+    "write_patient_page",
+    "write_predictions_report",
+    "write_report",
+    "write_selection_report",
+)
 __all__ = [*_PLOTS, *_PACKS, *_WRITERS]
 _plot, __dir__ = lazy_names(__name__, _PLOTS | _PACKS)
 
@@ -235,6 +243,48 @@ def write_evaluation_report(evaluation: Evaluation, path: str | Path, files: Map
     except ModuleNotFoundError as missing:
         raise _lacking(missing) from missing
     _replace(Path(path), render_evaluation(evaluation, files or {}))
+    return Path(path)
+
+
+def write_patient_page(
+    answer: Mapping[str, Any],
+    pictures: Viewing | None,
+    path: str | Path,
+    *,
+    reader: Reader = "doctor",
+    overwrite: bool = False,
+) -> Path:
+    """Write the page of one patient: one HTML file that needs no network, with a viewer for the slices.
+
+    Parameters
+    ----------
+    answer : mapping
+        What ``radiofuse predict --patient`` writes as JSON. Every number in the page's text is one of it.
+    pictures : Viewing or None
+        As ``radiofuse.imaging.viewing.view_images`` returns them; None: a page without pictures.
+    path : str or Path
+        Where to write.
+    reader : "doctor" or "patient"
+        Wording and detail; the values are the same.
+    overwrite : bool, default=False
+        Whether a file that is no page of radiofuse may be replaced.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    RequestError
+        If the extra ``report`` is not installed, the answer is none, or the file cannot be written or is not ours.
+    """
+    try:
+        from radiofuse.report.patient.page import render_patient_page
+    except ModuleNotFoundError as missing:
+        raise _lacking(missing) from missing
+    _refuse_foreign(Path(path), overwrite)
+    _replace(Path(path), render_patient_page(answer, pictures, reader))
     return Path(path)
 
 

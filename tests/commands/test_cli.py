@@ -156,7 +156,7 @@ APPS = {
     "segment": [[]],
     "select": [[]],
     "selftest": [[], ["noise"]],
-    "report": [[]],
+    "report": [[], ["patient"]],
     "paper": [[]],
     "forms": [[]],
     "export": [[]],

@@ -1,0 +1,108 @@
+"""What there is to see of a patient whom a bundle answers about: the images that it reads, outlines, maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiofuse.bundle.maps import Asked, SampleMaps, VoxelMap, maps_of_rows, networks_to_look_into
+from radiofuse.bundle.new_rows import NewRows
+from radiofuse.errors import BundleError, ImageError
+from radiofuse.imaging.viewing import SeenMap, Viewing, view_images
+from radiofuse.progress import Meter, silent
+from radiofuse.tables import columns
+from radiofuse.tables.images import imaged_modalities
+from radiofuse.tables.roles import MASK, MASK_REGIONS
+
+SHOWN_KINDS = ("attention", "grad_cam")  # of maps: those that have one value a place, whatever the sequence
+
+
+def patient_pictures(images: pd.DataFrame, drawn: Path | None = None) -> tuple[Viewing | None, list[str]]:
+    """Return the pictures of the one sample of a cohort, and why there are none.
+
+    Parameters
+    ----------
+    images : DataFrame
+        One row, as ``NewRows.images`` or ``PatientFolder.cohort`` has it.
+    drawn : Path, optional
+        A segmentation that the models do not read.
+    """
+    row = images.iloc[0].to_dict()
+    files = {name: row[columns.join(name, "image")] for name in imaged_modalities(images)}
+    there = {name: path for name, path in files.items() if path}
+    mask = _mask(row, there) or (str(drawn) if drawn else "")
+    try:
+        return view_images(there, mask, row.get(MASK_REGIONS) or ""), []
+    except ImageError as error:
+        return None, [f"No picture can be shown: {error.code}."]
+
+
+def _mask(row: Mapping[str, Any], there: Iterable[str]) -> str:
+    """Return the segmentation of a row: the common one, or that of its first sequence which has one."""
+    named = (row.get(columns.join(name, MASK)) for name in there)
+    return str(row.get(MASK) or next(filter(None, named), ""))
+
+
+def add_maps(
+    viewing: Viewing,
+    rows: NewRows,
+    predictions: pd.DataFrame,
+    drawn: Path | None = None,
+    *,
+    passes: int = 0,
+    progress: Meter = silent,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Add where the bundle's networks look to pictures; nothing where it holds none.
+
+    Parameters
+    ----------
+    viewing : Viewing
+        Of the one sample of the rows.
+    rows : NewRows
+    predictions : DataFrame
+        Of these rows.
+    drawn : Path, optional
+        As of ``patient_pictures``.
+    passes : int, default=0
+        With dropout, for its spread.
+    progress : callable, optional
+
+    Returns
+    -------
+    spread : list of dict
+        Mean and standard deviation of each network's probability over passes with dropout.
+    notes : list of str
+        Maps that could not be made.
+    """
+    sample = str(rows.X.index[0])
+    asked = Asked(kinds=SHOWN_KINDS, passes=passes, drawn={sample: str(drawn)} if drawn else {})
+    spread: list[dict[str, Any]] = []
+    notes: list[str] = []
+    try:
+        networks_to_look_into(rows.bundle, asked)
+    except BundleError:  # none reads one modality or one stack
+        return [], []
+    for one in maps_of_rows(rows, predictions, asked, progress=progress):
+        viewing.maps.extend(_seen(viewing, one))
+        notes += [note for note in one.notes if note not in notes]
+        if one.spread:
+            head = {"network": one.network, "outcome": one.outcome, "class": one.class_name}
+            spread.append(head | one.spread)
+    return spread, notes
+
+
+def _seen(viewing: Viewing, one: SampleMaps) -> Iterator[SeenMap]:
+    for voxel_map in one.maps:
+        values = viewing.placed(voxel_map.strength.astype(np.float32), one.placed.placing.grid)
+        highest = float(values.max())
+        if highest > 0:
+            title = f"{voxel_map.name} of {one.network}, {one.outcome} = {one.class_name}"
+            yield SeenMap(title, _says(voxel_map), values / highest)
+
+
+def _says(voxel_map: VoxelMap) -> str:
+    return voxel_map.says.rstrip(".") + "."

@@ -1,0 +1,139 @@
+"""``radiofuse report patient BUNDLE PATIENT``: one patient's answer as a page for a doctor or for the patient."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radiofuse.commands import terminal
+from radiofuse.commands.naming import Key, Naming, Pseudonymize
+from radiofuse.commands.one_patient import refuse_inside
+from radiofuse.commands.other_cohort import ModalityPattern, Participants
+from radiofuse.commands.sign import SignedBy
+from radiofuse.commands.trust import Trust
+from radiofuse.errors import RequestError
+from radiofuse.files.outputs import is_page, is_stream, require_file, require_folder
+
+if TYPE_CHECKING:
+    from radiofuse.bundle.load import Bundle
+    from radiofuse.bundle.other_cohort import OtherCohort
+    from radiofuse.commands.patient_page import Gathered
+
+READERS = ("doctor", "patient")
+
+
+@terminal.answers
+def patient(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder, or the output folder of a run.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="PATIENT", help="The folder of one patient's images, as of predict --patient.")
+    ],
+    reader: Annotated[str, typer.Option("--for", help="doctor or patient: wording and detail, the same values.")] = (
+        "doctor"
+    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page to write, - is the screen. Default: SAMPLE_doctor.html or SAMPLE_patient.html."),
+    ] = None,
+    answer: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The patient's answer as predict --patient wrote it: nothing is computed."),
+    ] = None,
+    layout: Annotated[str, typer.Option(help="As of predict --patient.")] = "auto",
+    dropout_passes: Annotated[
+        int, typer.Option(min=0, help="Passes with dropout of networks, whose spread is told; 0 is none.")
+    ] = 0,
+    participants: Participants = None,
+    modality_pattern: ModalityPattern = None,
+    signed_by: SignedBy = None,
+    key: Key = None,
+    pseudonymize: Pseudonymize = None,
+    trust: Trust = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
+    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    retry_failed: terminal.RetryFailed = False,
+    overwrite: terminal.Overwrite = False,
+) -> None:
+    """Write the page of one patient: pictures to scroll through, probabilities, how far to trust them. Print its path.
+
+    Research use only. A bundle folder that is called patient is written ./patient.
+    """
+    from radiofuse.bundle.other_cohort import OtherCohort
+    from radiofuse.report import write_patient_page
+
+    if reader not in READERS:
+        raise RequestError(f"--for is {reader!r}; doctor or patient was expected.")
+    _require_places(folder, out, store, answer, overwrite=overwrite)
+    written, naming = OtherCohort(participants, modality_pattern), Naming(key, pseudonymize)
+    with terminal.warnings_as_sentences():
+        loaded = naming.load(bundle, signed_by, trust or ())
+        if answer is None:
+            options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed, "passes": dropout_passes}
+            found = _computed(loaded, folder, store, layout, written, naming, options)
+        else:
+            found = _saved(loaded, folder, answer, layout, written, naming)
+    page = out or Path(f"{_file_name(found.told['sample_id'])}_{reader}.html")
+    _require_places(folder, page, store, answer, overwrite=overwrite)
+    written_to = write_patient_page(found.told, found.pictures, page, reader=reader, overwrite=overwrite)
+    if not is_stream(page):
+        print(written_to)
+    raise typer.Exit(terminal.DONE if found.is_answered else terminal.INPUT)
+
+
+def _require_places(folder: Path, out: Path | None, store: Path, answer: Path | None, *, overwrite: bool) -> None:
+    """Refuse outputs that may not be written, those in the patient's folder among them."""
+    refuse_inside(folder, {"--store": store} | ({} if out is None else {"--out": out}))
+    if out is not None:
+        require_file(out, "--out", [answer], ours=is_page, overwrite=overwrite)
+    require_folder(store, "--store")
+
+
+def _computed(
+    bundle: Bundle,
+    folder: Path,
+    store: Path,
+    layout: str,
+    written: OtherCohort,
+    naming: Naming,
+    options: dict[str, Any],
+) -> Gathered:
+    from radiofuse.commands.patient_page import gather
+
+    places: dict[str, Any] = {"store": store, "layout": layout, "written": written, "naming": naming}
+    return gather(bundle, folder, progress=terminal.progress, **places, **options)
+
+
+def _saved(bundle: Bundle, folder: Path, answer: Path, layout: str, written: OtherCohort, naming: Naming) -> Gathered:
+    from radiofuse.commands.patient_page import beside_answer
+
+    if naming.pseudonymize is not None:
+        raise RequestError("--pseudonymize replaces names while an answer is computed: leave --answer out.")
+    return beside_answer(bundle, folder, _read_answer(answer, bundle), layout, written)
+
+
+def _read_answer(path: Path, bundle: Bundle) -> dict[str, Any]:
+    """Return a saved answer; refuse what is none, or is of other outcomes."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestError(f"--answer {path.name} cannot be read as JSON ({error}).") from None
+    own = sorted(one.name for one in bundle.outcomes)
+    if not isinstance(told, dict) or not isinstance(told.get("outcomes"), dict) or sorted(told["outcomes"]) != own:
+        raise RequestError(
+            f"--answer {path.name} is no answer of this bundle, whose outcomes are {', '.join(own)}. Give the file "
+            "that radiofuse predict BUNDLE --patient wrote."
+        )
+    return told
+
+
+def _file_name(sample_id: str) -> str:
+    """Return a sample's name as that of a file.
+
+    >>> _file_name("../P 7")
+    'P_7'
+    """
+    return re.sub(r"[^\w-]+", "_", sample_id).strip("_") or "patient"

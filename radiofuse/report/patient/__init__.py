@@ -1,0 +1,1 @@
+"""One patient's answer as a page for a doctor or for the patient."""

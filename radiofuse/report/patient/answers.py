@@ -1,0 +1,177 @@
+"""What a model answers, in sentences of fixed templates; every number in them is one of the answer's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from radiofuse.report.patient.numbers import plain, share, short, signed
+from radiofuse.report.patient.words import Reader, asked
+from radiofuse.report.tables import Table
+from radiofuse.wording import MISSING
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A probability as it is drawn, in percent: its place, its interval, the threshold of its class, and words."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    threshold: float | None
+    says: str
+
+
+@dataclass(frozen=True)
+class OutcomeText:
+    """What is said of one outcome."""
+
+    name: str
+    sentences: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    tables: tuple[Table, ...]
+
+
+def outcome_texts(told: Mapping[str, Any], reader: Reader) -> list[OutcomeText]:
+    """Return what is said of every outcome."""
+    say = _to_patient if reader == "patient" else _to_doctor
+    return [
+        OutcomeText(
+            name,
+            (*say(name, of), *_spread(told, name, reader)),
+            tuple(_bars(of)),
+            tuple(_tables(of)) if reader == "doctor" else (),
+        )
+        for name, of in told["outcomes"].items()
+    ]
+
+
+def _to_doctor(name: str, of: Mapping[str, Any]) -> Iterator[str]:
+    if of["call"] is None:
+        yield "No probability: the model could not answer."
+        return
+    shown = ", ".join(f"{label}: {share(value)}" for label, value in of["probability"].items())
+    yield f"Called {of['call']}. Probability of {shown}. {_rule(of)}"
+    for label, (low, high) in _intervals(of):
+        yield f"{_level(of)} of the probability of {label}: {share(low)} to {share(high)}. {_of_interval(of)}"
+    if _is_open(of):
+        yield "That interval reaches across the threshold: the call could be the other one."
+    if of.get("set"):
+        yield f"Set of classes that cannot be ruled out: {of['set']}."
+
+
+def _to_patient(name: str, of: Mapping[str, Any]) -> Iterator[str]:
+    question = asked(name)
+    if question:
+        yield f"The question is {question}."
+    if of["call"] is None:
+        yield "The computer model could not answer this question."
+        return
+    yield (
+        f"The computer model answers: {of['call']}. This is a computation from pictures and no diagnosis: only an "
+        "examination of tissue can tell for certain."
+    )
+    for label, value in of["probability"].items():
+        yield f"How likely it holds {label} to be: {share(value)}. {_rule(of)}"
+    for label, (low, high) in _intervals(of):
+        yield (
+            f"How sure the model is of that number for {label}: it could as well be anything from {share(low)} to "
+            f"{share(high)}. ({_level(of)}; {_of_interval(of)})"
+        )
+    if _is_open(of):
+        yield "Both answers lie within that range: the model does not know."
+    if of.get("set"):
+        is_single = " or " not in of["set"]
+        yield (
+            f"Answers that the model cannot rule out: {of['set']}."
+            f"{'' if is_single else ' As there are several, the model does not know.'}"
+        )
+
+
+def _rule(of: Mapping[str, Any]) -> str:
+    """Say how the class follows from the probability."""
+    if of["threshold"] is None:
+        return "The most probable class is called."
+    return f"{next(iter(of['probability']))} is called from {share(of['threshold'])} on."
+
+
+def _intervals(of: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, float]]]:
+    for label, ends in (of.get("interval") or {}).items():
+        if ends is not None and None not in ends:
+            yield label, (ends[0], ends[1])
+
+
+def _level(of: Mapping[str, Any]) -> str:
+    level = of.get("interval_level")
+    return "Interval" if level is None else f"{100 * level:.0f}% interval"
+
+
+def _of_interval(of: Mapping[str, Any]) -> str:
+    return str(of.get("interval_of") or "What it holds is not told.")
+
+
+def _is_open(of: Mapping[str, Any]) -> bool:
+    """Say whether the interval of a binary answer holds its threshold."""
+    ends = [ends for _, ends in _intervals(of)]
+    return of["threshold"] is not None and len(ends) == 1 and ends[0][0] < of["threshold"] <= ends[0][1]
+
+
+def _spread(told: Mapping[str, Any], name: str, reader: Reader) -> Iterator[str]:
+    """Yield how far dropout moves the probabilities of an outcome."""
+    beside = (told.get("maps") or {}).get("dropout_spread", [])
+    for row in [*told.get("dropout_spread", []), *beside]:
+        if row["outcome"] != name:
+            continue
+        if reader == "patient":
+            yield (
+                f"When parts of the network {row['network']} are switched off at random, {row['passes']} times, its "
+                f"probability of {row['class']} lies around {share(row['mean'])} and moves by about {share(row['sd'])}."
+            )
+        else:
+            yield (
+                f"Over {row['passes']} passes with dropout the probability of {row['class']} by the network "
+                f"{row['network']} has the mean {share(row['mean'])} and the standard deviation {share(row['sd'])}: "
+                "the spread of the dropout, not the error of the model."
+            )
+
+
+def _bars(of: Mapping[str, Any]) -> Iterator[Bar]:
+    ends, threshold = dict(_intervals(of)), of["threshold"]
+    for label, value in of["probability"].items():
+        if value is None:
+            continue
+        low, high = ends.get(label, (None, None))
+        says = f"Probability of {label}: {share(value)}"
+        says += "" if low is None else f", interval {share(low)} to {share(high)}"
+        says += "" if threshold is None else f", called from {share(threshold)} on"
+        yield Bar(label, 100 * value, _percent(low), _percent(high), _percent(threshold), says)
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def _tables(of: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield what each model says, and what each member contributes to the answer."""
+    labels = list(of["probability"])
+    if of["models"]:
+        rows = tuple(
+            (model, *(short(by_class.get(label)) for label in labels)) for model, by_class in of["models"].items()
+        )
+        yield Table("Probabilities by model", ("Model", *labels), (("", rows),), n_numbers=len(labels))
+    if of["contributions"]:
+        own = tuple(
+            (member, *(signed(by_class.get(label)) if by_class.get(label) is not None else MISSING for label in labels))
+            for member, by_class in of["contributions"].items()
+        )
+        caption = "What each sequence adds to the log-odds of the answer; they add up to it"
+        yield Table(caption, ("Member", *labels), (("", own),), n_numbers=len(labels))
+
+
+def volumes_table(told: Mapping[str, Any], names: Mapping[str, str]) -> Table | None:
+    """Return the volumes of the regions, None where there are none."""
+    volumes = told.get("volumes_ml") or {}
+    rows = tuple((names.get(region, region), plain(ml)) for region, ml in volumes.items())
+    return Table("Volumes", ("Region", "Volume, ml"), (("", rows),), n_numbers=1) if rows else None

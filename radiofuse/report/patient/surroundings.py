@@ -1,0 +1,173 @@
+"""What a reader must know around an answer: what was missing, how near the training patients are, how well it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from radiofuse.report.page import Banner
+from radiofuse.report.patient.numbers import plain, share, short
+from radiofuse.report.patient.words import RESEARCH, SYNTHETIC, Reader
+from radiofuse.report.tables import Table
+from radiofuse.wording import listed
+
+CONTRADICTION = "the calls contradict that "
+SEEN_BEFORE = "trained on: "  # how a note begins; what follows may name a training sample
+VERDICTS = {
+    "inside": ("Inside the training cohort", "The pictures measure like those of the patients the model learned from."),
+    "at the edge": (
+        "At the edge of the training cohort",
+        "The pictures measure at the edge of those of the patients the model learned from: trust the answers less.",
+    ),
+    "outside": (
+        "Outside the training cohort",
+        "The pictures measure otherwise than those of the patients the model learned from: the answers are not to be "
+        "relied on.",
+    ),
+}
+
+
+def banners(told: Mapping[str, Any], reader: Reader) -> list[Banner]:
+    """Return what stands above everything else."""
+    to_patient = reader == "patient"
+    research = (
+        "This page comes from a research program. It is no finding of a doctor, and no treatment may rest on it. Talk "
+        "with your doctors before you draw any conclusion from it."
+        if to_patient
+        else "Not a medical device. No decision about a patient may rest on this page."
+    )
+    found = [Banner(RESEARCH, (research,))]
+    if told.get("synthetic") or SYNTHETIC in told.get("notes", []):
+        found.append(Banner("Synthetic model", (SYNTHETIC,)))
+    against = [note for note in _single(told) if note.startswith(CONTRADICTION)]
+    if against:
+        title = "The answers contradict each other" if to_patient else "Contradictory molecular answers"
+        why = "At least one of them is wrong" if to_patient else "They cannot both be right"
+        found.append(Banner(title, tuple(f"{why}: {note}." for note in against)))
+    verdict = (told.get("applicability") or {}).get("verdict")
+    if verdict == "outside":
+        found.append(Banner(VERDICTS["outside"][0], (VERDICTS["outside"][1],)))
+    if any(note.startswith(SEEN_BEFORE) for note in _single(told)):
+        learned = "The model learned from this very patient: its answers look surer than they are."
+        found.append(Banner("Not a new patient", (learned,)))
+    if told.get("as_published"):
+        found.append(Banner("Departures from the rules of this program", tuple(told["as_published"])))
+    return found
+
+
+def missing_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
+    """Return which sequences were not there, and which could not be used."""
+    to_patient = reader == "patient"
+    said = []
+    if told["missing"]:
+        names, lacks = listed(told["missing"]), "was" if len(told["missing"]) == 1 else "were"
+        said.append(
+            f"Of the pictures that the model looks at, {names} {lacks} not there. The answers are made without."
+            if to_patient
+            else f"{names} {lacks} missing, and the model reads {'it' if lacks == 'was' else 'them'}."
+        )
+    for failure in told["failures"]:
+        of = failure["modality"] or "The patient"
+        why = "." if to_patient else f", {failure['code']}: {failure['message']}"
+        said.append(f"{of} could not be used{why}")
+    everything = "All pictures that the model looks at were there." if to_patient else "No sequence was missing."
+    return said or [everything]
+
+
+def applicability_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
+    """Return how far inside the training cohort a patient is."""
+    to_patient, of = reader == "patient", told.get("applicability")
+    if not of or of.get("verdict") not in VERDICTS:
+        why = "" if to_patient or not of or not of.get("note") else f" {of['note']}"
+        whom = "the patients the model learned from" if to_patient else "the training cohort"
+        return [f"How near this patient is to {whom} is not known: the model's files do not tell.{why}"]
+    said = [f"{VERDICTS[of['verdict']][0]}.", VERDICTS[of["verdict"]][1]]
+    if not to_patient:
+        said += _distances(of)
+    if of.get("note"):
+        said.append(str(of["note"]))
+    return said
+
+
+def _distances(of: Mapping[str, Any]) -> Iterator[str]:
+    if of.get("distance") is not None:
+        yield (
+            f"Distance to the nearest training patients {short(of['distance'])}; of training patients left out in turn "
+            f"all but a few lie below {short(of.get('limit_95'))}, nearly all below {short(of.get('limit_99'))}."
+        )
+    for name, one in (of.get("spectra") or {}).items():
+        yield (
+            f"Intensities of {name}: {one['verdict']}, distance {short(one.get('distance'))}, limits "
+            f"{short(one.get('limit_95'))} and {short(one.get('limit_99'))}."
+        )
+
+
+def applicability_table(told: Mapping[str, Any]) -> Table | None:
+    """Return the features that say so, None where none is named."""
+    features = (told.get("applicability") or {}).get("features") or []
+    rows = tuple((one["feature"], short(one["value"]), short(one["low"]), short(one["high"])) for one in features)
+    header = ("Feature", "Here", "Lowest in training", "Highest in training")
+    return Table("The features that set this patient apart most", header, (("", rows),), n_numbers=3) if rows else None
+
+
+def similar_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
+    """Return what share of the nearest training patients had which class."""
+    of, to_patient = told.get("similar"), reader == "patient"
+    if not of:
+        return []
+    said = []
+    for outcome, shares in of["shares"].items():
+        classes = listed([f"{label} {share(value)}" for label, value in shares.items()])
+        said.append(
+            f"Of the {plain(of['n'], 0)} earlier patients whose pictures measure most like these, as to {outcome}: "
+            f"{classes}. That is a group; it does not say what holds for one person."
+            if to_patient
+            else f"{outcome} of the {plain(of['n'], 0)} nearest training patients: {classes}. Statistics of a group."
+        )
+    return said
+
+
+def evaluation_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
+    """Return how well the model did on patients whom it had not seen when it was made."""
+    said = []
+    for outcome, of in (told.get("evaluation") or {}).items():
+        n, auc, ends = plain(of["n_patients"], 0), plain(of["auc"], 2), ""
+        if None not in (of.get("low"), of.get("high")):
+            ends = f" ({plain(of['low'], 2)} to {plain(of['high'], 2)})"
+        if reader == "patient":
+            said.append(
+                f"{outcome}: the model was tried on {n} patients whom it had not seen. A score says how often it put a "
+                f"patient who has the property above one who has not: {auc}{ends}. A coin would have a half, a perfect "
+                "model one."
+            )
+        else:
+            said.append(f"{outcome}: AUC out of fold {auc}{ends}, {n} patients.{_calibration(of)}")
+    return said
+
+
+def _calibration(of: Mapping[str, Any]) -> str:
+    if of.get("slope") is None:
+        return ""
+    ends = f" ({plain(of['slope_low'], 2)} to {plain(of['slope_high'], 2)})" if of.get("slope_low") is not None else ""
+    return (
+        f" Calibration slope {plain(of['slope'], 2)}{ends}: below one, probabilities are too extreme; above, not "
+        "extreme enough."
+    )
+
+
+def note_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
+    """Return the notes on an answer; a patient is told in plain words what bears on trusting it."""
+    notes = [note for note in _single(told) if not note.startswith((CONTRADICTION, SEEN_BEFORE)) and note != SYNTHETIC]
+    if reader == "doctor":
+        return notes
+    if not any("far outside the training range" in note for note in notes):
+        return []
+    return [
+        "Some measurements lie far outside of all that the model has seen. Its answers may mean nothing here; pictures "
+        "taken or prepared in another way are often the cause."
+    ]
+
+
+def _single(told: Mapping[str, Any]) -> list[str]:
+    """Return the notes one by one; those of a sample stand in one text."""
+    return [part for note in told.get("notes", []) for part in note.split("; ")]
