@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from radiofuse.report.figures import GREY, INK, PALE, PRIMARY, style
+from radiofuse.report.look import GREY, INK, PALE, PRIMARY, style
 from radiofuse.tables.spreadsheet import write_csv
 
 TITLES = {"log_loss": "log-loss below today's", "auc": "AUC above today's"}

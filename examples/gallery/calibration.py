@@ -13,7 +13,7 @@ from radiofuse.report import plot_calibration
 
 def main(bundle: str, picture: str) -> None:
     predictions = pd.read_csv(Path(bundle) / "predictions.csv")
-    plot_calibration(predictions, "mean").savefig(picture, metadata={"Date": None})
+    plot_calibration(predictions, "mean").figure.savefig(picture, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from radiofuse.report import plot_roc
 def main(bundle: str, picture: str) -> None:
     predictions = pd.read_csv(Path(bundle) / "predictions.csv")
     drawn = predictions[predictions["model"].isin(["mean", "t1ce", "t2", "clinical"])]
-    plot_roc(drawn, "mean").savefig(picture, metadata={"Date": None})
+    plot_roc(drawn, "mean").figure.savefig(picture, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from sklearn.metrics import average_precision_score
 
 from radiofuse.errors import RequestError
-from radiofuse.report.figures import (
+from radiofuse.report.look import (
     BAND,
     GREY,
     INK,
@@ -20,8 +20,10 @@ from radiofuse.report.figures import (
     SMALL_PT,
     axes_for,
     curve_style,
+    drawn,
     entitle,
     frame_unit_square,
+    legend_below,
 )
 from radiofuse.report.wording import shortened
 from radiofuse.statistics import precision_recall_points
@@ -31,6 +33,7 @@ from radiofuse.wording import number, percent
 DARK = 0.5  # shares from here on are written in white
 
 
+@drawn
 def plot_precision_recall(
     predictions: pd.DataFrame,
     model: str | None = None,
@@ -89,7 +92,7 @@ def plot_precision_recall(
     heavy = {"color": PRIMARY, "linewidth": 3, "label": _with_precision(predictions, model)}
     axes.plot(curve["recall"], curve["precision"], **heavy)
     frame_unit_square(axes, "Recall (sensitivity)", "Precision")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, handlelength=3.4, columnspacing=1.2)
+    legend_below(axes, 2, handlelength=3.4)
     return axes
 
 
@@ -108,6 +111,7 @@ def average_precision(predictions: pd.DataFrame, model: str) -> float:
     return float(np.mean([average_precision_score(r["label"], r["probability"]) for _, r in own.groupby("repeat")]))
 
 
+@drawn
 def plot_confusion(counts: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw how many samples of each class were called each class, and which share of the class these are.
 

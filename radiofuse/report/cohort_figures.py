@@ -9,16 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiofuse.errors import RequestError
-from radiofuse.report.figures import (
-    GREY,
-    INK,
-    LABEL_CHARACTERS,
-    PRIMARY,
-    SMALL_PT,
-    WIDTH_IN,
-    axes_for,
-    name_rows,
-)
+from radiofuse.report.look import GREY, INK, LABEL_CHARACTERS, PRIMARY, SMALL_PT, WIDTH_IN, axes_for, drawn, name_rows
 from radiofuse.report.wording import shortened
 from radiofuse.wording import count, number
 
@@ -28,6 +19,7 @@ STEP_CHARACTERS, LABELS_TAKE = 16, 1.9  # a line of a step's name, and the room 
 BOX = {"boxstyle": "square,pad=0.35", "facecolor": "white", "edgecolor": PRIMARY, "linewidth": 1}
 
 
+@drawn
 def plot_cohort_flow(modality_flow: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw how many samples of each modality are left from the cohort table to what is used: a box per step.
 
@@ -85,6 +77,7 @@ def _draw_boxes(axes: Axes, column: int, counts: np.ndarray) -> None:
             axes.text(column + 0.06, place + 0.5, told, va="center", fontsize=SMALL_PT, color=INK)
 
 
+@drawn
 def plot_subgroups(subgroups: pd.DataFrame, whole: float | None = None, *, ax: Axes | None = None) -> Axes:
     """Draw the AUC with its interval in every group of patients that is large enough.
 

@@ -10,16 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from radiofuse.errors import RequestError
-from radiofuse.report.figures import (
-    FEATURE_CHARACTERS,
-    GREY,
-    INK,
-    PALE,
-    PRIMARY,
-    SMALL_PT,
-    axes_for,
-    entitle,
-)
+from radiofuse.report.look import FEATURE_CHARACTERS, GREY, INK, PALE, PRIMARY, SMALL_PT, axes_for, drawn, entitle
 from radiofuse.report.wording import shortened
 from radiofuse.wording import number
 
@@ -30,6 +21,7 @@ MOST_POINTS = 250  # samples per feature that a swarm draws
 BETWEEN = 0.8  # of a line's height, for a swarm
 
 
+@drawn
 def plot_importance(
     features: pd.DataFrame, measure: str = "importance", *, top: int = 12, title: str = "", ax: Axes | None = None
 ) -> Axes:
@@ -73,6 +65,7 @@ def plot_importance(
     return _draw_lines(axes_for(ax, 1.0 + 0.46 * len(shown)), names, shown[measure], ends, WORDS[measure], title)
 
 
+@drawn
 def plot_importance_sums(
     sums: pd.DataFrame, by: str, measure: str = "importance", *, top: int = 15, title: str = "", ax: Axes | None = None
 ) -> Axes:
@@ -134,6 +127,7 @@ def _only_the_lower_axis(axes: Axes, n_lines: int, what: str) -> None:
     axes.spines["left"].set_visible(False)
 
 
+@drawn
 def plot_beeswarm(shapley: pd.DataFrame, *, top: int = 10, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw the Shapley values of the most important features: a point per held-out sample, dark for high values.
 
@@ -213,6 +207,7 @@ def _draw_swarm(axes: Axes, place: int, rows: pd.DataFrame) -> None:
     )
 
 
+@drawn
 def plot_waterfall(shapley: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw what each feature added to one member's answer for one held-out sample, one after the other.
 

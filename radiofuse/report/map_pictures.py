@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from radiofuse.report.figures import FONT_PT, SMALL_PT, WIDTH_IN, style
+from radiofuse.report.look import FONT_PT, SMALL_PT, WIDTH_IN, style
 
 MAP_COLORS = "cividis"  # dark blue, gray, yellow, ever lighter: above, at and below 0 stay apart in gray print
 COLUMNS, PANEL_IN = 2, 2.3

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.report.figures import draw_calibration, draw_frequencies, draw_net_benefit
+from radiofuse.report.look import uri_of
 from radiofuse.report.tables import TOP_FEATURES
 from radiofuse.statistics import calibration_line, calibration_points
 from radiofuse.wording import counted, listed, number, percent
@@ -43,7 +44,7 @@ def calibration_picture(predictions: pd.DataFrame, model: str, title: str = "") 
         for point in points.itertuples()
     )
     alt = f"Calibration of {model}{_of(title)}: {alt}."
-    return Picture(draw_calibration(points, title), alt, _led(title, _calibration_caption(rows, model)), points)
+    return Picture(uri_of(draw_calibration, points, title), alt, _led(title, _calibration_caption(rows, model)), points)
 
 
 def _of(title: str) -> str:
@@ -89,7 +90,7 @@ def frequency_picture(features: pd.DataFrame, modality: str) -> Picture | None:
         f"{modality}: {always} of {len(features)} features were chosen in at least 80% of the outer folds. "
         "Filled bars: in the final model; hatched: not."
     )
-    return Picture(draw_frequencies(modality, top), f"Selection frequency in {modality}: {alt}.", caption, top)
+    return Picture(uri_of(draw_frequencies, modality, top), f"Selection frequency in {modality}: {alt}.", caption, top)
 
 
 def decision_picture(curve: pd.DataFrame, what: str, title: str = "") -> Picture:
@@ -97,7 +98,7 @@ def decision_picture(curve: pd.DataFrame, what: str, title: str = "") -> Picture
     where = better_than_both(curve)
     caption = f"{what} By the line itself, treating by the model is better than treating all and treating none {where}."
     alt = f"Net benefit{_of(title)}: the model is best {where}."
-    return Picture(draw_net_benefit(curve, title), alt, _led(title, caption), curve)
+    return Picture(uri_of(draw_net_benefit, curve, title), alt, _led(title, caption), curve)
 
 
 def better_than_both(curve: pd.DataFrame) -> str:

@@ -70,7 +70,7 @@ def test_predictions_need_a_place_and_must_be_predictions(predictions, tmp_path)
 
 
 def test_the_drawn_roc_is_the_curve_of_scikit_learn(predictions):
-    axes = plot_roc(predictions, "t1").axes[0]
+    axes = plot_roc(predictions, "t1")
     line = next(line for line in axes.get_lines() if line.get_label().startswith("t1 "))
     rows = predictions[predictions["model"] == "t1"]
     fpr, tpr, _ = roc_curve(rows["label"], rows["probability"], drop_intermediate=False)
@@ -80,20 +80,20 @@ def test_the_drawn_roc_is_the_curve_of_scikit_learn(predictions):
 
 
 def test_aucs_are_drawn_where_they_are(predictions):
-    lines = plot_aucs(predictions).axes[0].get_lines()
+    lines = plot_aucs(predictions).get_lines()
     values = {float(line.get_xdata()[0]) for line in lines if len(line.get_xdata()) == 1}
     assert np.allclose(sorted(values), sorted(auc_of(predictions, m) for m in ("mean", "t1")))
 
 
 def test_the_calibration_points_are_shares(predictions):
-    line = plot_calibration(predictions).axes[0].get_lines()[-1]
+    line = plot_calibration(predictions).get_lines()[-1]
     rows = predictions[predictions["model"] == "mean"].sort_values("probability")
     halves = np.array_split(rows["label"].to_numpy(), 2)
     assert np.allclose(line.get_ydata(), [half.mean() for half in halves])
 
 
 def test_the_decision_curve_starts_at_the_prevalence(predictions):
-    lines = {line.get_label(): line for line in plot_decision_curve(predictions).axes[0].get_lines()}
+    lines = {line.get_label(): line for line in plot_decision_curve(predictions).get_lines()}
     start = lines["treat all"]
     threshold = start.get_xdata()[0]
     assert np.isclose(start.get_ydata()[0], 0.5 - 0.5 * threshold / (1 - threshold))
@@ -153,7 +153,7 @@ def test_several_outcomes_are_shown_one_after_the_other(outcomes, tmp_path):
 def test_figures_are_of_one_class_of_one_outcome(outcomes):
     with pytest.raises(RequestError, match=r"of one class of one outcome.* slice_of\("):
         plot_roc(outcomes)
-    assert plot_roc(slice_of(outcomes, "grade", "3")).axes
+    assert plot_roc(slice_of(outcomes, "grade", "3")).lines
 
 
 def test_an_outcome_of_two_classes_has_the_page_of_its_predictions_alone(predictions, tmp_path):

@@ -20,7 +20,7 @@ from radiofuse.report.experiment.recalibrations import (
     recalibration_table_of,
 )
 from radiofuse.report.experiment.uncertainty import uncertainty_picture, uncertainty_table
-from radiofuse.report.figures import draw_calibration, figure_of
+from radiofuse.report.figures import draw_calibration
 from radiofuse.report.pictures import binned
 from radiofuse.statistics import calibration_by_uncertainty, recalibration_table
 
@@ -78,7 +78,7 @@ def test_bins_of_spread_are_told_up_to_the_last_one_with_patients_and_empty_ones
     ]
     assert "0.05 to 0.10 no patients;" in picture.alt
     told = contents.calibration_by_uncertainty.query("model == 'mean' and uncertainty == 'sd of refits'").iloc[:3]
-    axes = figure_of(draw_uncertainty, told).axes[0]
+    axes = draw_uncertainty(told)
     assert [text.get_text() for text in axes.texts] == ["20", "no patients", "20"]
     assert [bar.get_height() for bar in axes.patches] == pytest.approx(told["ece"].fillna(0).tolist())
 
@@ -95,7 +95,7 @@ def test_predicted_lies_on_x_and_observed_on_y():
     p, y = np.repeat([0.2, 0.9], 15), np.repeat([1, 0, 1, 0], [3, 12, 6, 9])
     ids = [f"s{row:02}" for row in range(30)]
     rows = {"sample_id": ids, "patient_id": ids, "repeat": 0, "fold": 0, "model": "m", "label": y, "probability": p}
-    axes = figure_of(draw_calibration, binned(pd.DataFrame(rows), "m")).axes[0]
+    axes = draw_calibration(binned(pd.DataFrame(rows), "m"))
     curve = next(line for line in axes.lines if line.get_marker() == "o")
     np.testing.assert_allclose(curve.get_xdata(), [0.2, 0.9])
     np.testing.assert_allclose(curve.get_ydata(), [0.2, 0.4])

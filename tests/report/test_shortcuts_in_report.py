@@ -11,7 +11,7 @@ from page_parser import Page
 from radiofuse.bundle.format import TABLES
 from radiofuse.report import write_report
 from radiofuse.report.experiment.figures import draw_ledger
-from radiofuse.report.figures import WIDTH_IN, figure_of
+from radiofuse.report.look import WIDTH_IN, uri_of
 
 CAPTION = "What shortcuts would have claimed"
 LEDGER = pd.DataFrame(
@@ -48,7 +48,7 @@ def test_the_figure_has_words_for_those_who_cannot_see_it(page):
 
 def test_nothing_in_the_figure_is_cut_off_or_lies_on_another_number():
     rows = LEDGER.iloc[:2].assign(honest=[0.2, 0.99], optimistic=[1.0, 0.985])
-    figure = figure_of(draw_ledger, rows)
+    figure = uri_of(draw_ledger, rows).figure
     figure.draw_without_rendering()
     axes = figure.axes[0]
     boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]

@@ -6,8 +6,8 @@ import pandas as pd
 
 from radiofuse.report.call_figures import average_precision, plot_confusion, plot_precision_recall
 from radiofuse.report.experiment.contents import Contents
-from radiofuse.report.figures import uri_of
 from radiofuse.report.kinds import MODALITY, REFERENCE, TRIVIAL
+from radiofuse.report.look import uri_of
 from radiofuse.report.pictures import Picture, stacked
 from radiofuse.statistics import confusion_table, precision_recall_points
 from radiofuse.wording import number, percent

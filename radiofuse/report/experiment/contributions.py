@@ -9,6 +9,7 @@ import pandas as pd
 
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.figures import draw_contributions
+from radiofuse.report.look import uri_of
 from radiofuse.report.pictures import Picture
 from radiofuse.report.tables import Row, Table
 from radiofuse.report.wording import shortened
@@ -52,7 +53,7 @@ def _picture(contents: Contents, name: str, told: pd.DataFrame, caption: str) ->
     alt = f"Contributions to {name}, medians of its patients and of the others: {medians}."
     drawn = told.drop(columns=["sample_id"])  # the page names no patient
     axis = f"Added to the {_scale(contents)} of {shortened(name, _AXIS_CHARACTERS)}"
-    return Picture(draw_contributions(members, f"Class {name}" if several else "", axis), alt, caption, drawn)
+    return Picture(uri_of(draw_contributions, members, f"Class {name}" if several else "", axis), alt, caption, drawn)
 
 
 def _caption(contents: Contents, name: str) -> str:

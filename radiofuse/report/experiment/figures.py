@@ -8,9 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from radiofuse.report.figures import (
+from radiofuse.report.look import (
     FEATURE_CHARACTERS,
     GREY,
     INK,
@@ -19,10 +18,10 @@ from radiofuse.report.figures import (
     PALE,
     PRIMARY,
     SMALL_PT,
-    WIDTH_IN,
-    drawn,
     entitle,
+    legend_below,
     name_rows,
+    new_axes,
 )
 from radiofuse.report.wording import shortened
 from radiofuse.wording import number
@@ -33,8 +32,7 @@ _GROUPS = (  # of patients: one filled, one open, for gray print
 )
 
 
-@drawn
-def draw_weights(fusion: str, weights: pd.DataFrame) -> Figure:
+def draw_weights(fusion: str, weights: pd.DataFrame) -> Axes:
     """Draw one fusion's weights: the final model's with its interval, and mean and range over the outer folds.
 
     Parameters
@@ -44,8 +42,7 @@ def draw_weights(fusion: str, weights: pd.DataFrame) -> Figure:
     weights : DataFrame
         ``member``, ``weight``, ``weight_low``, ``weight_high``, ``mean``, ``low``, ``high``; the first is on top.
     """
-    figure = Figure(figsize=(WIDTH_IN, 1.6 + 0.36 * len(weights)))
-    axes = figure.add_subplot()
+    axes = new_axes(1.6 + 0.36 * len(weights))
     entitle(axes, fusion)
     axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
     places = np.arange(len(weights))
@@ -58,12 +55,11 @@ def draw_weights(fusion: str, weights: pd.DataFrame) -> Figure:
     axes.hlines(below, weights["low"], weights["high"], color=OTHER, linewidth=4, label="their middle 95%")
     name_rows(axes, list(weights["member"]))
     axes.set_xlabel("Weight")
-    figure.legend(loc="outside lower center", ncols=2, handlelength=1.4, columnspacing=1)
-    return figure
+    legend_below(axes, 2, handlelength=1.4, columnspacing=1)
+    return axes
 
 
-@drawn
-def draw_contributions(members: Mapping[str, Mapping[str, np.ndarray]], title: str, what: str) -> Figure:
+def draw_contributions(members: Mapping[str, Mapping[str, np.ndarray]], title: str, what: str) -> Axes:
     """Draw how far each member moved the answers for patients of either group: middle half, middle 90 %, median.
 
     Parameters
@@ -74,8 +70,7 @@ def draw_contributions(members: Mapping[str, Mapping[str, np.ndarray]], title: s
     what : str
         The axis.
     """
-    figure = Figure(figsize=(WIDTH_IN, 1.5 + 0.56 * len(members)))
-    axes = figure.add_subplot()
+    axes = new_axes(1.5 + 0.56 * len(members))
     if title:
         entitle(axes, title)
     axes.axvline(0, color=GREY, linestyle=":", linewidth=1.2)
@@ -84,8 +79,8 @@ def draw_contributions(members: Mapping[str, Mapping[str, np.ndarray]], title: s
             _draw_box(axes, place + away, values, style, name if place == 0 else "")
     name_rows(axes, list(members))
     axes.set_xlabel(what)
-    figure.legend(loc="outside lower center", ncols=2, handlelength=1.4, columnspacing=1.6)
-    return figure
+    legend_below(axes, 2, handlelength=1.4, columnspacing=1.6)
+    return axes
 
 
 def _draw_box(axes: Axes, place: float, values: np.ndarray, style: Mapping[str, str], label: str) -> None:
@@ -98,8 +93,7 @@ def _draw_box(axes: Axes, place: float, values: np.ndarray, style: Mapping[str, 
     axes.plot([middle, middle], [place - 0.14, place + 0.14], color=INK, linewidth=2.4, zorder=3)
 
 
-@drawn
-def draw_uncertainty(bins: pd.DataFrame) -> Figure:
+def draw_uncertainty(bins: pd.DataFrame) -> Axes:
     """Draw the calibration error within bins of uncertainty, with the number of samples; empty bins are named so.
 
     Parameters
@@ -107,8 +101,7 @@ def draw_uncertainty(bins: pd.DataFrame) -> Figure:
     bins : DataFrame
         ``from_uncertainty``, ``to_uncertainty``, ``n``, ``ece`` (NaN where n is 0), one row per bin.
     """
-    figure = Figure(figsize=(WIDTH_IN, 3.6))
-    axes = figure.add_subplot()
+    axes = new_axes(3.6)
     left, right = bins["from_uncertainty"].to_numpy(), bins["to_uncertainty"].to_numpy()
     axes.bar(left, bins["ece"].fillna(0), width=right - left, align="edge", color=OTHER, edgecolor=PRIMARY)
     for start, end, n, error in zip(left, right, bins["n"], bins["ece"], strict=True):
@@ -120,11 +113,10 @@ def draw_uncertainty(bins: pd.DataFrame) -> Figure:
     axes.set_xticks([0, *right], ["0", *(number(edge) for edge in right)])
     axes.set_xlabel("Spread of refits (standard deviation of the probability)")
     axes.set_ylabel("Calibration error")
-    return figure
+    return axes
 
 
-@drawn
-def draw_ledger(ledger: pd.DataFrame) -> Figure:
+def draw_ledger(ledger: pd.DataFrame) -> Axes:
     """Draw the honest number of every shortcut beside the one that it would have claimed, its name above both.
 
     Parameters
@@ -132,8 +124,7 @@ def draw_ledger(ledger: pd.DataFrame) -> Figure:
     ledger : DataFrame
         ``title``, ``honest``, ``optimistic``; the first is on top.
     """
-    figure = Figure(figsize=(WIDTH_IN, 1.5 + 0.66 * len(ledger)))
-    axes = figure.add_subplot()
+    axes = new_axes(1.5 + 0.66 * len(ledger))
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
     places = np.arange(len(ledger))
     axes.hlines(places, ledger["honest"], ledger["optimistic"], color=PALE, linewidth=5)
@@ -148,8 +139,8 @@ def draw_ledger(ledger: pd.DataFrame) -> Figure:
     axes.set_xticks([tick for tick in np.linspace(0, 1, 11) if tick >= lowest])
     axes.set_xlabel("AUC (0.5 = chance), or balanced accuracy")
     axes.spines["left"].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2, handlelength=1.4, columnspacing=1.6)
-    return figure
+    legend_below(axes, 2, handlelength=1.4, columnspacing=1.6)
+    return axes
 
 
 def _name_above(axes: Axes, left: float, place: int, title: str) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.report.experiment.contents import Contents
-from radiofuse.report.figures import uri_of
 from radiofuse.report.importance_figures import (
     most_important,
     plot_beeswarm,
@@ -16,6 +15,7 @@ from radiofuse.report.importance_figures import (
     plot_importance_sums,
     plot_waterfall,
 )
+from radiofuse.report.look import uri_of
 from radiofuse.report.pictures import Picture
 from radiofuse.report.tables import Row, Table
 from radiofuse.report.wording import estimate

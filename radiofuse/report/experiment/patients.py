@@ -11,7 +11,7 @@ import pandas as pd
 from radiofuse.report.cohort_figures import plot_cohort_flow, plot_subgroups
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.tables import TITLES
-from radiofuse.report.figures import uri_of
+from radiofuse.report.look import uri_of
 from radiofuse.report.pictures import Picture
 from radiofuse.report.tables import Row, Table
 from radiofuse.report.wording import estimate

@@ -13,6 +13,7 @@ from radiofuse.report.experiment.sentences import best_modality
 from radiofuse.report.experiment.tables import weights_by_fusion
 from radiofuse.report.figures import draw_auc, draw_differences, draw_roc
 from radiofuse.report.kinds import ARM, FUSION, HEADINGS, KINDS, MODALITY, OTHER, REFERENCE, TRIVIAL
+from radiofuse.report.look import uri_of
 from radiofuse.report.pictures import Picture, calibration_picture, decision_picture, stacked
 from radiofuse.report.tables import score_cell
 from radiofuse.statistics import roc_points
@@ -33,7 +34,9 @@ def auc_picture(contents: Contents) -> Picture | None:
         limits = {f"wider_{end}": [getattr(row, end, np.nan) for row in wider] for end in ("low", "high")}
         scores = scores.assign(**limits)
     alt = "; ".join(f"{model} {score_cell(contents, model, 'auc')}" for model in models)
-    return Picture(draw_auc(scores, contents.primary), f"AUC with interval: {alt}.", _auc_caption(contents), scores)
+    return Picture(
+        uri_of(draw_auc, scores, contents.primary), f"AUC with interval: {alt}.", _auc_caption(contents), scores
+    )
 
 
 def reference_picture(contents: Contents) -> Picture | None:
@@ -52,7 +55,9 @@ def reference_picture(contents: Contents) -> Picture | None:
         f"What each model’s AUC has more than that of “{reference}”, on the same patients, with 95 % intervals. "
         f"An interval is of one comparison. Adjusted for their number, {_are(better)} better (p < 0.05)."
     )
-    return Picture(draw_differences(rows, reference), f"Differences in AUC from {reference}: {alt}.", caption, rows)
+    return Picture(
+        uri_of(draw_differences, rows, reference), f"Differences in AUC from {reference}: {alt}.", caption, rows
+    )
 
 
 def _are(models: Sequence[str]) -> str:
@@ -163,7 +168,7 @@ def _roc_picture(contents: Contents, what: str, models: Sequence[str], title: st
         f"{where}ROC curve of the primary {contents.answer} (heavy line, with a pointwise 95% band over resampled "
         f"patients) beside {what}. The legend gives the AUC."
     )
-    drawn = draw_roc(primary, names[contents.primary], curves, title)
+    drawn = uri_of(draw_roc, primary, names[contents.primary], curves, title)
     return Picture(drawn, alt, caption, stacked({names[contents.primary]: primary, **curves}))
 
 
@@ -185,5 +190,5 @@ def _weight_picture(fusion: str, rows: pd.DataFrame) -> Picture:
     have = "has the largest weight" if len(heaviest) == 1 else "have the largest weights, equal ones,"
     caption = f"{fusion}: {listed(heaviest)} {have} in the final model."
     return Picture(
-        draw_weights(fusion, rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption, rows
+        uri_of(draw_weights, fusion, rows), f"Weights of the fusion {fusion} in the final model: {alt}.", caption, rows
     )

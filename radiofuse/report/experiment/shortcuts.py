@@ -6,6 +6,7 @@ from typing import Any
 
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.figures import draw_ledger
+from radiofuse.report.look import uri_of
 from radiofuse.report.pictures import Picture
 from radiofuse.report.tables import Row, Table
 from radiofuse.report.wording import METRICS, estimate
@@ -40,4 +41,6 @@ def shortcuts_picture(contents: Contents) -> Picture | None:
         f"Filled diamonds: honest; open circles: with the shortcut. The widest gap, "
         f"{estimate(widest.difference, widest.low, widest.high)}, is that of: {widest.title}."
     )
-    return Picture(draw_ledger(ledger.assign(title=named)), f"Honest and claimed scores: {said}.", caption, ledger)
+    return Picture(
+        uri_of(draw_ledger, ledger.assign(title=named)), f"Honest and claimed scores: {said}.", caption, ledger
+    )

@@ -8,6 +8,7 @@ import pandas as pd
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.figures import draw_uncertainty
 from radiofuse.report.experiment.recalibrations import METHODS
+from radiofuse.report.look import uri_of
 from radiofuse.report.pictures import Picture
 from radiofuse.report.tables import Row, Table
 from radiofuse.statistics.uncertainty import OF_REFITS
@@ -41,7 +42,7 @@ def uncertainty_picture(contents: Contents) -> Picture | None:
         f"Expected calibration error of “{contents.primary}” within bins of the spread of its refits to bootstraps of "
         "the training patients, with the number of samples. Chance alone keeps the error of a few samples far above 0."
     )
-    return Picture(draw_uncertainty(rows), f"Calibration error by spread of refits: {told}.", caption, rows)
+    return Picture(uri_of(draw_uncertainty, rows), f"Calibration error by spread of refits: {told}.", caption, rows)
 
 
 def _of_refits(contents: Contents) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from radiofuse.report.experiment.calls import confusion_picture, precision_pictu
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.importance import GROUPS, ranking_picture, sums_picture
 from radiofuse.report.experiment.patients import flow_picture, subgroups_picture
-from radiofuse.report.figures import style
+from radiofuse.report.look import style
 from radiofuse.report.pictures import Picture
 from radiofuse.tables.roles import PATIENT, SAMPLE
 from radiofuse.tables.spreadsheet import write_csv

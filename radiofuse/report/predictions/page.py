@@ -11,6 +11,7 @@ import pandas as pd
 
 from radiofuse.report.figures import draw_auc, draw_roc
 from radiofuse.report.kinds import HEADINGS, MODEL
+from radiofuse.report.look import uri_of
 from radiofuse.report.page import render
 from radiofuse.report.pictures import Picture, calibration_picture, decision_picture
 from radiofuse.report.scored import Scored
@@ -179,7 +180,7 @@ def _curves(contents: PredictionContents, title: str) -> list[Picture]:
 
 def _auc_picture(contents: PredictionContents) -> Picture:
     aucs = contents.whole_scores.query("metric == 'auc'").set_index("model").loc[contents.main_models]
-    drawn = draw_auc(aucs.reset_index().assign(kind=MODEL, heading=HEADINGS[MODEL]), contents.primary)
+    drawn = uri_of(draw_auc, aucs.reset_index().assign(kind=MODEL, heading=HEADINGS[MODEL]), contents.primary)
     said = "; ".join(f"{model} {score_cell(contents, model, 'auc')}" for model in contents.main_models)
     mean = ", the mean of each class against the rest," if contents.has_several_classes else ""
     caption = f"AUC{mean} with its 95% interval; the diamond is {contents.primary}."
@@ -197,7 +198,7 @@ def _roc_picture(contents: PredictionContents, title: str) -> Picture:
         f"{where}ROC curves, averaged over the repeats; of {contents.primary} (heavy line) with a pointwise 95% band "
         "over resampled patients. The legend gives the AUC."
     )
-    drawn = draw_roc(roc_points(contents.predictions, contents.primary), first, curves, title)
+    drawn = uri_of(draw_roc, roc_points(contents.predictions, contents.primary), first, curves, title)
     return Picture(drawn, f"{where}ROC curves with AUC: {'; '.join(names.values())}.", caption)
 
 

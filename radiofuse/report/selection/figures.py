@@ -7,22 +7,11 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from radiofuse.report.figures import (
-    DASHES,
-    GREY,
-    INK,
-    LEGEND_CHARACTERS,
-    OTHER,
-    PRIMARY,
-    SMALL_PT,
-    WIDTH_IN,
-    drawn,
-)
+from radiofuse.report.look import DASHES, GREY, INK, LEGEND_CHARACTERS, OTHER, PRIMARY, SMALL_PT, legend_below, new_axes
 from radiofuse.report.wording import shortened
 from radiofuse.wording import number
 
@@ -43,8 +32,7 @@ DECADE_TICKS = 300  # from that ratio of the penalties on, ticks at powers of te
 APART = (400, 60)  # places told apart along the axes of the volcano: points nearer than that would coincide
 
 
-@drawn
-def draw_volcano(selection: pd.DataFrame, alpha: float, dropped_later: str) -> Figure:
+def draw_volcano(selection: pd.DataFrame, alpha: float, dropped_later: str) -> Axes:
     """Draw each feature's p-value over its AUC, marked by how far it came.
 
     Parameters
@@ -56,8 +44,7 @@ def draw_volcano(selection: pd.DataFrame, alpha: float, dropped_later: str) -> F
     dropped_later : str
         Name of what fell after pruning.
     """
-    figure = Figure(figsize=(WIDTH_IN, 4.6))
-    axes = figure.add_subplot()
+    axes = new_axes(4.6)
     if alpha > 0:
         axes.axhline(-np.log10(alpha), color=GREY, linestyle=":", linewidth=1.2)
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
@@ -69,8 +56,8 @@ def draw_volcano(selection: pd.DataFrame, alpha: float, dropped_later: str) -> F
             label = f"{name} ({len(reached):,})"
             axes.plot(*one_of_each(reached).T, linestyle="none", label=label, **style)
     axes.set(xlabel="AUC of the feature alone (0.5 = chance)", ylabel="−log₁₀ p")
-    figure.legend(loc="outside lower center", ncols=2, handletextpad=0.2, columnspacing=1, markerscale=1.3)
-    return figure
+    legend_below(axes, 2, handletextpad=0.2, columnspacing=1, markerscale=1.3)
+    return axes
 
 
 def one_of_each(points: np.ndarray) -> np.ndarray:
@@ -100,8 +87,7 @@ def reached_stage(selection: pd.DataFrame) -> np.ndarray:
     return np.cumprod(steps, axis=1).sum(axis=1).astype(int)
 
 
-@drawn
-def draw_correlations(r: pd.DataFrame, selected: Collection[str]) -> Figure:
+def draw_correlations(r: pd.DataFrame, selected: Collection[str]) -> Axes:
     """Draw the size of the correlations, features in the order of an average-linkage clustering.
 
     Parameters
@@ -115,8 +101,7 @@ def draw_correlations(r: pd.DataFrame, selected: Collection[str]) -> Figure:
     # Rounding leaves some |r| above 1, and a clustering takes no negative distance.
     distance = squareform(np.clip(1 - size, 0, None), checks=False)
     order = leaves_list(linkage(distance, "average", optimal_ordering=True))
-    figure = Figure(figsize=(WIDTH_IN, 4.4))
-    axes = figure.add_subplot()
+    axes = new_axes(4.4)
     image = axes.imshow(size[order][:, order], cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     names = r.index[order]
     marked = np.flatnonzero(names.isin(selected))
@@ -127,12 +112,11 @@ def draw_correlations(r: pd.DataFrame, selected: Collection[str]) -> Figure:
         axes.set_yticks(range(len(r)), labels, minor=True, fontsize=SMALL_PT)
         axes.tick_params(axis="y", which="minor", length=0, pad=9)
     axes.set_xlabel(f"{len(r)} features, like beside like")
-    figure.colorbar(image, label="|r|", shrink=0.85)
-    return figure
+    axes.figure.colorbar(image, ax=axes, label="|r|", shrink=0.85)
+    return axes
 
 
-@drawn
-def draw_path(path: pd.DataFrame, curve: pd.DataFrame) -> Figure:
+def draw_path(path: pd.DataFrame, curve: pd.DataFrame) -> Axes:
     """Draw the coefficients over the penalty, as R's glmnet does, with the penalties that the two rules choose.
 
     Parameters
@@ -142,8 +126,7 @@ def draw_path(path: pd.DataFrame, curve: pd.DataFrame) -> Figure:
     curve : DataFrame
         ``lambda``, ``nzero``, ``is_min``, ``is_1se``.
     """
-    figure = Figure(figsize=(WIDTH_IN, 4.0 + 0.24 * NAMED_PATHS))
-    axes = figure.add_subplot()
+    axes = new_axes(4.0 + 0.24 * NAMED_PATHS)
     lambdas = curve["lambda"].to_numpy()
     lines = path.pivot(index="lambda", columns="feature", values="coef").reindex(lambdas).fillna(0.0)
     at_minimum = lines.loc[curve.loc[curve["is_min"], "lambda"].iloc[0]].abs()
@@ -155,12 +138,11 @@ def draw_path(path: pd.DataFrame, curve: pd.DataFrame) -> Figure:
         axes.plot(lambdas, lines[feature], label=shortened(feature, LEGEND_CHARACTERS), **style)
     _mark_rules(axes, curve)
     axes.set(xlabel="Penalty λ", ylabel="Coefficient per standard deviation")
-    figure.legend(loc="outside lower center", ncols=1, handlelength=3)
-    return figure
+    legend_below(axes, 1, handlelength=3)
+    return axes
 
 
-@drawn
-def draw_curve(curve: pd.DataFrame, loss: str) -> Figure:
+def draw_curve(curve: pd.DataFrame, loss: str) -> Axes:
     """Draw the cross-validated loss with its standard error over the penalty, and both rules.
 
     Parameters
@@ -170,13 +152,12 @@ def draw_curve(curve: pd.DataFrame, loss: str) -> Figure:
     loss : str
         Name of the vertical axis.
     """
-    figure = Figure(figsize=(WIDTH_IN, 4.0))
-    axes = figure.add_subplot()
+    axes = new_axes(4.0)
     axes.vlines(curve["lambda"], curve["cvlo"], curve["cvup"], color=OTHER, linewidth=1.4)
     axes.plot(curve["lambda"], curve["cvm"], "o", color=PRIMARY, markersize=3.5)
     _mark_rules(axes, curve)
     axes.set(xlabel="Penalty λ", ylabel=loss)
-    return figure
+    return axes
 
 
 def _mark_rules(axes: Axes, curve: pd.DataFrame) -> None:
@@ -208,8 +189,7 @@ def _set_penalty_axis(axes: Axes, penalties: pd.Series) -> None:
     axes.set_xlim(largest * 1.1, smallest / 1.1)
 
 
-@drawn
-def draw_honesty(pairs: Sequence[tuple[str, Interval, Interval]]) -> Figure:
+def draw_honesty(pairs: Sequence[tuple[str, Interval, Interval]]) -> Axes:
     """Draw each model's AUC with selection inside the folds beside the one with selection outside them.
 
     Parameters
@@ -217,8 +197,7 @@ def draw_honesty(pairs: Sequence[tuple[str, Interval, Interval]]) -> Figure:
     pairs : sequence of (str, (value, low, high), (value, low, high))
         Model, nested, optimistic; NaN for an interval that does not exist.
     """
-    figure = Figure(figsize=(WIDTH_IN, 1.5 + 0.62 * len(pairs)))
-    axes = figure.add_subplot()
+    axes = new_axes(1.5 + 0.62 * len(pairs))
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1.2)
     for place, (_, nested, optimistic) in enumerate(pairs):
         _draw_auc(axes, place - 0.17, nested, PRIMARY, {"marker": "D", "label": "auc_nested"})
@@ -230,8 +209,8 @@ def draw_honesty(pairs: Sequence[tuple[str, Interval, Interval]]) -> Figure:
     axes.set(xlim=(lowest - 0.05, 1.005), xlabel="AUC (0.5 = chance)")
     axes.tick_params(axis="y", length=0)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles[:2], labels[:2], loc="outside lower center", ncols=2, handletextpad=0.2)
-    return figure
+    legend_below(axes, 2, handles=handles[:2], labels=labels[:2], handletextpad=0.2)
+    return axes
 
 
 def _draw_auc(axes: Axes, height: float, auc: Interval, color: str, marked: dict[str, str]) -> None:

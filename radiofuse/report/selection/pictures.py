@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.report.figures import draw_roc
+from radiofuse.report.look import uri_of
 from radiofuse.report.pictures import Picture, calibration_picture, decision_picture, frequency_picture
 from radiofuse.report.predictions.page import curves_by_class
 from radiofuse.report.selection import sentences
@@ -37,7 +38,7 @@ def honesty_picture(contents: SelectionContents) -> Picture | None:
     alt = "; ".join(
         f"{model} {number(nested[0])} nested, {number(optimistic[0])} optimistic" for model, nested, optimistic in pairs
     )
-    return Picture(draw_honesty(pairs), f"AUC with interval: {alt}.", sentences.gains(contents))
+    return Picture(uri_of(draw_honesty, pairs), f"AUC with interval: {alt}.", sentences.gains(contents))
 
 
 def selection_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
@@ -66,7 +67,7 @@ def volcano_picture(contents: SelectionContents, modality: str) -> Picture | Non
         caption += " The AUC is that of the class which the feature tells best from the rest."
     later = _dropped_after_pruning(contents, modality)
     alt = f"P-value over AUC of {counted(n, 'feature')}: {below:,} with p < {alpha:g}."
-    return Picture(draw_volcano(tested, alpha, later), alt, caption)
+    return Picture(uri_of(draw_volcano, tested, alpha, later), alt, caption)
 
 
 def _dropped_after_pruning(contents: SelectionContents, modality: str) -> str:
@@ -97,7 +98,7 @@ def lasso_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
     settings = contents.record["settings"]
     loss, rules = LOSSES[settings["family"]], sentences.rules(curve, settings["rule"])
     said = f"{loss} over the penalty λ, mean of {settings['inner']} inner folds of all samples, and one standard error."
-    pictures = [Picture(draw_curve(curve, loss), f"{loss} over the penalty. {rules}", f"{said} {rules}")]
+    pictures = [Picture(uri_of(draw_curve, curve, loss), f"{loss} over the penalty. {rules}", f"{said} {rules}")]
     if len(path):
         which = "Coefficients"
         if contents.several:
@@ -107,7 +108,7 @@ def lasso_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
             f"{which} of the {reached} that the path reaches, on all samples; the legend names the largest at "
             "λ.min. Upright lines: λ.min (dashed) and λ.1se (dotted)."
         )
-        pictures.append(Picture(draw_path(path, curve), f"Coefficients over the penalty. {rules}", caption))
+        pictures.append(Picture(uri_of(draw_path, path, curve), f"Coefficients over the penalty. {rules}", caption))
     return pictures
 
 
@@ -136,7 +137,7 @@ def correlation_picture(contents: SelectionContents, modality: str) -> Picture |
     caption = f"Correlations among {which} features left after pruning, clustered; the largest |r| is {largest}."
     if selected & set(shown):
         caption += " Ticks at the left: selected features."
-    drawn = draw_correlations(pd.DataFrame(values, shown, shown), selected)
+    drawn = uri_of(draw_correlations, pd.DataFrame(values, shown, shown), selected)
     return Picture(drawn, f"Map of the correlations of {len(shown)} features; largest |r| {largest}.", caption)
 
 
@@ -163,7 +164,7 @@ def _roc_picture(contents: SelectionContents) -> Picture:
         f"ROC curve, mean of the repeats; the band is pointwise, 95% of {N_RESAMPLES} resamples of the patients. AUC "
         f"{estimate(*contents.auc('auc_nested', primary))}: {contents.interval_method}. {_delong(contents)}"
     )
-    drawn = draw_roc(roc_points(predictions, primary, n_resamples=N_RESAMPLES), names[primary], others)
+    drawn = uri_of(draw_roc, roc_points(predictions, primary, n_resamples=N_RESAMPLES), names[primary], others)
     return Picture(drawn, f"ROC curves with AUC: {'; '.join(names.values())}.", caption)
 
 
