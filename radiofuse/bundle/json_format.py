@@ -118,6 +118,7 @@ DESCRIPTION_SHAPE = {
         "words": {"split": _WORDS, "selector": _WORDS, "classifier": _WORDS, "models": {ANY_NAME: _ANSWER}},
     },
     "n_features": {ANY_NAME: int},
+    "inputs": {"cohort_sha256": str, "images_sha256": (None, str), "n_images": int},
     "training_rows": {ANY_NAME: str},
     "untested_patients": {ANY_NAME: str},  # of samples that models were fitted on and no fold tests
     "pseudonyms": (None, {"key": str, "shared": bool}),  # whose ids are keyed hashes, and the key's fingerprint

@@ -53,6 +53,7 @@ def describe_run(recipe: Recipe, rows: Rows, results: Results, models: Models) -
         "protocol": _describe_protocol(recipe, rows, results.splits),
         "n_features": count_features(recipe, rows),
         "columns": columns_read(recipe, rows),
+        "inputs": dict(rows.hashes),
         "training_rows": row_digests(rows_to_learn_from(rows)[0]),
         "untested_patients": _untested_patients(rows, results.splits),
         "pseudonyms": None if rows.key is None else {"key": rows.key, "shared": False},

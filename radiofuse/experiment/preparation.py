@@ -12,6 +12,7 @@ import pandas as pd
 from radiofuse.datasets.phantom import NOTICE_FILE
 from radiofuse.errors import RequestError
 from radiofuse.experiment.cohort import outcomes_of, read_and_refuse
+from radiofuse.experiment.input_hashes import input_hashes
 from radiofuse.experiment.labeled_rows import Made, labeled_rows
 from radiofuse.experiment.models.member_chains import CropSource
 from radiofuse.experiment.models.networks import describe_arrays, make_cropping, make_specs
@@ -40,7 +41,7 @@ from radiofuse.patients.pseudonyms import Pseudonyms, under_pseudonyms, without_
 from radiofuse.progress import Meter
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
-from radiofuse.tables.images import imaged_modalities
+from radiofuse.tables.images import imaged_modalities, named_files
 from radiofuse.tables.labels import count_classes
 from radiofuse.tables.roles import belongs_to_image
 from radiofuse.work.laps import Laps
@@ -94,6 +95,7 @@ def prepare_rows(
     for outcome in outcomes_of(cohort):
         known = cohort[cohort[outcome.name].notna()]
         log.info(count_classes(known[outcome.name].to_numpy(), known["patient_id"], outcome.name, outcome.classes))
+    images = named_files(cohort)  # as the table names them, before anything is made of them
     cohort, not_ready = ready_for_features(cohort, steps_of(recipe), store, n_jobs=n_jobs, progress=progress)
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
     laps.end(READING)
@@ -107,13 +109,14 @@ def prepare_rows(
         add = _with_arrays if recipe.deep.reads_arrays else _with_crops
         features, source = add(recipe, cohort, features, store, **options)
         laps.end(CROPS)
+    hashes = input_hashes(table, images if extractor or source else (), store, n_jobs=n_jobs)
     if pseudonyms is not None:
         features = replace(features, failures=without_names(features.failures, read, pseudonyms))
     synthetic = (table.parent / NOTICE_FILE).is_file()
     settings = _describe_settings(recipe, cohort, features, extractor)
     made = Made(cohort, features, source, laps.seconds)
     rows = labeled_rows(recipe, made, settings=settings, synthetic=synthetic)
-    return rows if pseudonyms is None else replace(rows, key=pseudonyms.fingerprint)
+    return replace(rows, hashes=hashes, key=None if pseudonyms is None else pseudonyms.fingerprint)
 
 
 def _extracted(

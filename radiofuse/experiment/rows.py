@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,8 @@ class Rows:
         Seconds of each stage on the way.
     key : str or None
         The fingerprint of the key under which ids are pseudonyms, where they are.
+    hashes : mapping
+        Of the cohort table and of all images and masks, as `input_hashes` returns them.
     """
 
     outcomes: list[Outcome]
@@ -85,6 +87,7 @@ class Rows:
     implications: Sequence[Implication] = ()
     mask_sources: Sequence[str] = ()
     key: str | None = None
+    hashes: Mapping[str, Any] = field(default_factory=dict)
 
     def warnings(self) -> list[str]:
         """Return sentences on who made masks, columns that may know a label or hold codes, and sites that tell one."""

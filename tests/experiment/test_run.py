@@ -21,6 +21,7 @@ from radiofuse.commands.run import app as run_app
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.experiment.run import describe_fewer, run_recipe
+from radiofuse.files.outputs import sha256_of
 from radiofuse.imaging import file_sha256
 from radiofuse.select import ThreeStepSelector
 from radiofuse.statistics import compare_models, score_predictions
@@ -81,6 +82,10 @@ def test_everything_is_written(study):
     about = json.loads((study / "out" / "bundle" / "bundle.json").read_text())
     assert about["synthetic"] is True
     assert not [sentence for sentence in about["warnings"] if "synthetic" in sentence]  # a field of its own
+    read = about["inputs"]
+    assert read["cohort_sha256"] == sha256_of(study / "phantom" / "cohort.csv") and read["cohort_sha256"] in page
+    files = list((study / "phantom").rglob("*.nii*"))
+    assert read["images_sha256"] in page and 0 < read["n_images"] <= len({sha256_of(path) for path in files})
 
 
 def test_the_options_really_used_are_in_the_bundle_and_on_the_page(study):

@@ -85,8 +85,10 @@ def test_every_number_of_the_methods_is_one_of_the_run(run, paper):
         words -= set(NUMBER.findall(version))
     assert not [word for word in sorted(words) if not is_rounded(word, known)]
     digests = re.findall(r"\b[0-9a-f]{64}\b", text)
-    assert set(digests) <= set(json.loads((run / "bundle" / "manifest.json").read_text())["files"].values())
-    assert len(digests) == 3
+    files = json.loads((run / "bundle" / "manifest.json").read_text())["files"]
+    read = json.loads((run / "bundle" / "bundle.json").read_text())["inputs"]
+    assert set(digests) <= {*files.values(), read["cohort_sha256"], read["images_sha256"]}
+    assert len(digests) == 5
 
 
 def test_the_methods_say_the_settings_that_were_used(run, paper):

@@ -257,5 +257,14 @@ def _chain_name(chain: Mapping[str, Any]) -> str:
 
 
 def versions_table(contents: Contents) -> Table:
-    """Python, platform and package versions of the run."""
-    return name_value_table("Software of the run", contents.environment)
+    """Python, platform and package versions of the run, and hashes of what it read."""
+    read = contents.about.get("inputs", {})
+    told = {title: read[name] for name, title in _INPUTS.items() if read.get(name)}
+    return name_value_table("Software of the run, and what it read", {**contents.environment, **told})
+
+
+_INPUTS = {
+    "cohort_sha256": "cohort table (SHA-256)",
+    "images_sha256": "images and masks (SHA-256 of their SHA-256, sorted)",
+    "n_images": "different images and masks",
+}

@@ -270,6 +270,7 @@ def software(contents: Contents, digests: Mapping[str, str]) -> Iterator[Sentenc
     for name in ("recipe.toml", "predictions.csv", "bundle.json"):
         if name in digests:
             yield Sentence(f"SHA-256 of {name}: {digests[name]}.")
+    yield from map(Sentence, inputs(contents))
     rows = contents.about.get("training_rows", {})
     if rows:
         n = len(set(rows.values()))
@@ -277,6 +278,17 @@ def software(contents: Contents, digests: Mapping[str, str]) -> Iterator[Sentenc
     block = contents.about["settings"].get("block")
     if block:
         yield Sentence(f"Features of one configuration have one name in the store: {block}.")
+
+
+def inputs(contents: Contents) -> Iterator[str]:
+    """Yield the hashes of what the run read; nothing of a bundle from before they were kept."""
+    read = contents.about.get("inputs")
+    if not read:
+        return
+    yield f"SHA-256 of the cohort table that was read: {read['cohort_sha256']}."
+    if read["images_sha256"]:
+        files = counted(read["n_images"], "different file")
+        yield f"SHA-256 of its images and masks ({files}; of their SHA-256, sorted): {read['images_sha256']}."
 
 
 def versions(contents: Contents) -> str:
