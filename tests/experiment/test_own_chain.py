@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.feature_selection import SelectKBest
+from sklearn.pipeline import Pipeline
 
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import cross_validated_predictions
@@ -22,6 +23,7 @@ from radiofuse.experiment.models.options import describe_options
 from radiofuse.experiment.recipe.models import RecipeModel
 from radiofuse.experiment.recipe.recipe import read_recipe
 from radiofuse.experiment.rows import LabeledRows
+from radiofuse.fuse import LateFusion
 from radiofuse.patients import Split
 from radiofuse.tables.outcomes import Outcome
 
@@ -115,6 +117,16 @@ def test_a_chain_is_described_step_by_step_without_the_place_of_its_files(with_i
         "on_empty": "strongest",
     }
     assert options["lasso"]["rule"] == "min"
+
+
+class Own(SelectKBest):
+    """Of nobody's library."""
+
+
+def test_a_class_of_ones_own_is_described_with_its_module():
+    pipeline = Pipeline([("select", Own()), ("classify", SelectKBest())])
+    (chain,) = describe_options({"fusion": LateFusion([("t1", pipeline)])})["chains"]
+    assert [chain["steps"][step]["class"] for step in chain["steps"]] == [f"{__name__}:Own", "SelectKBest"]
 
 
 def test_folds_are_kept_under_what_the_files_of_selectors_hold(with_icc, cohort):

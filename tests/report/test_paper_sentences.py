@@ -9,11 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from bundle_fixture import make_bundle
+from page_parser import Page
 
 import radiofuse.report.paper
 from radiofuse.classify.choices import CLASSIFIERS
+from radiofuse.report.experiment import protocol_words
 from radiofuse.report.experiment.contents import Contents, read_contents
 from radiofuse.report.experiment.further_tests import CAPTIONS, PAIR_TESTS, PERMUTATION
+from radiofuse.report.experiment.page import page_values, render_page
 from radiofuse.report.forms.fact import HUMAN, NO, YES, checked, is_there
 from radiofuse.report.forms.filled import facts_of
 from radiofuse.report.paper import methods
@@ -98,6 +101,27 @@ def test_selectors_that_no_model_ran_are_not_told(contents):
     assert [facts[name].answer for name in ("redundant", "robust")] == [NO, NO]
     assert "logistic regressions themselves" not in facts["simple_model"].sentence
     assert "three_step" not in facts["selection"].sentence
+
+
+def test_the_page_tells_what_each_model_selects_and_classifies_by(contents):
+    own = of_chains(contents, chain("fusion", "ThreeStepSelector"))
+    (told,) = protocol_words.selectors(own)
+    assert told.startswith("three_step (three steps)")
+    two = of_chains(contents, chain("fusion", "ThreeStepSelector"), chain("second", "my.module:Own", "CalibratedSVC"))
+    assert protocol_words.selectors(two) == [
+        "of fusion (t1): three_step (alpha = 0.05)",
+        "of second (t1): my.module:Own (alpha = 0.05)",
+    ]
+    assert protocol_words.classifiers(two)[1] == "of second (t1): svm (C = 1.0)"
+    page = Page(render_page(page_values(two)))
+    assert "of second (t1): my.module:Own (alpha = 0.05)" in page.text
+
+
+def test_a_selector_named_by_a_path_keeps_its_module(contents):
+    """The class may be defined elsewhere in its package than where the recipe imports it from."""
+    named = of_protocol(of_chains(contents, chain("fusion", "my.module.inner:Own")), selector="my.module:Own")
+    (told,) = protocol_words.selectors(named)
+    assert told.startswith("my.module:Own")
 
 
 def test_models_that_select_differently_need_a_human(contents):

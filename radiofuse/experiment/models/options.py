@@ -16,6 +16,7 @@ from radiofuse.fuse.named import Named
 from radiofuse.select import SelectorChain
 
 CLASS = "class"
+LIBRARIES = ("builtins", "radiofuse", "sklearn", "xgboost")  # whose classes are known by their names alone
 # What moves no number, belongs to one machine, or is said elsewhere in a bundle: the members, their columns.
 LEFT_OUT = (
     "cache columns copy crops estimators memory n_jobs steps transform_input verbose verbosity warm_start"
@@ -78,13 +79,19 @@ def _of_part(part: Any) -> dict[str, Any]:
         steps = {name: _of_part(step) for name, step in part.steps}
         return steps | ({"tuning": _tuning_of(part)} if isinstance(part, TunedChain) else {})
     if not hasattr(part, "get_params"):
-        return {CLASS: part if isinstance(part, str) else type(part).__name__}
+        return {CLASS: part if isinstance(part, str) else _class_name(part)}
     options = part.get_params(deep=False).items()
     used = {name: _plain(value) for name, value in options if name not in LEFT_OUT and str(value) != "deprecated"}
     for name in getattr(part, "path_parameters", ()):  # where a file lies belongs to one machine
         used[name] = Path(used[name]).name if isinstance(used[name], str) else used[name]
     chained = {name: _of_part(step) for name, step in part.steps} if isinstance(part, SelectorChain) else {}
-    return {CLASS: type(part).__name__, **used, **chained}
+    return {CLASS: _class_name(part), **used, **chained}
+
+
+def _class_name(part: Any) -> str:
+    """Return what a class is called; one of nobody's library with its module, as a recipe names it."""
+    own, module = type(part), type(part).__module__
+    return own.__name__ if module.partition(".")[0] in LIBRARIES else f"{module}:{own.__qualname__}"
 
 
 def _tuning_of(chain: TunedChain) -> dict[str, Any]:

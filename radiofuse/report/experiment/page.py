@@ -91,8 +91,8 @@ def _words(contents: Contents) -> dict[str, Any]:
         "harmonization": sentences.harmonization(contents),
         "before_the_folds": sentences.before_the_folds(contents),
         "fusions": sentences.fusions(contents),
-        "selector": protocol_words.selector(contents),
-        "classifier": protocol_words.classifier(contents),
+        "selectors": protocol_words.selectors(contents),
+        "classifiers": protocol_words.classifiers(contents),
         "resampling": auc_words.resampling(contents),
     }
 

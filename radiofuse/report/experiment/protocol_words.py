@@ -7,6 +7,7 @@ from typing import Any
 
 from radiofuse.bundle.steps import CLASSIFIES, COMBINES, SELECTS
 from radiofuse.report.experiment.auc_words import of_slices
+from radiofuse.report.experiment.chain_steps import CLASSIFY, SELECT, chain_steps, is_recipes_own
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.tables import pairs
 from radiofuse.wording import listed
@@ -95,6 +96,20 @@ def fitting(contents: Contents) -> list[str]:
             f"its training patients: the weights of the learned fusions{average}."
         )
     return told
+
+
+def selectors(contents: Contents) -> list[str]:
+    """Return how features are selected: one way, or that of each model where they are not all the recipe's own."""
+    if is_recipes_own(contents, SELECT):
+        return list(filter(None, [selector(contents)]))
+    return [one.words for one in chain_steps(contents, SELECT)]
+
+
+def classifiers(contents: Contents) -> list[str]:
+    """Return how members classify: one way, or that of each model where they are not all the recipe's own."""
+    if is_recipes_own(contents, CLASSIFY):
+        return list(filter(None, [classifier(contents)]))
+    return [one.words for one in chain_steps(contents, CLASSIFY)]
 
 
 def selector(contents: Contents) -> str:

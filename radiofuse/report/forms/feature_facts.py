@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from radiofuse.bundle.steps import SELECTS
 from radiofuse.report.experiment import protocol_words
+from radiofuse.report.experiment.chain_steps import SELECT, chain_steps, is_recipes_own, known_parts
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.forms.fact import Fact, for_human, not_asked, not_done, told
 from radiofuse.report.paper import imaging_words, methods
-from radiofuse.report.paper.chain_steps import SELECT, chain_steps, is_recipes_own, known_parts
 from radiofuse.wording import counted, listed
 
 _SETTINGS = "settings.radiomics.parameters"

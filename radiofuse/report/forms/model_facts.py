@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from radiofuse.bundle.steps import COMBINES
 from radiofuse.report.experiment import protocol_words, sentences
+from radiofuse.report.experiment.chain_steps import CLASSIFY, SELECT, chain_steps
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.forms.data_facts import no_external
 from radiofuse.report.forms.fact import HUMAN, Fact, Pointer, for_human, not_asked, not_done, told
 from radiofuse.report.paper import methods
-from radiofuse.report.paper.chain_steps import CLASSIFY, SELECT, chain_steps
 from radiofuse.wording import listed
 
 PENALIZING = ("three_step", "lasso", "brnn", "ridge_mean")  # what chooses a penalty of its own

@@ -6,11 +6,11 @@ import pandas as pd
 
 from radiofuse.bundle.steps import CLASSIFIES
 from radiofuse.report.experiment import sentences
+from radiofuse.report.experiment.chain_steps import CLASSIFY, is_recipes_own, known_parts
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.forms.fact import Fact, for_human, not_done, told
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.paper import methods
-from radiofuse.report.paper.chain_steps import CLASSIFY, is_recipes_own, known_parts
 from radiofuse.tables.columns import CLINICAL
 from radiofuse.wording import listed
 

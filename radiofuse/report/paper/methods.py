@@ -8,11 +8,11 @@ import pandas as pd
 
 from radiofuse.bundle.steps import CLASSIFIES, COMBINES, SELECTS
 from radiofuse.report.experiment import protocol_words, sentences
+from radiofuse.report.experiment.chain_steps import CLASSIFY, SELECT, chain_steps, is_recipes_own
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.sample_size import size_words
 from radiofuse.report.experiment.tables import patients_by_class
 from radiofuse.report.paper import imaging_words
-from radiofuse.report.paper.chain_steps import CLASSIFY, SELECT, chain_steps, is_recipes_own
 from radiofuse.report.paper.prose import Section, Sentence, section
 from radiofuse.report.wording import METRICS
 from radiofuse.wording import count, counted, listed

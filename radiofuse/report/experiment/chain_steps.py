@@ -56,7 +56,13 @@ def is_recipes_own(contents: Contents, step: str) -> bool:
     found, named = chain_steps(contents, step), contents.protocol[_NAMED[step]]
     if "options" not in contents.protocol:  # of a bundle from before they were kept, nothing else is known
         return True
-    return len(found) == 1 and list(found[0].parts) == named.split(", ") and _covers(contents, found)
+    own = [_class_of(name) for name in named.split(", ")]
+    return len(found) == 1 and [_class_of(name) for name in found[0].parts] == own and _covers(contents, found)
+
+
+def _class_of(name: str) -> str:
+    """Return a name without the module before it: a class may be imported from where it was not defined."""
+    return name.rpartition(":")[2]
 
 
 def known_parts(contents: Contents, step: str) -> list[set[str]] | None:
