@@ -14,6 +14,7 @@ from radiofuse.bundle.format import ANSWERED_BY
 from radiofuse.bundle.measured import spacings_mm, volumes_ml
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.one_patient import PatientFolder
+from radiofuse.bundle.updates import update_sentences
 from radiofuse.errors import RequestError
 
 OWN_COLUMNS = {
@@ -68,9 +69,13 @@ def answer(rows: NewRows, patient: PatientFolder, predictions: pd.DataFrame) -> 
         "volumes_ml": volumes_ml(rows, patient.sample_id),
         "spacing_mm": spacings_mm(rows, patient.sample_id),
         "failures": rows.failures.to_dict("records"),
-        "notes": [*patient.notes, *unexplained, *(note for note in predictions["note"].unique() if note)],
+        "notes": [*update_sentences(bundle.description), *patient.notes, *unexplained, *_notes(predictions)],
         "as_published": list(bundle.description["as_published"]),
     }
+
+
+def _notes(predictions: pd.DataFrame) -> list[str]:
+    return [note for note in predictions["note"].unique() if note]
 
 
 def _of_outcome(rows: pd.DataFrame) -> dict[str, Any]:

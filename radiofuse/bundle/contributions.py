@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.updates import update_of, updated_contributions
 from radiofuse.fuse.contributions import contributions
 from radiofuse.fuse.explains import INTERCEPT
 from radiofuse.fuse.late_fusion import LateFusion
@@ -47,16 +51,20 @@ def contributions_of(bundle: Bundle, predictions: pd.DataFrame) -> pd.DataFrame:
         prefix = model.prefix if isinstance(model, Named) else ""
         fusion = model.model_ if isinstance(model, Named) else model
         if isinstance(fusion, LateFusion) and len(rows):
-            parts.append(_of_fusion(fusion, outcome, rows, [f"{prefix}{member}" for member in fusion.columns_]))
+            names = [f"{prefix}{member}" for member in fusion.columns_]
+            parts.append(_of_fusion(fusion, outcome, rows, names, update_of(bundle.description, outcome.name)))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _of_fusion(fusion: LateFusion, outcome: Outcome, rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def _of_fusion(
+    fusion: LateFusion, outcome: Outcome, rows: pd.DataFrame, names: list[str], update: Mapping[str, Any] | None
+) -> pd.DataFrame:
     told = rows[["sample_id", "class", *names]]
     samples, classes = told["sample_id"].unique(), list(dict.fromkeys(told["class"]))
     each = told[names].to_numpy(float).reshape(len(samples), len(classes), len(names)).swapaxes(1, 2)
     combiner = next(iter(fusion.combiners_.values()))
     parts, base = contributions(combiner, each[:, :, 0] if outcome.is_binary else each)
+    parts, base = updated_contributions(parts, base, update)
     whole = np.concatenate([parts, base[:, None]], axis=1).reshape(len(samples), len(names) + 1, len(classes))
     members = [*fusion.columns_, INTERCEPT]
     index = pd.MultiIndex.from_product([samples, members, classes], names=["sample_id", "member", "class"])

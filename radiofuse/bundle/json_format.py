@@ -66,6 +66,7 @@ _UPDATE = Whole(
     n_patients=int,
     events={ANY_NAME: int},
     p_values={ANY_NAME: (None, float)},
+    limits=[(None, float)],  # of sets of classes, where the run has some; None: a class that is never left out
     unshrunken={"slope": float, "intercepts": [float]},
     measures=[{"class": str, "metric": str, **dict.fromkeys(UPDATE_MEASURES, (None, float))}],
     radiofuse_version=str,

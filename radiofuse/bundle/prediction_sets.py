@@ -30,8 +30,8 @@ def sets_of(bundle: Bundle, outcome: Outcome, probabilities: pd.DataFrame) -> di
     limits = own.loc[own["class"] != ALL_CLASSES, "limit"].to_numpy()
     if not len(limits):
         return {}
-    if update_of(bundle.description, outcome.name) is not None:  # the limits are of the answer as the run gave it
-        return {"set": [""] * len(probabilities)}
+    if update := update_of(bundle.description, outcome.name):  # the run's limits are of the answer before
+        limits = np.array([np.inf if one is None else one for one in update["limits"]])
     values = probabilities.to_numpy(dtype=float)
     each = np.column_stack([1 - values[:, 0], values[:, 0]]) if outcome.is_binary else values
     sets, names = prediction_sets(each, limits), np.asarray(outcome.classes, dtype=object)

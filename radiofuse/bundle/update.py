@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ import pandas as pd
 
 from radiofuse import __version__
 from radiofuse.bundle.format import RECIPE, TABLES
-from radiofuse.bundle.json_format import UPDATE_MEASURES
 from radiofuse.bundle.labeled_rows import LabeledRows, chosen_outcomes, collect_labeled_rows
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.manifest import read_manifest
@@ -22,13 +20,13 @@ from radiofuse.bundle.predict import answers_of
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.training_rows import row_digests
 from radiofuse.bundle.trust import JOBLIB
+from radiofuse.bundle.update_measures import Answered, limits_of, measures_of
 from radiofuse.bundle.updates import UPDATED
 from radiofuse.bundle.verify import check_target
 from radiofuse.bundle.write import save_bundle
 from radiofuse.classify.updating import UpdatingMap, patient_weights, updated_out_of_fold
 from radiofuse.errors import BundleError, CohortError
 from radiofuse.progress import Meter, silent
-from radiofuse.statistics import calibration_table, recalibration_table, score_predictions
 from radiofuse.tables.outcomes import Outcome
 
 FEWEST, FEWEST_FOR_SLOPE = 10, 20  # patients of the rarest class: ten for each number that is learned
@@ -137,16 +135,6 @@ def _refuse_updated(bundle: Bundle) -> None:
 # ---------------------------------------------------------------- one outcome
 
 
-@dataclass(frozen=True, eq=False)
-class _Patients:
-    """Labeled patients of one outcome with what the run's answer says of them."""
-
-    samples: np.ndarray
-    patients: np.ndarray
-    y: np.ndarray  # places of classes
-    P: np.ndarray  # a column per class
-
-
 def _updated(found: LabeledRows, outcome: Outcome, whose: str, cohort: str | Path) -> dict[str, Any]:
     """Return what was learned for one outcome, and what it made of the answer, as ``bundle.json`` has it."""
     about = found.rows.bundle.description
@@ -172,12 +160,20 @@ def _updated(found: LabeledRows, outcome: Outcome, whose: str, cohort: str | Pat
         "events": events,
         "p_values": update.p_values_,
         "unshrunken": {"slope": update.unshrunken_.slope, "intercepts": update.unshrunken_.intercepts.tolist()},
-        "measures": _measures(known, outcome, after, about["protocol"]),
+        "limits": limits_of(known, after, _level(found.rows.bundle, outcome)),
+        "measures": measures_of(known, outcome, after, about["protocol"]),
         "radiofuse_version": __version__,
     }
 
 
-def _answered(found: LabeledRows, outcome: Outcome, model: str) -> _Patients:
+def _level(bundle: Bundle, outcome: Outcome) -> float | None:
+    """Return how often sets of classes shall hold the true one; None where the run was not asked for sets."""
+    sets = read_table(bundle.folder, "prediction_sets")
+    own = sets[(sets["outcome"] == outcome.name) & (sets["model"] == bundle.description["protocol"]["primary"])]
+    return float(own["level"].iloc[0]) if len(own) else None
+
+
+def _answered(found: LabeledRows, outcome: Outcome, model: str) -> Answered:
     """Return the labeled samples to which the model has an answer."""
     answers = answers_of(found.rows, outcome)
     told = answers[model].to_numpy(float) if model in answers.columns.get_level_values(0) else np.empty(0)
@@ -186,10 +182,10 @@ def _answered(found: LabeledRows, outcome: Outcome, model: str) -> _Patients:
     usable = labels.notna().to_numpy() & ~np.isnan(P).any(axis=1)
     samples = answers.index.to_numpy()[usable] if len(P) else np.empty(0, dtype=object)
     patients = found.rows.patients.loc[samples].to_numpy()
-    return _Patients(samples, patients, labels.to_numpy(float)[usable].astype(int), P[usable])
+    return Answered(samples, patients, labels.to_numpy(float)[usable].astype(int), P[usable])
 
 
-def _events(known: _Patients, outcome: Outcome) -> dict[str, int]:
+def _events(known: Answered, outcome: Outcome) -> dict[str, int]:
     """Return how many patients each class has."""
     return {name: len(np.unique(known.patients[known.y == k])) for k, name in enumerate(outcome.classes)}
 
@@ -205,69 +201,6 @@ def _refuse_few(events: Mapping[str, int], outcome: Outcome, cohort: str | Path)
                 "those to update), or use the bundle as it is after `radiofuse evaluate`."
             ],
         )
-
-
-# ---------------------------------------------------------------- before and after
-
-
-def _measures(
-    known: _Patients, outcome: Outcome, after: np.ndarray, protocol: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Return calibration, Brier score, log loss and AUC of the answer before the update and after, out of fold."""
-    tables = {
-        "before": _predictions(known, outcome, np.broadcast_to(known.P, after.shape)),
-        "after": _predictions(known, outcome, after),
-    }
-    drawn: dict[str, Any] = {"n_resamples": protocol["resamples"], "random_state": protocol["seed"]}
-    differences = recalibration_table(tables["before"], tables["after"].assign(method="update"), **drawn)
-    ends = {when: _ends(table, drawn) for when, table in tables.items()}
-    rows = []
-    for row in differences.to_dict("records"):
-        told = {"before": row["before"], "after": row["after"], "difference": row["difference"]}
-        told |= {"difference_low": row["low"], "difference_high": row["high"]}
-        for when, own in ends.items():
-            told[f"{when}_low"], told[f"{when}_high"] = own.get((row["class"], row["metric"]), (np.nan, np.nan))
-        numbers = {name: _finite(told[name]) for name in UPDATE_MEASURES}
-        rows.append({"class": row["class"], "metric": row["metric"], **numbers})
-    return rows
-
-
-def _predictions(known: _Patients, outcome: Outcome, each: np.ndarray) -> pd.DataFrame:
-    """Return a table of predictions of (repeats, n_samples, n_classes)."""
-    parts = [
-        pd.DataFrame(
-            {
-                "outcome": outcome.name,
-                "sample_id": known.samples,
-                "patient_id": known.patients,
-                "repeat": repeat,
-                "fold": 0,
-                "model": outcome.name,
-                "class": name,
-                "label": (known.y == k).astype(int),
-                "probability": P[:, k],
-            }
-        )
-        for repeat, P in enumerate(each)
-        for k, name in enumerate(outcome.classes)
-        if name in outcome.told
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _ends(predictions: pd.DataFrame, drawn: Mapping[str, Any]) -> dict[tuple[str, str], tuple[float, float]]:
-    """Return the interval of each class's measure, where it has one."""
-    found = {}
-    for row in calibration_table(predictions, **drawn).to_dict("records"):
-        for name in ("slope", "intercept"):
-            found[row["class"], name] = row[f"{name}_low"], row[f"{name}_high"]
-    for row in score_predictions(predictions, **drawn).to_dict("records"):
-        found[row["class"], row["metric"]] = row["low"], row["high"]
-    return found
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 # ---------------------------------------------------------------- the new bundle

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from radiofuse.classify.updating import UpdatingMap
 from radiofuse.estimators import Answering
+from radiofuse.wording import counted
 
 UPDATED = "_updated"  # after the name of the answer of the run
 
@@ -86,6 +88,37 @@ def updated_thresholds(
         if 0 <= threshold <= 1:
             moved[outcome, update["answer"]] = float(map_of(update).apply([[1 - threshold, threshold]])[0, 1])
     return moved
+
+
+def updated_contributions(
+    parts: np.ndarray, base: np.ndarray, update: Mapping[str, Any] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return members' contributions to the updated answer: times its slope, so that they add up to its log-odds.
+
+    Parameters
+    ----------
+    parts, base : ndarray
+        As ``radiofuse.fuse.contributions.contributions`` returns them, to the answer before.
+    update : mapping or None
+        As `update_of` returns it.
+    """
+    if update is None:
+        return parts, base
+    slope, intercepts = float(update["slope"]), np.asarray(update["intercepts"], dtype=float)
+    if parts.ndim == 2:
+        return slope * parts, slope * base + intercepts[1]
+    parts, base = slope * parts, slope * base + intercepts
+    return parts, base - logsumexp(base + parts.sum(axis=1), axis=1, keepdims=True)
+
+
+def update_sentences(about: Mapping[str, Any]) -> Iterator[str]:
+    """Yield on whom each answer was recalibrated."""
+    for outcome, told in about.get("updates", {}).items():
+        yield (
+            f"The answer to {outcome} is {told['answer']}, updated on {told['whose']} "
+            f"({counted(told['n_patients'], 'patient')}); {told['model']} is the answer before, and its operating "
+            "point moved with it."
+        )
 
 
 class UpdatedModel(ClassifierMixin, BaseEstimator):

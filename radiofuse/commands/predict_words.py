@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from radiofuse.wording import counted, some
+from radiofuse.wording import some
 
 if TYPE_CHECKING:
     from radiofuse.bundle.load import Bundle
@@ -22,27 +22,18 @@ def sentences_of(bundle: Bundle, predictions: Any) -> Iterator[str]:
         As ``predictions_of`` returns it.
     """
     from radiofuse.bundle.training_ranges import CLINICAL_OUTSIDE, OUTSIDE
+    from radiofuse.bundle.updates import update_sentences
     from radiofuse.commands.run_words import AS_PUBLISHED
 
     unusable = predictions.loc[predictions["probability"].isna(), "sample_id"].unique()
     if len(unusable):
         yield f"Without a probability, for the reason in the column note: {some(unusable)}."
-    yield from _describe_updates(bundle)
+    yield from update_sentences(bundle.description)
     yield from _describe_calls(predictions, bundle.outcomes)
     for sentence in bundle.description["as_published"]:
         yield f"{AS_PUBLISHED}: {sentence}"
     clinical = _describe_clinical(predictions, CLINICAL_OUTSIDE)
     yield from filter(None, (_describe_trained(predictions), clinical, _describe_far(predictions, OUTSIDE)))
-
-
-def _describe_updates(bundle: Bundle) -> Iterator[str]:
-    """Yield on whom each answer was recalibrated."""
-    for outcome, told in bundle.description.get("updates", {}).items():
-        yield (
-            f"The answer to {outcome} is {told['answer']}, updated on {told['whose']} "
-            f"({counted(told['n_patients'], 'patient')}); {told['model']} is the answer before, and its operating "
-            "point moved with it."
-        )
 
 
 def _describe_trained(predictions: Any) -> str:

@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 from typer.testing import CliRunner
 
 from radiofuse.bundle import evaluate_cohort, load_bundle, load_model, predict_cohort, share_bundle, update_bundle
+from radiofuse.bundle.contributions import contributions_of
 from radiofuse.bundle.read import read_table
 from radiofuse.commands.predict import app as predict
 from radiofuse.commands.update import app
@@ -44,7 +45,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("updated")
     table = cohort()
     table[table["site"] != "c"].to_csv(folder / "train.csv", index=False)
-    (folder / "recipe.toml").write_text(RECIPE.replace("repeats = 2", "repeats = 1"))
+    (folder / "recipe.toml").write_text(RECIPE.replace("repeats = 2", "repeats = 1\nconformal = 0.8"))
     run_recipe(folder / "recipe.toml", out=folder / "out", store=folder / "store", report=False)
     rows = site()
     rows.iloc[:60].to_csv(folder / "updating.csv", index=False)
@@ -76,6 +77,9 @@ def test_new_patients_get_the_updated_probability_beside_that_of_before(folder, 
     )
     told = updated.description["updates"]["idh"]
     assert told["method"] != "none"
+    assert set(after["set"]) <= {"wildtype", "mutant", "wildtype or mutant", "none"}
+    limits = dict(zip(("wildtype", "mutant"), told["limits"], strict=True))
+    assert list(after["set"].str.contains("mutant")) == list(1 - after["probability"] <= limits["mutant"])
     np.testing.assert_array_equal(after["mean"], before["mean"])
     odds = told["slope"] * logit(before["mean"]) + told["intercepts"][1]
     np.testing.assert_allclose(after["probability"], expit(odds), atol=1e-12)
@@ -83,6 +87,8 @@ def test_new_patients_get_the_updated_probability_beside_that_of_before(folder, 
     assert list(after["call"]) == list(before["call"])  # the operating point moved with it
     threshold = told["slope"] * logit(before["threshold"].iloc[0]) + told["intercepts"][1]
     assert after["threshold"].iloc[0] == pytest.approx(expit(threshold))
+    parts = contributions_of(updated, after).query("outcome == 'idh'").groupby("sample_id")["log_odds"].sum()
+    np.testing.assert_allclose(parts.loc[after["sample_id"]], odds, atol=1e-9)
     grade = [answers(one, folder).query("outcome == 'who_grade'")["probability"] for one in (bundle, updated)]
     np.testing.assert_array_equal(*grade)
 
@@ -160,6 +166,10 @@ def test_classes_of_three_are_updated_by_intercepts_and_one_slope(folder, bundle
     told, each = new.description["updates"]["who_grade"], answers(new, folder).query("outcome == 'who_grade'")
     assert told["method"] == "slope"
     before, after = (each.pivot(index="sample_id", columns="class", values=name) for name in ("mean", "probability"))
+    parts = (
+        contributions_of(new, each).query("outcome == 'who_grade'").groupby(["sample_id", "class"])["log_odds"].sum()
+    )
+    np.testing.assert_allclose(parts.unstack().loc[after.index], np.log(after), atol=1e-9)
     scores = np.exp(told["slope"] * np.log(before) + told["intercepts"])
     np.testing.assert_allclose(after, scores.div(scores.sum(axis=1), axis=0), atol=1e-12)
     assert {row["class"] for row in told["measures"]} == {"2", "3", "4"}
