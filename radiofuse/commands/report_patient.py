@@ -20,8 +20,8 @@ from radiofuse.files.outputs import is_page, is_stream, require_file, require_fo
 
 if TYPE_CHECKING:
     from radiofuse.bundle.load import Bundle
-    from radiofuse.bundle.other_cohort import OtherCohort
-    from radiofuse.commands.patient_page import Gathered
+    from radiofuse.bundle.one_patient import PatientFolder
+    from radiofuse.bundle.patient_view import PatientView
 
 READERS = ("doctor", "patient")
 
@@ -62,6 +62,7 @@ def patient(
 
     Research use only. A bundle folder that is called patient is written ./patient.
     """
+    from radiofuse.bundle.one_patient import read_patient
     from radiofuse.bundle.other_cohort import OtherCohort
     from radiofuse.report import write_patient_page
 
@@ -71,11 +72,12 @@ def patient(
     written, naming = OtherCohort(participants, modality_pattern), Naming(key, pseudonymize)
     with terminal.warnings_as_sentences():
         loaded = naming.load(bundle, signed_by, trust or ())
+        read = read_patient(loaded, folder, layout, written)
         if answer is None:
-            options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed, "passes": dropout_passes}
-            found = _computed(loaded, folder, store, layout, written, naming, options)
+            options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed}
+            found = _computed(loaded, read, store, naming, dropout_passes, **options)
         else:
-            found = _saved(loaded, folder, answer, layout, written, naming)
+            found = _saved(loaded, read, answer, naming)
     page = out or Path(f"{_file_name(found.told['sample_id'])}_{reader}.html")
     _require_places(folder, page, store, answer, overwrite=overwrite)
     written_to = write_patient_page(found.told, found.pictures, page, reader=reader, overwrite=overwrite)
@@ -93,26 +95,22 @@ def _require_places(folder: Path, out: Path | None, store: Path, answer: Path | 
 
 
 def _computed(
-    bundle: Bundle,
-    folder: Path,
-    store: Path,
-    layout: str,
-    written: OtherCohort,
-    naming: Naming,
-    options: dict[str, Any],
-) -> Gathered:
-    from radiofuse.commands.patient_page import gather
+    bundle: Bundle, read: PatientFolder, store: Path, naming: Naming, passes: int, **options: Any
+) -> PatientView:
+    from radiofuse.bundle.new_rows import collect_rows
+    from radiofuse.bundle.patient_view import view_patient
 
-    places: dict[str, Any] = {"store": store, "layout": layout, "written": written, "naming": naming}
-    return gather(bundle, folder, progress=terminal.progress, **places, **options)
+    named = naming.of_patient(read)
+    rows = collect_rows(bundle, named.cohort, store=store, progress=terminal.progress, **options)
+    return view_patient(naming.told(rows, read.cohort), named, passes=passes, progress=terminal.progress)
 
 
-def _saved(bundle: Bundle, folder: Path, answer: Path, layout: str, written: OtherCohort, naming: Naming) -> Gathered:
-    from radiofuse.commands.patient_page import beside_answer
+def _saved(bundle: Bundle, read: PatientFolder, answer: Path, naming: Naming) -> PatientView:
+    from radiofuse.bundle.patient_view import view_saved
 
     if naming.pseudonymize is not None:
         raise RequestError("--pseudonymize replaces names while an answer is computed: leave --answer out.")
-    return beside_answer(bundle, folder, _read_answer(answer, bundle), layout, written)
+    return view_saved(bundle, read, _read_answer(answer, bundle))
 
 
 def _read_answer(path: Path, bundle: Bundle) -> dict[str, Any]:

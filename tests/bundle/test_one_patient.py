@@ -22,12 +22,14 @@ from radiofuse.bundle.one_patient import read_patient, sequences_of
 from radiofuse.bundle.other_cohort import OtherCohort
 from radiofuse.bundle.predict import predict_cohort, predict_rows
 from radiofuse.commands.predict import app
+from radiofuse.commands.report import app as report
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import BundleError, CohortError
 from radiofuse.experiment.run import run_recipe
 from radiofuse.imaging import read_image
 from radiofuse.imaging.step_options import Steps
 from radiofuse.progress import silent
+from radiofuse.report.patient.numbers import share
 from tests.trusting import TRUSTING, load_bundle
 
 QUICK = {
@@ -300,3 +302,40 @@ def test_site_and_clinical_numbers_come_from_a_table_and_an_unknown_site_is_an_e
     people.write_text("participant_id\tage\nP8\t61\n")
     with pytest.raises(CohortError, match=r"The patient's folder .* has 1 problem:\n  - Patients that the part"):
         read_patient(loaded, folder, written=OtherCohort(people))
+
+
+@pytest.mark.parametrize("bundle", ["network", "radiomics"])
+def test_the_page_has_the_numbers_of_predict_the_pictures_and_no_path(
+    home: Path, tmp_path: Path, files: dict[str, Path], bundle: str
+) -> None:
+    folder, out = folder_of(tmp_path / "Of-Anna", files), tmp_path / "answer.json"
+    assert predict(home, bundle, folder, "--out", str(out)).exit_code == 0
+    told = json.loads(out.read_text())
+    words = ["patient", str(home / bundle), str(folder), *TRUSTING, "--store", str(home / "store")]
+    asked = {"computed": ["--dropout-passes", "2"], "saved": ["--answer", str(out), "--for", "patient"]}
+    for name, options in asked.items():
+        page = tmp_path / f"{name}.html"
+        done = CliRunner().invoke(report, [*words, *options, "--out", str(page)])
+        assert done.exit_code == 0 and done.stdout == f"{page}\n", done.output
+        html = page.read_text()
+        assert share(told["outcomes"]["idh"]["probability"]["1"]) in html and "Not for any patient" in html
+        assert '"sequences": {"flair"' in html and str(tmp_path) not in html and str(home) not in html
+    assert ("Where the network looks" in (tmp_path / "computed.html").read_text()) == (bundle == "network")
+    done = CliRunner().invoke(report, [*words, "--pseudonymize", str(tmp_path / "key"), "--out", str(page)])
+    assert done.exit_code == 0 and "Anna" not in page.read_text() and "Not for any patient" in page.read_text()
+
+
+def test_the_page_is_refused_where_it_may_not_lie_or_the_answer_is_another(
+    home: Path, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    folder, other = folder_of(tmp_path / "P7", files), tmp_path / "other.json"
+    other.write_text('{"outcomes": {"grade": {}}}')
+    for options, words in [
+        (["--out", str(folder / "page.html")], "lies in the patient's folder"),
+        (["--out", str(other)], "this command did not write it"),
+        (["--for", "nurse"], "doctor or patient was expected"),
+        (["--answer", str(other)], "no answer of this bundle, whose outcomes are idh"),
+        (["--answer", str(folder)], "cannot be read as JSON"),
+    ]:
+        done = CliRunner().invoke(report, ["patient", str(home / "radiomics"), str(folder), *options])
+        assert (done.exit_code, words in " ".join(done.output.split())) == (2, True), done.output

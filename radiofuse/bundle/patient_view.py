@@ -1,0 +1,92 @@
+"""All that a page of one patient is made from: the bundle's answer, how it did when it was made, pictures, maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from radiofuse.bundle.answer import answer
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.multitask import spread_of_rows
+from radiofuse.bundle.new_rows import NewRows
+from radiofuse.bundle.one_patient import PatientFolder
+from radiofuse.bundle.own_scores import own_scores
+from radiofuse.bundle.patient_pictures import add_maps, patient_pictures
+from radiofuse.bundle.predict import predictions_of
+from radiofuse.imaging.viewing import Viewing
+from radiofuse.progress import Meter, silent
+
+SPREAD = ("network", "outcome", "class", "mean", "sd", "passes")
+
+
+@dataclass(frozen=True, eq=False)
+class PatientView:
+    """What a page is made from.
+
+    Attributes
+    ----------
+    told : dict
+        What ``radiofuse predict --patient`` writes, and beside it evaluation, synthetic, pictures and dropout_spread.
+    pictures : Viewing or None
+        None where no image can be shown.
+    """
+
+    told: dict[str, Any]
+    pictures: Viewing | None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every outcome has an answer, and every image could be used."""
+        return not self.told["failures"] and all(of["call"] is not None for of in self.told["outcomes"].values())
+
+
+def view_patient(rows: NewRows, patient: PatientFolder, *, passes: int = 0, progress: Meter = silent) -> PatientView:
+    """Return what a bundle says of a patient, with pictures.
+
+    Parameters
+    ----------
+    rows : NewRows
+        The patient's, as ``collect_rows`` returns them.
+    patient : PatientFolder
+        As ``read_patient`` returns it, under the name that is to be told.
+    passes : int, default=0
+        With dropout, of networks that have some; their spread is told.
+    progress : callable, optional
+    """
+    predictions = predictions_of(rows)
+    told = answer(rows, patient, predictions)
+    pictures, notes = patient_pictures(rows.images, patient.drawn)
+    spread: list[dict[str, Any]] = []
+    if pictures is not None:
+        options: dict[str, Any] = {"passes": passes, "progress": progress}
+        spread, further = add_maps(pictures, rows, predictions, patient.drawn, **options)
+        notes += further
+    if passes:
+        spread += spread_of_rows(rows, passes)[[*SPREAD]].to_dict("records")
+    more = {"dropout_spread": spread, "notes": [*told["notes"], *notes]}
+    return PatientView(told | more | told_beside(rows.bundle, pictures), pictures)
+
+
+def view_saved(bundle: Bundle, patient: PatientFolder, told: dict[str, Any]) -> PatientView:
+    """Return a saved answer with pictures from the patient's folder; nothing is computed.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Which gave the answer.
+    patient : PatientFolder
+    told : dict
+        As ``radiofuse predict --patient`` wrote it.
+    """
+    pictures, notes = patient_pictures(patient.cohort, patient.drawn)
+    more = {"notes": [*told.get("notes", []), *notes]}
+    return PatientView(told | more | told_beside(bundle, pictures), pictures)
+
+
+def told_beside(bundle: Bundle, pictures: Viewing | None) -> dict[str, Any]:
+    """Return what a page tells beside the answer: how the model did out of fold, and which slices are shown."""
+    return {
+        "evaluation": own_scores(bundle),
+        "synthetic": bool(bundle.description.get("synthetic")),
+        "pictures": None if pictures is None else pictures.told(),
+    }
