@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from radiofuse.bundle.applicability import Applicability
 from radiofuse.bundle.contributions import contributions_of
 from radiofuse.bundle.engines import engines
 from radiofuse.bundle.format import ANSWERED_BY
@@ -26,6 +27,8 @@ OWN_COLUMNS = {
     "call",
     "threshold",
     "set",
+    "applicability",
+    "distance",
     "note",
     "as_published",
 }
@@ -46,8 +49,8 @@ def answer(rows: NewRows, patient: PatientFolder, predictions: pd.DataFrame) -> 
     Returns
     -------
     dict
-        written_by, bundle, engine, sample_id, images, missing, outcomes, volumes_ml, spacing_mm, failures, notes and
-        as_published; docs/bundle.md says what each holds. What cannot be told is None.
+        written_by, bundle, engine, sample_id, images, missing, outcomes, applicability, similar, volumes_ml,
+        spacing_mm, failures, notes and as_published; docs/bundle.md says what each holds. What cannot be told is None.
     """
     bundle = rows.bundle
     by_outcome = {one.name: predictions[predictions["outcome"] == one.name] for one in bundle.outcomes}
@@ -66,6 +69,7 @@ def answer(rows: NewRows, patient: PatientFolder, predictions: pd.DataFrame) -> 
             name: {**_of_outcome(own), "contributions": _of_members(told[told["outcome"] == name])}
             for name, own in by_outcome.items()
         },
+        **Applicability(bundle).of(rows)[patient.sample_id],
         "volumes_ml": volumes_ml(rows, patient.sample_id),
         "spacing_mm": spacings_mm(rows, patient.sample_id),
         "failures": rows.failures.to_dict("records"),

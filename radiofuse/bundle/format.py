@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-SCHEMA = 8  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
+SCHEMA = 9  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 
 class Kind(Enum):
@@ -339,6 +339,10 @@ TABLES = {
     "training_ranges": TableFormat(
         "between which numbers each column that the model reads lay in training",
         {"column": TEXT, **dict.fromkeys(("low", "high"), NUMBER), "n_samples": COUNT},
+    ),
+    "training_values": TableFormat(
+        "what training patients have of columns that the final models read, for new ones to be compared with",
+        {**dict.fromkeys(("sample_id", "patient_id", "part", "column"), TEXT), "value": NUMBER},
     ),
     "failures": TableFormat(
         "images that gave no features, and why",

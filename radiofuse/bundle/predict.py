@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiofuse.bundle.applicability import Applicability, columns_of_table
 from radiofuse.bundle.calls import called, threshold_of
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
@@ -73,7 +74,9 @@ def predict_cohort(
         Columns sample_id, patient_id, outcome, class, probability (the bundle's answer) of that class, call (the
         class that the sample is called, by its own name: of two from the probability in threshold on, which the
         run chose on out-of-fold predictions; of more the most probable one, without a threshold), set (the classes
-        that cannot be ruled out, where the run was asked for prediction sets), one column per
+        that cannot be ruled out, where the run was asked for prediction sets), applicability (inside, at the edge
+        or outside of the training patients; empty where it cannot be told) and distance (to the nearest of them),
+        one column per
         member and fusion, and note (which modalities were absent, or that an encoder was trained
         on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
         training range, or that others made its mask than those of training, or that its calls of two outcomes
@@ -144,12 +147,13 @@ def predictions_of(rows: NewRows) -> pd.DataFrame:
     trained, ranges = rows.trained_on(), read_table(bundle.folder, "training_ranges")
     about = bundle.description
     answers, calls = {}, {}
+    places = columns_of_table(Applicability(bundle).of(rows), X.index)
     for outcome in bundle.outcomes:
         own = {name: each.reindex(X.index) for _, name, each in by_class(answers_of(rows, outcome), outcome)}
         primary = pd.DataFrame({name: _answer(about, outcome, each) for name, each in own.items()}, index=X.index)
         threshold = threshold_of(bundle, outcome)
         sets = sets_of(bundle, outcome, primary)
-        calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold, **sets}
+        calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold, **sets, **places}
         answers[outcome] = own
     told = [rows.untold(), new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
     told.append(other_makers(about, rows.images))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radiofuse.bundle.format import ANSWERED_BY
-from radiofuse.commands import terminal
+from radiofuse.commands import applicability_words, terminal
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
 from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.errors import RequestError
@@ -124,6 +124,7 @@ def _of_prediction(
         yield f"{of} could not be used, {failure['code']}: {failure['message']}"
     for note in filter(None, predictions["note"].unique()):
         yield f"Note: {note}."
+    yield from applicability_words.of_patient(told["applicability"])
     for sentence in told["as_published"]:
         yield f"{AS_PUBLISHED}: {sentence}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from radiofuse.commands import applicability_words
 from radiofuse.wording import some
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def sentences_of(bundle: Bundle, predictions: Any) -> Iterator[str]:
         yield f"{AS_PUBLISHED}: {sentence}"
     clinical = _describe_clinical(predictions, CLINICAL_OUTSIDE)
     yield from filter(None, (_describe_trained(predictions), clinical, _describe_far(predictions, OUTSIDE)))
+    yield from applicability_words.of_table(predictions)
 
 
 def _describe_trained(predictions: Any) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.training_ranges import training_ranges
+from radiofuse.bundle.training_values import FEATURES, columns_of_models, training_values
 from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.chosen_options import summarize_choices
 from radiofuse.evaluate.findings import summarize_selection
@@ -58,6 +59,7 @@ def tables_of_run(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a run's bundle by name: of its rows, of its results, of its final models and of its time."""
     of_members = _tables_of_members(rows, results, models, weights)
+    X = rows.X[columns_read(recipe, rows)]
     return {
         **{name: getattr(results, name) for name in OF_RESULTS},
         **of_members,
@@ -68,10 +70,16 @@ def tables_of_run(
         "folds": fold_table(rows.samples, rows.outcomes, results.splits),
         "published": _published(recipe, rows, results.scores, of_members),
         "sample_sizes": sample_sizes(recipe, rows, results.scores),
-        "training_ranges": training_ranges(rows.X[columns_read(recipe, rows)]),
+        "training_ranges": training_ranges(X),
+        "training_values": _values(X, of_members["selected_features"], rows),
         "failures": rows.failures,
         "run_times": times,
     }
+
+
+def _values(X: pd.DataFrame, selected: pd.DataFrame, rows: Rows) -> pd.DataFrame:
+    """Return what training patients have of the columns that the final models read."""
+    return training_values({FEATURES: X[columns_of_models(selected, X)]}, list(map(str, rows.groups)))
 
 
 def _published(

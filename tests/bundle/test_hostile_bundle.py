@@ -310,7 +310,7 @@ def test_what_arrays_cannot_hold_is_pickled_and_said(tmp_path, caplog):
 
 HEADS = {  # of bundle.json in bundles of every earlier format, and the file that listed their checksums
     None: {"title": "Before schemas", "label": "idh"},
-    **{schema: {"schema": schema, "title": f"Format {schema}"} for schema in range(1, 8)},
+    **{schema: {"schema": schema, "title": f"Format {schema}"} for schema in range(1, 9)},
 }
 
 
@@ -325,7 +325,7 @@ def test_bundles_of_every_earlier_format_are_refused_by_name_with_the_next_step_
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in old.items()}
     (folder / "checksums.json").write_text(json.dumps(digests))
     for read in (load_bundle, verify_bundle, load_model):
-        with pytest.raises(BundleError, match=r"reads schema 8\. Run its recipe\.toml again: the store still has"):
+        with pytest.raises(BundleError, match=r"reads schema 9\. Run its recipe\.toml again: the store still has"):
             read(folder)
     assert find_bundle(tmp_path) == folder
     check_target(folder)

@@ -120,9 +120,11 @@ def test_tables_of_patients_are_empty_and_scores_are_not(home, shared):
 def test_it_predicts_the_same_and_tells_training_patients_to_whoever_has_the_key(home, shared, tmp_path):
     def notes(bundle):
         answer, _ = predict_cohort(bundle, home / "new.csv", store=tmp_path)
+        assert ("inside" in set(answer["applicability"])) == answer["distance"].notna().all() == (bundle is own)
         return answer["note"].fillna("").tolist(), answer["probability"].to_numpy()
 
-    told, at_home = notes(load_bundle(home / "out"))
+    own = load_bundle(home / "out")
+    told, at_home = notes(own)
     keyed, elsewhere = notes(load_bundle(shared, pseudonyms=KEY))
     assert np.array_equal(at_home, elsewhere)
     assert [note.startswith("trained on") for note in keyed] == [note.startswith("trained on") for note in told]
@@ -282,7 +284,8 @@ def test_predictions_under_pseudonyms_are_those_without(home, tmp_path):
         written[name] = pd.read_csv(tmp_path / f"{name}.csv", dtype=str)
     names = read_pseudonyms(tmp_path / "key")
     assert written["hidden"]["sample_id"].tolist() == written["plain"]["sample_id"].map(names.of).tolist()
-    assert written["hidden"]["probability"].tolist() == written["plain"]["probability"].tolist()
+    for column in ("probability", "applicability", "distance"):
+        assert written["hidden"][column].tolist() == written["plain"][column].tolist()
     trained = [table["note"].fillna("").str.startswith("trained on") for table in written.values()]
     assert trained[0].tolist() == trained[1].tolist() and trained[0].sum() == 6
     assert "TCGA-" not in (tmp_path / "hidden.csv").read_text()

@@ -1,0 +1,133 @@
+"""How far new patients lie from those that a bundle's models were trained on, and what the nearest of these had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.new_rows import NewRows
+from radiofuse.bundle.read import read_table
+from radiofuse.bundle.training_values import FEATURES, values_of
+from radiofuse.statistics.nearest_patients import FEWEST_PATIENTS, NearestPatients, Place
+from radiofuse.wording import counted
+
+N_TOLD = 3  # columns that say where a patient lies
+N_ALIKE = 10  # fewer patients would tell of single ones
+NOTHING = {"verdict": None, "distance": None, "limit_95": None, "limit_99": None, "features": [], "spectra": {}}
+
+
+class Applicability:
+    """The training patients of a bundle, to whom new ones are compared.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        table = read_table(bundle.folder, "training_values")
+        self._called = str if bundle.pseudonyms is None else bundle.pseudonyms.of
+        self.values, patients = values_of(table, FEATURES)
+        self._patients = list(map(self._called, patients))
+        self._patient_of = dict(zip(map(self._called, self.values.index), self._patients, strict=True))
+        self.why_unknown = _why_unknown(bundle, self._patients)
+        self._training = None if self.why_unknown else NearestPatients(self.values, self._patients)
+
+    def of(self, rows: NewRows) -> dict[str, dict[str, Any]]:
+        """Return by sample where it lies: ``applicability`` and ``similar`` as the answer of one patient has them."""
+        each = rows.X.reindex(columns=self.values.columns).astype(float).iterrows()
+        places = {str(sample): self._place(row, str(sample), rows.patients[sample]) for sample, row in each}
+        return {
+            sample: {
+                "applicability": self._told(place, rows.X.loc[sample]),
+                "similar": None if place is None else self._alike(place),
+            }
+            for sample, place in places.items()
+        }
+
+    def _place(self, row: pd.Series, sample: str, patient: Any) -> Place | None:
+        """Return where a row lies; a training patient, known by the id of sample or patient, is left out."""
+        own = self._patient_of.get(self._called(sample), self._called(patient))
+        return None if self._training is None else self._training.place(row, own)
+
+    def _told(self, place: Place | None, row: pd.Series) -> dict[str, Any]:
+        if self._training is None or place is None:
+            return NOTHING | {"note": self.why_unknown or "The patient has no number that the models read."}
+        lows, highs = self.values.min(), self.values.max()
+        features = [
+            {
+                "feature": name,
+                "value": float(row[name]),
+                "low": float(lows[name]),
+                "high": float(highs[name]),
+                "share": float(share),
+            }
+            for name, share in place.shares.head(N_TOLD).items()
+        ]
+        edge, far = place.limits
+        told = {"verdict": place.verdict, "distance": place.distance, "limit_95": edge, "limit_99": far}
+        return told | {"features": features, "spectra": {}, "note": self._note(place, self._training)}
+
+    def _note(self, place: Place, training: NearestPatients) -> str:
+        read, n_patients = counted(len(place.shares), "column"), training.n_patients
+        of = f" of {len(training.columns)}" if len(place.shares) < len(training.columns) else ""
+        return (
+            f"Compared in {read}{of} with {n_patients} training patients; of new patients who are like these, 5 in "
+            f"100 lie beyond the first limit and {_beyond_second(n_patients)} beyond the second."
+        )
+
+    def _alike(self, place: Place) -> dict[str, Any]:
+        """Return how the outcomes of the nearest training patients are distributed, never of fewer than ten."""
+        labels = _labels(self._bundle)
+        shares = {}
+        for outcome in self._bundle.outcomes:
+            of_patient = labels[labels["outcome"] == outcome.name].drop_duplicates("patient_id", keep="first")
+            known = dict(zip(map(self._called, of_patient["patient_id"]), of_patient["class"], strict=True))
+            classes = [known[one] for one in place.nearest if one in known][:N_ALIKE]
+            if len(classes) == N_ALIKE:
+                shares[outcome.name] = {name: classes.count(name) / N_ALIKE for name in outcome.classes}
+        return {"n": N_ALIKE, "shares": shares}
+
+
+def _why_unknown(bundle: Bundle, patients: list[str]) -> str:
+    """Return why nobody can tell how far a patient lies from those of training; empty where it can be told."""
+    if (bundle.description.get("pseudonyms") or {}).get("shared"):
+        return "The bundle is made for handing on and holds no numbers of training patients to compare with."
+    n_patients = len(set(patients))
+    if n_patients < FEWEST_PATIENTS:
+        return f"{counted(n_patients, 'training patient')} can be compared with, {FEWEST_PATIENTS} are needed."
+    return ""
+
+
+def _beyond_second(n_patients: int) -> str:
+    """Return how many of 100 new patients lie beyond the second limit.
+
+    >>> _beyond_second(98), _beyond_second(39)
+    ('1', '2.5')
+    """
+    return f"{max(1.0, 100 / (n_patients + 1)):.2g}"
+
+
+def _labels(bundle: Bundle) -> pd.DataFrame:
+    """Return the class of each tested sample of each outcome, by patient."""
+    table = read_table(bundle.folder, "predictions")
+    told = table[table["label"] == 1].drop_duplicates(["outcome", "sample_id"])
+    parts = [told[["outcome", "patient_id", "sample_id", "class"]]]
+    for outcome in bundle.outcomes:
+        if outcome.is_binary:  # rows are of the positive class alone
+            own = table[(table["outcome"] == outcome.name) & (table["label"] == 0)].drop_duplicates("sample_id")
+            parts.append(own[["outcome", "patient_id", "sample_id"]].assign(**{"class": outcome.classes[0]}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def columns_of_table(told: Mapping[str, Mapping[str, Any]], samples: pd.Index) -> dict[str, list[Any]]:
+    """Return the columns ``applicability`` and ``distance`` of a table of predictions, by sample."""
+    each = [told[str(sample)]["applicability"] for sample in samples]
+    return {
+        "applicability": [one["verdict"] or "" for one in each],
+        "distance": [float("nan") if one["distance"] is None else one["distance"] for one in each],
+    }

@@ -1,0 +1,126 @@
+"""How far a new patient lies from those of training, told from a bundle; never of few, never of one handed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiofuse.bundle.applicability import N_ALIKE, Applicability, columns_of_table
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.new_rows import NewRows
+from radiofuse.bundle.training_values import FEATURES, columns_of_models, training_values
+from radiofuse.commands.applicability_words import of_patient, of_table
+from radiofuse.patients.pseudonyms import Pseudonyms
+from radiofuse.statistics.nearest_patients import NearestPatients
+from radiofuse.tables.spreadsheet import write_csv
+
+KEY = Pseudonyms(b"a key of the maker's own")
+OUTCOMES = [
+    {"name": "idh", "kind": "binary", "classes": ["0", "1"], "ordered": False},
+    {"name": "grade", "kind": "multiclass", "classes": ["2", "3", "4"], "ordered": True},
+]
+
+
+def drawn(n: int, first: int = 0) -> pd.DataFrame:
+    names = [f"s{first + at:02d}" for at in range(n)]
+    values = np.random.default_rng(first).normal(size=(n, 4))
+    return pd.DataFrame(values, names, columns=["t1__a", "t1__b", "t2__a", "t2__b"])
+
+
+def out_of_fold(X: pd.DataFrame) -> pd.DataFrame:
+    """Out-of-fold rows: idh is 1 where the first column is above 0, the grade known of nine patients alone."""
+    known = {"sample_id": X.index, "patient_id": X.index.str.replace("s", "p"), "repeat": 0, "fold": 0, "model": "mean"}
+    told = pd.DataFrame(known | {"probability": 0.5})
+    idh = told.assign(outcome="idh", **{"class": "1", "label": (X["t1__a"] > 0).astype(int).to_numpy()})
+    grades = [told[:9].assign(outcome="grade", **{"class": name}, label=int(name == "3")) for name in "234"]
+    return pd.concat([idh, *grades])
+
+
+def write(folder: Path, X: pd.DataFrame, **about: Any) -> Bundle:
+    values = training_values({FEATURES: X}, list(X.index.str.replace("s", "p")))
+    for name, table in {"training_values": values, "predictions": out_of_fold(X)}.items():
+        with (folder / f"{name}.csv").open("wb") as file:
+            write_csv(table, file)
+    return Bundle(folder, {}, {"outcomes": OUTCOMES, **about})
+
+
+def rows(bundle: Bundle, X: pd.DataFrame) -> NewRows:
+    patients = pd.Series(X.index.str.replace("s", "p"), X.index)
+    return NewRows(bundle, X, patients, pd.DataFrame(), pd.DataFrame())
+
+
+def test_a_patient_among_those_of_training_is_inside_and_one_far_off_outside(tmp_path: Path) -> None:
+    X, new = drawn(60), drawn(3, first=60)
+    new.iloc[1, 2] = 30.0
+    bundle = write(tmp_path, X)
+    told = Applicability(bundle).of(rows(bundle, new))
+    first, second = (told[name]["applicability"] for name in ("s60", "s61"))
+    assert first["verdict"] == "inside" and second["verdict"] == "outside"
+    place = NearestPatients(X, list(X.index)).place(new.iloc[0])
+    assert first["distance"] == pytest.approx(place.distance)
+    assert (first["limit_95"], first["limit_99"]) == pytest.approx(place.limits)
+    furthest = second["features"][0]
+    assert (furthest["feature"], furthest["value"]) == ("t2__a", 30.0) and len(second["features"]) == 3
+    assert (furthest["low"], furthest["high"]) == (X["t2__a"].min(), X["t2__a"].max())
+    assert "60 training patients" in first["note"] and "1.6 beyond the second" in first["note"]
+    column = columns_of_table(told, new.index)
+    assert column["applicability"][:2] == ["inside", "outside"] and column["distance"][0] == first["distance"]
+    (said,) = of_table(pd.DataFrame({"sample_id": new.index[:2], **{name: own[:2] for name, own in column.items()}}))
+    assert said.startswith("Warning: 1 of these 2 samples lie outside") and "s61" in said
+    assert "Furthest in t2__a (30; in training" in " ".join(of_patient(second))
+    assert "Furthest" not in " ".join(of_patient(first))
+
+
+def test_the_nearest_tell_their_classes_where_ten_are_known(tmp_path: Path) -> None:
+    X = drawn(60)
+    bundle = write(tmp_path, X)
+    new = drawn(1, first=60).assign(t1__a=2.0)
+    similar = Applicability(bundle).of(rows(bundle, new))["s60"]["similar"]
+    assert similar["n"] == N_ALIKE == 10 and set(similar["shares"]) == {"idh"}  # the grade is known of nine
+    apart = NearestPatients(X, list(X.index)).place(new.iloc[0]).nearest[:10]
+    share = float((X.loc[apart, "t1__a"] > 0).mean())
+    assert similar["shares"]["idh"] == pytest.approx({"0": 1 - share, "1": share}) and share > 0.5
+
+
+def test_a_training_patient_is_not_compared_with_himself(tmp_path: Path) -> None:
+    X = drawn(60)
+    bundle = write(tmp_path, X)
+    told = Applicability(bundle).of(rows(bundle, X.iloc[[5]]))["s05"]
+    assert told["applicability"]["distance"] == NearestPatients(X, list(X.index)).place(X.iloc[5], "s05").distance
+    called = X.iloc[[5]].set_axis(["other"])  # known by the patient
+    new = NewRows(bundle, called, pd.Series(["p05"], ["other"]), pd.DataFrame(), pd.DataFrame())
+    assert Applicability(bundle).of(new)["other"] == told
+
+
+@pytest.mark.parametrize(
+    ("n", "about", "why"),
+    [
+        (19, {}, "19 training patients can be compared with, 20 are needed."),
+        (0, {"pseudonyms": {"key": KEY.fingerprint, "shared": True}}, "made for handing on and holds no numbers"),
+    ],
+)
+def test_what_cannot_be_told_is_said(tmp_path: Path, n: int, about: dict[str, Any], why: str) -> None:
+    bundle = write(tmp_path, drawn(n), **about)
+    told = Applicability(bundle).of(rows(bundle, drawn(2, first=60)))
+    assert {one["applicability"]["verdict"] for one in told.values()} == {None}
+    assert why in told["s60"]["applicability"]["note"] and told["s60"]["similar"] is None
+    assert columns_of_table(told, pd.Index(["s60"]))["applicability"] == [""]
+    assert "cannot be told" in next(of_patient(told["s60"]["applicability"]))
+
+
+def test_a_patient_without_a_number_is_nowhere(tmp_path: Path) -> None:
+    bundle = write(tmp_path, drawn(30))
+    told = Applicability(bundle).of(rows(bundle, drawn(1, first=60) * np.nan))["s60"]
+    assert told["applicability"]["note"] == "The patient has no number that the models read."
+
+
+def test_columns_are_those_of_the_final_models() -> None:
+    X = drawn(3).assign(t1__crop=1.0, clinical__age=50.0)
+    picked = {"modality": ["t1", "t2", "clinical"], "feature": ["a", "b", "age"], "in_final_model": [True, False, True]}
+    assert columns_of_models(pd.DataFrame(picked), X) == ["t1__a", "clinical__age"]
+    nothing = pd.DataFrame(columns=list(picked))
+    assert columns_of_models(nothing, X) == ["t1__a", "t1__b", "t2__a", "t2__b", "clinical__age"]
