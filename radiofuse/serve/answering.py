@@ -8,23 +8,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from radiofuse.bundle.answer import answer
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import collect_rows
-from radiofuse.bundle.one_patient import read_patient
-from radiofuse.bundle.predict import predictions_of
+from radiofuse.bundle.one_patient import PLAIN, read_patient
+from radiofuse.bundle.patient_view import view_patient
 from radiofuse.files.aside import write_file
 from radiofuse.progress import Meter
+from radiofuse.report import write_patient_page
+from radiofuse.report.patient.words import Reader
 from radiofuse.serve.names import suffix_of
-from radiofuse.serve.tasks import Answer, Names
+from radiofuse.serve.tasks import Answer, Models
 
 ANSWER = "answer.json"
 STORE, PATIENT = "store", "patient"
 MASK_NAME = "seg"
+READERS: tuple[Reader, ...] = ("doctor", "patient")
 
 
-def answer_patient(task: Answer, bundle: Bundle, names: Names, meter: Meter) -> dict[str, Any]:
-    """Write the answer's files into the folder of the result, and return the answer.
+def answer_patient(task: Answer, bundle: Bundle, models: Models, meter: Meter) -> dict[str, Any]:
+    """Write the answer and its pages into the folder of the result, and return the answer.
 
     Raises
     ------
@@ -32,13 +34,16 @@ def answer_patient(task: Answer, bundle: Bundle, names: Names, meter: Meter) -> 
         As ``radiofuse predict --patient`` refuses.
     """
     folder = task.folder / task.root if task.layout else _assembled(task)
-    patient = read_patient(bundle, folder, task.layout or "plain")
-    read, patient = patient.cohort, names.of_patient(patient)
-    rows = names.told(collect_rows(bundle, patient.cohort, store=task.folder / STORE, progress=meter), read)
-    with meter("Answering", "files"):
-        told = answer(rows, patient, predictions_of(rows))
-        told = without_paths(told, {str(folder): "", str(bundle.folder): bundle.folder.name})
+    read = read_patient(bundle, folder, task.layout or PLAIN)
+    patient = models.names.of_patient(read)
+    rows = collect_rows(bundle, patient.cohort, store=task.folder / STORE, progress=meter)
+    view = view_patient(models.names.told(rows, read.cohort), patient, progress=meter)
+    told = without_paths(view.told, {str(folder): "", str(bundle.folder): bundle.folder.name})
+    with meter("Writing the pages", "pages") as progress:
         write_file(task.out / ANSWER, partial(_write_json, told))
+        for number, reader in enumerate(READERS):
+            progress(number, len(READERS))
+            write_patient_page(told, view.pictures, task.out / f"{reader}.html", reader=reader)
     return told
 
 

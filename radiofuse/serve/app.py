@@ -163,7 +163,7 @@ class _Door:
         if job.state == DONE:
             place = f"/results/{name}" if about is not None else f"/uploads/{job.upload.id}"
             return RedirectResponse(place, SEE_OTHER)
-        told = job.told(self._service.queue.ahead(job))
+        told = self._service.told(job)
         return HTMLResponse(pages.job_page(name, self._guard.form_token(request), told, has_ended=job.has_ended))
 
     async def events(self, request: Request) -> Response:
@@ -171,7 +171,7 @@ class _Door:
         job = self._service.job(request.path_params["name"])
 
         def tell() -> dict[str, Any]:
-            told = job.told(self._service.queue.ahead(job))
+            told = self._service.told(job)
             return told | {"said": pages.said_of(told)}
 
         return StreamingResponse(self._service.board.follow(tell), media_type="text/event-stream")
@@ -183,12 +183,7 @@ class _Door:
         return self._see(request, "/")
 
     def _queued(self, job: Job) -> dict[str, str]:
-        told = job.told(self._service.queue.ahead(job))
-        return {
-            "id": job.id,
-            "what": "Looking at images" if job.is_quick else "A patient",
-            "state": pages.said_of(told),
-        }
+        return {"id": job.id, "what": "A patient", "state": pages.said_of(self._service.told(job))}
 
     # ------------------------------------------------------------ results
 

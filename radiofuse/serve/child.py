@@ -63,12 +63,11 @@ class _Bench:
         if isinstance(task, Describe):
             return [self._described(number) for number in range(len(self._models.bundles))]
         if isinstance(task, Look):
-            wanted = {name for number in range(len(self._models.bundles)) for name in self._sequences(number)}
-            return look_through(task, sorted(wanted), self._meter)
+            return look_through(task, self._meter)
         return self._answered(task)
 
     def _answered(self, task: Answer) -> dict[str, Any]:
-        return answer_patient(task, self._bundle(task.bundle), self._models.names, self._meter)
+        return answer_patient(task, self._bundle(task.bundle), self._models, self._meter)
 
     def _described(self, number: int) -> dict[str, Any]:
         with warnings.catch_warnings(record=True) as caught:
@@ -76,9 +75,6 @@ class _Bench:
             self._bundle(number)
         about = describe(self._bundle(number), self._models.bundles[number])
         return about | {"version_warnings": [str(one.message) for one in caught]}
-
-    def _sequences(self, number: int) -> list[str]:
-        return list(describe(self._bundle(number), self._models.bundles[number])["sequences"])
 
     def _bundle(self, number: int) -> Bundle:
         if number not in self._loaded:

@@ -1,4 +1,5 @@
 "use strict";
+document.documentElement.classList.add("scripted");
 const form = document.getElementById("upload");
 const drop = document.getElementById("drop");
 const trouble = document.getElementById("trouble");

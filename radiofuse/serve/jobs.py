@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from radiofuse.serve.tasks import Task
+from radiofuse.serve.tasks import Look, Task
 from radiofuse.serve.uploads import Upload, new_id
 
 WAITING, WORKING, DONE, REFUSED, STOPPED = "waiting", "working", "done", "refused", "stopped"
@@ -24,8 +24,6 @@ class Job:
         What the process is asked to do.
     upload : Upload
         Whose files it reads.
-    is_quick : bool
-        Whether it goes before all that is not: a look takes seconds, and its owner waits for it.
     id : str
     state : str
     step, done, total : str, int, int
@@ -38,7 +36,6 @@ class Job:
 
     task: Task
     upload: Upload
-    is_quick: bool = False
     id: str = field(default_factory=new_id)
     state: str = WAITING
     step: str = ""
@@ -48,6 +45,11 @@ class Job:
     value: Any = None
     began: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it looks through an upload; else it answers for one."""
+        return isinstance(self.task, Look)
 
     @property
     def has_ended(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,16 @@ PLAIN, DICOM = "plain", "dicom"
 NIFTI, RULES = "nifti", "rules.csv"
 UNKNOWN = "unknown"  # how a series begins that no rule names
 NO_RULE = "no rule of the table of sequences holds for it"
+SHORT = 6  # characters of an upload's id in the name of a patient who has none
 MOST_SHOWN = 60  # files of an upload that get a picture
 
 
-def look_through(task: Look, wanted: Collection[str], meter: Meter) -> dict[str, Any]:
+def look_through(task: Look, meter: Meter) -> dict[str, Any]:
     """Return what an upload holds, as plain values.
 
     Parameters
     ----------
     task : Look
-    wanted : collection of str
-        The sequences that the bundles read.
     meter : Meter
 
     Returns
@@ -53,11 +53,13 @@ def look_through(task: Look, wanted: Collection[str], meter: Meter) -> dict[str,
     """
     tree = task.folder / FILES
     root = _root(tree)
-    layout, found = _found(task, tree, root, wanted, meter)
+    layout, found = _found(task, root, meter)
     volumes = [one for one in found.volumes if one.role in (IMAGE, MASK)][:MOST_SHOWN]
     shown = _shown(task, layout)
+    if root == tree:  # no folder came that could say what the patient is called
+        layout, volumes = "", [_renamed(one, tree.name, task.folder.name) for one in volumes]
     return {
-        "layout": layout if root != tree else "",
+        "layout": layout,
         "root": root.relative_to(task.folder).as_posix(),
         "notes": found.notes,
         "items": _items(task.folder, volumes, shown, meter),
@@ -72,16 +74,21 @@ def _root(tree: Path) -> Path:
     return root
 
 
-def _found(task: Look, tree: Path, root: Path, wanted: Collection[str], meter: Meter) -> tuple[str, Found]:
+def _found(task: Look, root: Path, meter: Meter) -> tuple[str, Found]:
     """Return the name of the layout, "" where files have to be named by hand, and the volumes."""
     paths, _ = image_files(root)
     if not paths and holds_dicom(root):
         return DICOM, _converted(task, meter)
     if not paths:
         raise RequestError(_nothing_to_see(task))
-    by_name = plain.find(root, wanted)
+    by_name = plain.find(root, task.wanted)
     layout, found = (PLAIN, by_name) if by_name.n_images else recognized(root, follow_ups=True) or ("", Found([]))
     return layout, Found([*found.volumes, *_others(root, paths, found)])
+
+
+def _renamed(volume: FoundVolume, unnamed: str, upload: str) -> FoundVolume:
+    name = f"patient-{upload[:SHORT]}" if volume.sample_id == unnamed else volume.sample_id
+    return replace(volume, sample_id=name)
 
 
 def _others(root: Path, paths: list[str], found: Found) -> Iterator[FoundVolume]:

@@ -19,6 +19,7 @@ from radiofuse.wording import counted, listed
 HERE = Path(__file__).parent
 STYLED = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'unsafe-inline'; img-src data:; "
 LATEST = 8  # results on the page of the start
+STEPS = {"Fingerprinting": "Reading the files", "Extracting": "Measuring the tumor"}  # for who knows no programs
 WHEN = "%Y-%m-%d %H:%M"
 
 
@@ -70,11 +71,13 @@ def sheet_page(
     """Return the contact sheet of an upload, on which the user says what nobody else can tell, and starts."""
     samples = list(dict.fromkeys(item["sample"] for item in look["items"]))
     known = [*sorted({one for bundle in bundles for one in bundle["sequences"]}), MASK]
-    items = [{**item, "options": _options(item["what"], known)} for item in look["items"]]
+    items = [{**item, "number": at, "options": _options(item["what"], known)} for at, item in enumerate(look["items"])]
+    items.sort(key=lambda item: (bool(item["what"]), item["what"] == MASK))  # what is asked for comes first
     asked = sum(not item["what"] for item in items)
-    lead = f"{counted(len(items), 'file')} of {listed(samples)}. Is each of them what it should be? Then start."
+    lead = f"{counted(len(items), 'file')} of {listed(samples)}. Is each of them what it should be?"
+    hint = "Every file has a name that says what it is."
     if asked:
-        lead += f" Of {asked} nobody can tell from its name: say what it is, or leave it unused."
+        hint = f"Before: the name of {counted(asked, 'file')} does not say what it is. Choose, or leave it unused."
     return _page(
         "sheet.html",
         "Are these the right images?",
@@ -86,6 +89,7 @@ def sheet_page(
         models=[_model(bundle) for bundle in bundles],
         notes=look["notes"],
         trouble=trouble,
+        hint=hint,
     )
 
 
@@ -146,8 +150,8 @@ def said_of(told: Mapping[str, Any]) -> str:
     if told["state"] == WAITING:
         ahead = told["ahead"]
         return "It is next." if not ahead else f"Waiting: {counted(ahead, 'other')} before this one."
-    share = f" {told['done']} of {told['total']}" if told["total"] else ""
-    return f"{told['step'] or 'Beginning'}{share} …"
+    share = f", {told['done']} of {told['total']}" if told["total"] else ""
+    return f"{STEPS.get(told['step'], told['step']) or 'Beginning'}{share} …"
 
 
 # ---------------------------------------------------------------- parts

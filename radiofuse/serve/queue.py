@@ -17,7 +17,7 @@ STOPPED_BY_USER = "It was stopped, and its files were removed."
 
 
 class Queue:
-    """Jobs in the order in which they came, quick ones first.
+    """Jobs in the order in which they came.
 
     Parameters
     ----------
@@ -56,8 +56,7 @@ class Queue:
         with self._changed:
             if job.state != WAITING or job not in self._jobs:
                 return 0
-            place = self._jobs.index(job)
-            return sum(_goes_before(other, job, at < place) for at, other in enumerate(self._jobs) if other is not job)
+            return self._jobs.index(job)
 
     def jobs(self) -> list[Job]:
         """Return those that wait or are under way."""
@@ -104,17 +103,17 @@ class Queue:
             if not self._is_closed:
                 self._on_end(job, state, sentence)
             job.state, job.sentence = state, sentence
-            log.info("A %s ended after %.1f s: %s.", "look" if job.is_quick else "patient", job.seconds, state)
+            log.info("A %s ended after %.1f s: %s.", "look" if job.is_look else "patient", job.seconds, state)
             self._on_change()
 
     def _next(self, worker: Worker) -> Job | None:
         with self._changed:
             while not self._is_closed:
-                waiting = sorted((job for job in self._jobs if job.state == WAITING), key=lambda job: not job.is_quick)
-                if waiting:
-                    waiting[0].state, waiting[0].began = WORKING, time.monotonic()
-                    self._at[waiting[0].id] = worker
-                    return waiting[0]
+                for job in self._jobs:
+                    if job.state == WAITING:
+                        job.state, job.began = WORKING, time.monotonic()
+                        self._at[job.id] = worker
+                        return job
                 self._changed.wait()
         return None
 
@@ -128,9 +127,3 @@ class Queue:
         except (RequestError, WorkerError) as error:
             return REFUSED, str(error)
         return DONE, ""
-
-
-def _goes_before(other: Job, job: Job, came_first: bool) -> bool:
-    if other.state == WORKING:
-        return True
-    return other.is_quick > job.is_quick or (other.is_quick == job.is_quick and came_first)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 TOKEN = "token"  # noqa: S105 - the name of a field, which stands before the files
+BROKEN_OFF = "The upload broke off or is not a whole form. Send it again."
 LONGEST_FIELD, MOST_FIELDS = 1000, 10
 
 
@@ -43,7 +44,8 @@ class Receiver:
         self.files: dict[str, str] = {}
         self.n_bytes = 0
         self._folder, self._limits, self._check = folder, limits, check_token
-        self._names, self._fields, self._is_checked = OwnNames(), 0, False
+        self._names, self._fields = OwnNames(), 0
+        self._is_checked = self._is_whole = False
         self._file: BinaryIO | None = None
         self._header, self._disposition = (b"", b""), b""
         self._field: tuple[str, bytes] | None = None
@@ -63,9 +65,8 @@ class Receiver:
             parser = MultipartParser(options[b"boundary"], self._callbacks())
             async for piece in pieces:
                 parser.write(piece)
-            parser.finalize()
         except FormParserError:
-            raise RefusedError(400, "The upload broke off or is not a whole form. Send it again.") from None
+            raise RefusedError(400, BROKEN_OFF) from None
         except OSError as error:
             reason = error.strerror or "unknown"
             raise RefusedError(507, f"The server could not keep the files ({reason}). Tell who runs it.") from None
@@ -73,6 +74,8 @@ class Receiver:
             self._close()
         if not self._is_checked:
             self._check("")
+        if not self._is_whole:
+            raise RefusedError(400, BROKEN_OFF)
 
     def _callbacks(self) -> MultipartCallbacks:
         return {
@@ -83,6 +86,7 @@ class Receiver:
             "on_headers_finished": self._on_headers,
             "on_part_data": self._on_data,
             "on_part_end": self._end,
+            "on_end": self._on_end,
         }
 
     def _begin(self) -> None:
@@ -139,6 +143,9 @@ class Receiver:
             self._check(self._field[1].decode(errors="replace"))
             self._is_checked = True
         self._field = None
+
+    def _on_end(self) -> None:
+        self._is_whole = True
 
     def _close(self) -> None:
         if self._file is not None:

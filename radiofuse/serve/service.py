@@ -55,11 +55,19 @@ class Service:
         self.limits, self.board = limits, Board()
         self.uploads = Uploads(results / UPLOADS, limits)
         self._jobs: dict[str, Job] = {}
+        self._wanted = tuple(sorted({name for bundle in self.bundles for name in bundle["sequences"]}))
+        self._looks = Queue(
+            [Worker(models, is_loud)], self._ended, self.board.changed
+        )  # nobody waits long to see images
         self.queue = Queue(workers, self._ended, self.board.changed)
 
     def find(self, name: str) -> Job | None:
         """Return a job of this start by its id, None where it is of another."""
         return self._jobs.get(name)
+
+    def told(self, job: Job) -> dict[str, Any]:
+        """Return what a page that watches a job is told."""
+        return job.told((self._looks if job.is_look else self.queue).ahead(job))
 
     def job(self, name: str) -> Job:
         """Return a job of this start by its id.
@@ -78,8 +86,8 @@ class Service:
 
     def look(self, upload: Upload) -> Job:
         """Put the look through an upload into the queue."""
-        upload.look = Job(Look(upload.folder, upload.files), upload, is_quick=True)
-        return self._add(upload.look)
+        upload.look = Job(Look(upload.folder, upload.files, self._wanted), upload)
+        return self._add(upload.look, self._looks)
 
     def answer(self, upload: Upload, choice: Choice) -> Job:
         """Put the answer for an upload into the queue; it is asked for once."""
@@ -98,28 +106,29 @@ class Service:
         upload.answer = Job(task, upload, id=name)
         about = {"state": WAITING, "asked": _now(), "bundle": self.bundles[choice.bundle]["title"]}
         self.results.write(name, about)
-        return self._add(upload.answer)
+        return self._add(upload.answer, self.queue)
 
     def remove(self, upload: Upload) -> None:
         """Stop what is done with an upload, and remove its files."""
-        for job in (upload.look, upload.answer):
+        for job, queue in ((upload.look, self._looks), (upload.answer, self.queue)):
             if job is not None:
-                self.queue.stop(job)
+                queue.stop(job)
         self.uploads.remove(upload)
 
     def close(self) -> None:
         """End the work and remove every upload; what was not finished is told as interrupted at the next start."""
         self.board.close()
+        self._looks.close()
         self.queue.close()
         self.uploads.clear()
         self.results.close()
 
-    def _add(self, job: Job) -> Job:
+    def _add(self, job: Job, queue: Queue) -> Job:
         self._jobs[job.id] = job
         for name in list(self._jobs)[:-KEPT]:
             if self._jobs[name].has_ended:
                 del self._jobs[name]
-        self.queue.add(job)
+        queue.add(job)
         return job
 
     def _ended(self, job: Job, state: str, sentence: str) -> None:

@@ -66,10 +66,13 @@ class Look:
         Of the upload.
     files : dict of str to str
         By path below ``files/``, what the client called it.
+    wanted : tuple of str
+        The sequences that the bundles read.
     """
 
     folder: Path
     files: dict[str, str]
+    wanted: tuple[str, ...]
 
 
 @dataclass(frozen=True)

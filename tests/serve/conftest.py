@@ -65,7 +65,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "P01"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server with small limits."""
     results = tmp_path_factory.mktemp("served") / "results"
@@ -73,7 +73,7 @@ def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield one
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client(server: Running) -> Client:
     """A browser that came by the link."""
     return server.client()

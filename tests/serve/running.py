@@ -32,7 +32,7 @@ class Running:
 
 @contextmanager
 def running(bundle: Path, results: Path, *options: str) -> Iterator[Running]:
-    """Start a server; it is killed in the end, if nobody ended it before."""
+    """Start a server; in the end it is told to end, if nobody did before, and must leave no upload."""
     words = ["serve", str(bundle), "--results", str(results), "--port", "0", *options]
     with (results.parent / "said").open("ab") as said_to:
         process = subprocess.Popen(
@@ -46,6 +46,10 @@ def running(bundle: Path, results: Path, *options: str) -> Iterator[Running]:
         said = process.stdout.readline()
         assert said.startswith("Open this link"), (results.parent / "said").read_text()
         yield Running(process, said.split(": ", 1)[1].strip(), results)
+        if process.poll() is None:
+            process.terminate()
+            assert process.wait(LIMIT_S) == 0
+            assert not (results / "uploads").exists()
     finally:
         process.kill()
         process.communicate(timeout=LIMIT_S)

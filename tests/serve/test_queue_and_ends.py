@@ -1,0 +1,103 @@
+"""Two clients in one queue; a process that dies, a server that is killed, one that is told to end: what stays."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+
+from tests.processes import LIMIT_S
+from tests.serve.client import Client, files_of
+from tests.serve.running import Running, running
+
+
+def computing(server: Running) -> list[psutil.Process]:
+    """Return the processes that look and compute for a server."""
+    children = psutil.Process(server.process.pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def wait_for_step(client: Client, job: str) -> None:
+    """Wait until a process is at work for a job."""
+    assert any(told["state"] == "working" and told["step"] for told in client.events(job))
+
+
+def test_a_second_client_sees_its_place_and_all_finish_in_order(server, client, patient):
+    files, other = files_of(patient), server.client()
+    uploads = [client.looked(files) for _ in range(3)]
+    last = other.looked(files)
+    jobs = [client.post(f"{upload}/answer").json["page"] for upload in uploads]
+    mine = other.post(f"{last}/answer").json["page"]
+    told = list(other.events(mine))
+    assert told[0]["state"] == "waiting" and told[0]["ahead"] in (2, 3) and "before this one" in told[0]["said"]
+    places = [one["ahead"] for one in told if one["state"] == "waiting"]
+    assert places == sorted(places, reverse=True)
+    assert told[-1]["state"] == "done"
+    assert all(client.ended(job)["state"] == "done" for job in jobs)
+    assert server.uploads() == []
+    assert client.post(f"{last}/answer").status == 404  # answered once
+
+
+def test_the_place_of_a_process_that_dies_is_taken_and_the_queue_goes_on(server, client, patient):
+    first, second = client.started(files_of(patient)), client.started(files_of(patient))
+    wait_for_step(client, first)
+    for process in computing(server):
+        process.kill()
+    ended = client.ended(first)
+    assert ended["state"] == "refused" and "was ended, most often because memory ran out" in ended["sentence"]
+    assert client.ended(second)["state"] == "done"
+    assert server.uploads() == []
+    told = client.ask(f"/results/{first.rpartition('/')[2]}")
+    assert "memory ran out" in told.text
+
+
+def test_a_patient_can_be_stopped_in_the_queue_and_under_way(server, client, patient):
+    under_way, waiting, after = (client.started(files_of(patient)) for _ in range(3))
+    assert client.post(f"{waiting}/stop").status == 201
+    wait_for_step(client, under_way)
+    assert client.post(f"{under_way}/stop").status == 201
+    assert client.ended(under_way)["state"] == client.ended(waiting)["state"] == "stopped"
+    assert client.ended(after)["state"] == "done"
+    assert server.uploads() == []
+
+
+def test_a_result_is_removed_when_asked(server, client, patient):
+    job = client.started(files_of(patient))
+    client.ended(job)
+    name = job.rpartition("/")[2]
+    assert (server.results / name / "answer.json").exists()
+    assert client.post(f"/results/{name}/remove").status == 201
+    assert not (server.results / name).exists() and client.ask(f"/results/{name}").status == 404
+
+
+def test_a_killed_server_loses_no_finished_result_and_tells_what_was_cut_short(tiny_bundle, patient, tmp_path):
+    with running(tiny_bundle, tmp_path / "results") as first:
+        client = first.client()
+        done = client.started(files_of(patient))
+        assert client.ended(done)["state"] == "done"
+        page = client.ask(done.replace("jobs", "results")).text
+        cut_short, waiting = client.started(files_of(patient)), client.started(files_of(patient))
+        wait_for_step(client, cut_short)
+        children = computing(first)
+        first.process.kill()
+        first.process.wait(LIMIT_S)
+        assert len(children) == 2 and not psutil.wait_procs(children, LIMIT_S)[1]  # nobody is left behind
+        assert len(first.uploads()) == 2
+    with running(tiny_bundle, tmp_path / "results") as second:
+        assert second.uploads() == []
+        client = second.client()
+        again = client.ask(done)
+        assert again.address.endswith(done.replace("jobs", "results")) and body_of(again.text) == body_of(page)
+        for one in (cut_short, waiting):
+            assert "images are gone" in client.ask(one).text
+        client.looked(files_of(patient))
+        assert len(second.uploads()) == 1
+        second.process.send_signal(signal.SIGINT)
+        assert second.process.wait(LIMIT_S) == 0
+        assert not (tmp_path / "results" / "uploads").exists()
+    assert "Ended. Every upload is removed." in (tmp_path / "said").read_text()
+
+
+def body_of(page: str) -> str:
+    """Return a page without its token, which is that of a browser."""
+    return page.partition("<main>")[2].partition("<form")[0]
