@@ -14,8 +14,10 @@ import pandas as pd
 from radiofuse.bundle.calls import threshold_of
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.onnx_graph import INPUT, Graph
-from radiofuse.bundle.onnx_parts import fused_probability, member_probability
+from radiofuse.bundle.onnx_parts import member_probability
+from radiofuse.bundle.onnx_rules import fused_probability, updated_probability
 from radiofuse.bundle.read import read_table
+from radiofuse.bundle.updates import answering, update_of, with_updated
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.fuse import LateFusion
@@ -31,9 +33,10 @@ def export_onnx(bundle: Bundle, path: str | Path, *, outcome: str | None = None)
     """Write the late fusion that gives a bundle's main answer as one graph of ONNX.
 
     Its input ``features`` is a table of double precision, shape (n_samples, n_columns), columns as the metadata
-    ``columns`` lists them; where a modality is absent all its columns are NaN. Outputs, one number per row:
-    ``probability`` of the positive class, those of each member, NaN where it is absent, and of each further rule that
-    ONNX can hold.
+    ``columns`` lists them; where a modality is absent all its columns are NaN. Outputs, one number per row, of more
+    than two classes one per row and class: ``probability`` (of the positive class), those of each member, NaN where it
+    is absent, and of each further rule that ONNX can hold. Of a bundle that was updated on other patients
+    ``probability`` is the updated one, and the answer before goes by its own name.
 
     Parameters
     ----------
@@ -62,9 +65,12 @@ def export_onnx(bundle: Bundle, path: str | Path, *, outcome: str | None = None)
     chosen = _chosen(bundle, outcome)
     fusion = next(iter(bundle.models[chosen.name].values()))
     columns = [column for block in _blocks(fusion, chosen).values() for column in block]
-    graph, left_out = _graph_of(fusion, columns)
-    model = graph.model(_metadata(bundle, chosen, columns, fusion))
-    difference = _difference(model, fusion, _made_up(bundle, columns, fusion))
+    update = update_of(bundle.description, chosen.name)
+    graph, left_out = _graph_of(fusion, columns, update)
+    model = graph.model(_metadata(bundle, chosen, columns), len(chosen.classes))
+    rows = _made_up(bundle, columns, fusion)
+    each = with_updated(fusion.predict_proba_each(rows), bundle.description, chosen.name)
+    difference = _difference(model, each, answering(bundle.description, chosen.name), rows)
     if not difference <= TOLERANCE:
         raise RequestError(
             f"The exported graph answers otherwise than the bundle, by up to {difference:.2g}: nothing is written. "
@@ -89,10 +95,7 @@ def _chosen(bundle: Bundle, name: str | None) -> Outcome:
     known = {outcome.name: outcome for outcome in bundle.outcomes}
     if name is not None and name not in known:
         raise RequestError(f"The bundle predicts {', '.join(known)}, not {name!r}.{did_you_mean(name, list(known))}")
-    outcome = known[name] if name is not None else bundle.outcomes[0]
-    if not outcome.is_binary:
-        raise RequestError(f"{outcome.name} has {len(outcome.classes)} classes: outcomes of two can be exported alone.")
-    return outcome
+    return known[name] if name is not None else bundle.outcomes[0]
 
 
 def _blocks(fusion: Any, outcome: Outcome) -> dict[str, list[str]]:
@@ -104,36 +107,40 @@ def _blocks(fusion: Any, outcome: Outcome) -> dict[str, list[str]]:
     return {name: list(map(str, block)) for name, block in fusion.columns_.items()}
 
 
-def _graph_of(fusion: Any, columns: list[str]) -> tuple[Graph, list[str]]:
+def _graph_of(fusion: Any, columns: list[str], update: Mapping[str, Any] | None) -> tuple[Graph, list[str]]:
     """Return the graph, and sentences on rules that it lacks."""
     graph, place = Graph(len(columns)), {name: number for number, name in enumerate(columns)}
-    answer, left_out = next(iter(fusion.combiners_)), []
+    answer, left_out, n_classes = next(iter(fusion.combiners_)), [], len(fusion.classes_)
     try:
         for name, member in fusion.members_.items():
             block = [place[str(column)] for column in fusion.columns_[name]]
             graph.outputs[f"{MEMBER}{name}"] = member_probability(graph, name, member, block)
         axis = graph.number([1], np.int64)
         P = graph.add("Concat", *(graph.add("Unsqueeze", one, axis) for one in graph.outputs.values()), axis=1)
-        graph.outputs[ANSWER] = fused_probability(graph, answer, fusion.combiners_[answer], P)
+        told = fused_probability(graph, answer, fusion.combiners_[answer], P, n_classes)
+        if update is not None:
+            graph.outputs[answer] = told
+            told = updated_probability(graph, update, told, n_classes)
+        graph.outputs[ANSWER] = told
     except RequestError as error:
         raise RequestError(f"This model cannot be exported to ONNX: {error}. Predict with the bundle.") from None
     for name in list(fusion.combiners_)[1:]:
         try:
-            graph.outputs[name] = fused_probability(graph, name, fusion.combiners_[name], P)
+            graph.outputs[name] = fused_probability(graph, name, fusion.combiners_[name], P, n_classes)
         except RequestError as error:
             left_out.append(f"Left out: {error}.")
     return graph, left_out
 
 
-def _metadata(bundle: Bundle, outcome: Outcome, columns: list[str], fusion: Any) -> dict[str, str]:
+def _metadata(bundle: Bundle, outcome: Outcome, columns: list[str]) -> dict[str, str]:
     about = bundle.description
     said: Mapping[str, Any] = {
         "columns": columns,
         "outcome": outcome.name,
         "classes": list(outcome.classes),
-        "positive": outcome.positive,
-        "threshold": threshold_of(bundle, outcome),
-        "answer": next(iter(fusion.combiners_)),
+        "positive": outcome.positive if outcome.is_binary else None,
+        "threshold": threshold_of(bundle, outcome) if outcome.is_binary else None,
+        "answer": answering(about, outcome.name),
         "title": about["title"],
         "synthetic": about["synthetic"],
         "as_published": about["as_published"],
@@ -156,13 +163,12 @@ def _made_up(bundle: Bundle, columns: list[str], fusion: Any) -> pd.DataFrame:
     return table
 
 
-def _difference(model: Any, fusion: Any, table: pd.DataFrame) -> float:
+def _difference(model: Any, each: pd.DataFrame, answer: str, table: pd.DataFrame) -> float:
     """Return the largest difference of any output; infinite where one says that a member is absent and one not."""
     from onnx.reference import ReferenceEvaluator
 
     with np.errstate(all="ignore"):
         found = ReferenceEvaluator(model).run(None, {INPUT: table.to_numpy(float)})
-    each, answer = fusion.predict_proba_each(table), next(iter(fusion.combiners_))
     worst = 0.0
     for output, values in zip(model.graph.output, found, strict=True):
         own = each[answer if output.name == ANSWER else output.name.removeprefix(MEMBER)].to_numpy(float)

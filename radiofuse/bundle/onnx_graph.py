@@ -60,13 +60,14 @@ class Graph:
         node.input.extend(names)
         return node
 
-    def model(self, metadata: dict[str, str]) -> Any:
-        """Return the whole model with its outputs, one number per row each."""
+    def model(self, metadata: dict[str, str], n_classes: int = 2) -> Any:
+        """Return the whole model with its outputs: one number per row each, of more than two classes one per class."""
         from onnx import TensorProto, checker, helper
 
         for name, value in self.outputs.items():
             self._nodes.append(helper.make_node("Identity", [value], [name]))
-        told = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n_samples"]) for name in self.outputs]
+        shape: list[str | int | None] = ["n_samples"] if n_classes == 2 else ["n_samples", n_classes]
+        told = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, shape) for name in self.outputs]
         read = helper.make_tensor_value_info(INPUT, TensorProto.DOUBLE, ["n_samples", self.n_columns])
         graph = helper.make_graph(self._nodes, "radiofuse", [read], told, self._numbers)
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
@@ -74,3 +75,20 @@ class Graph:
         helper.set_model_props(model, metadata)
         checker.check_model(model)
         return model
+
+
+def as_double(graph: Graph, value: str) -> str:
+    """Return a value in double precision."""
+    from onnx import TensorProto
+
+    return graph.add("Cast", value, to=int(TensorProto.DOUBLE))
+
+
+def behind(graph: Graph, value: str, axis: int) -> str:
+    """Return a value with one more axis of length 1."""
+    return graph.add("Unsqueeze", value, graph.number([axis], np.int64))
+
+
+def summed(graph: Graph, value: str) -> str:
+    """Return the sum over the second axis, which is gone then."""
+    return graph.add("ReduceSum", value, graph.number([1], np.int64), keepdims=0)
