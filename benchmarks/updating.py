@@ -1,7 +1,7 @@
 """A model at a shifted site: does an update on half of its patients mend slope and intercept of the other half?
 
 Run as ``python benchmarks/updating.py [SPLITS]``: 361 features of four sequences of TCGA gliomas whose IDH status is
-known. In each split (default 20) four tenths of the patients make a bundle (late fusion of logistic regressions), three
+known. In each split (default 12) four tenths of the patients make a bundle (late fusion of logistic regressions), three
 tenths are a site that updates it, and three tenths, seen by neither, are scored before and after. The patients of both
 halves of the site are as they are, or all shifted alike: columns of another scale (x 1.5 and 0.5 standard deviations
 more), noise of one standard deviation (of the patients that made the bundle), another share (of the patients without
@@ -30,7 +30,7 @@ from radiofuse.errors import CohortError
 from radiofuse.experiment import run_recipe
 
 Rows = pd.DataFrame
-N_SPLITS = 20
+N_SPLITS = 12
 
 
 def columns_of(table: Rows) -> list[str]:
@@ -78,7 +78,12 @@ def one_split(whole: Rows, seed: int, folder: Path) -> list[dict[str, Any]]:
         part[of_class] = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0])[np.arange(len(of_class)) % 10]
     made, others = whole[part == 0], whole[part > 0]
     made.to_csv(folder / "made.csv", index=False)
-    options = {"fusion": 'combine = ["mean"]', "models": "", "settings": "none", "evaluation": "folds = 2\nrepeats = 1"}
+    options = {
+        "fusion": 'combine = ["mean"]',
+        "models": "",
+        "settings": "none",
+        "evaluation": "folds = 2\nrepeats = 1\nresamples = 200",
+    }
     recipe = write_recipe(folder / "made.toml", ["idh"], table=str(folder / "made.csv"), **options)
     run_recipe(recipe, out=folder / "made", store=folder / "store", report=False)
     bundle = load_bundle(folder / "made")

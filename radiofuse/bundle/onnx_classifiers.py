@@ -61,20 +61,26 @@ def _of_network(graph: Graph, name: str, network: BayesianRegularizedNetwork, X:
     ----------
     MacKay (1992). The evidence framework applied to classification networks. Neural Computation 4(5), 720-736.
     """
-    if len(network.networks_) > 1:
-        raise RequestError(
-            f"member {name}: a Bayesian regularized network of more than two classes, which is one against the rest "
-            "for each, cannot be exported"
-        )
-    (posterior,), p = network.networks_, len(network.center_)
+    X = graph.add("Div", graph.add("Sub", X, network.center_), network.half_range_)
+    p = len(network.center_)
+    each = [_of_posterior(graph, posterior, network.likelihood, X, p) for posterior in network.networks_]
+    if len(each) == 1:
+        return graph.add("Concat", graph.add("Sub", 1.0, each[0]), each[0], axis=1)
+    together = graph.add("Concat", *each, axis=1)  # a network of each class against the rest
+    total = behind(graph, summed(graph, together), 1)
+    alike = np.full(len(each), 1 / len(each))  # every network may say "not mine" with a clipped 0
+    shares = graph.add("Div", together, graph.add("Max", total, np.nextafter(0, 1)))
+    return graph.add("Where", graph.add("Greater", total, 0.0), shares, alike)
+
+
+def _of_posterior(graph: Graph, posterior: Any, likelihood: str, X: str, p: int) -> str:
+    """Return the probability of one network's class, shape (n_samples, 1), from ``p`` columns."""
     s = posterior.theta.size // (p + 2)
     w, b, B = posterior.theta[:s], posterior.theta[s : 2 * s], posterior.theta[2 * s :].reshape(s, p)
-    X = graph.add("Div", graph.add("Sub", X, network.center_), network.half_range_)
     hidden = graph.add("Tanh", graph.add("Add", graph.add("MatMul", X, B.T), b))  # (n, s)
     f = graph.add("MatMul", hidden, w[:, None])
-    if network.likelihood == "gaussian":
-        positive = graph.add("Clip", graph.add("Div", graph.add("Add", f, 1.0), 2.0), 0.0, 1.0)
-        return graph.add("Concat", graph.add("Sub", 1.0, positive), positive, axis=1)
+    if likelihood == "gaussian":
+        return graph.add("Clip", graph.add("Div", graph.add("Add", f, 1.0), 2.0), 0.0, 1.0)
     by_bias = graph.add("Mul", graph.add("Sub", 1.0, graph.add("Mul", hidden, hidden)), w)
     wide = graph.add("Mul", behind(graph, by_bias, 2), behind(graph, X, 1))  # (n, s, p)
     flat = graph.add("Reshape", wide, graph.number([-1, s * p], np.int64))
@@ -82,7 +88,7 @@ def _of_network(graph: Graph, name: str, network: BayesianRegularizedNetwork, X:
     doubt = graph.add("Mul", graph.add("MatMul", J, posterior.covariance), J)
     variance = behind(graph, summed(graph, doubt), 1)
     spread = graph.add("Sqrt", graph.add("Add", graph.add("Mul", variance, np.pi / 8), 1.0))
-    return _from_log_odds(graph, graph.add("Div", f, spread))
+    return graph.add("Sigmoid", graph.add("Div", f, spread))
 
 
 def _of_machine(graph: Graph, name: str, classifier: CalibratedSVC, X: str) -> str:

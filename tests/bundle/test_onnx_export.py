@@ -140,6 +140,15 @@ def test_boosted_trees_are_exported_in_single_precision(made, tmp_path):
     held_against(lambda X: each(X).rename(columns={"mean": "probability"}), file, len(fusion.classes_), 1e-6)
 
 
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_a_network_for_each_of_several_classes_is_exported(likelihood, tmp_path):
+    brnn = BayesianRegularizedNetwork(likelihood=likelihood, tol=1.0, random_state=0)
+    fusion = fusion_of([brnn, brnn], ["mean"], rows_of_three)
+    told, file = exported(fusion, tmp_path)
+    assert told.exit_code == 0, told.output
+    held_against(lambda X: fusion.predict_proba_each(X).rename(columns={"mean": "probability"}), file, 3)
+
+
 @pytest.mark.parametrize("calibrate", [True, False])
 def test_of_several_classes_every_output_has_a_column_per_class(calibrate, tmp_path):
     forest = RandomForestClassifier(5, random_state=0)
