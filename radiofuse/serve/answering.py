@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import collect_rows
 from radiofuse.bundle.one_patient import PLAIN, read_patient
 from radiofuse.bundle.patient_view import view_patient
@@ -16,16 +15,16 @@ from radiofuse.files.aside import write_file
 from radiofuse.progress import Meter
 from radiofuse.report import write_patient_page
 from radiofuse.report.patient.words import Reader
+from radiofuse.serve.bundles import Bundles
 from radiofuse.serve.names import suffix_of
-from radiofuse.serve.tasks import Answer, Models
+from radiofuse.serve.tasks import ANSWER, Answer
 
-ANSWER = "answer.json"
 STORE, PATIENT = "store", "patient"
 MASK_NAME = "seg"
 READERS: tuple[Reader, ...] = ("doctor", "patient")
 
 
-def answer_patient(task: Answer, bundle: Bundle, models: Models, meter: Meter) -> dict[str, Any]:
+def answer_patient(task: Answer, bundles: Bundles, meter: Meter) -> dict[str, Any]:
     """Write the answer and its pages into the folder of the result, and return the answer.
 
     Raises
@@ -34,10 +33,11 @@ def answer_patient(task: Answer, bundle: Bundle, models: Models, meter: Meter) -
         As ``radiofuse predict --patient`` refuses.
     """
     folder = task.folder / task.root if task.layout else _assembled(task)
+    bundle = bundles.load(task.bundle)
     read = read_patient(bundle, folder, task.layout or PLAIN)
-    patient = models.names.of_patient(read)
+    patient = bundles.names.of_patient(read)
     rows = collect_rows(bundle, patient.cohort, store=task.folder / STORE, progress=meter)
-    view = view_patient(models.names.told(rows, read.cohort), patient, progress=meter)
+    view = view_patient(bundles.names.told(rows, read.cohort), patient, progress=meter)
     told = without_paths(view.told, {str(folder): "", str(bundle.folder): bundle.folder.name})
     with meter("Writing the pages", "pages") as progress:
         write_file(task.out / ANSWER, partial(_write_json, told))

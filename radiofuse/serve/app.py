@@ -18,13 +18,13 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 
 from radiofuse.serve import pages
-from radiofuse.serve.answering import ANSWER
 from radiofuse.serve.choices import choice_of
 from radiofuse.serve.guard import Guard, refused
 from radiofuse.serve.jobs import DONE, Job
 from radiofuse.serve.receiver import Receiver, too_large
 from radiofuse.serve.refusal import RefusedError
 from radiofuse.serve.service import Service
+from radiofuse.serve.tasks import ANSWER
 from radiofuse.serve.uploads import FILES, Upload
 
 LONGEST_FORM = 64_000  # bytes; files come another way

@@ -7,21 +7,23 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
-from radiofuse.bundle.load import Bundle
 from radiofuse.errors import RadiofuseError
+from radiofuse.names import lookup
 from radiofuse.progress import Progress
-from radiofuse.serve.answering import answer_patient
-from radiofuse.serve.described import describe
-from radiofuse.serve.look import look_through
-from radiofuse.serve.tasks import Answer, Describe, Look, Models, Task
+from radiofuse.serve.bundles import Bundles
+from radiofuse.serve.tasks import Models, Task
 
+DOES = {  # looked up when first asked for: who looks at images loads no models, and the server itself neither
+    "Describe": "radiofuse.serve.described:describe_all",
+    "Look": "radiofuse.serve.look:look_through",
+    "Answer": "radiofuse.serve.answering:answer_patient",
+}
 STEP, DONE, REFUSED = "step", "done", "refused"
 BETWEEN_S = 0.1  # between two messages on how far a step is
 
@@ -56,31 +58,11 @@ class _Bench:
     """The bundles that are loaded, and how to tell what one is at."""
 
     def __init__(self, connection: Connection, models: Models) -> None:
-        self._connection, self._models = connection, models
-        self._loaded: dict[int, Bundle] = {}
+        self._connection = connection
+        self._bundles = Bundles(models)
 
     def do(self, task: Task) -> Any:
-        if isinstance(task, Describe):
-            return [self._described(number) for number in range(len(self._models.bundles))]
-        if isinstance(task, Look):
-            return look_through(task, self._meter)
-        return self._answered(task)
-
-    def _answered(self, task: Answer) -> dict[str, Any]:
-        return answer_patient(task, self._bundle(task.bundle), self._models, self._meter)
-
-    def _described(self, number: int) -> dict[str, Any]:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            self._bundle(number)
-        about = describe(self._bundle(number), self._models.bundles[number])
-        return about | {"version_warnings": [str(one.message) for one in caught]}
-
-    def _bundle(self, number: int) -> Bundle:
-        if number not in self._loaded:
-            path, models = self._models.bundles[number], self._models
-            self._loaded[number] = models.names.load(path, models.signers, models.trust)
-        return self._loaded[number]
+        return lookup(type(task).__name__, DOES, "task")(task, self._bundles, self._meter)
 
     @contextmanager
     def _meter(self, label: str, unit: str = "") -> Iterator[Progress]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,30 @@ from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.one_patient import sequences_of
 from radiofuse.bundle.pictures import needs_masks
 from radiofuse.files.outputs import is_page
+from radiofuse.progress import Meter
+from radiofuse.serve.bundles import Bundles
+from radiofuse.serve.tasks import Describe
 
 REPORT = "report.html"
+
+
+def describe_all(task: Describe, bundles: Bundles, meter: Meter) -> list[dict[str, Any]]:
+    """Return every bundle in plain values, with what is said of the versions that made it.
+
+    Raises
+    ------
+    BundleError
+        If one cannot be loaded, or its models read no images.
+    """
+    return [_described(bundles, number) for number in range(len(bundles.given))]
+
+
+def _described(bundles: Bundles, number: int) -> dict[str, Any]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loaded = bundles.load(number)
+    told = [str(one.message) for one in caught]
+    return describe(loaded, bundles.given[number]) | {"version_warnings": told}
 
 
 def describe(bundle: Bundle, given: Path) -> dict[str, Any]:

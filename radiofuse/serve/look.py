@@ -19,6 +19,7 @@ from radiofuse.imaging.portrait import Portrait, portrait
 from radiofuse.progress import Meter
 from radiofuse.report.sheet.page import strip_of
 from radiofuse.report.sheet.suspicions import suspicions
+from radiofuse.serve.bundles import Bundles
 from radiofuse.serve.tasks import Look
 from radiofuse.serve.uploads import FILES
 from radiofuse.wording import counted, some
@@ -31,12 +32,14 @@ SHORT = 6  # characters of an upload's id in the name of a patient who has none
 MOST_SHOWN = 60  # files of an upload that get a picture
 
 
-def look_through(task: Look, meter: Meter) -> dict[str, Any]:
+def look_through(task: Look, bundles: Bundles, meter: Meter) -> dict[str, Any]:
     """Return what an upload holds, as plain values.
 
     Parameters
     ----------
     task : Look
+    bundles : Bundles
+        Of which none is loaded.
     meter : Meter
 
     Returns

@@ -51,6 +51,9 @@ class Models:
     trust: tuple[str, ...] = ()
 
 
+ANSWER = "answer.json"  # of a result, beside its pages
+
+
 @dataclass(frozen=True)
 class Describe:
     """Say what the bundles answer and what they read."""

@@ -38,29 +38,6 @@ def test_a_second_client_sees_its_place_and_all_finish_in_order(server, client, 
     assert client.post(f"{last}/answer").status == 404  # answered once
 
 
-def test_the_place_of_a_process_that_dies_is_taken_and_the_queue_goes_on(server, client, patient):
-    first, second = client.started(files_of(patient)), client.started(files_of(patient))
-    wait_for_step(client, first)
-    for process in computing(server):
-        process.kill()
-    ended = client.ended(first)
-    assert ended["state"] == "refused" and "was ended, most often because memory ran out" in ended["sentence"]
-    assert client.ended(second)["state"] == "done"
-    assert server.uploads() == []
-    told = client.ask(f"/results/{first.rpartition('/')[2]}")
-    assert "memory ran out" in told.text
-
-
-def test_a_patient_can_be_stopped_in_the_queue_and_under_way(server, client, patient):
-    under_way, waiting, after = (client.started(files_of(patient)) for _ in range(3))
-    assert client.post(f"{waiting}/stop").status == 201
-    wait_for_step(client, under_way)
-    assert client.post(f"{under_way}/stop").status == 201
-    assert client.ended(under_way)["state"] == client.ended(waiting)["state"] == "stopped"
-    assert client.ended(after)["state"] == "done"
-    assert server.uploads() == []
-
-
 def test_a_result_is_removed_when_asked(server, client, patient):
     job = client.started(files_of(patient))
     client.ended(job)
@@ -70,13 +47,20 @@ def test_a_result_is_removed_when_asked(server, client, patient):
     assert not (server.results / name).exists() and client.ask(f"/results/{name}").status == 404
 
 
-def test_a_killed_server_loses_no_finished_result_and_tells_what_was_cut_short(tiny_bundle, patient, tmp_path):
+def test_what_dies_costs_itself_alone_and_a_restart_loses_no_result(tiny_bundle, patient, tmp_path):
+    files = files_of(patient)
     with running(tiny_bundle, tmp_path / "results") as first:
         client = first.client()
-        done = client.started(files_of(patient))
-        assert client.ended(done)["state"] == "done"
+        dies, done = client.started(files), client.started(files)
+        wait_for_step(client, dies)
+        for process in computing(first):
+            process.kill()
+        ended = client.ended(dies)
+        assert ended["state"] == "refused" and "was ended, most often because memory ran out" in ended["sentence"]
+        assert "memory ran out" in client.ask(dies.replace("jobs", "results")).text
+        assert client.ended(done)["state"] == "done" and first.uploads() == []
         page = client.ask(done.replace("jobs", "results")).text
-        cut_short, waiting = client.started(files_of(patient)), client.started(files_of(patient))
+        cut_short, waiting = client.started(files), client.started(files)
         wait_for_step(client, cut_short)
         children = computing(first)
         first.process.kill()
@@ -90,7 +74,11 @@ def test_a_killed_server_loses_no_finished_result_and_tells_what_was_cut_short(t
         assert again.address.endswith(done.replace("jobs", "results")) and body_of(again.text) == body_of(page)
         for one in (cut_short, waiting):
             assert "images are gone" in client.ask(one).text
-        client.looked(files_of(patient))
+        under_way, stopped, _ = client.started(files), client.started(files), client.looked(files)
+        assert client.post(f"{stopped}/stop").status == 201 and len(second.uploads()) == 2
+        wait_for_step(client, under_way)
+        assert client.post(f"{under_way}/stop").status == 201
+        assert client.ended(under_way)["state"] == client.ended(stopped)["state"] == "stopped"
         assert len(second.uploads()) == 1
         second.process.send_signal(signal.SIGINT)
         assert second.process.wait(LIMIT_S) == 0
