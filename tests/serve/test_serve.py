@@ -6,21 +6,10 @@ import json
 import re
 from pathlib import Path
 
-from typer.testing import CliRunner
-
-from radiofuse.commands.predict import app as predict_app
 from tests.serve.client import files_of
+from tests.serve.predicted import predicted
 
 KEPT = {"radiofuse_serve.json", "about.json", "answer.json", "doctor.html", "patient.html"}
-
-
-def predicted(bundle: Path, folder: Path, tmp_path: Path) -> dict:
-    """Return what ``radiofuse predict --patient`` writes."""
-    out = tmp_path / "answer.json"
-    words = [str(bundle), "--patient", str(folder), "--out", str(out), "--store", str(tmp_path / "store")]
-    done = CliRunner().invoke(predict_app, words)
-    assert done.exit_code == 0, done.output
-    return json.loads(out.read_text())
 
 
 def test_a_folder_of_images_gets_the_numbers_of_predict_and_leaves_no_image(

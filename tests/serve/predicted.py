@@ -1,0 +1,19 @@
+"""What ``radiofuse predict --patient`` writes, for the server to be held against."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from radiofuse.commands.predict import app
+
+
+def predicted(bundle: Path, folder: Path, place: Path) -> dict:
+    """Return the answer of ``predict`` for a patient's folder."""
+    out = place / "answer.json"
+    words = [str(bundle), "--patient", str(folder), "--out", str(out), "--store", str(place / "store")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    return json.loads(out.read_text())
