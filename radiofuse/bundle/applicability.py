@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,11 +10,13 @@ import pandas as pd
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.read import read_table
-from radiofuse.bundle.training_values import FEATURES, values_of
-from radiofuse.statistics.nearest_patients import FEWEST_PATIENTS, NearestPatients, Place
+from radiofuse.bundle.training_values import FEATURES, SPECTRA, values_of
+from radiofuse.statistics.nearest_patients import FEWEST_PATIENTS, OUTSIDE, NearestPatients, Place
+from radiofuse.tables import columns
 from radiofuse.wording import counted
 
 N_TOLD = 3  # columns that say where a patient lies
+SAME_TO = 0.02  # of logarithms of spacings, 5 %
 N_ALIKE = 10  # fewer patients would tell of single ones
 NOTHING = {"verdict": None, "distance": None, "limit_95": None, "limit_99": None, "features": [], "spectra": {}}
 
@@ -36,6 +38,7 @@ class Applicability:
         self._patient_of = dict(zip(map(self._called, self.values.index), self._patients, strict=True))
         self.why_unknown = _why_unknown(bundle, self._patients)
         self._training = None if self.why_unknown else NearestPatients(self.values, self._patients)
+        self._spectra = _Spectra(*values_of(table, SPECTRA), self._called)
 
     def of(self, rows: NewRows) -> dict[str, dict[str, Any]]:
         """Return by sample where it lies: ``applicability`` and ``similar`` as the answer of one patient has them."""
@@ -43,7 +46,7 @@ class Applicability:
         places = {str(sample): self._place(row, str(sample), rows.patients[sample]) for sample, row in each}
         return {
             sample: {
-                "applicability": self._told(place, rows.X.loc[sample]),
+                "applicability": self._told(place, rows.X.loc[sample]) | {"spectra": self._spectra.of(rows, sample)},
                 "similar": None if place is None else self._alike(place),
             }
             for sample, place in places.items()
@@ -57,20 +60,8 @@ class Applicability:
     def _told(self, place: Place | None, row: pd.Series) -> dict[str, Any]:
         if self._training is None or place is None:
             return NOTHING | {"note": self.why_unknown or "The patient has no number that the models read."}
-        lows, highs = self.values.min(), self.values.max()
-        features = [
-            {
-                "feature": name,
-                "value": float(row[name]),
-                "low": float(lows[name]),
-                "high": float(highs[name]),
-                "share": float(share),
-            }
-            for name, share in place.shares.head(N_TOLD).items()
-        ]
-        edge, far = place.limits
-        told = {"verdict": place.verdict, "distance": place.distance, "limit_95": edge, "limit_99": far}
-        return told | {"features": features, "spectra": {}, "note": self._note(place, self._training)}
+        told = _placed(place, row, self.values)
+        return told | {"note": self._note(place, self._training)}
 
     def _note(self, place: Place, training: NearestPatients) -> str:
         read, n_patients = counted(len(place.shares), "column"), training.n_patients
@@ -91,6 +82,48 @@ class Applicability:
             if len(classes) == N_ALIKE:
                 shares[outcome.name] = {name: classes.count(name) / N_ALIKE for name in outcome.classes}
         return {"n": N_ALIKE, "shares": shares}
+
+
+class _Spectra:
+    """What the images of training patients are like, by modality, for new ones to be compared with."""
+
+    def __init__(self, values: pd.DataFrame, patients: list[str], called: Callable[[object], str]) -> None:
+        self._values, self._called = values, called
+        self._patient_of = dict(zip(map(called, values.index), map(called, patients), strict=True))
+        own = list(self._patient_of.values())
+        self._training = {
+            modality: NearestPatients(values[names], own, same_to=SAME_TO)
+            for modality, names in columns.by_modality(values.columns).items()
+            if len({one for one, there in zip(own, values[names].notna().any(axis=1), strict=True) if there})
+            >= FEWEST_PATIENTS
+        }
+
+    def of(self, rows: NewRows, sample: str) -> dict[str, dict[str, Any]]:
+        """Return by modality where a sample's image lies; nothing of modalities that cannot be compared."""
+        if rows.spectra is None:
+            return {}
+        row = rows.spectra.loc[sample].reindex(self._values.columns)
+        own = self._patient_of.get(self._called(sample), self._called(rows.patients[sample]))
+        places = {modality: training.place(row, own) for modality, training in self._training.items()}
+        return {name: _placed(place, row, self._values) for name, place in places.items() if place is not None}
+
+
+def _placed(place: Place, row: pd.Series, values: pd.DataFrame) -> dict[str, Any]:
+    """Return where a row lies, and the three columns that say so with what training patients have of them."""
+    lows, highs = values.min(), values.max()
+    features = [
+        {
+            "feature": name,
+            "value": float(row[name]),
+            "low": float(lows[name]),
+            "high": float(highs[name]),
+            "share": float(place.shares.get(name, 0.0)),
+        }
+        for name in place.telling[:N_TOLD]
+    ]
+    edge, far = place.limits
+    told = {"verdict": place.verdict, "distance": place.distance, "limit_95": edge, "limit_99": far}
+    return told | {"features": features}
 
 
 def _why_unknown(bundle: Bundle, patients: list[str]) -> str:
@@ -122,6 +155,26 @@ def _labels(bundle: Bundle) -> pd.DataFrame:
             own = table[(table["outcome"] == outcome.name) & (table["label"] == 0)].drop_duplicates("sample_id")
             parts.append(own[["outcome", "patient_id", "sample_id"]].assign(**{"class": outcome.classes[0]}))
     return pd.concat(parts, ignore_index=True)
+
+
+def images_outside(told: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return for each sample that has some which of its images are unlike all those of training, and in what."""
+    found = {}
+    for sample, own in told.items():
+        spectra = own["applicability"]["spectra"]
+        far = [
+            f"the image of {modality} is unlike those of training, most in {_number_of(one['features'][0])}"
+            for modality, one in spectra.items()
+            if one["verdict"] == OUTSIDE
+        ]
+        if far:
+            found[sample] = "; ".join(far)
+    return found
+
+
+def _number_of(told: Mapping[str, Any]) -> str:
+    """Return the name of a spectrum's number without its modality."""
+    return str(told["feature"]).partition(columns.SEPARATOR)[2]
 
 
 def columns_of_table(told: Mapping[str, Mapping[str, Any]], samples: pd.Index) -> dict[str, list[Any]]:

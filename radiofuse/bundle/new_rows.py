@@ -18,6 +18,7 @@ from radiofuse.bundle.training_rows import rows_trained_on
 from radiofuse.errors import BundleError, ImageError, RequestError
 from radiofuse.extract import Extraction, Features, RadiomicsExtractor, collect_features, has_images
 from radiofuse.extract.ready_images import ready_for_features
+from radiofuse.extract.spectra import collect_spectra
 from radiofuse.fuse import HoldsFiles, attached, holders
 from radiofuse.imaging import file_sha256
 from radiofuse.imaging.atlas import atlas_file
@@ -51,6 +52,8 @@ class NewRows:
         Columns sample_id, modality, code, message.
     images : DataFrame
         The rows of the cohort with the images as they were read: registered, where the recipe does so.
+    spectra : DataFrame or None
+        What the images are like beside their features, where features were computed of images.
     """
 
     bundle: Bundle
@@ -58,6 +61,7 @@ class NewRows:
     patients: pd.Series
     failures: pd.DataFrame
     images: pd.DataFrame
+    spectra: pd.DataFrame | None = None
 
     def trained_on(self) -> dict[str, str]:
         """Return why a row is one that the models, or an encoder, were fitted on, by sample."""
@@ -106,6 +110,7 @@ def collect_rows(
         regions, region = named.get("regions", ()), named.get("region")
         features = collect_features(cohort, extractor, FeatureStore(store), regions=regions, region=region, **options)
     features = features.with_failures(not_ready)
+    spectra = _spectra(cohort, extractor, store, region or next(iter(regions), None), progress, **options)
     _warn_of_other_engine(bundle, features.extraction)
     if reads_pictures(bundle.description):
         told: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed, "progress": progress}
@@ -113,7 +118,22 @@ def collect_rows(
         bundle = _reading(bundle, crops, store)
         features = _without_training_samples(features, crops, bundle, cohort)
     X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)
-    return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures, cohort)
+    return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures, cohort, spectra)
+
+
+def _spectra(
+    cohort: pd.DataFrame,
+    extractor: RadiomicsExtractor | None,
+    store: str | Path,
+    region: str | None,
+    progress: Meter,
+    **options: Any,
+) -> pd.DataFrame | None:
+    if extractor is None:
+        return None
+    with progress("Looking at intensities", "images") as on_done:
+        options |= {"on_hashed": None, "on_done": on_done}
+        return collect_spectra(cohort, extractor, FeatureStore(store), region, **options)
 
 
 def _refuse_other_atlas(steps: Steps | None, trained: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.applicability import Applicability, columns_of_table
+from radiofuse.bundle.applicability import Applicability, columns_of_table, images_outside
 from radiofuse.bundle.calls import called, threshold_of
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
@@ -79,7 +79,8 @@ def predict_cohort(
         one column per
         member and fusion, and note (which modalities were absent, or that an encoder was trained
         on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
-        training range, or that others made its mask than those of training, or that its calls of two outcomes
+        training range, or that others made its mask than those of training, or that an image of it is unlike those
+        of training in intensities, noise or voxels, or that its calls of two outcomes
         contradict each other). A row per sample and
         outcome of two classes; of more classes one per class. Where the bundle was made as published, against
         our own rules, also as_published, which says in what. A sample without any modality has empty probabilities.
@@ -147,16 +148,22 @@ def predictions_of(rows: NewRows) -> pd.DataFrame:
     trained, ranges = rows.trained_on(), read_table(bundle.folder, "training_ranges")
     about = bundle.description
     answers, calls = {}, {}
-    places = columns_of_table(Applicability(bundle).of(rows), X.index)
+    places = Applicability(bundle).of(rows)
+    lying = columns_of_table(places, X.index)
     for outcome in bundle.outcomes:
         own = {name: each.reindex(X.index) for _, name, each in by_class(answers_of(rows, outcome), outcome)}
         primary = pd.DataFrame({name: _answer(about, outcome, each) for name, each in own.items()}, index=X.index)
         threshold = threshold_of(bundle, outcome)
         sets = sets_of(bundle, outcome, primary)
-        calls[outcome] = {"call": called(primary, outcome, threshold), "threshold": threshold, **sets, **places}
+        calls[outcome] = {
+            "call": called(primary, outcome, threshold),
+            "threshold": threshold,
+            **sets,
+            **lying,
+        }
         answers[outcome] = own
     told = [rows.untold(), new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
-    told.append(other_makers(about, rows.images))
+    told += [other_makers(about, rows.images), images_outside(places)]
     notes = _notes(X, trained, [*told, _contradicting(about, calls, X.index)])
     parts = [
         _told(about, outcome, name, each, patients, notes, calls[outcome])

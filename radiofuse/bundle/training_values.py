@@ -10,7 +10,7 @@ from radiofuse.bundle.format import TABLES
 from radiofuse.statistics.nearest_patients import telling_columns
 from radiofuse.tables import columns
 
-FEATURES = "features"
+FEATURES, SPECTRA = "features", "spectra"  # what is compared
 
 
 def training_values(parts: Mapping[str, pd.DataFrame], patients: Sequence[str]) -> pd.DataFrame:
@@ -19,8 +19,8 @@ def training_values(parts: Mapping[str, pd.DataFrame], patients: Sequence[str]) 
     Parameters
     ----------
     parts : mapping of str to DataFrame
-        By what is compared: ``"features"``, or the spectra of a modality. Samples in the index, of columns of more than
-        fifty those in which the others are nearly linear are kept.
+        By what is compared: ``"features"``, of which more than fifty are cut to those in which the others are nearly
+        linear, and ``"spectra"`` of images. Samples in the index.
     patients : sequence of str
         The patient of each sample.
 
@@ -31,8 +31,10 @@ def training_values(parts: Mapping[str, pd.DataFrame], patients: Sequence[str]) 
       sample_id patient_id column  value
     0        s1         p1  t1__a    1.0
     1        s2         p2  t1__a    2.0
+    2        s1         p1  t1__b    3.0
     """
-    told = [_long(part, X[telling_columns(X)], patients) for part, X in parts.items()]
+    kept = {part: telling_columns(X) if part == FEATURES else list(X) for part, X in parts.items()}
+    told = [_long(part, X[kept[part]], patients) for part, X in parts.items()]
     told = [part for part in told if len(part)] or [pd.DataFrame(columns=list(TABLES["training_values"].columns))]
     return pd.concat(told, ignore_index=True)
 

@@ -27,6 +27,9 @@ def of_patient(told: Mapping[str, Any]) -> Iterator[str]:
     )
     if told["verdict"] in BEYOND:
         yield f"Furthest in {listed([_of_feature(one) for one in told['features']])}."
+    if told["spectra"]:
+        each = listed([f"{modality} {one['verdict']}" for modality, one in told["spectra"].items()])
+        yield f"Intensities, noise and voxels of the images, beside those of training: {each}."
 
 
 def _of_feature(told: Mapping[str, Any]) -> str:
@@ -39,9 +42,9 @@ def of_table(predictions: Any) -> Iterator[str]:
     for verdict in BEYOND:
         found = samples.loc[samples["applicability"] == verdict, "sample_id"]
         if len(found):
-            level = 99 if verdict == "outside" else 95
+            level, lie = 99 if verdict == "outside" else 95, "lies" if len(found) == 1 else "lie"
             yield (
-                f"Warning: {len(found)} of these {len(samples)} samples lie {verdict} of what the model was trained on "
-                f"({some(found)}), further from the training patients than {level} % of these from each other. The "
+                f"Warning: {len(found)} of these {len(samples)} samples {lie} {verdict} of what the model was trained "
+                f"on ({some(found)}), further from the training patients than {level} % of these from each other. The "
                 "columns applicability and distance say so."
             )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.training_ranges import training_ranges
-from radiofuse.bundle.training_values import FEATURES, columns_of_models, training_values
+from radiofuse.bundle.training_values import FEATURES, SPECTRA, columns_of_models, training_values
 from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.chosen_options import summarize_choices
 from radiofuse.evaluate.findings import summarize_selection
@@ -79,7 +79,10 @@ def tables_of_run(
 
 def _values(X: pd.DataFrame, selected: pd.DataFrame, rows: Rows) -> pd.DataFrame:
     """Return what training patients have of the columns that the final models read."""
-    return training_values({FEATURES: X[columns_of_models(selected, X)]}, list(map(str, rows.groups)))
+    parts = {FEATURES: X[columns_of_models(selected, X)]}
+    if rows.spectra is not None:
+        parts[SPECTRA] = rows.spectra.reindex(X.index)
+    return training_values(parts, list(map(str, rows.groups)))
 
 
 def _published(

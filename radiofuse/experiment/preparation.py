@@ -33,6 +33,7 @@ from radiofuse.extract import (
     label_of_masks,
 )
 from radiofuse.extract.ready_images import ready_for_features
+from radiofuse.extract.spectra import collect_spectra
 from radiofuse.imaging import file_sha256
 from radiofuse.imaging.atlas import MNI152, atlas_file
 from radiofuse.imaging.labels import MaskLabel
@@ -101,6 +102,7 @@ def prepare_rows(
     laps.end(READING)
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     features = _extracted(recipe, cohort, extractor, store, progress=progress, **options).with_failures(not_ready)
+    spectra = _spectra(recipe, cohort, extractor, store, progress=progress, **options)
     laps.end(EXTRACTION)
     source = None
     if recipe.deep is not None:
@@ -115,7 +117,7 @@ def prepare_rows(
     synthetic = (table.parent / NOTICE_FILE).is_file()
     settings = _describe_settings(recipe, cohort, features, extractor)
     made = Made(cohort, features, source, laps.seconds)
-    rows = labeled_rows(recipe, made, settings=settings, synthetic=synthetic)
+    rows = replace(labeled_rows(recipe, made, settings=settings, synthetic=synthetic), spectra=spectra)
     return replace(rows, hashes=hashes, key=None if pseudonyms is None else pseudonyms.fingerprint)
 
 
@@ -133,6 +135,23 @@ def _extracted(
     with progress("Fingerprinting", "files") as on_hashed, progress("Extracting", "vectors") as on_done:
         options |= {"on_hashed": on_hashed, "on_done": on_done, **regions}
         return collect_features(cohort, extractor, FeatureStore(store), **options)
+
+
+def _spectra(
+    recipe: Recipe,
+    cohort: pd.DataFrame,
+    extractor: RadiomicsExtractor | None,
+    store: str | Path,
+    *,
+    progress: Meter,
+    **options: Any,
+) -> pd.DataFrame | None:
+    """Return what the images are like beside their features; None where no features are computed of images."""
+    if extractor is None:
+        return None
+    region = recipe.cohort.region or next(iter(recipe.cohort.regions), None)
+    with progress("Looking at intensities", "images") as on_done:
+        return collect_spectra(cohort, extractor, FeatureStore(store), region, on_done=on_done, **options)
 
 
 def _renamed(recipe: Recipe, cohort: pd.DataFrame, pseudonyms: Pseudonyms | None) -> pd.DataFrame:

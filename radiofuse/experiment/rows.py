@@ -64,6 +64,8 @@ class Rows:
         Who made the mask of each row, where the cohort table says it; "" for an expert.
     stages : dict of str to float
         Seconds of each stage on the way.
+    spectra : DataFrame or None
+        What the images are like beside their features, where features were computed of images.
     key : str or None
         The fingerprint of the key under which ids are pseudonyms, where they are.
     hashes : mapping
@@ -86,6 +88,7 @@ class Rows:
     unlabeled: Unlabeled | None = None
     implications: Sequence[Implication] = ()
     mask_sources: Sequence[str] = ()
+    spectra: pd.DataFrame | None = None
     key: str | None = None
     hashes: Mapping[str, Any] = field(default_factory=dict)
 

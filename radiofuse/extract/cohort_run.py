@@ -67,6 +67,7 @@ def extract_cohort(
     n_jobs: int = 1,
     cluster: str | None = None,
     retry_failed: bool = False,
+    tell: bool = True,
     on_hashed: Progress | None = None,
     on_done: Progress | None = None,
 ) -> Extraction:
@@ -90,6 +91,8 @@ def extract_cohort(
     retry_failed : bool, default=False
         Try again whatever failed in an earlier run. What hangs on a name, a place or the memory is tried
         again in any case.
+    tell : bool, default=True
+        Whether what is to be known of samples and regions is logged; not where it was before.
     on_hashed, on_done : callable, optional
         Called with (done, total) while files are fingerprinted and vectors computed.
 
@@ -107,7 +110,7 @@ def extract_cohort(
         If the store cannot be written.
     """
     tasks = list_tasks(cohort, label_of_masks(cohort, extractor), region=region)
-    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "retry_failed": retry_failed}
+    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "retry_failed": retry_failed, "tell": tell}
     return run_tasks(cohort, tasks, extractor, store, on_hashed=on_hashed, on_done=on_done, **options)
 
 
@@ -120,6 +123,7 @@ def run_tasks(
     n_jobs: int = 1,
     cluster: str | None = None,
     retry_failed: bool = False,
+    tell: bool = True,
     on_hashed: Progress | None = None,
     on_done: Progress | None = None,
 ) -> Extraction:
@@ -132,14 +136,17 @@ def run_tasks(
     # Before the extraction: one scan under two patients would stand on both sides of a fold.
     refuse_shared_images(cohort, tasks, digests)
     keys = _content_keys(cohort, tasks, block, digests)
-    tell_of_repeated_samples(keys)
+    if tell:
+        tell_of_repeated_samples(keys)
     present = [key for key in keys.values() if key]
     missing = set(store.missing(block, present, retry_failed=retry_failed, lasting=LASTING))
     todo = [task for task in tasks if keys[task.pair] in missing]
     with store.writer(block) as writer:
-        failed = _compute(extractor, todo, keys, writer, n_jobs=n_jobs, cluster=cluster, on_done=on_done)
-    notes = store.notes(block)
-    tell_of_regions({region: notes[key] for region, key in keys.items() if key in notes})
+        failed, noted = _compute(extractor, todo, keys, writer, n_jobs=n_jobs, cluster=cluster, on_done=on_done)
+    if tell:
+        _log_notes(noted)
+        notes = store.notes(block)
+        tell_of_regions({region: notes[key] for region, key in keys.items() if key in notes})
     failures = _failures(store, block, tasks, keys, digests, failed)
     return Extraction(block, keys, failures, len(missing), len(present) - len(missing))
 
@@ -166,8 +173,8 @@ def _compute(
     n_jobs: int,
     cluster: str | None,
     on_done: Progress | None,
-) -> dict[tuple, Outcome]:
-    """Compute each content once, and return what failed by the files that were tried.
+) -> tuple[dict[tuple, Outcome], list[str]]:
+    """Compute each content once, and return what failed by the files that were tried, and what was noted.
 
     Where a content fails for what it does not decide, such as its name, it is tried under the next name.
     """
@@ -189,8 +196,7 @@ def _compute(
             done += 1
             if on_done:
                 on_done(done, total)
-    _log_notes(noted)
-    return failed
+    return failed, noted
 
 
 def _first_with_each_key(tasks: list[Task], keys: dict, failed: Collection, settled: Collection[str]) -> list[Task]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -33,17 +33,27 @@ class Place:
         The share of each column in the squared distance, the largest first.
     nearest : list
         All patients that can be compared, the nearest first.
+    unlike : list of str
+        Columns that are the same for all training patients and another number here.
     """
 
     distance: float
     limits: tuple[float, float]
     shares: pd.Series
     nearest: list[Hashable]
+    unlike: list[str] = field(default_factory=list)
+
+    @property
+    def telling(self) -> list[str]:
+        """The columns that say where the row lies, the most telling first."""
+        return [*self.unlike, *self.shares.index]
 
     @property
     def verdict(self) -> str:
         """``inside`` up to the first limit, ``at the edge`` up to the second, ``outside`` beyond."""
         edge, far = self.limits
+        if self.unlike:
+            return OUTSIDE
         return INSIDE if self.distance <= edge else EDGE if self.distance <= far else OUTSIDE
 
 
@@ -63,6 +73,9 @@ class NearestPatients:
     X : DataFrame of shape (n_samples, n_columns)
         Of training; NaN where a number is absent. Columns that are the same for all take no part.
     patients : sequence of shape (n_samples,)
+    same_to : float, optional
+        By how much a row may differ where all training patients have the same number; a row that differs more is
+        outside. Left out, such columns are not looked at.
 
     Raises
     ------
@@ -84,7 +97,7 @@ class NearestPatients:
     ['inside', 'outside']
     """
 
-    def __init__(self, X: pd.DataFrame, patients: Sequence[Hashable]) -> None:
+    def __init__(self, X: pd.DataFrame, patients: Sequence[Hashable], *, same_to: float | None = None) -> None:
         known = X.notna().any(axis=1).to_numpy()
         X, names = X.loc[known].astype(float), np.asarray(patients, dtype=object)[known]
         self._patients, self._codes = _numbered(names)
@@ -93,6 +106,8 @@ class NearestPatients:
         self._scale = _spread(X)
         self._center = X[self._scale.index].median().to_numpy()
         self._values = self._standardized(X.to_numpy()[:, X.columns.get_indexer(self._scale.index)])
+        self._same = X.drop(columns=self._scale.index).median().dropna()
+        self._same_to = math.inf if same_to is None else same_to
         self._limits: dict[bytes, tuple[float, float]] = {}
 
     @property
@@ -129,7 +144,10 @@ class NearestPatients:
         names = np.array(self.columns)[there]
         shares = self._shares(own[0, there], order[:NEAREST], there)
         ordered = pd.Series(shares, names).sort_values(ascending=False, kind="stable")
-        return Place(distance, self._limits_of(there), ordered, [self._patients[at] for at in order])
+        unlike = (row.reindex(self._same.index) - self._same).abs() > self._same_to
+        return Place(
+            distance, self._limits_of(there), ordered, [self._patients[at] for at in order], [*unlike[unlike].index]
+        )
 
     def _standardized(self, values: np.ndarray) -> np.ndarray:
         standardized: np.ndarray = np.arcsinh((values - self._center) / self._scale.to_numpy())
@@ -195,7 +213,7 @@ def telling_columns(X: pd.DataFrame, most: int = MOST_COLUMNS) -> list[str]:
     Parameters
     ----------
     X : DataFrame of shape (n_samples, n_columns)
-        Where there are no more than ``most`` columns with a spread, all of them are returned.
+        Where there are no more than ``most`` columns, all of them are returned.
     most : int, default=50
 
     References
@@ -209,10 +227,10 @@ def telling_columns(X: pd.DataFrame, most: int = MOST_COLUMNS) -> list[str]:
     >>> telling_columns(pd.DataFrame({"a": a, "b": b, "b2": 2 * b + 1, "c": 1.0}), most=2)
     ['a', 'b']
     """
+    if X.shape[1] <= most:
+        return list(X)
     scale = _spread(X)
     names = list(scale.index)
-    if len(names) <= most:
-        return names
     values = np.nan_to_num(np.arcsinh((X[names] - X[names].median()) / scale).to_numpy(float))
     values = values - values.mean(axis=0)
     values /= np.maximum(np.linalg.norm(values, axis=0), np.finfo(float).tiny)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.bundle.applicability import N_ALIKE, Applicability, columns_of_table
+from radiofuse.bundle.applicability import N_ALIKE, Applicability, columns_of_table, images_outside
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import NewRows
-from radiofuse.bundle.training_values import FEATURES, columns_of_models, training_values
+from radiofuse.bundle.training_values import FEATURES, SPECTRA, columns_of_models, training_values
 from radiofuse.commands.applicability_words import of_patient, of_table
 from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.statistics.nearest_patients import NearestPatients
@@ -70,7 +71,7 @@ def test_a_patient_among_those_of_training_is_inside_and_one_far_off_outside(tmp
     column = columns_of_table(told, new.index)
     assert column["applicability"][:2] == ["inside", "outside"] and column["distance"][0] == first["distance"]
     (said,) = of_table(pd.DataFrame({"sample_id": new.index[:2], **{name: own[:2] for name, own in column.items()}}))
-    assert said.startswith("Warning: 1 of these 2 samples lie outside") and "s61" in said
+    assert said.startswith("Warning: 1 of these 2 samples lies outside") and "s61" in said
     assert "Furthest in t2__a (30; in training" in " ".join(of_patient(second))
     assert "Furthest" not in " ".join(of_patient(first))
 
@@ -124,3 +125,23 @@ def test_columns_are_those_of_the_final_models() -> None:
     assert columns_of_models(pd.DataFrame(picked), X) == ["t1__a", "clinical__age"]
     nothing = pd.DataFrame(columns=list(picked))
     assert columns_of_models(nothing, X) == ["t1__a", "t1__b", "t2__a", "t2__b", "clinical__age"]
+
+
+def test_an_image_unlike_those_of_training_is_named(tmp_path: Path) -> None:
+    X = drawn(60).assign(t1__spacing_z=0.0, t2__spacing_z=0.0)
+    values = training_values({FEATURES: X, SPECTRA: X}, list(X.index.str.replace("s", "p")))
+    write(tmp_path, X)
+    with (tmp_path / "training_values.csv").open("wb") as file:
+        write_csv(values, file)
+    bundle = Bundle(tmp_path, {}, {"outcomes": OUTCOMES})
+    new = drawn(2, first=60).assign(t1__spacing_z=[0.0, 0.5], t2__spacing_z=np.nan)
+    told = Applicability(bundle).of(replace(rows(bundle, new), spectra=new))
+    first, second = (told[name]["applicability"] for name in ("s60", "s61"))
+    assert {name: one["verdict"] for name, one in first["spectra"].items()} == {"t1": "inside", "t2": "inside"}
+    assert second["spectra"]["t1"]["verdict"] == "outside" and second["verdict"] == "inside"
+    assert second["spectra"]["t1"]["features"][0] == {
+        **{"feature": "t1__spacing_z", "value": 0.5, "low": 0.0, "high": 0.0, "share": 0.0}
+    }
+    said = {"s61": "the image of t1 is unlike those of training, most in spacing_z"}
+    assert images_outside(told) == said and "t1 outside and t2 inside" in " ".join(of_patient(second))
+    assert Applicability(bundle).of(rows(bundle, new))["s60"]["applicability"]["spectra"] == {}

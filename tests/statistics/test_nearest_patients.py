@@ -96,4 +96,15 @@ def test_of_many_columns_those_stay_in_which_the_others_are_linear():
     )
     kept = telling_columns(many, most=12)
     assert len(kept) <= 8 and len({name[:6] for name in kept}) == len(kept)
-    assert telling_columns(many) == [name for name in many if name != "same"]  # few enough: all of them
+    assert telling_columns(many) == list(many)  # few enough: all of them
+
+
+def test_what_is_the_same_for_all_training_patients_must_be_so_for_a_new_one():
+    X, row = drawn(60).assign(spacing=1.0), drawn(1, seed=5).iloc[0]
+    training = NearestPatients(X, range(60), same_to=0.02)
+    assert training.place(row).verdict == training.place(pd.concat([row, pd.Series({"spacing": 1.01})])).verdict
+    other = training.place(pd.concat([row, pd.Series({"spacing": 3.0})]))
+    assert (
+        other.verdict == "outside" and other.telling[0] == "spacing" and other.distance == training.place(row).distance
+    )
+    assert NearestPatients(X, range(60)).place(pd.concat([row, pd.Series({"spacing": 3.0})])).unlike == []
