@@ -13,9 +13,15 @@ from typing import Any
 
 import numpy as np
 
+OF_CATEGORIES = "that split columns by category, which are read as numbers only"
+
 
 class DamagedModelError(ValueError):
     """A part of a model that does not fit the others."""
+
+
+class NotPlainError(Exception):
+    """Something in a model that only a pickle can hold, and why."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,11 @@ def check(holds: bool, what: str) -> None:
 
 
 def _booster_apart(booster: Any) -> tuple[Sequence[Any], Any]:
-    return [], np.frombuffer(booster.save_raw(raw_format="json"), np.uint8)
+    content = booster.save_raw(raw_format="json")
+    trees = json.loads(bytes(content))["learner"]["gradient_booster"].get("model", {}).get("trees", [])
+    if any(tree["categories"] or any(tree["split_type"]) for tree in trees):
+        raise NotPlainError(f"boosted trees {OF_CATEGORIES}")
+    return [], np.frombuffer(content, np.uint8)
 
 
 def _booster_together(kind: Any, made_with: Sequence[Any], state: Any) -> Any:
@@ -113,6 +123,8 @@ def _loss_together(kind: Any, made_with: Sequence[Any], state: Any) -> Any:
 
 
 def _predictor_apart(predictor: Any) -> tuple[Sequence[Any], Any]:
+    if predictor.nodes["is_categorical"].any():
+        raise NotPlainError(f"boosted trees {OF_CATEGORIES}")
     return [predictor.nodes, predictor.binned_left_cat_bitsets, predictor.raw_left_cat_bitsets], None
 
 

@@ -20,14 +20,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
+from radiofuse.bundle.built_objects import NotPlainError
 from radiofuse.bundle.known_classes import BUILT, FUNCTIONS, KNOWN, name_of
 
 ATOMS = (type(None), bool, int, str)
 STARTS_AT = 64  # bytes; every array starts at a multiple, as processors like it
-
-
-class NotPlainError(Exception):
-    """Something in a model that only a pickle can hold, and why."""
 
 
 @dataclass
