@@ -19,6 +19,11 @@ ROWS = (
     *("_fit_X", "support_vectors_", "X_train_", "X_fit_", "_raw_data"),
     *("numbers_", "quantiles_", "references_"),
 )
+# Along a path of penalties, whose number says nothing of rows: of our LASSO, and of scikit-learn's searches for one.
+OF_PENALTIES = (
+    *("alphas_", "cv_mean_", "cv_se_", "coef_path_", "intercept_path_", "n_nonzero_", "dev_ratio_"),
+    *("mse_path_", "Cs_", "l1_ratios_"),
+)
 FEWEST_ROWS = 10  # for their number to tell that an array has one for each of them
 FEWEST_CHARACTERS = 4  # of an id that is a number, to be looked for where short numbers count things
 OURS = ("radiofuse", "sklearn", "xgboost")
@@ -41,7 +46,7 @@ def kept_rows(models: Any, ids: frozenset[str], counts: Collection[int] = ()) ->
     ids : frozenset of str
     counts : collection of int, optional
         How many training rows there are, of all outcomes and of each: arrays of so many numbers are named too, but
-        for those that have one for each column.
+        for those that have one for each column or penalty.
     """
     numbered = ids - {one for one in ids if one.isdigit() and len(one) < FEWEST_CHARACTERS}
     told = {count for count in counts if count >= FEWEST_ROWS}
@@ -50,7 +55,8 @@ def kept_rows(models: Any, ids: frozenset[str], counts: Collection[int] = ()) ->
         lengths = told - {getattr(part, "n_features_in_", None)}
         for name, value in _attributes(part).items():
             named = not ids.isdisjoint(_texts(value)) or not numbered.isdisjoint(_whole_numbers(value))
-            if (name in ROWS and value is not None) or named or _n_numbers(value) in lengths:
+            counted = name not in OF_PENALTIES and _n_numbers(value) in lengths
+            if (name in ROWS and value is not None) or named or counted:
                 found.append(f"{type(part).__name__}.{name}")
     return sorted(set(found))
 

@@ -30,6 +30,7 @@ from radiofuse.fuse.rank_average import RankAverage
 from radiofuse.patients.pseudonyms import Pseudonyms, read_pseudonyms, without_names
 from radiofuse.prepare.clinical_scale import NormalScoreScaler
 from radiofuse.report import write_report
+from radiofuse.select import LassoSelector
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
 
@@ -203,6 +204,15 @@ def test_arrays_with_a_row_for_each_training_row_are_named_and_those_by_column_a
     assert kept_rows(model, frozenset(), {12}) == []  # as many columns as rows: the number of rows tells nothing
     model.n_features_in_ = 11
     assert kept_rows(model, frozenset(), {12}) == ["LogisticRegression.own_"]
+
+
+def test_as_many_penalties_as_rows_are_no_rows():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 3)), np.arange(100) % 2
+    X[:, 0] += y
+    [model] = without_patient_rows([LassoSelector(random_state=0).fit(X, y)])
+    assert len(model.alphas_) == len(X)  # both are counted in hundreds
+    assert kept_rows(model, frozenset(), {len(X)}) == []
 
 
 def test_what_self_training_tells_of_each_row_is_taken_out():
