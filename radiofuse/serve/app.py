@@ -20,15 +20,15 @@ from starlette.routing import Route
 from radiofuse.serve import pages
 from radiofuse.serve.choices import choice_of
 from radiofuse.serve.guard import Guard, refused
-from radiofuse.serve.jobs import DONE, Job
-from radiofuse.serve.receiver import Receiver, too_large
+from radiofuse.serve.jobs import DONE
+from radiofuse.serve.receiver import AROUND_FILES, Receiver, too_large
 from radiofuse.serve.refusal import RefusedError
 from radiofuse.serve.service import Service
 from radiofuse.serve.tasks import ANSWER
 from radiofuse.serve.uploads import FILES, Upload
 
 LONGEST_FORM = 64_000  # bytes; files come another way
-AROUND_FILES = 2_000_000  # bytes of an upload that are no file's
+LEFT = "Looked at, and not started."
 SEE_OTHER, CREATED = 303, 201
 PAGES = {"doctor.html": "Page for the doctor", "patient.html": "Page for the patient"}
 
@@ -69,10 +69,11 @@ class _Door:
 
     async def start(self, request: Request) -> Response:
         """The page on which an upload begins."""
-        queued = [self._queued(job) for job in self._service.queue.jobs()]
+        left = [(f"/uploads/{one.id}", LEFT) for one in self._service.uploads.all() if one.is_looked_at]
+        jobs = [(f"/jobs/{job.id}", pages.said_of(self._service.told(job))) for job in self._service.queue.jobs()]
         token, limits = self._guard.form_token(request), self._service.limits
         results = self._service.results.all()
-        return HTMLResponse(pages.start_page(token, limits, self._service.bundles, queued, results))
+        return HTMLResponse(pages.start_page(token, limits, self._service.bundles, [*left, *jobs], results))
 
     async def models(self, request: Request) -> Response:
         """What the models answer."""
@@ -182,9 +183,6 @@ class _Door:
         self._service.remove(self._service.job(request.path_params["name"]).upload)
         return self._see(request, "/")
 
-    def _queued(self, job: Job) -> dict[str, str]:
-        return {"id": job.id, "what": "A patient", "state": pages.said_of(self._service.told(job))}
-
     # ------------------------------------------------------------ results
 
     async def results(self, request: Request) -> Response:
@@ -243,7 +241,7 @@ class _Door:
         """Begin and end with the server."""
         self._service.board.bind()
         yield
-        self._service.close()
+        self._service.board.close()
 
 
 def _page_file(path: Path) -> Response:

@@ -57,14 +57,16 @@ def look_through(task: Look, bundles: Bundles, meter: Meter) -> dict[str, Any]:
     tree = task.folder / FILES
     root = _root(tree)
     layout, found = _found(task, root, meter)
-    volumes = [one for one in found.volumes if one.role in (IMAGE, MASK)][:MOST_SHOWN]
+    volumes = [one for one in found.volumes if one.role in (IMAGE, MASK)]
+    left = f"{counted(len(volumes) - MOST_SHOWN, 'image')} more came than are shown. Send one patient at a time."
+    notes, volumes = [*found.notes, *([left] if len(volumes) > MOST_SHOWN else [])], volumes[:MOST_SHOWN]
     shown = _shown(task, layout)
     if root == tree:  # no folder came that could say what the patient is called
         layout, volumes = "", [_renamed(one, tree.name, task.folder.name) for one in volumes]
     return {
         "layout": layout,
         "root": root.relative_to(task.folder).as_posix(),
-        "notes": found.notes,
+        "notes": notes,
         "items": _items(task.folder, volumes, shown, meter),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -17,21 +18,24 @@ from radiofuse.serve.limits import Limits
 from radiofuse.wording import counted, listed
 
 HERE = Path(__file__).parent
-STYLED = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'unsafe-inline'; img-src data:; "
+NOTHING = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; img-src data:; "
 LATEST = 8  # results on the page of the start
 STEPS = {"Fingerprinting": "Reading the files", "Extracting": "Measuring the tumor"}  # for who knows no programs
 WHEN = "%Y-%m-%d %H:%M"
 
 
+@cache
 def own_policy() -> str:
-    """Return the policy of our own pages: our two scripts, by their digests, and no other."""
+    """Return the policy of our own pages: our scripts and styles, by their digests, and no other."""
     scripts = " ".join(f"'{_hash(name)}'" for name in ("drop.js", "follow.js"))
-    return f"{STYLED}script-src {scripts}; connect-src 'self'; form-action 'self'"
+    written = re.findall(r"<style>(.*?)</style>", refusal_page(""), re.DOTALL)  # of a page without anybody's text
+    styles = " ".join(f"'{_digest(text)}'" for text in written)
+    return f"{NOTHING}script-src {scripts}; style-src {styles}; connect-src 'self'; form-action 'self'"
 
 
 def shown_policy() -> str:
     """Return the policy of finished pages: they run in an origin of their own, which has no cookie of ours."""
-    return f"sandbox allow-scripts allow-downloads; {STYLED}script-src 'unsafe-inline'"
+    return f"sandbox allow-scripts allow-downloads; {NOTHING}script-src 'unsafe-inline'; style-src 'unsafe-inline'"
 
 
 def refusal_page(sentence: str) -> str:
@@ -45,7 +49,7 @@ def welcome_page() -> str:
 
 
 def start_page(
-    token: str, limits: Limits, bundles: Sequence[Mapping[str, Any]], queued: Sequence[Mapping[str, Any]], results: Any
+    token: str, limits: Limits, bundles: Sequence[Mapping[str, Any]], queued: Sequence[tuple[str, str]], results: Any
 ) -> str:
     """Return the page on which an upload begins."""
     sequences = sorted({name for bundle in bundles for name in bundle["sequences"]})
@@ -175,7 +179,11 @@ def _script(name: str) -> str:
 
 @cache
 def _hash(name: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(_script(name).encode()).digest()).decode()
+    return _digest(_script(name))
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _banners(bundles: Sequence[Mapping[str, Any]]) -> list[Banner]:

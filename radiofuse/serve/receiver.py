@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 TOKEN = "token"  # noqa: S105 - the name of a field, which stands before the files
+AROUND_FILES = 2_000_000  # bytes of an upload that are no file's
 BROKEN_OFF = "The upload broke off or is not a whole form. Send it again."
 LONGEST_FIELD, MOST_FIELDS = 1000, 10
 
@@ -44,7 +45,7 @@ class Receiver:
         self.files: dict[str, str] = {}
         self.n_bytes = 0
         self._folder, self._limits, self._check = folder, limits, check_token
-        self._names, self._fields = OwnNames(), 0
+        self._names, self._fields, self._received = OwnNames(), 0, 0
         self._is_checked = self._is_whole = False
         self._file: BinaryIO | None = None
         self._header, self._disposition = (b"", b""), b""
@@ -64,6 +65,7 @@ class Receiver:
         try:
             parser = MultipartParser(options[b"boundary"], self._callbacks())
             async for piece in pieces:
+                self._count(len(piece))
                 parser.write(piece)
         except FormParserError:
             raise RefusedError(400, BROKEN_OFF) from None
@@ -76,6 +78,12 @@ class Receiver:
             self._check("")
         if not self._is_whole:
             raise RefusedError(400, BROKEN_OFF)
+
+    def _count(self, n_bytes: int) -> None:
+        """Count what comes, that of parts without a name too."""
+        self._received += n_bytes
+        if self._received > self._limits.upload_bytes + AROUND_FILES:
+            raise RefusedError(413, too_large(self._limits))
 
     def _callbacks(self) -> MultipartCallbacks:
         return {

@@ -85,7 +85,10 @@ def serve(service: Service, address: Address, listening: socket.socket, tell: Ca
     shown = f"[{address.host}]" if ":" in address.host else address.host
     with _ended_by_signals():
         tell(f"http://{shown}:{port}/?token={tokens.link}")
-        _Server(config, service).run(sockets=[listening])
+        try:
+            _Server(config, service).run(sockets=[listening])
+        finally:
+            service.close()
 
 
 def listen(address: Address) -> socket.socket:
@@ -115,6 +118,9 @@ def listen(address: Address) -> socket.socket:
 def _ended_by_signals() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the server and nothing else: it raises them again once it has ended."""
     before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGINT, signal.SIGTERM)}
+    closed = getattr(signal, "SIGHUP", None)  # its terminal is closed; nohup has it ignored, and it stays so
+    if closed is not None and signal.getsignal(closed) == signal.SIG_DFL:
+        before[closed] = signal.signal(closed, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         yield
     finally:

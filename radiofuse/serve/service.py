@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from radiofuse.errors import RadiofuseError
 from radiofuse.serve.choices import Choice
 from radiofuse.serve.events import Board
 from radiofuse.serve.jobs import DONE, WAITING, Job
@@ -48,7 +47,7 @@ class Service:
         workers = [Worker(models, is_loud) for _ in range(n_workers)]
         try:
             self.bundles: list[dict[str, Any]] = workers[0].run(Describe(), lambda *step: None)
-        except RadiofuseError:
+        except BaseException:  # Ctrl-C too: else the process would be waited for
             workers[0].kill()
             self.results.close()
             raise

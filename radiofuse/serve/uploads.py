@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from radiofuse.serve.jobs import Job
 
 ID = re.compile(r"[0-9a-f]{32}")
+LEFT_S = 3600.0  # after so long an upload that nobody started is removed when the next one comes
 FILES = "files"  # what the client sent; beside it what is made of it
 
 
@@ -37,6 +39,8 @@ class Upload:
         By our path, what the client called the file.
     look, answer : Job or None
         The work that looks through the files, and the one that answers.
+    came : float
+        When, by the clock that only counts.
     """
 
     id: str
@@ -44,6 +48,12 @@ class Upload:
     files: dict[str, str] = field(default_factory=dict)
     look: Job | None = None
     answer: Job | None = None
+    came: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether its owner may start it, and has not."""
+        return self.answer is None and self.look is not None and self.look.has_ended
 
 
 class Uploads:
@@ -71,6 +81,8 @@ class Uploads:
         RefusedError
             If too many are there.
         """
+        for left in [one for one in self.all() if one.is_looked_at and time.monotonic() - one.came > LEFT_S]:
+            self.remove(left)
         with self._lock:
             if len(self._held) >= self.limits.uploads:
                 raise RefusedError(

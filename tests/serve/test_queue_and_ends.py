@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
+from pathlib import Path
 
 import psutil
 
@@ -67,13 +70,18 @@ def test_what_dies_costs_itself_alone_and_a_restart_loses_no_result(tiny_bundle,
         first.process.wait(LIMIT_S)
         assert len(children) == 2 and not psutil.wait_procs(children, LIMIT_S)[1]  # nobody is left behind
         assert len(first.uploads()) == 2
-    with running(tiny_bundle, tmp_path / "results") as second:
+    before = naming(tmp_path / "results", "P01")
+    assert before == ["about.json", "answer.json", "doctor.html", "patient.html"]
+    with running(tiny_bundle, tmp_path / "results", "--pseudonymize", str(tmp_path / "key")) as second:
         assert second.uploads() == []
         client = second.client()
         again = client.ask(done)
         assert again.address.endswith(done.replace("jobs", "results")) and body_of(again.text) == body_of(page)
         for one in (cut_short, waiting):
             assert "images are gone" in client.ask(one).text
+        told = client.answered(files)
+        assert re.fullmatch("p[0-9a-f]{16,}", told["sample_id"]) and "P01" not in json.dumps(told)
+        assert naming(tmp_path / "results", "P01") == before
         under_way, stopped, _ = client.started(files), client.started(files), client.looked(files)
         assert client.post(f"{stopped}/stop").status == 201 and len(second.uploads()) == 2
         wait_for_step(client, under_way)
@@ -84,6 +92,11 @@ def test_what_dies_costs_itself_alone_and_a_restart_loses_no_result(tiny_bundle,
         assert second.process.wait(LIMIT_S) == 0
         assert not (tmp_path / "results" / "uploads").exists()
     assert "Ended. Every upload is removed." in (tmp_path / "said").read_text()
+
+
+def naming(results: Path, name: str) -> list[str]:
+    """Return the files of finished results that hold a name."""
+    return sorted(path.name for path in results.glob("*/*") if path.is_file() and name in path.read_text())
 
 
 def body_of(page: str) -> str:
