@@ -13,6 +13,7 @@ from radiofuse.commands import terminal
 from radiofuse.commands.naming import Key, Naming, Pseudonymize
 from radiofuse.commands.one_patient import refuse_inside
 from radiofuse.commands.other_cohort import ModalityPattern, Participants
+from radiofuse.commands.rewriting import Writer
 from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
 from radiofuse.errors import RequestError
@@ -47,6 +48,23 @@ def patient(
     dropout_passes: Annotated[
         int, typer.Option(min=0, help="Passes with dropout of networks, whose spread is told; 0 is none.")
     ] = 0,
+    survival: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Survival of groups from publications: outcome, class, median_months (or horizon_months, survival), "
+            "low, high, source.",
+        ),
+    ] = None,
+    rewrite: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A language model that puts the answer into words beside the page's own (as https://host/v1); its "
+            "key from RADIOFUSE_REWRITE_KEY. It is sent numbers and names of classes, no id and no picture.",
+        ),
+    ] = None,
+    rewrite_model: Annotated[str | None, typer.Option(metavar="NAME", help="Of --rewrite: which model.")] = None,
     participants: Participants = None,
     modality_pattern: ModalityPattern = None,
     signed_by: SignedBy = None,
@@ -65,22 +83,30 @@ def patient(
     from radiofuse.bundle.one_patient import read_patient
     from radiofuse.bundle.other_cohort import OtherCohort
     from radiofuse.report import write_patient_page
+    from radiofuse.report.patient.survival import rows_that_apply
+    from radiofuse.tables.survival_groups import read_survival
 
     if reader not in READERS:
         raise RequestError(f"--for is {reader!r}; doctor or patient was expected.")
+    writer, groups = Writer.of(rewrite, rewrite_model), [] if survival is None else read_survival(survival)
     _require_places(folder, out, store, answer, overwrite=overwrite)
     written, naming = OtherCohort(participants, modality_pattern), Naming(key, pseudonymize)
     with terminal.warnings_as_sentences():
         loaded = naming.load(bundle, signed_by, trust or ())
         read = read_patient(loaded, folder, layout, written)
+        options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed}
         if answer is None:
-            options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed}
             found = _computed(loaded, read, store, naming, dropout_passes, **options)
         else:
             found = _saved(loaded, read, answer, naming)
     page = out or Path(f"{_file_name(found.told['sample_id'])}_{reader}.html")
     _require_places(folder, page, store, answer, overwrite=overwrite)
-    written_to = write_patient_page(found.told, found.pictures, page, reader=reader, overwrite=overwrite)
+    told = found.told | {"survival": rows_that_apply(found.told, groups)}
+    machine = None if writer is None else writer.write(told, reader)
+    options = {"reader": reader, "machine": machine, "overwrite": overwrite}
+    written_to = write_patient_page(told, found.pictures, page, **options)
+    if machine is not None and machine.refused:
+        terminal.say(f"The text of {machine.model} is not shown: {machine.refused}")
     if not is_stream(page):
         print(written_to)
     raise typer.Exit(terminal.DONE if found.is_answered else terminal.INPUT)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from radiofuse.report.importance_figures import plot_importance_sums as plot_importance_sums
     from radiofuse.report.importance_figures import plot_waterfall as plot_waterfall
     from radiofuse.report.paper.write import write_paper as write_paper
+    from radiofuse.report.patient.machine_text import MachineText
     from radiofuse.report.patient.words import Reader
     from radiofuse.report.predictions.plots import plot_aucs as plot_aucs
     from radiofuse.report.predictions.plots import plot_calibration as plot_calibration
@@ -252,6 +253,7 @@ def write_patient_page(
     path: str | Path,
     *,
     reader: Reader = "doctor",
+    machine: MachineText | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the page of one patient: one HTML file that needs no network, with a viewer for the slices.
@@ -266,6 +268,8 @@ def write_patient_page(
         Where to write.
     reader : "doctor" or "patient"
         Wording and detail; the values are the same.
+    machine : MachineText, optional
+        A language model's text on the answer, which stands apart.
     overwrite : bool, default=False
         Whether a file that is no page of radiofuse may be replaced.
 
@@ -284,7 +288,7 @@ def write_patient_page(
     except ModuleNotFoundError as missing:
         raise _lacking(missing) from missing
     _refuse_foreign(Path(path), overwrite)
-    _replace(Path(path), render_patient_page(answer, pictures, reader))
+    _replace(Path(path), render_patient_page(answer, pictures, reader, machine))
     return Path(path)
 
 

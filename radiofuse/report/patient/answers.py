@@ -120,8 +120,7 @@ def _is_open(of: Mapping[str, Any]) -> bool:
 
 def _spread(told: Mapping[str, Any], name: str, reader: Reader) -> Iterator[str]:
     """Yield how far dropout moves the probabilities of an outcome."""
-    beside = (told.get("maps") or {}).get("dropout_spread", [])
-    for row in [*told.get("dropout_spread", []), *beside]:
+    for row in told.get("dropout_spread", []):
         if row["outcome"] != name:
             continue
         if reader == "patient":

@@ -13,6 +13,8 @@ from radiofuse.errors import RequestError
 from radiofuse.imaging.viewing import Viewing
 from radiofuse.report.page import render
 from radiofuse.report.patient.answers import outcome_texts, volumes_table
+from radiofuse.report.patient.machine_text import MachineText
+from radiofuse.report.patient.places import without_places
 from radiofuse.report.patient.slices import printed, slices_json
 from radiofuse.report.patient.surroundings import (
     applicability_sentences,
@@ -23,6 +25,7 @@ from radiofuse.report.patient.surroundings import (
     note_sentences,
     similar_sentences,
 )
+from radiofuse.report.patient.survival import OF_A_GROUP, survival_table
 from radiofuse.report.patient.words import READERS, RESEARCH, Reader, region_name
 
 LINES = ("solid", "dashed", "dotted", "dashdot")  # of regions, in their order: apart in gray print too
@@ -34,7 +37,9 @@ LEADS: dict[Reader, str] = {
 }
 
 
-def render_patient_page(told: Mapping[str, Any], pictures: Viewing | None, reader: Reader = "doctor") -> str:
+def render_patient_page(
+    told: Mapping[str, Any], pictures: Viewing | None, reader: Reader = "doctor", machine: MachineText | None = None
+) -> str:
     """Return the page of one patient as HTML.
 
     Parameters
@@ -45,6 +50,8 @@ def render_patient_page(told: Mapping[str, Any], pictures: Viewing | None, reade
         As ``view_images`` returns them; None: a page without pictures.
     reader : "doctor" or "patient"
         Wording and detail; the values are the same.
+    machine : MachineText, optional
+        A language model's text, or why it is refused; it stands apart.
 
     Raises
     ------
@@ -52,6 +59,7 @@ def render_patient_page(told: Mapping[str, Any], pictures: Viewing | None, reade
         If the reader is unknown, or the answer lacks what every answer has.
     """
     _check(told, reader)
+    told = without_places(told)
     names = {region: region_name(region, reader) for region in (told.get("volumes_ml") or {})}
     names |= {region: region_name(region, reader) for region in (pictures.regions if pictures else {})}
     return render(
@@ -69,6 +77,9 @@ def render_patient_page(told: Mapping[str, Any], pictures: Viewing | None, reade
         similar=similar_sentences(told, reader),
         evaluation=evaluation_sentences(told, reader),
         notes=note_sentences(told, reader),
+        survival=survival_table(told, reader),
+        of_a_group=OF_A_GROUP[reader],
+        machine=machine,
         version=(told.get("engine") or {}).get("radiofuse", ""),
         script=_script(),
         hash=_hash(),

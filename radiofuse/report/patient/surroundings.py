@@ -83,17 +83,15 @@ def applicability_sentences(told: Mapping[str, Any], reader: Reader) -> list[str
         return [f"How near this patient is to {whom} is not known: the model's files do not tell.{why}"]
     said = [f"{VERDICTS[of['verdict']][0]}.", VERDICTS[of["verdict"]][1]]
     if not to_patient:
-        said += _distances(of)
-    if of.get("note"):
-        said.append(str(of["note"]))
+        said += [*_distances(of), *filter(None, [of.get("note")])]
     return said
 
 
 def _distances(of: Mapping[str, Any]) -> Iterator[str]:
     if of.get("distance") is not None:
         yield (
-            f"Distance to the nearest training patients {short(of['distance'])}; of training patients left out in turn "
-            f"all but a few lie below {short(of.get('limit_95'))}, nearly all below {short(of.get('limit_99'))}."
+            f"Distance to the nearest training patients {short(of['distance'])}; the edge begins at "
+            f"{short(of.get('limit_95'))}, outside at {short(of.get('limit_99'))}."
         )
     for name, one in (of.get("spectra") or {}).items():
         yield (
