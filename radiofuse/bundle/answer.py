@@ -11,12 +11,15 @@ import pandas as pd
 from radiofuse.bundle.applicability import Applicability
 from radiofuse.bundle.contributions import contributions_of
 from radiofuse.bundle.engines import engines
-from radiofuse.bundle.format import ANSWERED_BY
-from radiofuse.bundle.measured import spacings_mm, volumes_ml
+from radiofuse.bundle.format import ANSWERED_BY, ANSWERED_OF_TABLE
+from radiofuse.bundle.intervals import intervals_of
+from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.measured import files_of, spacings_mm, volumes_ml
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.one_patient import PatientFolder
 from radiofuse.bundle.updates import update_sentences
 from radiofuse.errors import RequestError
+from radiofuse.tables import columns
 
 OWN_COLUMNS = {
     "sample_id",
@@ -52,37 +55,80 @@ def answer(rows: NewRows, patient: PatientFolder, predictions: pd.DataFrame) -> 
         written_by, bundle, engine, sample_id, images, missing, outcomes, applicability, similar, volumes_ml,
         spacing_mm, failures, notes and as_published; docs/bundle.md says what each holds. What cannot be told is None.
     """
-    bundle = rows.bundle
-    by_outcome = {one.name: predictions[predictions["outcome"] == one.name] for one in bundle.outcomes}
+    (told,) = _told(rows, predictions)
+    notes = [*update_sentences(rows.bundle.description), *patient.notes, *told["notes"]]
+    images = {name: str(path) for name, path in patient.images.items()}
+    return {**ANSWERED_BY, **told, "images": images, "missing": patient.missing, "notes": notes}
+
+
+def answers(rows: NewRows, predictions: pd.DataFrame, *, with_files: bool = True) -> list[dict[str, Any]]:
+    """Return what a bundle says of each sample of a table, as ``answer`` does of one patient.
+
+    Parameters
+    ----------
+    rows : NewRows
+        As ``collect_rows`` returns them.
+    predictions : DataFrame
+        Of these rows, as ``predictions_of`` returns them.
+    with_files : bool, default=True
+        Whether images are told by their files; names of files may be names of patients.
+    """
+    updated = list(update_sentences(rows.bundle.description))
+    return [
+        {
+            **ANSWERED_OF_TABLE,
+            **told,
+            "images": files_of(rows, told["sample_id"], "image") if with_files else {},
+            "missing": _absent(rows, told["sample_id"]),
+            "notes": [*updated, *told["notes"]],
+        }
+        for told in _told(rows, predictions)
+    ]
+
+
+def _told(rows: NewRows, predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield what is told of each sample, whether it came in a folder or in a table."""
+    bundle, places = rows.bundle, Applicability(rows.bundle).of(rows)
+    versions, as_published = engines(bundle), list(bundle.description["as_published"])
     try:
-        told, unexplained = contributions_of(bundle, predictions), []
+        contributed, unexplained = contributions_of(bundle, predictions), []
     except RequestError as error:  # a rule with too many members to be explained
-        told, unexplained = predictions.iloc[:0], [str(error)]
-    return {
-        **ANSWERED_BY,
-        "bundle": str(bundle.folder),
-        "engine": engines(bundle),
-        "sample_id": patient.sample_id,
-        "images": {name: str(path) for name, path in patient.images.items()},
-        "missing": patient.missing,
-        "outcomes": {
-            name: {**_of_outcome(own), "contributions": _of_members(told[told["outcome"] == name])}
-            for name, own in by_outcome.items()
-        },
-        **Applicability(bundle).of(rows)[patient.sample_id],
-        "volumes_ml": volumes_ml(rows, patient.sample_id),
-        "spacing_mm": spacings_mm(rows, patient.sample_id),
-        "failures": rows.failures.to_dict("records"),
-        "notes": [*update_sentences(bundle.description), *patient.notes, *unexplained, *_notes(predictions)],
-        "as_published": list(bundle.description["as_published"]),
-    }
+        contributed, unexplained = predictions.iloc[:0], [str(error)]
+    for sample, own in predictions.groupby("sample_id", sort=False):
+        parts = contributed[contributed["sample_id"] == sample]
+        yield {
+            "bundle": str(bundle.folder),
+            "engine": versions,
+            "sample_id": str(sample),
+            "images": {},
+            "missing": [],
+            "outcomes": {
+                name: {
+                    **_of_outcome(bundle, name, of_outcome),
+                    "contributions": _of_members(parts[parts["outcome"] == name]),
+                }
+                for name, of_outcome in own.groupby("outcome", sort=False)
+            },
+            **places[str(sample)],
+            "volumes_ml": volumes_ml(rows, str(sample)),
+            "spacing_mm": spacings_mm(rows, str(sample)),
+            "failures": rows.failures[rows.failures["sample_id"] == sample].to_dict("records"),
+            "notes": [*unexplained, *_notes(own)],
+            "as_published": as_published,
+        }
+
+
+def _absent(rows: NewRows, sample: str) -> list[str]:
+    """Return the modalities of the model that a sample of a table lacks."""
+    row = rows.X.loc[sample]
+    return [name for name, block in columns.by_modality(rows.X.columns).items() if row[block].isna().all()]
 
 
 def _notes(predictions: pd.DataFrame) -> list[str]:
     return [note for note in predictions["note"].unique() if note]
 
 
-def _of_outcome(rows: pd.DataFrame) -> dict[str, Any]:
+def _of_outcome(bundle: Bundle, outcome: str, rows: pd.DataFrame) -> dict[str, Any]:
     by_class = rows.set_index("class")
     call, threshold = rows[["call", "threshold"]].iloc[0]
     sets = {"set": rows["set"].iloc[0] or None} if "set" in rows else {}  # where the run was asked for some
@@ -91,6 +137,7 @@ def _of_outcome(rows: pd.DataFrame) -> dict[str, Any]:
         "threshold": _number(threshold),
         **sets,
         "probability": {name: _number(value) for name, value in by_class["probability"].items()},
+        **intervals_of(bundle, outcome, by_class["probability"]),
         "models": {name: {label: _number(one) for label, one in by_class[name].items()} for name in models_in(rows)},
     }
 

@@ -340,6 +340,13 @@ TABLES = {
         "between which numbers each column that the model reads lay in training",
         {"column": TEXT, **dict.fromkeys(("low", "high"), NUMBER), "n_samples": COUNT},
     ),
+    "probability_intervals": TableFormat(
+        "which share of the patients with a probability of the answer is of the class, with its interval",
+        {
+            **dict.fromkeys(("outcome", "model", "class"), TEXT),
+            **dict.fromkeys(("probability", "observed", "low", "high"), NUMBER),
+        },
+    ),
     "training_values": TableFormat(
         "what training patients have of columns that the final models read, for new ones to be compared with",
         {**dict.fromkeys(("sample_id", "patient_id", "part", "column"), TEXT), "value": NUMBER},
@@ -363,6 +370,7 @@ RECIPE, CARD, DESCRIPTION = "recipe.toml", "card.md", "bundle.json"
 MODEL, ARRAYS, PICKLED = "model.json", "model.bin", "model.joblib"
 ENCODERS, MANIFEST = "encoders", "manifest.json"
 ANSWERED_BY = {"written_by": "radiofuse predict --patient"}  # how the file of one patient's answer begins
+ANSWERED_OF_TABLE = {"written_by": "radiofuse predict"}  # and each answer of a table
 SIGNATURE = f"{MANIFEST}.sig"  # of the manifest, where somebody signed it
 BEFORE_MANIFESTS = "checksums.json"  # what bundles up to schema 7 had in its place
 OF_EARLIER = (BEFORE_MANIFESTS, f"{BEFORE_MANIFESTS}.sig", "environment.json")  # of bundles of before alone

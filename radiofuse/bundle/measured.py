@@ -9,10 +9,10 @@ import numpy as np
 
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.imaging import read_image
 from radiofuse.imaging.labels import MaskLabel, labeled
 from radiofuse.imaging.regions import COMPOUNDS, coding_in, labels_of
 from radiofuse.imaging.scans import PlacedLabels, read_placed
+from radiofuse.imaging.spacing import read_spacing
 from radiofuse.statistics.segmentation import region_volumes
 from radiofuse.tables import columns
 from radiofuse.tables.images import imaged_modalities
@@ -24,9 +24,9 @@ WHOLE_MASK = "mask"
 def spacings_mm(rows: NewRows, sample_id: str) -> dict[str, list[float]] | None:
     """Return the size of a voxel along the axes of each sequence as it was read; None where none can be."""
     spacings = {}
-    for modality, path in _files(rows, sample_id, "image").items():
+    for modality, path in files_of(rows, sample_id, "image").items():
         try:
-            spacings[modality] = list(map(float, read_image(path).image.GetSpacing()))
+            spacings[modality] = list(read_spacing(path))
         except ImageError:  # told among the failures, with its code
             continue
     return spacings or None
@@ -38,7 +38,7 @@ def volumes_ml(rows: NewRows, sample_id: str) -> dict[str, float] | None:
     The regions are the parts that the mask's labels are known to be and what BraTS unites of them; without such names
     there is one, ``"mask"``, of the labels that the model reads. None where no mask was read.
     """
-    for modality, path in _files(rows, sample_id, "mask").items():
+    for modality, path in files_of(rows, sample_id, "mask").items():
         try:
             usual: MaskLabel = rows.bundle.description["settings"]["mask_label"] or "any"
             return _volumes(read_placed(path), _row(rows, sample_id), modality, usual)
@@ -65,7 +65,7 @@ def _row(rows: NewRows, sample_id: str) -> dict[str, Any]:
     return dict(rows.images.set_index("sample_id").loc[sample_id])
 
 
-def _files(rows: NewRows, sample_id: str, kind: str) -> dict[str, str]:
+def files_of(rows: NewRows, sample_id: str, kind: str) -> dict[str, str]:
     """Return the images or masks of a sample as they were read, by modality."""
     row = _row(rows, sample_id)
     named = {name: row.get(columns.join(name, kind)) for name in imaged_modalities(rows.images)}

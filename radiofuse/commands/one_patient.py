@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from radiofuse.bundle.format import ANSWERED_BY
 from radiofuse.commands import applicability_words, terminal
+from radiofuse.commands.answer_files import is_answer, write_json
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
 from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
-from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder, starts_with
+from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder
 from radiofuse.wording import listed
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from radiofuse.bundle.one_patient import PatientFolder
     from radiofuse.bundle.other_cohort import OtherCohort
     from radiofuse.tables.outcomes import Outcome
-
-OURS = json.dumps(ANSWERED_BY, indent=2).removesuffix("\n}").replace('"', "")  # how each file of ours begins
 
 
 def predict_one(
@@ -65,7 +62,7 @@ def predict_one(
         drawn = {} if patient.drawn is None else {patient.sample_id: str(patient.drawn)}
         beside = further.make(rows, predictions, drawn)
     if out is not None:
-        write_file(out, partial(_write_json, told | beside))
+        write_file(out, partial(write_json, told | beside))
     for sentence in (*_of_prediction(patient, predictions, told, loaded.description), *further_sentences(beside)):
         terminal.say(sentence)
     if out is None or not is_stdout(out):
@@ -83,7 +80,7 @@ def _require_places(
     refuse_inside(folder, places)
     if out is not None:
         inputs = [Path(written.participants)] if written.participants is not None else []
-        require_file(out, "--out", inputs, ours=starts_with(OURS), overwrite=overwrite)
+        require_file(out, "--out", inputs, ours=is_answer, overwrite=overwrite)
     require_folder(store, "--store")
     further.require([folder], overwrite=overwrite)
     require_apart(places)
@@ -98,10 +95,6 @@ def refuse_inside(folder: Path, places: Mapping[str, Path]) -> None:
                 f"{option} {path} lies in the patient's folder {folder}, to which nothing is written. Choose another "
                 "place."
             )
-
-
-def _write_json(told: dict[str, Any], file: BinaryIO) -> None:
-    file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
 
 def _of_folder(patient: PatientFolder) -> Iterator[str]:
@@ -125,8 +118,21 @@ def _of_prediction(
     for note in filter(None, predictions["note"].unique()):
         yield f"Note: {note}."
     yield from applicability_words.of_patient(told["applicability"])
+    for outcome, of in told["outcomes"].items():
+        yield from _of_intervals(outcome, of)
     for sentence in told["as_published"]:
         yield f"{AS_PUBLISHED}: {sentence}"
+
+
+def _of_intervals(outcome: str, of: dict[str, Any]) -> Iterator[str]:
+    """Yield where the share of each class lies among patients with such a probability."""
+    for name, ends in (of["interval"] or {}).items():
+        if ends is not None:
+            low, high = ends
+            yield (
+                f"Of patients to whom the run gave such a probability of {outcome} = {name} out of fold, "
+                f"{100 * low:.0f} to {100 * high:.0f} % are of it (95 % confidence, by the calibration line)."
+            )
 
 
 def without_sequence(modality: str, predictions: pd.DataFrame, description: dict[str, Any]) -> str:

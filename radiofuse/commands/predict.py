@@ -29,7 +29,9 @@ def main(
     cohort: Annotated[Path | None, typer.Argument(help="The table of new patients.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where the probabilities go, a CSV file (of --patient a JSON file); - is the screen."),
+        typer.Option(
+            help="Where the answers go, a CSV file or answers.json (of --patient a JSON file); - is the screen."
+        ),
     ] = None,
     patient: Annotated[
         Path | None, typer.Option(metavar="DIR", help="In place of a table: the folder of one patient's images.")

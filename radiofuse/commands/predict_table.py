@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiofuse.commands import terminal
+from radiofuse.commands.answer_files import is_answers, write_json
 from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences, with_further
 from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.commands.predict_words import sentences_of
@@ -51,6 +52,11 @@ class TableOutputs:
         return {"--out": self.out} | ({} if self.contributions is None else {"--contributions": self.contributions})
 
     @property
+    def as_json(self) -> bool:
+        """Whether the answers are written as JSON, each as of one patient."""
+        return self.out.suffix.lower() == ".json"
+
+    @property
     def failures(self) -> Path | None:
         """Where failures go; None where the probabilities go through a stream, which names no place."""
         return None if is_stream(self.out) else self.out.with_name(f"{self.out.stem}_failures.csv")
@@ -58,7 +64,8 @@ class TableOutputs:
     def require(self, inputs: list[Path]) -> None:
         """Refuse what may not be written, before anything is read."""
         for option, path in self.files.items():
-            require_file(path, option, inputs, ours=starts_with(FIRST_COLUMNS[option]), overwrite=self.overwrite)
+            ours = is_answers if option == "--out" and self.as_json else starts_with(FIRST_COLUMNS[option])
+            require_file(path, option, inputs, ours=ours, overwrite=self.overwrite)
         if self.failures:
             require_file(self.failures, "The table of failures", inputs, ours=is_failures, overwrite=self.overwrite)
         require_folder(self.store, "--store")
@@ -86,6 +93,7 @@ def predict_table(
 ) -> bool:
     """Write what a bundle says of a table's patients, and say whether every image and every sample has an answer."""
     with terminal.quick_imports():
+        from radiofuse.bundle.answer import answers
         from radiofuse.bundle.new_rows import collect_rows
         from radiofuse.bundle.predict import predictions_of
         from radiofuse.extract import has_images
@@ -100,6 +108,9 @@ def predict_table(
         rows = naming.told(rows, table)
         predictions = predictions_of(rows)
         told = outputs.further.make(rows, predictions)
+    if outputs.as_json:
+        each = answers(rows, predictions, with_files=naming.pseudonymize is None)
+        write_file(outputs.out, partial(write_json, each))
     _write(loaded, with_further(predictions, told), outputs)
     _tell_failures(rows.failures, outputs.failures, with_images=has_images(table))
     for words in (*sentences_of(loaded, predictions), *further_sentences(told)):
@@ -127,7 +138,8 @@ def _write(bundle: Bundle, predictions: pd.DataFrame, outputs: TableOutputs) -> 
     from radiofuse.bundle.contributions import contributions_of
     from radiofuse.tables.spreadsheet import write_csv
 
-    write_file(outputs.out, partial(write_csv, predictions))
+    if not outputs.as_json:
+        write_file(outputs.out, partial(write_csv, predictions))
     if outputs.contributions is not None:
         explained = contributions_of(bundle, predictions)
         write_file(outputs.contributions, partial(write_csv, explained))

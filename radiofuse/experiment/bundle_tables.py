@@ -25,6 +25,7 @@ from radiofuse.evaluate.selection_stability import summarize_stability
 from radiofuse.experiment.deal import fold_table
 from radiofuse.experiment.description import Models, columns_read
 from radiofuse.experiment.evaluation import Results
+from radiofuse.experiment.models.model_list import primary_of
 from radiofuse.experiment.models.self_training import pseudo_label_table
 from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import Rows
@@ -34,6 +35,7 @@ from radiofuse.experiment.scores.published import published_rows
 from radiofuse.experiment.scores.sample_sizes import sample_sizes
 from radiofuse.fuse.outcome_chain import member_of_class
 from radiofuse.patients import Split
+from radiofuse.statistics import calibration_band
 
 OF_RESULTS = (  # tables of a bundle that stand under their names in the results
     *("predictions", "scores", "learning_intervals", "best_of_models", "fold_scores", "comparisons"),
@@ -59,18 +61,19 @@ def tables_of_run(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a run's bundle by name: of its rows, of its results, of its final models and of its time."""
     of_members = _tables_of_members(rows, results, models, weights)
-    X = rows.X[columns_read(recipe, rows)]
+    X, predictions = rows.X[columns_read(recipe, rows)], results.predictions
     return {
         **{name: getattr(results, name) for name in OF_RESULTS},
         **of_members,
         "cohort_flow": rows.flow,
         "modality_flow": rows.modality_flow,
         "baseline": baseline(rows),
-        "subgroups": subgroups(recipe, rows, results.predictions),
+        "subgroups": subgroups(recipe, rows, predictions),
         "folds": fold_table(rows.samples, rows.outcomes, results.splits),
         "published": _published(recipe, rows, results.scores, of_members),
         "sample_sizes": sample_sizes(recipe, rows, results.scores),
         "training_ranges": training_ranges(X),
+        "probability_intervals": calibration_band(predictions[predictions["model"] == primary_of(recipe)]),
         "training_values": _values(X, of_members["selected_features"], rows),
         "failures": rows.failures,
         "run_times": times,

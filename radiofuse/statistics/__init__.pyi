@@ -13,6 +13,7 @@ from .calibration import CalibrationLine as CalibrationLine
 from .calibration import calibration_line as calibration_line
 from .calibration import calibration_points as calibration_points
 from .calibration import smooth_calibration as smooth_calibration
+from .calibration_band import calibration_band as calibration_band
 from .calibration_errors import BrierParts as BrierParts
 from .calibration_errors import brier_decomposition as brier_decomposition
 from .calibration_errors import calibration_error as calibration_error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 
@@ -299,6 +300,34 @@ def test_predictions_under_pseudonyms_are_those_without(home, tmp_path):
     trained = [table["note"].fillna("").str.startswith("trained on") for table in written.values()]
     assert trained[0].tolist() == trained[1].tolist() and trained[0].sum() == 6
     assert "TCGA-" not in (tmp_path / "hidden.csv").read_text()
+
+
+def test_a_table_is_answered_as_json_with_the_numbers_of_the_csv(home, tmp_path):
+    told = {}
+    for name in ("answers.csv", "answers.json", "answers.json"):  # what it wrote itself it replaces
+        asked = [
+            str(home / "out"),
+            str(home / "new.csv"),
+            "--out",
+            str(tmp_path / name),
+            "--store",
+            str(tmp_path / "s"),
+        ]
+        assert CliRunner().invoke(predict_command, asked).exit_code == 0
+        told[name] = (tmp_path / name).read_text()
+    table, answers = pd.read_csv(tmp_path / "answers.csv"), json.loads(told["answers.json"])
+    assert [one["sample_id"] for one in answers] == table["sample_id"].tolist()
+    for one, row in zip(answers, table.to_dict("records"), strict=True):
+        idh, lying = one["outcomes"]["idh"], one["applicability"]
+        assert idh["probability"]["1"] == row["probability"] and str(row["call"]) == idh["call"]
+        assert (lying["verdict"], lying["distance"]) == (row["applicability"], row["distance"])
+        assert one["missing"] == [] and one["spacing_mm"] is None and one["images"] == {}
+        low, high = (idh["interval"] or {}).get("1") or (0.0, 1.0)
+        assert 0 <= low < high <= 1 and one["similar"]["n"] == 10
+        assert sum(one["similar"]["shares"]["idh"].values()) == pytest.approx(1)
+    (tmp_path / "mine.json").write_text("[]")
+    refused = CliRunner().invoke(predict_command, [*asked[:3], str(tmp_path / "mine.json"), *asked[4:]])
+    assert refused.exit_code == 2 and (tmp_path / "mine.json").read_text() == "[]"
 
 
 def test_pseudonyms_refuse_folds_by_name(home, tmp_path):
