@@ -26,7 +26,7 @@ from radiofuse.experiment.models.image_networks import unusable_networks
 from radiofuse.experiment.models.member_chains import feature_chain, selector_files
 from radiofuse.experiment.models.model_list import DEEP, called, combiners_of, model_list, of_several_outcomes
 from radiofuse.experiment.problems import Places, Problems, problems_of, raised
-from radiofuse.experiment.recipe.models import BY_NETWORK, CONSTRAINED, EARLY, LATE, ON_IMAGES, WEIGHTING
+from radiofuse.experiment.recipe.models import BY_NETWORK, CONSTRAINED, EARLY, LATE, ON_IMAGES, WEIGHTING, RecipeModel
 from radiofuse.experiment.recipe.parts import NO_RADIOMICS, Selection
 from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.refusals_of_encoders import frozen_encoder_that_answers, unusable_encoder
@@ -35,6 +35,7 @@ from radiofuse.fuse import COMBINERS, ConstraintFusion, ModalityWeighting
 from radiofuse.names import lookup, make
 from radiofuse.radiomics import BACKENDS, PRESETS, read_settings
 from radiofuse.tables.outcomes import Outcome
+from radiofuse.wording import listed
 
 
 def problems_before_reading(recipe: Recipe, places: Places) -> list[RadiofuseError]:
@@ -75,17 +76,37 @@ def unwritable_places(recipe: Recipe, places: Places) -> Problems:
 
 
 def unmakeable_models(recipe: Recipe, places: Places) -> Problems:
-    """Yield which selector, classifier or combiner is unknown, or does not take its options."""
+    """Yield which selector, classifier or combiner is unknown, or does not take its options, and in which models."""
+    found: dict[str, dict[str, RadiofuseError]] = {}
     for model in model_list(recipe):
-        if model.kind in (*BY_NETWORK, *ON_IMAGES) or (DEEP in (model.reads or ()) and recipe.deep is None):
-            if model.select is not None:
-                yield from raised(feature_chain, recipe, model)
-            continue  # other checks say what else they lack
-        yield from raised(build_model, recipe, model, Inputs(model.modalities or ["any"]))
-        if model.kind in (LATE, EARLY):  # the selector is made first: its fault would hide the classifier's
-            yield from raised(feature_chain, recipe, model.model_copy(update={"select": Selection(method="none")}))
-        for name in combiners_of(recipe, model):
-            yield from raised(make, name, COMBINERS, "combiner")
+        for problem in _unmakeable_parts(recipe, model):
+            found.setdefault(str(problem), {})[called(model)] = problem
+    several = len(model_list(recipe)) > 1
+    for sentence, models in found.items():
+        problem = next(iter(models.values()))
+        named = several and isinstance(problem, RequestError)
+        yield RequestError(f"Of the {_of_models(list(models))}: {sentence}") if named else problem
+
+
+def _unmakeable_parts(recipe: Recipe, model: RecipeModel) -> Problems:
+    if model.kind in (*BY_NETWORK, *ON_IMAGES) or (DEEP in (model.reads or ()) and recipe.deep is None):
+        if model.select is not None:
+            yield from raised(feature_chain, recipe, model)
+        return  # other checks say what else they lack
+    yield from raised(build_model, recipe, model, Inputs(model.modalities or ["any"]))
+    if model.kind in (LATE, EARLY):  # the selector is made first: its fault would hide the classifier's
+        yield from raised(feature_chain, recipe, model.model_copy(update={"select": Selection(method="none")}))
+    for name in combiners_of(recipe, model):
+        yield from raised(make, name, COMBINERS, "combiner")
+
+
+def _of_models(names: Sequence[str]) -> str:
+    """Return models by name, as a sentence has them.
+
+    >>> _of_models(["a"]), _of_models(["a", "b"])
+    ("model 'a'", "models 'a' and 'b'")
+    """
+    return f"model{'s' * (len(names) > 1)} {listed([repr(name) for name in names])}"
 
 
 def unknown_network_options(recipe: Recipe, places: Places) -> Problems:
@@ -126,7 +147,8 @@ def tests_of_one_outcome(recipe: Recipe, places: Places) -> Problems:
 
 
 def selectors_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Problems:
-    """Yield which model's selector compares two classes, where an outcome has more."""
+    """Yield which models' selector compares two classes, where an outcome has more: once for each selector."""
+    found: dict[str, list[str]] = {}
     several = [outcome.name for outcome in outcomes if len(outcome.classes) > 2]
     for model in model_list(recipe) if several else ():
         if model.kind not in (LATE, EARLY):
@@ -137,10 +159,12 @@ def selectors_of_two_classes(recipe: Recipe, outcomes: Sequence[Outcome]) -> Pro
             continue
         tags = get_tags(selector).classifier_tags if hasattr(selector, "__sklearn_tags__") else None
         if tags is not None and not tags.multi_class:
-            yield RequestError(
-                f"The selector of the model {called(model)!r} ({type(selector).__name__}) compares two classes, and "
-                f'{several[0]} has more. Choose "kruskal" or "three_step", or for a LASSO family = "multinomial".'
-            )
+            found.setdefault(type(selector).__name__, []).append(called(model))
+    for name, models in found.items():
+        yield RequestError(
+            f"The selector of the {_of_models(models)} ({name}) compares two classes, and "
+            f'{several[0]} has more. Choose "kruskal" or "three_step", or for a LASSO family = "multinomial".'
+        )
 
 
 def unusable_settings(recipe: Recipe, places: Places) -> Problems:

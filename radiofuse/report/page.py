@@ -12,11 +12,12 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pandas.api.types import is_float_dtype
 
 from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.wording import MISSING
 
-DIGITS = 6  # of numbers behind a figure
+DIGITS = 9  # significant ones, of numbers behind a figure
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,13 @@ def render(
 def csv_uri(table: pd.DataFrame) -> str:
     """Return a table as a ``data:`` address, to be saved from the page."""
     buffer = BytesIO()
-    write_csv(table.round(DIGITS), buffer)
+    write_csv(table.apply(_rounded), buffer)
     return f"data:text/csv;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _rounded(column: pd.Series) -> pd.Series:
+    """Return a column of numbers with few digits; p-values and penalties keep theirs, however small they are."""
+    return column.map(lambda value: float(f"{value:.{DIGITS}g}")) if is_float_dtype(column) else column
 
 
 @cache

@@ -196,9 +196,14 @@ def points_table(contents: Scored, points: pd.DataFrame, caption: str, threshold
 
 
 def _points_row(model: str, values: Mapping[tuple[str, str], Any], digits: int) -> Row:
-    scored = (values[model, metric] for metric in POINT)
+    threshold, *scored = (values[model, metric] for metric in POINT)
     counts = (number(values[model, metric].value, digits) for metric in CALLS)
-    return model, *(estimate(row.value, row.low, row.high) for row in scored), *counts
+    return model, _threshold(threshold), *(estimate(row.value, row.low, row.high) for row in scored), *counts
+
+
+def _threshold(row: Any) -> Estimate | str:
+    """Return from where on a model calls; at 0 in every fold it calls all, as the trivial rule may."""
+    return "none: all are called" if row.high <= 0 else estimate(row.value, row.low, row.high)
 
 
 def calibration_lines(contents: Scored, calibration: pd.DataFrame) -> Table:

@@ -8,10 +8,10 @@ import pytest
 
 from radiofuse.errors import BundleError, CohortError, RequestError
 from radiofuse.experiment.preparation import prepare_rows
-from radiofuse.experiment.problems import refuse, together
+from radiofuse.experiment.problems import Places, refuse, together
 from radiofuse.experiment.recipe.parts import NO_RADIOMICS
 from radiofuse.experiment.recipe.recipe import read_recipe
-from radiofuse.experiment.refusals import selectors_of_two_classes
+from radiofuse.experiment.refusals import selectors_of_two_classes, unmakeable_models
 from radiofuse.experiment.refusals_of_columns import OF_COLUMNS, problems_of_columns
 from radiofuse.progress import silent
 from radiofuse.tables.outcomes import Outcome
@@ -165,3 +165,35 @@ def test_a_selector_of_two_classes_is_refused_before_work_where_an_outcome_has_m
     assert len(said) == (refused is not None)
     assert all(f"({refused}) compares two classes, and grade has more" in sentence for sentence in said)
     assert not list(selectors_of_two_classes(recipe, [Outcome("idh", ("wildtype", "mutant"))]))
+
+
+MODELS = """
+[cohort]
+table = "x.csv"
+label = "y"
+[select]
+method = "lasso"
+[select.options]
+rule = "2se"
+[[models]]
+name = "first"
+[[models]]
+name = "second"
+[[models]]
+name = "third"
+[models.select]
+method = "mann_whitney"
+"""
+
+
+def test_one_mistake_of_several_models_is_told_once_and_names_them(tmp_path):
+    (tmp_path / "recipe.toml").write_text(MODELS)
+    recipe = read_recipe(tmp_path / "recipe.toml")
+    (problem,) = unmakeable_models(recipe, Places(tmp_path / "out", tmp_path / "store"))
+    assert str(problem).startswith("Of the models 'first' and 'second': The 'rule' parameter")
+    (tmp_path / "recipe.toml").write_text(
+        MODELS.replace("lasso", "mann_whitney").replace('rule = "2se"', "alpha = 0.1")
+    )
+    recipe, grade = read_recipe(tmp_path / "recipe.toml"), Outcome("grade", ("2", "3", "4"))
+    (problem,) = selectors_of_two_classes(recipe, [grade])
+    assert "of the models 'first', 'second' and 'third' (MannWhitneySelector)" in str(problem)

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -15,6 +16,11 @@ from page_parser import Page
 from radiofuse.bundle.format import SCHEMA
 from radiofuse.errors import BundleError, RequestError
 from radiofuse.report import write_report
+from radiofuse.report.experiment.auc_words import best_of_models
+from radiofuse.report.experiment.contents import read_contents
+from radiofuse.report.experiment.page import page_values, render_page
+from radiofuse.report.experiment.patients import too_small
+from radiofuse.report.experiment.tables import calls_at_points
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -216,3 +222,38 @@ def test_refuses_to_lie_inside_the_bundle(bundle):
 def test_says_when_the_file_cannot_be_written(bundle):
     with pytest.raises(RequestError, match="cannot be written to .*No such file or directory"):
         write_report(bundle, bundle.parent / "absent" / "report.html")
+
+
+def test_all_models_with_the_highest_auc_are_named(small_bundle):
+    contents = read_contents(small_bundle)
+    best = contents.best_of_models.assign(model="t1", value=0.75, low=0.6)
+    level = contents.scores["model"].isin(["t1", "mean"]) & (contents.scores["metric"] == "auc")
+    tied = replace(
+        contents, best_of_models=best, scores=contents.scores.assign(value=contents.scores["value"].mask(level, 0.75))
+    )
+    assert "t1 and mean have the same highest AUC, 0.75. mean is the one that the recipe names" in best_of_models(tied)
+    one = replace(tied, scores=tied.scores.assign(value=tied.scores["value"].mask(tied.scores["model"] == "mean", 0.7)))
+    assert "t1 has the highest AUC, 0.75. Whoever" in best_of_models(one)
+
+
+def test_a_rule_that_calls_all_has_no_threshold(small_bundle):
+    contents = read_contents(small_bundle)
+    points = contents.operating_points.assign(model="trivial")
+    limits = dict.fromkeys(("value", "low", "high"), 0.0)
+    table = calls_at_points(replace(contents, operating_points=points.assign(**limits)))
+    assert table.groups[0][1][0][1] == "none: all are called"
+
+
+def test_groupings_without_a_group_that_is_large_enough_are_left_out_and_named(small_bundle):
+    contents = read_contents(small_bundle)
+    first, second = contents.subgroups["variable"].unique()[:2]
+    scored = contents.subgroups.assign(metric="auc", value=0.7, low=0.6, high=0.8).drop_duplicates(
+        ["variable", "level"]
+    )
+    small = scored.assign(value=scored["value"].mask(scored["variable"] == first))
+    page = Page(render_page(page_values(replace(contents, subgroups=small))))
+    rows = page.tables["Scores of mean in groups of patients"]
+    assert [first] not in rows and [second] in rows
+    assert f"none of its groups is large enough: {first};" in page.text
+    none = Page(render_page(page_values(replace(contents, subgroups=scored.assign(value=float("nan"))))))
+    assert "Scores of mean in groups of patients" not in none.tables and "so none is scored" in none.text

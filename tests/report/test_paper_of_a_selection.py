@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from radiofuse.commands.forms import app as forms_app
 from radiofuse.commands.paper import app
 from radiofuse.commands.select import app as select_app
 from radiofuse.errors import BundleError
@@ -102,3 +103,22 @@ def test_a_table_that_has_changed_is_refused(folder, tmp_path):
     (tmp_path / "selection.json").write_text("[]")
     with pytest.raises(BundleError, match="lacks the entry settings"):
         read_selection(tmp_path)
+
+
+def test_figures_come_with_their_numbers(folder):
+    paper = folder / "paper"
+    drawn = {path.stem for path in paper.glob("figure_*.svg")}
+    assert drawn == {path.stem for path in paper.glob("figure_*.csv")}
+    curve = pd.read_csv(paper / "figure_penalty_1_1.csv")
+    own = pd.read_csv(folder / "cv_curve.csv").query("modality == 't1' and repeat.isna()")
+    assert np.array_equal(curve["lambda"], own["lambda"])
+    aucs = pd.read_csv(paper / "figure_aucs.csv").set_index("model")["auc_nested_value"]
+    record = json.loads((folder / "selection.json").read_text())["auc_nested"]
+    assert aucs.to_dict() == pytest.approx({model: one["value"] for model, one in record.items()})
+
+
+def test_forms_of_a_selection_are_refused_with_what_to_run_instead(folder):
+    answer = CliRunner().invoke(forms_app, [str(folder)])
+    assert answer.exit_code == 2
+    assert "is a selection" in " ".join(answer.output.split()) and "radiofuse run" in " ".join(answer.output.split())
+    assert not (folder / "forms").exists()

@@ -19,7 +19,7 @@ from radiofuse.report.experiment.further_tests import CAPTIONS, PAIR_TESTS, PERM
 from radiofuse.report.experiment.page import page_values, render_page
 from radiofuse.report.forms.fact import HUMAN, NO, YES, checked, is_there
 from radiofuse.report.forms.filled import facts_of
-from radiofuse.report.paper import methods
+from radiofuse.report.paper import methods, statistics_words
 from radiofuse.report.paper.references import METHODS, keys_of, publications
 from radiofuse.select.choices import PROJECTIONS, SELECTORS
 
@@ -37,13 +37,13 @@ def of_protocol(contents: Contents, **changes) -> Contents:
 
 def test_a_comparison_names_the_model_that_was_compared_with(contents):
     turned = contents.comparisons.assign(a=contents.comparisons["b"], b="clinical", test="bootstrap")
-    told = list(methods.comparisons(dataclasses.replace(contents, against_reference=turned)))
+    told = list(statistics_words.comparisons(dataclasses.replace(contents, against_reference=turned)))
     assert [re.search(r"with that of (\w+)", one.text)[1] for one in told] == ["mean", "clinical"]
     assert "DeLong" in told[0].text
     assert "DeLong" not in told[1].text
     assert "delong" not in told[1].methods
     none = dataclasses.replace(contents, comparisons=contents.comparisons.assign(p_value=float("nan"), test=""))
-    assert not list(methods.comparisons(none))
+    assert not list(statistics_words.comparisons(none))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,9 @@ def test_a_comparison_names_the_model_that_was_compared_with(contents):
     ],
 )
 def test_youden_is_cited_for_his_own_rule_only(contents, rule, is_cited):
-    told = next(one for one in methods.scores(of_protocol(contents, operating_point=rule)) if "threshold" in one.text)
+    told = next(
+        one for one in statistics_words.scores(of_protocol(contents, operating_point=rule)) if "threshold" in one.text
+    )
     assert rule in told.text
     assert ("youden1950" in keys_of(told.methods)) is is_cited
 
@@ -62,7 +64,7 @@ def test_youden_is_cited_for_his_own_rule_only(contents, rule, is_cited):
 @pytest.mark.parametrize("test", [*PAIR_TESTS, *CAPTIONS, PERMUTATION])
 def test_every_test_that_a_recipe_asks_for_is_said_and_cited(contents, test):
     asked = dataclasses.replace(contents, tests=pd.DataFrame({"test": [test]}))
-    told = [one for one in methods.statistics(asked) if one.text == methods.ASKED[test]]
+    told = [one for one in statistics_words.statistics(asked) if one.text == statistics_words.ASKED[test]]
     assert len(told) == 1
     assert keys_of(told[0].methods)
 
@@ -164,7 +166,7 @@ def test_a_bundle_without_patients_counts_none_and_says_no_yes_of_them(contents,
 
 def test_what_tables_hold_is_said_and_not_denied(contents):
     """The bundle has groups of patients, Table 1, importance and Shapley values; nothing was recalibrated."""
-    text = " ".join(one.text for one in methods.statistics(contents))
+    text = " ".join(one.text for one in statistics_words.statistics(contents))
     for words in ("groups of patients", "Table 1", "importance of features"):
         assert words in text
     assert "recalibrated" not in text
@@ -176,4 +178,33 @@ def test_what_tables_hold_is_said_and_not_denied(contents):
         contents, **{name: getattr(contents, name).iloc[:0] for name in ("subgroups", "shapley")}
     )
     assert facts_of(none)["heterogeneity"].answer == NO
-    assert "groups of patients" not in " ".join(one.text for one in methods.statistics(none))
+    assert "groups of patients" not in " ".join(one.text for one in statistics_words.statistics(none))
+
+
+def cited_in(contents: Contents, words: str) -> list[str]:
+    told = [one for one in statistics_words.statistics(contents) if words in one.text]
+    assert len(told) == 1, words
+    return keys_of(told[0].methods)
+
+
+def test_the_tests_of_table_1_are_those_of_its_rows(contents):
+    table = contents.baseline.iloc[:3].assign(test=["Mann-Whitney", "", "chi-square, few expected"], smd=float("nan"))
+    own = dataclasses.replace(contents, baseline=table)
+    assert cited_in(own, "by the Mann-Whitney U test and the chi-square test") == ["mann1947", "pearson1900"]
+    assert "standardized mean" not in " ".join(one.text for one in statistics_words.statistics(own))
+    assert cited_in(dataclasses.replace(own, baseline=table.assign(smd=0.3)), "standardized mean") == ["austin2009"]
+
+
+def test_importance_recalibration_and_refits_are_said_with_what_stands_behind_them(contents):
+    assert cited_in(contents, "mean absolute Shapley values") == ["breiman2001", "lundberg2017"]
+    assert cited_in(contents, "after Nadeau and Bengio") == ["nadeau2003"]
+    sums = contents.importance_sums.assign(shap=float("nan"))
+    assert cited_in(dataclasses.replace(contents, importance_sums=sums), "importance of features") == ["breiman2001"]
+    rows = pd.DataFrame({"method": ["isotonic", "platt", "isotonic"]})
+    own = dataclasses.replace(contents, recalibrations=rows)
+    assert cited_in(own, "by isotonic regression and Platt scaling") == ["zadrozny2002", "platt1999"]
+    refits = pd.DataFrame({"uncertainty": ["sd of refits"]})
+    recipe = "[evaluation]\nspread_refits = 10\n"
+    own = dataclasses.replace(contents, calibration_by_uncertainty=refits, recipe=recipe)
+    assert cited_in(own, "refitted to 10 bootstraps of the training patients") == ["efron1993"]
+    assert "refitted to" not in " ".join(one.text for one in statistics_words.statistics(contents))

@@ -187,6 +187,7 @@ def assert_closed(html, page):
     for _, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")]
         assert attributes.get("href", "#").startswith(("#", "data:text/csv;"))  # the numbers of a figure
+    assert html.count('download="figure.csv"') == html.count("<figure")
     assert not re.search(r"https?:|@import|url\(", html)
     for svg in page.pictures():
         for element in ElementTree.fromstring(svg).iter():

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from radiofuse.report.experiment.contents import Contents
+from radiofuse.report.kinds import TRIVIAL
 from radiofuse.report.wording import FIXED_MODELS_TITLE
-from radiofuse.wording import number
+from radiofuse.wording import listed, number
+
+TIE = 1e-12  # AUCs this near are the same but for the order of a sum
 
 
 def resampling(contents: Contents) -> str:
@@ -32,12 +37,22 @@ def best_of_models(contents: Contents) -> str:
     if rows.empty or rows["low"].isna().any():
         return ""
     best = rows.iloc[0]
-    named = " It is the one that the recipe names as its answer." if best["model"] == contents.primary else ""
+    highest = _level_with(contents, best)
+    have = "have the same highest AUC" if len(highest) > 1 else "has the highest AUC"
+    own = "It" if len(highest) == 1 else contents.primary
+    named = f" {own} is the one that the recipe names as its answer." if contents.primary in highest else ""
     return (
-        f"Of {best['n_models']} models, {best['model']} has the highest AUC, {number(best['value'])}.{named} "
+        f"Of {best['n_models']} models, {listed(highest)} {have}, {number(best['value'])}.{named} "
         "Whoever picks the highest picks luck too: with all of them tried, it is at least "
         f"{number(best['low'])} (95% bound, the same models on other patients)."
     )
+
+
+def _level_with(contents: Contents, best: pd.Series) -> list[str]:
+    """Return the models whose AUC is the highest one; the trivial rule is no candidate."""
+    scores = contents.whole_scores
+    level = (scores["metric"] == "auc") & (abs(scores["value"] - best["value"]) < TIE) & (scores["model"] != TRIVIAL)
+    return list(dict.fromkeys([best["model"], *scores.loc[level, "model"]]))
 
 
 def of_slices(contents: Contents) -> str:

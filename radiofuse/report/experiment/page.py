@@ -24,6 +24,7 @@ from radiofuse.report.experiment.patients import (
     lost_table,
     subgroups_picture,
     subgroups_table,
+    too_small,
 )
 from radiofuse.report.experiment.published import published_tables
 from radiofuse.report.experiment.recalibrations import (
@@ -39,7 +40,7 @@ from radiofuse.report.page import render
 from radiofuse.report.pictures import frequency_picture
 from radiofuse.report.tables import TOP_FEATURES, calibration_lines, calls_table, classes_table, models_by_class_table
 from radiofuse.report.wording import several_classes
-from radiofuse.wording import counted, number
+from radiofuse.wording import counted, listed, number
 
 
 def render_page(values: dict[str, Any]) -> str:
@@ -135,6 +136,7 @@ def _results(contents: Contents) -> dict[str, Any]:
         "precision": precision_pictures(contents),
         "confusion": confusion_picture(contents),
         "subgroups": subgroups_table(contents),
+        "too_small_groups": listed(too_small(contents)),
         "subgroups_picture": subgroups_picture(contents),
     }
 

@@ -96,8 +96,9 @@ def _tested(row: pd.Series) -> str:
 
 
 def subgroups_table(contents: Contents) -> Table | None:
-    """Scores of the answer in groups of patients; None where there is nothing to group by."""
+    """Scores of the answer in groups of patients; None where no group is large enough to be scored."""
     table = contents.subgroups
+    table = table[~table["variable"].isin(too_small(contents))]
     if table.empty:
         return None
     shown = [metric for metric in dict.fromkeys(table["metric"]) if metric]
@@ -107,6 +108,12 @@ def subgroups_table(contents: Contents) -> Table | None:
     )
     header = ("Group", "Patients (rarest class)", *(TITLES[name] for name in shown), "AUC minus all others’", "p")
     return Table(f"Scores of {contents.primary} in groups of patients", header, groups, n_numbers=len(header) - 1)
+
+
+def too_small(contents: Contents) -> list[str]:
+    """Return what patients are grouped by without a group that is large enough to be scored."""
+    scored = contents.subgroups["value"].notna().groupby(contents.subgroups["variable"], sort=False).any()
+    return list(scored.index[~scored.to_numpy(bool)])
 
 
 def _group_row(rows: pd.DataFrame, shown: list[str]) -> Row:

@@ -10,7 +10,7 @@ from radiofuse.report.experiment.chain_steps import CLASSIFY, is_recipes_own, kn
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.forms.fact import Fact, for_human, not_done, told
 from radiofuse.report.kinds import MODALITY, TRIVIAL
-from radiofuse.report.paper import methods
+from radiofuse.report.paper import statistics_words
 from radiofuse.tables.columns import CLINICAL
 from radiofuse.wording import listed
 
@@ -22,8 +22,8 @@ def result_facts(contents: Contents) -> dict[str, Fact]:
     parts = [contents.of(outcome) for outcome in contents.outcomes]
     reached = " ".join(sentences.result(part) for part in parts)
     return {
-        "metrics": told(" ".join(one.text for one in methods.scores(contents)), scores="metric value"),
-        "intervals": told(" ".join(one.text for one in methods.intervals(contents)), scores="low high"),
+        "metrics": told(" ".join(one.text for one in statistics_words.scores(contents)), scores="metric value"),
+        "intervals": told(" ".join(one.text for one in statistics_words.intervals(contents)), scores="low high"),
         "performance": told(reached, scores="value low high"),
         "accuracy": _accuracy(contents),
         "comparison": _comparison(contents),
@@ -61,7 +61,7 @@ def _accuracy(contents: Contents) -> Fact:
 def _comparison(contents: Contents) -> Fact:
     if not _has(contents.comparisons, "p_value"):
         return not_done("The run compares no models with a test.")
-    said = " ".join(one.text for one in methods.comparisons(contents))
+    said = " ".join(one.text for one in statistics_words.comparisons(contents))
     return told(said, comparisons="difference p_value adjusted_p_value")
 
 

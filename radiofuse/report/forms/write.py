@@ -13,6 +13,7 @@ from radiofuse.report.forms.filled import FORMS, Form, facts_of, fill
 from radiofuse.report.forms.page import OWN_WORDS, as_page, as_table, score_words
 from radiofuse.report.own_folder import write_own
 from radiofuse.report.paper.pack import as_csv
+from radiofuse.report.selection.read import is_selection
 from radiofuse.report.word import as_word, has_word
 from radiofuse.wording import listed
 
@@ -46,7 +47,8 @@ def write_forms(
     BundleError
         If the folder is no bundle, is not as it was written, or lacks what is needed.
     RequestError
-        If there is no form of a name, or the folder cannot be written or holds files of these names that are not ours.
+        If there is no form of a name, the run is a selection, or the folder cannot be written or holds files of these
+        names that are not ours.
 
     Examples
     --------
@@ -57,6 +59,11 @@ def write_forms(
     unknown = [name for name in forms if name not in FORMS]
     if unknown:
         raise RequestError(f"There is no form {unknown[0]!r}. There are {listed(list(FORMS))}.")
+    if is_selection(Path(run)):
+        raise RequestError(
+            f"{run} is a selection. The forms ask about the study of a prediction model, and a selection makes none: "
+            "`radiofuse run` makes one that selects so. `radiofuse paper` writes the methods of the selection itself."
+        )
     bundle = find_bundle(run)
     verify_bundle(bundle)
     target = Path(folder) if folder is not None else bundle.resolve().parent / "forms"

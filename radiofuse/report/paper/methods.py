@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import pandas as pd
-
 from radiofuse.bundle.steps import CLASSIFIES, COMBINES, SELECTS
 from radiofuse.report.experiment import protocol_words, sentences
 from radiofuse.report.experiment.chain_steps import CLASSIFY, SELECT, chain_steps, is_recipes_own
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.experiment.sample_size import size_words
 from radiofuse.report.experiment.tables import patients_by_class
-from radiofuse.report.paper import imaging_words
+from radiofuse.report.paper import imaging_words, statistics_words
 from radiofuse.report.paper.prose import Section, Sentence, section
-from radiofuse.report.wording import METRICS
 from radiofuse.wording import count, counted, listed
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "xgboost")
-YOUDEN = "(Youden)"  # so ends the one rule of operating points that is Youden's
-_TESTS = {"DeLong": "DeLong's test", "bootstrap": "resampled patients, twice the smaller share on a side of zero"}
 
 
 def methods_of(contents: Contents, digests: Mapping[str, str]) -> list[Section]:
@@ -39,7 +34,7 @@ def methods_of(contents: Contents, digests: Mapping[str, str]) -> list[Section]:
         section("Features", [*imaging_words.features(contents), *_deep(contents)]),
         section("Models", models(contents)),
         section("Validation", validation(contents)),
-        section("Statistics", statistics(contents)),
+        section("Statistics", statistics_words.statistics(contents)),
         section("Deviations, as published", about["as_published"], as_list=True),
         section("Warnings of the run", about["warnings"], as_list=True),
         section("Software and provenance", software(contents, digests)),
@@ -156,111 +151,6 @@ def split_words(contents: Contents) -> str:
         f"Models were evaluated by {sentences.design(contents)} ({sentences.stratification(contents)}). Patients were "
         "kept whole: no patient had rows on both sides of a split."
     )
-
-
-def statistics(contents: Contents) -> Iterator[Sentence]:
-    """Yield the scores, intervals and tests of the run's tables, those alone that hold rows."""
-    yield from scores(contents)
-    yield from intervals(contents)
-    yield from comparisons(contents)
-    yield from _on_request(contents)
-
-
-def scores(contents: Contents) -> Iterator[Sentence]:
-    """Yield what was measured."""
-    present = dict.fromkeys(contents.scores["metric"])
-    shown = [title for name, title in METRICS.items() if name in present]
-    several = any(part.has_several_classes for part in map(contents.of, contents.outcomes))
-    methods = ("auc", "brier", *(["auc of classes"] if several else []))
-    yield Sentence(f"Scores on out-of-fold predictions, the folds of a repeat pooled: {listed(shown)}.", methods)
-    if len(contents.operating_points):
-        chosen = contents.protocol.get("operating_point", "")
-        rule = ("youden",) if YOUDEN in chosen else ()
-        yield Sentence(f"The threshold of each fold was chosen in the other folds, by {chosen}.", rule)
-    if len(contents.calibration):
-        yield Sentence(
-            "Calibration: slope and intercept of a logistic regression of the outcome on the predicted log-odds.",
-            ("calibration",),
-        )
-        yield Sentence("Expected calibration error in bins of equal width.", ("ece",))
-    if len(contents.decision_curves):
-        yield Sentence("Clinical usefulness: decision curves of net benefit.", ("net benefit",))
-
-
-def intervals(contents: Contents) -> Iterator[Sentence]:
-    """Yield how the intervals were made."""
-    resamples = contents.protocol.get("resamples")
-    drawn = f"{count(resamples)} resamples" if resamples else "resamples"
-    yield Sentence(
-        f"Intervals are 95% percentile intervals of {drawn} of whole patients, the fitted models held fixed.",
-        ("bootstrap",),
-    )
-    if len(contents.learning_intervals):
-        yield Sentence(
-            "The AUC has a second 95% interval, for other patients to learn from and to predict: the variance of its "
-            "influence curve, and that between the folds.",
-            ("learning interval",),
-        )
-    if len(contents.best_of_models):
-        yield Sentence(
-            "The highest AUC of the models has a lower bound that pays for having chosen it.", ("best of models",)
-        )
-
-
-def comparisons(contents: Contents) -> Iterator[Sentence]:
-    """Yield how models were compared, with the answer and with the reference of the recipe; nothing where none were."""
-    yield from _compared(contents.comparisons, "a", "")
-    yield from _compared(contents.against_reference, "b", ", the reference that the recipe names,")
-
-
-def _compared(table: pd.DataFrame, column: str, what: str) -> Iterator[Sentence]:
-    """Yield how models were compared with the one that stands in a column; p-values of each table are a family."""
-    rows = table[table["p_value"].notna()]
-    for model in dict.fromkeys(rows[column]):
-        tests = list(dict.fromkeys(rows.loc[rows[column] == model, "test"]))
-        said = listed([_TESTS.get(test, test) for test in tests])
-        yield Sentence(
-            f"AUCs were compared with that of {model}{what} by {said}, p-values of these comparisons adjusted by Holm.",
-            (*map(str.lower, tests), "holm"),
-        )
-
-
-def _on_request(contents: Contents) -> Iterator[Sentence]:
-    asked = set(contents.tests["test"])
-    for test, said in ASKED.items():
-        if test in asked:
-            yield Sentence(said, (test,))
-    if len(contents.stability):
-        yield Sentence("Stability of selection across the outer folds: the index of Nogueira.", ("stability index",))
-    if len(contents.sample_sizes):
-        yield Sentence("Sample size: the criteria of Riley and colleagues.", ("sample size",))
-    for name, said in _TOLD.items():
-        if len(getattr(contents, name)):
-            yield Sentence(said)
-    if len(contents.prediction_sets):
-        yield Sentence("Prediction sets were calibrated class by class, out of fold.", ("prediction sets",))
-    if len(contents.ledger):
-        yield Sentence("What the usual shortcuts would have claimed was computed beside the honest numbers (ledger).")
-
-
-_TOLD = {  # tables of further results
-    "baseline": "What the patients of each class are like stands in Table 1, with what is missing.",
-    "subgroups": "The answer was also scored in groups of patients.",
-    "importance_sums": "The importance of features was measured in the held-out folds.",
-    "recalibrations": "Probabilities were also recalibrated, out of fold, and scored before and after.",
-    "calibration_by_uncertainty": "Calibration error was also computed within bins of uncertainty.",
-    "pseudo_labels": "Some models were also trained on patients without a label, to whom they gave labels themselves.",
-}
-
-ASKED = {  # tests of tests.csv
-    "mcnemar": "Right and wrong calls of pairs of models were compared by McNemar's test.",
-    "resampled_t": "AUCs of folds were compared by the corrected resampled t test.",
-    "nri": "Reclassification of pairs of models: net reclassification improvement without cutoffs.",
-    "idi": "Reclassification of pairs of models: integrated discrimination improvement.",
-    "permutation": "Labels were permuted, and selection and fit repeated on each permutation.",
-    "harrell": "Optimism was estimated by refits to resampled patients.",
-    "632+": "The .632+ estimate was computed from refits to resampled patients.",
-}
 
 
 def software(contents: Contents, digests: Mapping[str, str]) -> Iterator[Sentence]:

@@ -56,6 +56,14 @@ METHODS = {  # what a run did -> keys of publications.bib
     "stability index": ("nogueira2018",),
     "prediction sets": ("sadinle2019",),
     "bh": ("benjamini1995",),
+    "fisher": ("fisher1935",),
+    "chi-square": ("pearson1900",),
+    "standardized difference": ("austin2009",),
+    "permutation importance": ("breiman2001",),
+    "shapley": ("lundberg2017",),
+    "corrected variance": ("nadeau2003",),
+    "platt scaling": ("platt1999",),
+    "isotonic": ("zadrozny2002",),
 }
 
 _ENTRY = re.compile(r"^@\w+\{(\w+),\n.*?^\}\n", re.MULTILINE | re.DOTALL)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from radiofuse.report.figures import draw_roc
 from radiofuse.report.look import uri_of
-from radiofuse.report.pictures import Picture, calibration_picture, decision_picture, frequency_picture
+from radiofuse.report.pictures import Picture, calibration_picture, decision_picture, frequency_picture, stacked
 from radiofuse.report.predictions.page import curves_by_class
 from radiofuse.report.selection import sentences
 from radiofuse.report.selection.contents import SelectionContents
@@ -38,7 +38,11 @@ def honesty_picture(contents: SelectionContents) -> Picture | None:
     alt = "; ".join(
         f"{model} {number(nested[0])} nested, {number(optimistic[0])} optimistic" for model, nested, optimistic in pairs
     )
-    return Picture(uri_of(draw_honesty, pairs), f"AUC with interval: {alt}.", sentences.gains(contents))
+    ends = ("value", "low", "high")
+    rows = [(model, *nested, *optimistic) for model, nested, optimistic in pairs]
+    names = ["model", *(f"auc_{kind}_{end}" for kind in ("nested", "optimistic") for end in ends)]
+    data = pd.DataFrame(rows, columns=names)
+    return Picture(uri_of(draw_honesty, pairs), f"AUC with interval: {alt}.", sentences.gains(contents), data)
 
 
 def selection_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
@@ -67,7 +71,8 @@ def volcano_picture(contents: SelectionContents, modality: str) -> Picture | Non
         caption += " The AUC is that of the class which the feature tells best from the rest."
     later = _dropped_after_pruning(contents, modality)
     alt = f"P-value over AUC of {counted(n, 'feature')}: {below:,} with p < {alpha:g}."
-    return Picture(uri_of(draw_volcano, tested, alpha, later), alt, caption)
+    drawn = tested[["feature", "auc", "p", "passed_test", "kept_after_prune", "selected"]]
+    return Picture(uri_of(draw_volcano, tested, alpha, later), alt, caption, drawn)
 
 
 def _dropped_after_pruning(contents: SelectionContents, modality: str) -> str:
@@ -98,7 +103,8 @@ def lasso_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
     settings = contents.record["settings"]
     loss, rules = LOSSES[settings["family"]], sentences.rules(curve, settings["rule"])
     said = f"{loss} over the penalty λ, mean of {settings['inner']} inner folds of all samples, and one standard error."
-    pictures = [Picture(uri_of(draw_curve, curve, loss), f"{loss} over the penalty. {rules}", f"{said} {rules}")]
+    drawn = curve[["lambda", "cvm", "cvlo", "cvup", "nzero", "is_min", "is_1se"]]
+    pictures = [Picture(uri_of(draw_curve, curve, loss), f"{loss} over the penalty. {rules}", f"{said} {rules}", drawn)]
     if len(path):
         which = "Coefficients"
         if contents.several:
@@ -108,7 +114,9 @@ def lasso_pictures(contents: SelectionContents, modality: str) -> list[Picture]:
             f"{which} of the {reached} that the path reaches, on all samples; the legend names the largest at "
             "λ.min. Upright lines: λ.min (dashed) and λ.1se (dotted)."
         )
-        pictures.append(Picture(uri_of(draw_path, path, curve), f"Coefficients over the penalty. {rules}", caption))
+        data = path[["lambda", "feature", "coef"]]
+        drawn = uri_of(draw_path, path, curve)
+        pictures.append(Picture(drawn, f"Coefficients over the penalty. {rules}", caption, data))
     return pictures
 
 
@@ -138,7 +146,8 @@ def correlation_picture(contents: SelectionContents, modality: str) -> Picture |
     if selected & set(shown):
         caption += " Ticks at the left: selected features."
     drawn = uri_of(draw_correlations, pd.DataFrame(values, shown, shown), selected)
-    return Picture(drawn, f"Map of the correlations of {len(shown)} features; largest |r| {largest}.", caption)
+    alt = f"Map of the correlations of {len(shown)} features; largest |r| {largest}."
+    return Picture(drawn, alt, caption, pairs[["feature_a", "feature_b", "r"]])
 
 
 def model_pictures(contents: SelectionContents) -> list[Picture]:
@@ -164,8 +173,10 @@ def _roc_picture(contents: SelectionContents) -> Picture:
         f"ROC curve, mean of the repeats; the band is pointwise, 95% of {N_RESAMPLES} resamples of the patients. AUC "
         f"{estimate(*contents.auc('auc_nested', primary))}: {contents.interval_method}. {_delong(contents)}"
     )
-    drawn = uri_of(draw_roc, roc_points(predictions, primary, n_resamples=N_RESAMPLES), names[primary], others)
-    return Picture(drawn, f"ROC curves with AUC: {'; '.join(names.values())}.", caption)
+    own = roc_points(predictions, primary, n_resamples=N_RESAMPLES)
+    data = stacked({names[primary]: own, **others})
+    drawn = uri_of(draw_roc, own, names[primary], others)
+    return Picture(drawn, f"ROC curves with AUC: {'; '.join(names.values())}.", caption, data)
 
 
 def _delong(contents: SelectionContents) -> str:
