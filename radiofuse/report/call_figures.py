@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from sklearn.metrics import average_precision_score
 
 from radiofuse.errors import RequestError
 from radiofuse.report.look import (
-    BAND,
     GREY,
     INK,
     LEGEND_CHARACTERS,
@@ -20,6 +20,7 @@ from radiofuse.report.look import (
     SMALL_PT,
     axes_for,
     curve_style,
+    draw_band,
     drawn,
     entitle,
     frame_unit_square,
@@ -30,7 +31,7 @@ from radiofuse.statistics import precision_recall_points
 from radiofuse.tables.predictions import rows_of_model
 from radiofuse.wording import number, percent
 
-DARK = 0.5  # shares from here on are written in white
+SHARES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#7fb0d8"])  # dark text can be read on all of it
 
 
 @drawn
@@ -84,7 +85,7 @@ def plot_precision_recall(
         entitle(axes, title)
     axes.axhline(own["label"].mean(), color=GREY, linestyle=":", linewidth=1.2)
     curve = precision_recall_points(predictions, model)
-    axes.fill_between(curve["recall"], curve["low"], curve["high"], color=BAND, linewidth=0)
+    draw_band(axes, curve["recall"], curve["low"], curve["high"])
     for place, name in enumerate(others):
         points = precision_recall_points(predictions, name, n_resamples=1)
         label = _with_precision(predictions, name)
@@ -146,12 +147,11 @@ def plot_confusion(counts: pd.DataFrame, *, title: str = "", ax: Axes | None = N
     axes = axes_for(ax, 1.5 + 0.75 * len(values))
     if title:
         entitle(axes, title)
-    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors=OTHER, linewidth=0.8)
+    axes.pcolormesh(shares, cmap=SHARES, vmin=0, vmax=1, edgecolors=OTHER, linewidth=0.8)
     digits = 0 if np.allclose(values, np.round(values)) else 1
     for (row, column), n in np.ndenumerate(values):
         told = f"{number(n, digits)}\n{percent(shares[row, column])}"
-        ink = "white" if shares[row, column] >= DARK else INK
-        axes.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink, fontsize=SMALL_PT)
+        axes.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=INK, fontsize=SMALL_PT)
     middles = np.arange(len(values)) + 0.5
     axes.set_xticks(middles, [shortened(str(name), LEGEND_CHARACTERS // len(values)) for name in counts.columns])
     axes.set_yticks(middles, [shortened(str(name), LEGEND_CHARACTERS // 2) for name in counts.index])

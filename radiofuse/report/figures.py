@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiofuse.report.look import (
-    BAND,
     FEATURE_CHARACTERS,
     GREY,
     HALF_LEGEND_CHARACTERS,
@@ -20,11 +19,11 @@ from radiofuse.report.look import (
     LABEL_CHARACTERS,
     LEGEND_CHARACTERS,
     OTHER,
-    PALE,
     PRIMARY,
     SMALL_PT,
     axes_for,
     curve_style,
+    draw_band,
     entitle,
     frame_unit_square,
     legend_below,
@@ -127,8 +126,8 @@ def draw_roc(
     axes.set_aspect("equal")
     if title:
         entitle(axes, title)
-    axes.plot([0, 1], [0, 1], color=PALE, linewidth=1.2)
-    axes.fill_between(primary.false_positive_rate, primary.low, primary.high, color=BAND, linewidth=0)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=":")
+    draw_band(axes, primary.false_positive_rate, primary.low, primary.high)
     for place, (label, curve) in enumerate(others.items()):
         style = curve_style(place, len(others))
         axes.plot(
@@ -205,7 +204,7 @@ def draw_net_benefit(curve: pd.DataFrame, title: str = "", ax: Axes | None = Non
     axes = axes_for(ax, 4.2)
     if title:
         entitle(axes, title)
-    axes.fill_between(curve["threshold"], curve["low"], curve["high"], color=BAND, linewidth=0)
+    draw_band(axes, curve["threshold"], curve["low"], curve["high"])
     axes.plot(curve["threshold"], curve["treat_all"], color=GREY, linestyle="--", linewidth=1.5, label="treat all")
     axes.plot(curve["threshold"], curve["treat_none"], color=INK, linestyle=":", linewidth=1.5, label="treat none")
     axes.plot(curve["threshold"], curve["net_benefit"], color=PRIMARY, linewidth=2.8, label="treat by the model")

@@ -22,7 +22,7 @@ from radiofuse.report.kinds import OTHER as OTHER_MODEL
 from radiofuse.report.wording import shortened
 
 INK, GREY, PALE = "#1c2733", "#66717d", "#c9d1d9"
-PRIMARY, OTHER, BAND = "#0b3c5d", "#7aa6c9", "#e3edf4"  # dark to light: they stay apart in gray print
+PRIMARY, OTHER, BAND = "#0b3c5d", "#6b99be", "#e3edf4"  # dark to light: they stay apart in gray print
 KIND_STYLE = {
     FUSION: {"marker": "o", "color": "#2f6690", "markerfacecolor": "#2f6690"},
     MODALITY: {"marker": "s", "color": "#a4501f", "markerfacecolor": "white"},
@@ -115,6 +115,11 @@ def name_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
     for name, text in zip(names, axes.get_yticklabels(), strict=True):
         text.set_parse_math(False)  # ticks of given axes may be older than our style
         text.set_fontweight("bold" if name == bold else "normal")
+
+
+def draw_band(axes: Axes, x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> None:
+    """Draw a band with an edge: its pale face alone is not seen by all."""
+    axes.fill_between(x, low, high, facecolor=BAND, edgecolor=OTHER, linewidth=0.7)
 
 
 def curve_style(place: int, n_curves: int) -> dict:

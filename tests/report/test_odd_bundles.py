@@ -19,7 +19,6 @@ from radiofuse.report import write_report
 from radiofuse.report.experiment.auc_words import best_of_models
 from radiofuse.report.experiment.contents import read_contents
 from radiofuse.report.experiment.page import page_values, render_page
-from radiofuse.report.experiment.patients import too_small
 from radiofuse.report.experiment.tables import calls_at_points
 
 HOSTILE = [

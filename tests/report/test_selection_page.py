@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from accessibility import faults
 from page_parser import Page
 
 from radiofuse.report import write_selection_report
@@ -183,6 +184,7 @@ def test_figures_are_well_formed_and_told_in_words(page):
 
 
 def assert_closed(html, page):
+    assert not faults(html)
     assert not {"script", "link", "iframe", "object", "embed", "form"} & {tag for tag, _ in page.tags}
     for _, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")]

@@ -54,7 +54,7 @@ def baseline_table(contents: Contents) -> Table | None:
         return None
     classes = list(contents.outcome.classes)
     groups = tuple((name, tuple(_variable_rows(rows, classes))) for name, rows in table.groupby("variable", sort=False))
-    header = ("", "All", *classes, "Missing", "p", "Difference")
+    header = ("Characteristic", "All", *classes, "Missing", "p", "Difference")
     return Table("Patients by class (Table 1)", header, groups, n_numbers=len(classes) + 4)
 
 

@@ -23,7 +23,7 @@ NAMED_PATHS = len(DASHES)  # coefficients named in the legend, each with a dash 
 NAMED_ROWS, ROW_CHARACTERS = 12, 22  # a map of few features has room for their names
 WARM = "#b3541e"
 STAGES = (  # what became of a feature, from the first to fall to the last to stay
-    {"marker": ".", "color": "#9aa5b1", "markersize": 4},
+    {"marker": ".", "color": "#8793a0", "markersize": 4},
     {"marker": "x", "color": GREY, "markersize": 4},
     {"marker": "o", "color": OTHER, "markersize": 5, "markerfacecolor": "white"},
     {"marker": "D", "color": WARM, "markersize": 6},
