@@ -203,7 +203,7 @@ def _points_row(model: str, values: Mapping[tuple[str, str], Any], digits: int) 
 
 def _threshold(row: Any) -> Estimate | str:
     """Return from where on a model calls; at 0 in every fold it calls all, as the trivial rule may."""
-    return "none: all are called" if row.high <= 0 else estimate(row.value, row.low, row.high)
+    return "all are called" if row.high <= 0 else estimate(row.value, row.low, row.high)
 
 
 def calibration_lines(contents: Scored, calibration: pd.DataFrame) -> Table:

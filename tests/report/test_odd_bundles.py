@@ -240,7 +240,7 @@ def test_a_rule_that_calls_all_has_no_threshold(small_bundle):
     points = contents.operating_points.assign(model="trivial")
     limits = dict.fromkeys(("value", "low", "high"), 0.0)
     table = calls_at_points(replace(contents, operating_points=points.assign(**limits)))
-    assert table.groups[0][1][0][1] == "none: all are called"
+    assert table.groups[0][1][0][1] == "all are called"
 
 
 def test_groupings_without_a_group_that_is_large_enough_are_left_out_and_named(small_bundle):
@@ -255,4 +255,4 @@ def test_groupings_without_a_group_that_is_large_enough_are_left_out_and_named(s
     assert [first] not in rows and [second] in rows
     assert f"none of its groups is large enough: {first};" in page.text
     none = Page(render_page(page_values(replace(contents, subgroups=scored.assign(value=float("nan"))))))
-    assert "Scores of mean in groups of patients" not in none.tables and "so none is scored" in none.text
+    assert "Scores of mean in groups of patients" not in none.tables and "so there is no score of any" in none.text
