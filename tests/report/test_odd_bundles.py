@@ -253,6 +253,6 @@ def test_groupings_without_a_group_that_is_large_enough_are_left_out_and_named(s
     page = Page(render_page(page_values(replace(contents, subgroups=small))))
     rows = page.tables["Scores of mean in groups of patients"]
     assert [first] not in rows and [second] in rows
-    assert f"none of its groups is large enough: {first};" in page.text
+    assert f"no group that is large enough: {first};" in page.text
     none = Page(render_page(page_values(replace(contents, subgroups=scored.assign(value=float("nan"))))))
     assert "Scores of mean in groups of patients" not in none.tables and "so there is no score of any" in none.text
