@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from radiofuse.report.page import Banner, render
+from radiofuse.report.patient.surroundings import (
+    applicability_sentences,
+    banners,
+    missing_sentences,
+    note_sentences,
+)
 from radiofuse.serve.choices import MASK
 from radiofuse.serve.jobs import WAITING
 from radiofuse.serve.limits import Limits
@@ -139,6 +145,7 @@ def result_page(
         "result.html",
         _name(about),
         f"{about.get('bundle', 'A model')}; asked {_when(about)}{seconds}.",
+        banners=[] if told is None else banners(told, "doctor"),
         id=about["id"],
         token=token,
         sentence=about.get("sentence", ""),
@@ -245,6 +252,9 @@ def _call(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _notes(told: Mapping[str, Any]) -> list[str]:
-    missing = [f"{name} was missing." for name in told["missing"]]
-    failures = [f"{one['modality'] or 'The patient'} could not be used: {one['message']}" for one in told["failures"]]
-    return [*missing, *failures, *told["notes"], *told["as_published"]]
+    """Return what the page of the doctor says of sequences and files, and what bears on trusting the answer."""
+    return [
+        *missing_sentences(told, "doctor"),
+        *applicability_sentences(told, "doctor"),
+        *note_sentences(told, "doctor"),
+    ]
