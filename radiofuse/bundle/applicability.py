@@ -11,6 +11,7 @@ from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.training_values import FEATURES, SPECTRA, values_of
+from radiofuse.imaging.spectrum import in_own_unit
 from radiofuse.statistics.nearest_patients import FEWEST_PATIENTS, OUTSIDE, NearestPatients, Place
 from radiofuse.tables import columns
 from radiofuse.wording import counted
@@ -105,7 +106,15 @@ class _Spectra:
         row = rows.spectra.loc[sample].reindex(self._values.columns)
         own = self._patient_of.get(self._called(sample), self._called(rows.patients[sample]))
         places = {modality: training.place(row, own) for modality, training in self._training.items()}
-        return {name: _placed(place, row, self._values) for name, place in places.items() if place is not None}
+        told = {name: _placed(place, row, self._values) for name, place in places.items() if place is not None}
+        for one in told.values():
+            one["features"] = [_in_own_unit(feature) for feature in one["features"]]
+        return told
+
+
+def _in_own_unit(told: dict[str, Any]) -> dict[str, Any]:
+    name = _number_of(told)
+    return told | {end: in_own_unit(name, told[end]) for end in ("value", "low", "high")}
 
 
 def _placed(place: Place, row: pd.Series, values: pd.DataFrame) -> dict[str, Any]:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 SEEN = "encoder_saw_it"
 REFUSED = "refused: an encoder was trained on it"
+OTHER_ENGINE = "features by other versions of the engine or its libraries than in training"
 UNTOLD = "whether the model was trained on it cannot be told without the key of the bundle"
 
 
@@ -54,6 +55,8 @@ class NewRows:
         The rows of the cohort with the images as they were read: registered, where the recipe does so.
     spectra : DataFrame or None
         What the images are like beside their features, where features were computed of images.
+    engine_note : str
+        That features were computed by other versions than in training, where they were.
     """
 
     bundle: Bundle
@@ -62,6 +65,7 @@ class NewRows:
     failures: pd.DataFrame
     images: pd.DataFrame
     spectra: pd.DataFrame | None = None
+    engine_note: str = ""
 
     def trained_on(self) -> dict[str, str]:
         """Return why a row is one that the models, or an encoder, were fitted on, by sample."""
@@ -111,14 +115,14 @@ def collect_rows(
         features = collect_features(cohort, extractor, FeatureStore(store), regions=regions, region=region, **options)
     features = features.with_failures(not_ready)
     spectra = _spectra(cohort, extractor, store, region or next(iter(regions), None), progress, **options)
-    _warn_of_other_engine(bundle, features.extraction)
+    note = OTHER_ENGINE if _has_other_engine(bundle, features.extraction) else ""
     if reads_pictures(bundle.description):
         told: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed, "progress": progress}
         features, crops = add_new_pictures(bundle.description, cohort, features, FeatureStore(store), **told)
         bundle = _reading(bundle, crops, store)
         features = _without_training_samples(features, crops, bundle, cohort)
     X = _columns_of_model(with_new_sites(bundle.description, features.table, cohort), bundle)
-    return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures, cohort, spectra)
+    return NewRows(bundle, X, cohort.set_index("sample_id")["patient_id"], features.failures, cohort, spectra, note)
 
 
 def _spectra(
@@ -183,15 +187,18 @@ def _extractor(bundle: Bundle) -> RadiomicsExtractor | None:
     return RadiomicsExtractor(settings, label=named["mask_label"], backend=radiomics["backend"])
 
 
-def _warn_of_other_engine(bundle: Bundle, extraction: Extraction | None) -> None:
+def _has_other_engine(bundle: Bundle, extraction: Extraction | None) -> bool:
+    """Say, and warn, whether features come from other versions than those of training."""
     trained = bundle.description["settings"]["block"]
-    if extraction is not None and extraction.block.name != trained:
+    differs = extraction is not None and extraction.block.name != trained
+    if extraction is not None and differs:
         log.warning(
             "The features come from other library versions (%s) than the model was trained on (%s); "
             "probabilities may differ. manifest.json in the bundle names the versions.",
             extraction.block.name,
             trained,
         )
+    return differs
 
 
 # ---------------------------------------------------------------- pictures

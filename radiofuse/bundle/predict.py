@@ -80,7 +80,8 @@ def predict_cohort(
         member and fusion, and note (which modalities were absent, or that an encoder was trained
         on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
         training range, or that others made its mask than those of training, or that an image of it is unlike those
-        of training in intensities, noise or voxels, or that its calls of two outcomes
+        of training in intensities, noise or voxels, or that features were computed by other versions than those of
+        training, or that its calls of two outcomes
         contradict each other). A row per sample and
         outcome of two classes; of more classes one per class. Where the bundle was made as published, against
         our own rules, also as_published, which says in what. A sample without any modality has empty probabilities.
@@ -164,6 +165,7 @@ def predictions_of(rows: NewRows) -> pd.DataFrame:
         answers[outcome] = own
     told = [rows.untold(), new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
     told += [other_makers(about, rows.images), images_outside(places)]
+    told.append(dict.fromkeys(map(str, X.index), rows.engine_note))
     notes = _notes(X, trained, [*told, _contradicting(about, calls, X.index)])
     parts = [
         _told(about, outcome, name, each, patients, notes, calls[outcome])

@@ -22,6 +22,16 @@ NAMES = (
     *(f"spacing_{axis}" for axis in AXES),
     "region_volume",
 )
+ON_LOG_SCALE = NAMES[len(IN_REGION) + len(ELSEWHERE) :]
+
+
+def in_own_unit(name: str, value: float) -> float:
+    """Return a number of a spectrum in its own unit: mm, ml, or a ratio, where its logarithm stands there.
+
+    >>> in_own_unit("spacing_z", 0.0), in_own_unit("region_p50", 0.5)
+    (1.0, 0.5)
+    """
+    return float(10**value) if name in ON_LOG_SCALE else float(value)
 
 
 def spectrum(pair: RoiPair, *, normalized: bool) -> np.ndarray:

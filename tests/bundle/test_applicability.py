@@ -140,7 +140,7 @@ def test_an_image_unlike_those_of_training_is_named(tmp_path: Path) -> None:
     assert {name: one["verdict"] for name, one in first["spectra"].items()} == {"t1": "inside", "t2": "inside"}
     assert second["spectra"]["t1"]["verdict"] == "outside" and second["verdict"] == "inside"
     assert second["spectra"]["t1"]["features"][0] == {
-        **{"feature": "t1__spacing_z", "value": 0.5, "low": 0.0, "high": 0.0, "share": 0.0}
+        **{"feature": "t1__spacing_z", "value": 10**0.5, "low": 1.0, "high": 1.0, "share": 0.0}
     }
     said = {"s61": "the image of t1 is unlike those of training, most in spacing_z"}
     assert images_outside(told) == said and "t1 outside and t2 inside" in " ".join(of_patient(second))

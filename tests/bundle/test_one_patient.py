@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 pytest.importorskip("torch")
 
 from radiofuse import __version__
+from radiofuse.bundle.new_rows import OTHER_ENGINE
 from radiofuse.bundle.one_patient import read_patient, sequences_of
 from radiofuse.bundle.other_cohort import OtherCohort
 from radiofuse.bundle.predict import predict_cohort, predict_rows
@@ -153,6 +154,15 @@ def test_the_answer_tells_versions_volumes_and_voxels(home: Path, tmp_path: Path
     assert told["spacing_mm"] == dict.fromkeys(("t1ce", "flair"), list(mask.GetSpacing()))
     assert told["engine"]["radiofuse"] == __version__ == told["engine"]["trained_with"]["radiofuse"]
     assert told["engine"]["radiomics"].startswith("radiofuse ")
+    bundle = load_bundle(home / "radiomics")
+    about = bundle.description | {"settings": bundle.description["settings"] | {"block": "of-another-engine"}}
+    of_other_engine = replace(bundle, description=about)
+    cohort = read_patient(bundle, tmp_path / "P7").cohort
+    notes = [
+        predict_rows(one, cohort, store=home / "store", progress=silent)[0]["note"][0]
+        for one in (bundle, of_other_engine)
+    ]
+    assert [OTHER_ENGINE in note for note in notes] == [False, True]
     folder = folder_of(tmp_path / "P8", without(files, "seg"))
     assert predict(home, "network", folder, "--out", str(tmp_path / "other.json")).exit_code == 0
     told = json.loads((tmp_path / "other.json").read_text())
