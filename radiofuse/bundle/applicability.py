@@ -19,6 +19,7 @@ from radiofuse.wording import counted
 N_TOLD = 3  # columns that say where a patient lies
 SAME_TO = 0.02  # of logarithms of spacings, 5 %
 N_ALIKE = 10  # fewer patients would tell of single ones
+NOT_COMPARED = f"Fewer than {FEWEST_PATIENTS} training patients have numbers that the patient has too."
 NOTHING = {"verdict": None, "distance": None, "limit_95": None, "limit_99": None, "features": [], "spectra": {}}
 
 
@@ -60,7 +61,7 @@ class Applicability:
 
     def _told(self, place: Place | None, row: pd.Series) -> dict[str, Any]:
         if self._training is None or place is None:
-            return NOTHING | {"note": self.why_unknown or "The patient has no number that the models read."}
+            return NOTHING | {"note": self.why_unknown or NOT_COMPARED}
         told = _placed(place, row, self.values)
         return told | {"note": self._note(place, self._training)}
 
@@ -140,6 +141,8 @@ def _why_unknown(bundle: Bundle, patients: list[str]) -> str:
     if (bundle.description.get("pseudonyms") or {}).get("shared"):
         return "The bundle is made for handing on and holds no numbers of training patients to compare with."
     n_patients = len(set(patients))
+    if not n_patients:
+        return "The final models read no columns of numbers in which patients could be compared."
     if n_patients < FEWEST_PATIENTS:
         return f"{counted(n_patients, 'training patient')} can be compared with, {FEWEST_PATIENTS} are needed."
     return ""

@@ -50,4 +50,5 @@ def _interval(band: pd.DataFrame, probability: float) -> list[float] | None:
     at = band["probability"].to_numpy()
     if not len(at) or not at[0] <= probability <= at[-1]:
         return None
-    return [float(np.interp(logit(probability), logit(at), band[end].to_numpy())) for end in ("low", "high")]
+    ends = [float(np.interp(logit(probability), logit(at), band[end].to_numpy())) for end in ("low", "high")]
+    return ends if np.isfinite(ends).all() else None

@@ -63,7 +63,7 @@ def columns_of_models(selected: pd.DataFrame, X: pd.DataFrame) -> list[str]:
 
 def values_of(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, list[str]]:
     """Return what a bundle's table holds of one part, samples by columns, and the patient of each sample."""
-    own = table[table["part"] == part]
+    own = table[table["part"] == part].drop_duplicates(["sample_id", "column"])
     wide = own.pivot(index="sample_id", columns="column", values="value")
     wide = wide.reindex(columns=own["column"].drop_duplicates())
     patients = own.drop_duplicates("sample_id").set_index("sample_id")["patient_id"]

@@ -108,7 +108,7 @@ class NearestPatients:
         self._values = self._standardized(X.to_numpy()[:, X.columns.get_indexer(self._scale.index)])
         self._same = X.drop(columns=self._scale.index).median().dropna()
         self._same_to = math.inf if same_to is None else same_to
-        self._limits: dict[bytes, tuple[float, float]] = {}
+        self._limits: dict[bytes, tuple[float, float] | None] = {}
 
     @property
     def n_patients(self) -> int:
@@ -121,7 +121,7 @@ class NearestPatients:
         return list(self._scale.index)
 
     def place(self, row: pd.Series, patient: Hashable | None = None) -> Place | None:
-        """Return where a row lies; None where it has no number to compare.
+        """Return where a row lies; None where fewer than 20 patients have numbers that it has.
 
         Parameters
         ----------
@@ -138,16 +138,15 @@ class NearestPatients:
         if patient in self._patients:
             apart[self._patients.index(patient)] = np.nan
         order = np.argsort(apart, kind="stable")[: np.isfinite(apart).sum()]
-        if len(order) < NEAREST:
+        limits = self._limits_of(there)
+        if limits is None:
             return None
         distance = float(apart[order[:NEAREST]].mean())
         names = np.array(self.columns)[there]
         shares = self._shares(own[0, there], order[:NEAREST], there)
         ordered = pd.Series(shares, names).sort_values(ascending=False, kind="stable")
         unlike = (row.reindex(self._same.index) - self._same).abs() > self._same_to
-        return Place(
-            distance, self._limits_of(there), ordered, [self._patients[at] for at in order], [*unlike[unlike].index]
-        )
+        return Place(distance, limits, ordered, [self._patients[at] for at in order], [*unlike[unlike].index])
 
     def _standardized(self, values: np.ndarray) -> np.ndarray:
         standardized: np.ndarray = np.arcsinh((values - self._center) / self._scale.to_numpy())
@@ -160,8 +159,8 @@ class NearestPatients:
         np.fmin.at(apart, self._codes, by_sample.T)
         return apart.T
 
-    def _limits_of(self, there: np.ndarray) -> tuple[float, float]:
-        """Return the limits in the columns that a row has, computed once for each pattern of them."""
+    def _limits_of(self, there: np.ndarray) -> tuple[float, float] | None:
+        """Return the limits in the columns that a row has, once for each pattern of them; None of too few patients."""
         key = there.tobytes()
         if key not in self._limits:
             values = self._values[:, there]
@@ -169,7 +168,7 @@ class NearestPatients:
             apart[np.arange(len(apart)), self._codes] = np.nan  # never a patient's own samples
             nearest = np.sort(apart, axis=1)[:, :NEAREST]
             told = pd.Series(nearest.mean(axis=1)).groupby(self._codes).max().dropna().to_numpy()
-            self._limits[key] = upper_limits(told)
+            self._limits[key] = upper_limits(told) if len(told) >= FEWEST_PATIENTS else None
         return self._limits[key]
 
     def _shares(self, own: np.ndarray, nearest: np.ndarray, there: np.ndarray) -> np.ndarray:

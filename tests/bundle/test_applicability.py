@@ -100,6 +100,7 @@ def test_a_training_patient_is_not_compared_with_himself(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("n", "about", "why"),
     [
+        (0, {}, "no columns of numbers in which"),
         (19, {}, "19 training patients can be compared with, 20 are needed."),
         (0, {"pseudonyms": {"key": KEY.fingerprint, "shared": True}}, "made for handing on and holds no numbers"),
     ],
@@ -113,10 +114,13 @@ def test_what_cannot_be_told_is_said(tmp_path: Path, n: int, about: dict[str, An
     assert "cannot be told" in next(of_patient(told["s60"]["applicability"]))
 
 
-def test_a_patient_without_a_number_is_nowhere(tmp_path: Path) -> None:
+def test_a_patient_whom_few_can_be_compared_with_is_nowhere(tmp_path: Path) -> None:
     bundle = write(tmp_path, drawn(30))
     told = Applicability(bundle).of(rows(bundle, drawn(1, first=60) * np.nan))["s60"]
-    assert told["applicability"]["note"] == "The patient has no number that the models read."
+    assert told["applicability"]["note"] == "Fewer than 20 training patients have numbers that the patient has too."
+    one = drawn(1, first=60).assign(t1__a=np.nan, t1__b=np.nan)
+    few = write(tmp_path, drawn(30).mask(np.tile(np.arange(30) > 9, (4, 1)).T).assign(t1__a=drawn(30)["t1__a"]))
+    assert Applicability(few).of(rows(few, one))["s60"]["applicability"]["verdict"] is None  # ten have t2
 
 
 def test_columns_are_those_of_the_final_models() -> None:
