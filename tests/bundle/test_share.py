@@ -30,7 +30,7 @@ from radiofuse.experiment import run_recipe
 from radiofuse.fuse.rank_average import RankAverage
 from radiofuse.patients.pseudonyms import Pseudonyms, read_pseudonyms, without_names
 from radiofuse.prepare.clinical_scale import NormalScoreScaler
-from radiofuse.report import write_report
+from radiofuse.report import write_forms, write_paper, write_report
 from radiofuse.select import LassoSelector
 
 pytestmark = pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning")
@@ -150,6 +150,17 @@ def test_it_is_evaluated_elsewhere_with_a_warning_and_with_the_key_without_train
 def test_its_report_is_written_without_patients(shared, tmp_path):
     page = write_report(shared, tmp_path / "report.html").read_text()
     assert "A study" in page and "TCGA-" not in page
+
+
+def test_its_paper_and_its_forms_are_written_without_patients(shared, tmp_path):
+    paper, forms = write_paper(shared, tmp_path / "paper"), write_forms(shared, tmp_path / "forms", forms=["metrics"])
+    for path in (*paper.iterdir(), *forms.iterdir()):
+        assert "TCGA-" not in path.read_bytes().decode("latin-1"), path.name
+    methods = (paper / "methods.md").read_text()
+    assert "Intervals are 95% percentile intervals" in methods and "was scored in 0 samples" not in methods
+    assert json.loads((shared / "bundle.json").read_text())["inputs"]["cohort_sha256"] in methods
+    assert not list(paper.glob("figure_roc*")) and list(paper.glob("figure_auc.svg"))  # curves are of single patients
+    assert "yes" in (forms / "metrics.csv").read_text()
 
 
 def test_the_command_makes_a_key_that_only_its_owner_reads(home, tmp_path):

@@ -16,7 +16,11 @@ PENALIZING = ("three_step", "lasso", "brnn", "ridge_mean")  # what chooses a pen
 
 def model_facts(contents: Contents) -> dict[str, Fact]:
     """Return the facts by name."""
-    primary = contents.primary
+    return {**_built(contents), **_evaluated(contents), **_handed_on(contents)}
+
+
+def _built(contents: Contents) -> dict[str, Fact]:
+    """Return how the models were built and chosen."""
     return {
         "partition": _partition(contents),
         "disjoint": _disjoint(contents),
@@ -25,7 +29,7 @@ def model_facts(contents: Contents) -> dict[str, Fact]:
         ),
         "tuning": _tuning(contents),
         "model_choice": told(
-            f"The answer of the run, {primary}, was named in the recipe beforehand.", bundle="protocol.primary"
+            f"The answer of the run, {contents.primary}, was named in the recipe beforehand.", bundle="protocol.primary"
         ),
         "ensemble": told(f"Fusion: {sentences.fusions(contents)}.", bundle="protocol.primary")
         if COMBINES in contents.steps
@@ -35,16 +39,28 @@ def model_facts(contents: Contents) -> dict[str, Fact]:
         "seed": told(
             f"Every random choice was drawn from the seed {contents.protocol['seed']}.", bundle="protocol.seed"
         ),
+    }
+
+
+def _evaluated(contents: Contents) -> dict[str, Fact]:
+    """Return on whom the models were tried."""
+    return {
         "internal": told(methods.split_words(contents), predictions="fold probability"),
         "external": no_external(),
         "internal_only": not_asked("The run evaluates the models in the cohort that they were made in."),
         "predictions": told(
             "Every patient was predicted by models that had not seen the patient.", predictions="probability"
         ),
-        "updating": _updating(contents),
-        "specification": _specification(contents),
         "heterogeneity": _heterogeneity(contents),
         "fairness": _fairness(contents),
+    }
+
+
+def _handed_on(contents: Contents) -> dict[str, Fact]:
+    """Return what another needs to use the models, or to make them again."""
+    return {
+        "updating": _updating(contents),
+        "specification": _specification(contents),
         "input_quality": for_human(
             "The ranges of training are kept; predict marks patients outside of them.", training_ranges="low high"
         ),

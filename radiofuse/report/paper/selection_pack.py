@@ -8,6 +8,7 @@ from pathlib import Path
 from radiofuse.report.paper.figures import files_of_pictures
 from radiofuse.report.paper.pack import files_of_tables, files_of_texts
 from radiofuse.report.paper.selection_methods import FILES, methods_of_selection
+from radiofuse.report.paper.tables import has_rows
 from radiofuse.report.pictures import Picture
 from radiofuse.report.selection import pictures, tables
 from radiofuse.report.selection.contents import SelectionContents
@@ -27,7 +28,7 @@ def pack_of_selection(folder: Path) -> dict[str, bytes]:
     title = f"Which features carry {contents.record['label']}"
     return {
         **files_of_texts(title, methods_of_selection(contents)),
-        **files_of_tables(title, dict(_tables(contents))),
+        **files_of_tables(title, {name: table for name, table in _tables(contents) if has_rows(table)}),
         **files_of_pictures(_pictures(contents)),
         "replay_selection.R": (Path(__file__).parent / "replay_selection.R").read_bytes(),
     }

@@ -24,7 +24,7 @@ def paper_tables(contents: Contents) -> dict[str, Table]:
         found |= {f"{name}{ending}": _named(table, part, parts) for name, table in _of_outcome(part)}
     found |= {"models": tables.names_table(contents), "settings": tables.settings_table(contents)}
     found |= {"options": tables.options_table(contents), "versions": tables.versions_table(contents)}
-    return {name: table for name, table in found.items() if table.groups}
+    return {name: table for name, table in found.items() if has_rows(table)}
 
 
 def _of_outcome(contents: Contents) -> Iterator[tuple[str, Table]]:
@@ -82,6 +82,11 @@ def rows_of(table: Table) -> list[list[str]]:
     """
     with_heading = has_headings(table)
     return [[*([heading] if with_heading else []), *map(str, row)] for heading, rows in table.groups for row in rows]
+
+
+def has_rows(table: Table) -> bool:
+    """Whether a table says anything; one that does not is no file, and LaTeX could not print it."""
+    return any(rows for _, rows in table.groups)
 
 
 def has_headings(table: Table) -> bool:
