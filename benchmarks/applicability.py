@@ -116,7 +116,10 @@ def read(table: Path, extractor, store: FeatureStore) -> Part:
     features = collect_features(cohort, extractor, store)
     if len(features.failures):
         print(f"  {table.parent.name}: {features.failures['code'].value_counts().to_dict()}")
-    return {"features": features.table, "spectra": collect_spectra(cohort, extractor, store, None)}
+    return {
+        "features": features.table,
+        "spectra": collect_spectra(cohort, extractor, store, None, failures=features.failures),
+    }
 
 
 def verdicts(training: NearestPatients, X: pd.DataFrame) -> pd.Series:

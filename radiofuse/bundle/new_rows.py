@@ -114,6 +114,7 @@ def collect_rows(
         regions, region = named.get("regions", ()), named.get("region")
         features = collect_features(cohort, extractor, FeatureStore(store), regions=regions, region=region, **options)
     features = features.with_failures(not_ready)
+    options |= {"failures": features.failures}
     spectra = _spectra(cohort, extractor, store, region or next(iter(regions), None), progress, **options)
     note = OTHER_ENGINE if _has_other_engine(bundle, features.extraction) else ""
     if reads_pictures(bundle.description):

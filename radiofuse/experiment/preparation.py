@@ -102,7 +102,7 @@ def prepare_rows(
     laps.end(READING)
     options: dict[str, Any] = {"n_jobs": n_jobs, "retry_failed": retry_failed}
     features = _extracted(recipe, cohort, extractor, store, progress=progress, **options).with_failures(not_ready)
-    spectra = _spectra(recipe, cohort, extractor, store, progress=progress, **options)
+    spectra = _spectra(recipe, cohort, extractor, store, features.failures, progress=progress, **options)
     laps.end(EXTRACTION)
     source = None
     if recipe.deep is not None:
@@ -142,6 +142,7 @@ def _spectra(
     cohort: pd.DataFrame,
     extractor: RadiomicsExtractor | None,
     store: str | Path,
+    failures: pd.DataFrame,
     *,
     progress: Meter,
     **options: Any,
@@ -151,7 +152,8 @@ def _spectra(
         return None
     region = recipe.cohort.region or next(iter(recipe.cohort.regions), None)
     with progress("Looking at intensities", "images") as on_done:
-        return collect_spectra(cohort, extractor, FeatureStore(store), region, on_done=on_done, **options)
+        options |= {"failures": failures, "on_done": on_done}
+        return collect_spectra(cohort, extractor, FeatureStore(store), region, **options)
 
 
 def _renamed(recipe: Recipe, cohort: pd.DataFrame, pseudonyms: Pseudonyms | None) -> pd.DataFrame:

@@ -68,6 +68,7 @@ def extract_cohort(
     cluster: str | None = None,
     retry_failed: bool = False,
     tell: bool = True,
+    here: bool = False,
     on_hashed: Progress | None = None,
     on_done: Progress | None = None,
 ) -> Extraction:
@@ -93,6 +94,8 @@ def extract_cohort(
         again in any case.
     tell : bool, default=True
         Whether what is to be known of samples and regions is logged; not where it was before.
+    here : bool, default=False
+        Whether this process computes: what is quick and was read before, of which no process can die.
     on_hashed, on_done : callable, optional
         Called with (done, total) while files are fingerprinted and vectors computed.
 
@@ -110,7 +113,8 @@ def extract_cohort(
         If the store cannot be written.
     """
     tasks = list_tasks(cohort, label_of_masks(cohort, extractor), region=region)
-    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "retry_failed": retry_failed, "tell": tell}
+    options: dict[str, Any] = {"n_jobs": n_jobs, "cluster": cluster, "retry_failed": retry_failed}
+    options |= {"tell": tell, "here": here}
     return run_tasks(cohort, tasks, extractor, store, on_hashed=on_hashed, on_done=on_done, **options)
 
 
@@ -124,6 +128,7 @@ def run_tasks(
     cluster: str | None = None,
     retry_failed: bool = False,
     tell: bool = True,
+    here: bool = False,
     on_hashed: Progress | None = None,
     on_done: Progress | None = None,
 ) -> Extraction:
@@ -142,7 +147,9 @@ def run_tasks(
     missing = set(store.missing(block, present, retry_failed=retry_failed, lasting=LASTING))
     todo = [task for task in tasks if keys[task.pair] in missing]
     with store.writer(block) as writer:
-        failed, noted = _compute(extractor, todo, keys, writer, n_jobs=n_jobs, cluster=cluster, on_done=on_done)
+        failed, noted = _compute(
+            extractor, todo, keys, writer, n_jobs=n_jobs, cluster=cluster, here=here, on_done=on_done
+        )
     if tell:
         _log_notes(noted)
         notes = store.notes(block)
@@ -172,6 +179,7 @@ def _compute(
     *,
     n_jobs: int,
     cluster: str | None,
+    here: bool,
     on_done: Progress | None,
 ) -> tuple[dict[tuple, Outcome], list[str]]:
     """Compute each content once, and return what failed by the files that were tried, and what was noted.
@@ -183,7 +191,7 @@ def _compute(
     done, settled = 0, set[str]()
     while turn := _first_with_each_key(todo, keys, failed, settled):
         total = done + len(turn)
-        for task, outcome in _results(extractor, _by_files(turn), n_jobs, cluster):
+        for task, outcome in _results(extractor, _by_files(turn), n_jobs, cluster, here=here):
             # Of the bytes that were read: a file may have changed since it was fingerprinted.
             keys[task.pair] = outcome.key or keys[task.pair]
             writer.add(record_of(task, keys[task.pair], outcome))
@@ -218,9 +226,12 @@ def _by_files(tasks: list[Task]) -> list[tuple[Task, ...]]:
 
 
 def _results(
-    extractor: Extractor, groups: Sequence[tuple[Task, ...]], n_jobs: int, cluster: str | None
+    extractor: Extractor, groups: Sequence[tuple[Task, ...]], n_jobs: int, cluster: str | None, *, here: bool = False
 ) -> Iterator[tuple[Task, Outcome]]:
-    if cluster is None:
+    run: Iterable[tuple[tuple[Task, ...], Any]]
+    if here:
+        run = ((group, extract_regions_of_mask(extractor, group)) for group in groups)
+    elif cluster is None:
         run = run_in_children(extract_regions_of_mask, extractor, groups, n_jobs=n_jobs)
     else:
         run = run_on_cluster(extract_on_worker, (extractor, extractor.block().name), groups, address=cluster)

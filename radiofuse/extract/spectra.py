@@ -44,7 +44,14 @@ class SpectrumExtractor:
 
 
 def collect_spectra(
-    cohort: pd.DataFrame, extractor: RadiomicsExtractor, store: FeatureStore, region: str | None, **options: Any
+    cohort: pd.DataFrame,
+    extractor: RadiomicsExtractor,
+    store: FeatureStore,
+    region: str | None,
+    *,
+    failures: pd.DataFrame,
+    n_jobs: int = 1,
+    **options: Any,
 ) -> pd.DataFrame:
     """Return the spectra of a cohort's images, computing those that the store does not hold.
 
@@ -56,6 +63,10 @@ def collect_spectra(
     store : FeatureStore
     region : str or None
         A region that the column ``mask_regions`` names.
+    failures : DataFrame
+        Columns sample_id and modality: images of which there are no features, and no spectra either.
+    n_jobs : int, default=1
+        Child processes; of one, this process computes: it takes less time than to start another one.
     **options
         Passed on to ``extract_cohort``.
 
@@ -65,6 +76,12 @@ def collect_spectra(
         A row per sample, columns ``<modality>__<number>``; all NaN where an image is absent or could not be used,
         which is told of its features.
     """
-    extraction = extract_cohort(cohort, SpectrumExtractor(extractor), store, region=region, tell=False, **options)
+    usable = cohort.set_index("sample_id", drop=False).rename_axis(index=None)
+    for sample, modality in failures[["sample_id", "modality"]].itertuples(index=False):
+        image = columns.join(modality.partition(columns.SEPARATOR)[0], "image")
+        if image in usable:
+            usable.loc[sample, image] = ""
+    options |= {"tell": False, "here": n_jobs == 1, "n_jobs": n_jobs}
+    extraction = extract_cohort(usable, SpectrumExtractor(extractor), store, region=region, **options)
     table = store.read([extraction.block.name], list(cohort["sample_id"]), keys=extraction.keys)
     return table[[name for name in table if columns.is_feature(name)]]

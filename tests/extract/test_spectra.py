@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from radiofuse.extract import RadiomicsExtractor
@@ -31,10 +32,11 @@ def test_spectra_are_computed_once_and_absent_with_their_image(
     )
     cohort, store = read_cohort(tmp_path / "cohort.csv"), FeatureStore(tmp_path / "store")
     extractor = RadiomicsExtractor({"setting": {"normalize": True}}, label=2)
+    none = pd.DataFrame(columns=["sample_id", "modality"])
     done: list[tuple[int, int]] = []
     with caplog.at_level(logging.INFO):
-        told = collect_spectra(cohort, extractor, store, None, on_done=lambda *at: done.append(at))
-        again = collect_spectra(cohort, extractor, store, None, on_done=lambda *at: done.append(at))
+        told = collect_spectra(cohort, extractor, store, None, failures=none, on_done=lambda *at: done.append(at))
+        again = collect_spectra(cohort, extractor, store, None, failures=none, on_done=lambda *at: done.append(at))
     assert done == [(1, 3), (2, 3), (3, 3)] and again.equals(told) and not caplog.messages
     assert list(told) == [f"{name}__{one}" for name in ("t1", "t2") for one in NAMES]
     assert told.loc["p"].filter(like="t2__").isna().all() and told.notna().sum().sum() == 3 * len(NAMES)
@@ -42,3 +44,8 @@ def test_spectra_are_computed_once_and_absent_with_their_image(
     assert np.array_equal(told.loc["q"].filter(like="t1__"), spectrum(pair, normalized=True))
     raw = SpectrumExtractor(RadiomicsExtractor({"setting": {}}, label=2))
     assert not raw.normalized and raw.block() != SpectrumExtractor(extractor).block()
+    failed = pd.DataFrame([("q", "t2")], columns=["sample_id", "modality"])  # of which there are no features
+    assert collect_spectra(cohort, extractor, store, None, failures=failed).loc["q"].filter(like="t2__").isna().all()
+    assert cohort["t2__image"].str.endswith("c.nii.gz").sum() == 1  # the table is left as it was
+    other = FeatureStore(tmp_path / "other")
+    assert collect_spectra(cohort, extractor, other, None, failures=none, n_jobs=2).equals(told)  # by other processes
