@@ -119,7 +119,7 @@ def view_images(images: Mapping[str, str], mask: str = "", coding: str = "") -> 
     """
     read, notes = _read(images)
     if not read:
-        raise ImageError("unreadable", f"No image can be shown: {' '.join(notes)}")
+        raise ImageError("file_unreadable", f"No image can be shown: {' '.join(notes)}")
     drawn = _drawn(mask, notes)
     finest = max(read.values(), key=lambda image: image.GetNumberOfPixels())
     grid = _grid(finest, drawn)
