@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import COUNT, FLAG, NUMBER, TABLES, TEXT
+from radiofuse.bundle.format import TABLES
+from radiofuse.bundle.table_format import COUNT, FLAG, NUMBER, TEXT
 
 
 def tables_of(texts: Sequence[str] = ("007", "NA")) -> dict[str, pd.DataFrame]:

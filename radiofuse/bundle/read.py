@@ -9,17 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.bundle.format import (
-    COUNT,
-    DESCRIPTION,
-    FLAG,
-    NUMBER,
-    TABLES,
-    TEXT,
-)
+from radiofuse.bundle.format import DESCRIPTION, TABLES
 from radiofuse.bundle.json_format import DESCRIPTION_SHAPE, ENCODER_SHAPE
 from radiofuse.bundle.manifest import AGAIN, refuse_other_schema
 from radiofuse.bundle.shapes import misshapen
+from radiofuse.bundle.table_format import COUNT, FLAG, NUMBER, TEXT
 from radiofuse.errors import BundleError
 from radiofuse.tables.label_reading import LabelReading
 from radiofuse.tables.outcomes import Outcome

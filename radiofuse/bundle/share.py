@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.bundle.format import RECIPE, TABLES, TEXT
+from radiofuse.bundle.format import RECIPE, TABLES
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.manifest import read_manifest
 from radiofuse.bundle.new_rows import training_patients
@@ -20,10 +20,11 @@ from radiofuse.bundle.patient_rows import FEWEST_CHARACTERS, kept_rows, without_
 from radiofuse.bundle.plain_writer import NotPlainError, to_plain
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.small_cells import without_small_cells
+from radiofuse.bundle.table_format import TEXT
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
 from radiofuse.fuse import holders
-from radiofuse.patients.pseudonyms import Pseudonyms
+from radiofuse.patients.pseudonyms import FORM, Pseudonyms
 from radiofuse.wording import some
 
 SUFFIXES = "csv|tsv|xlsx?|json|toml|ya?ml|nii|gz|mha|nrrd|dcm|pth?|safetensors|txt|pkl|joblib|npz|parquet|onnx"
@@ -100,6 +101,12 @@ def _description_for_others(
 
 
 def _already_keyed(bundle: Bundle, *, shared: bool) -> str:
+    raw = [name for name in bundle.description.get("untested_patients", {}) if not FORM.fullmatch(name)]
+    if raw and bundle.description.get("updates"):
+        return (
+            f"The bundle {bundle.folder} was updated without its key, and holds the ids of these patients as they are. "
+            "Hand on the bundle that was updated, or update it once more with its key (--key)."
+        )
     if shared:
         return f"The bundle {bundle.folder} is made for handing on already: hand on a copy of it."
     return f"The ids of the bundle {bundle.folder} were replaced with another key; name that one."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from radiofuse.bundle.format import COUNT, NUMBER, TABLES
+from radiofuse.bundle.format import TABLES
+from radiofuse.bundle.table_format import COUNT, NUMBER
 
 FEWEST = 10  # patients; of fewer a count or a mean may be known to be of somebody
 COUNTED_BY = {"modality_weights": "n_answers", "calibration_by_uncertainty": "n"}

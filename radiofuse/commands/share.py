@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -35,8 +36,12 @@ def main(
     check_target(out)
     with terminal.warnings_as_sentences():
         loaded = load_bundle(bundle, signers=signed_by, trust=trust or ())
-        pseudonyms = read_pseudonyms(key, make=True, apart_from=[out, bundle])
-        written = share_bundle(loaded, out, pseudonyms)
+        with ExitStack() as undo:
+            if not key.exists():  # a key of a bundle that was refused is of no use
+                undo.callback(key.unlink, missing_ok=True)
+            pseudonyms = read_pseudonyms(key, make=True, apart_from=[out, bundle])
+            written = share_bundle(loaded, out, pseudonyms)
+            undo.pop_all()
     terminal.say(
         "It has no table with a row per patient, and cells of fewer than ten patients are empty. The lowest and the "
         "highest number of each column stay, and what trees split at: in a small cohort they may tell of one patient. "

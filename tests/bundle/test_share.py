@@ -171,6 +171,10 @@ def test_the_command_makes_a_key_that_only_its_owner_reads(home, tmp_path):
     assert key.read_text().strip() not in "".join(text for _, text in contents(bundle))
     again = CliRunner().invoke(app, [str(bundle), "--out", str(tmp_path / "twice"), "--key", str(key)])
     assert again.exit_code == 3 and "is made for handing on already" in again.output
+    other = tmp_path / "other"
+    again = CliRunner().invoke(app, [str(bundle), "--out", str(tmp_path / "twice"), "--key", str(other)])
+    assert again.exit_code == 3 and not other.exists()  # nobody has a use for the key of a bundle that was refused
+    assert key.exists()
     inside = CliRunner().invoke(app, [str(home / "out"), "--out", str(bundle), "--key", str(bundle / "key")])
     assert inside.exit_code == 2 and "which others will see" in inside.output
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiofuse.bundle.format import NUMBER, TABLES
+from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.small_cells import without_small_cells
+from radiofuse.bundle.table_format import NUMBER
 
 
 def table_of(name, rows, **same):

@@ -153,6 +153,11 @@ def test_it_can_be_handed_on(folder, updated, tmp_path):
     shared = share_bundle(updated, tmp_path / "shared", key)
     text = "".join(path.read_text(errors="replace") for path in shared.rglob("*") if path.is_file())
     assert "n007" not in text
+    elsewhere = load_bundle(share_bundle(load_bundle(folder / "out"), tmp_path / "handed_on", key))  # without the key
+    words = {"outcomes": ["idh"], "store": folder / "store"}
+    update_bundle(elsewhere, folder / "updating.csv", tmp_path / "there", **words)
+    with pytest.raises(BundleError, match="was updated without its key, and holds the ids"):
+        share_bundle(load_bundle(tmp_path / "there"), tmp_path / "no", key)
     told = answers(load_bundle(shared, pseudonyms=key), folder, "updating.csv")
     assert told["note"].str.startswith("trained on").all()
     np.testing.assert_array_equal(told["probability"], answers(updated, folder, "updating.csv")["probability"])

@@ -12,7 +12,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import IMPORTANCES, SCHEMA, TABLES, Kind
+from radiofuse.bundle.format import SCHEMA, TABLES
+from radiofuse.bundle.study_tables import IMPORTANCES
+from radiofuse.bundle.table_format import Kind
 from radiofuse.experiment.recipe.recipe import PublishedTable
 from radiofuse.experiment.scores.published import published_rows
 from radiofuse.report.kinds import ARM, ARM_MEMBER, FUSION, MODALITY, REFERENCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,9 @@ class TorchScriptEncoder(FrozenEncoder):
 
 class OnnxEncoder(FrozenEncoder):
     """An ONNX file whose first output is an embedding (n, d) of images (n, channels, h, w); computed on the CPU.
+
+    Such a file is data: a graph of onnxruntime's own operators. Libraries of further operators are never loaded, and a
+    graph that would read another file is refused before it is opened.
 
     Parameters
     ----------
@@ -136,7 +140,14 @@ def _torchscript(content: bytes) -> Run:
     return lambda x: program.to(x.device)(x)
 
 
+# The key of a tensor that lies in another file: text of eight letters in a field of number 1, whose tag and length may
+# be written with more bytes than they need.
+ELSEWHERE = re.compile(rb"(?:\x0a|\x8a\x80{0,8}\x00)(?:\x08|\x88\x80{0,8}\x00)location")
+
+
 def _onnx(content: bytes) -> Run:
+    if ELSEWHERE.search(content):
+        raise RuntimeError("it reads weights from another file; save it with its weights inside")
     try:
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as state

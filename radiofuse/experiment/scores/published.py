@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.format import FINALLY, IN_SAMPLE, NUMBER, SELECTED, TABLES, WEIGHT
+from radiofuse.bundle.format import FINALLY, IN_SAMPLE, SELECTED, TABLES, WEIGHT
+from radiofuse.bundle.table_format import NUMBER
 from radiofuse.errors import RequestError
 from radiofuse.experiment.models.building import TRIVIAL_RULE
 from radiofuse.experiment.models.model_list import FUSION

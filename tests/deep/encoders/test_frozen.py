@@ -211,6 +211,15 @@ def test_an_onnx_file_is_an_encoder(tmp_path):
         make_encoder("onnx", 0, options={"weights": str(file), "channels": 2})
 
 
+@pytest.mark.parametrize("key", [b"\x0a\x08", b"\x0a\x88\x80\x00", b"\x8a\x00\x88\x00"])
+def test_an_onnx_file_that_would_read_another_file_is_refused_unopened(key, tmp_path):
+    """The entry that names the other file, as protobuf writes it or with numbers that are longer than they need be."""
+    entry = key + b"location\x12\x0b/etc/passwd"
+    (tmp_path / "net.onnx").write_bytes(base64.b64decode(ONNX) + b"\x6a" + bytes([len(entry)]) + entry)
+    with pytest.raises(RequestError, match="net.onnx cannot be read as a network .it reads weights from another file"):
+        make_encoder("onnx", 0, options={"weights": str(tmp_path / "net.onnx"), "channels": 2})
+
+
 def test_onnx_without_its_library_names_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     (tmp_path / "net.onnx").write_bytes(b"network")
