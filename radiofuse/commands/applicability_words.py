@@ -26,7 +26,7 @@ def of_patient(told: Mapping[str, Any]) -> Iterator[str]:
         f"of up to {told['limit_95']:.3g}, 99 % of up to {told['limit_99']:.3g}."
     )
     if told["verdict"] in BEYOND:
-        yield f"Furthest in {listed([_of_feature(one) for one in told['features']])}."
+        yield f"Its largest parts lie in {listed([_of_feature(one) for one in told['features']])}."
     if told["spectra"]:
         each = listed([f"{modality} {one['verdict']}" for modality, one in told["spectra"].items()])
         yield f"Intensities, noise and voxels of the images, beside those of training: {each}."

@@ -72,8 +72,8 @@ def test_a_patient_among_those_of_training_is_inside_and_one_far_off_outside(tmp
     assert column["applicability"][:2] == ["inside", "outside"] and column["distance"][0] == first["distance"]
     (said,) = of_table(pd.DataFrame({"sample_id": new.index[:2], **{name: own[:2] for name, own in column.items()}}))
     assert said.startswith("Warning: 1 of these 2 samples lies outside") and "s61" in said
-    assert "Furthest in t2__a (30; in training" in " ".join(of_patient(second))
-    assert "Furthest" not in " ".join(of_patient(first))
+    assert "Its largest parts lie in t2__a (30; in training" in " ".join(of_patient(second))
+    assert "largest parts" not in " ".join(of_patient(first))
 
 
 def test_the_nearest_tell_their_classes_where_ten_are_known(tmp_path: Path) -> None:
