@@ -53,12 +53,14 @@ def make_app(service: Service, guard: Guard) -> Starlette:
         Route("/jobs/{name}/stop", door.stop, methods=["POST"]),
     ]
     handlers: Mapping[Any, Any] = {RefusedError: refused, HTTPException: _no_such_page}
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)],
         exception_handlers=handlers,
         lifespan=door.lifespan,
     )
+    app.router.redirect_slashes = False  # an address that is not ours is none
+    return app
 
 
 class _Door:

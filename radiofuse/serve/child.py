@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import parent_process
+from multiprocessing import parent_process, set_forkserver_preload
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -24,6 +24,7 @@ DOES = {  # looked up when first asked for: who looks at images loads no models,
     "Look": "radiofuse.serve.look:look_through",
     "Answer": "radiofuse.serve.answering:answer_patient",
 }
+EXTRACTION = [f"radiofuse.extract.{name}" for name in ("radiomics", "ready_images")]  # else each patient waits for them
 STEP, DONE, REFUSED = "step", "done", "refused"
 BETWEEN_S = 0.1  # between two messages on how far a step is
 
@@ -32,6 +33,7 @@ def work(connection: Connection, models: Models, is_loud: bool) -> None:
     """Do what comes through the connection until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C of the terminal goes to the server, which ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    set_forkserver_preload(EXTRACTION)
     if not is_loud:
         _be_silent()
     bench = _Bench(connection, models)

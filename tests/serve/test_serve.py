@@ -24,6 +24,8 @@ def test_a_folder_of_images_gets_the_numbers_of_predict_and_leaves_no_image(
     page = client.ask(re.search(r'href="(/results/\w+)">P01<', client.ask("/results").text)[1]).text
     (call,) = told["outcomes"].values()
     assert all(f"{value:.4g}" in page for value in call["probability"].values())
+    said = (server.results.parent / "said").read_text()
+    assert "A patient ended after" in said and not re.search(r"P01|/uploads|\.nii|[0-9a-f]{32}", said)
 
 
 def test_files_of_unknown_names_are_asked_for_and_answered_as_if_they_had_them(client, patient, tmp_path, tiny_bundle):
