@@ -18,6 +18,7 @@ from radiofuse.errors import BundleError, CohortError, RequestError
 from radiofuse.experiment import run_recipe
 from radiofuse.statistics import calibration_line, confusion_table, delong_test_unpaired, score_predictions
 from radiofuse.tables.predictions import check_predictions, slice_of
+from tests.accessibility import faults
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::radiofuse.select.NothingSelectedWarning"),
@@ -218,6 +219,7 @@ def test_the_command_writes_tables_and_a_page_that_begins_with_the_answer(folder
     assert "Left out, since the model was trained on their patients: s00, s01 (2 samples)." in done.stderr
     assert "out of fold" in done.stdout
     page = (out / "report.html").read_text()
+    assert not faults(page)
     lead = re.search('<p class="lead">(.*?)</p>', page, re.S)[1]
     assert lead.startswith(
         "A finished model was tried on 30 patients whom it had never seen. 2 patients of the table helped to make the "

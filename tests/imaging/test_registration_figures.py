@@ -29,6 +29,7 @@ from radiofuse.imaging.registration import register
 from radiofuse.imaging.step_options import Steps
 from radiofuse.imaging.steps import prepared
 from radiofuse.report.registrations.page import registrations_page
+from tests.accessibility import faults
 from tests.imaging.heads import brain
 
 Image = pytest.importorskip("PIL.Image", reason="a picture is looked at")
@@ -101,6 +102,7 @@ def test_the_command_shows_every_registration_on_one_page_and_keeps_it_on_a_seco
     assert first.exit_code == 0, first.output
     assert "Look at what was registered" in first.output
     text = page.read_text()
+    assert not faults(text)
     assert '<img src="A/t1_registered.svg"' in text
     told = json.loads((tmp_path / "ready" / "A" / "record.json").read_text())["registration"]["t1"]
     before, after = told["mutual_information"]

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from accessibility import GRAPHICS, TEXT, contrast, faults, pale_pairs
 from bundle_fixture import make_bundle
 from matplotlib.colors import to_hex
 
@@ -16,6 +15,7 @@ from radiofuse import report
 from radiofuse.report import call_figures, look
 from radiofuse.report.forms.write import write_forms
 from radiofuse.report.selection import figures as of_selections
+from tests.accessibility import GRAPHICS, TEXT, contrast, faults, pale_pairs
 
 SHEETS = sorted(Path(str(files(report))).rglob("*.css"))
 

@@ -15,6 +15,7 @@ from radiofuse.commands.cohort import app
 from radiofuse.errors import ImageError
 from radiofuse.imaging.portrait import SIDE, portrait
 from radiofuse.report.sheet.page import contact_sheet
+from tests.accessibility import faults
 
 SHAPE = (24, 28, 32)
 
@@ -86,6 +87,7 @@ def test_only_the_script_of_the_page_may_run_and_ids_are_escaped(table: Path) ->
         CliRunner().invoke(app, ["sheet", str(table), "--out", str(table.parent / "s"), "--jobs", "1"]).exit_code == 3
     )
     page = (table.parent / "s" / "sheet.html").read_text()
+    assert not faults(page)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
     assert re.search("script-src &#39;sha256-[A-Za-z0-9+/]+=*&#39;;", policy) and "unsafe-eval" not in policy
     assert len(re.findall("<script", page)) == 1 and "http" not in page.partition("<body>")[2]

@@ -10,7 +10,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from accessibility import faults
 from page_parser import Page
 
 from radiofuse.report import write_selection_report
@@ -23,6 +22,7 @@ from radiofuse.selection_run.tables import all_tables
 from radiofuse.statistics import auc_interval
 from radiofuse.tables.features import RawTable, check_table
 from radiofuse.wording import MISSING
+from tests.accessibility import faults
 
 SHOWN = ("selection", "cv_curve", "path", "predictions", "performance", "correlation")
 MARKUP = "<script>alert(1)</script> & $\\frac{a$ <b>bold</b>"

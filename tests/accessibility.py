@@ -5,14 +5,32 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from itertools import pairwise, product
-
-from page_parser import Page
 
 TEXT, GRAPHICS = 4.5, 3.0  # success criteria 1.4.3 and 1.4.11
 _COLOR = r"#[0-9a-f]{6}\b|#[0-9a-f]{3}\b|var\(--[\w-]+\)"
 _NAMED = ("a", "button", "summary", "th", "caption", "figcaption", "title", "h1", "h2", "h3", "h4")
 _LABELED = ("input", "select", "textarea")
+
+
+class _Tags(HTMLParser):
+    """Every opening tag with its attributes; a field inside of a label has that for a name."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self._in_label = False
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, told | ({"aria-label": "its label"} if self._in_label and tag in _LABELED else {})))
+        self._in_label = self._in_label or tag == "label"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_label = self._in_label and tag != "label"
 
 
 def luminance(color: str) -> float:
@@ -46,18 +64,18 @@ def pale_pairs(css: str) -> list[str]:
 
 def faults(html: str) -> list[str]:
     """Return what on a page somebody could not read who sees, hears or steers it otherwise."""
-    page = Page(html)
+    page = _Tags(html)
     return [*_of_headings(page), *_without_names(page), *_of_links(page), *_missing(html, page), *_empty(html)]
 
 
-def _of_headings(page: Page) -> Iterator[str]:
+def _of_headings(page: _Tags) -> Iterator[str]:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     yield from (f"h{after} follows h{before}" for before, after in pairwise(levels) if after > before + 1)
     if levels.count(1) != 1 or levels[0] != 1:
         yield f"{levels.count(1)} h1"
 
 
-def _without_names(page: Page) -> Iterator[str]:
+def _without_names(page: _Tags) -> Iterator[str]:
     labeled = {one["for"] for tag, one in page.tags if tag == "label" and "for" in one}
     for tag, one in page.tags:
         if tag == "img" and not one.get("alt"):
@@ -72,7 +90,7 @@ def _without_names(page: Page) -> Iterator[str]:
             yield f"a field without a label: {one}"
 
 
-def _of_links(page: Page) -> Iterator[str]:
+def _of_links(page: _Tags) -> Iterator[str]:
     ids = Counter(one["id"] for _, one in page.tags if "id" in one)
     yield from (f"two elements are called {name}" for name, n in ids.items() if n > 1)
     linked = [one["href"][1:] for tag, one in page.tags if tag == "a" and one.get("href", "").startswith("#")]
@@ -83,7 +101,7 @@ def _empty(html: str) -> Iterator[str]:
     yield from (f"an empty {tag}" for tag in _NAMED for _ in re.findall(rf"<{tag}\b[^>]*>\s*</{tag}>", html))
 
 
-def _missing(html: str, page: Page) -> Iterator[str]:
+def _missing(html: str, page: _Tags) -> Iterator[str]:
     attributes = dict(page.tags)  # of the last of each kind, which there is one of here
     needed = {
         "language": bool(attributes.get("html", {}).get("lang")),
