@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radiofuse.bundle.answer import answers as answers_as_json
+from radiofuse.bundle.answer import models_in
 from radiofuse.bundle.load import load_bundle
-from radiofuse.bundle.predict import predict_cohort
+from radiofuse.bundle.new_rows import collect_rows
+from radiofuse.bundle.predict import modalities_of_model, predictions_of, read_new_patients
 from radiofuse.bundle.read import read_table
-from radiofuse.commands.one_patient import _models, _of_outcome
 from radiofuse.experiment.run import run_recipe
+from radiofuse.progress import silent
 from radiofuse.statistics import conformal_table
 
 RECIPE = """
@@ -68,7 +71,10 @@ def test_the_page_shows_the_answering_model(run):
 def test_new_patients_get_the_classes_that_cannot_be_ruled_out(run, tmp_path):
     values = {"t1__a": [-6.0, 1.0, 8.0], "t2__b": [-6.0, 1.0, 10.0]}
     pd.DataFrame({"sample_id": ["low", "middle", "high"], **values}).to_csv(tmp_path / "new.csv", index=False)
-    answers, _ = predict_cohort(load_bundle(run), tmp_path / "new.csv", store=tmp_path / "store")
+    bundle = load_bundle(run)
+    table = modalities_of_model(read_new_patients(bundle, tmp_path / "new.csv"), bundle)
+    rows = collect_rows(bundle, table, store=tmp_path / "store", progress=silent)
+    answers = predictions_of(rows)
     of_idh = answers[answers["outcome"] == "idh"].set_index("sample_id")["set"]
     assert of_idh["low"] == "wildtype"
     assert of_idh["high"] == "mutant"
@@ -80,6 +86,8 @@ def test_new_patients_get_the_classes_that_cannot_be_ruled_out(run, tmp_path):
     p = answers[answers["outcome"] == "idh"].set_index("sample_id")["probability"]["middle"]
     names = ["wildtype"] * int(p <= kept["not mutant"]) + ["mutant"] * int(1 - p <= kept["mutant"])
     assert of_idh["middle"] == (" or ".join(names) or "none")
-    one = _of_outcome(answers[answers["sample_id"] == "high"].query("outcome == 'who_grade'"))
+    told = {each["sample_id"]: each for each in answers_as_json(rows, answers)}
+    one = told["high"]["outcomes"]["who_grade"]
     assert one["set"] == "4"
-    assert set(one["models"]) == {"t1", "t2", "mean"} == set(_models(answers))  # a set is no model's probability
+    assert set(one["models"]) == {"t1", "t2", "mean"} == set(models_in(answers))  # a set is no model's probability
+    assert set(one["interval"] or one["probability"]) == {"2", "3", "4"}
