@@ -53,7 +53,7 @@ def _assembled(task: Answer) -> Path:
     folder.mkdir(parents=True)
     for one in task.chosen:
         stem = MASK_NAME if one.what == "mask" else one.what
-        (folder / f"{stem}{suffix_of(one.path)}").hardlink_to(task.folder / one.path)
+        (task.folder / one.path).rename(folder / f"{stem}{suffix_of(one.path)}")  # the upload goes afterwards anyway
     return folder
 
 

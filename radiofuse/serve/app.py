@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from radiofuse.errors import RadiofuseError
 from radiofuse.serve import pages
 from radiofuse.serve.choices import choice_of
 from radiofuse.serve.guard import Guard, refused
@@ -52,7 +53,12 @@ def make_app(service: Service, guard: Guard) -> Starlette:
         Route("/jobs/{name}/events", door.events),
         Route("/jobs/{name}/stop", door.stop, methods=["POST"]),
     ]
-    handlers: Mapping[Any, Any] = {RefusedError: refused, HTTPException: _no_such_page}
+    handlers: Mapping[Any, Any] = {
+        RefusedError: refused,
+        HTTPException: _no_such_page,
+        RadiofuseError: _no_disk,
+        OSError: _no_disk,
+    }
     app = Starlette(
         routes=routes,
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)],
@@ -248,6 +254,11 @@ class _Door:
 
 def _page_file(path: Path) -> Response:
     return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": pages.shown_policy()})
+
+
+def _no_disk(request: Request, error: Exception) -> Response:
+    """Tell of a file that cannot be read or written, without its path."""
+    return refused(request, RefusedError(507, "The server's disk refuses. Tell who runs the server."))
 
 
 def _no_such_page(request: Request, error: Exception) -> Response:

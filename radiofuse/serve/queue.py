@@ -13,6 +13,7 @@ from radiofuse.serve.worker import Worker
 
 log = logging.getLogger(__name__)
 
+NOT_KEPT = "The server's disk refuses what was computed. Tell who runs the server."
 STOPPED_BY_USER = "It was stopped, and its files were removed."
 
 
@@ -101,10 +102,18 @@ class Queue:
                 if job.state == STOPPED:
                     state, sentence = STOPPED, job.sentence
             if not self._is_closed:
-                self._on_end(job, state, sentence)
+                state, sentence = self._kept(job, state, sentence)
             job.state, job.sentence = state, sentence
             log.info("A %s ended after %.1f s: %s.", "look" if job.is_look else "patient", job.seconds, state)
             self._on_change()
+
+    def _kept(self, job: Job, state: str, sentence: str) -> tuple[str, str]:
+        """Let the end of a job be kept; where the disk refuses, that is how it ended, and the queue goes on."""
+        try:
+            self._on_end(job, state, sentence)
+        except (RequestError, OSError):
+            return REFUSED, NOT_KEPT
+        return state, sentence
 
     def _next(self, worker: Worker) -> Job | None:
         with self._changed:

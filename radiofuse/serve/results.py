@@ -73,6 +73,11 @@ class Results:
                 raise RefusedError(404, "There is no such result: it was removed, or the address is not whole.")
             return {**self._about[name], "id": name}
 
+    def holds(self, name: str) -> bool:
+        """Say whether there is a result of that id."""
+        with self._lock:
+            return name in self._about
+
     def place(self, name: str) -> Path:
         """Return the folder of a result."""
         return self.folder / name

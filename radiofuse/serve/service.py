@@ -102,9 +102,9 @@ class Service:
             choice.root,
             self.results.place(name),
         )
-        upload.answer = Job(task, upload, id=name)
         about = {"state": WAITING, "asked": _now(), "bundle": self.bundles[choice.bundle]["title"]}
         self.results.write(name, about)
+        upload.answer = Job(task, upload, id=name)
         return self._add(upload.answer, self.queue)
 
     def remove(self, upload: Upload) -> None:
@@ -132,13 +132,10 @@ class Service:
 
     def _ended(self, job: Job, state: str, sentence: str) -> None:
         """Keep what came of a job; the files of one that is answered, or cannot be, are removed."""
-        if isinstance(job.task, Answer):
-            about = self.results.about(job.id) | {
-                "state": state,
-                "sentence": sentence,
-                "seconds": round(job.seconds, 2),
-            }
-            self.results.write(job.id, about | (summary(job.value) if state == DONE else {}))
+        if isinstance(job.task, Answer) and self.results.holds(job.id):  # it may have been removed meanwhile
+            about = {"state": state, "sentence": sentence, "seconds": round(job.seconds, 2)}
+            about |= summary(job.value) if state == DONE else {}
+            self.results.write(job.id, self.results.about(job.id) | about)
         if state != DONE or isinstance(job.task, Answer):
             self.uploads.remove(job.upload)
 

@@ -46,8 +46,8 @@ class Worker:
         WorkerError
             If the process died.
         """
-        connection = self._ready()
         try:
+            connection = self._ready()
             connection.send(task)
             while (message := connection.recv())[0] == STEP:
                 on_step(*message[1:])

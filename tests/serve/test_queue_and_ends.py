@@ -80,9 +80,11 @@ def test_what_dies_costs_itself_alone_and_a_restart_loses_no_result(tiny_bundle,
         under_way, stopped, _ = client.started(files), client.started(files), client.looked(files)
         assert client.post(f"{stopped}/stop").status == 201 and len(second.uploads()) == 2
         wait_for_step(client, under_way)
-        assert client.post(f"{under_way}/stop").status == 201
+        assert client.post(f"{under_way.replace('jobs', 'results')}/remove").status == 201
         assert client.ended(under_way)["state"] == client.ended(stopped)["state"] == "stopped"
         assert len(second.uploads()) == 1
+        goes_on = client.started(files)
+        assert any(told["state"] == "working" for told in client.events(goes_on))
         second.process.send_signal(signal.SIGINT)
         assert second.process.wait(LIMIT_S) == 0
         assert not (tmp_path / "results" / "uploads").exists()
