@@ -117,9 +117,10 @@ def view_images(images: Mapping[str, str], mask: str = "", coding: str = "") -> 
     ImageError
         If no image can be read.
     """
-    read, notes = _read(images)
+    read, errors = _read(images)
     if not read:
-        raise ImageError("file_unreadable", f"No image can be shown: {' '.join(notes)}")
+        raise next(iter(errors.values()), ImageError("channel_missing", "There is no image to show."))
+    notes = [f"{name} cannot be shown, {error.code}." for name, error in errors.items()]
     drawn = _drawn(mask, notes)
     finest = max(read.values(), key=lambda image: image.GetNumberOfPixels())
     grid = _grid(finest, drawn)
@@ -129,15 +130,15 @@ def view_images(images: Mapping[str, str], mask: str = "", coding: str = "") -> 
     return viewing
 
 
-def _read(images: Mapping[str, str]) -> tuple[dict[str, sitk.Image], list[str]]:
+def _read(images: Mapping[str, str]) -> tuple[dict[str, sitk.Image], dict[str, ImageError]]:
     """Return the images that can be read, and what is wrong with the others."""
-    read, notes = {}, []
+    read, errors = {}, {}
     for name, path in images.items():
         try:
             read[name] = sitk.Cast(read_image(path).image, sitk.sitkFloat32)
         except ImageError as error:
-            notes.append(f"{name} cannot be shown, {error.code}.")
-    return read, notes
+            errors[name] = error
+    return read, errors
 
 
 def _drawn(mask: str, notes: list[str]) -> sitk.Image | None:

@@ -20,6 +20,7 @@ from radiofuse.report.patient.numbers import TOKEN, unknown_numbers
 from radiofuse.report.patient.page import render_patient_page
 from radiofuse.report.patient.words import NAMES, READERS
 from tests.browser import Browser, started
+from tests.report.test_printed_page import drawn_pages
 
 OUTCOME = {
     "call": "mutant",
@@ -57,9 +58,10 @@ ANSWER: dict[str, Any] = {
         },
     },
     "volumes_ml": {"WT": 57.3051, "ET": 32.731},
-    "failures": [{"sample_id": "P-17", "modality": "t2", "code": "empty_roi", "message": "The mask is zero."}],
+    "failures": [{"sample_id": "P-17", "modality": "t2", "code": "empty_roi", "message": "Anna.nii is zero."}],
     "notes": [
         "Layout: brats.",
+        "Files of other kinds left out: Anna M t1.nii.gz.",
         "2 of 6 columns far outside the training range; the calls contradict that codel = codeleted implies idh = "
         "mutant (WHO 2021)",
     ],
@@ -138,9 +140,9 @@ def test_the_page_says_what_bears_on_trusting_it(answer: dict[str, Any], picture
     assert "Not for any patient" in text and "Outside the training cohort" in text
     assert "codel = codeleted implies idh = mutant (WHO 2021)" in text
     assert "t1ce was" in text and "t2 could not be used" in text
-    assert "secret" not in page and "flair.nii.gz" not in page
-    assert ("the call could be the other one" in text) == (reader == "doctor")
-    assert ("the model does not know" in text) == (reader == "patient")
+    assert "secret" not in page and "flair.nii.gz" not in page and "Anna" not in page
+    assert "Refits to other patients." in text and "wildtype or mutant" in text
+    assert ("As there are several, the model does not know." in text) == (reader == "patient")
 
 
 def test_what_an_answer_does_not_hold_is_said_and_not_made_up() -> None:
@@ -211,3 +213,15 @@ def test_slices_scroll_by_keys_without_errors_or_requests(
     assert browser.value("!document.querySelector('.map').hidden && document.querySelector('.map').src.length > 50")
     assert browser.value("document.documentElement.scrollWidth") <= 390
     assert browser.errors == [] and browser.requests == [page.as_uri()]
+
+
+def test_every_printed_page_says_research_use_only(
+    browser: Browser, answer: dict[str, Any], pictures: Viewing, tmp_path: Path
+) -> None:
+    page = write_patient_page(answer, pictures, tmp_path / "page.html")
+    browser.open(page.as_uri())
+    pages = drawn_pages(browser.pdf(tmp_path / "page.pdf").read_bytes())
+    heights = [re.findall(rb"(\S+) Tm", drawn) for drawn in pages]
+    lines = set.intersection(*map(set, heights))  # what stands at one place of every page is in its margin
+    assert len(pages) > 2 and len(lines) == 1
+    assert browser.value("getComputedStyle(document.querySelector('.every-page')).display") == "none"

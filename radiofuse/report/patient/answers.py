@@ -14,9 +14,10 @@ from radiofuse.wording import MISSING
 
 @dataclass(frozen=True)
 class Bar:
-    """A probability as it is drawn, in percent: its place, its interval, the threshold of its class, and words."""
+    """A probability as it is written and drawn: its place in percent, interval, threshold of its class, and words."""
 
     name: str
+    shown: str
     value: float
     low: float | None
     high: float | None
@@ -55,9 +56,7 @@ def _to_doctor(name: str, of: Mapping[str, Any]) -> Iterator[str]:
     shown = ", ".join(f"{label}: {share(value)}" for label, value in of["probability"].items())
     yield f"Called {of['call']}. Probability of {shown}. {_rule(of)}"
     for label, (low, high) in _intervals(of):
-        yield f"{_level(of)} of the probability of {label}: {share(low)} to {share(high)}. {_of_interval(of)}"
-    if _is_open(of):
-        yield "That interval reaches across the threshold: the call could be the other one."
+        yield f"{_level(of)} at the probability of {label}: {share(low)} to {share(high)}. {_of_interval(of)}"
     if of.get("set"):
         yield f"Set of classes that cannot be ruled out: {of['set']}."
 
@@ -77,11 +76,9 @@ def _to_patient(name: str, of: Mapping[str, Any]) -> Iterator[str]:
         yield f"How likely it holds {label} to be: {share(value)}. {_rule(of)}"
     for label, (low, high) in _intervals(of):
         yield (
-            f"How sure the model is of that number for {label}: it could as well be anything from {share(low)} to "
-            f"{share(high)}. ({_level(of)}; {_of_interval(of)})"
+            f"A range goes with the number for {label}: {share(low)} to {share(high)} ({_level(of)}). What it means: "
+            f"{_of_interval(of)}"
         )
-    if _is_open(of):
-        yield "Both answers lie within that range: the model does not know."
     if of.get("set"):
         is_single = " or " not in of["set"]
         yield (
@@ -112,12 +109,6 @@ def _of_interval(of: Mapping[str, Any]) -> str:
     return str(of.get("interval_of") or "What it holds is not told.")
 
 
-def _is_open(of: Mapping[str, Any]) -> bool:
-    """Say whether the interval of a binary answer holds its threshold."""
-    ends = [ends for _, ends in _intervals(of)]
-    return of["threshold"] is not None and len(ends) == 1 and ends[0][0] < of["threshold"] <= ends[0][1]
-
-
 def _spread(told: Mapping[str, Any], name: str, reader: Reader) -> Iterator[str]:
     """Yield how far dropout moves the probabilities of an outcome."""
     for row in told.get("dropout_spread", []):
@@ -145,7 +136,7 @@ def _bars(of: Mapping[str, Any]) -> Iterator[Bar]:
         says = f"Probability of {label}: {share(value)}"
         says += "" if low is None else f", interval {share(low)} to {share(high)}"
         says += "" if threshold is None else f", called from {share(threshold)} on"
-        yield Bar(label, 100 * value, _percent(low), _percent(high), _percent(threshold), says)
+        yield Bar(label, share(value), 100 * value, _percent(low), _percent(high), _percent(threshold), says)
 
 
 def _percent(value: float | None) -> float | None:

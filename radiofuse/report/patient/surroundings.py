@@ -95,9 +95,15 @@ def _distances(of: Mapping[str, Any]) -> Iterator[str]:
         )
     for name, one in (of.get("spectra") or {}).items():
         yield (
-            f"Intensities of {name}: {one['verdict']}, distance {short(one.get('distance'))}, limits "
-            f"{short(one.get('limit_95'))} and {short(one.get('limit_99'))}."
+            f"Image of {name}: {one['verdict']}, distance {short(one.get('distance'))}, limits "
+            f"{short(one.get('limit_95'))} and {short(one.get('limit_99'))}{_furthest(one)}."
         )
+
+
+def _furthest(one: Mapping[str, Any]) -> str:
+    """Say which number of an image sets it apart, where it is not simply like the others."""
+    features = one.get("features") or []
+    return f"; what sets it apart most is {features[0]['feature']}" if features and one["verdict"] != "inside" else ""
 
 
 def applicability_table(told: Mapping[str, Any]) -> Table | None:
@@ -115,12 +121,12 @@ def similar_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
         return []
     said = []
     for outcome, shares in of["shares"].items():
-        classes = listed([f"{label} {share(value)}" for label, value in shares.items()])
+        classes = ", ".join(f"{label}: {share(value)}" for label, value in shares.items())
         said.append(
-            f"Of the {plain(of['n'], 0)} earlier patients whose pictures measure most like these, as to {outcome}: "
+            f"Of the {plain(of['n'], 0)} earlier patients whose pictures measure most like these, as to {outcome}, "
             f"{classes}. That is a group; it does not say what holds for one person."
             if to_patient
-            else f"{outcome} of the {plain(of['n'], 0)} nearest training patients: {classes}. Statistics of a group."
+            else f"{outcome} of the {plain(of['n'], 0)} nearest training patients, {classes}. Statistics of a group."
         )
     return said
 
