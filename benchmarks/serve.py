@@ -128,7 +128,7 @@ def measure(server: subprocess.Popen, patients: list[Path], by_itself: float, an
     result = jobs[-1].replace("jobs", "results")
     print(f"{'upload to contact sheet':<58}{looked:8.2f} s   (the first after a start {first_looked:.2f})")
     print(f"{'upload to answer and pages':<58}{whole:8.2f} s   (the first after a start {first:.2f})")
-    print(f"{'radiofuse predict --patient, a process for each':<58}{by_itself:8.2f} s   {by_itself / whole:.1f} x")
+    print(f"{'the same by predict --patient, a process for each':<58}{by_itself:8.2f} s   {by_itself / whole:.1f} x")
     print(f"{f'{len(patients)} patients queued by two clients, per patient':<58}{many:8.2f} s")
     print(f"{'highest memory of all processes, one patient':<58}{of_one.mb:8.0f} MB")
     print(f"{f'the same, {len(patients)} patients':<58}{highest.mb:8.0f} MB  {highest.mb / of_one.mb:.2f} x")

@@ -252,9 +252,7 @@ def _call(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _notes(told: Mapping[str, Any]) -> list[str]:
-    """Return what the page of the doctor says of sequences and files, and what bears on trusting the answer."""
-    return [
-        *missing_sentences(told, "doctor"),
-        *applicability_sentences(told, "doctor"),
-        *note_sentences(told, "doctor"),
-    ]
+    """Return what the doctor's page says of sequences, files and trust in the answer, but for what stands above."""
+    above = {said for one in banners(told, "doctor") for said in (f"{one.title}.", *one.items)}
+    of_answer = [*missing_sentences(told, "doctor"), *applicability_sentences(told, "doctor")]
+    return [said for said in (*of_answer, *note_sentences(told, "doctor")) if said not in above]
