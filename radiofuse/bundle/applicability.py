@@ -40,6 +40,7 @@ class Applicability:
         self._patient_of = dict(zip(map(self._called, self.values.index), self._patients, strict=True))
         self.why_unknown = _why_unknown(bundle, self._patients)
         self._training = None if self.why_unknown else NearestPatients(self.values, self._patients)
+        self._classes = self._classes_of_patients()  # once: a table of a thousand asks for each of its samples
         self._spectra = _Spectra(*values_of(table, SPECTRA), self._called)
 
     def of(self, rows: NewRows) -> dict[str, dict[str, Any]]:
@@ -53,6 +54,14 @@ class Applicability:
             }
             for sample, place in places.items()
         }
+
+    def _classes_of_patients(self) -> dict[str, dict[str, str]]:
+        """Return the class of each tested patient, by outcome."""
+        labels, known = _labels(self._bundle), {}
+        for outcome in self._bundle.outcomes:
+            own = labels[labels["outcome"] == outcome.name].drop_duplicates("patient_id", keep="first")
+            known[outcome.name] = dict(zip(map(self._called, own["patient_id"]), own["class"], strict=True))
+        return known
 
     def _place(self, row: pd.Series, sample: str, patient: Any) -> Place | None:
         """Return where a row lies; a training patient, known by the id of sample or patient, is left out."""
@@ -75,11 +84,9 @@ class Applicability:
 
     def _alike(self, place: Place) -> dict[str, Any]:
         """Return how the outcomes of the nearest training patients are distributed, never of fewer than ten."""
-        labels = _labels(self._bundle)
         shares = {}
         for outcome in self._bundle.outcomes:
-            of_patient = labels[labels["outcome"] == outcome.name].drop_duplicates("patient_id", keep="first")
-            known = dict(zip(map(self._called, of_patient["patient_id"]), of_patient["class"], strict=True))
+            known = self._classes[outcome.name]
             classes = [known[one] for one in place.nearest if one in known][:N_ALIKE]
             if len(classes) == N_ALIKE:
                 shares[outcome.name] = {name: classes.count(name) / N_ALIKE for name in outcome.classes}
