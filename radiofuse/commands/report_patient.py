@@ -136,13 +136,24 @@ def _saved(bundle: Bundle, read: PatientFolder, answer: Path, naming: Naming) ->
 
     if naming.pseudonymize is not None:
         raise RequestError("--pseudonymize replaces names while an answer is computed: leave --answer out.")
-    return view_saved(bundle, read, _read_answer(answer, bundle))
+    told = _read_answer(answer, bundle)
+    if told.get("sample_id") != read.sample_id:
+        raise RequestError(
+            f"--answer {answer.name} is of {told.get('sample_id')!r}, the folder of {read.sample_id!r}: pictures of "
+            "the one would stand beside the answer about the other. Give answer and folder of one patient, under "
+            "one name."
+        )
+    return view_saved(bundle, read, told)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _read_answer(path: Path, bundle: Bundle) -> dict[str, Any]:
     """Return a saved answer; refuse what is none, or is of other outcomes."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise RequestError(f"--answer {path.name} cannot be read as JSON ({error}).") from None
     own = sorted(one.name for one in bundle.outcomes)

@@ -340,12 +340,17 @@ def test_the_page_is_refused_where_it_may_not_lie_or_the_answer_is_another(
 ) -> None:
     folder, other = folder_of(tmp_path / "P7", files), tmp_path / "other.json"
     other.write_text('{"outcomes": {"grade": {}}}')
+    of_another, not_json = tmp_path / "another.json", tmp_path / "nan.json"
+    of_another.write_text('{"sample_id": "P8", "outcomes": {"idh": {}}}')
+    not_json.write_text('{"sample_id": "P7", "outcomes": {"idh": {"threshold": NaN}}}')
     for options, words in [
         (["--out", str(folder / "page.html")], "lies in the patient's folder"),
         (["--out", str(other)], "this command did not write it"),
         (["--for", "nurse"], "doctor or patient was expected"),
         (["--answer", str(other)], "no answer of this bundle, whose outcomes are idh"),
         (["--answer", str(folder)], "cannot be read as JSON"),
+        (["--answer", str(of_another)], "is of 'P8', the folder of 'P7'"),
+        (["--answer", str(not_json)], "NaN is no number of JSON"),
     ]:
         done = CliRunner().invoke(report, ["patient", str(home / "radiomics"), str(folder), *options])
         assert (done.exit_code, words in " ".join(done.output.split())) == (2, True), done.output

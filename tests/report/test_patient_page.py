@@ -19,6 +19,7 @@ from radiofuse.report import write_patient_page
 from radiofuse.report.patient.numbers import TOKEN, unknown_numbers
 from radiofuse.report.patient.page import render_patient_page
 from radiofuse.report.patient.words import NAMES, READERS
+from tests.accessibility import faults
 from tests.browser import Browser, started
 from tests.report.test_printed_page import drawn_pages
 
@@ -75,7 +76,7 @@ ANSWER: dict[str, Any] = {
         "limit_95": 2.07,
         "limit_99": 3.31,
         "features": [{"feature": "t1ce__original_firstorder_Mean", "value": 912.4, "low": 10.5, "high": 300.25}],
-        "spectra": {"flair": {"verdict": "inside", "distance": 0.21, "limit_95": 0.4, "limit_99": 0.6}},
+        "spectra": {"flair": {"verdict": "inside", "distance": 0.21, "limit_95": 0.4, "limit_99": 0.6, "features": []}},
         "note": None,
     },
     "similar": {"n": 15, "shares": {"idh": {"mutant": 0.6, "wildtype": 0.4}}},
@@ -136,6 +137,7 @@ def test_wording_differs_and_values_do_not(answer: dict[str, Any], pictures: Vie
 def test_the_page_says_what_bears_on_trusting_it(answer: dict[str, Any], pictures: Viewing, reader: str) -> None:
     page = render_patient_page(answer, pictures, reader)
     text = text_of(page)
+    assert faults(page) == []
     assert text.count("Research use only") >= 3 and "position: fixed" in page
     assert "Not for any patient" in text and "Outside the training cohort" in text
     assert "codel = codeleted implies idh = mutant (WHO 2021)" in text
@@ -152,6 +154,14 @@ def test_what_an_answer_does_not_hold_is_said_and_not_made_up() -> None:
     text = text_of(render_patient_page(bare, None))
     assert "is not known" in text and "Pictures" not in text and "interval" not in text
     assert unknown_numbers(text, bare) == []
+    for spoiled, words in [
+        ({"outcomes": {"idh": {"call": "1"}}}, "The outcome idh lacks threshold"),
+        ({"outcomes": {"idh": OUTCOME | {"probability": {"mutant": "<b>"}}}}, "probability, mutant: .* got '<b>'"),
+        ({"notes": [7]}, "notes, item 1: text was expected"),
+        ({"similar": {"n": 10}}, "similar: "),
+    ]:
+        with pytest.raises(RequestError, match=words):
+            render_patient_page(bare | spoiled, None)
     with pytest.raises(RequestError, match="lacks outcomes"):
         render_patient_page({"sample_id": "P", "missing": [], "failures": []}, None)
     with pytest.raises(RequestError, match="doctor or patient, not for 'nurse'"):

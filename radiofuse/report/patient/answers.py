@@ -96,7 +96,7 @@ def _rule(of: Mapping[str, Any]) -> str:
 
 def _intervals(of: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, float]]]:
     for label, ends in (of.get("interval") or {}).items():
-        if ends is not None and None not in ends:
+        if ends is not None and len(ends) == 2 and None not in ends:
             yield label, (ends[0], ends[1])
 
 

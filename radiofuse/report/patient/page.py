@@ -9,12 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from radiofuse.bundle.shapes import misshapen
 from radiofuse.errors import RequestError
 from radiofuse.imaging.viewing import Viewing
 from radiofuse.report.page import render
 from radiofuse.report.patient.answers import outcome_texts, volumes_table
 from radiofuse.report.patient.machine_text import MachineText
 from radiofuse.report.patient.places import without_places
+from radiofuse.report.patient.shape import ANSWER, NEEDED, NEEDED_OF_OUTCOME
 from radiofuse.report.patient.slices import printed, slices_json
 from radiofuse.report.patient.surroundings import (
     applicability_sentences,
@@ -90,11 +92,17 @@ def render_patient_page(
 def _check(told: Mapping[str, Any], reader: str) -> None:
     if reader not in READERS:
         raise RequestError(f"The page is for {' or '.join(READERS)}, not for {reader!r}.")
-    lacking = [name for name in ("sample_id", "missing", "outcomes", "failures") if name not in told]
-    if lacking:
-        raise RequestError(
-            f"The answer lacks {', '.join(lacking)}. An answer that radiofuse predict --patient wrote was expected."
-        )
+    problems = [f"the answer lacks {name}" for name in NEEDED if name not in told]
+    problems += misshapen(told, ANSWER, "the answer")
+    problems = problems or [
+        f"the outcome {outcome} lacks {name}"
+        for outcome, of in told["outcomes"].items()
+        for name in NEEDED_OF_OUTCOME
+        if name not in of
+    ]
+    if problems:
+        said = f"{problems[0][0].upper()}{problems[0][1:]}"
+        raise RequestError(f"{said}. An answer of radiofuse predict --patient was expected.")
 
 
 def _shown(pictures: Viewing | None, names: Mapping[str, str]) -> dict[str, Any]:

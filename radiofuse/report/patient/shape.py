@@ -1,0 +1,43 @@
+"""What an answer must be, and may hold besides, to have a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from radiofuse.bundle.shapes import ANY_NAME, Whole
+
+NUMBER = (float, int)
+MAYBE = (*NUMBER, None)
+BY_CLASS = {ANY_NAME: MAYBE}
+SPREAD = Whole({"network": str, "outcome": str, "class": str, "mean": NUMBER, "sd": NUMBER, "passes": int})
+FEATURE = Whole({"feature": str, "value": NUMBER, "low": NUMBER, "high": NUMBER})
+PLACE = {"verdict": (str, None), "distance": MAYBE, "limit_95": MAYBE, "limit_99": MAYBE, "features": [FEATURE]}
+OUTCOME = {
+    "interval": ({ANY_NAME: ([MAYBE], None)}, None),
+    "interval_level": MAYBE,
+    "interval_of": (str, None),
+    "set": (str, None),
+    "call": (str, None),
+    "threshold": MAYBE,
+    "probability": BY_CLASS,
+    "models": {ANY_NAME: BY_CLASS},
+    "contributions": {ANY_NAME: BY_CLASS},
+}
+NEEDED_OF_OUTCOME = ("call", "threshold", "probability", "models", "contributions")
+ANSWER: Any = {
+    "sample_id": str,
+    "missing": [str],
+    "outcomes": {ANY_NAME: OUTCOME},
+    "failures": [Whole({"modality": (str, None), "code": str, "message": str})],
+    "notes": [str],
+    "as_published": [str],
+    "volumes_ml": ({ANY_NAME: MAYBE}, None),
+    "dropout_spread": [SPREAD],
+    "applicability": (PLACE | {"spectra": {ANY_NAME: Whole(PLACE)}, "note": (str, None)}, None),
+    "similar": (Whole({"n": int, "shares": {ANY_NAME: BY_CLASS}}), None),
+    "images": {ANY_NAME: str},
+    "bundle": str,
+    "engine": ({"radiofuse": str}, None),
+    "maps": {"dropout_spread": [SPREAD]},
+}
+NEEDED = ("sample_id", "missing", "outcomes", "failures")
