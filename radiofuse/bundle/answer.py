@@ -11,7 +11,7 @@ import pandas as pd
 from radiofuse.bundle.applicability import Applicability
 from radiofuse.bundle.contributions import contributions_of
 from radiofuse.bundle.engines import engines
-from radiofuse.bundle.format import ANSWERED_BY, ANSWERED_OF_TABLE
+from radiofuse.bundle.format import ANSWERED_BY, ANSWERED_OF_TABLE, MANIFEST
 from radiofuse.bundle.intervals import intervals_of
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.measured import files_of, spacings_mm, volumes_ml
@@ -19,6 +19,7 @@ from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.one_patient import PatientFolder
 from radiofuse.bundle.updates import update_sentences
 from radiofuse.errors import RequestError
+from radiofuse.files.outputs import sha256_of
 from radiofuse.tables import columns
 
 OWN_COLUMNS = {
@@ -52,8 +53,9 @@ def answer(rows: NewRows, patient: PatientFolder, predictions: pd.DataFrame) -> 
     Returns
     -------
     dict
-        written_by, bundle, engine, sample_id, images, missing, outcomes, applicability, similar, volumes_ml,
-        spacing_mm, failures, notes and as_published; docs/bundle.md says what each holds. What cannot be told is None.
+        written_by, bundle, manifest_sha256, engine, sample_id, images, missing, outcomes, applicability, similar,
+        volumes_ml, spacing_mm, failures, notes and as_published; docs/bundle.md says what each holds. What cannot be
+        told is None.
     """
     (told,) = _told(rows, predictions)
     notes = [*update_sentences(rows.bundle.description), *patient.notes, *told["notes"]]
@@ -89,6 +91,7 @@ def answers(rows: NewRows, predictions: pd.DataFrame, *, with_files: bool = True
 def _told(rows: NewRows, predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield what is told of each sample, whether it came in a folder or in a table."""
     bundle, places = rows.bundle, Applicability(rows.bundle).of(rows)
+    manifest_sha256 = sha256_of(bundle.folder / MANIFEST)
     versions, as_published = engines(bundle), list(bundle.description["as_published"])
     try:
         contributed, unexplained = contributions_of(bundle, predictions), []
@@ -98,6 +101,7 @@ def _told(rows: NewRows, predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
         parts = contributed[contributed["sample_id"] == sample]
         yield {
             "bundle": str(bundle.folder),
+            "manifest_sha256": manifest_sha256,
             "engine": versions,
             "sample_id": str(sample),
             "images": {},

@@ -17,7 +17,7 @@ from radiofuse.commands.rewriting import Writer
 from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
 from radiofuse.errors import RequestError
-from radiofuse.files.outputs import is_page, is_stream, require_file, require_folder
+from radiofuse.files.outputs import is_page, is_stream, require_file, require_folder, sha256_of
 
 if TYPE_CHECKING:
     from radiofuse.bundle.load import Bundle
@@ -132,6 +132,7 @@ def _computed(
 
 
 def _saved(bundle: Bundle, read: PatientFolder, answer: Path, naming: Naming) -> PatientView:
+    from radiofuse.bundle.format import MANIFEST
     from radiofuse.bundle.patient_view import view_saved
 
     if naming.pseudonymize is not None:
@@ -142,6 +143,11 @@ def _saved(bundle: Bundle, read: PatientFolder, answer: Path, naming: Naming) ->
             f"--answer {answer.name} is of {told.get('sample_id')!r}, the folder of {read.sample_id!r}: pictures of "
             "the one would stand beside the answer about the other. Give answer and folder of one patient, under "
             "one name."
+        )
+    if told.get("manifest_sha256") != sha256_of(bundle.folder / MANIFEST):
+        raise RequestError(
+            f"--answer {answer.name} was given by another bundle, or by this one before it was made anew: "
+            "manifest_sha256 is not that of its manifest.json. Name the bundle that gave it, or leave --answer out."
         )
     return view_saved(bundle, read, told)
 

@@ -344,6 +344,8 @@ def test_the_page_is_refused_where_it_may_not_lie_or_the_answer_is_another(
     other.write_text('{"outcomes": {"grade": {}}}')
     of_another, not_json = tmp_path / "another.json", tmp_path / "nan.json"
     of_another.write_text('{"sample_id": "P8", "outcomes": {"idh": {}}}')
+    of_other_bundle = tmp_path / "other_bundle.json"
+    of_other_bundle.write_text('{"sample_id": "P7", "manifest_sha256": "0", "outcomes": {"idh": {}}}')
     not_json.write_text('{"sample_id": "P7", "outcomes": {"idh": {"threshold": NaN}}}')
     for options, words in [
         (["--out", str(folder / "page.html")], "lies in the patient's folder"),
@@ -352,6 +354,7 @@ def test_the_page_is_refused_where_it_may_not_lie_or_the_answer_is_another(
         (["--answer", str(other)], "no answer of this bundle, whose outcomes are idh"),
         (["--answer", str(folder)], "cannot be read as JSON"),
         (["--answer", str(of_another)], "is of 'P8', the folder of 'P7'"),
+        (["--answer", str(of_other_bundle)], "was given by another bundle"),
         (["--answer", str(not_json)], "NaN is no number of JSON"),
     ]:
         done = CliRunner().invoke(report, ["patient", str(home / "radiomics"), str(folder), *options])

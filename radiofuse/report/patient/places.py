@@ -12,6 +12,7 @@ FILE = re.compile(
     r"|(?:^|[\s('\"])(?:[~.]{0,2}/|[A-Za-z]:\\|\\\\)\S",
     re.IGNORECASE,
 )
+WHERE = ("images", "bundle", "manifest_sha256", "maps", "masks")  # entries of an answer that name files or a bundle
 LEFT_OUT = "what was said of it names a file, and is left out here"
 
 
@@ -30,7 +31,7 @@ def without_places(told: Mapping[str, Any]) -> dict[str, Any]:
         for one in told.get("failures", [])
     ]
     notes = [note for note in told.get("notes", []) if not _names_file(note, own)]
-    kept = {name: value for name, value in told.items() if name not in ("images", "bundle", "maps", "masks")}
+    kept = {name: value for name, value in told.items() if name not in WHERE}
     spread = [*told.get("dropout_spread", []), *(told.get("maps") or {}).get("dropout_spread", [])]
     return kept | {"failures": failures, "notes": notes, "dropout_spread": spread}
 

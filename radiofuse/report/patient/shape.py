@@ -37,6 +37,7 @@ ANSWER: Any = {
     "similar": (Whole({"n": int, "shares": {ANY_NAME: BY_CLASS}}), None),
     "images": {ANY_NAME: str},
     "bundle": str,
+    "manifest_sha256": str,
     "engine": ({"radiofuse": str}, None),
     "maps": {"dropout_spread": [SPREAD]},
 }
