@@ -9,6 +9,11 @@ import pandas as pd
 
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.read import read_table
+from radiofuse.bundle.updates import update_of
+
+LEVEL = 0.95  # of both tables
+OTHERS_TO_LEARN_FROM = "had other patients been there to learn from and to be tried on"
+SAME_MODEL = "had the same model been tried on other patients"
 
 
 def own_scores(bundle: Bundle) -> dict[str, dict[str, Any]]:
@@ -21,14 +26,24 @@ def own_scores(bundle: Bundle) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        By outcome: model, n_patients, auc, low, high (None where there is no interval), and of two classes slope,
+        By outcome: model, n_patients, auc (of more than two classes the mean over the classes, each against the rest:
+        of_each_class), low, high (None where there is no interval), level, interval_of, and of two classes slope,
         slope_low and slope_high. The interval is that of other patients to learn from and to predict, where the run
-        has one. An outcome without an AUC is not among them.
+        has one. before_update: the bundle was updated since. An outcome without an AUC is not among them.
     """
     tables = {name: read_table(bundle.folder, name) for name in ("scores", "learning_intervals", "calibration")}
     primary = bundle.description["protocol"]["primary"]
     found = {one.name: _of_outcome(tables, one.name, primary) for one in bundle.outcomes}
-    return {name: of for name, of in found.items() if of}
+    of_each_class = {one.name for one in bundle.outcomes if not one.is_binary}
+    return {
+        name: of
+        | {
+            "of_each_class": name in of_each_class,
+            "before_update": update_of(bundle.description, name) is not None,
+        }
+        for name, of in found.items()
+        if of
+    }
 
 
 def _of_outcome(tables: dict[str, pd.DataFrame], outcome: str, primary: str) -> dict[str, Any]:
@@ -38,7 +53,8 @@ def _of_outcome(tables: dict[str, pd.DataFrame], outcome: str, primary: str) -> 
         return {}
     row, ends = scores.iloc[0], (scores if learning.empty else learning).iloc[0]
     told = {"model": primary, "n_patients": int(row["n_patients"]), "auc": float(row["value"])}
-    told |= {"low": _number(ends["low"]), "high": _number(ends["high"])}
+    told |= {"low": _number(ends["low"]), "high": _number(ends["high"]), "level": LEVEL}
+    told["interval_of"] = SAME_MODEL if learning.empty else OTHERS_TO_LEARN_FROM
     lines = own["calibration"]
     if len(lines) == 1:  # of several classes each has a line, and none is that of the answer
         told |= {name: _number(lines[name].iloc[0]) for name in ("slope", "slope_low", "slope_high")}

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from radiofuse.report.patient.numbers import plain, share, short, signed
+from radiofuse.report.patient.numbers import plain, share, shares_apart, short, signed
 from radiofuse.report.patient.words import Reader, asked
 from radiofuse.report.tables import Table
 from radiofuse.wording import MISSING
 
+NO_CLASS = "none"  # the set of classes of a patient who is like those of none
+
 
 @dataclass(frozen=True)
 class Bar:
-    """A probability as it is written and drawn: its place in percent, interval, threshold of its class, and words."""
+    """A probability, its threshold, and the share among patients with such a probability: in percent, and in words."""
 
     name: str
     shown: str
@@ -23,6 +25,7 @@ class Bar:
     high: float | None
     threshold: float | None
     says: str
+    says_group: str
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,13 @@ def _to_doctor(name: str, of: Mapping[str, Any]) -> Iterator[str]:
     if of["call"] is None:
         yield "No probability: the model could not answer."
         return
-    shown = ", ".join(f"{label}: {share(value)}" for label, value in of["probability"].items())
-    yield f"Called {of['call']}. Probability of {shown}. {_rule(of)}"
-    for label, (low, high) in _intervals(of):
-        yield f"{_level(of)} at the probability of {label}: {share(low)} to {share(high)}. {_of_interval(of)}"
-    if of.get("set"):
+    shown = ", ".join(f"{name} = {label}: {_shown(value, of)}" for label, value in of["probability"].items())
+    yield f"Called {name} = {of['call']}. Probability of {shown}. {_rule(name, of)}"
+    for label, ends in _intervals(of):
+        yield f"Of patients with such a probability of {name} = {label}, {_group(of, label, ends)}. {_of_interval(of)}"
+    if of.get("set") == NO_CLASS:
+        yield "Set of classes that cannot be ruled out: empty; the probability is unusual for each class."
+    elif of.get("set"):
         yield f"Set of classes that cannot be ruled out: {of['set']}."
 
 
@@ -69,17 +74,19 @@ def _to_patient(name: str, of: Mapping[str, Any]) -> Iterator[str]:
         yield "The computer model could not answer this question."
         return
     yield (
-        f"The computer model answers: {of['call']}. This is a computation from pictures and no diagnosis: only an "
-        "examination of tissue can tell for certain."
+        f"The computer model answers that {name} is {of['call']}. This is a computation from pictures and no "
+        "diagnosis: only an examination of tissue can tell for certain."
     )
     for label, value in of["probability"].items():
-        yield f"How likely it holds {label} to be: {share(value)}. {_rule(of)}"
-    for label, (low, high) in _intervals(of):
+        yield f"How likely the model holds it that {name} is {label}: {_shown(value, of)}. {_rule(name, of)}"
+    for label, ends in _intervals(of):
         yield (
-            f"A range goes with the number for {label}: {share(low)} to {share(high)} ({_level(of)}). What it means: "
-            f"{_of_interval(of)}"
+            f"The model was tried on other patients. Of those to whom it gave such a number for {name} = {label}, "
+            f"{_group(of, label, ends)}. {_of_interval(of)}"
         )
-    if of.get("set"):
+    if of.get("set") == NO_CLASS:
+        yield "The model's number fits none of the possible answers well: it does not know."
+    elif of.get("set"):
         is_single = " or " not in of["set"]
         yield (
             f"Answers that the model cannot rule out: {of['set']}."
@@ -87,11 +94,24 @@ def _to_patient(name: str, of: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _rule(of: Mapping[str, Any]) -> str:
+def _shown(value: float | None, of: Mapping[str, Any]) -> str:
+    return shares_apart(value, of["threshold"])[0]
+
+
+def _rule(name: str, of: Mapping[str, Any]) -> str:
     """Say how the class follows from the probability."""
     if of["threshold"] is None:
         return "The most probable class is called."
-    return f"{next(iter(of['probability']))} is called from {share(of['threshold'])} on."
+    label, value = next(iter(of["probability"].items()))
+    return f"{name} = {label} is called from {shares_apart(value, of['threshold'])[1]} on."
+
+
+def _group(of: Mapping[str, Any], label: str, ends: tuple[float, float]) -> str:
+    """Say which share of the patients with such a probability was of a class: a line's, and its interval."""
+    known, interval = (of.get("calibrated") or {}).get(label), f"{share(ends[0])} to {share(ends[1])}"
+    if known is None:
+        return f"{interval} were of it ({_level(of)})"
+    return f"{share(known)} were of it ({_level(of)} {interval})"
 
 
 def _intervals(of: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, float]]]:
@@ -102,7 +122,7 @@ def _intervals(of: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, float]
 
 def _level(of: Mapping[str, Any]) -> str:
     level = of.get("interval_level")
-    return "Interval" if level is None else f"{100 * level:.0f}% interval"
+    return "interval" if level is None else f"{100 * level:.0f}% interval"
 
 
 def _of_interval(of: Mapping[str, Any]) -> str:
@@ -132,11 +152,12 @@ def _bars(of: Mapping[str, Any]) -> Iterator[Bar]:
     for label, value in of["probability"].items():
         if value is None:
             continue
-        low, high = ends.get(label, (None, None))
-        says = f"Probability of {label}: {share(value)}"
-        says += "" if low is None else f", interval {share(low)} to {share(high)}"
-        says += "" if threshold is None else f", called from {share(threshold)} on"
-        yield Bar(label, share(value), 100 * value, _percent(low), _percent(high), _percent(threshold), says)
+        (low, high), (shown, limit) = ends.get(label, (None, None)), shares_apart(value, threshold)
+        says = f"Probability of {label}: {shown}" + ("" if threshold is None else f", called from {limit} on")
+        group = (
+            "" if low is None else f"Of patients with such a probability of {label}, {_group(of, label, ends[label])}"
+        )
+        yield Bar(label, shown, 100 * value, _percent(low), _percent(high), _percent(threshold), says, group)
 
 
 def _percent(value: float | None) -> float | None:

@@ -14,9 +14,10 @@ TOKEN = re.compile(
     r"(?P<percent>\s?(?:%|percent\b))?"
 )
 LETTER = r"[^\W_]"
+MOST_DIGITS = 12  # of a percentage
 
 
-def share(value: float | None) -> str:
+def share(value: float | None, digits: int = 1) -> str:
     """Return a probability or a share in percent, with as many digits as keep it from being 0 or 100.
 
     Examples
@@ -26,11 +27,25 @@ def share(value: float | None) -> str:
     """
     if value is None:
         return MISSING
-    for digits in (1, 2, 3):
-        text = f"{100 * value:.{digits}f}"
+    for decimals in range(digits, digits + 3):
+        text = f"{100 * value:.{decimals}f}"
         if float(text) not in (0.0, 100.0) or value in (0.0, 1.0):
             return f"{text}%"
     return f"practically {100 * value:.1f}%"
+
+
+def shares_apart(value: float | None, limit: float | None) -> tuple[str, str]:
+    """Return a probability and its threshold in percent, with as many digits as tell them apart.
+
+    Examples
+    --------
+    >>> shares_apart(0.27235, 0.27241), shares_apart(0.5, 0.5), shares_apart(0.9, None)
+    (('27.23%', '27.24%'), ('50.0%', '50.0%'), ('90.0%', '—'))
+    """
+    digits = 1
+    while value != limit and share(value, digits) == share(limit, digits) and digits < MOST_DIGITS:
+        digits += 1
+    return share(value, digits), share(limit, digits)
 
 
 def signed(value: float | None) -> str:

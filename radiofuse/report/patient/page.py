@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,14 @@ def render_patient_page(
         If the reader is unknown, or the answer lacks what every answer has.
     """
     _check(told, reader)
-    told = without_places(told)
+    above, told = banners(told, reader), without_places(told)
     names = {region: region_name(region, reader) for region in (told.get("volumes_ml") or {})}
     names |= {region: region_name(region, reader) for region in (pictures.regions if pictures else {})}
     return render(
         "patient/page.html",
         title=f"{told['sample_id']}: answers of a model",
         lead=LEADS[reader].format(sample=told["sample_id"]),
-        banners=banners(told, reader),
+        banners=above,
         research=RESEARCH,
         reader=reader,
         outcomes=outcome_texts(told, reader),
@@ -110,7 +111,8 @@ def _shown(pictures: Viewing | None, names: Mapping[str, str]) -> dict[str, Any]
     if pictures is None:
         return {"pictures": None}
     regions = [
-        {"key": key, "name": names[key], "line": line} for key, line in zip(pictures.regions, LINES, strict=False)
+        {"key": key, "name": names[key], "line": line}
+        for key, line in zip(pictures.regions, cycle(LINES), strict=False)
     ]
     return {
         "pictures": slices_json(pictures),

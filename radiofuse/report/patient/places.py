@@ -37,10 +37,16 @@ def without_places(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own_places(told: Mapping[str, Any]) -> set[str]:
-    """Return names of the answer's own files and folders that could stand in a sentence."""
-    paths = [*map(str, told.get("images", {}).values()), str(told.get("bundle", ""))]
-    return {part for path in paths for part in (path, PurePath(path).name) if len(part) > 3 and part != "bundle"}
+    """Return the answer's own files, and folders of slices, that could stand in a sentence; a sequence's name is none.
+
+    The bundle's folder may be called like an outcome: it counts as a whole path alone.
+    """
+    images = {str(path): PurePath(str(path)).name for path in told.get("images", {}).values()}
+    names = {name for name in images.values() if name not in told["images"]}
+    return {place for place in (*images, *names, str(told.get("bundle", ""))) if PurePath(place).is_absolute()} | names
 
 
 def _names_file(text: str, own: set[str]) -> bool:
-    return FILE.search(text) is not None or any(name in text for name in own)
+    return FILE.search(text) is not None or any(
+        re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in own if len(name) > 3
+    )

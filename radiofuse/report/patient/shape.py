@@ -12,9 +12,11 @@ BY_CLASS = {ANY_NAME: MAYBE}
 SPREAD = Whole({"network": str, "outcome": str, "class": str, "mean": NUMBER, "sd": NUMBER, "passes": int})
 FEATURE = Whole({"feature": str, "value": NUMBER, "low": NUMBER, "high": NUMBER})
 PLACE = {"verdict": (str, None), "distance": MAYBE, "limit_95": MAYBE, "limit_99": MAYBE, "features": [FEATURE]}
+OF_ALL = {"features_verdict": (str, None), "spectra": {ANY_NAME: Whole(PLACE)}, "note": (str, None)}
 OUTCOME = {
     "interval": ({ANY_NAME: ([MAYBE], None)}, None),
     "interval_level": MAYBE,
+    "calibrated": (BY_CLASS, None),
     "interval_of": (str, None),
     "set": (str, None),
     "call": (str, None),
@@ -33,9 +35,10 @@ ANSWER: Any = {
     "as_published": [str],
     "volumes_ml": ({ANY_NAME: MAYBE}, None),
     "dropout_spread": [SPREAD],
-    "applicability": (PLACE | {"spectra": {ANY_NAME: Whole(PLACE)}, "note": (str, None)}, None),
+    "applicability": (PLACE | OF_ALL, None),
     "similar": (Whole({"n": int, "shares": {ANY_NAME: BY_CLASS}}), None),
     "images": {ANY_NAME: str},
+    "without": {ANY_NAME: str},
     "bundle": str,
     "manifest_sha256": str,
     "engine": ({"radiofuse": str}, None),

@@ -11,8 +11,28 @@ from radiofuse.report.patient.words import RESEARCH, SYNTHETIC, Reader
 from radiofuse.report.tables import Table
 from radiofuse.wording import listed
 
+FEATURES_ALONE = {
+    "inside": "is like that of the patients the model learned from",
+    "at the edge": "is at the edge of that of the patients the model learned from",
+}
+NOT_COMPARED = "could not be compared"
 CONTRADICTION = "the calls contradict that "
 SEEN_BEFORE = "trained on: "  # how a note begins; what follows may name a training sample
+IN_PLAIN_WORDS = {  # of a note, what it is to a patient
+    "far outside the training range": "Some measurements lie far outside of all that the model has seen. Its answers "
+    "may mean nothing here; pictures taken or prepared in another way are often the cause.",
+    "is unlike those of training": "A picture is of another kind than those that the model learned from, in "
+    "brightness, noise or sharpness. Its answers may mean nothing here.",
+    "its mask was made by": "The region was outlined by others, or by another program, than the regions that the model "
+    "learned from. Its answers can differ for that reason alone.",
+    "is new to the model": "The pictures come from a place that the model did not learn from. Trust its answers less.",
+    ", updated on ": "The numbers of the model were adjusted to patients of another place after it was made. They fit "
+    "here only as far as this patient is like those.",
+    "whether the model was trained on it cannot be told": "Whether the model learned from this very patient cannot be "
+    "told. If it did, its answers look surer than they are.",
+    "an encoder was trained on it": "A part of the model learned from this very patient: that is why it does not "
+    "answer.",
+}
 VERDICTS = {
     "inside": ("Inside the training cohort", "The pictures measure like those of the patients the model learned from."),
     "at the edge": (
@@ -44,9 +64,9 @@ def banners(told: Mapping[str, Any], reader: Reader) -> list[Banner]:
         title = "The answers contradict each other" if to_patient else "Contradictory molecular answers"
         why = "At least one of them is wrong" if to_patient else "They cannot both be right"
         found.append(Banner(title, tuple(f"{why}: {note}." for note in against)))
-    verdict = (told.get("applicability") or {}).get("verdict")
-    if verdict == "outside":
-        found.append(Banner(VERDICTS["outside"][0], (VERDICTS["outside"][1],)))
+    of = told.get("applicability") or {}
+    if of.get("verdict") == "outside":
+        found.append(Banner(VERDICTS["outside"][0], (VERDICTS["outside"][1], *_by_an_image(of))))
     if any(note.startswith(SEEN_BEFORE) for note in _single(told)):
         learned = "The model learned from this very patient: its answers look surer than they are."
         found.append(Banner("Not a new patient", (learned,)))
@@ -62,16 +82,24 @@ def missing_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
     if told["missing"]:
         names, lacks = listed(told["missing"]), "was" if len(told["missing"]) == 1 else "were"
         said.append(
-            f"Of the pictures that the model looks at, {names} {lacks} not there. The answers are made without."
+            f"Of the pictures that the model looks at, {names} {lacks} not there.{_answered_without(told)}"
             if to_patient
             else f"{names} {lacks} missing, and the model reads {'it' if lacks == 'was' else 'them'}."
         )
+        said += [] if to_patient else list((told.get("without") or {}).values())
     for failure in told["failures"]:
         of = failure["modality"] or "The patient"
         why = "." if to_patient else f", {failure['code']}: {failure['message']}"
         said.append(f"{of} could not be used{why}")
     everything = "All pictures that the model looks at were there." if to_patient else "No sequence was missing."
     return said or [everything]
+
+
+def _answered_without(told: Mapping[str, Any]) -> str:
+    answered = [of["call"] is not None for of in told["outcomes"].values()]
+    if not any(answered):
+        return ""
+    return f" The answers {'' if all(answered) else 'that there are '}were made without."
 
 
 def applicability_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
@@ -81,10 +109,20 @@ def applicability_sentences(told: Mapping[str, Any], reader: Reader) -> list[str
         why = "" if to_patient or not of or not of.get("note") else f" {of['note']}"
         whom = "the patients the model learned from" if to_patient else "the training cohort"
         return [f"How near this patient is to {whom} is not known: the model's files do not tell.{why}"]
-    said = [f"{VERDICTS[of['verdict']][0]}.", VERDICTS[of["verdict"]][1]]
+    said = [f"{VERDICTS[of['verdict']][0]}.", VERDICTS[of["verdict"]][1], *_by_an_image(of)]
     if not to_patient:
         said += [*_distances(of), *filter(None, [of.get("note")])]
     return said
+
+
+def _by_an_image(of: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which images make the verdict, where the measured features alone would give a better one."""
+    worst = [name for name, one in (of.get("spectra") or {}).items() if one["verdict"] == of["verdict"]]
+    if of["verdict"] != "inside" and of.get("features_verdict", of["verdict"]) != of["verdict"] and worst:
+        yield (
+            f"That is so of {listed(worst)} as a picture: its brightness, noise, sharpness or voxels. What is measured "
+            f"in it {FEATURES_ALONE.get(of['features_verdict'], NOT_COMPARED)}."
+        )
 
 
 def _distances(of: Mapping[str, Any]) -> Iterator[str]:
@@ -128,6 +166,8 @@ def similar_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
             if to_patient
             else f"{outcome} of the {plain(of['n'], 0)} nearest training patients, {classes}. Statistics of a group."
         )
+    if said and (told.get("applicability") or {}).get("verdict") == "outside":
+        said.append("They are the nearest there are, and they are far: none of them is like this patient.")
     return said
 
 
@@ -135,18 +175,40 @@ def evaluation_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
     """Return how well the model did on patients whom it had not seen when it was made."""
     said = []
     for outcome, of in (told.get("evaluation") or {}).items():
-        n, auc, ends = plain(of["n_patients"], 0), plain(of["auc"], 2), ""
-        if None not in (of.get("low"), of.get("high")):
-            ends = f" ({plain(of['low'], 2)} to {plain(of['high'], 2)})"
+        n, auc = plain(of["n_patients"], 0), plain(of["auc"], 2)
         if reader == "patient":
             said.append(
-                f"{outcome}: the model was tried on {n} patients whom it had not seen. A score says how often it put a "
-                f"patient who has the property above one who has not: {auc}{ends}. A coin would have a half, a perfect "
-                "model one."
+                f"{outcome}: the model was tried on {n} patients whom it had not seen. {_score(of)}: {auc}{_ends(of)}. "
+                f"A coin would have a half, a perfect model one.{_before_update(of)}"
             )
         else:
-            said.append(f"{outcome}: AUC out of fold {auc}{ends}, {n} patients.{_calibration(of)}")
+            what = "mean AUC of each class against the rest" if of.get("of_each_class") else "AUC"
+            said.append(f"{outcome}: {what} out of fold {auc}{_ends(of)}, {n} patients.{_calibration(of)}")
+            said[-1] += _before_update(of)
     return said
+
+
+def _score(of: Mapping[str, Any]) -> str:
+    if of.get("of_each_class"):
+        return (
+            "A score says how often it put a patient of a class above one of another, taken for each class and averaged"
+        )
+    return "A score says how often it put a patient who has the property above one who has not"
+
+
+def _ends(of: Mapping[str, Any]) -> str:
+    """Return the interval of a score with what it holds."""
+    if None in (of.get("low"), of.get("high")):
+        return ""
+    level = "interval" if of.get("level") is None else f"{100 * of['level']:.0f}% interval"
+    meaning = f", {of['interval_of']}" if of.get("interval_of") else ""
+    return f" ({level} {plain(of['low'], 2)} to {plain(of['high'], 2)}{meaning})"
+
+
+def _before_update(of: Mapping[str, Any]) -> str:
+    if not of.get("before_update"):
+        return ""
+    return " That is of the model before its probabilities were updated to other patients; it was not tried since."
 
 
 def _calibration(of: Mapping[str, Any]) -> str:
@@ -164,12 +226,7 @@ def note_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
     notes = [note for note in _single(told) if not note.startswith((CONTRADICTION, SEEN_BEFORE)) and note != SYNTHETIC]
     if reader == "doctor":
         return notes
-    if not any("far outside the training range" in note for note in notes):
-        return []
-    return [
-        "Some measurements lie far outside of all that the model has seen. Its answers may mean nothing here; pictures "
-        "taken or prepared in another way are often the cause."
-    ]
+    return [said for words, said in IN_PLAIN_WORDS.items() if any(words in note for note in notes)]
 
 
 def _single(told: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,135 @@
+"""What one patient's page says of the answer: a group's share as a group's, and all that bears on trusting it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import SimpleITK as sitk
+
+from radiofuse.imaging.viewing import Viewing
+from radiofuse.report.patient.page import render_patient_page
+from radiofuse.report.patient.words import READERS
+from tests.report.test_patient_page import ANSWER, OUTCOME, text_of
+
+
+def page_of(reader: str = "doctor", **changed: Any) -> str:
+    return text_of(render_patient_page(copy.deepcopy(ANSWER) | changed, None, reader))
+
+
+def idh(**changed: Any) -> dict[str, Any]:
+    return {"idh": OUTCOME | changed}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_an_interval_is_told_of_a_group_and_drawn_apart_from_the_probability(reader: str) -> None:
+    outcomes = idh(probability={"mutant": 0.9}, interval={"mutant": [0.499, 0.871]}, calibrated={"mutant": 0.701})
+    page = render_patient_page(ANSWER | {"outcomes": outcomes}, None, reader)
+    text = text_of(page)
+    assert "of idh = mutant, 70.1% were of it" in text.replace("for idh", "of idh")
+    assert "95% interval 49.9% to 87.1%" in text and "range goes with" not in text
+    first = page.partition('<div class="bar"')[2].partition("</div>")[0]
+    assert 'class="reach"' not in first and 'class="bar group"' in page
+    assert "interval" not in first
+    untold = page_of(reader, outcomes=idh(interval={"mutant": [0.499, 0.871]}))
+    assert "49.9% to 87.1% were of it (95% interval)" in untold
+
+
+def test_a_class_is_named_with_its_outcome() -> None:
+    outcomes = idh(call="0", probability={"1": 0.424}, threshold=0.6, interval=None, models={}, contributions={})
+    assert "How likely the model holds it that idh is 1: 42.4%. idh = 1 is called from 60.0% on." in page_of(
+        "patient", outcomes=outcomes
+    )
+    assert "Called idh = 0. Probability of idh = 1: 42.4%." in page_of(outcomes=outcomes)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_probability_just_below_its_threshold_is_told_apart_from_it(reader: str) -> None:
+    text = page_of(reader, outcomes=idh(call="wildtype", probability={"mutant": 0.27235}, threshold=0.27241))
+    assert "27.23%" in text and "from 27.24% on" in text
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_contradictions_are_told_whatever_the_bundle_s_folder_is_called(reader: str) -> None:
+    text = page_of(reader, bundle="/srv/models/codel")
+    assert "codel = codeleted implies idh = mutant (WHO 2021)" in text
+    notes = [*ANSWER["notes"], "the calls contradict that a = 1 implies b = 2; Anna.nii.gz was left out"]
+    text = page_of(reader, notes=notes)
+    assert "a = 1 implies b = 2" in text and "Anna" not in text
+
+
+def test_a_folder_of_slices_is_not_named_and_a_sequence_is() -> None:
+    images = {"flair": "/x/Mueller", "t1ce": "/x/t1ce"}
+    text = page_of(images=images, notes=["Mueller is older", "the image of t1ce is unlike those of training"])
+    assert "Mueller" not in text and "image of t1ce is unlike" in text
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_an_image_outside_is_told_as_such_though_the_features_lie_inside(reader: str) -> None:
+    spectra = {"flair": {"verdict": "outside", "distance": 2.0, "limit_95": 0.4, "limit_99": 0.6, "features": []}}
+    of = ANSWER["applicability"] | {"features_verdict": "inside", "spectra": spectra}
+    text = page_of(reader, applicability=of)
+    assert "Inside the training cohort" not in text
+    assert text.count("That is so of flair as a picture") == 2  # above everything, and where it is explained
+    assert "none of them is like this patient" in text
+    assert "That is so of" not in page_of(reader)  # the features say it themselves
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("the image of flair is unlike those of training, most in noise", "A picture is of another kind"),
+        ("its mask was made by U-Net, those of training by an expert", "outlined by others"),
+        ("site B is new to the model", "from a place that the model did not learn from"),
+        ("The answer to idh is mean_updated, updated on B (40 patients)", "adjusted to patients of another place"),
+        ("whether the model was trained on it cannot be told without the key", "cannot be told. If it did"),
+        ("refused: an encoder was trained on it", "that is why it does not answer"),
+    ],
+)
+def test_each_note_that_bears_on_trust_has_a_plain_sentence(note: str, said: str) -> None:
+    assert said in page_of("patient", notes=[note]) and said not in page_of("patient", notes=[])
+
+
+def test_scores_before_an_update_and_of_several_classes_are_told_as_such() -> None:
+    own = ANSWER["evaluation"]["idh"] | {"level": 0.95, "interval_of": "had other patients been there"}
+    for reader in READERS:
+        text = page_of(reader, evaluation={"idh": own | {"before_update": True}})
+        assert "before its probabilities were updated" in text
+        assert "(95% interval 0.74 to 0.93, had other patients been there)" in text
+        assert "before its" not in page_of(reader, evaluation={"idh": own})
+        assert "How often the model is right" not in text
+    several = {"who_grade": own | {"of_each_class": True}}
+    assert "the property" not in page_of("patient", evaluation=several)
+    assert "taken for each class and averaged" in page_of("patient", evaluation=several)
+    assert "mean AUC of each class against the rest" in page_of(evaluation=several)
+
+
+def test_answers_without_a_sequence_are_told_only_where_there_are_answers() -> None:
+    assert "The answers that there are were made without." in page_of("patient")
+    unanswered = {"codel": ANSWER["outcomes"]["codel_1p19q"]}
+    assert "made without" not in page_of("patient", outcomes=unanswered)
+    said = "t1ce is missing: the answer is made without t1ce, which has no probability."
+    assert said in page_of(without={"t1ce": said})
+
+
+def test_an_empty_set_is_explained() -> None:
+    assert "it does not know" in page_of("patient", outcomes=idh(set="none"))
+    assert "Answers that the model cannot rule out" not in page_of("patient", outcomes=idh(set="none"))
+    assert "empty; the probability is unusual" in page_of(outcomes=idh(set="none"))
+
+
+def test_five_regions_have_lines(pictures_of_five: Viewing) -> None:
+    page = render_patient_page(ANSWER, pictures_of_five)
+    assert all(f'data-region="R{n}"' in page for n in range(5))
+
+
+@pytest.fixture
+def pictures_of_five() -> Viewing:
+    grid = sitk.Image(6, 6, 3, sitk.sitkUInt8)
+    voxels = sitk.GetArrayFromImage(grid)
+    regions = {f"R{n}": voxels == 0 for n in range(5)}
+    for n, region in enumerate(regions.values()):
+        region[:, n:, :] = False
+        region[1, 0, 0] = True
+    return Viewing(grid, {"t1": voxels}, regions)
